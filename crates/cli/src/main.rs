@@ -1,0 +1,2 @@
+//! The tilewright binary.
+fn main() {}

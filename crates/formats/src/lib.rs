@@ -1,0 +1,1 @@
+//! Checkpoint and tensor files: bytes and names, no device.

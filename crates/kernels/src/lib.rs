@@ -1,0 +1,1 @@
+//! The kernel catalog: one file a kernel.

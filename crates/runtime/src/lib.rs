@@ -1,0 +1,1 @@
+//! Compile cache, launch, memory pool; the list of targets.

@@ -1,0 +1,1 @@
+//! The CPU target: SIMD primitives over cache-resident blocks, on all cores.

@@ -1,0 +1,1 @@
+//! The seam between the compiler and the machines: devices, programs, buffers, capabilities.

@@ -1,0 +1,1 @@
+//! Tensors on a device, the one-liners, and the tape.
