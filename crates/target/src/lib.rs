@@ -1,1 +1,15 @@
-//! The seam between the compiler and the machines: devices, programs, buffers, capabilities.
+//! The seam between the compiler and the machines.
+//!
+//! A [`Device`] compiles an IR program into an [`Executable`] and owns memory as [`Buffer`]s. A launch passes one
+//! [`Argument`] a parameter: where a tensor lies, with its strides in elements, or a run-time number. Nothing
+//! here knows a tensor library, a model or a kernel by name, and nothing here reads the environment or a clock.
+
+mod argument;
+mod device;
+mod error;
+pub mod host;
+pub mod null;
+
+pub use argument::{Argument, Region, contiguous_strides};
+pub use device::{Buffer, Caps, Device, DeviceKind, Executable};
+pub use error::TargetError;

@@ -1,0 +1,130 @@
+//! What every target is: its capabilities, its memory, its compiled programs.
+
+use crate::{Argument, TargetError};
+use std::any::Any;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use tilewright_ir::{Bindings, DType, Program};
+
+/// The families of targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceKind {
+    /// The host's own cores.
+    Cpu,
+    /// An NVIDIA GPU.
+    Cuda,
+    /// An Apple GPU.
+    Metal,
+    /// Compiles everything and runs nothing.
+    Null,
+}
+
+impl DeviceKind {
+    /// The name used on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            DeviceKind::Cpu => "cpu",
+            DeviceKind::Cuda => "cuda",
+            DeviceKind::Metal => "metal",
+            DeviceKind::Null => "null",
+        }
+    }
+}
+
+/// What a device can do, for schedules, tables and error messages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Caps {
+    /// Which family.
+    pub kind: DeviceKind,
+    /// The maker's name for it.
+    pub name: String,
+    /// Instruction-set or architecture features in use, most important first.
+    pub features: Vec<String>,
+    /// Programs that run at the same time: threads of a CPU, multiprocessors of a GPU.
+    pub parallelism: usize,
+    /// Bytes of memory, 0 when unknown.
+    pub memory: u64,
+    /// Element types that kernels may use.
+    pub dtypes: Vec<DType>,
+    /// True when the host can address the device's buffers.
+    pub host_visible: bool,
+}
+
+/// Memory of a device.
+pub trait Buffer: Send + Sync {
+    /// Bytes.
+    fn size(&self) -> usize;
+
+    /// The address of the first byte, when the host can use it.
+    fn host(&self) -> Option<NonNull<u8>>;
+
+    /// Copies `into.len()` bytes from `offset` on to the host, after all work that writes them.
+    ///
+    /// # Errors
+    /// When the range leaves the buffer or the device fails.
+    fn read(&self, offset: usize, into: &mut [u8]) -> Result<(), TargetError>;
+
+    /// Copies `from` to the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// When the range leaves the buffer or the device fails.
+    fn write(&mut self, offset: usize, from: &[u8]) -> Result<(), TargetError>;
+
+    /// False for memory that may only be read, such as a borrowed shared slice.
+    fn writable(&self) -> bool {
+        true
+    }
+
+    /// The concrete buffer, for the device that made it; `None` for borrowed host memory.
+    fn as_any(&self) -> Option<&dyn Any>;
+}
+
+/// A compiled program. Run-time sizes, scalars and strides are arguments of the launch, so one executable serves
+/// every shape.
+pub trait Executable: Send + Sync {
+    /// Runs the program once for `bindings`, with one argument a parameter.
+    ///
+    /// Inputs may have any strides, 0 and negative included. An output may coincide exactly (same buffer, offset
+    /// and strides) with an input, or with nothing. The work may still be under way on return; see
+    /// [`Device::synchronize`].
+    ///
+    /// # Safety
+    /// Until the work is complete nobody else may write the memory of any argument, or read that of an output.
+    ///
+    /// # Errors
+    /// When the arguments do not fit the program or their buffers, when a run-time index is out of range (the
+    /// message names tensor, index and program; outputs are then in an unspecified state), or when the device
+    /// fails.
+    unsafe fn launch(
+        &self,
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), TargetError>;
+
+    /// What was compiled, station by station, for people: schedule, instructions, source.
+    fn describe(&self) -> String;
+}
+
+/// A machine that runs programs.
+pub trait Device: Send + Sync {
+    /// What it can do.
+    fn caps(&self) -> &Caps;
+
+    /// Compiles a validated program.
+    ///
+    /// # Errors
+    /// [`TargetError::Unsupported`] names the dtype or construct that this device does not have.
+    fn compile(&self, program: &Program) -> Result<Arc<dyn Executable>, TargetError>;
+
+    /// A buffer of at least `bytes` bytes, aligned to 64, of unspecified content.
+    ///
+    /// # Errors
+    /// [`TargetError::Memory`] when there is not that much.
+    fn allocate(&self, bytes: usize) -> Result<Box<dyn Buffer>, TargetError>;
+
+    /// Waits for all work launched so far.
+    ///
+    /// # Errors
+    /// Failures of that work that its launch could not yet know.
+    fn synchronize(&self) -> Result<(), TargetError>;
+}
