@@ -9,6 +9,7 @@
 
 pub mod bind;
 pub mod dtype;
+pub mod infer;
 pub mod interpret;
 pub mod op;
 pub mod program;
@@ -17,5 +18,6 @@ pub mod validate;
 
 pub use bind::{BindError, Bindings, bind};
 pub use dtype::DType;
+pub use infer::infer;
 pub use op::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
 pub use program::*;
