@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::ops::Index;
 use std::panic::Location;
 use tilewright_ir::{
-    Access, Axis, DType, ExprKind, Extent, GridAxis, Param, ParamId, ParamKind, Place, Program, Stmt, Type,
+    Access, Axis, DType, ExprKind, Extent, GridAxis, Param, ParamId, ParamKind, Place, Program,
+    Stmt, Type,
 };
 
 /// The kernel being recorded.
@@ -56,7 +57,9 @@ impl Args {
     pub fn constant(&self, name: &str) -> usize {
         let at = Location::caller();
         self.specialization.constant(name).unwrap_or_else(|| {
-            with(Some(at), |r| r.mistake(at, format!("`{name}` has no value; pass it as a constant")));
+            with(Some(at), |r| {
+                r.mistake(at, format!("`{name}` has no value; pass it as a constant"))
+            });
             1
         })
     }
@@ -72,10 +75,14 @@ pub fn record(
     specialization: &Specialization,
     build: impl FnOnce(&mut Kernel, &Args),
 ) -> Result<Program, RecordError> {
-    let parsed = Signature::parse(signature).and_then(|s| s.declare(specialization)).map_err(|e| {
-        let text = e.to_string();
-        RecordError { kernel: name.into(), mistakes: vec![crate::recorder::Mistake { text, at: None }] }
-    })?;
+    let parsed =
+        Signature::parse(signature).and_then(|s| s.declare(specialization)).map_err(|e| {
+            let text = e.to_string();
+            RecordError {
+                kernel: name.into(),
+                mistakes: vec![crate::recorder::Mistake { text, at: None }],
+            }
+        })?;
     record_declared(name, &parsed, specialization, build)
 }
 
@@ -184,7 +191,9 @@ impl Kernel {
     pub fn blocks(&self, extent: impl Into<Size>, block: usize) -> Tile {
         let at = Location::caller();
         if block == 0 {
-            return Tile(with(Some(at), |r| r.mistake(at, "blocks: a block has at least one element")));
+            return Tile(with(Some(at), |r| {
+                r.mistake(at, "blocks: a block has at least one element")
+            }));
         }
         let axis = GridAxis { extent: extent.into().0, block };
         let index = self.program_axis(Some(axis), at);
@@ -319,7 +328,10 @@ impl Drop for Range {
         if self.state == LoopState::Open && !std::thread::panicking() {
             with(Some(self.at), |r| {
                 r.blocks.pop();
-                r.mistake(self.at, "a device loop was left by `break` or `return`; it must run to its end");
+                r.mistake(
+                    self.at,
+                    "a device loop was left by `break` or `return`; it must run to its end",
+                );
             });
         }
     }

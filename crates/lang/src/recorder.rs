@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use std::panic::Location as Caller;
 use tilewright_ir::infer::infer;
 use tilewright_ir::{
-    Axis, DType, Dim, Expr, ExprId, ExprKind, Extent, GridAxis, Literal, Location, Place, Program, Shape,
-    Stmt, Type, VarId,
+    Axis, DType, Dim, Expr, ExprId, ExprKind, Extent, GridAxis, Literal, Location, Place, Program,
+    Shape, Stmt, Type, VarId,
 };
 
 /// The author's place in their source.
@@ -93,7 +93,7 @@ pub(crate) fn recording(program: Program, build: impl FnOnce()) -> Result<Progra
     RECORDERS.with_borrow_mut(|stack| stack.push(Recorder::new(program)));
     let guard = Guard;
     build();
-    let (program, mistakes) = with(None, |r| r.finish()).unwrap_or_default();
+    let (program, mistakes) = with(None, |r| r.finish());
     drop(guard);
     if mistakes.is_empty() { Ok(program) } else { Err(RecordError { kernel, mistakes }) }
 }
@@ -181,7 +181,10 @@ impl Recorder {
         if self.program.exprs.len() >= UNROLLED_LIMIT {
             if !self.unrolled_noted {
                 self.unrolled_noted = true;
-                self.mistake(at, format!("{UNROLLED_LIMIT} ops unrolled here; did you mean `k.range`?"));
+                self.mistake(
+                    at,
+                    format!("{UNROLLED_LIMIT} ops unrolled here; did you mean `k.range`?"),
+                );
             }
             return POISON;
         }
@@ -253,10 +256,12 @@ impl Recorder {
 
     /// The first axis of the view that is still whole, and its extent.
     pub fn open_axis(&self, place: &Place, from_end: usize) -> Option<(usize, Extent)> {
-        let tilewright_ir::ParamKind::Tensor { shape, .. } = &self.program.param(place.param).kind else {
+        let tilewright_ir::ParamKind::Tensor { shape, .. } = &self.program.param(place.param).kind
+        else {
             return None;
         };
-        let mut open = place.axes.iter().zip(shape).enumerate().filter(|(_, (a, _))| matches!(a, Axis::All));
+        let mut open =
+            place.axes.iter().zip(shape).enumerate().filter(|(_, (a, _))| matches!(a, Axis::All));
         let found = if from_end > 0 { open.nth_back(from_end - 1) } else { open.next() };
         found.map(|(i, (_, extent))| (i, *extent))
     }

@@ -138,7 +138,9 @@ impl Signature {
             // Kernels that only work in place have no outputs beside them.
             let params = parse_list(text, Access::In)?;
             if !params.iter().any(|p| p.access == Access::InOut) {
-                return fail(format!("signature `{text}` has no output: expected `inputs -> outputs`"));
+                return fail(format!(
+                    "signature `{text}` has no output: expected `inputs -> outputs`"
+                ));
             }
             return Signature { params }.checked();
         };
@@ -160,7 +162,10 @@ impl Signature {
     ///
     /// # Errors
     /// When a type variable or a constant has no value.
-    pub fn declare(&self, specialization: &Specialization) -> Result<Vec<Declared>, SignatureError> {
+    pub fn declare(
+        &self,
+        specialization: &Specialization,
+    ) -> Result<Vec<Declared>, SignatureError> {
         self.params.iter().map(|p| p.declare(specialization)).collect()
     }
 
@@ -213,9 +218,13 @@ fn declare_axis(
         match constant {
             Some(n) if divide => under = under.saturating_mul(n),
             Some(n) => over = over.saturating_mul(n),
-            None if !is_name(factor) => return fail(format!("axis `{text}`: `{factor}` is not a size")),
+            None if !is_name(factor) => {
+                return fail(format!("axis `{text}`: `{factor}` is not a size"));
+            }
             None if divide || size.is_some() => {
-                return fail(format!("axis `{text}`: `{factor}` must be a constant; pass its value"));
+                return fail(format!(
+                    "axis `{text}`: `{factor}` must be a constant; pass its value"
+                ));
             }
             None => size = Some(factor.to_string()),
         }
@@ -265,7 +274,12 @@ fn parse_param(text: &str, access: Access) -> Result<SignatureParam, SignatureEr
         None => (ty, None),
         Some((ty, value)) => match value.trim().parse::<f64>() {
             Ok(value) => (ty.trim(), Some(value)),
-            Err(_) => return fail(format!("signature: default `{}` of `{name}` is not a number", value.trim())),
+            Err(_) => {
+                return fail(format!(
+                    "signature: default `{}` of `{name}` is not a number",
+                    value.trim()
+                ));
+            }
         },
     };
     let (ty, access) = match ty.strip_prefix('&') {
@@ -282,17 +296,25 @@ fn parse_param(text: &str, access: Access) -> Result<SignatureParam, SignatureEr
     };
     let variable = dtype.len() == 1 && dtype.chars().all(|c| c.is_ascii_uppercase());
     if DType::parse(dtype).is_none() && !variable {
-        return fail(format!("signature: `{name}`: `{dtype}` is neither a dtype nor a capital letter"));
+        return fail(format!(
+            "signature: `{name}`: `{dtype}` is neither a dtype nor a capital letter"
+        ));
     }
     if axes.is_none() && access != Access::In {
-        return fail(format!("signature: the output `{name}` must be a tensor, as `{name}: {dtype}[n]`"));
+        return fail(format!(
+            "signature: the output `{name}` must be a tensor, as `{name}: {dtype}[n]`"
+        ));
     }
     let mut leading = false;
     let axes = axes.map(|axes| {
         let axes = axes.trim();
         leading = axes.starts_with('*');
         let axes = axes.trim_start_matches('*');
-        if axes.is_empty() { vec![] } else { axes.split(',').map(|a| a.trim().to_string()).collect() }
+        if axes.is_empty() {
+            vec![]
+        } else {
+            axes.split(',').map(|a| a.trim().to_string()).collect()
+        }
     });
     Ok(SignatureParam { name: name.into(), dtype: dtype.into(), axes, leading, access, default })
 }
@@ -333,8 +355,13 @@ mod tests {
     #[test]
     fn axes_multiply_and_divide_constants() {
         let constants = Specialization::default().with("bits", 4).with("group", 64);
-        assert_eq!(declare_axis("bits*group/32*groups", &constants), Ok((8, Some("groups".into()))));
-        assert!(declare_axis("rows*cols", &constants).unwrap_err().0.contains("must be a constant"));
+        assert_eq!(
+            declare_axis("bits*group/32*groups", &constants),
+            Ok((8, Some("groups".into())))
+        );
+        assert!(
+            declare_axis("rows*cols", &constants).unwrap_err().0.contains("must be a constant")
+        );
         assert!(declare_axis("bits/32*n", &constants).unwrap_err().0.contains("whole number"));
     }
 

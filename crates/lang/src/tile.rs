@@ -4,7 +4,8 @@ use crate::recorder::{At, POISON, Recorder, with};
 use crate::view::{Size, cast};
 use std::panic::Location;
 use tilewright_ir::{
-    BinaryOp, Combine, DType, ExprId, ExprKind, Extent, ReduceOp, Stmt, TernaryOp, Type, UnaryOp, VarId,
+    BinaryOp, Combine, DType, ExprId, ExprKind, Extent, ReduceOp, Stmt, TernaryOp, Type, UnaryOp,
+    VarId,
 };
 
 /// A value of the kernel: a scalar, a row, a block. `Copy`: an index into the recording.
@@ -308,7 +309,9 @@ impl Tile {
         let at = Location::caller();
         let dtype = self.dtype();
         let (b, c) = (b.tile_of(dtype, at), c.tile_of(dtype, at));
-        Tile(with(Some(at), |r| r.emit(ExprKind::Ternary(TernaryOp::Fma, [self.0, b.0, c.0]), None, at)))
+        Tile(with(Some(at), |r| {
+            r.emit(ExprKind::Ternary(TernaryOp::Fma, [self.0, b.0, c.0]), None, at)
+        }))
     }
 
     /// Reduction over `axis`, which stays with extent 1.
@@ -380,7 +383,9 @@ impl Tile {
     #[track_caller]
     pub fn pick(self, indices: Tile) -> Tile {
         let at = Location::caller();
-        Tile(with(Some(at), |r| r.emit(ExprKind::Pick { of: self.0, indices: indices.0 }, None, at)))
+        Tile(with(Some(at), |r| {
+            r.emit(ExprKind::Pick { of: self.0, indices: indices.0 }, None, at)
+        }))
     }
 
     /// NumPy broadcasting to `shape`.
@@ -561,7 +566,8 @@ fn record_combine<const N: usize>(
         }
         block
     });
-    let body = block.iter().filter_map(|s| if let Stmt::Let(id) = s { Some(*id) } else { None }).collect();
+    let body =
+        block.iter().filter_map(|s| if let Stmt::Let(id) = s { Some(*id) } else { None }).collect();
     Combine { left: ids(left), right: ids(right), body, results: ids(results) }
 }
 
@@ -592,13 +598,18 @@ impl Var {
             }
             let mut id = value.0;
             if r.shape(id) != ty.shape {
-                id = r.emit(ExprKind::Broadcast(id), Some(Type { dtype: r.dtype(id), ..ty.clone() }), at);
+                id = r.emit(
+                    ExprKind::Broadcast(id),
+                    Some(Type { dtype: r.dtype(id), ..ty.clone() }),
+                    at,
+                );
             }
             if id == POISON {
                 return;
             }
             if r.dtype(id) != ty.dtype {
-                let text = format!("set: the variable holds {}, the tile is {}", ty.dtype, r.dtype(id));
+                let text =
+                    format!("set: the variable holds {}, the tile is {}", ty.dtype, r.dtype(id));
                 r.mistake(at, text);
                 return;
             }

@@ -209,7 +209,12 @@ impl View {
     /// integer).
     #[track_caller]
     pub fn store(self, value: impl Operand) {
-        self.store_as(value.tile_of(self.dtype(), Location::caller()), None, StoreMode::Set, Location::caller());
+        self.store_as(
+            value.tile_of(self.dtype(), Location::caller()),
+            None,
+            StoreMode::Set,
+            Location::caller(),
+        );
     }
 
     /// Writes the elements of `value` for which `mask` is true.
@@ -257,9 +262,13 @@ impl View {
             }
             let from = r.dtype(value);
             if from != dtype {
-                if from.is_float() != dtype.is_float() || (from == DType::Bool) != (dtype == DType::Bool) {
+                if from.is_float() != dtype.is_float()
+                    || (from == DType::Bool) != (dtype == DType::Bool)
+                {
                     let name = &r.program.param(view.place.param).name;
-                    let text = format!("store: `{name}` holds {dtype}, the tile is {from}; convert it with `.to({dtype})`");
+                    let text = format!(
+                        "store: `{name}` holds {dtype}, the tile is {from}; convert it with `.to({dtype})`"
+                    );
                     r.mistake(at, text);
                     return;
                 }
@@ -279,7 +288,9 @@ impl View {
         axis: impl FnOnce(&mut crate::recorder::Recorder, Extent) -> Axis,
     ) -> View {
         with(Some(at), |r| {
-            let Some(ViewData { mut place }) = r.views.get(self.0).cloned() else { return POISON_VIEW };
+            let Some(ViewData { mut place }) = r.views.get(self.0).cloned() else {
+                return POISON_VIEW;
+            };
             let Some((i, extent)) = r.open_axis(&place, from_end) else {
                 r.mistake(at, format!("{what}: every axis of the view is already picked"));
                 return POISON_VIEW;

@@ -1,0 +1,81 @@
+//! Recording: what a kernel author's mistakes look like, and what good kernels become.
+
+use tilewright_lang::{DType, Kernel, RecordError, Specialization, View, record};
+
+fn f32() -> Specialization {
+    Specialization::of(DType::F32)
+}
+
+fn softmax(k: &mut Kernel, x: View, y: View) {
+    let row = k.program();
+    let t = x.row(row).load().to(DType::F32);
+    let e = (t - t.row_max()).exp();
+    y.row(row).store(e / e.row_sum());
+}
+
+#[test]
+fn softmax_becomes_one_line_an_op() {
+    let signature = "x: T[*rows, cols] -> y: T[*rows, cols]";
+    let program = record("softmax", signature, &f32(), |k, a| softmax(k, a["x"], a["y"])).unwrap();
+    assert_eq!(program.exprs.len(), 7);
+    assert_eq!(program.body.len(), 8);
+    let half = Specialization::of(DType::F16);
+    let program = record("softmax", signature, &half, |k, a| softmax(k, a["x"], a["y"])).unwrap();
+    assert_eq!(program.exprs.len(), 9, "two casts more");
+}
+
+fn mistakes(
+    signature: &str,
+    build: impl FnOnce(&mut Kernel, &tilewright_lang::Args),
+) -> RecordError {
+    record("k", signature, &f32(), build).unwrap_err()
+}
+
+#[test]
+fn every_mistake_is_reported_with_its_line() {
+    let error = mistakes("x: T[rows, cols], w: f16[cols] -> y: T[rows, cols]", |k, a| {
+        let row = k.program();
+        let t = a["x"].row(row).load();
+        let scaled = t * a["w"].load(); // f32 * f16
+        let _ = scaled.exp(); // no second message about the same thing
+        let _ = t.pick(k.iota(4).to(DType::F32));
+        a["y"].row(row).store(t);
+    });
+    let text = error.to_string();
+    assert_eq!(error.messages().count(), 2, "{text}");
+    assert!(text.contains("record.rs:"), "{text}");
+}
+
+#[test]
+fn a_row_of_another_size_is_a_mistake() {
+    let error = mistakes("x: T[rows, cols], w: T[other, cols] -> y: T[rows, cols]", |k, a| {
+        let row = k.program();
+        let t = a["x"].row(row).load();
+        a["y"].row(row).store(t + a["w"].row(row).load());
+    });
+    assert!(
+        error.to_string().contains("has other positions, but the program index counts rows"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_loop_left_early_is_a_mistake() {
+    let error = mistakes("x: T[n] -> y: T[n]", |k, a| {
+        for _ in k.range(0, 4) {
+            break;
+        }
+        a["y"].store(a["x"].load());
+    });
+    assert!(error.to_string().contains("left by `break`"), "{error}");
+}
+
+#[test]
+fn unknown_names_and_grids_are_mistakes() {
+    let error = mistakes("x: T[n] -> y: T[n]", |k, a| {
+        k.program();
+        a["y"].store(a["z"].load());
+    });
+    let text = error.to_string();
+    assert!(text.contains("no tensor `z`") && text.contains("k.programs"), "{text}");
+}
