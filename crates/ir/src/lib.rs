@@ -21,3 +21,4 @@ pub use dtype::DType;
 pub use infer::infer;
 pub use op::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
 pub use program::*;
+pub use validate::{Mistake, validate};
