@@ -98,8 +98,8 @@ impl DType {
             U8 => value as u8 as f64,
             I32 => value as i32 as f64,
             U32 => value as u32 as f64,
-            F16 => f16::from_f64(value).to_f64(),
-            BF16 => bf16::from_f64(value).to_f64(),
+            F16 => f16::from_f32(odd_f32(value)).to_f64(),
+            BF16 => bf16::from_f32(odd_f32(value)).to_f64(),
             F32 => value as f32 as f64,
             F64 => value,
         }
@@ -130,8 +130,8 @@ impl DType {
             Bool => bytes[0] = (value != 0.0) as u8,
             I8 => bytes[0] = value as i8 as u8,
             U8 => bytes[0] = value as u8,
-            F16 => bytes[..2].copy_from_slice(&f16::from_f64(value).to_le_bytes()),
-            BF16 => bytes[..2].copy_from_slice(&bf16::from_f64(value).to_le_bytes()),
+            F16 => bytes[..2].copy_from_slice(&f16::from_f32(odd_f32(value)).to_le_bytes()),
+            BF16 => bytes[..2].copy_from_slice(&bf16::from_f32(odd_f32(value)).to_le_bytes()),
             I32 => bytes[..4].copy_from_slice(&(value as i32).to_le_bytes()),
             U32 => bytes[..4].copy_from_slice(&(value as u32).to_le_bytes()),
             F32 => bytes[..4].copy_from_slice(&(value as f32).to_le_bytes()),
@@ -140,8 +140,40 @@ impl DType {
     }
 }
 
+/// `value` rounded to odd: cut off toward zero, with the last bit set if anything was lost. Rounding the result to
+/// a half type is then the same as rounding `value` itself, which `half`'s own conversions from f64 are not.
+fn odd_f32(value: f64) -> f32 {
+    let near = value as f32;
+    if near as f64 == value || value.is_nan() {
+        return near;
+    }
+    let bits = near.to_bits();
+    let cut = if (near as f64).abs() > value.abs() { bits - 1 } else { bits };
+    f32::from_bits(cut | 1)
+}
+
 impl std::fmt::Display for DType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_to_halves_sees_every_bit() {
+        // One f32 unit above the tie between 1 and its upper neighbour; and one f64 unit.
+        for tiny in [2f64.powi(-23), 2f64.powi(-52)] {
+            assert_eq!(F16.round(1.0 + 2f64.powi(-11) + tiny), 1.0 + 2f64.powi(-10));
+            assert_eq!(BF16.round(1.0 + 2f64.powi(-8) + tiny), 1.0 + 2f64.powi(-7));
+            assert_eq!(F16.round(2f64.powi(-25) + tiny * 2f64.powi(-25)), 2f64.powi(-24));
+        }
+        assert_eq!(F16.round(1.0 + 2f64.powi(-11)), 1.0);
+        assert_eq!(BF16.round(1.0 + 2f64.powi(-8)), 1.0);
+        assert_eq!(F16.round(65519.99), 65504.0);
+        assert_eq!(F16.round(65520.0), f64::INFINITY);
+        assert_eq!(F16.round(2f64.powi(-25)), 0.0);
     }
 }

@@ -11,6 +11,7 @@ pub mod bind;
 pub mod dtype;
 pub mod infer;
 pub mod interpret;
+pub mod meaning;
 pub mod op;
 pub mod program;
 pub mod text;
