@@ -206,7 +206,8 @@ impl View {
     }
 
     /// Writes `value`, broadcast to the view's shape and converted to its dtype (float to float, integer to
-    /// integer).
+    /// integer). A reduction's axes of extent 1 may be more than the view has, as when a row's sum is stored to one
+    /// element.
     #[track_caller]
     pub fn store(self, value: impl Operand) {
         self.store_as(
@@ -274,6 +275,7 @@ impl View {
                 }
                 value = cast(r, value, dtype, at);
             }
+            value = without_ones(r, value, &shape_of(r, &view.place), at);
             let mask = mask.map(|m| m.0);
             r.statement(Stmt::Store { place: view.place, value, mask, mode, at: Some(at.into()) });
         });
@@ -322,6 +324,24 @@ pub(crate) fn cast(
     }
     let hint = tilewright_ir::Type { dtype, shape: r.shape(value) };
     r.emit(ExprKind::Cast(value), Some(hint), at)
+}
+
+/// `value` under `shape`, if it only has axes of extent 1 too many.
+fn without_ones(
+    r: &mut crate::recorder::Recorder,
+    value: tilewright_ir::ExprId,
+    shape: &[Extent],
+    at: At,
+) -> tilewright_ir::ExprId {
+    let own = r.shape(value);
+    let wide = |shape: &[Extent]| -> Vec<Extent> {
+        shape.iter().copied().filter(|&extent| extent != Extent::Const(1)).collect()
+    };
+    if value == POISON || own.len() <= shape.len() || wide(&own) != wide(shape) {
+        return value;
+    }
+    let hint = tilewright_ir::Type { dtype: r.dtype(value), shape: shape.to_vec() };
+    r.emit(ExprKind::Reshape(value), Some(hint), at)
 }
 
 /// The shape of the tile at a place.

@@ -79,3 +79,17 @@ fn unknown_names_and_grids_are_mistakes() {
     let text = error.to_string();
     assert!(text.contains("no tensor `z`") && text.contains("k.programs"), "{text}");
 }
+
+#[test]
+fn a_row_sum_is_stored_to_one_element() {
+    let program = record("sum", "x: T[*rows, cols] -> y: T[*rows]", &f32(), |k, a| {
+        let row = k.program();
+        a["y"].row(row).store(a["x"].row(row).load().row_sum());
+    });
+    assert!(program.is_ok(), "{}", program.unwrap_err());
+    let error = mistakes("x: T[rows, cols] -> y: T[rows]", |k, a| {
+        let row = k.program();
+        a["y"].row(row).store(a["x"].row(row).load());
+    });
+    assert!(error.to_string().contains("stored to a place of `y`"), "{error}");
+}
