@@ -78,6 +78,8 @@ pub enum Fill {
     Index(&'static str),
     /// Integers `0 ..= high`.
     Integer(u32),
+    /// Every element is the size of that name, as the lengths of full caches.
+    Size(&'static str),
     /// Random bits.
     Bits,
     /// True with this probability.
@@ -93,6 +95,8 @@ pub struct Case {
     pub constants: &'static [(&'static str, usize)],
     /// Scalars that differ from the signature's defaults.
     pub scalars: &'static [(&'static str, f64)],
+    /// Fills that differ from the entry's.
+    pub fills: &'static [(&'static str, Fill)],
     /// Also benchmarked.
     pub bench: bool,
 }
@@ -100,7 +104,7 @@ pub struct Case {
 impl Case {
     /// A case of these sizes.
     pub const fn of(sizes: &'static [(&'static str, usize)]) -> Case {
-        Case { sizes, constants: &[], scalars: &[], bench: false }
+        Case { sizes, constants: &[], scalars: &[], fills: &[], bench: false }
     }
 
     /// The same with other constants.
@@ -111,6 +115,11 @@ impl Case {
     /// The same with other scalars.
     pub const fn scalars(self, scalars: &'static [(&'static str, f64)]) -> Case {
         Case { scalars, ..self }
+    }
+
+    /// The same with inputs filled otherwise.
+    pub const fn fills(self, fills: &'static [(&'static str, Fill)]) -> Case {
+        Case { fills, ..self }
     }
 
     /// The same, also benchmarked.
@@ -157,6 +166,12 @@ impl Entry {
     pub fn specialization(&self, dtype: DType, constants: &[(&str, usize)]) -> Specialization {
         let defaults = self.constants.iter().chain(constants);
         defaults.fold(Specialization::of(dtype), |s, (name, value)| s.with(name, *value))
+    }
+
+    /// How the input of that name is filled in `case`.
+    pub fn fill(&self, case: &Case, name: &str) -> Fill {
+        let named = case.fills.iter().chain(self.fills).find(|(input, _)| *input == name);
+        named.map_or(Fill::Normal, |(_, fill)| *fill)
     }
 
     /// Records the kernel.

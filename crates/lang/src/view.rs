@@ -47,7 +47,7 @@ impl std::ops::Mul<Size> for usize {
 
 /// Some elements of a tensor parameter. `Copy`; every method gives a narrower view.
 ///
-/// Methods act on the axes that are still whole: [`row`](Self::row), [`at`](Self::at) and
+/// Methods act on the axes that are still whole: [`row`](Self::row), [`rows`](Self::rows), [`at`](Self::at) and
 /// [`gather`](Self::gather) on the first of them, [`part`](Self::part), [`every`](Self::every) and
 /// [`range`](Self::range) on the last.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +103,15 @@ impl View {
     #[track_caller]
     pub fn at(self, index: impl Operand) -> View {
         self.row(index)
+    }
+
+    /// Positions `start .. start + len` of the first whole axis: several rows of a matrix. What lies past its end loads
+    /// as the fill value and is not stored.
+    #[track_caller]
+    pub fn rows(self, start: impl Operand, len: impl Into<Size>) -> View {
+        let at = Location::caller();
+        let (start, len) = (start.tile_of(DType::I32, at), len.into());
+        self.narrow("rows", 0, at, |_, _| Axis::Range { start: start.0, len: len.0, step: 1 })
     }
 
     /// Positions `start .. start + len` of the last whole axis. What lies past its end loads as the fill value and
