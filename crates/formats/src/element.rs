@@ -1,0 +1,84 @@
+//! The element types that tensor files hold and kernels take.
+
+use safetensors::Dtype;
+
+/// The type of one element of a stored tensor. Elements lie little-endian, without padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ElementType {
+    /// One byte, 0 or 1.
+    Bool,
+    /// Signed 8-bit integer.
+    I8,
+    /// Unsigned 8-bit integer.
+    U8,
+    /// Signed 32-bit integer.
+    I32,
+    /// Unsigned 32-bit integer.
+    U32,
+    /// IEEE half precision.
+    F16,
+    /// The upper half of an f32.
+    BF16,
+    /// IEEE single precision.
+    F32,
+}
+
+use ElementType::*;
+
+impl ElementType {
+    /// Every element type.
+    pub const ALL: [ElementType; 8] = [Bool, I8, U8, I32, U32, F16, BF16, F32];
+
+    /// The name that kernels use: `f32`, `bool`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Bool => "bool",
+            I8 => "i8",
+            U8 => "u8",
+            I32 => "i32",
+            U32 => "u32",
+            F16 => "f16",
+            BF16 => "bf16",
+            F32 => "f32",
+        }
+    }
+
+    /// The element type of that name, if there is one.
+    pub fn parse(name: &str) -> Option<ElementType> {
+        Self::ALL.into_iter().find(|e| e.name() == name)
+    }
+
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        match self {
+            Bool | I8 | U8 => 1,
+            F16 | BF16 => 2,
+            I32 | U32 | F32 => 4,
+        }
+    }
+
+    /// As the file's header says it.
+    pub(crate) fn stored(self) -> Dtype {
+        match self {
+            Bool => Dtype::BOOL,
+            I8 => Dtype::I8,
+            U8 => Dtype::U8,
+            I32 => Dtype::I32,
+            U32 => Dtype::U32,
+            F16 => Dtype::F16,
+            BF16 => Dtype::BF16,
+            F32 => Dtype::F32,
+        }
+    }
+
+    /// What a stored type reads as, bytes unchanged; `None` for those that kernels do not take.
+    pub(crate) fn of(stored: Dtype) -> Option<ElementType> {
+        Self::ALL.into_iter().find(|e| e.stored() == stored)
+    }
+}
+
+impl std::fmt::Display for ElementType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
