@@ -20,6 +20,7 @@ pub mod validate;
 pub use bind::{BindError, Bindings, bind};
 pub use dtype::DType;
 pub use infer::infer;
+pub use interpret::{Argument, Fault, FaultKind, Tensor, bind_arguments, interpret};
 pub use op::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
 pub use program::*;
 pub use validate::{Mistake, validate};
