@@ -1,1 +1,13 @@
 //! IR to IR, one file a pass.
+//!
+//! [`pipeline::PASSES`] is the list of passes that every program goes through before it is compiled.
+
+pub mod dead;
+mod emit;
+mod extent;
+pub mod pipeline;
+mod rewrite;
+pub mod simplify;
+
+pub use pipeline::{PASSES, Pass, optimize};
+pub use rewrite::Rule;

@@ -1,0 +1,143 @@
+//! Stable forms: formulas that overflow or cancel, replaced by the ops that do neither.
+//!
+//! Both sides of each law are equal for real numbers. In floating point the right side is the one that stays
+//! finite where the result is, and accurate where the left side subtracts nearly equal numbers.
+
+use crate::rewrite::{Rewriter, Rule};
+use tilewright_ir::{BinaryOp, Expr, ExprId, ExprKind, Type, UnaryOp};
+
+macro_rules! rule {
+    ($name:ident, $law:literal) => {
+        Rule { name: stringify!($name), law: $law, apply: $name }
+    };
+}
+
+pub(crate) static RULES: &[Rule] = &[
+    rule!(log_of_exp, "log(e^x) = x"),
+    rule!(log_of_quotient, "log(e^x / s) = x - log(s)"),
+    rule!(log_of_sigmoid, "log(sigmoid(x)) = -softplus(-x)"),
+    rule!(log1p, "log(1 + x) = log1p(x), log(1 - x) = log1p(-x)"),
+    rule!(softplus, "log1p(e^x) = softplus(x), log1p(-sigmoid(x)) = -softplus(x)"),
+    rule!(expm1, "e^x - 1 = expm1(x)"),
+    rule!(sigmoid, "a / (1 + e^-x) = a * sigmoid(x)"),
+    rule!(sigmoid_of_positive, "e^x / (1 + e^x) = sigmoid(x)"),
+    rule!(rsqrt, "1 / sqrt(x) = rsqrt(x)"),
+    rule!(abs, "sqrt(x * x) = |x|"),
+];
+
+/// The `x` of `value + x` or `x + value`, where `x` has the type `ty` of the sum.
+fn added(r: &Rewriter<'_>, value: f64, sum: ExprId, ty: &Type) -> Option<ExprId> {
+    let (a, b) = r.operands_of(BinaryOp::Add, sum)?;
+    r.beside(value, a, b).filter(|&x| r.ty(x) == ty)
+}
+
+/// The `x` of `1 + e^x`, where `x` has the type of the sum.
+fn one_plus_exp(r: &Rewriter<'_>, sum: ExprId) -> Option<ExprId> {
+    let power = added(r, 1.0, sum, r.ty(sum))?;
+    r.operand_of(UnaryOp::Exp, power)
+}
+
+fn log_of_exp(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let ExprKind::Unary(UnaryOp::Log, a) = e.kind else { return None };
+    r.operand_of(UnaryOp::Exp, a)
+}
+
+fn log_of_quotient(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let ExprKind::Unary(UnaryOp::Log, a) = e.kind else { return None };
+    let (power, s) = r.operands_of(BinaryOp::Div, a)?;
+    let x = r.operand_of(UnaryOp::Exp, power)?;
+    let log = r.make_unary(UnaryOp::Log, s);
+    Some(r.make_binary(BinaryOp::Sub, x, log, &e.ty))
+}
+
+fn log_of_sigmoid(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let ExprKind::Unary(UnaryOp::Log, a) = e.kind else { return None };
+    let x = r.operand_of(UnaryOp::Sigmoid, a)?;
+    let minus = r.make_unary(UnaryOp::Neg, x);
+    let softplus = r.make_unary(UnaryOp::Softplus, minus);
+    Some(r.make_unary(UnaryOp::Neg, softplus))
+}
+
+fn log1p(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let ExprKind::Unary(UnaryOp::Log, sum) = e.kind else { return None };
+    if let Some(x) = added(r, 1.0, sum, &e.ty) {
+        return Some(r.make_unary(UnaryOp::Log1p, x));
+    }
+    let (one, x) = r.operands_of(BinaryOp::Sub, sum)?;
+    if !r.is(one, 1.0) || *r.ty(x) != e.ty {
+        return None;
+    }
+    let minus = r.make_unary(UnaryOp::Neg, x);
+    Some(r.make_unary(UnaryOp::Log1p, minus))
+}
+
+fn softplus(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let ExprKind::Unary(UnaryOp::Log1p, a) = e.kind else { return None };
+    if let Some(x) = r.operand_of(UnaryOp::Exp, a) {
+        return Some(r.make_unary(UnaryOp::Softplus, x));
+    }
+    let minus = r.operand_of(UnaryOp::Neg, a)?;
+    let x = r.operand_of(UnaryOp::Sigmoid, minus)?;
+    let softplus = r.make_unary(UnaryOp::Softplus, x);
+    Some(r.make_unary(UnaryOp::Neg, softplus))
+}
+
+fn expm1(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let ExprKind::Binary(op, a, b) = e.kind else { return None };
+    let power = match op {
+        BinaryOp::Sub if r.is(b, 1.0) => a,
+        BinaryOp::Add => r.beside(-1.0, a, b)?,
+        _ => return None,
+    };
+    let x = r.operand_of(UnaryOp::Exp, power)?;
+    let expm1 = r.make_unary(UnaryOp::Expm1, x);
+    r.as_is(expm1, e)
+}
+
+fn sigmoid(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let (numerator, sum) = match e.kind {
+        ExprKind::Binary(BinaryOp::Div, a, b) => (Some(a), b),
+        ExprKind::Unary(UnaryOp::Recip, b) => (None, b),
+        _ => return None,
+    };
+    let exponent = one_plus_exp(r, sum)?;
+    if numerator.is_some_and(|n| r.operand_of(UnaryOp::Exp, n) == Some(exponent)) {
+        return None;
+    }
+    let x = r.make_unary(UnaryOp::Neg, exponent);
+    let sigmoid = r.make_unary(UnaryOp::Sigmoid, x);
+    match numerator.filter(|&n| !r.is(n, 1.0)) {
+        Some(a) => Some(r.make_binary(BinaryOp::Mul, a, sigmoid, &e.ty)),
+        None => Some(r.broadcast(sigmoid, &e.ty.shape)),
+    }
+}
+
+fn sigmoid_of_positive(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let ExprKind::Binary(BinaryOp::Div, a, b) = e.kind else { return None };
+    let x = r.operand_of(UnaryOp::Exp, a)?;
+    if one_plus_exp(r, b)? != x {
+        return None;
+    }
+    Some(r.make_unary(UnaryOp::Sigmoid, x))
+}
+
+fn rsqrt(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let root = match e.kind {
+        ExprKind::Binary(BinaryOp::Div, one, b) if r.is(one, 1.0) => b,
+        ExprKind::Unary(UnaryOp::Recip, b) => b,
+        _ => return None,
+    };
+    let x = r.operand_of(UnaryOp::Sqrt, root)?;
+    let rsqrt = r.make_unary(UnaryOp::Rsqrt, x);
+    r.as_is(rsqrt, e)
+}
+
+fn abs(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let ExprKind::Unary(UnaryOp::Sqrt, square) = e.kind else { return None };
+    let (a, b) = r.operands_of(BinaryOp::Mul, square)?;
+    if a != b {
+        return None;
+    }
+    let abs = r.make_unary(UnaryOp::Abs, a);
+    r.as_is(abs, e)
+}
