@@ -52,6 +52,13 @@ macro_rules! number_operands {
                 Tile(with(Some(at), |r| r.literal(self as f64, dtype, at)))
             }
         }
+    )*};
+}
+
+number_operands! { f64 f32 i32 u32 usize }
+
+macro_rules! left_numbers {
+    ($($number:ty)*) => {$(
         impl std::ops::Add<Tile> for $number {
             type Output = Tile;
             #[track_caller]
@@ -75,7 +82,8 @@ macro_rules! number_operands {
     )*};
 }
 
-number_operands! { f64 f32 i32 u32 usize }
+// One float type only: then Rust knows the type of `1.0 + x` at once, and a method can follow.
+left_numbers! { f64 i32 u32 usize }
 
 impl Operand for bool {
     fn tile_of(self, _: DType, at: &'static Location<'static>) -> Tile {

@@ -6,8 +6,11 @@ use tilewright_ir::{ExprId, ExprKind, Place, Program, Stmt};
 /// Removes expressions, variables, loops and conditions that no store depends on, and everything in the arena
 /// that no statement mentions. Parameters and sizes stay: they are the kernel's signature.
 pub fn remove_dead(program: &mut Program) {
-    let mut live =
-        Live { program, exprs: vec![false; program.exprs.len()], vars: vec![false; program.vars.len()] };
+    let mut live = Live {
+        program,
+        exprs: vec![false; program.exprs.len()],
+        vars: vec![false; program.vars.len()],
+    };
     // A variable that is found to be read makes its `Set`s live, and those may read other variables.
     loop {
         let before = live.vars.clone();
@@ -50,7 +53,9 @@ impl Live<'_> {
                 }
                 Stmt::For { index, start, end, body, .. } => {
                     if self.block(body) {
-                        [*index, *start, *end].map(|id| self.mark(id));
+                        for id in [*index, *start, *end] {
+                            self.mark(id);
+                        }
                         effect = true;
                     }
                 }

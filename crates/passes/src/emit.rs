@@ -380,7 +380,8 @@ impl Emitter {
                     Some(&known) => known,
                     None => {
                         let mut expr = program.expr(id).clone();
-                        expr.kind.map_operands(|o| inner.get(&o).copied().unwrap_or_else(|| map(o)));
+                        expr.kind
+                            .map_operands(|o| inner.get(&o).copied().unwrap_or_else(|| map(o)));
                         self.program.exprs.push(expr);
                         ExprId(self.program.exprs.len() as u32 - 1)
                     }
@@ -393,8 +394,11 @@ impl Emitter {
         let (left, right) = (copy(&combine.left), copy(&combine.right));
         let body = copy(&combine.body);
         // A result is an argument, an expression of the body, or a value from outside.
-        let results =
-            combine.results.iter().map(|r| inner.get(r).copied().unwrap_or_else(|| map(*r))).collect();
+        let results = combine
+            .results
+            .iter()
+            .map(|r| inner.get(r).copied().unwrap_or_else(|| map(*r)))
+            .collect();
         Combine { left, right, body, results }
     }
 }

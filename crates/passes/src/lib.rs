@@ -3,7 +3,9 @@
 //! [`pipeline::PASSES`] is the list of passes that every program goes through before it is compiled.
 
 pub mod dead;
+#[allow(dead_code)]
 mod emit;
+#[allow(dead_code)]
 mod extent;
 pub mod pipeline;
 mod rewrite;

@@ -27,11 +27,7 @@ pub static PASSES: &[Pass] = &[
         run: simplify::stabilize,
     },
     Pass { name: "merge", doc: "computes equal expressions once", run: simplify::merge },
-    Pass {
-        name: "remove-dead",
-        doc: "removes what no store depends on",
-        run: dead::remove_dead,
-    },
+    Pass { name: "remove-dead", doc: "removes what no store depends on", run: dead::remove_dead },
 ];
 
 /// Runs [`PASSES`] on `program`.
@@ -56,6 +52,6 @@ pub fn run(program: &mut Program, passes: &[Pass], mut station: impl FnMut(&Pass
     }
 }
 
-fn is_valid(_program: &Program) -> bool {
-    true
+fn is_valid(program: &Program) -> bool {
+    tilewright_ir::validate::validate(program).is_ok()
 }

@@ -10,7 +10,10 @@ macro_rules! rule {
 }
 
 pub(crate) static RULES: &[Rule] = &[
-    rule!(neutral, "a + -0 = a, a - 0 = a, a * 1 = a, a / 1 = a; integers also a + 0, a | 0, a << 0"),
+    rule!(
+        neutral,
+        "a + -0 = a, a - 0 = a, a * 1 = a, a / 1 = a; integers also a + 0, a | 0, a << 0"
+    ),
     rule!(absorbing, "integers and bool: a * 0 = 0, a & 0 = 0"),
     rule!(to_negation, "a * -1 = -a, a / -1 = -a, -0 - a = -a"),
     rule!(negations, "-(-a) = a, a + -b = a - b, a - -b = a + b, -a + b = b - a, -a * -b = a * b"),
@@ -99,7 +102,8 @@ fn reciprocal_power_of_two(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
     let divisor = r.splat(b).filter(|_| r.is_float(a))?;
     let reciprocal = 1.0 / divisor;
     // Powers of two have an empty mantissa; the exponents stay within the normal numbers of f16, so of all types.
-    let power = divisor.to_bits() << 12 == 0 && (2f64.powi(-14)..=2f64.powi(14)).contains(&divisor.abs());
+    let power =
+        divisor.to_bits() << 12 == 0 && (2f64.powi(-14)..=2f64.powi(14)).contains(&divisor.abs());
     if !power || divisor == 1.0 {
         return None;
     }

@@ -104,7 +104,11 @@ fn sigmoid(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
     if numerator.is_some_and(|n| r.operand_of(UnaryOp::Exp, n) == Some(exponent)) {
         return None;
     }
-    let x = r.make_unary(UnaryOp::Neg, exponent);
+    // e^(0 - x) is e^-x: the sign of a zero is lost in the power.
+    let x = match r.operands_of(BinaryOp::Sub, exponent) {
+        Some((zero, x)) if r.is(zero, 0.0) && r.ty(x) == r.ty(exponent) => x,
+        _ => r.make_unary(UnaryOp::Neg, exponent),
+    };
     let sigmoid = r.make_unary(UnaryOp::Sigmoid, x);
     match numerator.filter(|&n| !r.is(n, 1.0)) {
         Some(a) => Some(r.make_binary(BinaryOp::Mul, a, sigmoid, &e.ty)),
