@@ -1,1 +1,3 @@
 //! The CPU target: SIMD primitives over cache-resident blocks, on all cores.
+#![allow(dead_code, unused_imports)]
+pub mod simd;

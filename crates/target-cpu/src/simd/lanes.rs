@@ -1,0 +1,303 @@
+//! Sixteen 32-bit lanes, whatever the machine: the vocabulary in which every primitive is written once.
+//!
+//! A level (AVX-512, AVX2, portable) is a zero-sized token; holding one proves that the CPU has the features, so
+//! lane arithmetic is safe code. All levels have 16 lanes, so that sums, scans and random numbers have one order
+//! everywhere. Methods are inlined into `#[target_feature]` functions (see `dispatch`), never called on their own.
+
+/// Lanes in one vector, on every level.
+pub const LANES: usize = 16;
+
+/// Arithmetic on 16 lanes.
+pub trait Simd: Copy + Send + Sync + 'static {
+    /// 16 f32.
+    type F: Copy;
+    /// 16 32-bit integers, signed or not by operation.
+    type I: Copy;
+    /// 16 truth values.
+    type M: Copy;
+
+    /// A value in every lane.
+    fn f(self, x: f32) -> Self::F;
+    /// A value in every lane.
+    fn i(self, x: u32) -> Self::I;
+    /// Lanes as an array.
+    fn f_array(self, a: Self::F) -> [f32; LANES];
+    /// Lanes as an array.
+    fn i_array(self, a: Self::I) -> [u32; LANES];
+    /// Lanes from an array.
+    fn f_from(self, a: [f32; LANES]) -> Self::F;
+    /// Lanes from an array.
+    fn i_from(self, a: [u32; LANES]) -> Self::I;
+
+    /// # Safety
+    /// 16 readable f32 at `p`.
+    unsafe fn load(self, p: *const f32) -> Self::F;
+    /// # Safety
+    /// 16 writable f32 at `p`.
+    unsafe fn store(self, p: *mut f32, a: Self::F);
+    /// Stores past the caches.
+    /// # Safety
+    /// 16 writable f32 at `p`, which is aligned to 64; a fence before others read.
+    unsafe fn stream(self, p: *mut f32, a: Self::F);
+    /// The first `n` lanes from memory, zero in the others.
+    /// # Safety
+    /// `n <= 16` readable f32 at `p`.
+    #[inline(always)]
+    unsafe fn load_part(self, p: *const f32, n: usize) -> Self::F {
+        let mut lanes = [0f32; LANES];
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(p, lanes.as_mut_ptr(), n.min(LANES)) };
+        self.f_from(lanes)
+    }
+    /// The first `n` lanes to memory.
+    /// # Safety
+    /// `n <= 16` writable f32 at `p`.
+    #[inline(always)]
+    unsafe fn store_part(self, p: *mut f32, a: Self::F, n: usize) {
+        let lanes = self.f_array(a);
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(lanes.as_ptr(), p, n.min(LANES)) };
+    }
+
+    /// a + b
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a - b
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a * b
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a / b
+    fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a * b + c, rounded once
+    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// c - a * b, rounded once
+    fn fnma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// Square root.
+    fn sqrt(self, a: Self::F) -> Self::F;
+    /// The lesser; `b` when either is NaN.
+    fn min_or_b(self, a: Self::F, b: Self::F) -> Self::F;
+    /// The greater; `b` when either is NaN.
+    fn max_or_b(self, a: Self::F, b: Self::F) -> Self::F;
+    /// To the nearest integer, ties to even.
+    fn round(self, a: Self::F) -> Self::F;
+    /// Downwards to an integer.
+    fn floor(self, a: Self::F) -> Self::F;
+    /// Upwards to an integer.
+    fn ceil(self, a: Self::F) -> Self::F;
+    /// Toward zero to an integer.
+    fn trunc(self, a: Self::F) -> Self::F;
+    /// n / d for finite operands where n / d is normal; within 1 ulp, cheaper than `div` where the level can.
+    #[inline(always)]
+    fn div_normal(self, n: Self::F, d: Self::F) -> Self::F {
+        self.div(n, d)
+    }
+    /// a * 2^n for integral `n` in -252..=252, also when the result is denormal.
+    #[inline(always)]
+    fn scale(self, a: Self::F, n: Self::F) -> Self::F {
+        // Two factors, each a normal power of two; the first rounds nothing.
+        let n = self.round_to_int(n);
+        let half = self.sar::<1>(n);
+        let rest = self.isub(n, half);
+        let power = |e| self.float(self.shl::<23>(self.iadd(e, self.i(127))));
+        self.mul(self.mul(a, power(half)), power(rest))
+    }
+    /// `a` as m * 2^e with m in [0.75, 1.5); for positive finite `a`, denormals included.
+    #[inline(always)]
+    fn split(self, a: Self::F) -> (Self::F, Self::F) {
+        let small = self.lt(a, self.f(f32::MIN_POSITIVE));
+        let a = self.select(small, self.mul(a, self.f(8388608.0)), a);
+        let bits = self.bits(a);
+        // Subtracting the bits of 0.75 makes the exponent field count from there.
+        let shifted = self.isub(bits, self.i(0x3f400000));
+        let e = self.sar::<23>(shifted);
+        let m = self.float(self.isub(bits, self.shl::<23>(e)));
+        let e = self.to_float(e);
+        (m, self.select(small, self.sub(e, self.f(23.0)), e))
+    }
+
+    /// a < b
+    fn lt(self, a: Self::F, b: Self::F) -> Self::M;
+    /// a <= b
+    fn le(self, a: Self::F, b: Self::F) -> Self::M;
+    /// a == b
+    fn eq(self, a: Self::F, b: Self::F) -> Self::M;
+    /// True where either is NaN.
+    fn unordered(self, a: Self::F, b: Self::F) -> Self::M;
+    /// m ? a : b
+    fn select(self, m: Self::M, a: Self::F, b: Self::F) -> Self::F;
+
+    /// The bits of floats.
+    fn bits(self, a: Self::F) -> Self::I;
+    /// Floats of these bits.
+    fn float(self, a: Self::I) -> Self::F;
+    /// To i32, ties to even; unspecified outside its range.
+    fn round_to_int(self, a: Self::F) -> Self::I;
+    /// To i32, toward zero; unspecified outside its range.
+    fn trunc_to_int(self, a: Self::F) -> Self::I;
+    /// From i32.
+    fn to_float(self, a: Self::I) -> Self::F;
+
+    /// a + b, wrapping
+    fn iadd(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a - b, wrapping
+    fn isub(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a * b, wrapping
+    fn imul(self, a: Self::I, b: Self::I) -> Self::I;
+    /// High and low words of the unsigned product.
+    fn umul_wide(self, a: Self::I, b: Self::I) -> (Self::I, Self::I);
+    /// Bitwise and.
+    fn and(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Bitwise or.
+    fn or(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Bitwise exclusive or.
+    fn xor(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a << N
+    fn shl<const N: i32>(self, a: Self::I) -> Self::I;
+    /// a >> N, zeros from the left
+    fn shr<const N: i32>(self, a: Self::I) -> Self::I;
+    /// a >> N, sign from the left
+    fn sar<const N: i32>(self, a: Self::I) -> Self::I;
+    /// a << b, with b below 32
+    fn shlv(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a >> b unsigned, with b below 32
+    fn shrv(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a >> b signed, with b below 32
+    fn sarv(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Signed a > b.
+    fn igt(self, a: Self::I, b: Self::I) -> Self::M;
+    /// a == b
+    fn ieq(self, a: Self::I, b: Self::I) -> Self::M;
+    /// m ? a : b
+    fn iselect(self, m: Self::M, a: Self::I, b: Self::I) -> Self::I;
+
+    /// Truth as one bit a lane, lane 0 lowest.
+    fn mask_bits(self, m: Self::M) -> u32;
+    /// Both.
+    fn mand(self, a: Self::M, b: Self::M) -> Self::M;
+    /// Either.
+    fn mor(self, a: Self::M, b: Self::M) -> Self::M;
+    /// The other.
+    fn mnot(self, a: Self::M) -> Self::M;
+
+    /// Lane i becomes lane i - N, zero below (the step of a scan).
+    fn shift_up<const N: i32>(self, a: Self::F) -> Self::F;
+    /// Lane 15 in every lane.
+    fn last(self, a: Self::F) -> Self::F;
+    /// Lanes 0..16 of a, b, c, d taken in turn: a0 b0 c0 d0 a1 b1 ..., as four vectors.
+    fn interleave4(self, v: [Self::I; 4]) -> [Self::I; 4];
+
+    /// Half precision in the low 16 bits of each lane.
+    fn from_f16(self, a: Self::I) -> Self::F;
+    /// To half precision, ties to even, in the low 16 bits of each lane.
+    fn to_f16(self, a: Self::F) -> Self::I;
+    /// 16 u16, widened.
+    /// # Safety
+    /// 16 readable u16 at `p`.
+    unsafe fn load_u16(self, p: *const u16) -> Self::I;
+    /// The low halves.
+    /// # Safety
+    /// 16 writable u16 at `p`.
+    unsafe fn store_u16(self, p: *mut u16, a: Self::I);
+    /// 16 u8, widened.
+    /// # Safety
+    /// 16 readable u8 at `p`.
+    unsafe fn load_u8(self, p: *const u8) -> Self::I;
+    /// The low bytes.
+    /// # Safety
+    /// 16 writable u8 at `p`.
+    unsafe fn store_u8(self, p: *mut u8, a: Self::I);
+    /// `base[index]` in each lane.
+    /// # Safety
+    /// Each index is inside the f32 at `base`.
+    unsafe fn gather(self, base: *const f32, index: Self::I) -> Self::F;
+
+    // What follows is the same on every level.
+
+    /// 16 integers.
+    /// # Safety
+    /// As `load`.
+    #[inline(always)]
+    unsafe fn iload(self, p: *const u32) -> Self::I {
+        // SAFETY: the caller's promise.
+        self.bits(unsafe { self.load(p.cast()) })
+    }
+    /// 16 integers.
+    /// # Safety
+    /// As `store`.
+    #[inline(always)]
+    unsafe fn istore(self, p: *mut u32, a: Self::I) {
+        // SAFETY: the caller's promise.
+        unsafe { self.store(p.cast(), self.float(a)) }
+    }
+    /// The lesser; NaN when either is.
+    #[inline(always)]
+    fn min(self, a: Self::F, b: Self::F) -> Self::F {
+        self.select(self.unordered(a, a), a, self.min_or_b(a, b))
+    }
+    /// The greater; NaN when either is.
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        self.select(self.unordered(a, a), a, self.max_or_b(a, b))
+    }
+    /// |a|
+    #[inline(always)]
+    fn abs(self, a: Self::F) -> Self::F {
+        self.float(self.and(self.bits(a), self.i(0x7fffffff)))
+    }
+    /// -a
+    #[inline(always)]
+    fn neg(self, a: Self::F) -> Self::F {
+        self.float(self.xor(self.bits(a), self.i(0x80000000)))
+    }
+    /// -|a|
+    #[inline(always)]
+    fn neg_abs(self, a: Self::F) -> Self::F {
+        self.float(self.or(self.bits(a), self.i(0x80000000)))
+    }
+    /// |a| with the sign of b, for a >= 0
+    #[inline(always)]
+    fn copy_sign(self, a: Self::F, b: Self::F) -> Self::F {
+        self.float(self.or(self.bits(a), self.and(self.bits(b), self.i(0x80000000))))
+    }
+    /// 1 or 0.
+    #[inline(always)]
+    fn one_if(self, m: Self::M) -> Self::I {
+        self.iselect(m, self.i(1), self.i(0))
+    }
+    /// True where not zero.
+    #[inline(always)]
+    fn truth(self, a: Self::I) -> Self::M {
+        self.mnot(self.ieq(a, self.i(0)))
+    }
+    /// Unsigned a > b.
+    #[inline(always)]
+    fn ugt(self, a: Self::I, b: Self::I) -> Self::M {
+        let flip = self.i(0x80000000);
+        self.igt(self.xor(a, flip), self.xor(b, flip))
+    }
+    /// c[0] + c[1] x + c[2] x^2 + ..., by Horner's rule
+    #[inline(always)]
+    fn poly<const N: usize>(self, x: Self::F, c: [f32; N]) -> Self::F {
+        let mut p = self.f(c[N - 1]);
+        let mut k = N - 1;
+        while k > 0 {
+            k -= 1;
+            p = self.fma(p, x, self.f(c[k]));
+        }
+        p
+    }
+    /// The sum of the lanes, in a fixed tree.
+    #[inline(always)]
+    fn sum_lanes(self, a: Self::F) -> f32 {
+        let mut lanes = self.f_array(a);
+        let mut width = LANES / 2;
+        while width > 0 {
+            let mut k = 0;
+            while k < width {
+                lanes[k] += lanes[k + width];
+                k += 1;
+            }
+            width /= 2;
+        }
+        lanes[0]
+    }
+}

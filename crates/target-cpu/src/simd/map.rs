@@ -1,0 +1,84 @@
+//! Maps: one function of up to three operands applied to every element.
+//!
+//! An operand may be *uniform*: one value a row, read from its row's first element. Which ones are is part of the
+//! instance (a bit each), so that row scalars are never spread out in memory.
+
+use super::call::{Call, primitive};
+use super::lanes::{LANES, Simd};
+
+/// A function of lanes. Integers and truth values (0 or 1) travel as the bits of floats.
+pub trait Map: 'static {
+    /// Number of operands.
+    const OPERANDS: usize;
+    /// The function.
+    fn apply<S: Simd>(s: S, v: [S::F; 3]) -> S::F;
+}
+
+/// # Safety
+/// Each operand has `len` elements in each row, or one where its bit in `UNIFORM` is set.
+#[inline(always)]
+unsafe fn map_rows<S: Simd, O: Map, const UNIFORM: u8>(s: S, call: &Call) {
+    let uniform = |k: usize| UNIFORM >> k & 1 == 1;
+    for r in 0..call.rows {
+        let out: *mut f32 = call.out.row(r);
+        let zero = s.f(0.0);
+        let mut pointers = [std::ptr::null::<f32>(); 3];
+        let mut values = [zero; 3];
+        for k in 0..O::OPERANDS {
+            pointers[k] = call.inputs[k].row(r);
+            if uniform(k) {
+                // SAFETY: a uniform operand has one element a row.
+                values[k] = s.f(unsafe { *pointers[k] });
+            }
+        }
+        // Without a prefetch address the output's own lines are touched, which costs nothing.
+        let ahead: *const u8 =
+            if call.prefetch.at.is_null() { out.cast() } else { call.prefetch.row(r) };
+        let stream = call.stream && out as usize % 64 == 0;
+        let whole = call.len / LANES * LANES;
+        let mut at = 0;
+        while at < whole {
+            // SAFETY: `at + 16 <= len`; the operands cover `len` elements. Prefetching is safe at any address.
+            unsafe {
+                for k in 0..O::OPERANDS {
+                    if !uniform(k) {
+                        values[k] = s.load(pointers[k].add(at));
+                    }
+                }
+                prefetch(ahead.wrapping_add(at * 4));
+                let y = O::apply(s, values);
+                if stream { s.stream(out.add(at), y) } else { s.store(out.add(at), y) }
+            }
+            at += LANES;
+        }
+        let rest = call.len - whole;
+        if rest > 0 {
+            // SAFETY: `rest` elements remain in each operand.
+            unsafe {
+                for k in 0..O::OPERANDS {
+                    if !uniform(k) {
+                        values[k] = s.load_part(pointers[k].add(at), rest);
+                    }
+                }
+                s.store_part(out.add(at), O::apply(s, values), rest);
+            }
+        }
+    }
+}
+
+/// Asks for the line of an address, which need not be valid.
+#[inline(always)]
+pub fn prefetch(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint; never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast())
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+primitive! {
+    /// The map `O` with the given uniform operands.
+    pub fn map<O: Map; const UNIFORM: u8> = map_rows
+}

@@ -1,0 +1,63 @@
+//! SIMD primitives over blocks, written once over 16 lanes and instantiated for each level of the instruction set.
+
+pub(crate) mod call;
+pub(crate) mod lanes;
+pub(crate) mod map;
+pub(crate) mod math;
+pub(crate) mod ops;
+pub(crate) mod portable;
+pub(crate) mod trigonometry;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+
+/// A level of the instruction set that the primitives are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// AVX-512 F, BW, DQ, VL.
+    Avx512,
+    /// AVX2 with FMA and F16C.
+    Avx2,
+    /// What every CPU of the target has: NEON on aarch64, SSE2 on x86-64.
+    Portable,
+}
+
+impl Level {
+    /// The best level of this CPU.
+    pub fn best() -> Level {
+        [Level::Avx512, Level::Avx2].into_iter().find(|l| l.available()).unwrap_or(Level::Portable)
+    }
+
+    /// True when this CPU has it.
+    pub fn available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512::Avx512::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2::Avx2::detect().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Level::Avx512 | Level::Avx2 => false,
+            Level::Portable => true,
+        }
+    }
+
+    /// The levels of this CPU, best first.
+    pub fn all() -> impl Iterator<Item = Level> {
+        [Level::Avx512, Level::Avx2, Level::Portable].into_iter().filter(|l| l.available())
+    }
+
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Avx512 => "avx512",
+            Level::Avx2 => "avx2+fma",
+            Level::Portable if cfg!(target_arch = "aarch64") => "neon",
+            Level::Portable => "baseline",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
