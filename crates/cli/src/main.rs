@@ -1,2 +1,29 @@
-//! The tilewright binary.
-fn main() {}
+//! The `tilewright` binary: parse, call, print.
+//!
+//! Results go to stdout: tables for people, JSON where `--json` asks for it. Errors go to stderr, one line for what
+//! happened and one for what to do. The exit status is 0, 1 for a failure, 2 for wrong use; a reader that closes the
+//! pipe early is neither.
+
+mod args;
+mod command;
+mod failure;
+mod progress;
+mod table;
+
+use failure::Failure;
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let result = args::parse().and_then(|matches| command::run(&matches, &mut out));
+    let result = result.and_then(|()| out.flush().map_err(Failure::from));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // What was printed before the fault stays in order with the message.
+            let _ = out.flush();
+            failure.report()
+        }
+    }
+}

@@ -34,7 +34,7 @@ mod view;
 
 pub use kernel::{Args, Kernel, Range, record};
 pub use recorder::RecordError;
-pub use signature::{Declared, Signature, SignatureError, Specialization};
+pub use signature::{Declared, Signature, SignatureError, SignatureParam, Specialization};
 pub use tile::{Operand, Tile, Var, reduce_by, scan_by};
 pub use tilewright_ir::DType;
 pub use tilewright_ir::ReduceOp;

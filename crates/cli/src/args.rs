@@ -1,0 +1,307 @@
+//! The command line: what may be asked for, and the first check of it.
+
+use crate::failure::Failure;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::path::PathBuf;
+
+/// The commands and their options.
+pub fn command() -> Command {
+    Command::new("tilewright")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Kernels from one recording: run, differentiate, test and time them.")
+        .after_help(
+            "Start with `tilewright tour`.\n\
+             Errors go to stderr; exit status 1 is a failure, 2 wrong use.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(tour())
+        .subcommand(devices())
+        .subcommand(kernels())
+        .subcommand(emit())
+        .subcommand(eval())
+        .subcommand(run())
+        .subcommand(test())
+        .subcommand(bench())
+}
+
+fn tour() -> Command {
+    Command::new("tour")
+        .about("Records, runs, differentiates, checks and times a few kernels on this machine")
+        .long_about(
+            "Records mish from its formula, shows its IR, runs it and its gradient on a real array and checks both \
+             against an f64 reference and finite differences; then softmax, rmsnorm_residual and MoE gating the \
+             same way. Ends with a table of times. Takes less than a minute on two cores.",
+        )
+}
+
+fn devices() -> Command {
+    Command::new("devices")
+        .about("Lists what can run kernels here")
+        .arg(json_flag())
+        .after_help("Example: tilewright devices")
+}
+
+fn kernels() -> Command {
+    Command::new("kernels")
+        .about("Lists the catalog, or describes one kernel")
+        .arg(Arg::new("name").value_name("NAME").help("The kernel to describe"))
+        .arg(json_flag())
+        .after_help("Examples:\n  tilewright kernels\n  tilewright kernels rmsnorm --json")
+}
+
+fn emit() -> Command {
+    Command::new("emit")
+        .about("Prints the code of a kernel or formula")
+        .arg(Arg::new("name").value_name("NAME").help("A kernel of the catalog"))
+        .arg(expr().conflicts_with("name"))
+        .arg(
+            Arg::new("target")
+                .long("target")
+                .value_name("TARGET")
+                .value_parser(["ir", "cuda", "metal"])
+                .default_value("ir")
+                .help("The language to print"),
+        )
+        .arg(
+            Arg::new("dtype")
+                .long("dtype")
+                .value_name("DTYPE")
+                .help("The element type that the type variable T stands for [default: f32]"),
+        )
+        .arg(
+            Arg::new("shape")
+                .long("shape")
+                .value_name("NAME=AxB")
+                .action(ArgAction::Append)
+                .value_parser(parse_shape)
+                .help("The shape of an input, checked against the kernel: x=8x1024"),
+        )
+        .arg(set())
+        .arg(grad("Prints the gradient programs too"))
+        .after_help(
+            "Examples:\n  tilewright emit softmax --target ir --dtype f16 --shape x=8x1024\n  \
+             tilewright emit --expr 'x * tanh(log(1 + exp(x)))' --grad",
+        )
+}
+
+fn eval() -> Command {
+    Command::new("eval")
+        .about("Evaluates a formula on tensors of a file")
+        .arg(expr().required(true))
+        .arg(input("tensors named as the formula's inputs"))
+        .arg(output("gets the result as the tensor `out`"))
+        .arg(set())
+        .arg(grad(
+            "Differentiates too: the input file may hold `d_out` (ones if absent), the output file gains `d_<input>`",
+        ))
+        .arg(device())
+        .after_help(
+            "Names of the formula that the input file holds are tensors; the others need --set.\n\n\
+             Example:\n  tilewright eval --expr 'x * sigmoid(a*x)' --set a=1.702 \
+             --in in.safetensors --out out.safetensors --grad",
+        )
+}
+
+fn run() -> Command {
+    Command::new("run")
+        .about("Runs a kernel of the catalog on tensors of a file")
+        .arg(Arg::new("name").value_name("NAME").required(true).help("The kernel"))
+        .arg(input("tensors named as the kernel's inputs"))
+        .arg(output("gets the kernel's outputs under their names"))
+        .arg(set())
+        .arg(grad(
+            "Differentiates too: the input file may hold `d_<output>` (ones if absent), the output file gains \
+             `d_<input>`",
+        ))
+        .arg(device())
+        .after_help(
+            "`tilewright kernels NAME` tells names, dtypes and shapes. T is the dtype of the input tensors.\n\n\
+             Example:\n  tilewright run rmsnorm --in in.safetensors --out out.safetensors --set eps=1e-5",
+        )
+}
+
+fn test() -> Command {
+    Command::new("test")
+        .about(
+            "Checks kernels against their f64 reference, and gradients against finite differences",
+        )
+        .arg(names())
+        .arg(device())
+        .arg(report("report", "Writes every check as JSON"))
+        .after_help(
+            "Examples:\n  tilewright test\n  tilewright test softmax rmsnorm --report out.json",
+        )
+}
+
+fn bench() -> Command {
+    Command::new("bench")
+        .about("Times kernels: ms, GB/s, share of the measured copy bandwidth")
+        .arg(names())
+        .arg(device())
+        .arg(report("json", "Writes every timing as JSON"))
+        .after_help(
+            "Examples:\n  tilewright bench softmax swiglu\n  tilewright bench --json out.json",
+        )
+}
+
+fn names() -> Arg {
+    Arg::new("names")
+        .value_name("NAME")
+        .action(ArgAction::Append)
+        .help("Kernels; all of the catalog if none is named")
+}
+
+fn expr() -> Arg {
+    Arg::new("expr")
+        .long("expr")
+        .value_name("FORMULA")
+        .allow_hyphen_values(true)
+        .help("A formula, such as 'x * sigmoid(a*x)'")
+}
+
+fn input(holds: &'static str) -> Arg {
+    file("in", format!("Safetensors file: {holds}")).required(true)
+}
+
+fn output(gets: &'static str) -> Arg {
+    file("out", format!("Safetensors file: {gets}")).required(true)
+}
+
+fn report(name: &'static str, help: &'static str) -> Arg {
+    file(name, help.to_string())
+}
+
+fn file(name: &'static str, help: String) -> Arg {
+    Arg::new(name).long(name).value_name("FILE").value_parser(value_parser!(PathBuf)).help(help)
+}
+
+fn set() -> Arg {
+    Arg::new("set")
+        .long("set")
+        .value_name("NAME=VALUE")
+        .action(ArgAction::Append)
+        .value_parser(parse_setting)
+        .help("Gives a scalar, constant or size its value: eps=1e-5")
+}
+
+fn grad(help: &'static str) -> Arg {
+    Arg::new("grad").long("grad").action(ArgAction::SetTrue).help(help)
+}
+
+fn device() -> Arg {
+    Arg::new("device")
+        .long("device")
+        .value_name("DEVICE")
+        .value_parser(["cpu", "interpreter", "cuda", "metal"])
+        .default_value("cpu")
+        .help("Where to run")
+}
+
+fn json_flag() -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON, for machines")
+}
+
+/// A `--set name=value`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// What is set.
+    pub name: String,
+    /// To what.
+    pub value: f64,
+}
+
+fn parse_setting(text: &str) -> Result<Setting, String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as in eps=1e-5")?;
+    let (name, value) = (name.trim(), value.trim());
+    if name.is_empty() {
+        return Err("expected NAME=VALUE, as in eps=1e-5".into());
+    }
+    let value = value.parse().map_err(|_| format!("`{value}` is not a number"))?;
+    Ok(Setting { name: name.into(), value })
+}
+
+/// A `--shape name=8x1024`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShapeOf {
+    /// The tensor.
+    pub name: String,
+    /// Its axes.
+    pub shape: Vec<usize>,
+}
+
+fn parse_shape(text: &str) -> Result<ShapeOf, String> {
+    let (name, axes) = text.split_once('=').ok_or("expected NAME=AxB, as in x=8x1024")?;
+    let axis = |axis: &str| {
+        axis.trim().parse::<usize>().map_err(|_| format!("`{axis}` is not the size of an axis"))
+    };
+    let shape = axes.split('x').map(axis).collect::<Result<Vec<usize>, String>>()?;
+    Ok(ShapeOf { name: name.trim().into(), shape })
+}
+
+/// Parses this process' arguments. Asking for help or the version ends the process.
+///
+/// # Errors
+/// Wrong use, in two lines.
+pub fn parse() -> Result<ArgMatches, Failure> {
+    let error = match command().try_get_matches() {
+        Ok(matches) => return Ok(matches),
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+        _ => Err(in_two_lines(&error)),
+    }
+}
+
+/// Clap's findings in this program's form.
+fn in_two_lines(error: &clap::Error) -> Failure {
+    let rendered = error.to_string();
+    // The first paragraph says what is wrong, sometimes as a list on lines of its own.
+    let first = rendered.split("\n\n").next().unwrap_or_default();
+    let what = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let what = what.strip_prefix("error: ").unwrap_or(&what);
+    let suggestion =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+            .into_iter()
+            .find_map(|kind| match error.get(kind)? {
+                ContextValue::String(name) => Some(name.clone()),
+                ContextValue::Strings(names) => names.first().cloned(),
+                _ => None,
+            });
+    let next = match suggestion {
+        Some(name) => format!("did you mean `{name}`? `tilewright --help` lists the commands"),
+        None => format!("see `{} --help`", command_named()),
+    };
+    Failure::usage(what, next)
+}
+
+/// `tilewright run` when that command was asked for.
+fn command_named() -> String {
+    let asked = std::env::args().nth(1).unwrap_or_default();
+    let known = command().find_subcommand(&asked).is_some();
+    if known { format!("tilewright {asked}") } else { "tilewright".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn settings_and_shapes() {
+        assert_eq!(parse_setting("eps=1e-5"), Ok(Setting { name: "eps".into(), value: 1e-5 }));
+        assert!(parse_setting("eps").unwrap_err().contains("NAME=VALUE"));
+        assert!(parse_setting("eps=small").unwrap_err().contains("`small`"));
+        assert_eq!(parse_shape("x=8x1024").unwrap().shape, [8, 1024]);
+        assert!(parse_shape("x=8xa").unwrap_err().contains("`a`"));
+    }
+}
