@@ -1,1 +1,23 @@
-//! Compile cache, launch, memory pool; the list of targets.
+//! Compile cache, launch, memory pool, and the list of targets.
+//!
+//! A [`Runtime`] is a device with its compiled kernels and its freed memory. [`Runtime::compile`] turns a program
+//! into a [`Kernel`]; [`Kernel::plan`] finds the shapes of a call, [`Kernel::launch`] runs it. Tensors with owned
+//! memory, and callables that do all this in one call, are `tilewright-tensor`'s.
+//!
+//! This is the lowest crate that may read the environment (`SHOW`, see [`Show`]) or a clock.
+
+mod error;
+mod interpreter;
+mod kernel;
+mod pool;
+mod runtime;
+mod show;
+pub mod targets;
+
+pub use error::{Error, Fault, Result, nearest};
+pub use kernel::{Kernel, Plan, TensorMut, TensorRef, Value};
+pub use pool::{Memory, Pool, PoolStats};
+pub use runtime::{Runtime, Stats};
+pub use show::Show;
+pub use tilewright_target::host::{BorrowedBuffer, Element, HostBuffer};
+pub use tilewright_target::{Buffer, Caps, Device, DeviceKind};

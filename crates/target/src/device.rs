@@ -15,6 +15,8 @@ pub enum DeviceKind {
     Cuda,
     /// An Apple GPU.
     Metal,
+    /// The reference: the IR's own interpreter.
+    Interpreter,
     /// Compiles everything and runs nothing.
     Null,
 }
@@ -26,6 +28,7 @@ impl DeviceKind {
             DeviceKind::Cpu => "cpu",
             DeviceKind::Cuda => "cuda",
             DeviceKind::Metal => "metal",
+            DeviceKind::Interpreter => "interpreter",
             DeviceKind::Null => "null",
         }
     }

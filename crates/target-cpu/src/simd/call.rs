@@ -98,4 +98,3 @@ macro_rules! primitive {
     };
 }
 pub(crate) use primitive;
-

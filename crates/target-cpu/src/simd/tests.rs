@@ -44,7 +44,8 @@ fn ulps(got: f32, exact: f64) -> f64 {
         return 0.0;
     }
     // An overflow that should have been the greatest float, or the reverse, is one step away.
-    let finite = |x: f32| if x.is_infinite() { 2f64.powi(128).copysign(x as f64) } else { x as f64 };
+    let finite =
+        |x: f32| if x.is_infinite() { 2f64.powi(128).copysign(x as f64) } else { x as f64 };
     let exact = if exact.abs() > 2f64.powi(128) { 2f64.powi(128).copysign(exact) } else { exact };
     let exponent = exact.abs().log2().floor().max(-126.0) as i32;
     (finite(got) - exact).abs() / 2f64.powi(exponent - 23)
@@ -108,9 +109,8 @@ fn unary_math_is_accurate_over_the_whole_range() {
     use UnaryOp::*;
     let x = floats();
     let exactly = [Neg, Abs, Sign, Floor, Ceil, Round, Trunc, Sqrt, Recip];
-    let nearly = [
-        Rsqrt, Exp, Exp2, Expm1, Log, Log2, Log1p, Sin, Cos, Tanh, Sigmoid, Softplus, Erf,
-    ];
+    let nearly =
+        [Rsqrt, Exp, Exp2, Expm1, Log, Log2, Log1p, Sin, Cos, Tanh, Sigmoid, Softplus, Erf];
     for level in Level::all() {
         for (ops, limit) in [(&exactly[..], 0.51), (&nearly[..], 2.5)] {
             for &op in ops {
@@ -142,7 +142,11 @@ fn signs_of_zero_survive() {
         for op in [Abs, Sign, Floor, Ceil, Round, Trunc, Sqrt, Expm1, Log1p, Sin, Tanh, Erf] {
             let got = run(ops::unary(op, DType::F32, level), &[&[0.0, -0.0]]);
             let want = [0.0f32, exact(op)(-0.0) as f32];
-            assert_eq!(got.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), want.map(f32::to_bits), "{op:?}");
+            assert_eq!(
+                got.iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
+                want.map(f32::to_bits),
+                "{op:?}"
+            );
         }
     }
 }
@@ -154,8 +158,7 @@ fn power_is_accurate() {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (state >> 40) as f64 / (1u64 << 24) as f64
     };
-    let special =
-        [0.0, 1.0, 2.0, 3.0, 0.5, 1.5, 1e38, 1e-40, 4097.0, f32::INFINITY, f32::NAN];
+    let special = [0.0, 1.0, 2.0, 3.0, 0.5, 1.5, 1e38, 1e-40, 4097.0, f32::INFINITY, f32::NAN];
     let special: Vec<f32> = special.iter().flat_map(|&x| [x, -x]).collect();
     let mut pairs: Vec<(f32, f32)> =
         special.iter().flat_map(|&x| special.iter().map(move |&y| (x, y))).collect();
@@ -228,15 +231,47 @@ pub fn value(dtype: DType, lane: u32) -> f64 {
 }
 
 const DTYPES: [DType; 8] = [
-    DType::Bool, DType::I8, DType::U8, DType::I32, DType::U32, DType::F16, DType::BF16, DType::F32,
+    DType::Bool,
+    DType::I8,
+    DType::U8,
+    DType::I32,
+    DType::U32,
+    DType::F16,
+    DType::BF16,
+    DType::F32,
 ];
 
 #[test]
 fn conversions_are_those_of_the_ir() {
     let values: Vec<f64> = [
-        0.0, 0.3, 0.5, 1.0, 1.5, 2.5, 100.7, 127.0, 128.0, 200.0, 255.0, 256.0, 2049.0, 65519.0,
-        65520.0, 1e5, 2147483520.0, 2147483647.0, 2147483648.0, 4294967040.0, 4294967295.0, 1e10,
-        1e-8, 5.9e-8, 6.1e-5, 1e38, f64::INFINITY, f64::NAN,
+        0.0,
+        0.3,
+        0.5,
+        1.0,
+        1.5,
+        2.5,
+        100.7,
+        127.0,
+        128.0,
+        200.0,
+        255.0,
+        256.0,
+        2049.0,
+        65519.0,
+        65520.0,
+        1e5,
+        2147483520.0,
+        2147483647.0,
+        2147483648.0,
+        4294967040.0,
+        4294967295.0,
+        1e10,
+        1e-8,
+        5.9e-8,
+        6.1e-5,
+        1e38,
+        f64::INFINITY,
+        f64::NAN,
     ]
     .iter()
     .flat_map(|&x| [x, -x])
@@ -252,7 +287,10 @@ fn conversions_are_those_of_the_ir() {
                 for (&x, got) in x.iter().zip(&got) {
                     let (want, got) = (to.round(x), value(to, got.to_bits()));
                     // f16 from large integers passes through f32, both roundings being exact here.
-                    assert!(got == want || got.is_nan() && want.is_nan(), "{from} {x} as {to} on {level:?}: {got}, not {want}");
+                    assert!(
+                        got == want || got.is_nan() && want.is_nan(),
+                        "{from} {x} as {to} on {level:?}: {got}, not {want}"
+                    );
                 }
             }
         }
@@ -276,7 +314,8 @@ fn half_to_f32(h: u16) -> f32 {
 
 #[test]
 fn integer_ops_are_those_of_the_ir() {
-    let values = [0i64, 1, -1, 2, 7, -7, 31, 32, 33, i32::MAX as i64, i32::MIN as i64, 12345678, -999];
+    let values =
+        [0i64, 1, -1, 2, 7, -7, 31, 32, 33, i32::MAX as i64, i32::MIN as i64, 12345678, -999];
     let pairs: Vec<(u32, u32)> =
         values.iter().flat_map(|&a| values.iter().map(move |&b| (a as u32, b as u32))).collect();
     let (a, b): (Vec<u32>, Vec<u32>) = pairs.iter().copied().unzip();
@@ -305,7 +344,13 @@ fn integer_ops_are_those_of_the_ir() {
         for (op, exact) in signed {
             let got = run(ops::binary(op, DType::I32, 0, level), &[&bits(&a), &bits(&b)]);
             for (got, &(a, b)) in got.iter().zip(&pairs) {
-                assert_eq!(got.to_bits() as i32, exact(a as i32, b as i32), "{op:?} {} {}", a as i32, b as i32);
+                assert_eq!(
+                    got.to_bits() as i32,
+                    exact(a as i32, b as i32),
+                    "{op:?} {} {}",
+                    a as i32,
+                    b as i32
+                );
             }
         }
         for (op, exact) in unsigned {

@@ -1,0 +1,307 @@
+//! A compiled kernel and its launch.
+
+use crate::{Error, Result};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tilewright_ir::bind::{show_declared, show_shape};
+use tilewright_ir::{Access, Bindings, DType, Param, ParamKind, Program, bind};
+use tilewright_target::{Argument, Buffer, Device, Executable, Region};
+
+/// Arguments of a call that are kept on the stack; kernels with more parameters allocate.
+const INLINE: usize = 24;
+
+/// Bindings that a kernel remembers, so that repeated shapes are not bound again.
+const REMEMBERED: usize = 4;
+
+/// Launches of all kernels of a runtime.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    launches: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn launches(&self) -> u64 {
+        self.launches.load(Ordering::Relaxed)
+    }
+}
+
+/// A program compiled for one device. Get one from [`crate::Runtime::compile`].
+///
+/// A call has two steps, so that outputs can be made between them: [`plan`](Self::plan) finds every size and shape
+/// from those of the inputs, [`launch`](Self::launch) runs.
+pub struct Kernel {
+    recorded: Program,
+    optimized: Program,
+    executable: Arc<dyn Executable>,
+    device: Arc<dyn Device>,
+    plans: Mutex<Vec<Arc<Plan>>>,
+    launches: AtomicU64,
+    all: Arc<Counters>,
+    show_time: bool,
+}
+
+/// The sizes and shapes of one call.
+#[derive(Debug)]
+pub struct Plan {
+    given: Vec<Option<Vec<usize>>>,
+    sizes: Vec<(String, usize)>,
+    bindings: Bindings,
+}
+
+impl Plan {
+    /// Every size, and the shape of every parameter.
+    pub fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// The shape of parameter number `param` as the caller sees it; empty for a scalar.
+    pub fn shape(&self, param: usize) -> &[usize] {
+        &self.bindings.shapes[param]
+    }
+
+    fn answers(&self, shapes: &[Option<&[usize]>], sizes: &[(&str, usize)]) -> bool {
+        let same_sizes = self.sizes.len() == sizes.len()
+            && self.sizes.iter().zip(sizes).all(|(a, b)| a.0 == b.0 && a.1 == b.1);
+        same_sizes
+            && self.given.len() == shapes.len()
+            && self.given.iter().zip(shapes).all(|(a, b)| a.as_deref() == *b)
+    }
+}
+
+/// A tensor that a kernel reads.
+#[derive(Clone, Copy)]
+pub struct TensorRef<'a> {
+    /// Its memory.
+    pub buffer: &'a dyn Buffer,
+    /// Element type.
+    pub dtype: DType,
+    /// Axes, outermost first.
+    pub shape: &'a [usize],
+    /// Distance between neighbours along each axis, in elements; any, 0 and negative included. `None` for
+    /// row-major contiguous.
+    pub strides: Option<&'a [isize]>,
+    /// Position of the first element in the buffer, in elements.
+    pub offset: usize,
+}
+
+/// A tensor that a kernel writes: row-major contiguous, from the start of its memory. The exclusive borrow is what
+/// keeps a caller from passing memory that another argument reads.
+pub struct TensorMut<'a> {
+    /// Its memory.
+    pub buffer: &'a mut dyn Buffer,
+    /// Element type.
+    pub dtype: DType,
+    /// Axes, outermost first.
+    pub shape: &'a [usize],
+}
+
+/// What a call passes for one parameter.
+pub enum Value<'a> {
+    /// A tensor to read.
+    In(TensorRef<'a>),
+    /// A tensor to write, or to update in place.
+    Out(TensorMut<'a>),
+    /// A number, rounded to the parameter's dtype.
+    Scalar(f64),
+    /// The scalar's default.
+    Default,
+}
+
+impl Kernel {
+    pub(crate) fn new(
+        recorded: Program,
+        optimized: Program,
+        executable: Arc<dyn Executable>,
+        device: Arc<dyn Device>,
+        all: Arc<Counters>,
+        show_time: bool,
+    ) -> Kernel {
+        let (plans, launches) = Default::default();
+        Kernel { recorded, optimized, executable, device, plans, launches, all, show_time }
+    }
+
+    /// The kernel's name.
+    pub fn name(&self) -> &str {
+        &self.recorded.name
+    }
+
+    /// The program as recorded.
+    pub fn program(&self) -> &Program {
+        &self.recorded
+    }
+
+    /// The program after the passes.
+    pub fn optimized(&self) -> &Program {
+        &self.optimized
+    }
+
+    /// What the target made of it, for people.
+    pub fn describe(&self) -> String {
+        self.executable.describe()
+    }
+
+    /// How often it was launched.
+    pub fn launches(&self) -> u64 {
+        self.launches.load(Ordering::Relaxed)
+    }
+
+    /// The position of the parameter called `name`.
+    ///
+    /// # Errors
+    /// When there is none; the message lists those there are.
+    pub fn position(&self, name: &str) -> Result<usize> {
+        self.recorded.find_param(name).map(|id| id.index()).ok_or_else(|| {
+            let names: Vec<&str> = self.recorded.params.iter().map(|p| p.name.as_str()).collect();
+            let error = Error::usage(format!("{}: there is no parameter `{name}`", self.name()));
+            match crate::nearest(name, names.iter().copied()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help(format!("its parameters are {}", names.join(", "))),
+            }
+        })
+    }
+
+    /// Finds every size and shape of a call. `shapes` has one entry a parameter: `None` for scalars and for outputs
+    /// still to be made. `sizes` names those that no shape tells.
+    ///
+    /// The last few answers are remembered, so that a repeated call neither computes nor allocates.
+    ///
+    /// # Errors
+    /// When a rank, an axis or a size does not fit, or a tensor that is read is missing.
+    pub fn plan(&self, shapes: &[Option<&[usize]>], sizes: &[(&str, usize)]) -> Result<Arc<Plan>> {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(i) = plans.iter().position(|plan| plan.answers(shapes, sizes)) {
+            return Ok(plans[i].clone());
+        }
+        self.check_count(shapes.len())?;
+        for (param, shape) in self.recorded.params.iter().zip(shapes) {
+            match (&param.kind, shape) {
+                (ParamKind::Tensor { access, .. }, None) if *access != Access::Out => {
+                    return Err(self.missing(param));
+                }
+                (ParamKind::Scalar { .. }, Some(_)) => return Err(self.not_a_tensor(param)),
+                _ => {}
+            }
+        }
+        let given: Vec<_> = shapes.iter().map(|s| s.map(<[usize]>::to_vec)).collect();
+        let bindings = bind(&self.recorded, &given, sizes)?;
+        let sizes = sizes.iter().map(|(name, value)| (name.to_string(), *value)).collect();
+        let plan = Arc::new(Plan { given, sizes, bindings });
+        plans.truncate(REMEMBERED - 1);
+        plans.insert(0, plan.clone());
+        Ok(plan)
+    }
+
+    /// Runs the kernel once. `values` has one entry a parameter, in order.
+    ///
+    /// # Errors
+    /// When a value is missing, of the wrong kind, dtype or shape, or leaves its buffer; when an index that the data
+    /// holds is out of range.
+    pub fn launch(&self, plan: &Plan, values: &[Value<'_>]) -> Result<()> {
+        self.check_count(values.len())?;
+        let mut inline = [Argument::Scalar(0.0); INLINE];
+        let mut heap = Vec::new();
+        let arguments = if values.len() <= INLINE {
+            &mut inline[..values.len()]
+        } else {
+            heap.resize(values.len(), Argument::Scalar(0.0));
+            &mut heap[..]
+        };
+        for (i, (value, argument)) in values.iter().zip(arguments.iter_mut()).enumerate() {
+            *argument = self.argument(plan, i, value)?;
+        }
+        let start = self.show_time.then(Instant::now);
+        // SAFETY: every input is borrowed shared and every output exclusively until this returns, which is
+        // after the device has finished.
+        unsafe { self.executable.launch(&plan.bindings, arguments) }?;
+        self.device.synchronize()?;
+        self.launches.fetch_add(1, Ordering::Relaxed);
+        self.all.launches.fetch_add(1, Ordering::Relaxed);
+        if let Some(start) = start {
+            eprintln!("launch {}: {:.3} ms", self.name(), start.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(())
+    }
+
+    /// Checks one value against its parameter and turns it into the target's form.
+    fn argument<'a>(&self, plan: &Plan, i: usize, value: &'a Value<'_>) -> Result<Argument<'a>> {
+        let param = &self.recorded.params[i];
+        let (dtype, access) = match (&param.kind, value) {
+            (ParamKind::Scalar { .. }, Value::Scalar(number)) => {
+                return Ok(Argument::Scalar(*number));
+            }
+            (ParamKind::Scalar { default: Some(number), .. }, Value::Default) => {
+                return Ok(Argument::Scalar(*number));
+            }
+            (ParamKind::Scalar { .. }, Value::Default)
+            | (ParamKind::Tensor { .. }, Value::Default) => {
+                return Err(self.missing(param));
+            }
+            (ParamKind::Scalar { .. }, _) => return Err(self.not_a_tensor(param)),
+            (ParamKind::Tensor { .. }, Value::Scalar(_)) => {
+                let declared = show_declared(&self.recorded, param);
+                let what = format!(
+                    "{}: `{}` is a tensor {declared}, got a number",
+                    self.name(),
+                    param.name
+                );
+                return Err(Error::usage(what));
+            }
+            (ParamKind::Tensor { dtype, access, .. }, _) => (*dtype, *access),
+        };
+        let (region, given_dtype, shape) = match value {
+            Value::In(t) if access == Access::In => (
+                Region { buffer: t.buffer, offset: t.offset, strides: t.strides },
+                t.dtype,
+                t.shape,
+            ),
+            Value::Out(t) if access != Access::In => (Region::whole(&*t.buffer), t.dtype, t.shape),
+            Value::In(_) => return Err(self.wrong(param, "is written; pass it as an output")),
+            _ => return Err(self.wrong(param, "is only read; pass it as an input")),
+        };
+        if given_dtype != dtype {
+            let what = format!("has dtype {given_dtype}, expected {dtype}");
+            return Err(self.wrong(param, &what).help(format!("convert it to {dtype} first")));
+        }
+        if shape != plan.shape(i) {
+            let (given, planned) = (show_shape(shape), show_shape(plan.shape(i)));
+            return Err(self.wrong(param, &format!("has shape {given}, expected {planned}")));
+        }
+        region.check(shape, dtype.size()).map_err(|why| self.wrong(param, &why))?;
+        Ok(Argument::Tensor(region))
+    }
+
+    fn check_count(&self, given: usize) -> Result<()> {
+        let expected = self.recorded.params.len();
+        if given == expected {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{}: {given} values for {expected} parameters", self.name())))
+    }
+
+    fn wrong(&self, param: &Param, what: &str) -> Error {
+        Error::usage(format!("{}: `{}` {what}", self.name(), param.name))
+    }
+
+    fn not_a_tensor(&self, param: &Param) -> Error {
+        self.wrong(param, "is a number, got a tensor")
+    }
+
+    fn missing(&self, param: &Param) -> Error {
+        match &param.kind {
+            ParamKind::Scalar { dtype, .. } => {
+                self.wrong(param, &format!("is missing: a number ({dtype}) without a default"))
+            }
+            ParamKind::Tensor { dtype, .. } => {
+                let declared = show_declared(&self.recorded, param);
+                self.wrong(param, &format!("is missing: a tensor {dtype}{declared}"))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Kernel({})", self.name())
+    }
+}

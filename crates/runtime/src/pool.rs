@@ -1,0 +1,182 @@
+//! Memory that is used again: a freed buffer waits for the next tensor of its size.
+//!
+//! Fresh pages cost a page fault each, which on a memory-bound kernel is more than the kernel itself. A pool keeps
+//! what was freed, by size class, up to a bound.
+
+use crate::Result;
+use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tilewright_target::{Buffer, Device};
+
+/// Freed bytes that a pool keeps at most.
+const KEEP: usize = 4 << 30;
+
+/// Freed buffers of one device.
+pub struct Pool {
+    device: Arc<dyn Device>,
+    free: Mutex<Free>,
+    reused: AtomicU64,
+    fresh: AtomicU64,
+}
+
+#[derive(Default)]
+struct Free {
+    by_size: BTreeMap<usize, Vec<Box<dyn Buffer>>>,
+    bytes: usize,
+}
+
+/// How often a pool had what was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStats {
+    /// Requests served from freed buffers.
+    pub reused: u64,
+    /// Requests that the device served.
+    pub fresh: u64,
+    /// Freed bytes kept now.
+    pub kept_bytes: usize,
+}
+
+impl Pool {
+    /// An empty pool over `device`.
+    pub fn new(device: Arc<dyn Device>) -> Arc<Pool> {
+        let (free, reused, fresh) = Default::default();
+        Arc::new(Pool { device, free, reused, fresh })
+    }
+
+    /// Memory of at least `bytes` bytes of unspecified content, which comes back when dropped.
+    ///
+    /// # Errors
+    /// When the device has no such memory, even after the pool gave up what it kept.
+    pub fn allocate(self: &Arc<Self>, bytes: usize) -> Result<Memory> {
+        let class = size_class(bytes);
+        let kept = {
+            let mut free = self.lock();
+            let found = free.by_size.get_mut(&class).and_then(Vec::pop);
+            if let Some(buffer) = &found {
+                free.bytes -= buffer.size();
+            }
+            found
+        };
+        let buffer = match kept {
+            Some(buffer) => {
+                self.reused.fetch_add(1, Ordering::Relaxed);
+                buffer
+            }
+            None => {
+                self.fresh.fetch_add(1, Ordering::Relaxed);
+                self.device.allocate(class).or_else(|_| {
+                    self.clear();
+                    self.device.allocate(class)
+                })?
+            }
+        };
+        Ok(Memory { buffer: ManuallyDrop::new(buffer), class, pool: Some(self.clone()) })
+    }
+
+    /// Gives everything kept back to the device.
+    pub fn clear(&self) {
+        *self.lock() = Free::default();
+    }
+
+    /// How often freed memory was used again.
+    pub fn stats(&self) -> PoolStats {
+        PoolStats {
+            reused: self.reused.load(Ordering::Relaxed),
+            fresh: self.fresh.load(Ordering::Relaxed),
+            kept_bytes: self.lock().bytes,
+        }
+    }
+
+    fn take_back(&self, class: usize, buffer: Box<dyn Buffer>) {
+        let mut free = self.lock();
+        if free.bytes + buffer.size() <= KEEP {
+            free.bytes += buffer.size();
+            free.by_size.entry(class).or_default().push(buffer);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Free> {
+        // A panic elsewhere cannot leave the list half changed: every change is one push or pop.
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The size asked of the device: at most an eighth above the request, so that nearby sizes share buffers.
+fn size_class(bytes: usize) -> usize {
+    let bytes = bytes.max(64);
+    let step = (bytes.next_power_of_two() / 16).max(64);
+    bytes.checked_next_multiple_of(step).unwrap_or(bytes)
+}
+
+/// A buffer of a [`Pool`], or one that was made elsewhere.
+pub struct Memory {
+    buffer: ManuallyDrop<Box<dyn Buffer>>,
+    class: usize,
+    pool: Option<Arc<Pool>>,
+}
+
+impl Memory {
+    /// Takes over a buffer that no pool made.
+    pub fn adopt(buffer: Box<dyn Buffer>) -> Memory {
+        Memory { buffer: ManuallyDrop::new(buffer), class: 0, pool: None }
+    }
+
+    /// The buffer, to read.
+    pub fn buffer(&self) -> &dyn Buffer {
+        &**self.buffer
+    }
+
+    /// The buffer, to write.
+    pub fn buffer_mut(&mut self) -> &mut dyn Buffer {
+        &mut **self.buffer
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: taken once, here; `self` is not used afterwards.
+        let buffer = unsafe { ManuallyDrop::take(&mut self.buffer) };
+        match &self.pool {
+            Some(pool) => pool.take_back(self.class, buffer),
+            None => drop(buffer),
+        }
+    }
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Memory({} bytes)", self.buffer().size())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tilewright_target::null::NullDevice;
+
+    #[test]
+    fn freed_memory_is_used_again() {
+        let pool = Pool::new(Arc::new(NullDevice::new()));
+        drop(pool.allocate(1000).unwrap());
+        let again = pool.allocate(1010).unwrap();
+        assert!(again.buffer().size() >= 1010);
+        assert_eq!(pool.stats(), PoolStats { reused: 1, fresh: 1, kept_bytes: 0 });
+        drop(again);
+        assert!(pool.stats().kept_bytes >= 1010);
+        pool.clear();
+        assert_eq!(pool.stats().kept_bytes, 0);
+    }
+
+    #[test]
+    fn classes_waste_at_most_an_eighth() {
+        for bytes in [0, 1, 64, 65, 1000, 1 << 20, (1 << 20) + 1, 12_345_678] {
+            let class = size_class(bytes);
+            assert!(
+                class >= bytes && (class <= bytes + bytes / 8 || class <= bytes + 64),
+                "{bytes}"
+            );
+        }
+    }
+}

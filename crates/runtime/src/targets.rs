@@ -1,0 +1,47 @@
+//! The one list of targets.
+
+use crate::{Error, Result, interpreter::InterpreterDevice};
+use std::sync::Arc;
+use tilewright_target::Device;
+use tilewright_target::null::NullDevice;
+
+/// A machine that kernels can run on.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, as `--device` takes it.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub doc: &'static str,
+    /// Opens its device, or says what is missing here.
+    pub open: fn() -> Result<Arc<dyn Device>>,
+    /// True when its results are numbers to check: not for a device that runs nothing.
+    pub computes: bool,
+}
+
+/// Every target; the first is the default. A new backend is a crate and a row here.
+pub static TARGETS: &[Target] = &[
+    Target {
+        name: "interpreter",
+        doc: "the reference: one element at a time in f64, finds races and unwritten elements",
+        open: || Ok(Arc::new(InterpreterDevice::new())),
+        computes: true,
+    },
+    Target {
+        name: "null",
+        doc: "compiles everything and runs nothing, to time what is not arithmetic",
+        open: || Ok(Arc::new(NullDevice::new())),
+        computes: false,
+    },
+];
+
+/// The target of that name.
+///
+/// # Errors
+/// When there is none; the message lists those there are.
+pub fn find(name: &str) -> Result<&'static Target> {
+    TARGETS.iter().find(|t| t.name == name).ok_or_else(|| {
+        let names: Vec<&str> = TARGETS.iter().map(|t| t.name).collect();
+        let error = Error::usage(format!("there is no device `{name}`"));
+        error.help(format!("devices are {}", names.join(", ")))
+    })
+}
