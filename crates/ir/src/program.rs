@@ -528,6 +528,22 @@ impl ExprKind {
         }
     }
 
+    /// The function of a user-defined reduction or scan.
+    pub fn combine(&self) -> Option<&Combine> {
+        match self {
+            ExprKind::ReduceBy { combine, .. } | ExprKind::ScanBy { combine, .. } => Some(combine),
+            _ => None,
+        }
+    }
+
+    /// As [`combine`](Self::combine), to change it.
+    pub fn combine_mut(&mut self) -> Option<&mut Combine> {
+        match self {
+            ExprKind::ReduceBy { combine, .. } | ExprKind::ScanBy { combine, .. } => Some(combine),
+            _ => None,
+        }
+    }
+
     /// True when the value depends on memory or variables, so that the place of its `Let` matters.
     pub fn is_ordered(&self) -> bool {
         matches!(self, ExprKind::Get(_) | ExprKind::Load { .. })
