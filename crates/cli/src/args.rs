@@ -195,10 +195,13 @@ fn device() -> Arg {
     Arg::new("device")
         .long("device")
         .value_name("DEVICE")
-        .value_parser(["cpu", "interpreter", "cuda", "metal"])
+        .value_parser(DEVICES.to_vec())
         .default_value("cpu")
         .help("Where to run")
 }
+
+/// What `--device` takes. The last two are refused with an explanation until a version brings them.
+const DEVICES: [&str; 4] = ["cpu", "interpreter", "cuda", "metal"];
 
 fn json_flag() -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON, for machines")

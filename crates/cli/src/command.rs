@@ -1,13 +1,22 @@
 //! The commands, one file each, and what they share.
 
+mod devices;
+mod emit;
 mod kernels;
 
 use crate::args::Setting;
-use crate::failure::{Failure, nearest};
+use crate::failure::Failure;
 use clap::ArgMatches;
 use std::io::Write;
-use tilewright_ir::DType;
+use tilewright_ir::{DType, DimRule, ParamKind, Program};
 use tilewright_kernels::{CATALOG, Entry};
+use tilewright_runtime::nearest;
+
+/// Targets that this build does not have, and why.
+const ABSENT: &[(&str, &str)] = &[
+    ("cuda", "arrives with a later version (not available in this build)"),
+    ("metal", "arrives with a later version (not available in this build)"),
+];
 
 /// Runs the command that was asked for.
 ///
@@ -15,6 +24,8 @@ use tilewright_kernels::{CATALOG, Entry};
 /// Whatever stops it, with the exit status that this means.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     match matches.subcommand() {
+        Some(("devices", m)) => devices::run(m, out),
+        Some(("emit", m)) => emit::run(m, out),
         Some(("kernels", m)) => kernels::run(m, out),
         // Clap has already refused every other name.
         _ => Err(Failure::usage("no such command", "`tilewright --help` lists the commands")),
@@ -62,4 +73,60 @@ fn whole(setting: &Setting) -> Result<usize, Failure> {
 /// The dtypes of a list, as `f32, f16`.
 fn show_dtypes(dtypes: &[DType]) -> String {
     dtypes.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// The failure for a target that this build does not have.
+fn absent(target: &str) -> Failure {
+    let why = ABSENT.iter().find(|(name, _)| *name == target).map_or("unknown", |(_, why)| why);
+    Failure::work(format!("{target}: {why}"), "use --target ir, or run on --device cpu")
+}
+
+/// A kernel recorded for a dtype and the `--set` values.
+struct Specialized {
+    program: Program,
+    /// Run-time scalars that were set.
+    scalars: Vec<(String, f64)>,
+    /// Sizes that were set because no input tells them.
+    sizes: Vec<(String, usize)>,
+}
+
+/// Records `entry`; each setting is a constant, a scalar or a size by its name.
+fn specialize(entry: &Entry, dtype: DType, settings: &[Setting]) -> Result<Specialized, Failure> {
+    let mut constants: Vec<(&str, usize)> = Vec::new();
+    for setting in settings {
+        if let Some((name, _)) = entry.constants.iter().find(|(name, _)| *name == setting.name) {
+            constants.push((name, whole(setting)?));
+        }
+    }
+    let recorded = entry.record(&entry.specialization(dtype, &constants));
+    let program = recorded.map_err(|e| {
+        Failure::usage(e.to_string(), format!("see `tilewright kernels {}`", entry.name))
+    })?;
+    let (mut scalars, mut sizes) = (Vec::new(), Vec::new());
+    for setting in settings {
+        let name = &setting.name;
+        if constants.iter().any(|(constant, _)| constant == name) {
+            continue;
+        }
+        let param = program.find_param(name).map(|id| &program.param(id).kind);
+        let size = program.dims.iter().any(|d| d.name == *name && d.rule == DimRule::Free);
+        match param {
+            Some(ParamKind::Scalar { .. }) => scalars.push((name.clone(), setting.value)),
+            _ if size => sizes.push((name.clone(), whole(setting)?)),
+            _ => return Err(unknown_setting(entry, &program, name)),
+        }
+    }
+    Ok(Specialized { program, scalars, sizes })
+}
+
+fn unknown_setting(entry: &Entry, program: &Program, name: &str) -> Failure {
+    let mut known: Vec<&str> = entry.constants.iter().map(|(name, _)| *name).collect();
+    let scalars = program.params.iter().filter(|p| matches!(p.kind, ParamKind::Scalar { .. }));
+    known.extend(scalars.map(|p| p.name.as_str()));
+    let next = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("{} has nothing to set", entry.name),
+        None => format!("it has {}", known.join(", ")),
+    };
+    Failure::usage(format!("{} has no scalar, constant or size `{name}`", entry.name), next)
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use tilewright_formats::FormatError;
+use tilewright_runtime::Fault;
 
 /// Why a command stops.
 #[derive(Debug)]
@@ -69,38 +70,12 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// The known name that is nearest to `name`, if one is near enough to be what was meant.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let nearest = known.into_iter().map(|k| (distance(name, k), k)).min()?;
-    (nearest.0 <= name.chars().count().max(3) / 3).then_some(nearest.1)
-}
-
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let replace = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replace.min(row[j] + 1).min(row[j + 1] + 1);
+impl From<tilewright_runtime::Error> for Failure {
+    fn from(error: tilewright_runtime::Error) -> Failure {
+        let next = error.next_step().unwrap_or("see `tilewright --help`").to_string();
+        match error.fault() {
+            Fault::Usage => Failure::usage(error.what(), next),
+            Fault::Failure => Failure::work(error.what(), next),
         }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn near_names_are_suggested() {
-        let known = ["softmax", "swiglu", "sum"];
-        assert_eq!(nearest("sofmax", known), Some("softmax"));
-        assert_eq!(nearest("swigul", known), Some("swiglu"));
-        assert_eq!(nearest("attention", known), None);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

@@ -1,0 +1,112 @@
+//! `tilewright emit`: the code of a kernel or formula.
+
+use super::{Specialized, absent, find, settings, specialize};
+use crate::args::ShapeOf;
+use crate::failure::Failure;
+use clap::ArgMatches;
+use std::io::Write;
+use tilewright_ir::bind::show_extent;
+use tilewright_ir::{DType, ParamKind, Program, bind, text};
+use tilewright_kernels::Entry;
+
+/// Prints the program, and with `--grad` the programs of its gradient.
+///
+/// # Errors
+/// For an unknown kernel, dtype or shape, and for targets that this build does not have.
+pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let target = matches.get_one::<String>("target").map_or("ir", String::as_str);
+    if target != "ir" {
+        return Err(absent(target));
+    }
+    let dtype = dtype(matches)?;
+    let settings = settings(matches)?;
+    let Specialized { program, sizes, .. } = match matches.get_one::<String>("name") {
+        Some(name) => {
+            let entry = find(name)?;
+            specialize(entry, kernel_dtype(entry, dtype)?, &settings)?
+        }
+        None => {
+            return Err(Failure::usage(
+                "emit needs a kernel or a formula",
+                "name a kernel (`tilewright kernels` lists them) or give --expr 'x * sigmoid(x)'",
+            ));
+        }
+    };
+    let shapes: Vec<ShapeOf> =
+        matches.get_many::<ShapeOf>("shape").into_iter().flatten().cloned().collect();
+    if !shapes.is_empty() {
+        print_sizes(&program, &shapes, &sizes, out)?;
+    }
+    writeln!(out, "{}", text::print(&program).trim_end())?;
+    Ok(())
+}
+
+/// The `--dtype`, if given.
+fn dtype(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
+    let Some(name) = matches.get_one::<String>("dtype") else { return Ok(None) };
+    DType::parse(name).map(Some).ok_or_else(|| {
+        let all = DType::ALL.map(DType::name).join(", ");
+        Failure::usage(format!("there is no dtype `{name}`"), format!("dtypes are {all}"))
+    })
+}
+
+/// What `T` stands for: the asked dtype, else the first that the kernel lists.
+fn kernel_dtype(entry: &Entry, asked: Option<DType>) -> Result<DType, Failure> {
+    match asked {
+        None => Ok(entry.dtypes.first().copied().unwrap_or(DType::F32)),
+        Some(dtype) if entry.dtypes.contains(&dtype) => Ok(dtype),
+        Some(dtype) if entry.dtypes.is_empty() => Err(Failure::usage(
+            format!("{} has no type variable, so it cannot be recorded for {dtype}", entry.name),
+            "leave --dtype out",
+        )),
+        Some(dtype) => Err(Failure::usage(
+            format!("{} is not made for {dtype}", entry.name),
+            format!("its dtypes are {}", super::show_dtypes(entry.dtypes)),
+        )),
+    }
+}
+
+/// Checks the shapes against the program and prints the sizes that follow, as comments of the text form.
+fn print_sizes(
+    program: &Program,
+    shapes: &[ShapeOf],
+    sizes: &[(String, usize)],
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut given: Vec<Option<Vec<usize>>> = vec![None; program.params.len()];
+    for ShapeOf { name, shape } in shapes {
+        let tensors = program.params.iter().filter(|p| matches!(p.kind, ParamKind::Tensor { .. }));
+        match program.find_param(name) {
+            Some(id) if matches!(program.param(id).kind, ParamKind::Tensor { .. }) => {
+                given[id.index()] = Some(shape.clone());
+            }
+            _ => {
+                let names: Vec<&str> = tensors.map(|p| p.name.as_str()).collect();
+                return Err(Failure::usage(
+                    format!("{} has no tensor `{name}`", program.name),
+                    format!("its tensors are {}", names.join(", ")),
+                ));
+            }
+        }
+    }
+    let sizes: Vec<(&str, usize)> = sizes.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+    let bound = bind(program, &given, &sizes).map_err(|e| {
+        Failure::usage(e.to_string(), format!("see `tilewright kernels {}`", program.name))
+    })?;
+    for (dim, value) in program.dims.iter().zip(&bound.dims) {
+        writeln!(out, "# {} = {value}", dim.name)?;
+    }
+    let grid: Vec<String> = program
+        .grid
+        .iter()
+        .zip(bound.grid(program))
+        .map(|(axis, programs)| match axis.block {
+            1 => format!("{} = {programs}", show_extent(program, axis.extent)),
+            block => format!("{} by {block} = {programs}", show_extent(program, axis.extent)),
+        })
+        .collect();
+    if !grid.is_empty() {
+        writeln!(out, "# programs: {}", grid.join(", "))?;
+    }
+    Ok(())
+}
