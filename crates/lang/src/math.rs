@@ -9,10 +9,10 @@ const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
 const GELU_CUBIC: f64 = 0.044715;
 
 impl Tile {
-    /// max(a, 0); its gradient at 0 is 0.
+    /// max(a, 0); its gradient at 0 is 0. NaN stays NaN.
     #[track_caller]
     pub fn relu(self) -> Tile {
-        self.gt(0.0).select(self, 0.0)
+        self.le(0.0).select(0.0, self)
     }
 
     /// a * sigmoid(a).
