@@ -1,6 +1,7 @@
 //! Softmax over the last axis: y = exp(x - max x) / Σ exp(x - max x).
 
-use crate::{Case, Entry, Family, Grad, Inputs};
+use crate::cases::ROWS;
+use crate::{Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
 use tilewright_lang::{Kernel, View};
 
@@ -17,14 +18,7 @@ pub static SOFTMAX: Entry = Entry {
     dtypes: &[F32, F16, BF16],
     constants: &[],
     fills: &[],
-    cases: &[
-        Case::of(&[("rows", 1), ("cols", 1)]),
-        Case::of(&[("rows", 3), ("cols", 257)]),
-        Case::of(&[("rows", 5), ("cols", 1024)]),
-        Case::of(&[("rows", 2), ("cols", 128256)]),
-        Case::of(&[("rows", 0), ("cols", 8)]),
-        Case::of(&[("rows", 16384), ("cols", 1024)]).bench(),
-    ],
+    cases: ROWS,
     flops: None,
 };
 

@@ -1,0 +1,116 @@
+//! Sums and products of two tensors, and of a tensor and a bias over its last axis.
+//!
+//! ```text
+//! add:            y = a + b
+//! mul:            y = a b
+//! add_bias:       y = x + bias
+//! bias_silu:      y = silu(x + bias)
+//! bias_gelu_tanh: y = gelu_tanh(x + bias)
+//! ```
+//! a, b, x, y: [*rows, cols]; bias: [cols]. The activations are those of [`crate::activation`].
+
+use crate::activation::{gelu_tanh_f64, silu_f64};
+use crate::cases::ROWS;
+use crate::{Entry, Family, Grad, Inputs};
+use tilewright_ir::DType::{BF16, F16, F32};
+use tilewright_lang::{Args, Kernel, Tile};
+
+/// y = a + b.
+pub static ADD: Entry = Entry {
+    signature: "a: T[*rows, cols], b: T[*rows, cols] -> y: T[*rows, cols]",
+    ..arithmetic(
+        "add",
+        "sum of two tensors",
+        "y = a + b",
+        |k, a| two_tensors(k, a, |a, b| a + b),
+        |a| each_pair(a, |a, b| a + b),
+    )
+};
+
+/// y = a b.
+pub static MUL: Entry = Entry {
+    signature: "a: T[*rows, cols], b: T[*rows, cols] -> y: T[*rows, cols]",
+    ..arithmetic(
+        "mul",
+        "product of two tensors",
+        "y = a b",
+        |k, a| two_tensors(k, a, |a, b| a * b),
+        |a| each_pair(a, |a, b| a * b),
+    )
+};
+
+/// y = x + bias.
+pub static ADD_BIAS: Entry = arithmetic(
+    "add_bias",
+    "bias over the last axis",
+    "y = x + bias",
+    |k, a| biased(k, a, |t| t),
+    |a| each_biased(a, |t| t),
+);
+
+/// y = silu(x + bias).
+pub static BIAS_SILU: Entry = arithmetic(
+    "bias_silu",
+    "bias over the last axis, then silu",
+    "y = silu(x + bias)",
+    |k, a| biased(k, a, |t| t.silu()),
+    |a| each_biased(a, silu_f64),
+);
+
+/// y = gelu_tanh(x + bias).
+pub static BIAS_GELU_TANH: Entry = arithmetic(
+    "bias_gelu_tanh",
+    "bias over the last axis, then gelu with tanh",
+    "y = gelu_tanh(x + bias)",
+    |k, a| biased(k, a, |t| t.gelu_tanh()),
+    |a| each_biased(a, gelu_tanh_f64),
+);
+
+const fn arithmetic(
+    name: &'static str,
+    summary: &'static str,
+    formula: &'static str,
+    build: fn(&mut Kernel, &Args),
+    reference: fn(&Inputs) -> Vec<Vec<f64>>,
+) -> Entry {
+    Entry {
+        name,
+        family: Family::Activation,
+        summary,
+        formula,
+        signature: "x: T[*rows, cols], bias: T[cols] -> y: T[*rows, cols]",
+        build,
+        reference,
+        grad: Grad::Auto,
+        dtypes: &[F32, F16, BF16],
+        constants: &[],
+        fills: &[],
+        cases: ROWS,
+        flops: None,
+    }
+}
+
+/// One program a row of both tensors.
+fn two_tensors(k: &mut Kernel, args: &Args, of: impl FnOnce(Tile, Tile) -> Tile) {
+    let row = k.program();
+    let a = args["a"].row(row).load().to(F32); // [cols]
+    let b = args["b"].row(row).load().to(F32); // [cols]
+    args["y"].row(row).store(of(a, b));
+}
+
+/// One program a row.
+fn biased(k: &mut Kernel, args: &Args, of: impl FnOnce(Tile) -> Tile) {
+    let row = k.program();
+    let x = args["x"].row(row).load().to(F32); // [cols]
+    let bias = args["bias"].load().to(F32); // [cols]
+    args["y"].row(row).store(of(x + bias));
+}
+
+fn each_pair(a: &Inputs, of: impl Fn(f64, f64) -> f64) -> Vec<Vec<f64>> {
+    vec![a.tensor("a").iter().zip(a.tensor("b")).map(|(&a, &b)| of(a, b)).collect()]
+}
+
+fn each_biased(a: &Inputs, of: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
+    let bias = a.tensor("bias").iter().cycle();
+    vec![a.tensor("x").iter().zip(bias).map(|(x, b)| of(x + b)).collect()]
+}
