@@ -15,6 +15,7 @@ pub mod meaning;
 pub mod op;
 pub mod program;
 pub mod text;
+pub mod tolerance;
 pub mod validate;
 
 pub use bind::{BindError, Bindings, bind};
@@ -23,4 +24,5 @@ pub use infer::infer;
 pub use interpret::{Argument, Fault, FaultKind, Tensor, bind_arguments, interpret};
 pub use op::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
 pub use program::*;
+pub use tolerance::Tolerance;
 pub use validate::{Mistake, validate};
