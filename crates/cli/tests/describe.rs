@@ -1,0 +1,105 @@
+//! The commands that tell: kernels, devices, emit, help.
+
+mod support;
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use support::tilewright;
+
+#[test]
+fn the_catalog_is_listed_and_described() {
+    let list = tilewright(&["kernels"]).ok();
+    assert!(list.lines().next().is_some_and(|l| l.starts_with("KERNEL")));
+    assert!(list.contains("softmax over the last axis"), "{list}");
+    let one = tilewright(&["kernels", "softmax"]).ok();
+    assert!(one.contains("T[*rows, cols]") && one.contains("test cases:"), "{one}");
+
+    let all = tilewright(&["kernels", "--json"]).json();
+    let names: Vec<&str> =
+        all.as_array().unwrap().iter().map(|k| k["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"softmax"));
+    for name in names {
+        let kernel = tilewright(&["kernels", name, "--json"]).json();
+        assert_eq!(kernel["name"], name);
+        assert!(!kernel["formula"].as_str().unwrap().is_empty());
+        assert!(!kernel["outputs"].as_array().unwrap().is_empty(), "{name}");
+        assert!(!kernel["cases"].as_array().unwrap().is_empty(), "{name}");
+        for input in kernel["inputs"].as_array().unwrap() {
+            assert!(input["dtype"].is_string() && input["name"].is_string(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn devices_say_what_they_can_and_what_is_missing() {
+    let text = tilewright(&["devices"]).ok();
+    assert!(text.contains("interpreter") && text.contains("cuda: arrives"), "{text}");
+    let json = tilewright(&["devices", "--json"]).json();
+    let available = |name: &str| {
+        let row = json.as_array().unwrap().iter().find(|d| d["device"] == name).unwrap();
+        row["available"].as_bool().unwrap()
+    };
+    assert!(available("interpreter") && !available("cuda") && !available("metal"));
+}
+
+#[test]
+fn every_kernel_is_emitted_as_ir() {
+    for kernel in tilewright(&["kernels", "--json"]).json().as_array().unwrap() {
+        let name = kernel["name"].as_str().unwrap();
+        let text = tilewright(&["emit", name, "--target", "ir"]).ok();
+        assert!(text.contains(&format!("kernel {name}(")), "{text}");
+        tilewright_ir::text::parse(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    let shaped = tilewright(&["emit", "softmax", "--dtype", "f16", "--shape", "x=4x8x1024"]).ok();
+    assert!(shaped.starts_with("# rows = 32\n# cols = 1024\n"), "{shaped}");
+    assert!(shaped.contains("x: in f16[*rows, cols]"), "{shaped}");
+}
+
+#[test]
+fn help_is_there_for_every_command() {
+    let help = tilewright(&["--help"]).ok();
+    for command in ["tour", "devices", "kernels", "emit", "eval", "run", "test", "bench"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} is missing:\n{help}");
+        let own = tilewright(&[command, "--help"]).ok();
+        assert!(own.contains(&format!("Usage: tilewright {command}")), "{own}");
+    }
+    assert!(tilewright(&["--version"]).ok().starts_with("tilewright 0."));
+}
+
+#[test]
+fn wrong_use_names_the_fault() {
+    for (args, status, fault) in [
+        (&["kernel"][..], 2, "`kernels`"),
+        (&["kernels", "sofmax"], 2, "did you mean `softmax`?"),
+        (&["kernels", "softmax", "--jsn"], 2, "--jsn"),
+        (&["emit"], 2, "--expr"),
+        (&["emit", "softmax", "--target", "ptx"], 2, "ptx"),
+        (&["emit", "softmax", "--target", "cuda"], 1, "cuda: arrives with a later version"),
+        (&["emit", "softmax", "--target", "metal"], 1, "metal: arrives with a later version"),
+        (&["emit", "softmax", "--dtype", "f33"], 2, "no dtype `f33`"),
+        (&["emit", "softmax", "--dtype", "i8"], 2, "not made for i8"),
+        (&["emit", "softmax", "--shape", "x=8xq"], 2, "`q`"),
+        (&["emit", "softmax", "--shape", "z=8x4"], 2, "no tensor `z`"),
+        (&["emit", "softmax", "--shape", "x=8x4", "--shape", "y=8x5"], 2, "`y` has shape"),
+        (&["emit", "softmax", "--set", "k=3"], 2, "`k`"),
+        (&["emit", "softmax", "--set", "k"], 2, "NAME=VALUE"),
+        (&["emit", "softmax", "--set", "k=1", "--set", "k=2"], 2, "set twice"),
+        (&["run", "softmax"], 2, "--in"),
+    ] {
+        tilewright(args).fails(status, fault);
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tilewright"))
+        .args(["kernels", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
