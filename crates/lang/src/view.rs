@@ -39,6 +39,7 @@ impl std::ops::Mul<Size> for usize {
     type Output = Size;
     fn mul(self, size: Size) -> Size {
         Size(match size.0 {
+            _ if self == 0 => Extent::Const(0),
             Extent::Const(n) => Extent::Const(self.saturating_mul(n)),
             // The factor of a named size is at least 1.
             Extent::Dim { .. } if self == 0 => Extent::Const(0),
