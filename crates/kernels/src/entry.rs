@@ -145,6 +145,24 @@ impl Inputs {
         self.tensors.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// These inputs and the elements of a tensor.
+    pub fn with_tensor(mut self, name: &str, elements: &[f64]) -> Inputs {
+        self.tensors.insert(name.into(), elements.to_vec());
+        self
+    }
+
+    /// These inputs and a size or constant.
+    pub fn with_size(mut self, name: &str, value: usize) -> Inputs {
+        self.sizes.insert(name.into(), value);
+        self
+    }
+
+    /// These inputs and a scalar.
+    pub fn with_scalar(mut self, name: &str, value: f64) -> Inputs {
+        self.scalars.insert(name.into(), value);
+        self
+    }
+
     /// A size or constant; 0 if unknown.
     pub fn size(&self, name: &str) -> usize {
         self.sizes.get(name).copied().unwrap_or(0)

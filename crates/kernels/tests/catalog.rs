@@ -79,15 +79,38 @@ fn cases_fit_their_signatures() {
                     |p: &Declared| matches!(p, Declared::Scalar { name, .. } if name == scalar);
                 assert!(parameters.iter().any(declares), "{name}: no scalar {scalar}");
             }
-            for (tensor, fill) in entry.fills {
+            for (tensor, fill) in entry.fills.iter().chain(case.fills) {
                 let declares = |p: &Declared| {
                     matches!(p, Declared::Tensor { name, access, .. }
                         if name == tensor && *access != Access::Out)
                 };
                 assert!(parameters.iter().any(declares), "{name}: no input {tensor} to fill");
-                if let Fill::Index(size) = fill {
+                if let Fill::Index(size) | Fill::Size(size) = fill {
                     let known = given.contains(size) || constants.contains(size);
                     assert!(known, "{name}: {tensor} indexes the unknown size {size}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_input_of_a_case_has_a_value() {
+    for entry in CATALOG {
+        for parameter in declared(entry, &entry.specialization(DType::F32, &[])) {
+            for case in entry.cases {
+                match &parameter {
+                    Declared::Scalar { name, default: None, .. } => {
+                        let given = case.scalars.iter().any(|(scalar, _)| scalar == name);
+                        assert!(given, "{}: {case:?} gives no `{name}`", entry.name);
+                    }
+                    Declared::Tensor { name, dtype, access, .. }
+                        if !dtype.is_float() && *access != Access::Out =>
+                    {
+                        let fill = entry.fill(case, name);
+                        assert_ne!(fill, Fill::Normal, "{}: fill of `{name}`", entry.name);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -192,6 +215,7 @@ fn row_kernels_read_as_their_formulas() {
         ("softmax", include_str!("../src/softmax.rs")),
         ("swiglu", include_str!("../src/swiglu.rs")),
         ("rmsnorm_residual", include_str!("../src/rmsnorm_residual.rs")),
+        ("topk_gating_softmax", include_str!("../src/topk_gating_softmax.rs")),
     ];
     for (name, source) in sources {
         let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));

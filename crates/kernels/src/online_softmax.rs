@@ -1,0 +1,46 @@
+//! A softmax-weighted sum over blocks of keys that come one after the other (Milakov and Gimelshein, 2018,
+//! <https://arxiv.org/abs/1805.02867>; the form of FlashAttention).
+//!
+//! Of the keys so far it holds, for each query, the greatest score, the sum of e^(score - greatest) and the values
+//! weighted with these. A greater score in a later block shrinks both sums by e^(old - new).
+
+use tilewright_ir::DType::F32;
+use tilewright_lang::{Kernel, Tile, Var};
+
+/// The running state of some queries: three variables of the loop over the keys.
+#[derive(Clone, Copy, Debug)]
+pub struct OnlineSoftmax {
+    greatest: Var,
+    sum: Var,
+    mixed: Var,
+}
+
+impl OnlineSoftmax {
+    /// No keys yet, for `queries` rows of values with `features` each.
+    pub fn new(k: &Kernel, queries: usize, features: usize) -> OnlineSoftmax {
+        let column = [queries.into(), 1.into()];
+        OnlineSoftmax {
+            greatest: k.var(k.full(F32, &column, f64::NEG_INFINITY)),
+            sum: k.var(k.full(F32, &column, 0.0)),
+            mixed: k.var(k.full(F32, &[queries.into(), features.into()], 0.0)),
+        }
+    }
+
+    /// Takes a block of keys: `scores` f32[queries, keys], -inf for those that do not count, and `values`
+    /// f32[keys, features], finite for all. Each query counts at least one key.
+    pub fn absorb(self, scores: Tile, values: Tile) {
+        let before = self.greatest.get();
+        let greatest = before.max(scores.row_max()); // [queries, 1]
+        let shrink = (before - greatest).exp();
+        let weights = (scores - greatest).exp(); // [queries, keys]
+        self.sum.set(self.sum.get() * shrink + weights.row_sum());
+        self.mixed.set(self.mixed.get() * shrink + weights.dot(values));
+        self.greatest.set(greatest);
+    }
+
+    /// The weighted means of the values, f32[queries, features]; zeros if there were no keys.
+    pub fn mean(self) -> Tile {
+        let sum = self.sum.get();
+        sum.gt(0.0).select(self.mixed.get() / sum, 0.0)
+    }
+}

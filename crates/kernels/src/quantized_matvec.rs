@@ -1,0 +1,101 @@
+//! Product with a weight in MLX's affine format, as `mlx.core.quantized_matmul` with `transpose=True` computes it:
+//! y[i, j] = Σ_l x[i, l] (q[j, l] scales[j, l / group] + biases[j, l / group]).
+//!
+//! Meant for few rows of x, as in decoding, where reading w is the whole cost: one program an element of y reads
+//! its row of w once. The packed row is never written back as floats.
+
+use crate::dequantize_affine::{Affine, affine, affine_f64};
+use crate::{Case, Entry, Family, Fill, Grad, Inputs};
+use tilewright_ir::DType::{BF16, F16, F32};
+use tilewright_lang::{Kernel, View};
+
+/// The catalog's row.
+pub static QUANTIZED_MATVEC: Entry = Entry {
+    name: "quantized_matvec",
+    family: Family::Quantized,
+    summary: "product of a few rows with an MLX affine weight",
+    formula: "y[i, j] = Σ_l x[i, l] (q[j, l] scales[j, l / group] + biases[j, l / group])",
+    signature: "x: T[*rows, group*groups], w: u32[columns, bits*group/32*groups], \
+                scales: T[columns, groups], biases: T[columns, groups] -> y: T[*rows, columns]",
+    build: |k, a| {
+        let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+        quantized_matvec(k, a["x"], a["w"], a["scales"], a["biases"], a["y"], format);
+    },
+    reference: matvec_f64,
+    grad: Grad::None("the weights are integers; for x use the product with the dequantized weight"),
+    dtypes: &[F32, F16, BF16],
+    constants: &[("bits", 4), ("group", 64)],
+    fills: &[
+        ("w", Fill::Bits),
+        ("scales", Fill::Uniform(-0.02, 0.02)),
+        ("biases", Fill::Uniform(-0.1, 0.1)),
+    ],
+    cases: &[
+        Case::of(&[("rows", 1), ("columns", 1), ("groups", 1)]),
+        Case::of(&[("rows", 1), ("columns", 33), ("groups", 5)]).with(&[("group", 32)]),
+        Case::of(&[("rows", 3), ("columns", 17), ("groups", 3)]).with(&[("bits", 8)]),
+        Case::of(&[("rows", 2), ("columns", 7), ("groups", 3)]).with(&[("bits", 3)]),
+        Case::of(&[("rows", 1), ("columns", 64), ("groups", 32)]).with(&[("group", 128)]),
+        Case::of(&[("rows", 0), ("columns", 3), ("groups", 1)]),
+        Case::of(&[("rows", 1), ("columns", 4096), ("groups", 224)]).bench(),
+        Case::of(&[("rows", 1), ("columns", 14336), ("groups", 64)]).bench(),
+        Case::of(&[("rows", 1), ("columns", 4096), ("groups", 224)]).with(&[("bits", 8)]).bench(),
+    ],
+    flops: Some(|a| {
+        2.0 * (a.size("rows") * a.size("columns") * a.size("group") * a.size("groups")) as f64
+    }),
+};
+
+/// The product in f64 with the dequantized weight.
+fn matvec_f64(a: &Inputs) -> Vec<Vec<f64>> {
+    let depth = a.size("group") * a.size("groups");
+    let weight = affine_f64(a);
+    let mut y = Vec::new();
+    for x in a.rows("x", depth) {
+        y.extend(
+            weight.chunks(depth.max(1)).map(|w| x.iter().zip(w).map(|(x, w)| x * w).sum::<f64>()),
+        );
+    }
+    vec![y]
+}
+
+/// One program an element of y.
+pub fn quantized_matvec(
+    k: &mut Kernel,
+    x: View,
+    w: View,
+    scales: View,
+    biases: View,
+    y: View,
+    format: Affine,
+) {
+    let (row, column) = (k.program(), k.program());
+    let x = x.row(row).load().to(F32); // [group*groups]
+    let weights = affine(w.row(column), scales.row(column), biases.row(column), format);
+    y.row(row).at(column).store((x * weights).row_sum());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dequantize_affine::tests::MLX;
+
+    #[test]
+    fn the_reference_gives_what_mlx_gives() {
+        // mlx.core.quantized_matmul of x = 1 ..= 32 with the weights of `MLX`.
+        let products = [727.125, 713.475, 711.375, 704.0, 705.7588, 704.27386];
+        let x: Vec<f64> = (1..=32).map(f64::from).collect();
+        for ((bits, words, scale), product) in MLX.into_iter().zip(products) {
+            let case = Inputs::default()
+                .with_size("bits", bits)
+                .with_size("group", 32)
+                .with_size("groups", 1)
+                .with_tensor("x", &x)
+                .with_tensor("w", &words.iter().map(|&w| w as f64).collect::<Vec<_>>())
+                .with_tensor("scales", &[scale as f64])
+                .with_tensor("biases", &[2.625]);
+            let y = matvec_f64(&case)[0][0];
+            assert!((y - product).abs() < 2e-4, "{bits} bits: {y} is not {product}");
+        }
+    }
+}
