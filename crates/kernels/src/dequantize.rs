@@ -2,7 +2,7 @@
 //!
 //! Four-bit integers are unsigned, 0 to 15, two in a byte, the low nibble first. Eight-bit integers are signed.
 
-use crate::{Case, Entry, Family, Fill, Grad, Inputs};
+use crate::{Case, Entry, Family, Fill, Grad};
 use tilewright_ir::DType::{BF16, F16, F32};
 use tilewright_lang::{Tile, View};
 
@@ -119,6 +119,7 @@ pub fn blockwise(q: Tile, scales: View, y: View, block: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Inputs;
 
     fn check(entry: &Entry, case: Inputs, expected: &[f64]) {
         let found = (entry.reference)(&case).remove(0);
