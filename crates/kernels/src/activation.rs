@@ -1,10 +1,10 @@
-//! Activations: one function of each element, `[*rows, cols] -> [*rows, cols]`.
+//! Activations: one function of each element, of tensors of any shape.
 //!
 //! The plain names mean the stable forms. `softplus` and `mish` do not overflow where `log(1 + exp(x))` does, past
 //! x = 88 in f32. `gelu` is the form with erf, `gelu_tanh` its approximation (Hendrycks and Gimpel, 2016). At 0 the
 //! gradients of `relu`, `relu2` and `elu` are those of the left side. NaN stays NaN.
 
-use crate::cases::ROWS;
+use crate::cases::ELEMENTS;
 use crate::{Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
 use tilewright_lang::{Args, Kernel, Tile};
@@ -12,13 +12,7 @@ use tilewright_lang::{Args, Kernel, Tile};
 /// y = e^x. The range of its test inputs keeps the results inside f16.
 pub static EXP: Entry = Entry {
     fills: &[("x", Fill::Uniform(-8.0, 8.0))],
-    ..activation(
-        "exp",
-        "exponential",
-        "y = e^x",
-        |k, a| map(k, a, |x| x.exp()),
-        |a| each(a, f64::exp),
-    )
+    ..activation("exp", "exponential", "y = e^x", |_, a| map(a, |x| x.exp()), |a| each(a, f64::exp))
 };
 
 /// y = ln x; NaN below 0.
@@ -28,7 +22,7 @@ pub static LOG: Entry = Entry {
         "log",
         "natural logarithm",
         "y = ln x",
-        |k, a| map(k, a, |x| x.log()),
+        |_, a| map(a, |x| x.log()),
         |a| each(a, f64::ln),
     )
 };
@@ -38,7 +32,7 @@ pub static TANH: Entry = activation(
     "tanh",
     "hyperbolic tangent",
     "y = tanh x",
-    |k, a| map(k, a, |x| x.tanh()),
+    |_, a| map(a, |x| x.tanh()),
     |a| each(a, f64::tanh),
 );
 
@@ -47,7 +41,7 @@ pub static SIGMOID: Entry = activation(
     "sigmoid",
     "logistic function",
     "y = 1 / (1 + e^-x)",
-    |k, a| map(k, a, |x| x.sigmoid()),
+    |_, a| map(a, |x| x.sigmoid()),
     |a| each(a, sigmoid_f64),
 );
 
@@ -56,7 +50,7 @@ pub static RELU: Entry = activation(
     "relu",
     "rectified linear unit",
     "y = max(x, 0)",
-    |k, a| map(k, a, |x| x.relu()),
+    |_, a| map(a, |x| x.relu()),
     |a| each(a, |x| if x <= 0.0 { 0.0 } else { x }),
 );
 
@@ -65,7 +59,7 @@ pub static RELU2: Entry = activation(
     "relu2",
     "squared rectified linear unit",
     "y = max(x, 0)^2",
-    |k, a| map(k, a, |x| x.relu().square()),
+    |_, a| map(a, |x| x.relu().square()),
     |a| each(a, |x| if x <= 0.0 { 0.0 } else { x * x }),
 );
 
@@ -74,7 +68,7 @@ pub static SILU: Entry = activation(
     "silu",
     "sigmoid linear unit (swish)",
     "y = x / (1 + e^-x)",
-    |k, a| map(k, a, |x| x.silu()),
+    |_, a| map(a, |x| x.silu()),
     |a| each(a, silu_f64),
 );
 
@@ -83,7 +77,7 @@ pub static GELU: Entry = activation(
     "gelu",
     "Gaussian error linear unit, with erf",
     "y = 0.5 x (1 + erf(x / √2))",
-    |k, a| map(k, a, |x| x.gelu()),
+    |_, a| map(a, |x| x.gelu()),
     |a| each(a, gelu_f64),
 );
 
@@ -92,7 +86,7 @@ pub static GELU_TANH: Entry = activation(
     "gelu_tanh",
     "Gaussian error linear unit, with tanh",
     "y = 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))",
-    |k, a| map(k, a, |x| x.gelu_tanh()),
+    |_, a| map(a, |x| x.gelu_tanh()),
     |a| each(a, gelu_tanh_f64),
 );
 
@@ -101,7 +95,7 @@ pub static SOFTPLUS: Entry = activation(
     "softplus",
     "smooth rectifier",
     "y = ln(1 + e^x)",
-    |k, a| map(k, a, |x| x.softplus()),
+    |_, a| map(a, |x| x.softplus()),
     |a| each(a, softplus_f64),
 );
 
@@ -110,40 +104,35 @@ pub static MISH: Entry = activation(
     "mish",
     "x times tanh of softplus",
     "y = x tanh(ln(1 + e^x))",
-    |k, a| map(k, a, |x| x.mish()),
+    |_, a| map(a, |x| x.mish()),
     |a| each(a, |x| x * softplus_f64(x).tanh()),
 );
 
 /// y = x > 0 ? x : alpha (e^x - 1) (Clevert et al., 2015).
 pub static ELU: Entry = Entry {
-    signature: "x: T[*rows, cols], alpha: f32 = 1 -> y: T[*rows, cols]",
+    signature: "x: T[*n], alpha: f32 = 1 -> y: T[*n]",
     ..activation(
         "elu",
         "exponential linear unit",
         "y = x > 0 ? x : alpha (e^x - 1)",
-        |k, a| map(k, a, |x| x.elu(a.scalar("alpha"))),
+        |_, a| map(a, |x| x.elu(a.scalar("alpha"))),
         |a| each(a, |x| if x > 0.0 { x } else { a.scalar("alpha") * (x.exp() - 1.0) }),
     )
 };
 
 /// y = x².
-pub static SQUARE: Entry = activation(
-    "square",
-    "square",
-    "y = x²",
-    |k, a| map(k, a, |x| x.square()),
-    |a| each(a, |x| x * x),
-);
+pub static SQUARE: Entry =
+    activation("square", "square", "y = x²", |_, a| map(a, |x| x.square()), |a| each(a, |x| x * x));
 
 /// Depth of a recursion from its logit: y = k_max sigmoid(x). Rounding to a whole depth, straight through in the
 /// gradient, is the caller's.
 pub static DEPTH_GATE_SIGMOID: Entry = Entry {
-    signature: "x: T[*rows, cols], k_max: f32 = 8 -> y: T[*rows, cols]",
+    signature: "x: T[*n], k_max: f32 = 8 -> y: T[*n]",
     ..activation(
         "depth_gate_sigmoid",
         "sigmoid scaled to a greatest depth",
         "y = k_max / (1 + e^-x)",
-        |k, a| map(k, a, |x| x.sigmoid() * a.scalar("k_max")),
+        |_, a| map(a, |x| x.sigmoid() * a.scalar("k_max")),
         |a| each(a, |x| a.scalar("k_max") * sigmoid_f64(x)),
     )
 };
@@ -161,23 +150,21 @@ const fn activation(
         family: Family::Activation,
         summary,
         formula,
-        signature: "x: T[*rows, cols] -> y: T[*rows, cols]",
+        signature: "x: T[*n] -> y: T[*n]",
         build,
         reference,
         grad: Grad::Auto,
         dtypes: &[F32, F16, BF16],
         constants: &[],
         fills: &[],
-        cases: ROWS,
+        cases: ELEMENTS,
         flops: None,
     }
 }
 
-/// One program a row.
-fn map(k: &mut Kernel, a: &Args, activation: impl FnOnce(Tile) -> Tile) {
-    let row = k.program();
-    let x = a["x"].row(row).load().to(F32); // [cols]
-    a["y"].row(row).store(activation(x));
+/// One map over all elements, in f32.
+fn map(a: &Args, activation: impl FnOnce(Tile) -> Tile) {
+    a["y"].store(activation(a["x"].load().to(F32))); // [n]
 }
 
 /// `of` of each element of `x`.

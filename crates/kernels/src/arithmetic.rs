@@ -7,34 +7,36 @@
 //! bias_silu:      y = silu(x + bias)
 //! bias_gelu_tanh: y = gelu_tanh(x + bias)
 //! ```
-//! a, b, x, y: [*rows, cols]; bias: [cols]. The activations are those of [`crate::activation`].
+//! a, b: of any shape; x: [*rows, cols]; bias: [cols]. The activations are those of [`crate::activation`].
 
 use crate::activation::{gelu_tanh_f64, silu_f64};
-use crate::cases::ROWS;
+use crate::cases::{ELEMENTS, ROWS};
 use crate::{Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
 use tilewright_lang::{Args, Kernel, Tile};
 
 /// y = a + b.
 pub static ADD: Entry = Entry {
-    signature: "a: T[*rows, cols], b: T[*rows, cols] -> y: T[*rows, cols]",
+    signature: "a: T[*n], b: T[*n] -> y: T[*n]",
+    cases: ELEMENTS,
     ..arithmetic(
         "add",
         "sum of two tensors",
         "y = a + b",
-        |k, a| two_tensors(k, a, |a, b| a + b),
+        |_, a| two_tensors(a, |a, b| a + b),
         |a| each_pair(a, |a, b| a + b),
     )
 };
 
 /// y = a b.
 pub static MUL: Entry = Entry {
-    signature: "a: T[*rows, cols], b: T[*rows, cols] -> y: T[*rows, cols]",
+    signature: "a: T[*n], b: T[*n] -> y: T[*n]",
+    cases: ELEMENTS,
     ..arithmetic(
         "mul",
         "product of two tensors",
         "y = a b",
-        |k, a| two_tensors(k, a, |a, b| a * b),
+        |_, a| two_tensors(a, |a, b| a * b),
         |a| each_pair(a, |a, b| a * b),
     )
 };
@@ -90,12 +92,10 @@ const fn arithmetic(
     }
 }
 
-/// One program a row of both tensors.
-fn two_tensors(k: &mut Kernel, args: &Args, of: impl FnOnce(Tile, Tile) -> Tile) {
-    let row = k.program();
-    let a = args["a"].row(row).load().to(F32); // [cols]
-    let b = args["b"].row(row).load().to(F32); // [cols]
-    args["y"].row(row).store(of(a, b));
+/// One map over all elements, in f32.
+fn two_tensors(args: &Args, of: impl FnOnce(Tile, Tile) -> Tile) {
+    let (a, b) = (args["a"].load().to(F32), args["b"].load().to(F32)); // [n]
+    args["y"].store(of(a, b));
 }
 
 /// One program a row.

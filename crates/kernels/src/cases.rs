@@ -15,3 +15,14 @@ pub(crate) const ROWS: &[Case] = &[
     Case::of(&[("rows", 0), ("cols", 8)]),
     Case::of(&[("rows", 16384), ("cols", 1024)]).bench(),
 ];
+
+/// For kernels over tensors of any shape, element by element: the same, flattened.
+pub(crate) const ELEMENTS: &[Case] = &[
+    Case::of(&[("n", 1)]),
+    Case::of(&[("n", 3)]),
+    Case::of(&[("n", 257)]),
+    Case::of(&[("n", 4099)]),
+    Case::of(&[("n", 128256)]),
+    Case::of(&[("n", 0)]),
+    Case::of(&[("n", 16 << 20)]).bench(),
+];

@@ -4,12 +4,12 @@
 //! y[e] = u(e) < p ? 0 : x[e] / (1 - p)        e = position of the element in row-major order
 //! u(e) = word e mod 4 of Philox4x32-10 with counter (e / 4, 0, offset, 0) and key (seed, 0), as a number in [0, 1)
 //! ```
-//! x, y: [*rows, cols]. p, seed and offset are run-time values: a new seed compiles nothing. p = 0 gives x, p = 1
+//! x, y: of any shape. p, seed and offset are run-time values: a new seed compiles nothing. p = 0 gives x, p = 1
 //! zeros. The draws depend on nothing but these numbers (Salmon et al., 2011), so that every target drops the same
 //! elements, and the gradient those of the forward pass. Give each use in a model its own seed, each step its own
 //! offset. Positions count modulo 2³².
 
-use crate::cases::ROWS;
+use crate::cases::ELEMENTS;
 use crate::{Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, U32};
 use tilewright_lang::{Args, Kernel, Tile, View};
@@ -20,14 +20,14 @@ pub static DROPOUT: Entry = Entry {
     family: Family::Random,
     summary: "zeros with probability p, the rest scaled by 1 / (1 - p)",
     formula: "y = u < p ? 0 : x / (1 - p), u uniform in [0, 1) by Philox(seed, offset)",
-    signature: "x: T[*rows, cols], p: f32 = 0.1, seed: u32 = 0, offset: u32 = 0 -> y: T[*rows, cols]",
+    signature: "x: T[*n], p: f32 = 0.1, seed: u32 = 0, offset: u32 = 0 -> y: T[*n]",
     build: |k, a| dropout(k, a["x"], Draw::of(a), a["y"]),
     reference: |a| vec![drop_out_f64(a, a.tensor("x"))],
     grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[],
     fills: &[],
-    cases: ROWS,
+    cases: ELEMENTS,
     flops: None,
 };
 
@@ -49,19 +49,16 @@ impl Draw {
     }
 }
 
-/// `t`, row number `row` of its tensor, with elements dropped and the rest scaled.
-pub fn drop_out(k: &Kernel, t: Tile, row: Tile, draw: Draw) -> Tile {
-    let cols = t.size(0);
-    let element = row.to(U32) * cols + k.iota(cols).to(U32); // [cols]
-    let keep = element.philox(draw.seed, draw.offset).to_uniform().ge(draw.p); // [cols]
+/// `t` with elements dropped and the rest scaled; `element` (u32) says which draw decides each.
+pub fn drop_out(t: Tile, element: Tile, draw: Draw) -> Tile {
+    let keep = element.philox(draw.seed, draw.offset).to_uniform().ge(draw.p);
     keep.select(t * (1.0 - draw.p).recip(), 0.0)
 }
 
-/// One program a row.
+/// One map over all elements.
 pub fn dropout(k: &mut Kernel, x: View, draw: Draw, y: View) {
-    let row = k.program();
-    let t = x.row(row).load().to(F32); // [cols]
-    y.row(row).store(drop_out(k, t, row, draw));
+    let element = k.iota(x.size(0)).to(U32); // [n]
+    y.store(drop_out(x.load().to(F32), element, draw));
 }
 
 /// Dropout of `x` by the call's p, seed and offset.

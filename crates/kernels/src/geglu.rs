@@ -6,10 +6,10 @@
 //! geglu2:     y = gelu_tanh(gate) up              two tensors
 //! bias_geglu: y = gelu_tanh(gate + b) (up + c)    x = [gate | up], bias = [b | c]
 //! ```
-//! x: [*rows, 2*cols]; bias: [2*cols]; gate, up, y: [*rows, cols]. Both forms of gelu are in [`crate::activation`].
+//! x: [*rows, 2*cols]; bias: [2*cols]; gate, up: of any shape; y: of theirs, or [*rows, cols]. Both forms of gelu are in [`crate::activation`].
 
 use crate::activation::{gelu_f64, gelu_tanh_f64};
-use crate::cases::ROWS;
+use crate::cases::{ELEMENTS, ROWS};
 use crate::{Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
 use tilewright_lang::{Kernel, View};
@@ -46,8 +46,9 @@ pub static GEGLU2: Entry = Entry {
     name: "geglu2",
     summary: "gelu (with tanh) of one tensor times another",
     formula: "y = gelu_tanh(gate) up",
-    signature: "gate: T[*rows, cols], up: T[*rows, cols] -> y: T[*rows, cols]",
-    build: |k, a| geglu2(k, a["gate"], a["up"], a["y"]),
+    signature: "gate: T[*n], up: T[*n] -> y: T[*n]",
+    cases: ELEMENTS,
+    build: |_, a| geglu2(a["gate"], a["up"], a["y"]),
     reference: |a| {
         let pairs = a.tensor("gate").iter().zip(a.tensor("up"));
         vec![pairs.map(|(&gate, up)| gelu_tanh_f64(gate) * up).collect()]
@@ -102,12 +103,10 @@ pub fn geglu_erf(k: &mut Kernel, x: View, y: View) {
     y.row(row).store(gate.gelu() * up);
 }
 
-/// One program a row.
-pub fn geglu2(k: &mut Kernel, gate: View, up: View, y: View) {
-    let row = k.program();
-    let gate = gate.row(row).load().to(F32); // [cols]
-    let up = up.row(row).load().to(F32); // [cols]
-    y.row(row).store(gate.gelu_tanh() * up);
+/// One map over all elements.
+pub fn geglu2(gate: View, up: View, y: View) {
+    let (gate, up) = (gate.load().to(F32), up.load().to(F32)); // [n]
+    y.store(gate.gelu_tanh() * up);
 }
 
 /// One program a row.

@@ -12,7 +12,7 @@ use crate::dropout::{Draw, drop_out, drop_out_f64};
 use crate::layernorm::{layernorm_f64, standardized};
 use crate::rmsnorm::{rms_normalized, rms_normalized_f64};
 use crate::{Entry, Family, Grad};
-use tilewright_ir::DType::{BF16, F16, F32};
+use tilewright_ir::DType::{BF16, F16, F32, U32};
 use tilewright_lang::{Kernel, Tile, View};
 
 /// RMSNorm, then dropout.
@@ -57,12 +57,18 @@ pub static LAYERNORM_DROPOUT: Entry = Entry {
     ..RMSNORM_DROPOUT
 };
 
+/// The positions in `x`, in row-major order, of the elements of a row.
+fn elements(k: &Kernel, row: Tile, x: View) -> Tile {
+    let cols = x.size(1);
+    row.to(U32) * cols + k.iota(cols).to(U32) // [cols]
+}
+
 /// One program a row.
 pub fn rmsnorm_dropout(k: &mut Kernel, x: View, weight: View, draw: Draw, eps: Tile, y: View) {
     let row = k.program();
     let t = x.row(row).load().to(F32); // [cols]
     let normed = rms_normalized(t, eps) * weight.load().to(F32); // [cols]
-    y.row(row).store(drop_out(k, normed, row, draw));
+    y.row(row).store(drop_out(normed, elements(k, row, x), draw));
 }
 
 /// One program a row.
@@ -78,5 +84,5 @@ pub fn layernorm_dropout(
     let row = k.program();
     let t = x.row(row).load().to(F32); // [cols]
     let normed = standardized(t, eps) * weight.load().to(F32) + bias.load().to(F32); // [cols]
-    y.row(row).store(drop_out(k, normed, row, draw));
+    y.row(row).store(drop_out(normed, elements(k, row, x), draw));
 }

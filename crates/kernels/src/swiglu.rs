@@ -6,10 +6,10 @@
 //! bias_swiglu:       y = silu(gate + b) (up + c)      x = [gate | up], bias = [b | c]
 //! silu_mul_residual: y = silu(gate) up + residual
 //! ```
-//! x: [*rows, 2*cols]; bias: [2*cols]; gate, up, residual, y: [*rows, cols].
+//! x: [*rows, 2*cols]; bias: [2*cols]; gate, up, residual: of any shape; y: of theirs, or [*rows, cols].
 
 use crate::activation::silu_f64;
-use crate::cases::ROWS;
+use crate::cases::{ELEMENTS, ROWS};
 use crate::{Entry, Family, Grad};
 use tilewright_ir::DType::{BF16, F16, F32};
 use tilewright_lang::{Kernel, View};
@@ -40,8 +40,9 @@ pub static SWIGLU2: Entry = Entry {
     name: "swiglu2",
     summary: "silu of one tensor times another",
     formula: "y = silu(gate) up",
-    signature: "gate: T[*rows, cols], up: T[*rows, cols] -> y: T[*rows, cols]",
-    build: |k, a| swiglu2(k, a["gate"], a["up"], a["y"]),
+    signature: "gate: T[*n], up: T[*n] -> y: T[*n]",
+    cases: ELEMENTS,
+    build: |_, a| swiglu2(a["gate"], a["up"], a["y"]),
     reference: |a| vec![silu_times(a.tensor("gate"), a.tensor("up")).collect()],
     ..SWIGLU
 };
@@ -71,8 +72,9 @@ pub static SILU_MUL_RESIDUAL: Entry = Entry {
     name: "silu_mul_residual",
     summary: "silu of one tensor times another, plus a residual",
     formula: "y = silu(gate) up + residual",
-    signature: "gate: T[*rows, cols], up: T[*rows, cols], residual: T[*rows, cols] -> y: T[*rows, cols]",
-    build: |k, a| silu_mul_residual(k, a["gate"], a["up"], a["residual"], a["y"]),
+    signature: "gate: T[*n], up: T[*n], residual: T[*n] -> y: T[*n]",
+    cases: ELEMENTS,
+    build: |_, a| silu_mul_residual(a["gate"], a["up"], a["residual"], a["y"]),
     reference: |a| {
         let products = silu_times(a.tensor("gate"), a.tensor("up"));
         vec![products.zip(a.tensor("residual")).map(|(product, r)| product + r).collect()]
@@ -93,12 +95,10 @@ pub fn swiglu(k: &mut Kernel, x: View, y: View) {
     y.row(row).store(gate.silu() * up);
 }
 
-/// One program a row.
-pub fn swiglu2(k: &mut Kernel, gate: View, up: View, y: View) {
-    let row = k.program();
-    let gate = gate.row(row).load().to(F32); // [cols]
-    let up = up.row(row).load().to(F32); // [cols]
-    y.row(row).store(gate.silu() * up);
+/// One map over all elements.
+pub fn swiglu2(gate: View, up: View, y: View) {
+    let (gate, up) = (gate.load().to(F32), up.load().to(F32)); // [n]
+    y.store(gate.silu() * up);
 }
 
 /// One program a row.
@@ -109,11 +109,8 @@ pub fn bias_swiglu(k: &mut Kernel, x: View, bias: View, y: View) {
     y.row(row).store(gate.silu() * up);
 }
 
-/// One program a row.
-pub fn silu_mul_residual(k: &mut Kernel, gate: View, up: View, residual: View, y: View) {
-    let row = k.program();
-    let gate = gate.row(row).load().to(F32); // [cols]
-    let up = up.row(row).load().to(F32); // [cols]
-    let residual = residual.row(row).load().to(F32); // [cols]
-    y.row(row).store(gate.silu() * up + residual);
+/// One map over all elements.
+pub fn silu_mul_residual(gate: View, up: View, residual: View, y: View) {
+    let (gate, up) = (gate.load().to(F32), up.load().to(F32)); // [n]
+    y.store(gate.silu() * up + residual.load().to(F32));
 }
