@@ -112,7 +112,9 @@ fn show(param: &SignatureParam) -> String {
         text += ", updated in place";
     }
     match param.default {
-        Some(value) => format!("{text} = {value}; --set {}=X", param.name),
+        Some(value) if value.fract() == 0.0 => format!("{text} = {value}; --set {}=X", param.name),
+        // Debug prints 1e-6 where Display prints 0.000001.
+        Some(value) => format!("{text} = {value:?}; --set {}=X", param.name),
         None if param.axes.is_none() => format!("{text}; --set {}=X", param.name),
         None => text,
     }
