@@ -6,6 +6,7 @@
 //!
 //! This is the lowest crate that may read the environment (`SHOW`, see [`Show`]) or a clock.
 
+mod adopt;
 mod error;
 mod interpreter;
 mod kernel;
@@ -20,4 +21,4 @@ pub use pool::{Memory, Pool, PoolStats};
 pub use runtime::{Runtime, Stats};
 pub use show::Show;
 pub use tilewright_target::host::{BorrowedBuffer, Element, HostBuffer};
-pub use tilewright_target::{Buffer, Caps, Device, DeviceKind};
+pub use tilewright_target::{Buffer, Caps, Device, DeviceKind, TargetError, contiguous_strides};

@@ -4,10 +4,12 @@
 //! what was freed, by size class, up to a bound.
 
 use crate::Result;
+use crate::adopt::VecBuffer;
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tilewright_target::host::Element;
 use tilewright_target::{Buffer, Device};
 
 /// Freed bytes that a pool keeps at most.
@@ -121,6 +123,11 @@ impl Memory {
     /// Takes over a buffer that no pool made.
     pub fn adopt(buffer: Box<dyn Buffer>) -> Memory {
         Memory { buffer: ManuallyDrop::new(buffer), class: 0, pool: None }
+    }
+
+    /// Takes over the memory of a `Vec`, without a copy.
+    pub fn of_vec<E: Element>(values: Vec<E>) -> Memory {
+        Memory::adopt(Box::new(VecBuffer::new(values)))
     }
 
     /// The buffer, to read.

@@ -117,7 +117,8 @@ impl Runtime {
     /// # Errors
     /// Every mistake of an invalid program; a construct or dtype that the device does not have.
     pub fn compile(&self, program: &Program) -> Result<Arc<Kernel>> {
-        let key = key(program);
+        // The text form holds everything but where the program was written.
+        let key = program.to_string();
         if let Some(kernel) = self.cache().get(&key) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(kernel.clone());
@@ -145,14 +146,14 @@ impl Runtime {
             return Err(Error::usage(format!("{}: {}", program.name, lines.join("\n"))));
         }
         if self.show.ir {
-            eprintln!("ir of {}:\n{}", program.name, text(program));
+            eprintln!("ir of {}:\n{}", program.name, program);
         }
         let mut optimized = program.clone();
         // The interpreter runs what was recorded, or it could not tell a wrong pass.
         if self.caps().kind != DeviceKind::Interpreter {
             pipeline::run(&mut optimized, pipeline::PASSES, |pass, program| {
                 if self.show.passes {
-                    eprintln!("{} after {}:\n{}", program.name, pass.name, text(program));
+                    eprintln!("{} after {}:\n{}", program.name, pass.name, program);
                 }
             });
         }
@@ -199,29 +200,5 @@ impl Runtime {
 impl std::fmt::Debug for Runtime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Runtime({})", self.target)
-    }
-}
-
-/// What a program is compiled under: everything but where it was written.
-fn key(program: &Program) -> String {
-    text(program)
-}
-
-fn text(program: &Program) -> String {
-    let mut program = program.clone();
-    program.exprs.iter_mut().for_each(|e| e.at = None);
-    program.vars.iter_mut().for_each(|v| v.at = None);
-    forget_places(&mut program.body);
-    format!("{program:?}")
-}
-
-fn forget_places(body: &mut [tilewright_ir::Stmt]) {
-    use tilewright_ir::Stmt;
-    for statement in body {
-        match statement {
-            Stmt::Store { at, .. } => *at = None,
-            Stmt::For { body, .. } | Stmt::When { body, .. } => forget_places(body),
-            Stmt::Let(_) | Stmt::Set(..) => {}
-        }
     }
 }

@@ -1,1 +1,24 @@
-//! Tensors on a device, the one-liners, and the tape.
+//! Tensors, and kernels as functions of tensors.
+//!
+//! A [`Tensor`] is a dtype, a shape and strides over shared memory. A [`Callable`] is a kernel of the catalog
+//! ([`kernel`]), a kernel of one's own ([`tile_kernel`]) or a gradient, called with tensors in order
+//! ([`Callable::call`]) or by name ([`Callable::bind`]).
+//!
+//! Every error is a [`tilewright_runtime::Error`]: one line for what, one for what to do.
+
+mod call;
+mod callable;
+mod catalog;
+mod display;
+mod element;
+mod gather;
+mod inline;
+mod interface;
+mod tensor;
+
+pub use call::{Call, Outputs};
+pub use callable::{CallStats, Callable, Parameter};
+pub use catalog::{kernel, kernel_with, of_entry, tile_kernel, tile_kernel_with};
+pub use element::Scalar;
+pub use tensor::Tensor;
+pub use tilewright_runtime::{Error, Fault, Result, Runtime};

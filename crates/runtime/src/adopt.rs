@@ -1,0 +1,58 @@
+//! A `Vec` as a buffer.
+
+use std::any::Any;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use tilewright_target::host::{Element, read_host, write_host};
+use tilewright_target::{Buffer, TargetError};
+
+/// The memory of a `Vec`, without a copy.
+pub(crate) struct VecBuffer<E: Element> {
+    pointer: NonNull<E>,
+    len: usize,
+    capacity: usize,
+}
+
+// SAFETY: owns its elements, which are plain numbers.
+unsafe impl<E: Element> Send for VecBuffer<E> {}
+// SAFETY: as for `tilewright_target::host::HostBuffer`.
+unsafe impl<E: Element> Sync for VecBuffer<E> {}
+
+impl<E: Element> VecBuffer<E> {
+    pub fn new(values: Vec<E>) -> Self {
+        let mut values = ManuallyDrop::new(values);
+        let (len, capacity) = (values.len(), values.capacity());
+        // A Vec's pointer is never null, also when it is empty.
+        let pointer = NonNull::new(values.as_mut_ptr()).unwrap_or(NonNull::dangling());
+        VecBuffer { pointer, len, capacity }
+    }
+}
+
+impl<E: Element> Drop for VecBuffer<E> {
+    fn drop(&mut self) {
+        // SAFETY: the parts of the Vec that `new` took apart.
+        drop(unsafe { Vec::from_raw_parts(self.pointer.as_ptr(), self.len, self.capacity) });
+    }
+}
+
+impl<E: Element> Buffer for VecBuffer<E> {
+    fn size(&self) -> usize {
+        self.len * size_of::<E>()
+    }
+
+    fn host(&self) -> Option<NonNull<u8>> {
+        Some(self.pointer.cast())
+    }
+
+    fn read(&self, offset: usize, into: &mut [u8]) -> Result<(), TargetError> {
+        read_host(self, offset, into)
+    }
+
+    fn write(&mut self, offset: usize, from: &[u8]) -> Result<(), TargetError> {
+        write_host(self, offset, from)
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
+}

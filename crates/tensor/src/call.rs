@@ -1,0 +1,328 @@
+//! One call of a [`Callable`]: its arguments, and what comes back.
+
+use crate::callable::Stage;
+use crate::inline::Inline;
+use crate::interface::{Interface, Role};
+use crate::{Callable, Result, Tensor};
+use std::ops::Index;
+use std::sync::Arc;
+use tilewright_ir::{Access, ParamKind};
+use tilewright_runtime::{Error, Runtime, TensorMut, Value};
+
+/// A call in the making; see [`Callable::bind`].
+pub struct Call<'a> {
+    callable: &'a Callable,
+    slots: Inline<Slot<'a>>,
+    sizes: Vec<(&'a str, usize)>,
+    /// The first mistake, told by [`run`](Self::run).
+    mistake: Option<Error>,
+}
+
+/// What a call holds for one parameter.
+pub(crate) enum Slot<'a> {
+    Empty,
+    In(&'a Tensor),
+    Out(&'a mut Tensor),
+    Scalar(f64),
+    /// Made by the call: an output, a tensor between two programs, or a copy to update.
+    Made(Tensor),
+}
+
+impl Slot<'_> {
+    pub fn tensor(&self) -> Option<&Tensor> {
+        match self {
+            Slot::In(tensor) => Some(tensor),
+            Slot::Out(tensor) => Some(tensor),
+            Slot::Made(tensor) => Some(tensor),
+            Slot::Empty | Slot::Scalar(_) => None,
+        }
+    }
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(callable: &'a Callable) -> Self {
+        let slots = Inline::new(callable.interface.slots.len(), || Slot::Empty);
+        Call { callable, slots, sizes: Vec::new(), mistake: None }
+    }
+
+    /// Passes a tensor to read. One that the kernel updates in place is copied first, and the copy is an output.
+    pub fn input(mut self, name: &str, tensor: &'a Tensor) -> Self {
+        self.put(name, &[Role::Input, Role::InOut], Slot::In(tensor));
+        self
+    }
+
+    /// Passes a tensor to write, or to update in place.
+    pub fn output(mut self, name: &str, tensor: &'a mut Tensor) -> Self {
+        self.put(name, &[Role::Output, Role::InOut], Slot::Out(tensor));
+        self
+    }
+
+    /// Passes a number.
+    pub fn scalar(mut self, name: &str, value: f64) -> Self {
+        self.put(name, &[Role::Scalar], Slot::Scalar(value));
+        self
+    }
+
+    /// Gives a size that no input tells.
+    pub fn size(mut self, name: &'a str, value: usize) -> Self {
+        self.sizes.push((name, value));
+        self
+    }
+
+    fn put(&mut self, name: &str, roles: &[Role], slot: Slot<'a>) {
+        let interface = &self.callable.interface;
+        match interface.find(name) {
+            Ok(i) if roles.contains(&interface.slots[i].role) => self.slots[i] = slot,
+            Ok(i) => {
+                let what = match interface.slots[i].role {
+                    Role::Input => "is a tensor that is read: pass it with `input`",
+                    Role::Output => "is an output: pass it with `output`, or leave it out",
+                    Role::Scalar => "is a number: pass it with `scalar`",
+                    Role::InOut | Role::Between => "is a tensor",
+                };
+                self.fail(Error::usage(format!("{}: `{name}` {what}", interface.name)));
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Passes tensors to read in order.
+    pub(crate) fn positional(&mut self, tensors: &[&'a Tensor]) {
+        let interface = &self.callable.interface;
+        let mut given = tensors.iter();
+        for (i, _) in interface.of_role(&[Role::Input, Role::InOut]) {
+            let Some(tensor) = given.next() else { break };
+            self.slots[i] = Slot::In(tensor);
+        }
+        let inputs = interface.of_role(&[Role::Input, Role::InOut]);
+        self.check_count("input", tensors.len(), inputs.map(|(_, s)| &s.param.name).collect());
+    }
+
+    /// Passes tensors to write in order.
+    pub(crate) fn positional_outputs<'b: 'a>(&mut self, tensors: &'b mut [&mut Tensor]) {
+        let interface = &self.callable.interface;
+        let given = tensors.len();
+        for ((i, _), tensor) in interface.of_role(&[Role::Output]).zip(tensors) {
+            self.slots[i] = Slot::Out(tensor);
+        }
+        let outputs = interface.of_role(&[Role::Output]);
+        self.check_count("output", given, outputs.map(|(_, s)| &s.param.name).collect());
+    }
+
+    fn check_count(&mut self, what: &str, given: usize, names: Vec<&String>) {
+        if given != names.len() {
+            let listed: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
+            let name = self.callable.name();
+            let text = format!("{name}: {given} {what} tensors, expected {}", names.len());
+            self.fail(Error::usage(text).help(format!("its {what}s are {}", listed.join(", "))));
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.mistake.get_or_insert(error);
+    }
+
+    /// Runs it. What was not passed with [`output`](Self::output) comes back.
+    ///
+    /// # Errors
+    /// When an argument is unknown, missing or does not fit; when the device fails.
+    pub fn run(mut self) -> Result<Outputs> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        let callable = self.callable;
+        let runtime = callable.runtime()?;
+        if callable.recipe.broadcast {
+            self.broadcast()?;
+        }
+        let compiled = callable.compiled(&runtime, &self.slots)?;
+        self.check_sizes(&compiled.stages)?;
+        for stage in &compiled.stages {
+            let mut slots = Inline::new(stage.slots.len(), || Slot::Empty);
+            for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
+                std::mem::swap(slot, &mut self.slots[i]);
+            }
+            self.run_stage(&runtime, stage, &mut slots)?;
+            for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
+                std::mem::swap(slot, &mut self.slots[i]);
+            }
+            callable.count_launch();
+        }
+        let mut made = Vec::new();
+        for (i, _) in callable.interface.of_role(&[Role::Output, Role::InOut]) {
+            if let Slot::Made(tensor) = std::mem::replace(&mut self.slots[i], Slot::Empty) {
+                made.push((i, tensor));
+            }
+        }
+        Ok(Outputs { interface: callable.interface.clone(), tensors: made })
+    }
+
+    /// Runs one program, making the outputs that the caller did not pass.
+    fn run_stage(&self, runtime: &Runtime, stage: &Stage, slots: &mut [Slot<'_>]) -> Result<()> {
+        let kernel = &*stage.kernel;
+        let params = &kernel.program().params;
+        let mut shapes = Inline::new(slots.len(), || None);
+        for (shape, slot) in shapes.iter_mut().zip(slots.iter()) {
+            *shape = slot.tensor().map(Tensor::shape);
+        }
+        let plan = if self.sizes.is_empty() {
+            kernel.plan(&shapes, &[])?
+        } else {
+            let dims = &kernel.program().dims;
+            let known = self.sizes.iter().filter(|(name, _)| dims.iter().any(|d| d.name == *name));
+            kernel.plan(&shapes, &known.copied().collect::<Vec<_>>())?
+        };
+        drop(shapes);
+        for (i, (param, slot)) in params.iter().zip(slots.iter_mut()).enumerate() {
+            let ParamKind::Tensor { dtype, access, .. } = param.kind else { continue };
+            match (access, &mut *slot) {
+                (Access::In, _) => {}
+                (Access::Out, Slot::Empty) => {
+                    *slot = Slot::Made(Tensor::empty(runtime, dtype, plan.shape(i))?);
+                }
+                (Access::InOut, Slot::In(tensor)) => {
+                    *slot = Slot::Made(tensor.copied(runtime)?);
+                }
+                // A tensor is a value: memory that another one shares is left alone.
+                (Access::Out, Slot::Out(tensor)) if !tensor.is_exclusive() => {
+                    **tensor = Tensor::empty(runtime, tensor.dtype(), tensor.shape())?;
+                }
+                (Access::InOut, Slot::Out(tensor)) if !tensor.is_exclusive() => {
+                    **tensor = tensor.copied(runtime)?;
+                }
+                _ => {}
+            }
+        }
+        let mut values = Inline::new(slots.len(), || Value::Default);
+        for ((value, param), slot) in values.iter_mut().zip(params).zip(slots.iter_mut()) {
+            let reads = matches!(param.kind, ParamKind::Tensor { access: Access::In, .. });
+            *value = match slot {
+                Slot::Empty => Value::Default,
+                Slot::Scalar(number) => Value::Scalar(*number),
+                Slot::In(tensor) => Value::In(tensor.reference()),
+                Slot::Made(tensor) => match reads {
+                    true => Value::In(tensor.reference()),
+                    false => Value::Out(writable(tensor)?),
+                },
+                Slot::Out(tensor) => Value::Out(writable(tensor)?),
+            };
+        }
+        kernel.launch(&plan, &values)
+    }
+
+    /// Broadcasts the inputs to one shape.
+    fn broadcast(&mut self) -> Result<()> {
+        let mut common: Option<Vec<usize>> = None;
+        let mut differ = false;
+        for tensor in self.slots.iter().filter_map(|slot| match slot {
+            Slot::In(tensor) => Some(*tensor),
+            _ => None,
+        }) {
+            match &common {
+                None => common = Some(tensor.shape().to_vec()),
+                Some(shape) if shape == tensor.shape() => {}
+                Some(shape) => {
+                    differ = true;
+                    common = Some(broadcast_shapes(self.callable.name(), shape, tensor.shape())?);
+                }
+            }
+        }
+        let Some(shape) = common.filter(|_| differ) else { return Ok(()) };
+        for slot in self.slots.iter_mut() {
+            if let Slot::In(tensor) = slot {
+                *slot = Slot::Made(tensor.broadcast_to(&shape)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// A size that no program has is a mistake.
+    fn check_sizes(&self, stages: &[Stage]) -> Result<()> {
+        for (name, _) in &self.sizes {
+            let mut dims = stages.iter().flat_map(|s| &s.kernel.program().dims);
+            if !dims.any(|dim| dim.name == *name) {
+                let what = format!("{}: there is no size `{name}`", self.callable.name());
+                return Err(Error::usage(what));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn writable(tensor: &mut Tensor) -> Result<TensorMut<'_>> {
+    tensor.writable().ok_or_else(|| Error::failure("an output's memory is shared"))
+}
+
+fn broadcast_shapes(name: &str, a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let extent = |shape: &[usize], i: usize| match (i + shape.len()).checked_sub(rank) {
+        Some(axis) => shape[axis],
+        None => 1,
+    };
+    let join = |i| match (extent(a, i), extent(b, i)) {
+        (m, n) if m == n || n == 1 => Some(m),
+        (1, n) => Some(n),
+        _ => None,
+    };
+    (0..rank).map(join).collect::<Option<_>>().ok_or_else(|| {
+        use tilewright_ir::bind::show_shape;
+        let (a, b) = (show_shape(a), show_shape(b));
+        Error::usage(format!("{name}: shapes {a} and {b} do not broadcast together"))
+    })
+}
+
+/// The tensors that a call made, by name.
+pub struct Outputs {
+    interface: Arc<Interface>,
+    tensors: Vec<(usize, Tensor)>,
+}
+
+impl Outputs {
+    /// The tensor called `name`, if the call made one.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, tensor)| tensor)
+    }
+
+    /// Names and tensors in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let name = |i: usize| self.interface.slots[i].param.name.as_str();
+        self.tensors.iter().map(move |(i, tensor)| (name(*i), tensor))
+    }
+
+    /// The tensors in order.
+    pub fn into_tensors(self) -> Vec<Tensor> {
+        self.tensors.into_iter().map(|(_, tensor)| tensor).collect()
+    }
+
+    /// The only tensor.
+    ///
+    /// # Errors
+    /// When there is not exactly one.
+    pub fn single(self) -> Result<Tensor> {
+        let names: Vec<String> = self.iter().map(|(name, _)| name.into()).collect();
+        let name = &self.interface.name;
+        let error =
+            format!("{name} has {} outputs ({}): use `call_all`", names.len(), names.join(", "));
+        let mut tensors = self.tensors.into_iter();
+        match (tensors.next(), tensors.next()) {
+            (Some((_, tensor)), None) => Ok(tensor),
+            _ => Err(Error::usage(error)),
+        }
+    }
+}
+
+impl Index<&str> for Outputs {
+    type Output = Tensor;
+
+    /// # Panics
+    /// When the call made no tensor of that name, like the index of a map.
+    fn index(&self, name: &str) -> &Tensor {
+        self.get(name).unwrap_or_else(|| panic!("{} made no `{name}`", self.interface.name))
+    }
+}
+
+impl std::fmt::Debug for Outputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}

@@ -1,0 +1,335 @@
+//! Kernels as functions of tensors.
+
+use crate::call::{Call, Outputs, Slot};
+use crate::interface::{Interface, Role};
+use crate::{Result, Tensor};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tilewright_ir::{DType, Param, Program};
+use tilewright_lang::{Signature, Specialization};
+use tilewright_runtime::{Error, Kernel, Runtime, targets};
+
+/// Type variables of one kernel, at most.
+const VARIABLES: usize = 8;
+
+/// A kernel, formula or gradient as a function of tensors.
+///
+/// It records and compiles itself for each combination of dtypes that it meets and keeps what it compiled; sizes and
+/// scalars never compile anything. Cloning shares all of that. Tensors may have any strides, and any rank that the
+/// kernel's leading axes allow.
+///
+/// ```
+/// use tilewright_tensor::{kernel, Tensor};
+///
+/// let softmax = kernel("softmax")?;
+/// let x = Tensor::from([[1.0f32, 2.0], [3.0, 3.0]]);
+/// let y = softmax.call(&[&x])?;
+/// assert_eq!(y.narrow(0, 1, 1)?.to_vec::<f32>()?, [0.5, 0.5]);
+/// // By name, with numbers and a place for the result:
+/// let mut z = Tensor::zeros(x.dtype(), x.shape())?;
+/// softmax.bind().input("x", &x).output("y", &mut z).run()?;
+/// assert_eq!(softmax.stats().misses, 1);
+/// # Ok::<(), tilewright_tensor::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Callable {
+    pub(crate) recipe: Arc<Recipe>,
+    pub(crate) interface: Arc<Interface>,
+    state: Arc<State>,
+    runtime: Option<Arc<Runtime>>,
+}
+
+/// How a callable comes to its programs.
+pub(crate) struct Recipe {
+    pub name: String,
+    /// The type variable of each parameter that has one.
+    pub variables: Vec<(String, String)>,
+    /// What `T` may be; anything when empty.
+    pub dtypes: Vec<DType>,
+    /// Constants, and the dtypes of variables that no input tells.
+    pub base: Specialization,
+    /// Inputs are broadcast to one shape first.
+    pub broadcast: bool,
+    /// The programs of one specialization, which run one after the other.
+    pub record: Box<Record>,
+}
+
+pub(crate) type Record = dyn Fn(&Specialization) -> Result<Vec<Program>> + Send + Sync;
+
+#[derive(Default)]
+struct State {
+    compiled: Mutex<Vec<Arc<Compiled>>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    record_nanoseconds: AtomicU64,
+    launches: AtomicU64,
+}
+
+/// The compiled form for one runtime and one choice of dtypes.
+pub(crate) struct Compiled {
+    target: &'static str,
+    dtypes: [Option<DType>; VARIABLES],
+    pub stages: Vec<Stage>,
+}
+
+/// One program of a callable.
+pub(crate) struct Stage {
+    pub kernel: Arc<Kernel>,
+    /// The slot of each of its parameters.
+    pub slots: Vec<usize>,
+}
+
+/// How often a callable found its compiled form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallStats {
+    /// Calls that found it.
+    pub hits: u64,
+    /// Calls that recorded and compiled.
+    pub misses: u64,
+    /// Time spent in those.
+    pub compile: Duration,
+    /// Programs launched.
+    pub launches: u64,
+}
+
+/// One parameter of a [`Callable`], for listings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Its dtype in the first specialization.
+    pub dtype: DType,
+    /// Its declaration in words: `f32[*rows, cols]`.
+    pub declared: String,
+    /// The default of a number that has one.
+    pub default: Option<f64>,
+}
+
+impl Callable {
+    pub(crate) fn new(recipe: Recipe) -> Result<Callable> {
+        let programs = (recipe.record)(&recipe.base)?;
+        let interface = Interface::new(&recipe.name, &programs);
+        let mut names: Vec<&str> = recipe.variables.iter().map(|(_, v)| v.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() > VARIABLES {
+            let what = format!("{}: more than {VARIABLES} type variables", recipe.name);
+            return Err(Error::usage(what));
+        }
+        let (recipe, interface) = (Arc::new(recipe), Arc::new(interface));
+        Ok(Callable { recipe, interface, state: Arc::default(), runtime: None })
+    }
+
+    /// The kernel's name, or the formula.
+    pub fn name(&self) -> &str {
+        &self.recipe.name
+    }
+
+    /// The same on another device than the default; it shares what is compiled.
+    pub fn on(&self, runtime: &Arc<Runtime>) -> Callable {
+        Callable { runtime: Some(runtime.clone()), ..self.clone() }
+    }
+
+    /// The device that calls run on.
+    ///
+    /// # Errors
+    /// When the default device cannot be opened.
+    pub fn runtime(&self) -> Result<Arc<Runtime>> {
+        match &self.runtime {
+            Some(runtime) => Ok(runtime.clone()),
+            None => Runtime::open(targets::TARGETS[0].name),
+        }
+    }
+
+    /// The tensors that are read, in the order in which [`call`](Self::call) takes them; those updated in place are
+    /// among them.
+    pub fn inputs(&self) -> Vec<Parameter> {
+        self.parameters(&[Role::Input, Role::InOut])
+    }
+
+    /// The tensors that a call makes or updates, in order.
+    pub fn outputs(&self) -> Vec<Parameter> {
+        self.parameters(&[Role::InOut, Role::Output])
+    }
+
+    /// The numbers of a call, in order.
+    pub fn scalars(&self) -> Vec<Parameter> {
+        self.parameters(&[Role::Scalar])
+    }
+
+    fn parameters(&self, roles: &[Role]) -> Vec<Parameter> {
+        let of_role = self.interface.of_role(roles);
+        of_role
+            .map(|(_, slot)| Parameter {
+                name: slot.param.name.clone(),
+                dtype: slot.dtype(),
+                declared: slot.declared.clone(),
+                default: default(&slot.param),
+            })
+            .collect()
+    }
+
+    /// Begins a call with arguments by name.
+    pub fn bind(&self) -> Call<'_> {
+        Call::new(self)
+    }
+
+    /// Calls with tensors in order and the defaults of numbers; returns the only output.
+    ///
+    /// # Errors
+    /// When the tensors do not fit, a number has no default, or there are several outputs.
+    pub fn call(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.call_all(inputs)?.single()
+    }
+
+    /// Calls with tensors in order and the defaults of numbers; returns every output.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn call_all(&self, inputs: &[&Tensor]) -> Result<Outputs> {
+        let mut call = self.bind();
+        call.positional(inputs);
+        call.run()
+    }
+
+    /// Calls with tensors in order, writing into `outputs`. Memory that nobody shares is written in place.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), and when an output has another dtype or shape.
+    pub fn call_into(&self, inputs: &[&Tensor], outputs: &mut [&mut Tensor]) -> Result<()> {
+        let mut call = self.bind();
+        call.positional(inputs);
+        call.positional_outputs(outputs);
+        call.run().map(drop)
+    }
+
+    /// The programs for `dtype` in place of the type variable `T` (and the defaults of others).
+    ///
+    /// # Errors
+    /// When the kernel does not admit that dtype.
+    pub fn programs(&self, dtype: DType) -> Result<Vec<Program>> {
+        self.check_dtype("T", dtype)?;
+        (self.recipe.record)(&self.recipe.base.clone().with_dtype("T", dtype))
+    }
+
+    /// How often a call found its compiled form.
+    pub fn stats(&self) -> CallStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CallStats {
+            hits: read(&self.state.hits),
+            misses: read(&self.state.misses),
+            compile: Duration::from_nanos(read(&self.state.record_nanoseconds)),
+            launches: read(&self.state.launches),
+        }
+    }
+
+    pub(crate) fn count_launch(&self) {
+        self.state.launches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The compiled form for the dtypes of a call's tensors.
+    pub(crate) fn compiled(&self, runtime: &Runtime, slots: &[Slot<'_>]) -> Result<Arc<Compiled>> {
+        let dtypes = self.told_dtypes(slots)?;
+        let target = runtime.target();
+        let known = self.state.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.iter().find(|c| c.target == target && c.dtypes == dtypes) {
+            self.state.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(found.clone());
+        }
+        drop(known);
+        let start = Instant::now();
+        let mut specialization = self.recipe.base.clone();
+        for (variable, dtype) in self.variables().zip(dtypes) {
+            if let Some(dtype) = dtype {
+                self.check_dtype(variable, dtype)?;
+                specialization = specialization.with_dtype(variable, dtype);
+            }
+        }
+        let programs = (self.recipe.record)(&specialization)?;
+        let mut stages = Vec::with_capacity(programs.len());
+        for program in &programs {
+            let find = |p: &Param| {
+                let position = self.interface.slots.iter().position(|s| s.param.name == p.name);
+                // Every specialization declares the parameters of the first.
+                position.ok_or_else(|| {
+                    let what = format!("{}: `{}` depends on the dtype", self.name(), p.name);
+                    Error::failure(what)
+                })
+            };
+            let slots = program.params.iter().map(find).collect::<Result<_>>()?;
+            stages.push(Stage { kernel: runtime.compile(program)?, slots });
+        }
+        self.state.misses.fetch_add(1, Ordering::Relaxed);
+        let took = start.elapsed().as_nanos() as u64;
+        self.state.record_nanoseconds.fetch_add(took, Ordering::Relaxed);
+        let compiled = Arc::new(Compiled { target, dtypes, stages });
+        self.state.compiled.lock().unwrap_or_else(PoisonError::into_inner).push(compiled.clone());
+        Ok(compiled)
+    }
+
+    /// The distinct type variables, in order of appearance.
+    fn variables(&self) -> impl Iterator<Item = &str> {
+        let all = &self.recipe.variables;
+        all.iter().enumerate().filter_map(move |(i, (_, variable))| {
+            let first = all[..i].iter().all(|(_, earlier)| earlier != variable);
+            first.then_some(variable.as_str())
+        })
+    }
+
+    /// The dtype that the tensors of a call give each type variable.
+    fn told_dtypes(&self, slots: &[Slot<'_>]) -> Result<[Option<DType>; VARIABLES]> {
+        let mut told = [None; VARIABLES];
+        for (info, slot) in self.interface.slots.iter().zip(slots) {
+            let Some(tensor) = slot.tensor() else { continue };
+            let name = &info.param.name;
+            let Some((_, variable)) = self.recipe.variables.iter().find(|(p, _)| p == name) else {
+                continue;
+            };
+            let number = self.variables().position(|v| v == variable).unwrap_or(0);
+            match told[number] {
+                Some(dtype) if dtype != tensor.dtype() && info.role != Role::Output => {
+                    let what = format!(
+                        "{}: `{name}` has dtype {}, but an earlier tensor of the same type variable {variable} has \
+                         {dtype}",
+                        self.name(),
+                        tensor.dtype()
+                    );
+                    return Err(Error::usage(what).help(format!("convert `{name}` to {dtype}")));
+                }
+                Some(_) => {}
+                None => told[number] = Some(tensor.dtype()),
+            }
+        }
+        Ok(told)
+    }
+
+    fn check_dtype(&self, variable: &str, dtype: DType) -> Result<()> {
+        let allowed = &self.recipe.dtypes;
+        if variable != "T" || allowed.is_empty() || allowed.contains(&dtype) {
+            return Ok(());
+        }
+        let names: Vec<&str> = allowed.iter().map(|d| d.name()).collect();
+        let what = format!("{}: tensors of {dtype} are not supported", self.name());
+        Err(Error::usage(what).help(format!("T is one of {}", names.join(", "))))
+    }
+}
+
+impl std::fmt::Debug for Callable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Callable({})", self.name())
+    }
+}
+
+/// The parameters of a signature that have a type variable, with it.
+pub(crate) fn variables_of(signature: &Signature) -> Vec<(String, String)> {
+    let generic = signature.params.iter().filter(|p| DType::parse(&p.dtype).is_none());
+    generic.map(|p| (p.name.clone(), p.dtype.clone())).collect()
+}
+
+fn default(param: &Param) -> Option<f64> {
+    match param.kind {
+        tilewright_ir::ParamKind::Scalar { default, .. } => default,
+        tilewright_ir::ParamKind::Tensor { .. } => None,
+    }
+}

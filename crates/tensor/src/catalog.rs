@@ -1,0 +1,122 @@
+//! Kernels of the catalog, and a user's own, as callables.
+
+use crate::callable::{Callable, Recipe, variables_of};
+use crate::{Error, Result};
+use tilewright_ir::DType;
+use tilewright_kernels::{CATALOG, Entry, find};
+use tilewright_lang::{Args, Kernel, RecordError, Signature, Specialization, record};
+use tilewright_runtime::nearest;
+
+/// The kernel of the catalog called `name`, with the default constants.
+///
+/// # Errors
+/// When there is none; the message names the nearest.
+pub fn kernel(name: &str) -> Result<Callable> {
+    kernel_with(name, &[])
+}
+
+/// The kernel of the catalog called `name`, recorded for other constants than the defaults, as `[("k", 8)]`.
+///
+/// # Errors
+/// When there is no such kernel or constant, or the kernel does not admit the value.
+pub fn kernel_with(name: &str, constants: &[(&str, usize)]) -> Result<Callable> {
+    let entry = find(name).ok_or_else(|| {
+        let error = Error::usage(format!("there is no kernel `{name}`"));
+        match nearest(name, CATALOG.iter().map(|entry| entry.name)) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error.help("`tilewright kernels` lists them"),
+        }
+    })?;
+    of_entry(entry, constants)
+}
+
+/// A row of the catalog as a callable.
+///
+/// # Errors
+/// When there is no such constant, or the kernel does not admit the value.
+pub fn of_entry(entry: &'static Entry, constants: &[(&str, usize)]) -> Result<Callable> {
+    for (name, _) in constants {
+        if !entry.constants.iter().any(|(known, _)| known == name) {
+            let known: Vec<&str> = entry.constants.iter().map(|(name, _)| *name).collect();
+            let error = Error::usage(format!("{}: there is no constant `{name}`", entry.name));
+            return Err(match known.is_empty() {
+                true => error.help("it has none"),
+                false => error.help(format!("its constants are {}", known.join(", "))),
+            });
+        }
+    }
+    let dtype = entry.dtypes.first().copied().unwrap_or(DType::F32);
+    let signature = parse(entry.signature)?;
+    Callable::new(Recipe {
+        name: entry.name.into(),
+        variables: variables_of(&signature),
+        dtypes: entry.dtypes.to_vec(),
+        base: entry.specialization(dtype, constants),
+        broadcast: false,
+        record: Box::new(|s| Ok(vec![entry.record(s).map_err(mistakes)?])),
+    })
+}
+
+/// A kernel of one's own: its name, its [`Signature`] and the function that records it.
+///
+/// ```
+/// use tilewright_tensor::{tile_kernel, Tensor};
+///
+/// let scale = tile_kernel("scale", "x: T[*rows, cols], by: f32 = 2 -> y: T[*rows, cols]", |k, a| {
+///     let row = k.program();
+///     a["y"].row(row).store(a["x"].row(row).load() * a.scalar("by"));
+/// })?;
+/// let y = scale.call(&[&Tensor::from([[1.0f32, 2.0]])])?;
+/// assert_eq!(y.to_vec::<f32>()?, [2.0, 4.0]);
+/// # Ok::<(), tilewright_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// A mistake in the signature, or every mistake of the recording with the author's line.
+pub fn tile_kernel(
+    name: &str,
+    signature: &str,
+    build: impl Fn(&mut Kernel, &Args) + Send + Sync + 'static,
+) -> Result<Callable> {
+    tile_kernel_with(name, signature, &Specialization::of(DType::F32), build)
+}
+
+/// As [`tile_kernel`], with constants, and dtypes for type variables that no input tells.
+///
+/// # Errors
+/// As [`tile_kernel`].
+pub fn tile_kernel_with(
+    name: &str,
+    signature: &str,
+    specialization: &Specialization,
+    build: impl Fn(&mut Kernel, &Args) + Send + Sync + 'static,
+) -> Result<Callable> {
+    let parsed = parse(signature)?;
+    let (text, owned_name) = (signature.to_string(), name.to_string());
+    let record = move |s: &Specialization| {
+        Ok(vec![record(&owned_name, &text, s, |k, a| build(k, a)).map_err(mistakes)?])
+    };
+    let defaults = parsed.type_variables().into_iter().map(String::from).collect::<Vec<_>>();
+    let mut base = specialization.clone();
+    for variable in &defaults {
+        if base.dtype(variable).is_none() {
+            base = base.with_dtype(variable, DType::F32);
+        }
+    }
+    Callable::new(Recipe {
+        name: name.into(),
+        variables: variables_of(&parsed),
+        dtypes: Vec::new(),
+        base,
+        broadcast: false,
+        record: Box::new(record),
+    })
+}
+
+fn parse(signature: &str) -> Result<Signature> {
+    Signature::parse(signature).map_err(|e| Error::usage(e.to_string()))
+}
+
+pub(crate) fn mistakes(error: RecordError) -> Error {
+    Error::usage(error.to_string())
+}

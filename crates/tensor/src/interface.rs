@@ -1,0 +1,100 @@
+//! What a caller sees of a list of programs: parameters by name, whichever program has them.
+
+use tilewright_ir::bind::show_declared;
+use tilewright_ir::{Access, DType, Param, ParamKind, Program};
+use tilewright_runtime::{Error, Result, nearest};
+
+/// The parameters of a callable.
+#[derive(Debug)]
+pub(crate) struct Interface {
+    /// The callable's name.
+    pub name: String,
+    /// Every parameter of every program, each name once, in order of appearance.
+    pub slots: Vec<SlotInfo>,
+}
+
+/// One parameter.
+#[derive(Debug)]
+pub(crate) struct SlotInfo {
+    pub param: Param,
+    pub role: Role,
+    /// Its declaration in words: `f32[*rows, cols]`.
+    pub declared: String,
+}
+
+/// How a parameter looks from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A tensor that is read.
+    Input,
+    /// A tensor that is updated in place.
+    InOut,
+    /// A tensor that is made.
+    Output,
+    /// A number.
+    Scalar,
+    /// A tensor that one program makes for a later one.
+    Between,
+}
+
+impl Interface {
+    /// The interface of programs that run one after the other.
+    pub fn new(name: &str, programs: &[Program]) -> Interface {
+        let mut slots: Vec<SlotInfo> = Vec::new();
+        for program in programs {
+            for param in &program.params {
+                let role = match &param.kind {
+                    ParamKind::Scalar { .. } => Role::Scalar,
+                    ParamKind::Tensor { access: Access::In, .. } => Role::Input,
+                    ParamKind::Tensor { access: Access::InOut, .. } => Role::InOut,
+                    ParamKind::Tensor { access: Access::Out, .. } => Role::Output,
+                };
+                match slots.iter_mut().find(|slot| slot.param.name == param.name) {
+                    None => slots.push(SlotInfo {
+                        param: param.clone(),
+                        role,
+                        declared: match &param.kind {
+                            ParamKind::Tensor { dtype, .. } => {
+                                format!("{dtype}{}", show_declared(program, param))
+                            }
+                            ParamKind::Scalar { dtype, .. } => dtype.to_string(),
+                        },
+                    }),
+                    Some(slot) if slot.role == Role::Output && role != Role::Output => {
+                        slot.role = Role::Between;
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        Interface { name: name.into(), slots }
+    }
+
+    /// The position of the parameter called `name`.
+    pub fn find(&self, name: &str) -> Result<usize> {
+        let visible = || self.slots.iter().filter(|s| s.role != Role::Between);
+        let found = self.slots.iter().position(|s| s.param.name == name && s.role != Role::Between);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = visible().map(|s| s.param.name.as_str()).collect();
+            let error = Error::usage(format!("{}: there is no parameter `{name}`", self.name));
+            match nearest(name, names.iter().copied()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help(format!("its parameters are {}", names.join(", "))),
+            }
+        })
+    }
+
+    /// The parameters of some roles, in order.
+    pub fn of_role<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = (usize, &'a SlotInfo)> {
+        self.slots.iter().enumerate().filter(move |(_, s)| roles.contains(&s.role))
+    }
+}
+
+impl SlotInfo {
+    /// The element type of a tensor or number.
+    pub fn dtype(&self) -> DType {
+        match self.param.kind {
+            ParamKind::Tensor { dtype, .. } | ParamKind::Scalar { dtype, .. } => dtype,
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! The tensor: shared memory, seen with a dtype, a shape and strides.
+
+use crate::element::Scalar;
+use crate::gather::gather;
+use std::borrow::Cow;
+use std::sync::Arc;
+use tilewright_ir::DType;
+use tilewright_ir::bind::show_shape;
+use tilewright_runtime::{
+    Element, Error, Memory, Result, Runtime, TensorMut, TensorRef, contiguous_strides,
+};
+
+/// An array of numbers of one dtype and any rank.
+///
+/// Cloning, reshaping, transposing, slicing and broadcasting share memory. A tensor is a value nevertheless: writing
+/// into one never changes another, since memory that is shared is copied first.
+#[derive(Clone)]
+pub struct Tensor {
+    pub(crate) memory: Arc<Memory>,
+    dtype: DType,
+    shape: Vec<usize>,
+    strides: Vec<isize>,
+    offset: usize,
+}
+
+impl Tensor {
+    /// A tensor of `values` in row-major order; takes over their memory.
+    ///
+    /// # Errors
+    /// When the number of values is not that of `shape`.
+    pub fn new<E: Scalar>(values: Vec<E>, shape: &[usize]) -> Result<Tensor> {
+        let count = element_count(E::DTYPE, shape)?;
+        if values.len() != count {
+            let (given, shape) = (values.len(), show_shape(shape));
+            return Err(Error::usage(format!(
+                "{given} values for shape {shape}, which has {count}"
+            )));
+        }
+        let stored: Vec<E::Stored> = values.into_iter().map(E::store).collect();
+        Ok(Tensor::adopt(Memory::of_vec(stored), E::DTYPE, shape))
+    }
+
+    /// A tensor of the numbers that little-endian `bytes` hold in row-major order, as files do.
+    ///
+    /// # Errors
+    /// When the number of bytes is not that of `shape`, or memory runs out.
+    pub fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Tensor> {
+        let expected = element_count(dtype, shape)? * dtype.size();
+        if bytes.len() != expected {
+            let (given, shape) = (bytes.len(), show_shape(shape));
+            let what = format!("{given} bytes for {dtype}{shape}, which has {expected}");
+            return Err(Error::usage(what));
+        }
+        let mut memory = host_memory(bytes.len())?;
+        memory.buffer_mut().write(0, bytes)?;
+        Ok(Tensor::adopt(memory, dtype, shape))
+    }
+
+    /// A tensor of `values`, each converted to `dtype` as [`DType::round`] says.
+    ///
+    /// # Errors
+    /// When the number of values is not that of `shape`, or memory runs out.
+    pub fn from_f64(dtype: DType, shape: &[usize], values: &[f64]) -> Result<Tensor> {
+        let mut bytes = vec![0; values.len() * dtype.size()];
+        for (element, value) in bytes.chunks_exact_mut(dtype.size()).zip(values) {
+            dtype.write(*value, element);
+        }
+        Tensor::from_bytes(dtype, shape, &bytes)
+    }
+
+    /// A tensor whose elements are all `value`, converted to `dtype`.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn full(dtype: DType, shape: &[usize], value: f64) -> Result<Tensor> {
+        let mut memory = host_memory(element_count(dtype, shape)? * dtype.size())?;
+        let mut element = [0; 8];
+        dtype.write(value, &mut element);
+        let bytes = element[..dtype.size()].repeat(4096);
+        let len = element_count(dtype, shape)? * dtype.size();
+        for start in (0..len).step_by(bytes.len()) {
+            memory.buffer_mut().write(start, &bytes[..bytes.len().min(len - start)])?;
+        }
+        Ok(Tensor::adopt(memory, dtype, shape))
+    }
+
+    /// A tensor of zeros.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn zeros(dtype: DType, shape: &[usize]) -> Result<Tensor> {
+        Tensor::full(dtype, shape, 0.0)
+    }
+
+    /// A tensor of unspecified content in `runtime`'s memory: an output to be.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn empty(runtime: &Runtime, dtype: DType, shape: &[usize]) -> Result<Tensor> {
+        let bytes = element_count(dtype, shape)? * dtype.size();
+        Ok(Tensor::adopt(runtime.allocate(bytes)?, dtype, shape))
+    }
+
+    fn adopt(memory: Memory, dtype: DType, shape: &[usize]) -> Tensor {
+        let (shape, strides) = (shape.to_vec(), contiguous_strides(shape));
+        Tensor { memory: Arc::new(memory), dtype, shape, strides, offset: 0 }
+    }
+
+    /// The type of its elements.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Its axes, outermost first; empty for a single number.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The distance between neighbours along each axis, in elements.
+    pub fn strides(&self) -> &[isize] {
+        &self.strides
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// True when it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.shape.contains(&0)
+    }
+
+    /// True when its elements lie in row-major order without gaps.
+    pub fn is_contiguous(&self) -> bool {
+        let mut expected = 1isize;
+        for (&extent, &stride) in self.shape.iter().zip(&self.strides).rev() {
+            if extent != 1 && stride != expected {
+                return self.is_empty();
+            }
+            expected = expected.saturating_mul(extent as isize);
+        }
+        true
+    }
+
+    /// The same elements in row-major order without gaps; itself when they already are.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn contiguous(&self) -> Result<Tensor> {
+        match self.is_contiguous() {
+            true => Ok(self.clone()),
+            false => Tensor::from_bytes(self.dtype, &self.shape, &self.to_bytes()?),
+        }
+    }
+
+    /// The elements in row-major order as little-endian bytes, as files hold them.
+    ///
+    /// # Errors
+    /// When the device cannot be read.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let size = self.dtype.size();
+        let mut bytes = vec![0; self.len() * size];
+        if self.is_contiguous() {
+            self.memory.buffer().read(self.offset * size, &mut bytes)?;
+        } else {
+            let memory = self.memory_bytes()?;
+            gather(&memory, size, &self.shape, &self.strides, self.offset, &mut bytes);
+        }
+        Ok(bytes)
+    }
+
+    /// The elements in row-major order.
+    ///
+    /// # Errors
+    /// When `E` is not the tensor's dtype.
+    pub fn to_vec<E: Scalar>(&self) -> Result<Vec<E>> {
+        if E::DTYPE != self.dtype {
+            let what = format!("a tensor of {} has no elements of type {}", self.dtype, E::DTYPE);
+            return Err(
+                Error::usage(what).help(format!("convert it first: .to(DType::{:?})", E::DTYPE))
+            );
+        }
+        let mut stored = vec![zero::<E::Stored>(); self.len()];
+        let bytes = self.to_bytes()?;
+        // SAFETY: both hold `len` elements of the dtype's size, and any bit pattern is a `Stored`.
+        unsafe {
+            let into = stored.as_mut_ptr().cast::<u8>();
+            into.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        Ok(stored.into_iter().map(E::restore).collect())
+    }
+
+    /// The elements in row-major order, as f64 (exact for every dtype).
+    ///
+    /// # Errors
+    /// When the device cannot be read.
+    pub fn to_f64(&self) -> Result<Vec<f64>> {
+        let bytes = self.to_bytes()?;
+        Ok(bytes.chunks_exact(self.dtype.size()).map(|b| self.dtype.read(b)).collect())
+    }
+
+    /// The only element.
+    ///
+    /// # Errors
+    /// When there is not exactly one.
+    pub fn item(&self) -> Result<f64> {
+        match self.to_f64()?.as_slice() {
+            [value] => Ok(*value),
+            values => Err(Error::usage(format!(
+                "a tensor of {} elements is no single number",
+                values.len()
+            ))),
+        }
+    }
+
+    /// The elements in place, when they are contiguous and the host can address them.
+    pub fn as_slice<E: Scalar<Stored = E> + Element>(&self) -> Option<&[E]> {
+        if E::DTYPE != self.dtype || !self.is_contiguous() {
+            return None;
+        }
+        if self.is_empty() {
+            return Some(&[]);
+        }
+        let base = self.memory.buffer().host()?;
+        // SAFETY: the view lies in the buffer (an invariant of `Tensor`), aligned since buffers are and offsets count
+        // elements; nobody writes memory that a tensor shares, and writing one that is not shared needs it `&mut`.
+        Some(unsafe {
+            std::slice::from_raw_parts(base.cast::<E>().add(self.offset).as_ptr(), self.len())
+        })
+    }
+
+    /// The same numbers in another dtype, each converted as [`DType::round`] says.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn to(&self, dtype: DType) -> Result<Tensor> {
+        match dtype == self.dtype {
+            true => Ok(self.clone()),
+            false => Tensor::from_f64(dtype, &self.shape, &self.to_f64()?),
+        }
+    }
+
+    /// The same elements in row-major order under another shape; shares memory when they are contiguous.
+    ///
+    /// # Errors
+    /// When the shape has another number of elements, or memory runs out.
+    pub fn reshape(&self, shape: &[usize]) -> Result<Tensor> {
+        if element_count(self.dtype, shape)? != self.len() {
+            let (from, to) = (show_shape(&self.shape), show_shape(shape));
+            return Err(Error::usage(format!(
+                "cannot reshape {from} to {to}: other numbers of elements"
+            )));
+        }
+        let from = self.contiguous()?;
+        Ok(Tensor { shape: shape.to_vec(), strides: contiguous_strides(shape), ..from })
+    }
+
+    /// Axis `i` of the result is axis `order[i]` of this tensor. Shares memory.
+    ///
+    /// # Errors
+    /// When `order` does not name every axis once.
+    pub fn permute(&self, order: &[usize]) -> Result<Tensor> {
+        let mut seen = vec![false; self.rank()];
+        for &axis in order.iter().filter(|&&axis| axis < self.rank()) {
+            seen[axis] = true;
+        }
+        if order.len() != self.rank() || seen.contains(&false) {
+            let what =
+                format!("permute: {order:?} does not name each of {} axes once", self.rank());
+            return Err(Error::usage(what));
+        }
+        let shape = order.iter().map(|&axis| self.shape[axis]).collect();
+        let strides = order.iter().map(|&axis| self.strides[axis]).collect();
+        Ok(Tensor { shape, strides, ..self.clone() })
+    }
+
+    /// The last two axes exchanged. Shares memory.
+    ///
+    /// # Errors
+    /// When there are fewer than two.
+    pub fn transpose(&self) -> Result<Tensor> {
+        let mut order: Vec<usize> = (0..self.rank()).collect();
+        let Some(first) = self.rank().checked_sub(2) else {
+            let what =
+                format!("transpose: a tensor of shape {} has no two axes", show_shape(&self.shape));
+            return Err(Error::usage(what));
+        };
+        order.swap(first, first + 1);
+        self.permute(&order)
+    }
+
+    /// Positions `start .. start + len` of `axis`. Shares memory.
+    ///
+    /// # Errors
+    /// When they are not inside the axis.
+    pub fn narrow(&self, axis: usize, start: usize, len: usize) -> Result<Tensor> {
+        let extent = self.extent("narrow", axis)?;
+        if start.checked_add(len).is_none_or(|end| end > extent) {
+            let what = format!(
+                "narrow: {start}..{start}+{len} leaves axis {axis}, which has extent {extent}"
+            );
+            return Err(Error::usage(what));
+        }
+        let mut view = self.clone();
+        view.shape[axis] = len;
+        if !view.is_empty() {
+            view.offset = view.offset.wrapping_add_signed(start as isize * self.strides[axis]);
+        }
+        Ok(view)
+    }
+
+    /// Every `step`-th position of `axis`. Shares memory.
+    ///
+    /// # Errors
+    /// When there is no such axis, or `step` is 0.
+    pub fn every(&self, axis: usize, step: usize) -> Result<Tensor> {
+        let extent = self.extent("every", axis)?;
+        if step == 0 {
+            return Err(Error::usage("every: the step is at least 1"));
+        }
+        let mut view = self.clone();
+        view.shape[axis] = extent.div_ceil(step);
+        view.strides[axis] = self.strides[axis].saturating_mul(step as isize);
+        Ok(view)
+    }
+
+    /// `axis` in reverse. Shares memory.
+    ///
+    /// # Errors
+    /// When there is no such axis.
+    pub fn flip(&self, axis: usize) -> Result<Tensor> {
+        let extent = self.extent("flip", axis)?;
+        let mut view = self.clone();
+        if !self.is_empty() {
+            let last = (extent as isize - 1) * self.strides[axis];
+            view.offset = view.offset.wrapping_add_signed(last);
+            view.strides[axis] = -self.strides[axis];
+        }
+        Ok(view)
+    }
+
+    /// NumPy broadcasting to `shape`: new leading axes, and axes of extent 1, repeat. Shares memory.
+    ///
+    /// # Errors
+    /// When an axis has another extent that is not 1.
+    pub fn broadcast_to(&self, shape: &[usize]) -> Result<Tensor> {
+        let fail = || {
+            let (from, to) = (show_shape(&self.shape), show_shape(shape));
+            Error::usage(format!("cannot broadcast {from} to {to}"))
+        };
+        let lead = shape.len().checked_sub(self.rank()).ok_or_else(fail)?;
+        element_count(self.dtype, shape)?;
+        let mut strides = vec![0; lead];
+        for (axis, (&from, &to)) in self.shape.iter().zip(&shape[lead..]).enumerate() {
+            strides.push(match from == to {
+                true => self.strides[axis],
+                false if from == 1 => 0,
+                false => return Err(fail()),
+            });
+        }
+        Ok(Tensor { shape: shape.to_vec(), strides, ..self.clone() })
+    }
+
+    /// Without its first axis, which has extent 1. Shares memory.
+    pub(crate) fn without_first_axis(mut self) -> Tensor {
+        self.shape.remove(0);
+        self.strides.remove(0);
+        self
+    }
+
+    fn extent(&self, what: &str, axis: usize) -> Result<usize> {
+        self.shape.get(axis).copied().ok_or_else(|| {
+            let shape = show_shape(&self.shape);
+            Error::usage(format!("{what}: shape {shape} has no axis {axis}"))
+        })
+    }
+
+    /// What a launch reads.
+    pub(crate) fn reference(&self) -> TensorRef<'_> {
+        let strides = (!self.is_contiguous()).then_some(self.strides.as_slice());
+        TensorRef {
+            buffer: self.memory.buffer(),
+            dtype: self.dtype,
+            shape: &self.shape,
+            strides,
+            offset: self.offset,
+        }
+    }
+
+    /// True when no other tensor shares its memory and it is contiguous from the start: it can be written.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.offset == 0
+            && self.is_contiguous()
+            && Arc::strong_count(&self.memory) == 1
+            && self.memory.buffer().writable()
+    }
+
+    /// What a launch writes; `None` when another tensor shares the memory.
+    pub(crate) fn writable(&mut self) -> Option<TensorMut<'_>> {
+        if !self.is_exclusive() {
+            return None;
+        }
+        let (dtype, shape) = (self.dtype, self.shape.as_slice());
+        let buffer = Arc::get_mut(&mut self.memory)?.buffer_mut();
+        Some(TensorMut { buffer, dtype, shape })
+    }
+
+    /// The same elements in memory of their own, from `runtime`.
+    pub(crate) fn copied(&self, runtime: &Runtime) -> Result<Tensor> {
+        let mut copy = Tensor::empty(runtime, self.dtype, &self.shape)?;
+        if let Some(fresh) = copy.writable() {
+            fresh.buffer.write(0, &self.to_bytes()?)?;
+        }
+        Ok(copy)
+    }
+
+    /// The whole memory as bytes, without a copy where the host can address it.
+    fn memory_bytes(&self) -> Result<Cow<'_, [u8]>> {
+        let buffer = self.memory.buffer();
+        match buffer.host() {
+            // SAFETY: as in `as_slice`.
+            Some(base) => Ok(Cow::Borrowed(unsafe {
+                std::slice::from_raw_parts(base.as_ptr(), buffer.size())
+            })),
+            None => {
+                let mut bytes = vec![0; buffer.size()];
+                buffer.read(0, &mut bytes)?;
+                Ok(Cow::Owned(bytes))
+            }
+        }
+    }
+}
+
+impl<E: Scalar> From<Vec<E>> for Tensor {
+    fn from(values: Vec<E>) -> Tensor {
+        let shape = [values.len()];
+        let stored: Vec<E::Stored> = values.into_iter().map(E::store).collect();
+        Tensor::adopt(Memory::of_vec(stored), E::DTYPE, &shape)
+    }
+}
+
+impl<E: Scalar, const N: usize> From<[E; N]> for Tensor {
+    fn from(values: [E; N]) -> Tensor {
+        values.to_vec().into()
+    }
+}
+
+impl<E: Scalar, const N: usize, const M: usize> From<[[E; N]; M]> for Tensor {
+    fn from(rows: [[E; N]; M]) -> Tensor {
+        let flat: Tensor = rows.concat().into();
+        Tensor { shape: vec![M, N], strides: contiguous_strides(&[M, N]), ..flat }
+    }
+}
+
+/// The elements of a shape.
+///
+/// # Errors
+/// When their bytes cannot be counted.
+pub(crate) fn element_count(dtype: DType, shape: &[usize]) -> Result<usize> {
+    let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    count
+        .filter(|n| n.checked_mul(dtype.size()).is_some_and(|b| b <= isize::MAX as usize))
+        .ok_or_else(|| Error::usage(format!("a tensor {dtype}{} is too large", show_shape(shape))))
+}
+
+/// Memory of the host's own pool-less allocator, aligned for every dtype.
+fn host_memory(bytes: usize) -> Result<Memory> {
+    Ok(Memory::adopt(Box::new(tilewright_runtime::HostBuffer::new(bytes)?)))
+}
+
+fn zero<E: Element>() -> E {
+    // SAFETY: every bit pattern is an `Element`, so zero bytes are one.
+    unsafe { std::mem::zeroed() }
+}
