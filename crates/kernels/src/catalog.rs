@@ -68,6 +68,7 @@ pub static CATALOG: &[&Entry] = &[
     &apply_rope::APPLY_ROPE_AT,
     &apply_rope_interleaved::APPLY_ROPE_INTERLEAVED,
     &apply_rope_interleaved::APPLY_ROPE_INTERLEAVED_AT,
+    &rope_and_cache_update::ROPE_AND_CACHE_UPDATE,
     &topk_gating_softmax::TOPK_GATING_SOFTMAX,
     &topk_gating_softmax::TOPK_GATING_SOFTMAX_BIAS,
     &top2_gating_softmax::TOP2_GATING_SOFTMAX,
@@ -87,13 +88,18 @@ pub static CATALOG: &[&Entry] = &[
     &dequantize_fp8::DEQUANTIZE_FP8_E5M2,
     &dequantize_nf4::DEQUANTIZE_NF4,
     &quantized_matvec::QUANTIZED_MATVEC,
+    &quantized_matmul::QUANTIZED_MATMUL,
+    &fused_quantized_swiglu_gemv::FUSED_QUANTIZED_SWIGLU_GEMV,
     &matmul::MATMUL,
     &linear::LINEAR,
     &linear::LINEAR_BIAS,
     &linear::FUSED_LINEAR_BIAS_SILU,
     &linear::FUSED_LINEAR_BIAS_GELU,
+    &attention::ATTENTION,
     &decode_attention::DECODE_ATTENTION,
     &paged_attention::PAGED_ATTENTION,
+    &resize_bilinear::RESIZE_BILINEAR,
+    &depthwise_conv_3x3::DEPTHWISE_CONV_3X3,
 ];
 
 /// The kernel of that name.

@@ -77,12 +77,15 @@ pub fn dequantize_affine(
     y.row(row).store(affine(w.row(row), scales.row(row), biases.row(row), format));
 }
 
-/// The weights of a row, f32[group*groups].
+/// The weights of a row or of several, f32[.., group*groups], where `scales` and `biases` are [.., groups].
 pub fn affine(w: View, scales: View, biases: View, format: Affine) -> Tile {
-    let (scales, biases) = (scales.load().to(F32).column(), biases.load().to(F32).column()); // [groups, 1]
-    let (groups, group) = (scales.size(0), format.group.into());
-    let q = w.load().unpack(format.bits).to(F32).reshape(&[groups, group]);
-    (q * scales + biases).reshape(&[format.group * groups])
+    let scales = scales.load().to(F32).column(); // [.., groups, 1]
+    let q = w.load().unpack(format.bits).to(F32); // [.., group*groups]
+    let flat = q.shape();
+    let mut grouped = scales.shape();
+    grouped.pop();
+    grouped.push(format.group.into());
+    (q.reshape(&grouped) * scales + biases.load().to(F32).column()).reshape(&flat)
 }
 
 #[cfg(test)]
@@ -93,8 +96,8 @@ pub(crate) mod tests {
     /// largest weight, 2.625, is the bias, since it is the edge of the range that is farther from zero.
     pub const MLX: [(usize, &[u32], f32); 6] = [
         (2, &[0xaaaaabff, 0x00055555], -1.3125),
-        (3, &[0x6ddb6fff, 0x36dc925b, 0x00124a49], -0.524_999_98),
-        (4, &[0xbccddeef, 0x8899aaab, 0x44556677, 0x00112233], -0.262_499_99),
+        (3, &[0x6ddb6fff, 0x36dc925b, 0x00124a49], -0.525),
+        (4, &[0xbccddeef, 0x8899aaab, 0x44556677, 0x00112233], -0.2625),
         (5, &[0x75be77df, 0x3a56d7c6, 0x35cf8465, 0xc74254b6, 0x00443214], -0.125),
         (
             6,

@@ -54,6 +54,7 @@ pub enum Family {
     Quantized,
     Linear,
     Attention,
+    Image,
 }
 
 /// Where a kernel's gradient comes from.

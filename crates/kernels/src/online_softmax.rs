@@ -27,12 +27,14 @@ impl OnlineSoftmax {
     }
 
     /// Takes a block of keys: `scores` f32[queries, keys], -inf for those that do not count, and `values`
-    /// f32[keys, features], finite for all. Each query counts at least one key.
+    /// f32[keys, features], finite for all.
     pub fn absorb(self, scores: Tile, values: Tile) {
         let before = self.greatest.get();
         let greatest = before.max(scores.row_max()); // [queries, 1]
-        let shrink = (before - greatest).exp();
-        let weights = (scores - greatest).exp(); // [queries, keys]
+        // Where no key counted yet, -inf - -inf would be NaN; any finite number makes all weights 0.
+        let base = greatest.eq(f64::NEG_INFINITY).select(0.0, greatest);
+        let shrink = (before - base).exp();
+        let weights = (scores - base).exp(); // [queries, keys]
         self.sum.set(self.sum.get() * shrink + weights.row_sum());
         self.mixed.set(self.mixed.get() * shrink + weights.dot(values));
         self.greatest.set(greatest);

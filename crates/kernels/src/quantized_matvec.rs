@@ -21,7 +21,7 @@ pub static QUANTIZED_MATVEC: Entry = Entry {
         let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
         quantized_matvec(k, a["x"], a["w"], a["scales"], a["biases"], a["y"], format);
     },
-    reference: matvec_f64,
+    reference: product_f64,
     grad: Grad::None("the weights are integers; for x use the product with the dequantized weight"),
     dtypes: &[F32, F16, BF16],
     constants: &[("bits", 4), ("group", 64)],
@@ -47,16 +47,16 @@ pub static QUANTIZED_MATVEC: Entry = Entry {
 };
 
 /// The product in f64 with the dequantized weight.
-fn matvec_f64(a: &Inputs) -> Vec<Vec<f64>> {
+pub(crate) fn product_f64(a: &Inputs) -> Vec<Vec<f64>> {
+    vec![matvec_f64(a, &affine_f64(a))]
+}
+
+/// The product in f64 with `weight`, [columns, group*groups].
+pub(crate) fn matvec_f64(a: &Inputs, weight: &[f64]) -> Vec<f64> {
     let depth = a.size("group") * a.size("groups");
-    let weight = affine_f64(a);
-    let mut y = Vec::new();
-    for x in a.rows("x", depth) {
-        y.extend(
-            weight.chunks(depth.max(1)).map(|w| x.iter().zip(w).map(|(x, w)| x * w).sum::<f64>()),
-        );
-    }
-    vec![y]
+    let dot = |x: &[f64], w: &[f64]| -> f64 { x.iter().zip(w).map(|(x, w)| x * w).sum() };
+    let rows = a.rows("x", depth);
+    rows.flat_map(|x| weight.chunks(depth.max(1)).map(move |w| dot(x, w))).collect()
 }
 
 /// One program an element of y.
@@ -94,7 +94,7 @@ mod tests {
                 .with_tensor("w", &words.iter().map(|&w| w as f64).collect::<Vec<_>>())
                 .with_tensor("scales", &[scale as f64])
                 .with_tensor("biases", &[2.625]);
-            let y = matvec_f64(&case)[0][0];
+            let y = product_f64(&case)[0][0];
             assert!((y - product).abs() < 2e-4, "{bits} bits: {y} is not {product}");
         }
     }

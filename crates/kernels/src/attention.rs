@@ -1,0 +1,165 @@
+//! Attention of many queries over many keys, grouped heads, as in prefill and training forward:
+//! out[b, h, i] = Σ_j p_j values[b, h / group, j] with p = softmax_j(scale q[b, h, i] · keys[b, h / group, j]).
+//!
+//! The last query stands at the last key: query i at position i + keys - queries. With `causal` = 1 a query sees the
+//! keys up to its own position; of these the last `window`, which is all by default. A query that sees no key gives
+//! zeros. Blocks of keys that no query of a block sees are skipped, not computed and masked.
+
+use crate::online_softmax::OnlineSoftmax;
+use crate::{Case, Entry, Family, Grad, Inputs};
+use tilewright_ir::DType::{BF16, F16, F32, I32};
+use tilewright_lang::{Args, Kernel};
+
+/// The catalog's row.
+pub static ATTENTION: Entry = Entry {
+    name: "attention",
+    family: Family::Attention,
+    summary: "attention of many queries, causal with an optional window or full, grouped heads",
+    formula: "out[b, h, i] = Σ_j softmax_j(scale q[b, h, i] · keys[b, h/group, j]) values[b, h/group, j], \
+              causal: i + keys - queries - window < j <= i + keys - queries",
+    signature: "q: T[batch, group*kv_heads, queries, head_dim], keys: T[batch, kv_heads, length, head_dim], \
+                values: T[batch, kv_heads, length, head_dim], scale: f32, window: i32 = 2147483647 \
+                -> out: T[batch, group*kv_heads, queries, head_dim]",
+    build: attention,
+    reference: attention_f64,
+    grad: Grad::None(
+        "the state carried round the loop over the keys needs a backward kernel of its own",
+    ),
+    dtypes: &[F32, F16, BF16],
+    constants: &[("head_dim", 128), ("group", 4), ("causal", 1)],
+    fills: &[],
+    cases: &[
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 1), ("length", 1)])
+            .with(&[("head_dim", 1), ("group", 1)])
+            .scalars(&[("scale", 1.0)]),
+        Case::of(&[("batch", 2), ("kv_heads", 2), ("queries", 13), ("length", 67)])
+            .with(&[("head_dim", 24), ("group", 3)])
+            .scalars(&[("scale", 0.2)]),
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 131), ("length", 131)])
+            .with(&[("head_dim", 16), ("group", 2)])
+            .scalars(&[("scale", 0.25), ("window", 5.0)]),
+        Case::of(&[("batch", 2), ("kv_heads", 1), ("queries", 70), ("length", 130)])
+            .with(&[("head_dim", 8), ("group", 2), ("causal", 0)])
+            .scalars(&[("scale", 0.3)]),
+        // The first queries stand before the first key.
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 9), ("length", 5)])
+            .with(&[("head_dim", 8), ("group", 1)])
+            .scalars(&[("scale", 0.3)]),
+        Case::of(&[("batch", 1), ("kv_heads", 2), ("queries", 3), ("length", 0)])
+            .scalars(&[("scale", 1.0)]),
+        Case::of(&[("batch", 1), ("kv_heads", 8), ("queries", 1024), ("length", 1024)])
+            .scalars(&[("scale", 0.08838834764831845)])
+            .bench(),
+    ],
+    flops: Some(|a| {
+        let scores = (a.size("queries") * a.size("length")) as f64;
+        let heads = (a.size("batch") * a.size("group") * a.size("kv_heads")) as f64;
+        let seen = if a.size("causal") != 0 { 0.5 } else { 1.0 };
+        4.0 * heads * scores * a.size("head_dim") as f64 * seen
+    }),
+};
+
+/// Queries that one program computes.
+const QUERIES: usize = 64;
+/// Keys that one round of the loop takes.
+const KEYS: usize = 64;
+
+/// Attention in f64, one query after the other.
+fn attention_f64(a: &Inputs) -> Vec<Vec<f64>> {
+    let (dim, queries, length) = (a.size("head_dim"), a.size("queries"), a.size("length"));
+    let mut out = Vec::new();
+    for (row, q) in a.rows("q", dim).enumerate() {
+        // Rows of q count [batch, head, query], and batch * heads + head divided by the group is the head of the keys.
+        let (head, query) = (row / queries / a.size("group"), row % queries);
+        let cached =
+            |name: &str, j: usize| a.tensor(name)[(head * length + j) * dim..][..dim].to_vec();
+        let position = query as f64 + length as f64 - queries as f64;
+        let sees = |j: &usize| {
+            let distance = position - *j as f64;
+            a.size("causal") == 0 || (0.0 <= distance && distance < a.scalar("window"))
+        };
+        let seen: Vec<usize> = (0..length).filter(sees).collect();
+        let score = |j: &usize| {
+            let dot: f64 = q.iter().zip(cached("keys", *j)).map(|(q, k)| q * k).sum();
+            a.scalar("scale") * dot
+        };
+        let scores: Vec<f64> = seen.iter().map(score).collect();
+        let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = scores.iter().map(|s| (s - max).exp()).sum();
+        let mut mixed = vec![0.0; dim];
+        for (j, score) in seen.iter().zip(scores) {
+            let weight = (score - max).exp() / sum;
+            mixed.iter_mut().zip(cached("values", *j)).for_each(|(m, v)| *m += weight * v);
+        }
+        out.extend(mixed);
+    }
+    vec![out]
+}
+
+/// One program a block of queries of one head.
+pub fn attention(k: &mut Kernel, a: &Args) {
+    let (group, head_dim) = (a.constant("group"), a.constant("head_dim"));
+    let causal = a.constant("causal") != 0;
+    let (batch, head) = (k.program(), k.program());
+    let q = a["q"].row(batch).row(head); // [queries, head_dim]
+    let first = k.blocks(q.size(0), QUERIES);
+    let keys = a["keys"].row(batch).row(head / group); // [length, head_dim]
+    let values = a["values"].row(batch).row(head / group);
+    let length = keys.size(0).tile();
+    let scaled = q.rows(first, QUERIES).load().to(F32) * a.scalar("scale");
+    let least = first + (length - q.size(0)); // position of the first query of the block
+    let position = (k.iota(QUERIES) + least).column(); // [QUERIES, 1]
+    let (mut start, mut end) = (k.full(I32, &[], 0), length);
+    if causal {
+        // `least` may be negative and `window` the greatest i32: neither difference may wrap.
+        start = (least.max(0) - a.scalar("window") + 1).max(0) / KEYS * KEYS;
+        end = length.min(least + QUERIES);
+    }
+    let attended = OnlineSoftmax::new(k, QUERIES, head_dim);
+    for block in k.range_step(start, end, KEYS) {
+        let key = k.iota(KEYS) + block; // [KEYS]
+        let mut seen = key.lt(length);
+        if causal {
+            seen = seen & key.le(position) & (position - key).lt(a.scalar("window"));
+        }
+        let scores = scaled.dot(keys.rows(block, KEYS).load().to(F32).transpose());
+        let values = values.rows(block, KEYS).load().to(F32);
+        attended.absorb(seen.select(scores, f64::NEG_INFINITY), values);
+    }
+    a["out"].row(batch).row(head).rows(first, QUERIES).store(attended.mean());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_gives_the_published_vectors() {
+        let case = Inputs::default()
+            .with_size("head_dim", 2)
+            .with_size("queries", 3)
+            .with_size("length", 3)
+            .with_size("group", 2)
+            .with_size("causal", 1)
+            .with_scalar("scale", 0.5f64.sqrt())
+            .with_scalar("window", 2147483647.0)
+            .with_tensor("q", &[1., 0., 1., 1., 0., 2., 0., 1., 1., -1., 2., 0.])
+            .with_tensor("keys", &[1., 0., 0., 1., 1., 1.])
+            .with_tensor("values", &[1., 2., 3., 4., 5., 6.]);
+        let check = |case: &Inputs, head: usize, query: usize, expected: [f64; 2]| {
+            let out = attention_f64(case).remove(0);
+            let found = &out[(head * 3 + query) * 2..][..2];
+            let close = found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-6);
+            assert!(close, "head {head}, query {query}: {found:?} is not {expected:?}");
+        };
+        check(&case, 0, 0, [1.0, 2.0]);
+        check(&case, 1, 0, [1.0, 2.0]);
+        check(&case, 0, 1, [2.0, 3.0]);
+        check(&case, 1, 1, [1.3911406, 2.3911406]);
+        check(&case, 0, 2, [3.6748496, 4.6748496]);
+        check(&case, 1, 2, [3.0, 4.0]);
+        let windowed = case.with_scalar("window", 2.0);
+        check(&windowed, 0, 2, [4.0, 5.0]);
+        check(&windowed, 1, 2, [4.6088594, 5.6088594]);
+    }
+}

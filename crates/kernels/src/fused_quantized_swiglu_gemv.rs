@@ -1,0 +1,69 @@
+//! The gated half of a feed-forward layer on MLX affine weights: y = silu(x gateᵀ) (x upᵀ), both products of a row at
+//! once, so that neither goes to memory.
+
+use crate::dequantize_affine::{Affine, affine, affine_f64};
+use crate::quantized_matvec::matvec_f64;
+use crate::{Case, Entry, Family, Fill, Grad, Inputs};
+use tilewright_ir::DType::{BF16, F16, F32};
+use tilewright_lang::{Args, Kernel};
+
+/// The catalog's row.
+pub static FUSED_QUANTIZED_SWIGLU_GEMV: Entry = Entry {
+    name: "fused_quantized_swiglu_gemv",
+    family: Family::Quantized,
+    summary: "silu(x gateᵀ) (x upᵀ) of a few rows with MLX affine weights",
+    formula: "y = silu(x gateᵀ) (x upᵀ) with the weights q scales + biases",
+    signature: "x: T[*rows, group*groups], gate: u32[columns, bits*group/32*groups], \
+                gate_scales: T[columns, groups], gate_biases: T[columns, groups], \
+                up: u32[columns, bits*group/32*groups], up_scales: T[columns, groups], \
+                up_biases: T[columns, groups] -> y: T[*rows, columns]",
+    build: fused_quantized_swiglu_gemv,
+    reference: swiglu_f64,
+    grad: Grad::None(
+        "the weights are integers; for x use the products with the dequantized weights",
+    ),
+    dtypes: &[F32, F16, BF16],
+    constants: &[("bits", 4), ("group", 64)],
+    fills: &[
+        ("gate", Fill::Bits),
+        ("gate_scales", Fill::Uniform(-0.02, 0.02)),
+        ("gate_biases", Fill::Uniform(-0.1, 0.1)),
+        ("up", Fill::Bits),
+        ("up_scales", Fill::Uniform(-0.02, 0.02)),
+        ("up_biases", Fill::Uniform(-0.1, 0.1)),
+    ],
+    cases: &[
+        Case::of(&[("rows", 1), ("columns", 1), ("groups", 1)]),
+        Case::of(&[("rows", 3), ("columns", 17), ("groups", 3)]).with(&[("group", 32)]),
+        Case::of(&[("rows", 1), ("columns", 33), ("groups", 5)]).with(&[("bits", 8)]),
+        Case::of(&[("rows", 0), ("columns", 3), ("groups", 1)]),
+        Case::of(&[("rows", 1), ("columns", 14336), ("groups", 64)]).bench(),
+    ],
+    flops: Some(|a| 4.0 * a.tensor("x").len() as f64 * a.size("columns") as f64),
+};
+
+/// Both products in f64, then the gate.
+fn swiglu_f64(a: &Inputs) -> Vec<Vec<f64>> {
+    let product = |weight: &str| {
+        let part = |suffix: &str| a.tensor(&format!("{weight}{suffix}")).to_vec();
+        let renamed = a.clone().with_tensor("w", &part("")).with_tensor("scales", &part("_scales"));
+        let renamed = renamed.with_tensor("biases", &part("_biases"));
+        matvec_f64(&renamed, &affine_f64(&renamed))
+    };
+    let gated = |(g, u): (f64, f64)| g / (1.0 + (-g).exp()) * u;
+    vec![product("gate").into_iter().zip(product("up")).map(gated).collect()]
+}
+
+/// One program an element of y.
+pub fn fused_quantized_swiglu_gemv(k: &mut Kernel, a: &Args) {
+    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let (row, column) = (k.program(), k.program());
+    let x = a["x"].row(row).load().to(F32); // [group*groups]
+    let product = |w: &str, scales: &str, biases: &str| {
+        let part = |name: &str| a[name].row(column);
+        (x * affine(part(w), part(scales), part(biases), format)).row_sum()
+    };
+    let gate = product("gate", "gate_scales", "gate_biases");
+    let up = product("up", "up_scales", "up_biases");
+    a["y"].row(row).at(column).store(gate.silu() * up);
+}
