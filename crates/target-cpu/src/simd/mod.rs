@@ -1,11 +1,17 @@
 //! SIMD primitives over blocks, written once over 16 lanes and instantiated for each level of the instruction set.
 
 pub(crate) mod call;
+pub(crate) mod dot;
 pub(crate) mod lanes;
 pub(crate) mod map;
 pub(crate) mod math;
+pub(crate) mod memory;
 pub(crate) mod ops;
 pub(crate) mod portable;
+pub(crate) mod random;
+pub(crate) mod reduce;
+pub(crate) mod scan;
+pub(crate) mod topk;
 pub(crate) mod trigonometry;
 
 #[cfg(target_arch = "x86_64")]
@@ -61,3 +67,5 @@ impl Level {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod row_tests;

@@ -1,0 +1,399 @@
+//! Between memory and lanes: conversions, strides, indices, and packed integers.
+//!
+//! In lanes every element takes 32 bits: floats of any width as f32, signed integers sign-extended, unsigned ones and
+//! truth values (0 or 1) zero-extended.
+
+use super::Level;
+use super::call::{Call, Primitive, primitive};
+use super::lanes::{LANES, Simd};
+use super::map::prefetch;
+use super::ops::to_bf16;
+use tilewright_ir::{DType, StoreMode};
+
+/// How elements of a dtype lie in memory.
+pub trait Format: 'static {
+    /// Bytes of one.
+    const SIZE: usize;
+    /// 16 neighbours, widened.
+    /// # Safety
+    /// 16 readable elements.
+    unsafe fn load<S: Simd>(s: S, p: *const u8) -> S::I;
+    /// 16 neighbours, narrowed.
+    /// # Safety
+    /// 16 writable elements.
+    unsafe fn store<S: Simd>(s: S, p: *mut u8, a: S::I);
+    /// One element, widened.
+    /// # Safety
+    /// A readable element.
+    unsafe fn get(p: *const u8) -> u32;
+    /// One element, narrowed.
+    /// # Safety
+    /// A writable element.
+    unsafe fn set(p: *mut u8, a: u32);
+}
+
+macro_rules! formats {
+    ($($Format:ident $size:literal
+        load($s:ident, $p:ident) $load:expr; store($a:ident) $store:expr;
+        get $get:expr; set($one:ident) $set:expr;)*) => { $(
+        /// See [`Format`].
+        pub struct $Format;
+        impl Format for $Format {
+            const SIZE: usize = $size;
+            #[inline(always)]
+            unsafe fn load<S: Simd>($s: S, $p: *const u8) -> S::I {
+                // SAFETY: the caller's promise.
+                unsafe { $load }
+            }
+            #[inline(always)]
+            unsafe fn store<S: Simd>($s: S, $p: *mut u8, $a: S::I) {
+                // SAFETY: the caller's promise.
+                unsafe { $store }
+            }
+            #[inline(always)]
+            unsafe fn get($p: *const u8) -> u32 {
+                // SAFETY: the caller's promise.
+                unsafe { $get }
+            }
+            #[inline(always)]
+            unsafe fn set($p: *mut u8, $one: u32) {
+                // SAFETY: the caller's promise.
+                unsafe { $set }
+            }
+        }
+    )* };
+}
+
+formats! {
+    Word 4
+        load(s, p) s.iload(p.cast());
+        store(a) s.istore(p.cast(), a);
+        get p.cast::<u32>().read_unaligned();
+        set(x) p.cast::<u32>().write_unaligned(x);
+    Half 2
+        load(s, p) s.bits(s.from_f16(s.load_u16(p.cast())));
+        store(a) s.store_u16(p.cast(), s.to_f16(s.float(a)));
+        get super::portable::widen_f16(p.cast::<u16>().read_unaligned()).to_bits();
+        set(x) p.cast::<u16>().write_unaligned(super::portable::narrow_f16(f32::from_bits(x)));
+    Brain 2
+        load(s, p) s.shl::<16>(s.load_u16(p.cast()));
+        store(a) s.store_u16(p.cast(), to_bf16(s, s.float(a)));
+        get (p.cast::<u16>().read_unaligned() as u32) << 16;
+        set(x) p.cast::<u16>().write_unaligned(brain(x));
+    Byte 1
+        load(s, p) s.load_u8(p);
+        store(a) s.store_u8(p, a);
+        get *p as u32;
+        set(x) *p = x as u8;
+    SignedByte 1
+        load(s, p) s.sar::<24>(s.shl::<24>(s.load_u8(p)));
+        store(a) s.store_u8(p, a);
+        get *p as i8 as u32;
+        set(x) *p = x as u8;
+    Truth 1
+        load(s, p) s.one_if(s.truth(s.load_u8(p)));
+        store(a) s.store_u8(p, a);
+        get (*p != 0) as u32;
+        set(x) *p = x as u8;
+}
+
+/// The upper half of an f32, ties to even.
+fn brain(bits: u32) -> u16 {
+    if f32::from_bits(bits).is_nan() {
+        return (bits >> 16) as u16 | 0x40;
+    }
+    (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16
+}
+
+/// # Safety
+/// Input 0: `len` elements of the format a row, `extra[0]` bytes apart. Output: `len` lanes a row.
+#[inline(always)]
+unsafe fn load_rows<S: Simd, F: Format>(s: S, call: &Call) {
+    let stride = call.extra[0] as isize;
+    for r in 0..call.rows {
+        let (from, out): (*const u8, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
+        let ahead: *const u8 = if call.prefetch.at.is_null() { from } else { call.prefetch.row(r) };
+        let mut at = 0;
+        // SAFETY: `at` stays below `len` in both rows.
+        unsafe {
+            if stride == F::SIZE as isize {
+                while at + LANES <= call.len {
+                    prefetch(ahead.wrapping_add(at * F::SIZE));
+                    s.istore(out.add(at), F::load(s, from.add(at * F::SIZE)));
+                    at += LANES;
+                }
+            }
+            while at < call.len {
+                *out.add(at) = F::get(from.wrapping_offset(at as isize * stride));
+                at += 1;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Input 0: `len` lanes a row. Output: `len` elements of the format a row, `extra[0]` bytes apart.
+#[inline(always)]
+unsafe fn store_rows<S: Simd, F: Format>(s: S, call: &Call) {
+    let stride = call.extra[0] as isize;
+    for r in 0..call.rows {
+        let (from, out): (*const u32, *mut u8) = (call.inputs[0].row(r), call.out.row(r));
+        let stream = F::SIZE == 4 && call.stream && out as usize % 64 == 0;
+        let mut at = 0;
+        // SAFETY: `at` stays below `len` in both rows.
+        unsafe {
+            if stride == F::SIZE as isize {
+                while at + LANES <= call.len {
+                    let lanes = s.iload(from.add(at));
+                    match stream {
+                        true => s.stream(out.add(at * 4).cast(), s.float(lanes)),
+                        false => F::store(s, out.add(at * F::SIZE), lanes),
+                    }
+                    at += LANES;
+                }
+            }
+            while at < call.len {
+                F::set(out.wrapping_offset(at as isize * stride), *from.add(at));
+                at += 1;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Input 0: elements of the format, `extra[0]` bytes apart. Input 1: `len` indices a row that stay inside input 0's
+/// row. Output: `len` lanes a row.
+#[inline(always)]
+unsafe fn gather_rows<S: Simd, F: Format>(s: S, call: &Call) {
+    let stride = call.extra[0] as isize;
+    for r in 0..call.rows {
+        let (from, index): (*const u8, *const u32) = (call.inputs[0].row(r), call.inputs[1].row(r));
+        let out: *mut u32 = call.out.row(r);
+        let mut at = 0;
+        // SAFETY: the indices are inside, by the caller's promise.
+        unsafe {
+            if F::SIZE == 4 && stride == 4 {
+                while at + LANES <= call.len {
+                    let v = s.gather(from.cast(), s.iload(index.add(at)));
+                    s.store(out.add(at).cast(), v);
+                    at += LANES;
+                }
+            }
+            while at < call.len {
+                *out.add(at) = F::get(from.wrapping_offset(*index.add(at) as isize * stride));
+                at += 1;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Input 0: `len` lanes a row. Output: elements of the format, `extra[0]` bytes apart. Input 1, unless null: `len`
+/// positions a row that stay inside the output's row (else 0, 1, ...). Input 2, unless null: `len` truth values a
+/// row; false elements are not written. `extra[1]`: see [`Joining`].
+#[inline(always)]
+unsafe fn scatter_rows<S: Simd, F: Format>(_: S, call: &Call) {
+    let stride = call.extra[0] as isize;
+    for r in 0..call.rows {
+        let (from, index): (*const u32, *const u32) = (call.inputs[0].row(r), call.inputs[1].row(r));
+        let (mask, out): (*const u32, *mut u8) = (call.inputs[2].row(r), call.out.row(r));
+        let masked = !call.inputs[2].at.is_null();
+        let indexed = !call.inputs[1].at.is_null();
+        for at in 0..call.len {
+            // SAFETY: the caller's promise.
+            unsafe {
+                if masked && *mask.add(at) == 0 {
+                    continue;
+                }
+                let to = if indexed { *index.add(at) as isize } else { at as isize };
+                let to = out.wrapping_offset(to * stride);
+                let value = *from.add(at);
+                let value =
+                    if call.extra[1] == 0 { value } else { join(call.extra[1], F::get(to), value) };
+                F::set(to, value);
+            }
+        }
+    }
+}
+
+/// How a scattered element meets what is there: a store mode and the class of the dtype, as `extra[1]` of [`scatter`].
+pub struct Joining;
+
+impl Joining {
+    /// The code of a mode for elements of `dtype`.
+    pub fn code(mode: StoreMode, dtype: DType) -> u64 {
+        let class = match dtype {
+            d if d.is_float() => 0,
+            DType::I8 | DType::I32 => 1,
+            _ => 2,
+        };
+        match mode {
+            StoreMode::Set => 0,
+            StoreMode::AtomicAdd => 1 + class,
+            StoreMode::AtomicMax => 4 + class,
+            StoreMode::AtomicMin => 7 + class,
+        }
+    }
+}
+
+fn join(code: u64, old: u32, new: u32) -> u32 {
+    let (a, b) = (f32::from_bits(old), f32::from_bits(new));
+    match code {
+        1 => (a + b).to_bits(),
+        2 | 3 => old.wrapping_add(new),
+        4 => if a >= b || a.is_nan() { old } else { new },
+        5 => (old as i32).max(new as i32) as u32,
+        6 => old.max(new),
+        7 => if a <= b || a.is_nan() { old } else { new },
+        8 => (old as i32).min(new as i32) as u32,
+        9 => old.min(new),
+        _ => new,
+    }
+}
+
+/// # Safety
+/// Input 0: `len` indices a row. Output: one i64, which receives the place (row * len + column) of the first index
+/// outside `0..extra[0]`, or stays as it is. `extra[1]` is 1 for signed indices.
+#[inline(always)]
+unsafe fn check_rows<S: Simd>(s: S, call: &Call) {
+    let extent = call.extra[0].min(u32::MAX as u64) as u32;
+    for r in 0..call.rows {
+        let index: *const u32 = call.inputs[0].row(r);
+        let mut at = 0;
+        while at < call.len {
+            let n = (call.len - at).min(LANES);
+            // SAFETY: `n` indices remain. A negative index is a huge unsigned one.
+            let v = s.bits(unsafe { s.load_part(index.add(at).cast(), n) });
+            let inside = s.mask_bits(s.ugt(s.i(extent), v)) | u32::MAX << n;
+            if inside != u32::MAX {
+                let place = r * call.len + at + inside.trailing_ones() as usize;
+                // SAFETY: the output holds an i64.
+                unsafe { *call.out.at.cast::<i64>() = place as i64 };
+                return;
+            }
+            at += LANES;
+        }
+    }
+}
+
+/// # Safety
+/// Output: `len` lanes a row, set to `extra[0] + row * extra[1] + column`.
+#[inline(always)]
+unsafe fn iota_rows<S: Simd>(s: S, call: &Call) {
+    for r in 0..call.rows {
+        let out: *mut u32 = call.out.row(r);
+        let start = (call.extra[0] as u32).wrapping_add((call.extra[1] as u32).wrapping_mul(r as u32));
+        let mut lanes = s.iadd(s.i_from(std::array::from_fn(|k| k as u32)), s.i(start));
+        let mut at = 0;
+        while at < call.len {
+            // SAFETY: inside the row.
+            unsafe {
+                if at + LANES <= call.len {
+                    s.istore(out.add(at), lanes);
+                } else {
+                    s.store_part(out.add(at).cast(), s.float(lanes), call.len - at);
+                }
+            }
+            lanes = s.iadd(lanes, s.i(LANES as u32));
+            at += LANES;
+        }
+    }
+}
+
+/// # Safety
+/// Input 0: packed words of `extra[1]` bits (8 or 32), one a lane. Output: `len` integers of `extra[0]` bits a row.
+#[inline(always)]
+unsafe fn unpack_rows<S: Simd>(s: S, call: &Call) {
+    let (bits, width) = (call.extra[0] as usize, call.extra[1] as usize);
+    let mask = (1u32 << bits) - 1;
+    let lane: [u32; LANES] = std::array::from_fn(|k| k as u32);
+    for r in 0..call.rows {
+        let (words, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
+        let mut at = 0;
+        // SAFETY: element j lies in words j * bits / width and perhaps the next, all inside the row.
+        unsafe {
+            if width == 32 && bits == 4 {
+                let shift = s.i_from(lane.map(|k| k % 8 * 4));
+                let second = s.igt(s.i_from(lane), s.i(7));
+                while at + LANES <= call.len {
+                    let pair = words.add(at / 8);
+                    let v = s.iselect(second, s.i(*pair.add(1)), s.i(*pair));
+                    s.istore(out.add(at), s.and(s.shrv(v, shift), s.i(mask)));
+                    at += LANES;
+                }
+            } else if width == 32 && bits == 8 && cfg!(target_endian = "little") {
+                while at + LANES <= call.len {
+                    s.istore(out.add(at), s.load_u8(words.cast::<u8>().add(at)));
+                    at += LANES;
+                }
+            } else if width == 32 && bits <= 2 {
+                let shift = s.i_from(lane.map(|k| k * bits as u32));
+                while at + LANES <= call.len {
+                    let word = *words.add(at * bits / 32) >> (at * bits % 32);
+                    s.istore(out.add(at), s.and(s.shrv(s.i(word), shift), s.i(mask)));
+                    at += LANES;
+                }
+            }
+            while at < call.len {
+                let (word, offset) = (at * bits / width, at * bits % width);
+                let low = *words.add(word) >> offset;
+                let high = match offset + bits > width {
+                    true => *words.add(word + 1) << (width - offset),
+                    false => 0,
+                };
+                *out.add(at) = (low | high) & mask;
+                at += 1;
+            }
+        }
+    }
+}
+
+primitive! { fn load_format<F: Format; > = load_rows }
+primitive! { fn store_format<F: Format; > = store_rows }
+primitive! { fn gather_format<F: Format; > = gather_rows }
+primitive! { fn scatter_format<F: Format; > = scatter_rows }
+primitive! {
+    /// Finds the first index outside an extent.
+    pub fn check_indices<; > = check_rows
+}
+primitive! {
+    /// Counts.
+    pub fn iota<; > = iota_rows
+}
+primitive! {
+    /// Widens packed sub-byte integers, LSB first.
+    pub fn unpack<; > = unpack_rows
+}
+
+macro_rules! by_format {
+    ($dtype:expr, $level:expr, $f:ident) => {
+        match $dtype {
+            DType::F16 => $f::<Half>($level),
+            DType::BF16 => $f::<Brain>($level),
+            DType::U8 => $f::<Byte>($level),
+            DType::I8 => $f::<SignedByte>($level),
+            DType::Bool => $f::<Truth>($level),
+            _ => $f::<Word>($level),
+        }
+    };
+}
+
+/// From memory of `dtype` to lanes.
+pub fn load(dtype: DType, level: Level) -> Primitive {
+    by_format!(dtype, level, load_format)
+}
+
+/// From lanes to memory of `dtype`.
+pub fn store(dtype: DType, level: Level) -> Primitive {
+    by_format!(dtype, level, store_format)
+}
+
+/// From memory of `dtype` at given positions to lanes.
+pub fn gather(dtype: DType, level: Level) -> Primitive {
+    by_format!(dtype, level, gather_format)
+}
+
+/// From lanes to memory of `dtype`: at given positions, some only, joined with what is there.
+pub fn scatter(dtype: DType, level: Level) -> Primitive {
+    by_format!(dtype, level, scatter_format)
+}

@@ -1,0 +1,154 @@
+//! Running reductions of rows.
+//!
+//! The float sum goes 16 lanes at a time: a prefix inside the vector, plus what came before. All others go element by
+//! element. Either order depends on positions alone.
+
+use super::Level;
+use super::call::{Call, Primitive, primitive};
+use super::lanes::{LANES, Simd};
+use super::map::prefetch;
+use super::reduce::FIRST;
+use tilewright_ir::{DType, ReduceOp};
+
+/// `call.extra[0]`: the first result is the identity.
+pub const EXCLUSIVE: u64 = 4;
+/// `call.extra[0]`: from the end to the start.
+pub const REVERSE: u64 = 8;
+
+/// # Safety
+/// Input 0 and output: `len` elements a row. Input 3: a word of state a row, unless the block is a whole row.
+/// Forward only.
+#[inline(always)]
+unsafe fn sum_rows<S: Simd>(s: S, call: &Call) {
+    let exclusive = call.extra[0] & EXCLUSIVE != 0;
+    for r in 0..call.rows {
+        let (x, out): (*const f32, *mut f32) = (call.inputs[0].row(r), call.out.row(r));
+        let state: *mut f32 = call.inputs[3].row(r);
+        let ahead: *const u8 = if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
+        let stream = call.stream && out as usize % 64 == 0;
+        // SAFETY: a word of state.
+        let before = if call.extra[0] & FIRST != 0 { 0.0 } else { unsafe { *state } };
+        let mut carry = s.f(before);
+        let mut at = 0;
+        while at < call.len {
+            let n = (call.len - at).min(LANES);
+            prefetch(ahead.wrapping_add(at * 4));
+            // SAFETY: `n` elements remain in both rows.
+            unsafe {
+                let v = if n == LANES { s.load(x.add(at)) } else { s.load_part(x.add(at), n) };
+                let p = s.add(v, s.shift_up::<1>(v));
+                let p = s.add(p, s.shift_up::<2>(p));
+                let p = s.add(p, s.shift_up::<4>(p));
+                let p = s.add(p, s.shift_up::<8>(p));
+                let y = if exclusive { s.shift_up::<1>(p) } else { p };
+                let y = s.add(y, carry);
+                match (n == LANES, stream) {
+                    (true, true) => s.stream(out.add(at), y),
+                    (true, false) => s.store(out.add(at), y),
+                    _ => s.store_part(out.add(at), y, n),
+                }
+                carry = s.add(carry, s.last(p));
+            }
+            at += LANES;
+        }
+        if !call.inputs[3].at.is_null() {
+            // SAFETY: a word of state.
+            unsafe { *state = s.f_array(carry)[0] };
+        }
+    }
+}
+
+primitive! {
+    fn sum<; > = sum_rows
+}
+
+/// A scan step on the bits of two elements.
+trait Step: 'static {
+    const IDENTITY: u32;
+    fn join(a: u32, b: u32) -> u32;
+}
+
+/// # Safety
+/// As `sum_rows`; also backwards.
+#[inline(always)]
+unsafe fn scan_rows<S: Simd, O: Step>(_: S, call: &Call) {
+    let (exclusive, reverse) = (call.extra[0] & EXCLUSIVE != 0, call.extra[0] & REVERSE != 0);
+    for r in 0..call.rows {
+        let (x, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
+        let state: *mut u32 = call.inputs[3].row(r);
+        // SAFETY: a word of state.
+        let mut total = if call.extra[0] & FIRST != 0 { O::IDENTITY } else { unsafe { *state } };
+        for i in 0..call.len {
+            let at = if reverse { call.len - 1 - i } else { i };
+            // SAFETY: `at < len`.
+            unsafe {
+                let next = O::join(total, *x.add(at));
+                *out.add(at) = if exclusive { total } else { next };
+                total = next;
+            }
+        }
+        if !call.inputs[3].at.is_null() {
+            // SAFETY: a word of state.
+            unsafe { *state = total };
+        }
+    }
+}
+
+primitive! {
+    fn scan_by<O: Step; > = scan_rows
+}
+
+macro_rules! steps {
+    ($($Op:ident = $identity:expr, |$a:ident, $b:ident| $body:expr;)*) => { $(
+        struct $Op;
+        impl Step for $Op {
+            const IDENTITY: u32 = $identity;
+            #[inline(always)]
+            fn join($a: u32, $b: u32) -> u32 {
+                $body
+            }
+        }
+    )* };
+}
+
+fn float(bits: u32) -> f32 {
+    f32::from_bits(bits)
+}
+
+steps! {
+    Sum = 0, |a, b| (float(a) + float(b)).to_bits();
+    Prod = 0x3f80_0000, |a, b| (float(a) * float(b)).to_bits();
+    Max = 0xff80_0000, |a, b| if float(a) >= float(b) || float(a).is_nan() { a } else { b };
+    Min = 0x7f80_0000, |a, b| if float(a) <= float(b) || float(a).is_nan() { a } else { b };
+    IntSum = 0, |a, b| a.wrapping_add(b);
+    IntProd = 1, |a, b| a.wrapping_mul(b);
+    IntMax = i32::MIN as u32, |a, b| (a as i32).max(b as i32) as u32;
+    IntMin = i32::MAX as u32, |a, b| (a as i32).min(b as i32) as u32;
+    UnsignedMax = 0, |a, b| a.max(b);
+    UnsignedMin = u32::MAX, |a, b| a.min(b);
+    AllBits = u32::MAX, |a, b| a & b;
+    AllTrue = 1, |a, b| a & b;
+    AnyBits = 0, |a, b| a | b;
+}
+
+/// The scan of rows of `dtype`. Bytes still have to be narrowed; an exclusive byte extremum starts from the 32-bit
+/// identity, which narrowing would wrap, so `identity` of those is the caller's.
+pub fn scan(op: ReduceOp, dtype: DType, reverse: bool, level: Level) -> Primitive {
+    let unsigned = matches!(dtype, DType::U8 | DType::U32 | DType::Bool);
+    match (op, dtype.is_float(), unsigned) {
+        (ReduceOp::Sum, true, _) if !reverse => sum(level),
+        (ReduceOp::Sum, true, _) => scan_by::<Sum>(level),
+        (ReduceOp::Prod, true, _) => scan_by::<Prod>(level),
+        (ReduceOp::Max, true, _) => scan_by::<Max>(level),
+        (ReduceOp::Min, true, _) => scan_by::<Min>(level),
+        (ReduceOp::Sum, false, _) => scan_by::<IntSum>(level),
+        (ReduceOp::Prod, false, _) => scan_by::<IntProd>(level),
+        (ReduceOp::Max, false, false) => scan_by::<IntMax>(level),
+        (ReduceOp::Max, false, true) => scan_by::<UnsignedMax>(level),
+        (ReduceOp::Min, false, false) => scan_by::<IntMin>(level),
+        (ReduceOp::Min, false, true) => scan_by::<UnsignedMin>(level),
+        (ReduceOp::All, _, _) if dtype == DType::Bool => scan_by::<AllTrue>(level),
+        (ReduceOp::All, _, _) => scan_by::<AllBits>(level),
+        (ReduceOp::Any, _, _) => scan_by::<AnyBits>(level),
+    }
+}

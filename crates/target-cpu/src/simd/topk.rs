@@ -1,0 +1,177 @@
+//! The k greatest elements of rows, descending, with their positions.
+//!
+//! Elements are compared by their keys ([`Order`]): NaN first, equal elements by position. A first pass finds a floor
+//! below which nothing can be among the k: the k-th greatest of the 16 (or 64) lanes' maxima. A second pass collects
+//! what reaches it, which is little more than k elements, and inserts those into a sorted list.
+
+use super::Level;
+use super::call::{Call, Primitive, primitive};
+use super::lanes::{LANES, Simd};
+use super::reduce::{Greatest, IntGreatest, Order, UnsignedGreatest};
+use tilewright_ir::DType;
+
+/// # Safety
+/// Input 0: `len` elements a row. Output: `k = extra[0] <= len` elements a row. Input 1: `k` positions (u32) a row,
+/// written. Input 3: scratch of `2 * len` words, one for all rows, unless `k` and all candidates fit the stack.
+#[inline(always)]
+unsafe fn top_rows<S: Simd, O: Order>(s: S, call: &Call) {
+    let k = call.extra[0] as usize;
+    for r in 0..call.rows {
+        let x: *const f32 = call.inputs[0].row(r);
+        let (values, positions): (*mut f32, *mut u32) = (call.out.row(r), call.inputs[1].row(r));
+        if k == 0 {
+            continue;
+        }
+        // SAFETY: the caller's promise, element by element below.
+        unsafe {
+            if k <= 32 && call.len > k {
+                let mut best = [(0i32, 0u32); 32];
+                select_few::<S, O>(s, x, call.len, &mut best[..k]);
+                for (j, &(_, position)) in best[..k].iter().enumerate() {
+                    *values.add(j) = *x.add(position as usize);
+                    *positions.add(j) = position;
+                }
+            } else {
+                let scratch: *mut u64 = call.inputs[3].at.cast();
+                select_many::<S, O>(s, x, call.len, k, scratch);
+                for j in 0..k {
+                    let position = !(*scratch.add(j)) as u32;
+                    *values.add(j) = *x.add(position as usize);
+                    *positions.add(j) = position;
+                }
+            }
+        }
+    }
+}
+
+/// The keys of elements `at ..`, the least in lanes past the end.
+///
+/// # Safety
+/// `x` has `len` elements.
+#[inline(always)]
+unsafe fn keys<S: Simd, O: Order>(s: S, x: *const f32, at: usize, len: usize) -> S::I {
+    if at + LANES <= len {
+        // SAFETY: whole vector inside the row.
+        return O::key(s, unsafe { s.load(x.add(at)) });
+    }
+    let n = len - at;
+    let lane = s.i_from(std::array::from_fn(|k| k as u32));
+    // SAFETY: `n` elements remain.
+    let key = O::key(s, unsafe { s.load_part(x.add(at), n) });
+    s.iselect(s.igt(s.i(n as u32), lane), key, s.i(i32::MIN as u32))
+}
+
+/// Fills `best` with the greatest keys, descending, and their positions.
+///
+/// # Safety
+/// `x` has `len > best.len()` elements.
+#[inline(always)]
+unsafe fn select_few<S: Simd, O: Order>(s: S, x: *const f32, len: usize, best: &mut [(i32, u32)]) {
+    let k = best.len();
+    let least = s.i(i32::MIN as u32);
+    let mut maxima = [least; 4];
+    let mut at = 0;
+    while at < len {
+        let mut lane = 0;
+        while lane < 4 && at < len {
+            // SAFETY: the caller's promise.
+            let key = unsafe { keys::<S, O>(s, x, at, len) };
+            maxima[lane] = s.iselect(s.igt(key, maxima[lane]), key, maxima[lane]);
+            at += LANES;
+            lane += 1;
+        }
+    }
+    // A floor that at least k elements reach: for k up to 16 the k-th greatest of 16 maxima of disjoint classes.
+    let floor = if k <= LANES {
+        let joined = [1, 2, 3].into_iter().fold(maxima[0], |a, j| {
+            s.iselect(s.igt(maxima[j], a), maxima[j], a)
+        });
+        kth(&mut s.i_array(joined).map(|x| x as i32), k)
+    } else {
+        let mut all = [0i32; 4 * LANES];
+        for (to, from) in all.chunks_exact_mut(LANES).zip(maxima) {
+            to.copy_from_slice(&s.i_array(from).map(|x| x as i32));
+        }
+        kth(&mut all, k)
+    };
+    // The list holds keys above the floor or equal to it, equal keys by position.
+    let mut held = 0;
+    let mut bar = floor;
+    let mut at = 0;
+    while at < len {
+        // SAFETY: the caller's promise.
+        let key = unsafe { keys::<S, O>(s, x, at, len) };
+        // Until the list is full an element equal to the bar enters, afterwards it comes too late.
+        let below = s.igt(s.i(bar as u32), key);
+        let mut hits = !s.mask_bits(below) & 0xffff;
+        if held == k {
+            hits &= s.mask_bits(s.igt(key, s.i(bar as u32)));
+        }
+        if hits != 0 {
+            let lanes = s.i_array(key);
+            while hits != 0 {
+                let lane = hits.trailing_zeros() as usize;
+                hits &= hits - 1;
+                let key = lanes[lane] as i32;
+                if at + lane >= len || held == k && key <= best[k - 1].0 {
+                    continue;
+                }
+                let mut slot = if held < k { held } else { k - 1 };
+                while slot > 0 && best[slot - 1].0 < key {
+                    best[slot] = best[slot - 1];
+                    slot -= 1;
+                }
+                best[slot] = (key, (at + lane) as u32);
+                held += (held < k) as usize;
+            }
+            if held == k {
+                bar = bar.max(best[k - 1].0);
+            }
+        }
+        at += LANES;
+    }
+}
+
+/// The k-th greatest, by partial selection.
+#[inline(always)]
+fn kth(all: &mut [i32], k: usize) -> i32 {
+    let n = all.len();
+    *all.select_nth_unstable(n - k).1
+}
+
+/// Leaves the k greatest as `key : !position` words in `scratch`, descending.
+///
+/// # Safety
+/// `x` has `len >= k` elements, `scratch` room for `len` words.
+unsafe fn select_many<S: Simd, O: Order>(s: S, x: *const f32, len: usize, k: usize, scratch: *mut u64) {
+    let mut at = 0;
+    while at < len {
+        // SAFETY: the caller's promise.
+        let lanes = s.i_array(unsafe { keys::<S, O>(s, x, at, len) });
+        for (lane, &key) in lanes.iter().enumerate().take(len - at) {
+            let ordered = (key ^ 0x8000_0000) as u64;
+            // SAFETY: `at + lane < len`.
+            unsafe { *scratch.add(at + lane) = ordered << 32 | !((at + lane) as u32) as u64 };
+        }
+        at += LANES;
+    }
+    // SAFETY: all `len` words were just written.
+    let all = unsafe { std::slice::from_raw_parts_mut(scratch, len) };
+    if k < len {
+        all.select_nth_unstable_by(k, |a, b| b.cmp(a));
+    }
+    all[..k].sort_unstable_by(|a, b| b.cmp(a));
+}
+
+primitive! {
+    fn top<O: Order; > = top_rows
+}
+
+/// The top-k of rows of `dtype`.
+pub fn top_k(dtype: DType, level: Level) -> Primitive {
+    match dtype {
+        d if d.is_float() => top::<Greatest>(level),
+        DType::U8 | DType::U32 | DType::Bool => top::<UnsignedGreatest>(level),
+        _ => top::<IntGreatest>(level),
+    }
+}
