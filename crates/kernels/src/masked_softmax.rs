@@ -1,4 +1,5 @@
-//! Softmax over the kept positions of the last axis; the others give 0, as does a row that keeps none.
+//! Softmax over the kept positions of the last axis; the others give 0, as does all of a row that keeps none, or
+//! nothing but -∞.
 //!
 //! ```text
 //! masked_softmax:     y = mask ? exp(x - m) / Σ_kept exp(x - m) : 0            m = max of the kept x
@@ -46,6 +47,10 @@ fn masked_softmax_f64(a: &Inputs, scale: f64) -> Vec<Vec<f64>> {
     for (row, mask) in a.rows("x", cols).zip(a.rows("mask", cols)) {
         let kept = |i: &usize| mask[*i] != 0.0;
         let max = (0..cols).filter(kept).map(|i| scale * row[i]).fold(f64::NEG_INFINITY, f64::max);
+        if max == f64::NEG_INFINITY {
+            y.extend(row.iter().map(|_| 0.0));
+            continue;
+        }
         let exp = |i: usize| if kept(&i) { (scale * row[i] - max).exp() } else { 0.0 };
         let sum: f64 = (0..cols).map(exp).sum();
         y.extend((0..cols).map(|i| if kept(&i) { exp(i) / sum } else { 0.0 }));
