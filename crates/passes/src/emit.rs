@@ -344,6 +344,11 @@ impl Emitter {
         var
     }
 
+    /// Gives a variable a value.
+    pub fn set(&mut self, var: VarId, value: ExprId) {
+        self.statement(Stmt::Set(var, value));
+    }
+
     /// The value of a variable at this point.
     pub fn get(&mut self, var: VarId) -> ExprId {
         let ty = self.program.vars[var.index()].ty.clone();

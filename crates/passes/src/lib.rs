@@ -3,13 +3,13 @@
 //! [`pipeline::PASSES`] is the list of passes that every program goes through before it is compiled.
 
 pub mod dead;
-#[allow(dead_code)]
 mod emit;
-#[allow(dead_code)]
 mod extent;
+pub mod grad;
 pub mod pipeline;
 mod rewrite;
 pub mod simplify;
 
+pub use grad::{Backward, GradError, GradOptions, grad};
 pub use pipeline::{PASSES, Pass, optimize};
 pub use rewrite::Rule;

@@ -1,0 +1,232 @@
+//! Reverse-mode differentiation of recordings.
+//!
+//! [`grad`] turns a forward program into a [`Backward`]: a short list of programs that run in order. The first
+//! recomputes what it needs of the forward program from the inputs (loads are the cost, maps are cheap), walks it in
+//! reverse and stores `d_<input>` where every program owns what it reads. An input that many programs read, such as
+//! a norm's weight, is summed in two stages, so that the result does not depend on the order in which programs run:
+//! the first stage sums a fixed number of rows each and stores the partial sums, the second adds those in order.
+//! Rows that are picked by data, as from an embedding, are added one after the other by a program of their own.
+//!
+//! What each op gives to its operands is in [`rules`]; which programs own what, in [`places`].
+
+mod adjoint;
+mod gather;
+mod places;
+mod rules;
+mod shift;
+mod stage;
+mod straight;
+mod trim;
+
+use places::{Reads, Sharing};
+use stage::Stage;
+use straight::Straight;
+use tilewright_ir::{ExprKind, Location, ParamKind, Place, Program};
+
+/// What to differentiate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GradOptions {
+    /// The inputs whose gradients are wanted; all float tensors that the program reads when absent.
+    pub inputs: Option<Vec<String>>,
+    /// The outputs that have a cotangent; all float outputs when absent. The others count as constants.
+    pub outputs: Option<Vec<String>>,
+}
+
+/// The gradient of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backward {
+    /// The programs, to be run in order.
+    ///
+    /// Parameters are passed by name. A program's inputs are the forward program's inputs, the cotangents
+    /// `d_<output>` (with the dtype and shape of the output), and temporaries that an earlier program has made.
+    /// Its outputs are the gradients `d_<input>` (with the dtype and shape of the input) and temporaries. A
+    /// parameter that a program updates in place was made by an earlier one.
+    pub programs: Vec<Program>,
+    /// The cotangents that the programs read, as `d_<output>`.
+    pub cotangents: Vec<String>,
+    /// The gradients that the programs make, as `d_<input>`, in the order of the inputs.
+    pub gradients: Vec<String>,
+    /// What is passed from one program to a later one and then of no more use.
+    pub temporaries: Vec<String>,
+}
+
+/// Why a program has no gradient.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GradError {
+    /// The kernel.
+    pub kernel: String,
+    /// What stands in the way.
+    pub what: String,
+    /// The author's line.
+    pub at: Option<Location>,
+}
+
+impl GradError {
+    fn new(program: &Program, what: impl Into<String>, at: Option<Location>) -> GradError {
+        GradError { kernel: program.name.clone(), what: what.into(), at }
+    }
+}
+
+impl std::fmt::Display for GradError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "kernel `{}` cannot be differentiated: {} has no gradient", self.kernel, self.what)?;
+        match &self.at {
+            Some(at) => write!(f, "\n  --> {at}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for GradError {}
+
+/// Differentiates `program`, a valid one.
+///
+/// Arithmetic is in f32 (f64 where the program computes in f64), whatever the storage type. See [`rules`] for the
+/// conventions at kinks and ties. An input that the program updates in place counts as two: its value before, whose
+/// gradient is `d_<name>_before`, and its value after, whose cotangent is `d_<name>`.
+///
+/// # Errors
+/// When a loop, a branch, an atomic or an op without a gradient lies between an input and an output, naming it and
+/// the author's line; when an option names no input or output.
+///
+/// [`rules`]: self#conventions
+pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradError> {
+    let mut simple = program.clone();
+    crate::optimize(&mut simple);
+    let forward = Straight::of(&simple)?;
+    let inputs = wanted_inputs(&forward, options)?;
+    let outputs = wanted_outputs(&forward, options)?;
+    let mut groups: Vec<Group> = Vec::new();
+    let mut own = Vec::new();
+    for &input in &inputs {
+        let places = places_of(&forward, input);
+        let reads = Reads { program: &forward.program, places };
+        let sharing = reads.sharing();
+        match &sharing {
+            Sharing::Along(axes) if !axes.is_empty() => {
+                let member = Member { input, sharing: sharing.clone(), covered: reads.cover() };
+                match groups.iter_mut().find(|g| g.along == *axes) {
+                    Some(group) => group.members.push(member),
+                    None => groups.push(Group { along: axes.clone(), members: vec![member] }),
+                }
+            }
+            _ => own.push(Member { input, sharing: sharing.clone(), covered: reads.cover() }),
+        }
+    }
+    if groups.is_empty() {
+        groups.push(Group::default());
+    }
+    groups[0].members.splice(0..0, own);
+    groups[0].members.sort_by_key(|m| m.input);
+    let mut backward = Backward {
+        programs: Vec::new(),
+        cotangents: outputs.iter().map(|&o| cotangent_name(&forward.program, o)).collect(),
+        gradients: inputs.iter().map(|&i| gradient_name(&forward.program, i)).collect(),
+        temporaries: Vec::new(),
+    };
+    for (number, group) in groups.iter().enumerate() {
+        let stage = Stage { forward: &forward, outputs: &outputs, group, number };
+        stage.emit(&mut backward)?;
+    }
+    for program in &mut backward.programs {
+        crate::optimize(program);
+        trim::trim(program);
+    }
+    // What no program reads in the end is no input of the gradient.
+    let reads = |name: &String| {
+        backward.programs.iter().any(|p| p.find_param(name).is_some())
+    };
+    backward.cotangents.retain(reads);
+    Ok(backward)
+}
+
+/// Inputs whose gradients one first-stage program makes.
+#[derive(Debug, Default)]
+struct Group {
+    /// The grid axes that the shared members are summed along; empty when there are none.
+    along: Vec<usize>,
+    members: Vec<Member>,
+}
+
+/// An input and how its gradient comes together.
+#[derive(Debug)]
+struct Member {
+    /// Its parameter.
+    input: usize,
+    sharing: Sharing,
+    /// The programs read every element of it.
+    covered: bool,
+}
+
+/// The places at which the program reads a parameter, each once.
+fn places_of(forward: &Straight, param: usize) -> Vec<&Place> {
+    let mut places: Vec<&Place> = Vec::new();
+    for &id in &forward.order {
+        if let ExprKind::Load { place, .. } = &forward.program.expr(id).kind
+            && place.param.index() == param
+            && !places.contains(&place)
+        {
+            places.push(place);
+        }
+    }
+    places
+}
+
+/// The name of the cotangent of an output.
+fn cotangent_name(program: &Program, param: usize) -> String {
+    format!("d_{}", program.params[param].name)
+}
+
+/// The name of the gradient of an input.
+fn gradient_name(program: &Program, param: usize) -> String {
+    let Some(found) = program.params.get(param) else { return String::new() };
+    match found.kind {
+        ParamKind::Tensor { access: tilewright_ir::Access::InOut, .. } => {
+            format!("d_{}_before", found.name)
+        }
+        _ => format!("d_{}", found.name),
+    }
+}
+
+fn wanted_inputs(forward: &Straight, options: &GradOptions) -> Result<Vec<usize>, GradError> {
+    let program = &forward.program;
+    let reads = forward.reads();
+    let float = |i: usize| match program.params[i].kind {
+        ParamKind::Tensor { dtype, access, .. } => {
+            dtype.is_float() && access != tilewright_ir::Access::Out
+        }
+        ParamKind::Scalar { .. } => false,
+    };
+    let Some(names) = &options.inputs else {
+        return Ok(reads.into_iter().filter(|&i| float(i)).collect());
+    };
+    let mut wanted = Vec::new();
+    for name in names {
+        match program.find_param(name).map(|p| p.index()).filter(|&i| float(i)) {
+            Some(i) if !wanted.contains(&i) => wanted.push(i),
+            Some(_) => {}
+            None => {
+                let what = format!("`{name}`, which is no float tensor that it reads,");
+                return Err(GradError::new(program, what, None));
+            }
+        }
+    }
+    wanted.sort_unstable();
+    Ok(wanted)
+}
+
+fn wanted_outputs(forward: &Straight, options: &GradOptions) -> Result<Vec<usize>, GradError> {
+    let floats: Vec<usize> = forward.float_outputs().collect();
+    if let Some(names) = &options.outputs {
+        let known = |name: &String| floats.iter().any(|&i| forward.program.params[i].name == *name);
+        if let Some(name) = names.iter().find(|n| !known(n)) {
+            let what = format!("`{name}`, which is no float output,");
+            return Err(GradError::new(&forward.program, what, None));
+        }
+    }
+    let wanted = |i: &usize| {
+        let name = &forward.program.params[*i].name;
+        options.outputs.as_ref().is_none_or(|names| names.contains(name))
+    };
+    Ok(floats.into_iter().filter(wanted).collect())
+}

@@ -1,0 +1,349 @@
+//! The programs around the first stage: zeros before it, sums of partial results and of scattered rows after it.
+
+use super::stage::declare;
+use crate::emit::Emitter;
+use tilewright_ir::infer::place_type;
+use tilewright_ir::{
+    Access, Axis, DType, ExprId, Extent, GridAxis, ParamId, ParamKind, Place, Program,
+    Shape,
+};
+
+/// Columns of a gradient that one program of a later stage sums. A multiple of what a GPU's programs and a CPU's
+/// cache lines take, and few enough that a row of a few thousand occupies a device.
+const COLUMNS: usize = 256;
+
+/// A gradient that later programs finish.
+pub(super) struct Target {
+    pub name: String,
+    pub dtype: DType,
+    pub shape: Shape,
+    pub leading: bool,
+}
+
+impl Target {
+    fn kind(&self, access: Access) -> ParamKind {
+        ParamKind::Tensor {
+            dtype: self.dtype,
+            shape: self.shape.clone(),
+            leading: self.leading,
+            access,
+        }
+    }
+
+    /// An empty program with the sizes and parameters of `stage`, all of them inputs, on a grid of its own.
+    fn program(&self, stage: &Program, what: &str, grid: Vec<GridAxis>) -> Emitter {
+        let mut out = Emitter::like(stage);
+        out.program.vars.clear();
+        out.program.grid = grid;
+        out.program.name = format!("{what}_{}", self.name);
+        for param in &mut out.program.params {
+            if let ParamKind::Tensor { access, .. } = &mut param.kind {
+                *access = Access::In;
+            }
+        }
+        out.program.params.retain(|p| p.name != self.name);
+        out
+    }
+
+    /// A program that fills a tensor of this shape with zeros.
+    pub fn zeros(&self, stage: &Program, name: &str, dtype: DType) -> Program {
+        // The last three axes but one have programs of their own; a row is one tile.
+        let rank = self.shape.len();
+        let own = rank.saturating_sub(1).min(3);
+        let grid =
+            self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
+        let mut out = self.program(stage, "zero", grid);
+        let kind = ParamKind::Tensor {
+            dtype,
+            shape: self.shape.clone(),
+            leading: self.leading,
+            access: Access::Out,
+        };
+        let param = declare(&mut out.program, name.into(), kind);
+        let axes = (0..rank)
+            .map(|axis| match axis < own {
+                true => Axis::At(out.program_index(axis)),
+                false => Axis::All,
+            })
+            .collect();
+        let zero = out.constant(dtype, 0.0);
+        out.store(Place { param, axes }, zero);
+        // Only literals, indices and one store: nothing here can fail to type.
+        out.finish().unwrap_or_default()
+    }
+
+    /// A program that adds the partial results along the first `lead` axes of `partial`, in order.
+    pub fn sum_partials(
+        &self,
+        stage: &Program,
+        partial: ParamId,
+        lead: usize,
+    ) -> Result<Program, String> {
+        let partial = stage.param(partial).clone();
+        let ParamKind::Tensor { shape, .. } = &partial.kind else {
+            return Err(format!("`{}` is no tensor", partial.name));
+        };
+        let counts = shape[..lead].to_vec();
+        let rank = self.shape.len();
+        // Up to two outer axes and blocks of the last one.
+        let first = rank.saturating_sub(3);
+        let grid: Vec<GridAxis> = (first..rank)
+            .map(|axis| {
+                let block = if axis + 1 == rank { COLUMNS } else { 1 };
+                GridAxis { extent: self.shape[axis], block }
+            })
+            .collect();
+        let mut out = self.program(stage, "sum", grid);
+        let gradient = declare(&mut out.program, self.name.clone(), self.kind(Access::Out));
+        let Some(partial) = out.program.find_param(&partial.name) else {
+            return Err(format!("`{}` is lost", partial.name));
+        };
+        let mut axes = vec![Axis::All; rank];
+        for axis in first..rank {
+            let index = out.program_index(axis - first);
+            axes[axis] = match axis + 1 == rank {
+                true => block_of(&mut out, index, self.shape[axis]),
+                false => Axis::At(index),
+            };
+        }
+        let place = Place { param: gradient, axes: axes.clone() };
+        let tile = place_type(&out.program, &place)?.shape;
+        let wide = super::adjoint::Sweep::dtype(self.dtype);
+        let zero = out.constant(wide, 0.0);
+        let zeros = out.broadcast(zero, &tile);
+        let sum = out.variable(self.name.clone(), zeros);
+        let mut loops = Vec::new();
+        let mut lead_axes = Vec::new();
+        let start = out.index(0);
+        for count in counts {
+            let end = out.size(count);
+            let index = out.begin_loop("chunk");
+            loops.push((index, end));
+            lead_axes.push(Axis::At(index));
+        }
+        let axes = lead_axes.into_iter().chain(axes).collect();
+        let part = out.load(Place { param: partial, axes });
+        let before = out.get(sum);
+        let after = out.add(before, part);
+        out.set(sum, after);
+        for (index, end) in loops.into_iter().rev() {
+            out.end_loop(index, start, end);
+        }
+        let value = out.get(sum);
+        out.store(place, value);
+        out.finish()
+    }
+
+    /// Programs that add scattered adjoints where they belong, in the order of the programs that made them; and the
+    /// names of the temporaries between them.
+    pub fn add_scattered(
+        &self,
+        stage: &Program,
+        scattered: &[Scattered],
+    ) -> Result<(Vec<Program>, Vec<String>), String> {
+        let wide = super::adjoint::Sweep::dtype(self.dtype);
+        // Sums are kept in the wide type: narrow ones would round at every step.
+        let sum = match self.dtype == wide {
+            true => self.name.clone(),
+            false => format!("sum_{}", self.name),
+        };
+        let mut programs = vec![self.zeros(stage, &sum, wide)];
+        let rank = self.shape.len();
+        // Programs may share the work along the last axis when every adjoint has all of it.
+        let split = rank > 0
+            && scattered.iter().all(|s| matches!(s.axes.last(), Some(Position::All)));
+        let grid = match split {
+            true => vec![GridAxis { extent: self.shape[rank - 1], block: COLUMNS }],
+            false => Vec::new(),
+        };
+        let mut out = self.program(stage, "scatter", grid);
+        let kind = ParamKind::Tensor {
+            dtype: wide,
+            shape: self.shape.clone(),
+            leading: self.leading,
+            access: Access::InOut,
+        };
+        let param = declare(&mut out.program, sum.clone(), kind);
+        for one in scattered {
+            one.add(&mut out, param, split)?;
+        }
+        if !scattered.is_empty() {
+            programs.push(out.finish()?);
+        }
+        if self.dtype == wide {
+            return Ok((programs, Vec::new()));
+        }
+        programs.push(self.convert(stage, &sum, wide)?);
+        Ok((programs, vec![sum]))
+    }
+
+    /// A program that converts a sum in the wide type to the gradient's.
+    fn convert(&self, stage: &Program, sum: &str, wide: DType) -> Result<Program, String> {
+        let rank = self.shape.len();
+        let own = rank.saturating_sub(1).min(3);
+        let grid =
+            self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
+        let mut out = self.program(stage, "round", grid);
+        let kind = ParamKind::Tensor {
+            dtype: wide,
+            shape: self.shape.clone(),
+            leading: self.leading,
+            access: Access::In,
+        };
+        let from = declare(&mut out.program, sum.into(), kind);
+        let to = declare(&mut out.program, self.name.clone(), self.kind(Access::Out));
+        let axes: Vec<Axis> = (0..rank)
+            .map(|axis| match axis < own {
+                true => Axis::At(out.program_index(axis)),
+                false => Axis::All,
+            })
+            .collect();
+        let value = out.load(Place { param: from, axes: axes.clone() });
+        out.store(Place { param: to, axes }, value);
+        out.finish()
+    }
+}
+
+/// Block `index` of [`COLUMNS`] positions of an axis.
+fn block_of(out: &mut Emitter, index: ExprId, extent: Extent) -> Axis {
+    if extent.constant().is_some_and(|n| n <= COLUMNS) {
+        return Axis::All;
+    }
+    let columns = out.index(COLUMNS);
+    let start = out.mul(index, columns);
+    Axis::Range { start, len: Extent::Const(COLUMNS), step: 1 }
+}
+
+/// Adjoints that the first stage has stored with their positions.
+pub(super) struct Scattered {
+    /// The temporary that holds them: `[programs.., tile..]`.
+    values: String,
+    /// Programs along each grid axis of the forward program.
+    counts: Vec<Extent>,
+    /// For each axis of the input, where they belong.
+    axes: Vec<Position>,
+}
+
+/// Where adjoints belong along one axis.
+enum Position {
+    /// The whole axis.
+    All,
+    /// One position, from a temporary `[programs..]`.
+    At(String),
+    /// A range whose start is in a temporary `[programs..]`.
+    Range { start: String, len: Extent, step: usize },
+    /// Positions from a temporary `[programs.., n]`.
+    Gather(String, Extent),
+}
+
+impl Scattered {
+    /// Stores the adjoint `value` of a load at `place` and its positions; also gives the names of the temporaries.
+    pub fn store(
+        out: &mut Emitter,
+        name: &str,
+        place: &Place,
+        value: ExprId,
+        programs: &[ExprId],
+        counts: &[Extent],
+    ) -> Result<(Scattered, Vec<String>), String> {
+        let tile = place_type(&out.program, place)?.shape;
+        let mut names = Vec::new();
+        let mut keep = |out: &mut Emitter, name: String, value: ExprId, tile: &[Extent]| {
+            let shape = counts.iter().chain(tile).copied().collect();
+            let dtype = out.ty(value).dtype;
+            let kind =
+                ParamKind::Tensor { dtype, shape, leading: false, access: Access::Out };
+            let param = declare(&mut out.program, name.clone(), kind);
+            let mut axes: Vec<Axis> = programs.iter().map(|&index| Axis::At(index)).collect();
+            axes.extend(tile.iter().map(|_| Axis::All));
+            out.store(Place { param, axes }, value);
+            names.push(name.clone());
+            name
+        };
+        let values = keep(out, format!("scattered_{name}"), value, &tile);
+        let mut axes = Vec::new();
+        for (number, axis) in place.axes.iter().enumerate() {
+            let at = format!("scattered_{name}_at_{number}");
+            axes.push(match *axis {
+                Axis::All => Position::All,
+                Axis::At(id) => Position::At(keep(out, at, id, &[])),
+                Axis::Range { start, len, step } => {
+                    Position::Range { start: keep(out, at, start, &[]), len, step }
+                }
+                Axis::Gather(id) => {
+                    let shape = out.shape(id).to_vec();
+                    Position::Gather(keep(out, at, id, &shape), shape[0])
+                }
+            });
+        }
+        Ok((Scattered { values, counts: counts.to_vec(), axes }, names))
+    }
+
+    /// Adds the adjoints to `sum`, those of one program after those of another.
+    fn add(&self, out: &mut Emitter, sum: ParamId, split: bool) -> Result<(), String> {
+        let find = |out: &Emitter, name: &str| {
+            out.program.find_param(name).ok_or_else(|| format!("`{name}` is lost"))
+        };
+        let start = out.index(0);
+        let mut loops = Vec::new();
+        let begin = |out: &mut Emitter, count: Extent, loops: &mut Vec<(ExprId, ExprId)>| {
+            let end = out.size(count);
+            let index = out.begin_loop("i");
+            loops.push((index, end));
+            index
+        };
+        let mut programs = Vec::new();
+        for &count in &self.counts {
+            programs.push(Axis::At(begin(out, count, &mut loops)));
+        }
+        let (mut to, mut from) = (Vec::new(), programs.clone());
+        for (number, position) in self.axes.iter().enumerate() {
+            let last = number + 1 == self.axes.len();
+            match position {
+                Position::All if last && split => {
+                    let index = out.program_index(0);
+                    let ParamKind::Tensor { shape, .. } = &out.program.param(sum).kind else {
+                        return Err("a sum that is no tensor".into());
+                    };
+                    let block = block_of(out, index, shape[number]);
+                    to.push(block);
+                    from.push(block);
+                }
+                Position::All => {
+                    to.push(Axis::All);
+                    from.push(Axis::All);
+                }
+                Position::At(name) => {
+                    let param = find(out, name)?;
+                    let index = out.load(Place { param, axes: programs.clone() });
+                    to.push(Axis::At(index));
+                }
+                Position::Range { start, len, step } => {
+                    let param = find(out, start)?;
+                    let start = out.load(Place { param, axes: programs.clone() });
+                    to.push(Axis::Range { start, len: *len, step: *step });
+                    from.push(Axis::All);
+                }
+                Position::Gather(name, count) => {
+                    let param = find(out, name)?;
+                    let j = begin(out, *count, &mut loops);
+                    let axes = programs.iter().copied().chain([Axis::At(j)]).collect();
+                    let index = out.load(Place { param, axes });
+                    let index = out.cast(index, DType::I32);
+                    to.push(Axis::At(index));
+                    from.push(Axis::At(j));
+                }
+            }
+        }
+        let param = find(out, &self.values)?;
+        let value = out.load(Place { param, axes: from });
+        let place = Place { param: sum, axes: to };
+        let before = out.load(place.clone());
+        let after = out.add(before, value);
+        out.store(place, after);
+        for (index, end) in loops.into_iter().rev() {
+            out.end_loop(index, start, end);
+        }
+        Ok(())
+    }
+}
