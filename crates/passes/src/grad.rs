@@ -18,6 +18,7 @@ mod stage;
 mod straight;
 mod trim;
 
+use gather::Target;
 use places::{Reads, Sharing};
 use stage::Stage;
 use straight::Straight;
@@ -69,7 +70,11 @@ impl GradError {
 
 impl std::fmt::Display for GradError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "kernel `{}` cannot be differentiated: {} has no gradient", self.kernel, self.what)?;
+        write!(
+            f,
+            "kernel `{}` cannot be differentiated: {} has no gradient",
+            self.kernel, self.what
+        )?;
         match &self.at {
             Some(at) => write!(f, "\n  --> {at}"),
             None => Ok(()),
@@ -96,10 +101,24 @@ pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradEr
     let forward = Straight::of(&simple)?;
     let inputs = wanted_inputs(&forward, options)?;
     let outputs = wanted_outputs(&forward, options)?;
+    if outputs.is_empty() {
+        return Err(GradError::new(program, "a kernel without float outputs", None));
+    }
+    let mut backward = Backward {
+        programs: Vec::new(),
+        cotangents: outputs.iter().map(|&o| cotangent_name(&forward.program, o)).collect(),
+        gradients: inputs.iter().map(|&i| gradient_name(&forward.program, i)).collect(),
+        temporaries: Vec::new(),
+    };
     let mut groups: Vec<Group> = Vec::new();
     let mut own = Vec::new();
     for &input in &inputs {
         let places = places_of(&forward, input);
+        if places.is_empty() {
+            let target = Target::of(&forward.program, input);
+            backward.programs.push(target.zeros(&forward.program, &target.name, target.dtype));
+            continue;
+        }
         let reads = Reads { program: &forward.program, places };
         let sharing = reads.sharing();
         match &sharing {
@@ -113,17 +132,13 @@ pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradEr
             _ => own.push(Member { input, sharing: sharing.clone(), covered: reads.cover() }),
         }
     }
-    if groups.is_empty() {
+    if groups.is_empty() && !own.is_empty() {
         groups.push(Group::default());
     }
-    groups[0].members.splice(0..0, own);
-    groups[0].members.sort_by_key(|m| m.input);
-    let mut backward = Backward {
-        programs: Vec::new(),
-        cotangents: outputs.iter().map(|&o| cotangent_name(&forward.program, o)).collect(),
-        gradients: inputs.iter().map(|&i| gradient_name(&forward.program, i)).collect(),
-        temporaries: Vec::new(),
-    };
+    if let Some(first) = groups.first_mut() {
+        first.members.splice(0..0, own);
+        first.members.sort_by_key(|m| m.input);
+    }
     for (number, group) in groups.iter().enumerate() {
         let stage = Stage { forward: &forward, outputs: &outputs, group, number };
         stage.emit(&mut backward)?;
@@ -133,9 +148,7 @@ pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradEr
         trim::trim(program);
     }
     // What no program reads in the end is no input of the gradient.
-    let reads = |name: &String| {
-        backward.programs.iter().any(|p| p.find_param(name).is_some())
-    };
+    let reads = |name: &String| backward.programs.iter().any(|p| p.find_param(name).is_some());
     backward.cotangents.retain(reads);
     Ok(backward)
 }

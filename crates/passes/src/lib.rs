@@ -2,11 +2,13 @@
 //!
 //! [`pipeline::PASSES`] is the list of passes that every program goes through before it is compiled.
 
+pub mod check;
 pub mod dead;
 mod emit;
 mod extent;
 pub mod grad;
 pub mod pipeline;
+pub mod precision;
 mod rewrite;
 pub mod simplify;
 

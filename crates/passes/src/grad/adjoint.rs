@@ -9,9 +9,7 @@ use super::straight::Straight;
 use crate::emit::Emitter;
 use crate::extent;
 use std::collections::HashMap;
-use tilewright_ir::{
-    BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Shape,
-};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Shape};
 
 /// A (partial) adjoint: `value`, or `value / over`.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +23,12 @@ pub(super) struct Adjoint {
 enum Contribution {
     Whole(Adjoint),
     /// To positions `start .. start + len` of `axis`.
-    Slice { axis: usize, start: Extent, len: Extent, value: ExprId },
+    Slice {
+        axis: usize,
+        start: Extent,
+        len: Extent,
+        value: ExprId,
+    },
 }
 
 /// Reverse mode over a straight program, into the program under construction.
@@ -102,13 +105,42 @@ impl<'a> Sweep<'a> {
         self.pending[to.index()].push(Contribution::Whole(adjoint));
     }
 
+    /// As [`Sweep::send`], of the negative, which is taken after what can be summed is summed.
+    pub fn send_negative(&mut self, to: ExprId, adjoint: Adjoint, from: &[Extent]) {
+        if !self.active[to.index()] {
+            return;
+        }
+        let target = self.shape(to);
+        let Adjoint { value, over } = self.unbroadcast(adjoint, from, &target);
+        let value = self.out.neg(value);
+        self.pending[to.index()].push(Contribution::Whole(Adjoint { value, over }));
+    }
+
+    /// `adjoint * factor`, one multiplication with a factor that it already has.
+    pub fn scale(&mut self, adjoint: Adjoint, factor: f64) -> Adjoint {
+        let (mut value, mut factor) = (adjoint.value, factor);
+        if let Some((a, b)) = self.out.operands_of(BinaryOp::Mul, value)
+            && let Some(known) = self.out.splat(b)
+        {
+            (value, factor) = (a, factor * known);
+        }
+        Adjoint { value: self.out.scale(value, factor), over: adjoint.over }
+    }
+
     /// As [`Sweep::send`], for a plain adjoint.
     pub fn send_value(&mut self, to: ExprId, value: ExprId, from: &[Extent]) {
         self.send(to, Adjoint { value, over: None }, from);
     }
 
     /// Adds to the adjoint of some positions of `to` along `axis`.
-    pub fn send_slice(&mut self, to: ExprId, axis: usize, start: Extent, len: Extent, value: ExprId) {
+    pub fn send_slice(
+        &mut self,
+        to: ExprId,
+        axis: usize,
+        start: Extent,
+        len: Extent,
+        value: ExprId,
+    ) {
         if self.active[to.index()] {
             self.pending[to.index()].push(Contribution::Slice { axis, start, len, value });
         }
@@ -282,12 +314,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// The distance from `end` to the nearest part that starts after it, or to the end of the axis.
-    fn gap(
-        &self,
-        end: Extent,
-        axis: Extent,
-        parts: &[(Extent, Extent, ExprId)],
-    ) -> Option<Extent> {
+    fn gap(&self, end: Extent, axis: Extent, parts: &[(Extent, Extent, ExprId)]) -> Option<Extent> {
         let starts = parts.iter().map(|(start, ..)| *start).chain([axis]);
         let gaps = starts.filter_map(|start| extent::subtract(start, end));
         gaps.filter(|gap| *gap != Extent::Const(0)).min_by_key(|gap| match gap {

@@ -4,8 +4,7 @@ use super::stage::declare;
 use crate::emit::Emitter;
 use tilewright_ir::infer::place_type;
 use tilewright_ir::{
-    Access, Axis, DType, ExprId, Extent, GridAxis, ParamId, ParamKind, Place, Program,
-    Shape,
+    Access, Axis, DType, ExprId, Extent, GridAxis, ParamId, ParamKind, Place, Program, Shape,
 };
 
 /// Columns of a gradient that one program of a later stage sums. A multiple of what a GPU's programs and a CPU's
@@ -21,6 +20,19 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// The gradient of an input.
+    pub fn of(program: &Program, input: usize) -> Target {
+        let name = super::gradient_name(program, input);
+        match &program.params[input].kind {
+            ParamKind::Tensor { dtype, shape, leading, .. } => {
+                Target { name, dtype: *dtype, shape: shape.clone(), leading: *leading }
+            }
+            ParamKind::Scalar { dtype, .. } => {
+                Target { name, dtype: *dtype, shape: Vec::new(), leading: false }
+            }
+        }
+    }
+
     fn kind(&self, access: Access) -> ParamKind {
         ParamKind::Tensor {
             dtype: self.dtype,
@@ -50,8 +62,7 @@ impl Target {
         // The last three axes but one have programs of their own; a row is one tile.
         let rank = self.shape.len();
         let own = rank.saturating_sub(1).min(3);
-        let grid =
-            self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
+        let grid = self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
         let mut out = self.program(stage, "zero", grid);
         let kind = ParamKind::Tensor {
             dtype,
@@ -99,10 +110,12 @@ impl Target {
             return Err(format!("`{}` is lost", partial.name));
         };
         let mut axes = vec![Axis::All; rank];
-        for axis in first..rank {
-            let index = out.program_index(axis - first);
-            axes[axis] = match axis + 1 == rank {
-                true => block_of(&mut out, index, self.shape[axis]),
+        for (grid, (axis, &extent)) in
+            axes[first..].iter_mut().zip(&self.shape[first..]).enumerate()
+        {
+            let index = out.program_index(grid);
+            *axis = match first + grid + 1 == rank {
+                true => block_of(&mut out, index, extent),
                 false => Axis::At(index),
             };
         }
@@ -150,8 +163,8 @@ impl Target {
         let mut programs = vec![self.zeros(stage, &sum, wide)];
         let rank = self.shape.len();
         // Programs may share the work along the last axis when every adjoint has all of it.
-        let split = rank > 0
-            && scattered.iter().all(|s| matches!(s.axes.last(), Some(Position::All)));
+        let split =
+            rank > 0 && scattered.iter().all(|s| matches!(s.axes.last(), Some(Position::All)));
         let grid = match split {
             true => vec![GridAxis { extent: self.shape[rank - 1], block: COLUMNS }],
             false => Vec::new(),
@@ -181,8 +194,7 @@ impl Target {
     fn convert(&self, stage: &Program, sum: &str, wide: DType) -> Result<Program, String> {
         let rank = self.shape.len();
         let own = rank.saturating_sub(1).min(3);
-        let grid =
-            self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
+        let grid = self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
         let mut out = self.program(stage, "round", grid);
         let kind = ParamKind::Tensor {
             dtype: wide,
@@ -251,8 +263,7 @@ impl Scattered {
         let mut keep = |out: &mut Emitter, name: String, value: ExprId, tile: &[Extent]| {
             let shape = counts.iter().chain(tile).copied().collect();
             let dtype = out.ty(value).dtype;
-            let kind =
-                ParamKind::Tensor { dtype, shape, leading: false, access: Access::Out };
+            let kind = ParamKind::Tensor { dtype, shape, leading: false, access: Access::Out };
             let param = declare(&mut out.program, name.clone(), kind);
             let mut axes: Vec<Axis> = programs.iter().map(|&index| Axis::At(index)).collect();
             axes.extend(tile.iter().map(|_| Axis::All));

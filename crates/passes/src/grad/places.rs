@@ -198,9 +198,10 @@ impl Reads<'_> {
         };
         match (a, b) {
             (Axis::At(x), Axis::At(y)) => same(x, y),
-            (Axis::Range { start: x, len: l, step: s }, Axis::Range { start: y, len: m, step: t }) => {
-                same(x, y) && l == m && s == t
-            }
+            (
+                Axis::Range { start: x, len: l, step: s },
+                Axis::Range { start: y, len: m, step: t },
+            ) => same(x, y) && l == m && s == t,
             (Axis::All, Axis::All) => true,
             _ => false,
         }
@@ -231,9 +232,7 @@ impl Reads<'_> {
     fn span(&self, axis: Axis) -> Option<(Linear, Extent, usize)> {
         match axis {
             Axis::At(id) => Some((Linear::of(self.program, id)?, Extent::Const(1), 1)),
-            Axis::Range { start, len, step } => {
-                Some((Linear::of(self.program, start)?, len, step))
-            }
+            Axis::Range { start, len, step } => Some((Linear::of(self.program, start)?, len, step)),
             Axis::All | Axis::Gather(_) => None,
         }
     }
@@ -268,7 +267,8 @@ impl Reads<'_> {
             };
             let linear = Linear::of(self.program, position).unwrap_or_default();
             return self.program.grid[grid] == GridAxis { block, ..own }
-                && linear == Linear { constant: 0, terms: vec![(Atom::Program(grid), block as i64)] };
+                && linear
+                    == Linear { constant: 0, terms: vec![(Atom::Program(grid), block as i64)] };
         }
         match axis {
             Axis::All => true,
@@ -277,7 +277,9 @@ impl Reads<'_> {
             }
             Axis::At(_) | Axis::Range { .. } => match self.span(axis) {
                 Some((start, len, step)) => {
-                    start == Linear::default() && len == extent && (step == 1 || len == Extent::Const(1))
+                    start == Linear::default()
+                        && len == extent
+                        && (step == 1 || len == Extent::Const(1))
                 }
                 None => false,
             },
@@ -300,7 +302,8 @@ impl Reads<'_> {
         }
         let mut end = Extent::Const(0);
         while end != extent {
-            let next = spans.iter().find(|(start, _, step)| *step == 1 && start.extent() == Some(end));
+            let next =
+                spans.iter().find(|(start, _, step)| *step == 1 && start.extent() == Some(end));
             match next.and_then(|(_, len, _)| extent::add(end, *len)) {
                 Some(after) if after != end => end = after,
                 _ => return false,

@@ -100,19 +100,16 @@ impl Sweep<'_> {
         }
         let (x, y) = (self.value(a), self.value(id));
         let value = match op {
-            UnaryOp::Neg => {
-                let value = self.out.neg(g.value);
-                return self.send(a, Adjoint { value, over: g.over }, shape);
-            }
+            UnaryOp::Neg => return self.send_negative(a, g, shape),
             UnaryOp::Abs => {
                 let sign = self.out.unary(UnaryOp::Sign, x);
                 self.times(g, sign)
             }
             UnaryOp::Sqrt => {
                 // 1 / (2 sqrt(a))
-                let half = self.plain(g);
-                let half = self.out.scale(half, 0.5);
-                return self.send(a, Adjoint { value: half, over: Some(y) }, shape);
+                let value = self.plain(g);
+                let half = self.scale(Adjoint { value, over: None }, 0.5);
+                return self.send(a, Adjoint { over: Some(y), ..half }, shape);
             }
             UnaryOp::Rsqrt => {
                 // -1/2 a^(-3/2)
@@ -124,7 +121,7 @@ impl Sweep<'_> {
             UnaryOp::Recip => {
                 let value = self.times(g, y);
                 let value = self.out.mul(value, y);
-                self.out.neg(value)
+                return self.send_negative(a, Adjoint { value, over: None }, shape);
             }
             UnaryOp::Exp => self.times(g, y),
             UnaryOp::Exp2 => {
@@ -157,7 +154,7 @@ impl Sweep<'_> {
             UnaryOp::Cos => {
                 let sin = self.out.unary(UnaryOp::Sin, x);
                 let value = self.times(g, sin);
-                self.out.neg(value)
+                return self.send_negative(a, Adjoint { value, over: None }, shape);
             }
             UnaryOp::Tanh => {
                 let square = self.out.mul(y, y);
@@ -182,14 +179,23 @@ impl Sweep<'_> {
                 self.times(g, slope)
             }
             // Piecewise constant.
-            UnaryOp::Sign | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round | UnaryOp::Trunc => return,
+            UnaryOp::Sign | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round | UnaryOp::Trunc => {
+                return;
+            }
             // No float result.
             UnaryOp::Not | UnaryOp::IsNan => return,
         };
         self.send_value(a, value, shape);
     }
 
-    fn binary(&mut self, op: BinaryOp, id: ExprId, [a, b]: [ExprId; 2], g: Adjoint, shape: &[Extent]) {
+    fn binary(
+        &mut self,
+        op: BinaryOp,
+        id: ExprId,
+        [a, b]: [ExprId; 2],
+        g: Adjoint,
+        shape: &[Extent],
+    ) {
         let (to_a, to_b) = (self.active[a.index()], self.active[b.index()]);
         match op {
             BinaryOp::Add => {
@@ -198,14 +204,11 @@ impl Sweep<'_> {
             }
             BinaryOp::Sub => {
                 self.send(a, g, shape);
-                if to_b {
-                    let value = self.out.neg(g.value);
-                    self.send(b, Adjoint { value, over: g.over }, shape);
-                }
+                self.send_negative(b, g, shape);
             }
             BinaryOp::Mul if a == b => {
                 let x = self.value(a);
-                let twice = Adjoint { value: self.out.scale(g.value, 2.0), over: g.over };
+                let twice = self.scale(g, 2.0);
                 let value = self.times(twice, x);
                 self.send_value(a, value, shape);
             }
@@ -227,8 +230,7 @@ impl Sweep<'_> {
                 if to_b {
                     // -(a / b^2) = -y / b, where y = a / b cannot overflow on its own
                     let value = self.times(g, y);
-                    let value = self.out.neg(value);
-                    self.send(b, Adjoint { value, over: Some(denominator) }, shape);
+                    self.send_negative(b, Adjoint { value, over: Some(denominator) }, shape);
                 }
             }
             BinaryOp::Rem => {
@@ -238,8 +240,7 @@ impl Sweep<'_> {
                     let quotient = self.out.div(x, y);
                     let whole = self.out.unary(UnaryOp::Trunc, quotient);
                     let value = self.times(g, whole);
-                    let value = self.out.neg(value);
-                    self.send_value(b, value, shape);
+                    self.send_negative(b, Adjoint { value, over: None }, shape);
                 }
             }
             BinaryOp::Pow => self.power(id, [a, b], g, shape),
@@ -339,7 +340,8 @@ impl Sweep<'_> {
                 let value = self.out.emit(kind, Some(hint));
                 self.send_value(part, value, &ty.shape);
             }
-            start = extent::add(start, ty.shape[axis]).ok_or("tiles joined at an unknown position")?;
+            start =
+                extent::add(start, ty.shape[axis]).ok_or("tiles joined at an unknown position")?;
         }
         Ok(())
     }
@@ -398,7 +400,12 @@ impl Sweep<'_> {
     /// A tile of shape `target` that holds at each position along the last axis the sum of those elements of
     /// `value` whose index it is: the adjoint of picking. A few indices are compared in line; many go through a
     /// loop, which repeats the comparison for each but keeps one row in memory.
-    fn scatter(&mut self, value: ExprId, indices: ExprId, target: &[Extent]) -> Result<ExprId, String> {
+    fn scatter(
+        &mut self,
+        value: ExprId,
+        indices: ExprId,
+        target: &[Extent],
+    ) -> Result<ExprId, String> {
         let picked = self.out.shape(indices).to_vec();
         let value = self.full(value, &picked);
         let indices = self.out.cast(indices, DType::I32);

@@ -46,7 +46,7 @@ pub(super) fn free_shifts(forward: &Straight) -> Vec<bool> {
             _ => false,
         };
         if candidate[id.index()] {
-            free[id.index()] = Analysis::new(forward, id).is_free();
+            free[id.index()] = Analysis::new(forward, id).finds_free();
         }
     }
     free
@@ -62,13 +62,12 @@ struct Analysis<'a> {
 
 impl<'a> Analysis<'a> {
     fn new(forward: &'a Straight, shift: ExprId) -> Self {
-        let single =
-            forward.program.expr(shift).ty.shape.iter().all(|e| *e == Extent::Const(1));
+        let single = forward.program.expr(shift).ty.shape.iter().all(|e| *e == Extent::Const(1));
         let answers = vec![Fixed; forward.program.exprs.len()];
         Analysis { forward, shift, single, answers }
     }
 
-    fn is_free(mut self) -> bool {
+    fn finds_free(mut self) -> bool {
         for &id in &self.forward.order {
             self.answers[id.index()] = match id == self.shift {
                 true => Adds(1.0),
@@ -103,9 +102,7 @@ impl<'a> Analysis<'a> {
         let shift = &self.forward.program.expr(self.shift).ty.shape;
         let rank = self.forward.program.expr(tile).ty.shape.len();
         self.single
-            || (axis + shift.len())
-                .checked_sub(rank)
-                .is_none_or(|i| shift[i] == Extent::Const(1))
+            || (axis + shift.len()).checked_sub(rank).is_none_or(|i| shift[i] == Extent::Const(1))
     }
 
     fn answer(&self, id: ExprId) -> Answer {
@@ -121,7 +118,10 @@ impl<'a> Analysis<'a> {
             ExprKind::Ternary(TernaryOp::Select, [condition, yes, no])
                 if self.at(*condition) == Fixed =>
             {
-                self.join(*yes, *no)
+                match self.guarded(*condition, *yes, *no) {
+                    Some(answer) => answer,
+                    None => self.join(*yes, *no),
+                }
             }
             ExprKind::Cast(a) if self.forward.program.expr(id).ty.dtype.is_float() => self.at(*a),
             ExprKind::Broadcast(a) => self.at(*a),
@@ -135,17 +135,21 @@ impl<'a> Analysis<'a> {
             ExprKind::Pick { of, indices } if self.at(*indices) == Fixed && self.single => {
                 self.at(*of)
             }
-            ExprKind::Reduce(op, a, axis) if self.same_along(*a, *axis) => match (op, self.at(*a)) {
-                (ReduceOp::Sum, Scales(k)) => Scales(k),
-                (ReduceOp::Max | ReduceOp::Min, answer) => answer,
-                _ => Other,
-            },
+            ExprKind::Reduce(op, a, axis) if self.same_along(*a, *axis) => {
+                match (op, self.at(*a)) {
+                    (ReduceOp::Sum, Scales(k)) => Scales(k),
+                    (ReduceOp::Max | ReduceOp::Min, answer) => answer,
+                    _ => Other,
+                }
+            }
             // A shift or a positive factor changes no order.
             ExprKind::ArgReduce { of, axis, .. } if self.same_along(*of, *axis) => {
                 if self.at(*of) == Other { Other } else { Fixed }
             }
             ExprKind::TopK { of, .. } if self.single => self.at(*of),
-            ExprKind::Part(top, 1) if matches!(self.top_k(*top), Some(Adds(_) | Scales(_))) => Fixed,
+            ExprKind::Part(top, 1) if matches!(self.top_k(*top), Some(Adds(_) | Scales(_))) => {
+                Fixed
+            }
             ExprKind::Scan { op: ReduceOp::Sum, of, axis, .. } if self.same_along(*of, *axis) => {
                 match self.at(*of) {
                     Scales(k) => Scales(k),
@@ -154,6 +158,23 @@ impl<'a> Analysis<'a> {
             }
             _ => Other,
         }
+    }
+
+    /// `s == 0 ? 1 : s`, which keeps an empty row from dividing 0 by 0, answers as `s` does: wherever it does not,
+    /// `s` is 0 and stays 0.
+    fn guarded(&self, condition: ExprId, yes: ExprId, no: ExprId) -> Option<Answer> {
+        let ExprKind::Binary(op, a, b) = self.forward.program.expr(condition).kind else {
+            return None;
+        };
+        let (constant, s) = match op {
+            BinaryOp::Eq => (yes, no),
+            BinaryOp::Ne => (no, yes),
+            _ => return None,
+        };
+        let compares =
+            (a == s && self.constant(b) == Some(0.0)) || (b == s && self.constant(a) == Some(0.0));
+        let scales = matches!(self.at(s), Scales(_));
+        (compares && scales && self.constant(constant).is_some()).then(|| self.at(s))
     }
 
     fn top_k(&self, id: ExprId) -> Option<Answer> {
@@ -187,19 +208,27 @@ impl<'a> Analysis<'a> {
                 _ => Other,
             },
             BinaryOp::Max | BinaryOp::Min => self.join(a, b),
-            BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge
+            BinaryOp::Eq
+            | BinaryOp::Ne
+            | BinaryOp::Lt
+            | BinaryOp::Le
+            | BinaryOp::Gt
+            | BinaryOp::Ge
                 if x == y && x != Other =>
             {
                 Fixed
             }
             // Of a number that scales, the sign is fixed.
-            BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
-                match (x, y) {
-                    (Scales(_), Fixed) if self.constant(b) == Some(0.0) => Fixed,
-                    (Fixed, Scales(_)) if self.constant(a) == Some(0.0) => Fixed,
-                    _ => Other,
-                }
-            }
+            BinaryOp::Eq
+            | BinaryOp::Ne
+            | BinaryOp::Lt
+            | BinaryOp::Le
+            | BinaryOp::Gt
+            | BinaryOp::Ge => match (x, y) {
+                (Scales(_), Fixed) if self.constant(b) == Some(0.0) => Fixed,
+                (Fixed, Scales(_)) if self.constant(a) == Some(0.0) => Fixed,
+                _ => Other,
+            },
             _ => Other,
         }
     }

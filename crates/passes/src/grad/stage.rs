@@ -7,7 +7,7 @@
 use super::adjoint::{Adjoint, Sweep};
 use super::gather::{Scattered, Target};
 use super::straight::Straight;
-use super::{Backward, Group, GradError, Sharing, cotangent_name, gradient_name, shift};
+use super::{Backward, GradError, Group, Sharing, cotangent_name, gradient_name, shift};
 use crate::emit::{Emitter, Merge};
 use tilewright_ir::infer::place_type;
 use tilewright_ir::{
@@ -66,11 +66,9 @@ impl Stage<'_> {
         let mut targets = Vec::new();
         let mut sinks = Vec::new();
         for member in &self.group.members {
-            let name = gradient_name(source, member.input);
-            let gradient = source.params[member.input].clone();
-            let ParamKind::Tensor { dtype, shape, leading, .. } = gradient.kind else { continue };
+            let target = Target::of(source, member.input);
+            let (dtype, shape, leading) = (target.dtype, target.shape.clone(), target.leading);
             let wide = Sweep::dtype(dtype);
-            let target = Target { name, dtype, shape: shape.clone(), leading };
             let sink = match &member.sharing {
                 Sharing::Along(axes) if axes.is_empty() => {
                     let access = if member.covered { Access::Out } else { Access::InOut };
@@ -188,7 +186,16 @@ impl Stage<'_> {
                 self.recompute(out, id, &mut map);
             }
         }
-        self.reverse(out, &map, looped.map(|(index, ..)| index), chunked, counts, cotangents, sinks, backward)?;
+        self.reverse(
+            out,
+            &map,
+            looped.map(|(index, ..)| index),
+            chunked,
+            counts,
+            cotangents,
+            sinks,
+            backward,
+        )?;
         if let Some((index, start, end)) = looped {
             out.at = None;
             out.end_loop(index, start, end);
@@ -240,11 +247,9 @@ impl Stage<'_> {
 
     /// The loads of a parameter, in order.
     fn loads(&self, param: usize) -> impl Iterator<Item = (ExprId, &Place)> {
-        self.forward.order.iter().filter_map(move |&id| {
-            match &self.forward.program.expr(id).kind {
-                ExprKind::Load { place, .. } if place.param.index() == param => Some((id, place)),
-                _ => None,
-            }
+        self.forward.order.iter().filter_map(move |&id| match &self.forward.program.expr(id).kind {
+            ExprKind::Load { place, .. } if place.param.index() == param => Some((id, place)),
+            _ => None,
         })
     }
 
@@ -389,11 +394,7 @@ impl Stage<'_> {
     }
 
     /// Gives the stored values their cotangents.
-    fn seed(
-        &self,
-        sweep: &mut Sweep<'_>,
-        cotangents: &[Option<ParamId>],
-    ) -> Result<(), GradError> {
+    fn seed(&self, sweep: &mut Sweep<'_>, cotangents: &[Option<ParamId>]) -> Result<(), GradError> {
         let source = &self.forward.program;
         let mut overwritten: Vec<&Place> = Vec::new();
         for store in self.forward.stores.iter().rev() {
@@ -442,7 +443,8 @@ fn declare_cotangents(program: &mut Program) -> Vec<Option<ParamId>> {
     let mut cotangents = vec![None; program.params.len()];
     for (i, found) in cotangents.iter_mut().enumerate() {
         let name = cotangent_name(program, i);
-        let ParamKind::Tensor { dtype, shape, leading, access } = &mut program.params[i].kind else {
+        let ParamKind::Tensor { dtype, shape, leading, access } = &mut program.params[i].kind
+        else {
             continue;
         };
         match std::mem::replace(access, Access::In) {
@@ -475,7 +477,7 @@ pub(super) fn declare(program: &mut Program, name: String, kind: ParamKind) -> P
 fn quotient(program: &mut Program, extent: Extent, by: usize) -> Option<Extent> {
     let (dim, by) = match extent {
         Extent::Const(n) => return Some(Extent::Const(n.div_ceil(by))),
-        Extent::Dim { times, .. } if times == 0 || by % times != 0 => return None,
+        Extent::Dim { times, .. } if times == 0 || !by.is_multiple_of(times) => return None,
         Extent::Dim { dim, times } => (dim, by / times),
     };
     let rule = DimRule::CeilDiv { dim, by };

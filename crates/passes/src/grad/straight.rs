@@ -96,11 +96,7 @@ impl Straight {
     }
 
     /// The value that the program itself has stored at `place`; `None` when it has stored nothing there.
-    fn stored(
-        &mut self,
-        place: &Place,
-        at: Option<Location>,
-    ) -> Result<Option<ExprId>, GradError> {
+    fn stored(&mut self, place: &Place, at: Option<Location>) -> Result<Option<ExprId>, GradError> {
         let Some(last) = self.stores.iter().rev().find(|s| s.place.param == place.param) else {
             return Ok(None);
         };

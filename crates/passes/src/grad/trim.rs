@@ -1,8 +1,8 @@
 //! Signatures of generated programs: only the parameters and sizes that a program needs.
 
 use tilewright_ir::{
-    Access, Axis, DimId, DimRule, ExprKind, Extent, GridAxis, Param, ParamId, ParamKind, Place, Program,
-    Shape, Stmt,
+    Access, Axis, DimId, DimRule, ExprKind, Extent, GridAxis, Param, ParamId, ParamKind, Place,
+    Program, Shape, Stmt,
 };
 
 /// Drops parameters and sizes that `program` does not use.
@@ -45,7 +45,8 @@ fn mark_used(program: &Program, params: &mut [bool], dims: &mut [bool]) {
     }
     for (param, used) in program.params.iter().zip(params) {
         // An output that nothing stores to is reported by the validator rather than hidden here.
-        *used |= matches!(param.kind, ParamKind::Tensor { access: Access::Out | Access::InOut, .. });
+        *used |=
+            matches!(param.kind, ParamKind::Tensor { access: Access::Out | Access::InOut, .. });
         if *used {
             shape(param).iter().for_each(|e| mark_extent(*e, dims));
         }
@@ -83,10 +84,8 @@ fn tell_sizes(program: &mut Program, params: &mut [bool], dims: &mut [bool]) {
             continue;
         }
         let mentions = |param: &Param| {
-            let input = matches!(
-                param.kind,
-                ParamKind::Tensor { access: Access::In | Access::InOut, .. }
-            );
+            let input =
+                matches!(param.kind, ParamKind::Tensor { access: Access::In | Access::InOut, .. });
             let here = Extent::Dim { dim: DimId(i as u32), times: 1 };
             let same = |e: &Extent| match (*e, here) {
                 (Extent::Dim { dim: a, .. }, Extent::Dim { dim: b, .. }) => a == b,
@@ -157,11 +156,7 @@ fn renumber(program: &mut Program, params: &[bool], dims: &[bool]) {
     program.dims.retain(|_| *kept.next().unwrap_or(&true));
 }
 
-fn place_ids(
-    place: &mut Place,
-    param: &impl Fn(&mut ParamId),
-    extent: &impl Fn(&mut Extent),
-) {
+fn place_ids(place: &mut Place, param: &impl Fn(&mut ParamId), extent: &impl Fn(&mut Extent)) {
     param(&mut place.param);
     for axis in &mut place.axes {
         if let Axis::Range { len, .. } = axis {
@@ -170,11 +165,17 @@ fn place_ids(
     }
 }
 
-fn renumber_stores(body: &mut [Stmt], param: &impl Fn(&mut ParamId), extent: &impl Fn(&mut Extent)) {
+fn renumber_stores(
+    body: &mut [Stmt],
+    param: &impl Fn(&mut ParamId),
+    extent: &impl Fn(&mut Extent),
+) {
     for statement in body {
         match statement {
             Stmt::Store { place, .. } => place_ids(place, param, extent),
-            Stmt::For { body, .. } | Stmt::When { body, .. } => renumber_stores(body, param, extent),
+            Stmt::For { body, .. } | Stmt::When { body, .. } => {
+                renumber_stores(body, param, extent)
+            }
             _ => {}
         }
     }
