@@ -114,3 +114,30 @@ fn turn_halves(x: View, cos: View, sin: View, y: View) {
 pub(crate) fn rotate(a: Tile, b: Tile, cos: Tile, sin: Tile) -> (Tile, Tile) {
     (a * cos - b * sin, a * sin + b * cos)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply_rope_interleaved::APPLY_ROPE_INTERLEAVED_AT;
+
+    #[test]
+    fn the_references_give_the_published_vectors() {
+        // Head dimension 4, base 10000: angles of 1 and 0.01 a position; here position 1.
+        let angles = [0.0, 0.0, 1.0, 0.01f64];
+        let case = Inputs::default()
+            .with_size("half", 2)
+            .with_size("length", 2)
+            .with_tensor("positions", &[1.0])
+            .with_tensor("cos", &angles.map(f64::cos))
+            .with_tensor("sin", &angles.map(f64::sin))
+            .with_tensor("x", &[1.0, 2.0, 3.0, 4.0]);
+        for (entry, expected) in [
+            (&APPLY_ROPE_AT, [-1.9841106, 1.9599007, 2.4623779, 4.0197997]),
+            (&APPLY_ROPE_INTERLEAVED_AT, [-1.1426397, 1.9220756, 2.9598507, 4.0297995]),
+        ] {
+            let y = (entry.reference)(&case).remove(0);
+            let close = y.iter().zip(expected).all(|(y, e)| (y - e).abs() < 1e-7);
+            assert!(close, "{}: {y:?} is not {expected:?}", entry.name);
+        }
+    }
+}

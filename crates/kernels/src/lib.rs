@@ -5,6 +5,7 @@
 
 pub mod activation;
 pub mod adamw_step;
+pub mod apply_gqa_rope;
 pub mod apply_rope;
 pub mod apply_rope_interleaved;
 pub mod argmax;
@@ -26,6 +27,8 @@ pub mod entry;
 pub mod fused_quantized_swiglu_gemv;
 pub mod fused_recurrent_step;
 pub mod gather;
+pub mod gather_qmm;
+pub mod gather_qmm_combine;
 pub mod geglu;
 pub mod grpo_advantage_norm;
 pub mod layernorm;

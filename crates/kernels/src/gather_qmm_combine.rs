@@ -1,0 +1,132 @@
+//! The way back from the experts: each expert's last product and the weighted sum over the k experts of a token in
+//! one kernel, y[t] = Σ_j gate[t, j] (act[t, j] w[indices[t, j]]), so that the k results never go to memory.
+//!
+//! Floats are [experts, depth, columns]; MLX affine weights are [experts, columns, packed depth], as checkpoints
+//! hold them. An index beyond the experts is an error.
+
+use crate::dequantize_affine::{Affine, affine, affine_f64};
+use crate::matmul::{COLUMNS, DEPTH};
+use crate::{Case, Entry, Family, Fill, Grad, Inputs};
+use tilewright_ir::DType::{BF16, F16, F32, I32};
+use tilewright_lang::{Args, Kernel};
+
+/// The catalog's row for float weights.
+pub static GATHER_QMM_COMBINE: Entry = Entry {
+    name: "gather_qmm_combine",
+    family: Family::Moe,
+    summary: "expert products and their weighted sum, float weights",
+    formula: "y[t] = Σ_j gate[t, j] act[t, j] w[indices[t, j]]",
+    signature: "act: T[*tokens, k, depth], w: T[experts, depth, columns], gate: f32[*tokens, k], \
+                indices: u32[*tokens, k] -> y: T[*tokens, columns]",
+    build: gather_qmm_combine,
+    reference: |a| {
+        let (depth, columns) = (a.size("depth"), a.size("columns"));
+        let w = a.tensor("w");
+        combined_f64(a, depth, |expert, l, column| w[(expert * depth + l) * columns + column])
+    },
+    grad: Grad::None("a product accumulated round a loop needs a backward kernel of its own"),
+    dtypes: &[F32, F16, BF16],
+    constants: &[("k", 8)],
+    fills: &[("gate", Fill::Uniform(0.0, 1.0)), ("indices", Fill::Index("experts"))],
+    cases: &[
+        Case::of(&[("tokens", 1), ("experts", 1), ("columns", 1), ("depth", 1)]).with(&[("k", 1)]),
+        Case::of(&[("tokens", 3), ("experts", 5), ("columns", 7), ("depth", 67)]).with(&[("k", 2)]),
+        Case::of(&[("tokens", 2), ("experts", 2), ("columns", 65), ("depth", 33)])
+            .with(&[("k", 3)]),
+        Case::of(&[("tokens", 0), ("experts", 2), ("columns", 3), ("depth", 4)]),
+        Case::of(&[("tokens", 1), ("experts", 64), ("columns", 2048), ("depth", 768)]).bench(),
+    ],
+    flops: None,
+};
+
+/// The catalog's row for MLX affine weights.
+pub static GATHER_QMM_COMBINE_QUANTIZED: Entry = Entry {
+    name: "gather_qmm_combine_quantized",
+    family: Family::Moe,
+    summary: "expert products and their weighted sum, MLX affine weights",
+    formula: "y[t] = Σ_j gate[t, j] act[t, j] w[indices[t, j]]ᵀ",
+    signature: "act: T[*tokens, k, group*groups], w: u32[experts, columns, bits*group/32*groups], \
+                scales: T[experts, columns, groups], biases: T[experts, columns, groups], \
+                gate: f32[*tokens, k], indices: u32[*tokens, k] -> y: T[*tokens, columns]",
+    build: gather_qmm_combine_quantized,
+    reference: |a| {
+        let (depth, columns) = (a.size("group") * a.size("groups"), a.size("columns"));
+        let w = affine_f64(a);
+        combined_f64(a, depth, |expert, l, column| w[(expert * columns + column) * depth + l])
+    },
+    grad: Grad::None(
+        "the weights are integers; for act use the product with the dequantized weights",
+    ),
+    dtypes: &[F32, F16, BF16],
+    constants: &[("bits", 4), ("group", 64), ("k", 8)],
+    fills: &[
+        ("w", Fill::Bits),
+        ("scales", Fill::Uniform(-0.02, 0.02)),
+        ("biases", Fill::Uniform(-0.1, 0.1)),
+        ("gate", Fill::Uniform(0.0, 1.0)),
+        ("indices", Fill::Index("experts")),
+    ],
+    cases: &[
+        Case::of(&[("tokens", 1), ("experts", 1), ("columns", 1), ("groups", 1)]).with(&[("k", 1)]),
+        Case::of(&[("tokens", 3), ("experts", 5), ("columns", 7), ("groups", 3)])
+            .with(&[("k", 2), ("group", 32)]),
+        Case::of(&[("tokens", 2), ("experts", 3), ("columns", 9), ("groups", 1)])
+            .with(&[("k", 3), ("bits", 8)]),
+        Case::of(&[("tokens", 0), ("experts", 2), ("columns", 3), ("groups", 1)]),
+        Case::of(&[("tokens", 1), ("experts", 128), ("columns", 2048), ("groups", 12)]).bench(),
+    ],
+    flops: None,
+};
+
+/// The weighted sum in f64, with the element (expert, depth, column) of the weights as a function.
+fn combined_f64(
+    a: &Inputs,
+    depth: usize,
+    weight: impl Fn(usize, usize, usize) -> f64,
+) -> Vec<Vec<f64>> {
+    let (k, columns) = (a.size("k"), a.size("columns"));
+    let (gate, indices) = (a.tensor("gate"), a.tensor("indices"));
+    let mut y = Vec::new();
+    for (token, act) in a.rows("act", k * depth).enumerate() {
+        for column in 0..columns {
+            let slot = |j: usize| {
+                let expert = indices[token * k + j] as usize;
+                let product = |l| act[j * depth + l] * weight(expert, l, column);
+                gate[token * k + j] * (0..depth).map(product).sum::<f64>()
+            };
+            y.push((0..k).map(slot).sum());
+        }
+    }
+    vec![y]
+}
+
+/// One program a block of columns of a token.
+pub fn gather_qmm_combine(k: &mut Kernel, a: &Args) {
+    let (token, column) = (k.program(), k.blocks(a["w"].size(2), COLUMNS));
+    let act = a["act"].row(token); // [k, depth]
+    let mut sum = k.var(k.full(F32, &[1.into(), COLUMNS.into()], 0.0));
+    for j in 0..a.constant("k") {
+        let gate = a["gate"].row(token).at(j).load();
+        let w = a["w"].row(a["indices"].row(token).at(j).load().to(I32)); // [depth, columns]
+        for l in k.range_step(0, w.size(0), DEPTH) {
+            let act = act.rows(j, 1).range(l, DEPTH).load(); // [1, DEPTH]
+            sum += act.dot(w.block([l, column], [DEPTH, COLUMNS]).load()) * gate;
+        }
+    }
+    a["y"].row(token).range(column, COLUMNS).store(sum.get().reshape(&[COLUMNS.into()]));
+}
+
+/// One program an element of y.
+pub fn gather_qmm_combine_quantized(k: &mut Kernel, a: &Args) {
+    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let (token, column) = (k.program(), k.programs(a["w"].size(1)));
+    let weighted = |j: usize| {
+        let expert = a["indices"].row(token).at(j).load().to(I32);
+        let part = |name: &str| a[name].row(expert).row(column);
+        let act = a["act"].row(token).row(j).load().to(F32); // [group*groups]
+        let product = (act * affine(part("w"), part("scales"), part("biases"), format)).row_sum();
+        product * a["gate"].row(token).at(j).load()
+    };
+    let rest = (1..a.constant("k")).map(weighted);
+    a["y"].row(token).at(column).store(rest.fold(weighted(0), |sum, next| sum + next));
+}
