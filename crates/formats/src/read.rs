@@ -113,6 +113,11 @@ impl TensorFile {
         self.tensors.contains_key(name)
     }
 
+    /// The shape of the tensor of that name, if the file holds one.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|stored| &stored.shape[..])
+    }
+
     /// The tensor of that name. A tensor of 64-bit integers comes as i32, for these are what indices are made of in
     /// every framework, and kernels count in 32 bits.
     ///

@@ -158,6 +158,11 @@ impl Callable {
         self.parameters(&[Role::Scalar])
     }
 
+    /// The sizes of a call by name. The shapes of the inputs tell most; [`Call::size`] gives the others.
+    pub fn sizes(&self) -> &[String] {
+        &self.interface.sizes
+    }
+
     fn parameters(&self, roles: &[Role]) -> Vec<Parameter> {
         let of_role = self.interface.of_role(roles);
         of_role

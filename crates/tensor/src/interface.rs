@@ -1,7 +1,7 @@
 //! What a caller sees of a list of programs: parameters by name, whichever program has them.
 
 use tilewright_ir::bind::show_declared;
-use tilewright_ir::{Access, DType, Param, ParamKind, Program};
+use tilewright_ir::{Access, DType, DimRule, Param, ParamKind, Program};
 use tilewright_runtime::{Error, Result, nearest};
 
 /// The parameters of a callable.
@@ -11,6 +11,8 @@ pub(crate) struct Interface {
     pub name: String,
     /// Every parameter of every program, each name once, in order of appearance.
     pub slots: Vec<SlotInfo>,
+    /// Every size that a call binds, each name once.
+    pub sizes: Vec<String>,
 }
 
 /// One parameter.
@@ -67,7 +69,13 @@ impl Interface {
                 }
             }
         }
-        Interface { name: name.into(), slots }
+        let mut sizes: Vec<String> = Vec::new();
+        for dim in programs.iter().flat_map(|p| &p.dims).filter(|d| d.rule == DimRule::Free) {
+            if !sizes.contains(&dim.name) {
+                sizes.push(dim.name.clone());
+            }
+        }
+        Interface { name: name.into(), slots, sizes }
     }
 
     /// The position of the parameter called `name`.
