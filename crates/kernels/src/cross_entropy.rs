@@ -73,11 +73,13 @@ fn cross_entropy_f64(a: &Inputs) -> (Vec<f64>, Vec<f64>) {
             continue;
         }
         let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let lse = max + row.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
-        loss.push(lse - row[target as usize]);
-        dlogits.extend(row.iter().enumerate().map(|(class, x)| {
+        let shift = if max.is_finite() { max } else { 0.0 };
+        let e: Vec<f64> = row.iter().map(|x| (x - shift).exp()).collect();
+        let sum: f64 = e.iter().sum();
+        loss.push(shift + sum.ln() - row[target as usize]);
+        dlogits.extend(e.iter().enumerate().map(|(class, e)| {
             let onehot = if class == target as usize { 1.0 } else { 0.0 };
-            a.scalar("scale") * ((x - lse).exp() - onehot)
+            a.scalar("scale") * (e / sum - onehot)
         }));
     }
     (loss, dlogits)
@@ -113,9 +115,11 @@ pub fn softmax_cross_entropy_grad(
     let target = target.row(row).load();
     let kept = target.ne(ignore_index);
     let max = x.row_max();
-    let e = (x - max).exp(); // [classes]
+    // Beside an infinite logit the loss is infinite; subtracting that maximum would make it NaN.
+    let shift = max.abs().lt(f64::INFINITY).select(max, 0.0);
+    let e = (x - shift).exp(); // [classes]
     let sum = e.row_sum();
-    loss.row(row).store(kept.select(sum.log() + max - x_at(x, kept, target), 0.0));
+    loss.row(row).store(kept.select(sum.log() + shift - x_at(x, kept, target), 0.0));
     let softmax = e / sum; // [classes]
     let onehot = k.iota(logits.size(1)).eq(target); // [classes]
     let dx = onehot.select(softmax - 1.0, softmax) * scale; // [classes]

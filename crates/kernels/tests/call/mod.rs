@@ -1,5 +1,8 @@
 //! One call of a catalog kernel on chosen numbers, in f32, on the interpreter and as its reference.
 
+// Each test binary uses its own part of this module.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use tilewright_ir::interpret::{Argument, Tensor, interpret};
 use tilewright_ir::{Access, DType, ParamKind, bind};
@@ -8,7 +11,7 @@ use tilewright_kernels::{Entry, Inputs, find};
 /// A call under construction.
 pub struct Call {
     entry: &'static Entry,
-    tensors: BTreeMap<&'static str, (Vec<usize>, Vec<f64>)>,
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f64>)>,
     scalars: Vec<(&'static str, f64)>,
     constants: Vec<(&'static str, usize)>,
     sizes: Vec<(&'static str, usize)>,
@@ -29,14 +32,14 @@ pub fn call(name: &str) -> Call {
 
 impl Call {
     /// Gives an input, or what an in-out tensor holds before.
-    pub fn tensor(mut self, name: &'static str, shape: &[usize], elements: &[f64]) -> Call {
+    pub fn tensor(mut self, name: &str, shape: &[usize], elements: &[f64]) -> Call {
         assert_eq!(shape.iter().product::<usize>(), elements.len(), "{name}");
-        self.tensors.insert(name, (shape.to_vec(), elements.to_vec()));
+        self.tensors.insert(name.into(), (shape.to_vec(), elements.to_vec()));
         self
     }
 
     /// Gives a vector.
-    pub fn vector(self, name: &'static str, elements: &[f64]) -> Call {
+    pub fn vector(self, name: &str, elements: &[f64]) -> Call {
         self.tensor(name, &[elements.len()], elements)
     }
 
@@ -63,7 +66,7 @@ impl Call {
         let name = self.entry.name;
         let specialization = self.entry.specialization(DType::F32, &self.constants);
         let program = self.entry.record(&specialization).unwrap_or_else(|e| panic!("{e}"));
-        let given = |p: &tilewright_ir::Param| self.tensors.get(p.name.as_str());
+        let given = |p: &tilewright_ir::Param| self.tensors.get(&p.name);
         let shapes: Vec<_> = program.params.iter().map(|p| given(p).map(|t| t.0.clone())).collect();
         let bound = bind(&program, &shapes, &self.sizes).unwrap_or_else(|e| panic!("{e}"));
 
@@ -131,5 +134,23 @@ impl Outcome {
             assert!(fits, "{kernel}, {which}: {output} is {results:?}, expected {expected:?}");
         }
         self
+    }
+
+    /// Checks that interpreter and reference agree in every output: NaN with NaN, infinities of one sign.
+    pub fn agrees(self) {
+        for (output, [results, reference]) in &self.outputs {
+            assert_eq!(results.len(), reference.len(), "{}: {output}", self.kernel);
+            let close = |a: f64, b: f64| {
+                let b = DType::F32.round(b);
+                let near = b.is_finite() && (a - b).abs() <= 1e-5 * b.abs().max(1.0);
+                near || a == b || (a.is_nan() && b.is_nan())
+            };
+            let miss = results.iter().zip(reference).position(|(a, b)| !close(*a, *b));
+            assert!(
+                miss.is_none(),
+                "{}: element {miss:?} of {output} is {results:?}, expected {reference:?}",
+                self.kernel
+            );
+        }
     }
 }
