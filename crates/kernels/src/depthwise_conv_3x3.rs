@@ -15,7 +15,7 @@ pub static DEPTHWISE_CONV_3X3: Entry = Entry {
                 -> y: T[batch, height, width, channels]",
     build: |k, a| depthwise_conv_3x3(k, a["x"], a["w"], a["y"]),
     reference: conv_f64,
-    grad: Grad::None("each row is read by the programs of three rows"),
+    grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[],
     fills: &[],

@@ -74,6 +74,7 @@ pub static DEQUANTIZE_BLOCKWISE: Entry = Entry {
         let scale = |i: usize| a.tensor("scales")[i / a.size("block")];
         vec![a.tensor("x").iter().enumerate().map(|(i, x)| x * scale(i)).collect()]
     },
+    grad: Grad::Auto,
     constants: &[("block", 128)],
     cases: BLOCK_CASES,
     ..DEQUANTIZE_INT8

@@ -21,7 +21,7 @@ pub static DEQUANTIZE_AFFINE: Entry = Entry {
         dequantize_affine(k, a["w"], a["scales"], a["biases"], a["y"], format);
     },
     reference: |a| vec![affine_f64(a)],
-    grad: Grad::None("the weights are integers"),
+    grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[("bits", 4), ("group", 64)],
     fills: &[("w", Fill::Bits)],

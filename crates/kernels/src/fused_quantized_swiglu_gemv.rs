@@ -19,9 +19,7 @@ pub static FUSED_QUANTIZED_SWIGLU_GEMV: Entry = Entry {
                 up_biases: T[columns, groups] -> y: T[*rows, columns]",
     build: fused_quantized_swiglu_gemv,
     reference: swiglu_f64,
-    grad: Grad::None(
-        "the weights are integers; for x use the products with the dequantized weights",
-    ),
+    grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[("bits", 4), ("group", 64)],
     fills: &[

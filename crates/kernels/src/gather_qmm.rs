@@ -20,9 +20,7 @@ pub static GATHER_QMM: Entry = Entry {
                 biases: T[experts, columns, groups] -> y: T[*tokens, k, columns]",
     build: gather_qmm,
     reference: |a| vec![gathered_f64(a, "w", "scales", "biases")],
-    grad: Grad::None(
-        "the weights are integers; for x use the product with the dequantized weights",
-    ),
+    grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[("bits", 4), ("group", 64), ("k", 8)],
     fills: &[
@@ -53,9 +51,7 @@ pub static GATHER_QMM_SWIGLU: Entry = Entry {
         let up = gathered_f64(a, "up", "up_scales", "up_biases");
         vec![gate.into_iter().zip(up).map(|(g, u)| g / (1.0 + (-g).exp()) * u).collect()]
     },
-    grad: Grad::None(
-        "the weights are integers; for x use the products with the dequantized weights",
-    ),
+    grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[("bits", 4), ("group", 64), ("k", 8)],
     fills: &[

@@ -54,9 +54,7 @@ pub static GATHER_QMM_COMBINE_QUANTIZED: Entry = Entry {
         let w = affine_f64(a);
         combined_f64(a, depth, |expert, l, column| w[(expert * columns + column) * depth + l])
     },
-    grad: Grad::None(
-        "the weights are integers; for act use the product with the dequantized weights",
-    ),
+    grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[("bits", 4), ("group", 64), ("k", 8)],
     fills: &[

@@ -3,7 +3,7 @@
 use crate::dequantize_affine::{Affine, affine};
 use crate::matmul::{COLUMNS, DEPTH, ROWS};
 use crate::quantized_matvec::{QUANTIZED_MATVEC, product_f64};
-use crate::{Case, Entry};
+use crate::{Case, Entry, Grad};
 use tilewright_ir::DType::F32;
 use tilewright_lang::{Kernel, View};
 
@@ -16,6 +16,7 @@ pub static QUANTIZED_MATMUL: Entry = Entry {
         quantized_matmul(k, a["x"], a["w"], a["scales"], a["biases"], a["y"], format);
     },
     reference: product_f64,
+    grad: Grad::None("a product accumulated round a loop needs a backward kernel of its own"),
     cases: &[
         Case::of(&[("rows", 1), ("columns", 1), ("groups", 1)]),
         Case::of(&[("rows", 67), ("columns", 33), ("groups", 5)]).with(&[("group", 32)]),

@@ -22,7 +22,7 @@ pub static QUANTIZED_MATVEC: Entry = Entry {
         quantized_matvec(k, a["x"], a["w"], a["scales"], a["biases"], a["y"], format);
     },
     reference: product_f64,
-    grad: Grad::None("the weights are integers; for x use the product with the dequantized weight"),
+    grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[("bits", 4), ("group", 64)],
     fills: &[

@@ -15,7 +15,7 @@ pub static RESIZE_BILINEAR: Entry = Entry {
     signature: "x: T[batch, height, width, channels] -> y: T[batch, out_height, out_width, channels]",
     build: |k, a| resize_bilinear(k, a["x"], a["y"]),
     reference: resize_f64,
-    grad: Grad::None("the positions that it gathers from repeat across programs"),
+    grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[],
     fills: &[],
