@@ -55,7 +55,20 @@ pub(crate) struct Recipe {
     pub record: Box<Record>,
 }
 
-pub(crate) type Record = dyn Fn(&Specialization) -> Result<Vec<Program>> + Send + Sync;
+pub(crate) type Record = dyn Fn(&Specialization) -> Result<Recording> + Send + Sync;
+
+/// Programs that run one after the other.
+pub(crate) struct Recording {
+    pub programs: Vec<Program>,
+    /// The tensors that one makes for a later one, by name.
+    pub between: Vec<String>,
+}
+
+impl From<Program> for Recording {
+    fn from(program: Program) -> Self {
+        Recording { programs: vec![program], between: Vec::new() }
+    }
+}
 
 #[derive(Default)]
 struct State {
@@ -108,8 +121,8 @@ pub struct Parameter {
 
 impl Callable {
     pub(crate) fn new(recipe: Recipe) -> Result<Callable> {
-        let programs = (recipe.record)(&recipe.base)?;
-        let interface = Interface::new(&recipe.name, &programs);
+        let first = (recipe.record)(&recipe.base)?;
+        let interface = Interface::new(&recipe.name, &first.programs, &first.between);
         let mut names: Vec<&str> = recipe.variables.iter().map(|(_, v)| v.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -129,6 +142,11 @@ impl Callable {
     /// The same on another device than the default; it shares what is compiled.
     pub fn on(&self, runtime: &Arc<Runtime>) -> Callable {
         Callable { runtime: Some(runtime.clone()), ..self.clone() }
+    }
+
+    /// The device that [`on`](Self::on) chose.
+    pub(crate) fn chosen_runtime(&self) -> Option<&Arc<Runtime>> {
+        self.runtime.as_ref()
     }
 
     /// The device that calls run on.
@@ -215,7 +233,8 @@ impl Callable {
     /// When the kernel does not admit that dtype.
     pub fn programs(&self, dtype: DType) -> Result<Vec<Program>> {
         self.check_dtype("T", dtype)?;
-        (self.recipe.record)(&self.recipe.base.clone().with_dtype("T", dtype))
+        let specialization = self.recipe.base.clone().with_dtype("T", dtype);
+        Ok((self.recipe.record)(&specialization)?.programs)
     }
 
     /// How often a call found its compiled form.
@@ -251,7 +270,7 @@ impl Callable {
                 specialization = specialization.with_dtype(variable, dtype);
             }
         }
-        let programs = (self.recipe.record)(&specialization)?;
+        let programs = (self.recipe.record)(&specialization)?.programs;
         let mut stages = Vec::with_capacity(programs.len());
         for program in &programs {
             let find = |p: &Param| {

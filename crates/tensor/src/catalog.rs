@@ -53,7 +53,7 @@ pub fn of_entry(entry: &'static Entry, constants: &[(&str, usize)]) -> Result<Ca
         dtypes: entry.dtypes.to_vec(),
         base: entry.specialization(dtype, constants),
         broadcast: false,
-        record: Box::new(|s| Ok(vec![entry.record(s).map_err(mistakes)?])),
+        record: Box::new(|s| Ok(entry.record(s).map_err(mistakes)?.into())),
     })
 }
 
@@ -94,7 +94,7 @@ pub fn tile_kernel_with(
     let parsed = parse(signature)?;
     let (text, owned_name) = (signature.to_string(), name.to_string());
     let record = move |s: &Specialization| {
-        Ok(vec![record(&owned_name, &text, s, |k, a| build(k, a)).map_err(mistakes)?])
+        Ok(record(&owned_name, &text, s, |k, a| build(k, a)).map_err(mistakes)?.into())
     };
     let defaults = parsed.type_variables().into_iter().map(String::from).collect::<Vec<_>>();
     let mut base = specialization.clone();

@@ -40,33 +40,28 @@ pub(crate) enum Role {
 }
 
 impl Interface {
-    /// The interface of programs that run one after the other.
-    pub fn new(name: &str, programs: &[Program]) -> Interface {
+    /// The interface of programs that run one after the other and pass `between` among themselves.
+    pub fn new(name: &str, programs: &[Program], between: &[String]) -> Interface {
         let mut slots: Vec<SlotInfo> = Vec::new();
         for program in programs {
             for param in &program.params {
+                if slots.iter().any(|slot| slot.param.name == param.name) {
+                    continue;
+                }
                 let role = match &param.kind {
+                    _ if between.contains(&param.name) => Role::Between,
                     ParamKind::Scalar { .. } => Role::Scalar,
                     ParamKind::Tensor { access: Access::In, .. } => Role::Input,
                     ParamKind::Tensor { access: Access::InOut, .. } => Role::InOut,
                     ParamKind::Tensor { access: Access::Out, .. } => Role::Output,
                 };
-                match slots.iter_mut().find(|slot| slot.param.name == param.name) {
-                    None => slots.push(SlotInfo {
-                        param: param.clone(),
-                        role,
-                        declared: match &param.kind {
-                            ParamKind::Tensor { dtype, .. } => {
-                                format!("{dtype}{}", show_declared(program, param))
-                            }
-                            ParamKind::Scalar { dtype, .. } => dtype.to_string(),
-                        },
-                    }),
-                    Some(slot) if slot.role == Role::Output && role != Role::Output => {
-                        slot.role = Role::Between;
+                let declared = match &param.kind {
+                    ParamKind::Tensor { dtype, .. } => {
+                        format!("{dtype}{}", show_declared(program, param))
                     }
-                    Some(_) => {}
-                }
+                    ParamKind::Scalar { dtype, .. } => dtype.to_string(),
+                };
+                slots.push(SlotInfo { param: param.clone(), role, declared });
             }
         }
         let mut sizes: Vec<String> = Vec::new();

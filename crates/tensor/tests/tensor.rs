@@ -181,3 +181,23 @@ fn wrong_calls_say_what_is_wrong() {
         assert!(error.to_string().contains(part), "{error}");
     }
 }
+
+#[test]
+fn gradients_are_callables_of_several_programs() {
+    let gradient = kernel("rmsnorm").unwrap().grad().unwrap();
+    let x = Tensor::from([[1.0f32, 2.0, 3.0, 4.0]]);
+    let (weight, dy) = (Tensor::from([1.0f32; 4]), Tensor::from([[1.0f32, 0.0, 0.0, 0.0]]));
+    let call = gradient.bind().input("x", &x).input("weight", &weight).input("d_y", &dy);
+    let made = call.run().unwrap();
+    let names: Vec<&str> = made.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["d_x", "d_weight"]);
+    let close = |a: &Tensor, b: [f64; 4]| {
+        a.to_f64().unwrap().iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6)
+    };
+    assert!(close(&made["d_x"], [0.3529767, -0.0243432, -0.0365148, -0.0486864]), "{made:?}");
+    assert!(close(&made["d_weight"], [0.3651483, 0.0, 0.0, 0.0]), "{made:?}");
+    assert_eq!(made["d_weight"].shape(), [4]);
+    let error = kernel("argmax").unwrap().grad().unwrap_err().to_string();
+    assert!(error.contains("argmax"), "{error}");
+    assert!(gradient.grad().unwrap_err().to_string().contains("no gradient of its own"));
+}
