@@ -1,8 +1,8 @@
-//! Reductions of the last axis, `[*rows, cols] -> [*rows]`: sum, mean, greatest and least.
+//! Reductions of the last axis, `[*rows, cols] -> [*rows]`: sum, mean, greatest, least, variance and its root.
 //!
 //! Sums are taken in f32 whatever the storage type. A NaN in a row makes its result NaN, also for `max` and `min`. The
-//! sum of no elements is 0, their mean NaN, their greatest -∞ and their least ∞. Of equal extremes, each has an equal
-//! share in the gradient.
+//! sum of no elements is 0, their mean NaN, their greatest -∞ and their least ∞. Of equal extremes the
+//! first gets the gradient.
 
 use crate::cases::ROWS;
 use crate::{Entry, Family, Fill, Grad, Inputs};

@@ -44,7 +44,8 @@ impl Tile {
     /// a > 0 ? a : alpha (e^a - 1).
     #[track_caller]
     pub fn elu(self, alpha: impl Operand) -> Tile {
-        let negative = self.min(0.0).expm1();
+        // Unlike `min`, this choice has the gradient of the left side at 0.
+        let negative = self.gt(0.0).select(0.0, self).expm1();
         let negative = negative * alpha.tile_of(self.dtype(), std::panic::Location::caller());
         self.gt(0.0).select(self, negative)
     }

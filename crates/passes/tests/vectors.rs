@@ -77,4 +77,5 @@ fn at_kinks() {
     let inputs = || [("x", vector(&[-1.0, 0.0, 2.0])), ("d_y", vector(&[3.0, 3.0, 3.0]))];
     close(&gradient("relu", inputs(), "d_x"), &[0.0, 0.0, 3.0]);
     close(&gradient("relu2", inputs(), "d_x"), &[0.0, 0.0, 12.0]);
+    close(&gradient("elu", inputs(), "d_x"), &[3.0 * (-1f64).exp(), 3.0, 3.0]);
 }
