@@ -1,0 +1,192 @@
+//! Calling a kernel or formula on the tensors of a file: what `run` and `eval` share.
+
+use crate::args::Setting;
+use crate::command::{ABSENT, absent, whole};
+use crate::failure::Failure;
+use crate::files;
+use clap::ArgMatches;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tilewright_formats::TensorFile;
+use tilewright_runtime::targets::TARGETS;
+use tilewright_runtime::{Runtime, nearest};
+use tilewright_tensor::{Call, Callable, Tensor};
+
+/// The device that `--device` names.
+///
+/// # Errors
+/// When this build or this machine does not have it.
+pub fn device(matches: &ArgMatches) -> Result<Arc<Runtime>, Failure> {
+    let name = matches.get_one::<String>("device").map_or(TARGETS[0].name, String::as_str);
+    if ABSENT.iter().any(|(device, _)| *device == name) {
+        return Err(absent(name));
+    }
+    Ok(Runtime::open(name)?)
+}
+
+/// The file that `--in` names.
+///
+/// # Errors
+/// When it cannot be read or is no tensor file.
+pub fn input(matches: &ArgMatches) -> Result<TensorFile, Failure> {
+    Ok(TensorFile::open(path(matches, "in")?)?)
+}
+
+/// Calls `callable` on the tensors of `file` as `--out`, `--grad` and `--device` say, and tells what was written.
+///
+/// `expects` is where to look up what the callable takes. Everything is computed before anything is written.
+///
+/// # Errors
+/// Whatever does not fit, naming it.
+pub fn call(
+    callable: &Callable,
+    settings: &[Setting],
+    file: TensorFile,
+    expects: &str,
+    matches: &ArgMatches,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let callable = callable.on(&device(matches)?);
+    let to = path(matches, "out")?;
+    let mut inputs = Inputs { file, tensors: BTreeMap::new() };
+    let wrong = |error| Failure::of(error, expects);
+    let sorted = Sorted::new(&callable, settings)?;
+    let grad = matches.get_flag("grad");
+    let gradient = if grad { Some(gradient_of(&callable)?) } else { None };
+
+    for param in callable.inputs() {
+        inputs.load(&param.name, callable.name())?;
+    }
+    let outputs = sorted.bind(&callable, &inputs).run().map_err(wrong)?;
+    let mut results: Vec<(String, Tensor)> =
+        outputs.iter().map(|(name, tensor)| (name.to_string(), tensor.clone())).collect();
+    if let Some(gradient) = gradient {
+        inputs.check_cotangents(&callable)?;
+        for param in gradient.inputs() {
+            let output = param.name.strip_prefix("d_").and_then(|name| outputs.get(name));
+            match output {
+                // A cotangent that the file does not give is one, as of a sum of everything.
+                Some(output) if !inputs.file.contains(&param.name) => {
+                    let ones = Tensor::full(output.dtype(), output.shape(), 1.0)?;
+                    inputs.tensors.insert(param.name, ones);
+                }
+                _ => inputs.load(&param.name, callable.name())?,
+            }
+        }
+        let gradients = sorted.bind(&gradient, &inputs).run().map_err(wrong)?;
+        results.extend(gradients.iter().map(|(name, tensor)| (name.to_string(), tensor.clone())));
+    }
+    files::save(to, &results)?;
+    let list: Vec<String> = results
+        .iter()
+        .map(|(name, t)| format!("{name} {} {}", t.dtype(), crate::table::show_shape(t.shape())))
+        .collect();
+    writeln!(out, "{}: {}", to.display(), list.join(", "))?;
+    Ok(())
+}
+
+fn path<'a>(matches: &'a ArgMatches, name: &str) -> Result<&'a PathBuf, Failure> {
+    let missing = || Failure::usage(format!("--{name} is needed"), "give it a file");
+    matches.get_one::<PathBuf>(name).ok_or_else(missing)
+}
+
+/// The tensors of a call, each read once.
+struct Inputs {
+    file: TensorFile,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl Inputs {
+    fn load(&mut self, name: &str, wanted_by: &str) -> Result<(), Failure> {
+        if !self.tensors.contains_key(name) {
+            let tensor = files::read(&self.file, name, wanted_by)?;
+            self.tensors.insert(name.to_string(), tensor);
+        }
+        Ok(())
+    }
+
+    /// Other tensors of the file are none of our business, but one that looks like a misspelt cotangent would
+    /// silently be taken for ones.
+    fn check_cotangents(&self, callable: &Callable) -> Result<(), Failure> {
+        let params = callable.outputs().into_iter().chain(callable.inputs());
+        let known: Vec<String> = params.map(|p| p.name).collect();
+        for name in self.file.names() {
+            if name.strip_prefix("d_").is_some_and(|of| !known.iter().any(|k| k == of)) {
+                let outputs: Vec<String> =
+                    callable.outputs().iter().map(|p| format!("d_{}", p.name)).collect();
+                return Err(Failure::usage(
+                    format!(
+                        "{}: holds `{name}`, but {} has no such output",
+                        self.file.path().display(),
+                        callable.name()
+                    ),
+                    format!("cotangents are {}", outputs.join(", ")),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The `--set` values as what they are by their names.
+struct Sorted {
+    scalars: Vec<(String, f64)>,
+    sizes: Vec<(String, usize)>,
+}
+
+impl Sorted {
+    fn new(callable: &Callable, settings: &[Setting]) -> Result<Sorted, Failure> {
+        let mut sorted = Sorted { scalars: Vec::new(), sizes: Vec::new() };
+        let scalars = callable.scalars();
+        let sizes = callable.sizes();
+        for setting in settings {
+            let name = &setting.name;
+            if scalars.iter().any(|s| s.name == *name) {
+                sorted.scalars.push((name.clone(), setting.value));
+            } else if sizes.iter().any(|s| s == name) {
+                sorted.sizes.push((name.clone(), whole(setting)?));
+            } else {
+                let known: Vec<&str> = scalars.iter().map(|s| s.name.as_str()).collect();
+                let next = match nearest(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if known.is_empty() => "it has none to set".into(),
+                    None => format!("it has {}", known.join(", ")),
+                };
+                return Err(Failure::usage(
+                    format!("{} has no scalar, constant or size `{name}`", callable.name()),
+                    next,
+                ));
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// The call with all that it takes.
+    fn bind<'a>(&'a self, callable: &'a Callable, inputs: &'a Inputs) -> Call<'a> {
+        let mut call = callable.bind();
+        for param in callable.inputs() {
+            if let Some(tensor) = inputs.tensors.get(&param.name) {
+                call = call.input(&param.name, tensor);
+            }
+        }
+        let scalars = callable.scalars();
+        for (name, value) in &self.scalars {
+            if scalars.iter().any(|s| s.name == *name) {
+                call = call.scalar(name, *value);
+            }
+        }
+        let sizes = callable.sizes();
+        for (name, value) in &self.sizes {
+            if sizes.iter().any(|s| s == name) {
+                call = call.size(name, *value);
+            }
+        }
+        call
+    }
+}
+
+fn gradient_of(_: &Callable) -> Result<Callable, Failure> {
+    Err(Failure::work("no gradients", "x"))
+}

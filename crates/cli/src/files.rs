@@ -1,0 +1,70 @@
+//! Between tensor files and tensors.
+
+use crate::failure::Failure;
+use std::path::Path;
+use tilewright_formats::{ElementType, Tensor as Stored, TensorFile, write};
+use tilewright_ir::DType;
+use tilewright_runtime::nearest;
+use tilewright_tensor::Tensor;
+
+/// The tensor of that name.
+///
+/// # Errors
+/// When the file has none, or cannot give it.
+pub fn read(file: &TensorFile, name: &str, wanted_by: &str) -> Result<Tensor, Failure> {
+    if !file.contains(name) {
+        let next = match nearest(name, file.names()) {
+            Some(near) => format!("it holds `{near}`: rename it to `{name}`"),
+            None => {
+                let names: Vec<&str> = file.names().take(8).collect();
+                format!("add it; the file holds {}", show_list(&names, file.names().count()))
+            }
+        };
+        let what =
+            format!("{}: holds no tensor `{name}`, which {wanted_by} needs", file.path().display());
+        return Err(Failure::usage(what, next));
+    }
+    let stored = file.tensor(name)?;
+    let dtype = dtype_of(stored.dtype);
+    Ok(Tensor::from_bytes(dtype, &stored.shape, &stored.bytes)?)
+}
+
+/// Writes tensors under their names, all or nothing.
+///
+/// # Errors
+/// When one is of a type that files of this kind do not hold, or the disk fails.
+pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
+    let mut stored = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let Some(dtype) = ElementType::parse(tensor.dtype().name()) else {
+            return Err(Failure::work(
+                format!("{}: `{name}` is of type {}", path.display(), tensor.dtype()),
+                "use a kernel whose outputs are of at most 32 bits",
+            ));
+        };
+        let shape = tensor.shape().to_vec();
+        stored.push(Stored::owned(name.clone(), dtype, shape, tensor.to_bytes()?));
+    }
+    Ok(write(path, &stored)?)
+}
+
+fn dtype_of(element: ElementType) -> DType {
+    match element {
+        ElementType::Bool => DType::Bool,
+        ElementType::I8 => DType::I8,
+        ElementType::U8 => DType::U8,
+        ElementType::I32 => DType::I32,
+        ElementType::U32 => DType::U32,
+        ElementType::F16 => DType::F16,
+        ElementType::BF16 => DType::BF16,
+        ElementType::F32 => DType::F32,
+    }
+}
+
+fn show_list(names: &[&str], count: usize) -> String {
+    match count {
+        0 => "nothing".into(),
+        n if n > names.len() => format!("{} and {} more", names.join(", "), n - names.len()),
+        _ => names.join(", "),
+    }
+}
