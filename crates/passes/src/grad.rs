@@ -7,11 +7,16 @@
 //! the first stage sums a fixed number of rows each and stores the partial sums, the second adds those in order.
 //! Rows that are picked by data, as from an embedding, are added one after the other by a program of their own.
 //!
-//! What each op gives to its operands is in [`rules`]; which programs own what, in [`places`].
+//! # Conventions
+//!
+//! Where the mathematics leaves a choice: `abs` and `sign` give 0 at 0; of two equal operands of `max` or `min` the
+//! first is the selected one, except against a value that needs no gradient, so that `max(x, 0)` gives 0 at 0; a row
+//! maximum gives to its first position alone; rounding ops, comparisons and integers stop a gradient.
 
 mod adjoint;
 mod gather;
 mod places;
+mod recurrence;
 mod rules;
 mod shift;
 mod stage;
@@ -86,15 +91,13 @@ impl std::error::Error for GradError {}
 
 /// Differentiates `program`, a valid one.
 ///
-/// Arithmetic is in f32 (f64 where the program computes in f64), whatever the storage type. See [`rules`] for the
-/// conventions at kinks and ties. An input that the program updates in place counts as two: its value before, whose
+/// Arithmetic is in f32 (f64 where the program computes in f64), whatever the storage type. At
+/// kinks and ties the [conventions](self#conventions) hold. An input that the program updates in place counts as two: its value before, whose
 /// gradient is `d_<name>_before`, and its value after, whose cotangent is `d_<name>`.
 ///
 /// # Errors
 /// When a loop, a branch, an atomic or an op without a gradient lies between an input and an output, naming it and
 /// the author's line; when an option names no input or output.
-///
-/// [`rules`]: self#conventions
 pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradError> {
     let mut simple = program.clone();
     crate::optimize(&mut simple);

@@ -40,6 +40,8 @@ pub(super) struct Sweep<'a> {
     /// The expressions whose adjoint is wanted.
     pub active: &'a [bool],
     pending: Vec<Vec<Contribution>>,
+    /// Adjoints of further results, by the expression that has them.
+    parts: HashMap<(ExprId, usize), Adjoint>,
     /// Quotients that the forward program computes, by numerator and denominator.
     quotients: HashMap<(ExprId, ExprId), ExprId>,
 }
@@ -61,7 +63,7 @@ impl<'a> Sweep<'a> {
             }
         }
         let pending = vec![Vec::new(); forward.program.exprs.len()];
-        Sweep { forward, out, map, active, pending, quotients }
+        Sweep { forward, out, map, active, pending, parts: HashMap::new(), quotients }
     }
 
     /// The type that adjoints of a value of `dtype` have.
@@ -243,6 +245,11 @@ impl<'a> Sweep<'a> {
             sums.push(Adjoint { value, over: None });
         }
         let total = match sums[..] {
+            // Only further results have adjoints: the first has a zero one.
+            [] if self.has_parts(id) => {
+                let dtype = Self::dtype(self.dtype_of(id));
+                return Some(Adjoint { value: self.out.constant(dtype, 0.0), over: None });
+            }
             [] => return None,
             [one] => one,
             _ => {
@@ -256,6 +263,31 @@ impl<'a> Sweep<'a> {
             self.out.name(total.value, format!("d_{name}"));
         }
         Some(total)
+    }
+
+    /// Keeps the adjoint of result `part` of `of` until `of` is reached.
+    pub fn keep_part(&mut self, of: ExprId, part: usize, adjoint: Adjoint) -> Result<(), String> {
+        if let ExprKind::ScanBy { .. } = self.forward.program.expr(of).kind {
+            return Err("a user-defined scan of several components".into());
+        }
+        self.parts.insert((of, part), adjoint);
+        Ok(())
+    }
+
+    /// The adjoints of the `count` results of `id`, of which `first` is the first.
+    pub fn take_parts(
+        &mut self,
+        id: ExprId,
+        count: usize,
+        first: Option<Adjoint>,
+    ) -> Vec<Option<Adjoint>> {
+        let rest = (1..count).map(|part| self.parts.remove(&(id, part)));
+        std::iter::once(first).chain(rest).collect()
+    }
+
+    /// True when a further result of `id` has an adjoint.
+    pub fn has_parts(&self, id: ExprId) -> bool {
+        self.parts.keys().any(|(of, _)| *of == id)
     }
 
     /// A tile of the shape of `id` from values for some of its positions along `axis`, zero elsewhere.

@@ -1,8 +1,6 @@
 //! The gradient of each op: what the adjoint of its result gives to its operands.
 //!
-//! Conventions where the mathematics leaves a choice: `abs` and `sign` give 0 at 0; of two equal operands of `max`
-//! or `min` the first is the selected one, except against a value that needs no gradient, so that `max(x, 0)` gives
-//! 0 at 0; a row maximum gives to its first position alone. Rounding ops, comparisons and integers stop a gradient.
+//! Choices at kinks and ties are those of the [conventions](super#conventions).
 
 use super::adjoint::{Adjoint, Sweep};
 use crate::extent;
@@ -81,12 +79,19 @@ impl Sweep<'_> {
                 self.send_value(of, value, &shape);
             }
             ExprKind::Dot(a, b) => self.dot(a, b, g, &shape),
-            ExprKind::Scan { op, .. } => {
-                return Err(format!("a running {}", op.name()));
+            ExprKind::Scan { op, of, axis, exclusive, reverse } => {
+                if axis + 1 != shape.len() {
+                    let name = op.name();
+                    return Err(format!("a running {name} along an axis that is not the last"));
+                }
+                self.scan(id, (op, exclusive, reverse), of, g)?;
             }
-            ExprKind::ReduceBy { .. } => return Err("a user-defined reduction".into()),
-            ExprKind::ScanBy { .. } => return Err("a user-defined scan".into()),
-            ExprKind::Part(..) => return Err("a further result of a user-defined reduction".into()),
+            ExprKind::ScanBy { of, axis, combine } => self.scan_by(id, &of, axis, &combine, g)?,
+            ExprKind::ReduceBy { of, axis, combine, identity } => {
+                let parts = self.take_parts(id, of.len(), Some(g));
+                self.reduce_by(&of, axis, &combine, &identity, &parts)?;
+            }
+            ExprKind::Part(of, part) => self.keep_part(of, part, g)?,
             ExprKind::Bitcast(_) => return Err("a bit cast".into()),
             // Leaves, and what has no float operand.
             _ => {}

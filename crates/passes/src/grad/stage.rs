@@ -305,7 +305,11 @@ impl Stage<'_> {
                 _ => false,
             };
             expr.kind.operands(|operand| reached |= active[operand.index()]);
-            active[id.index()] = reached && expr.ty.dtype.is_float() && !free[id.index()];
+            // Bits of a float that come back as a float do depend on it; the rule for bit casts then objects.
+            let bits = matches!(expr.kind, ExprKind::Bitcast(_))
+                || reinterpreted(program, &expr.kind, &active);
+            let carries = expr.ty.dtype.is_float() || bits;
+            active[id.index()] = reached && carries && !free[id.index()];
         }
         active
     }
@@ -435,6 +439,13 @@ impl Stage<'_> {
         }
         Ok(())
     }
+}
+
+/// True for an op on the bits of an active float.
+fn reinterpreted(program: &Program, kind: &ExprKind, active: &[bool]) -> bool {
+    let mut found = false;
+    kind.operands(|id| found |= active[id.index()] && !program.expr(id).ty.dtype.is_float());
+    found
 }
 
 /// Makes the forward program's outputs into the inputs of its gradient: a float output becomes its own cotangent, a

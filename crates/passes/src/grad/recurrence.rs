@@ -1,0 +1,305 @@
+//! Gradients of scans and of user-defined reductions.
+//!
+//! A scan of one component is the recurrence `y[i] = c(y[i-1], x[i])`. With `A = ∂c/∂y[i-1]` and `B = ∂c/∂x[i]`, the
+//! adjoint of `y` is the reversed recurrence `s[i] = g[i] + A[i+1] s[i+1]`, which is a scan of affine maps, and
+//! `d_x = B s`.
+//!
+//! A reduction is `c(c(P[i], x[i]), S[i])` for every `i`, with the joined elements `P` before and `S` after it, which
+//! two scans give. Reverse mode through these two joins yields `d_x[i]` for each `i` alone.
+//!
+//! The functions themselves are differentiated by the same rules as kernels: their bodies are laid out on tiles and
+//! walked in reverse.
+
+use super::adjoint::{Adjoint, Sweep};
+use super::straight::Straight;
+use tilewright_ir::{BinaryOp, Combine, ExprId, ExprKind, Extent, ReduceOp, Type};
+
+impl Sweep<'_> {
+    /// The adjoint of a running product, maximum or minimum.
+    pub(super) fn scan(
+        &mut self,
+        id: ExprId,
+        (op, exclusive, reverse): (ReduceOp, bool, bool),
+        of: ExprId,
+        g: Adjoint,
+    ) -> Result<(), String> {
+        let shape = self.shape(id);
+        let value = self.plain(g);
+        let mut g = self.full(value, &shape);
+        let mut x = self.value(of);
+        if reverse {
+            (x, g) = (self.reversed(x)?, self.reversed(g)?);
+        }
+        if exclusive {
+            // y[i] joins what is before i: it is the inclusive result one position on.
+            let zero = self.out.constant(self.out.ty(g).dtype, 0.0);
+            g = self.next(g, zero)?;
+        }
+        let axis = shape.len() - 1;
+        let kind = ExprKind::Scan { op, of: x, axis, exclusive: false, reverse: false };
+        let y = self.out.emit(kind, None);
+        let identity = op.identity(self.out.ty(y).dtype);
+        let identity = self.out.constant(self.out.ty(y).dtype, identity);
+        let before = self.previous(y, identity)?;
+        let one = self.out.constant(self.out.ty(y).dtype, 1.0);
+        let (keeps, takes) = match op {
+            ReduceOp::Prod => (x, before),
+            _ => {
+                let stays = if op == ReduceOp::Max { BinaryOp::Ge } else { BinaryOp::Le };
+                let stays = self.out.binary(stays, before, x);
+                (self.out.keep_where(stays, one), self.out.drop_where(stays, one))
+            }
+        };
+        let mut d_x = self.recurrence(g, keeps, takes)?;
+        if reverse {
+            d_x = self.reversed(d_x)?;
+        }
+        self.send_value(of, d_x, &shape);
+        Ok(())
+    }
+
+    /// The adjoint of a user-defined scan.
+    pub(super) fn scan_by(
+        &mut self,
+        id: ExprId,
+        of: &[ExprId],
+        axis: usize,
+        combine: &Combine,
+        g: Adjoint,
+    ) -> Result<(), String> {
+        let shape = self.shape(id);
+        let &[of] = of else {
+            return Err("a user-defined scan of several components".into());
+        };
+        if axis + 1 != shape.len() {
+            return Err("a user-defined scan along an axis that is not the last".into());
+        }
+        let value = self.plain(g);
+        let g = self.full(value, &shape);
+        let (x, y) = (self.recomputed(of), self.recomputed(id));
+        let before = self.previous(y, x)?;
+        let one = self.out.constant(Self::dtype(self.dtype_of(id)), 1.0);
+        let slopes = self.join(combine, &[before], &[x], &[Some(one)])?;
+        let zero = self.out.constant(self.out.ty(one).dtype, 0.0);
+        let [keeps, takes] = [slopes.0[0], slopes.1[0]].map(|slope| slope.unwrap_or(zero));
+        // The first element joins nothing.
+        let first = self.is_first(&shape);
+        let takes = self.out.select(first, one, takes);
+        let d_x = self.recurrence(g, keeps, takes)?;
+        self.send_value(of, d_x, &shape);
+        Ok(())
+    }
+
+    /// The adjoint of a user-defined reduction; `g` has the adjoints of its components.
+    pub(super) fn reduce_by(
+        &mut self,
+        of: &[ExprId],
+        axis: usize,
+        combine: &Combine,
+        identity: &[ExprId],
+        g: &[Option<Adjoint>],
+    ) -> Result<(), String> {
+        let shape = self.shape(of[0]);
+        if axis + 1 != shape.len() {
+            return Err("a user-defined reduction over an axis that is not the last".into());
+        }
+        let (source, map) = (&self.forward.program, self.map);
+        let outer = |id: ExprId| map[id.index()].unwrap_or(id);
+        let x: Vec<ExprId> = of.iter().map(|&id| self.recomputed(id)).collect();
+        let units: Vec<ExprId> = identity.iter().map(|&id| self.recomputed(id)).collect();
+        let forward = self.out.copy_combine(source, combine, outer);
+        let copy = self.out.copy_combine(source, combine, outer);
+        // From the end, the right partial result is the one that comes first.
+        let backward = Combine { left: copy.right, right: copy.left, ..copy };
+        let mut before = Vec::new();
+        for (&scan, &unit) in self.scan_parts(&x, forward).iter().zip(&units) {
+            before.push(self.previous(scan, unit)?);
+        }
+        let turned = x.iter().map(|&x| self.reversed(x)).collect::<Result<Vec<_>, _>>()?;
+        let mut after = Vec::new();
+        for (&scan, &unit) in self.scan_parts(&turned, backward).iter().zip(&units) {
+            let scan = self.reversed(scan)?;
+            after.push(self.next(scan, unit)?);
+        }
+        let joined = self.lay_out(combine, &before, &x).1;
+        let g: Vec<Option<ExprId>> = g.iter().map(|g| g.map(|g| self.plain(g))).collect();
+        let (d_joined, _) = self.join(combine, &joined, &after, &g)?;
+        let (_, d_x) = self.join(combine, &before, &x, &d_joined)?;
+        for (&of, d_x) in of.iter().zip(d_x) {
+            if let Some(d_x) = d_x {
+                self.send_value(of, d_x, &shape);
+            }
+        }
+        Ok(())
+    }
+
+    /// The components of a scan of `of`.
+    fn scan_parts(&mut self, of: &[ExprId], combine: Combine) -> Vec<ExprId> {
+        let axis = self.out.shape(of[0]).len().saturating_sub(1);
+        let first = self.out.emit(ExprKind::ScanBy { of: of.to_vec(), axis, combine }, None);
+        (0..of.len())
+            .map(|part| match part {
+                0 => first,
+                _ => self.out.emit(ExprKind::Part(first, part), None),
+            })
+            .collect()
+    }
+
+    /// `d_x` of `y[i] = c(y[i-1], x[i])` from the adjoint `g` of `y` and the slopes of `c`.
+    fn recurrence(&mut self, g: ExprId, keeps: ExprId, takes: ExprId) -> Result<ExprId, String> {
+        let ty = self.out.ty(g).clone();
+        let keeps = self.out.broadcast(keeps, &ty.shape);
+        let zero = self.out.constant(ty.dtype, 0.0);
+        let after = self.next(keeps, zero)?;
+        let (a, b) = (self.reversed(after)?, self.reversed(g)?);
+        // (a, b) stands for s -> a s + b.
+        let combine = {
+            let program = &mut self.out.program;
+            let scalar = Type { dtype: ty.dtype, shape: Vec::new() };
+            let mut push = |kind| program.push(kind, scalar.clone(), None);
+            let [a, b, c, d] = [(); 4].map(|()| push(ExprKind::Argument));
+            let scale = push(ExprKind::Binary(BinaryOp::Mul, a, c));
+            let moved = push(ExprKind::Binary(BinaryOp::Mul, c, b));
+            let offset = push(ExprKind::Binary(BinaryOp::Add, moved, d));
+            Combine {
+                left: vec![a, b],
+                right: vec![c, d],
+                body: vec![scale, moved, offset],
+                results: vec![scale, offset],
+            }
+        };
+        let sums = self.scan_parts(&[a, b], combine)[1];
+        let sums = self.reversed(sums)?;
+        Ok(self.out.mul(takes, sums))
+    }
+
+    /// Lays the body of a function out on tiles. Gives what each of its expressions became (over [`Sweep::map`]) and
+    /// the results.
+    fn lay_out(
+        &mut self,
+        combine: &Combine,
+        left: &[ExprId],
+        right: &[ExprId],
+    ) -> (Vec<Option<ExprId>>, Vec<ExprId>) {
+        let mut map = self.map.to_vec();
+        let arguments = combine.left.iter().chain(&combine.right);
+        for (argument, &tile) in arguments.zip(left.iter().chain(right)) {
+            map[argument.index()] = Some(tile);
+        }
+        for &id in &combine.body {
+            let expr = self.forward.program.expr(id);
+            let mut kind = expr.kind.clone();
+            kind.map_operands(|operand| map[operand.index()].unwrap_or(operand));
+            let hint = Type { dtype: expr.ty.dtype, shape: Vec::new() };
+            map[id.index()] = Some(match kind {
+                ExprKind::Cast(a) => self.out.cast(a, hint.dtype),
+                kind => self.out.emit(kind, Some(hint)),
+            });
+        }
+        let results = combine.results.iter().map(|r| map[r.index()].unwrap_or(ExprId(0))).collect();
+        (map, results)
+    }
+
+    /// Reverse mode through one call of a function on tiles: the adjoints of its left and right arguments from those
+    /// of its results.
+    fn join(
+        &mut self,
+        combine: &Combine,
+        left: &[ExprId],
+        right: &[ExprId],
+        results: &[Option<ExprId>],
+    ) -> Result<(Vec<Option<ExprId>>, Vec<Option<ExprId>>), String> {
+        let (map, _) = self.lay_out(combine, left, right);
+        // The function's expressions as a program of their own, with the shapes that they have on these tiles.
+        let mut program = self.forward.program.clone();
+        let arguments: Vec<ExprId> = combine.left.iter().chain(&combine.right).copied().collect();
+        let mut active = vec![false; program.exprs.len()];
+        for &id in arguments.iter().chain(&combine.body) {
+            let expr = &mut program.exprs[id.index()];
+            if let Some(tile) = map[id.index()] {
+                expr.ty.shape = self.out.shape(tile).to_vec();
+            }
+            let mut reached = arguments.contains(&id);
+            expr.kind.operands(|operand| reached |= active[operand.index()]);
+            active[id.index()] = reached && expr.ty.dtype.is_float();
+        }
+        let inner = Straight { program, order: combine.body.clone(), stores: Vec::new() };
+        let mut sweep = Sweep::new(&inner, &mut *self.out, &map, &active);
+        for (&result, g) in combine.results.iter().zip(results) {
+            if let Some(g) = *g {
+                let shape = sweep.shape(result);
+                sweep.send_value(result, g, &shape);
+            }
+        }
+        for &id in combine.body.iter().rev() {
+            if active[id.index()]
+                && let Some(adjoint) = sweep.take(id)
+            {
+                sweep.propagate(id, adjoint)?;
+            }
+        }
+        let mut taken = |ids: &[ExprId]| -> Vec<Option<ExprId>> {
+            ids.iter().map(|&id| sweep.take(id).map(|adjoint| sweep.plain(adjoint))).collect()
+        };
+        Ok((taken(&combine.left), taken(&combine.right)))
+    }
+
+    /// True at the first position of the last axis.
+    fn is_first(&mut self, shape: &[Extent]) -> ExprId {
+        let last = shape.len() - 1;
+        let positions = self.out.positions(shape[last], last, shape.len());
+        let zero = self.out.index(0);
+        self.out.binary(BinaryOp::Eq, positions, zero)
+    }
+
+    /// A tile whose element `i` along the last axis is element `at(i)` of `tile`.
+    fn permuted(
+        &mut self,
+        tile: ExprId,
+        at: impl FnOnce(&mut Self, ExprId, ExprId) -> ExprId,
+    ) -> Result<ExprId, String> {
+        let shape = self.out.shape(tile).to_vec();
+        let Some((&len, leading)) = shape.split_last() else {
+            return Err("a scan of a scalar".into());
+        };
+        let positions = self.out.positions(len, leading.len(), shape.len());
+        let (count, one) = (self.out.size(len), self.out.index(1));
+        let end = self.out.sub(count, one);
+        let indices = at(self, positions, end);
+        let indices = self.out.broadcast(indices, &shape);
+        Ok(self.out.emit(ExprKind::Pick { of: tile, indices }, None))
+    }
+
+    /// A tile from the end to the start.
+    fn reversed(&mut self, tile: ExprId) -> Result<ExprId, String> {
+        self.permuted(tile, |sweep, positions, end| sweep.out.sub(end, positions))
+    }
+
+    /// The element before each, and `first` where there is none.
+    fn previous(&mut self, tile: ExprId, first: ExprId) -> Result<ExprId, String> {
+        let shape = self.out.shape(tile).to_vec();
+        let picked = self.permuted(tile, |sweep, positions, _| {
+            let (one, zero) = (sweep.out.index(1), sweep.out.index(0));
+            let before = sweep.out.sub(positions, one);
+            sweep.out.binary(BinaryOp::Max, before, zero)
+        })?;
+        let start = self.is_first(&shape);
+        Ok(self.out.select(start, first, picked))
+    }
+
+    /// The element after each, and `last` where there is none.
+    fn next(&mut self, tile: ExprId, last: ExprId) -> Result<ExprId, String> {
+        let shape = self.out.shape(tile).to_vec();
+        let picked = self.permuted(tile, |sweep, positions, end| {
+            let one = sweep.out.index(1);
+            let after = sweep.out.add(positions, one);
+            sweep.out.binary(BinaryOp::Min, after, end)
+        })?;
+        let axis = shape.len() - 1;
+        let positions = self.out.positions(shape[axis], axis, shape.len());
+        let (count, one) = (self.out.size(shape[axis]), self.out.index(1));
+        let end = self.out.sub(count, one);
+        let stop = self.out.binary(BinaryOp::Eq, positions, end);
+        Ok(self.out.select(stop, last, picked))
+    }
+}
