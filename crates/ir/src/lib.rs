@@ -14,6 +14,7 @@ pub mod interpret;
 pub mod meaning;
 pub mod op;
 pub mod program;
+pub mod random;
 pub mod text;
 pub mod tolerance;
 pub mod validate;

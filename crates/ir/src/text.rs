@@ -37,6 +37,7 @@ mod printer;
 
 use crate::{ExprId, Place, Program, Stmt};
 
+pub(crate) use printer::default_fill;
 pub use printer::print;
 
 /// Why a text is no program, and where.

@@ -19,7 +19,7 @@ pub fn print(program: &Program) -> String {
 }
 
 /// The fill value that a load has when its text form names none.
-pub(super) fn default_fill(dtype: DType) -> Literal {
+pub(crate) fn default_fill(dtype: DType) -> Literal {
     match dtype {
         DType::Bool => Literal::Bool(false),
         dtype if dtype.is_float() => Literal::Float(0.0),
