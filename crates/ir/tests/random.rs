@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use tilewright_ir::random::{Case, Options, random_program, shrink};
 use tilewright_ir::text::{parse, print};
-use tilewright_ir::{Argument, ExprKind, Stmt, bind_arguments, interpret, validate};
+use tilewright_ir::{
+    Argument, BinaryOp, DType, ExprId, ExprKind, Literal, Program, Stmt, Type, bind_arguments,
+    interpret, validate,
+};
 
 const CASES: u64 = 600;
 
@@ -179,4 +182,106 @@ fn a_wrong_result_is_told() {
     tensor.bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
     let text = case.check(&wrong, &right).unwrap_err();
     assert!(text.contains(&format!("seed {}", case.seed)), "{text}");
+}
+
+/// The program as a target would run it whose functions err: each result is multiplied by `factor`.
+fn perturbed(program: &Program, factor: f64) -> Program {
+    let mut copy = program.clone();
+    let body = std::mem::take(&mut copy.body);
+    let mut moved = HashMap::new();
+    copy.body = perturb(&mut copy, body, factor, &mut moved);
+    copy
+}
+
+fn perturb(
+    program: &mut Program,
+    body: Vec<Stmt>,
+    factor: f64,
+    moved: &mut HashMap<ExprId, ExprId>,
+) -> Vec<Stmt> {
+    let mut result = Vec::new();
+    for mut stmt in body {
+        let to = |moved: &HashMap<ExprId, ExprId>, id: ExprId| *moved.get(&id).unwrap_or(&id);
+        match &mut stmt {
+            Stmt::Let(id) => {
+                let id = *id;
+                program.exprs[id.index()].kind.map_operands(|operand| to(moved, operand));
+                result.push(stmt);
+                let expr = program.expr(id).clone();
+                let errs = match expr.kind {
+                    ExprKind::Unary(op, _) => {
+                        use tilewright_ir::UnaryOp::*;
+                        matches!(
+                            op,
+                            Exp | Exp2
+                                | Expm1
+                                | Log
+                                | Log2
+                                | Log1p
+                                | Tanh
+                                | Sigmoid
+                                | Softplus
+                                | Erf
+                                | Sin
+                                | Cos
+                                | Rsqrt
+                        )
+                    }
+                    ExprKind::Binary(op, ..) => op == BinaryOp::Div || op == BinaryOp::Pow,
+                    _ => false,
+                };
+                if errs && expr.ty.dtype == DType::F32 {
+                    let scalar = Type { dtype: DType::F32, shape: Vec::new() };
+                    let kind = ExprKind::Const(Literal::Float(factor));
+                    let by = program.push(kind, scalar, None);
+                    let kind = ExprKind::Binary(BinaryOp::Mul, id, by);
+                    let product = program.push(kind, expr.ty, None);
+                    result.extend([Stmt::Let(by), Stmt::Let(product)]);
+                    moved.insert(id, product);
+                }
+                continue;
+            }
+            Stmt::Set(_, value) => *value = to(moved, *value),
+            Stmt::Store { place, value, mask, .. } => {
+                *value = to(moved, *value);
+                *mask = mask.map(|mask| to(moved, mask));
+                place.map_operands(|id| to(moved, id));
+            }
+            Stmt::For { start, end, body, .. } => {
+                (*start, *end) = (to(moved, *start), to(moved, *end));
+                *body = perturb(program, std::mem::take(body), factor, moved);
+            }
+            Stmt::When { condition, body } => {
+                *condition = to(moved, *condition);
+                *body = perturb(program, std::mem::take(body), factor, moved);
+            }
+        }
+        result.push(stmt);
+    }
+    result
+}
+
+#[test]
+fn tolerances_hold_for_small_errors_and_not_for_large_ones() {
+    let (mut touched, mut refused) = (0, 0);
+    for seed in 0..CASES {
+        let options = Options { half_arithmetic: false, ..Options::default() };
+        let case = random_program(seed, &options);
+        let right = run(&case);
+        let other = |factor: f64| {
+            let program = perturbed(&case.program, factor);
+            run(&Case { program, ..case.clone() })
+        };
+        for factor in [1.0 + 2f64.powi(-22), 1.0 - 2f64.powi(-22)] {
+            let results = other(factor);
+            case.check(&results, &right).unwrap_or_else(|e| panic!("{e}\n{}", case.program));
+        }
+        let results = other(1.02);
+        if results != right {
+            touched += 1;
+            refused += case.check(&results, &right).is_err() as usize;
+        }
+    }
+    assert!(touched > CASES as usize / 5, "{touched} programs call a function");
+    assert!(refused * 10 > touched * 9, "{refused} of {touched} programs notice an error of 2 %");
 }
