@@ -60,6 +60,7 @@ fn a_row_of_another_size_is_a_mistake() {
 }
 
 #[test]
+#[allow(clippy::never_loop)] // leaving the loop is the mistake
 fn a_loop_left_early_is_a_mistake() {
     let error = mistakes("x: T[n] -> y: T[n]", |k, a| {
         for _ in k.range(0, 4) {
