@@ -1,9 +1,12 @@
 //! The command line: what may be asked for, and the first check of it.
 
+use crate::command::ABSENT;
 use crate::failure::Failure;
+use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
+use tilewright_runtime::targets::TARGETS;
 
 /// The commands and their options.
 pub fn command() -> Command {
@@ -192,16 +195,16 @@ fn grad(help: &'static str) -> Arg {
 }
 
 fn device() -> Arg {
+    // Those that are not in this build are refused with an explanation, not as unknown.
+    let present = TARGETS.iter().filter(|target| target.computes).map(|target| target.name);
+    let devices: Vec<&str> = present.chain(ABSENT.iter().map(|(name, _)| *name)).collect();
     Arg::new("device")
         .long("device")
         .value_name("DEVICE")
-        .value_parser(DEVICES.to_vec())
-        .default_value("cpu")
+        .value_parser(PossibleValuesParser::new(devices))
+        .default_value(TARGETS[0].name)
         .help("Where to run")
 }
-
-/// What `--device` takes. The last two are refused with an explanation until a version brings them.
-const DEVICES: [&str; 4] = ["cpu", "interpreter", "cuda", "metal"];
 
 fn json_flag() -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON, for machines")

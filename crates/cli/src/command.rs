@@ -3,6 +3,7 @@
 mod devices;
 mod emit;
 mod kernels;
+mod run;
 
 use crate::args::Setting;
 use crate::failure::Failure;
@@ -10,10 +11,11 @@ use clap::ArgMatches;
 use std::io::Write;
 use tilewright_ir::{DType, DimRule, ParamKind, Program};
 use tilewright_kernels::{CATALOG, Entry};
+use tilewright_lang::Signature;
 use tilewright_runtime::nearest;
 
 /// Targets that this build does not have, and why.
-const ABSENT: &[(&str, &str)] = &[
+pub const ABSENT: &[(&str, &str)] = &[
     ("cuda", "arrives with a later version (not available in this build)"),
     ("metal", "arrives with a later version (not available in this build)"),
 ];
@@ -27,6 +29,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         Some(("devices", m)) => devices::run(m, out),
         Some(("emit", m)) => emit::run(m, out),
         Some(("kernels", m)) => kernels::run(m, out),
+        Some(("run", m)) => run::run(m, out),
         // Clap has already refused every other name.
         _ => Err(Failure::usage("no such command", "`tilewright --help` lists the commands")),
     }
@@ -40,6 +43,13 @@ fn find(name: &str) -> Result<&'static Entry, Failure> {
             None => "`tilewright kernels` lists them all".into(),
         };
         Failure::usage(format!("there is no kernel `{name}`"), next)
+    })
+}
+
+/// The parsed signature of a kernel.
+fn signature(entry: &Entry) -> Result<Signature, Failure> {
+    Signature::parse(entry.signature).map_err(|e| {
+        Failure::work(format!("{}: {e}", entry.name), "this is a mistake of the catalog's row")
     })
 }
 
@@ -59,7 +69,7 @@ fn settings(matches: &ArgMatches) -> Result<Vec<Setting>, Failure> {
 }
 
 /// A setting that must be a size: a whole number that fits.
-fn whole(setting: &Setting) -> Result<usize, Failure> {
+pub fn whole(setting: &Setting) -> Result<usize, Failure> {
     let value = setting.value;
     if value < 0.0 || value.fract() != 0.0 || value > i32::MAX as f64 {
         return Err(Failure::usage(
@@ -76,7 +86,7 @@ fn show_dtypes(dtypes: &[DType]) -> String {
 }
 
 /// The failure for a target that this build does not have.
-fn absent(target: &str) -> Failure {
+pub fn absent(target: &str) -> Failure {
     let why = ABSENT.iter().find(|(name, _)| *name == target).map_or("unknown", |(_, why)| why);
     Failure::work(format!("{target}: {why}"), "use --target ir, or run on --device cpu")
 }

@@ -70,12 +70,19 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-impl From<tilewright_runtime::Error> for Failure {
-    fn from(error: tilewright_runtime::Error) -> Failure {
-        let next = error.next_step().unwrap_or("see `tilewright --help`").to_string();
+impl Failure {
+    /// The failure for an error of the libraries, with `next` where it knows no next step itself.
+    pub fn of(error: tilewright_runtime::Error, next: &str) -> Failure {
+        let next = error.next_step().unwrap_or(next).to_string();
         match error.fault() {
             Fault::Usage => Failure::usage(error.what(), next),
             Fault::Failure => Failure::work(error.what(), next),
         }
+    }
+}
+
+impl From<tilewright_runtime::Error> for Failure {
+    fn from(error: tilewright_runtime::Error) -> Failure {
+        Failure::of(error, "`tilewright test` tells whether kernels work on this machine")
     }
 }

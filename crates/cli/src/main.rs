@@ -5,8 +5,11 @@
 //! pipe early is neither.
 
 mod args;
+mod call;
 mod command;
 mod failure;
+mod files;
+mod measure;
 mod progress;
 mod table;
 

@@ -25,6 +25,7 @@ mod tutorial {
     }
     pages! {
         first_row_kernel "02-first-row-kernel.md";
+        gradients "03-gradients.md";
         reductions "04-reductions.md";
         loops_and_blocks "05-loops-and-blocks.md";
         reading_the_ir "07-reading-the-ir.md";

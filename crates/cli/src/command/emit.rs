@@ -8,6 +8,7 @@ use std::io::Write;
 use tilewright_ir::bind::show_extent;
 use tilewright_ir::{DType, ParamKind, Program, bind, text};
 use tilewright_kernels::Entry;
+use tilewright_passes::{GradOptions, grad};
 
 /// Prints the program, and with `--grad` the programs of its gradient.
 ///
@@ -38,6 +39,13 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         print_sizes(&program, &shapes, &sizes, out)?;
     }
     writeln!(out, "{}", text::print(&program).trim_end())?;
+    if matches.get_flag("grad") {
+        let backward = grad(&program, &GradOptions::default())
+            .map_err(|e| Failure::usage(e.to_string(), "leave --grad out"))?;
+        for program in &backward.programs {
+            writeln!(out, "\n{}", text::print(program).trim_end())?;
+        }
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `tilewright kernels`: the catalog, or one kernel.
 
-use super::{find, show_dtypes};
+use super::{find, show_dtypes, signature};
 use crate::failure::Failure;
 use crate::table::Table;
 use clap::ArgMatches;
@@ -54,12 +54,6 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
 /// The group of a kernel as it is printed.
 pub fn family(entry: &Entry) -> String {
     format!("{:?}", entry.family).to_lowercase()
-}
-
-fn signature(entry: &Entry) -> Result<Signature, Failure> {
-    Signature::parse(entry.signature).map_err(|e| {
-        Failure::work(format!("{}: {e}", entry.name), "this is a mistake of the catalog's row")
-    })
 }
 
 fn describe(entry: &Entry, signature: &Signature, out: &mut dyn Write) -> Result<(), Failure> {

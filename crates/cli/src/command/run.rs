@@ -8,7 +8,7 @@ use clap::ArgMatches;
 use std::io::Write;
 use tilewright_formats::TensorFile;
 use tilewright_ir::Access;
-use tilewright_kernels::Entry;
+use tilewright_kernels::{Entry, Grad};
 use tilewright_lang::Signature;
 use tilewright_tensor::of_entry;
 
@@ -19,6 +19,9 @@ use tilewright_tensor::of_entry;
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let name = matches.get_one::<String>("name").map_or("", String::as_str);
     let entry = find(name)?;
+    if let (Grad::None(why), true) = (entry.grad, matches.get_flag("grad")) {
+        return Err(Failure::usage(format!("{name} has no gradient: {why}"), "leave --grad out"));
+    }
     let (given, others): (Vec<Setting>, Vec<Setting>) = settings(matches)?
         .into_iter()
         .partition(|s| entry.constants.iter().any(|(name, _)| *name == s.name));
