@@ -62,8 +62,35 @@ pub enum Family {
 pub enum Grad {
     /// From the recording.
     Auto,
+    /// By kernels written by hand, which run in order.
+    By(&'static [BackwardKernel]),
     /// There is none, for the stated reason.
     None(&'static str),
+}
+
+/// One kernel of a gradient written by hand.
+///
+/// It is recorded with the forward kernel's specialization. Its inputs are any of the forward kernel's inputs, the
+/// cotangents `d_<output>`, and what earlier kernels of the same gradient made; its outputs are gradients `d_<input>`,
+/// or what later ones need.
+#[derive(Clone, Copy, Debug)]
+pub struct BackwardKernel {
+    /// Its name in listings and emitted code.
+    pub name: &'static str,
+    /// Parameters and shapes; see [`tilewright_lang::Signature`].
+    pub signature: &'static str,
+    /// Records the tile program.
+    pub build: fn(&mut Kernel, &Args),
+}
+
+impl BackwardKernel {
+    /// Records the kernel.
+    ///
+    /// # Errors
+    /// When a constant does not fit the kernel, with the kernel's own line.
+    pub fn record(&self, specialization: &Specialization) -> Result<Program, RecordError> {
+        record(self.name, self.signature, specialization, self.build)
+    }
 }
 
 /// How a test input is filled.

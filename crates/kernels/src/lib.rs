@@ -24,6 +24,7 @@ pub mod dequantize_fp8;
 pub mod dequantize_nf4;
 pub mod dropout;
 pub mod entry;
+pub mod fused_linear_bias;
 pub mod fused_quantized_swiglu_gemv;
 pub mod fused_recurrent_step;
 pub mod gather;
@@ -60,4 +61,4 @@ pub mod topk_gating_softmax;
 pub mod unpack_bits;
 
 pub use catalog::{CATALOG, find};
-pub use entry::{Case, Entry, Family, Fill, Grad, Inputs};
+pub use entry::{BackwardKernel, Case, Entry, Family, Fill, Grad, Inputs};

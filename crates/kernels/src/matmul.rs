@@ -1,9 +1,10 @@
 //! Matrix product y = x w with w as [depth, columns], accumulated in f32. With w as [columns, depth], the layout of
 //! a linear layer's weight, it is [`crate::linear`].
 
-use crate::{Case, Entry, Family, Grad, Inputs};
+use crate::linear::linear;
+use crate::{BackwardKernel, Case, Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Kernel, View};
+use tilewright_lang::{Kernel, ReduceOp, View};
 
 /// The catalog's row.
 pub static MATMUL: Entry = Entry {
@@ -14,7 +15,18 @@ pub static MATMUL: Entry = Entry {
     signature: "x: T[*rows, depth], w: T[depth, columns] -> y: T[*rows, columns]",
     build: |k, a| matmul(k, a["x"], a["w"], a["y"]),
     reference: matmul_f64,
-    grad: Grad::None("a product accumulated round a loop needs a backward kernel of its own"),
+    grad: Grad::By(&[
+        BackwardKernel {
+            name: "matmul_d_x",
+            signature: "d_y: T[*rows, columns], w: T[depth, columns] -> d_x: T[*rows, depth]",
+            build: |k, a| linear(k, a["d_y"], a["w"], a["d_x"], |sum, _| sum),
+        },
+        BackwardKernel {
+            name: "matmul_d_w",
+            signature: "x: T[*rows, depth], d_y: T[*rows, columns] -> d_w: T[depth, columns]",
+            build: |k, a| matmul_transposed(k, a["x"], a["d_y"], a["d_w"]),
+        },
+    ]),
     dtypes: &[F32, F16, BF16],
     constants: &[],
     fills: &[],
@@ -66,4 +78,25 @@ pub fn matmul(k: &mut Kernel, x: View, w: View, y: View) {
         sum += x.load().dot(w.load());
     }
     y.block([i, j], [ROWS, COLUMNS]).store(sum.get());
+}
+
+/// y = xᵀ w with x as [depth, rows] and w as [depth, columns]: the gradient of a weight. One program a block of y.
+pub fn matmul_transposed(k: &mut Kernel, x: View, w: View, y: View) {
+    let (i, j) = (k.blocks(x.size(1), ROWS), k.blocks(w.size(1), COLUMNS));
+    let mut sum = k.var(k.full(F32, &[ROWS.into(), COLUMNS.into()], 0.0));
+    for l in k.range_step(0, x.size(0), DEPTH) {
+        let (x, w) = (x.block([l, i], [DEPTH, ROWS]), w.block([l, j], [DEPTH, COLUMNS]));
+        sum += x.load().transpose().dot(w.load());
+    }
+    y.block([i, j], [ROWS, COLUMNS]).store(sum.get());
+}
+
+/// The sum of each column of x, the gradient of a bias. One program a block of columns, its rows in order.
+pub fn column_sums(k: &mut Kernel, x: View, y: View) {
+    let j = k.blocks(x.size(1), COLUMNS);
+    let mut sum = k.var(k.full(F32, &[1.into(), COLUMNS.into()], 0.0));
+    for i in k.range_step(0, x.size(0), ROWS) {
+        sum += x.block([i, j], [ROWS, COLUMNS]).load().to(F32).reduce(ReduceOp::Sum, 0);
+    }
+    y.range(j, COLUMNS).store(sum.get());
 }

@@ -40,6 +40,12 @@ impl OnlineSoftmax {
         self.greatest.set(greatest);
     }
 
+    /// log Σ e^score of each query, f32[queries, 1]; 0 if there were no keys.
+    pub fn log_sum(self) -> Tile {
+        let sum = self.sum.get();
+        sum.gt(0.0).select(sum.log() + self.greatest.get(), 0.0)
+    }
+
     /// The weighted means of the values, f32[queries, features]; zeros if there were no keys.
     pub fn mean(self) -> Tile {
         let sum = self.sum.get();

@@ -56,6 +56,30 @@ pub struct Backward {
     pub temporaries: Vec<String>,
 }
 
+impl Backward {
+    /// A gradient of `forward` that was written by hand: these programs, in order. Parameters have the names that
+    /// [`programs`](Self::programs) says; an output that is no gradient of an input is a temporary.
+    pub fn by_hand(forward: &Program, programs: Vec<Program>) -> Backward {
+        let written = |program: &Program| -> Vec<String> {
+            let outputs = tilewright_ir::bind::outputs(program);
+            outputs.map(|(_, param)| param.name.clone()).collect()
+        };
+        let made: Vec<String> = programs.iter().flat_map(written).collect();
+        let all = 0..forward.params.len();
+        let names = |name: fn(&Program, usize) -> String| -> Vec<String> {
+            all.clone().map(|param| name(forward, param)).collect()
+        };
+        let mut cotangents = names(cotangent_name);
+        cotangents.retain(|name| {
+            !made.contains(name) && programs.iter().any(|p| p.find_param(name).is_some())
+        });
+        let mut gradients = names(gradient_name);
+        gradients.retain(|name| made.contains(name));
+        let temporaries = made.into_iter().filter(|name| !gradients.contains(name)).collect();
+        Backward { programs, cotangents, gradients, temporaries }
+    }
+}
+
 /// Why a program has no gradient.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GradError {

@@ -3,11 +3,10 @@
 use tilewright_ir::interpret::{Argument, Tensor};
 use tilewright_ir::{Access, DType, ParamKind, Program, bind};
 use tilewright_kernels::{CATALOG, Case, Entry, Fill, Grad};
-use tilewright_passes::check::{
-    Arguments, CheckOptions, finite_difference_check, run, run_backward,
-};
+use tilewright_lang::Specialization;
+use tilewright_passes::check::{Arguments, CheckOptions, check_backward, run, run_backward};
 use tilewright_passes::precision::to_f64;
-use tilewright_passes::{GradOptions, grad};
+use tilewright_passes::{Backward, GradOptions, grad};
 
 /// Inputs of more elements than this are left to the runner of the catalog: the interpreter is slow.
 const LARGEST: usize = 20_000;
@@ -77,12 +76,36 @@ fn arguments(entry: &Entry, case: &Case, program: &Program) -> Option<Arguments>
     Some(all)
 }
 
+/// The gradient of an entry recorded for `specialization`, in f64 if `wide`; nothing if it has none.
+fn backward(
+    entry: &Entry,
+    specialization: &Specialization,
+    wide: bool,
+) -> Option<Result<Backward, String>> {
+    let widened = |program: Program| if wide { to_f64(&program) } else { Ok(program) };
+    let forward = entry.record(specialization).unwrap_or_else(|e| panic!("{e}"));
+    match entry.grad {
+        Grad::None(_) => None,
+        Grad::Auto => Some(
+            widened(forward)
+                .and_then(|f| grad(&f, &GradOptions::default()).map_err(|e| e.to_string())),
+        ),
+        Grad::By(kernels) => {
+            let recorded = kernels.iter().map(|kernel| {
+                widened(kernel.record(specialization).unwrap_or_else(|e| panic!("{e}")))
+            });
+            let programs: Result<Vec<Program>, String> = recorded.collect();
+            Some(programs.map(|programs| Backward::by_hand(&forward, programs)))
+        }
+    }
+}
+
 #[test]
 fn gradients_of_the_catalog_agree_with_finite_differences() {
     let only = std::env::var("KERNEL").ok();
     let mut failures = Vec::new();
     let mut checked = 0;
-    for entry in CATALOG.iter().filter(|e| matches!(e.grad, Grad::Auto)) {
+    for entry in CATALOG {
         if only.as_ref().is_some_and(|name| name != entry.name) {
             continue;
         }
@@ -90,8 +113,11 @@ fn gradients_of_the_catalog_agree_with_finite_differences() {
             let specialization = entry.specialization(DType::F32, case.constants);
             let program = entry.record(&specialization).unwrap_or_else(|e| panic!("{e}"));
             let Some(inputs) = arguments(entry, case, &program) else { continue };
-            let report =
-                finite_difference_check(&program, &inputs, case.sizes, &CheckOptions::default());
+            let Some(backward) = backward(entry, &specialization, true) else { continue };
+            let options = CheckOptions::default();
+            let report = backward.and_then(|backward| {
+                check_backward(&program, &backward, &inputs, case.sizes, &options)
+            });
             checked += 1;
             match report {
                 Err(error) => failures.push(format!("{} {:?}: {error}", entry.name, case.sizes)),
@@ -111,14 +137,14 @@ fn gradients_of_the_catalog_agree_with_finite_differences() {
 #[test]
 fn gradients_in_every_dtype_are_those_in_f64() {
     let mut failures = Vec::new();
-    for entry in CATALOG.iter().filter(|e| matches!(e.grad, Grad::Auto)) {
+    for entry in CATALOG {
         for (case, dtype) in
             entry.cases.iter().flat_map(|c| entry.dtypes.iter().map(move |d| (c, *d)))
         {
             let specialization = entry.specialization(dtype, case.constants);
             let program = entry.record(&specialization).unwrap_or_else(|e| panic!("{e}"));
             let Some(mut inputs) = arguments(entry, case, &program) else { continue };
-            let options = CheckOptions { directions: 0, elements: 0, ..CheckOptions::default() };
+            let Some(exact) = backward(entry, &specialization, true) else { continue };
             let wide = to_f64(&program).unwrap();
             let outputs = run(&wide, &widened(&inputs), case.sizes).unwrap();
             // Cotangents of one, so that both have the same.
@@ -133,9 +159,9 @@ fn gradients_in_every_dtype_are_those_in_f64() {
                 let ones = Tensor::from_values(dtype, &output.shape, &vec![1.0; output.elements()]);
                 inputs.insert(format!("d_{name}"), Argument::Tensor(ones));
             }
-            let exact = grad(&wide, &options.grad).unwrap();
+            let exact = exact.unwrap();
             run_backward(&exact, &mut known, case.sizes).unwrap();
-            let narrow = grad(&program, &options.grad).unwrap();
+            let narrow = backward(entry, &specialization, false).unwrap().unwrap();
             run_backward(&narrow, &mut inputs, case.sizes).unwrap_or_else(|e| panic!("{e}"));
             assert_eq!(exact.gradients, narrow.gradients);
             for name in &exact.gradients {

@@ -36,6 +36,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             for entry in CATALOG {
                 let gradient = match entry.grad {
                     Grad::Auto => "auto",
+                    Grad::By(_) => "by hand",
                     Grad::None(_) => "-",
                 };
                 table.row([
@@ -77,6 +78,10 @@ fn describe(entry: &Entry, signature: &Signature, out: &mut dyn Write) -> Result
     table.print(out)?;
     match entry.grad {
         Grad::Auto => writeln!(out, "\ngradient: from the recording (--grad)")?,
+        Grad::By(kernels) => {
+            let names: Vec<&str> = kernels.iter().map(|kernel| kernel.name).collect();
+            writeln!(out, "\ngradient: by hand (--grad): {}", names.join(", "))?;
+        }
         Grad::None(why) => writeln!(out, "\ngradient: none; {why}")?,
     }
     writeln!(out, "\ntest cases:")?;
@@ -132,7 +137,7 @@ fn describe_json(entry: &Entry, signature: &Signature) -> Value {
         chosen.map(|p| param_json(p)).collect()
     };
     let (differentiable, reason) = match entry.grad {
-        Grad::Auto => (true, Value::Null),
+        Grad::Auto | Grad::By(_) => (true, Value::Null),
         Grad::None(why) => (false, why.into()),
     };
     json!({
