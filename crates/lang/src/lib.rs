@@ -25,6 +25,7 @@
 //! # Ok::<(), tilewright_lang::RecordError>(())
 //! ```
 
+pub mod formula;
 mod kernel;
 mod math;
 mod recorder;
@@ -32,6 +33,7 @@ mod signature;
 mod tile;
 mod view;
 
+pub use formula::{Formula, FormulaError};
 pub use kernel::{Args, Kernel, Range, record};
 pub use recorder::RecordError;
 pub use signature::{Declared, Signature, SignatureError, SignatureParam, Specialization};

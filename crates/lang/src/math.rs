@@ -50,6 +50,95 @@ impl Tile {
         self.gt(0.0).select(self, negative)
     }
 
+    /// a > 0 ? a : slope a.
+    #[track_caller]
+    pub fn leaky_relu(self, slope: impl Operand) -> Tile {
+        let slope = slope.tile_of(self.dtype(), std::panic::Location::caller());
+        self.gt(0.0).select(self, self * slope)
+    }
+
+    /// Scaled ELU, which keeps mean 0 and variance 1 (Klambauer et al., 2017).
+    #[track_caller]
+    pub fn selu(self) -> Tile {
+        self.elu(1.673_263_242_354_377_2) * 1.050_700_987_355_480_5
+    }
+
+    /// a / 6 + 1/2, between 0 and 1.
+    #[track_caller]
+    pub fn hard_sigmoid(self) -> Tile {
+        (self * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0)
+    }
+
+    /// a * hard_sigmoid(a).
+    #[track_caller]
+    pub fn hard_swish(self) -> Tile {
+        self * self.hard_sigmoid()
+    }
+
+    /// a / (1 + |a|).
+    #[track_caller]
+    pub fn softsign(self) -> Tile {
+        self / (self.abs() + 1.0)
+    }
+
+    /// log(sigmoid(a)), without underflow.
+    #[track_caller]
+    pub fn log_sigmoid(self) -> Tile {
+        -(-self).softplus()
+    }
+
+    /// log(e^a + e^b), without overflow.
+    #[track_caller]
+    pub fn log_add_exp(self, right: impl Operand) -> Tile {
+        let right = right.tile_of(self.dtype(), std::panic::Location::caller());
+        let apart = (self - right).abs();
+        // Of two equal infinities the difference is NaN; they are 0 apart.
+        let apart = apart.is_nan().select(0.0, apart);
+        self.max(right) + (-apart).softplus()
+    }
+
+    /// Base-10 logarithm.
+    #[track_caller]
+    pub fn log10(self) -> Tile {
+        self.log2() * std::f64::consts::LOG10_2
+    }
+
+    /// Tangent of radians.
+    #[track_caller]
+    pub fn tan(self) -> Tile {
+        self.sin() / self.cos()
+    }
+
+    /// Hyperbolic sine, accurate near 0.
+    #[track_caller]
+    pub fn sinh(self) -> Tile {
+        (self.expm1() - (-self).expm1()) * 0.5
+    }
+
+    /// Hyperbolic cosine.
+    #[track_caller]
+    pub fn cosh(self) -> Tile {
+        (self.exp() + (-self).exp()) * 0.5
+    }
+
+    /// The value, but at least `low` and at most `high`; NaN stays.
+    #[track_caller]
+    pub fn clamp(self, low: impl Operand, high: impl Operand) -> Tile {
+        self.max(low).min(high)
+    }
+
+    /// True where +inf or -inf.
+    #[track_caller]
+    pub fn is_inf(self) -> Tile {
+        self.abs().eq(f64::INFINITY)
+    }
+
+    /// True where neither infinite nor NaN.
+    #[track_caller]
+    pub fn is_finite(self) -> Tile {
+        self.abs().lt(f64::INFINITY)
+    }
+
     /// a * a.
     #[track_caller]
     pub fn square(self) -> Tile {

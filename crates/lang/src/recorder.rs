@@ -70,6 +70,8 @@ pub(crate) struct Recorder {
     pub blocks: Vec<Vec<Stmt>>,
     pub views: Vec<ViewData>,
     pub mistakes: Vec<Mistake>,
+    /// The place of all that is recorded now, when it is not the caller's own.
+    place: Option<At>,
     unrolled_noted: bool,
 }
 
@@ -113,6 +115,14 @@ pub(crate) fn with<R>(at: Option<At>, f: impl FnOnce(&mut Recorder) -> R) -> R {
     })
 }
 
+/// Runs `f`; all that it records has the place `at`. For what an author's line makes at a distance: a formula.
+pub(crate) fn placed<R>(at: At, f: impl FnOnce() -> R) -> R {
+    let outer = with(Some(at), |r| r.place.replace(at));
+    let result = f();
+    with(Some(at), |r| r.place = outer);
+    result
+}
+
 impl Recorder {
     fn new(program: Program) -> Self {
         Recorder {
@@ -121,6 +131,7 @@ impl Recorder {
             blocks: vec![Vec::new()],
             views: Vec::new(),
             mistakes: Vec::new(),
+            place: None,
             unrolled_noted: false,
         }
     }
@@ -151,6 +162,7 @@ impl Recorder {
 
     /// Notes a mistake and gives the poison value.
     pub fn mistake(&mut self, at: At, text: impl Into<String>) -> ExprId {
+        let at = self.place.unwrap_or(at);
         self.mistakes.push(Mistake { text: text.into(), at: Some(at.into()) });
         POISON
     }
@@ -188,7 +200,8 @@ impl Recorder {
             }
             return POISON;
         }
-        self.program.exprs.push(Expr { kind, ty, at: Some(at.into()), name: None });
+        let at = self.place.unwrap_or(at).into();
+        self.program.exprs.push(Expr { kind, ty, at: Some(at), name: None });
         let id = ExprId(self.program.exprs.len() as u32 - 1);
         if bound {
             self.statement(Stmt::Let(id));
