@@ -154,7 +154,7 @@ impl Kernel {
         }))
     }
 
-    fn tensor(
+    pub(crate) fn tensor(
         &self,
         name: &str,
         dtype: DType,

@@ -28,6 +28,7 @@
 pub mod formula;
 mod kernel;
 mod math;
+pub mod oneliner;
 mod recorder;
 mod signature;
 mod tile;

@@ -63,6 +63,7 @@ fn a_row_of_another_size_is_a_mistake() {
 #[allow(clippy::never_loop)] // leaving the loop is the mistake
 fn a_loop_left_early_is_a_mistake() {
     let error = mistakes("x: T[n] -> y: T[n]", |k, a| {
+        #[allow(clippy::never_loop)]
         for _ in k.range(0, 4) {
             break;
         }
