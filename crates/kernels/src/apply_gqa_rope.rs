@@ -1,4 +1,4 @@
-//! [`crate::apply_rope`] for [batch, length, heads, head_dim], where all heads of a token stand at one position: the
+//! [`crate::apply_rope`] for `[batch, length, heads, head_dim]`, where all heads of a token stand at one position: the
 //! layout in which projections come out, before heads and positions are exchanged.
 
 use crate::apply_rope::rotate;

@@ -1,7 +1,7 @@
 //! Rotary position embedding, half-split: feature i turns with feature i + half, as in GPT-NeoX and the Hugging
 //! Face form of Llama (Su et al., 2021, <https://arxiv.org/abs/2104.09864>).
 //!
-//! y[i] = x[i] cos - x[i + half] sin, y[i + half] = x[i] sin + x[i + half] cos, with cos and sin of the row's
+//! `y[i] = x[i] cos - x[i + half] sin`, `y[i + half] = x[i] sin + x[i + half] cos`, with cos and sin of the row's
 //! position and feature i. Pairs of neighbours turn in [`crate::apply_rope_interleaved`].
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};

@@ -1,7 +1,7 @@
 //! Rotary position embedding of neighbours: feature 2i turns with feature 2i + 1, as in the paper (Su et al., 2021,
 //! <https://arxiv.org/abs/2104.09864>) and in Meta's Llama.
 //!
-//! y[2i] = x[2i] cos - x[2i + 1] sin, y[2i + 1] = x[2i] sin + x[2i + 1] cos, with cos and sin of the row's position
+//! `y[2i] = x[2i] cos - x[2i + 1] sin`, `y[2i + 1] = x[2i] sin + x[2i + 1] cos`, with cos and sin of the row's position
 //! and pair i. Halves turn in [`crate::apply_rope`].
 
 use crate::apply_rope::{POSITION_CASES, REPEATING_CASES, rope_f64, rotate};

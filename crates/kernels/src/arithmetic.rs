@@ -7,7 +7,7 @@
 //! bias_silu:      y = silu(x + bias)
 //! bias_gelu_tanh: y = gelu_tanh(x + bias)
 //! ```
-//! a, b: of any shape; x: [*rows, cols]; bias: [cols]. The activations are those of [`crate::activation`].
+//! a, b: of any shape; x: `[*rows, cols]`; bias: `[cols]`. The activations are those of [`crate::activation`].
 
 use crate::activation::{gelu_tanh_f64, silu_f64};
 use crate::cases::{ELEMENTS, ROWS};

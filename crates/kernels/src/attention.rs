@@ -1,5 +1,5 @@
 //! Attention of many queries over many keys, grouped heads, as in prefill and training forward:
-//! out[b, h, i] = Σ_j p_j values[b, h / group, j] with p = softmax_j(scale q[b, h, i] · keys[b, h / group, j]).
+//! `out[b, h, i] = Σ_j p_j values[b, h / group, j]` with `p = softmax_j(scale q[b, h, i] · keys[b, h / group, j])`.
 //!
 //! The last query stands at the last key: query i at position i + keys - queries. With `causal` = 1 a query sees the
 //! keys up to its own position; of these the last `window`, which is all by default. A query that sees no key gives

@@ -4,7 +4,7 @@
 //! softmax_cross_entropy:      loss = log Σ exp(x) - x[target]
 //! softmax_cross_entropy_grad: the same loss, and dlogits = scale (exp(x) / Σ exp(x) - onehot(target))
 //! ```
-//! x = logits, dlogits: [*rows, classes]; target, loss: [*rows]. A row whose target is `ignore_index` gives 0 in
+//! x = logits, dlogits: `[*rows, classes]`; target, loss: `[*rows]`. A row whose target is `ignore_index` gives 0 in
 //! both; any other target must be a class. The loss is f32 whatever the type of the logits.
 //!
 //! The second kernel is for training: one reading of the logits gives loss and gradient, with `scale` the share of
@@ -126,7 +126,7 @@ pub fn softmax_cross_entropy_grad(
     dlogits.row(row).store(kept.select(dx, 0.0));
 }
 
-/// x[target], as a tile [1]. An ignored target need not be a class; x[0] stands in for it.
+/// `x[target]`, as a tile `[1]`. An ignored target need not be a class; `x[0]` stands in for it.
 fn x_at(x: Tile, kept: Tile, target: Tile) -> Tile {
     x.pick(kept.select(target, 0).column())
 }

@@ -1,6 +1,6 @@
-//! Running sum along the last axis, the element itself included: y[i] = x[0] + ... + x[i].
+//! Running sum along the last axis, the element itself included: `y[i] = x[0] + ... + x[i]`.
 //!
-//! x, y: [*rows, cols]; summed in f32. Its gradient is the running sum from the end.
+//! x, y: `[*rows, cols]`; summed in f32. Its gradient is the running sum from the end.
 
 use crate::cases::ROWS;
 use crate::{Entry, Family, Grad, Inputs};

@@ -1,8 +1,8 @@
 //! Attention of one new token a sequence over its cache of keys and values, grouped heads (Ainslie et al., 2023,
-//! <https://arxiv.org/abs/2305.13245>): out[b, h] = Σ_t p_t values[b, h / group, t] over t < lens[b], with
-//! p = softmax_t(scale q[b, h] · keys[b, h / group, t]).
+//! <https://arxiv.org/abs/2305.13245>): `out[b, h] = Σ_t p_t values[b, h / group, t]` over `t < lens[b]`, with
+//! `p = softmax_t(scale q[b, h] · keys[b, h / group, t])`.
 //!
-//! The caches are [batch, kv_heads, max_len, head_dim], so that the keys of a head lie one after the other. How much
+//! The caches are `[batch, kv_heads, max_len, head_dim]`, so that the keys of a head lie one after the other. How much
 //! of them counts is a run-time value, `lens`: a sequence grows without a new recording. A length beyond max_len
 //! counts as max_len; of length 0 or less the result is 0. What lies in the caches past the length is never used.
 //! `group` query heads share a key head and are computed together, so that the cache is read once.

@@ -1,4 +1,4 @@
-//! Depthwise convolution of images [batch, height, width, channels] with a 3x3 window a channel: stride 1, zeros
+//! Depthwise convolution of images `[batch, height, width, channels]` with a 3x3 window a channel: stride 1, zeros
 //! beyond the border, not flipped (cross-correlation, as neural networks mean it).
 
 use crate::{Case, Entry, Family, Grad, Inputs};

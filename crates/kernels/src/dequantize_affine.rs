@@ -77,7 +77,7 @@ pub fn dequantize_affine(
     y.row(row).store(affine(w.row(row), scales.row(row), biases.row(row), format));
 }
 
-/// The weights of a row or of several, f32[.., group*groups], where `scales` and `biases` are [.., groups].
+/// The weights of a row or of several, `f32[.., group*groups]`, where `scales` and `biases` are `[.., groups]`.
 pub fn affine(w: View, scales: View, biases: View, format: Affine) -> Tile {
     let scales = scales.load().to(F32).column(); // [.., groups, 1]
     let q = w.load().unpack(format.bits).to(F32); // [.., group*groups]

@@ -1,4 +1,4 @@
-//! NormalFloat of 4 bits to floats: y = table[q] scale, the low nibble first. The 16 values of the table are
+//! NormalFloat of 4 bits to floats: `y = table[q] scale`, the low nibble first. The 16 values of the table are
 //! quantiles of a normal distribution, 0 among them (Dettmers et al., 2023, <https://arxiv.org/abs/2305.14314>,
 //! appendix E).
 

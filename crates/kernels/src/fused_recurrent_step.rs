@@ -3,7 +3,7 @@
 //! ```text
 //! y = h + alpha silu(h / sqrt(mean h² + eps) weight) gate
 //! ```
-//! h, gate, y: [*rows, cols]; weight: [cols]; alpha is a run-time value, and 0 makes y = h.
+//! h, gate, y: `[*rows, cols]`; weight: `[cols]`; alpha is a run-time value, and 0 makes y = h.
 
 use crate::activation::silu_f64;
 use crate::cases::ROWS;

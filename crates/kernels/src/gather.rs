@@ -4,7 +4,7 @@
 //! gather:     y[r] = source[index[r]]               an embedding lookup
 //! gather_add: y[r] = source[index[r]] + other[r]
 //! ```
-//! source: [entries, cols]; index: [*rows]; other, y: [*rows, cols]. An index past the last entry is an error.
+//! source: `[entries, cols]`; index: `[*rows]`; other, y: `[*rows, cols]`. An index past the last entry is an error.
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};

@@ -1,6 +1,6 @@
-//! Products of each token with the weights of its k experts, which are MLX affine: y[t, j] = x[t] w[e]ᵀ with
-//! e = indices[t, j], as `mlx.core.gather_qmm` computes it; and the gated form of a feed-forward layer,
-//! y[t, j] = silu(x[t] gate[e]ᵀ) (x[t] up[e]ᵀ), in one pass over both weights.
+//! Products of each token with the weights of its k experts, which are MLX affine: `y[t, j] = x[t] w[e]ᵀ` with
+//! `e = indices[t, j]`, as `mlx.core.gather_qmm` computes it; and the gated form of a feed-forward layer,
+//! `y[t, j] = silu(x[t] gate[e]ᵀ) (x[t] up[e]ᵀ)`, in one pass over both weights.
 //!
 //! Meant for decoding: only the rows of the chosen experts are read. An index beyond the experts is an error.
 
@@ -78,7 +78,7 @@ const CASES: &[Case] = &[
     Case::of(&[("tokens", 1), ("experts", 128), ("columns", 768), ("groups", 32)]).bench(),
 ];
 
-/// x[t] w[indices[t, j]]ᵀ in f64 for every token, slot and column.
+/// `x[t] w[indices[t, j]]ᵀ` in f64 for every token, slot and column.
 fn gathered_f64(a: &Inputs, w: &str, scales: &str, biases: &str) -> Vec<f64> {
     let (columns, depth) = (a.size("columns"), a.size("group") * a.size("groups"));
     let renamed = [("w", w), ("scales", scales), ("biases", biases)]

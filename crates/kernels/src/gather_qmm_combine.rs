@@ -1,7 +1,7 @@
 //! The way back from the experts: each expert's last product and the weighted sum over the k experts of a token in
-//! one kernel, y[t] = Σ_j gate[t, j] (act[t, j] w[indices[t, j]]), so that the k results never go to memory.
+//! one kernel, `y[t] = Σ_j gate[t, j] (act[t, j] w[indices[t, j]])`, so that the k results never go to memory.
 //!
-//! Floats are [experts, depth, columns]; MLX affine weights are [experts, columns, packed depth], as checkpoints
+//! Floats are `[experts, depth, columns]`; MLX affine weights are `[experts, columns, packed depth]`, as checkpoints
 //! hold them. An index beyond the experts is an error.
 
 use crate::dequantize_affine::{Affine, affine, affine_f64};

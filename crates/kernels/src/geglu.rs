@@ -6,7 +6,7 @@
 //! geglu2:     y = gelu_tanh(gate) up              two tensors
 //! bias_geglu: y = gelu_tanh(gate + b) (up + c)    x = [gate | up], bias = [b | c]
 //! ```
-//! x: [*rows, 2*cols]; bias: [2*cols]; gate, up: of any shape; y: of theirs, or [*rows, cols].
+//! x: `[*rows, 2*cols]`; bias: `[2*cols]`; gate, up: of any shape; y: of theirs, or `[*rows, cols]`.
 //! Both forms of gelu are in [`crate::activation`].
 
 use crate::activation::{gelu_f64, gelu_tanh_f64};

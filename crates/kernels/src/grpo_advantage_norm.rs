@@ -4,7 +4,7 @@
 //! ```text
 //! y = (r - mean r) / sqrt(var r + eps)
 //! ```
-//! rewards, y: [*groups, members]. eps stands inside the root, so that a group of equal rewards gives zeros.
+//! rewards, y: `[*groups, members]`. eps stands inside the root, so that a group of equal rewards gives zeros.
 
 use crate::layernorm::{standardized, standardized_f64};
 use crate::{Case, Entry, Family, Grad};

@@ -4,7 +4,7 @@
 //! layernorm:           y = (x - mean x) / sqrt(var x + eps) weight + bias
 //! layernorm_no_weight: y = (x - mean x) / sqrt(var x + eps)
 //! ```
-//! x, y: [*rows, cols]; weight, bias: [cols]. var x = mean (x - mean x)²: the mean is subtracted first, since
+//! x, y: `[*rows, cols]`; weight, bias: `[cols]`. var x = mean (x - mean x)²: the mean is subtracted first, since
 //! mean x² - (mean x)² cancels where the mean is large.
 
 use crate::cases::ROWS;

@@ -4,7 +4,7 @@
 //! layernorm_residual: sum = x + residual;  y = (sum - mean sum) / sqrt(var sum + eps) weight + bias
 //! add_layernorm:      the same y alone, where the sum is not needed again
 //! ```
-//! x, residual, y, sum: [*rows, cols]; weight, bias: [cols].
+//! x, residual, y, sum: `[*rows, cols]`; weight, bias: `[cols]`.
 //!
 //! As in `rmsnorm_residual`, the norm is taken of the f32 sum, before it is rounded to the storage type.
 //! `add_layernorm` is known elsewhere as `fused_add_layernorm`.

@@ -1,4 +1,4 @@
-//! A linear layer: y = x wᵀ + bias with w as [columns, depth], the layout in which checkpoints hold it. With an
+//! A linear layer: y = x wᵀ + bias with w as `[columns, depth]`, the layout in which checkpoints hold it. With an
 //! activation it is [`crate::fused_linear_bias`].
 
 use crate::matmul::{COLUMNS, DEPTH, ROWS, column_sums, matmul, matmul_flops, matmul_transposed};

@@ -5,7 +5,7 @@
 //! masked_softmax:     y = mask ? exp(x - m) / Σ_kept exp(x - m) : 0            m = max of the kept x
 //! scale_mask_softmax: the same of scale x
 //! ```
-//! x, mask, y: [*rows, cols]; a true mask keeps. The scale is a run-time value.
+//! x, mask, y: `[*rows, cols]`; a true mask keeps. The scale is a run-time value.
 
 use crate::cases::ROWS;
 use crate::{Entry, Family, Fill, Grad, Inputs};

@@ -1,4 +1,4 @@
-//! Matrix product y = x w with w as [depth, columns], accumulated in f32. With w as [columns, depth], the layout of
+//! Matrix product y = x w with w as `[depth, columns]`, accumulated in f32. With w as `[columns, depth]`, the layout of
 //! a linear layer's weight, it is [`crate::linear`].
 
 use crate::linear::linear;
@@ -80,7 +80,7 @@ pub fn matmul(k: &mut Kernel, x: View, w: View, y: View) {
     y.block([i, j], [ROWS, COLUMNS]).store(sum.get());
 }
 
-/// y = xᵀ w with x as [depth, rows] and w as [depth, columns]: the gradient of a weight. One program a block of y.
+/// y = xᵀ w with x as `[depth, rows]` and w as `[depth, columns]`: the gradient of a weight. One program a block of y.
 pub fn matmul_transposed(k: &mut Kernel, x: View, w: View, y: View) {
     let (i, j) = (k.blocks(x.size(1), ROWS), k.blocks(w.size(1), COLUMNS));
     let mut sum = k.var(k.full(F32, &[ROWS.into(), COLUMNS.into()], 0.0));

@@ -1,4 +1,4 @@
-//! Mixes the outputs of a token's k experts: y[t] = Σ_j weights[t, j] experts[t, j], summed in f32 in order of j.
+//! Mixes the outputs of a token's k experts: `y[t] = Σ_j weights[t, j] experts[t, j]`, summed in f32 in order of j.
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};

@@ -1,4 +1,4 @@
-//! Copies each token to its k experts: y[t, j] = x[t]. Which expert slot j stands for is the router's business.
+//! Copies each token to its k experts: `y[t, j] = x[t]`. Which expert slot j stands for is the router's business.
 
 use crate::{Case, Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};

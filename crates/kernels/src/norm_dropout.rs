@@ -4,7 +4,7 @@
 //! rmsnorm_dropout:   y = dropout(x / sqrt(mean x² + eps) weight)
 //! layernorm_dropout: y = dropout((x - mean x) / sqrt(var x + eps) weight + bias)
 //! ```
-//! x, y: [*rows, cols]; weight, bias: [cols]. What is dropped is what [`crate::dropout`] drops of a tensor of this
+//! x, y: `[*rows, cols]`; weight, bias: `[cols]`. What is dropped is what [`crate::dropout`] drops of a tensor of this
 //! shape with the same p, seed and offset.
 
 use crate::cases::ROWS;

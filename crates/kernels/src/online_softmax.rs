@@ -26,8 +26,8 @@ impl OnlineSoftmax {
         }
     }
 
-    /// Takes a block of keys: `scores` f32[queries, keys], -inf for those that do not count, and `values`
-    /// f32[keys, features], finite for all.
+    /// Takes a block of keys: `scores` `f32[queries, keys]`, -inf for those that do not count, and `values`
+    /// `f32[keys, features]`, finite for all.
     pub fn absorb(self, scores: Tile, values: Tile) {
         let before = self.greatest.get();
         let greatest = before.max(scores.row_max()); // [queries, 1]
@@ -40,13 +40,13 @@ impl OnlineSoftmax {
         self.greatest.set(greatest);
     }
 
-    /// log Σ e^score of each query, f32[queries, 1]; 0 if there were no keys.
+    /// log Σ e^score of each query, `f32[queries, 1]`; 0 if there were no keys.
     pub fn log_sum(self) -> Tile {
         let sum = self.sum.get();
         sum.gt(0.0).select(sum.log() + self.greatest.get(), 0.0)
     }
 
-    /// The weighted means of the values, f32[queries, features]; zeros if there were no keys.
+    /// The weighted means of the values, `f32[queries, features]`; zeros if there were no keys.
     pub fn mean(self) -> Tile {
         let sum = self.sum.get();
         sum.gt(0.0).select(self.mixed.get() / sum, 0.0)

@@ -1,7 +1,7 @@
 //! [`crate::decode_attention`] over a cache in pages (Kwon et al., 2023, <https://arxiv.org/abs/2309.06180>): token t
-//! of sequence b lies in page tables[b, t / page] at slot t mod page.
+//! of sequence b lies in page `tables[b, t / page]` at slot t mod page.
 //!
-//! The caches are [pages, page, kv_heads, head_dim]. A length beyond the pages of its table counts as all of them;
+//! The caches are `[pages, page, kv_heads, head_dim]`. A length beyond the pages of its table counts as all of them;
 //! of length 0 or less the result is 0. Entries of the table past the length are never read.
 
 use crate::online_softmax::OnlineSoftmax;

@@ -1,5 +1,5 @@
 //! Product with a weight in MLX's affine format, as `mlx.core.quantized_matmul` with `transpose=True` computes it:
-//! y[i, j] = Σ_l x[i, l] (q[j, l] scales[j, l / group] + biases[j, l / group]).
+//! `y[i, j] = Σ_l x[i, l] (q[j, l] scales[j, l / group] + biases[j, l / group])`.
 //!
 //! Meant for few rows of x, as in decoding, where reading w is the whole cost: one program an element of y reads
 //! its row of w once. The packed row is never written back as floats.
@@ -51,7 +51,7 @@ pub(crate) fn product_f64(a: &Inputs) -> Vec<Vec<f64>> {
     vec![matvec_f64(a, &affine_f64(a))]
 }
 
-/// The product in f64 with `weight`, [columns, group*groups].
+/// The product in f64 with `weight`, `[columns, group*groups]`.
 pub(crate) fn matvec_f64(a: &Inputs, weight: &[f64]) -> Vec<f64> {
     let depth = a.size("group") * a.size("groups");
     let dot = |x: &[f64], w: &[f64]| -> f64 { x.iter().zip(w).map(|(x, w)| x * w).sum() };

@@ -1,4 +1,4 @@
-//! Bilinear resizing of images [batch, height, width, channels] with half-pixel centres: the value at output row i is
+//! Bilinear resizing of images `[batch, height, width, channels]` with half-pixel centres: the value at output row i is
 //! taken at input row (i + 1/2) height / out_height - 1/2, clamped to the image, between its two neighbours; likewise
 //! for columns. (PyTorch's `align_corners=False`.)
 

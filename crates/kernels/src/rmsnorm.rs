@@ -4,7 +4,7 @@
 //! rmsnorm:           y = x / sqrt(mean x² + eps) weight
 //! rmsnorm_no_weight: y = x / sqrt(mean x² + eps)
 //! ```
-//! x, y: [*rows, cols]; weight: [cols].
+//! x, y: `[*rows, cols]`; weight: `[cols]`.
 
 use crate::cases::ROWS;
 use crate::{Entry, Family, Grad};

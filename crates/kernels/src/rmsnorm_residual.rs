@@ -4,7 +4,7 @@
 //! rmsnorm_residual: sum = x + residual;  y = sum / sqrt(mean sum² + eps) weight
 //! add_rmsnorm:      the same y alone, where the sum is not needed again
 //! ```
-//! x, residual, y, sum: [*rows, cols]; weight: [cols].
+//! x, residual, y, sum: `[*rows, cols]`; weight: `[cols]`.
 //!
 //! The norm is taken of the f32 sum, before it is rounded to the storage type; a model that adds and normalizes in
 //! two steps normalizes the rounded one, and differs in the last bit of f16 and bf16. `rmsnorm_residual` is known

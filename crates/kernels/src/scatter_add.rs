@@ -3,7 +3,7 @@
 //! ```text
 //! y[e] = Σ updates[u] over all u with index[u] = e
 //! ```
-//! index: [*count]; updates: [*count, cols]; y: [entries, cols] in f32. An index past the last entry is an error.
+//! index: `[*count]`; updates: `[*count, cols]`; y: `[entries, cols]` in f32. An index past the last entry is an error.
 //!
 //! Each program owns a block of columns and adds the updates to it in their order, so that the result is the same
 //! bit for bit in every run, and no atomics are needed. A row of y is added to as often as its number occurs, which

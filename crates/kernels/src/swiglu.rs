@@ -6,7 +6,7 @@
 //! bias_swiglu:       y = silu(gate + b) (up + c)      x = [gate | up], bias = [b | c]
 //! silu_mul_residual: y = silu(gate) up + residual
 //! ```
-//! x: [*rows, 2*cols]; bias: [2*cols]; gate, up, residual: of any shape; y: of theirs, or [*rows, cols].
+//! x: `[*rows, 2*cols]`; bias: `[2*cols]`; gate, up, residual: of any shape; y: of theirs, or `[*rows, cols]`.
 
 use crate::activation::silu_f64;
 use crate::cases::{ELEMENTS, ROWS};

@@ -3,7 +3,7 @@
 //! ```text
 //! values[j] = x[indices[j]], the j-th in the order: greater first, of equal ones the lower position first
 //! ```
-//! x: [*rows, cols]; values, indices: [*rows, k], k at most cols. A NaN comes before every number.
+//! x: `[*rows, cols]`; values, indices: `[*rows, k]`, k at most cols. A NaN comes before every number.
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
