@@ -199,7 +199,8 @@ mod tests {
             let pool = Pool::new(threads);
             for chunks in [0, 1, 2, 3, 100] {
                 for _ in 0..50 {
-                    let counts: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
+                    let counts: Vec<AtomicUsize> =
+                        (0..chunks).map(|_| AtomicUsize::new(0)).collect();
                     pool.run(chunks, &|worker, chunk| {
                         assert!(worker < threads);
                         counts[chunk].fetch_add(1, Ordering::Relaxed);

@@ -195,7 +195,8 @@ unsafe fn gather_rows<S: Simd, F: Format>(s: S, call: &Call) {
 unsafe fn scatter_rows<S: Simd, F: Format>(_: S, call: &Call) {
     let stride = call.extra[0] as isize;
     for r in 0..call.rows {
-        let (from, index): (*const u32, *const u32) = (call.inputs[0].row(r), call.inputs[1].row(r));
+        let (from, index): (*const u32, *const u32) =
+            (call.inputs[0].row(r), call.inputs[1].row(r));
         let (mask, out): (*const u32, *mut u8) = (call.inputs[2].row(r), call.out.row(r));
         let masked = !call.inputs[2].at.is_null();
         let indexed = !call.inputs[1].at.is_null();
@@ -241,10 +242,22 @@ fn join(code: u64, old: u32, new: u32) -> u32 {
     match code {
         1 => (a + b).to_bits(),
         2 | 3 => old.wrapping_add(new),
-        4 => if a >= b || a.is_nan() { old } else { new },
+        4 => {
+            if a >= b || a.is_nan() {
+                old
+            } else {
+                new
+            }
+        }
         5 => (old as i32).max(new as i32) as u32,
         6 => old.max(new),
-        7 => if a <= b || a.is_nan() { old } else { new },
+        7 => {
+            if a <= b || a.is_nan() {
+                old
+            } else {
+                new
+            }
+        }
         8 => (old as i32).min(new as i32) as u32,
         9 => old.min(new),
         _ => new,
@@ -282,7 +295,8 @@ unsafe fn check_rows<S: Simd>(s: S, call: &Call) {
 unsafe fn iota_rows<S: Simd>(s: S, call: &Call) {
     for r in 0..call.rows {
         let out: *mut u32 = call.out.row(r);
-        let start = (call.extra[0] as u32).wrapping_add((call.extra[1] as u32).wrapping_mul(r as u32));
+        let start =
+            (call.extra[0] as u32).wrapping_add((call.extra[1] as u32).wrapping_mul(r as u32));
         let mut lanes = s.iadd(s.i_from(std::array::from_fn(|k| k as u32)), s.i(start));
         let mut at = 0;
         while at < call.len {

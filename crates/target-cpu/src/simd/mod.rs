@@ -66,6 +66,6 @@ impl Level {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod row_tests;
+#[cfg(test)]
+mod tests;

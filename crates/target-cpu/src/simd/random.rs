@@ -34,7 +34,8 @@ unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
     let uniform = call.extra[0] & 6 == 6;
     for r in 0..call.rows {
         let (position, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
-        let (seed, stream): (*const u32, *const u32) = (call.inputs[1].row(r), call.inputs[2].row(r));
+        let (seed, stream): (*const u32, *const u32) =
+            (call.inputs[1].row(r), call.inputs[2].row(r));
         let lane = s.i_from(std::array::from_fn(|k| k as u32));
         let mut at = 0;
         // SAFETY: positions at, at + 16, ... are inside the row while `at + 64 <= len`; seed and stream are uniform.
@@ -59,7 +60,9 @@ unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
                 at += 4 * LANES;
             }
             while at < call.len {
-                let pick = |p: *const u32, k: u64| *p.add(if call.extra[0] >> k & 1 == 1 { 0 } else { at });
+                let pick = |p: *const u32, k: u64| {
+                    *p.add(if call.extra[0] >> k & 1 == 1 { 0 } else { at })
+                };
                 let p = *position.add(at);
                 *out.add(at) = one(p, pick(seed, 1), pick(stream, 2));
                 at += 1;
@@ -74,7 +77,12 @@ fn one(position: u32, seed: u32, stream: u32) -> u32 {
     for _ in 0..10 {
         let p0 = MULTIPLIERS[0] as u64 * x[0] as u64;
         let p1 = MULTIPLIERS[1] as u64 * x[2] as u64;
-        x = [(p1 >> 32) as u32 ^ x[1] ^ key[0], p1 as u32, (p0 >> 32) as u32 ^ x[3] ^ key[1], p0 as u32];
+        x = [
+            (p1 >> 32) as u32 ^ x[1] ^ key[0],
+            p1 as u32,
+            (p0 >> 32) as u32 ^ x[3] ^ key[1],
+            p0 as u32,
+        ];
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
     x[(position % 4) as usize]

@@ -4,10 +4,10 @@
 //! order depends on the row's length alone, so a row may come in blocks of any multiple of 64 elements, on any level
 //! and any thread, with one and the same result.
 
+use super::Level;
 use super::call::{Call, Operand, Primitive, primitive};
 use super::lanes::{LANES, Simd};
 use super::map::prefetch;
-use super::Level;
 use tilewright_ir::{DType, ReduceOp};
 
 /// Words of state that a row's unfinished reduction takes.
@@ -42,7 +42,8 @@ unsafe fn reduce_rows<S: Simd, O: Fold>(s: S, call: &Call) {
         let x: *const f32 = call.inputs[0].row(r);
         let y: *const f32 = if O::PAIR { call.inputs[1].row(r) } else { x };
         let state: *mut f32 = call.inputs[3].row(r);
-        let ahead: *const u8 = if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
+        let ahead: *const u8 =
+            if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
         let identity = s.float(s.i(O::IDENTITY));
         let mut total = [identity; 4];
         if !first {
@@ -83,7 +84,8 @@ unsafe fn reduce_rows<S: Simd, O: Fold>(s: S, call: &Call) {
         // SAFETY: the state has four vectors; the output one element a row.
         unsafe {
             if last {
-                let joined = O::join(s, O::join(s, total[0], total[1]), O::join(s, total[2], total[3]));
+                let joined =
+                    O::join(s, O::join(s, total[0], total[1]), O::join(s, total[2], total[3]));
                 *call.out.row::<f32>(r) = join_lanes::<S, O>(s, joined);
             } else {
                 for (k, total) in total.into_iter().enumerate() {
@@ -248,7 +250,8 @@ orders! {
 unsafe fn arg_rows<S: Simd, O: Order>(s: S, call: &Call) {
     for r in 0..call.rows {
         let x: *const f32 = call.inputs[0].row(r);
-        let ahead: *const u8 = if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
+        let ahead: *const u8 =
+            if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
         let least = s.i(i32::MIN as u32);
         let lane = s.i_from(std::array::from_fn(|k| k as u32));
         let key_at = |at: usize| {

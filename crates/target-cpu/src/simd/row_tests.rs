@@ -5,7 +5,8 @@ use super::reduce::{FIRST, LAST, STATE};
 use super::{Level, dot, memory, random, reduce, scan, topk};
 use tilewright_ir::{DType, ReduceOp, meaning};
 
-const LENGTHS: [usize; 16] = [0, 1, 2, 15, 16, 17, 63, 64, 65, 127, 128, 129, 257, 1000, 1024, 4099];
+const LENGTHS: [usize; 16] =
+    [0, 1, 2, 15, 16, 17, 63, 64, 65, 127, 128, 129, 257, 1000, 1024, 4099];
 
 fn operand<T>(data: &[T], row: usize) -> Operand {
     Operand { at: data.as_ptr() as *mut u8, row: (row * size_of::<T>()) as isize }
@@ -51,7 +52,8 @@ fn reduce_row(primitive: Primitive, x: &[f32], block: usize) -> f32 {
 fn a_sum_does_not_depend_on_blocks_or_levels() {
     for n in LENGTHS {
         let x = noise(n, 1);
-        let whole = reduce_row(reduce::reduce(ReduceOp::Sum, DType::F32, Level::Portable), &x, 1 << 20);
+        let whole =
+            reduce_row(reduce::reduce(ReduceOp::Sum, DType::F32, Level::Portable), &x, 1 << 20);
         let exact: f64 = x.iter().map(|&x| x as f64).sum();
         assert!((whole as f64 - exact).abs() <= 1e-6 * n as f64, "{n}: {whole} {exact}");
         for level in Level::all() {
@@ -82,13 +84,17 @@ fn extrema_and_products_of_rows() {
                     assert!(reduce_row(reduce::reduce(op, DType::F32, level), &x, 64).is_nan());
                 }
             }
-            let ints: Vec<f32> = x.iter().map(|x| f32::from_bits((x * 100.0) as i32 as u32)).collect();
+            let ints: Vec<f32> =
+                x.iter().map(|x| f32::from_bits((x * 100.0) as i32 as u32)).collect();
             let values = || ints.iter().map(|x| x.to_bits());
             let got = |op, dtype| reduce_row(reduce::reduce(op, dtype, level), &ints, 64).to_bits();
             assert_eq!(got(ReduceOp::Sum, DType::I32), values().fold(0, u32::wrapping_add));
             assert_eq!(got(ReduceOp::Prod, DType::I32), values().fold(1, u32::wrapping_mul));
             assert_eq!(got(ReduceOp::Max, DType::U32), values().fold(0, u32::max));
-            assert_eq!(got(ReduceOp::Min, DType::I32) as i32, values().map(|x| x as i32).fold(i32::MAX, i32::min));
+            assert_eq!(
+                got(ReduceOp::Min, DType::I32) as i32,
+                values().map(|x| x as i32).fold(i32::MAX, i32::min)
+            );
             assert_eq!(got(ReduceOp::All, DType::U32), values().fold(u32::MAX, |a, b| a & b));
             assert_eq!(got(ReduceOp::Any, DType::U32), values().fold(0, |a, b| a | b));
         }
@@ -165,7 +171,11 @@ fn top_k_orders_by_value_then_position() {
                 for row in 0..2 {
                     let x = &x[row * n..(row + 1) * n];
                     let order = descending(x, 1.0);
-                    assert_eq!(positions[row * k..(row + 1) * k], order[..k], "{level:?} n {n} k {k}");
+                    assert_eq!(
+                        positions[row * k..(row + 1) * k],
+                        order[..k],
+                        "{level:?} n {n} k {k}"
+                    );
                     for (value, &at) in values[row * k..(row + 1) * k].iter().zip(&order) {
                         assert_eq!(value.to_bits(), x[at as usize].to_bits());
                     }
@@ -180,7 +190,8 @@ fn scans_agree_with_loops() {
     for level in Level::all() {
         for n in LENGTHS {
             let x = noise(n, 5);
-            for (exclusive, reverse) in [(false, false), (true, false), (false, true), (true, true)] {
+            for (exclusive, reverse) in [(false, false), (true, false), (false, true), (true, true)]
+            {
                 let mut out = vec![0f32; n];
                 let mut call = Call::new(1, n);
                 call.inputs[0] = operand(&x, 0);
@@ -194,7 +205,10 @@ fn scans_agree_with_loops() {
                     let before = total;
                     total += x[at] as f64;
                     let want = if exclusive { before } else { total };
-                    assert!((out[at] as f64 - want).abs() < 1e-6 * (i + 2) as f64, "{level:?} {n} {at}");
+                    assert!(
+                        (out[at] as f64 - want).abs() < 1e-6 * (i + 2) as f64,
+                        "{level:?} {n} {at}"
+                    );
                 }
                 run(scan::scan(ReduceOp::Max, DType::F32, reverse, level), &call);
                 let mut most = f32::NEG_INFINITY;
@@ -257,7 +271,9 @@ fn packed_integers_of_every_width() {
 #[test]
 fn memory_formats_convert_both_ways() {
     for level in Level::all() {
-        for dtype in [DType::Bool, DType::I8, DType::U8, DType::I32, DType::F16, DType::BF16, DType::F32] {
+        for dtype in
+            [DType::Bool, DType::I8, DType::U8, DType::I32, DType::F16, DType::BF16, DType::F32]
+        {
             for n in [1usize, 16, 37, 64] {
                 for step in [1usize, 3] {
                     let values: Vec<f64> =

@@ -24,7 +24,8 @@ unsafe fn sum_rows<S: Simd>(s: S, call: &Call) {
     for r in 0..call.rows {
         let (x, out): (*const f32, *mut f32) = (call.inputs[0].row(r), call.out.row(r));
         let state: *mut f32 = call.inputs[3].row(r);
-        let ahead: *const u8 = if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
+        let ahead: *const u8 =
+            if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
         let stream = call.stream && out as usize % 64 == 0;
         // SAFETY: a word of state.
         let before = if call.extra[0] & FIRST != 0 { 0.0 } else { unsafe { *state } };

@@ -83,9 +83,9 @@ unsafe fn select_few<S: Simd, O: Order>(s: S, x: *const f32, len: usize, best: &
     }
     // A floor that at least k elements reach: for k up to 16 the k-th greatest of 16 maxima of disjoint classes.
     let floor = if k <= LANES {
-        let joined = [1, 2, 3].into_iter().fold(maxima[0], |a, j| {
-            s.iselect(s.igt(maxima[j], a), maxima[j], a)
-        });
+        let joined = [1, 2, 3]
+            .into_iter()
+            .fold(maxima[0], |a, j| s.iselect(s.igt(maxima[j], a), maxima[j], a));
         kth(&mut s.i_array(joined).map(|x| x as i32), k)
     } else {
         let mut all = [0i32; 4 * LANES];
@@ -143,7 +143,13 @@ fn kth(all: &mut [i32], k: usize) -> i32 {
 ///
 /// # Safety
 /// `x` has `len >= k` elements, `scratch` room for `len` words.
-unsafe fn select_many<S: Simd, O: Order>(s: S, x: *const f32, len: usize, k: usize, scratch: *mut u64) {
+unsafe fn select_many<S: Simd, O: Order>(
+    s: S,
+    x: *const f32,
+    len: usize,
+    k: usize,
+    scratch: *mut u64,
+) {
     let mut at = 0;
     while at < len {
         // SAFETY: the caller's promise.

@@ -1,0 +1,218 @@
+//! Gradients: in f64 against finite differences, and in storage types on every target against those in f64.
+
+use crate::call::{Call, largest};
+use crate::execute::execute_program;
+use crate::judge::{UNIT, Worst, judge, sensitivities};
+use crate::random::Random;
+use crate::row::{Check, Outcome, Row};
+use crate::runner::{Rows, Selection, dtypes, fail, show_case};
+use crate::shake::shaken;
+use std::collections::BTreeMap;
+use tilewright_ir::interpret::{Argument, Tensor};
+use tilewright_ir::tolerance::{Tolerance, Work};
+use tilewright_ir::{Access, Bindings, DType, ParamKind, Program, bind};
+use tilewright_kernels::{Case, Entry};
+use tilewright_passes::check::{CheckOptions, finite_difference_check, run_backward};
+use tilewright_passes::precision::to_f64;
+use tilewright_passes::{Backward, GradOptions, grad};
+use tilewright_runtime::Runtime;
+
+/// Arguments by name.
+type Known = BTreeMap<String, Argument>;
+
+/// A finite difference runs the interpreter some hundred times, so its cases are this much smaller.
+const DIFFERENCES_SHARE: usize = 4;
+
+/// Both checks of one case, the second in every dtype on every target.
+pub(crate) fn run(selection: &Selection, entry: &'static Entry, case: &'static Case) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let claimed = dtypes(entry);
+    let elements = match largest(entry, case, claimed[0]) {
+        Ok(elements) => elements,
+        Err(_) => return rows, // told by the forward check
+    };
+    let limit = selection.interpreter_limit;
+    let mut add = Rows { entry, case: show_case(case), dtype: DType::F64, rows: &mut rows };
+    add.add(Check::Gradient, "interpreter", || {
+        let limit = limit / DIFFERENCES_SHARE;
+        if elements > limit {
+            return Err(Outcome::Skip(format!("{elements} elements, more than {limit}")));
+        }
+        let call = Call::new(entry, case, claimed[0], selection.seed).map_err(fail)?;
+        differences(&call, case)
+    });
+    for &dtype in claimed.iter().filter(|_| elements <= limit) {
+        let prepared = Call::new(entry, case, dtype, selection.seed)
+            .and_then(|call| Prepared::new(&call, case, selection.seed));
+        for runtime in &selection.runtimes {
+            let mut add = Rows { entry, case: show_case(case), dtype, rows: &mut rows };
+            add.add(Check::Backward, runtime.target(), || match &prepared {
+                Ok(prepared) => prepared.check(runtime, case),
+                Err(error) => Err(fail(error)),
+            });
+        }
+    }
+    rows
+}
+
+fn by_name(call: &Call) -> Known {
+    let names = call.program.params.iter().map(|p| p.name.clone());
+    let mut known: Known = names.zip(call.arguments.iter().cloned()).collect();
+    for (_, param) in tilewright_ir::bind::outputs(&call.program) {
+        if matches!(param.kind, ParamKind::Tensor { access: Access::Out, .. }) {
+            known.remove(&param.name);
+        }
+    }
+    known
+}
+
+fn differences(call: &Call, case: &Case) -> Result<Worst, Outcome> {
+    let options = CheckOptions::default();
+    let report = finite_difference_check(&call.program, &by_name(call), case.sizes, &options)
+        .map_err(fail)?;
+    if let Some(failure) = report.failures().next() {
+        let more = report.failures().count() - 1;
+        return Err(fail(format!("{failure} ({more} more disagree)")));
+    }
+    let worst = report.directions.iter().fold(Worst::default(), |worst, d| {
+        worst.max(Worst { error: (d.analytic - d.numeric).abs(), allowed: d.allowed })
+    });
+    Ok(worst)
+}
+
+/// The gradient of one case in f64, and what the storage types need to repeat it.
+struct Prepared {
+    backward: Backward,
+    /// Inputs and cotangents in their storage types.
+    known: Known,
+    /// The gradients in order, and the scale of each element.
+    exact: Vec<Vec<f64>>,
+    scales: Vec<Vec<f64>>,
+}
+
+impl Prepared {
+    fn new(call: &Call, case: &Case, seed: u64) -> Result<Prepared, String> {
+        let options = GradOptions::default();
+        let backward = grad(&call.program, &options).map_err(|e| e.to_string())?;
+        let wide = grad(&to_f64(&call.program)?, &options).map_err(|e| e.to_string())?;
+        let mut known = by_name(call);
+        let mut random = Random::named(seed, "cotangents");
+        for i in call.output_tensors() {
+            let (param, Some(tensor)) = (&call.program.params[i], call.arguments[i].tensor())
+            else {
+                continue;
+            };
+            let name = format!("d_{}", param.name);
+            if backward.cotangents.contains(&name) {
+                let values: Vec<f64> = (0..tensor.elements()).map(|_| random.normal()).collect();
+                let cotangent = Tensor::from_values(tensor.dtype, &tensor.shape, &values);
+                known.insert(name, Argument::Tensor(cotangent));
+            }
+        }
+        let exact = exact(&wide, &known, case, None)?;
+        let scales = sensitivities(&exact, |random| exact_or_nothing(&wide, &known, case, random));
+        Ok(Prepared { backward, known, exact, scales })
+    }
+
+    fn check(&self, runtime: &Runtime, case: &Case) -> Result<Worst, Outcome> {
+        let mut known = self.known.clone();
+        let mut work = Work { compute: DType::F32, reduction: 1, ops: 0 };
+        for program in &self.backward.programs {
+            let (arguments, bindings) = arguments(program, &known, case).map_err(fail)?;
+            let here = Work::of(program, &bindings.dims);
+            if here.compute.epsilon() > work.compute.epsilon() {
+                work.compute = here.compute;
+            }
+            work.reduction = work.reduction.max(here.reduction);
+            work.ops += here.ops;
+            let outputs = execute_program(runtime, program, &arguments).map_err(fail)?;
+            for ((_, param), output) in tilewright_ir::bind::outputs(program).zip(outputs) {
+                known.insert(param.name.clone(), Argument::Tensor(output));
+            }
+        }
+        let mut worst = Worst::default();
+        for (i, name) in self.backward.gradients.iter().enumerate() {
+            let Some(result) = known.get(name).and_then(Argument::tensor) else {
+                return Err(fail(format!("`{name}` was not made")));
+            };
+            let tolerance = Tolerance::new(result.dtype, work.compute, work.reduction, work.ops);
+            let here = judge(result, &self.exact[i], &tolerance, Some(&self.scales[i]))
+                .map_err(|miss| fail(format!("`{name}`: {miss}")))?;
+            worst = worst.max(here);
+        }
+        Ok(worst)
+    }
+}
+
+/// The arguments of one program of a gradient, outputs empty.
+fn arguments(
+    program: &Program,
+    known: &Known,
+    case: &Case,
+) -> Result<(Vec<Argument>, Bindings), String> {
+    let mut shapes = Vec::new();
+    for param in &program.params {
+        shapes.push(match (&param.kind, known.get(&param.name)) {
+            (ParamKind::Tensor { access: Access::Out, .. } | ParamKind::Scalar { .. }, _) => None,
+            (_, Some(Argument::Tensor(tensor))) => Some(tensor.shape.clone()),
+            _ => return Err(format!("{}: `{}` is missing", program.name, param.name)),
+        });
+    }
+    let has = |name: &str| program.dims.iter().any(|dim| dim.name == name);
+    let sizes: Vec<_> = case.sizes.iter().copied().filter(|(name, _)| has(name)).collect();
+    let bindings = bind(program, &shapes, &sizes).map_err(|e| e.to_string())?;
+    let mut arguments = Vec::new();
+    for (param, shape) in program.params.iter().zip(&bindings.shapes) {
+        arguments.push(match (&param.kind, known.get(&param.name)) {
+            (ParamKind::Tensor { access: Access::Out, dtype, .. }, _) => {
+                Argument::Tensor(Tensor::zeros(*dtype, shape))
+            }
+            (_, Some(given)) => given.clone(),
+            (ParamKind::Scalar { default: Some(value), .. }, None) => Argument::Scalar(*value),
+            _ => return Err(format!("{}: `{}` is missing", program.name, param.name)),
+        });
+    }
+    Ok((arguments, bindings))
+}
+
+/// The gradients in f64, in order; with a random sequence, of inputs and ops that are off by [`UNIT`].
+fn exact(
+    wide: &Backward,
+    known: &Known,
+    case: &Case,
+    mut random: Option<&mut Random>,
+) -> Result<Vec<Vec<f64>>, String> {
+    let mut known = known.clone();
+    for argument in known.values_mut() {
+        if let Argument::Tensor(tensor) = argument
+            && tensor.dtype.is_float()
+        {
+            let mut values = tensor.values();
+            if let Some(random) = &mut random {
+                values.iter_mut().for_each(|x| *x *= 1.0 + random.sign() * UNIT);
+            }
+            *tensor = Tensor::from_values(DType::F64, &tensor.shape, &values);
+        }
+    }
+    match random {
+        Some(random) => {
+            let programs = wide.programs.iter().map(|p| shaken(p, random)).collect();
+            run_backward(&Backward { programs, ..wide.clone() }, &mut known, case.sizes)?;
+        }
+        None => run_backward(wide, &mut known, case.sizes)?,
+    }
+    let gradient = |name: &String| known.get(name).and_then(Argument::tensor).map(Tensor::values);
+    wide.gradients
+        .iter()
+        .map(|name| gradient(name).ok_or_else(|| format!("`{name}` was not made")))
+        .collect()
+}
+
+fn exact_or_nothing(
+    wide: &Backward,
+    known: &Known,
+    case: &Case,
+    random: &mut Random,
+) -> Vec<Vec<f64>> {
+    exact(wide, known, case, Some(random)).unwrap_or_default()
+}

@@ -1,0 +1,140 @@
+//! Hostile values: what a target makes of NaN, infinities, -0, denormals, great numbers, masks of one kind and stray
+//! indices must be what the interpreter makes of them.
+
+use crate::call::{Call, largest};
+use crate::execute::{Layout, execute};
+use crate::judge::{Worst, judge};
+use crate::random::Random;
+use crate::row::{Check, Outcome, Row};
+use crate::runner::{Rows, Selection, fail, show_case};
+use std::sync::Arc;
+use tilewright_ir::interpret::Tensor;
+use tilewright_ir::tolerance::Tolerance;
+use tilewright_ir::{DType, ParamKind};
+use tilewright_kernels::{Case, Entry, Fill};
+use tilewright_runtime::{DeviceKind, Runtime};
+
+/// What is put among the inputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Hostile {
+    /// One such number in each row of each float input.
+    Number(&'static str, f64),
+    /// Every bool input is this throughout.
+    Mask(bool),
+    /// One index past the end of what it picks from.
+    StrayIndex,
+}
+
+const HOSTILE: &[Hostile] = &[
+    Hostile::Number("NaN", f64::NAN),
+    Hostile::Number("inf", f64::INFINITY),
+    Hostile::Number("-inf", f64::NEG_INFINITY),
+    Hostile::Number("-0", -0.0),
+    Hostile::Number("denormal", 1e-40),
+    Hostile::Number("1e38", 1e38),
+    Hostile::Number("-1e38", -1e38),
+    Hostile::Mask(false),
+    Hostile::Mask(true),
+    Hostile::StrayIndex,
+];
+
+impl Hostile {
+    fn show(self) -> String {
+        match self {
+            Hostile::Number(name, _) => format!("{name} in each row"),
+            Hostile::Mask(value) => format!("all masks {value}"),
+            Hostile::StrayIndex => "an index past the end".into(),
+        }
+    }
+}
+
+/// Every hostile value on every target but the interpreter.
+pub(crate) fn run(selection: &Selection, entry: &'static Entry, dtype: DType) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let is_interpreter = |r: &&Arc<Runtime>| r.caps().kind == DeviceKind::Interpreter;
+    let Some(oracle) = selection.runtimes.iter().find(is_interpreter) else { return rows };
+    let targets: Vec<_> = selection.runtimes.iter().filter(|r| !is_interpreter(r)).collect();
+    let Some(case) = suitable(selection, entry, dtype) else { return rows };
+    for hostile in HOSTILE {
+        let Ok(Some(call)) = spoiled(entry, case, dtype, selection.seed, *hostile) else {
+            continue;
+        };
+        let expected = execute(oracle, &call, Layout::Contiguous);
+        let case = format!("{}, {}", show_case(case), hostile.show());
+        for runtime in &targets {
+            let mut add = Rows { entry, case: case.clone(), dtype, rows: &mut rows };
+            add.add(Check::Hostile, runtime.target(), || {
+                let found = execute(runtime, &call, Layout::Contiguous);
+                match (&expected, found) {
+                    (Ok(expected), Ok(found)) => compare(&call, &found, expected),
+                    (Err(_), Err(_)) => Ok(Worst::default()),
+                    (Ok(_), Err(error)) => Err(fail(error)),
+                    (Err(error), Ok(_)) => Err(fail(format!("ran, instead of: {error}"))),
+                }
+            });
+        }
+    }
+    rows
+}
+
+/// The largest case that the interpreter runs at once.
+fn suitable(selection: &Selection, entry: &'static Entry, dtype: DType) -> Option<&'static Case> {
+    let limit = selection.interpreter_limit / 4;
+    let sized =
+        entry.cases.iter().filter_map(|case| Some((largest(entry, case, dtype).ok()?, case)));
+    let suited = sized.filter(|(elements, _)| (1..=limit).contains(elements));
+    suited.max_by_key(|(elements, _)| *elements).map(|(_, case)| case)
+}
+
+/// A call with the hostile value in it; `None` when the kernel has no input for it.
+fn spoiled(
+    entry: &Entry,
+    case: &Case,
+    dtype: DType,
+    seed: u64,
+    hostile: Hostile,
+) -> Result<Option<Call>, String> {
+    let mut call = Call::new(entry, case, dtype, seed)?;
+    let mut random = Random::named(seed, "hostile");
+    let mut touched = false;
+    for i in call.input_tensors().collect::<Vec<_>>() {
+        let Some(tensor) = call.arguments[i].tensor() else { continue };
+        let (mut values, row) = (tensor.values(), tensor.shape.last().copied().unwrap_or(1));
+        let name = call.program.params[i].name.clone();
+        match (hostile, entry.fill(case, &name)) {
+            (Hostile::Number(_, number), Fill::Normal | Fill::Distinct)
+                if tensor.dtype.is_float() =>
+            {
+                for row in values.chunks_mut(row.max(1)) {
+                    let at = random.below(row.len());
+                    row[at] = number;
+                }
+            }
+            (Hostile::Mask(value), _) if tensor.dtype == DType::Bool => {
+                values.fill(value as u8 as f64);
+            }
+            (Hostile::StrayIndex, Fill::Index(size)) if !values.is_empty() => {
+                let at = random.below(values.len());
+                values[at] = call.inputs.size(size) as f64;
+            }
+            _ => continue,
+        }
+        call.set(i, &values);
+        touched = true;
+    }
+    Ok(touched.then_some(call))
+}
+
+/// Compares with what the interpreter stored.
+fn compare(call: &Call, found: &[Tensor], expected: &[Tensor]) -> Result<Worst, Outcome> {
+    let mut worst = Worst::default();
+    for ((param, found), expected) in call.output_tensors().zip(found).zip(expected) {
+        let param = &call.program.params[param];
+        let ParamKind::Tensor { dtype, .. } = param.kind else { continue };
+        let tolerance = Tolerance::of(&call.program, &call.bindings.dims, dtype);
+        let here = judge(found, &expected.values(), &tolerance, None)
+            .map_err(|miss| fail(format!("`{}`: {miss}", param.name)))?;
+        worst = worst.max(here);
+    }
+    Ok(worst)
+}

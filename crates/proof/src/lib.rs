@@ -1,0 +1,23 @@
+//! The one test runner, and the clock.
+//!
+//! [`Selection::run`] runs every case of every selected kernel, in every dtype it claims, on every present target, and
+//! compares with the f64 reference within a computed tolerance; it checks gradients against finite differences, and
+//! targets against the interpreter on hostile values. Each check is a [`Row`]. `tilewright test` prints them, the test
+//! suite asserts them, and a mutation test breaks kernels and passes to see that they fail.
+
+mod call;
+mod execute;
+mod gradient;
+mod hostile;
+mod judge;
+mod random;
+mod row;
+mod runner;
+mod shake;
+
+pub use call::Call;
+pub use execute::{Layout, execute, execute_program};
+pub use judge::{UNIT, Worst, judge, sensitivities, varies};
+pub use random::Random;
+pub use row::{Check, Outcome, Row};
+pub use runner::{Job, Selection};
