@@ -7,6 +7,7 @@ pub mod dead;
 mod emit;
 mod extent;
 pub mod grad;
+pub mod hoist;
 pub mod pipeline;
 pub mod precision;
 mod rewrite;

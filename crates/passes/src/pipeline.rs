@@ -1,6 +1,6 @@
 //! The list of passes, in the order in which they run.
 
-use crate::{dead, simplify};
+use crate::{dead, hoist, simplify};
 use tilewright_ir::Program;
 
 /// A transformation of programs that keeps their meaning.
@@ -25,6 +25,11 @@ pub static PASSES: &[Pass] = &[
         name: "stabilize",
         doc: "replaces formulas that overflow or cancel: log(1 + e^x) becomes softplus(x)",
         run: simplify::stabilize,
+    },
+    Pass {
+        name: "hoist",
+        doc: "computes before a loop what does not change round it",
+        run: hoist::hoist,
     },
     Pass { name: "merge", doc: "computes equal expressions once", run: simplify::merge },
     Pass { name: "remove-dead", doc: "removes what no store depends on", run: dead::remove_dead },

@@ -1,6 +1,6 @@
 //! Simplification: laws that hold for every value, NaN, infinities and the sign of zero included.
 //!
-//! The stable forms, which replace arithmetic by more accurate arithmetic, are a pass of their own in [`stable`].
+//! The stable forms, which replace arithmetic by more accurate arithmetic, are a pass of their own: [`stabilize`].
 
 pub(crate) mod algebra;
 pub(crate) mod casts;

@@ -41,9 +41,8 @@ fn checked_between(program: &Program, sizes: &[(&str, usize)], low: f64, high: f
     let inputs = inputs(program, sizes, low, high);
     let report = finite_difference_check(program, &inputs, sizes, &CheckOptions::default());
     let report = report.unwrap_or_else(|e| panic!("{e}\n{program}"));
-    if let Some(failure) = report.failures().next() {
-        panic!("{failure}\n{program}");
-    }
+    let failures: Vec<String> = report.failures().map(|f| f.to_string()).collect();
+    assert!(failures.is_empty(), "{}\n{program}", failures.join("\n"));
     report
 }
 
