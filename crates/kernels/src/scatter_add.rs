@@ -7,9 +7,10 @@
 //!
 //! Each program owns a block of columns and adds the updates to it in their order, so that the result is the same
 //! bit for bit in every run, and no atomics are needed. A row of y is added to as often as its number occurs, which
-//! rounds to f32 each time.
+//! rounds to f32 each time. The gradient of an update is the row of d_y that it was added to.
 
-use crate::{Case, Entry, Family, Fill, Grad, Inputs};
+use crate::gather::gather;
+use crate::{BackwardKernel, Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};
 use tilewright_lang::{Kernel, View};
 
@@ -25,7 +26,11 @@ pub static SCATTER_ADD: Entry = Entry {
     signature: "index: u32[*count], updates: T[*count, cols] -> y: f32[entries, cols]",
     build: |k, a| scatter_add(k, a["index"], a["updates"], a["y"]),
     reference: scatter_add_f64,
-    grad: Grad::None("it adds to its output in a loop; d_updates is `gather` of d_y at `index`"),
+    grad: Grad::By(&[BackwardKernel {
+        name: "scatter_add_grad",
+        signature: "index: u32[*count], d_y: f32[entries, cols] -> d_updates: T[*count, cols]",
+        build: |k, a| gather(k, a["d_y"], a["index"], a["d_updates"]),
+    }]),
     dtypes: &[F32, F16, BF16],
     constants: &[],
     fills: &[("index", Fill::Index("entries"))],
