@@ -168,9 +168,12 @@ pub struct Work {
 impl Work {
     /// Reads the work off a program. A sum carried round a loop may be as long as the longest axis of a parameter.
     pub fn of(program: &Program, dims: &[usize]) -> Work {
+        let mut used = vec![false; program.exprs.len()];
+        note_uses(program, &program.body, &mut used);
         let mut reader = WorkReader {
             program,
             dims,
+            used,
             depths: vec![0; program.exprs.len()],
             vars: vec![0; program.vars.len()],
             work: Work { compute: DType::F32, reduction: 1, ops: 1 },
@@ -180,9 +183,34 @@ impl Work {
     }
 }
 
+/// Marks the values that something else than a store uses.
+fn note_uses(program: &Program, body: &[Stmt], used: &mut [bool]) {
+    for stmt in body {
+        match stmt {
+            Stmt::Let(id) => {
+                let Some(expr) = program.exprs.get(id.index()) else { continue };
+                expr.kind.operands(|of| {
+                    if let Some(used) = used.get_mut(of.index()) {
+                        *used = true;
+                    }
+                });
+            }
+            Stmt::Set(_, value) => {
+                if let Some(used) = used.get_mut(value.index()) {
+                    *used = true;
+                }
+            }
+            Stmt::For { body, .. } | Stmt::When { body, .. } => note_uses(program, body, used),
+            Stmt::Store { .. } => {}
+        }
+    }
+}
+
 struct WorkReader<'a> {
     program: &'a Program,
     dims: &'a [usize],
+    /// By expression, whether something else than a store uses it.
+    used: Vec<bool>,
     /// By expression, the length of the chain that ends there.
     depths: Vec<usize>,
     vars: Vec<usize>,
@@ -223,10 +251,18 @@ impl WorkReader<'_> {
         if let ExprKind::Get(var) = expr.kind {
             depth = self.vars.get(var.index()).copied().unwrap_or(0);
         }
-        let rounds = expr.ty.dtype.is_float() && self.rounds(&expr.kind);
+        let rounds = expr.ty.dtype.is_float()
+            && match expr.kind {
+                // Rounding for storage is part of every tolerance; rounding on the way is an op of that type.
+                ExprKind::Cast(of) => {
+                    let from = self.program.exprs.get(of.index()).map(|e| e.ty.dtype);
+                    let epsilon = expr.ty.dtype.epsilon();
+                    self.used[id] && from.is_some_and(|d| d.is_float() && d.epsilon() < epsilon)
+                }
+                _ => self.rounds(&expr.kind),
+            };
         if rounds {
             depth += 1;
-            // A cast to a half type of what is computed in f32 is a rounding like any other.
             if expr.ty.dtype.epsilon() > self.work.compute.epsilon() {
                 self.work.compute = expr.ty.dtype;
             }
@@ -341,5 +377,14 @@ mod tests {
             store y[%0, :] = %6";
         let work = Work::of(&parse(text).unwrap(), &[4, 257]);
         assert_eq!(work, Work { compute: DType::F32, reduction: 257, ops: 4 });
+        let text = "kernel k(x: in f32[n], y: out f16[n], z: out f32[n])
+            %0: f32[n] = load x[:]
+            %1: f16[n] = cast %0
+            store y[:] = %1
+            %2: f32[n] = cast %1";
+        let stored = parse(&format!("{text} store z[:] = %0")).unwrap();
+        assert_eq!(Work::of(&stored, &[4]).compute, DType::F16, "%2 goes on with it");
+        let stored = parse(&text.replace("%2: f32[n] = cast %1", "store z[:] = %0")).unwrap();
+        assert_eq!(Work::of(&stored, &[4]).compute, DType::F32, "rounded for storage only");
     }
 }
