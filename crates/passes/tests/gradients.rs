@@ -328,6 +328,19 @@ fn rows_picked_by_data_are_added_up() {
 }
 
 #[test]
+fn the_gradient_of_an_embedding_copies_nothing() {
+    let signature = "table: f16[entries, cols], i: u32[*rows] -> y: f16[*rows, cols]";
+    let program = recorded(signature, |k, a| {
+        let row = k.program();
+        a["y"].row(row).store(a["table"].row(a["i"].row(row).load().to(I32)).load());
+    });
+    checked(&program, &[("entries", 3), ("rows", 9), ("cols", 4)]);
+    let backward = grad(&program, &GradOptions::default()).unwrap();
+    let names: Vec<_> = backward.programs.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["zero_d_table", "scatter_d_table", "round_d_table"]);
+}
+
+#[test]
 fn no_rows_give_weights_a_gradient_of_zero() {
     let program = recorded("x: f32[*rows, cols], w: f32[cols] -> y: f32[*rows, cols]", |k, a| {
         let row = k.program();

@@ -4,7 +4,8 @@ use super::stage::declare;
 use crate::emit::Emitter;
 use tilewright_ir::infer::place_type;
 use tilewright_ir::{
-    Access, Axis, DType, ExprId, Extent, GridAxis, ParamId, ParamKind, Place, Program, Shape,
+    Access, Axis, DType, ExprId, ExprKind, Extent, GridAxis, ParamId, ParamKind, Place, Program,
+    Shape,
 };
 
 /// Columns of a gradient that one program of a later stage sums. A multiple of what a GPU's programs and a CPU's
@@ -228,7 +229,7 @@ fn block_of(out: &mut Emitter, index: ExprId, extent: Extent) -> Axis {
 
 /// Adjoints that the first stage has stored with their positions.
 pub(super) struct Scattered {
-    /// The temporary that holds them: `[programs.., tile..]`.
+    /// The temporary or input that holds them: `[programs.., tile..]`.
     values: String,
     /// Programs along each grid axis of the forward program.
     counts: Vec<Extent>,
@@ -240,11 +241,11 @@ pub(super) struct Scattered {
 enum Position {
     /// The whole axis.
     All,
-    /// One position, from a temporary `[programs..]`.
+    /// One position, from a tensor `[programs..]`.
     At(String),
-    /// A range whose start is in a temporary `[programs..]`.
+    /// A range whose start is in a tensor `[programs..]`.
     Range { start: String, len: Extent, step: usize },
-    /// Positions from a temporary `[programs.., n]`.
+    /// Positions from a tensor `[programs.., n]`.
     Gather(String, Extent),
 }
 
@@ -261,7 +262,10 @@ impl Scattered {
         let tile = place_type(&out.program, place)?.shape;
         let mut names = Vec::new();
         let mut keep = |out: &mut Emitter, name: String, value: ExprId, tile: &[Extent]| {
-            let shape = counts.iter().chain(tile).copied().collect();
+            let shape: Shape = counts.iter().chain(tile).copied().collect();
+            if let Some(held) = held(out, value, programs, &shape) {
+                return held;
+            }
             let dtype = out.ty(value).dtype;
             let kind = ParamKind::Tensor { dtype, shape, leading: false, access: Access::Out };
             let param = declare(&mut out.program, name.clone(), kind);
@@ -327,11 +331,13 @@ impl Scattered {
                 Position::At(name) => {
                     let param = find(out, name)?;
                     let index = out.load(Place { param, axes: programs.clone() });
+                    let index = out.cast(index, DType::I32);
                     to.push(Axis::At(index));
                 }
                 Position::Range { start, len, step } => {
                     let param = find(out, start)?;
                     let start = out.load(Place { param, axes: programs.clone() });
+                    let start = out.cast(start, DType::I32);
                     to.push(Axis::Range { start, len: *len, step: *step });
                     from.push(Axis::All);
                 }
@@ -350,6 +356,7 @@ impl Scattered {
         let value = out.load(Place { param, axes: from });
         let place = Place { param: sum, axes: to };
         let before = out.load(place.clone());
+        let value = out.cast(value, out.ty(before).dtype);
         let after = out.add(before, value);
         out.store(place, after);
         for (index, end) in loops.into_iter().rev() {
@@ -357,4 +364,23 @@ impl Scattered {
         }
         Ok(())
     }
+}
+
+/// The input that already holds what a temporary of `value` would: each program has loaded its own part of it.
+fn held(out: &Emitter, value: ExprId, programs: &[ExprId], shape: &[Extent]) -> Option<String> {
+    // The later program repeats the conversion.
+    let loaded = match *out.kind(value) {
+        ExprKind::Cast(a) => a,
+        _ => value,
+    };
+    let ExprKind::Load { place, .. } = out.kind(loaded) else { return None };
+    let param = out.program.param(place.param);
+    let ParamKind::Tensor { shape: held, access: Access::In, .. } = &param.kind else {
+        return None;
+    };
+    let own = place.axes.iter().enumerate().all(|(i, axis)| match programs.get(i) {
+        Some(&index) => *axis == Axis::At(index),
+        None => *axis == Axis::All,
+    });
+    (own && *held == shape).then(|| param.name.clone())
 }

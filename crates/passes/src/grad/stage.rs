@@ -12,7 +12,7 @@ use crate::emit::{Emitter, Merge};
 use tilewright_ir::infer::place_type;
 use tilewright_ir::{
     Access, Axis, BinaryOp, Dim, DimId, DimRule, ExprId, ExprKind, Extent, GridAxis, Param,
-    ParamId, ParamKind, Place, Program, StoreMode, VarId,
+    ParamId, ParamKind, Place, Program, Stmt, StoreMode, VarId,
 };
 
 /// Programs of the forward grid that one program of a two-stage reduction adds up. Fixed, so that the sum depends
@@ -108,7 +108,10 @@ impl Stage<'_> {
         self.body(&mut out, &counts, chunked, &cotangents, &mut sinks, backward)?;
         let program = out.finish().map_err(fail)?;
         let stage = program.clone();
-        backward.programs.push(program);
+        // What is scattered may need nothing but the inputs.
+        if stores(&program.body) {
+            backward.programs.push(program);
+        }
         for ((member, target), sink) in self.group.members.iter().zip(&targets).zip(sinks) {
             match sink {
                 Sink::Own(_) => {}
@@ -439,6 +442,15 @@ impl Stage<'_> {
         }
         Ok(())
     }
+}
+
+/// True when a block writes to memory.
+fn stores(body: &[Stmt]) -> bool {
+    body.iter().any(|statement| match statement {
+        Stmt::Store { .. } => true,
+        Stmt::For { body, .. } | Stmt::When { body, .. } => stores(body),
+        Stmt::Let(_) | Stmt::Set(..) => false,
+    })
 }
 
 /// True for an op on the bits of an active float.
