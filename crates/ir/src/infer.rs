@@ -1,7 +1,7 @@
 //! The types of expressions: what each kind takes and gives.
 //!
 //! [`infer`] is the one statement of the typing rules. The recorder and the text parser call it to find the type
-//! of a new expression; [`crate::validate`] calls it to check the type that an expression carries.
+//! of a new expression; [`crate::validate()`] calls it to check the type that an expression carries.
 
 mod shape;
 
@@ -63,7 +63,7 @@ pub fn broadcast(program: &Program, a: &[Extent], b: &[Extent]) -> Result<Shape,
 /// `Reshape` and `Slice`. A hint for any other kind is ignored.
 ///
 /// Rules that depend on where the expression stands (scope, loops, the number of grid axes) are
-/// [`crate::validate`]'s.
+/// [`crate::validate()`]'s.
 ///
 /// # Errors
 /// A sentence for the author of the kernel: what does not fit, and what would.

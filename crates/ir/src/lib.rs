@@ -2,7 +2,7 @@
 //!
 //! A [`Program`] is one recorded kernel: its parameters, an arena of pure tile expressions in SSA form, and a
 //! tree of statements that says when each is evaluated and what is stored. Nothing here runs on a device;
-//! the [`interpret`] module gives every op its executable meaning and is the oracle for all targets.
+//! the [`mod@interpret`] module gives every op its executable meaning and is the oracle for all targets.
 //!
 //! Order of evaluation is the order of [`Stmt::Let`] lines. A value is visible after its `Let`, in the same
 //! block and the blocks nested in it; a value that must survive a loop is carried by a [`Variable`].

@@ -13,7 +13,7 @@
 //! store y[%0, :] = %6
 //! ```
 //!
-//! Each `%` line evaluates one expression (a [`Stmt::Let`](crate::Stmt::Let)); numbers are labels. Line breaks and
+//! Each `%` line evaluates one expression (a [`Stmt::Let`]); numbers are labels. Line breaks and
 //! indentation mean nothing, `#` starts a comment. Besides expressions there are
 //!
 //! ```text
@@ -27,7 +27,7 @@
 //! %9: f32[1] = reduce_by %4 axis 0 from %5 (%6: f32; %7: f32) { %8: f32 = add %6, %7 yield %8 }
 //! ```
 //!
-//! [`print`] and [`parse`] are inverses on programs as [`Program::compact`] leaves them: every expression is used,
+//! [`print()`] and [`parse`] are inverses on programs as [`Program::compact`] leaves them: every expression is used,
 //! in the order of the arena, and the author's lines, which text does not hold, are gone.
 
 mod expression;
@@ -63,7 +63,7 @@ impl std::fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// Reads a program. It is not yet known to be valid; see [`crate::validate`].
+/// Reads a program. It is not yet known to be valid; see [`crate::validate()`].
 ///
 /// # Errors
 /// The first place that does not fit the grammar or names what is not there.

@@ -3,14 +3,14 @@
 //! What it checks:
 //! - names: the kernel, its parameters and sizes are words, and no two of them are the same;
 //! - declarations: derived sizes, tensor shapes, scalar defaults, the grid;
-//! - types: each expression carries the type that [`crate::infer`] finds for it;
+//! - types: each expression carries the type that [`crate::infer()`] finds for it;
 //! - scope: a value is computed once, before its uses, in their block or one around it; a loop's index stays in
 //!   the loop; a variable is set before it is read, always with one type;
 //! - combine functions: pure scalar arithmetic on their arguments, constants, sizes and scalar parameters;
 //! - places: one entry an axis, constant positions inside the tensor;
 //! - stores: shape, dtype, access; every `out` parameter is stored, and is read only after a store.
 //!
-//! What depends on run-time values (indices, races, elements left unwritten) is [`crate::interpret`]'s.
+//! What depends on run-time values (indices, races, elements left unwritten) is [`mod@crate::interpret`]'s.
 
 mod combine;
 mod declarations;

@@ -115,7 +115,7 @@ impl Tensor {
 /// Binds the sizes of `program` from the shapes of the arguments.
 ///
 /// # Errors
-/// As [`bind`].
+/// As [`bind()`].
 pub fn bind_arguments(program: &Program, arguments: &[Argument]) -> Result<Bindings, BindError> {
     let shapes: Vec<Option<Vec<usize>>> =
         arguments.iter().map(|a| a.tensor().map(|t| t.shape.clone())).collect();
