@@ -100,7 +100,7 @@ fn eval() -> Command {
         .arg(grad(
             "Differentiates too: the input file may hold `d_out` (ones if absent), the output file gains `d_<input>`",
         ))
-        .arg(device())
+        .arg(device("Where to run [default: cpu]"))
         .after_help(
             "Names of the formula that the input file holds are tensors; the others need --set.\n\n\
              Example:\n  tilewright eval --expr 'x * sigmoid(a*x)' --set a=1.702 \
@@ -119,7 +119,7 @@ fn run() -> Command {
             "Differentiates too: the input file may hold `d_<output>` (ones if absent), the output file gains \
              `d_<input>`",
         ))
-        .arg(device())
+        .arg(device("Where to run [default: cpu]"))
         .after_help(
             "`tilewright kernels NAME` tells names, dtypes and shapes. T is the dtype of the input tensors.\n\n\
              Example:\n  tilewright run rmsnorm --in in.safetensors --out out.safetensors --set eps=1e-5",
@@ -132,7 +132,7 @@ fn test() -> Command {
             "Checks kernels against their f64 reference, and gradients against finite differences",
         )
         .arg(names())
-        .arg(device())
+        .arg(device("Where to run [default: all]"))
         .arg(report("report", "Writes every check as JSON"))
         .after_help(
             "Examples:\n  tilewright test\n  tilewright test softmax rmsnorm --report out.json",
@@ -143,7 +143,7 @@ fn bench() -> Command {
     Command::new("bench")
         .about("Times kernels: ms, GB/s, share of the measured copy bandwidth")
         .arg(names())
-        .arg(device())
+        .arg(device("Where to run [default: cpu]"))
         .arg(report("json", "Writes every timing as JSON"))
         .after_help(
             "Examples:\n  tilewright bench softmax swiglu\n  tilewright bench --json out.json",
@@ -194,7 +194,7 @@ fn grad(help: &'static str) -> Arg {
     Arg::new("grad").long("grad").action(ArgAction::SetTrue).help(help)
 }
 
-fn device() -> Arg {
+fn device(help: &'static str) -> Arg {
     // Those that are not in this build are refused with an explanation, not as unknown.
     let present = TARGETS.iter().filter(|target| target.computes).map(|target| target.name);
     let devices: Vec<&str> = present.chain(ABSENT.iter().map(|(name, _)| *name)).collect();
@@ -202,8 +202,7 @@ fn device() -> Arg {
         .long("device")
         .value_name("DEVICE")
         .value_parser(PossibleValuesParser::new(devices))
-        .default_value(TARGETS[0].name)
-        .help("Where to run")
+        .help(help)
 }
 
 fn json_flag() -> Arg {

@@ -14,16 +14,24 @@ use tilewright_runtime::targets::TARGETS;
 use tilewright_runtime::{Runtime, nearest};
 use tilewright_tensor::{Call, Callable, Tensor};
 
-/// The device that `--device` names.
+/// The device that `--device` names, or the default one.
 ///
 /// # Errors
 /// When this build or this machine does not have it.
-pub fn device(matches: &ArgMatches) -> Result<Arc<Runtime>, Failure> {
-    let name = matches.get_one::<String>("device").map_or(TARGETS[0].name, String::as_str);
+fn device(matches: &ArgMatches) -> Result<Arc<Runtime>, Failure> {
+    match chosen_device(matches)? {
+        Some(runtime) => Ok(runtime),
+        None => Ok(Runtime::open(TARGETS[0].name)?),
+    }
+}
+
+/// As [`device`], `None` when `--device` was not given.
+pub fn chosen_device(matches: &ArgMatches) -> Result<Option<Arc<Runtime>>, Failure> {
+    let Some(name) = matches.get_one::<String>("device") else { return Ok(None) };
     if ABSENT.iter().any(|(device, _)| *device == name) {
         return Err(absent(name));
     }
-    Ok(Runtime::open(name)?)
+    Ok(Some(Runtime::open(name)?))
 }
 
 /// The file that `--in` names.

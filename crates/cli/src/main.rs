@@ -9,6 +9,7 @@ mod call;
 mod command;
 mod failure;
 mod files;
+mod formula;
 mod measure;
 mod progress;
 mod table;

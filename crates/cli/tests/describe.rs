@@ -56,6 +56,16 @@ fn every_kernel_is_emitted_as_ir() {
 }
 
 #[test]
+fn formulas_are_emitted_with_their_gradients() {
+    let mish = tilewright(&["emit", "--expr", "x * tanh(log(1 + exp(x)))", "--grad"]).ok();
+    assert!(mish.contains("= softplus %") && mish.contains("d_x: out f32[*n]"), "{mish}");
+    let half = tilewright(&["emit", "--expr", "-x", "--dtype", "bf16"]).ok();
+    assert!(half.contains("x: in bf16[*n]"), "{half}");
+    let wide = tilewright(&["emit", "--expr", "x + b", "--shape", "x=2x3", "--shape", "b=3"]).ok();
+    assert!(wide.contains("b: in f32[1, n1]"), "{wide}");
+}
+
+#[test]
 fn help_is_there_for_every_command() {
     let help = tilewright(&["--help"]).ok();
     for command in ["tour", "devices", "kernels", "emit", "eval", "run", "test", "bench"] {
@@ -85,6 +95,16 @@ fn wrong_use_names_the_fault() {
         (&["emit", "softmax", "--set", "k"], 2, "NAME=VALUE"),
         (&["emit", "softmax", "--set", "k=1", "--set", "k=2"], 2, "set twice"),
         (&["run", "softmax"], 2, "--in"),
+        (&["emit", "--expr", ""], 2, "empty"),
+        (&["emit", "--expr", "x *"], 2, "x *\n"),
+        (&["emit", "--expr", "x * sigmod(x)"], 2, "did you mean `sigmoid`?"),
+        (&["emit", "--expr", "x & 1"], 2, "this is a float"),
+        (&["emit", "--expr", "a", "--set", "a=1"], 2, "no input"),
+        (&["emit", "--expr", "x", "--set", "b=1"], 2, "no `b`"),
+        (&["emit", "--expr", "x", "--shape", "b=1"], 2, "no input `b`"),
+        (&["emit", "--expr", "x + b", "--shape", "x=2x3", "--shape", "b=2"], 2, "broadcast"),
+        (&["emit", "softmax", "--expr", "x"], 2, "cannot be used with"),
+        (&["emit", "argmax", "--grad"], 2, "argmax"),
     ] {
         tilewright(args).fails(status, fault);
     }

@@ -91,7 +91,7 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
     names
         .into_iter()
         .map(|name| (distance(wrong, name), name))
-        .filter(|(d, _)| *d <= (wrong.chars().count() / 3).max(1))
+        .filter(|(d, _)| *d <= wrong.chars().count() / 3)
         .min()
         .map(|(_, name)| name)
 }

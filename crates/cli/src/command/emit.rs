@@ -1,13 +1,16 @@
 //! `tilewright emit`: the code of a kernel or formula.
 
-use super::{Specialized, absent, find, settings, specialize};
-use crate::args::ShapeOf;
+use super::{absent, find, settings, specialize};
+use crate::args::{Setting, ShapeOf};
 use crate::failure::Failure;
+use crate::formula;
+use crate::table::show_shape;
 use clap::ArgMatches;
 use std::io::Write;
 use tilewright_ir::bind::show_extent;
 use tilewright_ir::{DType, ParamKind, Program, bind, text};
 use tilewright_kernels::Entry;
+use tilewright_lang::oneliner::{Broadcast, Layout};
 use tilewright_passes::{GradOptions, grad};
 
 /// Prints the program, and with `--grad` the programs of its gradient.
@@ -21,23 +24,28 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let dtype = dtype(matches)?;
     let settings = settings(matches)?;
-    let Specialized { program, sizes, .. } = match matches.get_one::<String>("name") {
-        Some(name) => {
+    let shapes: Vec<ShapeOf> =
+        matches.get_many::<ShapeOf>("shape").into_iter().flatten().cloned().collect();
+    let name = matches.get_one::<String>("name");
+    let program = match (name, matches.get_one::<String>("expr")) {
+        (Some(name), _) => {
             let entry = find(name)?;
-            specialize(entry, kernel_dtype(entry, dtype)?, &settings)?
+            let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
+            if !shapes.is_empty() {
+                print_sizes(&specialized.program, &shapes, &specialized.sizes, out)?;
+            }
+            specialized.program
         }
-        None => {
+        (None, Some(text)) => {
+            formula_program(text, &settings, dtype.unwrap_or(DType::F32), &shapes, out)?
+        }
+        (None, None) => {
             return Err(Failure::usage(
                 "emit needs a kernel or a formula",
                 "name a kernel (`tilewright kernels` lists them) or give --expr 'x * sigmoid(x)'",
             ));
         }
     };
-    let shapes: Vec<ShapeOf> =
-        matches.get_many::<ShapeOf>("shape").into_iter().flatten().cloned().collect();
-    if !shapes.is_empty() {
-        print_sizes(&program, &shapes, &sizes, out)?;
-    }
     writeln!(out, "{}", text::print(&program).trim_end())?;
     if matches.get_flag("grad") {
         let backward = grad(&program, &GradOptions::default())
@@ -47,6 +55,40 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The program of a formula whose inputs are all of `dtype`. Inputs whose shapes are not given have one shape.
+fn formula_program(
+    text: &str,
+    settings: &[Setting],
+    dtype: DType,
+    shapes: &[ShapeOf],
+    out: &mut dyn Write,
+) -> Result<Program, Failure> {
+    let spec = formula::parse(text, settings)?;
+    let inputs = spec.inputs();
+    if let Some(unknown) = shapes.iter().find(|s| !inputs.contains(&s.name.as_str())) {
+        let next = format!("its inputs are {}", inputs.join(", "));
+        return Err(Failure::usage(format!("the formula has no input `{}`", unknown.name), next));
+    }
+    let common = shapes.iter().map(|s| s.shape.as_slice()).max_by_key(|s| s.len());
+    let given: Vec<(&[usize], Option<&[isize]>)> = inputs
+        .iter()
+        .map(|input| {
+            let own = shapes.iter().find(|s| s.name == *input).map(|s| s.shape.as_slice());
+            (own.or(common).unwrap_or(&[]), None)
+        })
+        .collect();
+    let layout = match common {
+        None => Layout::flat(inputs.len()),
+        Some(_) => Broadcast::of(&given).map_err(formula::wrong)?.layout,
+    };
+    if common.is_some() {
+        for (input, (shape, _)) in inputs.iter().zip(&given) {
+            writeln!(out, "# {input}: {}", show_shape(shape))?;
+        }
+    }
+    spec.program(&vec![dtype; inputs.len()], &layout).map_err(formula::wrong)
 }
 
 /// The `--dtype`, if given.
