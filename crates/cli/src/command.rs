@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use std::io::Write;
 use tilewright_ir::{DType, DimRule, ParamKind, Program};
 use tilewright_kernels::{CATALOG, Entry};
-use tilewright_lang::Signature;
+use tilewright_lang::{Signature, Specialization};
 use tilewright_runtime::nearest;
 
 /// Targets that this build does not have, and why.
@@ -93,6 +93,7 @@ pub fn absent(target: &str) -> Failure {
 
 /// A kernel recorded for a dtype and the `--set` values.
 struct Specialized {
+    specialization: Specialization,
     program: Program,
     /// Run-time scalars that were set.
     scalars: Vec<(String, f64)>,
@@ -108,7 +109,8 @@ fn specialize(entry: &Entry, dtype: DType, settings: &[Setting]) -> Result<Speci
             constants.push((name, whole(setting)?));
         }
     }
-    let recorded = entry.record(&entry.specialization(dtype, &constants));
+    let specialization = entry.specialization(dtype, &constants);
+    let recorded = entry.record(&specialization);
     let program = recorded.map_err(|e| {
         Failure::usage(e.to_string(), format!("see `tilewright kernels {}`", entry.name))
     })?;
@@ -126,7 +128,7 @@ fn specialize(entry: &Entry, dtype: DType, settings: &[Setting]) -> Result<Speci
             _ => return Err(unknown_setting(entry, &program, name)),
         }
     }
-    Ok(Specialized { program, scalars, sizes })
+    Ok(Specialized { specialization, program, scalars, sizes })
 }
 
 fn unknown_setting(entry: &Entry, program: &Program, name: &str) -> Failure {

@@ -78,6 +78,34 @@ impl Backward {
         let temporaries = made.into_iter().filter(|name| !gradients.contains(name)).collect();
         Backward { programs, cotangents, gradients, temporaries }
     }
+
+    /// The same for the gradients `d_<input>` in `wanted` alone: without the programs that only make others.
+    ///
+    /// # Errors
+    /// A name in `wanted` that is no gradient of this.
+    pub fn only(mut self, wanted: &[String]) -> Result<Backward, String> {
+        if let Some(unknown) = wanted.iter().find(|name| !self.gradients.contains(name)) {
+            return Err(unknown.clone());
+        }
+        // From the end, since a temporary is made before it is read.
+        let mut needed: Vec<String> = wanted.to_vec();
+        let mut kept = Vec::new();
+        for program in self.programs.into_iter().rev() {
+            let makes = |param: &tilewright_ir::Param| needed.contains(&param.name);
+            if tilewright_ir::bind::outputs(&program).any(|(_, param)| makes(param)) {
+                needed.extend(program.params.iter().map(|param| param.name.clone()));
+                kept.push(program);
+            }
+        }
+        kept.reverse();
+        let used = |name: &String| kept.iter().any(|p: &Program| p.find_param(name).is_some());
+        let unwanted = self.gradients.iter().filter(|name| !wanted.contains(name));
+        self.temporaries.extend(unwanted.cloned());
+        self.temporaries.retain(used);
+        self.cotangents.retain(used);
+        self.gradients.retain(|name| wanted.contains(name));
+        Ok(Backward { programs: kept, ..self })
+    }
 }
 
 /// Why a program has no gradient.

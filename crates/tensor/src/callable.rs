@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tilewright_ir::{DType, Param, Program};
 use tilewright_lang::{Signature, Specialization};
+use tilewright_passes::Backward;
 use tilewright_runtime::{Error, Kernel, Runtime, targets};
 
 /// Type variables of one kernel, at most.
@@ -53,7 +54,11 @@ pub(crate) struct Recipe {
     pub broadcast: bool,
     /// The programs of one specialization, which run one after the other.
     pub record: Box<Record>,
+    /// Its gradient, where one is written by hand.
+    pub by_hand: Option<Box<ByHand>>,
 }
+
+pub(crate) type ByHand = dyn Fn(&Specialization) -> Result<Backward> + Send + Sync;
 
 pub(crate) type Record = dyn Fn(&Specialization) -> Result<Recording> + Send + Sync;
 

@@ -3,8 +3,9 @@
 use crate::callable::{Callable, Recipe, variables_of};
 use crate::{Error, Result};
 use tilewright_ir::DType;
-use tilewright_kernels::{CATALOG, Entry, find};
+use tilewright_kernels::{CATALOG, Entry, Grad, find};
 use tilewright_lang::{Args, Kernel, RecordError, Signature, Specialization, record};
+use tilewright_passes::Backward;
 use tilewright_runtime::nearest;
 
 /// The kernel of the catalog called `name`, with the default constants.
@@ -54,6 +55,14 @@ pub fn of_entry(entry: &'static Entry, constants: &[(&str, usize)]) -> Result<Ca
         base: entry.specialization(dtype, constants),
         broadcast: false,
         record: Box::new(|s| Ok(entry.record(s).map_err(mistakes)?.into())),
+        by_hand: match entry.grad {
+            Grad::By(kernels) => Some(Box::new(move |s| {
+                let forward = entry.record(s).map_err(mistakes)?;
+                let programs = kernels.iter().map(|kernel| kernel.record(s).map_err(mistakes));
+                Ok(Backward::by_hand(&forward, programs.collect::<Result<_>>()?))
+            })),
+            Grad::Auto | Grad::None(_) => None,
+        },
     })
 }
 
@@ -110,6 +119,7 @@ pub fn tile_kernel_with(
         base,
         broadcast: false,
         record: Box::new(record),
+        by_hand: None,
     })
 }
 

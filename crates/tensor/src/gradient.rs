@@ -3,10 +3,20 @@
 use crate::callable::{Callable, Recipe, Recording};
 use crate::interface::Role;
 use crate::{Error, Result};
-use tilewright_passes::{GradOptions, grad};
+use tilewright_passes::{Backward, GradOptions, grad};
+
+/// What `options` ask for of a gradient written by hand.
+fn chosen(backward: Backward, options: &GradOptions, kernel: &str) -> Result<Backward> {
+    let Some(inputs) = &options.inputs else { return Ok(backward) };
+    let wanted: Vec<String> = inputs.iter().map(|name| format!("d_{name}")).collect();
+    backward.only(&wanted).map_err(|name| {
+        let input = name.trim_start_matches("d_");
+        Error::usage(format!("{kernel}: there is no gradient of an input `{input}`"))
+    })
+}
 
 impl Callable {
-    /// The gradient, from the recording. Its inputs are this callable's inputs and the cotangent `d_<output>` of each
+    /// The gradient, from the recording, or by the kernels that the catalog names for it. Its inputs are this callable's inputs and the cotangent `d_<output>` of each
     /// float output, as far as they are needed; its outputs are `d_<input>` of each float input.
     ///
     /// ```
@@ -41,7 +51,10 @@ impl Callable {
                 let what = format!("{}: a gradient has no gradient of its own", forward.name);
                 return Err(Error::usage(what));
             };
-            let backward = grad(program, &options).map_err(|e| Error::usage(e.to_string()))?;
+            let backward = match &forward.by_hand {
+                Some(by_hand) => chosen(by_hand(specialization)?, &options, &forward.name)?,
+                None => grad(program, &options).map_err(|e| Error::usage(e.to_string()))?,
+            };
             Ok(Recording { programs: backward.programs, between: backward.temporaries })
         };
         let mut variables = self.recipe.variables.clone();
@@ -56,6 +69,7 @@ impl Callable {
             base: self.recipe.base.clone(),
             broadcast: false,
             record: Box::new(record),
+            by_hand: None,
         })?;
         Ok(match self.chosen_runtime() {
             Some(runtime) => gradient.on(runtime),

@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 use tilewright_ir::DType;
-use tilewright_tensor::{Scalar, Tensor, kernel, tile_kernel};
+use tilewright_tensor::{GradOptions, Scalar, Tensor, kernel, tile_kernel};
 
 fn round_trip<E: Scalar + PartialEq>(values: Vec<E>) {
     let tensor = Tensor::from(values.clone());
@@ -200,4 +200,24 @@ fn gradients_are_callables_of_several_programs() {
     let error = kernel("argmax").unwrap().grad().unwrap_err().to_string();
     assert!(error.contains("argmax"), "{error}");
     assert!(gradient.grad().unwrap_err().to_string().contains("no gradient of its own"));
+}
+
+#[test]
+fn a_gradient_written_by_hand_is_used_and_narrowed() {
+    let matmul = kernel("matmul").unwrap();
+    let x = Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]);
+    let w = Tensor::from([[5.0f32, 6.0], [7.0, 8.0]]);
+    let d_y = Tensor::from([[1.0f32, 0.0], [0.0, 2.0]]);
+    let gradient = matmul.grad().unwrap();
+    let call = gradient.bind().input("x", &x).input("w", &w).input("d_y", &d_y);
+    let outputs = call.run().unwrap();
+    let values = |name: &str| outputs.get(name).unwrap().to_vec::<f32>().unwrap();
+    assert_eq!(values("d_x"), [5.0, 7.0, 12.0, 16.0], "d_y wᵀ");
+    assert_eq!(values("d_w"), [1.0, 6.0, 2.0, 8.0], "xᵀ d_y");
+    let of = |input: &str| GradOptions { inputs: Some(vec![input.into()]), outputs: None };
+    let only = matmul.grad_with(&of("w")).unwrap();
+    let d_w = only.bind().input("x", &x).input("d_y", &d_y).run().unwrap().single().unwrap();
+    assert_eq!(d_w.to_vec::<f32>().unwrap(), [1.0, 6.0, 2.0, 8.0]);
+    let error = matmul.grad_with(&of("bias")).unwrap_err().to_string();
+    assert!(error.contains("input `bias`"), "{error}");
 }

@@ -9,7 +9,8 @@ use clap::ArgMatches;
 use std::io::Write;
 use tilewright_ir::bind::show_extent;
 use tilewright_ir::{DType, ParamKind, Program, bind, text};
-use tilewright_kernels::Entry;
+use tilewright_kernels::{Entry, Grad};
+use tilewright_lang::Specialization;
 use tilewright_lang::oneliner::{Broadcast, Layout};
 use tilewright_passes::{GradOptions, grad};
 
@@ -27,17 +28,18 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let shapes: Vec<ShapeOf> =
         matches.get_many::<ShapeOf>("shape").into_iter().flatten().cloned().collect();
     let name = matches.get_one::<String>("name");
-    let program = match (name, matches.get_one::<String>("expr")) {
+    let (program, by_hand) = match (name, matches.get_one::<String>("expr")) {
         (Some(name), _) => {
             let entry = find(name)?;
             let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
             if !shapes.is_empty() {
                 print_sizes(&specialized.program, &shapes, &specialized.sizes, out)?;
             }
-            specialized.program
+            let by_hand = by_hand(entry, &specialized.specialization)?;
+            (specialized.program, by_hand)
         }
         (None, Some(text)) => {
-            formula_program(text, &settings, dtype.unwrap_or(DType::F32), &shapes, out)?
+            (formula_program(text, &settings, dtype.unwrap_or(DType::F32), &shapes, out)?, None)
         }
         (None, None) => {
             return Err(Failure::usage(
@@ -48,9 +50,14 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     };
     writeln!(out, "{}", text::print(&program).trim_end())?;
     if matches.get_flag("grad") {
-        let backward = grad(&program, &GradOptions::default())
-            .map_err(|e| Failure::usage(e.to_string(), "leave --grad out"))?;
-        for program in &backward.programs {
+        let programs = match by_hand {
+            Some(programs) => programs,
+            None => {
+                let backward = grad(&program, &GradOptions::default());
+                backward.map_err(|e| Failure::usage(e.to_string(), "leave --grad out"))?.programs
+            }
+        };
+        for program in &programs {
             writeln!(out, "\n{}", text::print(program).trim_end())?;
         }
     }
@@ -89,6 +96,17 @@ fn formula_program(
         }
     }
     spec.program(&vec![dtype; inputs.len()], &layout).map_err(formula::wrong)
+}
+
+/// The programs of the gradient, where they are written by hand.
+fn by_hand(
+    entry: &Entry,
+    specialization: &Specialization,
+) -> Result<Option<Vec<Program>>, Failure> {
+    let Grad::By(kernels) = entry.grad else { return Ok(None) };
+    let recorded = kernels.iter().map(|kernel| kernel.record(specialization));
+    let programs: Result<_, _> = recorded.collect();
+    programs.map(Some).map_err(|e| Failure::usage(e.to_string(), "leave --grad out"))
 }
 
 /// The `--dtype`, if given.
