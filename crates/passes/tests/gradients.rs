@@ -337,7 +337,19 @@ fn the_gradient_of_an_embedding_copies_nothing() {
     checked(&program, &[("entries", 3), ("rows", 9), ("cols", 4)]);
     let backward = grad(&program, &GradOptions::default()).unwrap();
     let names: Vec<_> = backward.programs.iter().map(|p| p.name.as_str()).collect();
-    assert_eq!(names, ["zero_d_table", "scatter_d_table", "round_d_table"]);
+    let expected = ["zero_sum_d_table", "scatter_d_table", "round_d_table"];
+    assert_eq!(names, expected.map(|name| format!("test_grad_{name}")));
+}
+
+#[test]
+fn what_is_added_atomically_gets_the_gradient_of_where_it_went() {
+    let signature = "i: i32[*rows], x: f32[*rows, cols], y: &f32[entries, cols]";
+    let program = recorded(signature, |k, a| {
+        let row = k.program();
+        let x = a["x"].row(row).load();
+        a["y"].row(a["i"].row(row).load()).atomic_add(x * x);
+    });
+    checked(&program, &[("entries", 3), ("rows", 9), ("cols", 4)]);
 }
 
 #[test]
@@ -399,6 +411,31 @@ fn the_gradient_of_softmax_is_the_one_written_by_hand() {
     assert_eq!(count(stage, |k| matches!(k, ExprKind::Unary(UnaryOp::Neg, _))), 0);
     assert_eq!(count(stage, |k| matches!(k, ExprKind::ArgReduce { .. })), 0);
     assert_eq!(count(stage, |k| matches!(k, ExprKind::Load { .. })), 2);
+}
+
+#[test]
+fn the_gradient_of_a_masked_softmax_has_the_same_form() {
+    let signature = "x: f32[*rows, cols], mask: bool[*rows, cols] -> y: f32[*rows, cols]";
+    let program = recorded(signature, |k, a| {
+        let row = k.program();
+        let kept = a["mask"].row(row).load().select(a["x"].row(row).load(), f64::NEG_INFINITY);
+        let max = kept.row_max();
+        let e = (kept - max.eq(f64::NEG_INFINITY).select(0.0, max)).exp();
+        let sum = e.row_sum();
+        a["y"].row(row).store(e / sum.eq(0.0).select(1.0, sum));
+    });
+    let backward = grad(&program, &GradOptions::default()).unwrap();
+    let [stage] = &backward.programs[..] else { panic!("one program") };
+    assert_eq!(count(stage, |k| matches!(k, ExprKind::Binary(BinaryOp::Div, ..))), 1, "{stage}");
+    assert_eq!(count(stage, |k| matches!(k, ExprKind::ArgReduce { .. })), 0);
+    // A row that keeps nothing has zero gradients, not NaN.
+    let x = Tensor::from_values(F32, &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let mask = Tensor::from_values(Bool, &[2, 3], &[0.0, 0.0, 0.0, 1.0, 0.0, 1.0]);
+    let all = [("x".into(), Argument::Tensor(x)), ("mask".into(), Argument::Tensor(mask))];
+    let all = Arguments::from(all);
+    let report = finite_difference_check(&program, &all, &[], &CheckOptions::default()).unwrap();
+    assert!(report.passed());
+    assert_eq!(report.gradients["d_x"].values()[..3], [0.0; 3]);
 }
 
 #[test]

@@ -14,6 +14,8 @@ const COLUMNS: usize = 256;
 
 /// A gradient that later programs finish.
 pub(super) struct Target {
+    /// The kernel that is differentiated.
+    pub kernel: String,
     pub name: String,
     pub dtype: DType,
     pub shape: Shape,
@@ -23,15 +25,12 @@ pub(super) struct Target {
 impl Target {
     /// The gradient of an input.
     pub fn of(program: &Program, input: usize) -> Target {
-        let name = super::gradient_name(program, input);
-        match &program.params[input].kind {
-            ParamKind::Tensor { dtype, shape, leading, .. } => {
-                Target { name, dtype: *dtype, shape: shape.clone(), leading: *leading }
-            }
-            ParamKind::Scalar { dtype, .. } => {
-                Target { name, dtype: *dtype, shape: Vec::new(), leading: false }
-            }
-        }
+        let (kernel, name) = (program.name.clone(), super::gradient_name(program, input));
+        let (dtype, shape, leading) = match &program.params[input].kind {
+            ParamKind::Tensor { dtype, shape, leading, .. } => (*dtype, shape.clone(), *leading),
+            ParamKind::Scalar { dtype, .. } => (*dtype, Vec::new(), false),
+        };
+        Target { kernel, name, dtype, shape, leading }
     }
 
     fn kind(&self, access: Access) -> ParamKind {
@@ -48,7 +47,7 @@ impl Target {
         let mut out = Emitter::like(stage);
         out.program.vars.clear();
         out.program.grid = grid;
-        out.program.name = format!("{what}_{}", self.name);
+        out.program.name = format!("{}_grad_{what}", self.kernel);
         for param in &mut out.program.params {
             if let ParamKind::Tensor { access, .. } = &mut param.kind {
                 *access = Access::In;
@@ -64,7 +63,7 @@ impl Target {
         let rank = self.shape.len();
         let own = rank.saturating_sub(1).min(3);
         let grid = self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
-        let mut out = self.program(stage, "zero", grid);
+        let mut out = self.program(stage, &format!("zero_{name}"), grid);
         let kind = ParamKind::Tensor {
             dtype,
             shape: self.shape.clone(),
@@ -82,70 +81,6 @@ impl Target {
         out.store(Place { param, axes }, zero);
         // Only literals, indices and one store: nothing here can fail to type.
         out.finish().unwrap_or_default()
-    }
-
-    /// A program that adds the partial results along the first `lead` axes of `partial`, in order.
-    pub fn sum_partials(
-        &self,
-        stage: &Program,
-        partial: ParamId,
-        lead: usize,
-    ) -> Result<Program, String> {
-        let partial = stage.param(partial).clone();
-        let ParamKind::Tensor { shape, .. } = &partial.kind else {
-            return Err(format!("`{}` is no tensor", partial.name));
-        };
-        let counts = shape[..lead].to_vec();
-        let rank = self.shape.len();
-        // Up to two outer axes and blocks of the last one.
-        let first = rank.saturating_sub(3);
-        let grid: Vec<GridAxis> = (first..rank)
-            .map(|axis| {
-                let block = if axis + 1 == rank { COLUMNS } else { 1 };
-                GridAxis { extent: self.shape[axis], block }
-            })
-            .collect();
-        let mut out = self.program(stage, "sum", grid);
-        let gradient = declare(&mut out.program, self.name.clone(), self.kind(Access::Out));
-        let Some(partial) = out.program.find_param(&partial.name) else {
-            return Err(format!("`{}` is lost", partial.name));
-        };
-        let mut axes = vec![Axis::All; rank];
-        for (grid, (axis, &extent)) in
-            axes[first..].iter_mut().zip(&self.shape[first..]).enumerate()
-        {
-            let index = out.program_index(grid);
-            *axis = match first + grid + 1 == rank {
-                true => block_of(&mut out, index, extent),
-                false => Axis::At(index),
-            };
-        }
-        let place = Place { param: gradient, axes: axes.clone() };
-        let tile = place_type(&out.program, &place)?.shape;
-        let wide = super::adjoint::Sweep::dtype(self.dtype);
-        let zero = out.constant(wide, 0.0);
-        let zeros = out.broadcast(zero, &tile);
-        let sum = out.variable(self.name.clone(), zeros);
-        let mut loops = Vec::new();
-        let mut lead_axes = Vec::new();
-        let start = out.index(0);
-        for count in counts {
-            let end = out.size(count);
-            let index = out.begin_loop("chunk");
-            loops.push((index, end));
-            lead_axes.push(Axis::At(index));
-        }
-        let axes = lead_axes.into_iter().chain(axes).collect();
-        let part = out.load(Place { param: partial, axes });
-        let before = out.get(sum);
-        let after = out.add(before, part);
-        out.set(sum, after);
-        for (index, end) in loops.into_iter().rev() {
-            out.end_loop(index, start, end);
-        }
-        let value = out.get(sum);
-        out.store(place, value);
-        out.finish()
     }
 
     /// Programs that add scattered adjoints where they belong, in the order of the programs that made them; and the
@@ -170,7 +105,7 @@ impl Target {
             true => vec![GridAxis { extent: self.shape[rank - 1], block: COLUMNS }],
             false => Vec::new(),
         };
-        let mut out = self.program(stage, "scatter", grid);
+        let mut out = self.program(stage, &format!("scatter_{}", self.name), grid);
         let kind = ParamKind::Tensor {
             dtype: wide,
             shape: self.shape.clone(),
@@ -196,7 +131,7 @@ impl Target {
         let rank = self.shape.len();
         let own = rank.saturating_sub(1).min(3);
         let grid = self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
-        let mut out = self.program(stage, "round", grid);
+        let mut out = self.program(stage, &format!("round_{}", self.name), grid);
         let kind = ParamKind::Tensor {
             dtype: wide,
             shape: self.shape.clone(),
@@ -215,6 +150,76 @@ impl Target {
         out.store(Place { param: to, axes }, value);
         out.finish()
     }
+}
+
+/// A program that adds partial results along their first `lead` axes, in order. The gradients have one shape; each
+/// comes with its partial results.
+pub(super) fn sum_partials(
+    stage: &Program,
+    gradients: &[(&Target, ParamId)],
+    lead: usize,
+) -> Result<Program, String> {
+    let Some((target, first_partial)) = gradients.first() else {
+        return Err("there are no partial sums".into());
+    };
+    let counts = match &stage.param(*first_partial).kind {
+        ParamKind::Tensor { shape, .. } => shape[..lead].to_vec(),
+        ParamKind::Scalar { .. } => Vec::new(),
+    };
+    let rank = target.shape.len();
+    // Up to two outer axes and blocks of the last one.
+    let first = rank.saturating_sub(3);
+    let block = |axis| if axis + 1 == rank { COLUMNS } else { 1 };
+    let grid =
+        (first..rank).map(|axis| GridAxis { extent: target.shape[axis], block: block(axis) });
+    let mut out = target.program(stage, "sum", grid.collect());
+    let names: Vec<&String> = gradients.iter().map(|(target, _)| &target.name).collect();
+    out.program.params.retain(|p| !names.contains(&&p.name));
+    let mut axes = vec![Axis::All; rank];
+    for (grid, (axis, &extent)) in axes[first..].iter_mut().zip(&target.shape[first..]).enumerate()
+    {
+        let index = out.program_index(grid);
+        *axis = match first + grid + 1 == rank {
+            true => block_of(&mut out, index, extent),
+            false => Axis::At(index),
+        };
+    }
+    let mut sums = Vec::new();
+    for (target, partial) in gradients {
+        let param = declare(&mut out.program, target.name.clone(), target.kind(Access::Out));
+        let place = Place { param, axes: axes.clone() };
+        let tile = place_type(&out.program, &place)?.shape;
+        let zero = out.constant(super::adjoint::Sweep::dtype(target.dtype), 0.0);
+        let zeros = out.broadcast(zero, &tile);
+        let sum = out.variable(target.name.clone(), zeros);
+        let name = &stage.param(*partial).name;
+        let partial = out.program.find_param(name).ok_or_else(|| format!("`{name}` is lost"))?;
+        sums.push((sum, partial, place));
+    }
+    let mut loops = Vec::new();
+    let mut lead_axes = Vec::new();
+    let start = out.index(0);
+    for count in counts {
+        let end = out.size(count);
+        let index = out.begin_loop("chunk");
+        loops.push((index, end));
+        lead_axes.push(Axis::At(index));
+    }
+    for (sum, partial, _) in &sums {
+        let axes = lead_axes.iter().chain(&axes).copied().collect();
+        let part = out.load(Place { param: *partial, axes });
+        let before = out.get(*sum);
+        let after = out.add(before, part);
+        out.set(*sum, after);
+    }
+    for (index, end) in loops.into_iter().rev() {
+        out.end_loop(index, start, end);
+    }
+    for (sum, _, place) in sums {
+        let value = out.get(sum);
+        out.store(place, value);
+    }
+    out.finish()
 }
 
 /// Block `index` of [`COLUMNS`] positions of an axis.

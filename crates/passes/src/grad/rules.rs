@@ -23,7 +23,7 @@ impl Sweep<'_> {
         match expr.kind.clone() {
             ExprKind::Unary(op, a) => self.unary(op, id, a, g, &shape),
             ExprKind::Binary(op, a, b) => self.binary(op, id, [a, b], g, &shape),
-            ExprKind::Ternary(op, operands) => self.ternary(op, operands, g, &shape),
+            ExprKind::Ternary(op, operands) => self.ternary(op, id, operands, g, &shape),
             ExprKind::Cast(a) => {
                 let dtype = Self::dtype(self.dtype_of(a));
                 let over = g.over.map(|over| self.out.cast(over, dtype));
@@ -298,18 +298,27 @@ impl Sweep<'_> {
         }
     }
 
-    fn ternary(&mut self, op: TernaryOp, [a, b, c]: [ExprId; 3], g: Adjoint, shape: &[Extent]) {
+    fn ternary(
+        &mut self,
+        op: TernaryOp,
+        id: ExprId,
+        [a, b, c]: [ExprId; 3],
+        g: Adjoint,
+        shape: &[Extent],
+    ) {
         match op {
             TernaryOp::Select => {
                 let condition = self.recomputed(a);
-                let value = self.plain(g);
+                // A guarded denominator, `s == 0 ? 1 : s`, may stay one: it is not zero where the condition drops.
+                let guarded = g.over.is_some() && g.over == self.map[id.index()];
+                let (value, over) = if guarded { (g.value, g.over) } else { (self.plain(g), None) };
                 if self.active[b.index()] {
                     let value = self.out.keep_where(condition, value);
-                    self.send_value(b, value, shape);
+                    self.send(b, Adjoint { value, over }, shape);
                 }
                 if self.active[c.index()] {
                     let value = self.out.drop_where(condition, value);
-                    self.send_value(c, value, shape);
+                    self.send(c, Adjoint { value, over }, shape);
                 }
             }
             TernaryOp::Fma => {

@@ -5,7 +5,7 @@
 //! inputs get, while everything else is stored as it comes, so that every input is read once.
 
 use super::adjoint::{Adjoint, Sweep};
-use super::gather::{Scattered, Target};
+use super::gather::{Scattered, Target, sum_partials};
 use super::straight::Straight;
 use super::{Backward, GradError, Group, Sharing, cotangent_name, gradient_name, shift};
 use crate::emit::{Emitter, Merge};
@@ -87,6 +87,7 @@ impl Stage<'_> {
                     let access = if member.covered { Access::Out } else { Access::InOut };
                     if !member.covered {
                         let zeros = Target {
+                            kernel: source.name.clone(),
                             name: name.clone(),
                             dtype: wide,
                             shape: partial.clone(),
@@ -112,21 +113,28 @@ impl Stage<'_> {
         if stores(&program.body) {
             backward.programs.push(program);
         }
-        for ((member, target), sink) in self.group.members.iter().zip(&targets).zip(sinks) {
+        let mut partials: Vec<(&Target, ParamId)> = Vec::new();
+        for (target, sink) in targets.iter().zip(&sinks) {
             match sink {
                 Sink::Own(_) => {}
-                Sink::Shared { partial, .. } => {
-                    let Sharing::Along(axes) = &member.sharing else { continue };
-                    let program = target.sum_partials(&stage, partial, axes.len());
-                    backward.programs.push(program.map_err(fail)?);
-                }
+                Sink::Shared { partial, .. } => partials.push((target, *partial)),
                 Sink::Scattered(scattered) => {
-                    let programs = target.add_scattered(&stage, &scattered);
+                    let programs = target.add_scattered(&stage, scattered);
                     let (programs, temporaries) = programs.map_err(fail)?;
                     backward.programs.extend(programs);
                     backward.temporaries.extend(temporaries);
                 }
             }
+        }
+        // Gradients of one shape are summed by one program.
+        while let Some(&(first, _)) = partials.first() {
+            let (alike, rest) = partials.into_iter().partition(|(t, _)| t.shape == first.shape);
+            partials = rest;
+            let mut program = sum_partials(&stage, &alike, self.group.along.len()).map_err(fail)?;
+            if !partials.is_empty() || self.number > 0 {
+                program.name = format!("{}_{}", program.name, first.name);
+            }
+            backward.programs.push(program);
         }
         Ok(())
     }

@@ -16,7 +16,10 @@ pub(crate) static RULES: &[Rule] = &[
     ),
     rule!(absorbing, "integers and bool: a * 0 = 0, a & 0 = 0"),
     rule!(to_negation, "a * -1 = -a, a / -1 = -a, -0 - a = -a"),
-    rule!(negations, "-(-a) = a, a + -b = a - b, a - -b = a + b, -a + b = b - a, -a * -b = a * b"),
+    rule!(
+        negations,
+        "-(-a) = a, a + -b = a - b, a - -b = a + b, -a * -b = a * b, -a * b = -(a * b)"
+    ),
     rule!(even, "|-a| = |a|, | |a| | = |a|, cos(-a) = cos(|a|) = cos(a)"),
     rule!(reciprocal_power_of_two, "a / 2^n = a * 2^-n"),
     rule!(recip, "1 / a = recip(a)"),
@@ -65,24 +68,49 @@ fn to_negation(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
 
 fn negations(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
     match e.kind {
-        ExprKind::Unary(UnaryOp::Neg, a) => {
-            if let Some(inner) = r.operand_of(UnaryOp::Neg, a) {
-                return Some(inner);
+        // -(a - b) = b - a fails for a = b: the zeros differ in sign.
+        ExprKind::Unary(UnaryOp::Neg, a) => r.operand_of(UnaryOp::Neg, a),
+        ExprKind::Binary(BinaryOp::Add, a, b) => {
+            if let Some(b) = negative_of(r, b) {
+                return Some(r.make_binary(BinaryOp::Sub, a, b, &e.ty));
             }
-            // -(a - b) = b - a fails for a = b: the zeros differ in sign.
-            None
+            let a = negative_of(r, a)?;
+            Some(r.make_binary(BinaryOp::Sub, b, a, &e.ty))
         }
-        ExprKind::Binary(op, a, b) => {
-            let (minus_a, minus_b) = (r.operand_of(UnaryOp::Neg, a), r.operand_of(UnaryOp::Neg, b));
-            let (op, a, b) = match (op, minus_a, minus_b) {
-                (BinaryOp::Add, _, Some(b)) => (BinaryOp::Sub, a, b),
-                (BinaryOp::Add, Some(a), None) => (BinaryOp::Sub, b, a),
-                (BinaryOp::Sub, _, Some(b)) => (BinaryOp::Add, a, b),
-                (BinaryOp::Mul, Some(a), Some(b)) => (BinaryOp::Mul, a, b),
-                (BinaryOp::Div, Some(a), Some(b)) if r.is_float(a) => (BinaryOp::Div, a, b),
-                _ => return None,
-            };
-            Some(r.make_binary(op, a, b, &e.ty))
+        ExprKind::Binary(BinaryOp::Sub, a, b) => {
+            let b = negative_of(r, b)?;
+            Some(r.make_binary(BinaryOp::Add, a, b, &e.ty))
+        }
+        ExprKind::Binary(op @ (BinaryOp::Mul | BinaryOp::Div), a, b) if r.is_float(a) => {
+            match (r.operand_of(UnaryOp::Neg, a), r.operand_of(UnaryOp::Neg, b)) {
+                (Some(a), Some(b)) => Some(r.make_binary(op, a, b, &e.ty)),
+                // Outward, where it meets a sum, unless the product is larger than the factor.
+                (Some(a), None) if *r.ty(a) == e.ty => {
+                    let product = r.make_binary(op, a, b, &e.ty);
+                    Some(r.make_unary(UnaryOp::Neg, product))
+                }
+                (None, Some(b)) if *r.ty(b) == e.ty => {
+                    let product = r.make_binary(op, a, b, &e.ty);
+                    Some(r.make_unary(UnaryOp::Neg, product))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// `-id` without a negation, where `id` is one or a product of one.
+fn negative_of(r: &mut Rewriter<'_>, id: ExprId) -> Option<ExprId> {
+    let ty = r.ty(id).clone();
+    match *r.kind(id) {
+        ExprKind::Unary(UnaryOp::Neg, a) => Some(a),
+        ExprKind::Binary(op @ (BinaryOp::Mul | BinaryOp::Div), a, b) if ty.dtype.is_float() => {
+            match (r.operand_of(UnaryOp::Neg, a), r.operand_of(UnaryOp::Neg, b)) {
+                (Some(a), _) => Some(r.make_binary(op, a, b, &ty)),
+                (_, Some(b)) => Some(r.make_binary(op, a, b, &ty)),
+                _ => None,
+            }
         }
         _ => None,
     }
