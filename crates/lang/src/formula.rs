@@ -22,9 +22,21 @@
 //! Python's `x ** 2`, `and`, `or`, `not`, `a if c else b`. Where the two languages read one spelling differently
 //! (`0 < x < 1`, `1 / 2`, `a & b == c`, `a // b`), the formula is refused with a hint.
 //!
-//! **Functions** are those of [`FUNCTIONS`], with the names that C, Metal, CUDA, NumPy and the `kk_` headers give
-//! them; `metal::exp`, `fast::exp`, `metal::precise::exp` and `mx.exp` are all `exp`, which is accurate. `max` and
-//! `min` give NaN if any argument is; `round` takes ties to even.
+//! **Functions** ([`FUNCTIONS`] has each with its other names, its form and its meaning):
+//!
+//! | | |
+//! |---|---|
+//! | exponentials, logarithms | `exp exp2 expm1 log log2 log10 log1p logaddexp` |
+//! | powers | `pow square sqrt rsqrt recip` |
+//! | circular, hyperbolic | `sin cos tan sinh cosh tanh erf` |
+//! | activations | `sigmoid silu gelu_tanh gelu relu relu2 relu6 leaky_relu elu selu mish softplus softsign hard_sigmoid hard_swish log_sigmoid` |
+//! | rounding, sign | `abs sign floor ceil round trunc fract fmod` |
+//! | choices | `max min clamp saturate where select fma mix step smoothstep divide` |
+//! | questions | `isnan isinf isfinite` |
+//!
+//! They have the names that C, Metal, CUDA, NumPy and the `kk_` headers give them; `metal::exp`, `fast::exp`,
+//! `metal::precise::exp` and `mx.exp` are all `exp`, which is accurate. `max` and `min` give NaN if any argument is;
+//! `round` takes ties to even.
 //!
 //! **Casts**: `(T)1`, `(float)n`, `half(x)`, `static_cast<int>(x)`, `as_type<uint>(x)`. `T` and `float` are the
 //! float of arithmetic, or for integer variables alone `T` is their type; `(half)x` rounds to f16 and goes on.

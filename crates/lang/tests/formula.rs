@@ -343,6 +343,8 @@ fn depth_and_length_are_bounded() {
         let error = Formula::parse(&text).unwrap_err().to_string();
         assert!(error.len() < 1000, "{error}");
     }
+    let many: String = (0..9_000).map(|i| format!("+v{i}")).collect();
+    assert!(Formula::parse(&many).unwrap_err().message().contains("at most 64 free names"));
     // Long but flat is fine, and a long chain costs no stack.
     let long = "x + ".repeat(10_000) + "x";
     assert_eq!(

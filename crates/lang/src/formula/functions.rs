@@ -174,7 +174,14 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+        let (docs, _) = include_str!("../formula.rs").split_once("**Casts**").unwrap();
         for f in FUNCTIONS {
+            let listed = docs.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            assert!(
+                listed.into_iter().any(|word| word == f.name()),
+                "`{}` is in no table",
+                f.name()
+            );
             assert!(f.form.starts_with(f.name()) && !f.doc.is_empty(), "{}", f.form);
         }
     }

@@ -7,6 +7,9 @@ use super::parse::{Name, Parsed, Parser};
 use super::syntax::{Node, NodeId, ScalarType};
 use super::token::Token;
 
+/// More than any device passes as arguments; names are looked up in a list.
+const MOST_VARIABLES: usize = 64;
+
 impl<'a> Parser<'a> {
     pub(super) fn word_operand(&mut self) -> Parsed {
         let start = self.span();
@@ -90,6 +93,10 @@ impl<'a> Parser<'a> {
             return Err(Fault::new(span, format!("expected a value, found `{word}`")));
         }
         let index = self.variables.len();
+        if index >= MOST_VARIABLES {
+            let message = format!("a formula has at most {MOST_VARIABLES} free names");
+            return Err(Fault::new(span, message));
+        }
         self.variables.push((word.into(), span));
         self.names.insert(word, Name::Variable(index));
         Ok(self.push(Node::Variable(index), span))
