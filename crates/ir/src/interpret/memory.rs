@@ -3,7 +3,9 @@
 use super::argument::{Argument, axis_offsets};
 use super::tile::{Tile, advance, row_major};
 use super::{FaultKind, Machine, Problem};
-use crate::{Access, Axis, Bindings, DType, ParamKind, Place, Program, StoreMode, meaning};
+use crate::{
+    Access, Axis, BinaryOp, Bindings, DType, ParamKind, Place, Program, StoreMode, meaning,
+};
 use std::collections::{HashMap, HashSet};
 
 /// Nobody, in the records of [`History`]. Programs are recorded as their number plus one.
@@ -215,20 +217,22 @@ impl Region<'_> {
 
     fn write(&mut self, cell: Cell, x: f64, mode: StoreMode) {
         let dtype = self.dtype;
-        let before = self.read(cell);
         let after = match mode {
             StoreMode::Set => {
-                self.sums.remove(&cell.element);
+                if !self.sums.is_empty() {
+                    self.sums.remove(&cell.element);
+                }
                 x
             }
             StoreMode::AtomicAdd if dtype.is_float() => {
+                let before = self.read(cell);
                 let sum = self.sums.entry(cell.element).or_insert(before);
                 *sum += x;
                 *sum
             }
-            StoreMode::AtomicAdd => meaning::binary(crate::BinaryOp::Add, dtype, before, x),
-            StoreMode::AtomicMax => meaning::binary(crate::BinaryOp::Max, dtype, before, x),
-            StoreMode::AtomicMin => meaning::binary(crate::BinaryOp::Min, dtype, before, x),
+            StoreMode::AtomicAdd => meaning::binary(BinaryOp::Add, dtype, self.read(cell), x),
+            StoreMode::AtomicMax => meaning::binary(BinaryOp::Max, dtype, self.read(cell), x),
+            StoreMode::AtomicMin => meaning::binary(BinaryOp::Min, dtype, self.read(cell), x),
         };
         dtype.write(after, self.bytes(cell));
     }
