@@ -339,6 +339,8 @@ fn depth_and_length_are_bounded() {
         "x ** ".repeat(10_000),
         "x if ".repeat(10_000),
         "not ".repeat(10_000),
+        "1e999".repeat(10_000),
+        "x".repeat(60_000) + "(1)",
     ] {
         let error = Formula::parse(&text).unwrap_err().to_string();
         assert!(error.len() < 1000, "{error}");

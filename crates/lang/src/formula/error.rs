@@ -32,12 +32,25 @@ pub(super) struct Fault {
 
 impl Fault {
     pub fn new(span: Span, message: impl Into<String>) -> Fault {
-        Fault { message: message.into(), span, hint: None }
+        Fault { message: shortened(message.into()), span, hint: None }
     }
 
     pub fn hint(self, hint: impl Into<String>) -> Fault {
-        Fault { hint: Some(hint.into()), ..self }
+        Fault { hint: Some(shortened(hint.into())), ..self }
     }
+}
+
+/// A line without its middle when it quotes a name or number that nobody would read to the end.
+fn shortened(line: String) -> String {
+    const LONGEST: usize = 240;
+    const KEPT: usize = 80;
+    let count = line.chars().count();
+    if count <= LONGEST {
+        return line;
+    }
+    let beginning: String = line.chars().take(KEPT).collect();
+    let end: String = line.chars().skip(count - KEPT).collect();
+    format!("{beginning}…{end}")
 }
 
 /// What is wrong with a formula, and where in it.
