@@ -4,6 +4,7 @@ mod devices;
 mod emit;
 mod kernels;
 mod run;
+mod test;
 
 use crate::args::Setting;
 use crate::failure::Failure;
@@ -30,6 +31,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         Some(("emit", m)) => emit::run(m, out),
         Some(("kernels", m)) => kernels::run(m, out),
         Some(("run", m)) => run::run(m, out),
+        Some(("test", m)) => test::run(m, out),
         // Clap has already refused every other name.
         _ => Err(Failure::usage("no such command", "`tilewright --help` lists the commands")),
     }

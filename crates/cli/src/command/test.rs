@@ -1,0 +1,102 @@
+//! `tilewright test`: every case of every kernel against its reference, on every device.
+
+use super::find;
+use crate::call::chosen_device;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::table::Table;
+use clap::ArgMatches;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+use tilewright_formats::replace_file;
+use tilewright_kernels::{CATALOG, Entry};
+use tilewright_proof::{Outcome, Row, Selection};
+
+/// Runs the checks, prints a row a kernel and the failures, writes the report.
+///
+/// # Errors
+/// For an unknown name; [`Failure::Told`] when a check failed.
+pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut selection = Selection::new(kernels(matches)?);
+    if let Some(runtime) = chosen_device(matches)? {
+        selection.runtimes = vec![runtime];
+    }
+    let jobs = selection.jobs();
+    let progress = Progress::new(jobs.len());
+    let mut rows: Vec<Row> = Vec::new();
+    for job in &jobs {
+        progress.begin(job.entry().name);
+        rows.extend(job.run(&selection));
+        progress.step();
+    }
+    drop(progress);
+    if let Some(path) = matches.get_one::<PathBuf>("report") {
+        let report = Value::Array(rows.iter().map(to_json).collect());
+        replace_file(path, |file| writeln!(file, "{report:#}"))?;
+    }
+    print(&selection, &rows, out)
+}
+
+/// The kernels that were named, or all.
+///
+/// # Errors
+/// For an unknown name.
+pub fn kernels(matches: &ArgMatches) -> Result<Vec<&'static Entry>, Failure> {
+    match matches.get_many::<String>("names") {
+        None => Ok(CATALOG.to_vec()),
+        Some(names) => names.map(|name| find(name)).collect(),
+    }
+}
+
+fn print(selection: &Selection, rows: &[Row], out: &mut dyn Write) -> Result<(), Failure> {
+    let mut table =
+        Table::new(&["KERNEL", ">PASSED", ">FAILED", ">SKIPPED", ">OF TOLERANCE", ">SECONDS"]);
+    for entry in &selection.kernels {
+        let own = || rows.iter().filter(|row| row.kernel == entry.name);
+        let count = |wanted: &str| own().filter(|r| r.outcome.name() == wanted).count().to_string();
+        let worst = own().map(|row| row.worst.share()).fold(0.0, f64::max);
+        table.row([
+            entry.name.into(),
+            count("pass"),
+            count("fail"),
+            count("skip"),
+            format!("{:.0} %", worst * 100.0),
+            format!("{:.1}", own().map(|row| row.seconds).sum::<f64>()),
+        ]);
+    }
+    table.print(out)?;
+    let failed: Vec<&Row> = rows.iter().filter(|r| matches!(r.outcome, Outcome::Fail(_))).collect();
+    for row in &failed {
+        writeln!(out, "\n{row}")?;
+    }
+    let devices: Vec<&str> = selection.runtimes.iter().map(|r| r.target()).collect();
+    let skipped = rows.iter().filter(|r| matches!(r.outcome, Outcome::Skip(_))).count();
+    writeln!(
+        out,
+        "\n{} on {}: {} checks passed, {} failed, {skipped} skipped",
+        match selection.kernels.len() {
+            1 => "1 kernel".to_string(),
+            n => format!("{n} kernels"),
+        },
+        devices.join(" and "),
+        rows.len() - failed.len() - skipped,
+        failed.len(),
+    )?;
+    if failed.is_empty() { Ok(()) } else { Err(Failure::Told) }
+}
+
+fn to_json(row: &Row) -> Value {
+    json!({
+        "kernel": row.kernel,
+        "check": row.check.name(),
+        "case": row.case,
+        "dtype": row.dtype.name(),
+        "device": row.target,
+        "outcome": row.outcome.name(),
+        "reason": row.outcome.reason(),
+        "error": row.worst.error,
+        "allowed": row.worst.allowed,
+        "seconds": row.seconds,
+    })
+}

@@ -1,0 +1,34 @@
+//! `test`: the runner from the command line.
+
+mod support;
+
+use support::{directory, tilewright, tilewright_in};
+
+#[test]
+fn kernels_are_checked_and_reported() {
+    let here = directory("test-report");
+    let args = ["test", "mish", "topk", "--report", "report.json"];
+    let table = tilewright_in(&here, &args).ok();
+    assert!(table.contains("\nmish ") && table.contains(" 0 failed"), "{table}");
+    let text = std::fs::read_to_string(here.join("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rows = report.as_array().unwrap();
+    for check in ["forward", "gradient", "hostile", "strided", "varies"] {
+        let of = |row: &&serde_json::Value| row["kernel"] == "mish" && row["check"] == check;
+        assert!(rows.iter().filter(of).any(|row| row["outcome"] == "pass"), "{check}");
+    }
+    assert!(rows.iter().all(|row| row["outcome"] != "fail" && row["case"].is_string()));
+}
+
+#[test]
+fn one_device_can_be_chosen() {
+    let table = tilewright(&["test", "relu", "--device", "interpreter"]).ok();
+    assert!(table.contains("1 kernel on interpreter: "), "{table}");
+    tilewright(&["test", "relu", "--device", "metal"]).fails(1, "metal: arrives with");
+}
+
+#[test]
+fn wrong_use_names_the_fault() {
+    tilewright(&["test", "softmaks"]).fails(2, "did you mean `softmax`?");
+    tilewright(&["test", "relu", "--report", "no/such/file"]).fails(1, "no/such/file: cannot");
+}

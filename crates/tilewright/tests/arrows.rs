@@ -1,0 +1,128 @@
+//! The walls between the crates, read from the manifests and the sources. See ARCHITECTURE.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What each crate may depend on among ours. Tests may use more: they look from outside.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("ir", &[]),
+    ("formats", &[]),
+    ("lang", &["ir"]),
+    ("passes", &["ir"]),
+    ("target", &["ir"]),
+    ("target-cpu", &["target", "ir"]),
+    ("kernels", &["lang", "ir"]),
+    ("runtime", &["passes", "target", "target-cpu", "ir"]),
+    ("tensor", &["runtime", "kernels", "passes", "lang", "ir"]),
+    ("proof", &["runtime", "kernels", "passes", "lang", "ir"]),
+    ("tilewright", &["tensor", "kernels", "runtime", "formats", "proof", "passes", "lang", "ir"]),
+    ("cli", &["tensor", "kernels", "runtime", "formats", "proof", "passes", "lang", "ir"]),
+];
+
+/// Crates below the runtime, whose results depend on their arguments alone.
+const PURE: &[&str] = &["ir", "formats", "lang", "passes", "target", "target-cpu", "kernels"];
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Our crates among the dependencies of a manifest, those of tests and build scripts left out.
+fn dependencies(manifest: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut counts = false;
+    for line in manifest.lines().map(str::trim) {
+        if let Some(section) = line.strip_prefix('[') {
+            counts = section.trim_end_matches(']').ends_with("dependencies")
+                && !section.contains("dev-")
+                && !section.contains("build-");
+        } else if counts && let Some(rest) = line.strip_prefix("tilewright-") {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            found.insert(rest[..end.unwrap_or(rest.len())].to_string());
+        }
+    }
+    found
+}
+
+/// Every Rust file under a crate's `src`.
+fn sources(of: &str) -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut folders = vec![crates().join(of).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                files.push((path, text));
+            }
+        }
+    }
+    files
+}
+
+/// The lines of code that hold one of `words`; comments may say what they like.
+fn uses(of: &str, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in sources(of) {
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if let Some(word) = words.iter().find(|word| code.contains(**word)) {
+                found.push(format!("{}:{}: {word}", path.display(), number + 1));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn crates_depend_on_what_they_may() {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let mut seen = BTreeSet::new();
+    for entry in std::fs::read_dir(crates()).unwrap() {
+        let folder = entry.unwrap();
+        let name = folder.file_name().into_string().unwrap();
+        let Ok(manifest) = std::fs::read_to_string(folder.path().join("Cargo.toml")) else {
+            continue;
+        };
+        let Some(allowed) = allowed.get(name.as_str()) else {
+            panic!("crate `{name}` has no row in ARROWS: say what it may depend on");
+        };
+        for dependency in dependencies(&manifest) {
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "`{name}` depends on `{dependency}`, which ARCHITECTURE.md does not allow"
+            );
+        }
+        seen.insert(name);
+    }
+    for (name, _) in ARROWS {
+        assert!(seen.contains(*name), "ARROWS has a row for `{name}`, which is no crate");
+    }
+}
+
+#[test]
+fn manifests_are_read_right() {
+    let manifest = "[package]\nname = \"tilewright-x\"\n[dependencies]\ntilewright-target-cpu = 1\n\
+                    [dev-dependencies]\ntilewright-kernels = 1\n\
+                    [target.'cfg(unix)'.dependencies]\ntilewright-ir = 1\n";
+    let found: Vec<String> = dependencies(manifest).into_iter().collect();
+    assert_eq!(found, ["ir", "target-cpu"]);
+}
+
+#[test]
+fn nothing_below_the_runtime_reads_the_environment_or_a_clock() {
+    for name in PURE {
+        let found = uses(name, &["env::var", "Instant::now", "SystemTime"]);
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}
+
+#[test]
+fn a_kernel_names_no_backend_and_a_backend_no_kernel() {
+    let found =
+        uses("kernels", &["cuda", "Cuda", "metal", "Metal", "target_cpu", "target_feature"]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let found = uses("target-cpu", &["tilewright_kernels", "tilewright_tensor", "tilewright_lang"]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
