@@ -97,8 +97,6 @@ pub fn absent(target: &str) -> Failure {
 struct Specialized {
     specialization: Specialization,
     program: Program,
-    /// Run-time scalars that were set.
-    scalars: Vec<(String, f64)>,
     /// Sizes that were set because no input tells them.
     sizes: Vec<(String, usize)>,
 }
@@ -116,7 +114,7 @@ fn specialize(entry: &Entry, dtype: DType, settings: &[Setting]) -> Result<Speci
     let program = recorded.map_err(|e| {
         Failure::usage(e.to_string(), format!("see `tilewright kernels {}`", entry.name))
     })?;
-    let (mut scalars, mut sizes) = (Vec::new(), Vec::new());
+    let mut sizes = Vec::new();
     for setting in settings {
         let name = &setting.name;
         if constants.iter().any(|(constant, _)| constant == name) {
@@ -125,7 +123,7 @@ fn specialize(entry: &Entry, dtype: DType, settings: &[Setting]) -> Result<Speci
         let param = program.find_param(name).map(|id| &program.param(id).kind);
         let size = program.dims.iter().any(|d| d.name == *name && d.rule == DimRule::Free);
         match param {
-            Some(ParamKind::Scalar { .. }) => scalars.push((name.clone(), setting.value)),
+            Some(ParamKind::Scalar { .. }) => {}
             _ if size => sizes.push((name.clone(), whole(setting)?)),
             _ => return Err(unknown_setting(entry, &program, name)),
         }

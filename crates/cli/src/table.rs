@@ -30,11 +30,6 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// True when no row was added.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Writes the headings and the rows, two spaces between columns, nothing after the last.
     ///
     /// # Errors

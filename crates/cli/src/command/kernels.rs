@@ -134,7 +134,7 @@ pub fn show_case(case: &Case) -> String {
 fn describe_json(entry: &Entry, signature: &Signature) -> Value {
     let params = |written: bool| -> Vec<Value> {
         let chosen = signature.params.iter().filter(|p| belongs(p, written));
-        chosen.map(|p| param_json(p)).collect()
+        chosen.map(param_json).collect()
     };
     let (differentiable, reason) = match entry.grad {
         Grad::Auto | Grad::By(_) => (true, Value::Null),
