@@ -5,10 +5,11 @@
 //! keys up to its own position; of these the last `window`, which is all by default. A query that sees no key gives
 //! zeros. Blocks of keys that no query of a block sees are skipped, not computed and masked.
 
+use crate::attention_gradient::ATTENTION_GRADIENT;
 use crate::online_softmax::OnlineSoftmax;
 use crate::{Case, Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};
-use tilewright_lang::{Args, Kernel};
+use tilewright_lang::{Args, Kernel, Tile, View};
 
 /// The catalog's row.
 pub static ATTENTION: Entry = Entry {
@@ -22,9 +23,7 @@ pub static ATTENTION: Entry = Entry {
                 -> out: T[batch, group*kv_heads, queries, head_dim]",
     build: attention,
     reference: attention_f64,
-    grad: Grad::None(
-        "the state carried round the loop over the keys needs a backward kernel of its own",
-    ),
+    grad: Grad::By(ATTENTION_GRADIENT),
     dtypes: &[F32, F16, BF16],
     constants: &[("head_dim", 128), ("group", 4), ("causal", 1)],
     fills: &[],
@@ -60,9 +59,9 @@ pub static ATTENTION: Entry = Entry {
 };
 
 /// Queries that one program computes.
-const QUERIES: usize = 64;
+pub(crate) const QUERIES: usize = 64;
 /// Keys that one round of the loop takes.
-const KEYS: usize = 64;
+pub(crate) const KEYS: usize = 64;
 
 /// Attention in f64, one query after the other.
 fn attention_f64(a: &Inputs) -> Vec<Vec<f64>> {
@@ -98,35 +97,62 @@ fn attention_f64(a: &Inputs) -> Vec<Vec<f64>> {
 
 /// One program a block of queries of one head.
 pub fn attention(k: &mut Kernel, a: &Args) {
-    let (group, head_dim) = (a.constant("group"), a.constant("head_dim"));
-    let causal = a.constant("causal") != 0;
     let (batch, head) = (k.program(), k.program());
-    let q = a["q"].row(batch).row(head); // [queries, head_dim]
-    let first = k.blocks(q.size(0), QUERIES);
-    let keys = a["keys"].row(batch).row(head / group); // [length, head_dim]
-    let values = a["values"].row(batch).row(head / group);
-    let length = keys.size(0).tile();
-    let scaled = q.rows(first, QUERIES).load().to(F32) * a.scalar("scale");
-    let least = first + (length - q.size(0)); // position of the first query of the block
-    let position = (k.iota(QUERIES) + least).column(); // [QUERIES, 1]
-    let (mut start, mut end) = (k.full(I32, &[], 0), length);
-    if causal {
-        // `least` may be negative and `window` the greatest i32: neither difference may wrap.
-        start = (least.max(0) - a.scalar("window") + 1).max(0) / KEYS * KEYS;
-        end = length.min(least + QUERIES);
-    }
-    let attended = OnlineSoftmax::new(k, QUERIES, head_dim);
+    let out = a["out"].row(batch).row(head); // [queries, head_dim]
+    let first = k.blocks(out.size(0), QUERIES);
+    out.rows(first, QUERIES).store(attend(k, a, [batch, head, first]).mean());
+}
+
+/// The softmax-weighted sum for a block of queries of a head.
+pub(crate) fn attend(k: &mut Kernel, a: &Args, [batch, head, first]: [Tile; 3]) -> OnlineSoftmax {
+    let q = a["q"].row(batch).row(head).rows(first, QUERIES).load().to(F32); // [QUERIES, head_dim]
+    let scaled = q * a.scalar("scale");
+    let (keys, values) = keys_and_values(a, batch, head / a.constant("group"));
+    let attended = OnlineSoftmax::new(k, QUERIES, a.constant("head_dim"));
+    let (start, end) = keys_seen(k, a, first);
     for block in k.range_step(start, end, KEYS) {
-        let key = k.iota(KEYS) + block; // [KEYS]
-        let mut seen = key.lt(length);
-        if causal {
-            seen = seen & key.le(position) & (position - key).lt(a.scalar("window"));
-        }
         let scores = scaled.dot(keys.rows(block, KEYS).load().to(F32).transpose());
-        let values = values.rows(block, KEYS).load().to(F32);
-        attended.absorb(seen.select(scores, f64::NEG_INFINITY), values);
+        let scores = seen(k, a, first, block).select(scores, f64::NEG_INFINITY);
+        attended.absorb(scores, values.rows(block, KEYS).load().to(F32));
     }
-    a["out"].row(batch).row(head).rows(first, QUERIES).store(attended.mean());
+    attended
+}
+
+/// The keys and values of a head, [length, head_dim].
+pub(crate) fn keys_and_values(a: &Args, batch: Tile, kv_head: Tile) -> (View, View) {
+    (a["keys"].row(batch).row(kv_head), a["values"].row(batch).row(kv_head))
+}
+
+/// The position of query 0 among the keys; negative when there are more queries than keys.
+pub(crate) fn offset(a: &Args) -> Tile {
+    a["keys"].size(2).tile() - a["q"].size(2)
+}
+
+/// How many keys a query sees at most; a sum with a position still fits an i32.
+pub(crate) fn window(a: &Args) -> Tile {
+    a.scalar("window").min(1 << 30)
+}
+
+/// Start and end of the blocks of keys of which some query of the block from `first` on may see one.
+pub(crate) fn keys_seen(k: &Kernel, a: &Args, first: Tile) -> (Tile, Tile) {
+    let length = a["keys"].size(2).tile();
+    if a.constant("causal") == 0 {
+        return (k.full(I32, &[], 0), length);
+    }
+    let position = first + offset(a);
+    let start = (position - window(a) + 1).max(0) / KEYS * KEYS;
+    (start, length.min(position + QUERIES))
+}
+
+/// Which keys of a block which queries of a block see, bool[QUERIES, KEYS].
+pub(crate) fn seen(k: &Kernel, a: &Args, first_query: Tile, first_key: Tile) -> Tile {
+    let key = k.iota(KEYS) + first_key;
+    let inside = key.lt(a["keys"].size(2));
+    if a.constant("causal") == 0 {
+        return inside.broadcast_to(&[QUERIES.into(), KEYS.into()]);
+    }
+    let position = (k.iota(QUERIES) + first_query + offset(a)).column(); // [QUERIES, 1]
+    inside & key.le(position) & (position - key).lt(window(a))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod apply_rope_interleaved;
 pub mod argmax;
 pub mod arithmetic;
 pub mod attention;
+pub mod attention_gradient;
 mod cases;
 pub mod catalog;
 pub mod cross_entropy;
