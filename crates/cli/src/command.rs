@@ -128,7 +128,7 @@ fn specialize(entry: &Entry, dtype: DType, settings: &[Setting]) -> Result<Speci
             _ => return Err(unknown_setting(entry, &program, name)),
         }
     }
-    Ok(Specialized { specialization, program, scalars, sizes })
+    Ok(Specialized { specialization, program, sizes })
 }
 
 fn unknown_setting(entry: &Entry, program: &Program, name: &str) -> Failure {
