@@ -225,3 +225,16 @@ fn row_kernels_read_as_their_formulas() {
         }
     }
 }
+
+#[test]
+fn every_kernel_comes_back_from_its_text_form() {
+    use tilewright_ir::text::{parse, print};
+    for entry in CATALOG {
+        for specialization in specializations(entry) {
+            let program = entry.record(&specialization).unwrap_or_else(|e| panic!("{e}")).compact();
+            let text = print(&program);
+            let again = parse(&text).unwrap_or_else(|e| panic!("{}: {e}", entry.name));
+            assert!(again == program, "{} comes back as\n{again}from\n{text}", entry.name);
+        }
+    }
+}
