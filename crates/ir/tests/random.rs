@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use tilewright_ir::random::{Case, Options, random_program, shrink};
 use tilewright_ir::text::{parse, print};
 use tilewright_ir::{
-    Argument, BinaryOp, DType, ExprId, ExprKind, Literal, Program, Stmt, Type, bind_arguments,
-    interpret, validate,
+    Argument, BinaryOp, DType, ExprId, ExprKind, Extent, Literal, Program, Stmt, Type,
+    bind_arguments, interpret, validate,
 };
 
 const CASES: u64 = 600;
@@ -286,4 +286,51 @@ fn tolerances_hold_for_small_errors_and_not_for_large_ones() {
     }
     assert!(touched > CASES as usize / 5, "{touched} programs call a function");
     assert!(refused * 10 > touched * 9, "{refused} of {touched} programs notice an error of 2 %");
+}
+
+/// Programs with operands exchanged and ops replaced: what the validator lets through runs or faults, and never
+/// panics.
+#[test]
+fn what_is_valid_is_safe_to_interpret() {
+    use tilewright_ir::op::{BINARY, REDUCE, UNARY};
+    use tilewright_ir::random::{Random, random_arguments};
+    let mut random = Random::new(11);
+    let (mut valid, mut faults) = (0, 0);
+    for seed in 0..3 * CASES {
+        let mut case = random_program(seed, &Options { length: 12, ..Options::default() });
+        for _ in 0..random.between(1, 3) {
+            let count = case.program.exprs.len();
+            let victim = random.below(count);
+            let other = ExprId(random.below(count) as u32);
+            let expr = &mut case.program.exprs[victim];
+            match &mut expr.kind {
+                ExprKind::Unary(op, _) if random.chance(0.5) => {
+                    *op = UNARY[random.below(UNARY.len())].op;
+                }
+                ExprKind::Binary(op, ..) if random.chance(0.5) => {
+                    *op = BINARY[random.below(BINARY.len())].op;
+                }
+                ExprKind::Reduce(op, ..) => *op = REDUCE[random.below(REDUCE.len())].op,
+                ExprKind::TopK { k, .. } => *k = random.below(40),
+                ExprKind::Slice { start, .. } => *start = Extent::Const(random.below(4)),
+                ExprKind::Const(Literal::Int(x)) => *x = random.below(60) as i64 - 20,
+                kind => {
+                    let chosen = random.below(3);
+                    let mut number = 0;
+                    kind.map_operands(|id| {
+                        number += 1;
+                        if number == chosen + 1 { other } else { id }
+                    });
+                }
+            }
+        }
+        if validate(&case.program).is_err() {
+            continue;
+        }
+        valid += 1;
+        let mut arguments = random_arguments(&case.program, &case.dims, true, &mut random);
+        let bindings = bind_arguments(&case.program, &arguments).unwrap();
+        faults += interpret(&case.program, &mut arguments, &bindings).is_err() as usize;
+    }
+    assert!(valid > 200 && faults > 10, "{valid} programs were valid, {faults} of them faulted");
 }

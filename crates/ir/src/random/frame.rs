@@ -30,8 +30,8 @@ struct FrameAxis {
     start: ExprId,
 }
 
-/// The greatest number of elements of an input.
-const MAX_TENSOR_ELEMENTS: usize = 40_000;
+/// The greatest number of elements of an input; the first load, of 13 x 13 x 257 at most, must fit.
+const MAX_TENSOR_ELEMENTS: usize = 60_000;
 
 /// The greatest number of outputs of a program, about.
 const MAX_OUTPUTS: usize = 6;
