@@ -22,12 +22,14 @@ mod shift;
 mod stage;
 mod straight;
 mod trim;
+mod walk;
 
 use gather::Target;
 use places::{Reads, Sharing};
 use stage::Stage;
 use straight::Straight;
-use tilewright_ir::{ExprKind, Location, ParamKind, Place, Program};
+use tilewright_ir::validate::validate;
+use tilewright_ir::{ExprKind, Location, ParamKind, Place, Program, StoreMode};
 
 /// What to differentiate.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -156,6 +158,9 @@ pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradEr
     let forward = Straight::of(&simple)?;
     let inputs = wanted_inputs(&forward, options)?;
     let outputs = wanted_outputs(&forward, options)?;
+    for &input in &inputs {
+        refuse_partial_update(&forward, input)?;
+    }
     if outputs.is_empty() {
         return Err(GradError::new(program, "a kernel without float outputs", None));
     }
@@ -198,9 +203,13 @@ pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradEr
         let stage = Stage { forward: &forward, outputs: &outputs, group, number };
         stage.emit(&mut backward)?;
     }
-    for program in &mut backward.programs {
-        crate::optimize(program);
-        trim::trim(program);
+    for made in &mut backward.programs {
+        crate::optimize(made);
+        trim::trim(made);
+        validate(made).map_err(|mistakes| {
+            let texts: Vec<String> = mistakes.iter().map(|m| m.to_string()).collect();
+            GradError::new(program, format!("this form ({})", texts.join("; ")), None)
+        })?;
     }
     // What no program reads in the end is no input of the gradient.
     let reads = |name: &String| backward.programs.iter().any(|p| p.find_param(name).is_some());
@@ -224,6 +233,22 @@ struct Member {
     sharing: Sharing,
     /// The programs read every element of it.
     covered: bool,
+}
+
+/// Checks that what is updated in place is replaced whole, so that its value before is one thing and its value after
+/// another.
+fn refuse_partial_update(forward: &Straight, param: usize) -> Result<(), GradError> {
+    let stores: Vec<_> = forward.stores.iter().filter(|s| s.place.param.index() == param).collect();
+    let Some(first) = stores.first() else { return Ok(()) };
+    let whole = stores.iter().all(|s| s.mask.is_none() && s.mode == StoreMode::Set);
+    let places = stores.iter().map(|s| &s.place).collect();
+    let reads = Reads { program: &forward.program, places };
+    if whole && reads.cover() {
+        return Ok(());
+    }
+    let name = &forward.program.params[param].name;
+    let what = format!("an update of some elements of `{name}`");
+    Err(GradError::new(&forward.program, what, first.at.clone()))
 }
 
 /// The places at which the program reads a parameter, each once.

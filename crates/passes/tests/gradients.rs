@@ -529,6 +529,14 @@ fn what_has_no_gradient_says_which_op_and_where() {
         a["y"].row(a["i"].row(row).load()).atomic_max(x);
     });
     assert!(atomic.what.contains("atomic"), "{atomic}");
+    let partial = error("p: &f32[n], m: bool[n]", &|_, a| {
+        a["p"].store_where(a["m"].load(), a["p"].load().exp());
+    });
+    assert!(partial.what.contains("`p`"), "{partial}");
+    let doubled = error("x: f32[n], d_x: f32[n] -> y: f32[n]", &|_, a| {
+        a["y"].store(a["x"].load() * a["d_x"].load());
+    });
+    assert!(doubled.what.contains("d_x"), "{doubled}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use tilewright_ir::{
 const COLUMNS: usize = 256;
 
 /// A gradient that later programs finish.
+#[derive(Clone)]
 pub(super) struct Target {
     /// The kernel that is differentiated.
     pub kernel: String,
@@ -33,7 +34,8 @@ impl Target {
         Target { kernel, name, dtype, shape, leading }
     }
 
-    fn kind(&self, access: Access) -> ParamKind {
+    /// It as a parameter.
+    pub fn kind(&self, access: Access) -> ParamKind {
         ParamKind::Tensor {
             dtype: self.dtype,
             shape: self.shape.clone(),
