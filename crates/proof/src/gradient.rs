@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use tilewright_ir::interpret::{Argument, Tensor};
 use tilewright_ir::tolerance::{Tolerance, Work};
 use tilewright_ir::{Access, Bindings, DType, ParamKind, Program, bind};
-use tilewright_kernels::{Case, Entry};
-use tilewright_passes::check::{CheckOptions, finite_difference_check, run_backward};
+use tilewright_kernels::{Case, Entry, Grad};
+use tilewright_passes::check::{CheckOptions, check_backward, run_backward};
 use tilewright_passes::precision::to_f64;
 use tilewright_passes::{Backward, GradOptions, grad};
 use tilewright_runtime::Runtime;
@@ -39,11 +39,11 @@ pub(crate) fn run(selection: &Selection, entry: &'static Entry, case: &'static C
             return Err(Outcome::Skip(format!("{elements} elements, more than {limit}")));
         }
         let call = Call::new(entry, case, claimed[0], selection.seed).map_err(fail)?;
-        differences(&call, case)
+        differences(&call, &backward(entry, case, claimed[0], &call, true).map_err(fail)?, case)
     });
     for &dtype in claimed.iter().filter(|_| elements <= limit) {
         let prepared = Call::new(entry, case, dtype, selection.seed)
-            .and_then(|call| Prepared::new(&call, case, selection.seed));
+            .and_then(|call| Prepared::new(entry, &call, case, dtype, selection.seed));
         for runtime in &selection.runtimes {
             let mut add = Rows { entry, case: show_case(case), dtype, rows: &mut rows };
             add.add(Check::Backward, runtime.target(), || match &prepared {
@@ -53,6 +53,25 @@ pub(crate) fn run(selection: &Selection, entry: &'static Entry, case: &'static C
         }
     }
     rows
+}
+
+/// The gradient of a call: from its recording, or by the kernels that the entry names; in f64 if `wide`.
+fn backward(
+    entry: &Entry,
+    case: &Case,
+    dtype: DType,
+    call: &Call,
+    wide: bool,
+) -> Result<Backward, String> {
+    let widened = |program: &Program| if wide { to_f64(program) } else { Ok(program.clone()) };
+    let Grad::By(kernels) = entry.grad else {
+        return grad(&widened(&call.program)?, &GradOptions::default()).map_err(|e| e.to_string());
+    };
+    let specialization = entry.specialization(dtype, case.constants);
+    let programs = kernels.iter().map(|kernel| {
+        kernel.record(&specialization).map_err(|e| e.to_string()).and_then(|p| widened(&p))
+    });
+    Ok(Backward::by_hand(&call.program, programs.collect::<Result<_, _>>()?))
 }
 
 fn by_name(call: &Call) -> Known {
@@ -66,9 +85,9 @@ fn by_name(call: &Call) -> Known {
     known
 }
 
-fn differences(call: &Call, case: &Case) -> Result<Worst, Outcome> {
+fn differences(call: &Call, backward: &Backward, case: &Case) -> Result<Worst, Outcome> {
     let options = CheckOptions::default();
-    let report = finite_difference_check(&call.program, &by_name(call), case.sizes, &options)
+    let report = check_backward(&call.program, backward, &by_name(call), case.sizes, &options)
         .map_err(fail)?;
     if let Some(failure) = report.failures().next() {
         let more = report.failures().count() - 1;
@@ -91,10 +110,15 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(call: &Call, case: &Case, seed: u64) -> Result<Prepared, String> {
-        let options = GradOptions::default();
-        let backward = grad(&call.program, &options).map_err(|e| e.to_string())?;
-        let wide = grad(&to_f64(&call.program)?, &options).map_err(|e| e.to_string())?;
+    fn new(
+        entry: &Entry,
+        call: &Call,
+        case: &Case,
+        dtype: DType,
+        seed: u64,
+    ) -> Result<Prepared, String> {
+        let wide = backward(entry, case, dtype, call, true)?;
+        let backward = backward(entry, case, dtype, call, false)?;
         let mut known = by_name(call);
         let mut random = Random::named(seed, "cotangents");
         for i in call.output_tensors() {

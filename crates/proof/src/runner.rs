@@ -46,7 +46,7 @@ impl Selection {
                 jobs.extend(entry.cases.iter().map(|case| Job::Case { entry, case, dtype }));
                 jobs.push(Job::Hostile { entry, dtype });
             }
-            if matches!(entry.grad, Grad::Auto) {
+            if matches!(entry.grad, Grad::Auto | Grad::By(_)) {
                 jobs.extend(entry.cases.iter().map(|case| Job::Gradient { entry, case }));
             }
             jobs.push(Job::Varies { entry });
