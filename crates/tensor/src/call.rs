@@ -3,11 +3,13 @@
 use crate::callable::Stage;
 use crate::inline::Inline;
 use crate::interface::{Interface, Role};
+use crate::map::Frame;
 use crate::{Callable, Result, Tensor};
 use std::ops::Index;
 use std::sync::Arc;
+use tilewright_ir::bind::show_shape;
 use tilewright_ir::{Access, ParamKind};
-use tilewright_runtime::{Error, Runtime, TensorMut, Value};
+use tilewright_runtime::{Error, Kernel, Plan, Runtime, TensorMut, Value};
 
 /// A call in the making; see [`Callable::bind`].
 pub struct Call<'a> {
@@ -132,17 +134,22 @@ impl<'a> Call<'a> {
         }
         let callable = self.callable;
         let runtime = callable.runtime()?;
-        if callable.recipe.broadcast {
-            self.broadcast()?;
+        let frame = match &callable.recipe.map {
+            Some(map) => map.frame(&callable.interface, &mut self.slots)?,
+            None => None,
+        };
+        if let Some(frame) = &frame {
+            self.check_outer(frame)?;
         }
-        let compiled = callable.compiled(&runtime, &self.slots)?;
+        let layout = frame.as_ref().map(|frame| &frame.layout);
+        let compiled = callable.compiled(&runtime, &self.slots, layout)?;
         self.check_sizes(&compiled.stages)?;
         for stage in &compiled.stages {
             let mut slots = Inline::new(stage.slots.len(), || Slot::Empty);
             for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
                 std::mem::swap(slot, &mut self.slots[i]);
             }
-            self.run_stage(&runtime, stage, &mut slots)?;
+            self.run_stage(&runtime, stage, &mut slots, frame.as_ref())?;
             for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
                 std::mem::swap(slot, &mut self.slots[i]);
             }
@@ -151,6 +158,10 @@ impl<'a> Call<'a> {
         let mut made = Vec::new();
         for (i, _) in callable.interface.of_role(&[Role::Output, Role::InOut]) {
             if let Slot::Made(tensor) = std::mem::replace(&mut self.slots[i], Slot::Empty) {
+                let tensor = match &frame {
+                    Some(frame) => frame.finish(i, tensor)?,
+                    None => tensor,
+                };
                 made.push((i, tensor));
             }
         }
@@ -158,19 +169,32 @@ impl<'a> Call<'a> {
     }
 
     /// Runs one program, making the outputs that the caller did not pass.
-    fn run_stage(&self, runtime: &Runtime, stage: &Stage, slots: &mut [Slot<'_>]) -> Result<()> {
+    fn run_stage(
+        &self,
+        runtime: &Runtime,
+        stage: &Stage,
+        slots: &mut [Slot<'_>],
+        frame: Option<&Frame>,
+    ) -> Result<()> {
         let kernel = &*stage.kernel;
         let params = &kernel.program().params;
+        let joined = |i: usize| frame.and_then(|f| f.joined[stage.slots[i]].as_deref());
         let mut shapes = Inline::new(slots.len(), || None);
-        for (shape, slot) in shapes.iter_mut().zip(slots.iter()) {
-            *shape = slot.tensor().map(Tensor::shape);
+        for (i, (shape, slot)) in shapes.iter_mut().zip(slots.iter()).enumerate() {
+            // The shapes of outputs follow from those of the inputs; the launch compares.
+            if !matches!(params[i].kind, ParamKind::Tensor { access: Access::Out, .. }) {
+                *shape = slot.tensor().map(|tensor| joined(i).unwrap_or(tensor.shape()));
+            }
         }
-        let plan = if self.sizes.is_empty() {
-            kernel.plan(&shapes, &[])?
-        } else {
-            let dims = &kernel.program().dims;
-            let known = self.sizes.iter().filter(|(name, _)| dims.iter().any(|d| d.name == *name));
-            kernel.plan(&shapes, &known.copied().collect::<Vec<_>>())?
+        let plan = match self.plan(kernel, &shapes) {
+            Ok(plan) => plan,
+            // Some size may be told by an output alone.
+            Err(_) => {
+                for (i, (shape, slot)) in shapes.iter_mut().zip(slots.iter()).enumerate() {
+                    *shape = slot.tensor().map(|tensor| joined(i).unwrap_or(tensor.shape()));
+                }
+                self.plan(kernel, &shapes)?
+            }
         };
         drop(shapes);
         for (i, (param, slot)) in params.iter().zip(slots.iter_mut()).enumerate() {
@@ -194,7 +218,9 @@ impl<'a> Call<'a> {
             }
         }
         let mut values = Inline::new(slots.len(), || Value::Default);
-        for ((value, param), slot) in values.iter_mut().zip(params).zip(slots.iter_mut()) {
+        for (i, ((value, param), slot)) in
+            values.iter_mut().zip(params).zip(slots.iter_mut()).enumerate()
+        {
             let reads = matches!(param.kind, ParamKind::Tensor { access: Access::In, .. });
             *value = match slot {
                 Slot::Empty => Value::Default,
@@ -202,36 +228,39 @@ impl<'a> Call<'a> {
                 Slot::In(tensor) => Value::In(tensor.reference()),
                 Slot::Made(tensor) => match reads {
                     true => Value::In(tensor.reference()),
-                    false => Value::Out(writable(tensor)?),
+                    false => Value::Out(writable(tensor, joined(i))?),
                 },
-                Slot::Out(tensor) => Value::Out(writable(tensor)?),
+                Slot::Out(tensor) => Value::Out(writable(tensor, joined(i))?),
             };
         }
         kernel.launch(&plan, &values)
     }
 
-    /// Broadcasts the inputs to one shape.
-    fn broadcast(&mut self) -> Result<()> {
-        let mut common: Option<Vec<usize>> = None;
-        let mut differ = false;
-        for tensor in self.slots.iter().filter_map(|slot| match slot {
-            Slot::In(tensor) => Some(*tensor),
-            _ => None,
-        }) {
-            match &common {
-                None => common = Some(tensor.shape().to_vec()),
-                Some(shape) if shape == tensor.shape() => {}
-                Some(shape) => {
-                    differ = true;
-                    common = Some(broadcast_shapes(self.callable.name(), shape, tensor.shape())?);
-                }
-            }
+    fn plan(&self, kernel: &Kernel, shapes: &[Option<&[usize]>]) -> Result<Arc<Plan>> {
+        if self.sizes.is_empty() {
+            return kernel.plan(shapes, &[]);
         }
-        let Some(shape) = common.filter(|_| differ) else { return Ok(()) };
-        for slot in self.slots.iter_mut() {
-            if let Slot::In(tensor) = slot {
-                *slot = Slot::Made(tensor.broadcast_to(&shape)?);
-            }
+        let dims = &kernel.program().dims;
+        let known = self.sizes.iter().filter(|(name, _)| dims.iter().any(|d| d.name == *name));
+        kernel.plan(shapes, &known.copied().collect::<Vec<_>>())
+    }
+
+    /// Tensors to write have the shape that the caller sees, not that of joined axes.
+    fn check_outer(&self, frame: &Frame) -> Result<()> {
+        for (i, slot) in self.slots.iter().enumerate() {
+            let (Slot::Out(tensor), Some(shape)) = (slot, &frame.outer[i]) else { continue };
+            let name = &self.callable.interface.slots[i].param.name;
+            let what = if tensor.shape() != shape {
+                let (given, shape) = (show_shape(tensor.shape()), show_shape(shape));
+                format!("`{name}` has shape {given}, expected {shape}")
+            } else if frame.sums(i) {
+                format!(
+                    "`{name}` is summed after the kernel has run, so it cannot be written in place"
+                )
+            } else {
+                continue;
+            };
+            return Err(Error::usage(format!("{}: {what}", self.callable.name())));
         }
         Ok(())
     }
@@ -249,26 +278,8 @@ impl<'a> Call<'a> {
     }
 }
 
-fn writable(tensor: &mut Tensor) -> Result<TensorMut<'_>> {
-    tensor.writable().ok_or_else(|| Error::failure("an output's memory is shared"))
-}
-
-fn broadcast_shapes(name: &str, a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
-    let rank = a.len().max(b.len());
-    let extent = |shape: &[usize], i: usize| match (i + shape.len()).checked_sub(rank) {
-        Some(axis) => shape[axis],
-        None => 1,
-    };
-    let join = |i| match (extent(a, i), extent(b, i)) {
-        (m, n) if m == n || n == 1 => Some(m),
-        (1, n) => Some(n),
-        _ => None,
-    };
-    (0..rank).map(join).collect::<Option<_>>().ok_or_else(|| {
-        use tilewright_ir::bind::show_shape;
-        let (a, b) = (show_shape(a), show_shape(b));
-        Error::usage(format!("{name}: shapes {a} and {b} do not broadcast together"))
-    })
+fn writable<'a>(tensor: &'a mut Tensor, shape: Option<&'a [usize]>) -> Result<TensorMut<'a>> {
+    tensor.writable(shape).ok_or_else(|| Error::failure("an output's memory is shared"))
 }
 
 /// The tensors that a call made, by name.

@@ -1,18 +1,20 @@
 //! Kernels as functions of tensors.
 
 use crate::call::{Call, Outputs, Slot};
-use crate::interface::{Interface, Role};
+use crate::interface::{Interface, Role, SlotInfo};
+use crate::map::Map;
 use crate::{Result, Tensor};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tilewright_ir::{DType, Param, Program};
+use tilewright_lang::oneliner::Layout;
 use tilewright_lang::{Signature, Specialization};
 use tilewright_passes::Backward;
 use tilewright_runtime::{Error, Kernel, Runtime, targets};
 
 /// Type variables of one kernel, at most.
-const VARIABLES: usize = 8;
+const VARIABLES: usize = 16;
 
 /// A kernel, formula or gradient as a function of tensors.
 ///
@@ -46,27 +48,56 @@ pub(crate) struct Recipe {
     pub name: String,
     /// The type variable of each parameter that has one.
     pub variables: Vec<(String, String)>,
+    /// As [`variables`](Self::variables), asked when no parameter there tells the dtype.
+    pub hints: Vec<(String, String)>,
     /// What `T` may be; anything when empty.
     pub dtypes: Vec<DType>,
     /// Constants, and the dtypes of variables that no input tells.
     pub base: Specialization,
-    /// Inputs are broadcast to one shape first.
-    pub broadcast: bool,
-    /// The programs of one specialization, which run one after the other.
+    /// For elementwise kernels, how their tensors lie against each other.
+    pub map: Option<Map>,
+    /// The programs of one specialization.
     pub record: Box<Record>,
     /// Its gradient, where one is written by hand.
     pub by_hand: Option<Box<ByHand>>,
+    /// Parameters of a gradient's forward kernel, in the order in which a caller passes them.
+    pub first: Vec<SlotInfo>,
 }
 
-pub(crate) type ByHand = dyn Fn(&Specialization) -> Result<Backward> + Send + Sync;
+/// Records for dtypes and constants, and for the layout of an elementwise call ([`Layout::flat`] when `None`).
+pub(crate) type Record =
+    dyn Fn(&Specialization, Option<&Layout>) -> Result<Recording> + Send + Sync;
 
-pub(crate) type Record = dyn Fn(&Specialization) -> Result<Recording> + Send + Sync;
+/// As [`Record`], of a gradient.
+pub(crate) type ByHand = dyn Fn(&Specialization, Option<&Layout>) -> Result<Backward> + Send + Sync;
 
 /// Programs that run one after the other.
 pub(crate) struct Recording {
     pub programs: Vec<Program>,
     /// The tensors that one makes for a later one, by name.
     pub between: Vec<String>,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Recipe {
+            name: String::new(),
+            variables: Vec::new(),
+            hints: Vec::new(),
+            dtypes: Vec::new(),
+            base: Specialization::default(),
+            map: None,
+            record: Box::new(|_, _| Ok(Recording { programs: Vec::new(), between: Vec::new() })),
+            by_hand: None,
+            first: Vec::new(),
+        }
+    }
+}
+
+impl From<Backward> for Recording {
+    fn from(backward: Backward) -> Self {
+        Recording { programs: backward.programs, between: backward.temporaries }
+    }
 }
 
 impl From<Program> for Recording {
@@ -88,6 +119,7 @@ struct State {
 pub(crate) struct Compiled {
     target: &'static str,
     dtypes: [Option<DType>; VARIABLES],
+    layout: Option<Layout>,
     pub stages: Vec<Stage>,
 }
 
@@ -126,17 +158,15 @@ pub struct Parameter {
 
 impl Callable {
     pub(crate) fn new(recipe: Recipe) -> Result<Callable> {
-        let first = (recipe.record)(&recipe.base)?;
-        let interface = Interface::new(&recipe.name, &first.programs, &first.between);
-        let mut names: Vec<&str> = recipe.variables.iter().map(|(_, v)| v.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        if names.len() > VARIABLES {
-            let what = format!("{}: more than {VARIABLES} type variables", recipe.name);
+        let Recording { programs, between } = (recipe.record)(&recipe.base, None)?;
+        let interface = Interface::new(&recipe.name, &programs, &between, recipe.first.clone());
+        let (recipe, interface) = (Arc::new(recipe), Arc::new(interface));
+        let callable = Callable { recipe, interface, state: Arc::default(), runtime: None };
+        if callable.variables().count() > VARIABLES {
+            let what = format!("{}: more than {VARIABLES} type variables", callable.name());
             return Err(Error::usage(what));
         }
-        let (recipe, interface) = (Arc::new(recipe), Arc::new(interface));
-        Ok(Callable { recipe, interface, state: Arc::default(), runtime: None })
+        Ok(callable)
     }
 
     /// The kernel's name, or the formula.
@@ -232,14 +262,15 @@ impl Callable {
         call.run().map(drop)
     }
 
-    /// The programs for `dtype` in place of the type variable `T` (and the defaults of others).
+    /// The programs for inputs of `dtype`, wherever the dtype is free.
     ///
     /// # Errors
     /// When the kernel does not admit that dtype.
     pub fn programs(&self, dtype: DType) -> Result<Vec<Program>> {
         self.check_dtype("T", dtype)?;
-        let specialization = self.recipe.base.clone().with_dtype("T", dtype);
-        Ok((self.recipe.record)(&specialization)?.programs)
+        let base = self.recipe.base.clone().with_dtype("T", dtype);
+        let specialization = self.variables().fold(base, |s, v| s.with_dtype(v, dtype));
+        Ok((self.recipe.record)(&specialization, None)?.programs)
     }
 
     /// How often a call found its compiled form.
@@ -258,11 +289,19 @@ impl Callable {
     }
 
     /// The compiled form for the dtypes of a call's tensors.
-    pub(crate) fn compiled(&self, runtime: &Runtime, slots: &[Slot<'_>]) -> Result<Arc<Compiled>> {
+    pub(crate) fn compiled(
+        &self,
+        runtime: &Runtime,
+        slots: &[Slot<'_>],
+        layout: Option<&Layout>,
+    ) -> Result<Arc<Compiled>> {
         let dtypes = self.told_dtypes(slots)?;
         let target = runtime.target();
         let known = self.state.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.iter().find(|c| c.target == target && c.dtypes == dtypes) {
+        if let Some(found) = known
+            .iter()
+            .find(|c| c.target == target && c.dtypes == dtypes && c.layout.as_ref() == layout)
+        {
             self.state.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(found.clone());
         }
@@ -275,7 +314,7 @@ impl Callable {
                 specialization = specialization.with_dtype(variable, dtype);
             }
         }
-        let programs = (self.recipe.record)(&specialization)?.programs;
+        let programs = (self.recipe.record)(&specialization, layout)?.programs;
         let mut stages = Vec::with_capacity(programs.len());
         for program in &programs {
             let find = |p: &Param| {
@@ -292,7 +331,7 @@ impl Callable {
         self.state.misses.fetch_add(1, Ordering::Relaxed);
         let took = start.elapsed().as_nanos() as u64;
         self.state.record_nanoseconds.fetch_add(took, Ordering::Relaxed);
-        let compiled = Arc::new(Compiled { target, dtypes, stages });
+        let compiled = Arc::new(Compiled { target, dtypes, layout: layout.cloned(), stages });
         self.state.compiled.lock().unwrap_or_else(PoisonError::into_inner).push(compiled.clone());
         Ok(compiled)
     }
@@ -306,28 +345,40 @@ impl Callable {
         })
     }
 
+    /// The positions of the type variables that `list` gives to the parameter `name`.
+    fn numbers_of<'a>(
+        &'a self,
+        list: &'a [(String, String)],
+        name: &'a str,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let own = list.iter().filter(move |(param, _)| param == name);
+        own.filter_map(|(_, variable)| self.variables().position(|v| v == variable))
+    }
+
     /// The dtype that the tensors of a call give each type variable.
     fn told_dtypes(&self, slots: &[Slot<'_>]) -> Result<[Option<DType>; VARIABLES]> {
         let mut told = [None; VARIABLES];
         for (info, slot) in self.interface.slots.iter().zip(slots) {
             let Some(tensor) = slot.tensor() else { continue };
-            let name = &info.param.name;
-            let Some((_, variable)) = self.recipe.variables.iter().find(|(p, _)| p == name) else {
-                continue;
-            };
-            let number = self.variables().position(|v| v == variable).unwrap_or(0);
-            match told[number] {
-                Some(dtype) if dtype != tensor.dtype() && info.role != Role::Output => {
-                    let what = format!(
-                        "{}: `{name}` has dtype {}, but an earlier tensor of the same type variable {variable} has \
-                         {dtype}",
-                        self.name(),
-                        tensor.dtype()
-                    );
-                    return Err(Error::usage(what).help(format!("convert `{name}` to {dtype}")));
+            let (name, given) = (&info.param.name, tensor.dtype());
+            for number in self.numbers_of(&self.recipe.variables, name) {
+                match told[number] {
+                    Some(dtype) if dtype != given && info.role != Role::Output => {
+                        let what = format!(
+                            "{}: `{name}` has dtype {given}, but an earlier tensor of the same type variable has {dtype}",
+                            self.name()
+                        );
+                        return Err(Error::usage(what).help(format!("convert `{name}` to {dtype}")));
+                    }
+                    Some(_) => {}
+                    None => told[number] = Some(given),
                 }
-                Some(_) => {}
-                None => told[number] = Some(tensor.dtype()),
+            }
+        }
+        for (info, slot) in self.interface.slots.iter().zip(slots) {
+            let Some(tensor) = slot.tensor() else { continue };
+            for number in self.numbers_of(&self.recipe.hints, &info.param.name) {
+                told[number] = told[number].or(Some(tensor.dtype()));
             }
         }
         Ok(told)

@@ -3,7 +3,8 @@
 use crate::callable::{Callable, Recipe, variables_of};
 use crate::{Error, Result};
 use tilewright_ir::DType;
-use tilewright_kernels::{CATALOG, Entry, Grad, find};
+use tilewright_kernels::{BackwardKernel, CATALOG, Entry, Grad, find};
+use tilewright_lang::oneliner::Layout;
 use tilewright_lang::{Args, Kernel, RecordError, Signature, Specialization, record};
 use tilewright_passes::Backward;
 use tilewright_runtime::nearest;
@@ -53,17 +54,24 @@ pub fn of_entry(entry: &'static Entry, constants: &[(&str, usize)]) -> Result<Ca
         variables: variables_of(&signature),
         dtypes: entry.dtypes.to_vec(),
         base: entry.specialization(dtype, constants),
-        broadcast: false,
-        record: Box::new(|s| Ok(entry.record(s).map_err(mistakes)?.into())),
+        record: Box::new(|s, _| Ok(entry.record(s).map_err(mistakes)?.into())),
         by_hand: match entry.grad {
-            Grad::By(kernels) => Some(Box::new(move |s| {
-                let forward = entry.record(s).map_err(mistakes)?;
-                let programs = kernels.iter().map(|kernel| kernel.record(s).map_err(mistakes));
-                Ok(Backward::by_hand(&forward, programs.collect::<Result<_>>()?))
-            })),
+            Grad::By(kernels) => Some(Box::new(|s, _| by_hand(entry, kernels, s))),
             Grad::Auto | Grad::None(_) => None,
         },
+        ..Recipe::default()
     })
+}
+
+/// The gradient that an entry brings.
+fn by_hand(
+    entry: &Entry,
+    kernels: &[BackwardKernel],
+    specialization: &Specialization,
+) -> Result<Backward> {
+    let forward = entry.record(specialization).map_err(mistakes)?;
+    let programs = kernels.iter().map(|k| k.record(specialization).map_err(mistakes));
+    Ok(Backward::by_hand(&forward, programs.collect::<Result<_>>()?))
 }
 
 /// A kernel of one's own: its name, its [`Signature`] and the function that records it.
@@ -102,7 +110,7 @@ pub fn tile_kernel_with(
 ) -> Result<Callable> {
     let parsed = parse(signature)?;
     let (text, owned_name) = (signature.to_string(), name.to_string());
-    let record = move |s: &Specialization| {
+    let record = move |s: &Specialization, _: Option<&Layout>| {
         Ok(record(&owned_name, &text, s, |k, a| build(k, a)).map_err(mistakes)?.into())
     };
     let defaults = parsed.type_variables().into_iter().map(String::from).collect::<Vec<_>>();
@@ -115,11 +123,9 @@ pub fn tile_kernel_with(
     Callable::new(Recipe {
         name: name.into(),
         variables: variables_of(&parsed),
-        dtypes: Vec::new(),
         base,
-        broadcast: false,
         record: Box::new(record),
-        by_hand: None,
+        ..Recipe::default()
     })
 }
 

@@ -1,8 +1,9 @@
 //! Gradients of callables, as callables.
 
 use crate::callable::{Callable, Recipe, Recording};
-use crate::interface::Role;
+use crate::interface::{Role, SlotInfo};
 use crate::{Error, Result};
+use tilewright_lang::oneliner::OUTPUT;
 use tilewright_passes::{Backward, GradOptions, grad};
 
 /// What `options` ask for of a gradient written by hand.
@@ -16,8 +17,9 @@ fn chosen(backward: Backward, options: &GradOptions, kernel: &str) -> Result<Bac
 }
 
 impl Callable {
-    /// The gradient, from the recording, or by the kernels that the catalog names for it. Its inputs are this callable's inputs and the cotangent `d_<output>` of each
-    /// float output, as far as they are needed; its outputs are `d_<input>` of each float input.
+    /// The gradient, from the recording (or by hand, where the kernel brings one). Its inputs are this callable's
+    /// inputs, then the cotangent `d_<output>` of each float output; by name, those it does not read may be left out.
+    /// Its outputs are `d_<input>` of each float input.
     ///
     /// ```
     /// use tilewright_tensor::{kernel, Tensor};
@@ -45,36 +47,65 @@ impl Callable {
     /// As [`grad`](Self::grad), and when an option names no input or output.
     pub fn grad_with(&self, options: &GradOptions) -> Result<Callable> {
         let (forward, options) = (self.recipe.clone(), options.clone());
-        let record = move |specialization: &_| {
-            let recording = (forward.record)(specialization)?;
-            let [program] = recording.programs.as_slice() else {
-                let what = format!("{}: a gradient has no gradient of its own", forward.name);
-                return Err(Error::usage(what));
-            };
+        if !forward.first.is_empty() {
+            let what = format!("{}: a gradient has no gradient of its own", forward.name);
+            return Err(Error::usage(what));
+        }
+        let by_hand = forward.by_hand.is_some();
+        let record = move |specialization: &_, layout: Option<&_>| {
             let backward = match &forward.by_hand {
-                Some(by_hand) => chosen(by_hand(specialization)?, &options, &forward.name)?,
-                None => grad(program, &options).map_err(|e| Error::usage(e.to_string()))?,
+                Some(by_hand) => chosen(by_hand(specialization, layout)?, &options, &forward.name)?,
+                None => {
+                    let recording = (forward.record)(specialization, layout)?;
+                    let program = recording.programs.first();
+                    let program = program.ok_or_else(|| Error::failure("no program"))?;
+                    grad(program, &options).map_err(|e| Error::usage(e.to_string()))?
+                }
             };
-            Ok(Recording { programs: backward.programs, between: backward.temporaries })
+            Ok(Recording::from(backward))
         };
         let mut variables = self.recipe.variables.clone();
         for (name, variable) in &self.recipe.variables {
             variables.push((format!("d_{name}"), variable.clone()));
             variables.push((format!("d_{name}_before"), variable.clone()));
         }
+        // Where an input is left out, its dtype is that of the cotangent.
+        let own = self.recipe.map.iter().flat_map(|_| &self.recipe.variables);
+        let hints = own.map(|(_, variable)| (format!("d_{OUTPUT}"), variable.clone())).collect();
         let gradient = Callable::new(Recipe {
             name: format!("{} gradient", self.recipe.name),
             variables,
+            hints,
             dtypes: self.recipe.dtypes.clone(),
             base: self.recipe.base.clone(),
-            broadcast: false,
+            map: self.recipe.map.as_ref().map(|map| map.gradient(by_hand)),
             record: Box::new(record),
             by_hand: None,
+            first: self.gradient_inputs(),
         })?;
         Ok(match self.chosen_runtime() {
             Some(runtime) => gradient.on(runtime),
             None => gradient,
         })
+    }
+
+    /// What a caller of the gradient passes: this callable's inputs and numbers, and a cotangent for each float
+    /// output. Those that the gradient does not read are accepted all the same.
+    fn gradient_inputs(&self) -> Vec<SlotInfo> {
+        let slots = &self.interface.slots;
+        let read = slots.iter().filter(|s| matches!(s.role, Role::Input | Role::InOut));
+        let mut inputs: Vec<SlotInfo> = read
+            .map(|slot| SlotInfo { role: Role::Input, ..slot.clone() })
+            .chain(slots.iter().filter(|s| s.role == Role::Scalar).cloned())
+            .collect();
+        for (_, slot) in self.interface.of_role(&[Role::Output, Role::InOut]) {
+            if slot.dtype().is_float() {
+                let mut cotangent = SlotInfo { role: Role::Input, ..slot.clone() };
+                cotangent.param.name = format!("d_{}", slot.param.name);
+                inputs.push(cotangent);
+            }
+        }
+        inputs
     }
 
     /// The names of the float outputs, each of which has a cotangent `d_<name>` in the gradient.

@@ -16,7 +16,7 @@ pub(crate) struct Interface {
 }
 
 /// One parameter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SlotInfo {
     pub param: Param,
     pub role: Role,
@@ -40,9 +40,15 @@ pub(crate) enum Role {
 }
 
 impl Interface {
-    /// The interface of programs that run one after the other and pass `between` among themselves.
-    pub fn new(name: &str, programs: &[Program], between: &[String]) -> Interface {
-        let mut slots: Vec<SlotInfo> = Vec::new();
+    /// The interface of programs that run one after the other and pass `between` among themselves. `first` are
+    /// parameters that come first, whether a program has them or not.
+    pub fn new(
+        name: &str,
+        programs: &[Program],
+        between: &[String],
+        first: Vec<SlotInfo>,
+    ) -> Interface {
+        let mut slots = first;
         for program in programs {
             for param in &program.params {
                 if slots.iter().any(|slot| slot.param.name == param.name) {

@@ -1,8 +1,8 @@
 //! Tensors, and kernels as functions of tensors.
 //!
 //! A [`Tensor`] is a dtype, a shape and strides over shared memory. A [`Callable`] is a kernel of the catalog
-//! ([`kernel`]), a kernel of one's own ([`tile_kernel`]) or a gradient, called with tensors in order
-//! ([`Callable::call`]) or by name ([`Callable::bind`]).
+//! ([`kernel`]), a one-liner ([`elementwise`], [`reduce`], [`map_reduce`]), a kernel of one's own ([`tile_kernel`]) or
+//! a gradient ([`Callable::grad`]), called with tensors in order ([`Callable::call`]) or by name ([`Callable::bind`]).
 //!
 //! Every error is a [`tilewright_runtime::Error`]: one line for what, one for what to do.
 
@@ -15,12 +15,19 @@ mod gather;
 mod gradient;
 mod inline;
 mod interface;
+mod map;
+mod oneliner;
 mod tensor;
 
 pub use call::{Call, Outputs};
 pub use callable::{CallStats, Callable, Parameter};
 pub use catalog::{kernel, kernel_with, of_entry, tile_kernel, tile_kernel_with};
 pub use element::Scalar;
+pub use oneliner::{
+    OneLiner, elementwise, elementwise_with, elementwise_with_gradient, map_reduce,
+    map_reduce_with, reduce, reduce_with,
+};
 pub use tensor::Tensor;
+pub use tilewright_lang::oneliner::{Elementwise, MapReduce, Pass, Reduce};
 pub use tilewright_passes::GradOptions;
 pub use tilewright_runtime::{Error, Fault, Result, Runtime};

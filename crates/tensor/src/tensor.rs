@@ -381,6 +381,13 @@ impl Tensor {
         })
     }
 
+    /// The same memory from the same place on under another shape and strides (row-major when `None`), which the
+    /// caller answers for.
+    pub(crate) fn viewed(&self, shape: &[usize], strides: Option<&[isize]>) -> Tensor {
+        let strides = strides.map_or_else(|| contiguous_strides(shape), <[isize]>::to_vec);
+        Tensor { shape: shape.to_vec(), strides, ..self.clone() }
+    }
+
     /// What a launch reads.
     pub(crate) fn reference(&self) -> TensorRef<'_> {
         let strides = (!self.is_contiguous()).then_some(self.strides.as_slice());
@@ -401,12 +408,12 @@ impl Tensor {
             && self.memory.buffer().writable()
     }
 
-    /// What a launch writes; `None` when another tensor shares the memory.
-    pub(crate) fn writable(&mut self) -> Option<TensorMut<'_>> {
+    /// What a launch writes, under `shape` if that is not its own; `None` when another tensor shares the memory.
+    pub(crate) fn writable<'a>(&'a mut self, shape: Option<&'a [usize]>) -> Option<TensorMut<'a>> {
         if !self.is_exclusive() {
             return None;
         }
-        let (dtype, shape) = (self.dtype, self.shape.as_slice());
+        let (dtype, shape) = (self.dtype, shape.unwrap_or(&self.shape));
         let buffer = Arc::get_mut(&mut self.memory)?.buffer_mut();
         Some(TensorMut { buffer, dtype, shape })
     }
@@ -414,7 +421,7 @@ impl Tensor {
     /// The same elements in memory of their own, from `runtime`.
     pub(crate) fn copied(&self, runtime: &Runtime) -> Result<Tensor> {
         let mut copy = Tensor::empty(runtime, self.dtype, &self.shape)?;
-        if let Some(fresh) = copy.writable() {
+        if let Some(fresh) = copy.writable(None) {
             fresh.buffer.write(0, &self.to_bytes()?)?;
         }
         Ok(copy)

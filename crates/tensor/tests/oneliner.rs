@@ -1,0 +1,164 @@
+//! One-liners on tensors of any shape and layout.
+
+use tilewright_ir::DType;
+use tilewright_tensor::{
+    Callable, Elementwise, OneLiner, Pass, Tensor, elementwise, elementwise_with,
+    elementwise_with_gradient, map_reduce, map_reduce_with, reduce, reduce_with,
+};
+
+fn close(tensor: &Tensor, expected: &[f64]) {
+    let values = tensor.to_f64().unwrap();
+    assert_eq!(values.len(), expected.len(), "{tensor}");
+    for (a, b) in values.iter().zip(expected) {
+        assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{tensor} is not {expected:?}");
+    }
+}
+
+fn numbers(shape: &[usize]) -> Tensor {
+    let count: usize = shape.iter().product();
+    Tensor::new((0..count).map(|i| i as f32 - 3.0).collect::<Vec<_>>(), shape).unwrap()
+}
+
+#[test]
+fn any_shape_and_layout() {
+    let affine = elementwise("2 * x + 1").unwrap();
+    for shape in [&[][..], &[5], &[2, 3], &[2, 1, 3, 4], &[0, 3]] {
+        let x = numbers(shape);
+        let y = affine.call(&[&x]).unwrap();
+        assert_eq!(y.shape(), shape);
+        let expected: Vec<f64> = x.to_f64().unwrap().iter().map(|x| 2.0 * x + 1.0).collect();
+        close(&y, &expected);
+    }
+    let x = numbers(&[4, 6]);
+    let views = [
+        x.transpose().unwrap(),
+        x.every(1, 2).unwrap(),
+        x.flip(0).unwrap(),
+        x.narrow(1, 2, 3).unwrap(),
+        x.narrow(0, 1, 1).unwrap().broadcast_to(&[3, 6]).unwrap(),
+    ];
+    for view in views {
+        let y = affine.call(&[&view]).unwrap();
+        assert_eq!(y.shape(), view.shape());
+        let expected: Vec<f64> = view.to_f64().unwrap().iter().map(|x| 2.0 * x + 1.0).collect();
+        close(&y, &expected);
+        let mut z = Tensor::zeros(DType::F32, view.shape()).unwrap();
+        affine.call_into(&[&view], &mut [&mut z]).unwrap();
+        close(&z, &expected);
+    }
+}
+
+#[test]
+fn inputs_broadcast_and_their_gradients_sum() {
+    let product = elementwise("a * b").unwrap();
+    let by_hand = elementwise_with_gradient(
+        Elementwise::formula("a * b").unwrap(),
+        "",
+        &[("a", "g * b"), ("b", "g * a")],
+    )
+    .unwrap();
+    let (a, b) = (numbers(&[2, 3]), numbers(&[3]));
+    let y = product.call(&[&a, &b]).unwrap();
+    close(&y, &[9.0, 4.0, 1.0, 0.0, -2.0, -2.0]);
+    let g = Tensor::full(DType::F32, &[2, 3], 1.0).unwrap();
+    for callable in [&product, &by_hand] {
+        let made = callable.grad().unwrap().call_all(&[&a, &b, &g]).unwrap();
+        assert_eq!((made["d_a"].shape(), made["d_b"].shape()), (&[2, 3][..], &[3][..]));
+        close(&made["d_a"], &[-3.0, -2.0, -1.0, -3.0, -2.0, -1.0]);
+        close(&made["d_b"], &[-3.0, -1.0, 1.0]);
+    }
+    let column = numbers(&[2, 1]);
+    assert_eq!(product.call(&[&column, &b]).unwrap().shape(), [2, 3]);
+    let made = product.grad().unwrap().call_all(&[&column, &b, &g]).unwrap();
+    assert_eq!(made["d_a"].shape(), [2, 1]);
+    let scalar = Tensor::full(DType::F32, &[], 2.0).unwrap();
+    close(&product.call(&[&b, &scalar]).unwrap(), &[-6.0, -4.0, -2.0]);
+    let made = product.grad().unwrap().call_all(&[&b, &scalar, &b]).unwrap();
+    close(&made["d_b"], &[14.0]);
+    assert_eq!(made["d_b"].shape(), [0usize; 0]);
+}
+
+#[test]
+fn a_sum_needs_only_shapes_for_its_gradient() {
+    let gradient = elementwise("a + b").unwrap().grad().unwrap();
+    let (a, b, g) = (numbers(&[2, 3]), numbers(&[1, 3]), numbers(&[2, 3]));
+    let made = gradient.call_all(&[&a, &b, &g]).unwrap();
+    close(&made["d_b"], &[-3.0, -1.0, 1.0]);
+    let made = gradient.bind().input("d_out", &g.to(DType::F16).unwrap()).run().unwrap();
+    assert_eq!((made["d_a"].dtype(), made["d_b"].shape()), (DType::F16, &[2, 3][..]));
+    let error = gradient.call_all(&[&a, &b, &b]).unwrap_err().to_string();
+    assert!(error.contains("`d_out` has shape [1, 3], expected [2, 3]"), "{error}");
+}
+
+#[test]
+fn dtypes_mix_and_scalars_compile_nothing() {
+    let swish = Elementwise::formula("x * sigmoid(a * x)").unwrap().scalar("a", Some(1.0));
+    let swish = swish.callable().unwrap();
+    let x = Tensor::from([1.0f32]);
+    close(&swish.call(&[&x]).unwrap(), &[0.7310586]);
+    close(&swish.bind().input("x", &x).scalar("a", 0.0).run().unwrap()["out"], &[0.5]);
+    assert_eq!((swish.stats().misses, swish.stats().hits), (1, 1));
+    let half = x.to(DType::F16).unwrap();
+    let sum = elementwise("x + y").unwrap();
+    assert_eq!(sum.call(&[&half, &half]).unwrap().dtype(), DType::F16);
+    assert_eq!(sum.call(&[&half, &x]).unwrap().dtype(), DType::F32);
+    assert_eq!(sum.call(&[&Tensor::from([1i32]), &x]).unwrap().dtype(), DType::F32);
+    assert_eq!(sum.stats().misses, 3);
+}
+
+#[test]
+fn closures_and_rows() {
+    let silu = elementwise_with(|x| x * x.sigmoid()).unwrap();
+    close(&silu.call(&[&Tensor::from([1.0f32])]).unwrap(), &[0.7310586]);
+    let x = numbers(&[2, 3]);
+    let rows: [(Callable, [f64; 2]); 3] = [
+        (reduce("0.0f", "acc + v").unwrap(), [-6.0, 3.0]),
+        (reduce("-INFINITY", "max(acc, v)").unwrap(), [-1.0, 2.0]),
+        (reduce_with(|row| row.square().row_mean()).unwrap(), [14.0 / 3.0, 5.0 / 3.0]),
+    ];
+    for (callable, expected) in rows {
+        let y = callable.call(&[&x]).unwrap();
+        assert_eq!(y.shape(), [2]);
+        close(&y, &expected);
+        assert_eq!(callable.call(&[&x.reshape(&[2, 1, 3]).unwrap()]).unwrap().shape(), [2, 1]);
+    }
+    let sum_gradient = reduce("0.0f", "acc + v").unwrap().grad().unwrap();
+    close(
+        &sum_gradient.call(&[&x, &Tensor::from([1.0f32, 2.0])]).unwrap(),
+        &[1., 1., 1., 2., 2., 2.],
+    );
+    let softmax = map_reduce(
+        Pass { init: "-INFINITY", update: "max(acc1, x)", reduce: "max(a, b)" },
+        Pass { init: "0.0f", update: "acc2 + exp(x - s1)", reduce: "a + b" },
+        "exp(x - s1) / s2",
+    )
+    .unwrap();
+    let same = map_reduce_with(|row| {
+        let e = (row - row.row_max()).exp();
+        e / e.row_sum()
+    })
+    .unwrap();
+    let x = Tensor::from([[1.0f32, 2.0, 3.0]]);
+    close(&softmax.call(&[&x]).unwrap(), &[0.09003058, 0.24472848, 0.66524094]);
+    let g = Tensor::from([[1.0f32, 0.0, 0.0]]);
+    for callable in [softmax, same] {
+        let dx = callable.grad().unwrap().call(&[&x, &g]).unwrap();
+        close(&dx, &[0.0819251, -0.0220330, -0.0598920]);
+    }
+}
+
+#[test]
+fn mistakes_are_shown() {
+    let error = elementwise("x * tanhh(x)").unwrap_err().to_string();
+    assert!(error.contains('^') && error.contains("tanh"), "{error}");
+    let sum = elementwise("x + y").unwrap();
+    let (a, b) = (numbers(&[2, 3]), numbers(&[4]));
+    let error = sum.call(&[&a, &b]).unwrap_err().to_string();
+    assert!(error.contains("[2, 3] and [4] do not broadcast"), "{error}");
+    let mut out = Tensor::zeros(DType::F32, &[3, 2]).unwrap();
+    let error = sum.call_into(&[&a, &numbers(&[3])], &mut [&mut out]).unwrap_err().to_string();
+    assert!(error.contains("`out` has shape [3, 2], expected [2, 3]"), "{error}");
+    let error = sum.call_into(&[&a, &a], &mut [&mut out]).unwrap_err().to_string();
+    assert!(error.contains("`out` has shape [3, 2], expected"), "{error}");
+    assert!(elementwise("1 + 2").is_err(), "no input tells the shape");
+}
