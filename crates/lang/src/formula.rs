@@ -29,7 +29,8 @@
 //! | exponentials, logarithms | `exp exp2 expm1 log log2 log10 log1p logaddexp` |
 //! | powers | `pow square sqrt rsqrt recip` |
 //! | circular, hyperbolic | `sin cos tan sinh cosh tanh erf` |
-//! | activations | `sigmoid silu gelu_tanh gelu relu relu2 relu6 leaky_relu elu selu mish softplus softsign hard_sigmoid hard_swish log_sigmoid` |
+//! | activations | `sigmoid silu gelu_tanh gelu relu relu2 relu6 leaky_relu elu selu mish softplus` |
+//! | | `softsign hard_sigmoid hard_swish log_sigmoid` |
 //! | rounding, sign | `abs sign floor ceil round trunc fract fmod` |
 //! | choices | `max min clamp saturate where select fma mix step smoothstep divide` |
 //! | questions | `isnan isinf isfinite` |

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | [`Elementwise`] | a map of one or many inputs, with NumPy broadcasting | `x * sigmoid(a * x)`, a closure |
 //! | [`Reduce`] | one value a row | `init`, `update`, `finalize`, a closure of the row |
-//! | [`MapReduce`] | a row from a row and one or two reductions of it | two passes and what is written, a closure of the row |
-//! | [`Backward`] | the gradient of an elementwise kernel by its author's own formula | `g * (s + x * s * ((T)1 - s))` |
+//! | [`MapReduce`] | a row from a row and one or two reductions of it | two passes and `write`, a closure of the row |
+//! | [`Backward`] | the gradient of an [`Elementwise`] by formulas | `g * (s + x * s * ((T)1 - s))` |
 //!
 //! Each is a specification: `Hash + Eq`, so that with the dtypes and the layout of a call it is the key of a cache,
 //! and `program` records the kernel for them. Gradients need no [`Backward`]: they come from the recording.

@@ -257,7 +257,7 @@ fn a_gradient_by_formula_reads_what_it_uses() {
     assert_eq!(program.name, "safe_mul_grad");
     assert_eq!(
         signature(&program),
-        "a: f16[n0, n1] b: f32[1, n1] d_out: f32[n0, n1] -> d_a: f16[n0, n1] -> d_b: f32[n0, n1]"
+        "a: f16[n0, n1] b: f32[1, n1] d_out: f32[n0, n1] -> d_a: f16[n0, n1] -> d_b: f32[1, n1]"
     );
     let error = Backward::of(&mul, "", &[("x", "g")]).unwrap_err();
     assert!(error.to_string().contains("the inputs are `a`, `b`"), "{error}");

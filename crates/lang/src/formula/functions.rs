@@ -75,7 +75,7 @@ functions! {
     float 1 ["tanh" "tanhf"] "tanh(x)" "hyperbolic tangent", |a| a[0].tanh();
     float 1 ["erf" "erff"] "erf(x)" "error function", |a| a[0].erf();
     // Activations.
-    float 1 ["sigmoid" "kk_sigmoid" "logistic" "expit"] "sigmoid(x)" "1 / (1 + e^-x), without overflow", |a| a[0].sigmoid();
+    float 1 ["sigmoid" "kk_sigmoid" "logistic" "expit"] "sigmoid(x)" "1 / (1 + e^-x)", |a| a[0].sigmoid();
     float 1 ["silu" "kk_silu" "swish"] "silu(x)" "x * sigmoid(x)", |a| a[0].silu();
     float 1 ["gelu_tanh" "kk_gelu_tanh" "gelu_approx"] "gelu_tanh(x)" "x Φ(x), in its tanh form", |a| a[0].gelu_tanh();
     float 1 ["gelu"] "gelu(x)" "x Φ(x), exactly", |a| a[0].gelu();
@@ -94,7 +94,7 @@ functions! {
     float 1 ["mish"] "mish(x)" "x tanh(softplus(x))", |a| a[0].mish();
     float 1 ["softplus"] "softplus(x)" "log(1 + e^x), without overflow", |a| a[0].softplus();
     float 1 ["softsign"] "softsign(x)" "x / (1 + |x|)", |a| a[0].softsign();
-    float 1 ["hard_sigmoid" "hardsigmoid"] "hard_sigmoid(x)" "x / 6 + 1/2, between 0 and 1", |a| a[0].hard_sigmoid();
+    float 1 ["hard_sigmoid" "hardsigmoid"] "hard_sigmoid(x)" "x/6 + 1/2, from 0 to 1", |a| a[0].hard_sigmoid();
     float 1 ["hard_swish" "hardswish"] "hard_swish(x)" "x * hard_sigmoid(x)", |a| a[0].hard_swish();
     float 1 ["log_sigmoid" "logsigmoid"] "log_sigmoid(x)" "log(sigmoid(x)), without underflow", |a| a[0].log_sigmoid();
     // Rounding and sign.

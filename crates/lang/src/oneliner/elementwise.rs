@@ -4,7 +4,7 @@ use super::{Closure, Common, Layout, OUTPUT, OneLinerError, Scalar, common_metho
 use crate::formula::{Formula, FormulaError};
 use crate::kernel::Kernel;
 use crate::tile::Tile;
-use crate::view::View;
+use crate::view::{Size, View};
 use std::panic::Location;
 use std::sync::Arc;
 use tilewright_ir::infer::MAX_RANK;
@@ -125,38 +125,34 @@ impl Elementwise {
         check(&self.common, &inputs, dtypes, layout)?;
         self.common.record(|k| {
             let axes = Axes::new(layout, &self.taken());
-            let views: Vec<View> = inputs
-                .iter()
-                .zip(dtypes)
-                .enumerate()
-                .map(|(i, (name, dtype))| axes.tensor(k, name, *dtype, layout.axes(i), Access::In))
-                .collect();
-            let scalars = self.common.declare_scalars(k);
+            let declare = |(i, (name, dtype)): (usize, (&&str, &DType))| {
+                axes.tensor(k, name, *dtype, layout.axes(i), Access::In)
+            };
+            let views: Vec<View> = inputs.iter().zip(dtypes).enumerate().map(declare).collect();
+            let mut variables = self.common.declare_scalars(k);
             let programs = axes.programs(k);
-            let load = |name: &String| {
-                if let Some((_, scalar)) = scalars.iter().find(|(n, _)| n == name) {
-                    return *scalar;
-                }
-                let index = inputs.iter().position(|n| n == name).unwrap_or_default();
-                axes.pick(views[index], layout.axes(index), &programs).load()
-            };
-            let tiles: Vec<Tile> = self.inputs.iter().map(load).collect();
-            let result = match &self.body {
-                Body::Closure(f) => {
-                    (f.0)(&tiles.iter().map(|t| arithmetic(*t)).collect::<Vec<_>>())
-                }
-                Body::Formula(formula) => {
-                    let names = self.inputs.iter().map(String::as_str);
-                    let variables: Vec<(&str, Tile)> = names.zip(tiles).collect();
-                    formula.record_at(&variables, self.common.at)?
-                }
-            };
+            for (i, (name, view)) in inputs.iter().zip(views).enumerate() {
+                variables.push((name, axes.pick(view, layout.axes(i), &programs).load()));
+            }
+            let result = self.value(&variables)?;
             let dtype = self.common.output_dtype(dtypes, result.dtype());
             let all = vec![true; layout.rank()];
             let out = axes.tensor(k, OUTPUT, dtype, &all, Access::Out);
             axes.pick(out, &all, &programs).store(result.to(dtype));
             Ok(())
         })
+    }
+
+    /// The result for these inputs and scalars, by name.
+    pub(super) fn value(&self, variables: &[(&str, Tile)]) -> Result<Tile, FormulaError> {
+        match &self.body {
+            Body::Formula(formula) => formula.record_at(variables, self.common.at),
+            Body::Closure(f) => {
+                let find = |name: &String| variables.iter().find(|(n, _)| n == name);
+                let named = self.inputs.iter().filter_map(find);
+                Ok((f.0)(&named.map(|(_, tile)| arithmetic(*tile)).collect::<Vec<_>>()))
+            }
+        }
     }
 
     fn taken(&self) -> Vec<&str> {
@@ -235,6 +231,11 @@ impl Axes {
     pub(super) fn programs(&self, k: &Kernel) -> Vec<Tile> {
         let outer = self.names.len().saturating_sub(MAX_RANK);
         self.names[..outer].iter().map(|n| k.programs(k.dim(n))).collect()
+    }
+
+    /// The extents of a result that has every axis.
+    pub(super) fn sizes(&self, k: &Kernel) -> Vec<Size> {
+        self.names.iter().map(|n| k.dim(n)).collect()
     }
 
     /// The part of `view` that belongs to these programs.
