@@ -558,3 +558,75 @@ fn the_check_notices_a_wrong_gradient() {
     let report = check_backward(&program, &wrong, &inputs, &[], &CheckOptions::default()).unwrap();
     assert!(report.failures().count() >= 4);
 }
+
+/// A deterministic sequence of integers below a bound.
+struct Sequence(u64);
+
+impl Sequence {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % n as u64) as usize
+    }
+}
+
+/// A random row kernel: every value stays of moderate size, so that differences are sharp.
+fn random_row(random: &mut Sequence, leaves: &mut Vec<Tile>, depth: usize) -> Tile {
+    if depth == 0 {
+        return leaves[random.below(leaves.len())];
+    }
+    let mut a = || random_row(random, leaves, depth - 1);
+    let (a, b) = (a(), a());
+    let positive = b * b + 0.5;
+    let made = match random.below(24) {
+        0 => a + b,
+        1 => a - b,
+        2 => a * b.tanh(),
+        3 => a / positive,
+        4 => a.tanh() / (b.exp().min(9.0) + 1.0),
+        5 => a.sigmoid() - b.softplus(),
+        6 => (positive.log() + a).sin(),
+        7 => a.cos() * positive.rsqrt(),
+        8 => a.tanh().exp() * positive.sqrt().recip(),
+        9 => a.softmax() * b,
+        10 => a.log_softmax() - b,
+        11 => a.logsumexp() * b.tanh(),
+        12 => a - a.row_mean(),
+        13 => a * (b * b).row_mean().rsqrt().min(3.0),
+        14 => a.row_max() - b,
+        15 => a.max(b),
+        16 => a.gt(b).select(a * 0.5, b),
+        17 => a.tanh().cumsum() * 0.3,
+        18 => (a.tanh() * 0.2 + 1.0).scan(ReduceOp::Prod, false, true).tanh() + b,
+        19 => a.abs() - b.erf(),
+        20 => -(a * 0.5).fma(b, a),
+        21 => (a.exp().min(50.0) + 1.0).log() + (b.row_sum() * 0.2).tanh(),
+        22 => (a - a.row_max()).exp() / (a - a.row_max()).exp().row_sum() * b,
+        _ => (positive.pow(a.tanh())).min(20.0),
+    };
+    leaves.push(made);
+    made
+}
+
+#[test]
+fn random_row_kernels_have_the_gradients_of_finite_differences() {
+    for seed in 0..150 {
+        let mut random = Sequence(seed * 31 + 7);
+        let signature = "x: f32[*rows, cols], w: f32[cols], z: f32[*rows, cols] \
+                         -> y: f32[*rows, cols], s: f32[*rows, 1]";
+        let program = recorded(signature, |k, a| {
+            let row = k.program();
+            let leaves = [a["x"].row(row).load(), a["w"].load(), a["z"].row(row).load()];
+            let y = random_row(&mut random, &mut leaves.to_vec(), 3);
+            a["y"].row(row).store(y);
+            a["s"].row(row).store((y * leaves[0]).row_sum());
+        });
+        let sizes = [("rows", 1 + seed as usize % 3), ("cols", 1 + seed as usize % 7)];
+        let inputs = inputs(&program, &sizes, -1.5, 1.5);
+        let options = CheckOptions { seed, directions: 1, elements: 2, ..CheckOptions::default() };
+        let report = finite_difference_check(&program, &inputs, &sizes, &options)
+            .unwrap_or_else(|e| panic!("seed {seed}: {e}\n{program}"));
+        let failures: Vec<String> = report.failures().map(|f| f.to_string()).collect();
+        assert!(failures.is_empty(), "seed {seed}: {}\n{program}", failures.join("\n"));
+    }
+}

@@ -93,8 +93,18 @@ impl Sweep<'_> {
             }
             ExprKind::Part(of, part) => self.keep_part(of, part, g)?,
             ExprKind::Bitcast(_) => return Err("a bit cast".into()),
-            // Leaves, and what has no float operand.
-            _ => {}
+            // Leaves, and what has no float operand or result.
+            ExprKind::Const(_)
+            | ExprKind::Scalar(_)
+            | ExprKind::Size(_)
+            | ExprKind::Program(_)
+            | ExprKind::LoopIndex
+            | ExprKind::Argument
+            | ExprKind::Iota(_)
+            | ExprKind::ArgReduce { .. }
+            | ExprKind::Unpack { .. }
+            | ExprKind::Get(_)
+            | ExprKind::Load { .. } => {}
         }
         Ok(())
     }
@@ -270,7 +280,9 @@ impl Sweep<'_> {
                 }
             }
             // Integers and comparisons.
-            _ => {}
+            BinaryOp::And | BinaryOp::Or | BinaryOp::Xor | BinaryOp::Shl | BinaryOp::Shr => {}
+            BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt => {}
+            BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {}
         }
     }
 
