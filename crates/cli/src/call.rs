@@ -18,7 +18,7 @@ use tilewright_tensor::{Call, Callable, Tensor};
 ///
 /// # Errors
 /// When this build or this machine does not have it.
-fn device(matches: &ArgMatches) -> Result<Arc<Runtime>, Failure> {
+pub fn device(matches: &ArgMatches) -> Result<Arc<Runtime>, Failure> {
     match chosen_device(matches)? {
         Some(runtime) => Ok(runtime),
         None => Ok(Runtime::open(TARGETS[0].name)?),

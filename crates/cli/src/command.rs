@@ -1,10 +1,13 @@
 //! The commands, one file each, and what they share.
 
+mod bench;
 mod devices;
 mod emit;
+mod eval;
 mod kernels;
 mod run;
 mod test;
+mod tour;
 
 use crate::args::Setting;
 use crate::failure::Failure;
@@ -14,6 +17,8 @@ use tilewright_ir::{DType, DimRule, ParamKind, Program};
 use tilewright_kernels::{CATALOG, Entry};
 use tilewright_lang::{Signature, Specialization};
 use tilewright_runtime::nearest;
+
+pub use kernels::show_case;
 
 /// Targets that this build does not have, and why.
 pub const ABSENT: &[(&str, &str)] = &[
@@ -27,11 +32,14 @@ pub const ABSENT: &[(&str, &str)] = &[
 /// Whatever stops it, with the exit status that this means.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     match matches.subcommand() {
+        Some(("bench", m)) => bench::run(m, out),
         Some(("devices", m)) => devices::run(m, out),
         Some(("emit", m)) => emit::run(m, out),
+        Some(("eval", m)) => eval::run(m, out),
         Some(("kernels", m)) => kernels::run(m, out),
         Some(("run", m)) => run::run(m, out),
         Some(("test", m)) => test::run(m, out),
+        Some(("tour", _)) => tour::run(out),
         // Clap has already refused every other name.
         _ => Err(Failure::usage("no such command", "`tilewright --help` lists the commands")),
     }

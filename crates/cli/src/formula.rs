@@ -6,7 +6,7 @@ use tilewright_lang::oneliner::Elementwise;
 use tilewright_runtime::nearest;
 
 /// What to do about a formula that is wrong; its own hint stands under the fault.
-const LANGUAGE: &str = "formulas are C-like: + - * / %, comparisons, c ? a : b, and functions such as exp, tanh, \
+pub const LANGUAGE: &str = "formulas are C-like: + - * / %, comparisons, c ? a : b, and functions such as exp, tanh, \
                         sigmoid, max, pow";
 
 /// The formula as a kernel's specification; names that `--set` gives are run-time scalars, the others inputs.

@@ -13,6 +13,7 @@ mod formula;
 mod measure;
 mod progress;
 mod table;
+mod timing;
 
 use failure::Failure;
 use std::io::{BufWriter, Write};

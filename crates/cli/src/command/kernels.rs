@@ -86,7 +86,8 @@ fn describe(entry: &Entry, signature: &Signature, out: &mut dyn Write) -> Result
     }
     writeln!(out, "\ntest cases:")?;
     for case in entry.cases {
-        writeln!(out, "    {}", show_case(case))?;
+        let timed = if case.bench { " (timed)" } else { "" };
+        writeln!(out, "    {}{timed}", show_case(case))?;
     }
     Ok(())
 }
@@ -119,15 +120,12 @@ fn show(param: &SignatureParam) -> String {
     }
 }
 
-/// `rows=5 cols=1024 (timed)`.
+/// `rows=5 cols=1024`.
 pub fn show_case(case: &Case) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(case.sizes.iter().map(|(name, value)| format!("{name}={value}")));
     parts.extend(case.constants.iter().map(|(name, value)| format!("{name}={value}")));
     parts.extend(case.scalars.iter().map(|(name, value)| format!("{name}={value}")));
-    if case.bench {
-        parts.push("(timed)".into());
-    }
     parts.join(" ")
 }
 

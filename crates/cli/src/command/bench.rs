@@ -1,0 +1,85 @@
+//! `tilewright bench`: how long kernels take, and how that compares with a copy.
+
+use super::test::kernels;
+use crate::call::device;
+use crate::failure::Failure;
+use crate::measure::Budget;
+use crate::progress::Progress;
+use crate::table::Table;
+use crate::timing::{CopyRates, Prepared, Timed};
+use clap::ArgMatches;
+use serde_json::Value;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+use tilewright_formats::replace_file;
+use tilewright_kernels::{Case, Entry};
+use tilewright_runtime::DeviceKind;
+
+/// Enough runs to see the spread, without making the catalog take all day.
+const BUDGET: Budget = Budget { runs: 5, time: Duration::from_millis(500) };
+
+/// Times every benchmark case of the kernels that were named.
+///
+/// # Errors
+/// For an unknown name or device, and when a kernel does not run.
+pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let runtime = device(matches)?;
+    if runtime.caps().kind == DeviceKind::Interpreter {
+        return Err(Failure::usage(
+            "the interpreter is for checking; its times mean nothing",
+            "leave --device out to time the CPU",
+        ));
+    }
+    let work: Vec<(&'static Entry, &'static Case)> = kernels(matches)?
+        .into_iter()
+        .flat_map(|entry| entry.cases.iter().filter(|case| case.bench).map(move |c| (entry, c)))
+        .collect();
+    let progress = Progress::new(work.len());
+    let mut rates = CopyRates::default();
+    let mut rows: Vec<Timed> = Vec::new();
+    for (entry, case) in work {
+        progress.begin(entry.name);
+        let (mut call, sample) = Prepared::of_case(entry, case, &runtime)?;
+        // It holds every input once more, in f64.
+        drop(sample);
+        rows.push(call.time(BUDGET, &mut rates)?);
+        progress.step();
+    }
+    drop(progress);
+    if let Some(path) = matches.get_one::<PathBuf>("json") {
+        let rows = rows.iter().map(|row| row.to_json(runtime.target())).collect();
+        replace_file(path, |file| writeln!(file, "{:#}", Value::Array(rows)))?;
+    }
+    writeln!(out, "{} ({})\n", runtime.target(), runtime.caps().name)?;
+    print(&rows, out)?;
+    writeln!(
+        out,
+        "\nms is the median, SPREAD its quartiles apart. GB/s counts each tensor once. OF COPY compares with a\n\
+         plain copy of as many bytes on all cores."
+    )?;
+    Ok(())
+}
+
+/// Prints times as a table.
+///
+/// # Errors
+/// Those of `out`.
+pub fn print(rows: &[Timed], out: &mut dyn Write) -> Result<(), Failure> {
+    let mut table = Table::new(&[
+        "KERNEL", "CASE", "DTYPE", ">MS", ">SPREAD", ">GB/S", ">OF COPY", ">GFLOP/S",
+    ]);
+    for row in rows {
+        table.row([
+            row.kernel.clone(),
+            row.case.clone(),
+            row.dtype.to_string(),
+            format!("{:.3}", row.timing.median),
+            format!("{:.0} %", row.timing.spread),
+            format!("{:.1}", row.gigabytes()),
+            format!("{:.0} %", row.share() * 100.0),
+            row.gigaflops().map_or(String::new(), |rate| format!("{rate:.0}")),
+        ]);
+    }
+    Ok(table.print(out)?)
+}

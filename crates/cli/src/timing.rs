@@ -1,0 +1,225 @@
+//! Timing a call of a kernel, and what it says of this machine.
+
+use crate::failure::Failure;
+use crate::measure::{Budget, Timing, copy_bandwidth, time};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tilewright_ir::{Access, DType, ParamKind, interpret};
+use tilewright_kernels::{Case, Entry};
+use tilewright_proof::Call as Sample;
+use tilewright_runtime::Runtime;
+use tilewright_tensor::{Callable, Tensor, of_entry};
+
+/// What was measured of one call.
+#[derive(Clone, Debug)]
+pub struct Timed {
+    /// What ran.
+    pub kernel: String,
+    /// Its sizes, in words.
+    pub case: String,
+    /// Its element type.
+    pub dtype: DType,
+    /// How long it took.
+    pub timing: Timing,
+    /// The bytes that it moves at least: inputs once, outputs once, what is updated in place twice.
+    pub bytes: usize,
+    /// Floating-point operations, where they and not the bytes are the limit.
+    pub flops: Option<f64>,
+    /// Bytes a second that a plain copy of as many bytes reaches here.
+    pub copy: f64,
+}
+
+impl Timed {
+    /// Bytes a second, in 10^9.
+    pub fn gigabytes(&self) -> f64 {
+        self.bytes as f64 / self.timing.median / 1e6
+    }
+
+    /// Operations a second, in 10^9.
+    pub fn gigaflops(&self) -> Option<f64> {
+        self.flops.map(|flops| flops / self.timing.median / 1e6)
+    }
+
+    /// The rate over that of a copy.
+    pub fn share(&self) -> f64 {
+        self.gigabytes() * 1e9 / self.copy
+    }
+
+    /// As a row of a report.
+    pub fn to_json(&self, device: &str) -> Value {
+        json!({
+            "kernel": self.kernel,
+            "case": self.case,
+            "dtype": self.dtype.name(),
+            "device": device,
+            "ms": self.timing.median,
+            "least_ms": self.timing.least,
+            "spread_percent": self.timing.spread,
+            "runs": self.timing.runs,
+            "bytes": self.bytes,
+            "gigabytes_per_second": self.gigabytes(),
+            "copy_gigabytes_per_second": self.copy / 1e9,
+            "share_of_copy": self.share(),
+            "gigaflops": self.gigaflops(),
+        })
+    }
+}
+
+/// The copy rates of this machine, each measured once.
+#[derive(Debug, Default)]
+pub struct CopyRates {
+    by_size: BTreeMap<usize, f64>,
+}
+
+impl CopyRates {
+    /// Bytes a second of a copy that moves about `bytes` bytes: what fits a cache is copied faster, by kernels too.
+    pub fn of(&mut self, bytes: usize) -> f64 {
+        let bytes = bytes.next_power_of_two().clamp(1 << 20, 1 << 29);
+        *self.by_size.entry(bytes).or_insert_with(|| copy_bandwidth(bytes / 2))
+    }
+}
+
+/// A call with its tensors, ready to be repeated with preallocated outputs.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The kernel, in tables.
+    pub name: String,
+    /// Its sizes, in words.
+    pub case: String,
+    /// Its element type.
+    pub dtype: DType,
+    /// Tensors that are read only.
+    pub inputs: Vec<(String, Tensor)>,
+    /// Tensors that were made by the first run, and are written or updated by the others.
+    pub outputs: Vec<(String, Tensor)>,
+    callable: Callable,
+    scalars: Vec<(String, f64)>,
+    bytes: usize,
+    flops: Option<f64>,
+}
+
+impl Prepared {
+    /// The call of a kernel with random inputs of one case, and the sample that holds them for the reference.
+    ///
+    /// # Errors
+    /// When the kernel does not record or run.
+    pub fn of_case(
+        entry: &'static Entry,
+        case: &Case,
+        runtime: &Arc<Runtime>,
+    ) -> Result<(Prepared, Sample), Failure> {
+        let dtype = entry.dtypes.first().copied().unwrap_or(DType::F32);
+        let sample = Sample::new(entry, case, dtype, 1)
+            .map_err(|e| Failure::work(format!("{}: {e}", entry.name), "report this case"))?;
+        let (mut inputs, mut scalars) = (Vec::new(), Vec::new());
+        for (param, argument) in sample.program.params.iter().zip(&sample.arguments) {
+            let name = param.name.clone();
+            match (&param.kind, argument) {
+                (ParamKind::Tensor { access: Access::Out, .. }, _) => {}
+                (_, interpret::Argument::Tensor(t)) => {
+                    inputs.push((name, Tensor::from_bytes(t.dtype, &t.shape, &t.bytes)?));
+                }
+                (_, interpret::Argument::Scalar(value)) => scalars.push((name, *value)),
+            }
+        }
+        let callable = of_entry(entry, case.constants)?.on(runtime);
+        let prepared = Prepared {
+            case: crate::command::show_case(case),
+            dtype,
+            flops: entry.flops.map(|flops| flops(&sample.inputs)),
+            ..Prepared::new(entry.name, callable, inputs, scalars)?
+        };
+        Ok((prepared, sample))
+    }
+
+    /// A call of anything; runs it once, to make the outputs.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn new(
+        name: &str,
+        callable: Callable,
+        mut inputs: Vec<(String, Tensor)>,
+        scalars: Vec<(String, f64)>,
+    ) -> Result<Prepared, Failure> {
+        let mut call = callable.bind();
+        for (name, tensor) in &inputs {
+            call = call.input(name, tensor);
+        }
+        for (name, value) in &scalars {
+            call = call.scalar(name, *value);
+        }
+        let made = call.run()?;
+        let outputs: Vec<(String, Tensor)> =
+            made.iter().map(|(name, tensor)| (name.to_string(), tensor.clone())).collect();
+        drop(made);
+        // What is updated in place is read and written: it counts as an input and as an output.
+        let tensors = inputs.iter().chain(&outputs);
+        let bytes = tensors.map(|(_, t)| t.len() * t.dtype().size()).sum();
+        inputs.retain(|(name, _)| !outputs.iter().any(|(output, _)| output == name));
+        let dtype = outputs.first().map_or(DType::F32, |(_, tensor)| tensor.dtype());
+        let name = name.to_string();
+        let (case, flops) = (String::new(), None);
+        Ok(Prepared { name, case, dtype, inputs, outputs, callable, scalars, bytes, flops })
+    }
+
+    /// The gradient of this call, with its outputs as cotangents.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn gradient(&self) -> Result<Prepared, Failure> {
+        let gradient = self.callable.grad()?;
+        let tensors = self.inputs.iter().chain(&self.outputs);
+        let known: Vec<(String, &Tensor)> = tensors
+            .flat_map(|(name, tensor)| [(name.clone(), tensor), (format!("d_{name}"), tensor)])
+            .collect();
+        let wanted = gradient.inputs();
+        let inputs: Vec<(String, Tensor)> = wanted
+            .iter()
+            .filter_map(|param| known.iter().find(|(name, _)| *name == param.name))
+            .map(|(name, tensor)| (name.clone(), (*tensor).clone()))
+            .collect();
+        let takes = gradient.scalars();
+        let scalars = self.scalars.iter().filter(|(name, _)| takes.iter().any(|s| s.name == *name));
+        let name = format!("{} gradient", self.name);
+        let case = self.case.clone();
+        Ok(Prepared { case, ..Prepared::new(&name, gradient, inputs, scalars.cloned().collect())? })
+    }
+
+    /// Runs it again, into the same outputs.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn run(&mut self) -> Result<(), Failure> {
+        let mut call = self.callable.bind();
+        for (name, tensor) in &self.inputs {
+            call = call.input(name, tensor);
+        }
+        for (name, tensor) in &mut self.outputs {
+            call = call.output(name, tensor);
+        }
+        for (name, value) in &self.scalars {
+            call = call.scalar(name, *value);
+        }
+        call.run()?;
+        Ok(())
+    }
+
+    /// Times it.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn time(&mut self, budget: Budget, rates: &mut CopyRates) -> Result<Timed, Failure> {
+        let timing = time(budget, || self.run())?;
+        Ok(Timed {
+            kernel: self.name.clone(),
+            case: self.case.clone(),
+            dtype: self.dtype,
+            timing,
+            bytes: self.bytes,
+            flops: self.flops,
+            copy: rates.of(self.bytes),
+        })
+    }
+}
