@@ -124,12 +124,10 @@ impl Prepared {
             }
         }
         let callable = of_entry(entry, case.constants)?.on(runtime);
-        let prepared = Prepared {
-            case: crate::command::show_case(case),
-            dtype,
-            flops: entry.flops.map(|flops| flops(&sample.inputs)),
-            ..Prepared::new(entry.name, callable, inputs, scalars)?
-        };
+        let case = crate::command::show_case(case);
+        let mut prepared = Prepared::new(entry.name, case, callable, inputs, scalars)?;
+        prepared.dtype = dtype;
+        prepared.flops = entry.flops.map(|flops| flops(&sample.inputs));
         Ok((prepared, sample))
     }
 
@@ -139,6 +137,7 @@ impl Prepared {
     /// When it does not run.
     pub fn new(
         name: &str,
+        case: String,
         callable: Callable,
         mut inputs: Vec<(String, Tensor)>,
         scalars: Vec<(String, f64)>,
@@ -160,7 +159,7 @@ impl Prepared {
         inputs.retain(|(name, _)| !outputs.iter().any(|(output, _)| output == name));
         let dtype = outputs.first().map_or(DType::F32, |(_, tensor)| tensor.dtype());
         let name = name.to_string();
-        let (case, flops) = (String::new(), None);
+        let flops = None;
         Ok(Prepared { name, case, dtype, inputs, outputs, callable, scalars, bytes, flops })
     }
 
@@ -183,8 +182,7 @@ impl Prepared {
         let takes = gradient.scalars();
         let scalars = self.scalars.iter().filter(|(name, _)| takes.iter().any(|s| s.name == *name));
         let name = format!("{} gradient", self.name);
-        let case = self.case.clone();
-        Ok(Prepared { case, ..Prepared::new(&name, gradient, inputs, scalars.cloned().collect())? })
+        Prepared::new(&name, self.case.clone(), gradient, inputs, scalars.cloned().collect())
     }
 
     /// Runs it again, into the same outputs.

@@ -66,9 +66,8 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
 /// # Errors
 /// Those of `out`.
 pub fn print(rows: &[Timed], out: &mut dyn Write) -> Result<(), Failure> {
-    let mut table = Table::new(&[
-        "KERNEL", "CASE", "DTYPE", ">MS", ">SPREAD", ">GB/S", ">OF COPY", ">GFLOP/S",
-    ]);
+    let mut table =
+        Table::new(&["KERNEL", "CASE", "DTYPE", ">MS", ">SPREAD", ">GB/S", ">OF COPY", ">GFLOP/S"]);
     for row in rows {
         table.row([
             row.kernel.clone(),

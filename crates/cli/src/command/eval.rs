@@ -20,7 +20,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     for name in spec.inputs() {
         if !file.contains(name) {
             return Err(Failure::usage(
-                format!("{}: holds no tensor `{name}`, which the formula names", file.path().display()),
+                format!(
+                    "{}: holds no tensor `{name}`, which the formula names",
+                    file.path().display()
+                ),
                 format!("add it to the file, or give a number: --set {name}=0.5"),
             ));
         }

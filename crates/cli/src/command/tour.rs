@@ -46,16 +46,26 @@ pub fn run(out: &mut dyn Write) -> Result<(), Failure> {
     let mut rates = CopyRates::default();
     let mut rows = Vec::new();
     for mut call in mish(&runtime, out)? {
+        out.flush()?;
         rows.push(call.time(BUDGET, &mut rates)?);
     }
     for (number, name) in KERNELS.iter().enumerate() {
         for mut call in kernel(number + 2, find(name)?, &runtime, out)? {
+            out.flush()?;
             rows.push(call.time(BUDGET, &mut rates)?);
         }
     }
-    writeln!(out, "\n{}. Times. OF COPY compares with a plain copy of as many bytes.\n", KERNELS.len() + 2)?;
+    writeln!(
+        out,
+        "\n{}. Times. OF COPY compares with a plain copy of as many bytes.\n",
+        KERNELS.len() + 2
+    )?;
     bench::print(&rows, out)?;
-    writeln!(out, "\nThe tour took {:.0} s. Next: tilewright kernels", started.elapsed().as_secs_f64())?;
+    writeln!(
+        out,
+        "\nThe tour took {:.0} s. Next: tilewright kernels",
+        started.elapsed().as_secs_f64()
+    )?;
     Ok(())
 }
 
@@ -78,19 +88,18 @@ fn mish(runtime: &Arc<Runtime>, out: &mut dyn Write) -> Result<Vec<Prepared>, Fa
     let cotangent: Vec<f32> = (0..x.len()).map(|_| random.normal() as f32).collect();
     let shape = [ROWS, COLUMNS];
     let inputs = vec![("x".to_string(), Tensor::new(x.clone(), &shape)?)];
-    let forward = Prepared { case: show(&shape), ..Prepared::new("mish", mish, inputs.clone(), vec![])? };
+    let case = format!("rows={ROWS} cols={COLUMNS}");
+    let forward = Prepared::new("mish", case.clone(), mish, inputs.clone(), vec![])?;
     let inputs = [inputs, vec![("d_out".to_string(), Tensor::new(cotangent.clone(), &shape)?)]];
-    let backward = Prepared {
-        case: show(&shape),
-        ..Prepared::new("mish gradient", gradient, inputs.concat(), vec![])?
-    };
+    let backward = Prepared::new("mish gradient", case, gradient, inputs.concat(), vec![])?;
     let exact = |x: f64| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh();
     let reference: Vec<f64> = x.iter().map(|x| exact(*x as f64)).collect();
     let error = check(&programs[0][0], &forward.outputs[0], &reference)?;
     writeln!(out, "   out of {} values against f64: {error}", x.len())?;
     // Central differences of the f64 reference: their own error, about 1e-9, is far below f32's.
     let slope = |x: f64| (exact(x + 1e-5) - exact(x - 1e-5)) / 2e-5;
-    let slopes = x.iter().zip(&cotangent).map(|(x, g)| *g as f64 * slope(*x as f64)).collect::<Vec<_>>();
+    let slopes =
+        x.iter().zip(&cotangent).map(|(x, g)| *g as f64 * slope(*x as f64)).collect::<Vec<_>>();
     let error = check(&programs[1][0], &backward.outputs[0], &slopes)?;
     writeln!(out, "   d_x against finite differences: {error}")?;
     Ok(vec![forward, backward])
@@ -170,9 +179,4 @@ fn check(
 
 fn wrong(what: impl ToString) -> Failure {
     Failure::work(what.to_string(), "this is a defect: please report it with your processor's name")
-}
-
-/// `rows=16384 cols=1024`.
-fn show(shape: &[usize; 2]) -> String {
-    format!("rows={} cols={}", shape[0], shape[1])
 }
