@@ -316,7 +316,7 @@ fn races_are_found() {
     let found = fault(text, &mut [f32s(&[3], &[])]);
     assert_eq!((found.tensor.as_deref(), &found.index[..]), (Some("y"), &[0][..]));
     assert_eq!(found.program, Some(vec![1]));
-    assert!(found.to_string().contains("written by program number 0"), "{found}");
+    assert!(found.to_string().contains("written by program [0]"), "{found}");
     let twice = "kernel k(y: inout f32[n]) %0: i32[2] = iota 2 %1: i32[2] = sub %0, %0 \
                  %2: f32 = const 1.0 store y[gather %1] = %2";
     assert_eq!(fault(twice, &mut [f32s(&[3], &[])]).kind, FaultKind::RepeatedWrite);

@@ -29,6 +29,8 @@ struct Region<'a> {
     name: &'a str,
     dtype: DType,
     shape: Vec<usize>,
+    /// Programs along each grid axis, to name them.
+    grid: Vec<usize>,
     base: isize,
     /// By axis, the offset of each position in elements.
     offsets: Vec<Vec<isize>>,
@@ -98,6 +100,7 @@ impl<'a> Memory<'a> {
                         name,
                         dtype: *dtype,
                         shape: shape.clone(),
+                        grid: bindings.grid(program),
                         base: tensor.offset as isize,
                         offsets: axis_offsets(program, number, tensor),
                         history: vec![History::default(); elements],
@@ -239,9 +242,7 @@ impl Region<'_> {
 
     /// The index of an element given in row-major order.
     fn index(&self, element: usize) -> Vec<i64> {
-        let steps = row_major(&self.shape);
-        let axes = steps.iter().zip(&self.shape);
-        axes.map(|(&step, &extent)| (element / step % extent) as i64).collect()
+        coordinates(&self.shape, element)
     }
 
     fn problem(&self, kind: FaultKind, element: usize, text: String) -> Problem {
@@ -257,7 +258,7 @@ impl Region<'_> {
     fn race(&self, element: usize, doing: &str, other: u32, done: &str) -> Problem {
         let by = match other {
             SEVERAL => "several other programs".into(),
-            other => format!("program number {}", other - 1),
+            other => format!("program {:?}", coordinates(&self.grid, other as usize - 1)),
         };
         let text =
             format!("is {doing} here and {done} by {by}: the order of programs is not fixed");
@@ -300,6 +301,12 @@ impl Region<'_> {
         note(if atomic { &mut history.joiner } else { &mut history.writer }, me);
         Ok(())
     }
+}
+
+/// Where number `position` in row-major order lies in `shape`.
+fn coordinates(shape: &[usize], position: usize) -> Vec<i64> {
+    let axes = row_major(shape).into_iter().zip(shape);
+    axes.map(|(step, &extent)| (position / step % extent) as i64).collect()
 }
 
 fn is_other(recorded: u32, me: u32) -> bool {
