@@ -4,7 +4,11 @@
 //! compares with the f64 reference within a computed tolerance; it checks gradients against finite differences, and
 //! targets against the interpreter on hostile values. Each check is a [`Row`]. `tilewright test` prints them, the test
 //! suite asserts them, and a mutation test breaks kernels and passes to see that they fail.
+//!
+//! [`Bench`] times a kernel with its inputs in place; [`copy_bandwidth`] is what its bytes are held against.
 
+mod bandwidth;
+mod bench;
 mod call;
 mod execute;
 mod gradient;
@@ -15,6 +19,8 @@ mod row;
 mod runner;
 mod shake;
 
+pub use bandwidth::copy_bandwidth;
+pub use bench::{Bench, BenchRow, Budget, Outputs, Timing, interleave};
 pub use call::Call;
 pub use execute::{Layout, execute, execute_program};
 pub use judge::{UNIT, Worst, judge, sensitivities, varies};

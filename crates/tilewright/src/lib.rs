@@ -1,18 +1,62 @@
-//! Write a kernel once, as a tile program in plain Rust or a one-line formula; run it, differentiate it, test it.
+//! Write a kernel once, as a tile program in plain Rust or a one-line formula. Code for every target, the gradient,
+//! the tests and the timings follow from that one recording.
 //!
-//! This crate only re-exports what users name. [`kernel`] and [`tile_kernel`] give callables of [`Tensor`]s; what a
-//! kernel's author writes is [`Kernel`], [`Tile`] and [`View`]. The program itself, with its text form and its
-//! interpreter, is in [`ir`]; the kernels that come with it are in [`catalog`].
+//! ```
+//! use tilewright::{elementwise, kernel, tile_kernel, DType, Tensor};
+//!
+//! // A kernel from a formula, and its gradient.
+//! let mish = elementwise("x * tanh(log(1 + exp(x)))")?;
+//! let x = Tensor::from([-1.0f32, 0.0, 1.0]);
+//! let y = mish.call(&[&x])?;
+//! let ones = Tensor::from([1.0f32; 3]);
+//! let dx = mish.grad()?.call(&[&x, &ones])?;
+//! assert_eq!((y.shape(), dx.shape()), (x.shape(), x.shape()));
+//!
+//! // A kernel of one's own over whole rows of any length.
+//! let softmax = tile_kernel("my_softmax", "x: T[*rows, cols] -> y: T[*rows, cols]", |k, a| {
+//!     let row = k.program();
+//!     let t = a["x"].row(row).load().to(DType::F32);
+//!     let e = (t - t.row_max()).exp();
+//!     a["y"].row(row).store(e / e.row_sum());
+//! })?;
+//! let mine = softmax.call(&[&Tensor::from([[1.0f32, 2.0, 3.0]])])?;
+//!
+//! // The catalog has it already.
+//! let theirs = kernel("softmax")?.call(&[&Tensor::from([[1.0f32, 2.0, 3.0]])])?;
+//! assert_eq!(mine.to_vec::<f32>()?, theirs.to_vec::<f32>()?);
+//! # Ok::<(), tilewright::Error>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! | | |
+//! |---|---|
+//! | [`Tensor`], [`Callable`] | data, and kernels as functions of it |
+//! | [`elementwise`], [`reduce`], [`map_reduce`], [`tile_kernel`], [`kernel()`] | the ways to a [`Callable`] |
+//! | [`lang`] | what a kernel author writes |
+//! | [`catalog`] | the kernels that come with it |
+//! | [`proof`] | the test runner and the clock |
+//! | [`runtime`] | devices, compile cache, launch |
+//! | [`passes`], [`ir`] | the compiler |
+//! | [`formats`] | files of tensors |
 
+pub use tilewright_formats as formats;
 pub use tilewright_ir as ir;
 pub use tilewright_kernels as catalog;
+pub use tilewright_lang as lang;
+pub use tilewright_passes as passes;
+pub use tilewright_proof as proof;
+pub use tilewright_runtime as runtime;
+
 pub use tilewright_lang::{
     Args, DType, Kernel, Operand, ReduceOp, Specialization, Tile, Var, View, record, reduce_by,
     scan_by,
 };
 pub use tilewright_tensor::{
-    Call, Callable, Error, Outputs, Result, Runtime, Tensor, kernel, kernel_with, of_entry,
-    tile_kernel, tile_kernel_with,
+    Call, CallStats, Callable, Elementwise, Error, Fault, GradOptions, MapReduce, OneLiner,
+    Outputs, Parameter, Pass, Reduce, Result, Runtime, Scalar, Tensor, elementwise,
+    elementwise_with, elementwise_with_gradient, kernel, kernel_with, map_reduce, map_reduce_with,
+    of_entry, reduce, reduce_with, tile_kernel, tile_kernel_with,
 };
 
 /// The code blocks of `docs/tutorial` are tests.
