@@ -108,6 +108,8 @@ pub enum Fill {
     Integer(u32),
     /// Every element is the size of that name, as the lengths of full caches.
     Size(&'static str),
+    /// The integers below the number of elements, each once: places that no two programs share.
+    Permutation,
     /// Random bits.
     Bits,
     /// True with this probability.

@@ -7,7 +7,7 @@
 use crate::apply_rope::rotate;
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Args, Kernel, View};
+use tilewright_lang::{Args, Kernel, Tile, View};
 
 /// The catalog's row.
 pub static ROPE_AND_CACHE_UPDATE: Entry = Entry {
@@ -42,15 +42,19 @@ pub static ROPE_AND_CACHE_UPDATE: Entry = Entry {
 
 /// The update in f64: copies of the caches with one row a head replaced.
 fn update_f64(a: &Inputs) -> Vec<Vec<f64>> {
-    let (half, max_len, kv_heads) = (a.size("half"), a.size("max_len"), a.size("kv_heads"));
+    let (max_len, kv_heads) = (a.size("max_len"), a.size("kv_heads"));
+    append_f64(a, |batch, head, position| (batch * kv_heads + head) * max_len + position)
+}
+
+/// The update in f64, of the cache row that `row` picks for a sequence, head and position.
+pub(crate) fn append_f64(a: &Inputs, row: impl Fn(usize, usize, usize) -> usize) -> Vec<Vec<f64>> {
+    let (half, kv_heads) = (a.size("half"), a.size("kv_heads"));
+    let offset = |batch: usize| a.tensor("offsets")[batch] as usize;
     let turned = |name: &str, heads: usize| -> Vec<Vec<f64>> {
-        let turn = |(row, x): (usize, &[f64])| {
-            let position = a.tensor("offsets")[row / heads] as usize;
+        let turn = |(number, x): (usize, &[f64])| {
+            let angle = |i: usize| offset(number / heads) * half + i % half;
             let feature = |i: usize| {
-                let (c, s) = (
-                    a.tensor("cos")[position * half + i % half],
-                    a.tensor("sin")[position * half + i % half],
-                );
+                let (c, s) = (a.tensor("cos")[angle(i)], a.tensor("sin")[angle(i)]);
                 if i < half { x[i] * c - x[i + half] * s } else { x[i - half] * s + x[i] * c }
             };
             (0..2 * half).map(feature).collect()
@@ -58,9 +62,11 @@ fn update_f64(a: &Inputs) -> Vec<Vec<f64>> {
         a.rows(name, 2 * half).enumerate().map(turn).collect()
     };
     let (mut k_cache, mut v_cache) = (a.tensor("k_cache").to_vec(), a.tensor("v_cache").to_vec());
-    for (row, (key, value)) in turned("k", kv_heads).iter().zip(a.rows("v", 2 * half)).enumerate() {
-        let start = (row * max_len + a.tensor("offsets")[row / kv_heads] as usize) * 2 * half;
-        k_cache[start..start + 2 * half].copy_from_slice(key);
+    let pairs = turned("k", kv_heads).into_iter().zip(a.rows("v", 2 * half));
+    for (number, (key, value)) in pairs.enumerate() {
+        let (batch, head) = (number / kv_heads, number % kv_heads);
+        let start = row(batch, head, offset(batch)) * 2 * half;
+        k_cache[start..start + 2 * half].copy_from_slice(&key);
         v_cache[start..start + 2 * half].copy_from_slice(value);
     }
     vec![k_cache, v_cache, turned("q", a.size("group") * kv_heads).concat()]
@@ -68,9 +74,14 @@ fn update_f64(a: &Inputs) -> Vec<Vec<f64>> {
 
 /// One program a key head and its queries.
 pub fn rope_and_cache_update(k: &mut Kernel, a: &Args) {
+    append(k, a, |cache, [batch, head, position]| cache.row(batch).row(head).row(position));
+}
+
+/// The update, of the cache row that `row` picks for a sequence, head and position.
+pub(crate) fn append(k: &mut Kernel, a: &Args, row: impl Fn(View, [Tile; 3]) -> View) {
     let group = a.constant("group");
-    let (batch, kv_head) = (k.program(), k.programs(a["k"].size(1)));
-    let key = a["k"].row(batch).row(kv_head); // [2*half]
+    let (batch, head) = (k.program(), k.programs(a["k"].size(1)));
+    let key = a["k"].row(batch).row(head); // [2*half]
     let position = a["offsets"].at(batch).load();
     let (cos, sin) = (a["cos"].row(position).load(), a["sin"].row(position).load()); // [half]
     let turn = |from: View, to: View| {
@@ -79,9 +90,8 @@ pub fn rope_and_cache_update(k: &mut Kernel, a: &Args) {
         to.part(0, 2).store(first);
         to.part(1, 2).store(second);
     };
-    let queries = |name: &str| a[name].row(batch).rows(kv_head * group, group); // [group, 2*half]
+    let queries = |name: &str| a[name].row(batch).rows(head * group, group); // [group, 2*half]
     turn(queries("q"), queries("q_out"));
-    turn(key, a["k_cache"].row(batch).row(kv_head).row(position));
-    let value = a["v"].row(batch).row(kv_head).load();
-    a["v_cache"].row(batch).row(kv_head).row(position).store(value);
+    turn(key, row(a["k_cache"], [batch, head, position]));
+    row(a["v_cache"], [batch, head, position]).store(a["v"].row(batch).row(head).load());
 }

@@ -62,6 +62,7 @@ fn arguments(entry: &Entry, case: &Case, program: &Program) -> Option<Arguments>
                         Fill::Index(name) => (random.next() * size(name) as f64).floor(),
                         Fill::Integer(high) => (random.next() * (high as f64 + 1.0)).floor(),
                         Fill::Size(name) => size(name) as f64,
+                        Fill::Permutation => i as f64,
                         Fill::Bits => (random.next() * 256.0).floor(),
                         Fill::Chance(p) => (random.next() < p) as u8 as f64,
                     })

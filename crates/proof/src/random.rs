@@ -57,8 +57,15 @@ impl Random {
         if fill == Fill::Distinct {
             return self.distinct(count);
         }
+        if fill == Fill::Permutation {
+            let mut numbers: Vec<f64> = (0..count).map(|i| i as f64).collect();
+            for i in (1..count).rev() {
+                numbers.swap(i, self.below(i + 1));
+            }
+            return numbers;
+        }
         let mut one = || match fill {
-            Fill::Normal | Fill::Distinct => {
+            Fill::Normal | Fill::Distinct | Fill::Permutation => {
                 let outlier = if self.uniform() < OUTLIERS { 20.0 } else { 1.0 };
                 self.normal() * outlier
             }
@@ -96,6 +103,10 @@ mod tests {
         assert!(normal.iter().all(|x| x.is_finite()));
         assert!(fill(Fill::Index("n")).iter().all(|x| (0.0..7.0).contains(x) && x.fract() == 0.0));
         assert!(fill(Fill::Chance(0.25)).iter().sum::<f64>() < 350.0);
+        let mut permutation = fill(Fill::Permutation);
+        assert!(!permutation.is_sorted());
+        permutation.sort_by(f64::total_cmp);
+        assert!(permutation.iter().enumerate().all(|(i, x)| *x == i as f64));
         let mut distinct = fill(Fill::Distinct);
         distinct.sort_by(f64::total_cmp);
         distinct.dedup();
