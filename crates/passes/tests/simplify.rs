@@ -104,6 +104,8 @@ fn laws_that_fail_for_some_value_are_not_used() {
     assert_eq!(formula(|x| (!x.lt(0.0)).select(x, 1.0)), "select(lt(x, 0.0), 1.0, x)");
     // A sum starts from +0.
     assert_eq!(formula(|x| x.row_sum().row_sum()), "sum(sum(x))");
+    // |-a| is not a where -a wraps.
+    assert_eq!(formula(|x| (-x.to(U32)).abs().to(F32)), "f32(abs(neg(u32(x))))");
 }
 
 #[test]

@@ -121,6 +121,10 @@ fn even(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
     if op == UnaryOp::Abs && r.operand_of(UnaryOp::Abs, a).is_some() {
         return Some(a);
     }
+    // The negative of an unsigned number is another number, and its own magnitude.
+    if !e.ty.dtype.is_signed() {
+        return None;
+    }
     let inner = r.operand_of(UnaryOp::Neg, a).or_else(|| r.operand_of(UnaryOp::Abs, a))?;
     Some(r.make_unary(op, inner))
 }
