@@ -250,17 +250,11 @@ impl<'a> Call<'a> {
         for (i, slot) in self.slots.iter().enumerate() {
             let (Slot::Out(tensor), Some(shape)) = (slot, &frame.outer[i]) else { continue };
             let name = &self.callable.interface.slots[i].param.name;
-            let what = if tensor.shape() != shape {
+            if tensor.shape() != shape {
                 let (given, shape) = (show_shape(tensor.shape()), show_shape(shape));
-                format!("`{name}` has shape {given}, expected {shape}")
-            } else if frame.sums(i) {
-                format!(
-                    "`{name}` is summed after the kernel has run, so it cannot be written in place"
-                )
-            } else {
-                continue;
-            };
-            return Err(Error::usage(format!("{}: {what}", self.callable.name())));
+                let what = format!("`{name}` has shape {given}, expected {shape}");
+                return Err(Error::usage(format!("{}: {what}", self.callable.name())));
+            }
         }
         Ok(())
     }

@@ -51,7 +51,6 @@ impl Callable {
             let what = format!("{}: a gradient has no gradient of its own", forward.name);
             return Err(Error::usage(what));
         }
-        let by_hand = forward.by_hand.is_some();
         let record = move |specialization: &_, layout: Option<&_>| {
             let backward = match &forward.by_hand {
                 Some(by_hand) => chosen(by_hand(specialization, layout)?, &options, &forward.name)?,
@@ -78,7 +77,7 @@ impl Callable {
             hints,
             dtypes: self.recipe.dtypes.clone(),
             base: self.recipe.base.clone(),
-            map: self.recipe.map.as_ref().map(|map| map.gradient(by_hand)),
+            map: self.recipe.map.clone(),
             record: Box::new(record),
             by_hand: None,
             first: self.gradient_inputs(),

@@ -2,7 +2,7 @@
 
 use crate::call::Slot;
 use crate::interface::Interface;
-use crate::{Error, Result, Tensor, kernel};
+use crate::{Error, Result, Tensor};
 use tilewright_ir::bind::show_shape;
 use tilewright_lang::oneliner::{Broadcast, Layout, OUTPUT};
 
@@ -11,15 +11,11 @@ use tilewright_lang::oneliner::{Broadcast, Layout, OUTPUT};
 pub(crate) struct Map {
     /// The names of the forward inputs in order.
     pub inputs: Vec<String>,
-    /// Gradients have the shape of the output and are summed to that of their input afterwards.
-    pub sums: bool,
 }
 
 /// The shapes of one call that is not simply contiguous tensors of one shape.
 pub(crate) struct Frame {
     pub layout: Layout,
-    /// The shape of the result, as the caller sees it.
-    shape: Vec<usize>,
     /// By slot, the shape that the kernel sees.
     pub joined: Vec<Option<Vec<usize>>>,
     /// By slot, the shape that the caller sees.
@@ -27,11 +23,6 @@ pub(crate) struct Frame {
 }
 
 impl Map {
-    /// The map of the gradient, which `by_hand` makes gradients of the output's shape.
-    pub fn gradient(&self, by_hand: bool) -> Map {
-        Map { sums: by_hand, ..self.clone() }
-    }
-
     /// Finds how the tensors of a call lie against each other, and replaces those that are read by views of the
     /// joined axes. `None` when all are contiguous and of one shape: then they pass as they are.
     pub fn frame(&self, interface: &Interface, slots: &mut [Slot<'_>]) -> Result<Option<Frame>> {
@@ -65,8 +56,7 @@ impl Map {
                 joined[slot] = Some(broadcast.inputs[i].clone());
             }
             if let Some(slot) = position(&format!("d_{name}")) {
-                let seen = if self.sums { &broadcast.extents } else { &broadcast.inputs[i] };
-                joined[slot] = Some(seen.clone());
+                joined[slot] = Some(broadcast.inputs[i].clone());
                 outer[slot] = Some(tensors[i].0.clone());
             }
         }
@@ -85,7 +75,7 @@ impl Map {
             }
             joined[slot] = Some(broadcast.extents.clone());
         }
-        Ok(Some(Frame { layout: broadcast.layout, shape: broadcast.shape, joined, outer }))
+        Ok(Some(Frame { layout: broadcast.layout, joined, outer }))
     }
 
     /// True when every tensor that is read is contiguous and of one shape.
@@ -103,34 +93,11 @@ impl Map {
 }
 
 impl Frame {
-    /// What a call made for `slot`, as the caller sees it: axes apart again, and summed where an input was broadcast.
+    /// What a call made for `slot`, as the caller sees it: axes apart again.
     pub fn finish(&self, slot: usize, tensor: Tensor) -> Result<Tensor> {
         match &self.outer[slot] {
             None => Ok(tensor),
-            Some(shape) if tensor.len() == shape.iter().product() => tensor.reshape(shape),
-            Some(shape) => sum_to(&tensor.reshape(&self.shape)?, shape),
+            Some(shape) => tensor.reshape(shape),
         }
     }
-
-    /// Whether what the kernel makes for `slot` is summed afterwards.
-    pub fn sums(&self, slot: usize) -> bool {
-        let count =
-            |shape: &Option<Vec<usize>>| shape.as_ref().map(|s| s.iter().product::<usize>());
-        self.outer[slot].is_some() && count(&self.joined[slot]) != count(&self.outer[slot])
-    }
-}
-
-/// `tensor` summed over the axes in which `shape`, which broadcasts to its shape, has extent 1 or nothing.
-fn sum_to(tensor: &Tensor, shape: &[usize]) -> Result<Tensor> {
-    if tensor.shape() == shape {
-        return Ok(tensor.clone());
-    }
-    let pad = tensor.rank() - shape.len();
-    let summed = |axis: &usize| *axis < pad || shape[*axis - pad] != tensor.shape()[*axis];
-    let (away, kept): (Vec<usize>, Vec<usize>) = (0..tensor.rank()).partition(summed);
-    let extent = |axes: &[usize]| axes.iter().map(|&a| tensor.shape()[a]).product::<usize>();
-    let (rows, cols) = (extent(&kept), extent(&away));
-    let order: Vec<usize> = kept.into_iter().chain(away).collect();
-    let rows = tensor.permute(&order)?.reshape(&[rows, cols])?;
-    kernel("sum")?.call(&[&rows])?.reshape(shape)
 }

@@ -187,7 +187,7 @@ fn recipe_of(spec: Elementwise) -> Recipe {
         name: spec.text().unwrap_or(spec.name()).into(),
         variables,
         base,
-        map: Some(Map { inputs, sums: false }),
+        map: Some(Map { inputs }),
         record: Box::new(move |specialization, layout| {
             let (dtypes, layout) = choice(&spec.inputs(), specialization, layout);
             let program = spec.program(&dtypes, &layout).map_err(usage)?;

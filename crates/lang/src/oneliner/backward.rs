@@ -114,7 +114,8 @@ impl Backward {
             && let Some(input) = self.gradients().find(|input| broadcast(input))
         {
             return fail(format!(
-                "gradient of `{input}`: it is summed over some of more than {MAX_RANK} axes"
+                "gradient of `{input}`: it is summed over some of more than {MAX_RANK} axes; leave it to \
+                 the recording"
             ));
         }
         let cotangent = format!("d_{OUTPUT}");
