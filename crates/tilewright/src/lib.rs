@@ -59,7 +59,7 @@ pub use tilewright_tensor::{
     of_entry, reduce, reduce_with, tile_kernel, tile_kernel_with,
 };
 
-/// The code blocks of `docs/tutorial` are tests.
+/// The code blocks of the README and of `docs/tutorial` are tests.
 #[cfg(doctest)]
 mod tutorial {
     macro_rules! pages {
@@ -69,10 +69,13 @@ mod tutorial {
         )*};
     }
     pages! {
+        readme "../../README.md";
+        first_formula "01-first-formula.md";
         first_row_kernel "02-first-row-kernel.md";
         gradients "03-gradients.md";
         reductions "04-reductions.md";
         loops_and_blocks "05-loops-and-blocks.md";
+        testing_a_kernel "06-testing-a-kernel.md";
         reading_the_ir "07-reading-the-ir.md";
         adding_to_the_catalog "08-adding-to-the-catalog.md";
     }
