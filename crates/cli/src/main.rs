@@ -10,7 +10,6 @@ mod command;
 mod failure;
 mod files;
 mod formula;
-mod measure;
 mod progress;
 mod table;
 mod timing;

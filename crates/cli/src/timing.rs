@@ -1,13 +1,13 @@
 //! Timing a call of a kernel, and what it says of this machine.
 
 use crate::failure::Failure;
-use crate::measure::{Budget, Timing, copy_bandwidth, time};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 use tilewright_ir::{Access, DType, ParamKind, interpret};
 use tilewright_kernels::{Case, Entry};
-use tilewright_proof::Call as Sample;
+use tilewright_proof::{BenchRow, Budget, Call as Sample, Timing, copy_bandwidth_of};
 use tilewright_runtime::Runtime;
 use tilewright_tensor::{Callable, Tensor, of_entry};
 
@@ -23,22 +23,30 @@ pub struct Timed {
     /// How long it took.
     pub timing: Timing,
     /// The bytes that it moves at least: inputs once, outputs once, what is updated in place twice.
-    pub bytes: usize,
-    /// Floating-point operations, where they and not the bytes are the limit.
-    pub flops: Option<f64>,
+    pub bytes: u64,
+    /// Operations a second in 10^9, where they and not the bytes are the limit.
+    pub gigaflops: Option<f64>,
     /// Bytes a second that a plain copy of as many bytes reaches here.
     pub copy: f64,
 }
 
 impl Timed {
+    /// A row of the clock, beside a copy of as many bytes.
+    pub fn of(row: BenchRow, rates: &mut CopyRates) -> Timed {
+        Timed {
+            kernel: row.kernel.into(),
+            case: row.case,
+            dtype: row.dtype,
+            timing: row.timing,
+            bytes: row.bytes,
+            gigaflops: row.gigaflops,
+            copy: rates.of(row.bytes),
+        }
+    }
+
     /// Bytes a second, in 10^9.
     pub fn gigabytes(&self) -> f64 {
         self.bytes as f64 / self.timing.median / 1e6
-    }
-
-    /// Operations a second, in 10^9.
-    pub fn gigaflops(&self) -> Option<f64> {
-        self.flops.map(|flops| flops / self.timing.median / 1e6)
     }
 
     /// The rate over that of a copy.
@@ -55,13 +63,13 @@ impl Timed {
             "device": device,
             "ms": self.timing.median,
             "least_ms": self.timing.least,
-            "spread_percent": self.timing.spread,
+            "spread": self.timing.spread,
             "runs": self.timing.runs,
             "bytes": self.bytes,
             "gigabytes_per_second": self.gigabytes(),
             "copy_gigabytes_per_second": self.copy / 1e9,
             "share_of_copy": self.share(),
-            "gigaflops": self.gigaflops(),
+            "gigaflops_per_second": self.gigaflops,
         })
     }
 }
@@ -69,14 +77,17 @@ impl Timed {
 /// The copy rates of this machine, each measured once.
 #[derive(Debug, Default)]
 pub struct CopyRates {
-    by_size: BTreeMap<usize, f64>,
+    by_size: BTreeMap<u64, f64>,
 }
 
 impl CopyRates {
     /// Bytes a second of a copy that moves about `bytes` bytes: what fits a cache is copied faster, by kernels too.
-    pub fn of(&mut self, bytes: usize) -> f64 {
+    pub fn of(&mut self, bytes: u64) -> f64 {
+        // The arrays are at most 512 MiB together; beyond any cache more bytes change nothing.
         let bytes = bytes.next_power_of_two().clamp(1 << 20, 1 << 29);
-        *self.by_size.entry(bytes).or_insert_with(|| copy_bandwidth(bytes / 2))
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let copy = || copy_bandwidth_of(bytes as usize / 2, threads);
+        *self.by_size.entry(bytes).or_insert_with(copy)
     }
 }
 
@@ -95,8 +106,7 @@ pub struct Prepared {
     pub outputs: Vec<(String, Tensor)>,
     callable: Callable,
     scalars: Vec<(String, f64)>,
-    bytes: usize,
-    flops: Option<f64>,
+    bytes: u64,
 }
 
 impl Prepared {
@@ -127,7 +137,6 @@ impl Prepared {
         let case = crate::command::show_case(case);
         let mut prepared = Prepared::new(entry.name, case, callable, inputs, scalars)?;
         prepared.dtype = dtype;
-        prepared.flops = entry.flops.map(|flops| flops(&sample.inputs));
         Ok((prepared, sample))
     }
 
@@ -155,12 +164,11 @@ impl Prepared {
         drop(made);
         // What is updated in place is read and written: it counts as an input and as an output.
         let tensors = inputs.iter().chain(&outputs);
-        let bytes = tensors.map(|(_, t)| t.len() * t.dtype().size()).sum();
+        let bytes = tensors.map(|(_, t)| (t.len() * t.dtype().size()) as u64).sum();
         inputs.retain(|(name, _)| !outputs.iter().any(|(output, _)| output == name));
         let dtype = outputs.first().map_or(DType::F32, |(_, tensor)| tensor.dtype());
         let name = name.to_string();
-        let flops = None;
-        Ok(Prepared { name, case, dtype, inputs, outputs, callable, scalars, bytes, flops })
+        Ok(Prepared { name, case, dtype, inputs, outputs, callable, scalars, bytes })
     }
 
     /// The gradient of this call, with its outputs as cotangents.
@@ -209,14 +217,22 @@ impl Prepared {
     /// # Errors
     /// When the device fails.
     pub fn time(&mut self, budget: Budget, rates: &mut CopyRates) -> Result<Timed, Failure> {
-        let timing = time(budget, || self.run())?;
+        self.run()?;
+        let started = Instant::now();
+        let mut runs = Vec::new();
+        while runs.len() < budget.runs.max(1) || started.elapsed() < budget.time {
+            let start = Instant::now();
+            self.run()?;
+            runs.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        let timing = Timing::of(runs);
         Ok(Timed {
             kernel: self.name.clone(),
             case: self.case.clone(),
             dtype: self.dtype,
             timing,
             bytes: self.bytes,
-            flops: self.flops,
+            gigaflops: None,
             copy: rates.of(self.bytes),
         })
     }

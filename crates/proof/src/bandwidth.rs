@@ -14,7 +14,8 @@ pub fn copy_bandwidth(threads: usize) -> f64 {
     copy_bandwidth_of(BYTES, threads)
 }
 
-fn copy_bandwidth_of(bytes: usize, threads: usize) -> f64 {
+/// As [`copy_bandwidth`], of `bytes` bytes: fewer may live in a cache, for kernels as for copies.
+pub fn copy_bandwidth_of(bytes: usize, threads: usize) -> f64 {
     let from = vec![1u8; bytes];
     let mut to = vec![2u8; bytes];
     // Whole pages each, so that threads share none.

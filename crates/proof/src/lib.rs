@@ -19,7 +19,7 @@ mod row;
 mod runner;
 mod shake;
 
-pub use bandwidth::copy_bandwidth;
+pub use bandwidth::{copy_bandwidth, copy_bandwidth_of};
 pub use bench::{Bench, BenchRow, Budget, Outputs, Timing, interleave};
 pub use call::Call;
 pub use execute::{Layout, execute, execute_program};

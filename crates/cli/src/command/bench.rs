@@ -3,17 +3,18 @@
 use super::test::kernels;
 use crate::call::device;
 use crate::failure::Failure;
-use crate::measure::Budget;
 use crate::progress::Progress;
 use crate::table::Table;
-use crate::timing::{CopyRates, Prepared, Timed};
+use crate::timing::{CopyRates, Timed};
 use clap::ArgMatches;
 use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 use tilewright_formats::replace_file;
+use tilewright_ir::DType;
 use tilewright_kernels::{Case, Entry};
+use tilewright_proof::{Bench, Budget, Outputs};
 use tilewright_runtime::DeviceKind;
 
 /// Enough runs to see the spread, without making the catalog take all day.
@@ -40,10 +41,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let mut rows: Vec<Timed> = Vec::new();
     for (entry, case) in work {
         progress.begin(entry.name);
-        let (mut call, sample) = Prepared::of_case(entry, case, &runtime)?;
-        // It holds every input once more, in f64.
-        drop(sample);
-        rows.push(call.time(BUDGET, &mut rates)?);
+        let dtype = entry.dtypes.first().copied().unwrap_or(DType::F32);
+        let mut clock = Bench::new(&runtime, entry, case, dtype, Outputs::Preallocated)?;
+        let timing = clock.time(BUDGET)?;
+        rows.push(Timed::of(clock.row(timing, None), &mut rates));
         progress.step();
     }
     drop(progress);
@@ -74,10 +75,10 @@ pub fn print(rows: &[Timed], out: &mut dyn Write) -> Result<(), Failure> {
             row.case.clone(),
             row.dtype.to_string(),
             format!("{:.3}", row.timing.median),
-            format!("{:.0} %", row.timing.spread),
+            format!("{:.0} %", row.timing.spread * 100.0),
             format!("{:.1}", row.gigabytes()),
             format!("{:.0} %", row.share() * 100.0),
-            row.gigaflops().map_or(String::new(), |rate| format!("{rate:.0}")),
+            row.gigaflops.map_or(String::new(), |rate| format!("{rate:.0}")),
         ]);
     }
     Ok(table.print(out)?)

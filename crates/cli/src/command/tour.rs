@@ -2,7 +2,6 @@
 
 use super::{bench, find};
 use crate::failure::Failure;
-use crate::measure::Budget;
 use crate::timing::{CopyRates, Prepared};
 use std::io::Write;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use tilewright_ir::tolerance::Tolerance;
 use tilewright_ir::{DType, Program, bind, interpret, text};
 use tilewright_kernels::Entry;
 use tilewright_lang::oneliner::Elementwise;
-use tilewright_proof::{Job, Outcome, Random, Selection, judge};
+use tilewright_proof::{Budget, Job, Outcome, Random, Selection, judge};
 use tilewright_runtime::Runtime;
 use tilewright_runtime::targets::TARGETS;
 use tilewright_tensor::{OneLiner, Tensor};
