@@ -10,6 +10,7 @@
 mod bandwidth;
 mod bench;
 mod call;
+mod compare;
 mod execute;
 mod gradient;
 mod hostile;
@@ -18,6 +19,7 @@ mod random;
 mod row;
 mod runner;
 mod shake;
+mod variant;
 
 pub use bandwidth::{copy_bandwidth, copy_bandwidth_of};
 pub use bench::{Bench, BenchRow, Budget, Outputs, Timing, interleave};
@@ -26,4 +28,5 @@ pub use execute::{Layout, execute, execute_program};
 pub use judge::{UNIT, Worst, judge, sensitivities, varies};
 pub use random::Random;
 pub use row::{Check, Outcome, Row};
-pub use runner::{Job, Selection};
+pub use runner::{Job, Selection, check_variant};
+pub use variant::{Variant, variants};

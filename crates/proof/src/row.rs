@@ -33,6 +33,12 @@ pub enum Check {
     Strided,
     /// The outputs with one memory passed as several inputs.
     Aliased,
+    /// The outputs with inputs so great that a careless exponential overflows.
+    Great,
+    /// The outputs with inputs so small that an eps matters.
+    Small,
+    /// The outputs with many equal inputs, for kernels that pick by order.
+    Ties,
     /// A second run gives the same bits.
     Repeatable,
     /// The gradient in f64, against finite differences.
@@ -52,6 +58,9 @@ impl Check {
             Check::Forward => "forward",
             Check::Strided => "strided",
             Check::Aliased => "aliased",
+            Check::Great => "great",
+            Check::Small => "small",
+            Check::Ties => "ties",
             Check::Repeatable => "repeatable",
             Check::Gradient => "gradient",
             Check::Backward => "backward",

@@ -1,15 +1,17 @@
 //! The one runner: every case, every dtype, every present target.
 
 use crate::call::{Call, largest};
+use crate::compare::compare;
 use crate::execute::{Layout, execute};
-use crate::judge::{UNIT, Worst, judge, sensitivities, varies};
+use crate::judge::{Worst, varies};
 use crate::row::{Check, Outcome, Row};
+use crate::variant::{Variant, variants};
 use crate::{gradient, hostile};
 use std::sync::Arc;
 use std::time::Instant;
-use tilewright_ir::interpret::{Argument, Tensor};
+use tilewright_ir::DType;
+use tilewright_ir::interpret::Argument;
 use tilewright_ir::tolerance::Tolerance;
-use tilewright_ir::{Access, DType, ParamKind};
 use tilewright_kernels::{Case, Entry, Grad};
 use tilewright_runtime::targets::TARGETS;
 use tilewright_runtime::{DeviceKind, Runtime};
@@ -204,105 +206,61 @@ fn run_case(selection: &Selection, entry: &'static Entry, case: &Case, dtype: DT
             return rows;
         }
     };
-    let reference = (entry.reference)(&call.inputs);
-    let aliased = aliased(&call);
-    let aliased_reference = aliased.as_ref().map(|call| (entry.reference)(&call.inputs));
+    let variants = variants(entry, case, call);
+    let references: Vec<_> = variants.iter().map(|v| (entry.reference)(&v.call.inputs)).collect();
     for runtime in runtimes {
-        let target = runtime.target();
-        let mut first = Vec::new();
-        add.add(Check::Forward, target, || {
-            first = execute(runtime, &call, Layout::Contiguous).map_err(fail)?;
-            compare(entry, &call, &first, &reference)
-        });
-        if first.is_empty() || elements == 0 {
-            continue;
-        }
-        if runtime.caps().kind != DeviceKind::Interpreter {
-            add.add(Check::Repeatable, target, || {
-                let second = execute(runtime, &call, Layout::Contiguous).map_err(fail)?;
-                match second.iter().zip(&first).all(|(a, b)| a.bytes == b.bytes) {
-                    true => Ok(Worst::default()),
-                    false => Err(fail("a second run gave other bits")),
-                }
+        let mut failed = false;
+        for (variant, reference) in variants.iter().zip(&references) {
+            add.add(variant.check, runtime.target(), || {
+                let found = check(entry, variant, reference, runtime);
+                failed |= found.is_err();
+                found
             });
-        }
-        add.add(Check::Strided, target, || {
-            let mut worst = Worst::default();
-            for layout in [Layout::Padded, Layout::ColumnMajor] {
-                let outputs = execute(runtime, &call, layout).map_err(fail)?;
-                worst = worst.max(compare(entry, &call, &outputs, &reference)?);
+            // One fault is told once.
+            if failed {
+                break;
             }
-            Ok(worst)
-        });
-        if let (Some(call), Some(reference)) = (&aliased, &aliased_reference) {
-            add.add(Check::Aliased, target, || {
-                let outputs = execute(runtime, call, Layout::Contiguous).map_err(fail)?;
-                compare(entry, call, &outputs, reference)
-            });
+        }
+        if !failed && runtime.caps().kind != DeviceKind::Interpreter {
+            add.add(Check::Repeatable, runtime.target(), || repeat(&variants[0].call, runtime));
         }
     }
     rows
 }
 
-/// Compares every output with the reference. Only where that fails is the sensitivity measured, since it costs
-/// several references.
-pub(crate) fn compare(
+/// Runs a variant in each of its layouts and compares with the reference.
+fn check(
     entry: &Entry,
-    call: &Call,
-    outputs: &[Tensor],
+    variant: &Variant,
     reference: &[Vec<f64>],
-) -> Result<Worst, Outcome> {
-    if outputs.len() != reference.len() {
-        let (a, b) = (outputs.len(), reference.len());
-        return Err(fail(format!("{a} outputs, the reference has {b}")));
-    }
-    compare_scaled(call, outputs, reference, None).or_else(|_| {
-        let scales =
-            sensitivities(reference, |random| (entry.reference)(&call.perturbed(random, UNIT)));
-        compare_scaled(call, outputs, reference, Some(&scales))
-    })
-}
-
-fn compare_scaled(
-    call: &Call,
-    outputs: &[Tensor],
-    reference: &[Vec<f64>],
-    scales: Option<&[Vec<f64>]>,
+    runtime: &Runtime,
 ) -> Result<Worst, Outcome> {
     let mut worst = Worst::default();
-    for (i, (param, output)) in call.output_tensors().zip(outputs).enumerate() {
-        let tolerance = Tolerance::of(&call.program, &call.bindings.dims, output.dtype);
-        let name = &call.program.params[param].name;
-        let own = scales.map(|s| s[i].as_slice());
-        let here = judge(output, &reference[i], &tolerance, own)
-            .map_err(|miss| fail(format!("`{name}`: {miss}")))?;
-        worst = worst.max(here);
+    for layout in variant.layouts {
+        let outputs = execute(runtime, &variant.call, *layout).map_err(fail)?;
+        worst = worst.max(compare(entry, &variant.call, &outputs, reference)?);
     }
     Ok(worst)
 }
 
-/// The call with one memory for the first two read tensors that could share it; `None` when no two can.
-fn aliased(call: &Call) -> Option<Call> {
-    let mut tensors = Vec::new();
-    for (i, param) in call.program.params.iter().enumerate() {
-        if let (ParamKind::Tensor { access: Access::In, dtype, .. }, Argument::Tensor(tensor)) =
-            (&param.kind, &call.arguments[i])
-            && dtype.is_float()
-        {
-            tensors.push((i, tensor));
-        }
+/// Runs a variant on a target and compares every output with the entry's reference, as the runner does.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn check_variant(entry: &Entry, variant: &Variant, runtime: &Runtime) -> Result<Worst, String> {
+    let reference = (entry.reference)(&variant.call.inputs);
+    check(entry, variant, &reference, runtime)
+        .map_err(|outcome| outcome.reason().unwrap_or_default().to_string())
+}
+
+/// Two runs give the same bits.
+fn repeat(call: &Call, runtime: &Runtime) -> Result<Worst, Outcome> {
+    let run = || execute(runtime, call, Layout::Contiguous).map_err(fail);
+    let (first, second) = (run()?, run()?);
+    match second.iter().zip(&first).all(|(a, b)| a.bytes == b.bytes) {
+        true => Ok(Worst::default()),
+        false => Err(fail("a second run gave other bits")),
     }
-    for (number, (i, a)) in tensors.iter().enumerate() {
-        for (j, b) in &tensors[number + 1..] {
-            if a.dtype == b.dtype && a.shape == b.shape {
-                let mut shared = call.clone();
-                shared.set(*j, &a.values());
-                shared.same_memory = Some((*i, *j));
-                return Some(shared);
-            }
-        }
-    }
-    None
 }
 
 /// Some case must have a reference that a broken kernel would not reach by chance.
