@@ -13,8 +13,11 @@ pub fn random_arguments(
 ) -> Vec<Argument> {
     let arguments = program.params.iter().map(|param| match &param.kind {
         ParamKind::Scalar { dtype, .. } => Argument::Scalar(draw(*dtype, random)),
-        ParamKind::Tensor { dtype, shape, access, .. } => {
-            let shape: Vec<usize> = shape.iter().map(|e| e.value(dims)).collect();
+        ParamKind::Tensor { dtype, shape, access, leading } => {
+            let mut shape: Vec<usize> = shape.iter().map(|e| e.value(dims)).collect();
+            if *leading {
+                shape.splice(..1, unflattened(shape[0], random));
+            }
             let mut tensor = match strided && random.chance(0.4) {
                 true => in_some_layout(*dtype, &shape, random),
                 false => Tensor::zeros(*dtype, &shape),
@@ -28,6 +31,20 @@ pub fn random_arguments(
         }
     });
     arguments.collect()
+}
+
+/// Some axes whose product is `rows`.
+fn unflattened(rows: usize, random: &mut Random) -> Vec<usize> {
+    match random.below(3) {
+        0 if rows == 1 => Vec::new(),
+        0 => vec![rows],
+        _ => {
+            let divides = |d: &usize| rows.is_multiple_of(*d);
+            let inner = (2..=rows).rev().find(divides).filter(|_| random.chance(0.5));
+            let inner = inner.or_else(|| (2..=rows).find(divides)).unwrap_or(1);
+            vec![rows / inner, inner]
+        }
+    }
 }
 
 fn draw(dtype: DType, random: &mut Random) -> f64 {

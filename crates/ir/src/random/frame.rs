@@ -14,6 +14,8 @@ pub(super) struct Frame {
     axes: Vec<FrameAxis>,
     /// The extent that tiles mostly have inside.
     inner: Vec<Extent>,
+    /// Whether rows stand for any leading axes.
+    leading: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,7 @@ impl Builder<'_> {
             let extent = self.dim(["rows", "lines"][number], DimRule::Free, size);
             self.program.grid.push(GridAxis { extent, block });
         }
+        self.frame.leading = self.random.chance(0.4);
         let cols = self.dim("cols", DimRule::Free, cols_size);
         self.frame.inner.push(cols);
         for (number, &block) in blocks.iter().enumerate() {
@@ -92,6 +95,12 @@ impl Builder<'_> {
         Some(())
     }
 
+    /// True for a parameter whose rows stand for any leading axes of the caller's tensor.
+    fn is_leading(&self, shape: &[Extent]) -> bool {
+        let rows = self.program.grid.first().map(|axis| axis.extent);
+        self.frame.leading && rows.is_some() && shape.first().copied() == rows
+    }
+
     /// Axes of a parameter for this program's own elements: shape and place of the leading part.
     fn own(&mut self) -> (Shape, Vec<Axis>) {
         let axes = self.frame.axes.clone();
@@ -122,7 +131,12 @@ impl Builder<'_> {
         if self.elements(&shape) > MAX_TENSOR_ELEMENTS {
             return None;
         }
-        let kind = ParamKind::Tensor { dtype, shape, leading: false, access: Access::In };
+        let kind = ParamKind::Tensor {
+            dtype,
+            leading: self.is_leading(&shape),
+            shape,
+            access: Access::In,
+        };
         // A parameter is read once more now and then.
         let known = (0..self.program.params.len()).find(|&i| self.program.params[i].kind == kind);
         let param = match known.filter(|_| self.random.chance(0.5)) {
@@ -334,7 +348,8 @@ impl Builder<'_> {
             false => None,
         };
         let access = if mask.is_some() { Access::InOut } else { Access::Out };
-        let kind = ParamKind::Tensor { dtype, shape: outer, leading: false, access };
+        let kind =
+            ParamKind::Tensor { dtype, leading: self.is_leading(&outer), shape: outer, access };
         let param = self.param(kind, value.bounds.scale);
         let place = Place { param, axes };
         self.statement(Stmt::Store {
@@ -386,7 +401,12 @@ impl Builder<'_> {
         };
         outer.push(shape[0]);
         axes.push(Axis::Gather(positions.id));
-        let kind = ParamKind::Tensor { dtype, shape: outer, leading: false, access: Access::InOut };
+        let kind = ParamKind::Tensor {
+            dtype,
+            leading: self.is_leading(&outer),
+            shape: outer,
+            access: Access::InOut,
+        };
         let param = self.param(kind, scale);
         let place = Place { param, axes };
         self.statement(Stmt::Store { place, value: value.id, mask: None, mode, at: None });
