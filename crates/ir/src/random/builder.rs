@@ -16,7 +16,7 @@ pub(super) struct Value {
 }
 
 /// The greatest number of elements of a tile, with this case's sizes.
-const MAX_ELEMENTS: usize = 6000;
+const MAX_ELEMENTS: usize = 9000;
 /// The greatest magnitude of a value.
 const MAX_MAGNITUDE: f64 = 3e4;
 
@@ -98,7 +98,9 @@ impl<'a> Builder<'a> {
         if !dtype.is_float() {
             return true;
         }
-        let greatest = if self.half { 20.0 } else { 2000.0 };
+        // A sum over the longest axis may be used.
+        let longest = self.dims.iter().copied().max().unwrap_or(1);
+        let greatest = if self.half { 20.0 } else { (4.0 * longest as f64).max(2000.0) };
         bounds.magnitude() < MAX_MAGNITUDE && bounds.scale < greatest
     }
 

@@ -43,8 +43,10 @@ const SIZES: [usize; 9] = [1, 2, 3, 8, 17, 33, 64, 100, 257];
 impl Builder<'_> {
     /// Draws the sizes, the grid and the first loads.
     pub fn open(&mut self) {
-        let kind = self.random.below(10);
-        let cols_size = self.random.of(&SIZES);
+        // Now and then rows are longer than what a target holds in registers or the first cache.
+        let long = self.random.chance(0.05);
+        let kind = self.random.below(if long { 6 } else { 10 });
+        let cols_size = if long { self.random.of(&[1031, 4099]) } else { self.random.of(&SIZES) };
         let blocks: &[usize] = match kind {
             0 => &[],
             1..=5 => &[1],
