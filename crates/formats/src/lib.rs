@@ -1,6 +1,6 @@
 //! Tensor files: bytes and names, no device.
 //!
-//! [`TensorFile`] reads a safetensors file, [`write`] makes one. Every file is treated as hostile: sizes and offsets
+//! [`TensorFile`] reads a safetensors file, [`write()`] makes one. Every file is treated as hostile: sizes and offsets
 //! are checked before they are used, nothing is allocated beyond the file's own length, and whatever is wrong comes
 //! back as one [`FormatError`] that names the file, the tensor or field, and the next step.
 //!
