@@ -1,5 +1,5 @@
 //! [`crate::rope_and_cache_update`] for a cache in pages, the step before [`crate::paged_attention`]: the new token of
-//! sequence b goes to page tables[b, offset / page], slot offset mod page, with offset = offsets[b].
+//! sequence b goes to page tables[b, offset / page], slot offset mod page, with `offset = offsets[b]`.
 //!
 //! A page beyond the caches, or a position beyond the tables, is an error; two sequences must not share the page that
 //! they write to.
