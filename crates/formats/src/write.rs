@@ -108,5 +108,9 @@ fn create_beside(target: &Path) -> std::io::Result<(PathBuf, File)> {
 }
 
 fn bytes_of(shape: &[usize], dtype: ElementType) -> Option<usize> {
+    // A product in order would overflow where a later axis makes it 0.
+    if shape.contains(&0) {
+        return Some(0);
+    }
     shape.iter().try_fold(dtype.size(), |n, &axis| n.checked_mul(axis))
 }

@@ -33,6 +33,7 @@ fn what_is_written_reads_back() {
         .chain([
             Tensor::new("scalar", ElementType::F32, vec![], &data[..4]),
             Tensor::new("nothing", ElementType::F16, vec![0, 7], &[]),
+            Tensor::new("wide", ElementType::F32, vec![0, usize::MAX, 2], &[]),
         ])
         .collect();
     write(&path, &tensors).unwrap();

@@ -137,8 +137,11 @@ pub(super) fn axis_offsets(program: &Program, param: usize, tensor: &Tensor) -> 
     let mut offsets = Vec::with_capacity(shape.len());
     if *leading {
         // The flattened axis runs over the caller's leading axes in row-major order.
-        let mut flat = vec![0];
-        for (&extent, &stride) in tensor.shape[..outer].iter().zip(&tensor.strides) {
+        let leading = &tensor.shape[..outer];
+        // An axis may be of any extent where another is of none.
+        let mut flat = if leading.contains(&0) { vec![] } else { vec![0] };
+        let leading = if flat.is_empty() { &[] } else { leading };
+        for (&extent, &stride) in leading.iter().zip(&tensor.strides) {
             let steps = table(extent, stride);
             flat = flat.iter().flat_map(|&at| steps.iter().map(move |&s| at + s)).collect();
         }
