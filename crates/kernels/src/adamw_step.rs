@@ -47,18 +47,19 @@ fn adamw_f64(a: &Inputs) -> Vec<Vec<f64>> {
     state.into()
 }
 
-/// One map over all elements.
+/// One map over all elements. What depends on scalars alone is computed once a call, and p - lr (u + wd p) is
+/// p (1 - lr wd) - lr u: ten ops an element.
 pub fn adamw_step(_: &mut Kernel, a: &Args) {
-    let (lr, step) = (a.scalar("lr"), a.scalar("step"));
+    let (lr, step, eps) = (a.scalar("lr"), a.scalar("step"), a.scalar("eps"));
     let (b1, b2) = (a.scalar("beta1"), a.scalar("beta2"));
     let (p, g) = (a["p"].load().to(F32), a["g"].load().to(F32)); // [n]
-    let m = a["m"].load() * b1 + g * (1.0 - b1);
-    let v = a["v"].load() * b2 + g * g * (1.0 - b2);
-    // 1 - beta^t, of scalars alone: once a call. `expm1` keeps the digits that 1 - 0.999 would lose.
+    let m = a["m"].load().fma(b1, g * (1.0 - b1));
+    let v = a["v"].load().fma(b2, g.square() * (1.0 - b2));
+    // 1 - beta^t; `expm1` keeps the digits that 1 - 0.999 would lose.
     let corrected = |beta: Tile| -(beta.log() * step).expm1();
-    let (m_scale, v_scale) = (corrected(b1).recip(), corrected(b2).recip());
-    let update = m * m_scale / ((v * v_scale).sqrt() + a.scalar("eps"));
-    a["p"].store(p - (update + p * a.scalar("weight_decay")) * lr);
+    let root = v.sqrt().fma(corrected(b2).rsqrt(), eps); // √v̂ + eps
+    let update = m * (-lr / corrected(b1)) / root;
+    a["p"].store(p.fma(1.0 - lr * a.scalar("weight_decay"), update));
     a["m"].store(m);
     a["v"].store(v);
 }
