@@ -9,8 +9,7 @@
 //! elements, and the gradient those of the forward pass. Give each use in a model its own seed, each step its own
 //! offset. Positions count modulo 2³².
 
-use crate::cases::ELEMENTS;
-use crate::{Entry, Family, Grad, Inputs};
+use crate::{Case, Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, U32};
 use tilewright_lang::{Args, Kernel, Tile, View};
 
@@ -27,7 +26,15 @@ pub static DROPOUT: Entry = Entry {
     dtypes: &[F32, F16, BF16],
     constants: &[],
     fills: &[],
-    cases: ELEMENTS,
+    cases: &[
+        Case::of(&[("n", 1)]),
+        Case::of(&[("n", 31)]).scalars(&[("p", 0.0)]),
+        // A seed and an offset that cannot stand for each other.
+        Case::of(&[("n", 1009)]).scalars(&[("p", 0.5), ("seed", 42.0), ("offset", 7.0)]),
+        Case::of(&[("n", 100_003)]).scalars(&[("seed", 1.0)]),
+        Case::of(&[("n", 0)]),
+        Case::of(&[("n", 16 << 20)]).bench(),
+    ],
     flops: None,
 };
 

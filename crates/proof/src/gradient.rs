@@ -39,7 +39,8 @@ pub(crate) fn run(selection: &Selection, entry: &'static Entry, case: &'static C
             return Err(Outcome::Skip(format!("{elements} elements, more than {limit}")));
         }
         let call = Call::new(entry, case, claimed[0], selection.seed).map_err(fail)?;
-        differences(&call, &backward(entry, case, claimed[0], &call, true).map_err(fail)?, case)
+        let wide = gradient_of(entry, case, claimed[0], &call, true).map_err(fail)?;
+        check_gradient(&call, case, &wide).map_err(fail)
     });
     for &dtype in claimed.iter().filter(|_| elements <= limit) {
         let prepared = Call::new(entry, case, dtype, selection.seed)
@@ -56,7 +57,10 @@ pub(crate) fn run(selection: &Selection, entry: &'static Entry, case: &'static C
 }
 
 /// The gradient of a call: from its recording, or by the kernels that the entry names; in f64 if `wide`.
-fn backward(
+///
+/// # Errors
+/// When there is none, in words.
+pub fn gradient_of(
     entry: &Entry,
     case: &Case,
     dtype: DType,
@@ -85,13 +89,16 @@ fn by_name(call: &Call) -> Known {
     known
 }
 
-fn differences(call: &Call, backward: &Backward, case: &Case) -> Result<Worst, Outcome> {
+/// Checks a gradient, whose programs work in f64, against finite differences of a call.
+///
+/// # Errors
+/// The first direction in which they disagree, in words.
+pub fn check_gradient(call: &Call, case: &Case, backward: &Backward) -> Result<Worst, String> {
     let options = CheckOptions::default();
-    let report = check_backward(&call.program, backward, &by_name(call), case.sizes, &options)
-        .map_err(fail)?;
+    let report = check_backward(&call.program, backward, &by_name(call), case.sizes, &options)?;
     if let Some(failure) = report.failures().next() {
         let more = report.failures().count() - 1;
-        return Err(fail(format!("{failure} ({more} more disagree)")));
+        return Err(format!("{failure} ({more} more disagree)"));
     }
     let worst = report.directions.iter().fold(Worst::default(), |worst, d| {
         worst.max(Worst { error: (d.analytic - d.numeric).abs(), allowed: d.allowed })
@@ -117,8 +124,8 @@ impl Prepared {
         dtype: DType,
         seed: u64,
     ) -> Result<Prepared, String> {
-        let wide = backward(entry, case, dtype, call, true)?;
-        let backward = backward(entry, case, dtype, call, false)?;
+        let wide = gradient_of(entry, case, dtype, call, true)?;
+        let backward = gradient_of(entry, case, dtype, call, false)?;
         let mut known = by_name(call);
         let mut random = Random::named(seed, "cotangents");
         for i in call.output_tensors() {

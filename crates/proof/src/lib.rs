@@ -25,6 +25,7 @@ pub use bandwidth::{copy_bandwidth, copy_bandwidth_of};
 pub use bench::{Bench, BenchRow, Budget, Outputs, Timing, interleave};
 pub use call::Call;
 pub use execute::{Layout, execute, execute_program};
+pub use gradient::{check_gradient, gradient_of};
 pub use judge::{UNIT, Worst, judge, sensitivities, varies};
 pub use random::Random;
 pub use row::{Check, Outcome, Row};
