@@ -5,7 +5,7 @@ use crate::interface::{Interface, Role, SlotInfo};
 use crate::map::Map;
 use crate::{Result, Tensor};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tilewright_ir::{DType, Param, Program};
 use tilewright_lang::oneliner::Layout;
@@ -113,6 +113,8 @@ struct State {
     misses: AtomicU64,
     record_nanoseconds: AtomicU64,
     launches: AtomicU64,
+    /// The gradient of all that is differentiable, once somebody asked for it.
+    gradient: OnceLock<Callable>,
 }
 
 /// The compiled form for one runtime and one choice of dtypes.
@@ -282,6 +284,27 @@ impl Callable {
             compile: Duration::from_nanos(read(&self.state.record_nanoseconds)),
             launches: read(&self.state.launches),
         }
+    }
+
+    /// As [`grad`](Self::grad), kept for the next time.
+    pub(crate) fn gradient(&self) -> Result<Callable> {
+        let known = match self.state.gradient.get() {
+            Some(known) => known,
+            None => {
+                // Clones on other devices share it, so it has none of its own.
+                let made = Callable { runtime: None, ..self.clone() }.grad()?;
+                self.state.gradient.get_or_init(|| made)
+            }
+        };
+        Ok(match &self.runtime {
+            Some(runtime) => known.on(runtime),
+            None => known.clone(),
+        })
+    }
+
+    /// True when a tensor is both read and written.
+    pub(crate) fn updates_in_place(&self) -> bool {
+        self.interface.of_role(&[Role::InOut]).next().is_some()
     }
 
     pub(crate) fn count_launch(&self) {

@@ -17,6 +17,7 @@ mod inline;
 mod interface;
 mod map;
 mod oneliner;
+mod tape;
 mod tensor;
 
 pub use call::{Call, Outputs};
@@ -27,6 +28,7 @@ pub use oneliner::{
     OneLiner, elementwise, elementwise_with, elementwise_with_gradient, map_reduce,
     map_reduce_with, reduce, reduce_with,
 };
+pub use tape::{Gradients, Tape, Variable};
 pub use tensor::Tensor;
 pub use tilewright_lang::oneliner::{Elementwise, MapReduce, Pass, Reduce};
 pub use tilewright_passes::GradOptions;

@@ -1,0 +1,57 @@
+//! Reverse mode over several calls.
+
+use tilewright_ir::DType;
+use tilewright_tensor::{Elementwise, OneLiner, Tape, Tensor, elementwise, kernel, tile_kernel};
+
+#[test]
+fn a_chain_with_a_fork_agrees_with_differences() {
+    let run = |w: f64| {
+        let tape = Tape::new();
+        let x = tape.watch(Tensor::from([[0.5f32, -1.0, 2.0], [1.5, 0.25, -0.75]]));
+        let w = tape.watch(Tensor::from_f64(DType::F32, &[3], &[w, 1.0, -1.0]).unwrap());
+        let y = tape.call(&kernel("rmsnorm").unwrap(), &[&x, &w]).unwrap();
+        let gate = tape.call(&kernel("silu").unwrap(), &[&y]).unwrap();
+        // `y` is used twice.
+        let z = tape.call(&elementwise("a * b + a").unwrap(), &[&y, &gate]).unwrap();
+        let loss = tape.call(&kernel("sum").unwrap(), &[&z]).unwrap();
+        let gradients = tape.backward(&loss).unwrap();
+        let d_w = gradients.of(&w).unwrap().to_f64().unwrap()[0];
+        assert_eq!(gradients.of(&x).unwrap().shape(), [2, 3]);
+        (loss.value().to_f64().unwrap().iter().sum::<f64>(), d_w)
+    };
+    let step = 1e-2;
+    let numeric = (run(0.7 + step).0 - run(0.7 - step).0) / (2.0 * step);
+    let (_, analytic) = run(0.7);
+    assert!((numeric - analytic).abs() < 1e-3 * analytic.abs().max(1.0), "{numeric} {analytic}");
+}
+
+#[test]
+fn scalars_reach_the_gradient_and_strangers_get_none() {
+    let tape = Tape::new();
+    let (x, other) = (tape.watch(Tensor::from([3.0f32])), tape.watch(Tensor::from([1.0f32])));
+    let power =
+        Elementwise::formula("x * x * s").unwrap().scalar("s", Some(1.0)).callable().unwrap();
+    let y = tape.call_with(&power, &[&x], &[("s", 10.0)]).unwrap().remove(0);
+    let gradients = tape.backward(&y).unwrap();
+    assert_eq!(gradients.of(&x).unwrap().to_f64().unwrap(), [60.0]);
+    assert!(gradients.of(&other).is_none());
+    let twice = tape.backward_from(&y, Tensor::from([2.0f32])).unwrap();
+    assert_eq!(twice.of(&x).unwrap().to_f64().unwrap(), [120.0]);
+}
+
+#[test]
+fn what_a_tape_cannot_do_says_so() {
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::from([[3.0f32, 4.0]]));
+    let update = tile_kernel("update", "x: &T[*n]", |_, a| {
+        a["x"].store(a["x"].load() + 1.0);
+    });
+    let error = tape.call(&update.unwrap(), &[&x]).unwrap_err().to_string();
+    assert!(error.contains("in place"), "{error}");
+    let error = tape.call(&kernel("topk").unwrap(), &[&x]).unwrap_err().to_string();
+    assert!(!error.is_empty(), "k exceeds the row");
+    let y = tape.call(&kernel("argmax").unwrap(), &[&x]).unwrap();
+    assert!(tape.backward(&y).is_err());
+    let error = tape.backward_from(&x, Tensor::from([1.0f32])).unwrap_err().to_string();
+    assert!(error.contains("cotangent of shape [1]"), "{error}");
+}
