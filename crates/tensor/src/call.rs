@@ -90,33 +90,29 @@ impl<'a> Call<'a> {
 
     /// Passes tensors to read in order.
     pub(crate) fn positional(&mut self, tensors: &[&'a Tensor]) {
-        let interface = &self.callable.interface;
-        let mut given = tensors.iter();
-        for (i, _) in interface.of_role(&[Role::Input, Role::InOut]) {
-            let Some(tensor) = given.next() else { break };
+        let roles = &[Role::Input, Role::InOut];
+        for ((i, _), tensor) in self.callable.interface.of_role(roles).zip(tensors) {
             self.slots[i] = Slot::In(tensor);
         }
-        let inputs = interface.of_role(&[Role::Input, Role::InOut]);
-        self.check_count("input", tensors.len(), inputs.map(|(_, s)| &s.param.name).collect());
+        self.check_count("input", tensors.len(), roles);
     }
 
     /// Passes tensors to write in order.
     pub(crate) fn positional_outputs<'b: 'a>(&mut self, tensors: &'b mut [&mut Tensor]) {
-        let interface = &self.callable.interface;
         let given = tensors.len();
-        for ((i, _), tensor) in interface.of_role(&[Role::Output]).zip(tensors) {
+        for ((i, _), tensor) in self.callable.interface.of_role(&[Role::Output]).zip(tensors) {
             self.slots[i] = Slot::Out(tensor);
         }
-        let outputs = interface.of_role(&[Role::Output]);
-        self.check_count("output", given, outputs.map(|(_, s)| &s.param.name).collect());
+        self.check_count("output", given, &[Role::Output]);
     }
 
-    fn check_count(&mut self, what: &str, given: usize, names: Vec<&String>) {
-        if given != names.len() {
-            let listed: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
+    fn check_count(&mut self, what: &str, given: usize, roles: &[Role]) {
+        let expected = self.callable.interface.of_role(roles);
+        if given != expected.clone().count() {
+            let names: Vec<&str> = expected.map(|(_, s)| s.param.name.as_str()).collect();
             let name = self.callable.name();
             let text = format!("{name}: {given} {what} tensors, expected {}", names.len());
-            self.fail(Error::usage(text).help(format!("its {what}s are {}", listed.join(", "))));
+            self.fail(Error::usage(text).help(format!("its {what}s are {}", names.join(", "))));
         }
     }
 

@@ -94,7 +94,10 @@ impl Interface {
     }
 
     /// The parameters of some roles, in order.
-    pub fn of_role<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = (usize, &'a SlotInfo)> {
+    pub fn of_role<'a>(
+        &'a self,
+        roles: &'a [Role],
+    ) -> impl Iterator<Item = (usize, &'a SlotInfo)> + Clone {
         self.slots.iter().enumerate().filter(move |(_, s)| roles.contains(&s.role))
     }
 }

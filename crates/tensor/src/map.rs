@@ -26,11 +26,11 @@ impl Map {
     /// Finds how the tensors of a call lie against each other, and replaces those that are read by views of the
     /// joined axes. `None` when all are contiguous and of one shape: then they pass as they are.
     pub fn frame(&self, interface: &Interface, slots: &mut [Slot<'_>]) -> Result<Option<Frame>> {
-        let position = |name: &str| interface.slots.iter().position(|s| s.param.name == name);
-        let cotangent = position(&format!("d_{OUTPUT}")).filter(|&i| slots[i].tensor().is_some());
         if Map::is_plain(slots) {
             return Ok(None);
         }
+        let position = |name: &str| interface.slots.iter().position(|s| s.param.name == name);
+        let cotangent = position(&format!("d_{OUTPUT}")).filter(|&i| slots[i].tensor().is_some());
         let fallback = cotangent.and_then(|i| slots[i].tensor()).map(|t| t.shape().to_vec());
         let mut tensors: Vec<(Vec<usize>, Option<Vec<isize>>)> = Vec::new();
         for name in &self.inputs {
