@@ -67,8 +67,11 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
 /// # Errors
 /// Those of `out`.
 pub fn print(rows: &[Timed], out: &mut dyn Write) -> Result<(), Failure> {
-    let mut table =
-        Table::new(&["KERNEL", "CASE", "DTYPE", ">MS", ">SPREAD", ">GB/S", ">OF COPY", ">GFLOP/S"]);
+    let mut headings = vec!["KERNEL", "CASE", "DTYPE", ">MS", ">SPREAD", ">GB/S", ">OF COPY"];
+    if rows.iter().any(|row| row.gigaflops.is_some()) {
+        headings.push(">GFLOP/S");
+    }
+    let mut table = Table::new(&headings);
     for row in rows {
         table.row([
             row.kernel.clone(),
