@@ -113,3 +113,16 @@ fn wrong_dtypes_and_directions_are_refused() {
     assert!(launch(DType::I32, false).contains("`x` has dtype i32, expected f32"));
     assert!(launch(DType::F32, true).contains("`x` is only read"));
 }
+
+#[test]
+fn shared_memory_is_never_written() {
+    let kernel = runtime().compile(&scale()).unwrap();
+    let (x, y, shape) = ([1.0f32; 2], [0.0f32; 2], &[2, 1][..]);
+    let plan = kernel.plan(&[Some(shape), None, None, None], &[]).unwrap();
+    let (input, mut output) = (BorrowedBuffer::shared(&x), BorrowedBuffer::shared(&y));
+    let x = TensorRef { buffer: &input, dtype: DType::F32, shape, strides: None, offset: 0 };
+    let y = TensorMut { buffer: &mut output, dtype: DType::F32, shape };
+    let values = [Value::In(x), Value::Scalar(1.0), Value::Default, Value::Out(y)];
+    let error = kernel.launch(&plan, &values).unwrap_err().to_string();
+    assert!(error.contains("`y` is written, but its memory may only be read"), "{error}");
+}
