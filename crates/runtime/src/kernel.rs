@@ -240,12 +240,7 @@ impl Kernel {
             (ParamKind::Scalar { .. }, _) => return Err(self.not_a_tensor(param)),
             (ParamKind::Tensor { .. }, Value::Scalar(_)) => {
                 let declared = show_declared(&self.recorded, param);
-                let what = format!(
-                    "{}: `{}` is a tensor {declared}, got a number",
-                    self.name(),
-                    param.name
-                );
-                return Err(Error::usage(what));
+                return Err(self.wrong(param, &format!("is a tensor {declared}, got a number")));
             }
             (ParamKind::Tensor { dtype, access, .. }, _) => (*dtype, *access),
         };
@@ -255,6 +250,9 @@ impl Kernel {
                 t.dtype,
                 t.shape,
             ),
+            Value::Out(t) if access != Access::In && !t.buffer.writable() => {
+                return Err(self.wrong(param, "is written, but its memory may only be read"));
+            }
             Value::Out(t) if access != Access::In => (Region::whole(&*t.buffer), t.dtype, t.shape),
             Value::In(_) => return Err(self.wrong(param, "is written; pass it as an output")),
             _ => return Err(self.wrong(param, "is only read; pass it as an input")),
