@@ -34,9 +34,10 @@ fn tour() -> Command {
     Command::new("tour")
         .about("Records, runs, differentiates, checks and times a few kernels on this machine")
         .long_about(
-            "Records mish from its formula, shows its IR, runs it and its gradient on a real array and checks both \
-             against an f64 reference and finite differences; then softmax, rmsnorm_residual and MoE gating the \
-             same way. Ends with a table of times. Takes less than a minute on two cores.",
+            "Records mish from its formula, shows its IR, runs it and its gradient on a real array\n\
+             and checks both against an f64 reference and finite differences; then softmax,\n\
+             rmsnorm_residual and MoE gating the same way. Ends with a table of times.\n\
+             Takes less than a minute on two cores.",
         )
 }
 
@@ -98,13 +99,14 @@ fn eval() -> Command {
         .arg(output("gets the result as the tensor `out`"))
         .arg(set())
         .arg(grad(
-            "Differentiates too: the input file may hold `d_out` (ones if absent), the output file gains `d_<input>`",
+            "Differentiates too: the input file may hold `d_out`\n\
+             (ones if absent), the output file gains `d_<input>`",
         ))
         .arg(device("Where to run [default: cpu]"))
         .after_help(
             "Names of the formula that the input file holds are tensors; the others need --set.\n\n\
-             Example:\n  tilewright eval --expr 'x * sigmoid(a*x)' --set a=1.702 \
-             --in in.safetensors --out out.safetensors --grad",
+             Example:\n  tilewright eval --expr 'x * sigmoid(a*x)' --set a=1.702 --grad \\\n    \
+             --in in.safetensors --out out.safetensors",
         )
 }
 
@@ -116,8 +118,8 @@ fn run() -> Command {
         .arg(output("gets the kernel's outputs under their names"))
         .arg(set())
         .arg(grad(
-            "Differentiates too: the input file may hold `d_<output>` (ones if absent), the output file gains \
-             `d_<input>`",
+            "Differentiates too: the input file may hold `d_<output>`\n\
+             (ones if absent), the output file gains `d_<input>`",
         ))
         .arg(device("Where to run [default: cpu]"))
         .after_help(
