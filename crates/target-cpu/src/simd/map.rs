@@ -31,9 +31,10 @@ unsafe fn map_rows<S: Simd, O: Map, const UNIFORM: u8>(s: S, call: &Call) {
                 values[k] = s.f(unsafe { *pointers[k] });
             }
         }
-        // Without a prefetch address the output's own lines are touched, which costs nothing.
+        // Without a prefetch address an operand's own lines are asked for, which costs nothing. Never the output's: a
+        // streamed line must not be read.
         let ahead: *const u8 =
-            if call.prefetch.at.is_null() { out.cast() } else { call.prefetch.row(r) };
+            if call.prefetch.at.is_null() { pointers[0].cast() } else { call.prefetch.row(r) };
         let stream = call.stream && out as usize % 64 == 0;
         let whole = call.len / LANES * LANES;
         let mut at = 0;
