@@ -9,7 +9,7 @@ use std::ops::Index;
 use std::sync::Arc;
 use tilewright_ir::bind::show_shape;
 use tilewright_ir::{Access, ParamKind};
-use tilewright_runtime::{Error, Kernel, Plan, Runtime, TensorMut, Value};
+use tilewright_runtime::{Error, Kernel, Plan, Runtime, Value};
 
 /// A call in the making; see [`Callable::bind`].
 pub struct Call<'a> {
@@ -222,11 +222,9 @@ impl<'a> Call<'a> {
                 Slot::Empty => Value::Default,
                 Slot::Scalar(number) => Value::Scalar(*number),
                 Slot::In(tensor) => Value::In(tensor.reference()),
-                Slot::Made(tensor) => match reads {
-                    true => Value::In(tensor.reference()),
-                    false => Value::Out(writable(tensor, joined(i))?),
-                },
-                Slot::Out(tensor) => Value::Out(writable(tensor, joined(i))?),
+                // What one program wrote, a later one may read.
+                Slot::Made(tensor) => passed(tensor, reads, joined(i))?,
+                Slot::Out(tensor) => passed(tensor, reads, joined(i))?,
             };
         }
         kernel.launch(&plan, &values)
@@ -268,8 +266,17 @@ impl<'a> Call<'a> {
     }
 }
 
-fn writable<'a>(tensor: &'a mut Tensor, shape: Option<&'a [usize]>) -> Result<TensorMut<'a>> {
-    tensor.writable(shape).ok_or_else(|| Error::failure("an output's memory is shared"))
+/// A tensor of the call's own, or one to write, as the kernel takes it.
+fn passed<'a>(
+    tensor: &'a mut Tensor,
+    reads: bool,
+    shape: Option<&'a [usize]>,
+) -> Result<Value<'a>> {
+    if reads {
+        return Ok(Value::In(tensor.reference()));
+    }
+    let writable = tensor.writable(shape).map(Value::Out);
+    writable.ok_or_else(|| Error::failure("an output's memory is shared"))
 }
 
 /// The tensors that a call made, by name.
