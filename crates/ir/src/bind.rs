@@ -1,6 +1,6 @@
 //! Binding: from the shapes of a caller's tensors to the values of a program's sizes.
 
-use crate::{Access, DimRule, Extent, Param, ParamKind, Program};
+use crate::{Access, DimRule, ExprKind, Extent, Param, ParamKind, Program};
 
 /// The sizes of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +160,15 @@ pub fn bind(
             "the size `{}` is {}, more than 2147483647",
             program.dims[i].name, dims[i]
         ));
+    }
+    // Told here in the caller's terms, before a device meets a position that is not there.
+    for expr in &program.exprs {
+        if let ExprKind::TopK { of, k } = expr.kind {
+            let row = program.expr(of).ty.shape.last().map_or(1, |extent| extent.value(&dims));
+            if row < k {
+                return fail(format!("the {k} greatest of {row} elements are asked for"));
+            }
+        }
     }
     let mut bound = Bindings { dims, shapes: Vec::new(), kernel_shapes: Vec::new() };
     for (param, given) in program.params.iter().zip(shapes) {
