@@ -1,6 +1,6 @@
 //! Binding: from the shapes of a caller's tensors to the values of a program's sizes.
 
-use crate::{Access, DimRule, ExprKind, Extent, Param, ParamKind, Program};
+use crate::{Access, DimRule, ExprKind, Extent, Param, ParamKind, Program, Stmt};
 
 /// The sizes of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,13 +162,8 @@ pub fn bind(
         ));
     }
     // Told here in the caller's terms, before a device meets a position that is not there.
-    for expr in &program.exprs {
-        if let ExprKind::TopK { of, k } = expr.kind {
-            let row = program.expr(of).ty.shape.last().map_or(1, |extent| extent.value(&dims));
-            if row < k {
-                return fail(format!("the {k} greatest of {row} elements are asked for"));
-            }
-        }
+    if let Some((k, row)) = short_row(program, &program.body, &dims) {
+        return fail(format!("the {k} greatest of {row} elements are asked for"));
     }
     let mut bound = Bindings { dims, shapes: Vec::new(), kernel_shapes: Vec::new() };
     for (param, given) in program.params.iter().zip(shapes) {
@@ -193,6 +188,19 @@ pub fn bind(
         bound.kernel_shapes.push(kernel);
     }
     Ok(bound)
+}
+
+/// The first top-k in `body` that asks for more elements than its row has, and both numbers.
+fn short_row(program: &Program, body: &[Stmt], dims: &[usize]) -> Option<(usize, usize)> {
+    body.iter().find_map(|statement| match statement {
+        Stmt::Let(id) => {
+            let ExprKind::TopK { of, k } = program.expr(*id).kind else { return None };
+            let row = program.expr(of).ty.shape.last().map_or(1, |extent| extent.value(dims));
+            (row < k).then_some((k, row))
+        }
+        Stmt::For { body, .. } | Stmt::When { body, .. } => short_row(program, body, dims),
+        Stmt::Set(..) | Stmt::Store { .. } => None,
+    })
 }
 
 /// The caller's shape as the kernel sees it: leading axes flattened to one (of extent 1 when there are none).
