@@ -1,5 +1,20 @@
 //! The CPU target: SIMD primitives over cache-resident blocks, on all cores.
-#![allow(dead_code, unused_imports)]
-pub mod memory;
-pub mod pool;
-pub mod simd;
+//!
+//! A program is analyzed once ([`Device::compile`](tilewright_target::Device::compile)) and bound to the sizes and
+//! strides of a call at its first launch with them, some microseconds of work: every value of the IR becomes a tile
+//! with a place, every op a call of a primitive on whole tiles. Nothing is generated; speed comes from primitives that
+//! are as fast as the CPU can, tiles that stay in the first cache, and large outputs that go past all caches.
+
+mod analysis;
+mod bind;
+mod describe;
+mod device;
+mod execute;
+mod memory;
+mod pool;
+mod schedule;
+mod simd;
+mod step;
+
+pub use device::{CpuDevice, CpuOptions};
+pub use simd::Level;

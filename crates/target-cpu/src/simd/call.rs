@@ -11,7 +11,7 @@ pub type Primitive = unsafe fn(&Call);
 ///
 /// A primitive works on `rows` rows of `len` elements of 32 bits, each row contiguous unless its documentation says
 /// otherwise. Which operands it reads, and what `extra` holds, is the primitive's affair.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Call {
     /// Number of rows.
     pub rows: usize,
@@ -30,7 +30,7 @@ pub struct Call {
 }
 
 /// The address of an operand and the distance between its rows, in bytes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Operand {
     /// First element of the first row.
     pub at: *mut u8,
@@ -48,6 +48,11 @@ impl Operand {
         self.at.wrapping_offset(self.row * r as isize).cast()
     }
 }
+
+// SAFETY: addresses without meaning until a primitive is called, whose contract covers them.
+unsafe impl Send for Operand {}
+// SAFETY: as above.
+unsafe impl Sync for Operand {}
 
 impl Call {
     /// A call with nothing but its size.

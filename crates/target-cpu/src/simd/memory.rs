@@ -237,7 +237,8 @@ impl Joining {
     }
 }
 
-fn join(code: u64, old: u32, new: u32) -> u32 {
+/// Joins an element with what is there, by a code of [`Joining`].
+pub fn join(code: u64, old: u32, new: u32) -> u32 {
     let (a, b) = (f32::from_bits(old), f32::from_bits(new));
     match code {
         1 => (a + b).to_bits(),
@@ -410,4 +411,40 @@ pub fn gather(dtype: DType, level: Level) -> Primitive {
 /// From lanes to memory of `dtype`: at given positions, some only, joined with what is there.
 pub fn scatter(dtype: DType, level: Level) -> Primitive {
     by_format!(dtype, level, scatter_format)
+}
+
+/// One element of memory of `dtype`, widened.
+///
+/// # Safety
+/// A readable element.
+pub unsafe fn get(dtype: DType, at: *const u8) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match dtype {
+            DType::F16 => Half::get(at),
+            DType::BF16 => Brain::get(at),
+            DType::U8 => Byte::get(at),
+            DType::I8 => SignedByte::get(at),
+            DType::Bool => Truth::get(at),
+            _ => Word::get(at),
+        }
+    }
+}
+
+/// Writes one element of memory of `dtype`, narrowed.
+///
+/// # Safety
+/// A writable element.
+pub unsafe fn set(dtype: DType, at: *mut u8, lane: u32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match dtype {
+            DType::F16 => Half::set(at, lane),
+            DType::BF16 => Brain::set(at, lane),
+            DType::U8 => Byte::set(at, lane),
+            DType::I8 => SignedByte::set(at, lane),
+            DType::Bool => Truth::set(at, lane),
+            _ => Word::set(at, lane),
+        }
+    }
 }

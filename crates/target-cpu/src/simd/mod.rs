@@ -14,6 +14,8 @@ pub(crate) mod scan;
 pub(crate) mod topk;
 pub(crate) mod trigonometry;
 
+pub(crate) use lanes::LANES;
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]

@@ -366,6 +366,21 @@ pub enum Fused {
     SiluMul,
 }
 
+impl Fused {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fused::Copy => "copy",
+            Fused::Silu => "silu",
+            Fused::TanhSoftplus => "tanh_softplus",
+            Fused::Mish => "mish",
+            Fused::Square => "square",
+            Fused::ExpSub => "exp_sub",
+            Fused::SiluMul => "silu_mul",
+        }
+    }
+}
+
 /// The map of a fused pair.
 pub fn fused(op: Fused, uniform: u8, level: Level) -> Primitive {
     match op {

@@ -10,9 +10,13 @@ use super::lanes::{LANES, Simd};
 use super::reduce::{Greatest, IntGreatest, Order, UnsignedGreatest};
 use tilewright_ir::DType;
 
+/// Up to this k the result is collected in a sorted list; beyond, or when all elements are wanted, in the scratch.
+pub const FEW: usize = 32;
+
 /// # Safety
 /// Input 0: `len` elements a row. Output: `k = extra[0] <= len` elements a row. Input 1: `k` positions (u32) a row,
-/// written. Input 3: scratch of `2 * len` words, one for all rows, unless `k` and all candidates fit the stack.
+/// written. Input 3: scratch of `2 * len` words, one for all
+/// rows, unless `k <= FEW` and `k < len`.
 #[inline(always)]
 unsafe fn top_rows<S: Simd, O: Order>(s: S, call: &Call) {
     let k = call.extra[0] as usize;
@@ -24,8 +28,8 @@ unsafe fn top_rows<S: Simd, O: Order>(s: S, call: &Call) {
         }
         // SAFETY: the caller's promise, element by element below.
         unsafe {
-            if k <= 32 && call.len > k {
-                let mut best = [(0i32, 0u32); 32];
+            if k <= FEW && call.len > k {
+                let mut best = [(0i32, 0u32); FEW];
                 select_few::<S, O>(s, x, call.len, &mut best[..k]);
                 for (j, &(_, position)) in best[..k].iter().enumerate() {
                     *values.add(j) = *x.add(position as usize);

@@ -1,0 +1,246 @@
+//! What can be said of a program before its sizes are known: uses, what varies from program to program, which
+//! pairs of ops become one, and which values go straight to an output.
+
+use crate::simd::ops::Fused;
+use tilewright_ir::{
+    Access, BinaryOp, DType, ExprId, ExprKind, ParamKind, Place, Program, ReduceOp, Stmt, StoreMode,
+    UnaryOp,
+};
+
+/// See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// How often each value is used.
+    pub uses: Vec<u32>,
+    /// Values that may differ between programs, or change in a loop.
+    pub varies: Vec<bool>,
+    /// Values computed by one map of other operands than the IR says.
+    pub fused: Vec<Option<(Fusion, Vec<ExprId>)>>,
+    /// Values that only fused ones use, so that nobody computes them.
+    pub absorbed: Vec<bool>,
+    /// Tensors that are both read and written, whose loads must happen in their place.
+    pub careful: Vec<bool>,
+    /// By parameter: the number of store statements.
+    pub stores: Vec<u32>,
+    /// There are loops, conditions or variables.
+    pub control: bool,
+    /// Programs join their results in memory, so they run one after the other.
+    pub atomic: bool,
+}
+
+/// What a fused value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fusion {
+    /// A map.
+    Map(Fused),
+    /// The sum over an axis of a product.
+    SumOfProducts(usize),
+}
+
+impl Analysis {
+    /// Analyzes a valid program.
+    pub fn of(program: &Program) -> Self {
+        let count = program.exprs.len();
+        let mut analysis = Analysis {
+            uses: vec![0; count],
+            varies: vec![false; count],
+            fused: vec![None; count],
+            absorbed: vec![false; count],
+            careful: vec![false; program.params.len()],
+            stores: vec![0; program.params.len()],
+            control: false,
+            atomic: false,
+        };
+        for (param, careful) in program.params.iter().zip(&mut analysis.careful) {
+            *careful = matches!(param.kind, ParamKind::Tensor { access: Access::InOut, .. });
+        }
+        let mut lets = Vec::new();
+        analysis.body(program, &program.body, &mut lets);
+        for &id in &lets {
+            let kind = &program.expr(id).kind;
+            each_operand(program, kind, |operand| analysis.uses[operand.index()] += 1);
+            analysis.varies[id.index()] = analysis.varying(program, id);
+        }
+        for &id in &lets {
+            analysis.fused[id.index()] = analysis.fuse(program, id);
+        }
+        // Count again, now from the stores backwards: what only absorbed values used is absorbed too.
+        analysis.uses.fill(0);
+        analysis.stores.fill(0);
+        analysis.body(program, &program.body, &mut Vec::new());
+        for &id in lets.iter().rev() {
+            if analysis.uses[id.index()] == 0 {
+                analysis.absorbed[id.index()] = true;
+                continue;
+            }
+            let uses = &mut analysis.uses;
+            match &analysis.fused[id.index()] {
+                Some((_, operands)) => operands.iter().for_each(|o| uses[o.index()] += 1),
+                None => each_operand(program, &program.expr(id).kind, |o| uses[o.index()] += 1),
+            }
+        }
+        analysis
+    }
+
+    /// Notes what statements use, and collects the values in order.
+    fn body(&mut self, program: &Program, body: &[Stmt], lets: &mut Vec<ExprId>) {
+        for stmt in body {
+            match stmt {
+                Stmt::Let(id) => {
+                    lets.push(*id);
+                    let kind = &program.expr(*id).kind;
+                    if let ExprKind::Load { place, .. } = kind {
+                        let tensor = &program.param(place.param).kind;
+                        if !matches!(tensor, ParamKind::Tensor { access: Access::In, .. }) {
+                            self.careful[place.param.index()] = true;
+                        }
+                    }
+                }
+                Stmt::Set(_, value) => {
+                    self.control = true;
+                    self.uses[value.index()] += 1;
+                }
+                Stmt::Store { place, value, mask, mode, .. } => {
+                    self.uses[value.index()] += 1;
+                    if let Some(mask) = mask {
+                        self.uses[mask.index()] += 1;
+                    }
+                    self.place(place);
+                    self.stores[place.param.index()] += 1;
+                    self.atomic |= *mode != StoreMode::Set;
+                }
+                Stmt::For { start, end, body, .. } => {
+                    self.control = true;
+                    self.uses[start.index()] += 1;
+                    self.uses[end.index()] += 1;
+                    self.body(program, body, lets);
+                }
+                Stmt::When { condition, body } => {
+                    self.control = true;
+                    self.uses[condition.index()] += 1;
+                    self.body(program, body, lets);
+                }
+            }
+        }
+    }
+
+    fn place(&mut self, place: &Place) {
+        place.clone().map_operands(|id| {
+            self.uses[id.index()] += 1;
+            id
+        });
+    }
+
+    fn varying(&self, program: &Program, id: ExprId) -> bool {
+        let kind = &program.expr(id).kind;
+        let own = match kind {
+            ExprKind::Program(_) | ExprKind::LoopIndex | ExprKind::Get(_) => true,
+            ExprKind::Load { place, .. } => {
+                let tensor = &program.param(place.param).kind;
+                !matches!(tensor, ParamKind::Tensor { access: Access::In, .. })
+            }
+            _ => false,
+        };
+        let mut varies = own;
+        each_operand(program, kind, |operand| {
+            varies |= self.varies[operand.index()]
+                || matches!(program.expr(operand).kind, ExprKind::LoopIndex);
+        });
+        varies
+    }
+
+    /// The operands of `id`, if it is that binary op and nothing else yet.
+    fn pair(&self, program: &Program, id: ExprId, op: BinaryOp) -> Option<(ExprId, ExprId)> {
+        if self.fused[id.index()].is_some() {
+            return None;
+        }
+        match program.expr(id).kind {
+            ExprKind::Binary(found, a, b) if found == op => Some((a, b)),
+            _ => None,
+        }
+    }
+
+    /// The operand of `id`, if it is that unary op and nothing else yet.
+    fn single(&self, program: &Program, id: ExprId, op: UnaryOp) -> Option<ExprId> {
+        match self.fused[id.index()] {
+            None => match program.expr(id).kind {
+                ExprKind::Unary(found, a) if found == op => Some(a),
+                _ => None,
+            },
+            Some(_) => None,
+        }
+    }
+
+    /// The first operand of `id`, if it is that fused map.
+    fn is(&self, id: ExprId, fused: Fused) -> Option<ExprId> {
+        match &self.fused[id.index()] {
+            Some((Fusion::Map(found), operands)) if *found == fused => Some(operands[0]),
+            _ => None,
+        }
+    }
+
+    /// A cheaper spelling of a value, whose parts nobody else uses.
+    fn fuse(&self, program: &Program, id: ExprId) -> Option<(Fusion, Vec<ExprId>)> {
+        let expr = program.expr(id);
+        if expr.ty.dtype != DType::F32 {
+            return None;
+        }
+        let once = |id: ExprId| self.uses[id.index()] == 1;
+        let shape = |id: ExprId| &program.expr(id).ty.shape;
+        match expr.kind {
+            ExprKind::Unary(UnaryOp::Exp, a) if once(a) => {
+                let (x, y) = self.pair(program, a, BinaryOp::Sub)?;
+                Some((Fusion::Map(Fused::ExpSub), vec![x, y]))
+            }
+            ExprKind::Unary(UnaryOp::Tanh, a) if once(a) => {
+                let x = self.single(program, a, UnaryOp::Softplus)?;
+                Some((Fusion::Map(Fused::TanhSoftplus), vec![x]))
+            }
+            ExprKind::Binary(BinaryOp::Mul, a, b) => self.fuse_product(program, a, b),
+            ExprKind::Reduce(ReduceOp::Sum, a, axis) if once(a) => {
+                let (x, y) = self.pair(program, a, BinaryOp::Mul)?;
+                let whole = shape(x) == shape(a) && shape(y) == shape(a);
+                whole.then(|| (Fusion::SumOfProducts(axis), vec![x, y]))
+            }
+            _ => None,
+        }
+    }
+
+    fn fuse_product(
+        &self,
+        program: &Program,
+        a: ExprId,
+        b: ExprId,
+    ) -> Option<(Fusion, Vec<ExprId>)> {
+        if a == b {
+            return None;
+        }
+        let once = |id: ExprId| self.uses[id.index()] == 1;
+        for (x, y) in [(a, b), (b, a)] {
+            if program.expr(x).ty.shape != program.expr(y).ty.shape || !once(y) {
+                continue;
+            }
+            if self.single(program, y, UnaryOp::Sigmoid) == Some(x) {
+                return Some((Fusion::Map(Fused::Silu), vec![x]));
+            }
+            if self.is(y, Fused::TanhSoftplus) == Some(x) {
+                return Some((Fusion::Map(Fused::Mish), vec![x]));
+            }
+            if let Some(inner) = self.is(y, Fused::Silu) {
+                return Some((Fusion::Map(Fused::SiluMul), vec![inner, x]));
+            }
+        }
+        None
+    }
+}
+
+/// Visits the operands of an expression, and what the body of its combine function takes from outside.
+fn each_operand(program: &Program, kind: &ExprKind, mut visit: impl FnMut(ExprId)) {
+    kind.operands(&mut visit);
+    if let ExprKind::ReduceBy { combine, .. } | ExprKind::ScanBy { combine, .. } = kind {
+        for &id in &combine.body {
+            program.expr(id).kind.operands(&mut visit);
+        }
+        combine.results.iter().copied().for_each(visit);
+    }
+}

@@ -1,0 +1,360 @@
+//! Long rows in blocks: which values exist in which sweep over the row.
+//!
+//! A value that depends on a reduction of the row exists one sweep after it. A value that a later sweep needs again is
+//! read again if it lies in a tensor, computed again if that is cheap, and kept for the whole row otherwise.
+
+use super::tile::Tile;
+use super::*;
+use tilewright_ir::{Axis, Place, UnaryOp};
+
+/// What a long row needs.
+pub(super) struct BlockPlan {
+    /// By expression: it has the main axis.
+    main: Vec<bool>,
+    /// By expression: the first sweep in which it exists; for others the sweep after which they do (-1: before all).
+    pass: Vec<i32>,
+    /// Number of sweeps.
+    passes: i32,
+}
+
+/// The most bytes of rows that are kept between sweeps.
+const KEPT_BYTES: usize = 3 << 19;
+/// Values that cost more than so many simple maps are kept rather than computed again.
+const CHEAP: u32 = 4;
+
+impl BlockPlan {
+    /// The plan for rows of `total` elements, if every value is either one such row or none of it.
+    pub(super) fn of(request: &Request<'_>, total: usize) -> Option<BlockPlan> {
+        let program = request.program;
+        let analysis = request.analysis;
+        if analysis.control || analysis.atomic || request.batch != 1 {
+            return None;
+        }
+        let count = program.exprs.len();
+        let mut plan = BlockPlan { main: vec![false; count], pass: vec![-1; count], passes: 1 };
+        for stmt in &program.body {
+            match stmt {
+                Stmt::Let(id) if !analysis.absorbed[id.index()] => plan.value(request, *id, total)?,
+                Stmt::Let(_) => {}
+                Stmt::Store { place, value, mask, .. } => {
+                    let axes = tile_axes(request, place);
+                    let covers = axes.iter().any(|&extent| extent == total);
+                    let single = axes.iter().filter(|&&extent| extent != 1).count() <= 1;
+                    let gathers = place.axes.iter().any(|axis| matches!(axis, Axis::Gather(_)));
+                    let has = plan.main[value.index()] || mask.is_some_and(|m| plan.main[m.index()]);
+                    if has && !covers || covers && (!single || gathers) {
+                        return None;
+                    }
+                    let pass = plan.store_pass(place, *value, *mask, covers);
+                    plan.passes = plan.passes.max(pass + 1);
+                }
+                _ => return None,
+            }
+        }
+        Some(plan)
+    }
+
+    fn value(&mut self, request: &Request<'_>, id: ExprId, total: usize) -> Option<()> {
+        let program = request.program;
+        let expr = program.expr(id);
+        let extents: Vec<usize> =
+            expr.ty.shape.iter().map(|extent| extent.value(request.dims)).collect();
+        let main = extents.contains(&total);
+        if main && extents.iter().filter(|&&extent| extent != 1).count() != 1 {
+            return None;
+        }
+        let operands = operands_of(request, id);
+        let from_main = operands.iter().any(|operand| self.main[operand.index()]);
+        let axis_is_main = |of: ExprId, axis: usize| {
+            program.expr(of).ty.shape[axis].value(request.dims) == total
+        };
+        let fused = &request.analysis.fused[id.index()];
+        let possible = match (&expr.kind, fused) {
+            _ if !main && !from_main => true,
+            (_, Some((Fusion::Map(_), _))) => main,
+            (_, Some((Fusion::SumOfProducts(axis), operands))) => axis_is_main(operands[0], *axis),
+            (
+                ExprKind::Iota(_)
+                | ExprKind::Unary(..)
+                | ExprKind::Binary(..)
+                | ExprKind::Ternary(..)
+                | ExprKind::Cast(_)
+                | ExprKind::Bitcast(_)
+                | ExprKind::Broadcast(_)
+                | ExprKind::Reshape(_),
+                None,
+            ) => main,
+            (ExprKind::Load { place, .. }, None) => {
+                let gathers = place.axes.iter().any(|axis| matches!(axis, Axis::Gather(_)));
+                main && !gathers
+            }
+            (ExprKind::Reduce(_, of, axis) | ExprKind::ArgReduce { of, axis, .. }, None) => {
+                !main && axis_is_main(*of, *axis)
+            }
+            (ExprKind::Scan { of, axis, reverse: false, .. }, None) => axis_is_main(*of, *axis),
+            _ => false,
+        };
+        if !possible {
+            return None;
+        }
+        self.main[id.index()] = main;
+        let mut pass = if main { 0 } else { -1 };
+        for operand in operands {
+            let of = self.pass[operand.index()];
+            let step = (main && !self.main[operand.index()]) as i32;
+            pass = pass.max(of + step);
+        }
+        self.pass[id.index()] = pass;
+        self.passes = self.passes.max(pass + 1);
+        Some(())
+    }
+
+    fn store_pass(&self, place: &Place, value: ExprId, mask: Option<ExprId>, main: bool) -> i32 {
+        let mut pass = if main { 0 } else { -1 };
+        let mut go = |id: ExprId| {
+            let step = (main && !self.main[id.index()]) as i32;
+            pass = pass.max(self.pass[id.index()] + step);
+        };
+        go(value);
+        mask.into_iter().for_each(&mut go);
+        place.clone().map_operands(|id| {
+            go(id);
+            id
+        });
+        pass
+    }
+}
+
+/// Extents of the axes of a place's tile.
+fn tile_axes(request: &Request<'_>, place: &Place) -> Vec<usize> {
+    let layout = &request.tensors[place.param.index()];
+    let extents = place.axes.iter().zip(layout).filter_map(|(axis, parts)| match axis {
+        Axis::At(_) => None,
+        Axis::All => Some(parts.iter().map(|part| part.0).product()),
+        Axis::Range { len, .. } => Some(len.value(request.dims)),
+        // Its own extent is that of the indices, which are no main row.
+        Axis::Gather(_) => Some(0),
+    });
+    extents.collect()
+}
+
+/// What a value is computed from, fusion taken into account.
+fn operands_of(request: &Request<'_>, id: ExprId) -> Vec<ExprId> {
+    if let Some((_, operands)) = &request.analysis.fused[id.index()] {
+        return operands.clone();
+    }
+    let mut operands = Vec::new();
+    request.program.expr(id).kind.operands(|operand| operands.push(operand));
+    operands
+}
+
+impl<'a> Binder<'a> {
+    /// Emits the sweeps of a plan.
+    pub(super) fn in_blocks(&mut self, plan: &BlockPlan) -> Option<Vec<Pass>> {
+        let body = &self.request.program.body;
+        self.find_targets(body);
+        let kept = self.kept(plan);
+        let mut passes = Vec::new();
+        // What comes before all sweeps and cannot go into the prologue is done in the first.
+        self.steps.push(Vec::new());
+        for stmt in body {
+            if let Stmt::Let(id) = stmt
+                && self.emits(*id)
+                && !plan.main[id.index()]
+                && plan.pass[id.index()] < 0
+            {
+                self.values[id.index()] = self.compute(*id, &[]);
+            }
+        }
+        let before = self.steps.pop().unwrap_or_default();
+        for pass in 0..plan.passes {
+            self.steps.push(Vec::new());
+            let mut fresh: Vec<bool> = vec![false; self.values.len()];
+            for stmt in body {
+                match stmt {
+                    Stmt::Let(id) if self.emits(*id) && plan.pass[id.index()] == pass => {
+                        let row_is_read = operands_of(&self.request, *id)
+                            .iter()
+                            .any(|operand| plan.main[operand.index()]);
+                        if plan.main[id.index()] || row_is_read {
+                            self.refresh(plan, *id, pass, &kept, &mut fresh);
+                        }
+                    }
+                    Stmt::Store { place, value, mask, mode, .. } => {
+                        let main = plan.main[value.index()]
+                            || mask.is_some_and(|mask| plan.main[mask.index()])
+                            || tile_axes(&self.request, place)
+                                .contains(&self.request.main.map_or(0, |main| main.0));
+                        if main && plan.store_pass(place, *value, *mask, true) == pass {
+                            for id in [Some(*value), *mask].into_iter().flatten() {
+                                if plan.main[id.index()] {
+                                    self.refresh(plan, id, pass, &kept, &mut fresh);
+                                }
+                            }
+                            self.store(place, *value, *mask, *mode);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            let mut blocks = self.steps.pop().unwrap_or_default();
+            self.steps.push(Vec::new());
+            for stmt in body {
+                match stmt {
+                    Stmt::Let(id)
+                        if self.emits(*id)
+                            && !plan.main[id.index()]
+                            && plan.pass[id.index()] == pass
+                            && self.values[id.index()].is_empty() =>
+                    {
+                        self.values[id.index()] = self.compute(*id, &[]);
+                    }
+                    Stmt::Store { place, value, mask, mode, .. } => {
+                        let main = plan.main[value.index()]
+                            || tile_axes(&self.request, place)
+                                .contains(&self.request.main.map_or(0, |main| main.0));
+                        let due = plan.store_pass(place, *value, *mask, false).max(0) == pass;
+                        if !main && due {
+                            self.store(place, *value, *mask, *mode);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            let after = self.steps.pop().unwrap_or_default();
+            if pass == 0 && !before.is_empty() {
+                // Scalars of the program: a sweep of their own that has nothing to sweep.
+                passes.push(Pass { blocks: Vec::new(), after: before.clone() });
+            }
+            blocks.shrink_to_fit();
+            passes.push(Pass { blocks, after });
+        }
+        Some(passes)
+    }
+
+    fn emits(&self, id: ExprId) -> bool {
+        !self.request.analysis.absorbed[id.index()]
+    }
+
+    /// Makes a value of the row exist in this sweep, and what it is computed from.
+    fn refresh(
+        &mut self,
+        plan: &BlockPlan,
+        id: ExprId,
+        pass: i32,
+        kept: &[bool],
+        fresh: &mut [bool],
+    ) {
+        if fresh[id.index()] || !plan.main[id.index()] && !self.values[id.index()].is_empty() {
+            return;
+        }
+        fresh[id.index()] = true;
+        let earlier = plan.pass[id.index()] < pass;
+        if earlier && (kept[id.index()] || self.lies_in_memory(id)) {
+            return;
+        }
+        for operand in operands_of(&self.request, id) {
+            if plan.main[operand.index()] {
+                self.refresh(plan, operand, pass, kept, fresh);
+            }
+        }
+        let mut tiles = self.compute(id, &[]);
+        if kept[id.index()] && !earlier {
+            tiles = tiles.iter().map(|tile| self.keep(tile)).collect();
+        }
+        self.values[id.index()] = tiles;
+    }
+
+    /// True when the value is a view of a tensor that nothing writes.
+    fn lies_in_memory(&self, id: ExprId) -> bool {
+        self.values[id.index()].iter().all(|tile| tile.at.register != FRAME)
+            && !self.targets.contains_key(&id)
+    }
+
+    /// Copies a block of a row into the room for the whole row.
+    fn keep(&mut self, tile: &Tile) -> Tile {
+        let total = self.request.main.map_or(0, |main| main.0);
+        let slot = self.slots.add(total.saturating_mul(4), false);
+        self.registers.push(Register {
+            param: None,
+            offset: slot.offset,
+            grid: [0; GRID_AXES],
+            advance: 4,
+        });
+        let at = Address { register: self.registers.len() as u32 - 1, offset: 0 };
+        let strides = Tile::row_major(&tile.shape);
+        let row = Tile { at, strides, ..tile.clone() };
+        self.copy(tile, &row, false);
+        row
+    }
+
+    /// Which values of the row are kept for later sweeps.
+    fn kept(&self, plan: &BlockPlan) -> Vec<bool> {
+        let program = self.request.program;
+        let count = program.exprs.len();
+        let total = self.request.main.map_or(0, |main| main.0);
+        let mut last_use = plan.pass.clone();
+        let mut cost = vec![0u32; count];
+        let mut kept = vec![false; count];
+        let mut lets = Vec::new();
+        for stmt in &program.body {
+            match stmt {
+                Stmt::Let(id) if self.emits(*id) => {
+                    lets.push(*id);
+                    for operand in operands_of(&self.request, *id) {
+                        let pass = plan.pass[id.index()];
+                        last_use[operand.index()] = last_use[operand.index()].max(pass);
+                    }
+                }
+                Stmt::Store { place, value, mask, .. } => {
+                    let pass = plan.store_pass(place, *value, *mask, plan.main[value.index()]);
+                    for id in [Some(*value), *mask].into_iter().flatten() {
+                        last_use[id.index()] = last_use[id.index()].max(pass);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut bytes = 0;
+        for id in lets {
+            let k = id.index();
+            if !plan.main[k] {
+                continue;
+            }
+            let kind = &program.expr(id).kind;
+            let careful = matches!(kind, ExprKind::Load { place, .. }
+                if self.request.careful[place.param.index()]);
+            let scan = matches!(kind, ExprKind::Scan { .. });
+            cost[k] = weight(kind)
+                + operands_of(&self.request, id)
+                    .iter()
+                    .filter(|operand| plan.main[operand.index()] && !kept[operand.index()])
+                    .map(|operand| cost[operand.index()])
+                    .sum::<u32>();
+            if last_use[k] > plan.pass[k] {
+                let room = bytes + total * 4 <= KEPT_BYTES;
+                if careful || scan || cost[k] > CHEAP && room {
+                    kept[k] = true;
+                    bytes += total * 4;
+                }
+            }
+        }
+        kept
+    }
+}
+
+/// What a value costs in simple maps.
+fn weight(kind: &ExprKind) -> u32 {
+    match kind {
+        ExprKind::Unary(op, _) => match op {
+            UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Not | UnaryOp::IsNan | UnaryOp::Sign => 1,
+            UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Round | UnaryOp::Trunc => 1,
+            _ => 6,
+        },
+        ExprKind::Binary(BinaryOp::Pow | BinaryOp::Rem, ..) => 12,
+        ExprKind::Ternary(TernaryOp::Philox, _) => 12,
+        ExprKind::Load { .. } | ExprKind::Broadcast(_) | ExprKind::Reshape(_) => 0,
+        ExprKind::Scan { .. } => 6,
+        _ => 1,
+    }
+}

@@ -1,0 +1,89 @@
+//! A schedule as text.
+
+use crate::schedule::{Cut, Schedule};
+use crate::step::*;
+use std::fmt::Write;
+use tilewright_ir::Program;
+
+/// The schedule and its steps, for people.
+pub fn describe(program: &Program, schedule: &Schedule) -> String {
+    let bound = &schedule.bound;
+    let mut text = format!("{}: grid {:?}, ", program.name, schedule.grid);
+    let _ = match schedule.cut {
+        Cut::Blocks => write!(text, "one row of {} in blocks of {}", bound.main.0, bound.main.1),
+        Cut::Whole => write!(text, "one thread"),
+        Cut::Programs if bound.main.0 > bound.main.1 => {
+            write!(text, "rows of {} in blocks of {}", bound.main.0, bound.main.1)
+        }
+        Cut::Programs => write!(text, "batches of {}", bound.batch),
+    };
+    let _ = writeln!(text, ", frame {} bytes", bound.frame);
+    steps(&mut text, &bound.prologue, 1, "once");
+    for (number, pass) in bound.passes.iter().enumerate() {
+        steps(&mut text, &pass.blocks, 1, &format!("sweep {number}"));
+        steps(&mut text, &pass.after, 1, "after it");
+    }
+    text
+}
+
+fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
+    let indent = "  ".repeat(depth);
+    if !list.is_empty() {
+        let _ = writeln!(text, "{indent}{title}:");
+    }
+    for step in list {
+        let _ = match step {
+            Step::Invoke(invoke) => {
+                let call = &invoke.call;
+                let outer: Vec<usize> = invoke.outer.iter().map(|axis| axis.0).collect();
+                let stream = if call.stream { " past the caches" } else { "" };
+                let inputs: Vec<String> = invoke
+                    .inputs
+                    .iter()
+                    .filter(|address| **address != NOWHERE)
+                    .map(|address| place(*address))
+                    .collect();
+                writeln!(
+                    text,
+                    "{indent}  {} = {} {} [{} x {}]{}{stream}",
+                    place(invoke.out),
+                    invoke.name,
+                    inputs.join(", "),
+                    call.rows,
+                    call.len,
+                    if outer.is_empty() { String::new() } else { format!(" for {outer:?}") },
+                )
+            }
+            Step::Locate(locate) => {
+                writeln!(text, "{indent}  r{} = locate in tensor {}", locate.register, locate.param)
+            }
+            Step::Transfer(transfer) => {
+                let verb = match transfer.kind {
+                    TransferKind::Load { .. } => "load",
+                    TransferKind::Store { .. } => "store",
+                };
+                let (tile, param) = (place(transfer.tile), transfer.param);
+                writeln!(text, "{indent}  checked {verb} of {tile}, tensor {param}")
+            }
+            Step::Check(check) => {
+                writeln!(text, "{indent}  check {} below {}", place(check.at), check.extent)
+            }
+            Step::Program { axis, to } => writeln!(text, "{indent}  {} = program {axis}", place(*to)),
+            Step::Combine(combining) => {
+                writeln!(text, "{indent}  combine {} x {}", combining.rows, combining.len)
+            }
+            Step::For { body, step, .. } => {
+                steps(text, body, depth + 1, &format!("for, by {step}"));
+                Ok(())
+            }
+            Step::When { body, .. } => {
+                steps(text, body, depth + 1, "when");
+                Ok(())
+            }
+        };
+    }
+}
+
+fn place(address: Address) -> String {
+    format!("r{}+{}", address.register, address.offset)
+}

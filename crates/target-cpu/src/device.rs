@@ -1,0 +1,526 @@
+//! The CPU as a device.
+
+use crate::analysis::Analysis;
+use crate::bind::{Request, TensorLayout};
+use crate::execute::{Fault, Launch, Machine, Scratch, Tensor};
+use crate::memory::{Block, Recycler};
+use crate::pool::Pool;
+use crate::schedule::{Cut, Schedule};
+use crate::simd::Level;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tilewright_ir::{Access, Bindings, DType, ParamKind, Program};
+use tilewright_target::{
+    Argument, Buffer, Caps, Device, DeviceKind, Executable, Region, TargetError,
+};
+
+/// How a [`CpuDevice`] is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuOptions {
+    /// Threads, the caller's among them; 0 for one a core.
+    pub threads: usize,
+    /// Instances of the primitives; `None` for the best that this CPU has.
+    pub level: Option<Level>,
+    /// Bytes of dropped buffers that wait for their next use.
+    pub recycled: usize,
+    /// Total bytes of outputs from which they are written past the caches.
+    pub stream_from: usize,
+}
+
+impl Default for CpuOptions {
+    fn default() -> Self {
+        CpuOptions { threads: 0, level: None, recycled: 2 << 30, stream_from: 8 << 20 }
+    }
+}
+
+/// The host's cores as a device.
+pub struct CpuDevice {
+    caps: Caps,
+    engine: Arc<Engine>,
+    recycler: Arc<Recycler>,
+}
+
+/// What all programs of a device share.
+struct Engine {
+    level: Level,
+    pool: Pool,
+    stream_from: usize,
+    /// One a thread of the pool.
+    workers: Vec<Mutex<Worker>>,
+}
+
+#[derive(Default)]
+struct Worker {
+    frame: Option<Block>,
+    scratch: [Scratch; 2],
+}
+
+impl CpuDevice {
+    /// A device with the best level and a thread for each core.
+    pub fn new() -> Self {
+        Self::with(CpuOptions::default())
+    }
+
+    /// A device of other options. A level that this CPU lacks falls back to the best it has.
+    pub fn with(options: CpuOptions) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let threads = if options.threads == 0 { cores } else { options.threads };
+        let level = options.level.filter(|level| level.available()).unwrap_or(Level::best());
+        let pool = Pool::new(threads);
+        let workers = (0..pool.threads()).map(|_| Mutex::default()).collect();
+        let caps = Caps {
+            kind: DeviceKind::Cpu,
+            name: cpu_name(),
+            features: vec![level.name().into()],
+            parallelism: pool.threads(),
+            memory: physical_memory(),
+            dtypes: DType::ALL.into_iter().filter(|&dtype| dtype != DType::F64).collect(),
+            host_visible: true,
+        };
+        let engine = Engine { level, pool, stream_from: options.stream_from, workers };
+        CpuDevice { caps, engine: Arc::new(engine), recycler: Recycler::new(options.recycled) }
+    }
+}
+
+impl Default for CpuDevice {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The maker's name of the CPU.
+fn cpu_name() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = info.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split(':').nth(1)).map(str::trim);
+    name.unwrap_or(std::env::consts::ARCH).into()
+}
+
+fn physical_memory() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: plain queries.
+        let (pages, size) =
+            unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+        (pages.max(0) as u64).saturating_mul(size.max(0) as u64)
+    }
+    #[cfg(not(target_os = "linux"))]
+    0
+}
+
+impl Device for CpuDevice {
+    fn caps(&self) -> &Caps {
+        &self.caps
+    }
+
+    fn compile(&self, program: &Program) -> Result<Arc<dyn Executable>, TargetError> {
+        let of_param = |param: &tilewright_ir::Param| match param.kind {
+            ParamKind::Tensor { dtype, .. } | ParamKind::Scalar { dtype, .. } => dtype,
+        };
+        let params = program.params.iter().map(of_param);
+        let values = program.exprs.iter().map(|expr| expr.ty.dtype);
+        if let Some(dtype) = params.chain(values).find(|dtype| *dtype == DType::F64) {
+            return Err(TargetError::unsupported_dtype(&program.name, "the CPU", dtype));
+        }
+        Ok(Arc::new(CpuExecutable {
+            analysis: Analysis::of(program),
+            program: program.clone(),
+            engine: self.engine.clone(),
+            schedules: Mutex::default(),
+        }))
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<Box<dyn Buffer>, TargetError> {
+        Ok(Box::new(self.recycler.buffer(bytes)?))
+    }
+
+    fn synchronize(&self) -> Result<(), TargetError> {
+        // A launch returns when it is done.
+        Ok(())
+    }
+}
+
+/// Schedules that an executable remembers.
+const REMEMBERED: usize = 8;
+/// Parameters whose addresses and values stay off the heap.
+const INLINE: usize = 32;
+
+struct CpuExecutable {
+    program: Program,
+    analysis: Analysis,
+    engine: Arc<Engine>,
+    /// The latest last.
+    schedules: Mutex<Vec<(Key, Arc<Schedule>)>>,
+}
+
+/// What a schedule was made for.
+struct Key {
+    dims: Vec<usize>,
+    shapes: Vec<Vec<usize>>,
+    strides: Vec<Option<Vec<isize>>>,
+    careful: u64,
+    stream: bool,
+}
+
+impl Key {
+    fn fits(&self, bindings: &Bindings, arguments: &[Argument<'_>], careful: u64, stream: bool) -> bool {
+        let strides = |argument: &Argument<'_>| match argument {
+            Argument::Tensor(region) => region.strides.map(<[isize]>::as_ptr_range),
+            Argument::Scalar(_) => None,
+        };
+        let _ = strides;
+        self.dims == bindings.dims
+            && self.careful == careful
+            && self.stream == stream
+            && self.shapes == bindings.shapes
+            && self.strides.iter().zip(arguments).all(|(own, argument)| match argument {
+                Argument::Tensor(region) => own.as_deref() == region.strides,
+                Argument::Scalar(_) => own.is_none(),
+            })
+    }
+}
+
+impl CpuExecutable {
+    fn wrong(&self, param: usize, what: impl Into<String>) -> TargetError {
+        TargetError::Argument {
+            program: self.program.name.clone(),
+            param: self.program.params.get(param).map_or_else(String::new, |p| p.name.clone()),
+            what: what.into(),
+        }
+    }
+
+    /// Checks a tensor argument; its first element and the range of bytes that it covers.
+    fn tensor(
+        &self,
+        param: usize,
+        region: &Region<'_>,
+        shape: &[usize],
+        dtype: DType,
+        access: Access,
+    ) -> Result<(*mut u8, (usize, usize)), TargetError> {
+        region.check(shape, dtype.size()).map_err(|what| self.wrong(param, what))?;
+        let Some(host) = region.buffer.host() else {
+            return Err(self.wrong(param, "is not in host memory"));
+        };
+        if access != Access::In && !region.buffer.writable() {
+            return Err(self.wrong(param, "is written, but its memory may only be read"));
+        }
+        let size = dtype.size();
+        if (host.as_ptr() as usize) % size != 0 {
+            return Err(self.wrong(param, format!("is not aligned to its elements of {size} bytes")));
+        }
+        if shape.contains(&0) {
+            return Ok((host.as_ptr(), (0, 0)));
+        }
+        let at = host.as_ptr().wrapping_add(region.offset * size);
+        let (mut least, mut most) = (at as usize, at as usize + size);
+        match region.strides {
+            None => most = at as usize + shape.iter().product::<usize>() * size,
+            Some(strides) => {
+                for (&extent, &stride) in shape.iter().zip(strides) {
+                    let reach = (extent as isize - 1) * stride * size as isize;
+                    least = least.wrapping_add_signed(reach.min(0));
+                    most = most.wrapping_add_signed(reach.max(0));
+                }
+            }
+        }
+        Ok((at, (least, most)))
+    }
+
+    fn schedule(
+        &self,
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+        careful: u64,
+        stream: bool,
+    ) -> Arc<Schedule> {
+        let mut schedules = self.schedules.lock().unwrap_or_else(PoisonError::into_inner);
+        let found =
+            schedules.iter().position(|(key, _)| key.fits(bindings, arguments, careful, stream));
+        if let Some(k) = found {
+            return schedules[k].1.clone();
+        }
+        let layouts: Vec<TensorLayout> = (0..arguments.len())
+            .map(|k| match &arguments[k] {
+                Argument::Tensor(region) => self.layout(k, region, bindings),
+                Argument::Scalar(_) => Vec::new(),
+            })
+            .collect();
+        let flags: Vec<bool> = (0..arguments.len())
+            .map(|k| self.analysis.careful[k] || careful >> k.min(63) & 1 == 1)
+            .collect();
+        let grid = bindings.grid(&self.program);
+        let request = Request {
+            program: &self.program,
+            analysis: &self.analysis,
+            level: self.engine.level,
+            dims: &bindings.dims,
+            grid: &grid,
+            tensors: &layouts,
+            careful: &flags,
+            stream,
+            batch: 1,
+            main: None,
+        };
+        let schedule = Arc::new(Schedule::choose(request, self.engine.pool.threads()));
+        let strides = |argument: &Argument<'_>| match argument {
+            Argument::Tensor(region) => region.strides.map(<[isize]>::to_vec),
+            Argument::Scalar(_) => None,
+        };
+        let key = Key {
+            dims: bindings.dims.clone(),
+            shapes: bindings.shapes.clone(),
+            strides: arguments.iter().map(strides).collect(),
+            careful,
+            stream,
+        };
+        if schedules.len() == REMEMBERED {
+            schedules.remove(0);
+        }
+        schedules.push((key, schedule.clone()));
+        schedule
+    }
+
+    /// The caller's axes behind each of the kernel's.
+    fn layout(&self, param: usize, region: &Region<'_>, bindings: &Bindings) -> TensorLayout {
+        let (shape, kernel) = (&bindings.shapes[param], &bindings.kernel_shapes[param]);
+        let size = match self.program.params[param].kind {
+            ParamKind::Tensor { dtype, .. } | ParamKind::Scalar { dtype, .. } => dtype.size(),
+        } as isize;
+        let contiguous = tilewright_target::contiguous_strides(shape);
+        let strides = region.strides.unwrap_or(&contiguous);
+        let mut axes: Vec<(usize, isize)> =
+            shape.iter().zip(strides).map(|(&extent, &stride)| (extent, stride * size)).collect();
+        // Leading axes stand for the kernel's first; there may also be none.
+        let inner = axes.split_off((axes.len() + 1).saturating_sub(kernel.len()).min(axes.len()));
+        let single = |axis: (usize, isize)| vec![axis];
+        match kernel.len() {
+            0 => Vec::new(),
+            rank if inner.len() == rank => inner.into_iter().map(single).collect(),
+            _ => std::iter::once(join(&axes)).chain(inner.into_iter().map(single)).collect(),
+        }
+    }
+}
+
+/// Joins neighbouring axes that are as one; at least one remains.
+fn join(axes: &[(usize, isize)]) -> Vec<(usize, isize)> {
+    if axes.iter().any(|axis| axis.0 == 0) {
+        return vec![(0, 0)];
+    }
+    let mut joined: Vec<(usize, isize)> = Vec::new();
+    for &(extent, stride) in axes.iter().filter(|axis| axis.0 != 1) {
+        match joined.last_mut() {
+            Some((outer, outer_stride)) if *outer_stride == stride * extent as isize => {
+                *outer *= extent;
+                *outer_stride = stride;
+            }
+            _ => joined.push((extent, stride)),
+        }
+    }
+    if joined.is_empty() { vec![(1, 0)] } else { joined }
+}
+
+impl Executable for CpuExecutable {
+    unsafe fn launch(
+        &self,
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), TargetError> {
+        let params = &self.program.params;
+        if arguments.len() != params.len() || bindings.shapes.len() != params.len() {
+            let what = format!("takes {} arguments, got {}", params.len(), arguments.len());
+            return Err(TargetError::Argument {
+                program: self.program.name.clone(),
+                param: "arguments".into(),
+                what,
+            });
+        }
+        let mut inline = ([std::ptr::null_mut(); INLINE], [0.0; INLINE], [(0, 0); INLINE]);
+        let mut heap = (Vec::new(), Vec::new(), Vec::new());
+        let (tensors, scalars, ranges) = if params.len() <= INLINE {
+            let n = params.len();
+            (&mut inline.0[..n], &mut inline.1[..n], &mut inline.2[..n])
+        } else {
+            heap.0.resize(params.len(), std::ptr::null_mut());
+            heap.1.resize(params.len(), 0.0);
+            heap.2.resize(params.len(), (0, 0));
+            (&mut heap.0[..], &mut heap.1[..], &mut heap.2[..])
+        };
+        let mut written = 0usize;
+        for (k, (param, argument)) in params.iter().zip(arguments).enumerate() {
+            match (&param.kind, argument) {
+                (ParamKind::Scalar { .. }, Argument::Scalar(value)) => scalars[k] = *value,
+                (ParamKind::Tensor { dtype, access, .. }, Argument::Tensor(region)) => {
+                    let shape = &bindings.shapes[k];
+                    (tensors[k], ranges[k]) = self.tensor(k, region, shape, *dtype, *access)?;
+                    if *access != Access::In {
+                        written = written.saturating_add(ranges[k].1 - ranges[k].0);
+                    }
+                }
+                (ParamKind::Scalar { .. }, _) => return Err(self.wrong(k, "is a number")),
+                (ParamKind::Tensor { .. }, _) => return Err(self.wrong(k, "is a tensor")),
+            }
+        }
+        // Who shares memory with what is written must read it in time.
+        let mut careful = 0u64;
+        for (k, param) in params.iter().enumerate() {
+            let writes =
+                matches!(param.kind, ParamKind::Tensor { access: Access::Out | Access::InOut, .. });
+            for other in (0..params.len()).filter(|&other| writes && other != k) {
+                if ranges[k].0 < ranges[other].1 && ranges[other].0 < ranges[k].1 {
+                    careful |= 1 << k.min(63) | 1 << other.min(63);
+                }
+            }
+        }
+        let stream = written >= self.engine.stream_from;
+        let schedule = self.schedule(bindings, arguments, careful, stream);
+        let launch = Launch { grid: &schedule.grid, tensors, scalars };
+        // SAFETY: the regions were checked to hold every element of their shapes, the schedule was made for these
+        // shapes and strides, and the caller keeps others away.
+        unsafe { self.engine.run(&schedule, &launch) }.map_err(|error| self.explain(error))
+    }
+
+    fn describe(&self) -> String {
+        let schedules = self.schedules.lock().unwrap_or_else(PoisonError::into_inner);
+        match schedules.last() {
+            Some((_, schedule)) => crate::describe::describe(&self.program, schedule),
+            None => format!("{}: not yet launched", self.program.name),
+        }
+    }
+}
+
+/// Why a launch failed.
+enum Failure {
+    Fault(Box<Fault>),
+    Panicked,
+    Memory(usize),
+}
+
+impl CpuExecutable {
+    fn explain(&self, failure: Failure) -> TargetError {
+        match failure {
+            Failure::Fault(fault) => TargetError::OutOfRange {
+                program: self.program.name.clone(),
+                tensor: match fault.tensor {
+                    Tensor::Param(param) => self.program.params[param].name.clone(),
+                    Tensor::Named(name) => name,
+                },
+                axis: fault.axis,
+                index: fault.index,
+                extent: fault.extent,
+                at: fault.at,
+            },
+            Failure::Panicked => {
+                TargetError::Device(format!("{}: a worker panicked", self.program.name))
+            }
+            Failure::Memory(bytes) => TargetError::Memory { bytes },
+        }
+    }
+}
+
+impl Engine {
+    /// Runs a schedule on the pool.
+    ///
+    /// # Safety
+    /// As [`Machine::new`], for all programs of the schedule.
+    unsafe fn run(&self, schedule: &Schedule, launch: &Launch<'_>) -> Result<(), Failure> {
+        let units = schedule.units();
+        if units == 0 {
+            return Ok(());
+        }
+        let take = schedule.units_of_chunk(self.pool.threads());
+        let chunks = units.div_ceil(take);
+        let next = AtomicUsize::new(0);
+        let stop = AtomicBool::new(false);
+        // The failure of the earliest unit.
+        let failure: Mutex<Option<(usize, Failure)>> = Mutex::new(None);
+        let fail = |unit: usize, found: Failure| {
+            let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+            if failure.as_ref().is_none_or(|(earlier, _)| unit < *earlier) {
+                *failure = Some((unit, found));
+            }
+            stop.store(true, Ordering::Relaxed);
+        };
+        let work = |worker: usize, _: usize| {
+            let mut worker = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
+            let worker = &mut *worker;
+            let first = schedule.bound.frame.next_multiple_of(64);
+            let need = first + schedule.single.as_ref().map_or(0, |bound| bound.frame);
+            if worker.frame.as_ref().is_none_or(|frame| frame.size() < need) {
+                match Block::new(need) {
+                    Ok(frame) => worker.frame = Some(frame),
+                    Err(_) => return fail(0, Failure::Memory(need)),
+                }
+            }
+            let Some(frame) = worker.frame.as_ref().map(|frame| frame.start().as_ptr()) else {
+                return;
+            };
+            let [for_batches, for_singles] = &mut worker.scratch;
+            // SAFETY: the caller's promise; the frame holds both bound programs', one behind the other.
+            let batches = unsafe { Machine::new(&schedule.bound, launch, for_batches, frame) };
+            let mut batches = match batches {
+                Ok(machine) => machine,
+                Err(fault) => return fail(0, Failure::Fault(fault)),
+            };
+            let mut singles = None;
+            if let Some(bound) = &schedule.single {
+                let frame = frame.wrapping_add(first);
+                // SAFETY: as above.
+                match unsafe { Machine::new(bound, launch, for_singles, frame) } {
+                    Ok(machine) => singles = Some(machine),
+                    Err(fault) => return fail(0, Failure::Fault(fault)),
+                }
+            }
+            loop {
+                let chunk = next.fetch_add(1, Ordering::Relaxed);
+                // Later chunks are not needed once something failed; earlier ones were all taken before.
+                if chunk >= chunks || stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                for unit in chunk * take..units.min((chunk + 1) * take) {
+                    if let Err(fault) = run_unit(schedule, &mut batches, singles.as_mut(), unit) {
+                        fail(unit, Failure::Fault(fault));
+                        break;
+                    }
+                }
+            }
+            fence();
+        };
+        let threads = self.pool.threads().min(chunks);
+        if self.pool.run(threads, &work).is_err() {
+            return Err(Failure::Panicked);
+        }
+        let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failure.map_or(Ok(()), |(_, failure)| Err(failure))
+    }
+}
+
+fn run_unit(
+    schedule: &Schedule,
+    batches: &mut Machine<'_>,
+    singles: Option<&mut Machine<'_>>,
+    unit: usize,
+) -> Result<(), Box<Fault>> {
+    if schedule.cut == Cut::Blocks {
+        return batches.run_alone(unit);
+    }
+    let (whole, rest) = schedule.units_along_last();
+    let last = schedule.grid.last().copied().unwrap_or(1);
+    let (outer, along) = (unit / (whole + rest), unit % (whole + rest));
+    match along.checked_sub(whole) {
+        None => batches.run(outer * last + along * schedule.bound.batch),
+        Some(left) => {
+            let number = outer * last + whole * schedule.bound.batch + left;
+            singles.map_or(Ok(()), |machine| machine.run(number))
+        }
+    }
+}
+
+/// Makes stores past the caches visible before the launch ends.
+fn fence() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_sfence()
+    };
+}

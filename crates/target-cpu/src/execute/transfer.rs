@@ -1,0 +1,260 @@
+//! Copies between tensors and tiles with every check, and registers that depend on run-time indices.
+
+use super::{Fault, Machine, Outcome, Tensor};
+use crate::simd::call::{Call, Operand};
+use crate::simd::memory;
+use crate::step::*;
+
+impl Machine<'_> {
+    /// The value of an index for program `program` of the batch.
+    fn index(&self, index: Index, program: usize) -> i64 {
+        match index {
+            Index::Affine { constant, grid } => {
+                let last = self.launch.grid.len().wrapping_sub(1);
+                let at = |axis: usize| self.instance[axis] + if axis == last { program } else { 0 };
+                (0..GRID_AXES).fold(constant, |sum, axis| sum + grid[axis] * at(axis) as i64)
+            }
+            Index::At { at, batch } => {
+                let at = Address { offset: at.offset + batch * program as isize, ..at };
+                self.word(at) as i64
+            }
+        }
+    }
+
+    /// Byte offset of position `index` of an axis.
+    fn along(axis: &TensorAxis, mut index: usize) -> isize {
+        let mut offset = 0;
+        for &(extent, stride) in axis.parts.iter().rev() {
+            offset += (index % extent.max(1)) as isize * stride;
+            index /= extent.max(1);
+        }
+        offset
+    }
+
+    fn outside(&self, param: usize, axis: usize, index: i64, extent: usize, program: usize) -> Box<Fault> {
+        self.fault(Tensor::Param(param), axis, index, extent, program)
+    }
+
+    pub(super) fn locate(&mut self, locate: &Locate) -> Outcome {
+        let mut at = self.launch.tensors[locate.param];
+        for (number, axis) in locate.axes.iter().enumerate() {
+            let (index, last) = match axis.positions {
+                Positions::One(index) => (self.index(index, 0), 0),
+                Positions::Run { start, len, step } => {
+                    (self.index(start, 0), len.saturating_sub(1) * step)
+                }
+                Positions::List { .. } => continue,
+            };
+            if index < 0 || index as usize + last >= axis.extent {
+                return Err(self.outside(locate.param, number, index, axis.extent, 0));
+            }
+            at = at.wrapping_offset(Self::along(axis, index as usize));
+        }
+        self.scratch.registers[locate.register as usize] = at;
+        self.scratch.origins[locate.register as usize] = at;
+        Ok(())
+    }
+
+    pub(super) fn transfer(&mut self, transfer: &Transfer) -> Outcome {
+        // Byte offsets along each axis of the tile, `None` where a run has passed the end.
+        let mut lists = std::mem::take(&mut self.scratch.offsets);
+        let mut outcome = Ok(());
+        for program in 0..transfer.batch {
+            outcome = self.transfer_one(transfer, program, &mut lists);
+            if outcome.is_err() {
+                break;
+            }
+        }
+        self.scratch.offsets = lists;
+        outcome
+    }
+
+    fn transfer_one(
+        &mut self,
+        transfer: &Transfer,
+        program: usize,
+        lists: &mut [Vec<Option<isize>>; 4],
+    ) -> Outcome {
+        let mut base = self.launch.tensors[transfer.param];
+        let tile_axes = |axis: &&TensorAxis| !matches!(axis.positions, Positions::One(_));
+        let rank = transfer.axes.iter().filter(tile_axes).count();
+        let mut line = Some(Line { len: 1, valid: 1, stride: 0 });
+        let mut done = 0;
+        for list in lists.iter_mut() {
+            list.clear();
+        }
+        for (number, axis) in transfer.axes.iter().enumerate() {
+            // Outer axes take the first lists; the innermost is the line, unless it is no plain run.
+            let innermost = done + 1 == rank;
+            let list = if innermost { 3 } else { done };
+            match axis.positions {
+                Positions::One(index) => {
+                    let index = self.index(index, program);
+                    if index < 0 || index as usize >= axis.extent {
+                        let param = transfer.param;
+                        return Err(self.outside(param, number, index, axis.extent, program));
+                    }
+                    base = base.wrapping_offset(Self::along(axis, index as usize));
+                    continue;
+                }
+                Positions::Run { start, len, step } => {
+                    let start = self.index(start, program);
+                    let (first, len) = match transfer.block {
+                        BlockRole::Fixed => (0, len),
+                        _ => self.block,
+                    };
+                    if start < 0 && len > 0 {
+                        let param = transfer.param;
+                        return Err(self.outside(param, number, start, axis.extent, program));
+                    }
+                    let start = start.max(0) as usize + first * step;
+                    if innermost && axis.parts.len() == 1 {
+                        let stride = axis.parts[0].1;
+                        let valid = axis.extent.saturating_sub(start).div_ceil(step).min(len);
+                        line = Some(Line { len, valid, stride: stride * step as isize });
+                        base = base.wrapping_offset(start as isize * stride);
+                    } else {
+                        line = if innermost { None } else { line };
+                        lists[list].extend((0..len).map(|i| {
+                            let position = start + i * step;
+                            (position < axis.extent).then(|| Self::along(axis, position))
+                        }));
+                    }
+                }
+                Positions::List { at, batch, len } => {
+                    let at = Address { offset: at.offset + batch * program as isize, ..at };
+                    let len = if transfer.block == BlockRole::Fixed { len } else { self.block.1 };
+                    line = if innermost { None } else { line };
+                    // The binder has put a check of the indices before this step.
+                    lists[list].extend((0..len).map(|i| {
+                        let at = Address { offset: at.offset + 4 * i as isize, ..at };
+                        Some(Self::along(axis, self.word(at) as u32 as usize))
+                    }));
+                }
+            }
+            done += 1;
+        }
+        for list in &mut lists[done.saturating_sub(1)..3] {
+            list.push(Some(0));
+        }
+        let shift = (transfer.elements * 4 * program) as isize;
+        let mut cursor = Cursor {
+            tile: self.at(transfer.tile).wrapping_offset(shift).cast(),
+            mask: match transfer.kind {
+                TransferKind::Store { mask, .. } if mask != NOWHERE => {
+                    self.at(mask).wrapping_offset(shift).cast()
+                }
+                _ => std::ptr::null_mut(),
+            },
+        };
+        for &a in &lists[0] {
+            for &b in &lists[1] {
+                for &c in &lists[2] {
+                    let outer = match (a, b, c) {
+                        (Some(a), Some(b), Some(c)) => Some(base.wrapping_offset(a + b + c)),
+                        _ => None,
+                    };
+                    // SAFETY: the cursor counts the tile's lanes; offsets are of positions inside the tensor.
+                    unsafe {
+                        match line {
+                            Some(line) => cursor.line(transfer, outer, line),
+                            None => cursor.scattered(transfer, outer, &lists[3]),
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A run along the innermost axis: lanes, how many of them are inside the tensor, and bytes between.
+#[derive(Clone, Copy)]
+struct Line {
+    len: usize,
+    valid: usize,
+    stride: isize,
+}
+
+/// The next lanes of a tile and its mask.
+struct Cursor {
+    tile: *mut u32,
+    mask: *mut u32,
+}
+
+impl Cursor {
+    /// Copies a run.
+    ///
+    /// # Safety
+    /// The tile (and the mask, unless null) has `line.len` more lanes; `line.valid` elements from `outer` on are
+    /// inside the tensor.
+    unsafe fn line(&mut self, transfer: &Transfer, outer: Option<*mut u8>, line: Line) {
+        let valid = if outer.is_some() { line.valid } else { 0 };
+        let place = Operand { at: outer.unwrap_or(std::ptr::null_mut()), row: 0 };
+        let tile = Operand { at: self.tile.cast(), row: 0 };
+        let mut call = Call::new(1, valid);
+        call.extra[0] = line.stride as u64;
+        // SAFETY: the caller's promise.
+        unsafe {
+            match transfer.kind {
+                TransferKind::Load { fill } => {
+                    (call.inputs[0], call.out) = (place, tile);
+                    (transfer.primitive)(&call);
+                    for lane in valid..line.len {
+                        *self.tile.add(lane) = fill;
+                    }
+                }
+                TransferKind::Store { joining, .. } => {
+                    (call.inputs[0], call.out) = (tile, place);
+                    call.inputs[2] = Operand { at: self.mask.cast(), row: 0 };
+                    call.extra[1] = joining;
+                    (transfer.primitive)(&call);
+                }
+            }
+        }
+        self.advance(line.len);
+    }
+
+    /// Copies single elements.
+    ///
+    /// # Safety
+    /// The tile (and the mask, unless null) has a lane for each of `offsets`; each offset from `outer` is an element
+    /// of the tensor.
+    unsafe fn scattered(
+        &mut self,
+        transfer: &Transfer,
+        outer: Option<*mut u8>,
+        offsets: &[Option<isize>],
+    ) {
+        for (i, &offset) in offsets.iter().enumerate() {
+            let place = outer.zip(offset).map(|(outer, offset)| outer.wrapping_offset(offset));
+            // SAFETY: the caller's promise.
+            unsafe {
+                match (transfer.kind, place) {
+                    (TransferKind::Load { .. }, Some(place)) => {
+                        *self.tile.add(i) = memory::get(transfer.dtype, place);
+                    }
+                    (TransferKind::Load { fill }, None) => *self.tile.add(i) = fill,
+                    (TransferKind::Store { joining, .. }, Some(place)) => {
+                        if self.mask.is_null() || *self.mask.add(i) != 0 {
+                            let mut lane = *self.tile.add(i);
+                            if joining != 0 {
+                                lane = memory::join(joining, memory::get(transfer.dtype, place), lane);
+                            }
+                            memory::set(transfer.dtype, place, lane);
+                        }
+                    }
+                    (TransferKind::Store { .. }, None) => {}
+                }
+            }
+        }
+        self.advance(offsets.len());
+    }
+
+    fn advance(&mut self, lanes: usize) {
+        self.tile = self.tile.wrapping_add(lanes);
+        if !self.mask.is_null() {
+            self.mask = self.mask.wrapping_add(lanes);
+        }
+    }
+}

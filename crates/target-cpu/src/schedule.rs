@@ -1,0 +1,180 @@
+//! The schedule of a call: how many programs run as a batch, whether rows come in blocks, and how the work is cut for
+//! the threads.
+
+use crate::analysis::Analysis;
+use crate::bind::{Request, bind};
+use crate::simd::LANES;
+use crate::step::{Bound, Step};
+use tilewright_ir::{ExprKind, Program, Stmt};
+
+/// Lanes of a batch: few enough that the live tiles of a batch stay in the first cache, enough that a step's overhead
+/// is nothing.
+const BATCH_LANES: usize = 2048;
+/// The most programs of a batch.
+const MOST_PROGRAMS: usize = 1024;
+/// Rows up to this length are whole: their tiles stay in the second cache.
+const WHOLE_ROW: usize = 32 << 10;
+/// Elements of a block of a longer row.
+const BLOCK: usize = 2048;
+/// A single program with rows from this length on is cut into blocks for the threads.
+const WORTH_SHARING: usize = 8 << 10;
+/// Lanes of work that are worth waking another thread.
+const WORTH_WAKING: usize = 48 << 10;
+
+/// A program bound to the sizes and strides of a call, and how it is run.
+pub struct Schedule {
+    /// For batches.
+    pub bound: Bound,
+    /// For single programs, where batches leave a remainder.
+    pub single: Option<Bound>,
+    /// Programs along each grid axis.
+    pub grid: Vec<usize>,
+    /// How the work is cut.
+    pub cut: Cut,
+    /// Lanes of work in all, for the choice of threads.
+    pub work: usize,
+}
+
+/// How work is cut into units that any thread may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Batches of programs.
+    Programs,
+    /// Blocks of the only program's row.
+    Blocks,
+    /// Not at all.
+    Whole,
+}
+
+impl Schedule {
+    /// Chooses and binds. `request.batch` and `request.main` are ignored.
+    pub fn choose(request: Request<'_>, threads: usize) -> Schedule {
+        let programs = request.grid.iter().product::<usize>();
+        let rows = Rows::of(&request);
+        let last = request.grid.last().copied().unwrap_or(1);
+        let one = Request { batch: 1, main: None, ..request };
+        if let Some(length) = rows.length
+            && (length > WHOLE_ROW || programs < 2 * threads && length >= WORTH_SHARING)
+            && let Some(bound) = bind(Request { main: Some((length, BLOCK)), ..one })
+        {
+            let cut = match programs {
+                1 if stateless(&bound) => Cut::Blocks,
+                _ => Cut::Programs,
+            };
+            let work = work_of(&bound).saturating_mul(length.div_ceil(BLOCK)).saturating_mul(programs);
+            return Schedule { bound, single: None, grid: request.grid.to_vec(), cut, work };
+        }
+        let batch = match rows.length {
+            Some(length) if !request.analysis.control && !request.analysis.atomic => {
+                (BATCH_LANES / length.max(1)).clamp(1, MOST_PROGRAMS).min(last.max(1))
+            }
+            _ => 1,
+        };
+        // A whole number of vectors in a batch keeps scalars of the programs in full vectors.
+        let batch = if batch > LANES { batch / LANES * LANES } else { batch };
+        let whole = |batch| bind(Request { batch, ..one });
+        let (Some(bound), single) = (whole(batch), (batch > 1 && last % batch != 0).then(|| whole(1)))
+        else {
+            unreachable!("only blocks can be refused")
+        };
+        let work = (work_of(&bound) / batch.max(1)).saturating_mul(programs);
+        let cut = if request.analysis.atomic { Cut::Whole } else { Cut::Programs };
+        Schedule { bound, single: single.flatten(), grid: request.grid.to_vec(), cut, work }
+    }
+
+    /// Batches and single programs along the last grid axis.
+    pub fn units_along_last(&self) -> (usize, usize) {
+        let last = self.grid.last().copied().unwrap_or(1);
+        (last / self.bound.batch, last % self.bound.batch)
+    }
+
+    /// Units that threads may take.
+    pub fn units(&self) -> usize {
+        match self.cut {
+            Cut::Blocks => self.bound.main.0.div_ceil(self.bound.main.1.max(1)),
+            Cut::Whole | Cut::Programs => {
+                let (batches, rest) = self.units_along_last();
+                let outer: usize = self.grid[..self.grid.len().saturating_sub(1)].iter().product();
+                outer * (batches + rest)
+            }
+        }
+    }
+
+    /// Units that a thread takes at once.
+    pub fn units_of_chunk(&self, threads: usize) -> usize {
+        let units = self.units().max(1);
+        if self.cut == Cut::Whole || threads == 1 || self.work < WORTH_WAKING {
+            return units;
+        }
+        // Some sixteen chunks a thread even out what the system does to the threads, unless units are tiny.
+        let work_of_unit = (self.work / units).max(1);
+        let least = (WORTH_WAKING / 4).div_ceil(work_of_unit);
+        units.div_ceil(16 * threads).max(least).min(units)
+    }
+}
+
+/// The rows of a program whose every value is a row or a scalar.
+struct Rows {
+    /// The longest; `None` when some value is more than a row.
+    length: Option<usize>,
+}
+
+impl Rows {
+    fn of(request: &Request<'_>) -> Rows {
+        let mut length = 1;
+        for id in lets(request.program, request.analysis) {
+            let expr = request.program.expr(id);
+            let extents = expr.ty.shape.iter().map(|extent| extent.value(request.dims));
+            let mut long = extents.filter(|&extent| extent != 1);
+            let (first, second) = (long.next(), long.next());
+            let alone = matches!(
+                expr.kind,
+                ExprKind::Dot(..) | ExprKind::ReduceBy { .. } | ExprKind::ScanBy { .. }
+            );
+            if second.is_some() || alone {
+                return Rows { length: None };
+            }
+            length = length.max(first.unwrap_or(1));
+        }
+        Rows { length: Some(length) }
+    }
+}
+
+/// The values that are computed at the top level.
+fn lets<'a>(
+    program: &'a Program,
+    analysis: &'a Analysis,
+) -> impl Iterator<Item = tilewright_ir::ExprId> + 'a {
+    program.body.iter().filter_map(|stmt| match stmt {
+        Stmt::Let(id) if !analysis.absorbed[id.index()] => Some(*id),
+        _ => None,
+    })
+}
+
+/// True for one sweep whose blocks know nothing of each other.
+fn stateless(bound: &Bound) -> bool {
+    use crate::step::BlockRole::Stateful;
+    let [pass] = &bound.passes[..] else { return false };
+    let carries = |step: &Step| matches!(step, Step::Invoke(invoke) if invoke.block == Stateful);
+    pass.after.is_empty() && !pass.blocks.iter().any(carries)
+}
+
+/// Lanes that the steps of one batch work on.
+fn work_of(bound: &Bound) -> usize {
+    fn steps(list: &[Step]) -> usize {
+        let of = |step: &Step| match step {
+            Step::Invoke(invoke) => {
+                let outer = invoke.outer.iter().map(|axis| axis.0).product::<usize>();
+                outer.saturating_mul(invoke.call.rows).saturating_mul(invoke.call.len).max(16)
+            }
+            Step::Transfer(transfer) => transfer.elements.saturating_mul(transfer.batch).max(16),
+            Step::Combine(combining) => combining.rows.saturating_mul(combining.len) * 16,
+            // How often is not known; a loop is worth something.
+            Step::For { body, .. } => steps(body).saturating_mul(16),
+            Step::When { body, .. } => steps(body),
+            _ => 16,
+        };
+        list.iter().map(of).fold(0, usize::saturating_add)
+    }
+    bound.passes.iter().map(|pass| steps(&pass.blocks) + steps(&pass.after)).sum()
+}
