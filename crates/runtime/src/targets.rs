@@ -4,6 +4,7 @@ use crate::{Error, Result, interpreter::InterpreterDevice};
 use std::sync::Arc;
 use tilewright_target::Device;
 use tilewright_target::null::NullDevice;
+use tilewright_target_cpu::CpuDevice;
 
 /// A machine that kernels can run on.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,12 @@ pub struct Target {
 
 /// Every target; the first is the default. A new backend is a crate and a row here.
 pub static TARGETS: &[Target] = &[
+    Target {
+        name: "cpu",
+        doc: "this machine's cores",
+        open: || Ok(Arc::new(CpuDevice::new())),
+        computes: true,
+    },
     Target {
         name: "interpreter",
         doc: "the reference: one element at a time in f64, finds races and unwritten elements",

@@ -3,8 +3,8 @@
 
 use crate::simd::ops::Fused;
 use tilewright_ir::{
-    Access, BinaryOp, DType, ExprId, ExprKind, ParamKind, Place, Program, ReduceOp, Stmt, StoreMode,
-    UnaryOp,
+    Access, BinaryOp, DType, ExprId, ExprKind, ParamKind, Place, Program, ReduceOp, Stmt,
+    StoreMode, UnaryOp,
 };
 
 /// See the [module](self).

@@ -18,12 +18,20 @@ pub fn describe(program: &Program, schedule: &Schedule) -> String {
         Cut::Programs => write!(text, "batches of {}", bound.batch),
     };
     let _ = writeln!(text, ", frame {} bytes", bound.frame);
-    steps(&mut text, &bound.prologue, 1, "once");
-    for (number, pass) in bound.passes.iter().enumerate() {
-        steps(&mut text, &pass.blocks, 1, &format!("sweep {number}"));
-        steps(&mut text, &pass.after, 1, "after it");
+    program_text(&mut text, bound);
+    if let Some(single) = &schedule.single {
+        let _ = writeln!(text, "  for each of the remaining {}:", schedule.units_along_last().1);
+        program_text(&mut text, single);
     }
     text
+}
+
+fn program_text(text: &mut String, bound: &Bound) {
+    steps(text, &bound.prologue, 1, "once");
+    for (number, pass) in bound.passes.iter().enumerate() {
+        steps(text, &pass.blocks, 1, &format!("sweep {number}"));
+        steps(text, &pass.after, 1, "after it");
+    }
 }
 
 fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
@@ -68,7 +76,9 @@ fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
             Step::Check(check) => {
                 writeln!(text, "{indent}  check {} below {}", place(check.at), check.extent)
             }
-            Step::Program { axis, to } => writeln!(text, "{indent}  {} = program {axis}", place(*to)),
+            Step::Program { axis, to } => {
+                writeln!(text, "{indent}  {} = program {axis}", place(*to))
+            }
             Step::Combine(combining) => {
                 writeln!(text, "{indent}  combine {} x {}", combining.rows, combining.len)
             }

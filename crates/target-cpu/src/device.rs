@@ -163,12 +163,13 @@ struct Key {
 }
 
 impl Key {
-    fn fits(&self, bindings: &Bindings, arguments: &[Argument<'_>], careful: u64, stream: bool) -> bool {
-        let strides = |argument: &Argument<'_>| match argument {
-            Argument::Tensor(region) => region.strides.map(<[isize]>::as_ptr_range),
-            Argument::Scalar(_) => None,
-        };
-        let _ = strides;
+    fn fits(
+        &self,
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+        careful: u64,
+        stream: bool,
+    ) -> bool {
         self.dims == bindings.dims
             && self.careful == careful
             && self.stream == stream
@@ -206,8 +207,10 @@ impl CpuExecutable {
             return Err(self.wrong(param, "is written, but its memory may only be read"));
         }
         let size = dtype.size();
-        if (host.as_ptr() as usize) % size != 0 {
-            return Err(self.wrong(param, format!("is not aligned to its elements of {size} bytes")));
+        if !(host.as_ptr() as usize).is_multiple_of(size) {
+            return Err(
+                self.wrong(param, format!("is not aligned to its elements of {size} bytes"))
+            );
         }
         if shape.contains(&0) {
             return Ok((host.as_ptr(), (0, 0)));

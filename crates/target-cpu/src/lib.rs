@@ -5,6 +5,9 @@
 //! with a place, every op a call of a primitive on whole tiles. Nothing is generated; speed comes from primitives that
 //! are as fast as the CPU can, tiles that stay in the first cache, and large outputs that go past all caches.
 
+// Loops over lanes and axes index several arrays at once; an iterator over one of them hides that.
+#![allow(clippy::needless_range_loop)]
+
 mod analysis;
 mod bind;
 mod describe;

@@ -61,7 +61,8 @@ impl Schedule {
                 1 if stateless(&bound) => Cut::Blocks,
                 _ => Cut::Programs,
             };
-            let work = work_of(&bound).saturating_mul(length.div_ceil(BLOCK)).saturating_mul(programs);
+            let work =
+                work_of(&bound).saturating_mul(length.div_ceil(BLOCK)).saturating_mul(programs);
             return Schedule { bound, single: None, grid: request.grid.to_vec(), cut, work };
         }
         let batch = match rows.length {
@@ -73,7 +74,8 @@ impl Schedule {
         // A whole number of vectors in a batch keeps scalars of the programs in full vectors.
         let batch = if batch > LANES { batch / LANES * LANES } else { batch };
         let whole = |batch| bind(Request { batch, ..one });
-        let (Some(bound), single) = (whole(batch), (batch > 1 && last % batch != 0).then(|| whole(1)))
+        let (Some(bound), single) =
+            (whole(batch), (batch > 1 && last % batch != 0).then(|| whole(1)))
         else {
             unreachable!("only blocks can be refused")
         };

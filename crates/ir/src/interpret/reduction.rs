@@ -35,7 +35,11 @@ impl Accumulator {
 
     fn result(&self) -> f64 {
         // Infinite sums lose "inf - inf"; they are right as they are.
-        let exact = if self.value.is_finite() { self.value + self.lost } else { self.value };
+        // Extrema lose nothing, and adding that nothing would take the sign of -0.
+        let exact = match self.op {
+            ReduceOp::Sum if self.value.is_finite() => self.value + self.lost,
+            _ => self.value,
+        };
         self.dtype.round(exact)
     }
 }

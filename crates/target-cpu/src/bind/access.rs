@@ -108,12 +108,8 @@ impl<'a> Binder<'a> {
             return None;
         }
         let param = place.param.index();
-        let mut register = Register {
-            param: Some(param),
-            offset: 0,
-            grid: [0; GRID_AXES],
-            advance: 0,
-        };
+        let mut register =
+            Register { param: Some(param), offset: 0, grid: [0; GRID_AXES], advance: 0 };
         let mut batch = 0;
         if access.fixed {
             for axis in &access.axes {
@@ -148,7 +144,8 @@ impl<'a> Binder<'a> {
         }
         let hoisted = !access.varies;
         let programs = if hoisted { 1 } else { self.request.batch };
-        let shape = std::iter::once(programs).chain(access.tile.iter().map(|axis| axis.0)).collect();
+        let shape =
+            std::iter::once(programs).chain(access.tile.iter().map(|axis| axis.0)).collect();
         let first = if programs == 1 { 0 } else { batch };
         let strides = std::iter::once(first).chain(access.tile.iter().map(|axis| axis.1)).collect();
         let at = Address { register: number, offset: 0 };
@@ -220,7 +217,13 @@ impl<'a> Binder<'a> {
         }
         let (shape, main) = self.shape(id);
         let out = self.new_tile(dtype, &shape, main, false);
-        self.transfer(place, access, &out, None, TransferKind::Load { fill: lane(dtype, fill.value()) });
+        self.transfer(
+            place,
+            access,
+            &out,
+            None,
+            TransferKind::Load { fill: lane(dtype, fill.value()) },
+        );
         out
     }
 
@@ -237,12 +240,13 @@ impl<'a> Binder<'a> {
         let param = program.param(place.param);
         let ParamKind::Tensor { dtype, .. } = param.kind else { return };
         for (number, (axis, found)) in place.axes.iter().zip(&mut access.axes).enumerate() {
-            let (Axis::Gather(id), Positions::List { at, batch, len }) = (axis, &mut found.positions)
+            let (Axis::Gather(id), Positions::List { at, batch, len }) =
+                (axis, &mut found.positions)
             else {
                 continue;
             };
             let indices = self.value(*id);
-            let indices = self.spread(&indices, &indices.shape[1..].to_vec(), indices.main);
+            let indices = self.spread(&indices, &indices.shape[1..], indices.main);
             self.check(&indices, found.extent, param.name.clone(), number);
             (*at, *len) = (indices.at, indices.shape[1]);
             *batch = indices.strides_in(&indices.shape)[0];
@@ -295,11 +299,9 @@ impl<'a> Binder<'a> {
             if dtype.size() == 4 && memory.inner_stride() == 4 {
                 self.copy(&tile, &memory, false);
             } else {
-                let rank = memory.shape.len();
-                let lanes = match tile.strides_in(&memory.shape).last() {
-                    Some(4) => tile,
-                    _ if memory.shape[rank - 1] == 1 && tile.is_contiguous() => tile,
-                    _ => self.spread(&tile, &memory.shape[1..].to_vec(), memory.main),
+                let lanes = match tile.shape == memory.shape && tile.is_contiguous() {
+                    true => tile,
+                    false => self.spread(&tile, &memory.shape[1..], memory.main),
                 };
                 self.copy_rows("store", &lanes, &memory, CopyOf::Store(dtype));
             }
@@ -325,7 +327,8 @@ impl<'a> Binder<'a> {
                 continue;
             };
             let local = body.iter().any(|s| matches!(s, Stmt::Let(id) if id == value));
-            let ParamKind::Tensor { dtype, .. } = self.request.program.param(place.param).kind else {
+            let ParamKind::Tensor { dtype, .. } = self.request.program.param(place.param).kind
+            else {
                 continue;
             };
             // Of several stores to one tensor the order is that of the stores.

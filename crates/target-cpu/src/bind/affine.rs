@@ -138,8 +138,12 @@ impl<'a> Scalars<'a> {
                     BinaryOp::Add => (a.0 + b.0, a.1 + b.1),
                     BinaryOp::Sub => (a.0 - b.1, a.1 - b.0),
                     BinaryOp::Mul => {
-                        let corners =
-                            [product(a.0, b.0), product(a.0, b.1), product(a.1, b.0), product(a.1, b.1)];
+                        let corners = [
+                            product(a.0, b.0),
+                            product(a.0, b.1),
+                            product(a.1, b.0),
+                            product(a.1, b.1),
+                        ];
                         let least = corners.into_iter().fold(i64::MAX, i64::min);
                         (least, corners.into_iter().fold(i64::MIN, i64::max))
                     }

@@ -34,14 +34,17 @@ impl BlockPlan {
         let mut plan = BlockPlan { main: vec![false; count], pass: vec![-1; count], passes: 1 };
         for stmt in &program.body {
             match stmt {
-                Stmt::Let(id) if !analysis.absorbed[id.index()] => plan.value(request, *id, total)?,
+                Stmt::Let(id) if !analysis.absorbed[id.index()] => {
+                    plan.value(request, *id, total)?
+                }
                 Stmt::Let(_) => {}
                 Stmt::Store { place, value, mask, .. } => {
                     let axes = tile_axes(request, place);
-                    let covers = axes.iter().any(|&extent| extent == total);
+                    let covers = axes.contains(&total);
                     let single = axes.iter().filter(|&&extent| extent != 1).count() <= 1;
                     let gathers = place.axes.iter().any(|axis| matches!(axis, Axis::Gather(_)));
-                    let has = plan.main[value.index()] || mask.is_some_and(|m| plan.main[m.index()]);
+                    let has =
+                        plan.main[value.index()] || mask.is_some_and(|m| plan.main[m.index()]);
                     if has && !covers || covers && (!single || gathers) {
                         return None;
                     }
@@ -65,9 +68,8 @@ impl BlockPlan {
         }
         let operands = operands_of(request, id);
         let from_main = operands.iter().any(|operand| self.main[operand.index()]);
-        let axis_is_main = |of: ExprId, axis: usize| {
-            program.expr(of).ty.shape[axis].value(request.dims) == total
-        };
+        let axis_is_main =
+            |of: ExprId, axis: usize| program.expr(of).ty.shape[axis].value(request.dims) == total;
         let fused = &request.analysis.fused[id.index()];
         let possible = match (&expr.kind, fused) {
             _ if !main && !from_main => true,

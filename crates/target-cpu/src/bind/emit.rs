@@ -64,8 +64,12 @@ impl<'a> Binder<'a> {
                 }
             }
         };
-        for input in &inputs {
-            if input.shape == out.shape && input.is_contiguous() && out.is_contiguous() {
+        // The result may take the bytes of an operand that is read element by element as it is written, unless
+        // another operand sees the same bytes otherwise.
+        let aligned = |tile: &Tile| tile.shape == out.shape && tile.is_contiguous();
+        for input in inputs.iter().filter(|tile| aligned(tile) && out.is_contiguous()) {
+            let shared = |other: &&Tile| Slots::share(other.at, input.at);
+            if inputs.iter().filter(shared).all(|other| aligned(other) && other.at == input.at) {
                 self.slots.inherit(input.at, out.at);
             }
         }
@@ -106,14 +110,19 @@ impl<'a> Binder<'a> {
         out
     }
 
-    /// Copies lanes, broadcasting; `to` has neighbours innermost.
+    /// Copies lanes, broadcasting.
     pub(super) fn copy(&mut self, from: &Tile, to: &Tile, hoisted: bool) {
         if to.shape.contains(&0) {
             return;
         }
         let level = self.level();
         let mut nest = collapse(&nest_of(to, std::slice::from_ref(from)));
-        let (len, inner) = nest.pop().unwrap_or((1, [4; 5]));
+        let (mut len, mut inner) = nest.pop().unwrap_or((1, [4; 5]));
+        if inner[0] != 4 {
+            // Part of a tile of which single elements lie apart.
+            nest.push((len, inner));
+            (len, inner) = (1, [4; 5]);
+        }
         let uniform = (inner[1] == 0 && len > 1) as u8;
         let (primitive, extra) = match inner[1] {
             4 | 0 => (ops::fused(ops::Fused::Copy, uniform, level), [0; 2]),
@@ -158,20 +167,23 @@ impl<'a> Binder<'a> {
     ) -> Tile {
         let repeated = |k: usize| a.shape[k] > 1 && a.strides[k] == 0;
         let hoisted = self.hoists(id, &[&a]);
-        if !(1..a.shape.len()).any(repeated) {
+        if !(0..a.shape.len()).any(repeated) {
             let out = self.result(id, hoisted);
             self.map(name, choose, &[&a], &out, [0; 2]);
             return out;
         }
-        let shape: Vec<usize> =
-            (0..a.shape.len()).map(|k| if k > 0 && repeated(k) { 1 } else { a.shape[k] }).collect();
-        let few = a.view(shape.clone(), a.strides.clone());
-        let out = self.new_tile(self.dtype(id), &shape[1..], a.main, hoisted);
+        let single = |k: usize| if repeated(k) { 1 } else { a.shape[k] };
+        let shape: Vec<usize> = (0..a.shape.len()).map(single).collect();
+        let mut out = self.new_tile(self.dtype(id), &shape[1..], a.main, hoisted);
+        out.shape[0] = out.shape[0].min(shape[0]);
+        let few = a.view(shape, a.strides.clone());
         self.map(name, choose, &[&few], &out, [0; 2]);
         self.narrow(&out);
         let strides = out.strides_in(&out.shape);
         let mut whole = a.shape.clone();
-        whole[0] = out.shape[0];
+        if hoisted {
+            whole[0] = 1;
+        }
         out.view(whole, strides)
     }
 
@@ -265,7 +277,13 @@ impl<'a> Binder<'a> {
                 let inputs: Vec<&Tile> = tiles.iter().collect();
                 let hoisted = self.hoists(id, &inputs);
                 let out = self.result(id, hoisted);
-                self.map(fused.name(), &|mask| ops::fused(fused, mask, level), &inputs, &out, [0; 2]);
+                self.map(
+                    fused.name(),
+                    &|mask| ops::fused(fused, mask, level),
+                    &inputs,
+                    &out,
+                    [0; 2],
+                );
                 out
             }
             (Fusion::SumOfProducts(axis), tiles) => {

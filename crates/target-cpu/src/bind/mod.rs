@@ -66,12 +66,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         request,
         scalars: Scalars::new(request.program, request.dims, request.grid),
         slots: Slots::default(),
-        registers: vec![Register {
-            param: None,
-            offset: 0,
-            grid: [0; GRID_AXES],
-            advance: 0,
-        }],
+        registers: vec![Register { param: None, offset: 0, grid: [0; GRID_AXES], advance: 0 }],
         words: Vec::new(),
         constants: HashMap::new(),
         prologue: Vec::new(),
@@ -163,7 +158,8 @@ impl<'a> Binder<'a> {
 
     /// The tile for a value's result: the output's memory where the value goes straight there.
     fn result(&mut self, id: ExprId, hoisted: bool) -> Tile {
-        if let Some(target) = self.targets.get(&id) {
+        // What is computed once for all programs is still stored by each.
+        if !hoisted && let Some(target) = self.targets.get(&id) {
             return target.clone();
         }
         let (shape, main) = self.shape(id);

@@ -7,7 +7,7 @@ use super::*;
 use crate::simd::call::Primitive;
 use crate::simd::reduce::{FIRST, LAST, STATE};
 use crate::simd::{dot, reduce, scan, topk};
-use tilewright_ir::{Combine, Literal, ReduceOp};
+use tilewright_ir::{Combine, ReduceOp};
 
 impl<'a> Binder<'a> {
     /// Brings a float or byte result of an extremum or sum into its dtype.
@@ -30,7 +30,13 @@ impl<'a> Binder<'a> {
     }
 
     /// Emits a primitive that folds rows along the last axis of `inputs` into `out`.
-    fn fold_rows(&mut self, name: &'static str, primitive: Primitive, inputs: &[&Tile], out: &Tile) {
+    fn fold_rows(
+        &mut self,
+        name: &'static str,
+        primitive: Primitive,
+        inputs: &[&Tile],
+        out: &Tile,
+    ) {
         let level_inputs: Vec<Tile> = inputs
             .iter()
             .map(|tile| {
@@ -108,7 +114,7 @@ impl<'a> Binder<'a> {
             self.fold_rows(op.row().name, reduce::reduce(op, of.dtype, level), &[&rows], &to);
         } else {
             // Row by row into the result, whose lanes are the axes after.
-            let identity = self.constant(of.dtype, lane(wide(of.dtype), identity(op, of.dtype)));
+            let identity = self.constant(of.dtype, lane(wide(of.dtype), op.identity(of.dtype)));
             self.copy(&identity, &out, out.hoisted);
             let mut total = out.clone();
             total.shape = of.shape.clone();
@@ -183,7 +189,7 @@ impl<'a> Binder<'a> {
             let to = self.new_tile(of.dtype, &rows.shape[1..], of.main, hoisted);
             (Self::with_last_back(&to, axis), to)
         };
-        let flags = exclusive as u64 * scan::EXCLUSIVE | reverse as u64 * scan::REVERSE;
+        let flags = (exclusive as u64 * scan::EXCLUSIVE) | (reverse as u64 * scan::REVERSE);
         let state = if of.main { self.slots.add(4, true) } else { NOWHERE };
         let from = rows.strides_in(&rows.shape);
         let into = to.strides_in(&to.shape);
@@ -224,7 +230,8 @@ impl<'a> Binder<'a> {
             self.check(&bad, len + 1, "the row of a top-k".into(), last - 1);
             return vec![values, positions];
         }
-        let scratch = if k > topk::FEW || k == len { self.slots.add(len * 8, false) } else { NOWHERE };
+        let scratch =
+            if k > topk::FEW || k == len { self.slots.add(len * 8, false) } else { NOWHERE };
         let (from, v, p) = (
             rows.strides_in(&rows.shape),
             values.strides_in(&values.shape),
@@ -280,7 +287,15 @@ impl<'a> Binder<'a> {
         out
     }
 
-    fn dot_call(&mut self, a: &Tile, b: &Tile, out: &Tile, integers: bool, k: usize, hoisted: bool) {
+    fn dot_call(
+        &mut self,
+        a: &Tile,
+        b: &Tile,
+        out: &Tile,
+        integers: bool,
+        k: usize,
+        hoisted: bool,
+    ) {
         if out.shape.contains(&0) {
             return;
         }
@@ -424,8 +439,4 @@ fn wide(dtype: DType) -> DType {
         DType::F16 | DType::BF16 => DType::F32,
         other => other,
     }
-}
-
-fn identity(op: ReduceOp, dtype: DType) -> f64 {
-    op.identity(dtype)
 }

@@ -75,7 +75,7 @@ impl<'a> Binder<'a> {
         let extent = of.shape[rank - 1];
         let (shape, _) = self.shape(id);
         // The indices of every program are checked, so they are laid out for every program.
-        let indices = self.spread(&indices, &indices.shape[1..].to_vec(), false);
+        let indices = self.spread(&indices, &indices.shape[1..], false);
         self.check(&indices, extent, name, rank - 2);
         let out = self.new_tile(self.dtype(id), &shape, false, false);
         let mut nest: super::tile::Nest = Vec::new();
@@ -101,7 +101,7 @@ impl<'a> Binder<'a> {
     /// Emits a check that indices, a contiguous tile, stay below `extent`.
     pub(super) fn check(&mut self, indices: &Tile, extent: usize, tensor: String, axis: usize) {
         let len = indices.shape.last().copied().unwrap_or(1);
-        let rows = if len == 0 { 0 } else { indices.lanes() / len };
+        let rows = indices.lanes().checked_div(len).unwrap_or(0);
         let check = Check {
             primitive: memory::check_indices(self.level()),
             at: indices.at,
@@ -131,9 +131,8 @@ impl<'a> Binder<'a> {
         let out = self.result(id, hoisted);
         let rank = out.shape.len();
         let strides = words.strides_in(&words.shape);
-        let nest = (0..rank - 1)
-            .map(|k| (out.shape[k], [out.strides[k], strides[k], 0, 0, 0]))
-            .collect();
+        let nest =
+            (0..rank - 1).map(|k| (out.shape[k], [out.strides[k], strides[k], 0, 0, 0])).collect();
         self.rows(Rows {
             name: "unpack",
             primitive: memory::unpack(self.level()),
@@ -155,7 +154,8 @@ pub(super) fn permuted(tile: &Tile, order: &[usize]) -> Tile {
         std::iter::once(from[0]).chain(order.iter().map(|&k| from[k + 1])).collect()
     };
     let shape = pick(&tile.shape);
-    let strides =
-        std::iter::once(tile.strides[0]).chain(order.iter().map(|&k| tile.strides[k + 1])).collect();
+    let strides = std::iter::once(tile.strides[0])
+        .chain(order.iter().map(|&k| tile.strides[k + 1]))
+        .collect();
     tile.view(shape, strides)
 }

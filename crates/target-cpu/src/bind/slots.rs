@@ -30,6 +30,11 @@ impl Slots {
         (address.register == FRAME).then_some((address.offset >> INSIDE) as usize)
     }
 
+    /// True when two addresses lie in one slot.
+    pub fn share(a: Address, b: Address) -> bool {
+        Self::of(a).is_some() && Self::of(a) == Self::of(b)
+    }
+
     /// Lets `to` take over the bytes of `from`: every element is read before it is written.
     pub fn inherit(&mut self, from: Address, to: Address) {
         let inside = |a: Address| a.offset & ((1 << INSIDE) - 1);

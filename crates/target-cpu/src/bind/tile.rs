@@ -45,9 +45,9 @@ impl Tile {
         (0..self.shape.len()).all(|k| self.shape[k] == 1 || self.strides[k] == plain[k])
     }
 
-    /// The stride of the last axis that has more than one element; 4 when there is none.
+    /// The stride of the last axis, the batch's included, that has more than one element; 4 when there is none.
     pub fn inner_stride(&self) -> isize {
-        let last = (1..self.shape.len()).rev().find(|&k| self.shape[k] != 1);
+        let last = (0..self.shape.len()).rev().find(|&k| self.shape[k] != 1);
         last.map_or(4, |k| self.strides[k])
     }
 

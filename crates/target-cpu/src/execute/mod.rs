@@ -146,7 +146,7 @@ impl<'a> Machine<'a> {
     fn run_block(&mut self, pass: &'a Pass, block: usize, first: bool, last: bool) -> Outcome {
         let (total, len) = self.bound.main;
         self.block = (block * len, len.min(total - (block * len).min(total)));
-        self.flags = first as u64 * FIRST | last as u64 * LAST;
+        self.flags = (first as u64 * FIRST) | (last as u64 * LAST);
         if len < total {
             for (k, register) in self.bound.registers.iter().enumerate() {
                 let ahead = register.advance * self.block.0 as isize;
@@ -314,7 +314,6 @@ impl<'a> Machine<'a> {
         Box::new(Fault { tensor, axis, index, extent, at })
     }
 }
-
 
 /// The bits that hold `value` of `dtype` in a lane.
 pub fn lane(dtype: tilewright_ir::DType, value: f64) -> u32 {

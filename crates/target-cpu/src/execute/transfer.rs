@@ -31,7 +31,14 @@ impl Machine<'_> {
         offset
     }
 
-    fn outside(&self, param: usize, axis: usize, index: i64, extent: usize, program: usize) -> Box<Fault> {
+    fn outside(
+        &self,
+        param: usize,
+        axis: usize,
+        index: i64,
+        extent: usize,
+        program: usize,
+    ) -> Box<Fault> {
         self.fault(Tensor::Param(param), axis, index, extent, program)
     }
 
@@ -40,9 +47,8 @@ impl Machine<'_> {
         for (number, axis) in locate.axes.iter().enumerate() {
             let (index, last) = match axis.positions {
                 Positions::One(index) => (self.index(index, 0), 0),
-                Positions::Run { start, len, step } => {
-                    (self.index(start, 0), len.saturating_sub(1) * step)
-                }
+                Positions::Run { len: 0, .. } => continue,
+                Positions::Run { start, len, step } => (self.index(start, 0), (len - 1) * step),
                 Positions::List { .. } => continue,
             };
             if index < 0 || index as usize + last >= axis.extent {
@@ -239,7 +245,8 @@ impl Cursor {
                         if self.mask.is_null() || *self.mask.add(i) != 0 {
                             let mut lane = *self.tile.add(i);
                             if joining != 0 {
-                                lane = memory::join(joining, memory::get(transfer.dtype, place), lane);
+                                lane =
+                                    memory::join(joining, memory::get(transfer.dtype, place), lane);
                             }
                             memory::set(transfer.dtype, place, lane);
                         }

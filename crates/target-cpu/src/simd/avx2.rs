@@ -212,7 +212,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn from_f16(self, a: I) -> F {
+    fn half_to_float(self, a: I) -> F {
         // SAFETY: as in `halves`.
         unsafe {
             let packed = _mm256_packus_epi32(a[0], a[1]);
@@ -225,7 +225,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn to_f16(self, a: F) -> I {
+    fn float_to_half(self, a: F) -> I {
         // SAFETY: as in `halves`.
         unsafe {
             [

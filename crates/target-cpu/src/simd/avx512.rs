@@ -101,8 +101,8 @@ impl Simd for Avx512 {
         mor(a: __mmask16, b: __mmask16) -> __mmask16 = a | b;
         mnot(a: __mmask16) -> __mmask16 = !a;
         last(a: __m512) -> __m512 = _mm512_permutexvar_ps(_mm512_set1_epi32(15), a);
-        from_f16(a: __m512i) -> __m512 = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(a));
-        to_f16(a: __m512) -> __m512i = _mm512_cvtepu16_epi32(_mm512_cvtps_ph::<NEAREST>(a));
+        half_to_float(a: __m512i) -> __m512 = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(a));
+        float_to_half(a: __m512) -> __m512i = _mm512_cvtepu16_epi32(_mm512_cvtps_ph::<NEAREST>(a));
     }
 
     #[inline(always)]

@@ -186,9 +186,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn interleave4(self, v: [Self::I; 4]) -> [Self::I; 4];
 
     /// Half precision in the low 16 bits of each lane.
-    fn from_f16(self, a: Self::I) -> Self::F;
+    fn half_to_float(self, a: Self::I) -> Self::F;
     /// To half precision, ties to even, in the low 16 bits of each lane.
-    fn to_f16(self, a: Self::F) -> Self::I;
+    fn float_to_half(self, a: Self::F) -> Self::I;
     /// 16 u16, widened.
     /// # Safety
     /// 16 readable u16 at `p`.
@@ -284,20 +284,5 @@ pub trait Simd: Copy + Send + Sync + 'static {
             p = self.fma(p, x, self.f(c[k]));
         }
         p
-    }
-    /// The sum of the lanes, in a fixed tree.
-    #[inline(always)]
-    fn sum_lanes(self, a: Self::F) -> f32 {
-        let mut lanes = self.f_array(a);
-        let mut width = LANES / 2;
-        while width > 0 {
-            let mut k = 0;
-            while k < width {
-                lanes[k] += lanes[k + width];
-                k += 1;
-            }
-            width /= 2;
-        }
-        lanes[0]
     }
 }

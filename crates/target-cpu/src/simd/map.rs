@@ -35,7 +35,7 @@ unsafe fn map_rows<S: Simd, O: Map, const UNIFORM: u8>(s: S, call: &Call) {
         // streamed line must not be read.
         let ahead: *const u8 =
             if call.prefetch.at.is_null() { pointers[0].cast() } else { call.prefetch.row(r) };
-        let stream = call.stream && out as usize % 64 == 0;
+        let stream = call.stream && (out as usize).is_multiple_of(64);
         let whole = call.len / LANES * LANES;
         let mut at = 0;
         while at < whole {

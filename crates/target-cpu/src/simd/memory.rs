@@ -71,8 +71,8 @@ formats! {
         get p.cast::<u32>().read_unaligned();
         set(x) p.cast::<u32>().write_unaligned(x);
     Half 2
-        load(s, p) s.bits(s.from_f16(s.load_u16(p.cast())));
-        store(a) s.store_u16(p.cast(), s.to_f16(s.float(a)));
+        load(s, p) s.bits(s.half_to_float(s.load_u16(p.cast())));
+        store(a) s.store_u16(p.cast(), s.float_to_half(s.float(a)));
         get super::portable::widen_f16(p.cast::<u16>().read_unaligned()).to_bits();
         set(x) p.cast::<u16>().write_unaligned(super::portable::narrow_f16(f32::from_bits(x)));
     Brain 2
@@ -138,7 +138,7 @@ unsafe fn store_rows<S: Simd, F: Format>(s: S, call: &Call) {
     let stride = call.extra[0] as isize;
     for r in 0..call.rows {
         let (from, out): (*const u32, *mut u8) = (call.inputs[0].row(r), call.out.row(r));
-        let stream = F::SIZE == 4 && call.stream && out as usize % 64 == 0;
+        let stream = F::SIZE == 4 && call.stream && (out as usize).is_multiple_of(64);
         let mut at = 0;
         // SAFETY: `at` stays below `len` in both rows.
         unsafe {

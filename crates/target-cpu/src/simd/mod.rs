@@ -4,6 +4,7 @@ pub(crate) mod call;
 pub(crate) mod dot;
 pub(crate) mod lanes;
 pub(crate) mod map;
+#[allow(clippy::excessive_precision)] // coefficients as they were fitted
 pub(crate) mod math;
 pub(crate) mod memory;
 pub(crate) mod ops;
@@ -12,6 +13,7 @@ pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod scan;
 pub(crate) mod topk;
+#[allow(clippy::excessive_precision)]
 pub(crate) mod trigonometry;
 
 pub(crate) use lanes::LANES;

@@ -60,7 +60,6 @@ float_maps! {
     Silu(s, x) = math::silu(s, x);
     TanhSoftplus(s, x) = math::tanh_softplus(s, x);
     Mish(s, x) = math::mish(s, x);
-    Square(s, x) = s.mul(x, x);
 
     Add(s, a, b) = s.add(a, b);
     Sub(s, a, b) = s.sub(a, b);
@@ -146,10 +145,10 @@ bit_maps! {
     CapAtIntMax(s, x) = unsigned_cap(s, x, i32::MAX as u32);
     CapAtSignedByteMax(s, x) = unsigned_cap(s, x, 127);
     CapAtByteMax(s, x) = unsigned_cap(s, x, 255);
-    RoundToF16(s, x) = s.bits(s.from_f16(s.to_f16(s.float(x))));
+    RoundToF16(s, x) = s.bits(s.half_to_float(s.float_to_half(s.float(x))));
     RoundToBf16(s, x) = s.shl::<16>(to_bf16(s, s.float(x)));
-    F16AsBf16(s, x) = s.shl::<16>(s.to_f16(s.float(x)));
-    Bf16AsF16(s, x) = s.bits(s.from_f16(s.shr::<16>(x)));
+    F16AsBf16(s, x) = s.shl::<16>(s.float_to_half(s.float(x)));
+    Bf16AsF16(s, x) = s.bits(s.half_to_float(s.shr::<16>(x)));
 }
 
 /// An integer op that no level has, lane by lane.
@@ -358,8 +357,6 @@ pub enum Fused {
     TanhSoftplus,
     /// x tanh(softplus(x))
     Mish,
-    /// x x
-    Square,
     /// exp(a - b)
     ExpSub,
     /// a sigmoid(a) b
@@ -374,7 +371,6 @@ impl Fused {
             Fused::Silu => "silu",
             Fused::TanhSoftplus => "tanh_softplus",
             Fused::Mish => "mish",
-            Fused::Square => "square",
             Fused::ExpSub => "exp_sub",
             Fused::SiluMul => "silu_mul",
         }
@@ -389,7 +385,6 @@ pub fn fused(op: Fused, uniform: u8, level: Level) -> Primitive {
         Fused::Silu => map::<Silu, 0>(level),
         Fused::TanhSoftplus => map::<TanhSoftplus, 0>(level),
         Fused::Mish => map::<Mish, 0>(level),
-        Fused::Square => map::<Square, 0>(level),
         Fused::ExpSub => binary_instance::<ExpSub>(uniform, level),
         Fused::SiluMul => binary_instance::<SiluMul>(uniform, level),
     }

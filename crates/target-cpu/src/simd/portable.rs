@@ -81,8 +81,8 @@ impl Simd for Portable {
         mand(a: [bool; LANES], b: [bool; LANES]) -> [bool; LANES] = a & b;
         mor(a: [bool; LANES], b: [bool; LANES]) -> [bool; LANES] = a | b;
         mnot(a: [bool; LANES]) -> [bool; LANES] = !a;
-        from_f16(a: I) -> F = widen_f16(a as u16);
-        to_f16(a: F) -> I = narrow_f16(a) as u32;
+        half_to_float(a: I) -> F = widen_f16(a as u16);
+        float_to_half(a: F) -> I = narrow_f16(a) as u32;
     }
 
     shifts! {

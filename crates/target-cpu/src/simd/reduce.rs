@@ -5,7 +5,7 @@
 //! and any thread, with one and the same result.
 
 use super::Level;
-use super::call::{Call, Operand, Primitive, primitive};
+use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
 use super::map::prefetch;
 use tilewright_ir::{DType, ReduceOp};
@@ -325,9 +325,4 @@ pub fn arg_reduce(max: bool, dtype: DType, level: Level) -> Primitive {
         (false, true, true) => arg::<UnsignedGreatest>(level),
         (false, true, false) => arg::<UnsignedLeast>(level),
     }
-}
-
-/// Operand for a reduction's state.
-pub fn state(at: *mut u8) -> Operand {
-    Operand { at, row: (STATE * 4) as isize }
 }

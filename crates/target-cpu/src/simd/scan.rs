@@ -26,7 +26,7 @@ unsafe fn sum_rows<S: Simd>(s: S, call: &Call) {
         let state: *mut f32 = call.inputs[3].row(r);
         let ahead: *const u8 =
             if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
-        let stream = call.stream && out as usize % 64 == 0;
+        let stream = call.stream && (out as usize).is_multiple_of(64);
         // SAFETY: a word of state.
         let before = if call.extra[0] & FIRST != 0 { 0.0 } else { unsafe { *state } };
         let mut carry = s.f(before);
