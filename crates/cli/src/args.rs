@@ -123,7 +123,8 @@ fn run() -> Command {
         ))
         .arg(device("Where to run [default: cpu]"))
         .after_help(
-            "`tilewright kernels NAME` tells names, dtypes and shapes. T is the dtype of the input tensors.\n\n\
+            "`tilewright kernels NAME` tells names, dtypes and shapes. T is the dtype of the input tensors.\n\
+             A scalar comes from --set, from a tensor of one element in the file, or is its default.\n\n\
              Example:\n  tilewright run rmsnorm --in in.safetensors --out out.safetensors --set eps=1e-5",
         )
 }

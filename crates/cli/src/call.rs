@@ -60,7 +60,8 @@ pub fn call(
     let wrong = |error| Failure::of(error, expects);
     let to = path(matches, "out")?;
     let mut inputs = Inputs { file, tensors: BTreeMap::new() };
-    let sorted = Sorted::new(&callable, settings)?;
+    let mut sorted = Sorted::new(&callable, settings)?;
+    sorted.add_from_file(&callable, &inputs.file)?;
     let grad = matches.get_flag("grad");
     let gradient = match grad {
         true => Some(callable.grad().map_err(wrong)?),
@@ -172,6 +173,27 @@ impl Sorted {
             }
         }
         Ok(sorted)
+    }
+
+    /// A number may also lie in the file, as a tensor of one element; `--set` goes before it.
+    fn add_from_file(&mut self, callable: &Callable, file: &TensorFile) -> Result<(), Failure> {
+        for name in callable.scalars().into_iter().map(|s| s.name) {
+            if self.scalars.iter().any(|(set, _)| *set == name) || !file.contains(&name) {
+                continue;
+            }
+            let tensor = files::read(file, &name, callable.name())?;
+            match tensor.to_f64()?.as_slice() {
+                [value] => self.scalars.push((name, *value)),
+                values => {
+                    let path = file.path().display();
+                    return Err(Failure::usage(
+                        format!("{path}: `{name}` has {} elements, but is a number", values.len()),
+                        format!("store one element, or give --set {name}=X"),
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The call with all that it takes.

@@ -106,8 +106,15 @@ fn what_is_updated_in_place_comes_out_and_the_input_file_stays() {
     let set = ["--set", "lr=0.1", "--set", "step=1"];
     tilewright_in(&here, &arguments("adamw_step", &set)).ok();
     near(&get(&here, "p").1, &[0.89900001, -1.898000005, 2.8970000033, -3.8960000025], 1e-6);
+    let set_on_the_command_line = get(&here, "p").1;
     assert!(get(&here, "m").1[0] != 0.0 && get(&here, "v").1[0] != 0.0);
     assert_eq!(std::fs::read(here.join("in.safetensors")).unwrap(), before);
+
+    // Numbers may lie in the file too.
+    let numbers = [floats("lr", &[], &[0.1]), floats("step", &[1], &[1.])];
+    put(&here, &[&tensors[..], &numbers].concat());
+    tilewright_in(&here, &arguments("adamw_step", &[])).ok();
+    near(&get(&here, "p").1, &set_on_the_command_line, 1e-7);
 }
 
 #[test]
@@ -159,6 +166,8 @@ fn each_wrong_call_names_its_fault_and_writes_nothing() {
         ("adamw_step", vec![x()], &[], 2, "holds no tensor `p`"),
         ("softmax_cross_entropy", vec![logits(), index(3)], &[], 1, " 3 "),
         ("softmax_cross_entropy", vec![logits(), index(-7)], &[], 1, "-7"),
+        ("rmsnorm", vec![x(), weight(3), floats("eps", &[2], &[0.; 2])], &[], 2, "`eps` has 2"),
+        ("adamw_step", vec![floats("p", &[1], &[1.])], &["--set", "lr=1"], 2, "`g`"),
         ("argmax", vec![x()], &["--grad"], 2, "argmax"),
         ("softmax", vec![x(), floats("d_z", &[2, 3], &[0.; 6])], &["--grad"], 2, "`d_z`"),
         ("softmax", vec![x(), floats("d_y", &[3], &[0.; 3])], &["--grad"], 2, "`d_y` has shape"),

@@ -23,6 +23,8 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if target != "ir" {
         return Err(absent(target));
     }
+    // Printed at the end, so that a gradient that does not exist leaves no half of an answer.
+    let mut answer: Vec<u8> = Vec::new();
     let dtype = dtype(matches)?;
     let settings = settings(matches)?;
     let shapes: Vec<ShapeOf> =
@@ -33,13 +35,14 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             let entry = find(name)?;
             let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
             if !shapes.is_empty() {
-                print_sizes(&specialized.program, &shapes, &specialized.sizes, out)?;
+                print_sizes(&specialized.program, &shapes, &specialized.sizes, &mut answer)?;
             }
             let by_hand = by_hand(entry, &specialized.specialization)?;
             (specialized.program, by_hand)
         }
         (None, Some(text)) => {
-            (formula_program(text, &settings, dtype.unwrap_or(DType::F32), &shapes, out)?, None)
+            let dtype = dtype.unwrap_or(DType::F32);
+            (formula_program(text, &settings, dtype, &shapes, &mut answer)?, None)
         }
         (None, None) => {
             return Err(Failure::usage(
@@ -48,7 +51,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             ));
         }
     };
-    writeln!(out, "{}", text::print(&program).trim_end())?;
+    writeln!(answer, "{}", text::print(&program).trim_end())?;
     if matches.get_flag("grad") {
         let programs = match by_hand {
             Some(programs) => programs,
@@ -58,9 +61,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             }
         };
         for program in &programs {
-            writeln!(out, "\n{}", text::print(program).trim_end())?;
+            writeln!(answer, "\n{}", text::print(program).trim_end())?;
         }
     }
+    out.write_all(&answer)?;
     Ok(())
 }
 
