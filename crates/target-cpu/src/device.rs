@@ -292,8 +292,9 @@ impl CpuExecutable {
         } as isize;
         let contiguous = tilewright_target::contiguous_strides(shape);
         let strides = region.strides.unwrap_or(&contiguous);
-        let mut axes: Vec<(usize, isize)> =
-            shape.iter().zip(strides).map(|(&extent, &stride)| (extent, stride * size)).collect();
+        // Only a tensor without elements has strides this long, and they are not used.
+        let bytes = |(&extent, &stride): (&usize, &isize)| (extent, stride.saturating_mul(size));
+        let mut axes: Vec<(usize, isize)> = shape.iter().zip(strides).map(bytes).collect();
         // Leading axes stand for the kernel's first; there may also be none.
         let inner = axes.split_off((axes.len() + 1).saturating_sub(kernel.len()).min(axes.len()));
         let single = |axis: (usize, isize)| vec![axis];

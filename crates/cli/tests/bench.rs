@@ -1,0 +1,28 @@
+//! `bench`: the clock from the command line.
+
+mod support;
+
+use support::{directory, tilewright, tilewright_in};
+
+#[test]
+fn a_kernel_is_timed_and_reported() {
+    let here = directory("bench-report");
+    let table = tilewright_in(&here, &["bench", "topk_gating_softmax", "--json", "out.json"]).ok();
+    assert!(table.contains("\ntopk_gating_softmax  tokens=4096  f32 "), "{table}");
+    let text = std::fs::read_to_string(here.join("out.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let row = &report[0];
+    // 4096 rows of 128 experts in f32; 8 weights and 8 indices of each.
+    assert_eq!(row["bytes"], 4096 * (128 + 8 + 8) * 4);
+    assert_eq!(row["device"], "cpu");
+    for number in ["ms", "least_ms", "gigabytes_per_second", "share_of_copy", "runs"] {
+        assert!(row[number].as_f64().is_some_and(|x| x > 0.0), "{number} in {row}");
+    }
+}
+
+#[test]
+fn wrong_use_names_the_fault() {
+    tilewright(&["bench", "softmaks"]).fails(2, "did you mean `softmax`?");
+    tilewright(&["bench", "relu", "--device", "interpreter"]).fails(2, "the interpreter");
+    tilewright(&["bench", "relu", "--device", "cuda"]).fails(1, "cuda: arrives with");
+}
