@@ -78,7 +78,8 @@ pub(crate) fn gating_f64(a: &Inputs) -> Vec<Vec<f64>> {
         let scores = if bias.is_empty() { logits } else { &p };
         let mut order: Vec<usize> = (0..logits.len()).collect();
         // A stable sort leaves equal scores in order of their index.
-        order.sort_by(|&i, &j| scores[j].total_cmp(&scores[i]));
+        // Adding 0 makes -0 the 0 that it equals.
+        order.sort_by(|&i, &j| (scores[j] + 0.0).total_cmp(&(scores[i] + 0.0)));
         order.truncate(a.size("k"));
         let total: f64 = order.iter().map(|&i| p[i]).sum();
         let divisor = match (a.size("norm_topk_prob"), bias.is_empty()) {

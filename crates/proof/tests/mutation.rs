@@ -56,7 +56,7 @@ const KERNELS: &[Mutant] = &[
     ("keeps at p, not above", "dropout", "ge %11, %0", "lt %11, %0"),
     ("not scaled", "dropout", "mul %5, %15", "max %5, %5"),
     ("not renormalized", "topk_gating_softmax", "reduce_sum %6", "reduce_max %6"),
-    ("bias correction of the first moment", "adamw_step", "mul %21, %1", "max %21, %21"),
+    ("bias correction of the first moment", "adamw_step", "mul %27, %1", "max %27, %27"),
     ("updates overwrite each other", "scatter_add", "add %13, %12", "max %12, %12"),
     (
         "the last of equal elements wins",
