@@ -90,6 +90,23 @@ pub fn whole(setting: &Setting) -> Result<usize, Failure> {
     Ok(value as usize)
 }
 
+/// The value of a constant, if it may be one.
+///
+/// # Errors
+/// For a value that is not a small number: a recording may be as long as its constants are great.
+fn constant(name: &str, value: usize) -> Result<usize, Failure> {
+    const GREATEST: usize = 1 << 16;
+    if value > GREATEST {
+        return Err(Failure::usage(
+            format!(
+                "the constant `{name}` would be {value}; a kernel is recorded for at most {GREATEST}"
+            ),
+            "check the shapes of the inputs, or give a smaller value with --set",
+        ));
+    }
+    Ok(value)
+}
+
 /// The dtypes of a list, as `f32, f16`.
 fn show_dtypes(dtypes: &[DType]) -> String {
     dtypes.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ")
@@ -114,7 +131,7 @@ fn specialize(entry: &Entry, dtype: DType, settings: &[Setting]) -> Result<Speci
     let mut constants: Vec<(&str, usize)> = Vec::new();
     for setting in settings {
         if let Some((name, _)) = entry.constants.iter().find(|(name, _)| *name == setting.name) {
-            constants.push((name, whole(setting)?));
+            constants.push((name, constant(name, whole(setting)?)?));
         }
     }
     let specialization = entry.specialization(dtype, &constants);

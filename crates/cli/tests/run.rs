@@ -163,6 +163,7 @@ fn each_wrong_call_names_its_fault_and_writes_nothing() {
         ("rmsnorm", vec![x(), weight(3)], &["--set", "eps=1e-5x"], 2, "`1e-5x` is not a number"),
         ("topk", vec![x()], &["--set", "k=-1"], 2, "`k` is a size"),
         ("topk", vec![x()], &["--set", "k=4"], 2, "the 4 greatest of 3 elements"),
+        ("topk", vec![x()], &["--set", "k=99999"], 2, "`k` would be 99999"),
         ("adamw_step", vec![x()], &[], 2, "holds no tensor `p`"),
         ("softmax_cross_entropy", vec![logits(), index(3)], &[], 1, " 3 "),
         ("softmax_cross_entropy", vec![logits(), index(-7)], &[], 1, "-7"),

@@ -40,7 +40,7 @@ pub fn quantized_matmul(
     format: Affine,
 ) {
     let (i, j) = (k.blocks(x.size(0), ROWS), k.blocks(w.size(0), COLUMNS));
-    let groups = (DEPTH / format.group).max(1); // of a round of the loop
+    let groups = (DEPTH / format.group.max(1)).max(1); // of a round of the loop
     let words = format.bits as usize * format.group / 32; // of a group
     let mut sum = k.var(k.full(F32, &[ROWS.into(), COLUMNS.into()], 0.0));
     for g in k.range_step(0, scales.size(1), groups) {

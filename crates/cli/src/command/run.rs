@@ -1,6 +1,6 @@
 //! `tilewright run`: a kernel of the catalog on tensors of a file.
 
-use super::{find, settings, signature, whole};
+use super::{constant, find, settings, signature, whole};
 use crate::args::Setting;
 use crate::call::{call, input};
 use crate::failure::Failure;
@@ -34,6 +34,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         if !constants.iter().any(|(given, _)| *given == name) {
             constants.push((name, value));
         }
+    }
+    for (name, value) in &constants {
+        constant(name, *value)?;
     }
     let expects = format!("`tilewright kernels {name}` tells its inputs and their shapes");
     let callable = of_entry(entry, &constants).map_err(|e| Failure::of(e, &expects))?;
