@@ -37,7 +37,7 @@ pub fn run(out: &mut dyn Write) -> Result<(), Failure> {
     let caps = runtime.caps();
     writeln!(
         out,
-        "Tilewright on {}: {}, {} at a time, {}",
+        "Tilewright on {}: {}, {} threads, {}",
         runtime.target(),
         caps.name,
         caps.parallelism,
