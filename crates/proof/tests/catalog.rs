@@ -1,7 +1,7 @@
 //! The whole catalog through the runner.
 
 use tilewright_kernels::{CATALOG, Entry};
-use tilewright_proof::{Check, Outcome, Row, Selection};
+use tilewright_proof::{Check, Job, Outcome, Row, Selection};
 
 /// Tensors of up to this many elements go through the interpreter here; `tilewright test` takes larger ones.
 const INTERPRETED: usize = 4_000;
@@ -32,4 +32,23 @@ fn every_kernel_proves_itself_on_every_present_target() {
             assert!(passed(Check::Gradient), "{}: no gradient was checked", entry.name);
         }
     }
+}
+
+/// The timed cases, which are the largest, on every target but the interpreter:
+/// `cargo test --release -p tilewright-proof --test catalog -- --ignored`.
+#[test]
+#[ignore = "takes minutes and some gigabytes"]
+fn the_largest_cases_too() {
+    let selection = Selection::new(CATALOG.to_vec());
+    let selection = Selection { interpreter_limit: 0, device_limit: usize::MAX, ..selection };
+    let large = |job: &Job| matches!(job, Job::Case { case, .. } if case.bench);
+    let rows: Vec<Row> =
+        selection.jobs().iter().filter(|j| large(j)).flat_map(|j| j.run(&selection)).collect();
+    let failed: Vec<String> = rows
+        .iter()
+        .filter(|row| matches!(row.outcome, Outcome::Fail(_)))
+        .map(Row::to_string)
+        .collect();
+    assert!(rows.iter().any(|row| row.outcome == Outcome::Pass), "nothing ran");
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), failed.join("\n"));
 }
