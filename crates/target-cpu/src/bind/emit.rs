@@ -20,7 +20,7 @@ impl<'a> Binder<'a> {
             operand.row = row;
         }
         template.extra = call.extra;
-        template.stream = self.request.stream && call.out.register != FRAME;
+        template.stream = self.streams(call.out);
         let mut inputs = [NOWHERE; 4];
         for (to, from) in inputs.iter_mut().zip(call.inputs) {
             *to = *from;
@@ -36,6 +36,14 @@ impl<'a> Binder<'a> {
             name: call.name,
         };
         self.push(Step::Invoke(Box::new(invoke)), call.hoisted);
+    }
+
+    /// True for large outputs. What was read from the same place lies in the caches already, and past them would be a
+    /// detour.
+    fn streams(&self, out: Address) -> bool {
+        let register = self.registers.get(out.register as usize);
+        let param = register.and_then(|register| register.param);
+        self.request.stream && param.is_some_and(|param| !self.request.careful[param])
     }
 
     /// Emits a map of `inputs`, broadcast, into `out`, whose innermost elements are neighbours. `choose` gives the

@@ -22,6 +22,7 @@ pub trait Fold: 'static {
     /// Folds `x` (and `y` for pairs) into `total`.
     fn fold<S: Simd>(s: S, total: S::F, x: S::F, y: S::F) -> S::F;
     /// Joins two totals.
+    #[inline(always)]
     fn join<S: Simd>(s: S, a: S::F, b: S::F) -> S::F {
         Self::fold(s, a, b, b)
     }
@@ -243,6 +244,23 @@ orders! {
     UnsignedLeast(s, x) = s.xor(s.bits(x), s.i(0x7fff_ffff));
 }
 
+/// The keys of elements `at ..`, the least in lanes past the end.
+///
+/// # Safety
+/// `x` has `len > at` elements.
+#[inline(always)]
+pub unsafe fn keys<S: Simd, O: Order>(s: S, x: *const f32, at: usize, len: usize) -> S::I {
+    if at + LANES <= len {
+        // SAFETY: whole vector inside the row.
+        return O::key(s, unsafe { s.load(x.add(at)) });
+    }
+    let n = len - at;
+    let lane = s.i_from(std::array::from_fn(|k| k as u32));
+    // SAFETY: `n` elements remain.
+    let key = O::key(s, unsafe { s.load_part(x.add(at), n) });
+    s.iselect(s.igt(s.i(n as u32), lane), key, s.i(i32::MIN as u32))
+}
+
 /// # Safety
 /// Input 0: `len` elements a row. Output: one u32 a row. Input 3: two words of state a row (key, position) unless the
 /// block is first and last; `extra[1]` is the position of the block's first element.
@@ -253,25 +271,18 @@ unsafe fn arg_rows<S: Simd, O: Order>(s: S, call: &Call) {
         let ahead: *const u8 =
             if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
         let least = s.i(i32::MIN as u32);
-        let lane = s.i_from(std::array::from_fn(|k| k as u32));
-        let key_at = |at: usize| {
-            let n = (call.len - at).min(LANES);
-            // SAFETY: `n` elements remain. Two steps to keep the whole vector on the short path.
-            let key = O::key(s, unsafe {
-                if n == LANES { s.load(x.add(at)) } else { s.load_part(x.add(at), n) }
-            });
-            if n == LANES { key } else { s.iselect(s.igt(s.i(n as u32), lane), key, least) }
-        };
         let mut best = [least; 2];
         let mut at = 0;
         while at < call.len {
             prefetch(ahead.wrapping_add(at * 4));
-            let key = key_at(at);
+            // SAFETY: `at < len`.
+            let key = unsafe { keys::<S, O>(s, x, at, call.len) };
             best[0] = s.iselect(s.igt(key, best[0]), key, best[0]);
             at += LANES;
             if at < call.len {
                 prefetch(ahead.wrapping_add(at * 4));
-                let key = key_at(at);
+                // SAFETY: `at < len`.
+                let key = unsafe { keys::<S, O>(s, x, at, call.len) };
                 best[1] = s.iselect(s.igt(key, best[1]), key, best[1]);
                 at += LANES;
             }
@@ -287,7 +298,9 @@ unsafe fn arg_rows<S: Simd, O: Order>(s: S, call: &Call) {
             let wanted = s.i(top as u32);
             let mut at = 0;
             while at < call.len {
-                let hits = s.mask_bits(s.ieq(key_at(at), wanted));
+                // SAFETY: `at < len`.
+                let key = unsafe { keys::<S, O>(s, x, at, call.len) };
+                let hits = s.mask_bits(s.ieq(key, wanted));
                 if hits != 0 {
                     result[1] = (call.extra[1] as usize + at) as i32 + hits.trailing_zeros() as i32;
                     break;

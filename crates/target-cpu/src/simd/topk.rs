@@ -7,7 +7,7 @@
 use super::Level;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
-use super::reduce::{Greatest, IntGreatest, Order, UnsignedGreatest};
+use super::reduce::{Greatest, IntGreatest, Order, UnsignedGreatest, keys};
 use tilewright_ir::DType;
 
 /// Up to this k the result is collected in a sorted list; beyond, or when all elements are wanted, in the scratch.
@@ -46,23 +46,6 @@ unsafe fn top_rows<S: Simd, O: Order>(s: S, call: &Call) {
             }
         }
     }
-}
-
-/// The keys of elements `at ..`, the least in lanes past the end.
-///
-/// # Safety
-/// `x` has `len` elements.
-#[inline(always)]
-unsafe fn keys<S: Simd, O: Order>(s: S, x: *const f32, at: usize, len: usize) -> S::I {
-    if at + LANES <= len {
-        // SAFETY: whole vector inside the row.
-        return O::key(s, unsafe { s.load(x.add(at)) });
-    }
-    let n = len - at;
-    let lane = s.i_from(std::array::from_fn(|k| k as u32));
-    // SAFETY: `n` elements remain.
-    let key = O::key(s, unsafe { s.load_part(x.add(at), n) });
-    s.iselect(s.igt(s.i(n as u32), lane), key, s.i(i32::MIN as u32))
 }
 
 /// Fills `best` with the greatest keys, descending, and their positions.
