@@ -1,7 +1,7 @@
 //! What can be said of a program before its sizes are known: uses, what varies from program to program, which
 //! pairs of ops become one, and which values go straight to an output.
 
-use crate::simd::ops::Fused;
+use crate::simd::ops::{Fused, Inner, Outer};
 use tilewright_ir::{
     Access, BinaryOp, DType, ExprId, ExprKind, ParamKind, Place, Program, ReduceOp, Stmt,
     StoreMode, UnaryOp,
@@ -61,8 +61,14 @@ impl Analysis {
             each_operand(program, kind, |operand| analysis.uses[operand.index()] += 1);
             analysis.varies[id.index()] = analysis.varying(program, id);
         }
+        let mut summed = vec![false; count];
         for &id in &lets {
-            analysis.fused[id.index()] = analysis.fuse(program, id);
+            if let ExprKind::Reduce(ReduceOp::Sum, of, _) = program.expr(id).kind {
+                summed[of.index()] = true;
+            }
+        }
+        for &id in &lets {
+            analysis.fused[id.index()] = analysis.fuse(program, id, &summed);
         }
         // Count again, now from the stores backwards: what only absorbed values used is absorbed too.
         analysis.uses.fill(0);
@@ -180,7 +186,12 @@ impl Analysis {
     }
 
     /// A cheaper spelling of a value, whose parts nobody else uses.
-    fn fuse(&self, program: &Program, id: ExprId) -> Option<(Fusion, Vec<ExprId>)> {
+    fn fuse(
+        &self,
+        program: &Program,
+        id: ExprId,
+        summed: &[bool],
+    ) -> Option<(Fusion, Vec<ExprId>)> {
         let expr = program.expr(id);
         if expr.ty.dtype != DType::F32 {
             return None;
@@ -196,7 +207,17 @@ impl Analysis {
                 let x = self.single(program, a, UnaryOp::Softplus)?;
                 Some((Fusion::Map(Fused::TanhSoftplus), vec![x]))
             }
-            ExprKind::Binary(BinaryOp::Mul, a, b) => self.fuse_product(program, a, b),
+            ExprKind::Binary(op, a, b) => {
+                let product = match op {
+                    BinaryOp::Mul => self.fuse_product(program, a, b),
+                    _ => None,
+                };
+                // A product that is summed goes with its sum.
+                match summed[id.index()] && op == BinaryOp::Mul {
+                    true => product,
+                    false => product.or_else(|| self.fuse_pair(program, op, a, b)),
+                }
+            }
             ExprKind::Reduce(ReduceOp::Sum, a, axis) if once(a) => {
                 let (x, y) = self.pair(program, a, BinaryOp::Mul)?;
                 let whole = shape(x) == shape(a) && shape(y) == shape(a);
@@ -204,6 +225,37 @@ impl Analysis {
             }
             _ => None,
         }
+    }
+
+    /// Two of +, - and * in one sweep.
+    fn fuse_pair(
+        &self,
+        program: &Program,
+        op: BinaryOp,
+        a: ExprId,
+        b: ExprId,
+    ) -> Option<(Fusion, Vec<ExprId>)> {
+        for (x, c, first) in [(a, b, true), (b, a, false)] {
+            let outer = match op {
+                BinaryOp::Add => Outer::Add,
+                BinaryOp::Mul => Outer::Mul,
+                BinaryOp::Sub if first => Outer::Sub,
+                BinaryOp::Sub => Outer::From,
+                _ => return None,
+            };
+            if self.uses[x.index()] != 1 || self.fused[x.index()].is_some() {
+                continue;
+            }
+            let ExprKind::Binary(op, p, q) = program.expr(x).kind else { continue };
+            let inner = match op {
+                BinaryOp::Add => Inner::Add,
+                BinaryOp::Sub => Inner::Sub,
+                BinaryOp::Mul => Inner::Mul,
+                _ => continue,
+            };
+            return Some((Fusion::Map(Fused::Pair(inner, outer)), vec![p, q, c]));
+        }
+        None
     }
 
     fn fuse_product(

@@ -200,7 +200,7 @@ impl<'a> Binder<'a> {
     pub(super) fn load(&mut self, id: ExprId, place: &Place, fill: Literal) -> Tile {
         let param = place.param.index();
         let dtype = self.dtype(id);
-        let careful = self.request.careful[param];
+        let careful = self.request.careful[param] && !self.sharing.early;
         let access = self.access(place);
         if let Some(memory) = self.in_place(place, &access, dtype) {
             let lanes = dtype.size() == 4 && !careful && matches!(memory.inner_stride(), 4 | 0);
@@ -326,16 +326,19 @@ impl<'a> Binder<'a> {
             let Stmt::Store { place, value, mask: None, mode: StoreMode::Set, .. } = stmt else {
                 continue;
             };
-            let local = body.iter().any(|s| matches!(s, Stmt::Let(id) if id == value));
+            let made = body.iter().position(|s| matches!(s, Stmt::Let(id) if id == value));
             let ParamKind::Tensor { dtype, .. } = self.request.program.param(place.param).kind
             else {
                 continue;
             };
             // Of several stores to one tensor the order is that of the stores.
-            let careful = self.request.careful[place.param.index()]
-                || self.request.analysis.stores[place.param.index()] > 1;
+            let shared = self.request.careful[place.param.index()];
+            let several = self.request.analysis.stores[place.param.index()] > 1;
+            let Some(made) = made else { continue };
+            let careful =
+                several || shared && !self.sharing.allows(&self.request, *value, made, place);
             let once = self.request.analysis.uses[value.index()] == 1;
-            if !local || careful || !once || dtype.size() != 4 || !self.computes_lanes(*value) {
+            if careful || !once || dtype.size() != 4 || !self.computes_lanes(*value) {
                 continue;
             }
             // Gathered places and run-time indices have no values yet.

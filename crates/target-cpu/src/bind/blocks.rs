@@ -57,6 +57,11 @@ impl BlockPlan {
         Some(plan)
     }
 
+    /// Number of sweeps over the row.
+    pub(super) fn sweeps(&self) -> i32 {
+        self.passes
+    }
+
     fn value(&mut self, request: &Request<'_>, id: ExprId, total: usize) -> Option<()> {
         let program = request.program;
         let expr = program.expr(id);
@@ -141,7 +146,7 @@ fn tile_axes(request: &Request<'_>, place: &Place) -> Vec<usize> {
 }
 
 /// What a value is computed from, fusion taken into account.
-fn operands_of(request: &Request<'_>, id: ExprId) -> Vec<ExprId> {
+pub(super) fn operands_of(request: &Request<'_>, id: ExprId) -> Vec<ExprId> {
     if let Some((_, operands)) = &request.analysis.fused[id.index()] {
         return operands.clone();
     }
@@ -325,7 +330,7 @@ impl<'a> Binder<'a> {
             }
             let kind = &program.expr(id).kind;
             let careful = matches!(kind, ExprKind::Load { place, .. }
-                if self.request.careful[place.param.index()]);
+                if self.request.careful[place.param.index()] && !self.sharing.early);
             let scan = matches!(kind, ExprKind::Scan { .. });
             cost[k] = weight(kind)
                 + operands_of(&self.request, id)

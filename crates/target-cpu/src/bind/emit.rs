@@ -68,7 +68,12 @@ impl<'a> Binder<'a> {
                 Some(k) => inputs[k] = self.contiguous(&inputs[k]),
                 None => {
                     let uniform = |k: usize| ((inner[k + 1] == 0 && len > 1) as u8) << k;
-                    break (nest, len, (0..inputs.len()).fold(0, |mask, k| mask | uniform(k)));
+                    let mask = (0..inputs.len()).fold(0, |mask, k| mask | uniform(k));
+                    if mask + 1 < 1 << inputs.len() {
+                        break (nest, len, mask);
+                    }
+                    // There is no instance without any operand that goes along.
+                    inputs[0] = self.laid_out(&inputs[0], out);
                 }
             }
         };
@@ -107,7 +112,14 @@ impl<'a> Binder<'a> {
         out
     }
 
-    /// The elements broadcast to the shape of `like` and laid out as neighbours.
+    /// The elements repeated for every element of `like`.
+    fn laid_out(&mut self, tile: &Tile, like: &Tile) -> Tile {
+        let out = self.new_tile(tile.dtype, &like.shape[1..], like.main, like.hoisted);
+        self.copy(tile, &out, like.hoisted);
+        out
+    }
+
+    /// The elements broadcast to a shape and laid out as neighbours.
     pub(super) fn spread(&mut self, tile: &Tile, shape: &[usize], main: bool) -> Tile {
         let whole = tile.shape[0] == self.request.batch || self.request.batch == 1;
         if whole && &tile.shape[1..] == shape && tile.is_contiguous() {

@@ -10,6 +10,7 @@ mod blocks;
 mod emit;
 mod reductions;
 mod shapes;
+mod sharing;
 mod slots;
 mod tile;
 
@@ -21,6 +22,7 @@ use crate::simd::{Level, memory, ops, random};
 use crate::step::*;
 use affine::Scalars;
 use blocks::BlockPlan;
+use sharing::Sharing;
 use slots::Slots;
 use std::collections::HashMap;
 use tilewright_ir::{
@@ -74,7 +76,12 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         values: vec![Vec::new(); request.program.exprs.len()],
         vars: vec![None; request.program.vars.len()],
         targets: HashMap::new(),
+        sharing: Sharing::of(&request),
     };
+    if plan.as_ref().is_some_and(|plan| plan.sweeps() > 1) {
+        // A later sweep would read what an earlier one has written.
+        binder.sharing.early = false;
+    }
     let passes = match plan {
         Some(plan) => binder.in_blocks(&plan)?,
         None => {
@@ -111,6 +118,7 @@ struct Binder<'a> {
     vars: Vec<Option<Tile>>,
     /// Values that are computed straight into an output, by expression.
     targets: HashMap<ExprId, Tile>,
+    sharing: Sharing,
 }
 
 impl<'a> Binder<'a> {

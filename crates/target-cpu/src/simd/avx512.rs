@@ -41,6 +41,27 @@ macro_rules! lanes_fn {
     )* };
 }
 
+/// 2^(k / 16)
+#[allow(clippy::excessive_precision)]
+const POWERS: [f32; LANES] = [
+    1.0,
+    1.044273734,
+    1.090507745,
+    1.138788580,
+    1.189207077,
+    1.241857767,
+    1.296839594,
+    1.354255557,
+    1.414213538,
+    1.476826190,
+    1.542210817,
+    1.610490322,
+    1.681792855,
+    1.756252169,
+    1.834008097,
+    1.915206551,
+];
+
 const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
 const UP: i32 = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC;
@@ -112,6 +133,28 @@ impl Simd for Avx512 {
         let r = self.fma(r, self.fnma(d, r, self.f(1.0)), r);
         let q = self.mul(n, r);
         self.fma(self.fnma(q, d, n), r, q)
+    }
+
+    #[inline(always)]
+    fn exp_within(self, a: __m512) -> __m512 {
+        // a = n ln 2 + r with n a multiple of 1/16: the sixteenth's power comes from a register, and |r| is so small
+        // that three terms do. 1.5 * 2^19 rounds to sixteenths, and leaves them in the lowest bits.
+        let to_sixteenth = self.f(786_432.0);
+        let shifted = self.fma(a, self.f(std::f32::consts::LOG2_E), to_sixteenth);
+        let n = self.sub(shifted, to_sixteenth);
+        let r = self.fnma(n, self.f(std::f32::consts::LN_2), a);
+        let r = self.fnma(n, self.f(-1.904_654_2e-9), r);
+        let tail = self.fma(r, self.f(1.0 / 6.0), self.f(0.5));
+        let p = self.fma(self.mul(r, r), tail, r);
+        // SAFETY: as in `lanes_fn`.
+        let power = unsafe {
+            _mm512_permutexvar_ps(
+                self.bits(shifted),
+                std::mem::transmute::<[f32; 16], __m512>(POWERS),
+            )
+        };
+        // `scalef` rounds n down itself.
+        self.scale(self.fma(power, p, power), n)
     }
 
     #[inline(always)]

@@ -100,6 +100,11 @@ pub trait Simd: Copy + Send + Sync + 'static {
         let power = |e| self.float(self.shl::<23>(self.iadd(e, self.i(127))));
         self.mul(self.mul(a, power(half)), power(rest))
     }
+    /// e^a for -105 <= a <= 89.5, or NaN.
+    #[inline(always)]
+    fn exp_within(self, a: Self::F) -> Self::F {
+        super::math::exp_within(self, a)
+    }
     /// `a` as m * 2^e with m in [0.75, 1.5); for positive finite `a`, denormals included.
     #[inline(always)]
     fn split(self, a: Self::F) -> (Self::F, Self::F) {

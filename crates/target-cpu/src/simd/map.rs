@@ -10,6 +10,8 @@ use super::lanes::{LANES, Simd};
 pub trait Map: 'static {
     /// Number of operands.
     const OPERANDS: usize;
+    /// So little work that the loop round it counts.
+    const LIGHT: bool = false;
     /// The function.
     fn apply<S: Simd>(s: S, v: [S::F; 3]) -> S::F;
 }
@@ -38,19 +40,32 @@ unsafe fn map_rows<S: Simd, O: Map, const UNIFORM: u8>(s: S, call: &Call) {
         let stream = call.stream && (out as usize).is_multiple_of(64);
         let whole = call.len / LANES * LANES;
         let mut at = 0;
-        while at < whole {
-            // SAFETY: `at + 16 <= len`; the operands cover `len` elements. Prefetching is safe at any address.
-            unsafe {
-                for k in 0..O::OPERANDS {
-                    if !uniform(k) {
-                        values[k] = s.load(pointers[k].add(at));
-                    }
+        // SAFETY: `at + 16 * n <= len` for n vectors; the operands cover `len` elements. Prefetching is safe at any
+        // address.
+        unsafe {
+            if stream {
+                while at < whole {
+                    operands::<S, O, UNIFORM>(s, &mut values, &pointers, at);
+                    prefetch(ahead.wrapping_add(at * 4));
+                    s.stream(out.add(at), O::apply(s, values));
+                    at += LANES;
                 }
-                prefetch(ahead.wrapping_add(at * 4));
-                let y = O::apply(s, values);
-                if stream { s.stream(out.add(at), y) } else { s.store(out.add(at), y) }
             }
-            at += LANES;
+            if O::LIGHT && call.prefetch.at.is_null() {
+                while at + 2 * LANES <= whole {
+                    operands::<S, O, UNIFORM>(s, &mut values, &pointers, at);
+                    s.store(out.add(at), O::apply(s, values));
+                    operands::<S, O, UNIFORM>(s, &mut values, &pointers, at + LANES);
+                    s.store(out.add(at + LANES), O::apply(s, values));
+                    at += 2 * LANES;
+                }
+            }
+            while at < whole {
+                operands::<S, O, UNIFORM>(s, &mut values, &pointers, at);
+                prefetch(ahead.wrapping_add(at * 4));
+                s.store(out.add(at), O::apply(s, values));
+                at += LANES;
+            }
         }
         let rest = call.len - whole;
         if rest > 0 {
@@ -63,6 +78,25 @@ unsafe fn map_rows<S: Simd, O: Map, const UNIFORM: u8>(s: S, call: &Call) {
                 }
                 s.store_part(out.add(at), O::apply(s, values), rest);
             }
+        }
+    }
+}
+
+/// Loads a vector of each operand that is not uniform.
+///
+/// # Safety
+/// 16 elements from `at` on.
+#[inline(always)]
+unsafe fn operands<S: Simd, O: Map, const UNIFORM: u8>(
+    s: S,
+    values: &mut [S::F; 3],
+    pointers: &[*const f32; 3],
+    at: usize,
+) {
+    for k in 0..O::OPERANDS {
+        if UNIFORM >> k & 1 == 0 {
+            // SAFETY: the caller's promise.
+            values[k] = unsafe { s.load(pointers[k].add(at)) };
         }
     }
 }

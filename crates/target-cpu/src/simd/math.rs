@@ -38,14 +38,18 @@ fn expm1_small<S: Simd>(s: S, r: S::F) -> S::F {
 pub fn exp<S: Simd>(s: S, x: S::F) -> S::F {
     // Clamped so that infinities do not meet themselves below; NaN passes as the second operand.
     let x = s.max_or_b(s.f(-105.0), s.min_or_b(s.f(89.5), x));
-    let (n, r) = reduce_exp(s, x);
-    s.scale(s.add(expm1_small(s, r), s.f(1.0)), n)
+    s.exp_within(x)
 }
 
 /// e^x for x <= 0, where nothing can overflow (softmax, sigmoid)
 #[inline(always)]
 pub fn exp_negative<S: Simd>(s: S, x: S::F) -> S::F {
-    let x = s.max_or_b(s.f(-105.0), x);
+    s.exp_within(s.max_or_b(s.f(-105.0), x))
+}
+
+/// e^x for -105 <= x <= 89.5: how levels do it that have nothing better
+#[inline(always)]
+pub fn exp_within<S: Simd>(s: S, x: S::F) -> S::F {
     let (n, r) = reduce_exp(s, x);
     s.scale(s.add(expm1_small(s, r), s.f(1.0)), n)
 }
@@ -245,6 +249,21 @@ pub fn erf<S: Simd>(s: S, x: S::F) -> S::F {
     let p = s.poly(z, ERF_NEAR);
     let near = s.fma(p, x, x);
     s.select(s.lt(s.f(0.927_734_4), t), s.copy_sign(far, x), near)
+}
+
+/// a / b, for b the same in all lanes and from call to call: its reciprocal is found once
+#[inline(always)]
+pub fn div_by<S: Simd>(s: S, a: S::F, b: S::F) -> S::F {
+    let size = s.abs(b);
+    let usual = s.mand(s.lt(s.f(1e-30), size), s.lt(size, s.f(1e30)));
+    if s.mask_bits(usual) != 0xffff {
+        return s.div(a, b);
+    }
+    let r = s.div(s.f(1.0), b);
+    let q = s.mul(a, r);
+    // One correction makes it the nearest; infinities and NaN are right before it and spoilt by it.
+    let corrected = s.fma(s.fnma(q, b, a), r, q);
+    s.select(s.unordered(corrected, corrected), q, corrected)
 }
 
 /// 1 / sqrt(x), as accurate as a division

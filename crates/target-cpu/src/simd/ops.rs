@@ -22,6 +22,23 @@ macro_rules! float_maps {
     )* };
 }
 
+/// Declares maps of one or two instructions.
+macro_rules! light_maps {
+    ($($Op:ident($s:ident, $($v:ident),*) = $body:expr;)*) => { $(
+        struct $Op;
+        impl Map for $Op {
+            const OPERANDS: usize = [$(stringify!($v)),*].len();
+            const LIGHT: bool = true;
+            #[inline(always)]
+            fn apply<S: Simd>($s: S, [a, b, c]: [S::F; 3]) -> S::F {
+                let mut next = [a, b, c].into_iter();
+                $(let Some($v) = next.next() else { return a };)*
+                $body
+            }
+        }
+    )* };
+}
+
 /// Declares maps of integers and truth values: the operands are lanes of bits.
 macro_rules! bit_maps {
     ($($Op:ident($s:ident, $($v:ident),*) = $body:expr;)*) => {
@@ -61,9 +78,7 @@ float_maps! {
     TanhSoftplus(s, x) = math::tanh_softplus(s, x);
     Mish(s, x) = math::mish(s, x);
 
-    Add(s, a, b) = s.add(a, b);
-    Sub(s, a, b) = s.sub(a, b);
-    Mul(s, a, b) = s.mul(a, b);
+    DivBy(s, a, b) = math::div_by(s, a, b);
     Div(s, a, b) = s.div(a, b);
     Rem(s, a, b) = {
         let (a, b) = (s.f_array(a), s.f_array(b));
@@ -83,8 +98,28 @@ float_maps! {
     ExpSub(s, a, b) = math::exp(s, s.sub(a, b));
     SiluMul(s, a, b) = s.mul(math::silu(s, a), b);
 
+}
+
+light_maps! {
+    Add(s, a, b) = s.add(a, b);
+    Sub(s, a, b) = s.sub(a, b);
+    Mul(s, a, b) = s.mul(a, b);
     Select(s, a, b, c) = s.select(s.truth(s.bits(a)), b, c);
     Fma(s, a, b, c) = s.fma(a, b, c);
+
+    // Two ops in one sweep, each rounded as if alone.
+    AddAdd(s, a, b, c) = s.add(s.add(a, b), c);
+    AddSub(s, a, b, c) = s.sub(s.add(a, b), c);
+    AddFrom(s, a, b, c) = s.sub(c, s.add(a, b));
+    AddMul(s, a, b, c) = s.mul(s.add(a, b), c);
+    SubAdd(s, a, b, c) = s.add(s.sub(a, b), c);
+    SubSub(s, a, b, c) = s.sub(s.sub(a, b), c);
+    SubFrom(s, a, b, c) = s.sub(c, s.sub(a, b));
+    SubMul(s, a, b, c) = s.mul(s.sub(a, b), c);
+    MulAdd(s, a, b, c) = s.add(s.mul(a, b), c);
+    MulSub(s, a, b, c) = s.sub(s.mul(a, b), c);
+    MulFrom(s, a, b, c) = s.sub(c, s.mul(a, b));
+    MulMul(s, a, b, c) = s.mul(s.mul(a, b), c);
 }
 
 bit_maps! {
@@ -276,13 +311,12 @@ pub fn unary(op: UnaryOp, dtype: DType, level: Level) -> Primitive {
     }
 }
 
-/// The instance of a binary map for a mask of uniform operands.
+/// The instance of a binary map for a mask of uniform operands, at least one being not.
 fn binary_instance<O: Map>(uniform: u8, level: Level) -> Primitive {
     match uniform {
         0 => map::<O, 0>(level),
         1 => map::<O, 1>(level),
-        2 => map::<O, 2>(level),
-        _ => map::<O, 3>(level),
+        _ => map::<O, 2>(level),
     }
 }
 
@@ -294,8 +328,7 @@ fn ternary_instance<O: Map>(uniform: u8, level: Level) -> Primitive {
         3 => map::<O, 3>(level),
         4 => map::<O, 4>(level),
         5 => map::<O, 5>(level),
-        6 => map::<O, 6>(level),
-        _ => map::<O, 7>(level),
+        _ => map::<O, 6>(level),
     }
 }
 
@@ -318,6 +351,7 @@ pub fn binary(op: BinaryOp, dtype: DType, uniform: u8, level: Level) -> Primitiv
         B::Add => pick!(Add, IntAdd, IntAdd),
         B::Sub => pick!(Sub, IntSub, IntSub),
         B::Mul => pick!(Mul, IntMul, IntMul),
+        B::Div if class == Class::Float && uniform == 2 => binary_instance::<DivBy>(2, level),
         B::Div => pick!(Div, IntDiv, UnsignedDiv),
         B::Rem => pick!(Rem, IntRem, UnsignedRem),
         B::Pow => binary_instance::<Pow>(uniform, level),
@@ -361,6 +395,32 @@ pub enum Fused {
     ExpSub,
     /// a sigmoid(a) b
     SiluMul,
+    /// (a op b) op c
+    Pair(Inner, Outer),
+}
+
+/// The inner op of a [`Fused::Pair`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inner {
+    /// a + b
+    Add,
+    /// a - b
+    Sub,
+    /// a b
+    Mul,
+}
+
+/// The outer op of a [`Fused::Pair`], given the inner result x.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outer {
+    /// x + c
+    Add,
+    /// x - c
+    Sub,
+    /// c - x
+    From,
+    /// x c
+    Mul,
 }
 
 impl Fused {
@@ -373,6 +433,9 @@ impl Fused {
             Fused::Mish => "mish",
             Fused::ExpSub => "exp_sub",
             Fused::SiluMul => "silu_mul",
+            Fused::Pair(Inner::Add, _) => "add_then",
+            Fused::Pair(Inner::Sub, _) => "sub_then",
+            Fused::Pair(Inner::Mul, _) => "mul_then",
         }
     }
 }
@@ -387,10 +450,28 @@ pub fn fused(op: Fused, uniform: u8, level: Level) -> Primitive {
         Fused::Mish => map::<Mish, 0>(level),
         Fused::ExpSub => binary_instance::<ExpSub>(uniform, level),
         Fused::SiluMul => binary_instance::<SiluMul>(uniform, level),
+        Fused::Pair(Inner::Add, outer) => match outer {
+            Outer::Add => ternary_instance::<AddAdd>(uniform, level),
+            Outer::Sub => ternary_instance::<AddSub>(uniform, level),
+            Outer::From => ternary_instance::<AddFrom>(uniform, level),
+            Outer::Mul => ternary_instance::<AddMul>(uniform, level),
+        },
+        Fused::Pair(Inner::Sub, outer) => match outer {
+            Outer::Add => ternary_instance::<SubAdd>(uniform, level),
+            Outer::Sub => ternary_instance::<SubSub>(uniform, level),
+            Outer::From => ternary_instance::<SubFrom>(uniform, level),
+            Outer::Mul => ternary_instance::<SubMul>(uniform, level),
+        },
+        Fused::Pair(Inner::Mul, outer) => match outer {
+            Outer::Add => ternary_instance::<MulAdd>(uniform, level),
+            Outer::Sub => ternary_instance::<MulSub>(uniform, level),
+            Outer::From => ternary_instance::<MulFrom>(uniform, level),
+            Outer::Mul => ternary_instance::<MulMul>(uniform, level),
+        },
     }
 }
 
-float_maps! {
+light_maps! {
     Copy(_s, x) = x;
 }
 
