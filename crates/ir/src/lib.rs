@@ -16,6 +16,7 @@ pub mod op;
 pub mod program;
 pub mod random;
 pub mod text;
+pub mod thread;
 pub mod tolerance;
 pub mod validate;
 

@@ -1,0 +1,282 @@
+//! Thread programs: what a tile program becomes for a GPU.
+//!
+//! A [`ThreadProgram`] is the text of one thread as a small C-like tree: registers instead of tiles, offsets instead
+//! of places, subgroup shuffles, barriers and shared memory spelled out. `tilewright-passes` lowers to it,
+//! `tilewright-target` prints it as CUDA C or MSL, [`emulate()`] gives it its meaning. Every group runs
+//! [`ThreadProgram::threads`] threads.
+
+mod emulate;
+
+use crate::{BinaryOp, DType, Dim, Extent, Literal, Param, ParamId, StoreMode, TernaryOp, UnaryOp};
+pub use emulate::{Fault, emulate};
+
+/// A register or register array: index into [`ThreadProgram::registers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RegisterId(pub u32);
+
+/// A shared array: index into [`ThreadProgram::shared`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SharedId(pub u32);
+
+/// A value in a thread's registers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Register {
+    /// Name in the emitted text, unique in the program.
+    pub name: String,
+    /// Element type.
+    pub dtype: DType,
+    /// Number of elements; `None` for a scalar. Arrays are indexed by unrolled counters and literals only, so that
+    /// they stay in registers.
+    pub len: Option<usize>,
+}
+
+/// An array that the threads of a group share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedArray {
+    /// Name in the emitted text, unique in the program.
+    pub name: String,
+    /// Element type.
+    pub dtype: DType,
+    /// Number of elements.
+    pub len: usize,
+    /// First byte in the group's shared memory; arrays with disjoint lifetimes may overlap.
+    pub offset: usize,
+}
+
+/// Where a thread is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Builtin {
+    /// Index of the thread in its group.
+    Thread,
+    /// Index of the thread in its subgroup of 32.
+    Lane,
+    /// Index of the subgroup in its group.
+    Subgroup,
+    /// Index of the group along a grid axis.
+    Group(usize),
+}
+
+/// How lanes of a subgroup exchange a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shuffle {
+    /// From the lane whose index differs in these bits.
+    Xor(usize),
+    /// From the lane this many below; the value stays where there is none.
+    Up(usize),
+    /// From the lane this many above; the value stays where there is none.
+    Down(usize),
+    /// From the lane whose lowest bits, this many, are all ones.
+    Last(u32),
+    /// From the lane whose lowest bits, this many, are all zeros.
+    First(u32),
+}
+
+/// An expression of one thread. Integer values are i32 unless stated; offsets are 64-bit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A number of that type.
+    Const(Literal, DType),
+    /// A scalar register.
+    Get(RegisterId),
+    /// An element of a register array.
+    Element(RegisterId, Box<Value>),
+    /// Where the thread is.
+    Builtin(Builtin),
+    /// A size.
+    Size(Extent),
+    /// A scalar parameter.
+    Scalar(ParamId),
+    /// An op of the table on operands of that type.
+    Unary(UnaryOp, DType, Box<Value>),
+    /// An op of the table on operands of that type.
+    Binary(BinaryOp, DType, Box<Value>, Box<Value>),
+    /// An op of the table; the type is that of the result.
+    Ternary(TernaryOp, DType, Box<[Value; 3]>),
+    /// Conversion between types; see [`DType::round`].
+    Cast {
+        /// Operand type.
+        from: DType,
+        /// Result type.
+        to: DType,
+        /// Operand.
+        of: Box<Value>,
+    },
+    /// The same bits as another type of the same size.
+    Bitcast {
+        /// Operand type.
+        from: DType,
+        /// Result type.
+        to: DType,
+        /// Operand.
+        of: Box<Value>,
+    },
+    /// The element of a tensor at a 64-bit offset.
+    Load {
+        /// The tensor.
+        param: ParamId,
+        /// Distance from its first element, in elements.
+        offset: Box<Value>,
+    },
+    /// The distance of neighbours along an axis of a tensor, in elements; 64-bit.
+    Stride(ParamId, usize),
+    /// A 64-bit integer from an i32.
+    Wide(Box<Value>),
+    /// An element of shared memory.
+    Shared(SharedId, Box<Value>),
+    /// Another lane's value.
+    Shuffle(Shuffle, DType, Box<Value>),
+    /// An i32 index, if it passes that one of [`ThreadProgram::checks`]; else 0, and the fault is noted for the host.
+    Checked(usize, Box<Value>),
+}
+
+impl Value {
+    /// True for 64-bit integers: offsets into memory. Sums and products with one are 64-bit too.
+    pub fn is_wide(&self) -> bool {
+        match self {
+            Value::Wide(_) | Value::Stride(..) => true,
+            Value::Binary(BinaryOp::Add | BinaryOp::Mul, _, a, b) => a.is_wide() || b.is_wide(),
+            _ => false,
+        }
+    }
+}
+
+/// One step of a thread.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Code {
+    /// Declares a register or register array, uninitialized.
+    Declare(RegisterId),
+    /// Declares a scalar register with a value that never changes.
+    Let(RegisterId, Value),
+    /// Changes a scalar register.
+    Set(RegisterId, Value),
+    /// Changes an element of a register array.
+    SetElement(RegisterId, Value, Value),
+    /// Reads `lanes` neighbouring elements, aligned to their size together, into a register array.
+    LoadVector {
+        /// The array.
+        into: RegisterId,
+        /// First element of it.
+        index: Value,
+        /// The tensor.
+        param: ParamId,
+        /// 64-bit offset, a multiple of `lanes`.
+        offset: Value,
+        /// How many.
+        lanes: usize,
+    },
+    /// Writes `lanes` neighbouring elements, aligned to their size together.
+    StoreVector {
+        /// The tensor.
+        param: ParamId,
+        /// 64-bit offset, a multiple of `lanes`.
+        offset: Value,
+        /// The array.
+        from: RegisterId,
+        /// First element of it.
+        index: Value,
+        /// How many.
+        lanes: usize,
+    },
+    /// Writes one element.
+    Store {
+        /// The tensor.
+        param: ParamId,
+        /// 64-bit offset.
+        offset: Value,
+        /// The value, of the tensor's dtype.
+        value: Value,
+        /// How.
+        mode: StoreMode,
+    },
+    /// Writes an element of shared memory.
+    StoreShared(SharedId, Value, Value),
+    /// All threads of the group wait; memory written before is seen after.
+    Barrier,
+    /// All threads of the subgroup wait; memory that they wrote before is seen by them after.
+    SubgroupBarrier,
+    /// A loop of constant count, unrolled by the compiler. The counter is an i32 register.
+    Unroll(RegisterId, usize, Vec<Code>),
+    /// A loop at run time.
+    For {
+        /// An i32 register that the loop declares.
+        counter: RegisterId,
+        /// First value.
+        start: Value,
+        /// Bound.
+        end: Value,
+        /// Distance.
+        step: Value,
+        /// What runs.
+        body: Vec<Code>,
+    },
+    /// Runs a body if a bool is true. No barrier or shuffle inside unless the condition is uniform in the group.
+    If(Value, Vec<Code>),
+}
+
+/// The text of one thread, and how many run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThreadProgram {
+    /// The kernel's name.
+    pub name: String,
+    /// As in the tile program.
+    pub params: Vec<Param>,
+    /// As in the tile program.
+    pub dims: Vec<Dim>,
+    /// How the groups cover the axes of the grid; neighbouring groups are neighbours along the first.
+    pub grid: Vec<GroupAxis>,
+    /// The groups of all axes are in one line, the first axis fastest, for grids of more axes than three.
+    pub linear: bool,
+    /// Threads of a group, a multiple of 32.
+    pub threads: usize,
+    /// Registers.
+    pub registers: Vec<Register>,
+    /// Shared arrays.
+    pub shared: Vec<SharedArray>,
+    /// What [`Value::Checked`] checks. A program with any needs a place to note faults.
+    pub checks: Vec<Check>,
+    /// What a thread does.
+    pub body: Vec<Code>,
+}
+
+/// The check of an index: not negative, and below the extent if there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What is indexed, in words: "axis 0 of `x`".
+    pub what: String,
+    /// The first index that is a fault; `None` where any may lie past the end.
+    pub extent: Option<Extent>,
+}
+
+impl Check {
+    /// What is said of an index that does not pass.
+    pub fn fault(&self, index: i64) -> String {
+        format!("position {index} is outside {}", self.what)
+    }
+}
+
+/// How the groups cover one axis of the grid: `ceil(extent / per_group)` groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupAxis {
+    /// What is divided.
+    pub extent: Extent,
+    /// How much of it one group takes.
+    pub per_group: usize,
+}
+
+impl ThreadProgram {
+    /// Bytes of shared memory a group uses.
+    pub fn shared_bytes(&self) -> usize {
+        self.shared.iter().map(|a| a.offset + a.len * a.dtype.size()).max().unwrap_or(0)
+    }
+
+    /// Groups along each axis of the grid of groups, once `dims` are known.
+    pub fn groups(&self, dims: &[usize]) -> [usize; 3] {
+        let mut groups = [1usize; 3];
+        for (i, axis) in self.grid.iter().enumerate() {
+            let count = axis.extent.value(dims).div_ceil(axis.per_group.max(1));
+            let slot = if self.linear { 0 } else { i.min(2) };
+            groups[slot] = groups[slot].saturating_mul(count);
+        }
+        groups
+    }
+}

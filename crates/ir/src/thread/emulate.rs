@@ -1,0 +1,612 @@
+//! The meaning of a [`ThreadProgram`]: every thread of a group, step by step, on the host.
+//!
+//! The threads of a group walk the program together, each step for all of them, so that every read and write between
+//! two barriers can be compared: [`emulate`] reports two threads that touch one element of shared or written memory
+//! with no barrier between them, barriers and shuffles that some threads do not reach, vectors that are not aligned,
+//! and elements outside their tensor. It is the oracle for lowering; no GPU is needed.
+
+use super::{Builtin, Code, RegisterId, Shuffle, ThreadProgram, Value};
+use crate::interpret::{Argument, Tensor};
+use crate::{BinaryOp, DType, Literal, ParamKind, StoreMode, TernaryOp, meaning};
+
+/// What went wrong, in words.
+pub type Fault = String;
+
+/// Threads of a subgroup.
+const SUBGROUP: usize = 32;
+
+/// What a register holds before it is set: no number that a result could come from by chance.
+const GARBAGE: f64 = 1_234_567_891.0;
+
+/// Runs every group of `program` with these sizes. Tensors are row-major, in the shape that the kernel sees.
+///
+/// # Errors
+/// Names the step that no GPU may take; see the [module](self).
+pub fn emulate(
+    program: &ThreadProgram,
+    dims: &[usize],
+    arguments: &mut [Argument],
+) -> Result<(), Fault> {
+    let grid = program.groups(dims);
+    let written = program.params.iter().map(|param| match &param.kind {
+        ParamKind::Tensor { access, .. } => *access != crate::Access::In,
+        ParamKind::Scalar { .. } => false,
+    });
+    let memory: Vec<Memory> = written
+        .zip(arguments)
+        .map(|(written, argument)| {
+            let elements = argument.tensor().map_or(0, Tensor::elements);
+            Memory { argument, marks: vec![Mark::default(); if written { elements } else { 0 }] }
+        })
+        .collect();
+    let mut machine = Machine {
+        program,
+        dims,
+        memory,
+        group: [0; 3],
+        registers: Vec::new(),
+        shared: Vec::new(),
+        epoch: 0,
+        subgroup_epochs: Vec::new(),
+    };
+    for z in 0..grid[2] {
+        for y in 0..grid[1] {
+            for x in 0..grid[0] {
+                machine
+                    .run_group([x, y, z])
+                    .map_err(|fault| format!("{}: group {x},{y},{z}: {fault}", program.name))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One number for each thread.
+#[derive(Clone, Debug)]
+enum Lanes {
+    Same(f64),
+    Each(Vec<f64>),
+}
+
+impl Lanes {
+    fn at(&self, thread: usize) -> f64 {
+        match self {
+            Lanes::Same(x) => *x,
+            Lanes::Each(all) => all[thread],
+        }
+    }
+}
+
+/// A thread at a point between barriers.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Visit {
+    /// Number over all groups, from 1; 0 is nobody, [`MANY`] several of one subgroup or of several.
+    thread: u64,
+    /// Number over all groups; [`MANY`] several.
+    subgroup: u64,
+    /// Interval between barriers of the group; no two groups share one.
+    epoch: u64,
+    /// Interval between barriers of the subgroup.
+    subgroup_epoch: u64,
+}
+
+const MANY: u64 = u64::MAX;
+
+impl Visit {
+    /// True when nothing orders the two, by different threads.
+    fn races(self, other: Visit) -> bool {
+        let apart = match self.subgroup == other.subgroup {
+            true => self.epoch != other.epoch || self.subgroup_epoch != other.subgroup_epoch,
+            false => self.epoch != other.epoch,
+        };
+        !apart && self.thread != other.thread
+    }
+}
+
+/// Who touched an element last.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    writer: Visit,
+    reader: Visit,
+}
+
+impl Mark {
+    /// Notes a read; gives the thread it races with.
+    fn read(&mut self, visit: Visit) -> Option<u64> {
+        let races = self.writer.races(visit);
+        self.reader = match self.reader.races(visit) {
+            false => visit,
+            true if self.reader.subgroup == visit.subgroup => Visit { thread: MANY, ..visit },
+            true => Visit { thread: MANY, subgroup: MANY, ..visit },
+        };
+        races.then_some(self.writer.thread)
+    }
+
+    /// Notes a write; gives the thread it races with.
+    fn write(&mut self, visit: Visit) -> Option<u64> {
+        let race = [self.writer, self.reader].into_iter().find(|v| v.races(visit));
+        self.writer = visit;
+        race.map(|v| v.thread)
+    }
+}
+
+struct Memory<'a> {
+    argument: &'a mut Argument,
+    /// One an element of a tensor that the program writes.
+    marks: Vec<Mark>,
+}
+
+/// A shared element: its value and who touched it.
+#[derive(Clone)]
+struct Shared {
+    value: f64,
+    mark: Mark,
+}
+
+struct Machine<'a> {
+    program: &'a ThreadProgram,
+    dims: &'a [usize],
+    memory: Vec<Memory<'a>>,
+    group: [usize; 3],
+    /// The elements of each register.
+    registers: Vec<Vec<Lanes>>,
+    shared: Vec<Vec<Shared>>,
+    /// The interval between barriers; no two groups share one.
+    epoch: u64,
+    /// The same of each subgroup.
+    subgroup_epochs: Vec<u64>,
+}
+
+type Step<T> = Result<T, Fault>;
+
+impl Machine<'_> {
+    fn run_group(&mut self, group: [usize; 3]) -> Step<()> {
+        self.group = group;
+        self.epoch += 1;
+        self.subgroup_epochs = vec![0; self.program.threads.div_ceil(SUBGROUP)];
+        let empty = Shared { value: f64::NAN, mark: Mark::default() };
+        self.shared = self.program.shared.iter().map(|a| vec![empty.clone(); a.len]).collect();
+        let registers = self.program.registers.iter();
+        self.registers =
+            registers.map(|r| vec![Lanes::Same(GARBAGE); r.len.unwrap_or(1)]).collect();
+        let all = vec![true; self.program.threads];
+        let body = &self.program.body;
+        self.block(body, &all)
+    }
+
+    fn block(&mut self, body: &[Code], active: &[bool]) -> Step<()> {
+        body.iter().try_for_each(|code| self.code(code, active))
+    }
+
+    fn code(&mut self, code: &Code, active: &[bool]) -> Step<()> {
+        match code {
+            Code::Declare(register) => {
+                for element in &mut self.registers[register.0 as usize] {
+                    *element = Lanes::Same(GARBAGE);
+                }
+            }
+            Code::Let(register, value) | Code::Set(register, value) => {
+                let value = self.value(value, active)?;
+                self.assign(*register, &Lanes::Same(0.0), value, active)?;
+            }
+            Code::SetElement(register, index, value) => {
+                let index = self.value(index, active)?;
+                let value = self.value(value, active)?;
+                self.assign(*register, &index, value, active)?;
+            }
+            Code::LoadVector { into, index, param, offset, lanes } => {
+                let index = self.value(index, active)?;
+                let offset = self.value(offset, active)?;
+                self.aligned(&offset, *lanes, active)?;
+                for lane in 0..*lanes {
+                    let value = self.load(param.index(), &offset, lane, active)?;
+                    self.assign(*into, &plus(&index, lane), value, active)?;
+                }
+            }
+            Code::StoreVector { param, offset, from, index, lanes } => {
+                let index = self.value(index, active)?;
+                let offset = self.value(offset, active)?;
+                self.aligned(&offset, *lanes, active)?;
+                for lane in 0..*lanes {
+                    let value = self.element(*from, &plus(&index, lane), active)?;
+                    let offset = plus(&offset, lane);
+                    self.store(param.index(), &offset, &value, StoreMode::Set, active)?;
+                }
+            }
+            Code::Store { param, offset, value, mode } => {
+                let offset = self.value(offset, active)?;
+                let value = self.value(value, active)?;
+                self.store(param.index(), &offset, &value, *mode, active)?;
+            }
+            Code::StoreShared(array, index, value) => {
+                let index = self.value(index, active)?;
+                let value = self.value(value, active)?;
+                let declared = &self.program.shared[array.0 as usize];
+                let array = array.0 as usize;
+                for thread in threads(active) {
+                    let (at, visit) = (index.at(thread), self.visit(thread));
+                    let array = &mut self.shared[array];
+                    let Some(element) = array.get_mut(at as usize).filter(|_| at >= 0.0) else {
+                        return Err(format!(
+                            "{}[{at}] is outside, {}",
+                            declared.name, declared.len
+                        ));
+                    };
+                    if let Some(other) = element.mark.write(visit) {
+                        return Err(race(&declared.name, at, visit.thread, other));
+                    }
+                    element.value = declared.dtype.round(value.at(thread));
+                }
+            }
+            Code::Barrier => {
+                if active.contains(&false) {
+                    return Err("some threads do not reach a barrier".into());
+                }
+                self.epoch += 1;
+            }
+            Code::SubgroupBarrier => {
+                for (subgroup, lanes) in active.chunks(SUBGROUP).enumerate() {
+                    if lanes.contains(&true) && lanes.contains(&false) {
+                        return Err("some lanes do not reach a barrier".into());
+                    }
+                    self.subgroup_epochs[subgroup] += u64::from(lanes[0]);
+                }
+            }
+            Code::Unroll(counter, count, body) => {
+                for turn in 0..*count {
+                    self.registers[counter.0 as usize][0] = Lanes::Same(turn as f64);
+                    self.block(body, active)?;
+                }
+            }
+            Code::For { counter, start, end, step, body } => {
+                let start = self.value(start, active)?;
+                let step = self.value(step, active)?;
+                let mut turn = start;
+                loop {
+                    let end = self.value(end, active)?;
+                    let on: Vec<bool> =
+                        (0..active.len()).map(|t| active[t] && turn.at(t) < end.at(t)).collect();
+                    if !on.contains(&true) {
+                        break;
+                    }
+                    self.assign(*counter, &Lanes::Same(0.0), turn.clone(), &on)?;
+                    self.block(body, &on)?;
+                    turn = zip(&turn, &step, |a, b| a + b);
+                }
+            }
+            Code::If(condition, body) => {
+                let condition = self.value(condition, active)?;
+                let on = narrowed(active, |t| condition.at(t) != 0.0);
+                if on.contains(&true) {
+                    self.block(body, &on)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets elements of a register, rounded to its type, in the active threads.
+    fn assign(
+        &mut self,
+        register: RegisterId,
+        index: &Lanes,
+        value: Lanes,
+        active: &[bool],
+    ) -> Step<()> {
+        let declared = &self.program.registers[register.0 as usize];
+        let elements = &mut self.registers[register.0 as usize];
+        if let (Lanes::Same(at), false) = (index, active.contains(&false)) {
+            let Some(element) = elements.get_mut(*at as usize).filter(|_| *at >= 0.0) else {
+                return Err(format!("{}[{at}] is outside its registers", declared.name));
+            };
+            *element = value;
+            return Ok(());
+        }
+        for thread in threads(active) {
+            let at = index.at(thread);
+            let Some(element) = elements.get_mut(at as usize).filter(|_| at >= 0.0) else {
+                return Err(format!("{}[{at}] is outside its registers", declared.name));
+            };
+            if let Lanes::Same(old) = element {
+                *element = Lanes::Each(vec![*old; active.len()]);
+            }
+            if let Lanes::Each(all) = element {
+                all[thread] = value.at(thread);
+            }
+        }
+        Ok(())
+    }
+
+    fn element(&self, register: RegisterId, index: &Lanes, active: &[bool]) -> Step<Lanes> {
+        let declared = &self.program.registers[register.0 as usize];
+        let elements = &self.registers[register.0 as usize];
+        let outside = |at: f64| format!("{}[{at}] is outside its registers", declared.name);
+        if let Lanes::Same(at) = index {
+            let element = elements.get(*at as usize).filter(|_| *at >= 0.0);
+            return element.cloned().ok_or_else(|| outside(*at));
+        }
+        let mut all = vec![GARBAGE; active.len()];
+        for thread in threads(active) {
+            let at = index.at(thread);
+            let element = elements.get(at as usize).filter(|_| at >= 0.0);
+            all[thread] = element.ok_or_else(|| outside(at))?.at(thread);
+        }
+        Ok(Lanes::Each(all))
+    }
+
+    fn aligned(&self, offset: &Lanes, lanes: usize, active: &[bool]) -> Step<()> {
+        match threads(active).find(|&t| offset.at(t) % lanes as f64 != 0.0) {
+            Some(t) => Err(format!("offset {} is not a multiple of {lanes}", offset.at(t))),
+            None => Ok(()),
+        }
+    }
+
+    fn visit(&self, thread: usize) -> Visit {
+        let [x, y, z] = self.group.map(|g| g as u64);
+        // Far apart, whatever the grid: groups are compared only by equality.
+        let group = (x + (y << 24) + (z << 44)).wrapping_mul(self.program.threads as u64);
+        Visit {
+            thread: 1 + group + thread as u64,
+            subgroup: group + (thread / SUBGROUP) as u64,
+            epoch: self.epoch,
+            subgroup_epoch: self.subgroup_epochs[thread / SUBGROUP],
+        }
+    }
+
+    fn load(&mut self, param: usize, offset: &Lanes, lane: usize, active: &[bool]) -> Step<Lanes> {
+        let name = &self.program.params[param].name;
+        let mut all = vec![GARBAGE; active.len()];
+        for thread in threads(active) {
+            let at = offset.at(thread) + lane as f64;
+            let visit = self.visit(thread);
+            let memory = &mut self.memory[param];
+            let Argument::Tensor(tensor) = &*memory.argument else {
+                return Err(format!("`{name}` is no tensor"));
+            };
+            let size = tensor.dtype.size();
+            let bytes =
+                tensor.bytes.get(at as usize * size..).filter(|b| at >= 0.0 && b.len() >= size);
+            let Some(bytes) = bytes else {
+                return Err(format!("thread {thread} reads element {at} of `{name}`, outside it"));
+            };
+            all[thread] = tensor.dtype.read(bytes);
+            if let Some(mark) = memory.marks.get_mut(at as usize)
+                && let Some(other) = mark.read(visit)
+            {
+                return Err(race(name, at, visit.thread, other));
+            }
+        }
+        Ok(Lanes::Each(all))
+    }
+
+    fn store(
+        &mut self,
+        param: usize,
+        offset: &Lanes,
+        value: &Lanes,
+        mode: StoreMode,
+        active: &[bool],
+    ) -> Step<()> {
+        let name = &self.program.params[param].name;
+        for thread in threads(active) {
+            let (at, value) = (offset.at(thread), value.at(thread));
+            let visit = self.visit(thread);
+            let memory = &mut self.memory[param];
+            let Argument::Tensor(tensor) = &mut *memory.argument else {
+                return Err(format!("`{name}` is no tensor"));
+            };
+            let (dtype, size) = (tensor.dtype, tensor.dtype.size());
+            let start = at as usize * size;
+            let bytes = tensor.bytes.get_mut(start..start + size).filter(|_| at >= 0.0);
+            let Some(bytes) = bytes else {
+                return Err(format!("thread {thread} writes element {at} of `{name}`, outside it"));
+            };
+            let old = dtype.read(bytes);
+            let new = match mode {
+                StoreMode::Set => value,
+                StoreMode::AtomicAdd => meaning::binary(BinaryOp::Add, dtype, old, value),
+                StoreMode::AtomicMax => meaning::binary(BinaryOp::Max, dtype, old, value),
+                StoreMode::AtomicMin => meaning::binary(BinaryOp::Min, dtype, old, value),
+            };
+            dtype.write(new, bytes);
+            if mode == StoreMode::Set
+                && let Some(mark) = memory.marks.get_mut(at as usize)
+                && let Some(other) = mark.write(visit)
+            {
+                return Err(race(name, at, visit.thread, other));
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, value: &Value, active: &[bool]) -> Step<Lanes> {
+        Ok(match value {
+            Value::Const(Literal::Bool(b), _) => Lanes::Same(*b as u8 as f64),
+            Value::Const(literal, dtype) => Lanes::Same(dtype.round(literal.value())),
+            Value::Get(register) => self.element(*register, &Lanes::Same(0.0), active)?,
+            Value::Element(register, index) => {
+                let index = self.value(index, active)?;
+                self.element(*register, &index, active)?
+            }
+            Value::Builtin(builtin) => match builtin {
+                Builtin::Thread => each(active.len(), |t| t),
+                Builtin::Lane => each(active.len(), |t| t % SUBGROUP),
+                Builtin::Subgroup => each(active.len(), |t| t / SUBGROUP),
+                Builtin::Group(axis) => Lanes::Same(self.group[*axis] as f64),
+            },
+            Value::Size(extent) => Lanes::Same(extent.value(self.dims) as f64),
+            Value::Scalar(param) => match (
+                &*self.memory[param.index()].argument,
+                &self.program.params[param.index()].kind,
+            ) {
+                (Argument::Scalar(x), ParamKind::Scalar { dtype, .. }) => {
+                    Lanes::Same(dtype.round(*x))
+                }
+                _ => return Err("a tensor is used as a number".into()),
+            },
+            Value::Unary(op, dtype, a) => {
+                let a = self.value(a, active)?;
+                map(&a, |a| meaning::unary(*op, *dtype, a))
+            }
+            Value::Binary(op @ (BinaryOp::And | BinaryOp::Or), DType::Bool, a, b) => {
+                // As in C, the right side is evaluated only where it decides.
+                let a = self.value(a, active)?;
+                let decides = *op == BinaryOp::And;
+                let on = narrowed(active, |t| (a.at(t) != 0.0) == decides);
+                if !on.contains(&true) {
+                    return Ok(a);
+                }
+                let b = self.value(b, &on)?;
+                let join = |t: usize| if on[t] { b.at(t) } else { a.at(t) };
+                Lanes::Each((0..active.len()).map(join).collect())
+            }
+            Value::Binary(op, dtype, a, b) => {
+                let wide = a.is_wide() || b.is_wide();
+                let (a, b) = (self.value(a, active)?, self.value(b, active)?);
+                match (wide, op) {
+                    (true, BinaryOp::Add) => zip(&a, &b, |a, b| a + b),
+                    (true, BinaryOp::Mul) => zip(&a, &b, |a, b| a * b),
+                    _ => zip(&a, &b, |a, b| meaning::binary(*op, *dtype, a, b)),
+                }
+            }
+            Value::Ternary(TernaryOp::Select, _, abc) => {
+                let condition = self.value(&abc[0], active)?;
+                let on = narrowed(active, |t| condition.at(t) != 0.0);
+                let off = narrowed(active, |t| condition.at(t) == 0.0);
+                let b = if on.contains(&true) {
+                    self.value(&abc[1], &on)?
+                } else {
+                    Lanes::Same(GARBAGE)
+                };
+                let c = if off.contains(&true) {
+                    self.value(&abc[2], &off)?
+                } else {
+                    Lanes::Same(GARBAGE)
+                };
+                let pick = |t: usize| if on[t] { b.at(t) } else { c.at(t) };
+                Lanes::Each((0..active.len()).map(pick).collect())
+            }
+            Value::Ternary(op, dtype, abc) => {
+                let [a, b, c] = [&abc[0], &abc[1], &abc[2]].map(|v| self.value(v, active));
+                let (a, b, c) = (a?, b?, c?);
+                let one = |t: usize| meaning::ternary(*op, *dtype, a.at(t), b.at(t), c.at(t));
+                Lanes::Each((0..active.len()).map(one).collect())
+            }
+            Value::Cast { to, of, .. } => map(&self.value(of, active)?, |a| to.round(a)),
+            Value::Bitcast { from, to, of } => {
+                map(&self.value(of, active)?, |a| meaning::bitcast(*from, *to, a))
+            }
+            Value::Load { param, offset } => {
+                let offset = self.value(offset, active)?;
+                self.load(param.index(), &offset, 0, active)?
+            }
+            Value::Stride(param, axis) => match &*self.memory[param.index()].argument {
+                Argument::Tensor(tensor) => Lanes::Same(tensor.strides[*axis] as f64),
+                Argument::Scalar(_) => return Err("a number has no strides".into()),
+            },
+            Value::Wide(a) => self.value(a, active)?,
+            Value::Checked(check, of) => {
+                let index = self.value(of, active)?;
+                let check = &self.program.checks[*check];
+                let extent = check.extent.map_or(f64::INFINITY, |e| e.value(self.dims) as f64);
+                match threads(active).map(|t| index.at(t)).find(|i| !(0.0..extent).contains(i)) {
+                    None => index,
+                    Some(at) => return Err(check.fault(at as i64)),
+                }
+            }
+            Value::Shared(array, index) => {
+                let index = self.value(index, active)?;
+                let name = &self.program.shared[array.0 as usize].name;
+                let array = array.0 as usize;
+                let mut all = vec![GARBAGE; active.len()];
+                for thread in threads(active) {
+                    let (at, visit) = (index.at(thread), self.visit(thread));
+                    let array = &mut self.shared[array];
+                    let len = array.len();
+                    let Some(element) = array.get_mut(at as usize).filter(|_| at >= 0.0) else {
+                        return Err(format!("{name}[{at}] is outside, {len}"));
+                    };
+                    if let Some(other) = element.mark.read(visit) {
+                        return Err(race(name, at, visit.thread, other));
+                    }
+                    all[thread] = element.value;
+                }
+                Lanes::Each(all)
+            }
+            Value::Shuffle(shuffle, _, a) => {
+                let a = self.value(a, active)?;
+                let mut all = vec![GARBAGE; active.len()];
+                for (first, subgroup) in active.chunks(SUBGROUP).enumerate() {
+                    if subgroup.contains(&true) && subgroup.contains(&false) {
+                        return Err("some lanes do not reach a shuffle".into());
+                    }
+                    for lane in 0..subgroup.len() {
+                        let thread = first * SUBGROUP + lane;
+                        all[thread] = a.at(first * SUBGROUP + shuffle.source(lane));
+                    }
+                }
+                Lanes::Each(all)
+            }
+        })
+    }
+}
+
+impl Shuffle {
+    /// The lane whose value `lane` of 32 gets.
+    pub fn source(self, lane: usize) -> usize {
+        match self {
+            Shuffle::Xor(bits) => lane ^ bits,
+            Shuffle::Up(by) => lane.checked_sub(by).unwrap_or(lane),
+            Shuffle::Down(by) => {
+                if lane + by < SUBGROUP {
+                    lane + by
+                } else {
+                    lane
+                }
+            }
+            Shuffle::Last(bits) => lane | ((1 << bits) - 1),
+            Shuffle::First(bits) => lane & !((1 << bits) - 1),
+        }
+    }
+}
+
+fn threads(active: &[bool]) -> impl Iterator<Item = usize> + '_ {
+    active.iter().enumerate().filter(|(_, on)| **on).map(|(thread, _)| thread)
+}
+
+fn narrowed(active: &[bool], keep: impl Fn(usize) -> bool) -> Vec<bool> {
+    active.iter().enumerate().map(|(thread, on)| *on && keep(thread)).collect()
+}
+
+fn each(count: usize, of: impl Fn(usize) -> usize) -> Lanes {
+    Lanes::Each((0..count).map(|t| of(t) as f64).collect())
+}
+
+fn map(a: &Lanes, f: impl Fn(f64) -> f64) -> Lanes {
+    match a {
+        Lanes::Same(x) => Lanes::Same(f(*x)),
+        Lanes::Each(all) => Lanes::Each(all.iter().map(|x| f(*x)).collect()),
+    }
+}
+
+fn zip(a: &Lanes, b: &Lanes, f: impl Fn(f64, f64) -> f64) -> Lanes {
+    match (a, b) {
+        (Lanes::Same(x), Lanes::Same(y)) => Lanes::Same(f(*x, *y)),
+        (Lanes::Each(x), Lanes::Each(y)) => {
+            Lanes::Each(x.iter().zip(y).map(|(x, y)| f(*x, *y)).collect())
+        }
+        (Lanes::Each(x), Lanes::Same(y)) => Lanes::Each(x.iter().map(|x| f(*x, *y)).collect()),
+        (Lanes::Same(x), Lanes::Each(y)) => Lanes::Each(y.iter().map(|y| f(*x, *y)).collect()),
+    }
+}
+
+fn plus(a: &Lanes, by: usize) -> Lanes {
+    map(a, |a| a + by as f64)
+}
+
+fn race(name: &str, at: f64, thread: u64, other: u64) -> Fault {
+    let other = if other == MANY { "several".into() } else { other.to_string() };
+    format!(
+        "race: element {at} of {name} is touched by threads {thread} and {other} without a barrier"
+    )
+}
