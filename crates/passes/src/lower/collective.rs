@@ -1,0 +1,479 @@
+//! Expressions whose elements depend on other registers and threads: reductions, scans, top-k, rearrangements.
+
+use super::map::aligned;
+use super::rows::LineScan;
+use super::{Held, LowerError, Lowering, SUBGROUP, binary, int, run, shift_left, shift_right};
+use crate::lower::layout::Layout;
+use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
+use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Literal, ReduceOp, TernaryOp};
+
+/// One partial result: a value for each component.
+pub(super) type Partial = Vec<Value>;
+
+/// How two partial results become one.
+pub(super) enum Joiner<'a> {
+    Op(ReduceOp, DType),
+    /// (value, position): the greater or lesser value, NaN first; of equal ones the lower position.
+    Arg {
+        max: bool,
+        dtype: DType,
+    },
+    By(&'a Combine),
+}
+
+impl Lowering<'_> {
+    /// Lowers a collective expression.
+    pub(super) fn collective(&mut self, id: ExprId, name: &str) -> Result<(), LowerError> {
+        let program = self.program;
+        let expr = program.expr(id);
+        match &expr.kind {
+            ExprKind::Reduce(op, of, axis) => {
+                let dtype = expr.ty.dtype;
+                let identity = vec![literal(op.identity(dtype), dtype)];
+                let results =
+                    self.reduce(&[*of], *axis, &[dtype], identity, &Joiner::Op(*op, dtype), name)?;
+                self.hold(id, results[0].clone());
+            }
+            ExprKind::ArgReduce { max, of, axis } => {
+                let results = self.arg_reduce(*max, *of, *axis, name)?;
+                self.hold(id, results[1].clone());
+            }
+            ExprKind::ReduceBy { of, axis, combine, identity } => {
+                let dtypes: Vec<DType> = of.iter().map(|&t| program.expr(t).ty.dtype).collect();
+                let identity =
+                    identity.iter().map(|&i| self.scalar(i)).collect::<Result<Vec<_>, _>>()?;
+                let results =
+                    self.reduce(of, *axis, &dtypes, identity, &Joiner::By(combine), name)?;
+                self.hold(id, results[0].clone());
+                self.parts.insert(id, results);
+            }
+            ExprKind::Part(of, part) => {
+                let Some(held) = self.parts.get(of).and_then(|p| p.get(*part)).cloned() else {
+                    return Err(LowerError(format!(
+                        "{}: part {part} of %{} is unknown",
+                        program.name, of.0
+                    )));
+                };
+                self.hold(id, held);
+            }
+            ExprKind::Scan { .. } => self.scan(id, name)?,
+            ExprKind::ScanBy { of, axis, combine } => {
+                let joiner = Joiner::By(combine);
+                let (axis, exclusive, reverse) = (*axis, false, false);
+                let scan = LineScan { of, axis, joiner, identity: None, exclusive, reverse };
+                self.line_scan(id, name, &scan)?;
+            }
+            ExprKind::TopK { of, k } => self.top_k(id, *of, *k, name)?,
+            _ if self.can_recompute(id) => self.recompute(id, name)?,
+            kind => {
+                if self.rearrange(id, name)? {
+                    return Ok(());
+                }
+                return Err(LowerError(format!(
+                    "{}: %{} ({}) has no lowering to threads yet",
+                    program.name,
+                    id.0,
+                    kind_name(kind)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes a rearranged tile anew from memory, sizes and indices.
+    fn recompute(&mut self, id: ExprId, name: &str) -> Result<(), LowerError> {
+        let ty = self.program.expr(id).ty.clone();
+        let layout = self.layout(&ty.shape);
+        let register = self.register(name, ty.dtype, Some(layout.registers()));
+        self.code(Code::Declare(register));
+        self.unroll(layout.registers(), |l, i| {
+            let value = l.element(id, &layout, &i)?;
+            let valid = l.valid(&layout, &aligned(&ty.shape, &layout), &i);
+            match valid {
+                None => l.code(Code::SetElement(register, i, value)),
+                Some(valid) => {
+                    l.code(Code::SetElement(register, i.clone(), literal(0.0, ty.dtype)));
+                    l.code(Code::If(valid, vec![Code::SetElement(register, i, value)]));
+                }
+            }
+            Ok(())
+        })?;
+        self.hold(id, Held { register, layout });
+        Ok(())
+    }
+
+    /// Reduces the components `of` together along `axis`: first over the registers of a thread, then over the lanes of a
+    /// subgroup, then over the subgroups of the team. The order is fixed, so results repeat bit for bit.
+    fn reduce(
+        &mut self,
+        of: &[ExprId],
+        axis: usize,
+        dtypes: &[DType],
+        identity: Partial,
+        joiner: &Joiner,
+        name: &str,
+    ) -> Result<Vec<Held>, LowerError> {
+        let shape = self.program.expr(of[0]).ty.shape.clone();
+        let layout = self.layout(&shape);
+        let axis = axis + self.rank - shape.len();
+        let narrow = layout.without(axis);
+        let accumulators: Vec<RegisterId> =
+            dtypes.iter().map(|&d| self.register(name, d, Some(narrow.registers()))).collect();
+        for &of in of {
+            self.bring_near(of, &layout)?;
+        }
+        for &accumulator in &accumulators {
+            self.code(Code::Declare(accumulator));
+        }
+        self.unroll(narrow.registers(), |l, i| {
+            for (&accumulator, identity) in accumulators.iter().zip(&identity) {
+                l.code(Code::SetElement(accumulator, i.clone(), identity.clone()));
+            }
+        });
+        self.unroll(layout.registers(), |l, i| {
+            let mut values = Vec::new();
+            for &of in of {
+                values.push(l.element(of, &layout, &i)?);
+            }
+            let into = layout
+                .register_without(axis)
+                .iter()
+                .map(|r| run(*r, i.clone()))
+                .reduce(super::add)
+                .unwrap_or(int(0));
+            let valid = l.valid(&layout, &aligned(&shape, &layout), &i);
+            let (body, ()) = l.nested(|l| {
+                let before: Partial = accumulators
+                    .iter()
+                    .map(|&a| Value::Element(a, Box::new(into.clone())))
+                    .collect();
+                let joined = l.join(joiner, before, values);
+                for (&accumulator, value) in accumulators.iter().zip(joined) {
+                    l.code(Code::SetElement(accumulator, into.clone(), value));
+                }
+            });
+            match valid {
+                None => body.into_iter().for_each(|c| l.code(c)),
+                Some(valid) => l.code(Code::If(valid, body)),
+            }
+            Ok::<(), LowerError>(())
+        })?;
+        self.reduce_threads(
+            &accumulators,
+            dtypes,
+            &narrow,
+            &layout.thread_bits(axis),
+            joiner,
+            &identity,
+        );
+        let held = |register| Held { register, layout: narrow.clone() };
+        Ok(accumulators.into_iter().map(held).collect())
+    }
+
+    /// Joins the accumulators of the threads that differ in `bits`.
+    pub(super) fn reduce_threads(
+        &mut self,
+        accumulators: &[RegisterId],
+        dtypes: &[DType],
+        narrow: &Layout,
+        bits: &[u32],
+        joiner: &Joiner,
+        identity: &[Value],
+    ) {
+        let registers = narrow.registers();
+        for &bit in bits.iter().filter(|&&b| b < SUBGROUP) {
+            self.unroll(registers, |l, i| {
+                l.join_lanes(accumulators, dtypes, &i, Shuffle::Xor(1 << bit), joiner)
+            });
+        }
+        let subgroups: Vec<u32> = bits.iter().copied().filter(|&b| b >= SUBGROUP).collect();
+        if subgroups.is_empty() {
+            return;
+        }
+        // One value a subgroup if its lanes now agree, else one a thread.
+        let lanes_agree = narrow.thread.iter().take(SUBGROUP as usize).all(Option::is_none);
+        let slots = if lanes_agree {
+            1usize << (self.schedule.team - SUBGROUP)
+        } else {
+            1usize << self.schedule.team
+        };
+        let slot =
+            if lanes_agree { Value::Builtin(Builtin::Subgroup) } else { self.thread.clone() };
+        let arrays: Vec<_> =
+            dtypes.iter().map(|&d| self.shared("partial", d, registers * slots)).collect();
+        if self.loops > 0 {
+            self.barrier();
+        }
+        let (write, ()) = self.nested(|l| {
+            l.unroll(registers, |l, i| {
+                let at = super::add(shift_left(i.clone(), slots.trailing_zeros()), slot.clone());
+                for (&array, &accumulator) in arrays.iter().zip(accumulators) {
+                    let value = Value::Element(accumulator, Box::new(i.clone()));
+                    l.code(Code::StoreShared(array, at.clone(), value));
+                }
+            });
+        });
+        match lanes_agree {
+            false => write.into_iter().for_each(|c| self.code(c)),
+            true => {
+                let first = binary(BinaryOp::Eq, Value::Builtin(Builtin::Lane), int(0));
+                self.code(Code::If(first, write));
+            }
+        }
+        self.barrier();
+        // The slots of the others: the same slot with each combination of the reduced bits, in order.
+        let shift = if lanes_agree { SUBGROUP } else { 0 };
+        let mask: i64 = subgroups.iter().map(|b| 1i64 << (b - shift)).sum();
+        let base = match slots as i64 - 1 == mask {
+            true => int(0),
+            false => binary(BinaryOp::And, slot, int(slots as i64 - 1 - mask)),
+        };
+        self.unroll(registers, |l, i| {
+            for (&accumulator, identity) in accumulators.iter().zip(identity) {
+                l.code(Code::SetElement(accumulator, i.clone(), identity.clone()));
+            }
+            let first = subgroups[0] - shift;
+            let contiguous =
+                subgroups.iter().enumerate().all(|(n, b)| b - shift == first + n as u32);
+            l.unroll(1 << subgroups.len(), |l, j| {
+                let other = match contiguous {
+                    true => shift_left(j, first),
+                    false => subgroups
+                        .iter()
+                        .enumerate()
+                        .map(|(n, b)| {
+                            let bit =
+                                binary(BinaryOp::And, shift_right(j.clone(), n as u32), int(1));
+                            shift_left(bit, b - shift)
+                        })
+                        .reduce(super::add)
+                        .unwrap_or(int(0)),
+                };
+                let row = shift_left(i.clone(), slots.trailing_zeros());
+                let at = super::add(super::add(row, base.clone()), other);
+                let left: Partial =
+                    accumulators.iter().map(|&a| Value::Element(a, Box::new(i.clone()))).collect();
+                let right: Partial =
+                    arrays.iter().map(|&a| Value::Shared(a, Box::new(at.clone()))).collect();
+                let joined = l.join(joiner, left, right);
+                for (&accumulator, value) in accumulators.iter().zip(joined) {
+                    l.code(Code::SetElement(accumulator, i.clone(), value));
+                }
+            });
+        });
+    }
+
+    /// Joins one register of each accumulator with another lane's.
+    fn join_lanes(
+        &mut self,
+        accumulators: &[RegisterId],
+        dtypes: &[DType],
+        index: &Value,
+        shuffle: Shuffle,
+        joiner: &Joiner,
+    ) {
+        let own: Partial =
+            accumulators.iter().map(|&a| Value::Element(a, Box::new(index.clone()))).collect();
+        let other: Partial = own
+            .iter()
+            .zip(dtypes)
+            .map(|(v, &d)| {
+                let value = Value::Shuffle(shuffle, d, Box::new(v.clone()));
+                self.let_value("other", d, value)
+            })
+            .collect();
+        let joined = self.join(joiner, own, other);
+        for (&accumulator, value) in accumulators.iter().zip(joined) {
+            self.code(Code::SetElement(accumulator, index.clone(), value));
+        }
+    }
+
+    /// Joins two partial results; may add code to the current block.
+    pub(super) fn join(&mut self, joiner: &Joiner, left: Partial, right: Partial) -> Partial {
+        match joiner {
+            Joiner::Op(op, dtype) => {
+                let [a, b] = [left, right].map(|mut p| p.swap_remove(0));
+                vec![Value::Binary(op.combine(), *dtype, Box::new(a), Box::new(b))]
+            }
+            Joiner::Arg { max, dtype } => {
+                let better = wins(*max, *dtype, &right, &left);
+                let better = self.let_value("better", DType::Bool, better);
+                let pick = |dtype, i: usize| {
+                    let abc = [better.clone(), right[i].clone(), left[i].clone()];
+                    Value::Ternary(TernaryOp::Select, dtype, Box::new(abc))
+                };
+                // Both are read before either is set.
+                let value = self.let_value("value", *dtype, pick(*dtype, 0));
+                let position = self.let_value("position", DType::U32, pick(DType::U32, 1));
+                vec![value, position]
+            }
+            Joiner::By(combine) => {
+                let mut known: std::collections::HashMap<ExprId, Value> = combine
+                    .left
+                    .iter()
+                    .chain(&combine.right)
+                    .copied()
+                    .zip(left.into_iter().chain(right))
+                    .collect();
+                for &id in &combine.body {
+                    let value = self.scalar_of(id, &known);
+                    let dtype = self.program.expr(id).ty.dtype;
+                    let value = self.let_value("c", dtype, value);
+                    known.insert(id, value);
+                }
+                combine.results.iter().map(|id| self.scalar_of(*id, &known)).collect()
+            }
+        }
+    }
+
+    /// A scalar expression of a combine function.
+    fn scalar_of(&mut self, id: ExprId, known: &std::collections::HashMap<ExprId, Value>) -> Value {
+        if let Some(value) = known.get(&id) {
+            return value.clone();
+        }
+        let program = self.program;
+        let expr = program.expr(id);
+        let dtype = |a: &ExprId| program.expr(*a).ty.dtype;
+        match &expr.kind {
+            ExprKind::Unary(op, a) => {
+                Value::Unary(*op, dtype(a), Box::new(self.scalar_of(*a, known)))
+            }
+            ExprKind::Binary(op, a, b) => {
+                let (x, y) = (self.scalar_of(*a, known), self.scalar_of(*b, known));
+                Value::Binary(*op, dtype(a), Box::new(x), Box::new(y))
+            }
+            ExprKind::Ternary(op, abc) => {
+                let abc = abc.map(|a| self.scalar_of(a, known));
+                Value::Ternary(*op, expr.ty.dtype, Box::new(abc))
+            }
+            ExprKind::Cast(a) => {
+                let of = Box::new(self.scalar_of(*a, known));
+                Value::Cast { from: dtype(a), to: expr.ty.dtype, of }
+            }
+            ExprKind::Bitcast(a) => {
+                let of = Box::new(self.scalar_of(*a, known));
+                Value::Bitcast { from: dtype(a), to: expr.ty.dtype, of }
+            }
+            ExprKind::Const(literal) => Value::Const(*literal, expr.ty.dtype),
+            ExprKind::Scalar(param) => Value::Scalar(*param),
+            ExprKind::Size(extent) => Value::Size(*extent),
+            _ => int(0),
+        }
+    }
+
+    /// The best value along `axis` and its position.
+    fn arg_reduce(
+        &mut self,
+        max: bool,
+        of: ExprId,
+        axis: usize,
+        name: &str,
+    ) -> Result<Vec<Held>, LowerError> {
+        let program = self.program;
+        let ty = &program.expr(of).ty;
+        let layout = self.layout(&ty.shape);
+        self.bring_near(of, &layout)?;
+        let joiner = Joiner::Arg { max, dtype: ty.dtype };
+        let axis = axis + self.rank - ty.shape.len();
+        let narrow = layout.without(axis);
+        // No element: a position beyond any, which every element beats.
+        let worst = if max { ReduceOp::Max } else { ReduceOp::Min }.identity(ty.dtype);
+        let identity = vec![literal(worst, ty.dtype), literal(u32::MAX as f64, DType::U32)];
+        let dtypes = [ty.dtype, DType::U32];
+        let accumulators: Vec<RegisterId> = ["best", name]
+            .iter()
+            .zip(dtypes)
+            .map(|(n, d)| self.register(n, d, Some(narrow.registers())))
+            .collect();
+        for &a in &accumulators {
+            self.code(Code::Declare(a));
+        }
+        self.unroll(narrow.registers(), |l, i| {
+            for (&a, identity) in accumulators.iter().zip(&identity) {
+                l.code(Code::SetElement(a, i.clone(), identity.clone()));
+            }
+        });
+        self.unroll(layout.registers(), |l, i| {
+            let value = l.element(of, &layout, &i)?;
+            let position = l.position(&layout, axis, &i);
+            let position = Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(position) };
+            let into = layout
+                .register_without(axis)
+                .iter()
+                .map(|r| run(*r, i.clone()))
+                .reduce(super::add)
+                .unwrap_or(int(0));
+            let valid = l.valid(&layout, &aligned(&ty.shape, &layout), &i);
+            let (body, ()) = l.nested(|l| {
+                let before: Partial = accumulators
+                    .iter()
+                    .map(|&a| Value::Element(a, Box::new(into.clone())))
+                    .collect();
+                let joined = l.join(&joiner, before, vec![value, position]);
+                for (&a, value) in accumulators.iter().zip(joined) {
+                    l.code(Code::SetElement(a, into.clone(), value));
+                }
+            });
+            match valid {
+                None => body.into_iter().for_each(|c| l.code(c)),
+                Some(valid) => l.code(Code::If(valid, body)),
+            }
+            Ok::<(), LowerError>(())
+        })?;
+        self.reduce_threads(
+            &accumulators,
+            &dtypes,
+            &narrow,
+            &layout.thread_bits(axis),
+            &joiner,
+            &identity,
+        );
+        let held = |register| Held { register, layout: narrow.clone() };
+        Ok(accumulators.into_iter().map(held).collect())
+    }
+}
+
+/// A number of that type.
+pub(super) fn literal(value: f64, dtype: DType) -> Value {
+    let literal = match dtype {
+        DType::Bool => Literal::Bool(value != 0.0),
+        d if d.is_int() => Literal::Int(value as i64),
+        _ => Literal::Float(value),
+    };
+    Value::Const(literal, dtype)
+}
+
+/// True when (value, position) `a` goes before `b`: NaN first, then the greater (or lesser) value, then the lower
+/// position.
+pub(super) fn wins(max: bool, dtype: DType, a: &[Value], b: &[Value]) -> Value {
+    let compare = |op, dtype, x: &Value, y: &Value| {
+        Value::Binary(op, dtype, Box::new(x.clone()), Box::new(y.clone()))
+    };
+    let and = |x, y| Value::Binary(BinaryOp::And, DType::Bool, Box::new(x), Box::new(y));
+    let or = |x, y| Value::Binary(BinaryOp::Or, DType::Bool, Box::new(x), Box::new(y));
+    let order = if max { BinaryOp::Gt } else { BinaryOp::Lt };
+    let earlier = compare(BinaryOp::Lt, DType::U32, &a[1], &b[1]);
+    if !dtype.is_float() {
+        let tie = and(compare(BinaryOp::Eq, dtype, &a[0], &b[0]), earlier);
+        return or(compare(order, dtype, &a[0], &b[0]), tie);
+    }
+    let nan = |x: &Value| Value::Unary(tilewright_ir::UnaryOp::IsNan, dtype, Box::new(x.clone()));
+    let not = |x| Value::Unary(tilewright_ir::UnaryOp::Not, DType::Bool, Box::new(x));
+    let above = or(compare(order, dtype, &a[0], &b[0]), and(nan(&a[0]), not(nan(&b[0]))));
+    let equal = or(compare(BinaryOp::Eq, dtype, &a[0], &b[0]), and(nan(&a[0]), nan(&b[0])));
+    or(above, and(equal, earlier))
+}
+
+fn kind_name(kind: &ExprKind) -> &'static str {
+    match kind {
+        ExprKind::Reshape(_) => "reshape",
+        ExprKind::Transpose(..) => "transpose",
+        ExprKind::Slice { .. } => "slice",
+        ExprKind::Concat(..) => "concat",
+        ExprKind::Pick { .. } => "pick",
+        ExprKind::Dot(..) => "dot",
+        ExprKind::Unpack { .. } => "unpack",
+        ExprKind::ScanBy { .. } => "scan by a function",
+        _ => "this op",
+    }
+}

@@ -1,0 +1,530 @@
+//! Lowering: from a tile program to the program of one thread of a GPU.
+//!
+//! Each statement of the tile program becomes a few of the thread's: maps become unrolled loops over registers,
+//! reductions shuffles and a little shared memory, loads and stores vectors of up to 16 bytes with masks only where a
+//! size leaves its capacity unfilled. [`layout`] says which thread holds what, [`schedule`] how many threads there are.
+
+mod access;
+mod collective;
+mod exchange;
+mod index;
+pub mod layout;
+mod map;
+mod order;
+mod position;
+mod rows;
+mod scan;
+pub mod schedule;
+mod spread;
+
+use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
+use layout::Layout;
+pub use schedule::Schedule;
+use std::collections::HashMap;
+use tilewright_ir::thread::{
+    Builtin, Check, Code, GroupAxis, Register, RegisterId, SharedArray, SharedId, ThreadProgram,
+    Value,
+};
+use tilewright_ir::{
+    BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Program, Shape, Stmt, VarId,
+};
+
+/// Threads of a subgroup, in log2.
+const SUBGROUP: u32 = 5;
+
+/// What stands in the way of lowering a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LowerError(pub String);
+
+impl std::fmt::Display for LowerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for LowerError {}
+
+/// Passes that GPUs run after those that all targets share.
+pub static PASSES: &[crate::Pass] = &[crate::Pass {
+    name: "spread",
+    doc: "gives each row of an elementwise program to a program of its own",
+    run: spread::spread,
+}];
+
+/// Lowers `program`, which is valid and went through [`PASSES`], by `schedule`.
+///
+/// # Errors
+/// Names the construct that has no lowering, or the limit that the schedule breaks.
+pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, LowerError> {
+    let mut lowering = Lowering::new(program, schedule);
+    lowering.prologue();
+    lowering.block(&program.body)?;
+    lowering.finish()
+}
+
+/// A lowered tile: its registers and how they are spread.
+#[derive(Clone, Debug)]
+struct Held {
+    register: RegisterId,
+    layout: Layout,
+}
+
+struct Lowering<'a> {
+    program: &'a Program,
+    schedule: &'a Schedule,
+    /// The maximal tile shapes; see [`Lowering::layout`].
+    masters: Vec<Shape>,
+    rank: usize,
+    /// Where the elements of each expression are; several where a tile was moved between threads.
+    held: HashMap<ExprId, Vec<Held>>,
+    /// The results of an expression that has several.
+    parts: HashMap<ExprId, Vec<Held>>,
+    vars: HashMap<VarId, Held>,
+    registers: Vec<Register>,
+    shared: Vec<SharedArray>,
+    /// Open blocks, outermost first; block 0 begins with the declarations of the prologue.
+    blocks: Vec<Vec<Code>>,
+    prologue: Vec<Code>,
+    /// Thread parts of coordinates, computed once.
+    coordinates: HashMap<Vec<(u32, u32, u32)>, RegisterId>,
+    /// The thread's index in its team.
+    thread: Value,
+    /// True for the teams that have a program; `None` when all have.
+    active: Option<Value>,
+    /// For each grid axis, the program's index along it where that is not the group's.
+    programs: Vec<Option<Value>>,
+    /// The number of this thread's team in its group; `None` when there is one.
+    team: Option<Value>,
+    /// The axis that the groups divide among themselves, and log2 of what each takes of it.
+    split: Option<(Extent, u32)>,
+    /// Which part of that axis this group takes.
+    part: Value,
+    /// What was read and written since the last barrier.
+    order: order::Order,
+    /// Indices of the load or store being lowered that were checked once.
+    checked_indices: HashMap<(ParamId, usize), (ExprId, Value)>,
+    /// What checked indices must pass.
+    checks: Vec<Check>,
+    /// Loop indices that are never negative.
+    counts_up: Vec<ExprId>,
+    /// Depth of run-time loops around the current statement.
+    loops: usize,
+    names: HashMap<String, usize>,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(program: &'a Program, schedule: &'a Schedule) -> Self {
+        let mut shapes: Vec<Shape> = program.exprs.iter().map(|e| e.ty.shape.clone()).collect();
+        stored_shapes(program, &program.body, &mut shapes);
+        let rank = shapes.iter().map(Vec::len).max().unwrap_or(0);
+        let mut masters: Vec<Shape> = Vec::new();
+        for shape in shapes {
+            let shape = padded(&shape, rank);
+            if masters.iter().any(|m| is_slice(&shape, m)) {
+                continue;
+            }
+            masters.retain(|m| !is_slice(m, &shape));
+            masters.push(shape);
+        }
+        Lowering {
+            program,
+            schedule,
+            masters,
+            rank,
+            held: HashMap::new(),
+            parts: HashMap::new(),
+            vars: HashMap::new(),
+            registers: Vec::new(),
+            shared: Vec::new(),
+            blocks: vec![Vec::new()],
+            prologue: Vec::new(),
+            coordinates: HashMap::new(),
+            thread: Value::Builtin(Builtin::Thread),
+            active: None,
+            programs: vec![None; program.grid.len()],
+            team: None,
+            split: spread::split_axis(program, |e| schedule.capacity_of(e))
+                .map(|axis| (axis, schedule.team + schedule.vector)),
+            part: Value::Builtin(Builtin::Group(0)),
+            order: order::Order::default(),
+            checked_indices: HashMap::new(),
+            checks: Vec::new(),
+            counts_up: Vec::new(),
+            loops: 0,
+            names: HashMap::new(),
+        }
+    }
+
+    /// Which program this thread works on.
+    fn prologue(&mut self) {
+        let (grid, schedule) = (&self.program.grid, self.schedule);
+        if schedule.linear {
+            // One line of groups, the last axis fastest.
+            let mut rest = Value::Builtin(Builtin::Group(0));
+            if let Some((extent, per_group)) = self.split {
+                let rounded = add(size(extent), int((1 << per_group) - 1));
+                let count = shift_right(rounded, per_group);
+                let count = self.prologue_let("count", DType::I32, count);
+                let part = binary(BinaryOp::Rem, rest.clone(), count.clone());
+                self.part = self.prologue_let("part", DType::I32, part);
+                rest = self.prologue_let("rest", DType::I32, binary(BinaryOp::Div, rest, count));
+            }
+            for (axis, of) in grid.iter().enumerate().rev() {
+                let count = programs(of);
+                let count = self.prologue_let("count", DType::I32, count);
+                let index = binary(BinaryOp::Rem, rest.clone(), count.clone());
+                self.programs[axis] = Some(self.prologue_let("program", DType::I32, index));
+                rest = self.prologue_let("rest", DType::I32, binary(BinaryOp::Div, rest, count));
+            }
+        }
+        if schedule.teams > 0 {
+            // Teams beyond the last program work on the last one's data and store nothing.
+            let mask = int((1 << schedule.team) - 1);
+            let thread = binary(BinaryOp::And, Value::Builtin(Builtin::Thread), mask);
+            self.thread = self.prologue_let("thread", DType::I32, thread);
+            let team = shift_right(Value::Builtin(Builtin::Thread), schedule.team);
+            let team = self.prologue_let("team", DType::I32, team);
+            self.team = Some(team.clone());
+            if let Some(axis) = grid.last() {
+                let group = shift_left(Value::Builtin(Builtin::Group(0)), schedule.teams);
+                let index = self.prologue_let("program", DType::I32, add(group, team));
+                let count = programs(axis);
+                self.active = Some(binary(BinaryOp::Lt, index.clone(), count.clone()));
+                let last = binary(BinaryOp::Min, index, add(count, int(-1)));
+                let last = self.prologue_let("program", DType::I32, last);
+                self.programs[grid.len() - 1] = Some(last);
+            }
+        }
+    }
+
+    fn prologue_let(&mut self, name: &str, dtype: DType, value: Value) -> Value {
+        let register = self.register(name, dtype, None);
+        self.prologue.push(Code::Let(register, value));
+        Value::Get(register)
+    }
+
+    fn finish(mut self) -> Result<ThreadProgram, LowerError> {
+        let mut body = std::mem::take(&mut self.prologue);
+        body.append(&mut self.blocks.pop().unwrap_or_default());
+        // Neighbouring groups run at about the same time, so they take neighbours along the last axis.
+        let axes = self.program.grid.iter().rev();
+        let mut grid: Vec<GroupAxis> =
+            axes.map(|axis| GroupAxis { extent: axis.extent, per_group: axis.block }).collect();
+        if let Some(first) = grid.first_mut() {
+            first.per_group <<= self.schedule.teams;
+        }
+        if let Some((extent, per_group)) = self.split {
+            grid.insert(0, GroupAxis { extent, per_group: 1 << per_group });
+        }
+        let mut offset = 0;
+        for array in &mut self.shared {
+            array.offset = offset;
+            offset += (array.len * array.dtype.size()).next_multiple_of(16);
+        }
+        Ok(ThreadProgram {
+            name: self.program.name.clone(),
+            params: self.program.params.clone(),
+            dims: self.program.dims.clone(),
+            grid,
+            linear: self.schedule.linear,
+            threads: 1 << (self.schedule.team + self.schedule.teams),
+            registers: self.registers,
+            shared: self.shared,
+            checks: self.checks,
+            body,
+        })
+    }
+
+    /// log2 of the capacity of an extent: what one team holds of it.
+    fn capacity(&self, extent: Extent) -> u32 {
+        match self.split {
+            Some((split, per_group)) if split == extent => per_group,
+            _ => self.schedule.capacity_of(extent),
+        }
+    }
+
+    /// The layout of tiles of a shape: canonical for a master shape; for a shape that has extent 1 where its master has
+    /// more, the master's with those axes removed, so that broadcasting and reducing move nothing.
+    fn layout(&self, shape: &[Extent]) -> Layout {
+        let shape = padded(shape, self.rank);
+        let master = self.masters.iter().find(|m| is_slice(&shape, m)).unwrap_or(&shape);
+        let capacity: Vec<u32> = master.iter().map(|&e| self.capacity(e)).collect();
+        let mut layout = Layout::canonical(&capacity, self.schedule.team, self.schedule.vector);
+        for (axis, (&have, &of)) in shape.iter().zip(master).enumerate() {
+            if have == Extent::Const(1) && of != Extent::Const(1) {
+                layout = layout.without(axis);
+            }
+        }
+        layout
+    }
+
+    fn hold(&mut self, id: ExprId, held: Held) {
+        self.held.entry(id).or_default().push(held);
+    }
+
+    // Registers and code.
+
+    fn register(&mut self, name: &str, dtype: DType, len: Option<usize>) -> RegisterId {
+        let count = self.names.entry(name.to_string()).or_insert(0);
+        *count += 1;
+        let name = if *count == 1 { name.to_string() } else { format!("{name}_{count}") };
+        self.registers.push(Register { name, dtype, len });
+        RegisterId(self.registers.len() as u32 - 1)
+    }
+
+    /// A shared array of `len` elements for each team; [`place_in_team`](Self::place_in_team) finds the own part.
+    fn shared(&mut self, name: &str, dtype: DType, len: usize) -> SharedId {
+        let (count, len) = (self.shared.len(), len << self.schedule.teams);
+        self.shared.push(SharedArray { name: format!("{name}{count}"), dtype, len, offset: 0 });
+        SharedId(self.shared.len() as u32 - 1)
+    }
+
+    /// The index of this team's element of a shared array of `len` elements a team.
+    fn place_in_team(&self, len: usize, index: Value) -> Value {
+        match &self.team {
+            None => index,
+            Some(team) => add(binary(BinaryOp::Mul, team.clone(), int(len as i64)), index),
+        }
+    }
+
+    /// An index that must pass a check.
+    fn checked(&mut self, check: Check, of: Value) -> Value {
+        let known = self.checks.iter().position(|c| *c == check);
+        let number = known.unwrap_or(self.checks.len());
+        if known.is_none() {
+            self.checks.push(check);
+        }
+        Value::Checked(number, Box::new(of))
+    }
+
+    /// All threads of the team wait for each other.
+    fn barrier(&mut self) {
+        self.order.clear();
+        self.code(if self.schedule.teams > 0 { Code::SubgroupBarrier } else { Code::Barrier });
+    }
+
+    fn code(&mut self, code: Code) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.push(code);
+        }
+    }
+
+    fn let_value(&mut self, name: &str, dtype: DType, value: Value) -> Value {
+        let register = self.register(name, dtype, None);
+        self.code(Code::Let(register, value));
+        Value::Get(register)
+    }
+
+    /// Runs `body` with a new innermost block and returns its code.
+    fn nested<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> (Vec<Code>, R) {
+        self.blocks.push(Vec::new());
+        let result = body(self);
+        (self.blocks.pop().unwrap_or_default(), result)
+    }
+
+    /// An unrolled loop over `count` registers; its body gets the counter.
+    fn unroll<R>(&mut self, count: usize, body: impl FnOnce(&mut Self, Value) -> R) -> R {
+        let counter = self.register("i", DType::I32, None);
+        let (code, result) = self.nested(|l| body(l, Value::Get(counter)));
+        self.code(Code::Unroll(counter, count, code));
+        result
+    }
+
+    // Statements.
+
+    fn block(&mut self, body: &[Stmt]) -> Result<(), LowerError> {
+        body.iter().try_for_each(|statement| self.statement(statement))
+    }
+
+    fn statement(&mut self, statement: &Stmt) -> Result<(), LowerError> {
+        match statement {
+            Stmt::Let(id) => self.bind(*id),
+            Stmt::Set(var, value) => self.set(*var, *value),
+            Stmt::Store { place, value, mask, mode, .. } => self.store(place, *value, *mask, *mode),
+            Stmt::For { index, start, end, step, body } => {
+                let counter = self.register("j", DType::I32, None);
+                if self.stays_inside(*start, Extent::Const(0), true) {
+                    self.counts_up.push(*index);
+                }
+                let (start, end) = (self.scalar(*start)?, self.scalar(*end)?);
+                let layout = self.layout(&[]);
+                self.hold(*index, Held { register: counter, layout });
+                self.loops += 1;
+                let (body, result) = self.scope(|l| {
+                    if l.order.carried(l.program, body) {
+                        l.barrier();
+                    }
+                    l.block(body)
+                });
+                self.loops -= 1;
+                let step = int(*step as i64);
+                self.code(Code::For { counter, start, end, step, body });
+                result
+            }
+            Stmt::When { condition, body } => {
+                let condition = self.scalar(*condition)?;
+                let (body, result) = self.scope(|l| l.block(body));
+                self.code(Code::If(condition, body));
+                result
+            }
+        }
+    }
+
+    /// A block that may not run: what it declares ends with it, and its barriers are not relied on after it.
+    fn scope<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> (Vec<Code>, R) {
+        let (held, parts) = (self.held.clone(), self.parts.clone());
+        let order = self.order.clone();
+        let result = self.nested(body);
+        (self.held, self.parts) = (held, parts);
+        self.order.join(order);
+        result
+    }
+
+    fn set(&mut self, var: VarId, value: ExprId) -> Result<(), LowerError> {
+        let held = match self.vars.get(&var) {
+            Some(held) => held.clone(),
+            None => {
+                let variable = &self.program.vars[var.index()];
+                let known = self.held.get(&value).and_then(|h| h.first());
+                let layout =
+                    known.map_or_else(|| self.layout(&variable.ty.shape), |h| h.layout.clone());
+                let name = variable.name.clone().unwrap_or("v".into());
+                let register = self.register(&name, variable.ty.dtype, Some(layout.registers()));
+                self.code(Code::Declare(register));
+                let held = Held { register, layout };
+                self.vars.insert(var, held.clone());
+                held
+            }
+        };
+        self.bring_near(value, &held.layout)?;
+        self.unroll(held.layout.registers(), |l, i| {
+            let value = l.element(value, &held.layout, &i)?;
+            l.code(Code::SetElement(held.register, i, value));
+            Ok(())
+        })
+    }
+
+    /// The value of a scalar expression, the same in every thread of the team.
+    fn scalar(&mut self, id: ExprId) -> Result<Value, LowerError> {
+        let layout = self.layout(&[]);
+        self.element(id, &layout, &int(0))
+    }
+
+    /// Lowers the expression of a `Let`.
+    fn bind(&mut self, id: ExprId) -> Result<(), LowerError> {
+        let expr = self.program.expr(id);
+        let layout = self.layout(&expr.ty.shape);
+        let name = expr.name.clone().unwrap_or_else(|| format!("t{}", id.0));
+        match &expr.kind {
+            // Spelled where they are used.
+            ExprKind::Const(_) | ExprKind::Scalar(_) | ExprKind::Size(_) | ExprKind::Iota(_) => {
+                Ok(())
+            }
+            ExprKind::Program(_) => Ok(()),
+            ExprKind::Load { place, fill } => self.load(id, &name, place, *fill),
+            kind if is_collective(kind) => self.collective(id, &name),
+            kind => {
+                let mut operands = Vec::new();
+                kind.operands(|a| operands.push(a));
+                let layout = self.layout_like(id, &operands).unwrap_or(layout);
+                operands.into_iter().try_for_each(|a| self.bring_near(a, &layout))?;
+                self.map(id, &name, layout)
+            }
+        }
+    }
+
+    /// The layout of a value that an elementwise expression can take over, so that nothing moves.
+    fn layout_like(&self, id: ExprId, operands: &[ExprId]) -> Option<Layout> {
+        if let ExprKind::Get(var) = self.program.expr(id).kind {
+            return self.vars.get(&var).map(|held| held.layout.clone());
+        }
+        let shape = |id: ExprId| padded(&self.program.expr(id).ty.shape, self.rank);
+        let same =
+            operands.iter().find(|&&a| shape(a) == shape(id) && self.held.contains_key(&a))?;
+        Some(self.held[same].first()?.layout.clone())
+    }
+
+    /// Lowers an elementwise expression whose operands are near.
+    fn map(&mut self, id: ExprId, name: &str, layout: Layout) -> Result<(), LowerError> {
+        let expr = self.program.expr(id);
+        match layout.registers() {
+            1 => {
+                let value = self.compute(id, &layout, &int(0))?;
+                let register = self.register(name, expr.ty.dtype, None);
+                self.code(Code::Let(register, value));
+                self.hold(id, Held { register, layout });
+                Ok(())
+            }
+            registers => {
+                let register = self.register(name, expr.ty.dtype, Some(registers));
+                self.code(Code::Declare(register));
+                self.hold(id, Held { register, layout: layout.clone() });
+                self.unroll(registers, |l, i| {
+                    let value = l.compute(id, &layout, &i)?;
+                    l.code(Code::SetElement(register, i, value));
+                    Ok(())
+                })
+            }
+        }
+    }
+}
+
+/// Ops whose result depends on elements of other registers or threads.
+fn is_collective(kind: &ExprKind) -> bool {
+    use ExprKind::*;
+    matches!(
+        kind,
+        Reduce(..)
+            | ArgReduce { .. }
+            | ReduceBy { .. }
+            | Scan { .. }
+            | ScanBy { .. }
+            | TopK { .. }
+            | Part(..)
+            | Reshape(_)
+            | Transpose(..)
+            | Slice { .. }
+            | Concat(..)
+            | Pick { .. }
+            | Dot(..)
+            | Unpack { .. }
+    )
+}
+
+/// Adds the shapes of the places that `body` stores to.
+fn stored_shapes(program: &Program, body: &[Stmt], shapes: &mut Vec<Shape>) {
+    for statement in body {
+        match statement {
+            Stmt::Store { place, .. } => {
+                shapes.extend(tilewright_ir::infer::place_type(program, place).map(|ty| ty.shape));
+            }
+            Stmt::For { body, .. } | Stmt::When { body, .. } => {
+                stored_shapes(program, body, shapes)
+            }
+            Stmt::Let(_) | Stmt::Set(..) => {}
+        }
+    }
+}
+
+/// How many programs lie along a grid axis.
+fn programs(axis: &tilewright_ir::GridAxis) -> Value {
+    match axis.block {
+        1 => size(axis.extent),
+        block => {
+            let rounded = add(size(axis.extent), int(block as i64 - 1));
+            binary(BinaryOp::Div, rounded, int(block as i64))
+        }
+    }
+}
+
+/// `shape` with axes of extent 1 added at the left.
+fn padded(shape: &[Extent], rank: usize) -> Shape {
+    let mut out = vec![Extent::Const(1); rank.saturating_sub(shape.len())];
+    out.extend_from_slice(shape);
+    out
+}
+
+/// True when `shape` is `of` with some extents replaced by 1.
+fn is_slice(shape: &[Extent], of: &[Extent]) -> bool {
+    shape.iter().zip(of).all(|(a, b)| a == b || *a == Extent::Const(1))
+}

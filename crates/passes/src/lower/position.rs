@@ -1,0 +1,68 @@
+//! Where the elements lie that a thread holds.
+
+use super::layout::{Layout, Run};
+use super::{Lowering, add, binary, int, padded, run, shift_left, shift_right};
+use tilewright_ir::thread::Value;
+use tilewright_ir::{BinaryOp, DType, Extent};
+
+impl Lowering<'_> {
+    /// The position along `axis` that a register of this thread holds, an i32.
+    pub(super) fn position(&mut self, layout: &Layout, axis: usize, register: &Value) -> Value {
+        let held = layout.register_runs(axis).iter().map(|r| run(*r, register.clone())).reduce(add);
+        let runs = layout.thread_runs(axis);
+        let key: Vec<_> = runs.iter().map(|r| (r.from, r.count, r.to)).collect();
+        let thread = (!runs.is_empty()).then(|| match self.coordinates.get(&key) {
+            Some(&register) => Value::Get(register),
+            None => {
+                let all = self.schedule.team;
+                let part = |r: &Run| match r.from + r.count == all {
+                    true => shift_left(shift_right(self.thread.clone(), r.from), r.to),
+                    false => run(*r, self.thread.clone()),
+                };
+                let value = runs.iter().map(part).reduce(add).unwrap_or(int(0));
+                let value = self.prologue_let("at", DType::I32, value);
+                if let Value::Get(register) = value {
+                    self.coordinates.insert(key, register);
+                }
+                value
+            }
+        });
+        let inside = match (thread, held) {
+            (Some(a), Some(b)) => add(a, b),
+            (Some(a), None) | (None, Some(a)) => a,
+            (None, None) => int(0),
+        };
+        match self.split {
+            Some((_, per_group)) if layout.capacity[axis] > 0 => {
+                add(shift_left(self.part.clone(), per_group), inside)
+            }
+            _ => inside,
+        }
+    }
+
+    /// The condition that a register of this thread holds an element of a tile of `shape`; `None` when all do.
+    pub(super) fn valid(
+        &mut self,
+        layout: &Layout,
+        shape: &[Extent],
+        register: &Value,
+    ) -> Option<Value> {
+        let shape = padded(shape, self.rank);
+        let mut condition = None;
+        for (axis, &extent) in shape.iter().enumerate() {
+            let split = self.split.is_some_and(|(split, _)| split == extent);
+            if extent == Extent::Const(1) || (self.schedule.is_exact(extent) && !split) {
+                continue;
+            }
+            let position = self.position(layout, axis, register);
+            let inside = binary(BinaryOp::Lt, position, Value::Size(extent));
+            condition = Some(match condition {
+                None => inside,
+                Some(before) => {
+                    Value::Binary(BinaryOp::And, DType::Bool, Box::new(before), Box::new(inside))
+                }
+            });
+        }
+        condition
+    }
+}

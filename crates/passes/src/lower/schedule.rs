@@ -1,0 +1,128 @@
+//! Schedules: how a tile program is spread over threads. Data, chosen by shape and device, tuned by measuring.
+
+use super::spread::split_axis;
+use tilewright_ir::{Access, DType, ExprKind, Extent, ParamKind, Program};
+
+/// How a program is spread over the threads of a GPU.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Schedule {
+    /// log2 of the threads that run one tile program together: a team.
+    pub team: u32,
+    /// log2 of the teams of one group; more than 0 only for teams of at most one subgroup.
+    pub teams: u32,
+    /// log2 of the elements that one memory access moves, at most.
+    pub vector: u32,
+    /// log2 of the capacity of each named size: registers are sized for it.
+    pub capacity: Vec<u32>,
+    /// The run-time value of that size is a multiple of `2^vector`, so vectors neither straddle its end nor lose their
+    /// alignment.
+    pub divides: Vec<bool>,
+    /// The run-time value of that size is its capacity, so that nothing needs a mask.
+    pub exact: Vec<bool>,
+    /// The rows of that parameter start at multiples of 16 bytes, so that vectors may be used.
+    pub aligned: Vec<bool>,
+    /// Groups are numbered in one line, for grids of more axes or longer ones than a GPU's.
+    pub linear: bool,
+}
+
+/// Registers that one tile may take in a thread before a smaller team is too small.
+const ELEMENTS_A_THREAD: u32 = 3;
+
+/// The longest grid axis but the first, on every GPU.
+const GRID_LIMIT: usize = 65535;
+
+/// The largest team, in log2.
+const LARGEST_TEAM: u32 = 10;
+
+impl Schedule {
+    /// A good schedule without tuning, for run-time sizes `dims` and aligned rows.
+    ///
+    /// A thread takes 8 elements of the longest tile until the team has 1024 threads; teams of one subgroup share a
+    /// group of 128 threads.
+    pub fn default_for(program: &Program, dims: &[usize]) -> Schedule {
+        let capacity: Vec<u32> = dims.iter().map(|&d| ceil_log2(d)).collect();
+        let vector = widest_vector(program);
+        let divides = dims.iter().map(|d| d % (1 << vector) == 0).collect();
+        let exact = dims.iter().map(|d| d.is_power_of_two()).collect();
+        let linear = false;
+        let aligned = vec![true; program.params.len()];
+        let mut schedule =
+            Schedule { team: 5, teams: 0, vector, capacity, divides, exact, aligned, linear };
+        let split = split_axis(program, |e| schedule.capacity_of(e)).is_some();
+        let outer = program.grid.iter().rev().skip(usize::from(!split));
+        schedule.linear = program.grid.len() + usize::from(split) > 3
+            || outer.map(|axis| axis.programs(dims)).any(|programs| programs > GRID_LIMIT);
+        let longest = program
+            .exprs
+            .iter()
+            .map(|e| e.ty.shape.iter().map(|&x| schedule.capacity_of(x)).sum::<u32>())
+            .max()
+            .unwrap_or(0);
+        schedule.team = longest.saturating_sub(ELEMENTS_A_THREAD).clamp(5, LARGEST_TEAM);
+        if split {
+            schedule.team = 8;
+        } else if schedule.team == 5 && !schedule.linear && teams_fit(program) {
+            schedule.teams = 2;
+        }
+        schedule
+    }
+
+    /// log2 of the capacity of an extent.
+    pub fn capacity_of(&self, extent: Extent) -> u32 {
+        match extent {
+            Extent::Const(n) => ceil_log2(n),
+            Extent::Dim { dim, times } if times.is_power_of_two() => {
+                self.capacity[dim.index()] + times.trailing_zeros()
+            }
+            Extent::Dim { dim, times } => ceil_log2(times << self.capacity[dim.index()]),
+        }
+    }
+
+    /// True when an extent fills its capacity, so that no position needs a mask.
+    pub fn is_exact(&self, extent: Extent) -> bool {
+        match extent {
+            Extent::Const(n) => n.is_power_of_two(),
+            Extent::Dim { dim, times } => times.is_power_of_two() && self.exact[dim.index()],
+        }
+    }
+
+    /// log2 of a number that surely divides an extent.
+    pub fn divisor_of(&self, extent: Extent) -> u32 {
+        match extent {
+            Extent::Const(0) => 31,
+            Extent::Const(n) => n.trailing_zeros(),
+            Extent::Dim { dim, times } => {
+                times.trailing_zeros() + if self.divides[dim.index()] { self.vector } else { 0 }
+            }
+        }
+    }
+}
+
+/// True when several teams may share a group. The last group's spare teams repeat the last program without storing, so
+/// nothing that programs write may be read.
+fn teams_fit(program: &Program) -> bool {
+    let reads_written = program.exprs.iter().any(|e| match &e.kind {
+        ExprKind::Load { place, .. } => {
+            let kind = &program.param(place.param).kind;
+            matches!(kind, ParamKind::Tensor { access, .. } if *access != Access::In)
+        }
+        _ => false,
+    });
+    !program.grid.is_empty() && !reads_written
+}
+
+/// log2 of the elements in 16 bytes of the narrowest tensor, so that every access is at most that wide.
+fn widest_vector(program: &Program) -> u32 {
+    let widest = program.params.iter().filter_map(|p| match p.kind {
+        ParamKind::Tensor { dtype, .. } if dtype != DType::Bool => Some(dtype.size()),
+        _ => None,
+    });
+    let scans = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Scan { .. }));
+    let bytes = widest.max().unwrap_or(4).max(if scans { 4 } else { 1 });
+    (16 / bytes).trailing_zeros()
+}
+
+/// log2 of the least power of two that is not below `n`.
+pub(crate) fn ceil_log2(n: usize) -> u32 {
+    n.max(1).next_power_of_two().trailing_zeros()
+}
