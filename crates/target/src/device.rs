@@ -4,6 +4,7 @@ use crate::{Argument, TargetError};
 use std::any::Any;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 use tilewright_ir::{Bindings, DType, Program};
 
 /// The families of targets.
@@ -17,6 +18,8 @@ pub enum DeviceKind {
     Metal,
     /// The reference: the IR's own interpreter.
     Interpreter,
+    /// A GPU's threads, stepped through on the host.
+    Emulator,
     /// Compiles everything and runs nothing.
     Null,
 }
@@ -29,6 +32,7 @@ impl DeviceKind {
             DeviceKind::Cuda => "cuda",
             DeviceKind::Metal => "metal",
             DeviceKind::Interpreter => "interpreter",
+            DeviceKind::Emulator => "emulator",
             DeviceKind::Null => "null",
         }
     }
@@ -130,4 +134,18 @@ pub trait Device: Send + Sync {
     /// # Errors
     /// Failures of that work that its launch could not yet know.
     fn synchronize(&self) -> Result<(), TargetError>;
+
+    /// Runs `launch`, waits for the work that it starts, and tells how long the device took by its own clock; `None` for
+    /// a device without one.
+    ///
+    /// # Errors
+    /// Those of `launch` and of the work.
+    fn time(
+        &self,
+        launch: &mut dyn FnMut() -> Result<(), TargetError>,
+    ) -> Result<Option<Duration>, TargetError> {
+        launch()?;
+        self.synchronize()?;
+        Ok(None)
+    }
 }

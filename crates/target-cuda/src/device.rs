@@ -1,0 +1,159 @@
+//! The device and its memory.
+
+use crate::copy::Copier;
+use crate::driver::{Context, failed};
+use crate::launch::CudaExecutable;
+use cudarc::driver::{result, sys};
+use std::any::Any;
+use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tilewright_ir::{DType, Program};
+use tilewright_target::{Buffer, Caps, Device, DeviceKind, Executable, TargetError};
+
+/// An NVIDIA GPU.
+pub struct CudaDevice {
+    gpu: Arc<Gpu>,
+    caps: Caps,
+}
+
+/// What the programs of a device share.
+pub(crate) struct Gpu {
+    pub context: Arc<Context>,
+    /// As NVRTC names it: `sm_90`.
+    pub architecture: String,
+    copier: OnceLock<Result<Copier, TargetError>>,
+}
+
+impl Gpu {
+    /// The copy between layouts, compiled when it is first needed.
+    pub fn copier(&self) -> Result<&Copier, TargetError> {
+        let compiled = self.copier.get_or_init(|| Copier::new(&self.context, &self.architecture));
+        compiled.as_ref().map_err(|e| TargetError::Device(e.to_string()))
+    }
+
+    /// Memory from the driver's stream-ordered pool.
+    pub fn allocate(self: &Arc<Self>, bytes: usize) -> Result<CudaBuffer, TargetError> {
+        self.context.enter()?;
+        // SAFETY: freed in `CudaBuffer::drop`. An empty buffer still has an address of its own.
+        let address = unsafe { result::malloc_async(self.context.stream, bytes.max(16)) }
+            .map_err(|_| TargetError::Memory { bytes })?;
+        Ok(CudaBuffer { gpu: self.clone(), address, size: bytes })
+    }
+}
+
+impl CudaDevice {
+    /// Opens GPU `ordinal`.
+    ///
+    /// # Errors
+    /// When the driver, NVRTC or the GPU is missing; the message says which, and what to install.
+    pub fn open(ordinal: i32) -> Result<CudaDevice, TargetError> {
+        use sys::CUdevice_attribute::*;
+        let context = Context::open(ordinal)?;
+        let major = context.attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+        let minor = context.attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+        if major < 8 {
+            let name = context.name();
+            let text =
+                format!("CUDA: {name} has compute capability {major}.{minor}; 8.0 is needed");
+            return Err(TargetError::Device(text));
+        }
+        let caps = Caps {
+            kind: DeviceKind::Cuda,
+            name: context.name(),
+            features: vec![format!("sm_{major}{minor}")],
+            parallelism: context.attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT).max(1)
+                as usize,
+            memory: context.memory(),
+            dtypes: DType::ALL.into_iter().filter(|d| *d != DType::F64).collect(),
+            host_visible: false,
+        };
+        let architecture = format!("sm_{major}{minor}");
+        let gpu = Arc::new(Gpu { context, architecture, copier: OnceLock::new() });
+        Ok(CudaDevice { gpu, caps })
+    }
+}
+
+impl Device for CudaDevice {
+    fn caps(&self) -> &Caps {
+        &self.caps
+    }
+
+    fn compile(&self, program: &Program) -> Result<Arc<dyn Executable>, TargetError> {
+        Ok(Arc::new(CudaExecutable::new(self.gpu.clone(), program)))
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<Box<dyn Buffer>, TargetError> {
+        Ok(Box::new(self.gpu.allocate(bytes)?))
+    }
+
+    fn time(
+        &self,
+        launch: &mut dyn FnMut() -> Result<(), TargetError>,
+    ) -> Result<Option<Duration>, TargetError> {
+        let seconds = self.gpu.context.seconds(launch)?;
+        Ok(Some(Duration::from_secs_f64(seconds.max(0.0))))
+    }
+
+    fn synchronize(&self) -> Result<(), TargetError> {
+        self.gpu.context.synchronize()
+    }
+}
+
+/// Memory of a GPU, from the driver's stream-ordered pool.
+pub struct CudaBuffer {
+    gpu: Arc<Gpu>,
+    pub(crate) address: sys::CUdeviceptr,
+    size: usize,
+}
+
+impl CudaBuffer {
+    fn check(&self, offset: usize, len: usize) -> Result<(), TargetError> {
+        match offset.checked_add(len).is_some_and(|end| end <= self.size) {
+            true => Ok(()),
+            false => Err(TargetError::Device(format!(
+                "CUDA: bytes {offset}..+{len} leave a buffer of {}",
+                self.size
+            ))),
+        }
+    }
+}
+
+impl Buffer for CudaBuffer {
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn host(&self) -> Option<NonNull<u8>> {
+        None
+    }
+
+    fn read(&self, offset: usize, into: &mut [u8]) -> Result<(), TargetError> {
+        self.check(offset, into.len())?;
+        self.gpu.context.synchronize_only()?;
+        // SAFETY: checked above to lie inside the buffer.
+        unsafe { result::memcpy_dtoh_sync(into, self.address + offset as u64) }
+            .map_err(failed("a copy to the host failed"))
+    }
+
+    fn write(&mut self, offset: usize, from: &[u8]) -> Result<(), TargetError> {
+        self.check(offset, from.len())?;
+        self.gpu.context.synchronize_only()?;
+        // SAFETY: checked above to lie inside the buffer.
+        unsafe { result::memcpy_htod_sync(self.address + offset as u64, from) }
+            .map_err(failed("a copy to the GPU failed"))
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl Drop for CudaBuffer {
+    fn drop(&mut self) {
+        if self.gpu.context.enter().is_ok() {
+            // SAFETY: allocated on this stream, freed once; work launched before is ordered before it.
+            let _ = unsafe { result::free_async(self.address, self.gpu.context.stream) };
+        }
+    }
+}

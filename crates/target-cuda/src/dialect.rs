@@ -1,0 +1,209 @@
+//! What CUDA C spells its own way.
+
+use tilewright_ir::thread::{Builtin, Shuffle, ThreadProgram};
+use tilewright_ir::{BinaryOp, DType, ParamKind, StoreMode, UnaryOp};
+use tilewright_target::c::{Dialect, is_written, kernel_name};
+
+/// Bytes of shared memory that a kernel may declare; more are asked for at launch.
+pub(crate) const STATIC_SHARED: usize = 48 << 10;
+
+/// CUDA C as NVRTC takes it, without headers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CudaC;
+
+impl Dialect for CudaC {
+    fn register_type(&self, dtype: DType) -> &'static str {
+        match dtype {
+            DType::Bool => "bool",
+            DType::I8 => "signed char",
+            DType::U8 => "unsigned char",
+            DType::I32 => "int",
+            DType::U32 => "unsigned int",
+            DType::F16 | DType::BF16 | DType::F32 => "float",
+            DType::F64 => "double",
+        }
+    }
+
+    fn storage_type(&self, dtype: DType) -> &'static str {
+        match dtype {
+            DType::F16 | DType::BF16 => "unsigned short",
+            DType::Bool => "unsigned char",
+            other => self.register_type(other),
+        }
+    }
+
+    fn offset_type(&self) -> &'static str {
+        "long long"
+    }
+
+    fn builtin(&self, builtin: Builtin) -> String {
+        match builtin {
+            Builtin::Thread => "(int)threadIdx.x".into(),
+            Builtin::Lane => "(int)(threadIdx.x & 31)".into(),
+            Builtin::Subgroup => "(int)(threadIdx.x >> 5)".into(),
+            Builtin::Group(0) => "(int)blockIdx.x".into(),
+            Builtin::Group(1) => "(int)blockIdx.y".into(),
+            Builtin::Group(_) => "(int)blockIdx.z".into(),
+        }
+    }
+
+    fn shuffle(&self, shuffle: Shuffle, dtype: DType, value: &str) -> String {
+        let value = match dtype {
+            DType::Bool | DType::I8 | DType::U8 => format!("(int){value}"),
+            _ => value.into(),
+        };
+        match shuffle {
+            Shuffle::Xor(by) => format!("__shfl_xor_sync(0xffffffffu, {value}, {by})"),
+            Shuffle::Up(by) => format!("__shfl_up_sync(0xffffffffu, {value}, {by})"),
+            Shuffle::Down(by) => format!("__shfl_down_sync(0xffffffffu, {value}, {by})"),
+            Shuffle::Last(bits) => {
+                format!(
+                    "__shfl_sync(0xffffffffu, {value}, (threadIdx.x & 31) | {})",
+                    (1 << bits) - 1
+                )
+            }
+            Shuffle::First(bits) => {
+                format!(
+                    "__shfl_sync(0xffffffffu, {value}, (threadIdx.x & 31) & ~{})",
+                    (1 << bits) - 1
+                )
+            }
+        }
+    }
+
+    fn barrier(&self) -> &'static str {
+        "__syncthreads();"
+    }
+
+    fn subgroup_barrier(&self) -> &'static str {
+        "__syncwarp();"
+    }
+
+    fn shared_space(&self) -> &'static str {
+        ""
+    }
+
+    fn shared_memory(&self, bytes: usize) -> String {
+        // More than a static array may have is asked for at launch.
+        match bytes > STATIC_SHARED {
+            true => "extern __shared__ __align__(16) char shared_memory[];".into(),
+            false => format!("__shared__ __align__(16) char shared_memory[{bytes}];"),
+        }
+    }
+
+    fn unary(&self, op: UnaryOp, a: &str) -> String {
+        let name = match op {
+            UnaryOp::Abs => "fabsf",
+            UnaryOp::Sign => "tw_sign",
+            UnaryOp::Floor => "floorf",
+            UnaryOp::Ceil => "ceilf",
+            UnaryOp::Round => "rintf",
+            UnaryOp::Trunc => "truncf",
+            UnaryOp::Sqrt => "sqrtf",
+            UnaryOp::Rsqrt => "rsqrtf",
+            UnaryOp::Recip => return format!("(1.0f / {a})"),
+            UnaryOp::Exp => "expf",
+            UnaryOp::Exp2 => "exp2f",
+            UnaryOp::Expm1 => "expm1f",
+            UnaryOp::Log => "logf",
+            UnaryOp::Log2 => "log2f",
+            UnaryOp::Log1p => "log1pf",
+            UnaryOp::Sin => "sinf",
+            UnaryOp::Cos => "cosf",
+            UnaryOp::Tanh => "tanhf",
+            UnaryOp::Sigmoid => "tw_sigmoid",
+            UnaryOp::Softplus => "tw_softplus",
+            UnaryOp::Erf => "erff",
+            UnaryOp::IsNan => return format!("({a} != {a})"),
+            UnaryOp::Neg | UnaryOp::Not => return format!("(-{a})"),
+        };
+        format!("{name}({a})")
+    }
+
+    fn float_call(&self, op: BinaryOp) -> &'static str {
+        if op == BinaryOp::Pow { "powf" } else { "fmodf" }
+    }
+
+    fn read_storage(&self, dtype: DType, value: &str) -> String {
+        match dtype {
+            DType::F16 => format!("tw_from_f16({value})"),
+            DType::BF16 => format!("tw_from_bf16({value})"),
+            DType::Bool => format!("({value} != 0)"),
+            _ => value.into(),
+        }
+    }
+
+    fn write_storage(&self, dtype: DType, value: &str) -> String {
+        match dtype {
+            DType::F16 => format!("tw_to_f16({value})"),
+            DType::BF16 => format!("tw_to_bf16({value})"),
+            _ => value.into(),
+        }
+    }
+
+    fn bitcast(&self, from: DType, to: DType, a: &str) -> String {
+        match (from, to) {
+            _ if from == to => a.into(),
+            // Half types lie in registers as f32; their own bits are those in memory.
+            (DType::F16 | DType::BF16, _) => self.read_storage(to, &self.write_storage(from, a)),
+            (DType::F32, DType::I32) => format!("__float_as_int({a})"),
+            (DType::F32, _) => format!("__float_as_uint({a})"),
+            (DType::I32, DType::F32) => format!("__int_as_float({a})"),
+            (_, DType::F32) => format!("__uint_as_float({a})"),
+            _ => format!("({})({a})", self.register_type(to)),
+        }
+    }
+
+    fn vector_type(&self, bytes: usize) -> &'static str {
+        match bytes {
+            16 => "uint4",
+            8 => "uint2",
+            4 => "unsigned int",
+            _ => "unsigned short",
+        }
+    }
+
+    fn atomic(&self, mode: StoreMode, dtype: DType, pointer: &str, value: &str) -> String {
+        let name = match (mode, dtype.is_float()) {
+            (StoreMode::AtomicMax, true) => "tw_atomic_max",
+            (StoreMode::AtomicMin, true) => "tw_atomic_min",
+            (StoreMode::AtomicMax, false) => "atomicMax",
+            (StoreMode::AtomicMin, false) => "atomicMin",
+            (StoreMode::AtomicAdd | StoreMode::Set, _) => "atomicAdd",
+        };
+        format!("{name}({pointer}, {value});")
+    }
+
+    fn device_space(&self) -> &'static str {
+        ""
+    }
+
+    fn prelude(&self) -> &'static str {
+        include_str!("prelude.cu")
+    }
+
+    fn signature(&self, program: &ThreadProgram, arguments: &str) -> String {
+        let mut out = format!(
+            "extern \"C\" __global__ void __launch_bounds__({}) {}(",
+            program.threads,
+            kernel_name(program)
+        );
+        for param in &program.params {
+            if let ParamKind::Tensor { dtype, .. } = param.kind {
+                let constant = if is_written(&param.kind) { "" } else { "const " };
+                let ty = self.storage_type(dtype);
+                out.push_str(&format!("{constant}{ty}* __restrict__ {}, ", param.name));
+            }
+        }
+        out.push_str(&format!("const {arguments} arguments"));
+        if !program.checks.is_empty() {
+            out.push_str(", uint4* faults");
+        }
+        out.push_str(") {");
+        out
+    }
+
+    fn special(&self) -> (&'static str, &'static str) {
+        ("TW_INFINITY", "TW_NAN")
+    }
+}

@@ -1,0 +1,380 @@
+//! Compiled programs and their launches.
+
+use crate::CudaC;
+use crate::device::{CudaBuffer, Gpu};
+use crate::dialect::STATIC_SHARED;
+use crate::driver::{FaultSlot, Function, compile};
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::{Arc, Mutex, PoisonError};
+use tilewright_ir::thread::ThreadProgram;
+use tilewright_ir::{Access, Bindings, DType, Param, ParamKind, Program};
+use tilewright_passes::lower::{PASSES, Schedule, lower};
+use tilewright_passes::pipeline;
+use tilewright_target::{Argument, Buffer, Executable, Region, TargetError, c, contiguous_strides};
+
+/// A program and its compiled variants, one a schedule.
+pub(crate) struct CudaExecutable {
+    gpu: Arc<Gpu>,
+    program: Program,
+    variants: Mutex<HashMap<Schedule, Arc<Variant>>>,
+}
+
+struct Variant {
+    threads: ThreadProgram,
+    function: Function,
+    /// Where it notes indices out of range, if it checks any.
+    faults: Option<Arc<FaultSlot>>,
+}
+
+/// A tensor as a kernel takes it.
+struct Placed {
+    address: u64,
+    /// Of the axes that the kernel sees.
+    strides: Vec<isize>,
+    /// The memory that stands in for the caller's, kept until the launch is under way.
+    stand_in: Option<CudaBuffer>,
+}
+
+impl CudaExecutable {
+    /// `program` for a GPU; its variants are compiled when a launch needs them.
+    pub fn new(gpu: Arc<Gpu>, program: &Program) -> CudaExecutable {
+        let mut program = program.clone();
+        pipeline::run(&mut program, PASSES, |_, _| {});
+        CudaExecutable { gpu, program, variants: Mutex::default() }
+    }
+
+    fn variant(&self, schedule: Schedule) -> Result<Arc<Variant>, TargetError> {
+        let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(variant) = variants.get(&schedule) {
+            return Ok(variant.clone());
+        }
+        let threads = lower(&self.program, &schedule).map_err(|e| TargetError::Unsupported {
+            program: self.program.name.clone(),
+            what: format!("cannot run on CUDA: {e}"),
+        })?;
+        let source = c::source(&threads, &CudaC);
+        let image = compile(&source, &self.gpu.architecture)?;
+        let function = Function::load(&self.gpu.context, &image, &c::kernel_name(&threads))?;
+        if threads.shared_bytes() > STATIC_SHARED {
+            function.allow_shared(threads.shared_bytes())?;
+        }
+        let faults = match threads.checks.is_empty() {
+            true => None,
+            false => Some(self.gpu.context.fault_slot(&threads)?),
+        };
+        let variant = Arc::new(Variant { threads, function, faults });
+        variants.insert(schedule, variant.clone());
+        Ok(variant)
+    }
+
+    fn argument_error(&self, param: &Param, what: impl Into<String>) -> TargetError {
+        TargetError::Argument {
+            program: self.program.name.clone(),
+            param: param.name.clone(),
+            what: what.into(),
+        }
+    }
+
+    /// Finds where the kernel reads or writes a tensor: the caller's own memory if it can, else a copy. Host memory, gaps
+    /// between the elements of a row, leading axes that do not merge, and inputs that an output overwrites are copied.
+    fn place(
+        &self,
+        number: usize,
+        region: &Region<'_>,
+        bindings: &Bindings,
+        overwritten: bool,
+    ) -> Result<Placed, TargetError> {
+        let param = &self.program.params[number];
+        let ParamKind::Tensor { dtype, access, .. } = param.kind else {
+            return Err(self.argument_error(param, "is a number, got a tensor"));
+        };
+        let (shape, kernel) = (&bindings.shapes[number], &bindings.kernel_shapes[number]);
+        let size = dtype.size();
+        region.check(shape, size).map_err(|what| self.argument_error(param, what))?;
+        let own = own_buffer(region);
+        let strides = kernel_strides(region.strides, shape, kernel);
+        if let (Some(buffer), Some(strides), false) = (own, strides, overwritten) {
+            let address = buffer.address + (region.offset * size) as u64;
+            return Ok(Placed { address, strides, stand_in: None });
+        }
+        let elements: usize = shape.iter().product();
+        let stand_in = self.gpu.allocate(elements * size)?;
+        if access != Access::Out {
+            let staged = self.on_device(region, param)?;
+            let from = staged.as_ref().map_or_else(|| own.map(|b| b.address), |b| Some(b.address));
+            let from = from.unwrap_or_default() + (region.offset * size) as u64;
+            // SAFETY: `region.check` holds the source, the stand-in has room for every element.
+            unsafe {
+                let copier = self.gpu.copier()?;
+                copier.copy(shape, size, (from, region.strides), (stand_in.address, None))?;
+            }
+        }
+        let address = stand_in.address;
+        Ok(Placed { address, strides: contiguous_strides(kernel), stand_in: Some(stand_in) })
+    }
+
+    /// A copy on the GPU of the host memory under a region; `None` if it lies there already.
+    fn on_device(
+        &self,
+        region: &Region<'_>,
+        param: &Param,
+    ) -> Result<Option<CudaBuffer>, TargetError> {
+        if own_buffer(region).is_some() {
+            return Ok(None);
+        }
+        if region.buffer.host().is_none() {
+            return Err(self.argument_error(param, "lies in the memory of another device"));
+        }
+        let mut bytes = vec![0; region.buffer.size()];
+        region.buffer.read(0, &mut bytes)?;
+        let mut copy = self.gpu.allocate(bytes.len())?;
+        copy.write(0, &bytes)?;
+        Ok(Some(copy))
+    }
+
+    /// Copies the results in a stand-in to where the caller wants them.
+    fn take_back(
+        &self,
+        number: usize,
+        region: &Region<'_>,
+        shape: &[usize],
+        stand_in: &CudaBuffer,
+    ) -> Result<(), TargetError> {
+        let param = &self.program.params[number];
+        let ParamKind::Tensor { dtype, .. } = param.kind else { return Ok(()) };
+        let staged = self.on_device(region, param)?;
+        let buffer = match (&staged, own_buffer(region)) {
+            (Some(staged), _) => staged,
+            (None, Some(own)) => own,
+            (None, None) => return Ok(()),
+        };
+        let to = buffer.address + (region.offset * dtype.size()) as u64;
+        // SAFETY: `region.check` held the target, the stand-in holds every element.
+        unsafe {
+            let copier = self.gpu.copier()?;
+            copier.copy(shape, dtype.size(), (stand_in.address, None), (to, region.strides))?;
+        }
+        if let (Some(staged), Some(host)) = (&staged, region.buffer.host()) {
+            let mut bytes = vec![0; staged.size()];
+            staged.read(0, &mut bytes)?;
+            // SAFETY: the buffer has this size, and `launch` gives outputs to this call alone.
+            unsafe { host.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        }
+        Ok(())
+    }
+
+    /// True when an output overlaps the memory of an input.
+    fn is_overwritten(&self, input: &Region<'_>, arguments: &[Argument<'_>]) -> bool {
+        let Some(own) = own_buffer(input) else { return false };
+        self.program.params.iter().zip(arguments).any(|(param, argument)| {
+            let Argument::Tensor(region) = argument else { return false };
+            c::is_written(&param.kind)
+                && own_buffer(region).is_some_and(|other| other.address == own.address)
+        })
+    }
+}
+
+impl Executable for CudaExecutable {
+    unsafe fn launch(
+        &self,
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), TargetError> {
+        let mut schedule = Schedule::default_for(&self.program, &bindings.dims);
+        let mut placed: Vec<Option<Placed>> = Vec::with_capacity(arguments.len());
+        let mut block = ArgumentBlock::default();
+        for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {
+            let Argument::Tensor(region) = argument else {
+                placed.push(None);
+                continue;
+            };
+            let overwritten = !c::is_written(&param.kind) && self.is_overwritten(region, arguments);
+            let tensor = self.place(i, region, bindings, overwritten)?;
+            let ParamKind::Tensor { dtype, .. } = param.kind else { continue };
+            let lanes = (16 / dtype.size()) as isize;
+            let mut aligned = tensor.address.is_multiple_of(16);
+            let outer = tensor.strides.len().saturating_sub(1);
+            for (axis, &stride) in tensor.strides.iter().enumerate().take(outer) {
+                aligned &= stride % lanes == 0 || bindings.kernel_shapes[i][axis] <= 1;
+                block.wide(stride as i64);
+            }
+            schedule.aligned[i] = aligned;
+            placed.push(Some(tensor));
+        }
+        for &dim in &bindings.dims {
+            block.word(dim as u32);
+        }
+        for (param, argument) in self.program.params.iter().zip(arguments) {
+            if let (ParamKind::Scalar { dtype, .. }, Argument::Scalar(value)) =
+                (&param.kind, argument)
+            {
+                block.scalar(*dtype, *value);
+            }
+        }
+        let variant = self.variant(schedule)?;
+        let mut grid = [1u32; 3];
+        for (slot, groups) in grid.iter_mut().zip(variant.threads.groups(&bindings.dims)) {
+            let groups = i32::try_from(groups).map_err(|_| {
+                TargetError::Device("CUDA: too many programs for one launch".into())
+            })?;
+            *slot = groups as u32;
+        }
+        if grid.contains(&0) {
+            return Ok(());
+        }
+        let mut addresses: Vec<u64> = placed.iter().flatten().map(|p| p.address).collect();
+        let mut pointers: Vec<*mut c_void> =
+            addresses.iter_mut().map(|a| (a as *mut u64).cast()).collect();
+        let bytes = block.finish();
+        pointers.push(bytes.as_ptr().cast_mut().cast());
+        let mut faults = variant.faults.as_ref().map(|slot| slot.address());
+        pointers.extend(faults.as_mut().map(|address| (address as *mut u64).cast::<c_void>()));
+        let threads = variant.threads.threads as u32;
+        let shared = variant.threads.shared_bytes();
+        let shared = if shared > STATIC_SHARED { shared } else { 0 };
+        let grid = (grid[0], grid[1], grid[2]);
+        // SAFETY: one pointer a tensor, each a device address checked to cover its tensor, then the argument struct laid out
+        // as `c::argument_fields` declares it, then the place for faults if the kernel has one; the caller keeps the
+        // memory alive, and stand-ins are freed on the same stream after the work.
+        unsafe { variant.function.launch(grid, threads, shared, &mut pointers) }?;
+        for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {
+            let (Argument::Tensor(region), Some(Placed { stand_in: Some(stand_in), .. })) =
+                (argument, &placed[i])
+            else {
+                continue;
+            };
+            if c::is_written(&param.kind) {
+                self.take_back(i, region, &bindings.shapes[i], stand_in)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        let variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = variants.iter().map(|(schedule, variant)| {
+            format!("// {schedule:?}\n{}", c::source(&variant.threads, &CudaC))
+        });
+        sources.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The buffer under a region, if it is a GPU's.
+fn own_buffer<'a>(region: &Region<'a>) -> Option<&'a CudaBuffer> {
+    region.buffer.as_any()?.downcast_ref::<CudaBuffer>()
+}
+
+/// The bytes of the argument struct, by C's rules of alignment.
+#[derive(Default)]
+struct ArgumentBlock(Vec<u8>);
+
+impl ArgumentBlock {
+    fn align(&mut self, to: usize) {
+        self.0.resize(self.0.len().next_multiple_of(to), 0);
+    }
+
+    fn wide(&mut self, value: i64) {
+        self.align(8);
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn word(&mut self, value: u32) {
+        self.align(4);
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn byte(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    /// A run-time number, rounded to its type.
+    fn scalar(&mut self, dtype: DType, value: f64) {
+        let value = dtype.round(value);
+        match dtype {
+            DType::I32 => self.word(value as i32 as u32),
+            DType::U32 => self.word(value as u32),
+            dtype if dtype.is_float() => self.word((value as f32).to_bits()),
+            _ => self.byte(value as i64 as u8),
+        }
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.align(8);
+        if self.0.is_empty() {
+            self.0.resize(8, 0);
+        }
+        self.0
+    }
+}
+
+/// Strides of the axes that the kernel sees, from those of the caller's. `None` where a kernel cannot take them: the last
+/// axis must be contiguous and leading axes must merge into one.
+fn kernel_strides(
+    strides: Option<&[isize]>,
+    caller: &[usize],
+    kernel: &[usize],
+) -> Option<Vec<isize>> {
+    let Some(given) = strides else { return Some(contiguous_strides(kernel)) };
+    if caller.contains(&0) {
+        return Some(contiguous_strides(kernel));
+    }
+    let merged = (caller.len() + 1).checked_sub(kernel.len()).filter(|_| !kernel.is_empty());
+    let Some(merged) = merged else { return Some(Vec::new()) };
+    let (leading, rest) = given.split_at(merged);
+    let first = match leading {
+        // The caller has no leading axes: the kernel's is 1 long.
+        [] => 0,
+        [.., last] => {
+            let mut outer: Option<(isize, usize)> = None;
+            for axis in (0..merged).rev().filter(|&axis| caller[axis] > 1) {
+                if outer.is_some_and(|(stride, extent)| leading[axis] != stride * extent as isize) {
+                    return None;
+                }
+                outer = Some((leading[axis], caller[axis]));
+            }
+            inner_stride(leading, caller).unwrap_or(*last)
+        }
+    };
+    let strides: Vec<isize> = std::iter::once(first).chain(rest.iter().copied()).collect();
+    match (strides.last(), kernel.last()) {
+        (Some(&stride), Some(&extent)) if stride != 1 && extent > 1 => None,
+        _ => Some(strides),
+    }
+}
+
+/// The stride of the innermost of merged axes that is longer than 1.
+fn inner_stride(leading: &[isize], caller: &[usize]) -> Option<isize> {
+    leading.iter().zip(caller).rev().find(|(_, extent)| **extent > 1).map(|(stride, _)| *stride)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leading_axes_merge_where_they_can() {
+        let merge = |strides: &[isize], caller: &[usize], kernel: &[usize]| {
+            kernel_strides(Some(strides), caller, kernel)
+        };
+        assert_eq!(merge(&[15, 5, 1], &[2, 3, 5], &[6, 5]), Some(vec![5, 1]));
+        assert_eq!(merge(&[24, 8, 1], &[2, 3, 5], &[6, 5]), Some(vec![8, 1]));
+        assert_eq!(merge(&[40, 8, 1], &[2, 3, 5], &[6, 5]), None, "a gap between the axes");
+        assert_eq!(merge(&[99, 8, 1], &[1, 3, 5], &[3, 5]), Some(vec![8, 1]));
+        assert_eq!(merge(&[8, 99, 1], &[3, 1, 5], &[3, 5]), Some(vec![8, 1]));
+        assert_eq!(merge(&[1], &[5], &[1, 5]), Some(vec![0, 1]));
+        assert_eq!(merge(&[1, 4], &[4, 5], &[4, 5]), None, "the last axis has gaps");
+        assert_eq!(merge(&[0, 1], &[4, 5], &[4, 5]), Some(vec![0, 1]), "broadcast rows");
+        assert_eq!(merge(&[3, 7, 1], &[0, 3, 5], &[0, 5]), Some(vec![5, 1]));
+    }
+
+    #[test]
+    fn arguments_are_laid_out_as_c_does() {
+        let mut block = ArgumentBlock::default();
+        block.byte(1);
+        block.word(2);
+        block.wide(3);
+        let bytes = block.finish();
+        assert_eq!(bytes, [1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,82 @@
+// Helpers of Tilewright's CUDA C. No header is needed: half types are 16-bit words in memory and floats in registers.
+#define TW_INFINITY __int_as_float(0x7f800000)
+#define TW_NAN __int_as_float(0x7fffffff)
+
+__device__ __forceinline__ float tw_from_f16(unsigned short x) {
+    float y;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x));
+    return y;
+}
+__device__ __forceinline__ unsigned short tw_to_f16(float x) {
+    unsigned short y;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x));
+    return y;
+}
+__device__ __forceinline__ float tw_from_bf16(unsigned short x) { return __uint_as_float((unsigned int)x << 16); }
+__device__ __forceinline__ unsigned short tw_to_bf16(float x) {
+    unsigned short y;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
+    return y;
+}
+// NaN if either is.
+__device__ __forceinline__ float tw_max(float a, float b) {
+    float y;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+    return y;
+}
+__device__ __forceinline__ float tw_min(float a, float b) {
+    float y;
+    asm("min.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+    return y;
+}
+__device__ __forceinline__ float tw_sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
+__device__ __forceinline__ float tw_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+__device__ __forceinline__ float tw_softplus(float x) { return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x))) + (x != x ? x : 0.0f); }
+// Integers from floats: toward zero, saturating, NaN to 0.
+__device__ __forceinline__ int tw_to_i32(float x) { return x != x ? 0 : __float2int_rz(x); }
+__device__ __forceinline__ unsigned int tw_to_u32(float x) { return x != x ? 0u : __float2uint_rz(x); }
+__device__ __forceinline__ signed char tw_to_i8(float x) { return (signed char)max(-128, min(127, tw_to_i32(x))); }
+__device__ __forceinline__ unsigned char tw_to_u8(float x) { return (unsigned char)max(0, min(255, tw_to_i32(x))); }
+__device__ __forceinline__ signed char tw_i32_to_i8(int x) { return (signed char)max(-128, min(127, x)); }
+__device__ __forceinline__ unsigned char tw_i32_to_u8(int x) { return (unsigned char)max(0, min(255, x)); }
+__device__ __forceinline__ signed char tw_u32_to_i8(unsigned int x) { return (signed char)min(127u, x); }
+__device__ __forceinline__ unsigned char tw_u32_to_u8(unsigned int x) { return (unsigned char)min(255u, x); }
+__device__ __forceinline__ unsigned char tw_i8_to_u8(signed char x) { return x < 0 ? 0 : x; }
+__device__ __forceinline__ signed char tw_u8_to_i8(unsigned char x) { return x > 127 ? 127 : x; }
+// Word index % 4 of Philox4x32-10 (Salmon et al., 2011) with counter (index / 4, 0, offset, 0) and key (seed, 0).
+__device__ __forceinline__ unsigned int tw_philox(unsigned int index, unsigned int seed, unsigned int offset) {
+    unsigned int c0 = index >> 2, c1 = 0, c2 = offset, c3 = 0, k0 = seed, k1 = 0;
+    _Pragma("unroll") for (int round = 0; round < 10; round++) {
+        const unsigned int h0 = __umulhi(0xD2511F53u, c0), l0 = 0xD2511F53u * c0;
+        const unsigned int h1 = __umulhi(0xCD9E8D57u, c2), l1 = 0xCD9E8D57u * c2;
+        c0 = h1 ^ c1 ^ k0;
+        c1 = l1;
+        c2 = h0 ^ c3 ^ k1;
+        c3 = l0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    const unsigned int low = index & 1 ? c1 : c0, high = index & 1 ? c3 : c2;
+    return index & 2 ? high : low;
+}
+// The index, if it is below the extent and not negative; else 0, and the fault is noted for the host.
+__device__ __forceinline__ int tw_checked(int index, int extent, uint4* faults, unsigned int check) {
+    if ((unsigned int)index < (unsigned int)extent) return index;
+    *faults = make_uint4(1u, check, (unsigned int)index, blockIdx.x);
+    return 0;
+}
+// Atomic maximum and minimum of floats; NaN wins.
+__device__ __forceinline__ void tw_atomic_max(float* to, float x) {
+    int old = __float_as_int(*to), seen;
+    do {
+        seen = old;
+        old = atomicCAS((int*)to, seen, __float_as_int(tw_max(__int_as_float(seen), x)));
+    } while (old != seen);
+}
+__device__ __forceinline__ void tw_atomic_min(float* to, float x) {
+    int old = __float_as_int(*to), seen;
+    do {
+        seen = old;
+        old = atomicCAS((int*)to, seen, __float_as_int(tw_min(__int_as_float(seen), x)));
+    } while (old != seen);
+}

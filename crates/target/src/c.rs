@@ -1,0 +1,434 @@
+//! The one printer of C-family code: a [`ThreadProgram`] as CUDA C or as MSL.
+//!
+//! A [`Dialect`] holds what the languages spell differently. The signature and the body print separately, because the
+//! body alone also serves frameworks that write the signature themselves.
+
+use std::fmt::Write;
+use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, ThreadProgram, Value};
+use tilewright_ir::{
+    Access, BinaryOp, DType, DimId, Extent, Literal, ParamId, ParamKind, StoreMode, TernaryOp,
+    UnaryOp,
+};
+
+/// What a language of the C family spells its own way.
+pub trait Dialect {
+    /// The type of registers that hold this dtype. Half types are kept as f32 values, rounded when stored.
+    fn register_type(&self, dtype: DType) -> &'static str;
+    /// The type of this dtype in memory.
+    fn storage_type(&self, dtype: DType) -> &'static str;
+    /// The type of 64-bit offsets.
+    fn offset_type(&self) -> &'static str;
+    /// Where the thread is.
+    fn builtin(&self, builtin: Builtin) -> String;
+    /// Another lane's value.
+    fn shuffle(&self, shuffle: Shuffle, dtype: DType, value: &str) -> String;
+    /// Waits for the group.
+    fn barrier(&self) -> &'static str;
+    /// Waits for the subgroup.
+    fn subgroup_barrier(&self) -> &'static str;
+    /// The address space of shared memory in types, with a trailing space if any.
+    fn shared_space(&self) -> &'static str;
+    /// The declaration of the group's shared memory, of that many bytes, as `shared_memory`.
+    fn shared_memory(&self, bytes: usize) -> String;
+    /// A one-operand op on a register value; `None` where C's own spelling holds.
+    fn unary(&self, op: UnaryOp, value: &str) -> String;
+    /// A call of a float function of two operands (`pow`, `fmod`).
+    fn float_call(&self, op: BinaryOp) -> &'static str;
+    /// A register value read from memory.
+    fn read_storage(&self, dtype: DType, value: &str) -> String;
+    /// A register value as it is kept in memory.
+    fn write_storage(&self, dtype: DType, value: &str) -> String;
+    /// The same bits as another type of the same size.
+    fn bitcast(&self, from: DType, to: DType, value: &str) -> String;
+    /// The type of `lanes` neighbours in memory, of `bytes` bytes together.
+    fn vector_type(&self, bytes: usize) -> &'static str;
+    /// An atomic update of an element.
+    fn atomic(&self, mode: StoreMode, dtype: DType, pointer: &str, value: &str) -> String;
+    /// The address space of tensors in casts, with a trailing space if any.
+    fn device_space(&self) -> &'static str;
+    /// What stands before every program: helper functions.
+    fn prelude(&self) -> &'static str;
+    /// The declaration of the kernel, up to and with the opening brace. `arguments` is the struct's name.
+    fn signature(&self, program: &ThreadProgram, arguments: &str) -> String;
+    /// The spelling of infinity and of NaN.
+    fn special(&self) -> (&'static str, &'static str);
+}
+
+/// The kernel's name in emitted code: apart from the languages' own functions (`exp`, `max`).
+pub fn kernel_name(program: &ThreadProgram) -> String {
+    format!("tw_kernel_{}", program.name)
+}
+
+/// The complete source of a program.
+pub fn source(program: &ThreadProgram, dialect: &dyn Dialect) -> String {
+    let mut out = String::new();
+    out.push_str(dialect.prelude());
+    out.push('\n');
+    let arguments = format!("{}_arguments", program.name);
+    let _ = writeln!(out, "struct {arguments} {{");
+    for (name, ty) in argument_fields(program, dialect) {
+        let _ = writeln!(out, "    {ty} {name};");
+    }
+    out.push_str("};\n\n");
+    out.push_str(&dialect.signature(program, &arguments));
+    out.push('\n');
+    out.push_str(&body(program, dialect));
+    out.push_str("}\n");
+    out
+}
+
+/// The fields of the struct of run-time sizes, strides and scalars, in order: first the 64-bit strides of each tensor's
+/// axes but the last, then the sizes as i32, then the scalars.
+pub fn argument_fields(
+    program: &ThreadProgram,
+    dialect: &dyn Dialect,
+) -> Vec<(String, &'static str)> {
+    let mut fields = Vec::new();
+    for param in &program.params {
+        if let ParamKind::Tensor { shape, .. } = &param.kind {
+            let axes = shape.len().saturating_sub(1);
+            fields.extend(
+                (0..axes).map(|a| (format!("{}_stride{a}", param.name), dialect.offset_type())),
+            );
+        }
+    }
+    for dim in &program.dims {
+        fields.push((dim.name.clone(), "int"));
+    }
+    for param in &program.params {
+        if let ParamKind::Scalar { dtype, .. } = param.kind {
+            fields.push((param.name.clone(), dialect.register_type(dtype)));
+        }
+    }
+    if fields.is_empty() {
+        fields.push(("unused".into(), "int"));
+    }
+    fields
+}
+
+/// The statements of a program.
+pub fn body(program: &ThreadProgram, dialect: &dyn Dialect) -> String {
+    let mut printer = Printer { program, dialect, out: String::new(), indent: 1 };
+    let bytes = program.shared_bytes();
+    if bytes > 0 {
+        printer.line(&dialect.shared_memory(bytes));
+        for array in &program.shared {
+            let ty = format!("{}{}*", dialect.shared_space(), dialect.storage_type(array.dtype));
+            printer
+                .line(&format!("{ty} {} = ({ty})(shared_memory + {});", array.name, array.offset));
+        }
+    }
+    printer.block(&program.body);
+    printer.out
+}
+
+struct Printer<'a> {
+    program: &'a ThreadProgram,
+    dialect: &'a dyn Dialect,
+    out: String,
+    indent: usize,
+}
+
+impl Printer<'_> {
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(self.out, "{:1$}{text}", "", 4 * self.indent);
+    }
+
+    fn name(&self, register: RegisterId) -> &str {
+        &self.program.registers[register.0 as usize].name
+    }
+
+    fn dtype(&self, register: RegisterId) -> DType {
+        self.program.registers[register.0 as usize].dtype
+    }
+
+    fn param(&self, id: ParamId) -> (&str, DType) {
+        let param = &self.program.params[id.index()];
+        match param.kind {
+            ParamKind::Tensor { dtype, .. } | ParamKind::Scalar { dtype, .. } => {
+                (&param.name, dtype)
+            }
+        }
+    }
+
+    fn braced(&mut self, head: &str, body: &[Code]) {
+        self.line(&format!("{head} {{"));
+        self.indent += 1;
+        self.block(body);
+        self.indent -= 1;
+        self.line("}");
+    }
+
+    fn block(&mut self, body: &[Code]) {
+        for code in body {
+            self.code(code);
+        }
+    }
+
+    fn code(&mut self, code: &Code) {
+        match code {
+            Code::Declare(register) => {
+                let ty = self.dialect.register_type(self.dtype(*register));
+                let len = self.program.registers[register.0 as usize].len;
+                let array = len.map(|n| format!("[{n}]")).unwrap_or_default();
+                self.line(&format!("{ty} {}{array};", self.name(*register)));
+            }
+            Code::Let(register, value) => {
+                let ty = self.dialect.register_type(self.dtype(*register));
+                self.line(&format!("const {ty} {} = {};", self.name(*register), self.value(value)));
+            }
+            Code::Set(register, value) => {
+                self.line(&format!("{} = {};", self.name(*register), self.value(value)));
+            }
+            Code::SetElement(register, index, value) => {
+                let (index, value) = (self.value(index), self.value(value));
+                match self.program.registers[register.0 as usize].len {
+                    Some(_) => self.line(&format!("{}[{index}] = {value};", self.name(*register))),
+                    None => self.line(&format!("{} = {value};", self.name(*register))),
+                }
+            }
+            Code::LoadVector { into, index, param, offset, lanes } => {
+                let (name, dtype) = self.param(*param);
+                let (storage, space) =
+                    (self.dialect.storage_type(dtype), self.dialect.device_space());
+                let vector = self.dialect.vector_type(dtype.size() * lanes);
+                let (offset, index) = (self.value(offset), self.value(index));
+                let into = self.name(*into);
+                let element = self.dialect.read_storage(dtype, "vector.lane[l]");
+                let text = format!(
+                    "{{ union {{ {vector} all; {storage} lane[{lanes}]; }} vector; \
+                     vector.all = *(const {space}{vector}*)({name} + {offset}); \
+                     _Pragma(\"unroll\") for (int l = 0; l < {lanes}; l++) {into}[{index} + l] = {element}; }}"
+                );
+                self.line(&text);
+            }
+            Code::StoreVector { param, offset, from, index, lanes } => {
+                let (name, dtype) = self.param(*param);
+                let (storage, space) =
+                    (self.dialect.storage_type(dtype), self.dialect.device_space());
+                let vector = self.dialect.vector_type(dtype.size() * lanes);
+                let (offset, index) = (self.value(offset), self.value(index));
+                let element = format!("{}[{index} + l]", self.name(*from));
+                let element = self.dialect.write_storage(dtype, &element);
+                let text = format!(
+                    "{{ union {{ {vector} all; {storage} lane[{lanes}]; }} vector; \
+                     _Pragma(\"unroll\") for (int l = 0; l < {lanes}; l++) vector.lane[l] = {element}; \
+                     *({space}{vector}*)({name} + {offset}) = vector.all; }}"
+                );
+                self.line(&text);
+            }
+            Code::Store { param, offset, value, mode } => {
+                let (name, dtype) = self.param(*param);
+                let (offset, value) = (self.value(offset), self.value(value));
+                let text = match mode {
+                    StoreMode::Set => {
+                        format!("{name}[{offset}] = {};", self.dialect.write_storage(dtype, &value))
+                    }
+                    mode => {
+                        self.dialect.atomic(*mode, dtype, &format!("{name} + {offset}"), &value)
+                    }
+                };
+                self.line(&text);
+            }
+            Code::StoreShared(array, index, value) => {
+                let array = &self.program.shared[array.0 as usize];
+                let value = self.dialect.write_storage(array.dtype, &self.value(value));
+                self.line(&format!("{}[{}] = {value};", array.name, self.value(index)));
+            }
+            Code::Barrier => self.line(self.dialect.barrier()),
+            Code::SubgroupBarrier => self.line(self.dialect.subgroup_barrier()),
+            Code::Unroll(counter, count, body) => {
+                let i = self.name(*counter).to_string();
+                self.line("_Pragma(\"unroll\")");
+                self.braced(&format!("for (int {i} = 0; {i} < {count}; {i}++)"), body);
+            }
+            Code::For { counter, start, end, step, body } => {
+                let i = self.name(*counter).to_string();
+                let (start, end, step) = (self.value(start), self.value(end), self.value(step));
+                self.braced(&format!("for (int {i} = {start}; {i} < {end}; {i} += {step})"), body);
+            }
+            Code::If(condition, body) => {
+                let condition = self.value(condition);
+                self.braced(&format!("if ({condition})"), body);
+            }
+        }
+    }
+
+    fn value(&self, value: &Value) -> String {
+        let d = self.dialect;
+        match value {
+            Value::Const(literal, dtype) => self.literal(*literal, *dtype),
+            Value::Get(register) => self.name(*register).into(),
+            Value::Element(register, index) => {
+                match self.program.registers[register.0 as usize].len {
+                    Some(_) => format!("{}[{}]", self.name(*register), self.value(index)),
+                    None => self.name(*register).into(),
+                }
+            }
+            Value::Builtin(builtin) => d.builtin(*builtin),
+            Value::Size(Extent::Const(n)) => n.to_string(),
+            Value::Size(Extent::Dim { dim, times }) => self.size(*dim, *times),
+            Value::Scalar(param) => format!("arguments.{}", self.param(*param).0),
+            Value::Unary(op, dtype, a) => self.unary(*op, *dtype, &self.value(a)),
+            Value::Binary(op @ (BinaryOp::Div | BinaryOp::Rem), _, a, b) if matches!(**b, Value::Const(Literal::Int(n), _) if n > 0) =>
+            {
+                let operator = if *op == BinaryOp::Div { '/' } else { '%' };
+                format!("({} {operator} {})", self.value(a), self.value(b))
+            }
+            Value::Binary(op, dtype, a, b) => {
+                self.binary(*op, *dtype, &self.value(a), &self.value(b))
+            }
+            Value::Ternary(op, _, abc) => {
+                let [a, b, c] = abc.as_ref();
+                let (a, b, c) = (self.value(a), self.value(b), self.value(c));
+                match op {
+                    TernaryOp::Select => format!("({a} ? {b} : {c})"),
+                    TernaryOp::Fma => format!("fma({a}, {b}, {c})"),
+                    TernaryOp::Philox => format!("tw_philox({a}, {b}, {c})"),
+                }
+            }
+            Value::Cast { from, to, of } => self.cast(*from, *to, &self.value(of)),
+            Value::Bitcast { from, to, of } => d.bitcast(*from, *to, &self.value(of)),
+            Value::Load { param, offset } => {
+                let (name, dtype) = self.param(*param);
+                d.read_storage(dtype, &format!("{name}[{}]", self.value(offset)))
+            }
+            Value::Stride(param, axis) => {
+                format!("arguments.{}_stride{axis}", self.param(*param).0)
+            }
+            Value::Wide(a) => format!("({})({})", d.offset_type(), self.value(a)),
+            Value::Checked(check, of) => {
+                let extent = match self.program.checks[*check].extent {
+                    Some(extent) => self.value(&Value::Size(extent)),
+                    None => "2147483647".into(),
+                };
+                format!("tw_checked({}, {extent}, faults, {check})", self.value(of))
+            }
+            Value::Shared(array, index) => {
+                let array = &self.program.shared[array.0 as usize];
+                let element = format!("{}[{}]", array.name, self.value(index));
+                d.read_storage(array.dtype, &element)
+            }
+            Value::Shuffle(shuffle, dtype, a) => d.shuffle(*shuffle, *dtype, &self.value(a)),
+        }
+    }
+
+    fn size(&self, dim: DimId, times: usize) -> String {
+        let name = &self.program.dims[dim.index()].name;
+        match times {
+            1 => format!("arguments.{name}"),
+            times => format!("({times} * arguments.{name})"),
+        }
+    }
+
+    fn literal(&self, literal: Literal, dtype: DType) -> String {
+        let (infinity, nan) = self.dialect.special();
+        match literal {
+            Literal::Bool(b) => b.to_string(),
+            Literal::Int(n) if dtype == DType::U32 => format!("{}u", n as u32),
+            Literal::Int(n) if n == i32::MIN as i64 => "(-2147483647 - 1)".into(),
+            Literal::Int(n) if dtype.is_float() => format!("{n}.0f"),
+            Literal::Int(n) if n < 0 => format!("({n})"),
+            Literal::Int(n) => n.to_string(),
+            Literal::Float(x) if x.is_nan() => nan.into(),
+            Literal::Float(x) if x == f64::INFINITY => infinity.into(),
+            Literal::Float(x) if x == f64::NEG_INFINITY => format!("(-{infinity})"),
+            Literal::Float(x) => {
+                let text = format!("{:?}f", x as f32);
+                if x.is_sign_negative() { format!("({text})") } else { text }
+            }
+        }
+    }
+
+    fn unary(&self, op: UnaryOp, dtype: DType, a: &str) -> String {
+        match op {
+            // Unsigned, so that it wraps.
+            UnaryOp::Neg if dtype == DType::I32 => format!("(int)(0u - (unsigned int){a})"),
+            UnaryOp::Neg => format!("(-{a})"),
+            UnaryOp::Not if dtype == DType::Bool => format!("(!{a})"),
+            UnaryOp::Not => self.narrow(dtype, format!("(~{a})")),
+            UnaryOp::Abs if !dtype.is_float() => self.narrow(dtype, format!("abs({a})")),
+            UnaryOp::Sign if !dtype.is_float() => format!("(({a} > 0) - ({a} < 0))"),
+            _ => self.dialect.unary(op, a),
+        }
+    }
+
+    fn binary(&self, op: BinaryOp, dtype: DType, a: &str, b: &str) -> String {
+        use BinaryOp::*;
+        let operator = match op {
+            Add => "+",
+            Sub => "-",
+            Mul => "*",
+            Div => "/",
+            And if dtype == DType::Bool => "&&",
+            Or if dtype == DType::Bool => "||",
+            Xor if dtype == DType::Bool => "!=",
+            And => "&",
+            Or => "|",
+            Xor => "^",
+            Shl => "<<",
+            Shr => ">>",
+            Eq => "==",
+            Ne => "!=",
+            Lt => "<",
+            Le => "<=",
+            Gt => ">",
+            Ge => ">=",
+            Max | Min if dtype.is_float() => {
+                let name = if op == Max { "tw_max" } else { "tw_min" };
+                return format!("{name}({a}, {b})");
+            }
+            Max => return format!("max({a}, {b})"),
+            Min => return format!("min({a}, {b})"),
+            Pow => return format!("{}({a}, {b})", self.dialect.float_call(op)),
+            Rem if dtype.is_float() => return format!("{}({a}, {b})", self.dialect.float_call(op)),
+            Rem => return format!("({b} == 0 ? 0 : {a} % {b})"),
+        };
+        if op == Div && !dtype.is_float() {
+            return format!("({b} == 0 ? 0 : {a} / {b})");
+        }
+        match op {
+            Shl | Shr => {
+                let mask = dtype.size() * 8 - 1;
+                self.narrow(dtype, format!("({a} {operator} ({b} & {mask}))"))
+            }
+            Add | Sub | Mul | Div => self.narrow(dtype, format!("({a} {operator} {b})")),
+            _ => format!("({a} {operator} {b})"),
+        }
+    }
+
+    /// The value wrapped to a type narrower than C's int.
+    fn narrow(&self, dtype: DType, value: String) -> String {
+        match dtype {
+            DType::I8 | DType::U8 => format!("({})({value})", self.dialect.register_type(dtype)),
+            DType::F16 | DType::BF16 => self.cast(DType::F32, dtype, &value),
+            _ => value,
+        }
+    }
+
+    fn cast(&self, from: DType, to: DType, a: &str) -> String {
+        let ty = self.dialect.register_type(to);
+        match (from, to) {
+            _ if from == to => a.into(),
+            (_, DType::Bool) => format!("({a} != 0)"),
+            // Half types live in f32 registers: widening changes nothing, narrowing rounds.
+            (DType::F16 | DType::BF16, DType::F32) => a.into(),
+            (_, DType::F16 | DType::BF16) => {
+                let value = if from.is_float() { a.to_string() } else { format!("(float)({a})") };
+                self.dialect.read_storage(to, &self.dialect.write_storage(to, &value))
+            }
+            (_, DType::F32) => format!("(float)({a})"),
+            _ if from.is_float() => format!("tw_to_{}({a})", to.name()),
+            (DType::Bool, _) => format!("({ty})({a})"),
+            (_, DType::I8 | DType::U8) => format!("tw_{}_to_{}({a})", from.name(), to.name()),
+            (DType::I32, DType::U32) => format!("(unsigned int)max({a}, 0)"),
+            (DType::U32, DType::I32) => format!("(int)min({a}, 2147483647u)"),
+            _ => format!("({ty})({a})"),
+        }
+    }
+}
+
+/// True for parameters that the kernel writes.
+pub fn is_written(kind: &ParamKind) -> bool {
+    matches!(kind, ParamKind::Tensor { access: Access::Out | Access::InOut, .. })
+}
