@@ -21,10 +21,8 @@ use tilewright_runtime::nearest;
 pub use kernels::show_case;
 
 /// Targets that this build does not have, and why.
-pub const ABSENT: &[(&str, &str)] = &[
-    ("cuda", "arrives with a later version (not available in this build)"),
-    ("metal", "arrives with a later version (not available in this build)"),
-];
+pub const ABSENT: &[(&str, &str)] =
+    &[("metal", "arrives with a later version (not available in this build)")];
 
 /// Runs the command that was asked for.
 ///

@@ -71,7 +71,7 @@ impl Selection {
     /// The largest tensor, in elements, that a target is given.
     pub(crate) fn limit(&self, runtime: &Runtime) -> usize {
         match runtime.caps().kind {
-            DeviceKind::Interpreter => self.interpreter_limit,
+            DeviceKind::Interpreter | DeviceKind::Emulator => self.interpreter_limit,
             _ => self.device_limit,
         }
     }

@@ -88,7 +88,7 @@ impl Executable for Interpreted {
 }
 
 /// Copies the memory under a region, keeping its strides.
-fn read(
+pub(crate) fn read(
     region: &Region<'_>,
     dtype: DType,
     shape: &[usize],
@@ -100,7 +100,7 @@ fn read(
 }
 
 /// Copies `bytes` back over the memory of an output.
-fn write(region: &Region<'_>, bytes: &[u8]) -> Result<(), TargetError> {
+pub(crate) fn write(region: &Region<'_>, bytes: &[u8]) -> Result<(), TargetError> {
     let Some(base) = region.buffer.host() else {
         return Err(TargetError::Device("the interpreter writes host memory only".into()));
     };

@@ -1,10 +1,12 @@
 //! The one list of targets.
 
+use crate::emulator::EmulatorDevice;
 use crate::{Error, Result, interpreter::InterpreterDevice};
 use std::sync::Arc;
 use tilewright_target::Device;
 use tilewright_target::null::NullDevice;
 use tilewright_target_cpu::CpuDevice;
+use tilewright_target_cuda::CudaDevice;
 
 /// A machine that kernels can run on.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +30,21 @@ pub static TARGETS: &[Target] = &[
         computes: true,
     },
     Target {
+        name: "cuda",
+        doc: "an NVIDIA GPU, through its driver and NVRTC",
+        open: || Ok(Arc::new(CudaDevice::open(0)?)),
+        computes: true,
+    },
+    Target {
         name: "interpreter",
         doc: "the reference: one element at a time in f64, finds races and unwritten elements",
         open: || Ok(Arc::new(InterpreterDevice::new())),
+        computes: true,
+    },
+    Target {
+        name: "emulator",
+        doc: "the GPU lowering: every thread stepped through on the host, finds races between threads",
+        open: || Ok(Arc::new(EmulatorDevice::new())),
         computes: true,
     },
     Target {

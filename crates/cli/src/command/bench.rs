@@ -26,9 +26,9 @@ const BUDGET: Budget = Budget { runs: 5, time: Duration::from_millis(500) };
 /// For an unknown name or device, and when a kernel does not run.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = device(matches)?;
-    if runtime.caps().kind == DeviceKind::Interpreter {
+    if matches!(runtime.caps().kind, DeviceKind::Interpreter | DeviceKind::Emulator) {
         return Err(Failure::usage(
-            "the interpreter is for checking; its times mean nothing",
+            "this device is for checking; its times mean nothing",
             "leave --device out to time the CPU",
         ));
     }

@@ -20,11 +20,12 @@ use tilewright_passes::{GradOptions, grad};
 /// For an unknown kernel, dtype or shape, and for targets that this build does not have.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let target = matches.get_one::<String>("target").map_or("ir", String::as_str);
-    if target != "ir" {
+    if target == "metal" {
         return Err(absent(target));
     }
     // Printed at the end, so that a gradient that does not exist leaves no half of an answer.
     let mut answer: Vec<u8> = Vec::new();
+    let mut sizes: Vec<(String, usize)> = Vec::new();
     let dtype = dtype(matches)?;
     let settings = settings(matches)?;
     let shapes: Vec<ShapeOf> =
@@ -35,7 +36,8 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             let entry = find(name)?;
             let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
             if !shapes.is_empty() {
-                print_sizes(&specialized.program, &shapes, &specialized.sizes, &mut answer)?;
+                let given = &specialized.sizes;
+                sizes = print_sizes(&specialized.program, &shapes, given, target, &mut answer)?;
             }
             let by_hand = by_hand(entry, &specialized.specialization)?;
             (specialized.program, by_hand)
@@ -51,7 +53,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             ));
         }
     };
-    writeln!(answer, "{}", text::print(&program).trim_end())?;
+    writeln!(answer, "{}", code(&program, target, &sizes)?.trim_end())?;
     if matches.get_flag("grad") {
         let programs = match by_hand {
             Some(programs) => programs,
@@ -61,11 +63,21 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             }
         };
         for program in &programs {
-            writeln!(answer, "\n{}", text::print(program).trim_end())?;
+            writeln!(answer, "\n{}", code(program, target, &sizes)?.trim_end())?;
         }
     }
     out.write_all(&answer)?;
     Ok(())
+}
+
+/// The text of a program for a target. CUDA C is made for a range of sizes; those not given are taken as 1024.
+fn code(program: &Program, target: &str, sizes: &[(String, usize)]) -> Result<String, Failure> {
+    if target == "ir" {
+        return Ok(text::print(program));
+    }
+    let size = |name: &str| sizes.iter().find(|(known, _)| known == name).map(|(_, size)| *size);
+    tilewright_target_cuda::source(program, |name| size(name).unwrap_or(1024))
+        .map_err(|e| Failure::work(e.to_string(), "see its IR with --target ir"))
 }
 
 /// The program of a formula whose inputs are all of `dtype`. Inputs whose shapes are not given have one shape.
@@ -138,13 +150,15 @@ fn kernel_dtype(entry: &Entry, asked: Option<DType>) -> Result<DType, Failure> {
     }
 }
 
-/// Checks the shapes against the program and prints the sizes that follow, as comments of the text form.
+/// Checks the shapes against the program, prints the sizes that follow as comments, and returns them.
 fn print_sizes(
     program: &Program,
     shapes: &[ShapeOf],
     sizes: &[(String, usize)],
+    target: &str,
     out: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<Vec<(String, usize)>, Failure> {
+    let comment = if target == "ir" { "#" } else { "//" };
     let mut given: Vec<Option<Vec<usize>>> = vec![None; program.params.len()];
     for ShapeOf { name, shape } in shapes {
         let tensors = program.params.iter().filter(|p| matches!(p.kind, ParamKind::Tensor { .. }));
@@ -166,7 +180,7 @@ fn print_sizes(
         Failure::usage(e.to_string(), format!("see `tilewright kernels {}`", program.name))
     })?;
     for (dim, value) in program.dims.iter().zip(&bound.dims) {
-        writeln!(out, "# {} = {value}", dim.name)?;
+        writeln!(out, "{comment} {} = {value}", dim.name)?;
     }
     let grid: Vec<String> = program
         .grid
@@ -178,7 +192,8 @@ fn print_sizes(
         })
         .collect();
     if !grid.is_empty() {
-        writeln!(out, "# programs: {}", grid.join(", "))?;
+        writeln!(out, "{comment} programs: {}", grid.join(", "))?;
     }
-    Ok(())
+    let names = program.dims.iter().map(|dim| dim.name.clone());
+    Ok(names.zip(bound.dims).collect())
 }
