@@ -24,5 +24,5 @@ fn a_kernel_is_timed_and_reported() {
 fn wrong_use_names_the_fault() {
     tilewright(&["bench", "softmaks"]).fails(2, "did you mean `softmax`?");
     tilewright(&["bench", "relu", "--device", "interpreter"]).fails(2, "the interpreter");
-    tilewright(&["bench", "relu", "--device", "cuda"]).fails(1, "cuda: arrives with");
+    tilewright(&["bench", "relu", "--device", "metal"]).fails(1, "metal: arrives with");
 }

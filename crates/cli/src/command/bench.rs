@@ -28,7 +28,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = device(matches)?;
     if matches!(runtime.caps().kind, DeviceKind::Interpreter | DeviceKind::Emulator) {
         return Err(Failure::usage(
-            "this device is for checking; its times mean nothing",
+            format!("the {} is for checking; its times mean nothing", runtime.target()),
             "leave --device out to time the CPU",
         ));
     }
