@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Time Tilewright and its peers on the same CPU operations, in one sitting.
+
+    python measure/cpu_compare.py TILEWRIGHT [--python V/bin/python] [--out rows.tsv]
+                                  [--engines torch,torch_compile,mlx,numpy] [--only softmax,sum]
+
+Runs `TILEWRIGHT bench`, then `measure/peers_ops.py` for each engine, then ours once more, and prints for each
+operation ours, the best peer and the ratio, with the geometric mean of the ratios at the end. Our outputs are
+preallocated; the peers get a malloc that keeps its memory and asks for huge pages. `--out` writes rows as
+record/README.md describes.
+"""
+import argparse, json, math, os, platform, subprocess, sys, tempfile, datetime
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from quiet import wait_quiet
+
+# Our kernel, the peers' operation, and the case in words.
+OPS = [
+    ("swiglu", "swiglu"), ("geglu", "geglu"), ("dropout", "dropout"), ("topk", "topk"), ("gather_add", "gather_add"),
+    ("softmax", "softmax"), ("rmsnorm", "rmsnorm"), ("rmsnorm_residual", "rmsnorm_residual"), ("layernorm", "layernorm"),
+    ("sum", "sum"), ("cumsum", "cumsum"), ("argmax", "argmax"), ("mish", "mish"),
+    ("softmax_cross_entropy_grad", "cross_entropy_fwd_bwd"), ("adamw_step", "adamw"), ("topk_gating_softmax", "moe_gating"),
+]
+TUNED = {
+    "THP_MEM_ALLOC_ENABLE": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=1099511627776:"
+                      "glibc.malloc.top_pad=268435456",
+}
+
+ap = argparse.ArgumentParser()
+ap.add_argument("tilewright")
+ap.add_argument("--python", default=sys.executable)
+ap.add_argument("--engines", default="torch,torch_compile,mlx,numpy")
+ap.add_argument("--only", default="")
+ap.add_argument("--budget", default="0.5")
+ap.add_argument("--out", default="")
+A = ap.parse_args()
+
+
+def ours(kernels):
+    """The benchmark rows of kernels by name. A kernel's first case is the one that the peers run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.json"
+        subprocess.run([A.tilewright, "bench", *kernels, "--json", str(path)], check=True, stdout=subprocess.DEVNULL)
+        rows = {}
+        for row in json.loads(path.read_text()): rows.setdefault(row["kernel"], row)
+        return rows
+
+
+def peers(ops):
+    """The best row of any engine by operation."""
+    best = {}
+    for engine in A.engines.split(","):
+        command = [A.python, str(HERE / "peers_ops.py"), "--engine", engine, "--only", ",".join(ops), "--budget", A.budget]
+        done = subprocess.run(command, env={**os.environ, **TUNED}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for line in done.stdout.splitlines():
+            row = json.loads(line)
+            if "median_ms" in row and row["median_ms"] < best.get(row["op"], row)["median_ms"] + 1e-12: best[row["op"]] = row
+    return best
+
+
+def cpu():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"): return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True).stdout.strip()
+threads = len(os.sched_getaffinity(0))
+command = "python measure/cpu_compare.py target/release/tilewright"
+chosen = [(k, o) for k, o in OPS if not A.only or k in A.only.split(",") or o in A.only.split(",")]
+wait_quiet(20)
+first = ours([k for k, _ in chosen])
+theirs = peers([o for _, o in chosen])
+second = ours([k for k, _ in chosen])
+rows, logs = [], []
+print(f"{'kernel':28} {'ms':>9} {'GB/s':>7} {'of copy':>8} {'peer ms':>9}  {'peer':14} {'ratio':>6}")
+for kernel, op in chosen:
+    mine = min(first[kernel], second[kernel], key=lambda row: row["ms"])
+    peer = theirs.get(op)
+    ratio = mine["ms"] / peer["median_ms"] if peer else None
+    if ratio: logs.append(math.log(ratio))
+    print(f"{kernel:28} {mine['ms']:9.3f} {mine['gigabytes_per_second']:7.1f} {mine['share_of_copy'] * 100:7.0f}% "
+          + (f"{peer['median_ms']:9.3f}  {peer['engine']:14} {ratio:6.2f}" if peer else f"{'-':>9}  {'-':14} {'-':>6}"))
+    rows.append([datetime.date.today().isoformat(), f"{cpu()}, {threads} threads", commit, command, kernel,
+                 f"{mine['case']} {mine['dtype']}", "preallocated", f"{mine['ms']:.3f}", f"{mine['spread_percent']:.0f}",
+                 f"{mine['gigabytes_per_second']:.1f}", f"{mine['share_of_copy'] * 100:.0f}",
+                 peer["engine"] if peer else "-", f"{peer['median_ms']:.3f}" if peer else "-", f"{ratio:.2f}" if ratio else "-", "-"])
+if logs: print(f"geometric mean of the ratios: {math.exp(sum(logs) / len(logs)):.3f}")
+if A.out:
+    new = not os.path.exists(A.out)
+    with open(A.out, "a") as file:
+        if new:
+            file.write("date machine commit command subject case setting ms spread gbs share peer peer_ms ratio note".replace(" ", "\t") + "\n")
+        for row in rows: file.write("\t".join(row) + "\n")
