@@ -48,7 +48,7 @@ fn run(
 #[test]
 fn every_present_target_runs_it() {
     for target in TARGETS.iter().filter(|t| t.computes) {
-        let runtime = Runtime::open(target.name).unwrap();
+        let Ok(runtime) = Runtime::open(target.name) else { continue }; // not on this machine
         let kernel = runtime.compile(&scale()).unwrap();
         let x: Vec<f32> = (0..6).map(|i| i as f32).collect();
         let by = || Some(2.0);
