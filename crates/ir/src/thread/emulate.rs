@@ -21,7 +21,7 @@ const GARBAGE: f64 = 1_234_567_891.0;
 /// Runs every group of `program` with these sizes. Tensors are row-major, in the shape that the kernel sees.
 ///
 /// # Errors
-/// Names the step that no GPU may take; see the [module](self).
+/// Names the step that no GPU may take.
 pub fn emulate(
     program: &ThreadProgram,
     dims: &[usize],
