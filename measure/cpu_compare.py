@@ -85,7 +85,7 @@ for kernel, op in chosen:
     print(f"{kernel:28} {mine['ms']:9.3f} {mine['gigabytes_per_second']:7.1f} {mine['share_of_copy'] * 100:7.0f}% "
           + (f"{peer['median_ms']:9.3f}  {peer['engine']:14} {ratio:6.2f}" if peer else f"{'-':>9}  {'-':14} {'-':>6}"))
     rows.append([datetime.date.today().isoformat(), f"{cpu()}, {threads} threads", commit, command, kernel,
-                 f"{mine['case']} {mine['dtype']}", "preallocated", f"{mine['ms']:.3f}", f"{mine['spread_percent']:.0f}",
+                 f"{mine['case']} {mine['dtype']}", "preallocated", f"{mine['ms']:.3f}", f"{mine['spread'] * 100:.0f}",
                  f"{mine['gigabytes_per_second']:.1f}", f"{mine['share_of_copy'] * 100:.0f}",
                  peer["engine"] if peer else "-", f"{peer['median_ms']:.3f}" if peer else "-", f"{ratio:.2f}" if ratio else "-", "-"])
 if logs: print(f"geometric mean of the ratios: {math.exp(sum(logs) / len(logs)):.3f}")
