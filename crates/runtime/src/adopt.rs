@@ -35,7 +35,8 @@ impl<E: Element> Drop for VecBuffer<E> {
     }
 }
 
-impl<E: Element> Buffer for VecBuffer<E> {
+// SAFETY: the bytes are those of a vector that nobody else holds and that never grows.
+unsafe impl<E: Element> Buffer for VecBuffer<E> {
     fn size(&self) -> usize {
         self.len * size_of::<E>()
     }

@@ -3,7 +3,7 @@
 use crate::analysis::Analysis;
 use crate::bind::{Request, TensorLayout};
 use crate::execute::{Fault, Launch, Machine, Scratch, Tensor};
-use crate::memory::{Block, Recycler};
+use crate::memory::{Block, CpuBuffer};
 use crate::pool::Pool;
 use crate::schedule::{Cut, Schedule};
 use crate::simd::Level;
@@ -21,15 +21,13 @@ pub struct CpuOptions {
     pub threads: usize,
     /// Instances of the primitives; `None` for the best that this CPU has.
     pub level: Option<Level>,
-    /// Bytes of dropped buffers that wait for their next use.
-    pub recycled: usize,
     /// Total bytes of outputs from which they are written past the caches.
     pub stream_from: usize,
 }
 
 impl Default for CpuOptions {
     fn default() -> Self {
-        CpuOptions { threads: 0, level: None, recycled: 2 << 30, stream_from: 8 << 20 }
+        CpuOptions { threads: 0, level: None, stream_from: 8 << 20 }
     }
 }
 
@@ -37,7 +35,6 @@ impl Default for CpuOptions {
 pub struct CpuDevice {
     caps: Caps,
     engine: Arc<Engine>,
-    recycler: Arc<Recycler>,
 }
 
 /// What all programs of a device share.
@@ -78,7 +75,7 @@ impl CpuDevice {
             host_visible: true,
         };
         let engine = Engine { level, pool, stream_from: options.stream_from, workers };
-        CpuDevice { caps, engine: Arc::new(engine), recycler: Recycler::new(options.recycled) }
+        CpuDevice { caps, engine: Arc::new(engine) }
     }
 }
 
@@ -131,7 +128,7 @@ impl Device for CpuDevice {
     }
 
     fn allocate(&self, bytes: usize) -> Result<Box<dyn Buffer>, TargetError> {
-        Ok(Box::new(self.recycler.buffer(bytes)?))
+        Ok(Box::new(CpuBuffer::new(bytes)?))
     }
 
     fn synchronize(&self) -> Result<(), TargetError> {

@@ -1,11 +1,10 @@
-//! Memory of the CPU device: aligned, huge pages where large, recycled.
+//! Memory of the CPU device: aligned, in huge pages where large.
 //!
-//! A fresh large buffer costs a page fault for every page that is touched, often more than the kernel that fills it.
-//! Dropped buffers are therefore kept, up to a limit, for the next buffer of about their size.
+//! A fresh large buffer costs a page fault for every page that is touched; huge pages make that 512 times fewer. Using
+//! memory again is the affair of the runtime's pool.
 
 use std::any::Any;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_target::host::{HostBuffer, read_host, write_host};
 use tilewright_target::{Buffer, TargetError};
 
@@ -101,86 +100,30 @@ impl Drop for Block {
     }
 }
 
-/// Buffers that wait for their next use.
-pub struct Recycler {
-    idle: Mutex<Vec<Block>>,
-    /// Most bytes that wait.
-    limit: usize,
+/// A buffer of the CPU device.
+pub struct CpuBuffer {
+    block: Block,
+    size: usize,
 }
 
-/// Below this, the allocator is as good.
-const WORTH_KEEPING: usize = 64 << 10;
-
-impl Recycler {
-    /// Keeps up to `limit` bytes.
-    pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Recycler { idle: Mutex::new(Vec::new()), limit })
-    }
-
-    /// A buffer of at least `size` bytes, used before or new.
+impl CpuBuffer {
+    /// `size` bytes.
     ///
     /// # Errors
     /// [`TargetError::Memory`] when there is not that much.
-    pub fn buffer(self: &Arc<Self>, size: usize) -> Result<CpuBuffer, TargetError> {
-        let block = match self.take(size) {
-            Some(block) => block,
-            None => Block::new(size).or_else(|_| {
-                // What waits may be what is missing.
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                Block::new(size)
-            })?,
-        };
-        Ok(CpuBuffer { block: Some(block), size, recycler: self.clone() })
-    }
-
-    /// The smallest waiting block that is at most a quarter too large.
-    fn take(&self, size: usize) -> Option<Block> {
-        if size < WORTH_KEEPING {
-            return None;
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = (size + size / 4).max(size.next_multiple_of(HUGE));
-        let fits = |block: &Block| (size..=most).contains(&block.size());
-        let best = (0..idle.len()).filter(|&i| fits(&idle[i])).min_by_key(|&i| idle[i].size())?;
-        Some(idle.swap_remove(best))
-    }
-
-    fn give(&self, block: Block) {
-        if block.size() < WORTH_KEEPING || block.size() > self.limit {
-            return;
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(block);
-        // The longest idle go first.
-        while idle.iter().map(Block::size).sum::<usize>() > self.limit {
-            idle.remove(0);
-        }
+    pub fn new(size: usize) -> Result<Self, TargetError> {
+        Ok(CpuBuffer { block: Block::new(size)?, size })
     }
 }
 
-/// A buffer of the CPU device.
-pub struct CpuBuffer {
-    /// Present until the drop.
-    block: Option<Block>,
-    size: usize,
-    recycler: Arc<Recycler>,
-}
-
-impl Drop for CpuBuffer {
-    fn drop(&mut self) {
-        if let Some(block) = self.block.take() {
-            self.recycler.give(block);
-        }
-    }
-}
-
-impl Buffer for CpuBuffer {
+// SAFETY: the block holds at least `size` bytes, whose address stays the same until the drop.
+unsafe impl Buffer for CpuBuffer {
     fn size(&self) -> usize {
         self.size
     }
 
     fn host(&self) -> Option<NonNull<u8>> {
-        self.block.as_ref().map(Block::start)
+        Some(self.block.start())
     }
 
     fn read(&self, offset: usize, into: &mut [u8]) -> Result<(), TargetError> {
@@ -201,36 +144,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buffers_are_aligned_and_come_back() {
-        let recycler = Recycler::new(64 << 20);
-        let mut seen = Vec::new();
-        for round in 0..3 {
-            for size in [0, 1, 63, 4096, 100_000, HUGE - 1, HUGE, 5 * HUGE + 3] {
-                let mut buffer = recycler.buffer(size).unwrap();
-                let address = buffer.host().unwrap().as_ptr() as usize;
-                assert_eq!(address % if size >= HUGE { HUGE } else { 64 }, 0);
-                assert_eq!(buffer.size(), size);
-                if size > 0 {
-                    buffer.write(size - 1, &[7]).unwrap();
-                    let mut last = [0];
-                    buffer.read(size - 1, &mut last).unwrap();
-                    assert_eq!(last, [7]);
-                }
-                assert!(buffer.write(size, &[0]).is_err());
-                if size == 5 * HUGE + 3 {
-                    seen.push(address);
-                    assert_eq!(address, seen[0], "round {round} got new memory");
-                }
+    fn buffers_are_aligned_and_keep_their_bounds() {
+        for size in [0, 1, 63, 4096, 100_000, HUGE - 1, HUGE, 5 * HUGE + 3] {
+            let mut buffer = CpuBuffer::new(size).unwrap();
+            let address = buffer.host().unwrap().as_ptr() as usize;
+            assert_eq!(address % if size >= HUGE { HUGE } else { 64 }, 0);
+            assert_eq!(buffer.size(), size);
+            if size > 0 {
+                buffer.write(size - 1, &[7]).unwrap();
+                let mut last = [0];
+                buffer.read(size - 1, &mut last).unwrap();
+                assert_eq!(last, [7]);
             }
+            assert!(buffer.write(size, &[0]).is_err());
         }
     }
 
     #[test]
-    fn no_more_waits_than_the_limit() {
-        let recycler = Recycler::new(3 * HUGE);
-        let held: Vec<_> = (0..4).map(|_| recycler.buffer(HUGE).unwrap()).collect();
-        drop(held);
-        assert_eq!(recycler.idle.lock().unwrap().len(), 3);
-        assert!(matches!(recycler.buffer(usize::MAX / 4), Err(TargetError::Memory { .. })));
+    fn too_much_is_an_error() {
+        assert!(matches!(CpuBuffer::new(usize::MAX / 4), Err(TargetError::Memory { .. })));
     }
 }

@@ -119,7 +119,8 @@ impl CudaBuffer {
     }
 }
 
-impl Buffer for CudaBuffer {
+// SAFETY: no host address is given out.
+unsafe impl Buffer for CudaBuffer {
     fn size(&self) -> usize {
         self.size
     }

@@ -58,7 +58,12 @@ pub struct Caps {
 }
 
 /// Memory of a device.
-pub trait Buffer: Send + Sync {
+///
+/// # Safety
+/// [`host`](Buffer::host) gives the same address for as long as the buffer lives, with [`size`](Buffer::size) initialized
+/// bytes behind it, which may be written where [`writable`](Buffer::writable) says so: devices follow that address
+/// without asking again.
+pub unsafe trait Buffer: Send + Sync {
     /// Bytes.
     fn size(&self) -> usize;
 

@@ -47,7 +47,8 @@ impl Drop for HostBuffer {
     }
 }
 
-impl Buffer for HostBuffer {
+// SAFETY: the bytes were allocated in `new` and stay until the drop.
+unsafe impl Buffer for HostBuffer {
     fn size(&self) -> usize {
         self.size
     }
@@ -104,7 +105,8 @@ impl<'a> BorrowedBuffer<'a> {
     }
 }
 
-impl Buffer for BorrowedBuffer<'_> {
+// SAFETY: the bytes are those of the borrowed slice.
+unsafe impl Buffer for BorrowedBuffer<'_> {
     fn size(&self) -> usize {
         self.size
     }
