@@ -136,6 +136,11 @@ fn test() -> Command {
         )
         .arg(names())
         .arg(device("Where to run [default: all]"))
+        .arg(
+            Arg::new("full").long("full").action(ArgAction::SetTrue).help(
+                "Every case on every device, the largest too: takes an hour and some gigabytes",
+            ),
+        )
         .arg(report("report", "Writes every check as JSON"))
         .after_help(
             "Examples:\n  tilewright test\n  tilewright test softmax rmsnorm --report out.json",

@@ -31,7 +31,7 @@ pub(crate) fn run(selection: &Selection, entry: &'static Entry, case: &'static C
         Ok(elements) => elements,
         Err(_) => return rows, // told by the forward check
     };
-    let limit = selection.interpreter_limit;
+    let limit = selection.gradient_limit;
     let mut add = Rows { entry, case: show_case(case), dtype: DType::F64, rows: &mut rows };
     add.add(Check::Gradient, "interpreter", || {
         let limit = limit / DIFFERENCES_SHARE;

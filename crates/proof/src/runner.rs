@@ -27,6 +27,8 @@ pub struct Selection {
     pub interpreter_limit: usize,
     /// Largest tensor, in elements, that other targets are given.
     pub device_limit: usize,
+    /// Largest tensor, in elements, whose gradient is compared on every target with that of the interpreter in f64.
+    pub gradient_limit: usize,
     /// Seed of all inputs.
     pub seed: u64,
 }
@@ -37,7 +39,20 @@ impl Selection {
     pub fn new(kernels: Vec<&'static Entry>) -> Selection {
         let computing = TARGETS.iter().filter(|target| target.computes);
         let runtimes = computing.filter_map(|target| Runtime::open(target.name).ok()).collect();
-        Selection { kernels, runtimes, interpreter_limit: 20_000, device_limit: 1 << 21, seed: 1 }
+        Selection {
+            kernels,
+            runtimes,
+            interpreter_limit: 20_000,
+            device_limit: 1 << 21,
+            gradient_limit: 20_000,
+            seed: 1,
+        }
+    }
+
+    /// The same with every case, whatever its size, forward on every target. Gradients keep their limit: a finite
+    /// difference runs the interpreter some hundred times.
+    pub fn full(self) -> Selection {
+        Selection { interpreter_limit: usize::MAX, device_limit: usize::MAX, ..self }
     }
 
     /// The work, in pieces that can be run in any order.

@@ -10,7 +10,13 @@ const EXECUTED: usize = 300_000;
 
 fn run(kernels: Vec<&'static Entry>) -> Vec<Row> {
     let limits = Selection::new(kernels);
-    Selection { interpreter_limit: INTERPRETED, device_limit: EXECUTED, ..limits }.run(|_| {})
+    Selection {
+        interpreter_limit: INTERPRETED,
+        device_limit: EXECUTED,
+        gradient_limit: INTERPRETED,
+        ..limits
+    }
+    .run(|_| {})
 }
 
 #[test]

@@ -19,6 +19,9 @@ use tilewright_proof::{Outcome, Row, Selection};
 /// For an unknown name; [`Failure::Told`] when a check failed.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let mut selection = Selection::new(kernels(matches)?);
+    if matches.get_flag("full") {
+        selection = selection.full();
+    }
     if let Some(runtime) = chosen_device(matches)? {
         selection.runtimes = vec![runtime];
     }
