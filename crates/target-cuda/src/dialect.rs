@@ -79,16 +79,55 @@ impl Dialect for CudaC {
         "__syncwarp();"
     }
 
-    fn shared_space(&self) -> &'static str {
-        ""
+    fn shared_arrays(&self, program: &ThreadProgram) -> Vec<String> {
+        // More than a static array may have is asked for at launch.
+        let memory = match program.shared_bytes() {
+            0 => return Vec::new(),
+            bytes if bytes > STATIC_SHARED => {
+                "extern __shared__ __align__(16) char shared_memory[];".into()
+            }
+            bytes => format!("__shared__ __align__(16) char shared_memory[{bytes}];"),
+        };
+        let arrays = program.shared.iter().map(|array| {
+            let ty = self.storage_type(array.dtype);
+            format!("{ty}* {} = ({ty}*)(shared_memory + {});", array.name, array.offset)
+        });
+        std::iter::once(memory).chain(arrays).collect()
     }
 
-    fn shared_memory(&self, bytes: usize) -> String {
-        // More than a static array may have is asked for at launch.
-        match bytes > STATIC_SHARED {
-            true => "extern __shared__ __align__(16) char shared_memory[];".into(),
-            false => format!("__shared__ __align__(16) char shared_memory[{bytes}];"),
-        }
+    fn reserved(&self) -> &'static [&'static str] {
+        &[
+            "atomicAdd",
+            "atomicMax",
+            "atomicMin",
+            "blockDim",
+            "blockIdx",
+            "ceilf",
+            "cosf",
+            "erff",
+            "exp2f",
+            "expf",
+            "expm1f",
+            "fabsf",
+            "floorf",
+            "fmodf",
+            "gridDim",
+            "log1pf",
+            "log2f",
+            "logf",
+            "powf",
+            "rintf",
+            "rsqrtf",
+            "shared_memory",
+            "sinf",
+            "sqrtf",
+            "tanhf",
+            "threadIdx",
+            "truncf",
+            "uint2",
+            "uint4",
+            "warpSize",
+        ]
     }
 
     fn unary(&self, op: UnaryOp, a: &str) -> String {

@@ -3,6 +3,7 @@
 //! A [`Dialect`] holds what the languages spell differently. The signature and the body print separately, because the
 //! body alone also serves frameworks that write the signature themselves.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, ThreadProgram, Value};
 use tilewright_ir::{
@@ -22,14 +23,14 @@ pub trait Dialect {
     fn builtin(&self, builtin: Builtin) -> String;
     /// Another lane's value.
     fn shuffle(&self, shuffle: Shuffle, dtype: DType, value: &str) -> String;
-    /// Waits for the group.
+    /// Waits for the group; what its threads wrote to shared memory and to tensors is seen after.
     fn barrier(&self) -> &'static str;
     /// Waits for the subgroup.
     fn subgroup_barrier(&self) -> &'static str;
-    /// The address space of shared memory in types, with a trailing space if any.
-    fn shared_space(&self) -> &'static str;
-    /// The declaration of the group's shared memory, of that many bytes, as `shared_memory`.
-    fn shared_memory(&self, bytes: usize) -> String;
+    /// The declarations of the group's shared arrays, one a line.
+    fn shared_arrays(&self, program: &ThreadProgram) -> Vec<String>;
+    /// Words that no name of a program may be, apart from those of C++ and the functions that the printer calls.
+    fn reserved(&self) -> &'static [&'static str];
     /// A one-operand op on a register value; `None` where C's own spelling holds.
     fn unary(&self, op: UnaryOp, value: &str) -> String;
     /// A call of a float function of two operands (`pow`, `fmod`).
@@ -59,8 +60,111 @@ pub fn kernel_name(program: &ThreadProgram) -> String {
     format!("tw_kernel_{}", program.name)
 }
 
+/// Words that mean something in the text around names: C++'s own and what the printer calls or declares.
+const RESERVED: &[&str] = &[
+    "abs",
+    "all",
+    "alignas",
+    "and",
+    "arguments",
+    "asm",
+    "auto",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "class",
+    "const",
+    "constexpr",
+    "continue",
+    "decltype",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "else",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "faults",
+    "float",
+    "fma",
+    "for",
+    "friend",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "l",
+    "lane",
+    "long",
+    "main",
+    "max",
+    "min",
+    "mutable",
+    "namespace",
+    "new",
+    "not",
+    "nullptr",
+    "operator",
+    "or",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typename",
+    "union",
+    "unsigned",
+    "using",
+    "vector",
+    "virtual",
+    "void",
+    "volatile",
+    "while",
+    "xor",
+];
+
+/// `program` with names that the language has no other use for, each unlike every other.
+pub fn spelled(program: &ThreadProgram, dialect: &dyn Dialect) -> ThreadProgram {
+    let mut program = program.clone();
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut spell = |name: &mut String| {
+        let reserved = |name: &str| {
+            RESERVED.contains(&name)
+                || dialect.reserved().contains(&name)
+                || name.starts_with("tw_")
+        };
+        while reserved(name) || taken.contains(name.as_str()) {
+            name.push('_');
+        }
+        taken.insert(name.clone());
+    };
+    program.params.iter_mut().for_each(|param| spell(&mut param.name));
+    program.dims.iter_mut().for_each(|dim| spell(&mut dim.name));
+    program.shared.iter_mut().for_each(|array| spell(&mut array.name));
+    program.registers.iter_mut().for_each(|register| spell(&mut register.name));
+    program
+}
+
 /// The complete source of a program.
 pub fn source(program: &ThreadProgram, dialect: &dyn Dialect) -> String {
+    let program = &spelled(program, dialect);
     let mut out = String::new();
     out.push_str(dialect.prelude());
     out.push('\n');
@@ -109,14 +213,8 @@ pub fn argument_fields(
 /// The statements of a program.
 pub fn body(program: &ThreadProgram, dialect: &dyn Dialect) -> String {
     let mut printer = Printer { program, dialect, out: String::new(), indent: 1 };
-    let bytes = program.shared_bytes();
-    if bytes > 0 {
-        printer.line(&dialect.shared_memory(bytes));
-        for array in &program.shared {
-            let ty = format!("{}{}*", dialect.shared_space(), dialect.storage_type(array.dtype));
-            printer
-                .line(&format!("{ty} {} = ({ty})(shared_memory + {});", array.name, array.offset));
-        }
+    for declaration in dialect.shared_arrays(program) {
+        printer.line(&declaration);
     }
     printer.block(&program.body);
     printer.out
@@ -347,7 +445,8 @@ impl Printer<'_> {
             UnaryOp::Neg => format!("(-{a})"),
             UnaryOp::Not if dtype == DType::Bool => format!("(!{a})"),
             UnaryOp::Not => self.narrow(dtype, format!("(~{a})")),
-            UnaryOp::Abs if !dtype.is_float() => self.narrow(dtype, format!("abs({a})")),
+            UnaryOp::Abs if dtype == DType::U32 => a.into(),
+            UnaryOp::Abs if !dtype.is_float() => self.narrow(dtype, format!("abs((int)({a}))")),
             UnaryOp::Sign if !dtype.is_float() => format!("(({a} > 0) - ({a} < 0))"),
             _ => self.dialect.unary(op, a),
         }
@@ -378,8 +477,14 @@ impl Printer<'_> {
                 let name = if op == Max { "tw_max" } else { "tw_min" };
                 return format!("{name}({a}, {b})");
             }
-            Max => return format!("max({a}, {b})"),
-            Min => return format!("min({a}, {b})"),
+            // Of one type: a narrow operand and a literal would not pick the same overload.
+            Max | Min => {
+                let name = if op == Max { "max" } else { "min" };
+                return match dtype.size() {
+                    4 => format!("{name}({a}, {b})"),
+                    _ => format!("{name}((int)({a}), (int)({b}))"),
+                };
+            }
             Pow => return format!("{}({a}, {b})", self.dialect.float_call(op)),
             Rem if dtype.is_float() => return format!("{}({a}, {b})", self.dialect.float_call(op)),
             Rem => return format!("({b} == 0 ? 0 : {a} % {b})"),

@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("target", &["ir"]),
     ("target-cpu", &["target", "ir"]),
     ("target-cuda", &["target", "passes", "ir"]),
+    ("target-metal", &["target", "passes", "ir"]),
     ("kernels", &["lang", "ir"]),
     ("runtime", &["passes", "target", "target-cpu", "target-cuda", "ir"]),
     ("tensor", &["runtime", "kernels", "passes", "lang", "ir"]),
@@ -26,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "formats",
             "proof",
             "target-cuda",
+            "target-metal",
             "passes",
             "lang",
             "ir",
@@ -34,7 +36,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates below the runtime, whose results depend on their arguments alone.
-const PURE: &[&str] = &["ir", "formats", "lang", "passes", "target", "target-cpu", "kernels"];
+const PURE: &[&str] =
+    &["ir", "formats", "lang", "passes", "target", "target-cpu", "target-metal", "kernels"];
 
 fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

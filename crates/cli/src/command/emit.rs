@@ -1,6 +1,6 @@
 //! `tilewright emit`: the code of a kernel or formula.
 
-use super::{absent, find, settings, specialize};
+use super::{find, settings, specialize};
 use crate::args::{Setting, ShapeOf};
 use crate::failure::Failure;
 use crate::formula;
@@ -20,9 +20,6 @@ use tilewright_passes::{GradOptions, grad};
 /// For an unknown kernel, dtype or shape, and for targets that this build does not have.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let target = matches.get_one::<String>("target").map_or("ir", String::as_str);
-    if target == "metal" {
-        return Err(absent(target));
-    }
     // Printed at the end, so that a gradient that does not exist leaves no half of an answer.
     let mut answer: Vec<u8> = Vec::new();
     let mut sizes: Vec<(String, usize)> = Vec::new();
@@ -70,14 +67,18 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The text of a program for a target. CUDA C is made for a range of sizes; those not given are taken as 1024.
+/// The text of a program for a target. A GPU's is made for a range of sizes; those not given are taken as 1024.
 fn code(program: &Program, target: &str, sizes: &[(String, usize)]) -> Result<String, Failure> {
     if target == "ir" {
         return Ok(text::print(program));
     }
     let size = |name: &str| sizes.iter().find(|(known, _)| known == name).map(|(_, size)| *size);
-    tilewright_target_cuda::source(program, |name| size(name).unwrap_or(1024))
-        .map_err(|e| Failure::work(e.to_string(), "see its IR with --target ir"))
+    let size = |name: &str| size(name).unwrap_or(1024);
+    match target {
+        "metal" => tilewright_target_metal::source(program, size),
+        _ => tilewright_target_cuda::source(program, size),
+    }
+    .map_err(|e| Failure::work(e.to_string(), "see its IR with --target ir"))
 }
 
 /// The program of a formula whose inputs are all of `dtype`. Inputs whose shapes are not given have one shape.

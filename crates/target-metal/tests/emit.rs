@@ -1,0 +1,41 @@
+//! The whole catalog as MSL, without a Mac: every kernel in every dtype lowers and prints.
+
+use std::collections::BTreeSet;
+use tilewright_ir::DType;
+use tilewright_kernels::CATALOG;
+use tilewright_target_metal::source;
+
+/// Kernels some of whose cases want more threadgroup memory than Apple's GPUs have, and say so.
+const TOO_LARGE: [&str; 4] =
+    ["attention", "decode_attention", "gather_qmm_combine", "quantized_matmul"];
+
+#[test]
+fn every_kernel_has_msl() {
+    let mut refused = BTreeSet::new();
+    for entry in CATALOG {
+        let dtypes = if entry.dtypes.is_empty() { &[DType::F32] } else { entry.dtypes };
+        for &dtype in dtypes {
+            for case in entry.cases {
+                let program = entry.record(&entry.specialization(dtype, case.constants)).unwrap();
+                let size = |name: &str| {
+                    case.sizes.iter().find(|(n, _)| *n == name).map_or(1, |(_, value)| *value)
+                };
+                let text = match source(&program, size) {
+                    Ok(text) => text,
+                    Err(error) => {
+                        let error = error.to_string();
+                        assert!(error.contains("of threadgroup memory, Metal has"), "{error}");
+                        refused.insert(entry.name);
+                        continue;
+                    }
+                };
+                let signature = format!("tw_kernel_{}(", entry.name);
+                assert_eq!(text.matches(&signature).count(), 1, "{text}");
+                let (open, close) = (text.matches('{').count(), text.matches('}').count());
+                assert_eq!(open, close, "{text}");
+                assert!(text.contains("#include <metal_stdlib>"), "{text}");
+            }
+        }
+    }
+    assert_eq!(refused, BTreeSet::from(TOO_LARGE), "the list of refused kernels has changed");
+}
