@@ -35,6 +35,10 @@ pub enum Fusion {
     Map(Fused),
     /// The sum over an axis of a product.
     SumOfProducts(usize),
+    /// Integers unpacked from a tensor that is only read: the load belongs to it.
+    Unpacked,
+    /// The sum of x times packed weights of so many bits in groups of so many; see [`crate::packed`].
+    PackedSum { bits: u32, group: usize },
 }
 
 impl Analysis {
@@ -193,6 +197,9 @@ impl Analysis {
         summed: &[bool],
     ) -> Option<(Fusion, Vec<ExprId>)> {
         let expr = program.expr(id);
+        if let ExprKind::Unpack { of, .. } = expr.kind {
+            return self.unpacked(program, id, of);
+        }
         if expr.ty.dtype != DType::F32 {
             return None;
         }
@@ -220,11 +227,32 @@ impl Analysis {
             }
             ExprKind::Reduce(ReduceOp::Sum, a, axis) if once(a) => {
                 let (x, y) = self.pair(program, a, BinaryOp::Mul)?;
+                if let Some(packed) = crate::packed::packed_sum(program, self, [x, y]) {
+                    return Some(packed);
+                }
                 let whole = shape(x) == shape(a) && shape(y) == shape(a);
                 whole.then(|| (Fusion::SumOfProducts(axis), vec![x, y]))
             }
             _ => None,
         }
+    }
+
+    /// Unpacking right after a load that nothing else uses.
+    fn unpacked(&self, program: &Program, id: ExprId, of: ExprId) -> Option<(Fusion, Vec<ExprId>)> {
+        let ExprKind::Load { place, .. } = &program.expr(of).kind else { return None };
+        let access = match program.param(place.param).kind {
+            ParamKind::Tensor { access, .. } => access,
+            ParamKind::Scalar { .. } => return None,
+        };
+        let mut pairs = program.body.windows(2);
+        let adjacent =
+            pairs.any(|pair| matches!(pair, [Stmt::Let(a), Stmt::Let(b)] if *a == of && *b == id));
+        if access != Access::In || self.uses[of.index()] != 1 || !adjacent {
+            return None;
+        }
+        let mut operands = Vec::new();
+        each_operand(program, &program.expr(of).kind, |operand| operands.push(operand));
+        Some((Fusion::Unpacked, operands))
     }
 
     /// Two of +, - and * in one sweep.

@@ -51,9 +51,13 @@ fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
                     .filter(|address| **address != NOWHERE)
                     .map(|address| place(*address))
                     .collect();
+                let ahead = match invoke.prefetch {
+                    NOWHERE => String::new(),
+                    next => format!(", fetching {}", place(next)),
+                };
                 writeln!(
                     text,
-                    "{indent}  {} = {} {} [{} x {}]{}{stream}",
+                    "{indent}  {} = {} {} [{} x {}]{}{stream}{ahead}",
                     place(invoke.out),
                     invoke.name,
                     inputs.join(", "),

@@ -14,6 +14,7 @@ mod describe;
 mod device;
 mod execute;
 mod memory;
+mod packed;
 mod pool;
 mod schedule;
 mod simd;

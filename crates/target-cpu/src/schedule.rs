@@ -12,8 +12,8 @@ use tilewright_ir::{ExprKind, Program, Stmt};
 const BATCH_LANES: usize = 2048;
 /// The most programs of a batch.
 const MOST_PROGRAMS: usize = 1024;
-/// Rows up to this length are whole: their tiles stay in the second cache.
-const WHOLE_ROW: usize = 32 << 10;
+/// Rows up to this length are whole: their tiles stay near the first cache. Longer ones come in blocks where they can.
+const WHOLE_ROW: usize = 8 << 10;
 /// Elements of a block of a longer row.
 const BLOCK: usize = 2048;
 /// A single program with rows from this length on is cut into blocks for the threads.

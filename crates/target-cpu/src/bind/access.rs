@@ -153,7 +153,7 @@ impl<'a> Binder<'a> {
     }
 
     /// A register; one that is there already if it is the same.
-    fn register(&mut self, register: Register, shared: bool) -> u32 {
+    pub(super) fn register(&mut self, register: Register, shared: bool) -> u32 {
         let same = |other: &Register| {
             other.param == register.param
                 && other.offset == register.offset
@@ -367,7 +367,7 @@ impl<'a> Binder<'a> {
     }
 
     /// True for values that [`Binder::result`] places.
-    fn computes_lanes(&self, id: ExprId) -> bool {
+    pub(super) fn computes_lanes(&self, id: ExprId) -> bool {
         if self.request.analysis.fused[id.index()].is_some() {
             return matches!(self.request.analysis.fused[id.index()], Some((Fusion::Map(_), _)));
         }

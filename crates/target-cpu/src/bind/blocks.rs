@@ -5,7 +5,7 @@
 
 use super::tile::Tile;
 use super::*;
-use tilewright_ir::{Axis, Place, UnaryOp};
+use tilewright_ir::{Axis, Literal, Place, UnaryOp};
 
 /// What a long row needs.
 pub(super) struct BlockPlan {
@@ -79,6 +79,9 @@ impl BlockPlan {
         let possible = match (&expr.kind, fused) {
             _ if !main && !from_main => true,
             (_, Some((Fusion::Map(_), _))) => main,
+            (_, Some((Fusion::Unpacked, _))) => {
+                main && super::packed::stream_of(request, id).is_some()
+            }
             (_, Some((Fusion::SumOfProducts(axis), operands))) => axis_is_main(operands[0], *axis),
             (
                 ExprKind::Iota(_)
@@ -150,9 +153,25 @@ pub(super) fn operands_of(request: &Request<'_>, id: ExprId) -> Vec<ExprId> {
     if let Some((_, operands)) = &request.analysis.fused[id.index()] {
         return operands.clone();
     }
+    let kind = &request.program.expr(id).kind;
+    if let ExprKind::Pick { of, indices } = kind
+        && picked_place(request, *of).is_some()
+    {
+        return vec![*indices];
+    }
     let mut operands = Vec::new();
-    request.program.expr(id).kind.operands(|operand| operands.push(operand));
+    kind.operands(|operand| operands.push(operand));
     operands
+}
+
+/// Where a row lies of which elements are picked, if it is a row in blocks that nothing writes: then elements are
+/// picked from the tensor, whatever block is present.
+pub(super) fn picked_place<'a>(request: &Request<'a>, of: ExprId) -> Option<(&'a Place, Literal)> {
+    let total = request.main?.0;
+    let expr = request.program.expr(of);
+    let ExprKind::Load { place, fill } = &expr.kind else { return None };
+    let main = expr.ty.shape.iter().any(|extent| extent.value(request.dims) == total);
+    (main && !request.careful[place.param.index()]).then_some((place, *fill))
 }
 
 impl<'a> Binder<'a> {
@@ -265,9 +284,22 @@ impl<'a> Binder<'a> {
                 self.refresh(plan, operand, pass, kept, fresh);
             }
         }
+        let keep = kept[id.index()] && !earlier;
+        let direct = keep && self.computes_lanes(id) && !self.targets.contains_key(&id);
+        let row = direct.then(|| self.kept_row(id));
+        if let Some(row) = &row {
+            // Computed straight into the room for the row.
+            self.targets.insert(id, row.clone());
+        }
         let mut tiles = self.compute(id, &[]);
-        if kept[id.index()] && !earlier {
-            tiles = tiles.iter().map(|tile| self.keep(tile)).collect();
+        if let Some(row) = row {
+            self.targets.remove(&id);
+            if tiles[0].at != row.at {
+                self.copy(&tiles[0], &row, false);
+                tiles = vec![row];
+            }
+        } else if keep {
+            tiles = tiles.iter().map(|tile| self.keep(id, tile)).collect();
         }
         self.values[id.index()] = tiles;
     }
@@ -278,8 +310,8 @@ impl<'a> Binder<'a> {
             && !self.targets.contains_key(&id)
     }
 
-    /// Copies a block of a row into the room for the whole row.
-    fn keep(&mut self, tile: &Tile) -> Tile {
+    /// Room for a value's whole row, and the present block in it.
+    fn kept_row(&mut self, id: ExprId) -> Tile {
         let total = self.request.main.map_or(0, |main| main.0);
         let slot = self.slots.add(total.saturating_mul(4), false);
         self.registers.push(Register {
@@ -289,8 +321,14 @@ impl<'a> Binder<'a> {
             advance: 4,
         });
         let at = Address { register: self.registers.len() as u32 - 1, offset: 0 };
-        let strides = Tile::row_major(&tile.shape);
-        let row = Tile { at, strides, ..tile.clone() };
+        let shape: Vec<usize> = std::iter::once(1).chain(self.shape(id).0).collect();
+        let strides = Tile::row_major(&shape);
+        Tile { dtype: self.dtype(id), shape, strides, at, main: true, hoisted: false }
+    }
+
+    /// Copies a block of a row into the room for the whole row.
+    fn keep(&mut self, id: ExprId, tile: &Tile) -> Tile {
+        let row = self.kept_row(id);
         self.copy(tile, &row, false);
         row
     }

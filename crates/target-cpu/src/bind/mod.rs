@@ -6,8 +6,10 @@
 
 mod access;
 mod affine;
+mod ahead;
 mod blocks;
 mod emit;
+mod packed;
 mod reductions;
 mod shapes;
 mod sharing;
@@ -98,6 +100,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         passes,
         main: request.main.unwrap_or((1, 1)),
     };
+    ahead::fetch_ahead(&mut bound, &request);
     bound.frame = binder.slots.settle(&mut bound);
     Some(bound)
 }

@@ -6,8 +6,13 @@ use super::tile::Tile;
 use super::*;
 use crate::simd::call::Primitive;
 use crate::simd::reduce::{FIRST, LAST, STATE};
-use crate::simd::{dot, reduce, scan, topk};
+use crate::simd::{arg, dot, reduce, scan, topk};
 use tilewright_ir::{Combine, ReduceOp};
+
+/// Rows of the left of a product from which the right is worth a copy.
+const MANY_ROWS: usize = 12;
+/// Bytes between rows of the right from which they get into each other's way.
+const FAR_APART: usize = 1024;
 
 impl<'a> Binder<'a> {
     /// Brings a float or byte result of an extremum or sum into its dtype.
@@ -79,7 +84,7 @@ impl<'a> Binder<'a> {
     }
 
     /// A result of a reduction: never straight in an output, whose axes may be fewer.
-    fn reduced(&mut self, id: ExprId, operands: &[&Tile]) -> Tile {
+    pub(super) fn reduced(&mut self, id: ExprId, operands: &[&Tile]) -> Tile {
         let (shape, main) = self.shape(id);
         let hoisted = self.hoists(id, operands) && operands.iter().all(|tile| !tile.main);
         self.new_tile(self.dtype(id), &shape, main, hoisted)
@@ -159,7 +164,7 @@ impl<'a> Binder<'a> {
         let of = self.value(of);
         let out = self.reduced(id, &[&of]);
         let (rows, to) = (Self::with_last(&of, axis), Self::with_last(&out, axis));
-        let primitive = reduce::arg_reduce(max, of.dtype, self.level());
+        let primitive = arg::arg_reduce(max, of.dtype, self.level());
         self.fold_rows(if max { "argmax" } else { "argmin" }, primitive, &[&rows], &to);
         out
     }
@@ -280,7 +285,11 @@ impl<'a> Binder<'a> {
             });
             return out;
         }
-        let b = if b.shape[2] <= 1 || b.strides[2] == 4 { b } else { self.contiguous(&b) };
+        // Rows of the right that lie far apart share few places in the first cache, and each is read again for every
+        // few rows of the left.
+        let apart = m >= MANY_ROWS && b.strides[1].unsigned_abs() >= FAR_APART;
+        let neighbours = b.shape[2] <= 1 || b.strides[2] == 4;
+        let b = if neighbours && !apart { b } else { self.contiguous(&b) };
         // The rows of the product are the rows of the left; the inner axis runs inside the primitive, along rows of
         // the right, so the batch is the only axis outside. The row strides are set by hand.
         self.dot_call(&a, &b, &out, integers, k, hoisted);

@@ -3,6 +3,7 @@
 use super::emit::Rows;
 use super::tile::Tile;
 use super::*;
+use crate::simd::unpack;
 
 impl<'a> Binder<'a> {
     pub(super) fn broadcast(&mut self, id: ExprId, a: ExprId) -> Tile {
@@ -70,7 +71,17 @@ impl<'a> Binder<'a> {
 
     pub(super) fn pick(&mut self, id: ExprId, of: ExprId, indices: ExprId) -> Tile {
         let name = self.name(of);
-        let (of, indices) = (self.value(of), self.value(indices));
+        let of = match super::blocks::picked_place(&self.request, of) {
+            Some((place, fill)) => {
+                // The whole row, whichever block is present.
+                let main = self.request.main.take();
+                let row = self.load(of, place, fill);
+                self.request.main = main;
+                row
+            }
+            None => self.value(of),
+        };
+        let indices = self.value(indices);
         let rank = of.shape.len();
         let extent = of.shape[rank - 1];
         let (shape, _) = self.shape(id);
@@ -135,7 +146,7 @@ impl<'a> Binder<'a> {
             (0..rank - 1).map(|k| (out.shape[k], [out.strides[k], strides[k], 0, 0, 0])).collect();
         self.rows(Rows {
             name: "unpack",
-            primitive: memory::unpack(self.level()),
+            primitive: unpack::unpack(self.level()),
             nest,
             len: out.shape[rank - 1],
             out: out.at,

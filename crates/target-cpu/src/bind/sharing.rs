@@ -57,7 +57,10 @@ impl Sharing {
             matches!(stmt, Stmt::Store { place, .. } if request.careful[place.param.index()])
         });
         let first = stored.unwrap_or(usize::MAX);
-        let early = shared_loads(request).all(|(id, _)| last_use[id.index()] < first);
+        let early = shared_loads(request).all(|(id, _)| last_use[id.index()] < first)
+            && !program.body.iter().any(
+                |stmt| matches!(stmt, Stmt::Let(id) if super::packed::reads_shared(request, *id)),
+            );
         Sharing { last_use, early }
     }
 

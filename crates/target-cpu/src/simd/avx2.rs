@@ -169,6 +169,21 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn permute(self, a: I, index: I) -> I {
+        // SAFETY: as in `halves`.
+        unsafe {
+            let half = |index: __m256i| {
+                let index = _mm256_and_si256(index, _mm256_set1_epi32(15));
+                let low = _mm256_permutevar8x32_epi32(a[0], index);
+                let high = _mm256_permutevar8x32_epi32(a[1], index);
+                let from_high = _mm256_cmpgt_epi32(index, _mm256_set1_epi32(7));
+                _mm256_blendv_epi8(low, high, from_high)
+            };
+            [half(index[0]), half(index[1])]
+        }
+    }
+
+    #[inline(always)]
     fn last(self, a: F) -> F {
         // SAFETY: as in `halves`.
         unsafe { [_mm256_permutevar8x32_ps(a[1], _mm256_set1_epi32(7)); 2] }

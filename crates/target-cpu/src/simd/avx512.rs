@@ -1,6 +1,7 @@
 //! AVX-512: one register a vector, mask registers for truth.
 
 use super::lanes::{LANES, Simd};
+use super::math::EXP_LEAST;
 use std::arch::x86_64::*;
 
 /// Proof that the CPU has AVX-512 F, BW, DQ and VL.
@@ -121,22 +122,51 @@ impl Simd for Avx512 {
         mand(a: __mmask16, b: __mmask16) -> __mmask16 = a & b;
         mor(a: __mmask16, b: __mmask16) -> __mmask16 = a | b;
         mnot(a: __mmask16) -> __mmask16 = !a;
+        permute(a: __m512i, index: __m512i) -> __m512i = _mm512_permutexvar_epi32(index, a);
         last(a: __m512) -> __m512 = _mm512_permutexvar_ps(_mm512_set1_epi32(15), a);
         half_to_float(a: __m512i) -> __m512 = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(a));
         float_to_half(a: __m512) -> __m512i = _mm512_cvtepu16_epi32(_mm512_cvtps_ph::<NEAREST>(a));
     }
 
     #[inline(always)]
-    fn div_normal(self, n: __m512, d: __m512) -> __m512 {
+    fn recip_normal(self, d: __m512) -> __m512 {
         // SAFETY: as in `lanes_fn`.
         let r = unsafe { _mm512_rcp14_ps(d) };
-        let r = self.fma(r, self.fnma(d, r, self.f(1.0)), r);
+        self.fma(r, self.fnma(d, r, self.f(1.0)), r)
+    }
+
+    #[inline(always)]
+    fn div_normal(self, n: __m512, d: __m512) -> __m512 {
+        let r = self.recip_normal(d);
         let q = self.mul(n, r);
         self.fma(self.fnma(q, d, n), r, q)
     }
 
     #[inline(always)]
-    fn exp_within(self, a: __m512) -> __m512 {
+    fn div_with(self, n: __m512, d: __m512, r: __m512) -> __m512 {
+        // Markstein: with r = 1 / d correctly rounded, one correction of n r is the correctly rounded quotient. The
+        // remainder is not to be used where it is zero (the quotient is exact and keeps its sign) or not finite.
+        const ZERO_INFINITE_NAN: i32 = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
+        let q = self.mul(n, r);
+        let remainder = self.fnma(q, d, n);
+        // SAFETY: as in `lanes_fn`.
+        unsafe {
+            let special = _mm512_fpclass_ps_mask::<ZERO_INFINITE_NAN>(remainder);
+            _mm512_mask3_fmadd_ps(remainder, r, q, !special)
+        }
+    }
+
+    #[inline(always)]
+    fn scale_exp(self, x: __m512, least: f32, p: __m512, n: __m512) -> __m512 {
+        // SAFETY: as in `lanes_fn`.
+        unsafe {
+            let inside = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(x, self.f(least));
+            _mm512_maskz_scalef_ps(inside, p, n)
+        }
+    }
+
+    #[inline(always)]
+    fn exp_capped(self, a: __m512) -> __m512 {
         // a = n ln 2 + r with n a multiple of 1/16: the sixteenth's power comes from a register, and |r| is so small
         // that three terms do. 1.5 * 2^19 rounds to sixteenths, and leaves them in the lowest bits.
         let to_sixteenth = self.f(786_432.0);
@@ -154,7 +184,7 @@ impl Simd for Avx512 {
             )
         };
         // `scalef` rounds n down itself.
-        self.scale(self.fma(power, p, power), n)
+        self.scale_exp(a, EXP_LEAST, self.fma(power, p, power), n)
     }
 
     #[inline(always)]

@@ -85,10 +85,28 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn ceil(self, a: Self::F) -> Self::F;
     /// Toward zero to an integer.
     fn trunc(self, a: Self::F) -> Self::F;
-    /// n / d for finite operands where n / d is normal; within 1 ulp, cheaper than `div` where the level can.
+    /// 1 / d where that is normal; within 1 ulp, cheaper than `div` where the level can.
+    #[inline(always)]
+    fn recip_normal(self, d: Self::F) -> Self::F {
+        self.div(self.f(1.0), d)
+    }
+    /// n / d for finite operands where n / d and 1 / d are normal; within 1 ulp, cheaper than `div` where the level
+    /// can.
     #[inline(always)]
     fn div_normal(self, n: Self::F, d: Self::F) -> Self::F {
         self.div(n, d)
+    }
+    /// n / d with r = 1 / d correctly rounded, d and r normal: as `div`, cheaper where the level can. A quotient next
+    /// to the overflow may be infinite, a denormal one the neighbour of the nearest.
+    #[inline(always)]
+    fn div_with(self, n: Self::F, d: Self::F, r: Self::F) -> Self::F {
+        let _ = r;
+        self.div(n, d)
+    }
+    /// The end of an exponential of x: p 2^n for x from `least` on, 0 below (where p and n mean nothing), NaN for NaN.
+    #[inline(always)]
+    fn scale_exp(self, x: Self::F, least: f32, p: Self::F, n: Self::F) -> Self::F {
+        self.select(self.lt(x, self.f(least)), self.f(0.0), self.scale(p, n))
     }
     /// a * 2^n for integral `n` in -252..=252, also when the result is denormal.
     #[inline(always)]
@@ -100,10 +118,10 @@ pub trait Simd: Copy + Send + Sync + 'static {
         let power = |e| self.float(self.shl::<23>(self.iadd(e, self.i(127))));
         self.mul(self.mul(a, power(half)), power(rest))
     }
-    /// e^a for -105 <= a <= 89.5, or NaN.
+    /// e^a for a <= 89, or NaN.
     #[inline(always)]
-    fn exp_within(self, a: Self::F) -> Self::F {
-        super::math::exp_within(self, a)
+    fn exp_capped(self, a: Self::F) -> Self::F {
+        super::math::exp_capped(self, a)
     }
     /// `a` as m * 2^e with m in [0.75, 1.5); for positive finite `a`, denormals included.
     #[inline(always)]
@@ -185,6 +203,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
 
     /// Lane i becomes lane i - N, zero below (the step of a scan).
     fn shift_up<const N: i32>(self, a: Self::F) -> Self::F;
+    /// Lane i becomes lane index[i] of a, by the lowest four bits of the index.
+    fn permute(self, a: Self::I, index: Self::I) -> Self::I;
     /// Lane 15 in every lane.
     fn last(self, a: Self::F) -> Self::F;
     /// Lanes 0..16 of a, b, c, d taken in turn: a0 b0 c0 d0 a1 b1 ..., as four vectors.

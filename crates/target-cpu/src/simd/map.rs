@@ -10,95 +10,85 @@ use super::lanes::{LANES, Simd};
 pub trait Map: 'static {
     /// Number of operands.
     const OPERANDS: usize;
-    /// So little work that the loop round it counts.
-    const LIGHT: bool = false;
     /// The function.
     fn apply<S: Simd>(s: S, v: [S::F; 3]) -> S::F;
 }
 
+/// A bit of a loop's mode: it writes past the caches. Modes are instances, because in a cheap map each further
+/// instruction shows.
+const STREAM: u8 = 1;
+/// A bit of a loop's mode: it fetches the next rows' data meanwhile.
+const AHEAD: u8 = 2;
+
 /// # Safety
 /// Each operand has `len` elements in each row, or one where its bit in `UNIFORM` is set.
 #[inline(always)]
-unsafe fn map_rows<S: Simd, O: Map, const UNIFORM: u8>(s: S, call: &Call) {
-    let uniform = |k: usize| UNIFORM >> k & 1 == 1;
+pub unsafe fn map_rows<S: Simd, O: Map, const UNIFORM: u8>(s: S, call: &Call) {
+    let ahead = !call.prefetch.at.is_null();
     for r in 0..call.rows {
-        let out: *mut f32 = call.out.row(r);
-        let zero = s.f(0.0);
-        let mut pointers = [std::ptr::null::<f32>(); 3];
-        let mut values = [zero; 3];
-        for k in 0..O::OPERANDS {
-            pointers[k] = call.inputs[k].row(r);
-            if uniform(k) {
-                // SAFETY: a uniform operand has one element a row.
-                values[k] = s.f(unsafe { *pointers[k] });
-            }
-        }
-        // Without a prefetch address an operand's own lines are asked for, which costs nothing. Never the output's: a
-        // streamed line must not be read.
-        let ahead: *const u8 =
-            if call.prefetch.at.is_null() { pointers[0].cast() } else { call.prefetch.row(r) };
-        let stream = call.stream && (out as usize).is_multiple_of(64);
-        let whole = call.len / LANES * LANES;
-        let mut at = 0;
-        // SAFETY: `at + 16 * n <= len` for n vectors; the operands cover `len` elements. Prefetching is safe at any
-        // address.
+        let stream = call.stream && (call.out.row::<f32>(r) as usize).is_multiple_of(64);
+        // SAFETY: the caller's promise.
         unsafe {
-            if stream {
-                while at < whole {
-                    operands::<S, O, UNIFORM>(s, &mut values, &pointers, at);
-                    prefetch(ahead.wrapping_add(at * 4));
-                    s.stream(out.add(at), O::apply(s, values));
-                    at += LANES;
-                }
-            }
-            if O::LIGHT && call.prefetch.at.is_null() {
-                while at + 2 * LANES <= whole {
-                    operands::<S, O, UNIFORM>(s, &mut values, &pointers, at);
-                    s.store(out.add(at), O::apply(s, values));
-                    operands::<S, O, UNIFORM>(s, &mut values, &pointers, at + LANES);
-                    s.store(out.add(at + LANES), O::apply(s, values));
-                    at += 2 * LANES;
-                }
-            }
-            while at < whole {
-                operands::<S, O, UNIFORM>(s, &mut values, &pointers, at);
-                prefetch(ahead.wrapping_add(at * 4));
-                s.store(out.add(at), O::apply(s, values));
-                at += LANES;
-            }
-        }
-        let rest = call.len - whole;
-        if rest > 0 {
-            // SAFETY: `rest` elements remain in each operand.
-            unsafe {
-                for k in 0..O::OPERANDS {
-                    if !uniform(k) {
-                        values[k] = s.load_part(pointers[k].add(at), rest);
-                    }
-                }
-                s.store_part(out.add(at), O::apply(s, values), rest);
+            match (stream, ahead) {
+                (false, false) => map_row::<S, O, UNIFORM, 0>(s, call, r),
+                (true, false) => map_row::<S, O, UNIFORM, STREAM>(s, call, r),
+                (false, true) => map_row::<S, O, UNIFORM, AHEAD>(s, call, r),
+                (true, true) => map_row::<S, O, UNIFORM, { STREAM | AHEAD }>(s, call, r),
             }
         }
     }
 }
 
-/// Loads a vector of each operand that is not uniform.
-///
 /// # Safety
-/// 16 elements from `at` on.
+/// As [`map_rows`], for row `r`.
 #[inline(always)]
-unsafe fn operands<S: Simd, O: Map, const UNIFORM: u8>(
-    s: S,
-    values: &mut [S::F; 3],
-    pointers: &[*const f32; 3],
-    at: usize,
-) {
+unsafe fn map_row<S: Simd, O: Map, const UNIFORM: u8, const MODE: u8>(s: S, call: &Call, r: usize) {
+    let out: *mut f32 = call.out.row(r);
+    let ahead: *const u8 = call.prefetch.row(r);
+    let mut pointers = [std::ptr::null::<f32>(); 3];
+    let mut values = [s.f(0.0); 3];
     for k in 0..O::OPERANDS {
-        if UNIFORM >> k & 1 == 0 {
-            // SAFETY: the caller's promise.
-            values[k] = unsafe { s.load(pointers[k].add(at)) };
+        pointers[k] = call.inputs[k].row(r);
+        if is_uniform::<UNIFORM>(k) {
+            // SAFETY: a uniform operand has one element a row.
+            values[k] = s.f(unsafe { *pointers[k] });
         }
     }
+    let whole = call.len / LANES * LANES;
+    let mut at = 0;
+    while at < whole {
+        // SAFETY: `at + 16 <= len`; the operands cover `len` elements. Prefetching is safe at any address.
+        unsafe {
+            for k in 0..O::OPERANDS {
+                if !is_uniform::<UNIFORM>(k) {
+                    values[k] = s.load(pointers[k].add(at));
+                }
+            }
+            if MODE & AHEAD != 0 {
+                prefetch(ahead.wrapping_add(at * 4));
+            }
+            let y = O::apply(s, values);
+            if MODE & STREAM != 0 { s.stream(out.add(at), y) } else { s.store(out.add(at), y) }
+        }
+        at += LANES;
+    }
+    let rest = call.len - whole;
+    if rest > 0 {
+        // SAFETY: `rest` elements remain in each operand.
+        unsafe {
+            for k in 0..O::OPERANDS {
+                if !is_uniform::<UNIFORM>(k) {
+                    values[k] = s.load_part(pointers[k].add(at), rest);
+                }
+            }
+            s.store_part(out.add(at), O::apply(s, values), rest);
+        }
+    }
+}
+
+#[inline(always)]
+const fn is_uniform<const UNIFORM: u8>(operand: usize) -> bool {
+    UNIFORM >> operand & 1 == 1
 }
 
 /// Asks for the line of an address, which need not be valid.

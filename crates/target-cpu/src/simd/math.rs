@@ -1,8 +1,8 @@
 //! Exponentials, logarithms and what is made of them, on 16 lanes.
 //!
-//! Each is within a few units in the last place of the exact value over the whole range of f32, denormals
-//! included; the tests at the end of `math_tests` measure it. Coefficients without a source are those of Cephes'
-//! single-precision routines (public domain).
+//! Each is within a few units in the last place of the exact value over the whole range of f32, denormals included,
+//! which the tests measure. Coefficients without a source are those of Cephes' single-precision routines (public
+//! domain).
 
 use super::lanes::Simd;
 use std::f32::consts::{LN_2, LOG2_E};
@@ -33,43 +33,49 @@ fn expm1_small<S: Simd>(s: S, r: S::F) -> S::F {
     s.fma(s.mul(r, r), s.poly(r, EXP_TAIL), r)
 }
 
+/// Below ln 2^-150, where e^x rounds to 0.
+pub const EXP_LEAST: f32 = -104.0;
+/// Where 2^x rounds to 0.
+const EXP2_LEAST: f32 = -150.0;
+
 /// e^x
 #[inline(always)]
 pub fn exp<S: Simd>(s: S, x: S::F) -> S::F {
-    // Clamped so that infinities do not meet themselves below; NaN passes as the second operand.
-    let x = s.max_or_b(s.f(-105.0), s.min_or_b(s.f(89.5), x));
-    s.exp_within(x)
+    // Capped so that infinities do not meet themselves; NaN passes as the second operand.
+    s.exp_capped(s.min_or_b(s.f(89.0), x))
 }
 
 /// e^x for x <= 0, where nothing can overflow (softmax, sigmoid)
 #[inline(always)]
 pub fn exp_negative<S: Simd>(s: S, x: S::F) -> S::F {
-    s.exp_within(s.max_or_b(s.f(-105.0), x))
+    s.exp_capped(x)
 }
 
-/// e^x for -105 <= x <= 89.5: how levels do it that have nothing better
+/// e^x for x <= 89: how levels do it that have nothing better
 #[inline(always)]
-pub fn exp_within<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn exp_capped<S: Simd>(s: S, x: S::F) -> S::F {
     let (n, r) = reduce_exp(s, x);
-    s.scale(s.add(expm1_small(s, r), s.f(1.0)), n)
+    s.scale_exp(x, EXP_LEAST, s.add(expm1_small(s, r), s.f(1.0)), n)
 }
 
 /// 2^x
 #[inline(always)]
 pub fn exp2<S: Simd>(s: S, x: S::F) -> S::F {
-    let x = s.max_or_b(s.f(-151.0), s.min_or_b(s.f(129.0), x));
+    let x = s.min_or_b(s.f(129.0), x);
     let n = s.sub(s.add(x, s.f(TO_INTEGER)), s.f(TO_INTEGER));
     let f = s.sub(x, n);
     // f ln 2 with the part that its rounding loses.
     let r = s.mul(f, s.f(LN_2));
     let lost = s.fma(f, s.f(LN_2_REST), s.fma(f, s.f(LN_2), s.neg(r)));
-    s.scale(s.add(s.add(expm1_small(s, r), lost), s.f(1.0)), n)
+    let p = s.add(s.add(expm1_small(s, r), lost), s.f(1.0));
+    s.scale_exp(x, EXP2_LEAST, p, n)
 }
 
 /// e^x - 1
 #[inline(always)]
 pub fn expm1<S: Simd>(s: S, x: S::F) -> S::F {
-    let (half_scale, p) = expm1_parts(s, s.max_or_b(s.f(-105.0), s.min_or_b(s.f(88.8), x)));
+    // Below -80 it is -1, and the scale would come near the denormals.
+    let (half_scale, p) = expm1_parts(s, s.max_or_b(s.f(-80.0), s.min_or_b(s.f(88.8), x)));
     // 2^n p + (2^n - 1), at half scale because 2^128 is not an f32. -0 keeps its sign.
     let half = s.fma(p, half_scale, s.sub(half_scale, s.f(0.5)));
     s.select(s.eq(x, s.f(0.0)), x, s.add(half, half))
@@ -167,7 +173,8 @@ fn log1p_unit<S: Simd>(s: S, t: S::F) -> S::F {
 pub fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
     // e^x / (1 + e^x) below zero, 1 / (1 + e^-x) above.
     let e = exp_negative(s, s.neg_abs(x));
-    s.div_normal(s.select(s.lt(x, s.f(0.0)), e, s.f(1.0)), s.add(e, s.f(1.0)))
+    let upper = s.recip_normal(s.add(e, s.f(1.0)));
+    s.select(s.lt(x, s.f(0.0)), s.mul(e, upper), upper)
 }
 
 /// x / (1 + e^-x)
@@ -180,7 +187,6 @@ pub fn silu<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub fn softplus<S: Simd>(s: S, x: S::F) -> S::F {
     let t = exp_negative(s, s.neg_abs(x));
-    // Below e^-16 or so, t is its own log1p, denormals included.
     s.add(s.max_or_b(s.f(0.0), x), log1p_unit(s, t))
 }
 
@@ -203,14 +209,14 @@ pub fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub fn mish<S: Simd>(s: S, x: S::F) -> S::F {
     let (n, d) = mish_parts(s, x);
-    s.mul(x, s.div_normal(n, d))
+    s.mul(x, s.mul(n, s.recip_normal(d)))
 }
 
 /// tanh(ln(1 + e^x))
 #[inline(always)]
 pub fn tanh_softplus<S: Simd>(s: S, x: S::F) -> S::F {
     let (n, d) = mish_parts(s, x);
-    s.div_normal(n, d)
+    s.mul(n, s.recip_normal(d))
 }
 
 #[inline(always)]
@@ -249,21 +255,6 @@ pub fn erf<S: Simd>(s: S, x: S::F) -> S::F {
     let p = s.poly(z, ERF_NEAR);
     let near = s.fma(p, x, x);
     s.select(s.lt(s.f(0.927_734_4), t), s.copy_sign(far, x), near)
-}
-
-/// a / b, for b the same in all lanes and from call to call: its reciprocal is found once
-#[inline(always)]
-pub fn div_by<S: Simd>(s: S, a: S::F, b: S::F) -> S::F {
-    let size = s.abs(b);
-    let usual = s.mand(s.lt(s.f(1e-30), size), s.lt(size, s.f(1e30)));
-    if s.mask_bits(usual) != 0xffff {
-        return s.div(a, b);
-    }
-    let r = s.div(s.f(1.0), b);
-    let q = s.mul(a, r);
-    // One correction makes it the nearest; infinities and NaN are right before it and spoilt by it.
-    let corrected = s.fma(s.fnma(q, b, a), r, q);
-    s.select(s.unordered(corrected, corrected), q, corrected)
 }
 
 /// 1 / sqrt(x), as accurate as a division

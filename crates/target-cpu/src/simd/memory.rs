@@ -6,7 +6,6 @@
 use super::Level;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
-use super::map::prefetch;
 use super::ops::to_bf16;
 use tilewright_ir::{DType, StoreMode};
 
@@ -112,13 +111,11 @@ unsafe fn load_rows<S: Simd, F: Format>(s: S, call: &Call) {
     let stride = call.extra[0] as isize;
     for r in 0..call.rows {
         let (from, out): (*const u8, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
-        let ahead: *const u8 = if call.prefetch.at.is_null() { from } else { call.prefetch.row(r) };
         let mut at = 0;
         // SAFETY: `at` stays below `len` in both rows.
         unsafe {
             if stride == F::SIZE as isize {
                 while at + LANES <= call.len {
-                    prefetch(ahead.wrapping_add(at * F::SIZE));
                     s.istore(out.add(at), F::load(s, from.add(at * F::SIZE)));
                     at += LANES;
                 }
@@ -315,54 +312,6 @@ unsafe fn iota_rows<S: Simd>(s: S, call: &Call) {
     }
 }
 
-/// # Safety
-/// Input 0: packed words of `extra[1]` bits (8 or 32), one a lane. Output: `len` integers of `extra[0]` bits a row.
-#[inline(always)]
-unsafe fn unpack_rows<S: Simd>(s: S, call: &Call) {
-    let (bits, width) = (call.extra[0] as usize, call.extra[1] as usize);
-    let mask = (1u32 << bits) - 1;
-    let lane: [u32; LANES] = std::array::from_fn(|k| k as u32);
-    for r in 0..call.rows {
-        let (words, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
-        let mut at = 0;
-        // SAFETY: element j lies in words j * bits / width and perhaps the next, all inside the row.
-        unsafe {
-            if width == 32 && bits == 4 {
-                let shift = s.i_from(lane.map(|k| k % 8 * 4));
-                let second = s.igt(s.i_from(lane), s.i(7));
-                while at + LANES <= call.len {
-                    let pair = words.add(at / 8);
-                    let v = s.iselect(second, s.i(*pair.add(1)), s.i(*pair));
-                    s.istore(out.add(at), s.and(s.shrv(v, shift), s.i(mask)));
-                    at += LANES;
-                }
-            } else if width == 32 && bits == 8 && cfg!(target_endian = "little") {
-                while at + LANES <= call.len {
-                    s.istore(out.add(at), s.load_u8(words.cast::<u8>().add(at)));
-                    at += LANES;
-                }
-            } else if width == 32 && bits <= 2 {
-                let shift = s.i_from(lane.map(|k| k * bits as u32));
-                while at + LANES <= call.len {
-                    let word = *words.add(at * bits / 32) >> (at * bits % 32);
-                    s.istore(out.add(at), s.and(s.shrv(s.i(word), shift), s.i(mask)));
-                    at += LANES;
-                }
-            }
-            while at < call.len {
-                let (word, offset) = (at * bits / width, at * bits % width);
-                let low = *words.add(word) >> offset;
-                let high = match offset + bits > width {
-                    true => *words.add(word + 1) << (width - offset),
-                    false => 0,
-                };
-                *out.add(at) = (low | high) & mask;
-                at += 1;
-            }
-        }
-    }
-}
-
 primitive! { fn load_format<F: Format; > = load_rows }
 primitive! { fn store_format<F: Format; > = store_rows }
 primitive! { fn gather_format<F: Format; > = gather_rows }
@@ -374,10 +323,6 @@ primitive! {
 primitive! {
     /// Counts.
     pub fn iota<; > = iota_rows
-}
-primitive! {
-    /// Widens packed sub-byte integers, LSB first.
-    pub fn unpack<; > = unpack_rows
 }
 
 macro_rules! by_format {

@@ -1,6 +1,8 @@
 //! SIMD primitives over blocks, written once over 16 lanes and instantiated for each level of the instruction set.
 
+pub(crate) mod arg;
 pub(crate) mod call;
+pub(crate) mod divide;
 pub(crate) mod dot;
 pub(crate) mod lanes;
 pub(crate) mod map;
@@ -9,12 +11,14 @@ pub(crate) mod math;
 pub(crate) mod memory;
 pub(crate) mod ops;
 pub(crate) mod portable;
+pub(crate) mod quantized;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod scan;
 pub(crate) mod topk;
 #[allow(clippy::excessive_precision)]
 pub(crate) mod trigonometry;
+pub(crate) mod unpack;
 
 pub(crate) use lanes::LANES;
 
@@ -69,6 +73,8 @@ impl Level {
     }
 }
 
+#[cfg(test)]
+mod cycles;
 #[cfg(test)]
 mod row_tests;
 #[cfg(test)]

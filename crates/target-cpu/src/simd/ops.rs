@@ -3,32 +3,16 @@
 use super::call::Primitive;
 use super::lanes::Simd;
 use super::map::{Map, map};
-use super::{Level, math, trigonometry};
+use super::{Level, divide, math, trigonometry};
 use tilewright_ir::{BinaryOp, DType, TernaryOp, UnaryOp};
 
 /// Declares maps of floats: the operands are lanes of f32.
 macro_rules! float_maps {
     ($($Op:ident($s:ident, $($v:ident),*) = $body:expr;)*) => { $(
-        struct $Op;
+        /// See the [module](self).
+        pub struct $Op;
         impl Map for $Op {
             const OPERANDS: usize = [$(stringify!($v)),*].len();
-            #[inline(always)]
-            fn apply<S: Simd>($s: S, [a, b, c]: [S::F; 3]) -> S::F {
-                let mut next = [a, b, c].into_iter();
-                $(let Some($v) = next.next() else { return a };)*
-                $body
-            }
-        }
-    )* };
-}
-
-/// Declares maps of one or two instructions.
-macro_rules! light_maps {
-    ($($Op:ident($s:ident, $($v:ident),*) = $body:expr;)*) => { $(
-        struct $Op;
-        impl Map for $Op {
-            const OPERANDS: usize = [$(stringify!($v)),*].len();
-            const LIGHT: bool = true;
             #[inline(always)]
             fn apply<S: Simd>($s: S, [a, b, c]: [S::F; 3]) -> S::F {
                 let mut next = [a, b, c].into_iter();
@@ -78,7 +62,6 @@ float_maps! {
     TanhSoftplus(s, x) = math::tanh_softplus(s, x);
     Mish(s, x) = math::mish(s, x);
 
-    DivBy(s, a, b) = math::div_by(s, a, b);
     Div(s, a, b) = s.div(a, b);
     Rem(s, a, b) = {
         let (a, b) = (s.f_array(a), s.f_array(b));
@@ -98,9 +81,6 @@ float_maps! {
     ExpSub(s, a, b) = math::exp(s, s.sub(a, b));
     SiluMul(s, a, b) = s.mul(math::silu(s, a), b);
 
-}
-
-light_maps! {
     Add(s, a, b) = s.add(a, b);
     Sub(s, a, b) = s.sub(a, b);
     Mul(s, a, b) = s.mul(a, b);
@@ -351,7 +331,7 @@ pub fn binary(op: BinaryOp, dtype: DType, uniform: u8, level: Level) -> Primitiv
         B::Add => pick!(Add, IntAdd, IntAdd),
         B::Sub => pick!(Sub, IntSub, IntSub),
         B::Mul => pick!(Mul, IntMul, IntMul),
-        B::Div if class == Class::Float && uniform == 2 => binary_instance::<DivBy>(2, level),
+        B::Div if class == Class::Float && uniform == 0b10 => divide::by_uniform(level),
         B::Div => pick!(Div, IntDiv, UnsignedDiv),
         B::Rem => pick!(Rem, IntRem, UnsignedRem),
         B::Pow => binary_instance::<Pow>(uniform, level),
@@ -471,7 +451,7 @@ pub fn fused(op: Fused, uniform: u8, level: Level) -> Primitive {
     }
 }
 
-light_maps! {
+float_maps! {
     Copy(_s, x) = x;
 }
 

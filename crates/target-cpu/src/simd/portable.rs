@@ -138,6 +138,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn permute(self, a: I, index: I) -> I {
+        index.map(|lane| a[lane as usize % LANES])
+    }
+
+    #[inline(always)]
     fn last(self, a: F) -> F {
         [a[LANES - 1]; LANES]
     }

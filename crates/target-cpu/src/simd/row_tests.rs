@@ -2,7 +2,7 @@
 
 use super::call::{Call, Operand, Primitive};
 use super::reduce::{FIRST, LAST, STATE};
-use super::{Level, dot, memory, random, reduce, scan, topk};
+use super::{Level, arg, dot, memory, random, reduce, scan, topk, unpack};
 use tilewright_ir::{DType, ReduceOp, meaning};
 
 const LENGTHS: [usize; 16] =
@@ -122,7 +122,7 @@ fn positions_of_extrema() {
                     x.iter_mut().for_each(|x| *x = if *x > 0.0 { 0.0 } else { -0.0 });
                 }
                 for (max, sign) in [(true, 1.0), (false, -1.0)] {
-                    let primitive = reduce::arg_reduce(max, DType::F32, level);
+                    let primitive = arg::arg_reduce(max, DType::F32, level);
                     let want = descending(&x, sign)[0];
                     for block in [64, 1 << 20] {
                         let mut out = [9u32];
@@ -257,7 +257,7 @@ fn packed_integers_of_every_width() {
                 call.inputs[0] = operand(&words, 0);
                 call.out = operand_mut(&mut out, 0);
                 call.extra = [bits as u64, width as u64];
-                run(memory::unpack(level), &call);
+                run(unpack::unpack(level), &call);
                 for (j, &got) in out.iter().enumerate() {
                     let bit = |b: usize| words[b / width] >> (b % width) & 1;
                     let want = (0..bits).fold(0, |v, i| v | bit(j * bits + i) << i);

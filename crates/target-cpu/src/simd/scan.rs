@@ -6,7 +6,6 @@
 use super::Level;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
-use super::map::prefetch;
 use super::reduce::FIRST;
 use tilewright_ir::{DType, ReduceOp};
 
@@ -24,8 +23,6 @@ unsafe fn sum_rows<S: Simd>(s: S, call: &Call) {
     for r in 0..call.rows {
         let (x, out): (*const f32, *mut f32) = (call.inputs[0].row(r), call.out.row(r));
         let state: *mut f32 = call.inputs[3].row(r);
-        let ahead: *const u8 =
-            if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
         let stream = call.stream && (out as usize).is_multiple_of(64);
         // SAFETY: a word of state.
         let before = if call.extra[0] & FIRST != 0 { 0.0 } else { unsafe { *state } };
@@ -33,7 +30,6 @@ unsafe fn sum_rows<S: Simd>(s: S, call: &Call) {
         let mut at = 0;
         while at < call.len {
             let n = (call.len - at).min(LANES);
-            prefetch(ahead.wrapping_add(at * 4));
             // SAFETY: `n` elements remain in both rows.
             unsafe {
                 let v = if n == LANES { s.load(x.add(at)) } else { s.load_part(x.add(at), n) };

@@ -5,9 +5,10 @@
 //! what reaches it, which is little more than k elements, and inserts those into a sorted list.
 
 use super::Level;
+use super::arg::{Greatest, IntGreatest, Order, UnsignedGreatest, keys};
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
-use super::reduce::{Greatest, IntGreatest, Order, UnsignedGreatest, keys};
+
 use tilewright_ir::DType;
 
 /// Up to this k the result is collected in a sorted list; beyond, or when all elements are wanted, in the scratch.
@@ -70,9 +71,10 @@ unsafe fn select_few<S: Simd, O: Order>(s: S, x: *const f32, len: usize, best: &
     }
     // A floor that at least k elements reach: for k up to 16 the k-th greatest of 16 maxima of disjoint classes.
     let floor = if k <= LANES {
-        let joined = [1, 2, 3]
-            .into_iter()
-            .fold(maxima[0], |a, j| s.iselect(s.igt(maxima[j], a), maxima[j], a));
+        let mut joined = maxima[0];
+        for lane in &maxima[1..] {
+            joined = s.iselect(s.igt(*lane, joined), *lane, joined);
+        }
         kth(&mut s.i_array(joined).map(|x| x as i32), k)
     } else {
         let mut all = [0i32; 4 * LANES];

@@ -1,0 +1,154 @@
+//! Packed integers of fewer than 32 bits to lanes.
+
+use super::arg::COUNT;
+use super::call::{Call, primitive};
+use super::lanes::{LANES, Simd};
+
+/// # Safety
+/// Input 0: packed words of `extra[1]` bits (8 or 32), one a lane. Output: `len` integers of `extra[0]` bits a row.
+#[inline(always)]
+unsafe fn unpack_rows<S: Simd>(s: S, call: &Call) {
+    let (bits, width) = (call.extra[0] as usize, call.extra[1] as usize);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let done = match (bits, width) {
+            (1, 8) => rows::<S, 1, 8>(s, call),
+            (2, 8) => rows::<S, 2, 8>(s, call),
+            (4, 8) => rows::<S, 4, 8>(s, call),
+            (1, 32) => rows::<S, 1, 32>(s, call),
+            (2, 32) => rows::<S, 2, 32>(s, call),
+            (3, 32) => rows::<S, 3, 32>(s, call),
+            (4, 32) => rows::<S, 4, 32>(s, call),
+            (6, 32) => rows::<S, 6, 32>(s, call),
+            (8, 32) if cfg!(target_endian = "little") => bytes(s, call),
+            _ => 0,
+        };
+        for r in 0..call.rows {
+            one_by_one(call, r, done, bits, width);
+        }
+    }
+}
+
+/// The whole vectors of all rows; how many elements they hold in each.
+///
+/// # Safety
+/// As [`unpack_rows`].
+#[inline(always)]
+unsafe fn rows<S: Simd, const BITS: usize, const WIDTH: usize>(s: S, call: &Call) -> usize {
+    let words_of_row = (call.len * BITS).div_ceil(WIDTH);
+    for r in 0..call.rows {
+        let (words, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
+        let first = s.imul(s.i_from(COUNT), s.i(BITS as u32));
+        let mut at = 0;
+        while at + LANES <= call.len {
+            // 16 elements take at most 16 words. Of these each lane takes one, and the next where it crosses over.
+            let (word, start) = (at * BITS / WIDTH, at * BITS % WIDTH);
+            // SAFETY: the words of elements `at .. at + 16` are inside the row.
+            let table = s.bits(unsafe {
+                match word + LANES <= words_of_row {
+                    true => s.load(words.add(word).cast()),
+                    false => s.load_part(words.add(word).cast(), words_of_row - word),
+                }
+            });
+            let bit = s.iadd(first, s.i(start as u32));
+            let index = s.shrv(bit, s.i(WIDTH.ilog2()));
+            let shift = s.and(bit, s.i(WIDTH as u32 - 1));
+            let mut v = s.shrv(s.permute(table, index), shift);
+            if !WIDTH.is_multiple_of(BITS) {
+                // In two steps, because a shift by the whole width is none.
+                let next = s.permute(table, s.iadd(index, s.i(1)));
+                let up = s.isub(s.i(WIDTH as u32 - 1), shift);
+                v = s.or(v, s.shlv(s.shl::<1>(next), up));
+            }
+            // SAFETY: `at + 16 <= len`.
+            unsafe { s.istore(out.add(at), s.and(v, s.i((1 << BITS) - 1))) };
+            at += LANES;
+        }
+    }
+    call.len / LANES * LANES
+}
+
+/// Bytes of words: the whole vectors of all rows, and how many elements they hold in each.
+///
+/// # Safety
+/// As [`unpack_rows`].
+#[inline(always)]
+unsafe fn bytes<S: Simd>(s: S, call: &Call) -> usize {
+    for r in 0..call.rows {
+        let (words, out): (*const u8, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
+        let mut at = 0;
+        while at + LANES <= call.len {
+            // SAFETY: inside the row.
+            unsafe { s.istore(out.add(at), s.load_u8(words.add(at))) };
+            at += LANES;
+        }
+    }
+    call.len / LANES * LANES
+}
+
+/// The elements of row `r` from `at` on.
+///
+/// # Safety
+/// As [`unpack_rows`].
+#[inline(always)]
+unsafe fn one_by_one(call: &Call, r: usize, at: usize, bits: usize, width: usize) {
+    let (words, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
+    for at in at..call.len {
+        let (word, offset) = (at * bits / width, at * bits % width);
+        // SAFETY: element `at` lies in this word and perhaps the next, all inside the row.
+        unsafe {
+            let low = *words.add(word) >> offset;
+            let high = match offset + bits > width {
+                true => *words.add(word + 1) << (width - offset),
+                false => 0,
+            };
+            *out.add(at) = (low | high) & ((1u32 << bits) - 1);
+        }
+    }
+}
+
+/// # Safety
+/// Input 0: a stream of bits of `extra[1] / 256` bytes, `extra[1] % 256` bits an element. Output: one row of `len`
+/// integers, from element `extra[0]` of the stream on, which starts a byte.
+#[inline(always)]
+unsafe fn stream_row<S: Simd>(s: S, call: &Call) {
+    let (bits, bytes) = ((call.extra[1] % 256) as usize, (call.extra[1] / 256) as usize);
+    let skipped = call.extra[0] as usize * bits / 8;
+    let from = call.inputs[0].at.wrapping_add(skipped);
+    // Whole words as above; the last elements byte by byte.
+    let words = bytes.saturating_sub(skipped) / 4;
+    let whole = (words * 32 / bits).min(call.len) / LANES * LANES;
+    let mut head = Call { rows: 1, len: whole, ..*call };
+    head.inputs[0].at = from;
+    let out: *mut u32 = call.out.row(0);
+    // SAFETY: the caller's promise; `whole` elements lie in `words` words.
+    unsafe {
+        let done = match bits {
+            _ if cfg!(target_endian = "big") => 0,
+            1 => rows::<S, 1, 32>(s, &head),
+            2 => rows::<S, 2, 32>(s, &head),
+            3 => rows::<S, 3, 32>(s, &head),
+            4 => rows::<S, 4, 32>(s, &head),
+            6 => rows::<S, 6, 32>(s, &head),
+            _ => 0,
+        };
+        for at in done..call.len {
+            let (byte, offset) = (at * bits / 8, at * bits % 8);
+            let low = *from.add(byte) as u32 >> offset;
+            let high = match offset + bits > 8 {
+                true => (*from.add(byte + 1) as u32) << (8 - offset),
+                false => 0,
+            };
+            *out.add(at) = (low | high) & ((1 << bits) - 1);
+        }
+    }
+}
+
+primitive! {
+    /// Widens a stretch of a stream of packed integers.
+    pub fn unpack_stream<; > = stream_row
+}
+primitive! {
+    /// Widens packed sub-byte integers, LSB first.
+    pub fn unpack<; > = unpack_rows
+}
