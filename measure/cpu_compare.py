@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Time Tilewright and its peers on the same CPU operations, in one sitting.
 
-    python measure/cpu_compare.py TILEWRIGHT [--python V/bin/python] [--out rows.tsv]
+    python measure/cpu_compare.py TILEWRIGHT [--python V/bin/python] [--out rows.tsv] [--fresh]
                                   [--engines torch,torch_compile,mlx,numpy] [--only softmax,sum]
 
 Runs `TILEWRIGHT bench`, then `measure/peers_ops.py` for each engine, then ours once more, and prints for each
 operation ours, the best peer and the ratio, with the geometric mean of the ratios at the end. Our outputs are
-preallocated; the peers get a malloc that keeps its memory and asks for huge pages. `--out` writes rows as
-record/README.md describes.
+preallocated; the peers get a malloc that keeps its memory and asks for huge pages. With `--fresh` both sides are as a
+newcomer finds them: outputs made by each call, and no setting of any malloc. `--out` writes rows as record/README.md
+describes.
 """
 import argparse, json, math, os, platform, subprocess, sys, tempfile, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ ap.add_argument("--python", default=sys.executable)
 ap.add_argument("--engines", default="torch,torch_compile,mlx,numpy")
 ap.add_argument("--only", default="")
 ap.add_argument("--budget", default="0.5")
+ap.add_argument("--fresh", action="store_true")
 ap.add_argument("--out", default="")
 A = ap.parse_args()
 
@@ -43,10 +45,17 @@ def ours(kernels):
     """The benchmark rows of kernels by name. A kernel's first case is the one that the peers run."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.json"
-        subprocess.run([A.tilewright, "bench", *kernels, "--json", str(path)], check=True, stdout=subprocess.DEVNULL)
+        fresh = ["--fresh"] if A.fresh else []
+        subprocess.run([A.tilewright, "bench", *kernels, *fresh, "--json", str(path)], check=True, stdout=subprocess.DEVNULL)
         rows = {}
         for row in json.loads(path.read_text()): rows.setdefault(row["kernel"], row)
         return rows
+
+
+def environment():
+    """What the peers run in."""
+    plain = {k: v for k, v in os.environ.items() if k not in TUNED and k != "LD_PRELOAD" and not k.startswith("MALLOC_")}
+    return plain if A.fresh else {**plain, **TUNED}
 
 
 def peers(ops):
@@ -54,7 +63,7 @@ def peers(ops):
     best = {}
     for engine in A.engines.split(","):
         command = [A.python, str(HERE / "peers_ops.py"), "--engine", engine, "--only", ",".join(ops), "--budget", A.budget]
-        done = subprocess.run(command, env={**os.environ, **TUNED}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for line in done.stdout.splitlines():
             row = json.loads(line)
             if "median_ms" in row and row["median_ms"] < best.get(row["op"], row)["median_ms"] + 1e-12: best[row["op"]] = row
@@ -69,7 +78,7 @@ def cpu():
 
 commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True).stdout.strip()
 threads = len(os.sched_getaffinity(0))
-command = "python measure/cpu_compare.py target/release/tilewright"
+command = "python measure/cpu_compare.py target/release/tilewright" + (" --fresh" if A.fresh else "")
 chosen = [(k, o) for k, o in OPS if not A.only or k in A.only.split(",") or o in A.only.split(",")]
 wait_quiet(20)
 first = ours([k for k, _ in chosen])
@@ -85,7 +94,7 @@ for kernel, op in chosen:
     print(f"{kernel:28} {mine['ms']:9.3f} {mine['gigabytes_per_second']:7.1f} {mine['share_of_copy'] * 100:7.0f}% "
           + (f"{peer['median_ms']:9.3f}  {peer['engine']:14} {ratio:6.2f}" if peer else f"{'-':>9}  {'-':14} {'-':>6}"))
     rows.append([datetime.date.today().isoformat(), f"{cpu()}, {threads} threads", commit, command, kernel,
-                 f"{mine['case']} {mine['dtype']}", "preallocated", f"{mine['ms']:.3f}", f"{mine['spread'] * 100:.0f}",
+                 f"{mine['case']} {mine['dtype']}", mine["outputs"], f"{mine['ms']:.3f}", f"{mine['spread'] * 100:.0f}",
                  f"{mine['gigabytes_per_second']:.1f}", f"{mine['share_of_copy'] * 100:.0f}",
                  peer["engine"] if peer else "-", f"{peer['median_ms']:.3f}" if peer else "-", f"{ratio:.2f}" if ratio else "-", "-"])
 if logs: print(f"geometric mean of the ratios: {math.exp(sum(logs) / len(logs)):.3f}")

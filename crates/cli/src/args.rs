@@ -151,10 +151,28 @@ fn bench() -> Command {
     Command::new("bench")
         .about("Times kernels: ms, GB/s, share of the measured copy bandwidth")
         .arg(names())
+        .arg(
+            Arg::new("fresh")
+                .long("fresh")
+                .action(ArgAction::SetTrue)
+                .help("Gives each call outputs of its own")
+                .long_help(
+                    "Gives each call outputs of its own, as a call without preallocated outputs does: the last\n\
+                     call's are dropped first, and the device may use their memory again, which is its default.",
+                ),
+        )
+        .arg(
+            Arg::new("compile")
+                .long("compile")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("fresh")
+                .help("Times what comes before the second call: recording, compiling, and a first small call"),
+        )
         .arg(device("Where to run [default: cpu]"))
         .arg(report("json", "Writes every timing as JSON"))
         .after_help(
-            "Examples:\n  tilewright bench softmax swiglu\n  tilewright bench --json out.json",
+            "Examples:\n  tilewright bench softmax swiglu\n  tilewright bench --fresh --json out.json\n  \
+             tilewright bench --compile",
         )
 }
 

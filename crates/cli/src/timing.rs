@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tilewright_ir::{Access, DType, ParamKind, interpret};
 use tilewright_kernels::{Case, Entry};
-use tilewright_proof::{BenchRow, Budget, Call as Sample, Timing, copy_bandwidth_of};
+use tilewright_proof::{BenchRow, Budget, Call as Sample, Outputs, Timing, copy_bandwidth_of};
 use tilewright_runtime::Runtime;
 use tilewright_tensor::{Callable, Tensor, of_entry};
 
@@ -20,6 +20,8 @@ pub struct Timed {
     pub case: String,
     /// Its element type.
     pub dtype: DType,
+    /// Where its outputs came from.
+    pub outputs: Outputs,
     /// How long it took.
     pub timing: Timing,
     /// The bytes that it moves at least: inputs once, outputs once, what is updated in place twice.
@@ -37,6 +39,7 @@ impl Timed {
             kernel: row.kernel.into(),
             case: row.case,
             dtype: row.dtype,
+            outputs: row.outputs,
             timing: row.timing,
             bytes: row.bytes,
             gigaflops: row.gigaflops,
@@ -61,6 +64,7 @@ impl Timed {
             "case": self.case,
             "dtype": self.dtype.name(),
             "device": device,
+            "outputs": self.outputs.name(),
             "ms": self.timing.median,
             "least_ms": self.timing.least,
             "spread": self.timing.spread,
@@ -230,6 +234,7 @@ impl Prepared {
             kernel: self.name.clone(),
             case: self.case.clone(),
             dtype: self.dtype,
+            outputs: Outputs::Preallocated,
             timing,
             bytes: self.bytes,
             gigaflops: None,

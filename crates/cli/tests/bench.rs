@@ -21,6 +21,33 @@ fn a_kernel_is_timed_and_reported() {
 }
 
 #[test]
+fn fresh_outputs_are_reported_as_such() {
+    let here = directory("bench-fresh");
+    let table =
+        tilewright_in(&here, &["bench", "topk_gating_softmax", "--fresh", "--json", "out.json"])
+            .ok();
+    assert!(table.contains("Outputs are fresh"), "{table}");
+    let text = std::fs::read_to_string(here.join("out.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report[0]["outputs"], "fresh");
+}
+
+#[test]
+fn the_way_to_a_first_result_is_timed() {
+    let here = directory("bench-compile");
+    let table =
+        tilewright_in(&here, &["bench", "--compile", "softmax", "relu", "--json", "out.json"]).ok();
+    assert!(table.contains("FIRST CALL MS") && table.contains("\nsoftmax "), "{table}");
+    let text = std::fs::read_to_string(here.join("out.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let row = &report[0];
+    let part = |name: &str| row[name].as_f64().unwrap();
+    assert!(part("record_ms") > 0.0 && part("compile_ms") > 0.0 && part("first_call_ms") > 0.0);
+    assert!(part("total_ms") > part("compile_ms"));
+    tilewright(&["bench", "--compile", "--fresh"]).fails(2, "cannot be used with");
+}
+
+#[test]
 fn wrong_use_names_the_fault() {
     tilewright(&["bench", "softmaks"]).fails(2, "did you mean `softmax`?");
     tilewright(&["bench", "relu", "--device", "interpreter"]).fails(2, "the interpreter");

@@ -22,6 +22,16 @@ pub enum Outputs {
     Fresh,
 }
 
+impl Outputs {
+    /// `preallocated` or `fresh`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outputs::Preallocated => "preallocated",
+            Outputs::Fresh => "fresh",
+        }
+    }
+}
+
 /// A kernel with its inputs in place, ready to be timed.
 pub struct Bench {
     entry: &'static Entry,
@@ -34,6 +44,8 @@ pub struct Bench {
     outputs: Outputs,
     bytes: u64,
     flops: Option<f64>,
+    /// Milliseconds that recording and compiling took.
+    preparation: (f64, f64),
 }
 
 enum Slot {
@@ -116,7 +128,10 @@ impl Bench {
         outputs: Outputs,
     ) -> Result<Bench> {
         let specialization = entry.specialization(dtype, case.constants);
+        let milliseconds = |since: Instant| since.elapsed().as_secs_f64() * 1e3;
+        let start = Instant::now();
         let program = entry.record(&specialization).map_err(|e| Error::usage(e.to_string()))?;
+        let record = milliseconds(start);
         let unknown = vec![None; program.params.len()];
         let bindings = bind(&program, &unknown, case.sizes)?;
         let mut inputs = Inputs::default();
@@ -149,7 +164,9 @@ impl Bench {
             let tensor = matches!(param.kind, ParamKind::Tensor { .. });
             shapes.push(tensor.then_some(shape.as_slice()));
         }
+        let start = Instant::now();
         let kernel = runtime.compile(&program)?;
+        let compile = milliseconds(start);
         let plan = kernel.plan(&shapes, &[])?;
         Ok(Bench {
             entry,
@@ -162,7 +179,14 @@ impl Bench {
             plan,
             slots,
             outputs,
+            preparation: (record, compile),
         })
+    }
+
+    /// The milliseconds that recording and compiling the kernel took; the latter are few where the runtime had it in
+    /// its cache.
+    pub fn preparation(&self) -> (f64, f64) {
+        self.preparation
     }
 
     /// Runs it once and gives the milliseconds.

@@ -5,12 +5,14 @@
 //! targets against the interpreter on hostile values. Each check is a [`Row`]. `tilewright test` prints them, the test
 //! suite asserts them, and a mutation test breaks kernels and passes to see that they fail.
 //!
-//! [`Bench`] times a kernel with its inputs in place; [`copy_bandwidth`] is what its bytes are held against.
+//! [`Bench`] times a kernel with its inputs in place, and [`copy_bandwidth`] is what its bytes are held against;
+//! [`time_compilation`] times the way there.
 
 mod bandwidth;
 mod bench;
 mod call;
 mod compare;
+mod compile;
 mod execute;
 mod gradient;
 mod hostile;
@@ -24,6 +26,7 @@ mod variant;
 pub use bandwidth::{copy_bandwidth, copy_bandwidth_of};
 pub use bench::{Bench, BenchRow, Budget, Outputs, Timing, interleave};
 pub use call::Call;
+pub use compile::{Compilation, time_compilation};
 pub use execute::{Layout, execute, execute_program};
 pub use gradient::{check_gradient, gradient_of};
 pub use judge::{UNIT, Worst, judge, sensitivities, varies};

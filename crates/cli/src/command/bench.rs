@@ -7,18 +7,20 @@ use crate::progress::Progress;
 use crate::table::Table;
 use crate::timing::{CopyRates, Timed};
 use clap::ArgMatches;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 use tilewright_formats::replace_file;
 use tilewright_ir::DType;
 use tilewright_kernels::{Case, Entry};
-use tilewright_proof::{Bench, Budget, Outputs};
-use tilewright_runtime::DeviceKind;
+use tilewright_proof::{Bench, Budget, Compilation, Outputs, time_compilation};
+use tilewright_runtime::{DeviceKind, Runtime};
 
 /// Enough runs to see the spread, without making the catalog take all day.
 const BUDGET: Budget = Budget { runs: 5, time: Duration::from_millis(500) };
+/// The same for compilations, which are short.
+const COMPILATION: Budget = Budget { runs: 9, time: Duration::from_millis(50) };
 
 /// Times every benchmark case of the kernels that were named.
 ///
@@ -32,6 +34,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             "leave --device out to time the CPU",
         ));
     }
+    if matches.get_flag("compile") {
+        return compilation(&runtime, &kernels(matches)?, matches, out);
+    }
+    let outputs = if matches.get_flag("fresh") { Outputs::Fresh } else { Outputs::Preallocated };
     let work: Vec<(&'static Entry, &'static Case)> = kernels(matches)?
         .into_iter()
         .flat_map(|entry| entry.cases.iter().filter(|case| case.bench).map(move |c| (entry, c)))
@@ -42,7 +48,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     for (entry, case) in work {
         progress.begin(entry.name);
         let dtype = entry.dtypes.first().copied().unwrap_or(DType::F32);
-        let mut clock = Bench::new(&runtime, entry, case, dtype, Outputs::Preallocated)?;
+        let mut clock = Bench::new(&runtime, entry, case, dtype, outputs)?;
         let timing = clock.time(BUDGET)?;
         rows.push(Timed::of(clock.row(timing, None), &mut rates));
         progress.step();
@@ -57,7 +63,64 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(
         out,
         "\nms is the median, SPREAD its quartiles apart. GB/s counts each tensor once. OF COPY compares with a\n\
-         plain copy of as many bytes on all cores."
+         plain copy of as many bytes on all cores. Outputs are {}.",
+        outputs.name()
+    )?;
+    Ok(())
+}
+
+/// Times what comes before the second call of each kernel.
+fn compilation(
+    runtime: &Runtime,
+    entries: &[&'static Entry],
+    matches: &ArgMatches,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let progress = Progress::new(entries.len());
+    let mut rows: Vec<Compilation> = Vec::new();
+    for entry in entries {
+        progress.begin(entry.name);
+        let dtype = entry.dtypes.first().copied().unwrap_or(DType::F32);
+        rows.extend(time_compilation(runtime, entry, dtype, COMPILATION)?);
+        progress.step();
+    }
+    drop(progress);
+    if let Some(path) = matches.get_one::<PathBuf>("json") {
+        let row = |row: &Compilation| {
+            json!({
+                "kernel": row.kernel,
+                "device": runtime.target(),
+                "record_ms": row.record.median,
+                "compile_ms": row.compile.median,
+                "first_call_ms": row.first_call.median,
+                "total_ms": row.total.median,
+                "spread": row.total.spread,
+                "runs": row.total.runs,
+            })
+        };
+        let rows = rows.iter().map(row).collect();
+        replace_file(path, |file| writeln!(file, "{:#}", Value::Array(rows)))?;
+    }
+    let mut table = Table::new(&[
+        "KERNEL",
+        ">RECORD MS",
+        ">COMPILE MS",
+        ">FIRST CALL MS",
+        ">TOTAL MS",
+        ">SPREAD",
+    ]);
+    for row in &rows {
+        let stations = [&row.record, &row.compile, &row.first_call, &row.total];
+        let [record, compile, call, total] = stations.map(|took| format!("{:.3}", took.median));
+        let spread = format!("{:.0} %", row.total.spread * 100.0);
+        table.row([row.kernel.to_string(), record, compile, call, total, spread]);
+    }
+    writeln!(out, "{} ({})\n", runtime.target(), runtime.caps().name)?;
+    table.print(out)?;
+    writeln!(
+        out,
+        "\nMedians, each run with an empty cache. The first call is of the kernel's smallest case, and includes\n\
+         what the device does once it knows sizes."
     )?;
     Ok(())
 }
