@@ -57,6 +57,11 @@ impl ElementType {
         }
     }
 
+    /// True for the types of floating-point numbers.
+    pub fn is_float(self) -> bool {
+        matches!(self, F16 | BF16 | F32)
+    }
+
     /// As the file's header says it.
     pub(crate) fn stored(self) -> Dtype {
         match self {

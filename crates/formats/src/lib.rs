@@ -1,6 +1,7 @@
 //! Tensor files: bytes and names, no device.
 //!
-//! [`TensorFile`] reads a safetensors file, [`write()`] makes one. Every file is treated as hostile: sizes and offsets
+//! [`TensorFile`] reads a safetensors file, [`write()`] makes one. A [`Checkpoint`] is a model's directory: its
+//! [`Config`], its tensors over one file or several, and how they are quantized. Every file is treated as hostile: sizes and offsets
 //! are checked before they are used, nothing is allocated beyond the file's own length, and whatever is wrong comes
 //! back as one [`FormatError`] that names the file, the tensor or field, and the next step.
 //!
@@ -23,12 +24,20 @@
 //! # Ok::<(), tilewright_formats::FormatError>(())
 //! ```
 
+mod affine;
+mod bytes;
+mod checkpoint;
+mod config;
 mod element;
 mod error;
 mod read;
 mod write;
 
+pub use affine::{Affine, AffineWeight, Quantization};
+pub use bytes::FileBytes;
+pub use checkpoint::{Checkpoint, Index};
+pub use config::Config;
 pub use element::ElementType;
 pub use error::FormatError;
-pub use read::{Tensor, TensorFile};
+pub use read::{StoredTensor, Tensor, TensorFile};
 pub use write::{replace_file, write};

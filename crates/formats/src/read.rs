@@ -1,12 +1,12 @@
 //! Reading: the header once, each tensor when it is asked for.
 
-use crate::{ElementType, FormatError};
+use crate::{ElementType, FileBytes, FormatError};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A named array: row-major, little-endian.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,11 +41,36 @@ struct Stored {
     range: Range<usize>,
 }
 
-/// A safetensors file in memory, its header parsed and checked.
+/// A tensor of a file that shares the file's bytes: what a model's weights are.
+#[derive(Clone, Debug)]
+pub struct StoredTensor {
+    /// Its name in the file.
+    pub name: String,
+    /// Element type.
+    pub dtype: ElementType,
+    /// Axes, outermost first.
+    pub shape: Vec<usize>,
+    file: Arc<FileBytes>,
+    range: Range<usize>,
+}
+
+impl StoredTensor {
+    /// Its elements, row-major and little-endian.
+    pub fn bytes(&self) -> &[u8] {
+        self.file.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// The whole file, for who keeps the bytes without a copy, and where in it the tensor lies.
+    pub fn shared(&self) -> (Arc<FileBytes>, Range<usize>) {
+        (self.file.clone(), self.range.clone())
+    }
+}
+
+/// A safetensors file, its header parsed and checked.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
-    bytes: Vec<u8>,
+    bytes: Arc<FileBytes>,
     tensors: BTreeMap<String, Stored>,
 }
 
@@ -55,29 +80,15 @@ impl TensorFile {
     /// # Errors
     /// When it cannot be read, is not a regular file, does not fit into memory, or its header is wrong.
     pub fn open(path: &Path) -> Result<TensorFile, FormatError> {
-        let fail = |e: std::io::Error| FormatError::io(path, "read it", &e);
-        let metadata = std::fs::metadata(path).map_err(fail)?;
-        // A pipe or device has no length to bound the reading by.
-        if !metadata.is_file() {
-            let kind = if metadata.is_dir() { "a directory" } else { "not a regular file" };
-            return Err(FormatError::new(
-                path,
-                format!("is {kind}"),
-                "pass the path of a .safetensors file",
-            ));
-        }
-        let mut file = std::fs::File::open(path).map_err(fail)?;
-        let length = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-        let mut bytes = Vec::new();
-        if bytes.try_reserve_exact(length).is_err() {
-            return Err(FormatError::new(
-                path,
-                format!("its {length} bytes do not fit into memory"),
-                "split the file, or use a machine with more memory",
-            ));
-        }
-        file.by_ref().take(length as u64).read_to_end(&mut bytes).map_err(fail)?;
-        TensorFile::parse(path, bytes)
+        TensorFile::of_bytes(path, FileBytes::read(path)?)
+    }
+
+    /// Maps a file: tensors are read from it when they are used, and nothing is copied. It must not change meanwhile.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn map(path: &Path) -> Result<TensorFile, FormatError> {
+        TensorFile::of_bytes(path, FileBytes::map(path)?)
     }
 
     /// Parses a file that is already in memory; `path` is for error messages.
@@ -85,6 +96,10 @@ impl TensorFile {
     /// # Errors
     /// When the header is wrong or does not describe the bytes exactly.
     pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<TensorFile, FormatError> {
+        TensorFile::of_bytes(path, bytes.into())
+    }
+
+    fn of_bytes(path: &Path, bytes: FileBytes) -> Result<TensorFile, FormatError> {
         let parsed = SafeTensors::deserialize(&bytes).map_err(|e| describe(path, &e, &bytes))?;
         let start = bytes.as_ptr() as usize;
         let mut tensors = BTreeMap::new();
@@ -95,7 +110,7 @@ impl TensorFile {
             let stored = Stored { dtype: view.dtype(), shape: view.shape().to_vec(), range };
             tensors.insert(name.to_string(), stored);
         }
-        Ok(TensorFile { path: path.into(), bytes, tensors })
+        Ok(TensorFile { path: path.into(), bytes: Arc::new(bytes), tensors })
     }
 
     /// The file it was read from.
@@ -125,15 +140,7 @@ impl TensorFile {
     /// When there is none, when kernels do not take its element type, when a 64-bit integer does not fit an i32 (the
     /// message names the element), or when a bool is neither 0 nor 1.
     pub fn tensor(&self, name: &str) -> Result<Tensor<'_>, FormatError> {
-        let Some((name, stored)) = self.tensors.get_key_value(name) else {
-            let names: Vec<&str> = self.names().collect();
-            let next = if names.is_empty() {
-                "the file is empty".to_string()
-            } else {
-                format!("it holds: {}", shorten(&names))
-            };
-            return Err(FormatError::new(&self.path, format!("holds no tensor `{name}`"), next));
-        };
+        let (name, stored) = self.find(name)?;
         let data = self.bytes.get(stored.range.clone()).unwrap_or_default();
         let (dtype, bytes) = match (ElementType::of(stored.dtype), stored.dtype) {
             (Some(ElementType::Bool), _) => {
@@ -142,16 +149,51 @@ impl TensorFile {
             }
             (Some(dtype), _) => (dtype, Cow::Borrowed(data)),
             (None, Dtype::I64) => (ElementType::I32, Cow::Owned(self.narrow(name, data)?)),
-            (None, other) => {
-                return Err(FormatError::new(
-                    &self.path,
-                    format!("tensor `{name}` is of type {other}, which kernels do not take"),
-                    "store it as one of F32, F16, BF16, I32, U32, I8, U8, BOOL",
-                ));
-            }
+            (None, other) => return Err(self.untakeable(name, other)),
         };
         let shape = stored.shape.clone();
         Ok(Tensor { name: Cow::Borrowed(name), dtype, shape, bytes })
+    }
+
+    /// The tensor of that name without a copy; no type of 64 bits reads as another here.
+    ///
+    /// # Errors
+    /// When there is none, or when kernels do not take its element type.
+    pub fn stored(&self, name: &str) -> Result<StoredTensor, FormatError> {
+        let (name, stored) = self.find(name)?;
+        let dtype = ElementType::of(stored.dtype);
+        Ok(StoredTensor {
+            name: name.into(),
+            dtype: dtype.ok_or_else(|| self.untakeable(name, stored.dtype))?,
+            shape: stored.shape.clone(),
+            file: self.bytes.clone(),
+            range: stored.range.clone(),
+        })
+    }
+
+    /// The element type of the tensor of that name as the file calls it (`F8_E4M3`), if the file holds one.
+    pub fn stored_type(&self, name: &str) -> Option<String> {
+        self.tensors.get(name).map(|stored| stored.dtype.to_string())
+    }
+
+    fn find(&self, name: &str) -> Result<(&str, &Stored), FormatError> {
+        if let Some((name, stored)) = self.tensors.get_key_value(name) {
+            return Ok((name, stored));
+        }
+        let names: Vec<&str> = self.names().collect();
+        let next = match names.is_empty() {
+            true => "the file is empty".to_string(),
+            false => format!("it holds: {}", shorten(&names)),
+        };
+        Err(FormatError::new(&self.path, format!("holds no tensor `{name}`"), next))
+    }
+
+    fn untakeable(&self, name: &str, dtype: Dtype) -> FormatError {
+        FormatError::new(
+            &self.path,
+            format!("tensor `{name}` is of type {dtype}, which kernels do not take"),
+            "store it as one of F32, F16, BF16, I32, U32, I8, U8, BOOL",
+        )
     }
 
     /// 64-bit integers as 32-bit ones.

@@ -1,7 +1,7 @@
 //! The reader against damaged files: an error or a tensor that lies inside the file, never a panic.
 
 use std::path::Path;
-use tilewright_formats::TensorFile;
+use tilewright_formats::{Config, Index, Quantization, TensorFile};
 
 /// SplitMix64: small, and the same on every machine.
 struct Random(u64);
@@ -114,4 +114,74 @@ fn damaged_files_never_panic() {
     }
     // Both sides were exercised: a fuzzer that only ever sees one proves nothing of the other.
     assert!(opened > 2_000 && refused > 50_000, "opened {opened}, refused {refused}");
+}
+
+/// Faults in JSON text that keep it text.
+fn damage_text(text: &str, random: &mut Random) -> String {
+    const PIECES: &[&str] = &[
+        "-1",
+        "18446744073709551615",
+        "1e999",
+        "null",
+        "[]",
+        "{}",
+        "\"",
+        "\\",
+        "../",
+        "\u{0}",
+        ",",
+        "0.5",
+        "true",
+        "[[[[",
+        "\"bits\":",
+        "\u{1f600}",
+    ];
+    let mut chars: Vec<char> = text.chars().collect();
+    for _ in 0..1 + random.below(4) {
+        let at = random.below(chars.len());
+        let end = (at + random.below(8)).min(chars.len());
+        match random.below(4) {
+            0 => chars.truncate(at),
+            1 => {
+                let copy = chars[at..end].to_vec();
+                let to = random.below(chars.len() + 1);
+                chars.splice(to..to, copy);
+            }
+            _ => {
+                let piece = PIECES[random.below(PIECES.len())];
+                chars.splice(at..end, piece.chars());
+            }
+        }
+    }
+    chars.into_iter().collect()
+}
+
+#[test]
+fn damaged_descriptions_never_panic() {
+    let index = r#"{"metadata": {"total_size": 8}, "weight_map": {"a": "m.safetensors", "b": "n.safetensors"}}"#;
+    let config = r#"{"quantization": {"group_size": 64, "bits": 4, "x.y": {"group_size": 32, "bits": 8}, "z": false}}"#;
+    let (mut read, mut refused) = (0, 0);
+    for seed in 0..100_000 {
+        let mut random = Random(seed);
+        let path = Path::new("fuzz.json");
+        match Index::parse(path, &damage_text(index, &mut random)) {
+            Ok(index) => {
+                read += 1;
+                // Whatever the index says, no file of it lies elsewhere.
+                assert!(
+                    index.files().all(|f| Path::new(f).components().count() == 1),
+                    "seed {seed}"
+                );
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(!error.next.is_empty(), "seed {seed}: {error}");
+            }
+        }
+        let parsed = Config::parse(path, &damage_text(config, &mut random));
+        if let Ok(Some(quantization)) = parsed.and_then(|config| Quantization::of(&config)) {
+            assert!(quantization.format("x.y").is_none_or(|format| format.bits <= 8));
+        }
+    }
+    assert!(read > 1_000 && refused > 10_000, "read {read}, refused {refused}");
 }

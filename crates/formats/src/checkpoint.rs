@@ -1,0 +1,216 @@
+//! A model's directory: its configuration, and its tensors in one safetensors file or in several with an index.
+
+use crate::bytes::read_text;
+use crate::{AffineWeight, Config, FormatError, Quantization, StoredTensor, TensorFile};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The checkpoint of a model, its files mapped and their headers checked.
+#[derive(Debug)]
+pub struct Checkpoint {
+    directory: PathBuf,
+    config: Config,
+    quantization: Option<Quantization>,
+    files: Vec<TensorFile>,
+    /// The file of each tensor, by its position in `files`.
+    places: BTreeMap<String, usize>,
+}
+
+const INDEX: &str = "model.safetensors.index.json";
+const SINGLE: &str = "model.safetensors";
+
+impl Checkpoint {
+    /// Opens the checkpoint in `directory`: `config.json`, and `model.safetensors` or the files that
+    /// `model.safetensors.index.json` lists.
+    ///
+    /// # Errors
+    /// When a file is missing or wrong, or a tensor of the index is not in its file.
+    pub fn open(directory: &Path) -> Result<Checkpoint, FormatError> {
+        if !directory.is_dir() {
+            let what = match directory.exists() {
+                true => "is no directory",
+                false => "does not exist",
+            };
+            let next = "pass the directory that holds the model's config.json";
+            return Err(FormatError::new(directory, what, next));
+        }
+        let config = Config::open(&directory.join("config.json"))?;
+        let quantization = Quantization::of(&config)?;
+        let index = directory.join(INDEX);
+        let (files, places) = match index.exists() {
+            true => Index::open(&index)?.load(directory)?,
+            false => single(directory)?,
+        };
+        Ok(Checkpoint { directory: directory.into(), config, quantization, files, places })
+    }
+
+    /// Where it lies.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Its `config.json`.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The quantization that the configuration declares.
+    pub fn quantization(&self) -> Option<&Quantization> {
+        self.quantization.as_ref()
+    }
+
+    /// Its tensor files.
+    pub fn files(&self) -> &[TensorFile] {
+        &self.files
+    }
+
+    /// The names of its tensors, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+
+    /// True when it holds a tensor of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
+    /// The file that holds the tensor of that name.
+    pub fn file_of(&self, name: &str) -> Option<&TensorFile> {
+        self.places.get(name).and_then(|place| self.files.get(*place))
+    }
+
+    /// The tensor of that name.
+    ///
+    /// # Errors
+    /// When there is none, or kernels do not take its element type.
+    pub fn tensor(&self, name: &str) -> Result<StoredTensor, FormatError> {
+        let Some(file) = self.file_of(name) else {
+            let module = name.rsplit_once('.').map_or(name, |(module, _)| module);
+            let near: Vec<&str> = self.names().filter(|n| n.starts_with(module)).take(4).collect();
+            let next = match near.is_empty() {
+                true => {
+                    "is the checkpoint complete, and of the family that its config.json declares?"
+                        .into()
+                }
+                false => format!("it holds {}", near.join(", ")),
+            };
+            return Err(FormatError::new(&self.directory, format!("has no tensor `{name}`"), next));
+        };
+        file.stored(name)
+    }
+
+    /// The quantized weight of a module, `[.., rows, columns]` in `shape`, or `None` when its weight is stored as floats.
+    ///
+    /// # Errors
+    /// When a tensor of it is missing, or does not fit the shape and the format that the configuration declares.
+    pub fn affine(
+        &self,
+        module: &str,
+        shape: &[usize],
+    ) -> Result<Option<AffineWeight>, FormatError> {
+        let scales = format!("{module}.scales");
+        if !self.contains(&scales) {
+            return Ok(None);
+        }
+        let format = self.quantization.as_ref().and_then(|q| q.format(module));
+        let format = format.ok_or_else(|| {
+            let what =
+                format!("is missing or false for `{module}`, but the tensor `{scales}` is there");
+            self.config.error(
+                "quantization",
+                &what,
+                "copy the config.json that belongs to these weights",
+            )
+        })?;
+        let weight = AffineWeight {
+            weight: self.tensor(&format!("{module}.weight"))?,
+            scales: self.tensor(&scales)?,
+            biases: self.tensor(&format!("{module}.biases"))?,
+            format,
+        };
+        weight.check(shape).map_err(|what| {
+            let next = "compare `quantization` and the sizes in config.json with the tensors";
+            FormatError::new(&self.directory, what, next)
+        })?;
+        Ok(Some(weight))
+    }
+}
+
+/// The files of a checkpoint, and which of them holds each tensor.
+type Places = (Vec<TensorFile>, BTreeMap<String, usize>);
+
+fn single(directory: &Path) -> Result<Places, FormatError> {
+    let path = directory.join(SINGLE);
+    if !path.exists() {
+        let what = format!("holds neither {SINGLE} nor {INDEX}");
+        let next = "checkpoints are read as safetensors: convert other files to that format";
+        return Err(FormatError::new(directory, what, next));
+    }
+    let file = TensorFile::map(&path)?;
+    let places = file.names().map(|name| (name.to_string(), 0)).collect();
+    Ok((vec![file], places))
+}
+
+/// What `model.safetensors.index.json` says: the file of each tensor.
+#[derive(Debug)]
+pub struct Index {
+    path: PathBuf,
+    /// The names of the files, and the tensors of each.
+    files: BTreeMap<String, Vec<String>>,
+}
+
+impl Index {
+    /// Reads an index.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and when it cannot be read.
+    pub fn open(path: &Path) -> Result<Index, FormatError> {
+        Index::parse(path, &read_text(path)?)
+    }
+
+    /// Parses an index; `path` is for error messages.
+    ///
+    /// # Errors
+    /// When it has no `weight_map`, or a file in it is not a plain name: an index may not point out of its directory.
+    pub fn parse(path: &Path, text: &str) -> Result<Index, FormatError> {
+        let config = Config::parse(path, text)?;
+        let map = config.object("weight_map")?.ok_or_else(|| config.missing("weight_map"))?;
+        let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for tensor in map.names() {
+            let file = map.text(tensor)?.ok_or_else(|| map.missing(tensor))?;
+            let plain = file.ends_with(".safetensors")
+                && !file.contains(['/', '\\', '\0', ':'])
+                && file.len() <= 255;
+            if !plain {
+                let start: String = file.chars().take(80).collect();
+                let what = format!("names the file {start:?}");
+                let next = "a file of an index is a plain name that ends in .safetensors, in the same directory";
+                return Err(map.error(tensor, &what, next));
+            }
+            files.entry(file.to_string()).or_default().push(tensor.to_string());
+        }
+        Ok(Index { path: path.into(), files })
+    }
+
+    /// The names of the files, in alphabetical order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    fn load(self, directory: &Path) -> Result<Places, FormatError> {
+        let (mut files, mut places) = (Vec::new(), BTreeMap::new());
+        for (name, tensors) in self.files {
+            let file = TensorFile::map(&directory.join(&name))?;
+            for tensor in tensors {
+                if !file.contains(&tensor) {
+                    let what = format!("says that {name} holds `{tensor}`, which it does not");
+                    let next = "the files may be of different downloads: download them again";
+                    return Err(FormatError::new(&self.path, what, next));
+                }
+                places.insert(tensor, files.len());
+            }
+            files.push(file);
+        }
+        Ok((files, places))
+    }
+}
