@@ -5,6 +5,7 @@
 //! here knows a tensor library, a model or a kernel by name, and nothing here reads the environment or a clock.
 
 mod argument;
+pub mod arguments;
 pub mod c;
 mod device;
 mod error;
