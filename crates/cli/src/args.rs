@@ -69,12 +69,7 @@ fn emit() -> Command {
                 .default_value("ir")
                 .help("The language to print"),
         )
-        .arg(
-            Arg::new("dtype")
-                .long("dtype")
-                .value_name("DTYPE")
-                .help("The element type that the type variable T stands for [default: f32]"),
-        )
+        .arg(dtype())
         .arg(
             Arg::new("shape")
                 .long("shape")
@@ -168,11 +163,14 @@ fn bench() -> Command {
                 .conflicts_with("fresh")
                 .help("Times what comes before the second call: recording, compiling, and a first small call"),
         )
+        .arg(set())
+        .arg(dtype())
+        .arg(grad("Times the gradient instead").conflicts_with("compile"))
         .arg(device("Where to run [default: cpu]"))
         .arg(report("json", "Writes every timing as JSON"))
         .after_help(
-            "Examples:\n  tilewright bench softmax swiglu\n  tilewright bench --fresh --json out.json\n  \
-             tilewright bench --compile",
+            "Examples:\n  tilewright bench softmax swiglu\n  tilewright bench softmax --set rows=65536 --set cols=2048 --dtype bf16\n  \
+             tilewright bench --fresh --json out.json\n  tilewright bench --compile",
         )
 }
 
@@ -181,6 +179,13 @@ fn names() -> Arg {
         .value_name("NAME")
         .action(ArgAction::Append)
         .help("Kernels; all of the catalog if none is named")
+}
+
+fn dtype() -> Arg {
+    Arg::new("dtype")
+        .long("dtype")
+        .value_name("DTYPE")
+        .help("The element type that the type variable T stands for [default: the kernel's first]")
 }
 
 fn expr() -> Arg {

@@ -105,6 +105,31 @@ fn constant(name: &str, value: usize) -> Result<usize, Failure> {
     Ok(value)
 }
 
+/// The `--dtype`, if given.
+fn dtype(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
+    let Some(name) = matches.get_one::<String>("dtype") else { return Ok(None) };
+    DType::parse(name).map(Some).ok_or_else(|| {
+        let all = DType::ALL.map(DType::name).join(", ");
+        Failure::usage(format!("there is no dtype `{name}`"), format!("dtypes are {all}"))
+    })
+}
+
+/// What `T` stands for: the asked dtype, else the first that the kernel lists.
+fn kernel_dtype(entry: &Entry, asked: Option<DType>) -> Result<DType, Failure> {
+    match asked {
+        None => Ok(entry.dtypes.first().copied().unwrap_or(DType::F32)),
+        Some(dtype) if entry.dtypes.contains(&dtype) => Ok(dtype),
+        Some(dtype) if entry.dtypes.is_empty() => Err(Failure::usage(
+            format!("{} has no type variable, so it cannot be recorded for {dtype}", entry.name),
+            "leave --dtype out",
+        )),
+        Some(dtype) => Err(Failure::usage(
+            format!("{} is not made for {dtype}", entry.name),
+            format!("its dtypes are {}", show_dtypes(entry.dtypes)),
+        )),
+    }
+}
+
 /// The dtypes of a list, as `f32, f16`.
 fn show_dtypes(dtypes: &[DType]) -> String {
     dtypes.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ")
@@ -158,6 +183,8 @@ fn unknown_setting(entry: &Entry, program: &Program, name: &str) -> Failure {
     let mut known: Vec<&str> = entry.constants.iter().map(|(name, _)| *name).collect();
     let scalars = program.params.iter().filter(|p| matches!(p.kind, ParamKind::Scalar { .. }));
     known.extend(scalars.map(|p| p.name.as_str()));
+    let sizes = program.dims.iter().filter(|dim| dim.rule == DimRule::Free);
+    known.extend(sizes.map(|dim| dim.name.as_str()));
     let next = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => format!("{} has nothing to set", entry.name),

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 use tilewright_ir::{Access, DType, ParamKind, interpret};
 use tilewright_kernels::{Case, Entry};
-use tilewright_proof::{BenchRow, Budget, Call as Sample, Outputs, Timing, copy_bandwidth_of};
+use tilewright_proof::{
+    BenchRow, Budget, Call as Sample, Outputs, Timing, copy_bandwidth_of, device_copy_bandwidth,
+};
 use tilewright_runtime::Runtime;
 use tilewright_tensor::{Callable, Tensor, of_entry};
 
@@ -34,17 +36,20 @@ pub struct Timed {
 
 impl Timed {
     /// A row of the clock, beside a copy of as many bytes.
-    pub fn of(row: BenchRow, rates: &mut CopyRates) -> Timed {
-        Timed {
-            kernel: row.kernel.into(),
+    ///
+    /// # Errors
+    /// When the device cannot copy.
+    pub fn of(row: BenchRow, rates: &mut CopyRates) -> Result<Timed, Failure> {
+        Ok(Timed {
+            kernel: row.kernel,
             case: row.case,
             dtype: row.dtype,
             outputs: row.outputs,
             timing: row.timing,
             bytes: row.bytes,
             gigaflops: row.gigaflops,
-            copy: rates.of(row.bytes),
-        }
+            copy: rates.of(row.bytes)?,
+        })
     }
 
     /// Bytes a second, in 10^9.
@@ -78,20 +83,37 @@ impl Timed {
     }
 }
 
-/// The copy rates of this machine, each measured once.
-#[derive(Debug, Default)]
+/// The copy rates of a device, each measured once.
 pub struct CopyRates {
+    runtime: Arc<Runtime>,
     by_size: BTreeMap<u64, f64>,
 }
 
 impl CopyRates {
-    /// Bytes a second of a copy that moves about `bytes` bytes: what fits a cache is copied faster, by kernels too.
-    pub fn of(&mut self, bytes: u64) -> f64 {
+    /// None yet.
+    pub fn new(runtime: &Arc<Runtime>) -> CopyRates {
+        CopyRates { runtime: runtime.clone(), by_size: BTreeMap::new() }
+    }
+
+    /// Bytes a second of a copy that moves about `bytes` bytes: what fits a cache of the host is copied faster, by kernels
+    /// too. A GPU's kernels are timed with cold caches, so all are held against one long copy.
+    ///
+    /// # Errors
+    /// When the device cannot copy.
+    pub fn of(&mut self, bytes: u64) -> Result<f64, Failure> {
+        let on_host = self.runtime.caps().host_visible;
         // The arrays are at most 512 MiB together; beyond any cache more bytes change nothing.
-        let bytes = bytes.next_power_of_two().clamp(1 << 20, 1 << 29);
+        let bytes = if on_host { bytes.next_power_of_two().clamp(1 << 20, 1 << 29) } else { 0 };
+        if let Some(rate) = self.by_size.get(&bytes) {
+            return Ok(*rate);
+        }
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let copy = || copy_bandwidth_of(bytes as usize / 2, threads);
-        *self.by_size.entry(bytes).or_insert_with(copy)
+        let rate = match on_host {
+            true => copy_bandwidth_of(bytes as usize / 2, threads),
+            false => device_copy_bandwidth(&self.runtime)?,
+        };
+        self.by_size.insert(bytes, rate);
+        Ok(rate)
     }
 }
 
@@ -238,7 +260,7 @@ impl Prepared {
             timing,
             bytes: self.bytes,
             gigaflops: None,
-            copy: rates.of(self.bytes),
+            copy: rates.of(self.bytes)?,
         })
     }
 }

@@ -53,3 +53,15 @@ fn wrong_use_names_the_fault() {
     tilewright(&["bench", "relu", "--device", "interpreter"]).fails(2, "the interpreter");
     tilewright(&["bench", "relu", "--device", "metal"]).fails(1, "metal: arrives with");
 }
+
+#[test]
+fn sizes_dtype_and_gradient_can_be_chosen() {
+    let chosen = ["--set", "rows=64", "--set", "cols=100", "--dtype", "bf16"];
+    let table = tilewright(&[&["bench", "rmsnorm"][..], &chosen].concat()).ok();
+    let row = table.lines().find(|line| line.starts_with("rmsnorm ")).unwrap();
+    assert!(row.contains("rows=64 cols=100") && row.contains("bf16"), "{table}");
+    let table = tilewright(&[&["bench", "rmsnorm", "--grad"][..], &chosen].concat()).ok();
+    assert!(table.contains("\nrmsnorm gradient "), "{table}");
+    tilewright(&["bench", "rmsnorm", "--set", "columns=3"]).fails(2, "it has eps, rows, cols");
+    tilewright(&["bench", "argmax", "--grad"]).fails(2, "cannot be differentiated");
+}

@@ -1,9 +1,14 @@
 //! The copy bandwidth of this machine: what a kernel that only moves memory can reach.
 
+use std::sync::Arc;
 use std::time::Instant;
+use tilewright_runtime::{Error, Result, Runtime};
 
 /// Bytes of each of the two arrays: several times any last-level cache.
 const BYTES: usize = 256 << 20;
+
+/// Bytes of each array on a device with memory of its own.
+const DEVICE_BYTES: usize = 1 << 30;
 
 /// How often each way of copying is tried.
 const ROUNDS: usize = 6;
@@ -34,6 +39,23 @@ pub fn copy_bandwidth_of(bytes: usize, threads: usize) -> f64 {
         }
     }
     2.0 * bytes as f64 / best
+}
+
+/// Bytes read plus bytes written per second by the device's own copy of 1 GiB, for devices with a clock.
+///
+/// # Errors
+/// When memory runs out or the device fails or has no clock.
+pub fn device_copy_bandwidth(runtime: &Arc<Runtime>) -> Result<f64> {
+    let (from, mut to) = (runtime.allocate(DEVICE_BYTES)?, runtime.allocate(DEVICE_BYTES)?);
+    let device = runtime.device();
+    let mut times = Vec::new();
+    for _ in 0..4 * ROUNDS {
+        let mut copy = || device.copy(from.buffer(), to.buffer_mut(), DEVICE_BYTES);
+        let took = device.time(&mut copy)?;
+        times.push(took.ok_or_else(|| Error::failure("the device has no clock"))?.as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(2.0 * DEVICE_BYTES as f64 / times[times.len() / 2])
 }
 
 fn copy_regular(to: &mut [u8], from: &[u8]) {

@@ -39,7 +39,7 @@ pub(crate) fn run(selection: &Selection, entry: &'static Entry, case: &'static C
             return Err(Outcome::Skip(format!("{elements} elements, more than {limit}")));
         }
         let call = Call::new(entry, case, claimed[0], selection.seed).map_err(fail)?;
-        let wide = gradient_of(entry, case, claimed[0], &call, true).map_err(fail)?;
+        let wide = gradient_of(entry, case, claimed[0], &call.program, true).map_err(fail)?;
         check_gradient(&call, case, &wide).map_err(fail)
     });
     for &dtype in claimed.iter().filter(|_| elements <= limit) {
@@ -56,7 +56,8 @@ pub(crate) fn run(selection: &Selection, entry: &'static Entry, case: &'static C
     rows
 }
 
-/// The gradient of a call: from its recording, or by the kernels that the entry names; in f64 if `wide`.
+/// The gradient of a kernel recorded for a case: from the recording, or by the kernels that the entry names; in f64 if
+/// `wide`.
 ///
 /// # Errors
 /// When there is none, in words.
@@ -64,18 +65,18 @@ pub fn gradient_of(
     entry: &Entry,
     case: &Case,
     dtype: DType,
-    call: &Call,
+    forward: &Program,
     wide: bool,
 ) -> Result<Backward, String> {
     let widened = |program: &Program| if wide { to_f64(program) } else { Ok(program.clone()) };
     let Grad::By(kernels) = entry.grad else {
-        return grad(&widened(&call.program)?, &GradOptions::default()).map_err(|e| e.to_string());
+        return grad(&widened(forward)?, &GradOptions::default()).map_err(|e| e.to_string());
     };
     let specialization = entry.specialization(dtype, case.constants);
     let programs = kernels.iter().map(|kernel| {
         kernel.record(&specialization).map_err(|e| e.to_string()).and_then(|p| widened(&p))
     });
-    Ok(Backward::by_hand(&call.program, programs.collect::<Result<_, _>>()?))
+    Ok(Backward::by_hand(forward, programs.collect::<Result<_, _>>()?))
 }
 
 fn by_name(call: &Call) -> Known {
@@ -124,8 +125,8 @@ impl Prepared {
         dtype: DType,
         seed: u64,
     ) -> Result<Prepared, String> {
-        let wide = gradient_of(entry, case, dtype, call, true)?;
-        let backward = gradient_of(entry, case, dtype, call, false)?;
+        let wide = gradient_of(entry, case, dtype, &call.program, true)?;
+        let backward = gradient_of(entry, case, dtype, &call.program, false)?;
         let mut known = by_name(call);
         let mut random = Random::named(seed, "cotangents");
         for i in call.output_tensors() {

@@ -23,7 +23,7 @@ mod runner;
 mod shake;
 mod variant;
 
-pub use bandwidth::{copy_bandwidth, copy_bandwidth_of};
+pub use bandwidth::{copy_bandwidth, copy_bandwidth_of, device_copy_bandwidth};
 pub use bench::{Bench, BenchRow, Budget, Outputs, Timing, interleave};
 pub use call::Call;
 pub use compile::{Compilation, time_compilation};

@@ -198,6 +198,27 @@ impl Kernel {
     /// When a value is missing, of the wrong kind, dtype or shape, or leaves its buffer; when an index that the data
     /// holds is out of range.
     pub fn launch(&self, plan: &Plan, values: &[Value<'_>]) -> Result<()> {
+        let start = self.show_time.then(Instant::now);
+        // SAFETY: every input is borrowed shared and every output exclusively until this returns, which is
+        // after the device has finished.
+        unsafe { self.enqueue(plan, values) }?;
+        self.device.synchronize()?;
+        if let Some(start) = start {
+            eprintln!("launch {}: {:.3} ms", self.name(), start.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(())
+    }
+
+    /// As [`launch`](Self::launch), without waiting: launches of one device run in the order in which they were
+    /// enqueued, and errors that only the work itself shows are those of the next [`Device::synchronize`].
+    ///
+    /// # Safety
+    /// Until the device has been synchronized, nobody but later launches writes the memory of any value, reads that of
+    /// an output, or frees either.
+    ///
+    /// # Errors
+    /// As [`launch`](Self::launch).
+    pub unsafe fn enqueue(&self, plan: &Plan, values: &[Value<'_>]) -> Result<()> {
         self.check_count(values.len())?;
         let mut inline = [Argument::Scalar(0.0); INLINE];
         let mut heap = Vec::new();
@@ -210,16 +231,10 @@ impl Kernel {
         for (i, (value, argument)) in values.iter().zip(arguments.iter_mut()).enumerate() {
             *argument = self.argument(plan, i, value)?;
         }
-        let start = self.show_time.then(Instant::now);
-        // SAFETY: every input is borrowed shared and every output exclusively until this returns, which is
-        // after the device has finished.
+        // SAFETY: the caller's promise.
         unsafe { self.executable.launch(&plan.bindings, arguments) }?;
-        self.device.synchronize()?;
         self.launches.fetch_add(1, Ordering::Relaxed);
         self.all.launches.fetch_add(1, Ordering::Relaxed);
-        if let Some(start) = start {
-            eprintln!("launch {}: {:.3} ms", self.name(), start.elapsed().as_secs_f64() * 1e3);
-        }
         Ok(())
     }
 

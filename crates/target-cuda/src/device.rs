@@ -95,6 +95,26 @@ impl Device for CudaDevice {
         Ok(Some(Duration::from_secs_f64(seconds.max(0.0))))
     }
 
+    fn copy(
+        &self,
+        from: &dyn Buffer,
+        to: &mut dyn Buffer,
+        bytes: usize,
+    ) -> Result<(), TargetError> {
+        let own = |buffer: &dyn Buffer| {
+            let buffer = buffer.as_any().and_then(|any| any.downcast_ref::<CudaBuffer>());
+            let buffer = buffer.ok_or_else(|| {
+                TargetError::Device("CUDA: a copy between buffers needs both on the GPU".into())
+            })?;
+            buffer.check(0, bytes).map(|()| buffer.address)
+        };
+        let (from, to) = (own(from)?, own(to)?);
+        self.gpu.context.enter()?;
+        // SAFETY: both ranges lie inside their buffers, which the stream frees in order if they are dropped.
+        unsafe { result::memcpy_dtod_async(to, from, bytes, self.gpu.context.stream) }
+            .map_err(failed("a copy on the GPU failed"))
+    }
+
     fn synchronize(&self) -> Result<(), TargetError> {
         self.gpu.context.synchronize()
     }

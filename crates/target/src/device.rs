@@ -117,6 +117,9 @@ pub trait Executable: Send + Sync {
     fn describe(&self) -> String;
 }
 
+/// Bytes that a copy through the host moves at a time.
+const COPY_PART: usize = 1 << 20;
+
 /// A machine that runs programs.
 pub trait Device: Send + Sync {
     /// What it can do.
@@ -133,6 +136,25 @@ pub trait Device: Send + Sync {
     /// # Errors
     /// [`TargetError::Memory`] when there is not that much.
     fn allocate(&self, bytes: usize) -> Result<Box<dyn Buffer>, TargetError>;
+
+    /// Copies the first `bytes` bytes of one buffer of this device to another, in order with the work launched.
+    ///
+    /// # Errors
+    /// When a buffer is smaller or the device fails.
+    fn copy(
+        &self,
+        from: &dyn Buffer,
+        to: &mut dyn Buffer,
+        bytes: usize,
+    ) -> Result<(), TargetError> {
+        let mut part = vec![0; bytes.min(COPY_PART)];
+        for at in (0..bytes).step_by(COPY_PART) {
+            let part = &mut part[..COPY_PART.min(bytes - at)];
+            from.read(at, part)?;
+            to.write(at, part)?;
+        }
+        Ok(())
+    }
 
     /// Waits for all work launched so far.
     ///

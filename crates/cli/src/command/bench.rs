@@ -1,6 +1,8 @@
 //! `tilewright bench`: how long kernels take, and how that compares with a copy.
 
 use super::test::kernels;
+use super::{dtype, kernel_dtype, settings, specialize, whole};
+use crate::args::Setting;
 use crate::call::device;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -38,19 +40,23 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         return compilation(&runtime, &kernels(matches)?, matches, out);
     }
     let outputs = if matches.get_flag("fresh") { Outputs::Fresh } else { Outputs::Preallocated };
-    let work: Vec<(&'static Entry, &'static Case)> = kernels(matches)?
-        .into_iter()
-        .flat_map(|entry| entry.cases.iter().filter(|case| case.bench).map(move |c| (entry, c)))
-        .collect();
+    let (asked, settings) = (dtype(matches)?, settings(matches)?);
+    let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
+    for entry in kernels(matches)? {
+        let dtype = kernel_dtype(entry, asked)?;
+        for case in entry.cases.iter().filter(|case| case.bench) {
+            work.push((entry, changed(entry, case, dtype, &settings)?, dtype));
+        }
+    }
     let progress = Progress::new(work.len());
-    let mut rates = CopyRates::default();
+    let mut rates = CopyRates::new(&runtime);
     let mut rows: Vec<Timed> = Vec::new();
-    for (entry, case) in work {
+    for (entry, case, dtype) in &work {
         progress.begin(entry.name);
-        let dtype = entry.dtypes.first().copied().unwrap_or(DType::F32);
-        let mut clock = Bench::new(&runtime, entry, case, dtype, outputs)?;
+        let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
+        let mut clock = prepare(&runtime, entry, case, *dtype, outputs)?;
         let timing = clock.time(BUDGET)?;
-        rows.push(Timed::of(clock.row(timing, None), &mut rates));
+        rows.push(Timed::of(clock.row(timing, None), &mut rates)?);
         progress.step();
     }
     drop(progress);
@@ -67,6 +73,40 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         outputs.name()
     )?;
     Ok(())
+}
+
+/// The case with the sizes, constants and scalars that were set.
+fn changed(
+    entry: &Entry,
+    case: &Case,
+    dtype: DType,
+    settings: &[Setting],
+) -> Result<Case, Failure> {
+    if settings.is_empty() {
+        return Ok(*case);
+    }
+    // Tells what cannot be set.
+    let specialized = specialize(entry, dtype, settings)?;
+    let (mut sizes, mut constants) = (case.sizes.to_vec(), case.constants.to_vec());
+    let mut scalars = case.scalars.to_vec();
+    for setting in settings {
+        // A case holds static names, which live as long as this process does anyway.
+        let name: &'static str = setting.name.clone().leak();
+        if specialized.sizes.iter().any(|(size, _)| size == name) {
+            replace(&mut sizes, name, whole(setting)?);
+        } else if entry.constants.iter().any(|(constant, _)| *constant == name) {
+            replace(&mut constants, name, whole(setting)?);
+        } else {
+            replace(&mut scalars, name, setting.value);
+        }
+    }
+    Ok(Case { sizes: sizes.leak(), constants: constants.leak(), scalars: scalars.leak(), ..*case })
+}
+
+/// Sets the value of `name`.
+fn replace<T>(values: &mut Vec<(&'static str, T)>, name: &'static str, value: T) {
+    values.retain(|(known, _)| *known != name);
+    values.push((name, value));
 }
 
 /// Times what comes before the second call of each kernel.

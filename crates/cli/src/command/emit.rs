@@ -1,6 +1,6 @@
 //! `tilewright emit`: the code of a kernel or formula.
 
-use super::{find, settings, specialize};
+use super::{dtype, find, kernel_dtype, settings, specialize};
 use crate::args::{Setting, ShapeOf};
 use crate::failure::Failure;
 use crate::formula;
@@ -124,31 +124,6 @@ fn by_hand(
     let recorded = kernels.iter().map(|kernel| kernel.record(specialization));
     let programs: Result<_, _> = recorded.collect();
     programs.map(Some).map_err(|e| Failure::usage(e.to_string(), "leave --grad out"))
-}
-
-/// The `--dtype`, if given.
-fn dtype(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
-    let Some(name) = matches.get_one::<String>("dtype") else { return Ok(None) };
-    DType::parse(name).map(Some).ok_or_else(|| {
-        let all = DType::ALL.map(DType::name).join(", ");
-        Failure::usage(format!("there is no dtype `{name}`"), format!("dtypes are {all}"))
-    })
-}
-
-/// What `T` stands for: the asked dtype, else the first that the kernel lists.
-fn kernel_dtype(entry: &Entry, asked: Option<DType>) -> Result<DType, Failure> {
-    match asked {
-        None => Ok(entry.dtypes.first().copied().unwrap_or(DType::F32)),
-        Some(dtype) if entry.dtypes.contains(&dtype) => Ok(dtype),
-        Some(dtype) if entry.dtypes.is_empty() => Err(Failure::usage(
-            format!("{} has no type variable, so it cannot be recorded for {dtype}", entry.name),
-            "leave --dtype out",
-        )),
-        Some(dtype) => Err(Failure::usage(
-            format!("{} is not made for {dtype}", entry.name),
-            format!("its dtypes are {}", super::show_dtypes(entry.dtypes)),
-        )),
-    }
 }
 
 /// Checks the shapes against the program, prints the sizes that follow as comments, and returns them.

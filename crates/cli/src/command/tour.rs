@@ -43,7 +43,7 @@ pub fn run(out: &mut dyn Write) -> Result<(), Failure> {
         caps.parallelism,
         caps.features.join(" "),
     )?;
-    let mut rates = CopyRates::default();
+    let mut rates = CopyRates::new(&runtime);
     let mut rows = Vec::new();
     for mut call in mish(&runtime, out)? {
         out.flush()?;
