@@ -227,7 +227,7 @@ fn grad(help: &'static str) -> Arg {
 
 fn device(help: &'static str) -> Arg {
     // Those that are not in this build are refused with an explanation, not as unknown.
-    let present = TARGETS.iter().filter(|target| target.computes).map(|target| target.name);
+    let present = TARGETS.iter().map(|t| t.name).filter(|name| *name != "null");
     let devices: Vec<&str> = present.chain(ABSENT.iter().map(|(name, _)| *name)).collect();
     Arg::new("device")
         .long("device")

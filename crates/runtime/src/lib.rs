@@ -7,6 +7,7 @@
 //! This is the lowest crate that may read the environment (`SHOW`, see [`Show`]) or a clock.
 
 mod adopt;
+mod cache;
 mod emulator;
 mod error;
 mod interpreter;

@@ -1,12 +1,13 @@
 //! The one list of targets.
 
 use crate::emulator::EmulatorDevice;
-use crate::{Error, Result, interpreter::InterpreterDevice};
+use crate::{Error, Result, cache, interpreter::InterpreterDevice};
 use std::sync::Arc;
 use tilewright_target::Device;
 use tilewright_target::null::NullDevice;
 use tilewright_target_cpu::CpuDevice;
 use tilewright_target_cuda::CudaDevice;
+use tilewright_target_metal::host::MslHostDevice;
 
 /// A machine that kernels can run on.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,12 @@ pub static TARGETS: &[Target] = &[
         name: "emulator",
         doc: "the GPU lowering: every thread stepped through on the host, finds races between threads",
         open: || Ok(Arc::new(EmulatorDevice::new())),
+        computes: false,
+    },
+    Target {
+        name: "msl-host",
+        doc: "the emitted MSL: built unchanged by a C++ compiler, every thread run on the host",
+        open: || Ok(Arc::new(MslHostDevice::open(&cache::folder("msl-host"))?)),
         computes: false,
     },
     Target {

@@ -30,7 +30,8 @@ pub static FAMILIES: &[Family] = &[
     NEWEST,
 ];
 
-const NEWEST: Family = Family {
+/// What the newest family has, and so what emitted text may use at most.
+pub const NEWEST: Family = Family {
     apple: 10,
     chips: "A19, M5",
     threadgroup_bytes: 32 << 10,

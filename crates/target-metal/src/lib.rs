@@ -4,9 +4,10 @@
 
 mod dialect;
 mod family;
+pub mod host;
 
 pub use dialect::{Msl, PLACE};
-pub use family::{FAMILIES, Family};
+pub use family::{FAMILIES, Family, NEWEST};
 
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_ir::{DimRule, Program};
@@ -44,8 +45,6 @@ pub fn threads(
         });
     }
     let threads = lower(&program, &Schedule::default_for(&program, &dims))?;
-    match FAMILIES.last().map(|family| family.check(&threads)) {
-        Some(Err(limit)) => Err(LowerError(format!("{}: {limit}", program.name))),
-        _ => Ok(threads),
-    }
+    NEWEST.check(&threads).map_err(|limit| LowerError(format!("{}: {limit}", program.name)))?;
+    Ok(threads)
 }

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("target-cuda", &["target", "passes", "ir"]),
     ("target-metal", &["target", "passes", "ir"]),
     ("kernels", &["lang", "ir"]),
-    ("runtime", &["passes", "target", "target-cpu", "target-cuda", "ir"]),
+    ("runtime", &["passes", "target", "target-cpu", "target-cuda", "target-metal", "ir"]),
     ("tensor", &["runtime", "kernels", "passes", "lang", "ir"]),
     ("proof", &["runtime", "kernels", "passes", "lang", "ir"]),
     ("tilewright", &["tensor", "kernels", "runtime", "formats", "proof", "passes", "lang", "ir"]),
@@ -140,7 +140,7 @@ fn a_kernel_names_no_backend_and_a_backend_no_kernel() {
     let found =
         uses("kernels", &["cuda", "Cuda", "metal", "Metal", "target_cpu", "target_feature"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
-    for backend in ["target-cpu", "target-cuda"] {
+    for backend in ["target-cpu", "target-cuda", "target-metal"] {
         let found = uses(backend, &["tilewright_kernels", "tilewright_tensor", "tilewright_lang"]);
         assert!(found.is_empty(), "{}", found.join("\n"));
     }

@@ -1,0 +1,69 @@
+//! The emitted MSL without a Mac: the catalog's text, unchanged, built by a C++ compiler and run thread by thread against
+//! the references. See `tilewright_target_metal::host` for what this shows and what it does not.
+//!
+//! `KERNEL=softmax cargo test -p tilewright-proof --test msl` takes one kernel, `LIMIT=20000` larger cases.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tilewright_kernels::CATALOG;
+use tilewright_proof::{Outcome, Row, Selection};
+use tilewright_runtime::Runtime;
+
+/// Tensors of up to this many elements are run.
+const ELEMENTS: usize = 3_000;
+
+/// Kernels of which some case wants more threadgroup memory than Apple's GPUs have, and is refused in words.
+const TOO_LARGE: &[&str] =
+    &["attention", "decode_attention", "gather_qmm_combine", "quantized_matmul"];
+
+/// True for the refusal of a case that no Apple GPU could hold.
+fn is_too_large(row: &Row) -> bool {
+    row.outcome.reason().is_some_and(|why| why.contains("of threadgroup memory, Metal has"))
+}
+
+#[test]
+fn the_emitted_msl_of_the_catalog_is_right() {
+    let runtime = match Runtime::open("msl-host") {
+        Ok(runtime) => runtime,
+        Err(missing) => {
+            eprintln!("skipped: {missing}");
+            return;
+        }
+    };
+    let chosen = std::env::var("KERNEL").ok();
+    let limit = std::env::var("LIMIT").ok().and_then(|n| n.parse().ok()).unwrap_or(ELEMENTS);
+    let kernels = CATALOG.iter().copied();
+    let kernels = kernels.filter(|entry| chosen.as_ref().is_none_or(|name| entry.name == name));
+    let selection = Selection::new(kernels.collect());
+    let runtimes = vec![runtime];
+    let selection = Selection { runtimes, interpreter_limit: limit, ..selection };
+    let (jobs, next) = (selection.jobs(), AtomicUsize::new(0));
+    let rows: Mutex<Vec<Row>> = Mutex::default();
+    // Building is most of the time, and a process of its own.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    rows.lock().unwrap().extend(job.run(&selection));
+                }
+            });
+        }
+    });
+    let rows = rows.into_inner().unwrap();
+    let (refused, failed): (Vec<&Row>, Vec<&Row>) = rows
+        .iter()
+        .filter(|row| matches!(row.outcome, Outcome::Fail(_)))
+        .partition(|row| is_too_large(row));
+    let told: Vec<String> = failed.iter().map(|row| row.to_string()).collect();
+    assert!(rows.iter().any(|row| row.outcome == Outcome::Pass), "nothing ran");
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), told.join("\n"));
+    if chosen.is_none() && limit == ELEMENTS {
+        let refused: BTreeSet<&str> = refused.iter().map(|row| row.kernel).collect();
+        assert_eq!(
+            refused,
+            TOO_LARGE.iter().copied().collect(),
+            "the refused kernels have changed"
+        );
+    }
+}
