@@ -159,10 +159,13 @@ unsafe impl Buffer for CudaBuffer {
 
     fn write(&mut self, offset: usize, from: &[u8]) -> Result<(), TargetError> {
         self.check(offset, from.len())?;
-        self.gpu.context.synchronize_only()?;
-        // SAFETY: checked above to lie inside the buffer.
-        unsafe { result::memcpy_htod_sync(self.address + offset as u64, from) }
-            .map_err(failed("a copy to the GPU failed"))
+        self.gpu.context.enter()?;
+        let (to, stream) = (self.address + offset as u64, self.gpu.context.stream);
+        // On the stream: a copy beside it may still be under way when the next kernel starts.
+        // SAFETY: checked above to lie inside the buffer; `from` is read before this function returns.
+        unsafe { result::memcpy_htod_async(to, from, stream) }
+            .map_err(failed("a copy to the GPU failed"))?;
+        self.gpu.context.synchronize_only()
     }
 
     fn as_any(&self) -> Option<&dyn Any> {

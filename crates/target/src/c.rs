@@ -442,11 +442,12 @@ impl Printer<'_> {
         match op {
             // Unsigned, so that it wraps.
             UnaryOp::Neg if dtype == DType::I32 => format!("(int)(0u - (unsigned int){a})"),
-            UnaryOp::Neg => format!("(-{a})"),
+            UnaryOp::Neg => self.narrow(dtype, format!("(-{a})")),
             UnaryOp::Not if dtype == DType::Bool => format!("(!{a})"),
             UnaryOp::Not => self.narrow(dtype, format!("(~{a})")),
-            UnaryOp::Abs if dtype == DType::U32 => a.into(),
+            UnaryOp::Abs if !dtype.is_signed() => a.into(),
             UnaryOp::Abs if !dtype.is_float() => self.narrow(dtype, format!("abs((int)({a}))")),
+            UnaryOp::Sign if !dtype.is_signed() => self.narrow(dtype, format!("({a} > 0)")),
             UnaryOp::Sign if !dtype.is_float() => format!("(({a} > 0) - ({a} < 0))"),
             _ => self.dialect.unary(op, a),
         }

@@ -5,9 +5,12 @@
 //! with no barrier between them, barriers and shuffles that some threads do not reach, vectors that are not aligned,
 //! and elements outside their tensor. It is the oracle for lowering; no GPU is needed.
 
+mod memory;
+
 use super::{Builtin, Code, RegisterId, Shuffle, ThreadProgram, Value};
 use crate::interpret::{Argument, Tensor};
 use crate::{BinaryOp, DType, Literal, ParamKind, StoreMode, TernaryOp, meaning};
+use memory::{Mark, SharedMemory, Visit, race};
 
 /// What went wrong, in words.
 pub type Fault = String;
@@ -45,7 +48,7 @@ pub fn emulate(
         memory,
         group: [0; 3],
         registers: Vec::new(),
-        shared: Vec::new(),
+        shared: SharedMemory::default(),
         epoch: 0,
         subgroup_epochs: Vec::new(),
     };
@@ -77,70 +80,10 @@ impl Lanes {
     }
 }
 
-/// A thread at a point between barriers.
-#[derive(Clone, Copy, Default, PartialEq)]
-struct Visit {
-    /// Number over all groups, from 1; 0 is nobody, [`MANY`] several of one subgroup or of several.
-    thread: u64,
-    /// Number over all groups; [`MANY`] several.
-    subgroup: u64,
-    /// Interval between barriers of the group; no two groups share one.
-    epoch: u64,
-    /// Interval between barriers of the subgroup.
-    subgroup_epoch: u64,
-}
-
-const MANY: u64 = u64::MAX;
-
-impl Visit {
-    /// True when nothing orders the two, by different threads.
-    fn races(self, other: Visit) -> bool {
-        let apart = match self.subgroup == other.subgroup {
-            true => self.epoch != other.epoch || self.subgroup_epoch != other.subgroup_epoch,
-            false => self.epoch != other.epoch,
-        };
-        !apart && self.thread != other.thread
-    }
-}
-
-/// Who touched an element last.
-#[derive(Clone, Copy, Default)]
-struct Mark {
-    writer: Visit,
-    reader: Visit,
-}
-
-impl Mark {
-    /// Notes a read; gives the thread it races with.
-    fn read(&mut self, visit: Visit) -> Option<u64> {
-        let races = self.writer.races(visit);
-        self.reader = match self.reader.races(visit) {
-            false => visit,
-            true if self.reader.subgroup == visit.subgroup => Visit { thread: MANY, ..visit },
-            true => Visit { thread: MANY, subgroup: MANY, ..visit },
-        };
-        races.then_some(self.writer.thread)
-    }
-
-    /// Notes a write; gives the thread it races with.
-    fn write(&mut self, visit: Visit) -> Option<u64> {
-        let race = [self.writer, self.reader].into_iter().find(|v| v.races(visit));
-        self.writer = visit;
-        race.map(|v| v.thread)
-    }
-}
-
 struct Memory<'a> {
     argument: &'a mut Argument,
     /// One an element of a tensor that the program writes.
     marks: Vec<Mark>,
-}
-
-/// A shared element: its value and who touched it.
-#[derive(Clone)]
-struct Shared {
-    value: f64,
-    mark: Mark,
 }
 
 struct Machine<'a> {
@@ -150,7 +93,7 @@ struct Machine<'a> {
     group: [usize; 3],
     /// The elements of each register.
     registers: Vec<Vec<Lanes>>,
-    shared: Vec<Vec<Shared>>,
+    shared: SharedMemory,
     /// The interval between barriers; no two groups share one.
     epoch: u64,
     /// The same of each subgroup.
@@ -164,8 +107,7 @@ impl Machine<'_> {
         self.group = group;
         self.epoch += 1;
         self.subgroup_epochs = vec![0; self.program.threads.div_ceil(SUBGROUP)];
-        let empty = Shared { value: f64::NAN, mark: Mark::default() };
-        self.shared = self.program.shared.iter().map(|a| vec![empty.clone(); a.len]).collect();
+        self.shared = SharedMemory::new(self.program);
         let registers = self.program.registers.iter();
         self.registers =
             registers.map(|r| vec![Lanes::Same(GARBAGE); r.len.unwrap_or(1)]).collect();
@@ -221,21 +163,11 @@ impl Machine<'_> {
             Code::StoreShared(array, index, value) => {
                 let index = self.value(index, active)?;
                 let value = self.value(value, active)?;
-                let declared = &self.program.shared[array.0 as usize];
-                let array = array.0 as usize;
                 for thread in threads(active) {
-                    let (at, visit) = (index.at(thread), self.visit(thread));
-                    let array = &mut self.shared[array];
-                    let Some(element) = array.get_mut(at as usize).filter(|_| at >= 0.0) else {
-                        return Err(format!(
-                            "{}[{at}] is outside, {}",
-                            declared.name, declared.len
-                        ));
-                    };
-                    if let Some(other) = element.mark.write(visit) {
-                        return Err(race(&declared.name, at, visit.thread, other));
-                    }
-                    element.value = declared.dtype.round(value.at(thread));
+                    let visit = self.visit(thread);
+                    let declared = &self.program.shared[array.0 as usize];
+                    let value = value.at(thread);
+                    self.shared.write(*array, declared, index.at(thread), value, visit)?;
                 }
             }
             Code::Barrier => {
@@ -516,20 +448,11 @@ impl Machine<'_> {
             }
             Value::Shared(array, index) => {
                 let index = self.value(index, active)?;
-                let name = &self.program.shared[array.0 as usize].name;
-                let array = array.0 as usize;
                 let mut all = vec![GARBAGE; active.len()];
                 for thread in threads(active) {
-                    let (at, visit) = (index.at(thread), self.visit(thread));
-                    let array = &mut self.shared[array];
-                    let len = array.len();
-                    let Some(element) = array.get_mut(at as usize).filter(|_| at >= 0.0) else {
-                        return Err(format!("{name}[{at}] is outside, {len}"));
-                    };
-                    if let Some(other) = element.mark.read(visit) {
-                        return Err(race(name, at, visit.thread, other));
-                    }
-                    all[thread] = element.value;
+                    let visit = self.visit(thread);
+                    let declared = &self.program.shared[array.0 as usize];
+                    all[thread] = self.shared.read(*array, declared, index.at(thread), visit)?;
                 }
                 Lanes::Each(all)
             }
@@ -602,11 +525,4 @@ fn zip(a: &Lanes, b: &Lanes, f: impl Fn(f64, f64) -> f64) -> Lanes {
 
 fn plus(a: &Lanes, by: usize) -> Lanes {
     map(a, |a| a + by as f64)
-}
-
-fn race(name: &str, at: f64, thread: u64, other: u64) -> Fault {
-    let other = if other == MANY { "several".into() } else { other.to_string() };
-    format!(
-        "race: element {at} of {name} is touched by threads {thread} and {other} without a barrier"
-    )
 }

@@ -5,11 +5,14 @@
 //! size leaves its capacity unfilled. [`layout`] says which thread holds what, [`schedule`] how many threads there are.
 
 mod access;
+mod blocks;
 mod collective;
 mod exchange;
 mod index;
 pub mod layout;
 mod map;
+mod memory;
+mod names;
 mod order;
 mod position;
 mod rows;
@@ -56,6 +59,8 @@ pub static PASSES: &[crate::Pass] = &[crate::Pass {
 /// # Errors
 /// Names the construct that has no lowering, or the limit that the schedule breaks.
 pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, LowerError> {
+    let blocked = blocks::blocked(program, schedule);
+    let program = blocked.as_ref().unwrap_or(program);
     let mut lowering = Lowering::new(program, schedule);
     lowering.prologue();
     lowering.block(&program.body)?;
@@ -109,7 +114,7 @@ struct Lowering<'a> {
     counts_up: Vec<ExprId>,
     /// Depth of run-time loops around the current statement.
     loops: usize,
-    names: HashMap<String, usize>,
+    names: names::Names,
 }
 
 impl<'a> Lowering<'a> {
@@ -151,7 +156,7 @@ impl<'a> Lowering<'a> {
             checks: Vec::new(),
             counts_up: Vec::new(),
             loops: 0,
-            names: HashMap::new(),
+            names: names::Names::new(program),
         }
     }
 
@@ -216,11 +221,8 @@ impl<'a> Lowering<'a> {
         if let Some((extent, per_group)) = self.split {
             grid.insert(0, GroupAxis { extent, per_group: 1 << per_group });
         }
-        let mut offset = 0;
-        for array in &mut self.shared {
-            array.offset = offset;
-            offset += (array.len * array.dtype.size()).next_multiple_of(16);
-        }
+        // Teams keep to their own part of an array, which another array's parts would cross.
+        memory::place(&mut self.shared, &body, self.schedule.teams == 0);
         Ok(ThreadProgram {
             name: self.program.name.clone(),
             params: self.program.params.clone(),
@@ -265,9 +267,7 @@ impl<'a> Lowering<'a> {
     // Registers and code.
 
     fn register(&mut self, name: &str, dtype: DType, len: Option<usize>) -> RegisterId {
-        let count = self.names.entry(name.to_string()).or_insert(0);
-        *count += 1;
-        let name = if *count == 1 { name.to_string() } else { format!("{name}_{count}") };
+        let name = self.names.unique(name);
         self.registers.push(Register { name, dtype, len });
         RegisterId(self.registers.len() as u32 - 1)
     }

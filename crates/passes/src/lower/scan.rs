@@ -190,56 +190,45 @@ impl Lowering<'_> {
         let out = make(self, [name, &index], result.registers());
         let best = make(self, ["best", "best_index"], 1);
         let last_won = make(self, ["won", "won_index"], 1);
-        for round in 0..k {
+        let round = self.register("round", DType::I32, None);
+        self.loops += 1;
+        let (body, result_of_body) = self.nested(|l| {
             for (&b, w) in best.iter().zip(&worst) {
-                self.code(Code::SetElement(b, int(0), w.clone()));
+                l.code(Code::SetElement(b, int(0), w.clone()));
             }
-            self.unroll(layout.registers(), |l, i| {
+            l.unroll(layout.registers(), |l, i| {
                 let value = l.element(of, &layout, &i)?;
                 let value = l.let_value("x", ty.dtype, value);
                 let position = l.position(&layout, last, &i);
                 let position =
                     Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(position) };
                 let position = l.let_value("at", DType::U32, position);
-                let mut valid = l.valid(&layout, &shape, &i);
-                if round > 0 {
-                    let won: Vec<Value> =
-                        last_won.iter().map(|&r| Value::Element(r, Box::new(int(0)))).collect();
-                    let after = super::collective::wins(
-                        true,
-                        ty.dtype,
-                        &won,
-                        &[value.clone(), position.clone()],
-                    );
-                    valid = super::map::both(valid, Some(after));
-                }
+                let won: Vec<Value> =
+                    last_won.iter().map(|&r| Value::Element(r, Box::new(int(0)))).collect();
+                let own = [value.clone(), position.clone()];
+                let after = super::collective::wins(true, ty.dtype, &won, &own);
+                let first = binary(BinaryOp::Eq, Value::Get(round), int(0));
+                let open =
+                    Value::Binary(BinaryOp::Or, DType::Bool, Box::new(first), Box::new(after));
+                let valid = l.valid(&layout, &shape, &i);
+                let open = super::map::both(valid, Some(open)).unwrap_or(int(1));
                 let (body, ()) = l.nested(|l| {
                     let before =
                         best.iter().map(|&b| Value::Element(b, Box::new(int(0)))).collect();
-                    let joined = l.join(&joiner, before, vec![value, position]);
+                    let joined = l.join(&joiner, before, own.to_vec());
                     for (&b, value) in best.iter().zip(joined) {
                         l.code(Code::SetElement(b, int(0), value));
                     }
                 });
-                match valid {
-                    None => body.into_iter().for_each(|c| l.code(c)),
-                    Some(valid) => l.code(Code::If(valid, body)),
-                }
+                l.code(Code::If(open, body));
                 Ok::<(), LowerError>(())
             })?;
             let narrow = layout.without(last);
-            self.reduce_threads(
-                &best,
-                &dtypes,
-                &narrow,
-                &layout.thread_bits(last),
-                &joiner,
-                &worst,
-            );
+            l.reduce_threads(&best, &dtypes, &narrow, &layout.thread_bits(last), &joiner, &worst);
             for (&w, &b) in last_won.iter().zip(&best) {
-                self.code(Code::SetElement(w, int(0), Value::Element(b, Box::new(int(0)))));
+                l.code(Code::SetElement(w, int(0), Value::Element(b, Box::new(int(0)))));
             }
-            self.unroll(result.registers(), |l, i| {
+            l.unroll(result.registers(), |l, i| {
                 let position = l.position(&result, last, &i);
                 let (body, ()) = l.nested(|l| {
                     for (&o, &b) in out.iter().zip(&best) {
@@ -247,9 +236,14 @@ impl Lowering<'_> {
                         l.code(Code::SetElement(o, i.clone(), value));
                     }
                 });
-                l.code(Code::If(binary(BinaryOp::Eq, position, int(round as i64)), body));
+                l.code(Code::If(binary(BinaryOp::Eq, position, Value::Get(round)), body));
             });
-        }
+            Ok(())
+        });
+        self.loops -= 1;
+        result_of_body?;
+        let (start, end, step) = (int(0), int(k as i64), int(1));
+        self.code(Code::For { counter: round, start, end, step, body });
         let parts: Vec<Held> =
             out.iter().map(|&register| Held { register, layout: result.clone() }).collect();
         self.hold(id, parts[0].clone());
