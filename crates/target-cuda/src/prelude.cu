@@ -30,7 +30,11 @@ __device__ __forceinline__ float tw_min(float a, float b) {
     return y;
 }
 __device__ __forceinline__ float tw_sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
-__device__ __forceinline__ float tw_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+// By the exponential that does not overflow, so that small results are not lost.
+__device__ __forceinline__ float tw_sigmoid(float x) {
+    const float e = expf(-fabsf(x));
+    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+}
 __device__ __forceinline__ float tw_softplus(float x) { return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x))) + (x != x ? x : 0.0f); }
 // Integers from floats: toward zero, saturating, NaN to 0.
 __device__ __forceinline__ int tw_to_i32(float x) { return x != x ? 0 : __float2int_rz(x); }

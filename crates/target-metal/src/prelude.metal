@@ -15,7 +15,11 @@ static inline float tw_expm1(float x) {
     const float u = precise::exp(x), m = u - 1.0f;
     return m == 0.0f ? x : m == -1.0f ? -1.0f : u > 3.4e38f ? u : m * (x / precise::log(u));
 }
-static inline float tw_sigmoid(float x) { return 1.0f / (1.0f + precise::exp(-x)); }
+// By the exponential that does not overflow, so that small results are not lost.
+static inline float tw_sigmoid(float x) {
+    const float e = precise::exp(-fabs(x));
+    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+}
 static inline float tw_softplus(float x) { return tw_max(x, 0.0f) + tw_log1p(precise::exp(-fabs(x))); }
 // Minimax: erf(x) / x in x^2 up to 0.9277, from there 1 - e^(-t + t polynomial).
 static inline float tw_erf(float x) {

@@ -527,7 +527,7 @@ impl Printer<'_> {
             _ if from.is_float() => format!("tw_to_{}({a})", to.name()),
             (DType::Bool, _) => format!("({ty})({a})"),
             (_, DType::I8 | DType::U8) => format!("tw_{}_to_{}({a})", from.name(), to.name()),
-            (DType::I32, DType::U32) => format!("(unsigned int)max({a}, 0)"),
+            (DType::I8 | DType::I32, DType::U32) => format!("(unsigned int)max({a}, 0)"),
             (DType::U32, DType::I32) => format!("(int)min({a}, 2147483647u)"),
             _ => format!("({ty})({a})"),
         }

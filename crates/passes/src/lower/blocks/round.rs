@@ -468,7 +468,7 @@ impl Blocks<'_> {
         for (&carry, &part) in carries.iter().zip(&parts) {
             // What comes after the row's end is of no use to a later block, for there is none.
             let start = Extent::Const((1 << BLOCK) - 1);
-            let shape = narrowed(&self.out.shape(part).to_vec(), Extent::Const(1));
+            let shape = narrowed(self.out.shape(part), Extent::Const(1));
             let ty = Type { dtype: self.out.ty(part).dtype, shape };
             let end = self.out.emit(ExprKind::Slice { of: part, axis: *axis, start }, Some(ty));
             self.out.set(carry, end);
