@@ -80,9 +80,14 @@ fn emit() -> Command {
         )
         .arg(set())
         .arg(grad("Prints the gradient programs too"))
+        .arg(Arg::new("mlx").long("mlx").action(ArgAction::SetTrue).help(
+            "Prints Python for MLX: the body, header and call that mx.fast.metal_kernel \
+             (--target cuda: mx.fast.cuda_kernel) takes",
+        ))
         .after_help(
             "Examples:\n  tilewright emit softmax --target ir --dtype f16 --shape x=8x1024\n  \
-             tilewright emit --expr 'x * tanh(log(1 + exp(x)))' --grad",
+             tilewright emit --expr 'x * tanh(log(1 + exp(x)))' --grad\n  \
+             tilewright emit rmsnorm --target metal --mlx --dtype bf16 --shape x=64x4096",
         )
 }
 

@@ -53,6 +53,33 @@ fn kernels_and_formulas_are_emitted_as_cuda_c() {
 }
 
 #[test]
+fn kernels_are_emitted_for_mlx() {
+    let metal = ["emit", "rmsnorm", "--target", "metal", "--mlx", "--dtype", "bf16"];
+    let text = tilewright(&metal).ok();
+    for part in [
+        "KERNEL = mx.fast.metal_kernel(",
+        "input_names=[\"x\", \"weight\", \"eps_number\"]",
+        "arguments = { (long)(x_shape[1])",
+        "def rmsnorm(x, weight, eps=1e-6):",
+        "x.reshape(-1, x.shape[-1]).astype(mx.bfloat16)",
+        "grid=(rows * 128, 1, 1)",
+        "output_dtypes=[mx.bfloat16]",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert!(!text.contains("[[buffer"), "the signature is MLX's: {text}");
+    let text = tilewright(&["emit", "rmsnorm", "--target", "cuda", "--mlx", "--dtype", "f16"]).ok();
+    assert!(text.contains("mx.fast.cuda_kernel("), "{text}");
+    assert!(text.contains("const unsigned short* x = (const unsigned short*)x_array;"), "{text}");
+    for (args, fault) in [
+        (&["emit", "adamw_step", "--target", "metal", "--mlx"][..], "changes `p` in place"),
+        (&["emit", "softmax", "--mlx"], "--mlx needs a GPU's language"),
+    ] {
+        tilewright(args).fails(2, fault);
+    }
+}
+
+#[test]
 fn kernels_and_formulas_are_emitted_as_msl() {
     let text = tilewright(&["emit", "softmax", "--target", "metal", "--grad"]).ok();
     assert!(

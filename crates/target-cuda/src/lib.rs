@@ -11,9 +11,8 @@ mod launch;
 pub use device::{CudaBuffer, CudaDevice};
 pub use dialect::CudaC;
 
-use tilewright_ir::{DimRule, Program};
-use tilewright_passes::lower::{LowerError, PASSES, Schedule, lower};
-use tilewright_passes::pipeline;
+use tilewright_ir::Program;
+use tilewright_passes::lower::{LowerError, lower_for};
 use tilewright_target::c;
 
 /// The CUDA C of a program as it is compiled for sizes like these: the same text serves every size with the same power
@@ -22,18 +21,5 @@ use tilewright_target::c;
 /// # Errors
 /// When the program has no lowering to threads.
 pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String, LowerError> {
-    let mut program = program.clone();
-    pipeline::optimize(&mut program);
-    pipeline::run(&mut program, PASSES, |_, _| {});
-    let mut dims: Vec<usize> = Vec::with_capacity(program.dims.len());
-    for dim in &program.dims {
-        dims.push(match dim.rule {
-            DimRule::CeilDiv { dim: of, by } => {
-                dims.get(of.index()).map_or(1, |whole| whole.div_ceil(by.max(1)))
-            }
-            DimRule::Free => size(&dim.name),
-        });
-    }
-    let schedule = Schedule::default_for(&program, &dims);
-    Ok(c::source(&lower(&program, &schedule)?, &CudaC))
+    Ok(c::source(&lower_for(program, size)?.threads, &CudaC))
 }

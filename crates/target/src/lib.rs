@@ -10,6 +10,7 @@ pub mod c;
 mod device;
 mod error;
 pub mod host;
+pub mod mlx;
 pub mod null;
 
 pub use argument::{Argument, Region, contiguous_strides};

@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "runtime",
             "formats",
             "proof",
+            "target",
             "target-cuda",
             "target-metal",
             "passes",

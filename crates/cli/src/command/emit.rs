@@ -12,7 +12,12 @@ use tilewright_ir::{DType, ParamKind, Program, bind, text};
 use tilewright_kernels::{Entry, Grad};
 use tilewright_lang::Specialization;
 use tilewright_lang::oneliner::{Broadcast, Layout};
+use tilewright_passes::lower::{Serves, lower_for};
 use tilewright_passes::{GradOptions, grad};
+use tilewright_target::c::{self, Dialect};
+use tilewright_target::mlx::{Function, python};
+use tilewright_target_cuda::CudaC;
+use tilewright_target_metal::Msl;
 
 /// Prints the program, and with `--grad` the programs of its gradient.
 ///
@@ -20,6 +25,14 @@ use tilewright_passes::{GradOptions, grad};
 /// For an unknown kernel, dtype or shape, and for targets that this build does not have.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let target = matches.get_one::<String>("target").map_or("ir", String::as_str);
+    let mlx = matches.get_flag("mlx");
+    if mlx && target == "ir" {
+        return Err(Failure::usage(
+            "--mlx needs a GPU's language",
+            "add --target metal for mx.fast.metal_kernel, or --target cuda for mx.fast.cuda_kernel",
+        ));
+    }
+    let comment = if target == "ir" || mlx { "#" } else { "//" };
     // Printed at the end, so that a gradient that does not exist leaves no half of an answer.
     let mut answer: Vec<u8> = Vec::new();
     let mut sizes: Vec<(String, usize)> = Vec::new();
@@ -34,14 +47,14 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
             if !shapes.is_empty() {
                 let given = &specialized.sizes;
-                sizes = print_sizes(&specialized.program, &shapes, given, target, &mut answer)?;
+                sizes = print_sizes(&specialized.program, &shapes, given, comment, &mut answer)?;
             }
             let by_hand = by_hand(entry, &specialized.specialization)?;
             (specialized.program, by_hand)
         }
         (None, Some(text)) => {
             let dtype = dtype.unwrap_or(DType::F32);
-            (formula_program(text, &settings, dtype, &shapes, &mut answer)?, None)
+            (formula_program(text, &settings, dtype, &shapes, comment, &mut answer)?, None)
         }
         (None, None) => {
             return Err(Failure::usage(
@@ -50,7 +63,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             ));
         }
     };
-    writeln!(answer, "{}", code(&program, target, &sizes)?.trim_end())?;
+    writeln!(answer, "{}", code(&program, target, mlx, &sizes)?.trim_end())?;
     if matches.get_flag("grad") {
         let programs = match by_hand {
             Some(programs) => programs,
@@ -60,7 +73,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             }
         };
         for program in &programs {
-            writeln!(answer, "\n{}", code(program, target, &sizes)?.trim_end())?;
+            writeln!(answer, "\n{}", code(program, target, mlx, &sizes)?.trim_end())?;
         }
     }
     out.write_all(&answer)?;
@@ -68,17 +81,40 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// The text of a program for a target. A GPU's is made for a range of sizes; those not given are taken as 1024.
-fn code(program: &Program, target: &str, sizes: &[(String, usize)]) -> Result<String, Failure> {
+fn code(
+    program: &Program,
+    target: &str,
+    mlx: bool,
+    sizes: &[(String, usize)],
+) -> Result<String, Failure> {
     if target == "ir" {
         return Ok(text::print(program));
     }
-    let size = |name: &str| sizes.iter().find(|(known, _)| known == name).map(|(_, size)| *size);
-    let size = |name: &str| size(name).unwrap_or(1024);
-    match target {
-        "metal" => tilewright_target_metal::source(program, size),
-        _ => tilewright_target_cuda::source(program, size),
+    let size =
+        |name: &str| sizes.iter().find(|(known, _)| known == name).map_or(1024, |(_, size)| *size);
+    let (typical, dialect, function): (_, &dyn Dialect, _) = match target {
+        "metal" => (tilewright_target_metal::typical(program, size), &Msl, Function::Metal),
+        _ => (lower_for(program, size), &CudaC, Function::Cuda),
+    };
+    let typical =
+        typical.map_err(|e| Failure::work(e.to_string(), "see its IR with --target ir"))?;
+    if !mlx {
+        return Ok(c::source(&typical.threads, dialect));
     }
-    .map_err(|e| Failure::work(e.to_string(), "see its IR with --target ir"))
+    let serves: Vec<Option<String>> = typical.sizes.iter().map(|s| s.map(show_serves)).collect();
+    python(&typical.threads, dialect, function, &serves)
+        .map_err(|e| Failure::usage(e, "leave --mlx out for the whole kernel"))
+}
+
+/// The sizes that a text serves, in words that follow the size's name.
+fn show_serves(serves: Serves) -> String {
+    let Serves { least, greatest, multiple_of } = serves;
+    let range = match (least == greatest, greatest == i32::MAX as usize) {
+        (true, _) => return format!("is {greatest}"),
+        (false, true) => "has any value".to_string(),
+        (false, false) => format!("is at most {greatest}"),
+    };
+    if multiple_of == 1 { range } else { format!("{range} that {multiple_of} divides") }
 }
 
 /// The program of a formula whose inputs are all of `dtype`. Inputs whose shapes are not given have one shape.
@@ -87,6 +123,7 @@ fn formula_program(
     settings: &[Setting],
     dtype: DType,
     shapes: &[ShapeOf],
+    comment: &str,
     out: &mut dyn Write,
 ) -> Result<Program, Failure> {
     let spec = formula::parse(text, settings)?;
@@ -109,7 +146,7 @@ fn formula_program(
     };
     if common.is_some() {
         for (input, (shape, _)) in inputs.iter().zip(&given) {
-            writeln!(out, "# {input}: {}", show_shape(shape))?;
+            writeln!(out, "{comment} {input}: {}", show_shape(shape))?;
         }
     }
     spec.program(&vec![dtype; inputs.len()], &layout).map_err(formula::wrong)
@@ -131,10 +168,9 @@ fn print_sizes(
     program: &Program,
     shapes: &[ShapeOf],
     sizes: &[(String, usize)],
-    target: &str,
+    comment: &str,
     out: &mut dyn Write,
 ) -> Result<Vec<(String, usize)>, Failure> {
-    let comment = if target == "ir" { "#" } else { "//" };
     let mut given: Vec<Option<Vec<usize>>> = vec![None; program.params.len()];
     for ShapeOf { name, shape } in shapes {
         let tensors = program.params.iter().filter(|p| matches!(p.kind, ParamKind::Tensor { .. }));

@@ -19,6 +19,7 @@ mod rows;
 mod scan;
 pub mod schedule;
 mod spread;
+mod typical;
 
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
 use layout::Layout;
@@ -31,6 +32,7 @@ use tilewright_ir::thread::{
 use tilewright_ir::{
     BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Program, Shape, Stmt, VarId,
 };
+pub use typical::{Serves, Typical, lower_for};
 
 /// Threads of a subgroup, in log2.
 const SUBGROUP: u32 = 5;
