@@ -3,6 +3,7 @@
 //! ```text
 //! add:            y = a + b
 //! mul:            y = a b
+//! scale:          y = factor x
 //! add_bias:       y = x + bias
 //! bias_silu:      y = silu(x + bias)
 //! bias_gelu_tanh: y = gelu_tanh(x + bias)
@@ -11,7 +12,7 @@
 
 use crate::activation::{gelu_tanh_f64, silu_f64};
 use crate::cases::{ELEMENTS, ROWS};
-use crate::{Entry, Family, Grad, Inputs};
+use crate::{Case, Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
 use tilewright_lang::{Args, Kernel, Tile};
 
@@ -40,6 +41,26 @@ pub static MUL: Entry = Entry {
         |a| each_pair(a, |a, b| a * b),
     )
 };
+
+/// y = factor x.
+pub static SCALE: Entry = Entry {
+    signature: "x: T[*n], factor: f32 = 2 -> y: T[*n]",
+    cases: SCALE_CASES,
+    ..arithmetic(
+        "scale",
+        "product of a tensor and a number",
+        "y = factor x",
+        |_, a| a["y"].store(a["x"].load().to(F32) * a.scalar("factor")),
+        |a| vec![a.tensor("x").iter().map(|x| a.scalar("factor") * x).collect()],
+    )
+};
+
+const SCALE_CASES: &[Case] = &[
+    Case::of(&[("n", 1)]).scalars(&[("factor", 2.0)]),
+    Case::of(&[("n", 257)]).scalars(&[("factor", -0.3)]),
+    Case::of(&[("n", 0)]).scalars(&[("factor", 1.0)]),
+    Case::of(&[("n", 16 << 20)]).scalars(&[("factor", 0.5)]).bench(),
+];
 
 /// y = x + bias.
 pub static ADD_BIAS: Entry = arithmetic(

@@ -7,6 +7,7 @@
 
 use crate::attention_gradient::ATTENTION_GRADIENT;
 use crate::online_softmax::OnlineSoftmax;
+use crate::softcap::{softcap, softcap_f64};
 use crate::{Case, Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};
 use tilewright_lang::{Args, Kernel, Tile, View};
@@ -22,7 +23,7 @@ pub static ATTENTION: Entry = Entry {
                 values: T[batch, kv_heads, length, head_dim], scale: f32, window: i32 = 2147483647 \
                 -> out: T[batch, group*kv_heads, queries, head_dim]",
     build: attention,
-    reference: attention_f64,
+    reference: |a| attention_f64(a, |score| score),
     grad: Grad::By(ATTENTION_GRADIENT),
     dtypes: &[F32, F16, BF16],
     constants: &[("head_dim", 128), ("group", 4), ("causal", 1)],
@@ -58,13 +59,42 @@ pub static ATTENTION: Entry = Entry {
     }),
 };
 
+/// The catalog's row with soft-capped scores.
+pub static ATTENTION_SOFTCAP: Entry = Entry {
+    name: "attention_softcap",
+    summary: "attention of many queries whose scores are soft-capped",
+    formula: "attention with the scores softcap tanh(scale q · keys / softcap)",
+    signature: "q: T[batch, group*kv_heads, queries, head_dim], keys: T[batch, kv_heads, length, head_dim], \
+                values: T[batch, kv_heads, length, head_dim], scale: f32, softcap: f32 = 50, \
+                window: i32 = 2147483647 -> out: T[batch, group*kv_heads, queries, head_dim]",
+    build: attention_softcap,
+    reference: |a| attention_f64(a, |score| softcap_f64(score, a.scalar("softcap"))),
+    grad: Grad::None(
+        "the state carried round its loop has no gradient rule, and none is written by hand",
+    ),
+    cases: &[
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 1), ("length", 1)])
+            .with(&[("head_dim", 1), ("group", 1)])
+            .scalars(&[("scale", 1.0)]),
+        Case::of(&[("batch", 2), ("kv_heads", 2), ("queries", 13), ("length", 67)])
+            .with(&[("head_dim", 24), ("group", 3)])
+            .scalars(&[("scale", 0.2), ("softcap", 2.0), ("window", 5.0)]),
+        Case::of(&[("batch", 1), ("kv_heads", 2), ("queries", 3), ("length", 0)])
+            .scalars(&[("scale", 1.0)]),
+        Case::of(&[("batch", 1), ("kv_heads", 8), ("queries", 1024), ("length", 1024)])
+            .scalars(&[("scale", 0.08838834764831845)])
+            .bench(),
+    ],
+    ..ATTENTION
+};
+
 /// Queries that one program computes.
 pub(crate) const QUERIES: usize = 64;
 /// Keys that one round of the loop takes.
 pub(crate) const KEYS: usize = 64;
 
-/// Attention in f64, one query after the other.
-fn attention_f64(a: &Inputs) -> Vec<Vec<f64>> {
+/// Attention in f64, one query after the other; `shape` is what becomes of a score.
+fn attention_f64(a: &Inputs, shape: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
     let (dim, queries, length) = (a.size("head_dim"), a.size("queries"), a.size("length"));
     let mut out = Vec::new();
     for (row, q) in a.rows("q", dim).enumerate() {
@@ -80,7 +110,7 @@ fn attention_f64(a: &Inputs) -> Vec<Vec<f64>> {
         let seen: Vec<usize> = (0..length).filter(sees).collect();
         let score = |j: &usize| {
             let dot: f64 = q.iter().zip(cached("keys", *j)).map(|(q, k)| q * k).sum();
-            a.scalar("scale") * dot
+            shape(a.scalar("scale") * dot)
         };
         let scores: Vec<f64> = seen.iter().map(score).collect();
         let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -97,21 +127,35 @@ fn attention_f64(a: &Inputs) -> Vec<Vec<f64>> {
 
 /// One program a block of queries of one head.
 pub fn attention(k: &mut Kernel, a: &Args) {
+    attention_of(k, a, |scores| scores);
+}
+
+/// One program a block of queries of one head.
+pub fn attention_softcap(k: &mut Kernel, a: &Args) {
+    attention_of(k, a, |scores| softcap(scores, a.scalar("softcap")));
+}
+
+fn attention_of(k: &mut Kernel, a: &Args, shape: impl Fn(Tile) -> Tile) {
     let (batch, head) = (k.program(), k.program());
     let out = a["out"].row(batch).row(head); // [queries, head_dim]
     let first = k.blocks(out.size(0), QUERIES);
-    out.rows(first, QUERIES).store(attend(k, a, [batch, head, first]).mean());
+    out.rows(first, QUERIES).store(attend(k, a, [batch, head, first], shape).mean());
 }
 
-/// The softmax-weighted sum for a block of queries of a head.
-pub(crate) fn attend(k: &mut Kernel, a: &Args, [batch, head, first]: [Tile; 3]) -> OnlineSoftmax {
+/// The softmax-weighted sum for a block of queries of a head; `shape` is what becomes of a block of scores.
+pub(crate) fn attend(
+    k: &mut Kernel,
+    a: &Args,
+    [batch, head, first]: [Tile; 3],
+    shape: impl Fn(Tile) -> Tile,
+) -> OnlineSoftmax {
     let q = a["q"].row(batch).row(head).rows(first, QUERIES).load().to(F32); // [QUERIES, head_dim]
     let scaled = q * a.scalar("scale");
     let (keys, values) = keys_and_values(a, batch, head / a.constant("group"));
     let attended = OnlineSoftmax::new(k, QUERIES, a.constant("head_dim"));
     let (start, end) = keys_seen(k, a, first);
     for block in k.range_step(start, end, KEYS) {
-        let scores = scaled.dot(keys.rows(block, KEYS).load().to(F32).transpose());
+        let scores = shape(scaled.dot(keys.rows(block, KEYS).load().to(F32).transpose()));
         let scores = seen(k, a, first, block).select(scores, f64::NEG_INFINITY);
         attended.absorb(scores, values.rows(block, KEYS).load().to(F32));
     }
@@ -173,7 +217,7 @@ mod tests {
             .with_tensor("keys", &[1., 0., 0., 1., 1., 1.])
             .with_tensor("values", &[1., 2., 3., 4., 5., 6.]);
         let check = |case: &Inputs, head: usize, query: usize, expected: [f64; 2]| {
-            let out = attention_f64(case).remove(0);
+            let out = attention_f64(case, |score| score).remove(0);
             let found = &out[(head * 3 + query) * 2..][..2];
             let close = found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-6);
             assert!(close, "head {head}, query {query}: {found:?} is not {expected:?}");

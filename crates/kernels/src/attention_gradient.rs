@@ -56,7 +56,7 @@ fn attention_rows(k: &mut Kernel, a: &Args) {
     let (batch, head) = (k.program(), k.program());
     let d_out = a["d_out"].row(batch).row(head); // [queries, head_dim]
     let first = k.blocks(d_out.size(0), QUERIES);
-    let attended = attend(k, a, [batch, head, first]);
+    let attended = attend(k, a, [batch, head, first], |scores| scores);
     let delta = (attended.mean() * d_out.rows(first, QUERIES).load().to(F32)).row_sum();
     a["lse"].row(batch).row(head).range(first, QUERIES).store(attended.log_sum());
     a["delta"].row(batch).row(head).range(first, QUERIES).store(delta);

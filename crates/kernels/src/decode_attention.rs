@@ -8,21 +8,23 @@
 //! `group` query heads share a key head and are computed together, so that the cache is read once.
 
 use crate::online_softmax::OnlineSoftmax;
+use crate::softcap::{softcap, softcap_f64};
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Args, Kernel};
+use tilewright_lang::{Args, Kernel, Tile};
 
 /// The catalog's row.
 pub static DECODE_ATTENTION: Entry = Entry {
     name: "decode_attention",
     family: Family::Attention,
     summary: "attention of one token a sequence over its cache, grouped heads",
-    formula: "out[b, h] = Σ_t<lens[b] softmax_t(scale q[b, h] · keys[b, h/group, t]) values[b, h/group, t]",
+    formula: "out[b, h] = Σ_t softmax_t(scale q[b, h] · keys[b, h/group, t]) values[b, h/group, t], \
+              lens[b] - window <= t < lens[b]",
     signature: "q: T[batch, group*kv_heads, head_dim], keys: T[batch, kv_heads, max_len, head_dim], \
-                values: T[batch, kv_heads, max_len, head_dim], lens: i32[batch], scale: f32 \
-                -> out: T[batch, group*kv_heads, head_dim]",
+                values: T[batch, kv_heads, max_len, head_dim], lens: i32[batch], scale: f32, \
+                window: i32 = 2147483647 -> out: T[batch, group*kv_heads, head_dim]",
     build: decode_attention,
-    reference: decode_attention_f64,
+    reference: |a| decode_attention_f64(a, |score| score),
     grad: Grad::None(
         "decoding is not trained through; the state carried round its loop has no gradient rule",
     ),
@@ -43,6 +45,9 @@ pub static DECODE_ATTENTION: Entry = Entry {
         Case::of(&[("batch", 2), ("kv_heads", 2), ("max_len", 8)])
             .scalars(&[("scale", 0.08838834764831845)])
             .fills(&[("lens", Fill::Integer(0))]),
+        Case::of(&[("batch", 4), ("kv_heads", 1), ("max_len", 200)])
+            .with(&[("head_dim", 16), ("group", 2)])
+            .scalars(&[("scale", 0.25), ("window", 70.0)]),
         Case::of(&[("batch", 0), ("kv_heads", 2), ("max_len", 8)]).scalars(&[("scale", 1.0)]),
         Case::of(&[("batch", 1), ("kv_heads", 8), ("max_len", 4096)])
             .scalars(&[("scale", 0.08838834764831845)])
@@ -55,11 +60,38 @@ pub static DECODE_ATTENTION: Entry = Entry {
     }),
 };
 
+/// The catalog's row with soft-capped scores.
+pub static DECODE_ATTENTION_SOFTCAP: Entry = Entry {
+    name: "decode_attention_softcap",
+    summary: "attention of one token a sequence whose scores are soft-capped",
+    formula: "decode_attention with the scores softcap tanh(scale q · keys / softcap)",
+    signature: "q: T[batch, group*kv_heads, head_dim], keys: T[batch, kv_heads, max_len, head_dim], \
+                values: T[batch, kv_heads, max_len, head_dim], lens: i32[batch], scale: f32, \
+                softcap: f32 = 50, window: i32 = 2147483647 -> out: T[batch, group*kv_heads, head_dim]",
+    build: decode_attention_softcap,
+    reference: |a| decode_attention_f64(a, |score| softcap_f64(score, a.scalar("softcap"))),
+    cases: &[
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("max_len", 1)])
+            .with(&[("head_dim", 1), ("group", 1)])
+            .scalars(&[("scale", 1.0)])
+            .fills(&[("lens", Fill::Size("max_len"))]),
+        Case::of(&[("batch", 3), ("kv_heads", 2), ("max_len", 167)])
+            .with(&[("head_dim", 24), ("group", 5)])
+            .scalars(&[("scale", 0.2), ("softcap", 2.0), ("window", 70.0)]),
+        Case::of(&[("batch", 0), ("kv_heads", 2), ("max_len", 8)]).scalars(&[("scale", 1.0)]),
+        Case::of(&[("batch", 1), ("kv_heads", 8), ("max_len", 4096)])
+            .scalars(&[("scale", 0.08838834764831845)])
+            .fills(&[("lens", Fill::Size("max_len"))])
+            .bench(),
+    ],
+    ..DECODE_ATTENTION
+};
+
 /// Positions of the cache that one round of the loop takes.
 pub(crate) const KEYS: usize = 64;
 
-/// Attention in f64, one head after the other.
-fn decode_attention_f64(a: &Inputs) -> Vec<Vec<f64>> {
+/// Attention in f64, one head after the other; `shape` is what becomes of a score.
+fn decode_attention_f64(a: &Inputs, shape: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
     let (dim, max_len, kv_heads) = (a.size("head_dim"), a.size("max_len"), a.size("kv_heads"));
     let heads = a.size("group") * kv_heads;
     let (keys, values) = (a.tensor("keys"), a.tensor("values"));
@@ -70,12 +102,13 @@ fn decode_attention_f64(a: &Inputs) -> Vec<Vec<f64>> {
         let length = (a.tensor("lens")[batch].max(0.0) as usize).min(max_len);
         let cached = |cache: &[f64], t: usize| cache[(first + t) * dim..][..dim].to_vec();
         let dot = |k: Vec<f64>| q.iter().zip(k).map(|(q, k)| q * k).sum::<f64>();
+        let start = (length as f64 - a.scalar("window")).max(0.0) as usize;
         let scores: Vec<f64> =
-            (0..length).map(|t| a.scalar("scale") * dot(cached(keys, t))).collect();
+            (start..length).map(|t| shape(a.scalar("scale") * dot(cached(keys, t)))).collect();
         let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = scores.iter().map(|s| (s - max).exp()).sum();
         let mut mixed = vec![0.0; dim];
-        for (t, score) in scores.iter().enumerate() {
+        for (t, score) in (start..length).zip(&scores) {
             let weight = (score - max).exp() / sum;
             mixed.iter_mut().zip(cached(values, t)).for_each(|(m, v)| *m += weight * v);
         }
@@ -86,6 +119,15 @@ fn decode_attention_f64(a: &Inputs) -> Vec<Vec<f64>> {
 
 /// One program the query heads of one key head.
 pub fn decode_attention(k: &mut Kernel, a: &Args) {
+    decode_attention_of(k, a, |scores| scores);
+}
+
+/// One program the query heads of one key head.
+pub fn decode_attention_softcap(k: &mut Kernel, a: &Args) {
+    decode_attention_of(k, a, |scores| softcap(scores, a.scalar("softcap")));
+}
+
+fn decode_attention_of(k: &mut Kernel, a: &Args, shape: impl Fn(Tile) -> Tile) {
     let (group, head_dim) = (a.constant("group"), a.constant("head_dim"));
     let (batch, kv_head) = (k.program(), k.programs(a["keys"].size(1)));
     let q = a["q"].row(batch).rows(kv_head * group, group); // [group, head_dim]
@@ -94,9 +136,11 @@ pub fn decode_attention(k: &mut Kernel, a: &Args) {
     let length = a["lens"].at(batch).load().min(keys.size(0));
     let scaled = q.load().to(F32) * a.scalar("scale");
     let attended = OnlineSoftmax::new(k, group, head_dim);
-    for start in k.range_step(0, length, KEYS) {
-        let inside = (k.iota(KEYS) + start).lt(length); // [KEYS]
-        let scores = scaled.dot(keys.rows(start, KEYS).load().to(F32).transpose());
+    let oldest = (length - a.scalar("window")).max(0);
+    for start in k.range_step(oldest / KEYS * KEYS, length, KEYS) {
+        let position = k.iota(KEYS) + start;
+        let inside = position.ge(oldest) & position.lt(length); // [KEYS]
+        let scores = shape(scaled.dot(keys.rows(start, KEYS).load().to(F32).transpose()));
         // What was left in the cache past the length may be anything, also NaN, which 0 does not cancel.
         let values = inside.column().select(values.rows(start, KEYS).load().to(F32), 0.0);
         attended.absorb(inside.select(scores, f64::NEG_INFINITY), values);

@@ -4,6 +4,7 @@
 //! geglu:      y = gelu_tanh(gate) up              x = [gate | up], packed along the last axis
 //! geglu_erf:  y = gelu(gate) up                   the same with erf
 //! geglu2:     y = gelu_tanh(gate) up              two tensors
+//! geglu2_erf: y = gelu(gate) up                   the same with erf
 //! bias_geglu: y = gelu_tanh(gate + b) (up + c)    x = [gate | up], bias = [b | c]
 //! ```
 //! x: `[*rows, 2*cols]`; bias: `[2*cols]`; gate, up: of any shape; y: of theirs, or `[*rows, cols]`.
@@ -57,6 +58,19 @@ pub static GEGLU2: Entry = Entry {
     ..GEGLU
 };
 
+/// The form with two tensors, with erf.
+pub static GEGLU2_ERF: Entry = Entry {
+    name: "geglu2_erf",
+    summary: "gelu (with erf) of one tensor times another",
+    formula: "y = gelu(gate) up",
+    build: |_, a| geglu2_erf(a["gate"], a["up"], a["y"]),
+    reference: |a| {
+        let pairs = a.tensor("gate").iter().zip(a.tensor("up"));
+        vec![pairs.map(|(&gate, up)| gelu_f64(gate) * up).collect()]
+    },
+    ..GEGLU2
+};
+
 /// The packed form after a bias, with tanh.
 pub static BIAS_GEGLU: Entry = Entry {
     name: "bias_geglu",
@@ -108,6 +122,12 @@ pub fn geglu_erf(k: &mut Kernel, x: View, y: View) {
 pub fn geglu2(gate: View, up: View, y: View) {
     let (gate, up) = (gate.load().to(F32), up.load().to(F32)); // [n]
     y.store(gate.gelu_tanh() * up);
+}
+
+/// One map over all elements.
+pub fn geglu2_erf(gate: View, up: View, y: View) {
+    let (gate, up) = (gate.load().to(F32), up.load().to(F32)); // [n]
+    y.store(gate.gelu() * up);
 }
 
 /// One program a row.

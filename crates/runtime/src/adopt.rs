@@ -1,8 +1,10 @@
-//! A `Vec` as a buffer.
+//! Memory of others as buffers: a `Vec`, and bytes that are shared, such as those of a mapped file.
 
 use std::any::Any;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use tilewright_target::host::{Element, read_host, write_host};
 use tilewright_target::{Buffer, TargetError};
 
@@ -51,6 +53,54 @@ unsafe impl<E: Element> Buffer for VecBuffer<E> {
 
     fn write(&mut self, offset: usize, from: &[u8]) -> Result<(), TargetError> {
         write_host(self, offset, from)
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
+}
+
+/// Part of bytes that somebody shares with us, to read.
+pub(crate) struct SharedBuffer {
+    pointer: NonNull<u8>,
+    size: usize,
+    /// Keeps the bytes where they are.
+    _owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
+}
+
+// SAFETY: the bytes are shared, and only ever read.
+unsafe impl Send for SharedBuffer {}
+// SAFETY: as above.
+unsafe impl Sync for SharedBuffer {}
+
+impl SharedBuffer {
+    /// `None` when the range leaves the bytes.
+    pub fn new(owner: Arc<dyn AsRef<[u8]> + Send + Sync>, range: Range<usize>) -> Option<Self> {
+        let part = (*owner).as_ref().get(range)?;
+        Some(SharedBuffer { pointer: NonNull::from(part).cast(), size: part.len(), _owner: owner })
+    }
+}
+
+// SAFETY: the owner is held, and gives the same bytes as long as nobody may change it.
+unsafe impl Buffer for SharedBuffer {
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn host(&self) -> Option<NonNull<u8>> {
+        Some(self.pointer)
+    }
+
+    fn read(&self, offset: usize, into: &mut [u8]) -> Result<(), TargetError> {
+        read_host(self, offset, into)
+    }
+
+    fn write(&mut self, _: usize, _: &[u8]) -> Result<(), TargetError> {
+        Err(TargetError::Device("shared bytes cannot be written".into()))
+    }
+
+    fn writable(&self) -> bool {
+        false
     }
 
     fn as_any(&self) -> Option<&dyn Any> {

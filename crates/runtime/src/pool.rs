@@ -4,9 +4,10 @@
 //! what was freed, by size class, up to a bound.
 
 use crate::Result;
-use crate::adopt::VecBuffer;
+use crate::adopt::{SharedBuffer, VecBuffer};
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_target::host::Element;
@@ -128,6 +129,17 @@ impl Memory {
     /// Takes over the memory of a `Vec`, without a copy.
     pub fn of_vec<E: Element>(values: Vec<E>) -> Memory {
         Memory::adopt(Box::new(VecBuffer::new(values)))
+    }
+
+    /// Part of bytes that somebody shares, to read, without a copy; `None` when the range leaves them.
+    ///
+    /// # Safety
+    /// As long as the memory lives, `owner` gives the same bytes and nobody changes them.
+    pub unsafe fn of_shared(
+        owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
+        range: Range<usize>,
+    ) -> Option<Memory> {
+        Some(Memory::adopt(Box::new(SharedBuffer::new(owner, range)?)))
     }
 
     /// The buffer, to read.

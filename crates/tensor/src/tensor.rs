@@ -3,6 +3,7 @@
 use crate::element::Scalar;
 use crate::gather::gather;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 use tilewright_ir::DType;
 use tilewright_ir::bind::show_shape;
@@ -54,6 +55,31 @@ impl Tensor {
         let mut memory = host_memory(bytes.len())?;
         memory.buffer_mut().write(0, bytes)?;
         Ok(Tensor::adopt(memory, dtype, shape))
+    }
+
+    /// A tensor over bytes that somebody shares, such as part of a mapped file, without a copy. Bytes that do not lie
+    /// at a multiple of the dtype's size are copied.
+    ///
+    /// # Safety
+    /// As long as a tensor over them lives, `owner` gives the same bytes and nobody changes them.
+    ///
+    /// # Errors
+    /// When the range leaves the bytes, or has not as many as the shape.
+    pub unsafe fn from_shared(
+        dtype: DType,
+        shape: &[usize],
+        owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
+        range: Range<usize>,
+    ) -> Result<Tensor> {
+        let outside = || Error::usage(format!("bytes {range:?} leave those that are shared"));
+        let part = (*owner).as_ref().get(range.clone()).ok_or_else(outside)?;
+        let aligned = (part.as_ptr() as usize).is_multiple_of(dtype.size());
+        if !aligned || part.len() != element_count(dtype, shape)? * dtype.size() {
+            return Tensor::from_bytes(dtype, shape, part);
+        }
+        // SAFETY: the caller's promise.
+        let memory = unsafe { Memory::of_shared(owner.clone(), range.clone()) };
+        Ok(Tensor::adopt(memory.ok_or_else(outside)?, dtype, shape))
     }
 
     /// A tensor of `values`, each converted to `dtype` as [`DType::round`] says.
@@ -416,6 +442,17 @@ impl Tensor {
         let (dtype, shape) = (self.dtype, shape.unwrap_or(&self.shape));
         let buffer = Arc::get_mut(&mut self.memory)?.buffer_mut();
         Some(TensorMut { buffer, dtype, shape })
+    }
+
+    /// The same elements where `runtime`'s device reads them best: itself for a device that reads the host's memory.
+    ///
+    /// # Errors
+    /// When the device has no such memory.
+    pub fn on(&self, runtime: &Runtime) -> Result<Tensor> {
+        match runtime.caps().host_visible {
+            true => Ok(self.clone()),
+            false => self.copied(runtime),
+        }
     }
 
     /// The same elements in memory of their own, from `runtime`.

@@ -17,6 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("runtime", &["passes", "target", "target-cpu", "target-cuda", "target-metal", "ir"]),
     ("tensor", &["runtime", "kernels", "passes", "lang", "ir"]),
     ("proof", &["runtime", "kernels", "passes", "lang", "ir"]),
+    ("nn", &["tensor", "formats", "ir"]),
+    ("models", &["nn", "formats"]),
     ("tilewright", &["tensor", "kernels", "runtime", "formats", "proof", "passes", "lang", "ir"]),
     (
         "cli",
@@ -36,7 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Crates below the runtime, whose results depend on their arguments alone.
+/// Crates below the runtime or beside it, whose results depend on their arguments alone.
 const PURE: &[&str] =
     &["ir", "formats", "lang", "passes", "target", "target-cpu", "target-metal", "kernels"];
 
@@ -145,4 +147,16 @@ fn a_kernel_names_no_backend_and_a_backend_no_kernel() {
         let found = uses(backend, &["tilewright_kernels", "tilewright_tensor", "tilewright_lang"]);
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
+}
+
+/// The names of devices that a model would run on, and of what calls kernels.
+#[test]
+fn a_model_names_no_device_and_no_kernel() {
+    for name in ["nn", "models"] {
+        let found =
+            uses(name, &["\"cpu\"", "\"cuda\"", "\"metal\"", "Runtime::open", "target_cpu"]);
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+    let found = uses("models", &["Callable", "tilewright_tensor", "kernel(", "kernels.get"]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -1,0 +1,284 @@
+//! What the families differ in, and the model that follows from it.
+//!
+//! All are decoders with rotary positions, RMSNorm and gated feed-forward layers, so a family is data: sizes, which
+//! projections have a bias, where the norms stand, how a layer's feed-forward part is made and named.
+
+use tilewright_formats::{Config, FormatError};
+use tilewright_nn::{
+    Attention, AttentionShape, Block, CacheShape, Gate, GatedMlp, Kernels, Model, ModelShape,
+    Module, Moe, MoeShape, PackedGatedMlp, Projections, Result, Rope, Slot, Weights,
+};
+
+/// A decoder, described.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    /// Token ids are below this.
+    pub vocabulary: usize,
+    /// Features of a token between the blocks.
+    pub hidden: usize,
+    /// The most tokens of a sequence.
+    pub context: usize,
+    /// Attention, alike in all layers but for its window.
+    pub attention: AttentionStyle,
+    /// How many tokens a token sees in each layer, itself included; all before it when `None`.
+    pub windows: Vec<Option<usize>>,
+    /// The feed-forward part of each layer.
+    pub feed_forward: Vec<FeedForward>,
+    /// Where the norms stand, and how.
+    pub norms: Norms,
+    /// How positions turn queries and keys.
+    pub rope: Rope,
+    /// What embeddings are multiplied with.
+    pub embedding_scale: Option<f64>,
+    /// The bound of the logits.
+    pub softcap: Option<f64>,
+    /// The head's weight is the embedding's.
+    pub tied: bool,
+}
+
+/// The attention of a family.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionStyle {
+    /// Heads of queries.
+    pub heads: usize,
+    /// Heads of keys and values.
+    pub kv_heads: usize,
+    /// Features of a head.
+    pub head_dim: usize,
+    /// What scores are multiplied with.
+    pub scale: f64,
+    /// The bound of the scores.
+    pub softcap: Option<f64>,
+    /// Queries, keys and values have a bias.
+    pub bias: bool,
+    /// So has the projection back.
+    pub output_bias: bool,
+    /// Each head of queries and keys is normed.
+    pub head_norms: bool,
+    /// Queries, keys and values come out of one projection, `qkv_proj`.
+    pub fused: bool,
+}
+
+/// The feed-forward part of a layer.
+#[derive(Clone, Debug)]
+pub enum FeedForward {
+    /// `mlp.gate_proj`, `mlp.up_proj`, `mlp.down_proj`.
+    Gated {
+        /// Features inside.
+        intermediate: usize,
+        /// Its activation.
+        gate: Gate,
+        /// Its projections have a bias.
+        bias: bool,
+    },
+    /// `mlp.gate_up_proj`, `mlp.down_proj`.
+    Packed {
+        /// Features inside.
+        intermediate: usize,
+        /// Its activation.
+        gate: Gate,
+    },
+    /// A router and experts.
+    Experts(Experts),
+}
+
+/// A mixture of experts and the names of its tensors.
+#[derive(Clone, Debug)]
+pub struct Experts {
+    /// How tokens are routed.
+    pub shape: MoeShape,
+    /// Features inside an expert.
+    pub intermediate: usize,
+    /// The module in a layer that holds them: `mlp`.
+    pub module: &'static str,
+    /// What gate, up and down are called in one expert.
+    pub projections: [&'static str; 3],
+}
+
+/// The norms of a family.
+#[derive(Clone, Copy, Debug)]
+pub struct Norms {
+    /// What is added to the mean square.
+    pub eps: f64,
+    /// What is added to the stored weight.
+    pub offset: f64,
+    /// Branches are normed on their way out as well.
+    pub sandwich: bool,
+}
+
+impl Decoder {
+    /// Checks what every decoder must fulfil.
+    ///
+    /// # Errors
+    /// Naming the field that does not.
+    pub(crate) fn check(&self, config: &Config) -> std::result::Result<(), FormatError> {
+        let AttentionStyle { heads, kv_heads, head_dim, .. } = self.attention;
+        if heads % kv_heads != 0 {
+            let what = format!("is {heads}, no multiple of the {kv_heads} of num_key_value_heads");
+            return Err(config.error(
+                "num_attention_heads",
+                &what,
+                "heads of queries share those of keys",
+            ));
+        }
+        // Recordings of attention hold a block of heads of this size.
+        if !head_dim.is_multiple_of(2) || head_dim > 512 {
+            let next = "heads have an even number of features, 512 at most";
+            return Err(config.error("head_dim", &format!("is {head_dim}"), next));
+        }
+        let (rotary, most) = (self.rope.features(), head_dim);
+        if rotary == 0 || rotary > most {
+            let what = format!("makes {rotary} of the {most} features of a head turn");
+            return Err(config.error(
+                "partial_rotary_factor",
+                &what,
+                "it must be above 0 and at most 1",
+            ));
+        }
+        for part in &self.feed_forward {
+            let FeedForward::Experts(Experts { shape, .. }) = part else { continue };
+            if shape.per_token == 0 || shape.per_token > shape.experts.min(64) {
+                let what = format!("is {} of {} experts", shape.per_token, shape.experts);
+                let next = "a token takes at least one expert, and at most all of them or 64";
+                return Err(config.error("num_experts_per_tok", &what, next));
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the model of these weights.
+    ///
+    /// # Errors
+    /// When a tensor is missing or does not fit, or the device has no memory for it.
+    pub fn build(&self, weights: Weights<'_>) -> Result<Model> {
+        let table = [self.vocabulary, self.hidden];
+        let embedding = weights.embedding("model.embed_tokens", table, self.embedding_scale)?;
+        let blocks = (0..self.feed_forward.len()).map(|layer| self.block(&weights, layer));
+        let blocks = blocks.collect::<Result<Vec<_>>>()?;
+        let head = if self.tied { "model.embed_tokens" } else { "lm_head" };
+        let ends =
+            [self.norm(&weights, "model.norm", self.hidden)?, weights.linear(head, table, false)?];
+        let AttentionStyle { kv_heads, head_dim, .. } = self.attention;
+        let shape = ModelShape {
+            vocabulary: self.vocabulary,
+            context: self.context,
+            layers: vec![CacheShape { kv_heads, head_dim }; self.feed_forward.len()],
+            ropes: vec![self.rope.clone()],
+            softcap: self.softcap,
+            dtype: weights.dtype(),
+        };
+        Model::new(weights.into_kernels(), shape, embedding, blocks, ends)
+    }
+
+    fn block(&self, weights: &Weights<'_>, layer: usize) -> Result<Slot> {
+        let at = |name: &str| format!("model.layers.{layer}.{name}");
+        let norm = |name: &str| self.norm(weights, &at(name), self.hidden);
+        let attention = self.attention(weights, layer, &at("self_attn"))?;
+        let mlp = self.feed_forward(weights, &self.feed_forward[layer], &at(""))?;
+        let (first, second) = (norm("input_layernorm")?, norm("post_attention_layernorm")?);
+        let kernels = weights.kernels();
+        let block = match self.norms.sandwich {
+            false => Block::plain(kernels, [first, attention, second, mlp])?,
+            true => {
+                let (third, fourth) =
+                    (norm("pre_feedforward_layernorm")?, norm("post_feedforward_layernorm")?);
+                Block::sandwich(kernels, [first, attention, second, third, mlp, fourth])?
+            }
+        };
+        Ok(Box::new(block))
+    }
+
+    fn norm(&self, weights: &Weights<'_>, path: &str, features: usize) -> Result<Slot> {
+        weights.rms_norm(path, features, self.norms.eps, self.norms.offset)
+    }
+
+    fn attention(&self, weights: &Weights<'_>, layer: usize, path: &str) -> Result<Slot> {
+        let AttentionStyle { heads, kv_heads, head_dim, bias, .. } = self.attention;
+        let project = |name: &str, heads: usize| {
+            weights.linear(&format!("{path}.{name}"), [heads * head_dim, self.hidden], bias)
+        };
+        let projections = match self.attention.fused {
+            true => Projections::Fused(project("qkv_proj", heads + 2 * kv_heads)?),
+            false => Projections::Split([
+                project("q_proj", heads)?,
+                project("k_proj", kv_heads)?,
+                project("v_proj", kv_heads)?,
+            ]),
+        };
+        let norm = |name: &str| self.norm(weights, &format!("{path}.{name}"), head_dim);
+        let norms = match self.attention.head_norms {
+            true => Some([norm("q_norm")?, norm("k_norm")?]),
+            false => None,
+        };
+        let back = [self.hidden, heads * head_dim];
+        let back = weights.linear(&format!("{path}.o_proj"), back, self.attention.output_bias)?;
+        let shape = AttentionShape {
+            heads,
+            kv_heads,
+            head_dim,
+            rotary: self.rope.features(),
+            scale: self.attention.scale,
+            softcap: self.attention.softcap,
+            window: self.windows[layer],
+            layer,
+            rope: 0,
+        };
+        Ok(Box::new(Attention::new(weights.kernels(), shape, projections, norms, back)?))
+    }
+
+    /// The feed-forward part of a layer; `prefix` is the layer's path with its last dot.
+    fn feed_forward(
+        &self,
+        weights: &Weights<'_>,
+        part: &FeedForward,
+        prefix: &str,
+    ) -> Result<Slot> {
+        let (hidden, kernels): (usize, &Kernels) = (self.hidden, weights.kernels());
+        let linear = |name: &str, shape: [usize; 2], bias: bool| {
+            weights.linear(&format!("{prefix}mlp.{name}"), shape, bias)
+        };
+        let module: Box<dyn Module> = match part {
+            FeedForward::Gated { intermediate, gate, bias } => {
+                let (into, back) = ([*intermediate, hidden], [hidden, *intermediate]);
+                let projections = [
+                    linear("gate_proj", into, *bias)?,
+                    linear("up_proj", into, *bias)?,
+                    linear("down_proj", back, *bias)?,
+                ];
+                Box::new(GatedMlp::new(kernels, *gate, projections)?)
+            }
+            FeedForward::Packed { intermediate, gate } => {
+                let projections = [
+                    linear("gate_up_proj", [2 * intermediate, hidden], false)?,
+                    linear("down_proj", [hidden, *intermediate], false)?,
+                ];
+                Box::new(PackedGatedMlp::new(kernels, *gate, projections)?)
+            }
+            FeedForward::Experts(experts) => self.experts(weights, experts, prefix)?,
+        };
+        Ok(module)
+    }
+
+    fn experts(&self, weights: &Weights<'_>, experts: &Experts, prefix: &str) -> Result<Slot> {
+        let Experts { shape, intermediate, module, projections } = experts;
+        let path = format!("{prefix}{module}");
+        let router =
+            weights.linear(&format!("{path}.gate"), [shape.experts, self.hidden], false)?;
+        // Where mlx-lm has put the experts together, they have names of its own.
+        let project = |stacked: &str, one: &str, columns: usize, depth: usize| {
+            weights.experts(
+                &format!("{path}.switch_mlp.{stacked}"),
+                |expert| format!("{path}.experts.{expert}.{one}"),
+                [shape.experts, columns, depth],
+                shape.per_token,
+            )
+        };
+        let [gate, up, down] = projections;
+        let projections = [
+            project("gate_proj", gate, *intermediate, self.hidden)?,
+            project("up_proj", up, *intermediate, self.hidden)?,
+            project("down_proj", down, self.hidden, *intermediate)?,
+        ];
+        Ok(Box::new(Moe::new(weights.kernels(), *shape, router, projections)?))
+    }
+}

@@ -1,0 +1,65 @@
+//! The list of families. Adding one is a new file and a row here.
+
+use crate::Decoder;
+use crate::family::{gemma, gemma2, llama, mistral, mixtral, phi3, qwen2, qwen3, qwen3_moe};
+use std::sync::Arc;
+use tilewright_formats::{Checkpoint, Config, FormatError};
+use tilewright_nn::{DType, Error, Model, Result, Runtime, Weights};
+
+/// A family of models: those that one reading of `config.json` describes.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// The `model_type` that its configurations declare.
+    pub model_type: &'static str,
+    /// What it is, in one line.
+    pub doc: &'static str,
+    /// Reads the rest of the configuration.
+    pub read: fn(&Config) -> std::result::Result<Decoder, FormatError>,
+}
+
+/// Every family.
+pub static FAMILIES: &[Family] = &[
+    gemma::FAMILY,
+    gemma2::FAMILY,
+    llama::FAMILY,
+    mistral::FAMILY,
+    mixtral::FAMILY,
+    phi3::FAMILY,
+    qwen2::FAMILY,
+    qwen3::FAMILY,
+    qwen3_moe::FAMILY,
+];
+
+/// The family that a configuration declares.
+///
+/// # Errors
+/// When it declares none, or one that is not known; the message lists those that are.
+pub fn find(config: &Config) -> std::result::Result<&'static Family, FormatError> {
+    let declared = config.text("model_type")?.ok_or_else(|| config.missing("model_type"))?;
+    FAMILIES.iter().find(|family| family.model_type == declared).ok_or_else(|| {
+        let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
+        let what = format!("is `{declared}`, a family that is not known");
+        config.error("model_type", &what, format!("the families are {}", known.join(", ")))
+    })
+}
+
+/// What a configuration says of its model.
+///
+/// # Errors
+/// When the family is not known, or a field is missing, wrong or not supported.
+pub fn describe(config: &Config) -> std::result::Result<Decoder, FormatError> {
+    let decoder = (find(config)?.read)(config)?;
+    decoder.check(config)?;
+    Ok(decoder)
+}
+
+/// The model of a checkpoint on `runtime`, with arithmetic between kernels in `dtype` or the checkpoint's own type.
+///
+/// # Errors
+/// When the configuration cannot be read ([`describe`]), a tensor is missing or does not fit, or the device has no
+/// memory for it.
+pub fn load(checkpoint: &Checkpoint, runtime: Arc<Runtime>, dtype: Option<DType>) -> Result<Model> {
+    let wrong = |e: FormatError| Error::failure(e.to_string()).help(e.next);
+    let decoder = describe(checkpoint.config()).map_err(wrong)?;
+    decoder.build(Weights::new(checkpoint, runtime, dtype)?)
+}

@@ -1,0 +1,127 @@
+//! One file a family, and the fields that most of them share.
+
+pub(crate) mod gemma;
+pub(crate) mod gemma2;
+pub(crate) mod llama;
+pub(crate) mod mistral;
+pub(crate) mod mixtral;
+pub(crate) mod phi3;
+pub(crate) mod qwen2;
+pub(crate) mod qwen3;
+pub(crate) mod qwen3_moe;
+
+use crate::rope::rope;
+use crate::{AttentionStyle, Decoder, FeedForward, Norms};
+use tilewright_formats::{Config, FormatError};
+use tilewright_nn::Gate;
+
+/// Layers of a decoder: more than any published one has, few enough to list.
+const MOST_LAYERS: usize = 4096;
+
+/// What Llama's fields say of a decoder: the start for every family, which then changes what it does otherwise.
+fn llama_like(config: &Config) -> Result<Decoder, FormatError> {
+    let hidden = config.positive("hidden_size")?;
+    let heads = config.positive("num_attention_heads")?;
+    let kv_heads = config.size("num_key_value_heads")?.filter(|heads| *heads > 0).unwrap_or(heads);
+    let head_dim = match config.size("head_dim")? {
+        Some(head_dim) => head_dim,
+        None => hidden / heads,
+    };
+    let layers = config.positive("num_hidden_layers")?;
+    if layers > MOST_LAYERS {
+        let next = format!("at most {MOST_LAYERS} layers are supported");
+        return Err(config.error("num_hidden_layers", &format!("is {layers}"), next));
+    }
+    let context = config.positive("max_position_embeddings")?;
+    let part = FeedForward::Gated {
+        intermediate: config.positive("intermediate_size")?,
+        gate: gate(config, "hidden_act", Some(Gate::Silu))?,
+        bias: config.flag("mlp_bias")?.unwrap_or(false),
+    };
+    let bias = config.flag("attention_bias")?.unwrap_or(false);
+    let turning = partial(config, head_dim)?;
+    Ok(Decoder {
+        vocabulary: config.positive("vocab_size")?,
+        hidden,
+        context,
+        attention: AttentionStyle {
+            heads,
+            kv_heads,
+            head_dim,
+            scale: (head_dim as f64).powf(-0.5),
+            softcap: None,
+            bias,
+            output_bias: bias,
+            head_norms: false,
+            fused: false,
+        },
+        windows: vec![None; layers],
+        feed_forward: vec![part; layers],
+        norms: Norms { eps: eps(config)?, offset: 0.0, sandwich: false },
+        rope: rope(config, turning, context)?,
+        embedding_scale: None,
+        softcap: None,
+        tied: config.flag("tie_word_embeddings")?.unwrap_or(false),
+    })
+}
+
+/// The number of features of a head that turn.
+fn partial(config: &Config, head_dim: usize) -> Result<usize, FormatError> {
+    let field = "partial_rotary_factor";
+    let share = match config.object("rope_parameters")? {
+        Some(parameters) => parameters.number(field)?,
+        None => None,
+    };
+    let share = share.or(config.number(field)?).unwrap_or(1.0);
+    match share > 0.0 && share <= 1.0 {
+        true => Ok((head_dim as f64 * share) as usize / 2 * 2),
+        false => {
+            let next = "it must be above 0 and at most 1";
+            Err(config.error(field, &format!("is {share}"), next))
+        }
+    }
+}
+
+/// What is added to the mean square of a norm.
+fn eps(config: &Config) -> Result<f64, FormatError> {
+    match config.number("rms_norm_eps")? {
+        Some(eps) if (0.0..1.0).contains(&eps) => Ok(eps),
+        Some(eps) => Err(config.error(
+            "rms_norm_eps",
+            &format!("is {eps}"),
+            "it must be at least 0 and less than 1",
+        )),
+        None => Ok(1e-6),
+    }
+}
+
+/// The activation that a field names.
+fn gate(config: &Config, field: &str, default: Option<Gate>) -> Result<Gate, FormatError> {
+    match (config.text(field)?, default) {
+        (Some("silu" | "swish"), _) => Ok(Gate::Silu),
+        (Some("gelu"), _) => Ok(Gate::Gelu),
+        (Some("gelu_pytorch_tanh" | "gelu_new" | "gelu_fast"), _) => Ok(Gate::GeluTanh),
+        (Some(other), _) => {
+            let next = "activations are silu, gelu and gelu_pytorch_tanh";
+            Err(config.error(field, &format!("is `{other}`, which is not supported"), next))
+        }
+        (None, Some(default)) => Ok(default),
+        (None, None) => Err(config.missing(field)),
+    }
+}
+
+/// The window of a sliding layer; 0 counts as none.
+fn window(config: &Config) -> Result<Option<usize>, FormatError> {
+    Ok(config.size("sliding_window")?.filter(|window| *window > 0))
+}
+
+/// The activation of every layer replaced.
+fn with_gate(mut decoder: Decoder, new: Gate) -> Decoder {
+    for part in &mut decoder.feed_forward {
+        match part {
+            FeedForward::Gated { gate, .. } | FeedForward::Packed { gate, .. } => *gate = new,
+            FeedForward::Experts(experts) => experts.shape.gate = new,
+        }
+    }
+    decoder
+}

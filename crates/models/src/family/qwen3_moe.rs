@@ -1,0 +1,42 @@
+//! Qwen 3 with experts (<https://arxiv.org/abs/2505.09388>): in every layer, or in each `decoder_sparse_step`-th one that
+//! `mlp_only_layers` does not list.
+
+use super::{gate, qwen3};
+use crate::{Decoder, Experts, Family, FeedForward};
+use tilewright_formats::{Config, FormatError};
+use tilewright_nn::{Gate, MoeShape};
+
+/// The row.
+pub(crate) const FAMILY: Family =
+    Family { model_type: "qwen3_moe", doc: "Qwen 3 with experts, as Qwen3-30B-A3B", read };
+
+fn read(config: &Config) -> Result<Decoder, FormatError> {
+    let mut decoder = qwen3::read(config)?;
+    // Transformers 5 writes the field under Mixtral's name.
+    let count = match config.size("num_experts")? {
+        Some(count) => count,
+        None => config.size("num_local_experts")?.ok_or_else(|| config.missing("num_experts"))?,
+    };
+    if count == 0 {
+        return Ok(decoder);
+    }
+    let experts = Experts {
+        shape: MoeShape {
+            experts: count,
+            per_token: config.positive("num_experts_per_tok")?,
+            normalize: config.flag("norm_topk_prob")?.unwrap_or(false),
+            gate: gate(config, "hidden_act", Some(Gate::Silu))?,
+        },
+        intermediate: config.positive("moe_intermediate_size")?,
+        module: "mlp",
+        projections: ["gate_proj", "up_proj", "down_proj"],
+    };
+    let step = config.size("decoder_sparse_step")?.unwrap_or(1).max(1);
+    let dense = config.sizes("mlp_only_layers")?.unwrap_or_default();
+    for (layer, part) in decoder.feed_forward.iter_mut().enumerate() {
+        if (layer + 1) % step == 0 && !dense.contains(&layer) {
+            *part = FeedForward::Experts(experts.clone());
+        }
+    }
+    Ok(decoder)
+}

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Writes the checkpoints that the tests compare with, and what the peers make of them.
+
+A folder each under fixtures/: a tiny seeded checkpoint, and expected.safetensors with the prompt (`tokens`), the
+logits after each of its tokens (`logits`), and the 64 tokens that follow greedily (`greedy`). Floats are run by
+transformers in f32, quantized weights by mlx-lm in f32. A test tool only: nothing that ships needs Python.
+
+    python fixtures.py [--out DIR] [NAME...]      needs torch, transformers, mlx-lm, safetensors
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+
+import numpy
+import torch
+import transformers
+from safetensors.numpy import save_file
+
+SHAPE = dict(
+    vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
+    num_key_value_heads=2, head_dim=8, max_position_embeddings=512, tie_word_embeddings=False, bos_token_id=None,
+    eos_token_id=None, pad_token_id=None,
+)
+LLAMA3 = dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+              original_max_position_embeddings=32)
+LONG = dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.2, 1.3],
+            long_factor=[1.5, 2.0, 3.0, 4.0])
+EXPERTS = dict(num_experts_per_tok=2, moe_intermediate_size=32)
+
+# Name, class of the configuration, and what it differs in.
+MODELS = {
+    "llama": ("LlamaConfig", dict(rope_parameters=LLAMA3)),
+    "llama-bias": ("LlamaConfig", dict(attention_bias=True, mlp_bias=True, tie_word_embeddings=True,
+                                       rope_parameters=dict(rope_type="linear", factor=4.0, rope_theta=5000.0))),
+    "mistral": ("MistralConfig", dict(sliding_window=8)),
+    "mixtral": ("MixtralConfig", dict(num_local_experts=4, num_experts_per_tok=2, sliding_window=None)),
+    "qwen2": ("Qwen2Config", dict(tie_word_embeddings=True, use_sliding_window=False)),
+    "qwen3": ("Qwen3Config", dict(head_dim=16)),
+    "qwen3-yarn": ("Qwen3Config", dict(rope_parameters=dict(
+        rope_type="yarn", factor=4.0, rope_theta=10000.0, original_max_position_embeddings=64))),
+    "qwen3_moe": ("Qwen3MoeConfig", dict(num_experts=4, norm_topk_prob=True, mlp_only_layers=[1], **EXPERTS)),
+    "gemma": ("GemmaConfig", dict(num_key_value_heads=1, head_dim=16, hidden_act="gelu_pytorch_tanh",
+                                  hidden_activation="gelu_pytorch_tanh", tie_word_embeddings=True)),
+    "gemma2": ("Gemma2Config", dict(sliding_window=8, query_pre_attn_scalar=12, attn_logit_softcapping=5.0,
+                                    final_logit_softcapping=6.0, tie_word_embeddings=True)),
+    "phi3": ("Phi3Config", dict(original_max_position_embeddings=16, rope_parameters=LONG)),
+    "phi3-partial": ("Phi3Config", dict(
+        partial_rotary_factor=0.5, sliding_window=8,
+        rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))),
+}
+
+# Name, the model that it is made of, what mlx_lm.convert is asked for, and what differs for its sake.
+WIDE = dict(hidden_size=64, head_dim=16)  # for groups of 64, which routers are always packed in
+QUANTIZED = {
+    "llama-4bit": ("llama", dict(q_bits=4, q_group_size=32), {}),
+    "qwen2-3bit": ("qwen2", dict(q_bits=3, q_group_size=32), {}),
+    "qwen3-mixed": ("qwen3", dict(q_bits=4, q_group_size=64, mixed=True), WIDE | dict(intermediate_size=64)),
+    "qwen3_moe-4bit": ("qwen3_moe", dict(q_bits=4, q_group_size=32), WIDE),
+    "mixtral-4bit": ("mixtral", dict(q_bits=4, q_group_size=32), WIDE),
+    "gemma-8bit": ("gemma", dict(q_bits=8, q_group_size=32), dict(hidden_act="gelu", hidden_activation="gelu")),
+    "phi3-4bit": ("phi3", dict(q_bits=4, q_group_size=32), {}),
+}
+
+
+def randomize(model, seed):
+    """Weights whose logits spread, so that the greatest is no matter of rounding."""
+    generator = torch.Generator().manual_seed(seed)
+    tied = model.config.tie_word_embeddings
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        if parameter.dim() == 1:
+            centre = 0.0 if name.endswith("bias") or "gemma" in model.config.model_type else 1.0
+            value = centre + 0.2 * noise
+        else:
+            spread = parameter.shape[-1] ** -0.5
+            # Where the head is the embedding, layers must outweigh the token itself, or it repeats for ever.
+            if tied and any(part in name for part in ("o_proj", "down_proj", "w2")):
+                spread *= 3
+            value = 1.5 * spread * noise
+        parameter.data = value.to(torch.bfloat16).to(parameter.dtype)
+
+
+def make(folder, name, extra):
+    kind, differences = MODELS[name]
+    config = getattr(transformers, kind)(**(SHAPE | differences | extra))
+    config._attn_implementation = "eager"
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    randomize(model, 1 + sorted(MODELS).index(name))
+    model.to(torch.bfloat16).save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+
+
+def prompt(vocabulary, count=24):
+    return numpy.random.default_rng(7).integers(0, vocabulary, count).astype(numpy.int32)
+
+
+def greedy(step, tokens, count=64):
+    """The tokens that follow, each from a run over all before it."""
+    tokens = tokens.tolist()
+    for _ in range(count):
+        tokens.append(int(step(tokens)[-1].argmax()))
+    return numpy.array(tokens[-count:], dtype=numpy.int32)
+
+
+def expect(folder, tokens, step):
+    logits = step(tokens.tolist()).astype(numpy.float32)
+    ranked = numpy.sort(logits, axis=-1)
+    margin = (ranked[:, -1] - ranked[:, -2]).min()
+    arrays = dict(tokens=tokens, logits=logits, greedy=greedy(step, tokens))
+    save_file({k: numpy.ascontiguousarray(v) for k, v in arrays.items()}, folder / "expected.safetensors")
+    print(f"{folder.name}: logits {logits.std():.2f}, least margin {margin:.4f}, greedy {arrays['greedy'][:8]}")
+
+
+def with_transformers(folder, name):
+    make(folder, name, {})
+    # Read again: a model that once was bf16 keeps rounded frequencies.
+    read = transformers.AutoModelForCausalLM.from_pretrained
+    model = read(folder, dtype=torch.float32, attn_implementation="eager")
+
+    def step(tokens):
+        with torch.no_grad():
+            return model(torch.tensor([tokens]), use_cache=False).logits[0].numpy()
+
+    expect(folder, prompt(model.config.vocab_size), step)
+
+
+def with_mlx(folder, name):
+    import mlx.core as mx
+    from mlx_lm import convert, load
+
+    base, options, extra = QUANTIZED[name]
+    floats = folder.with_name(folder.name + ".floats")
+    shutil.rmtree(folder)
+    make(floats, base, extra)
+    older(floats)
+    tokenizer(floats)
+    options = dict(options)
+    if options.pop("mixed", False):
+        def predicate(path, module):
+            for part, bits in [("o_proj", 6), ("down_proj", 5), ("up_proj", 2), ("k_proj", 3)]:
+                if path.endswith(part):
+                    return dict(bits=bits, group_size=32)
+            return "lm_head" not in path
+        options["quant_predicate"] = predicate
+    convert(str(floats), str(folder), quantize=True, dtype="float32", **options)
+    for path in folder.iterdir():
+        if path.name not in ("config.json", "model.safetensors"):
+            path.unlink()
+    tokenizer(folder)
+    model, _ = load(str(folder))
+
+    def step(tokens):
+        return numpy.array(model(mx.array([tokens]))[0].astype(mx.float32))
+
+    expect(folder, prompt(64), step)
+    shutil.rmtree(floats)
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+
+
+def older(folder):
+    """Ropes and experts as configurations before transformers 5 describe them, which mlx-lm reads."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    rope = config.pop("rope_parameters")
+    config["rope_theta"] = rope.pop("rope_theta")
+    if rope["rope_type"] != "default":
+        config["rope_scaling"] = rope | dict(type=rope["rope_type"])
+    if config["model_type"] == "qwen3_moe":
+        config["num_experts"] = config.pop("num_local_experts")
+    path.write_text(json.dumps(config))
+
+
+def tokenizer(folder):
+    """mlx_lm.load insists on one."""
+    from tokenizers import Tokenizer, models
+    words = {f"t{i}": i for i in range(64)}
+    plain = Tokenizer(models.WordLevel(words, unk_token="t0"))
+    transformers.PreTrainedTokenizerFast(tokenizer_object=plain).save_pretrained(folder)
+
+
+def tidy(folder):
+    """Configurations as they are published: no defaults that nobody reads."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    for field in ("transformers_version", "_name_or_path", "architectures"):
+        config.pop(field, None)
+    path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="which; all when none is named")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "fixtures")
+    arguments = parser.parse_args()
+    for name in arguments.names or [*MODELS, *QUANTIZED]:
+        folder = arguments.out / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (with_transformers if name in MODELS else with_mlx)(folder, name)
+        tidy(folder)
+
+
+if __name__ == "__main__":
+    main()

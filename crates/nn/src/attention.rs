@@ -1,0 +1,191 @@
+//! Attention over the cache: projections, norms of heads, rotation, cache, softmax-weighted sum, projection back.
+
+use crate::cache::Tokens;
+use crate::{Kernels, Module, Result, Slot, Step, Tensor};
+use tilewright_tensor::Callable;
+
+/// What attention layers differ in, besides their weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionShape {
+    /// Heads of queries.
+    pub heads: usize,
+    /// Heads of keys and values; divides `heads`.
+    pub kv_heads: usize,
+    /// Features of a head.
+    pub head_dim: usize,
+    /// Features of a head that turn with the position, at its start.
+    pub rotary: usize,
+    /// What the scores are multiplied with.
+    pub scale: f64,
+    /// The bound of the scores, where they have one.
+    pub softcap: Option<f64>,
+    /// How many tokens a token sees, itself included; all before it when `None`.
+    pub window: Option<usize>,
+    /// Its place in the cache.
+    pub layer: usize,
+    /// The cache's rope that turns its heads.
+    pub rope: usize,
+}
+
+/// The way in.
+pub enum Projections {
+    /// Queries, keys, values.
+    Split([Slot; 3]),
+    /// All three side by side.
+    Fused(Slot),
+}
+
+/// Attention with grouped heads (Ainslie et al., 2023).
+pub struct Attention {
+    shape: AttentionShape,
+    projections: Projections,
+    /// Norms of each query head and each key head.
+    norms: Option<[Slot; 2]>,
+    o_proj: Slot,
+    rope: Callable,
+    update: Callable,
+    prefill: Callable,
+    decode: Callable,
+    merge: Callable,
+}
+
+impl Attention {
+    /// A layer of these modules.
+    ///
+    /// # Errors
+    /// When a kernel is missing, or does not admit the shape.
+    pub fn new(
+        kernels: &Kernels,
+        shape: AttentionShape,
+        projections: Projections,
+        norms: Option<[Slot; 2]>,
+        o_proj: Slot,
+    ) -> Result<Attention> {
+        let AttentionShape { heads, kv_heads, head_dim, rotary, .. } = shape;
+        let group = heads / kv_heads.max(1);
+        let rope = match rotary == head_dim {
+            true => kernels.get("apply_gqa_rope_at", &[])?,
+            false => {
+                let constants = [("head_dim", head_dim), ("half", rotary / 2)];
+                kernels.get("apply_partial_gqa_rope_at", &constants)?
+            }
+        };
+        let [prefill, decode] = match shape.softcap {
+            None => ["attention", "decode_attention"],
+            Some(_) => ["attention_softcap", "decode_attention_softcap"],
+        };
+        let constants = [("head_dim", head_dim), ("group", group)];
+        Ok(Attention {
+            shape,
+            projections,
+            norms,
+            o_proj,
+            rope,
+            update: kernels.get("cache_update", &[])?,
+            prefill: kernels.get(prefill, &constants)?,
+            decode: kernels.get(decode, &constants)?,
+            merge: kernels.get("merge_heads", &[])?,
+        })
+    }
+
+    /// Queries, keys and values of the tokens, `[tokens, heads, head_dim]` each.
+    fn project(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 3]> {
+        let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
+        let tokens = x.shape()[0];
+        match &self.projections {
+            Projections::Split([q, k, v]) => Ok([
+                q.forward(x, step)?.reshape(&[tokens, heads, head_dim])?,
+                k.forward(x, step)?.reshape(&[tokens, kv_heads, head_dim])?,
+                v.forward(x, step)?.reshape(&[tokens, kv_heads, head_dim])?,
+            ]),
+            Projections::Fused(qkv) => {
+                let all = [tokens, heads + 2 * kv_heads, head_dim];
+                let all = qkv.forward(x, step)?.reshape(&all)?;
+                Ok([
+                    all.narrow(1, 0, heads)?,
+                    all.narrow(1, heads, kv_heads)?,
+                    all.narrow(1, heads + kv_heads, kv_heads)?,
+                ])
+            }
+        }
+    }
+
+    /// Each query's mixture of the values that it sees, `[tokens, heads * head_dim]`.
+    fn attend(&self, q: &Tensor, step: &Step<'_>) -> Result<Tensor> {
+        let AttentionShape { heads, head_dim, .. } = self.shape;
+        let (tokens, cache) = (q.shape()[0], &step.cache.layers[self.shape.layer]);
+        let mixed = match &step.tokens {
+            Tokens::Each { lens } => {
+                let call = self.decode.bind().input("q", q).input("lens", lens);
+                self.finish(call.input("keys", &cache.keys).input("values", &cache.values))?
+            }
+            Tokens::Of { slot, end } => {
+                let q = q.reshape(&[1, tokens, heads, head_dim])?.permute(&[0, 2, 1, 3])?;
+                let held = |cache: &Tensor| cache.narrow(0, *slot, 1)?.narrow(2, 0, *end);
+                let (keys, values) = (held(&cache.keys)?, held(&cache.values)?);
+                let call = self.prefill.bind().input("q", &q);
+                let mixed = self.finish(call.input("keys", &keys).input("values", &values))?;
+                self.merge.call(&[&mixed])?
+            }
+        };
+        mixed.reshape(&[tokens, heads * head_dim])
+    }
+
+    /// Runs an attention kernel with the scalars of the layer.
+    fn finish(&self, call: tilewright_tensor::Call<'_>) -> Result<Tensor> {
+        let mut call = call.scalar("scale", self.shape.scale);
+        if let Some(softcap) = self.shape.softcap {
+            call = call.scalar("softcap", softcap);
+        }
+        if let Some(window) = self.shape.window {
+            call = call.scalar("window", window as f64);
+        }
+        call.run()?.single()
+    }
+}
+
+impl Module for Attention {
+    fn kind(&self) -> &'static str {
+        "Attention"
+    }
+
+    fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        let [mut q, mut k, v] = self.project(x, step)?;
+        if let Some([q_norm, k_norm]) = &self.norms {
+            (q, k) = (q_norm.forward(&q, step)?, k_norm.forward(&k, step)?);
+        }
+        let [cos, sin] = &step.cache.ropes[self.shape.rope];
+        let turned = |heads: &Tensor| self.rope.call(&[heads, &step.positions, cos, sin]);
+        let (q, k) = (turned(&q)?, turned(&k)?);
+        let cache = &mut step.cache.layers[self.shape.layer];
+        let update = self.update.bind().input("k", &k).input("v", &v);
+        let update = update.input("slots", &step.slots).input("positions", &step.positions);
+        update.output("k_cache", &mut cache.keys).output("v_cache", &mut cache.values).run()?;
+        let mixed = self.attend(&q, step)?;
+        self.o_proj.forward(&mixed, step)
+    }
+
+    fn children(&self) -> Vec<(&str, &Slot)> {
+        let mut all = match &self.projections {
+            Projections::Split([q, k, v]) => vec![("q_proj", q), ("k_proj", k), ("v_proj", v)],
+            Projections::Fused(qkv) => vec![("qkv_proj", qkv)],
+        };
+        if let Some([q, k]) = &self.norms {
+            all.extend([("q_norm", q), ("k_norm", k)]);
+        }
+        all.push(("o_proj", &self.o_proj));
+        all
+    }
+
+    fn children_mut(&mut self) -> Vec<(&str, &mut Slot)> {
+        let mut all = match &mut self.projections {
+            Projections::Split([q, k, v]) => vec![("q_proj", q), ("k_proj", k), ("v_proj", v)],
+            Projections::Fused(qkv) => vec![("qkv_proj", qkv)],
+        };
+        if let Some([q, k]) = &mut self.norms {
+            all.extend([("q_norm", q), ("k_norm", k)]);
+        }
+        all.push(("o_proj", &mut self.o_proj));
+        all
+    }
+}

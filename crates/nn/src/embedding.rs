@@ -1,0 +1,62 @@
+//! The embedding: rows of a table by token ids.
+
+use crate::{Kernels, Module, Result, Step, Tensor};
+use tilewright_formats::Affine;
+use tilewright_tensor::Callable;
+
+/// A table of vectors, one a token, as floats or packed.
+pub struct Embedding {
+    gather: Callable,
+    /// In the kernel's order, before the ids.
+    table: Vec<Tensor>,
+    /// What each vector is multiplied with, and the kernel for it.
+    scale: Option<(f64, Callable)>,
+}
+
+impl Embedding {
+    /// A table of floats, `[entries, features]`. `scale` multiplies what is looked up, as in Gemma.
+    ///
+    /// # Errors
+    /// When a kernel is missing.
+    pub fn dense(kernels: &Kernels, table: Tensor, scale: Option<f64>) -> Result<Embedding> {
+        let gather = kernels.get("gather", &[])?;
+        Ok(Embedding { gather, table: vec![table], scale: scaled(kernels, scale)? })
+    }
+
+    /// A packed table: words, scales, biases.
+    ///
+    /// # Errors
+    /// When a kernel is missing.
+    pub fn quantized(
+        kernels: &Kernels,
+        table: [Tensor; 3],
+        format: Affine,
+        scale: Option<f64>,
+    ) -> Result<Embedding> {
+        let constants = [("bits", format.bits), ("group", format.group)];
+        let gather = kernels.get("gather_dequantize_affine", &constants)?;
+        Ok(Embedding { gather, table: table.into(), scale: scaled(kernels, scale)? })
+    }
+}
+
+fn scaled(kernels: &Kernels, scale: Option<f64>) -> Result<Option<(f64, Callable)>> {
+    scale.map(|factor| Ok((factor, kernels.get("scale", &[])?))).transpose()
+}
+
+impl Module for Embedding {
+    fn kind(&self) -> &'static str {
+        "Embedding"
+    }
+
+    /// `x` is the ids, `u32[tokens]`.
+    fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
+        let inputs: Vec<&Tensor> = self.table.iter().chain([x]).collect();
+        let y = self.gather.call(&inputs)?;
+        match &self.scale {
+            Some((factor, scale)) => {
+                scale.bind().input("x", &y).scalar("factor", *factor).run()?.single()
+            }
+            None => Ok(y),
+        }
+    }
+}

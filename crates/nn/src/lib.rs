@@ -1,0 +1,38 @@
+//! Modules of language models.
+//!
+//! A [`Module`] is a function of one tensor with parameters and children; its children have names, and a path of names
+//! leads to each (`model.layers.0.mlp.gate_proj`). A [`Model`] is the root: embedding, blocks, norm, head. What changes
+//! from call to call, positions and the caches of keys and values, comes as a [`Step`].
+//!
+//! Modules call kernels of the catalog and name no device: [`Kernels`] holds the runtime that the caller chose. The
+//! modules here are the plain ones, one kernel for each operation of the model.
+
+mod attention;
+mod block;
+mod cache;
+mod embedding;
+mod kernels;
+mod linear;
+mod mlp;
+mod model;
+mod module;
+mod moe;
+mod norm;
+mod rope;
+mod weights;
+
+pub use attention::{Attention, AttentionShape, Projections};
+pub use block::Block;
+pub use cache::{Cache, CacheShape, Step};
+pub use embedding::Embedding;
+pub use kernels::Kernels;
+pub use linear::{DenseLinear, QuantizedLinear};
+pub use mlp::{Gate, GatedMlp, PackedGatedMlp};
+pub use model::{Logits, Model, ModelShape};
+pub use module::{Module, Slot, find, named_modules};
+pub use moe::{ExpertLinear, Moe, MoeShape};
+pub use norm::RmsNorm;
+pub use rope::Rope;
+pub use tilewright_ir::DType;
+pub use tilewright_tensor::{Error, Result, Runtime, Tensor};
+pub use weights::Weights;

@@ -1,0 +1,109 @@
+//! Linear layers: y = x wᵀ + bias, with the weight as floats or packed.
+
+use crate::{Kernels, Module, Result, Step, Tensor};
+use tilewright_formats::Affine;
+use tilewright_tensor::Callable;
+
+/// Rows of x up to which one program computes an element, reading its row of the weight once: beyond, blocks of rows
+/// share what they read.
+const FEW_ROWS: usize = 8;
+
+/// A bias, and the kernel that adds it.
+struct Bias {
+    bias: Tensor,
+    add: Callable,
+}
+
+impl Bias {
+    fn new(kernels: &Kernels, bias: Option<Tensor>) -> Result<Option<Bias>> {
+        let add = kernels.get("add_bias", &[])?;
+        Ok(bias.map(|bias| Bias { bias, add }))
+    }
+
+    fn apply(bias: &Option<Bias>, y: Tensor) -> Result<Tensor> {
+        match bias {
+            Some(Bias { bias, add }) => add.call(&[&y, bias]),
+            None => Ok(y),
+        }
+    }
+}
+
+/// A linear layer whose weight is floats.
+pub struct DenseLinear {
+    weight: Tensor,
+    bias: Option<Bias>,
+    few: Callable,
+    many: Callable,
+}
+
+impl DenseLinear {
+    /// A layer with `weight` `[columns, depth]` and `bias` `[columns]`.
+    ///
+    /// # Errors
+    /// When a kernel is missing.
+    pub fn new(kernels: &Kernels, weight: Tensor, bias: Option<Tensor>) -> Result<DenseLinear> {
+        Ok(DenseLinear {
+            weight,
+            bias: Bias::new(kernels, bias)?,
+            few: kernels.get("matvec", &[])?,
+            many: kernels.get("linear", &[])?,
+        })
+    }
+}
+
+impl Module for DenseLinear {
+    fn kind(&self) -> &'static str {
+        "Linear"
+    }
+
+    fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
+        let product = if x.shape()[0] <= FEW_ROWS { &self.few } else { &self.many };
+        Bias::apply(&self.bias, product.call(&[x, &self.weight])?)
+    }
+}
+
+/// A linear layer whose weight is in MLX's affine format.
+pub struct QuantizedLinear {
+    weight: Tensor,
+    scales: Tensor,
+    biases: Tensor,
+    bias: Option<Bias>,
+    few: Callable,
+    many: Callable,
+}
+
+impl QuantizedLinear {
+    /// A layer with the packed weight `[columns, words]`, its scales and biases `[columns, groups]`, and the layer's
+    /// own `bias` `[columns]`.
+    ///
+    /// # Errors
+    /// When a kernel is missing.
+    pub fn new(
+        kernels: &Kernels,
+        [weight, scales, biases]: [Tensor; 3],
+        format: Affine,
+        bias: Option<Tensor>,
+    ) -> Result<QuantizedLinear> {
+        let constants = [("bits", format.bits), ("group", format.group)];
+        Ok(QuantizedLinear {
+            weight,
+            scales,
+            biases,
+            bias: Bias::new(kernels, bias)?,
+            few: kernels.get("quantized_matvec", &constants)?,
+            many: kernels.get("quantized_matmul", &constants)?,
+        })
+    }
+}
+
+impl Module for QuantizedLinear {
+    fn kind(&self) -> &'static str {
+        "QuantizedLinear"
+    }
+
+    fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
+        let product = if x.shape()[0] <= FEW_ROWS { &self.few } else { &self.many };
+        let y = product.call(&[x, &self.weight, &self.scales, &self.biases])?;
+        Bias::apply(&self.bias, y)
+    }
+}

@@ -1,0 +1,158 @@
+//! The root: token ids in, logits out.
+
+use crate::{Cache, CacheShape, DType, Error, Kernels, Module, Result, Rope, Slot, Step, Tensor};
+use tilewright_tensor::Callable;
+
+/// What a model is besides its modules.
+#[derive(Clone, Debug)]
+pub struct ModelShape {
+    /// Token ids are below this.
+    pub vocabulary: usize,
+    /// The most tokens of a sequence.
+    pub context: usize,
+    /// What each layer caches.
+    pub layers: Vec<CacheShape>,
+    /// The ropes that its layers name by their positions here.
+    pub ropes: Vec<Rope>,
+    /// The bound of the logits, where they have one.
+    pub softcap: Option<f64>,
+    /// The type of the arithmetic between kernels.
+    pub dtype: DType,
+}
+
+/// Which rows of the logits a call computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logits {
+    /// None: the tokens only enter the cache.
+    None,
+    /// Those after the last token.
+    Last,
+    /// Those after every token.
+    All,
+}
+
+/// A decoder: embedding, blocks, norm, head.
+pub struct Model {
+    shape: ModelShape,
+    kernels: Kernels,
+    /// Name and module in the order of the calls.
+    slots: Vec<(String, Slot)>,
+    softcap: Callable,
+}
+
+impl Model {
+    /// A model of an embedding, blocks, a norm and a head.
+    ///
+    /// # Errors
+    /// When a kernel is missing.
+    pub fn new(
+        kernels: Kernels,
+        shape: ModelShape,
+        embedding: Slot,
+        blocks: Vec<Slot>,
+        [norm, head]: [Slot; 2],
+    ) -> Result<Model> {
+        let mut slots = vec![("model.embed_tokens".to_string(), embedding)];
+        let blocks = blocks.into_iter().enumerate();
+        slots.extend(blocks.map(|(i, block)| (format!("model.layers.{i}"), block)));
+        slots.extend([("model.norm".into(), norm), ("lm_head".into(), head)]);
+        Ok(Model { shape, softcap: kernels.get("softcap", &[])?, kernels, slots })
+    }
+
+    /// Its sizes.
+    pub fn shape(&self) -> &ModelShape {
+        &self.shape
+    }
+
+    /// Its kernels, for modules that are to replace some of its own.
+    pub fn kernels(&self) -> &Kernels {
+        &self.kernels
+    }
+
+    /// Empty caches for `slots` sequences of at most `capacity` tokens.
+    ///
+    /// # Errors
+    /// When the device has no such memory.
+    pub fn cache(&self, slots: usize, capacity: usize) -> Result<Cache> {
+        let ModelShape { layers, ropes, dtype, .. } = &self.shape;
+        Cache::new(&self.kernels, *dtype, layers, ropes, [slots, capacity])
+    }
+
+    /// Appends tokens to one slot of the cache; the logits as f32 `[rows, vocabulary]`, if any are asked for.
+    ///
+    /// # Errors
+    /// When there are no tokens, one is not of the vocabulary, the slot has no room, or the device fails.
+    pub fn prefill(
+        &self,
+        cache: &mut Cache,
+        slot: usize,
+        ids: &[u32],
+        logits: Logits,
+    ) -> Result<Option<Tensor>> {
+        if ids.is_empty() {
+            return Err(Error::usage("there are no tokens to begin with"));
+        }
+        let step = Step::prefill(cache, slot, ids.len())?;
+        self.run(step, ids, logits)
+    }
+
+    /// Appends one token to each slot that is given one; the logits as f32 `[slots, vocabulary]`, unspecified for the
+    /// others.
+    ///
+    /// # Errors
+    /// As [`prefill`](Self::prefill).
+    pub fn decode(&self, cache: &mut Cache, ids: &[Option<u32>]) -> Result<Tensor> {
+        let active: Vec<bool> = ids.iter().map(Option::is_some).collect();
+        let step = Step::decode(cache, &active)?;
+        let ids: Vec<u32> = ids.iter().map(|id| id.unwrap_or(0)).collect();
+        let logits = self.run(step, &ids, Logits::All)?;
+        logits.ok_or_else(|| Error::failure("the head gave no logits"))
+    }
+
+    fn run(&self, mut step: Step<'_>, ids: &[u32], logits: Logits) -> Result<Option<Tensor>> {
+        let vocabulary = self.shape.vocabulary;
+        if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
+            let what = format!("token {id} is not of the vocabulary, which has {vocabulary}");
+            return Err(Error::usage(what).help("is the tokenizer that of the model?"));
+        }
+        let mut x = Tensor::from(ids.to_vec());
+        let (trunk, head) = self.slots.split_at(self.slots.len() - 2);
+        for (_, module) in trunk {
+            x = module.forward(&x, &mut step)?;
+        }
+        if logits == Logits::None {
+            step.finish()?;
+            return Ok(None);
+        }
+        if logits == Logits::Last {
+            x = x.narrow(0, ids.len() - 1, 1)?;
+        }
+        for (_, module) in head {
+            x = module.forward(&x, &mut step)?;
+        }
+        step.finish()?;
+        if let Some(cap) = self.shape.softcap {
+            x = self.softcap.bind().input("x", &x).scalar("cap", cap).run()?.single()?;
+        }
+        Ok(Some(x.to(DType::F32)?))
+    }
+}
+
+impl Module for Model {
+    fn kind(&self) -> &'static str {
+        "Model"
+    }
+
+    /// Every module after the other on what the one before gave.
+    fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        self.slots.iter().try_fold(x.clone(), |x, (_, module)| module.forward(&x, step))
+    }
+
+    fn children(&self) -> Vec<(&str, &Slot)> {
+        self.slots.iter().map(|(name, slot)| (name.as_str(), slot)).collect()
+    }
+
+    fn children_mut(&mut self) -> Vec<(&str, &mut Slot)> {
+        self.slots.iter_mut().map(|(name, slot)| (name.as_str(), slot)).collect()
+    }
+}
