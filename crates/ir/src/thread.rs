@@ -6,6 +6,7 @@
 //! [`ThreadProgram::threads`] threads.
 
 mod emulate;
+mod walk;
 
 use crate::{BinaryOp, DType, Dim, Extent, Literal, Param, ParamId, StoreMode, TernaryOp, UnaryOp};
 pub use emulate::{Fault, emulate};

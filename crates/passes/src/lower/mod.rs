@@ -19,6 +19,7 @@ mod rows;
 mod scan;
 pub mod schedule;
 mod spread;
+mod tidy;
 mod typical;
 
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
@@ -223,9 +224,7 @@ impl<'a> Lowering<'a> {
         if let Some((extent, per_group)) = self.split {
             grid.insert(0, GroupAxis { extent, per_group: 1 << per_group });
         }
-        // Teams keep to their own part of an array, which another array's parts would cross.
-        memory::place(&mut self.shared, &body, self.schedule.teams == 0);
-        Ok(ThreadProgram {
+        let mut program = ThreadProgram {
             name: self.program.name.clone(),
             params: self.program.params.clone(),
             dims: self.program.dims.clone(),
@@ -236,7 +235,11 @@ impl<'a> Lowering<'a> {
             shared: self.shared,
             checks: self.checks,
             body,
-        })
+        };
+        tidy::tidy(&mut program);
+        // Teams keep to their own part of an array, which another array's parts would cross.
+        memory::place(&mut program.shared, &program.body, self.schedule.teams == 0);
+        Ok(program)
     }
 
     /// log2 of the capacity of an extent: what one team holds of it.

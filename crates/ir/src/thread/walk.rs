@@ -1,0 +1,155 @@
+//! Visiting and rewriting thread programs.
+
+use super::{Code, RegisterId, Value};
+
+impl Value {
+    /// The values that this one is made of.
+    pub fn operands(&self) -> Vec<&Value> {
+        match self {
+            Value::Element(_, a)
+            | Value::Unary(_, _, a)
+            | Value::Wide(a)
+            | Value::Shared(_, a)
+            | Value::Shuffle(_, _, a)
+            | Value::Checked(_, a)
+            | Value::Cast { of: a, .. }
+            | Value::Bitcast { of: a, .. }
+            | Value::Load { offset: a, .. } => vec![a],
+            Value::Binary(_, _, a, b) => vec![a, b],
+            Value::Ternary(_, _, abc) => abc.iter().collect(),
+            Value::Const(..)
+            | Value::Get(_)
+            | Value::Builtin(_)
+            | Value::Size(_)
+            | Value::Scalar(_)
+            | Value::Stride(..) => Vec::new(),
+        }
+    }
+
+    fn operands_mut(&mut self) -> Vec<&mut Value> {
+        match self {
+            Value::Element(_, a)
+            | Value::Unary(_, _, a)
+            | Value::Wide(a)
+            | Value::Shared(_, a)
+            | Value::Shuffle(_, _, a)
+            | Value::Checked(_, a)
+            | Value::Cast { of: a, .. }
+            | Value::Bitcast { of: a, .. }
+            | Value::Load { offset: a, .. } => vec![a],
+            Value::Binary(_, _, a, b) => vec![a, b],
+            Value::Ternary(_, _, abc) => abc.iter_mut().collect(),
+            Value::Const(..)
+            | Value::Get(_)
+            | Value::Builtin(_)
+            | Value::Size(_)
+            | Value::Scalar(_)
+            | Value::Stride(..) => Vec::new(),
+        }
+    }
+
+    /// Visits this value and all inside it, outermost first.
+    pub fn visit(&self, visit: &mut impl FnMut(&Value)) {
+        visit(self);
+        for operand in self.operands() {
+            operand.visit(visit);
+        }
+    }
+
+    /// Rewrites all inside this value, then itself.
+    pub fn rewrite(&mut self, rule: &mut impl FnMut(&mut Value)) {
+        for operand in self.operands_mut() {
+            operand.rewrite(rule);
+        }
+        rule(self);
+    }
+
+    /// True if the value or one inside it is such.
+    pub fn any(&self, test: &impl Fn(&Value) -> bool) -> bool {
+        test(self) || self.operands().into_iter().any(|operand| operand.any(test))
+    }
+
+    /// True when computing it, or not, is noticed by nobody: no exchange between lanes, no note of a fault.
+    pub fn is_pure(&self) -> bool {
+        !self.any(&|v| matches!(v, Value::Shuffle(..) | Value::Checked(..)))
+    }
+}
+
+impl Code {
+    /// The values of this step, without those of the steps inside it.
+    pub fn values(&self) -> Vec<&Value> {
+        match self {
+            Code::Declare(_) | Code::Barrier | Code::SubgroupBarrier | Code::Unroll(..) => {
+                Vec::new()
+            }
+            Code::Let(_, a) | Code::Set(_, a) | Code::If(a, _) => vec![a],
+            Code::SetElement(_, a, b) | Code::StoreShared(_, a, b) => vec![a, b],
+            Code::LoadVector { index, offset, .. } | Code::StoreVector { index, offset, .. } => {
+                vec![index, offset]
+            }
+            Code::Store { offset, value, .. } => vec![offset, value],
+            Code::For { start, end, step, .. } => vec![start, end, step],
+        }
+    }
+
+    /// As [`values`](Self::values), to change them.
+    pub fn values_mut(&mut self) -> Vec<&mut Value> {
+        match self {
+            Code::Declare(_) | Code::Barrier | Code::SubgroupBarrier | Code::Unroll(..) => {
+                Vec::new()
+            }
+            Code::Let(_, a) | Code::Set(_, a) | Code::If(a, _) => vec![a],
+            Code::SetElement(_, a, b) | Code::StoreShared(_, a, b) => vec![a, b],
+            Code::LoadVector { index, offset, .. } | Code::StoreVector { index, offset, .. } => {
+                vec![index, offset]
+            }
+            Code::Store { offset, value, .. } => vec![offset, value],
+            Code::For { start, end, step, .. } => vec![start, end, step],
+        }
+    }
+
+    /// The steps inside this one.
+    pub fn body(&self) -> &[Code] {
+        match self {
+            Code::Unroll(_, _, body) | Code::If(_, body) | Code::For { body, .. } => body,
+            _ => &[],
+        }
+    }
+
+    /// As [`body`](Self::body), to change them; `None` for steps that hold none.
+    pub fn body_mut(&mut self) -> Option<&mut Vec<Code>> {
+        match self {
+            Code::Unroll(_, _, body) | Code::If(_, body) | Code::For { body, .. } => Some(body),
+            _ => None,
+        }
+    }
+
+    /// Visits this step and all inside it, in order.
+    pub fn visit(&self, visit: &mut impl FnMut(&Code)) {
+        visit(self);
+        for code in self.body() {
+            code.visit(visit);
+        }
+    }
+
+    /// Rewrites every value of this step and of those inside it.
+    pub fn rewrite_values(&mut self, rule: &mut impl FnMut(&mut Value)) {
+        for value in self.values_mut() {
+            value.rewrite(rule);
+        }
+        if let Some(body) = self.body_mut() {
+            body.iter_mut().for_each(|code| code.rewrite_values(rule));
+        }
+    }
+
+    /// The register that this step itself writes, counters of loops not among them.
+    pub fn written(&self) -> Option<RegisterId> {
+        match self {
+            Code::Let(register, _)
+            | Code::Set(register, _)
+            | Code::SetElement(register, ..)
+            | Code::LoadVector { into: register, .. } => Some(*register),
+            _ => None,
+        }
+    }
+}

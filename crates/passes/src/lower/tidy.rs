@@ -1,0 +1,368 @@
+//! The last station of lowering: the same thread program, as a person would have written it.
+//!
+//! Lowering makes a loop of each map and an array of each tile. Here loops of one turn lose their heads, arrays of one
+//! element become scalars, copies vanish, neighbouring loops over the same elements become one, and what then lives
+//! within a single turn is a scalar of it. The compilers behind would find most of this themselves; people who read the
+//! code, and the golden texts, would not.
+
+mod fold;
+mod merge;
+
+use std::collections::HashSet;
+use tilewright_ir::thread::{Code, RegisterId, ThreadProgram, Value};
+use tilewright_ir::{BinaryOp, DType, Literal};
+
+/// Tidies a program.
+pub(super) fn tidy(program: &mut ThreadProgram) {
+    let mut body = std::mem::take(&mut program.body);
+    single_turns(&mut body);
+    body.iter_mut().for_each(|code| code.rewrite_values(&mut fold::fold));
+    scalars(program, &mut body);
+    copies(&mut body);
+    // Joining loops leaves arrays that nobody else sees, whose removal may bring loops together that were apart.
+    for _ in 0..ROUNDS {
+        merge::loops(&mut body);
+        merge::arrays(program, &mut body);
+        once(&mut body);
+        unused(&mut body);
+    }
+    program.body = body;
+    compact(program);
+}
+
+/// More change nothing in any kernel of the catalog.
+const ROUNDS: usize = 3;
+
+/// Replaces loops of one turn by their bodies.
+fn single_turns(body: &mut Vec<Code>) {
+    let mut flat = Vec::with_capacity(body.len());
+    for mut code in body.drain(..) {
+        if let Some(inner) = code.body_mut() {
+            single_turns(inner);
+        }
+        match code {
+            Code::Unroll(counter, 1, mut inner) => {
+                inner.iter_mut().for_each(|code| replace(code, counter, &int(0)));
+                flat.append(&mut inner);
+            }
+            code => flat.push(code),
+        }
+    }
+    *body = flat;
+}
+
+fn int(value: i64) -> Value {
+    Value::Const(Literal::Int(value), DType::I32)
+}
+
+/// Puts `by` where a scalar register is read.
+fn replace(code: &mut Code, register: RegisterId, by: &Value) {
+    code.rewrite_values(&mut |value| {
+        if *value == Value::Get(register) {
+            *value = by.clone();
+        }
+    });
+}
+
+/// Makes scalars of arrays of one element.
+fn scalars(program: &mut ThreadProgram, body: &mut [Code]) {
+    let mut single: Vec<bool> = program.registers.iter().map(|r| r.len == Some(1)).collect();
+    for code in body.iter() {
+        code.visit(&mut |code| match code {
+            Code::LoadVector { into: r, .. } | Code::StoreVector { from: r, .. } => {
+                single[r.0 as usize] = false;
+            }
+            _ => {}
+        });
+    }
+    for (register, single) in program.registers.iter_mut().zip(&single) {
+        if *single {
+            register.len = None;
+        }
+    }
+    let single = |register: &RegisterId| single[register.0 as usize];
+    each(body, &mut |code| {
+        if let Code::SetElement(register, _, value) = code
+            && single(register)
+        {
+            *code = Code::Set(*register, std::mem::replace(value, int(0)));
+        }
+    });
+    body.iter_mut().for_each(|code| {
+        code.rewrite_values(&mut |value| {
+            if let Value::Element(register, _) = value
+                && single(register)
+            {
+                *value = Value::Get(*register);
+            }
+        });
+    });
+}
+
+/// Changes every step, the inner ones first.
+fn each(body: &mut [Code], change: &mut impl FnMut(&mut Code)) {
+    for code in body {
+        if let Some(inner) = code.body_mut() {
+            each(inner, change);
+        }
+        change(code);
+    }
+}
+
+/// How a body uses a register.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Uses {
+    /// Steps that write it.
+    writes: usize,
+    /// Values and steps that read it.
+    reads: usize,
+}
+
+fn uses(body: &[Code], register: RegisterId) -> Uses {
+    let mut uses = Uses::default();
+    for code in body {
+        code.visit(&mut |code| {
+            uses.writes += usize::from(code.written() == Some(register));
+            if let Code::StoreVector { from, .. } = code {
+                uses.reads += usize::from(*from == register);
+            }
+            for value in code.values() {
+                value.visit(&mut |value| match value {
+                    Value::Get(r) | Value::Element(r, _) => {
+                        uses.reads += usize::from(*r == register);
+                    }
+                    _ => {}
+                });
+            }
+        });
+    }
+    uses
+}
+
+/// The array that a step copies to another, element by element.
+fn copied(code: &Code) -> Option<(RegisterId, RegisterId)> {
+    let same = |value: &Value| match value {
+        Value::Element(from, index) => Some((*from, (**index).clone())),
+        Value::Get(from) => Some((*from, int(0))),
+        // Half types are kept as the f32 that they widen to.
+        Value::Cast { from: DType::F16 | DType::BF16, to: DType::F32, of } => match &**of {
+            Value::Element(from, index) => Some((*from, (**index).clone())),
+            Value::Get(from) => Some((*from, int(0))),
+            _ => None,
+        },
+        _ => None,
+    };
+    match code {
+        Code::Unroll(counter, _, body) => match body.as_slice() {
+            [Code::SetElement(to, index, value)] if *index == Value::Get(*counter) => {
+                let (from, at) = same(value)?;
+                (at == *index).then_some((from, *to))
+            }
+            _ => None,
+        },
+        Code::Set(to, value) => {
+            same(value).filter(|(_, at)| *at == int(0)).map(|(from, _)| (from, *to))
+        }
+        _ => None,
+    }
+}
+
+/// Reads the original where an array or scalar is a copy, of something that does not change afterwards.
+fn copies(body: &mut Vec<Code>) {
+    for code in body.iter_mut() {
+        if let Some(inner) = code.body_mut() {
+            copies(inner);
+        }
+    }
+    let mut at = 0;
+    while at < body.len() {
+        let found = copied(&body[at]).filter(|(from, to)| {
+            let declared = body[..at].contains(&Code::Declare(*to));
+            let known = body[..at].iter().any(|code| match code {
+                Code::Declare(r) | Code::Let(r, _) => r == from,
+                _ => false,
+            });
+            let after = &body[at + 1..];
+            declared
+                && known
+                && uses(&body[..at], *to) == Uses::default()
+                && uses(after, *to).writes == 0
+                && uses(after, *from).writes == 0
+        });
+        let Some((from, to)) = found else {
+            at += 1;
+            continue;
+        };
+        body.remove(at);
+        for code in &mut body[at..] {
+            code.rewrite_values(&mut |value| match value {
+                Value::Get(register) | Value::Element(register, _) if *register == to => {
+                    *register = from;
+                }
+                _ => {}
+            });
+            each(std::slice::from_mut(code), &mut |code| {
+                if let Code::StoreVector { from: register, .. } = code
+                    && *register == to
+                {
+                    *register = from;
+                }
+            });
+        }
+    }
+}
+
+/// Puts a value that the next step alone reads, as one side of its own operation, where it is read; makes a value of a
+/// register that is set once, right after it is declared.
+fn once(body: &mut Vec<Code>) {
+    for code in body.iter_mut() {
+        if let Some(inner) = code.body_mut() {
+            once(inner);
+        }
+    }
+    let mut at = 0;
+    while at + 1 < body.len() {
+        if let (Code::Let(register, value), next) = (&body[at], &body[at + 1])
+            && let Code::Set(_, result) | Code::Let(_, result) | Code::SetElement(_, _, result) =
+                next
+            && let Value::Binary(op, _, a, b) = result
+            && is_called(*op)
+            && (**a == Value::Get(*register)) != (**b == Value::Get(*register))
+            && uses(&body[at + 1..], *register).reads == 1
+        {
+            let (register, value) = (*register, value.clone());
+            replace(&mut body[at + 1], register, &value);
+            body.remove(at);
+            continue;
+        }
+        at += 1;
+    }
+    declared_once(body);
+}
+
+/// True for operations whose operands are each printed, and so computed, once and always; a conjunction of truth values
+/// may stop at the first.
+fn is_called(op: BinaryOp) -> bool {
+    use BinaryOp::*;
+    matches!(op, Add | Sub | Mul | Max | Min | Xor)
+}
+
+/// `T x; x = v;` becomes `const T x = v;` where nothing else writes x.
+fn declared_once(body: &mut Vec<Code>) {
+    let mut at = 0;
+    while at < body.len() {
+        if let Code::Set(register, value) = &body[at]
+            && let Some(declared) =
+                body[..at].iter().position(|code| *code == Code::Declare(*register))
+            && uses(&body[..at], *register) == Uses::default()
+            && uses(&body[at + 1..], *register).writes == 0
+            && !value.any(&|v| *v == Value::Get(*register))
+        {
+            body[at] = Code::Let(*register, value.clone());
+            body.remove(declared);
+            continue;
+        }
+        at += 1;
+    }
+}
+
+/// Removes what nobody reads, inside out until nothing is left to remove.
+fn unused(body: &mut Vec<Code>) {
+    loop {
+        let (mut read, mut written) = (HashSet::new(), HashSet::new());
+        for code in body.iter() {
+            code.visit(&mut |code| {
+                written.extend(code.written());
+                if let Code::StoreVector { from, .. } = code {
+                    read.insert(*from);
+                }
+                for value in code.values() {
+                    value.visit(&mut |value| {
+                        if let Value::Get(r) | Value::Element(r, _) = value {
+                            read.insert(*r);
+                        }
+                    });
+                }
+            });
+        }
+        if !remove(body, &|code| match code {
+            Code::Declare(register) => !read.contains(register) && !written.contains(register),
+            Code::Let(register, value)
+            | Code::Set(register, value)
+            | Code::SetElement(register, _, value) => !read.contains(register) && value.is_pure(),
+            Code::LoadVector { into, offset, .. } => !read.contains(into) && offset.is_pure(),
+            Code::Unroll(_, _, inner) | Code::If(_, inner) | Code::For { body: inner, .. } => {
+                inner.is_empty() && code.values().iter().all(|value| value.is_pure())
+            }
+            _ => false,
+        }) {
+            return;
+        }
+    }
+}
+
+/// Removes the steps that pass the test; true if there were any.
+fn remove(body: &mut Vec<Code>, test: &impl Fn(&Code) -> bool) -> bool {
+    let before = body.len();
+    let mut removed = false;
+    for code in body.iter_mut() {
+        if let Some(inner) = code.body_mut() {
+            removed |= remove(inner, test);
+        }
+    }
+    body.retain(|code| !test(code));
+    removed || body.len() < before
+}
+
+/// Forgets registers that the body does not name.
+fn compact(program: &mut ThreadProgram) {
+    let mut named = vec![false; program.registers.len()];
+    for code in &program.body {
+        code.visit(&mut |code| {
+            let own = match code {
+                Code::Declare(r) | Code::Unroll(r, ..) | Code::StoreVector { from: r, .. } => {
+                    Some(*r)
+                }
+                Code::For { counter, .. } => Some(*counter),
+                code => code.written(),
+            };
+            own.into_iter().for_each(|r| named[r.0 as usize] = true);
+            for value in code.values() {
+                value.visit(&mut |value| {
+                    if let Value::Get(r) | Value::Element(r, _) = value {
+                        named[r.0 as usize] = true;
+                    }
+                });
+            }
+        });
+    }
+    let mut next = 0;
+    let moved: Vec<RegisterId> = (named.iter())
+        .map(|&named| {
+            let id = RegisterId(next);
+            next += u32::from(named);
+            id
+        })
+        .collect();
+    let mut keep = named.iter();
+    program.registers.retain(|_| keep.next().copied().unwrap_or(false));
+    let go = |register: &mut RegisterId| *register = moved[register.0 as usize];
+    each(&mut program.body, &mut |code| match code {
+        Code::Declare(r)
+        | Code::Let(r, _)
+        | Code::Set(r, _)
+        | Code::SetElement(r, ..)
+        | Code::LoadVector { into: r, .. }
+        | Code::StoreVector { from: r, .. }
+        | Code::Unroll(r, ..)
+        | Code::For { counter: r, .. } => go(r),
+        _ => {}
+    });
+    for code in &mut program.body {
+        code.rewrite_values(&mut |value| {
+            if let Value::Get(r) | Value::Element(r, _) = value {
+                go(r);
+            }
+        });
+    }
+}
