@@ -40,7 +40,7 @@ struct Visit {
     }
 };
 
-// What is known of one byte: its last writer, and up to two readers since then that nothing orders; of more readers, two of
+// What is known of one granule, which is an element of its buffer: its last writer, and up to two readers since then that nothing orders; of more readers, two of
 // different groups or subgroups are kept, since whoever races with one of the others races with one of these.
 struct Mark {
     Visit writer, reader, other_reader;
@@ -50,7 +50,7 @@ struct Mark {
 struct Buffer {
     std::string name;
     bool written = false, faults = false;
-    size_t size = 0;
+    size_t size = 0, granule = 1;
     char* memory = nullptr;
     char* address = nullptr;
     std::vector<Mark> marks;
@@ -78,6 +78,7 @@ struct Subgroup {
 std::vector<Buffer> buffers;
 std::vector<void*> addresses;
 std::vector<Mark> shared_marks;
+size_t shared_granule = 1;
 std::vector<Fiber> fibers;
 std::vector<Subgroup> subgroups;
 uint32_t grid[3], group_size[3], group[3], group_number, running, live;
@@ -97,6 +98,8 @@ char fault[1024];
     failed = true;
     _longjmp(scheduler, 1);
 }
+
+size_t shared_size() { return tw_host_shared_end - tw_host_shared_begin; }
 
 uint32_t within_group(uint32_t thread) { return (thread - 1) % MOST_THREADS; }
 
@@ -127,9 +130,10 @@ void access(const void* at, size_t size, bool write, bool atomic = false) {
     const uint32_t thread = group_number * MOST_THREADS + running + 1;
     if (address >= tw_host_shared_begin && address + size <= tw_host_shared_end) {
         const Visit visit{thread, shared_interval, subgroups[running / LANES].shared};
-        const size_t first = address - tw_host_shared_begin;
-        for (size_t i = first; i < first + size; i++)
-            touch(shared_marks[i], visit, write, atomic, "threadgroup memory", i);
+        const size_t first = (address - tw_host_shared_begin) / shared_granule;
+        const size_t last = (address + size - 1 - tw_host_shared_begin) / shared_granule;
+        for (size_t i = first; i <= last; i++)
+            touch(shared_marks[i], visit, write, atomic, "threadgroup memory", i * shared_granule);
         return;
     }
     for (Buffer& buffer : buffers) {
@@ -138,15 +142,16 @@ void access(const void* at, size_t size, bool write, bool atomic = false) {
         if (write && !buffer.written) fail("writes %s, which it may only read", buffer.name.c_str());
         if (buffer.marks.empty()) return;
         const Visit visit{thread, device_interval, subgroups[running / LANES].device};
-        const size_t first = address - buffer.address;
-        for (size_t i = first; i < first + size; i++)
-            touch(buffer.marks[i], visit, write, atomic, buffer.name.c_str(), i);
+        const size_t first = (address - buffer.address) / buffer.granule;
+        const size_t last = (address + size - 1 - buffer.address) / buffer.granule;
+        for (size_t i = first; i <= last; i++)
+            touch(buffer.marks[i], visit, write, atomic, buffer.name.c_str(), i * buffer.granule);
         return;
     }
-    // The image's own constants may be read.
+    // The image's own constants may be read, and the compiler notes in a byte of it that a static array is set up.
     extern const char image_begin[] __asm__("__ehdr_start") __attribute__((visibility("hidden")));
     extern const char image_end[] __asm__("_end") __attribute__((visibility("hidden")));
-    if (!write && address >= image_begin && address < image_end) return;
+    if ((!write || size == 1) && address >= image_begin && address < image_end) return;
     const char* verb = write ? "writes" : "reads";
     const Buffer* near = nullptr;
     for (const Buffer& buffer : buffers)
@@ -252,6 +257,18 @@ bool release_all() {
     return any;
 }
 
+// Threadgroup memory holds anything before it is written: NaN in every float type. What is not zero from the start are
+// the addresses of arrays in it, which stay.
+void poison_shared() {
+    static const std::vector<uint64_t> initial(
+        (const uint64_t*)tw_host_shared_begin, (const uint64_t*)tw_host_shared_begin + shared_size() / 8);
+    for (size_t i = 0; i < initial.size(); i++) {
+        const uint64_t word = initial[i] != 0 ? initial[i] : ~(uint64_t)0;
+        memcpy(tw_host_shared_begin + 8 * i, &word, 8);
+    }
+    for (size_t i = initial.size() * 8; i < shared_size(); i++) tw_host_shared_begin[i] = (char)0xff;
+}
+
 void run_group() {
     uint32_t actual[3];
     live = 1;
@@ -262,9 +279,8 @@ void run_group() {
     }
     device_interval++;
     shared_interval++;
-    // Threadgroup memory holds anything before it is written: NaN in every float type.
-    memset(tw_host_shared_begin, 0xff, tw_host_shared_end - tw_host_shared_begin);
-    shared_marks.assign(tw_host_shared_end - tw_host_shared_begin, Mark{});
+    poison_shared();
+    shared_marks.assign(shared_size() / shared_granule + 1, Mark{});
     subgroups.assign((live + LANES - 1) / LANES, Subgroup{});
     for (uint32_t i = 0; i < live; i++) {
         Fiber& fiber = fibers[i];
@@ -325,17 +341,22 @@ uint32_t read_word() {
     return word;
 }
 
-// The launch: threads along each axis of the grid; threads along each axis of a group; the number of buffers; then for each
-// its name's length and its name, 1 if it may be written and 2 if it is where faults are noted, how far its first byte lies
-// past a multiple of 64, its size in bytes, its bytes.
+// The launch: threads along each axis of the grid; threads along each axis of a group; bytes of the smallest element of
+// threadgroup memory; the number of buffers; then for each its name's length and its name, 1 if it may be written and 2 if
+// it is where faults are noted, bytes of an element, how far its first byte lies past a multiple of 64, its size in bytes,
+// its bytes.
 void read_launch() {
     for (uint32_t& axis : grid) axis = read_word();
     for (uint32_t& axis : group_size) axis = read_word();
+    shared_granule = read_word();
     buffers.resize(read_word());
     for (Buffer& buffer : buffers) {
         buffer.name.resize(read_word());
         read_exactly(&buffer.name[0], buffer.name.size());
-        const uint32_t flags = read_word(), shift = read_word();
+        const uint32_t flags = read_word();
+        buffer.granule = read_word();
+        if (buffer.granule == 0 || shared_granule == 0) malformed();
+        const uint32_t shift = read_word();
         buffer.written = flags & 1;
         buffer.faults = flags & 2;
         buffer.size = read_word();
@@ -343,14 +364,19 @@ void read_launch() {
         if (buffer.memory == nullptr) malformed();
         buffer.address = buffer.memory + shift;
         read_exactly(buffer.address, buffer.size);
-        if (buffer.written && !buffer.faults) buffer.marks.resize(buffer.size);
+        if (buffer.written && !buffer.faults) buffer.marks.resize(buffer.size / buffer.granule + 1);
         addresses.push_back(buffer.address);
     }
 }
 
 void check_limits() {
     const uint64_t threads = (uint64_t)group_size[0] * group_size[1] * group_size[2];
-    const size_t shared = tw_host_shared_end - tw_host_shared_begin;
+    size_t shared = shared_size();
+    for (size_t i = 0; i < shared_size() / 8; i++) {
+        uint64_t word;
+        memcpy(&word, tw_host_shared_begin + 8 * i, 8);
+        if (word != 0) shared -= 8;
+    }
     const char* what = nullptr;
     uint64_t need = 0, have = 0;
     if (threads > MOST_THREADS || threads == 0) what = "threads a group", need = threads, have = MOST_THREADS;

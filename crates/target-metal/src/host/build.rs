@@ -60,6 +60,8 @@ pub struct Bytes {
     pub written: bool,
     /// Threads note faults in it, without order.
     pub faults: bool,
+    /// Bytes of an element.
+    pub element: usize,
     /// How far its first byte lies past a multiple of 64.
     pub shift: usize,
     /// What it holds.
@@ -172,7 +174,8 @@ impl Compiler {
     }
 }
 
-/// Runs a built kernel over `grid` threads, in groups of `group`; gives the written buffers back, in order.
+/// Runs a built kernel over `grid` threads, in groups of `group`; gives the written buffers back, in order. The smallest
+/// element of its threadgroup memory has `shared_element` bytes.
 ///
 /// # Errors
 /// What the kernel did that no GPU allows, in words.
@@ -180,11 +183,13 @@ pub fn launch(
     program: &Path,
     grid: [u32; 3],
     group: [u32; 3],
+    shared_element: usize,
     buffers: &[Bytes],
 ) -> Result<Vec<Vec<u8>>, TargetError> {
     let mut input = Vec::new();
     let word = |input: &mut Vec<u8>, n: u32| input.extend_from_slice(&n.to_le_bytes());
     grid.iter().chain(&group).for_each(|n| word(&mut input, *n));
+    word(&mut input, shared_element as u32);
     word(&mut input, buffers.len() as u32);
     for buffer in buffers {
         let size = u32::try_from(buffer.bytes.len()).map_err(|_| {
@@ -193,6 +198,7 @@ pub fn launch(
         word(&mut input, buffer.name.len() as u32);
         input.extend_from_slice(buffer.name.as_bytes());
         word(&mut input, u32::from(buffer.written) | u32::from(buffer.faults) << 1);
+        word(&mut input, buffer.element as u32);
         word(&mut input, buffer.shift as u32);
         word(&mut input, size);
         input.extend_from_slice(&buffer.bytes);

@@ -156,7 +156,7 @@ impl Hosted {
         };
         let shift = start.map_or(0, |start| start % 64);
         let (name, written) = (param.name.clone(), c::is_written(&param.kind));
-        let bytes = Bytes { name, written, faults: false, shift, bytes };
+        let bytes = Bytes { name, written, faults: false, element: size, shift, bytes };
         Ok(Placed { bytes, strides, start })
     }
 
@@ -238,6 +238,7 @@ impl Executable for Hosted {
             name: name.into(),
             written,
             faults: written,
+            element: 4,
             shift: 0,
             bytes,
         };
@@ -255,7 +256,8 @@ impl Executable for Hosted {
             .checked_mul(threads.threads as u32)
             .ok_or_else(|| TargetError::Device("Metal: too many threads for one launch".into()))?;
         let group = [threads.threads as u32, 1, 1];
-        let results = launch(&variant.built, grid, group, &buffers)
+        let shared = threads.shared.iter().map(|a| a.dtype.size()).min().unwrap_or(1);
+        let results = launch(&variant.built, grid, group, shared, &buffers)
             .map_err(|e| TargetError::Device(format!("{}: {e}", self.program.name)))?;
         if let (false, Some(words)) = (threads.checks.is_empty(), results.last()) {
             let word =
