@@ -15,6 +15,7 @@ mod kernel;
 mod pool;
 mod runtime;
 mod show;
+pub mod source;
 pub mod targets;
 
 pub use error::{Error, Fault, Result, nearest};

@@ -5,6 +5,7 @@
 mod dialect;
 mod family;
 pub mod host;
+pub mod source;
 
 pub use dialect::{Msl, PLACE};
 pub use family::{FAMILIES, Family, NEWEST};

@@ -1,5 +1,6 @@
 //! What every target is: its capabilities, its memory, its compiled programs.
 
+use crate::source::{SourceKernel, SourceLaunch};
 use crate::{Argument, TargetError};
 use std::any::Any;
 use std::ptr::NonNull;
@@ -154,6 +155,22 @@ pub trait Device: Send + Sync {
             to.write(at, part)?;
         }
         Ok(())
+    }
+
+    /// Runs a kernel that is written in the device's own language, with as many inputs and outputs as it declares. The work
+    /// may still be under way on return.
+    ///
+    /// # Safety
+    /// As [`Executable::launch`], and the kernel's body must keep to its tensors.
+    ///
+    /// # Errors
+    /// When the kernel has no body for this device, the body does not compile, or an argument does not fit.
+    unsafe fn launch_source(
+        &self,
+        kernel: &SourceKernel,
+        _launch: &SourceLaunch<'_>,
+    ) -> Result<(), TargetError> {
+        Err(kernel.no_body(self.caps().kind.name()))
     }
 
     /// Waits for all work launched so far.

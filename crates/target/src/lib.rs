@@ -12,6 +12,7 @@ mod error;
 pub mod host;
 pub mod mlx;
 pub mod null;
+pub mod source;
 
 pub use argument::{Argument, Region, contiguous_strides};
 pub use device::{Buffer, Caps, Device, DeviceKind, Executable};

@@ -17,6 +17,7 @@ mod inline;
 mod interface;
 mod map;
 mod oneliner;
+mod source;
 mod tape;
 mod tensor;
 
@@ -28,6 +29,7 @@ pub use oneliner::{
     OneLiner, elementwise, elementwise_with, elementwise_with_gradient, map_reduce,
     map_reduce_with, reduce, reduce_with,
 };
+pub use source::{SourceCall, SourceCallable, Template, source_kernel};
 pub use tape::{Gradients, Tape, Variable};
 pub use tensor::Tensor;
 pub use tilewright_lang::oneliner::{Elementwise, MapReduce, Pass, Reduce};

@@ -5,6 +5,7 @@
 //! race between barriers. It does not show that Apple's compiler takes the text, nor how fast it is.
 
 mod build;
+mod raw;
 
 pub use build::{Bytes, Compiler, Parameter, launch};
 
@@ -18,6 +19,7 @@ use tilewright_passes::lower::{PASSES, Schedule, lower};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
 use tilewright_target::host::HostBuffer;
+use tilewright_target::source::{SourceKernel, SourceLaunch};
 use tilewright_target::{
     Argument, Buffer, Caps, Device, DeviceKind, Executable, Region, TargetError, c,
     contiguous_strides,
@@ -68,6 +70,14 @@ impl Device for MslHostDevice {
 
     fn synchronize(&self) -> Result<(), TargetError> {
         Ok(())
+    }
+
+    unsafe fn launch_source(
+        &self,
+        kernel: &SourceKernel,
+        launched: &SourceLaunch<'_>,
+    ) -> Result<(), TargetError> {
+        raw::run(&self.compiler, kernel, launched)
     }
 }
 

@@ -1,0 +1,111 @@
+//! Kernels written in a GPU's own language; see [`tilewright_target::source`].
+
+use crate::{Error, Result, Runtime, TensorMut, TensorRef};
+pub use tilewright_target::source::{Body, SourceKernel, Template};
+use tilewright_target::source::{SourceLaunch, SourceTensor};
+use tilewright_target::{DeviceKind, Region};
+
+/// How a source kernel is launched.
+#[derive(Clone, Copy)]
+pub struct Geometry<'a> {
+    /// What the body's template names stand for.
+    pub template: &'a [(&'a str, Template)],
+    /// Threads, not groups, along each axis.
+    pub grid: [usize; 3],
+    /// Threads of a group along each axis.
+    pub group: [usize; 3],
+}
+
+/// Threads that a group may have, on every GPU.
+const MOST_THREADS: usize = 1024;
+
+impl Runtime {
+    /// Runs a kernel that is written in the device's own language and waits for it. Outputs hold what they held where the
+    /// kernel does not write.
+    ///
+    /// # Safety
+    /// The kernel's body must keep to its tensors: on a GPU nothing checks it. (`msl-host` does.)
+    ///
+    /// # Errors
+    /// When the kernel has no body for this device, the body does not compile, or an argument does not fit.
+    pub unsafe fn launch_source(
+        &self,
+        kernel: &SourceKernel,
+        geometry: &Geometry<'_>,
+        inputs: &[TensorRef<'_>],
+        outputs: &mut [TensorMut<'_>],
+    ) -> Result<()> {
+        check(kernel, geometry, inputs.len(), outputs.len())?;
+        let mut tensors = Vec::with_capacity(inputs.len());
+        for (input, name) in inputs.iter().zip(&kernel.inputs) {
+            let region =
+                Region { buffer: input.buffer, offset: input.offset, strides: input.strides };
+            let wrong = |what| Error::usage(format!("{}: `{name}` {what}", kernel.name));
+            region.check(input.shape, input.dtype.size()).map_err(wrong)?;
+            tensors.push(SourceTensor { region, dtype: input.dtype, shape: input.shape });
+        }
+        let mut results = Vec::with_capacity(outputs.len());
+        for (output, name) in outputs.iter().zip(&kernel.outputs) {
+            let region = Region::whole(&*output.buffer);
+            let wrong = |what| Error::usage(format!("{}: `{name}` {what}", kernel.name));
+            region.check(output.shape, output.dtype.size()).map_err(wrong)?;
+            results.push(SourceTensor { region, dtype: output.dtype, shape: output.shape });
+        }
+        let launch = SourceLaunch {
+            template: geometry.template,
+            grid: geometry.grid,
+            group: geometry.group,
+            inputs: &tensors,
+            outputs: &results,
+        };
+        // SAFETY: inputs are borrowed shared and outputs exclusively until the device has finished; the rest is the
+        // caller's promise.
+        unsafe { self.device().launch_source(kernel, &launch) }?;
+        self.synchronize()
+    }
+
+    /// True when the kernel has a body for this device.
+    pub fn has_body(&self, kernel: &SourceKernel) -> bool {
+        match self.caps().kind {
+            DeviceKind::Cuda => kernel.cuda.is_some(),
+            DeviceKind::Metal => kernel.metal.is_some(),
+            _ => self.target() == "msl-host" && kernel.metal.is_some(),
+        }
+    }
+}
+
+/// Names become parts of the text, so they must be plain; counts must fit.
+fn check(
+    kernel: &SourceKernel,
+    geometry: &Geometry<'_>,
+    inputs: usize,
+    outputs: usize,
+) -> Result<()> {
+    let name = &kernel.name;
+    let given = geometry.template.iter().map(|(name, _)| *name);
+    let names = kernel.inputs.iter().chain(&kernel.outputs).map(String::as_str);
+    let mut seen: Vec<&str> = Vec::new();
+    for word in names.chain(given).chain([name.as_str()]) {
+        let plain = word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !plain || seen.contains(&word) {
+            let what = if plain { "is declared twice" } else { "is no name" };
+            let error = Error::usage(format!("{name}: `{word}` {what}"));
+            return Err(error.help("give each input, output and template argument a name like `x`"));
+        }
+        seen.push(word);
+    }
+    for (what, declared, given) in
+        [("inputs", kernel.inputs.len(), inputs), ("outputs", kernel.outputs.len(), outputs)]
+    {
+        if declared != given {
+            return Err(Error::usage(format!("{name}: {given} {what}, {declared} are declared")));
+        }
+    }
+    let threads = geometry.group.iter().try_fold(1usize, |n, &axis| n.checked_mul(axis));
+    match threads {
+        Some(1..=MOST_THREADS) => Ok(()),
+        _ => Err(Error::usage(format!("{name}: a group of {:?} threads", geometry.group))
+            .help("a group has from 1 to 1024 threads; the grid counts threads, not groups")),
+    }
+}

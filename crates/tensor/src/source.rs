@@ -1,0 +1,134 @@
+//! Kernels written in a GPU's own language, as functions of tensors.
+
+use crate::{Result, Runtime, Tensor};
+use std::sync::Arc;
+use tilewright_ir::DType;
+use tilewright_runtime::Error;
+pub use tilewright_runtime::source::Template;
+use tilewright_runtime::source::{Geometry, SourceKernel};
+
+/// A kernel with a body in MSL, in CUDA C or in both. Bodies are those of `mx.fast.metal_kernel` and
+/// `mx.fast.cuda_kernel`: declared inputs and outputs by name, `<input>_shape`, `_strides` and `_ndim` where the body names
+/// them, template arguments, and grids that count threads.
+#[derive(Clone, Debug)]
+pub struct SourceCallable {
+    kernel: SourceKernel,
+    runtime: Option<Arc<Runtime>>,
+}
+
+/// What a call of a [`SourceCallable`] says beside its inputs.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceCall<'a> {
+    /// What the body's template names stand for.
+    pub template: &'a [(&'a str, Template)],
+    /// Threads, not groups, along each axis.
+    pub grid: [usize; 3],
+    /// Threads of a group along each axis, 1024 together at most.
+    pub threadgroup: [usize; 3],
+    /// Type and shape of each output.
+    pub outputs: &'a [(DType, &'a [usize])],
+    /// What outputs hold before; unspecified when `None`.
+    pub init_value: Option<f64>,
+}
+
+/// A kernel of these inputs and outputs, without a body yet.
+pub fn source_kernel(name: &str, inputs: &[&str], outputs: &[&str]) -> SourceCallable {
+    let owned = |names: &[&str]| names.iter().map(|n| n.to_string()).collect();
+    let kernel = SourceKernel {
+        name: name.into(),
+        inputs: owned(inputs),
+        outputs: owned(outputs),
+        metal: None,
+        cuda: None,
+        ensure_row_contiguous: true,
+        atomic_outputs: false,
+    };
+    SourceCallable { kernel, runtime: None }
+}
+
+impl SourceCallable {
+    /// With this MSL body.
+    pub fn metal(mut self, source: &str) -> Self {
+        self.kernel.metal.get_or_insert_default().source = source.into();
+        self
+    }
+
+    /// With this MSL before the kernel.
+    pub fn metal_header(mut self, header: &str) -> Self {
+        self.kernel.metal.get_or_insert_default().header = header.into();
+        self
+    }
+
+    /// With this CUDA C body.
+    pub fn cuda(mut self, source: &str) -> Self {
+        self.kernel.cuda.get_or_insert_default().source = source.into();
+        self
+    }
+
+    /// With this CUDA C before the kernel.
+    pub fn cuda_header(mut self, header: &str) -> Self {
+        self.kernel.cuda.get_or_insert_default().header = header.into();
+        self
+    }
+
+    /// Whether inputs that are not row-major are copied first, as they are unless this says `false`.
+    pub fn ensure_row_contiguous(mut self, ensure: bool) -> Self {
+        self.kernel.ensure_row_contiguous = ensure;
+        self
+    }
+
+    /// Whether the body takes its outputs as `atomic<T>`.
+    pub fn atomic_outputs(mut self, atomic: bool) -> Self {
+        self.kernel.atomic_outputs = atomic;
+        self
+    }
+
+    /// On that device.
+    pub fn on(mut self, runtime: &Arc<Runtime>) -> Self {
+        self.runtime = Some(runtime.clone());
+        self
+    }
+
+    /// Runs the kernel; one tensor comes back an output.
+    ///
+    /// # Safety
+    /// The body must keep to its tensors: a GPU checks nothing. The device `msl-host` does.
+    ///
+    /// # Errors
+    /// When no device was chosen or the kernel has no body for it, when the body does not compile, and when counts, names
+    /// or sizes do not fit.
+    pub unsafe fn call(&self, inputs: &[&Tensor], call: &SourceCall<'_>) -> Result<Vec<Tensor>> {
+        let name = &self.kernel.name;
+        let Some(runtime) = &self.runtime else {
+            let error = Error::usage(format!("{name}: no device was chosen"));
+            return Err(
+                error.help("say `.on(&runtime)`: source kernels run on cuda, metal or msl-host")
+            );
+        };
+        let mut held = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let input = if self.kernel.ensure_row_contiguous {
+                input.contiguous()?
+            } else {
+                (*input).clone()
+            };
+            held.push(input.on(runtime)?);
+        }
+        let mut outputs = Vec::with_capacity(call.outputs.len());
+        for (dtype, shape) in call.outputs {
+            let mut output = Tensor::empty(runtime, *dtype, shape)?;
+            if let (Some(value), Some(fresh)) = (call.init_value, output.writable(None)) {
+                fresh.buffer.write(0, &Tensor::full(*dtype, shape, value)?.to_bytes()?)?;
+            }
+            outputs.push(output);
+        }
+        let geometry =
+            Geometry { template: call.template, grid: call.grid, group: call.threadgroup };
+        let references: Vec<_> = held.iter().map(Tensor::reference).collect();
+        let mut written: Vec<_> = outputs.iter_mut().filter_map(|o| o.writable(None)).collect();
+        // SAFETY: the caller's promise.
+        unsafe { runtime.launch_source(&self.kernel, &geometry, &references, &mut written) }?;
+        drop(written);
+        Ok(outputs)
+    }
+}
