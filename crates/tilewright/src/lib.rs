@@ -54,9 +54,10 @@ pub use tilewright_lang::{
 };
 pub use tilewright_tensor::{
     Call, CallStats, Callable, Elementwise, Error, Fault, GradOptions, Gradients, MapReduce,
-    OneLiner, Outputs, Parameter, Pass, Reduce, Result, Runtime, Scalar, Tape, Tensor, Variable,
-    elementwise, elementwise_with, elementwise_with_gradient, kernel, kernel_with, map_reduce,
-    map_reduce_with, of_entry, reduce, reduce_with, tile_kernel, tile_kernel_with,
+    OneLiner, Outputs, Parameter, Pass, Reduce, Result, Runtime, Scalar, SourceCall,
+    SourceCallable, Tape, Template, Tensor, Variable, elementwise, elementwise_with,
+    elementwise_with_gradient, kernel, kernel_with, map_reduce, map_reduce_with, of_entry, reduce,
+    reduce_with, source_kernel, tile_kernel, tile_kernel_with,
 };
 
 /// The code blocks of the README and of `docs/tutorial` are tests.
