@@ -258,9 +258,40 @@ impl Printer<'_> {
     }
 
     fn block(&mut self, body: &[Code]) {
-        for code in body {
-            self.code(code);
+        let mut codes = body.iter().peekable();
+        while let Some(code) = codes.next() {
+            match (code, codes.peek()) {
+                // A declaration and its first value are one line.
+                (Code::Declare(register), Some(Code::Set(set, value))) if register == set => {
+                    let ty = self.dialect.register_type(self.dtype(*register));
+                    self.line(&format!("{ty} {} = {};", self.name(*register), self.bare(value)));
+                    codes.next();
+                }
+                _ => self.code(code),
+            }
         }
+    }
+
+    /// A value where nothing around binds tighter.
+    fn bare(&self, value: &Value) -> String {
+        stripped(self.value(value))
+    }
+
+    /// The index of lane `l` of a vector that begins there.
+    fn place(&self, first: &Value) -> String {
+        match first {
+            Value::Const(Literal::Int(0), _) => "l".into(),
+            first => format!("{} + l", self.value(first)),
+        }
+    }
+
+    /// Lines in a scope of their own.
+    fn scope(&mut self, lines: &[String]) {
+        self.line("{");
+        self.indent += 1;
+        lines.iter().for_each(|line| self.line(line));
+        self.indent -= 1;
+        self.line("}");
     }
 
     fn code(&mut self, code: &Code) {
@@ -273,13 +304,13 @@ impl Printer<'_> {
             }
             Code::Let(register, value) => {
                 let ty = self.dialect.register_type(self.dtype(*register));
-                self.line(&format!("const {ty} {} = {};", self.name(*register), self.value(value)));
+                self.line(&format!("const {ty} {} = {};", self.name(*register), self.bare(value)));
             }
             Code::Set(register, value) => {
-                self.line(&format!("{} = {};", self.name(*register), self.value(value)));
+                self.line(&format!("{} = {};", self.name(*register), self.bare(value)));
             }
             Code::SetElement(register, index, value) => {
-                let (index, value) = (self.value(index), self.value(value));
+                let (index, value) = (self.bare(index), self.bare(value));
                 match self.program.registers[register.0 as usize].len {
                     Some(_) => self.line(&format!("{}[{index}] = {value};", self.name(*register))),
                     None => self.line(&format!("{} = {value};", self.name(*register))),
@@ -290,39 +321,42 @@ impl Printer<'_> {
                 let (storage, space) =
                     (self.dialect.storage_type(dtype), self.dialect.device_space());
                 let vector = self.dialect.vector_type(dtype.size() * lanes);
-                let (offset, index) = (self.value(offset), self.value(index));
+                let (offset, index) = (self.value(offset), self.place(index));
                 let into = self.name(*into);
                 let element = self.dialect.read_storage(dtype, "vector.lane[l]");
-                let text = format!(
-                    "{{ union {{ {vector} all; {storage} lane[{lanes}]; }} vector; \
-                     vector.all = *(const {space}{vector}*)({name} + {offset}); \
-                     _Pragma(\"unroll\") for (int l = 0; l < {lanes}; l++) {into}[{index} + l] = {element}; }}"
-                );
-                self.line(&text);
+                let lines = [
+                    format!("union {{ {vector} all; {storage} lane[{lanes}]; }} vector;"),
+                    format!("vector.all = *(const {space}{vector}*)({name} + {offset});"),
+                    "_Pragma(\"unroll\")".into(),
+                    format!("for (int l = 0; l < {lanes}; l++) {into}[{index}] = {element};"),
+                ];
+                self.scope(&lines);
             }
             Code::StoreVector { param, offset, from, index, lanes } => {
                 let (name, dtype) = self.param(*param);
                 let (storage, space) =
                     (self.dialect.storage_type(dtype), self.dialect.device_space());
                 let vector = self.dialect.vector_type(dtype.size() * lanes);
-                let (offset, index) = (self.value(offset), self.value(index));
-                let element = format!("{}[{index} + l]", self.name(*from));
+                let (offset, index) = (self.value(offset), self.place(index));
+                let element = format!("{}[{index}]", self.name(*from));
                 let element = self.dialect.write_storage(dtype, &element);
-                let text = format!(
-                    "{{ union {{ {vector} all; {storage} lane[{lanes}]; }} vector; \
-                     _Pragma(\"unroll\") for (int l = 0; l < {lanes}; l++) vector.lane[l] = {element}; \
-                     *({space}{vector}*)({name} + {offset}) = vector.all; }}"
-                );
-                self.line(&text);
+                let lines = [
+                    format!("union {{ {vector} all; {storage} lane[{lanes}]; }} vector;"),
+                    "_Pragma(\"unroll\")".into(),
+                    format!("for (int l = 0; l < {lanes}; l++) vector.lane[l] = {element};"),
+                    format!("*({space}{vector}*)({name} + {offset}) = vector.all;"),
+                ];
+                self.scope(&lines);
             }
             Code::Store { param, offset, value, mode } => {
                 let (name, dtype) = self.param(*param);
-                let (offset, value) = (self.value(offset), self.value(value));
                 let text = match mode {
                     StoreMode::Set => {
-                        format!("{name}[{offset}] = {};", self.dialect.write_storage(dtype, &value))
+                        let value = self.dialect.write_storage(dtype, &self.value(value));
+                        format!("{name}[{}] = {};", self.bare(offset), stripped(value))
                     }
                     mode => {
+                        let (offset, value) = (self.value(offset), self.value(value));
                         self.dialect.atomic(*mode, dtype, &format!("{name} + {offset}"), &value)
                     }
                 };
@@ -331,7 +365,7 @@ impl Printer<'_> {
             Code::StoreShared(array, index, value) => {
                 let array = &self.program.shared[array.0 as usize];
                 let value = self.dialect.write_storage(array.dtype, &self.value(value));
-                self.line(&format!("{}[{}] = {value};", array.name, self.value(index)));
+                self.line(&format!("{}[{}] = {};", array.name, self.bare(index), stripped(value)));
             }
             Code::Barrier => self.line(self.dialect.barrier()),
             Code::SubgroupBarrier => self.line(self.dialect.subgroup_barrier()),
@@ -346,7 +380,7 @@ impl Printer<'_> {
                 self.braced(&format!("for (int {i} = {start}; {i} < {end}; {i} += {step})"), body);
             }
             Code::If(condition, body) => {
-                let condition = self.value(condition);
+                let condition = self.bare(condition);
                 self.braced(&format!("if ({condition})"), body);
             }
         }
@@ -359,7 +393,7 @@ impl Printer<'_> {
             Value::Get(register) => self.name(*register).into(),
             Value::Element(register, index) => {
                 match self.program.registers[register.0 as usize].len {
-                    Some(_) => format!("{}[{}]", self.name(*register), self.value(index)),
+                    Some(_) => format!("{}[{}]", self.name(*register), self.bare(index)),
                     None => self.name(*register).into(),
                 }
             }
@@ -389,7 +423,7 @@ impl Printer<'_> {
             Value::Bitcast { from, to, of } => d.bitcast(*from, *to, &self.value(of)),
             Value::Load { param, offset } => {
                 let (name, dtype) = self.param(*param);
-                d.read_storage(dtype, &format!("{name}[{}]", self.value(offset)))
+                d.read_storage(dtype, &format!("{name}[{}]", self.bare(offset)))
             }
             Value::Stride(param, axis) => {
                 format!("arguments.{}_stride{axis}", self.param(*param).0)
@@ -400,11 +434,11 @@ impl Printer<'_> {
                     Some(extent) => self.value(&Value::Size(extent)),
                     None => "2147483647".into(),
                 };
-                format!("tw_checked({}, {extent}, faults, {check})", self.value(of))
+                format!("tw_checked({}, {extent}, faults, {check})", self.bare(of))
             }
             Value::Shared(array, index) => {
                 let array = &self.program.shared[array.0 as usize];
-                let element = format!("{}[{}]", array.name, self.value(index));
+                let element = format!("{}[{}]", array.name, self.bare(index));
                 d.read_storage(array.dtype, &element)
             }
             Value::Shuffle(shuffle, dtype, a) => d.shuffle(*shuffle, *dtype, &self.value(a)),
@@ -532,6 +566,27 @@ impl Printer<'_> {
             _ => format!("({ty})({a})"),
         }
     }
+}
+
+/// The text without parentheses around the whole.
+fn stripped(text: String) -> String {
+    if encloses(&text) { text[1..text.len() - 1].to_string() } else { text }
+}
+
+/// True if the first character is a parenthesis that the last one closes.
+fn encloses(text: &str) -> bool {
+    let mut depth = 0usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return c == ')' && at + 1 == text.len();
+        }
+    }
+    false
 }
 
 /// True for parameters that the kernel writes.

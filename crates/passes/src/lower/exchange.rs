@@ -36,7 +36,7 @@ impl Lowering<'_> {
                 own = own.without(axis);
             }
         }
-        let name = format!("t{}", id.0);
+        let name = super::names::of_expr(self.program, id);
         self.read_shared(id, &name, own, |l, _, at| Some(l.read(array, &ty.shape, at)))
     }
 

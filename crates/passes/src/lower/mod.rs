@@ -419,7 +419,7 @@ impl<'a> Lowering<'a> {
     fn bind(&mut self, id: ExprId) -> Result<(), LowerError> {
         let expr = self.program.expr(id);
         let layout = self.layout(&expr.ty.shape);
-        let name = expr.name.clone().unwrap_or_else(|| format!("t{}", id.0));
+        let name = names::of_expr(self.program, id);
         match &expr.kind {
             // Spelled where they are used.
             ExprKind::Const(_) | ExprKind::Scalar(_) | ExprKind::Size(_) | ExprKind::Iota(_) => {

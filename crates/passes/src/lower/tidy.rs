@@ -18,7 +18,7 @@ pub(super) fn tidy(program: &mut ThreadProgram) {
     single_turns(&mut body);
     body.iter_mut().for_each(|code| code.rewrite_values(&mut fold::fold));
     scalars(program, &mut body);
-    copies(&mut body);
+    copies(program, &mut body);
     // Joining loops leaves arrays that nobody else sees, whose removal may bring loops together that were apart.
     for _ in 0..ROUNDS {
         merge::loops(&mut body);
@@ -26,6 +26,7 @@ pub(super) fn tidy(program: &mut ThreadProgram) {
         once(&mut body);
         unused(&mut body);
     }
+    counters(&mut body, &[], &mut Vec::new());
     program.body = body;
     compact(program);
 }
@@ -139,61 +140,78 @@ fn uses(body: &[Code], register: RegisterId) -> Uses {
     uses
 }
 
-/// The array that a step copies to another, element by element.
-fn copied(code: &Code) -> Option<(RegisterId, RegisterId)> {
-    let same = |value: &Value| match value {
+/// The register, and the place in it, that a value only repeats.
+fn repeated(value: &Value) -> Option<(RegisterId, Value)> {
+    match value {
         Value::Element(from, index) => Some((*from, (**index).clone())),
         Value::Get(from) => Some((*from, int(0))),
         // Half types are kept as the f32 that they widen to.
-        Value::Cast { from: DType::F16 | DType::BF16, to: DType::F32, of } => match &**of {
-            Value::Element(from, index) => Some((*from, (**index).clone())),
-            Value::Get(from) => Some((*from, int(0))),
+        Value::Cast { from: DType::F16 | DType::BF16, to: DType::F32, of } => match **of {
+            Value::Element(..) | Value::Get(_) => repeated(of),
             _ => None,
         },
         _ => None,
-    };
-    match code {
-        Code::Unroll(counter, _, body) => match body.as_slice() {
+    }
+}
+
+/// The register that the first steps of a body copy to another, and how many steps these are.
+fn copied(program: &ThreadProgram, body: &[Code]) -> Option<(RegisterId, RegisterId, usize)> {
+    match body.first()? {
+        Code::Set(to, value) => {
+            repeated(value).filter(|(_, at)| *at == int(0)).map(|(from, _)| (from, *to, 1))
+        }
+        Code::Unroll(counter, _, inner) => match inner.as_slice() {
             [Code::SetElement(to, index, value)] if *index == Value::Get(*counter) => {
-                let (from, at) = same(value)?;
-                (at == *index).then_some((from, *to))
+                let (from, at) = repeated(value)?;
+                (at == *index).then_some((from, *to, 1))
             }
             _ => None,
         },
-        Code::Set(to, value) => {
-            same(value).filter(|(_, at)| *at == int(0)).map(|(from, _)| (from, *to))
+        Code::SetElement(to, _, value) => {
+            let (from, _) = repeated(value)?;
+            let len = program.registers[to.0 as usize].len?;
+            let all = body.len() >= len
+                && program.registers[from.0 as usize].len == Some(len)
+                && (0..len).all(|i| match &body[i] {
+                    Code::SetElement(register, index, value) => {
+                        *register == *to
+                            && *index == int(i as i64)
+                            && repeated(value) == Some((from, int(i as i64)))
+                    }
+                    _ => false,
+                });
+            all.then_some((from, *to, len))
         }
         _ => None,
     }
 }
 
 /// Reads the original where an array or scalar is a copy, of something that does not change afterwards.
-fn copies(body: &mut Vec<Code>) {
+fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
     for code in body.iter_mut() {
         if let Some(inner) = code.body_mut() {
-            copies(inner);
+            copies(program, inner);
         }
     }
     let mut at = 0;
     while at < body.len() {
-        let found = copied(&body[at]).filter(|(from, to)| {
-            let declared = body[..at].contains(&Code::Declare(*to));
+        let found = copied(program, &body[at..]).filter(|&(from, to, steps)| {
             let known = body[..at].iter().any(|code| match code {
-                Code::Declare(r) | Code::Let(r, _) => r == from,
+                Code::Declare(r) | Code::Let(r, _) => *r == from,
                 _ => false,
             });
-            let after = &body[at + 1..];
-            declared
-                && known
-                && uses(&body[..at], *to) == Uses::default()
-                && uses(after, *to).writes == 0
-                && uses(after, *from).writes == 0
+            let after = &body[at + steps..];
+            known
+                && body[..at].contains(&Code::Declare(to))
+                && uses(&body[..at], to) == Uses::default()
+                && uses(after, to).writes == 0
+                && uses(after, from).writes == 0
         });
-        let Some((from, to)) = found else {
+        let Some((from, to, steps)) = found else {
             at += 1;
             continue;
         };
-        body.remove(at);
+        body.drain(at..at + steps);
         for code in &mut body[at..] {
             code.rewrite_values(&mut |value| match value {
                 Value::Get(register) | Value::Element(register, _) if *register == to => {
@@ -312,6 +330,26 @@ fn remove(body: &mut Vec<Code>, test: &impl Fn(&Code) -> bool) -> bool {
     }
     body.retain(|code| !test(code));
     removed || body.len() < before
+}
+
+/// Lets unrolled loops share counters, as one would write `i` again and again; `around` are in use, `known` were used before.
+fn counters(body: &mut [Code], around: &[RegisterId], known: &mut Vec<RegisterId>) {
+    for code in body {
+        let mut inside = around.to_vec();
+        if let Code::Unroll(counter, _, inner) = code {
+            let free = known.iter().find(|register| !around.contains(register)).copied();
+            let chosen = free.unwrap_or(*counter);
+            if free.is_none() {
+                known.push(chosen);
+            }
+            inner.iter_mut().for_each(|code| replace(code, *counter, &Value::Get(chosen)));
+            *counter = chosen;
+            inside.push(chosen);
+        }
+        if let Some(inner) = code.body_mut() {
+            counters(inner, &inside, known);
+        }
+    }
 }
 
 /// Forgets registers that the body does not name.

@@ -62,6 +62,11 @@ impl Touched {
         touched
     }
 
+    fn names(&self, register: RegisterId) -> bool {
+        let sets = [&self.read, &self.written, &self.read_here, &self.written_here];
+        sets.iter().any(|set| set.contains(&register))
+    }
+
     /// True when turns of `self` and of a later `other` may take turns: no turn of the one sees another turn of the other.
     fn may_join(&self, other: &Touched) -> bool {
         let clash =
@@ -126,7 +131,8 @@ pub(super) fn loops(body: &mut Vec<Code>) {
 fn moves_up(code: &Code, touched: &Touched) -> bool {
     match code {
         Code::Declare(_) => true,
-        Code::Let(_, value) => {
+        Code::Set(register, _) if touched.names(*register) => false,
+        Code::Let(_, value) | Code::Set(_, value) => {
             value.is_pure()
                 && !value.any(&|v| match v {
                     Value::Get(r) | Value::Element(r, _) => {
