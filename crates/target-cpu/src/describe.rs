@@ -66,6 +66,18 @@ fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
                     if outer.is_empty() { String::new() } else { format!(" for {outer:?}") },
                 )
             }
+            Step::Native(native) => {
+                let places: Vec<String> =
+                    native.operands.iter().map(|(address, _)| place(*address)).collect();
+                let stream = if native.streaming.is_some() { " past the caches" } else { "" };
+                let (names, places) = (native.names.join(", "), places.join(", "));
+                let size = (native.rows, native.len);
+                writeln!(
+                    text,
+                    "{indent}  native on {places} [{} x {}]{stream}: {names}",
+                    size.0, size.1
+                )
+            }
             Step::Locate(locate) => {
                 writeln!(text, "{indent}  r{} = locate in tensor {}", locate.register, locate.param)
             }

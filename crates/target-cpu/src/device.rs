@@ -23,11 +23,13 @@ pub struct CpuOptions {
     pub level: Option<Level>,
     /// Total bytes of outputs from which they are written past the caches.
     pub stream_from: usize,
+    /// Chains of maps become native code, where this CPU and the system allow it.
+    pub native: bool,
 }
 
 impl Default for CpuOptions {
     fn default() -> Self {
-        CpuOptions { threads: 0, level: None, stream_from: 8 << 20 }
+        CpuOptions { threads: 0, level: None, stream_from: 8 << 20, native: true }
     }
 }
 
@@ -42,6 +44,7 @@ struct Engine {
     level: Level,
     pool: Pool,
     stream_from: usize,
+    native: bool,
     /// One a thread of the pool.
     workers: Vec<Mutex<Worker>>,
 }
@@ -74,7 +77,8 @@ impl CpuDevice {
             dtypes: DType::ALL.into_iter().filter(|&dtype| dtype != DType::F64).collect(),
             host_visible: true,
         };
-        let engine = Engine { level, pool, stream_from: options.stream_from, workers };
+        let native = options.native && level == Level::Avx512 && crate::native::runs_here();
+        let engine = Engine { level, pool, stream_from: options.stream_from, native, workers };
         CpuDevice { caps, engine: Arc::new(engine) }
     }
 }
@@ -246,9 +250,10 @@ impl CpuExecutable {
                 Argument::Scalar(_) => Vec::new(),
             })
             .collect();
-        let flags: Vec<bool> = (0..arguments.len())
-            .map(|k| self.analysis.careful[k] || careful >> k.min(63) & 1 == 1)
-            .collect();
+        let overlapping: Vec<bool> =
+            (0..arguments.len()).map(|k| careful >> k.min(63) & 1 == 1).collect();
+        let flags: Vec<bool> =
+            overlapping.iter().zip(&self.analysis.careful).map(|(a, b)| *a || *b).collect();
         let grid = bindings.grid(&self.program);
         let request = Request {
             program: &self.program,
@@ -258,7 +263,9 @@ impl CpuExecutable {
             grid: &grid,
             tensors: &layouts,
             careful: &flags,
+            overlapping: &overlapping,
             stream,
+            native: self.engine.native,
             batch: 1,
             main: None,
         };

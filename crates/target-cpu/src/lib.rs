@@ -2,8 +2,9 @@
 //!
 //! A program is analyzed once ([`Device::compile`](tilewright_target::Device::compile)) and bound to the sizes and
 //! strides of a call at its first launch with them, some microseconds of work: every value of the IR becomes a tile
-//! with a place, every op a call of a primitive on whole tiles. Nothing is generated; speed comes from primitives that
-//! are as fast as the CPU can, tiles that stay in the first cache, and large outputs that go past all caches.
+//! with a place, every op a call of a primitive on whole tiles. Speed comes from primitives that are as fast as the CPU
+//! can, tiles that stay in the first cache, and large outputs that go past all caches. On AVX-512, chains of maps and
+//! folds become one piece of native code (the `native` module), which keeps in registers what lies between them.
 
 // Loops over lanes and axes index several arrays at once; an iterator over one of them hides that.
 #![allow(clippy::needless_range_loop)]
@@ -14,6 +15,7 @@ mod describe;
 mod device;
 mod execute;
 mod memory;
+mod native;
 mod packed;
 mod pool;
 mod schedule;

@@ -169,6 +169,7 @@ fn work_of(bound: &Bound) -> usize {
                 let outer = invoke.outer.iter().map(|axis| axis.0).product::<usize>();
                 outer.saturating_mul(invoke.call.rows).saturating_mul(invoke.call.len).max(16)
             }
+            Step::Native(native) => native.lanes.max(16),
             Step::Transfer(transfer) => transfer.elements.saturating_mul(transfer.batch).max(16),
             Step::Combine(combining) => combining.rows.saturating_mul(combining.len) * 16,
             // How often is not known; a loop is worth something.

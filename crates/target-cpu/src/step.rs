@@ -4,7 +4,9 @@
 //! program is a handful of addresses, the *registers*: register 0 is the thread's scratch frame, the others point
 //! into tensors.
 
+use crate::native::Code;
 use crate::simd::call::{Call, Primitive};
+use std::sync::Arc;
 use tilewright_ir::{DType, ExprKind};
 
 /// Most axes of a grid ([`tilewright_ir::validate::MAX_GRID_AXES`]).
@@ -42,6 +44,8 @@ pub struct Register {
 pub enum Step {
     /// Calls a primitive.
     Invoke(Box<Invoke>),
+    /// Runs native code that stands for several primitives.
+    Native(Box<Native>),
     /// Points a register at elements that depend on run-time indices.
     Locate(Box<Locate>),
     /// Copies elements between a tensor and a tile, one way or the other, with every check.
@@ -77,6 +81,29 @@ pub struct Invoke {
     pub block: BlockRole,
     /// For people.
     pub name: &'static str,
+}
+
+/// A call of native code.
+#[derive(Clone, Debug)]
+pub struct Native {
+    /// What is called.
+    pub code: Arc<Code>,
+    /// What is called where the rows of all `streamed` operands are aligned to lines.
+    pub streaming: Option<Arc<Code>>,
+    /// By operand: it is written past the caches.
+    pub streamed: Vec<bool>,
+    /// Rows.
+    pub rows: usize,
+    /// Elements of a row.
+    pub len: usize,
+    /// How the call follows the blocks of a long row.
+    pub block: BlockRole,
+    /// Where the operands lie, and bytes from row to row.
+    pub operands: Vec<(Address, isize)>,
+    /// Lanes that the primitives would have worked on.
+    pub lanes: usize,
+    /// The primitives, for people.
+    pub names: Vec<&'static str>,
 }
 
 /// How a step follows the blocks of a long row.
@@ -279,6 +306,7 @@ impl Step {
                 go(&mut invoke.out);
                 go(&mut invoke.prefetch);
             }
+            Step::Native(native) => native.operands.iter_mut().for_each(|(at, _)| go(at)),
             Step::Locate(locate) => axes(&mut locate.axes, &mut go),
             Step::Transfer(transfer) => {
                 axes(&mut transfer.axes, &mut go);

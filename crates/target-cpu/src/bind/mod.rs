@@ -8,6 +8,7 @@ mod access;
 mod affine;
 mod ahead;
 mod blocks;
+mod chains;
 mod emit;
 mod packed;
 mod reductions;
@@ -52,8 +53,12 @@ pub struct Request<'a> {
     pub tensors: &'a [TensorLayout],
     /// Parameters whose memory is both read and written in this call.
     pub careful: &'a [bool],
+    /// Parameters whose memory overlaps another's in this call.
+    pub overlapping: &'a [bool],
     /// Outputs are written past the caches.
     pub stream: bool,
+    /// Chains of maps become native code.
+    pub native: bool,
     /// Programs of a batch.
     pub batch: usize,
     /// Length of the main axis and of its blocks, where rows come in blocks.
@@ -100,6 +105,9 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         passes,
         main: request.main.unwrap_or((1, 1)),
     };
+    if request.native {
+        chains::join(&mut bound, &mut binder.slots, request.overlapping);
+    }
     ahead::fetch_ahead(&mut bound, &request);
     bound.frame = binder.slots.settle(&mut bound);
     Some(bound)

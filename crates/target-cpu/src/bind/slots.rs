@@ -25,8 +25,17 @@ impl Slots {
         Address { register: FRAME, offset: ((self.sizes.len() - 1) as isize) << INSIDE }
     }
 
+    /// Keeps the slot of an address from taking over bytes and from handing them over.
+    pub fn disinherit(&mut self, address: Address) {
+        let Some(slot) = Self::of(address) else { return };
+        self.heirs[slot] = None;
+        for heir in self.heirs.iter_mut().filter(|heir| **heir == Some(slot)) {
+            *heir = None;
+        }
+    }
+
     /// The slot of an address in the frame.
-    fn of(address: Address) -> Option<usize> {
+    pub fn of(address: Address) -> Option<usize> {
         (address.register == FRAME).then_some((address.offset >> INSIDE) as usize)
     }
 
@@ -191,7 +200,7 @@ fn touch(lives: &mut [Life], address: Address, now: usize, permanent: bool) {
 }
 
 /// Visits the addresses of a step and of those inside it.
-fn visit(step: &mut Step, go: &mut impl FnMut(&mut Address)) {
+pub fn visit(step: &mut Step, go: &mut impl FnMut(&mut Address)) {
     step.addresses(&mut *go);
     if let Some((body, _)) = step.body() {
         body.iter_mut().for_each(|step| visit(step, go));

@@ -3,6 +3,7 @@
 mod combine;
 mod transfer;
 
+use crate::native::Arguments;
 use crate::simd::call::Operand;
 use crate::simd::reduce::{FIRST, LAST};
 use crate::step::*;
@@ -189,6 +190,7 @@ impl<'a> Machine<'a> {
         for step in steps {
             match step {
                 Step::Invoke(invoke) => self.invoke(invoke),
+                Step::Native(native) => self.native(native),
                 Step::Locate(locate) => self.locate(locate)?,
                 Step::Transfer(transfer) => self.transfer(transfer)?,
                 Step::Check(check) => self.check(check)?,
@@ -242,10 +244,32 @@ impl<'a> Machine<'a> {
         call.prefetch.at = self.at(invoke.prefetch);
         if invoke.outer.is_empty() {
             // SAFETY: the binder made every operand cover the call's rows; see `Machine::new` for the tensors.
-            unsafe { (invoke.primitive)(&call) };
+            unsafe { invoke.primitive.call(&call) };
             return;
         }
         self.invoke_nested(invoke, call);
+    }
+
+    fn native(&mut self, native: &Native) {
+        let (first, len) = match native.block {
+            BlockRole::Fixed => (0, native.len),
+            _ => self.block,
+        };
+        if native.rows == 0 || len == 0 {
+            return;
+        }
+        let mut arguments = Arguments::new(native.rows, len, first as u32);
+        let mut aligned = true;
+        for (k, &(address, row)) in native.operands.iter().enumerate() {
+            let at = self.at(address);
+            aligned &= !native.streamed[k] || (at as usize | row as usize).is_multiple_of(64);
+            arguments.operands[k].write(Operand { at, row });
+        }
+        let code = native.streaming.as_ref().filter(|_| aligned).unwrap_or(&native.code);
+        // SAFETY: the code was compiled for these operands; each covers the rows as it did in the primitives' calls,
+        // which the binder made to. What is written meets what is read only where both are the same place, and the
+        // level is AVX-512 (`Request::native`).
+        unsafe { code.run(&mut arguments) };
     }
 
     /// Calls the primitive for every position of the outer axes.
@@ -263,7 +287,7 @@ impl<'a> Machine<'a> {
                 }
             }
             // SAFETY: as in `invoke`.
-            unsafe { (invoke.primitive)(&call) };
+            unsafe { invoke.primitive.call(&call) };
             let advanced = (0..invoke.outer.len()).rev().find(|&k| {
                 position[k] += 1;
                 let more = position[k] < invoke.outer[k].0;
@@ -286,7 +310,7 @@ impl<'a> Machine<'a> {
         call.out.at = (&raw mut found).cast();
         call.extra = [check.extent as u64, check.signed as u64];
         // SAFETY: the indices are a contiguous tile; the output is an i64.
-        unsafe { (check.primitive)(&call) };
+        unsafe { check.primitive.call(&call) };
         if found < 0 {
             return Ok(());
         }

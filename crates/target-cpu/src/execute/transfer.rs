@@ -205,7 +205,7 @@ impl Cursor {
             match transfer.kind {
                 TransferKind::Load { fill } => {
                     (call.inputs[0], call.out) = (place, tile);
-                    (transfer.primitive)(&call);
+                    transfer.primitive.call(&call);
                     for lane in valid..line.len {
                         *self.tile.add(lane) = fill;
                     }
@@ -214,7 +214,7 @@ impl Cursor {
                     (call.inputs[0], call.out) = (tile, place);
                     call.inputs[2] = Operand { at: self.mask.cast(), row: 0 };
                     call.extra[1] = joining;
-                    (transfer.primitive)(&call);
+                    transfer.primitive.call(&call);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! AVX2 with FMA and F16C: two registers a vector, all-ones lanes for truth.
 
-use super::lanes::{LANES, Simd};
+use super::lanes::{LANES, Lanes, Simd};
 use std::arch::x86_64::*;
 
 /// Proof that the CPU has AVX2, FMA and F16C.
@@ -57,7 +57,7 @@ macro_rules! shifts {
 
 const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
-impl Simd for Avx2 {
+impl Lanes for Avx2 {
     type F = F;
     type I = I;
     type M = F;
@@ -121,6 +121,32 @@ impl Simd for Avx2 {
         unsafe { [_mm256_set1_epi32(x as i32); 2] }
     }
 
+    #[inline(always)]
+    fn half_to_float(self, a: I) -> F {
+        // SAFETY: as in `halves`.
+        unsafe {
+            let packed = _mm256_packus_epi32(a[0], a[1]);
+            let packed = _mm256_permute4x64_epi64::<0xd8>(packed);
+            [
+                _mm256_cvtph_ps(_mm256_castsi256_si128(packed)),
+                _mm256_cvtph_ps(_mm256_extracti128_si256::<1>(packed)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn float_to_half(self, a: F) -> I {
+        // SAFETY: as in `halves`.
+        unsafe {
+            [
+                _mm256_cvtepu16_epi32(_mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(a[0])),
+                _mm256_cvtepu16_epi32(_mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(a[1])),
+            ]
+        }
+    }
+}
+
+impl Simd for Avx2 {
     #[inline(always)]
     fn f_array(self, a: F) -> [f32; LANES] {
         // SAFETY: 16 f32 either way.
@@ -223,30 +249,6 @@ impl Simd for Avx2 {
                 half += 1;
             }
             out
-        }
-    }
-
-    #[inline(always)]
-    fn half_to_float(self, a: I) -> F {
-        // SAFETY: as in `halves`.
-        unsafe {
-            let packed = _mm256_packus_epi32(a[0], a[1]);
-            let packed = _mm256_permute4x64_epi64::<0xd8>(packed);
-            [
-                _mm256_cvtph_ps(_mm256_castsi256_si128(packed)),
-                _mm256_cvtph_ps(_mm256_extracti128_si256::<1>(packed)),
-            ]
-        }
-    }
-
-    #[inline(always)]
-    fn float_to_half(self, a: F) -> I {
-        // SAFETY: as in `halves`.
-        unsafe {
-            [
-                _mm256_cvtepu16_epi32(_mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(a[0])),
-                _mm256_cvtepu16_epi32(_mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(a[1])),
-            ]
         }
     }
 

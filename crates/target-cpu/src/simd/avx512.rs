@@ -1,7 +1,7 @@
 //! AVX-512: one register a vector, mask registers for truth.
 
-use super::lanes::{LANES, Simd};
-use super::math::EXP_LEAST;
+use super::lanes::{LANES, Lanes, Simd};
+use super::wide::{self, Wide};
 use std::arch::x86_64::*;
 
 /// Proof that the CPU has AVX-512 F, BW, DQ and VL.
@@ -42,33 +42,12 @@ macro_rules! lanes_fn {
     )* };
 }
 
-/// 2^(k / 16)
-#[allow(clippy::excessive_precision)]
-const POWERS: [f32; LANES] = [
-    1.0,
-    1.044273734,
-    1.090507745,
-    1.138788580,
-    1.189207077,
-    1.241857767,
-    1.296839594,
-    1.354255557,
-    1.414213538,
-    1.476826190,
-    1.542210817,
-    1.610490322,
-    1.681792855,
-    1.756252169,
-    1.834008097,
-    1.915206551,
-];
-
 const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 const DOWN: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
 const UP: i32 = _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC;
 const ZERO: i32 = _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC;
 
-impl Simd for Avx512 {
+impl Lanes for Avx512 {
     type F = __m512;
     type I = __m512i;
     type M = __mmask16;
@@ -76,10 +55,6 @@ impl Simd for Avx512 {
     lanes_fn! {
         f(x: f32) -> __m512 = _mm512_set1_ps(x);
         i(x: u32) -> __m512i = _mm512_set1_epi32(x as i32);
-        f_array(a: __m512) -> [f32; LANES] = std::mem::transmute::<__m512, [f32; LANES]>(a);
-        i_array(a: __m512i) -> [u32; LANES] = std::mem::transmute::<__m512i, [u32; LANES]>(a);
-        f_from(a: [f32; LANES]) -> __m512 = std::mem::transmute::<[f32; LANES], __m512>(a);
-        i_from(a: [u32; LANES]) -> __m512i = std::mem::transmute::<[u32; LANES], __m512i>(a);
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
         mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
@@ -118,99 +93,41 @@ impl Simd for Avx512 {
         ieq(a: __m512i, b: __m512i) -> __mmask16 = _mm512_cmpeq_epi32_mask(a, b);
         truth(a: __m512i) -> __mmask16 = _mm512_test_epi32_mask(a, a);
         iselect(m: __mmask16, a: __m512i, b: __m512i) -> __m512i = _mm512_mask_blend_epi32(m, b, a);
-        mask_bits(m: __mmask16) -> u32 = m as u32;
         mand(a: __mmask16, b: __mmask16) -> __mmask16 = a & b;
         mor(a: __mmask16, b: __mmask16) -> __mmask16 = a | b;
         mnot(a: __mmask16) -> __mmask16 = !a;
-        permute(a: __m512i, index: __m512i) -> __m512i = _mm512_permutexvar_epi32(index, a);
-        last(a: __m512) -> __m512 = _mm512_permutexvar_ps(_mm512_set1_epi32(15), a);
         half_to_float(a: __m512i) -> __m512 = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(a));
         float_to_half(a: __m512) -> __m512i = _mm512_cvtepu16_epi32(_mm512_cvtps_ph::<NEAREST>(a));
     }
 
     #[inline(always)]
     fn recip_normal(self, d: __m512) -> __m512 {
-        // SAFETY: as in `lanes_fn`.
-        let r = unsafe { _mm512_rcp14_ps(d) };
-        self.fma(r, self.fnma(d, r, self.f(1.0)), r)
+        wide::recip_normal(self, d)
     }
 
     #[inline(always)]
     fn div_normal(self, n: __m512, d: __m512) -> __m512 {
-        let r = self.recip_normal(d);
-        let q = self.mul(n, r);
-        self.fma(self.fnma(q, d, n), r, q)
+        wide::div_normal(self, n, d)
     }
 
     #[inline(always)]
     fn div_with(self, n: __m512, d: __m512, r: __m512) -> __m512 {
-        // Markstein: with r = 1 / d correctly rounded, one correction of n r is the correctly rounded quotient. The
-        // remainder is not to be used where it is zero (the quotient is exact and keeps its sign) or not finite.
-        const ZERO_INFINITE_NAN: i32 = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
-        let q = self.mul(n, r);
-        let remainder = self.fnma(q, d, n);
-        // SAFETY: as in `lanes_fn`.
-        unsafe {
-            let special = _mm512_fpclass_ps_mask::<ZERO_INFINITE_NAN>(remainder);
-            _mm512_mask3_fmadd_ps(remainder, r, q, !special)
-        }
+        wide::div_with(self, n, d, r)
     }
 
     #[inline(always)]
     fn scale_exp(self, x: __m512, least: f32, p: __m512, n: __m512) -> __m512 {
-        // SAFETY: as in `lanes_fn`.
-        unsafe {
-            let inside = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(x, self.f(least));
-            _mm512_maskz_scalef_ps(inside, p, n)
-        }
+        wide::scale_exp(self, x, least, p, n)
     }
 
     #[inline(always)]
     fn exp_capped(self, a: __m512) -> __m512 {
-        // a = n ln 2 + r with n a multiple of 1/16: the sixteenth's power comes from a register, and |r| is so small
-        // that three terms do. 1.5 * 2^19 rounds to sixteenths, and leaves them in the lowest bits.
-        let to_sixteenth = self.f(786_432.0);
-        let shifted = self.fma(a, self.f(std::f32::consts::LOG2_E), to_sixteenth);
-        let n = self.sub(shifted, to_sixteenth);
-        let r = self.fnma(n, self.f(std::f32::consts::LN_2), a);
-        let r = self.fnma(n, self.f(-1.904_654_2e-9), r);
-        let tail = self.fma(r, self.f(1.0 / 6.0), self.f(0.5));
-        let p = self.fma(self.mul(r, r), tail, r);
-        // SAFETY: as in `lanes_fn`.
-        let power = unsafe {
-            _mm512_permutexvar_ps(
-                self.bits(shifted),
-                std::mem::transmute::<[f32; 16], __m512>(POWERS),
-            )
-        };
-        // `scalef` rounds n down itself.
-        self.scale_exp(a, EXP_LEAST, self.fma(power, p, power), n)
+        wide::exp_capped(self, a)
     }
 
     #[inline(always)]
     fn split(self, a: __m512) -> (__m512, __m512) {
-        // SAFETY: as in `lanes_fn`.
-        unsafe {
-            let m = _mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_ZERO>(a);
-            // m below 1 means that the exponent of `a` is one more than that of [1, 2).
-            let e = _mm512_getexp_ps(a);
-            let below = self.lt(m, self.f(1.0));
-            (m, _mm512_mask_add_ps(e, below, e, self.f(1.0)))
-        }
-    }
-
-    #[inline(always)]
-    fn umul_wide(self, a: __m512i, b: __m512i) -> (__m512i, __m512i) {
-        const ODD: __mmask16 = 0xaaaa;
-        // SAFETY: as in `lanes_fn`.
-        unsafe {
-            let even = _mm512_mul_epu32(a, b);
-            let up = |v| _mm512_shuffle_epi32::<0xf5>(v);
-            let odd = _mm512_mul_epu32(up(a), up(b));
-            let high = _mm512_mask_blend_epi32(ODD, up(even), odd);
-            let low = _mm512_mask_shuffle_epi32::<0xa0>(even, ODD, odd);
-            (high, low)
-        }
+        wide::split(self, a)
     }
 
     #[inline(always)]
@@ -229,6 +146,45 @@ impl Simd for Avx512 {
     fn sar<const N: i32>(self, a: __m512i) -> __m512i {
         // SAFETY: as in `lanes_fn`.
         unsafe { _mm512_srav_epi32(a, _mm512_set1_epi32(N)) }
+    }
+}
+
+impl Wide for Avx512 {
+    lanes_fn! {
+        rough_reciprocal(a: __m512) -> __m512 = _mm512_rcp14_ps(a);
+        significand(a: __m512) -> __m512 =
+            _mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_ZERO>(a);
+        exponent(a: __m512) -> __m512 = _mm512_getexp_ps(a);
+        look_up(table: [f32; LANES], index: __m512i) -> __m512 =
+            _mm512_permutexvar_ps(index, std::mem::transmute::<[f32; LANES], __m512>(table));
+        not_below(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(a, b);
+        is_special(a: __m512) -> __mmask16 = _mm512_fpclass_ps_mask::<{ wide::SPECIAL }>(a);
+    }
+}
+
+impl Simd for Avx512 {
+    lanes_fn! {
+        f_array(a: __m512) -> [f32; LANES] = std::mem::transmute::<__m512, [f32; LANES]>(a);
+        i_array(a: __m512i) -> [u32; LANES] = std::mem::transmute::<__m512i, [u32; LANES]>(a);
+        f_from(a: [f32; LANES]) -> __m512 = std::mem::transmute::<[f32; LANES], __m512>(a);
+        i_from(a: [u32; LANES]) -> __m512i = std::mem::transmute::<[u32; LANES], __m512i>(a);
+        mask_bits(m: __mmask16) -> u32 = m as u32;
+        permute(a: __m512i, index: __m512i) -> __m512i = _mm512_permutexvar_epi32(index, a);
+        last(a: __m512) -> __m512 = _mm512_permutexvar_ps(_mm512_set1_epi32(15), a);
+    }
+
+    #[inline(always)]
+    fn umul_wide(self, a: __m512i, b: __m512i) -> (__m512i, __m512i) {
+        const ODD: __mmask16 = 0xaaaa;
+        // SAFETY: as in `lanes_fn`.
+        unsafe {
+            let even = _mm512_mul_epu32(a, b);
+            let up = |v| _mm512_shuffle_epi32::<0xf5>(v);
+            let odd = _mm512_mul_epu32(up(a), up(b));
+            let high = _mm512_mask_blend_epi32(ODD, up(even), odd);
+            let low = _mm512_mask_shuffle_epi32::<0xa0>(even, ODD, odd);
+            (high, low)
+        }
     }
 
     #[inline(always)]

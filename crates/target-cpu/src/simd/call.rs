@@ -1,11 +1,68 @@
 //! How a primitive is called: sizes, operands and options, the same for all.
 
-/// A primitive: one function pointer of an instruction.
-///
-/// # Safety
-/// Of calling one: every operand covers `rows` rows of `len` elements as the primitive's documentation says, the
-/// output overlaps an input only where both have the same address and stride, and the CPU has the level's features.
-pub type Primitive = unsafe fn(&Call);
+use crate::native::Record;
+use tilewright_ir::DType;
+
+/// A primitive: a function, and what native code can know of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Primitive {
+    entry: unsafe fn(&Call),
+    /// What it computes.
+    pub meaning: Meaning,
+}
+
+/// What a primitive computes, where [native code](crate::native) can do the same.
+#[derive(Clone, Copy, Debug)]
+pub enum Meaning {
+    /// Something of its own.
+    Opaque,
+    /// A function of elements; bit `k` of `uniform` says that operand `k` has one value a row.
+    Map { record: Record, operands: usize, uniform: u8 },
+    /// Lanes from neighbours in memory, `extra[0]` bytes apart.
+    Load(DType),
+    /// Lanes to neighbours in memory, `extra[0]` bytes apart.
+    Store(DType),
+    /// A fold of each row.
+    Fold(Folding),
+    /// 0, 1, 2, ... from `extra[0]` on.
+    Iota,
+}
+
+/// The parts of a fold; see [`super::reduce`].
+#[derive(Clone, Copy, Debug)]
+pub struct Folding {
+    /// Bits of the identity.
+    pub identity: u32,
+    /// It folds products of two operands.
+    pub pair: bool,
+    /// (total, x, y) to the next total.
+    pub fold: Record,
+    /// Two totals (and nothing) to one.
+    pub join: Record,
+}
+
+impl Primitive {
+    /// A primitive that native code knows nothing of.
+    pub fn opaque(entry: unsafe fn(&Call)) -> Self {
+        Primitive { entry, meaning: Meaning::Opaque }
+    }
+
+    /// The same with a meaning.
+    pub fn that(self, meaning: Meaning) -> Self {
+        Primitive { meaning, ..self }
+    }
+
+    /// Calls it.
+    ///
+    /// # Safety
+    /// Every operand covers `rows` rows of `len` elements as the primitive's documentation says, the output overlaps
+    /// an input only where both have the same address and stride, and the CPU has the level's features.
+    #[inline(always)]
+    pub unsafe fn call(&self, call: &Call) {
+        // SAFETY: the caller's promise.
+        unsafe { (self.entry)(call) }
+    }
+}
 
 /// The arguments of a primitive.
 ///
@@ -92,13 +149,13 @@ macro_rules! primitive {
                 // SAFETY: the caller's promise.
                 unsafe { $generic::<_, $($P,)* $($C),*>($crate::simd::portable::Portable, call) }
             }
-            match level {
+            $crate::simd::call::Primitive::opaque(match level {
                 #[cfg(target_arch = "x86_64")]
                 $crate::simd::Level::Avx512 => avx512::<$($P,)* $($C),*>,
                 #[cfg(target_arch = "x86_64")]
                 $crate::simd::Level::Avx2 => avx2::<$($P,)* $($C),*>,
                 _ => portable::<$($P,)* $($C),*>,
-            }
+            })
         }
     };
 }

@@ -38,7 +38,7 @@ fn time(primitive: Primitive, call: &Call, cycle: f64) -> f64 {
         let start = Instant::now();
         for _ in 0..rounds {
             // SAFETY: the operands of `Table::call`.
-            unsafe { primitive(call) };
+            unsafe { primitive.call(call) };
         }
         best = best.min(start.elapsed().as_secs_f64() / rounds as f64);
     }

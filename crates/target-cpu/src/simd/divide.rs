@@ -1,18 +1,19 @@
 //! Division of rows by one number each: by its reciprocal and a correction, a fifth of the cost of dividing.
 
 use super::Level;
-use super::call::{Call, Operand, Primitive, primitive};
-use super::lanes::Simd;
-use super::map::{Map, map_rows};
+use super::call::{Call, Meaning, Operand, Primitive, primitive};
+use super::lanes::{Lanes, Simd};
+use super::map::{Lanewise, map_rows};
 use super::ops::Div;
+use crate::native::{Recorder, Value};
 
 /// a / b, given 1 / b.
 struct DivWith;
 
-impl Map for DivWith {
+impl Lanewise for DivWith {
     const OPERANDS: usize = 3;
     #[inline(always)]
-    fn apply<S: Simd>(s: S, [n, d, r]: [S::F; 3]) -> S::F {
+    fn apply<S: Lanes>(s: S, [n, d, r]: [S::F; 3]) -> S::F {
         s.div_with(n, d, r)
     }
 }
@@ -48,5 +49,16 @@ primitive! { fn divide<; > = divide_rows }
 
 /// The quotient of rows of f32 by one element a row.
 pub fn by_uniform(level: Level) -> Primitive {
-    divide(level)
+    divide(level).that(Meaning::Map { record, operands: 2, uniform: 0b10 })
+}
+
+/// The same for native code.
+fn record(s: Recorder<'_>, [n, d, _]: [Value; 3]) -> Value {
+    let reciprocal = s.div(s.f(1.0), d);
+    let normal = |x: Value| {
+        let size = s.abs(x);
+        s.mand(s.le(s.f(f32::MIN_POSITIVE), size), s.lt(size, s.f(f32::INFINITY)))
+    };
+    let usual = s.mand(normal(d), normal(reciprocal));
+    s.either(usual, s.div_with(n, d, reciprocal), s.div(n, d))
 }

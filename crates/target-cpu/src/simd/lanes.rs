@@ -7,8 +7,8 @@
 /// Lanes in one vector, on every level.
 pub const LANES: usize = 16;
 
-/// Arithmetic on 16 lanes.
-pub trait Simd: Copy + Send + Sync + 'static {
+/// Arithmetic on 16 lanes, and nothing else: what maps are written in.
+pub trait Lanes: Copy {
     /// 16 f32.
     type F: Copy;
     /// 16 32-bit integers, signed or not by operation.
@@ -20,44 +20,6 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn f(self, x: f32) -> Self::F;
     /// A value in every lane.
     fn i(self, x: u32) -> Self::I;
-    /// Lanes as an array.
-    fn f_array(self, a: Self::F) -> [f32; LANES];
-    /// Lanes as an array.
-    fn i_array(self, a: Self::I) -> [u32; LANES];
-    /// Lanes from an array.
-    fn f_from(self, a: [f32; LANES]) -> Self::F;
-    /// Lanes from an array.
-    fn i_from(self, a: [u32; LANES]) -> Self::I;
-
-    /// # Safety
-    /// 16 readable f32 at `p`.
-    unsafe fn load(self, p: *const f32) -> Self::F;
-    /// # Safety
-    /// 16 writable f32 at `p`.
-    unsafe fn store(self, p: *mut f32, a: Self::F);
-    /// Stores past the caches.
-    /// # Safety
-    /// 16 writable f32 at `p`, which is aligned to 64; a fence before others read.
-    unsafe fn stream(self, p: *mut f32, a: Self::F);
-    /// The first `n` lanes from memory, zero in the others.
-    /// # Safety
-    /// `n <= 16` readable f32 at `p`.
-    #[inline(always)]
-    unsafe fn load_part(self, p: *const f32, n: usize) -> Self::F {
-        let mut lanes = [0f32; LANES];
-        // SAFETY: the caller's promise.
-        unsafe { std::ptr::copy_nonoverlapping(p, lanes.as_mut_ptr(), n.min(LANES)) };
-        self.f_from(lanes)
-    }
-    /// The first `n` lanes to memory.
-    /// # Safety
-    /// `n <= 16` writable f32 at `p`.
-    #[inline(always)]
-    unsafe fn store_part(self, p: *mut f32, a: Self::F, n: usize) {
-        let lanes = self.f_array(a);
-        // SAFETY: the caller's promise.
-        unsafe { std::ptr::copy_nonoverlapping(lanes.as_ptr(), p, n.min(LANES)) };
-    }
 
     /// a + b
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
@@ -165,8 +127,6 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn isub(self, a: Self::I, b: Self::I) -> Self::I;
     /// a * b, wrapping
     fn imul(self, a: Self::I, b: Self::I) -> Self::I;
-    /// High and low words of the unsigned product.
-    fn umul_wide(self, a: Self::I, b: Self::I) -> (Self::I, Self::I);
     /// Bitwise and.
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
     /// Bitwise or.
@@ -191,9 +151,6 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn ieq(self, a: Self::I, b: Self::I) -> Self::M;
     /// m ? a : b
     fn iselect(self, m: Self::M, a: Self::I, b: Self::I) -> Self::I;
-
-    /// Truth as one bit a lane, lane 0 lowest.
-    fn mask_bits(self, m: Self::M) -> u32;
     /// Both.
     fn mand(self, a: Self::M, b: Self::M) -> Self::M;
     /// Either.
@@ -201,58 +158,10 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// The other.
     fn mnot(self, a: Self::M) -> Self::M;
 
-    /// Lane i becomes lane i - N, zero below (the step of a scan).
-    fn shift_up<const N: i32>(self, a: Self::F) -> Self::F;
-    /// Lane i becomes lane index[i] of a, by the lowest four bits of the index.
-    fn permute(self, a: Self::I, index: Self::I) -> Self::I;
-    /// Lane 15 in every lane.
-    fn last(self, a: Self::F) -> Self::F;
-    /// Lanes 0..16 of a, b, c, d taken in turn: a0 b0 c0 d0 a1 b1 ..., as four vectors.
-    fn interleave4(self, v: [Self::I; 4]) -> [Self::I; 4];
-
     /// Half precision in the low 16 bits of each lane.
     fn half_to_float(self, a: Self::I) -> Self::F;
     /// To half precision, ties to even, in the low 16 bits of each lane.
     fn float_to_half(self, a: Self::F) -> Self::I;
-    /// 16 u16, widened.
-    /// # Safety
-    /// 16 readable u16 at `p`.
-    unsafe fn load_u16(self, p: *const u16) -> Self::I;
-    /// The low halves.
-    /// # Safety
-    /// 16 writable u16 at `p`.
-    unsafe fn store_u16(self, p: *mut u16, a: Self::I);
-    /// 16 u8, widened.
-    /// # Safety
-    /// 16 readable u8 at `p`.
-    unsafe fn load_u8(self, p: *const u8) -> Self::I;
-    /// The low bytes.
-    /// # Safety
-    /// 16 writable u8 at `p`.
-    unsafe fn store_u8(self, p: *mut u8, a: Self::I);
-    /// `base[index]` in each lane.
-    /// # Safety
-    /// Each index is inside the f32 at `base`.
-    unsafe fn gather(self, base: *const f32, index: Self::I) -> Self::F;
-
-    // What follows is the same on every level.
-
-    /// 16 integers.
-    /// # Safety
-    /// As `load`.
-    #[inline(always)]
-    unsafe fn iload(self, p: *const u32) -> Self::I {
-        // SAFETY: the caller's promise.
-        self.bits(unsafe { self.load(p.cast()) })
-    }
-    /// 16 integers.
-    /// # Safety
-    /// As `store`.
-    #[inline(always)]
-    unsafe fn istore(self, p: *mut u32, a: Self::I) {
-        // SAFETY: the caller's promise.
-        unsafe { self.store(p.cast(), self.float(a)) }
-    }
     /// The lesser; NaN when either is.
     #[inline(always)]
     fn min(self, a: Self::F, b: Self::F) -> Self::F {
@@ -309,5 +218,98 @@ pub trait Simd: Copy + Send + Sync + 'static {
             p = self.fma(p, x, self.f(c[k]));
         }
         p
+    }
+}
+
+/// Lanes that live in registers: they come from memory, go there, and can be told apart.
+pub trait Simd: Lanes + Send + Sync + 'static {
+    /// Lanes as an array.
+    fn f_array(self, a: Self::F) -> [f32; LANES];
+    /// Lanes as an array.
+    fn i_array(self, a: Self::I) -> [u32; LANES];
+    /// Lanes from an array.
+    fn f_from(self, a: [f32; LANES]) -> Self::F;
+    /// Lanes from an array.
+    fn i_from(self, a: [u32; LANES]) -> Self::I;
+
+    /// # Safety
+    /// 16 readable f32 at `p`.
+    unsafe fn load(self, p: *const f32) -> Self::F;
+    /// # Safety
+    /// 16 writable f32 at `p`.
+    unsafe fn store(self, p: *mut f32, a: Self::F);
+    /// Stores past the caches.
+    /// # Safety
+    /// 16 writable f32 at `p`, which is aligned to 64; a fence before others read.
+    unsafe fn stream(self, p: *mut f32, a: Self::F);
+    /// The first `n` lanes from memory, zero in the others.
+    /// # Safety
+    /// `n <= 16` readable f32 at `p`.
+    #[inline(always)]
+    unsafe fn load_part(self, p: *const f32, n: usize) -> Self::F {
+        let mut lanes = [0f32; LANES];
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(p, lanes.as_mut_ptr(), n.min(LANES)) };
+        self.f_from(lanes)
+    }
+    /// The first `n` lanes to memory.
+    /// # Safety
+    /// `n <= 16` writable f32 at `p`.
+    #[inline(always)]
+    unsafe fn store_part(self, p: *mut f32, a: Self::F, n: usize) {
+        let lanes = self.f_array(a);
+        // SAFETY: the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(lanes.as_ptr(), p, n.min(LANES)) };
+    }
+    /// High and low words of the unsigned product.
+    fn umul_wide(self, a: Self::I, b: Self::I) -> (Self::I, Self::I);
+
+    /// Truth as one bit a lane, lane 0 lowest.
+    fn mask_bits(self, m: Self::M) -> u32;
+
+    /// Lane i becomes lane i - N, zero below (the step of a scan).
+    fn shift_up<const N: i32>(self, a: Self::F) -> Self::F;
+    /// Lane i becomes lane index[i] of a, by the lowest four bits of the index.
+    fn permute(self, a: Self::I, index: Self::I) -> Self::I;
+    /// Lane 15 in every lane.
+    fn last(self, a: Self::F) -> Self::F;
+    /// Lanes 0..16 of a, b, c, d taken in turn: a0 b0 c0 d0 a1 b1 ..., as four vectors.
+    fn interleave4(self, v: [Self::I; 4]) -> [Self::I; 4];
+    /// 16 u16, widened.
+    /// # Safety
+    /// 16 readable u16 at `p`.
+    unsafe fn load_u16(self, p: *const u16) -> Self::I;
+    /// The low halves.
+    /// # Safety
+    /// 16 writable u16 at `p`.
+    unsafe fn store_u16(self, p: *mut u16, a: Self::I);
+    /// 16 u8, widened.
+    /// # Safety
+    /// 16 readable u8 at `p`.
+    unsafe fn load_u8(self, p: *const u8) -> Self::I;
+    /// The low bytes.
+    /// # Safety
+    /// 16 writable u8 at `p`.
+    unsafe fn store_u8(self, p: *mut u8, a: Self::I);
+    /// `base[index]` in each lane.
+    /// # Safety
+    /// Each index is inside the f32 at `base`.
+    unsafe fn gather(self, base: *const f32, index: Self::I) -> Self::F;
+
+    /// 16 integers.
+    /// # Safety
+    /// As `load`.
+    #[inline(always)]
+    unsafe fn iload(self, p: *const u32) -> Self::I {
+        // SAFETY: the caller's promise.
+        self.bits(unsafe { self.load(p.cast()) })
+    }
+    /// 16 integers.
+    /// # Safety
+    /// As `store`.
+    #[inline(always)]
+    unsafe fn istore(self, p: *mut u32, a: Self::I) {
+        // SAFETY: the caller's promise.
+        unsafe { self.store(p.cast(), self.float(a)) }
     }
 }

@@ -3,15 +3,40 @@
 //! An operand may be *uniform*: one value a row, read from its row's first element. Which ones are is part of the
 //! instance (a bit each), so that row scalars are never spread out in memory.
 
-use super::call::{Call, primitive};
-use super::lanes::{LANES, Simd};
+use super::Level;
+use super::call::{Call, Meaning, Primitive, primitive};
+use super::lanes::{LANES, Lanes, Simd};
+use crate::native::{Record, Recorder, Value};
 
 /// A function of lanes. Integers and truth values (0 or 1) travel as the bits of floats.
 pub trait Map: 'static {
     /// Number of operands.
     const OPERANDS: usize;
+    /// The function for native code, where it is arithmetic on lanes and nothing else.
+    const RECORD: Option<Record> = None;
     /// The function.
     fn apply<S: Simd>(s: S, v: [S::F; 3]) -> S::F;
+}
+
+/// A [`Map`] that is arithmetic on lanes and nothing else.
+pub trait Lanewise: 'static {
+    /// Number of operands.
+    const OPERANDS: usize;
+    /// The function.
+    fn apply<S: Lanes>(s: S, v: [S::F; 3]) -> S::F;
+}
+
+impl<O: Lanewise> Map for O {
+    const OPERANDS: usize = O::OPERANDS;
+    const RECORD: Option<Record> = Some(record::<O>);
+    #[inline(always)]
+    fn apply<S: Simd>(s: S, v: [S::F; 3]) -> S::F {
+        <O as Lanewise>::apply(s, v)
+    }
+}
+
+fn record<O: Lanewise>(recorder: Recorder<'_>, v: [Value; 3]) -> Value {
+    <O as Lanewise>::apply(recorder, v)
 }
 
 /// A bit of a loop's mode: it writes past the caches. Modes are instances, because in a cheap map each further
@@ -104,6 +129,17 @@ pub fn prefetch(at: *const u8) {
 }
 
 primitive! {
-    /// The map `O` with the given uniform operands.
-    pub fn map<O: Map; const UNIFORM: u8> = map_rows
+    fn map_primitive<O: Map; const UNIFORM: u8> = map_rows
+}
+
+/// The map `O` with the given uniform operands.
+pub fn map<O: Map, const UNIFORM: u8>(level: Level) -> Primitive {
+    let primitive = map_primitive::<O, UNIFORM>(level);
+    match O::RECORD {
+        None => primitive,
+        Some(record) => {
+            let operands = O::OPERANDS;
+            primitive.that(Meaning::Map { record, operands, uniform: UNIFORM })
+        }
+    }
 }

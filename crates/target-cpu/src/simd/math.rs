@@ -4,7 +4,7 @@
 //! which the tests measure. Coefficients without a source are those of Cephes' single-precision routines (public
 //! domain).
 
-use super::lanes::Simd;
+use super::lanes::Lanes;
 use std::f32::consts::{LN_2, LOG2_E};
 
 /// ln 2 as a short head, exact times any exponent, and its tail.
@@ -21,7 +21,7 @@ const EXP_TAIL: [f32; 6] =
 
 /// Splits x into n ln 2 + r with |r| <= ln 2 / 2.
 #[inline(always)]
-fn reduce_exp<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+fn reduce_exp<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
     let n = s.sub(s.fma(x, s.f(LOG2_E), s.f(TO_INTEGER)), s.f(TO_INTEGER));
     let r = s.fnma(n, s.f(LN_2), x);
     (n, s.fnma(n, s.f(LN_2_REST), r))
@@ -29,7 +29,7 @@ fn reduce_exp<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
 
 /// e^r - 1 for |r| <= ln 2 / 2
 #[inline(always)]
-fn expm1_small<S: Simd>(s: S, r: S::F) -> S::F {
+fn expm1_small<S: Lanes>(s: S, r: S::F) -> S::F {
     s.fma(s.mul(r, r), s.poly(r, EXP_TAIL), r)
 }
 
@@ -40,27 +40,27 @@ const EXP2_LEAST: f32 = -150.0;
 
 /// e^x
 #[inline(always)]
-pub fn exp<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
     // Capped so that infinities do not meet themselves; NaN passes as the second operand.
     s.exp_capped(s.min_or_b(s.f(89.0), x))
 }
 
 /// e^x for x <= 0, where nothing can overflow (softmax, sigmoid)
 #[inline(always)]
-pub fn exp_negative<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn exp_negative<S: Lanes>(s: S, x: S::F) -> S::F {
     s.exp_capped(x)
 }
 
 /// e^x for x <= 89: how levels do it that have nothing better
 #[inline(always)]
-pub fn exp_capped<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn exp_capped<S: Lanes>(s: S, x: S::F) -> S::F {
     let (n, r) = reduce_exp(s, x);
     s.scale_exp(x, EXP_LEAST, s.add(expm1_small(s, r), s.f(1.0)), n)
 }
 
 /// 2^x
 #[inline(always)]
-pub fn exp2<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn exp2<S: Lanes>(s: S, x: S::F) -> S::F {
     let x = s.min_or_b(s.f(129.0), x);
     let n = s.sub(s.add(x, s.f(TO_INTEGER)), s.f(TO_INTEGER));
     let f = s.sub(x, n);
@@ -73,7 +73,7 @@ pub fn exp2<S: Simd>(s: S, x: S::F) -> S::F {
 
 /// e^x - 1
 #[inline(always)]
-pub fn expm1<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn expm1<S: Lanes>(s: S, x: S::F) -> S::F {
     // Below -80 it is -1, and the scale would come near the denormals.
     let (half_scale, p) = expm1_parts(s, s.max_or_b(s.f(-80.0), s.min_or_b(s.f(88.8), x)));
     // 2^n p + (2^n - 1), at half scale because 2^128 is not an f32. -0 keeps its sign.
@@ -83,7 +83,7 @@ pub fn expm1<S: Simd>(s: S, x: S::F) -> S::F {
 
 /// For x = n ln 2 + r: 2^(n - 1), and e^r - 1
 #[inline(always)]
-fn expm1_parts<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+fn expm1_parts<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
     let (n, r) = reduce_exp(s, x);
     (s.scale(s.f(0.5), n), expm1_small(s, r))
 }
@@ -103,7 +103,7 @@ const LOG_TAIL: [f32; 9] = [
 
 /// e ln 2 + log(1 + f)
 #[inline(always)]
-fn log_parts<S: Simd>(s: S, e: S::F, f: S::F) -> S::F {
+fn log_parts<S: Lanes>(s: S, e: S::F, f: S::F) -> S::F {
     let z = s.mul(f, f);
     let y = s.mul(s.mul(f, z), s.poly(f, LOG_TAIL));
     let y = s.fma(e, s.f(LN_2_TAIL), y);
@@ -114,7 +114,7 @@ fn log_parts<S: Simd>(s: S, e: S::F, f: S::F) -> S::F {
 /// Gives `y` for positive finite x, and the logarithm's special values elsewhere: x >= +inf and NaN themselves,
 /// zero -inf, negative NaN.
 #[inline(always)]
-fn log_special<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
+fn log_special<S: Lanes>(s: S, x: S::F, y: S::F) -> S::F {
     let finite = s.lt(x, s.f(f32::INFINITY));
     let y = s.select(finite, y, x);
     let y = s.select(s.lt(s.f(0.0), x), y, s.f(f32::NAN));
@@ -124,14 +124,14 @@ fn log_special<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
 
 /// ln x
 #[inline(always)]
-pub fn log<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn log<S: Lanes>(s: S, x: S::F) -> S::F {
     let (m, e) = s.split(x);
     log_special(s, x, log_parts(s, e, s.sub(m, s.f(1.0))))
 }
 
 /// log2 x
 #[inline(always)]
-pub fn log2<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn log2<S: Lanes>(s: S, x: S::F) -> S::F {
     let (m, e) = s.split(x);
     let f = s.sub(m, s.f(1.0));
     let z = s.mul(f, f);
@@ -146,7 +146,7 @@ pub fn log2<S: Simd>(s: S, x: S::F) -> S::F {
 
 /// ln(1 + x)
 #[inline(always)]
-pub fn log1p<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn log1p<S: Lanes>(s: S, x: S::F) -> S::F {
     let one = s.f(1.0);
     let u = s.add(one, x);
     let (_, e) = s.split(u);
@@ -160,7 +160,7 @@ pub fn log1p<S: Simd>(s: S, x: S::F) -> S::F {
 
 /// ln(1 + t) for 0 <= t <= 1: what `log1p` is when nothing can go wrong
 #[inline(always)]
-fn log1p_unit<S: Simd>(s: S, t: S::F) -> S::F {
+fn log1p_unit<S: Lanes>(s: S, t: S::F) -> S::F {
     // Above 1/2 as ln 2 + ln((1 + t) / 2), exactly halved.
     let high = s.lt(s.f(0.5), t);
     let f = s.select(high, s.fma(t, s.f(0.5), s.f(-0.5)), t);
@@ -170,7 +170,7 @@ fn log1p_unit<S: Simd>(s: S, t: S::F) -> S::F {
 
 /// 1 / (1 + e^-x)
 #[inline(always)]
-pub fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn sigmoid<S: Lanes>(s: S, x: S::F) -> S::F {
     // e^x / (1 + e^x) below zero, 1 / (1 + e^-x) above.
     let e = exp_negative(s, s.neg_abs(x));
     let upper = s.recip_normal(s.add(e, s.f(1.0)));
@@ -179,20 +179,20 @@ pub fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
 
 /// x / (1 + e^-x)
 #[inline(always)]
-pub fn silu<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn silu<S: Lanes>(s: S, x: S::F) -> S::F {
     s.mul(x, sigmoid(s, x))
 }
 
 /// ln(1 + e^x)
 #[inline(always)]
-pub fn softplus<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn softplus<S: Lanes>(s: S, x: S::F) -> S::F {
     let t = exp_negative(s, s.neg_abs(x));
     s.add(s.max_or_b(s.f(0.0), x), log1p_unit(s, t))
 }
 
 /// tanh x
 #[inline(always)]
-pub fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn tanh<S: Lanes>(s: S, x: S::F) -> S::F {
     // With m = e^(2|x|) - 1, tanh |x| = m / (m + 2); beyond 10 it rounds to 1.
     let a = s.abs(x);
     let capped = s.min_or_b(s.f(10.0), a);
@@ -207,20 +207,20 @@ pub fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
 
 /// x tanh(ln(1 + e^x)), as x n / (n + 2) with n = e^x (e^x + 2)
 #[inline(always)]
-pub fn mish<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn mish<S: Lanes>(s: S, x: S::F) -> S::F {
     let (n, d) = mish_parts(s, x);
     s.mul(x, s.mul(n, s.recip_normal(d)))
 }
 
 /// tanh(ln(1 + e^x))
 #[inline(always)]
-pub fn tanh_softplus<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn tanh_softplus<S: Lanes>(s: S, x: S::F) -> S::F {
     let (n, d) = mish_parts(s, x);
     s.mul(n, s.recip_normal(d))
 }
 
 #[inline(always)]
-fn mish_parts<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+fn mish_parts<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
     // Above 20 the quotient rounds to 1, and e^40 overflows nothing. NaN passes.
     let e = exp(s, s.min_or_b(s.f(20.0), x));
     let n = s.mul(e, s.add(e, s.f(2.0)));
@@ -243,7 +243,7 @@ const ERF_FAR: [f32; 7] = [
 
 /// The error function
 #[inline(always)]
-pub fn erf<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn erf<S: Lanes>(s: S, x: S::F) -> S::F {
     let t = s.abs(x);
     let z = s.mul(x, x);
     // |x| > 0.9277: 1 - e^(-t + t polynomial)
@@ -259,7 +259,7 @@ pub fn erf<S: Simd>(s: S, x: S::F) -> S::F {
 
 /// 1 / sqrt(x), as accurate as a division
 #[inline(always)]
-pub fn rsqrt<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn rsqrt<S: Lanes>(s: S, x: S::F) -> S::F {
     s.div(s.f(1.0), s.sqrt(x))
 }
 
@@ -279,21 +279,21 @@ const POW_TAIL: [f32; 10] = [
 
 /// a + b and what its rounding loses, for |a| >= |b| or nearly so
 #[inline(always)]
-fn two_sum<S: Simd>(s: S, a: S::F, b: S::F) -> (S::F, S::F) {
+fn two_sum<S: Lanes>(s: S, a: S::F, b: S::F) -> (S::F, S::F) {
     let sum = s.add(a, b);
     (sum, s.add(s.sub(a, sum), b))
 }
 
 /// a b and what its rounding loses
 #[inline(always)]
-fn two_product<S: Simd>(s: S, a: S::F, b: S::F) -> (S::F, S::F) {
+fn two_product<S: Lanes>(s: S, a: S::F, b: S::F) -> (S::F, S::F) {
     let product = s.mul(a, b);
     (product, s.fma(a, b, s.neg(product)))
 }
 
 /// log2 of positive finite a, as a sum of two floats
 #[inline(always)]
-fn log2_pair<S: Simd>(s: S, a: S::F) -> (S::F, S::F) {
+fn log2_pair<S: Lanes>(s: S, a: S::F) -> (S::F, S::F) {
     let (m, e) = s.split(a);
     let high = s.lt(s.f(std::f32::consts::SQRT_2), m);
     let m = s.select(high, s.mul(m, s.f(0.5)), m);
@@ -322,7 +322,7 @@ fn log2_pair<S: Simd>(s: S, a: S::F) -> (S::F, S::F) {
 
 /// x^y as C's `pow`
 #[inline(always)]
-pub fn pow<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
+pub fn pow<S: Lanes>(s: S, x: S::F, y: S::F) -> S::F {
     let (zero, one) = (s.f(0.0), s.f(1.0));
     let a = s.abs(x);
     let (t, t_error) = log2_pair(s, a);

@@ -4,7 +4,7 @@
 //! truth values (0 or 1) zero-extended.
 
 use super::Level;
-use super::call::{Call, Primitive, primitive};
+use super::call::{Call, Meaning, Primitive, primitive};
 use super::lanes::{LANES, Simd};
 use super::ops::to_bf16;
 use tilewright_ir::{DType, StoreMode};
@@ -321,8 +321,12 @@ primitive! {
     pub fn check_indices<; > = check_rows
 }
 primitive! {
-    /// Counts.
-    pub fn iota<; > = iota_rows
+    fn iota_primitive<; > = iota_rows
+}
+
+/// Counts.
+pub fn iota(level: Level) -> Primitive {
+    iota_primitive(level).that(Meaning::Iota)
 }
 
 macro_rules! by_format {
@@ -340,12 +344,12 @@ macro_rules! by_format {
 
 /// From memory of `dtype` to lanes.
 pub fn load(dtype: DType, level: Level) -> Primitive {
-    by_format!(dtype, level, load_format)
+    by_format!(dtype, level, load_format).that(Meaning::Load(dtype))
 }
 
 /// From lanes to memory of `dtype`.
 pub fn store(dtype: DType, level: Level) -> Primitive {
-    by_format!(dtype, level, store_format)
+    by_format!(dtype, level, store_format).that(Meaning::Store(dtype))
 }
 
 /// From memory of `dtype` at given positions to lanes.

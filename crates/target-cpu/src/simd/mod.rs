@@ -19,6 +19,8 @@ pub(crate) mod topk;
 #[allow(clippy::excessive_precision)]
 pub(crate) mod trigonometry;
 pub(crate) mod unpack;
+#[allow(clippy::excessive_precision)]
+pub(crate) mod wide;
 
 pub(crate) use lanes::LANES;
 

@@ -1,8 +1,8 @@
 //! The maps of the IR's op table, and the pairs of ops that are cheaper as one.
 
 use super::call::Primitive;
-use super::lanes::Simd;
-use super::map::{Map, map};
+use super::lanes::{Lanes, Simd};
+use super::map::{Lanewise, Map, map};
 use super::{Level, divide, math, trigonometry};
 use tilewright_ir::{BinaryOp, DType, TernaryOp, UnaryOp};
 
@@ -11,6 +11,22 @@ macro_rules! float_maps {
     ($($Op:ident($s:ident, $($v:ident),*) = $body:expr;)*) => { $(
         /// See the [module](self).
         pub struct $Op;
+        impl Lanewise for $Op {
+            const OPERANDS: usize = [$(stringify!($v)),*].len();
+            #[inline(always)]
+            fn apply<S: Lanes>($s: S, [a, b, c]: [S::F; 3]) -> S::F {
+                let mut next = [a, b, c].into_iter();
+                $(let Some($v) = next.next() else { return a };)*
+                $body
+            }
+        }
+    )* };
+}
+
+/// Declares maps that look at single lanes.
+macro_rules! single_lane_maps {
+    ($($Op:ident($s:ident, $($v:ident),*) = $body:expr;)*) => { $(
+        struct $Op;
         impl Map for $Op {
             const OPERANDS: usize = [$(stringify!($v)),*].len();
             #[inline(always)]
@@ -51,8 +67,6 @@ float_maps! {
     Log(s, x) = math::log(s, x);
     Log2(s, x) = math::log2(s, x);
     Log1p(s, x) = math::log1p(s, x);
-    Sin(s, x) = trigonometry::sin(s, x);
-    Cos(s, x) = trigonometry::cos(s, x);
     Tanh(s, x) = math::tanh(s, x);
     Sigmoid(s, x) = math::sigmoid(s, x);
     Softplus(s, x) = math::softplus(s, x);
@@ -63,14 +77,6 @@ float_maps! {
     Mish(s, x) = math::mish(s, x);
 
     Div(s, a, b) = s.div(a, b);
-    Rem(s, a, b) = {
-        let (a, b) = (s.f_array(a), s.f_array(b));
-        let mut out = a;
-        for lane in 0..out.len() {
-            out[lane] = a[lane] % b[lane];
-        }
-        s.f_from(out)
-    };
     Pow(s, a, b) = math::pow(s, a, b);
     Max(s, a, b) = s.max(a, b);
     Min(s, a, b) = s.min(a, b);
@@ -102,16 +108,17 @@ float_maps! {
     MulMul(s, a, b, c) = s.mul(s.mul(a, b), c);
 }
 
-bit_maps! {
-    BitNot(s, x) = s.xor(x, s.i(u32::MAX));
-    BoolNot(s, x) = s.xor(x, s.i(1));
-    IntNeg(s, x) = s.isub(s.i(0), x);
-    IntAbs(s, x) = s.iselect(s.igt(s.i(0), x), s.isub(s.i(0), x), x);
-    IntSign(s, x) = s.or(s.sar::<31>(x), s.one_if(s.truth(x)));
-    UnsignedSign(s, x) = s.one_if(s.truth(x));
-    IntAdd(s, a, b) = s.iadd(a, b);
-    IntSub(s, a, b) = s.isub(a, b);
-    IntMul(s, a, b) = s.imul(a, b);
+single_lane_maps! {
+    Sin(s, x) = trigonometry::sin(s, x);
+    Cos(s, x) = trigonometry::cos(s, x);
+    Rem(s, a, b) = {
+        let (a, b) = (s.f_array(a), s.f_array(b));
+        let mut out = a;
+        for lane in 0..out.len() {
+            out[lane] = a[lane] % b[lane];
+        }
+        s.f_from(out)
+    };
     IntDiv(s, a, b) = lanes(s, a, b, |a, b| match b as i32 {
         0 => 0,
         b => (a as i32).wrapping_div(b) as u32,
@@ -122,6 +129,18 @@ bit_maps! {
     });
     UnsignedDiv(s, a, b) = lanes(s, a, b, |a, b| a.checked_div(b).unwrap_or(0));
     UnsignedRem(s, a, b) = lanes(s, a, b, |a, b| a.checked_rem(b).unwrap_or(0));
+}
+
+bit_maps! {
+    BitNot(s, x) = s.xor(x, s.i(u32::MAX));
+    BoolNot(s, x) = s.xor(x, s.i(1));
+    IntNeg(s, x) = s.isub(s.i(0), x);
+    IntAbs(s, x) = s.iselect(s.igt(s.i(0), x), s.isub(s.i(0), x), x);
+    IntSign(s, x) = s.or(s.sar::<31>(x), s.one_if(s.truth(x)));
+    UnsignedSign(s, x) = s.one_if(s.truth(x));
+    IntAdd(s, a, b) = s.iadd(a, b);
+    IntSub(s, a, b) = s.isub(a, b);
+    IntMul(s, a, b) = s.imul(a, b);
     IntMax(s, a, b) = s.iselect(s.igt(a, b), a, b);
     IntMin(s, a, b) = s.iselect(s.igt(a, b), b, a);
     UnsignedMax(s, a, b) = s.iselect(s.ugt(a, b), a, b);
@@ -168,36 +187,36 @@ bit_maps! {
 
 /// An integer op that no level has, lane by lane.
 #[inline(always)]
-fn lanes<S: Simd>(s: S, a: S::I, b: S::I, op: fn(u32, u32) -> u32) -> S::I {
-    let (a, b) = (s.i_array(a), s.i_array(b));
+fn lanes<S: Simd>(s: S, a: S::F, b: S::F, op: fn(u32, u32) -> u32) -> S::F {
+    let (a, b) = (s.i_array(s.bits(a)), s.i_array(s.bits(b)));
     let mut out = a;
     for lane in 0..out.len() {
         out[lane] = op(a[lane], b[lane]);
     }
-    s.i_from(out)
+    s.float(s.i_from(out))
 }
 
 /// Clamps floats; NaN becomes 0.
 #[inline(always)]
-fn clamp<S: Simd>(s: S, x: S::F, least: f32, greatest: f32) -> S::F {
+fn clamp<S: Lanes>(s: S, x: S::F, least: f32, greatest: f32) -> S::F {
     let x = s.select(s.unordered(x, x), s.f(0.0), x);
     s.max_or_b(s.min_or_b(x, s.f(greatest)), s.f(least))
 }
 
 #[inline(always)]
-fn int_clamp<S: Simd>(s: S, x: S::I, least: i32, greatest: i32) -> S::I {
+fn int_clamp<S: Lanes>(s: S, x: S::I, least: i32, greatest: i32) -> S::I {
     let (least, greatest) = (s.i(least as u32), s.i(greatest as u32));
     let x = s.iselect(s.igt(x, greatest), greatest, x);
     s.iselect(s.igt(least, x), least, x)
 }
 
 #[inline(always)]
-fn unsigned_cap<S: Simd>(s: S, x: S::I, greatest: u32) -> S::I {
+fn unsigned_cap<S: Lanes>(s: S, x: S::I, greatest: u32) -> S::I {
     s.iselect(s.ugt(x, s.i(greatest)), s.i(greatest), x)
 }
 
 #[inline(always)]
-fn unsigned_to_float<S: Simd>(s: S, x: S::I) -> S::F {
+fn unsigned_to_float<S: Lanes>(s: S, x: S::I) -> S::F {
     // Halves are exact; their sum rounds once.
     let high = s.to_float(s.shr::<16>(x));
     let low = s.to_float(s.and(x, s.i(0xffff)));
@@ -205,14 +224,14 @@ fn unsigned_to_float<S: Simd>(s: S, x: S::I) -> S::F {
 }
 
 #[inline(always)]
-fn float_to_int<S: Simd>(s: S, x: S::F) -> S::I {
+fn float_to_int<S: Lanes>(s: S, x: S::F) -> S::I {
     let big = s.le(s.f(2_147_483_648.0), x);
     let y = s.trunc_to_int(clamp(s, x, -2_147_483_648.0, 2_147_483_520.0));
     s.iselect(big, s.i(i32::MAX as u32), y)
 }
 
 #[inline(always)]
-fn float_to_unsigned<S: Simd>(s: S, x: S::F) -> S::I {
+fn float_to_unsigned<S: Lanes>(s: S, x: S::F) -> S::I {
     let too_big = s.le(s.f(4_294_967_296.0), x);
     let x = clamp(s, x, 0.0, 4_294_967_040.0);
     let upper = s.le(s.f(2_147_483_648.0), x);
@@ -223,7 +242,7 @@ fn float_to_unsigned<S: Simd>(s: S, x: S::F) -> S::I {
 
 /// bf16 in the low half, ties to even.
 #[inline(always)]
-pub fn to_bf16<S: Simd>(s: S, x: S::F) -> S::I {
+pub fn to_bf16<S: Lanes>(s: S, x: S::F) -> S::I {
     let bits = s.bits(x);
     let even = s.and(s.shr::<16>(bits), s.i(1));
     let rounded = s.shr::<16>(s.iadd(bits, s.iadd(even, s.i(0x7fff))));

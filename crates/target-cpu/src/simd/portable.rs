@@ -1,7 +1,7 @@
 //! Plain arrays: what the compiler makes of them with the features that every CPU of the target has (NEON on
 //! aarch64, SSE2 on x86-64). Also the level that the others are tested against.
 
-use super::lanes::{LANES, Simd};
+use super::lanes::{LANES, Lanes, Simd};
 
 /// The level without requirements.
 #[derive(Clone, Copy)]
@@ -37,7 +37,7 @@ macro_rules! shifts {
     )* };
 }
 
-impl Simd for Portable {
+impl Lanes for Portable {
     type F = F;
     type I = I;
     type M = [bool; LANES];
@@ -100,7 +100,9 @@ impl Simd for Portable {
     fn i(self, x: u32) -> I {
         [x; LANES]
     }
+}
 
+impl Simd for Portable {
     #[inline(always)]
     fn f_array(self, a: F) -> F {
         a

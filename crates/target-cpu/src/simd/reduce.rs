@@ -6,8 +6,8 @@
 
 use super::Level;
 use super::arg::COUNT;
-use super::call::{Call, Primitive, primitive};
-use super::lanes::{LANES, Simd};
+use super::call::{Call, Folding, Meaning, Primitive, primitive};
+use super::lanes::{LANES, Lanes, Simd};
 use super::map::prefetch;
 use tilewright_ir::{DType, ReduceOp};
 
@@ -23,9 +23,9 @@ pub trait Fold: 'static {
     /// True when the fold takes a product of two operands at once.
     const PAIR: bool = false;
     /// Folds `x` (and `y` for pairs) into `total`.
-    fn fold<S: Simd>(s: S, total: S::F, x: S::F, y: S::F) -> S::F;
+    fn fold<S: Lanes>(s: S, total: S::F, x: S::F, y: S::F) -> S::F;
     /// Joins two totals.
-    fn join<S: Simd>(s: S, a: S::F, b: S::F) -> S::F {
+    fn join<S: Lanes>(s: S, a: S::F, b: S::F) -> S::F {
         Self::fold(s, a, b, b)
     }
 }
@@ -163,7 +163,21 @@ pub fn join_sums<S: Simd>(s: S, total: [S::F; 4]) -> f32 {
 }
 
 primitive! {
-    fn fold<O: Fold; > = reduce_rows
+    fn fold_primitive<O: Fold; > = reduce_rows
+}
+
+fn fold<O: Fold>(level: Level) -> Primitive {
+    fold_primitive::<O>(level).that(Meaning::Fold(Folding {
+        identity: O::IDENTITY,
+        pair: O::PAIR,
+        fold: |s, [total, x, y]| nan_or(s, O::NAN_WINS, x, O::fold(s, total, x, y)),
+        join: |s, [a, b, _]| nan_or(s, O::NAN_WINS, b, O::join(s, a, b)),
+    }))
+}
+
+/// For folds in which NaN wins and a NaN total stays: `x` where it is NaN, else `joined`.
+fn nan_or<S: Lanes>(s: S, nan_wins: bool, x: S::F, joined: S::F) -> S::F {
+    if nan_wins { s.select(s.unordered(x, x), x, joined) } else { joined }
 }
 
 macro_rules! folds {
@@ -172,7 +186,7 @@ macro_rules! folds {
         impl Fold for $Op {
             const IDENTITY: u32 = $identity;
             #[inline(always)]
-            fn fold<S: Simd>($s: S, $a: S::F, $b: S::F, _: S::F) -> S::F {
+            fn fold<S: Lanes>($s: S, $a: S::F, $b: S::F, _: S::F) -> S::F {
                 $body
             }
         }
@@ -213,7 +227,7 @@ macro_rules! extrema {
             const IDENTITY: u32 = $identity;
             const NAN_WINS: bool = true;
             #[inline(always)]
-            fn fold<S: Simd>(s: S, total: S::F, x: S::F, _: S::F) -> S::F {
+            fn fold<S: Lanes>(s: S, total: S::F, x: S::F, _: S::F) -> S::F {
                 s.$better(x, total)
             }
         }
@@ -231,11 +245,11 @@ impl Fold for SumProduct {
     const IDENTITY: u32 = 0;
     const PAIR: bool = true;
     #[inline(always)]
-    fn fold<S: Simd>(s: S, total: S::F, x: S::F, y: S::F) -> S::F {
+    fn fold<S: Lanes>(s: S, total: S::F, x: S::F, y: S::F) -> S::F {
         s.fma(x, y, total)
     }
     #[inline(always)]
-    fn join<S: Simd>(s: S, a: S::F, b: S::F) -> S::F {
+    fn join<S: Lanes>(s: S, a: S::F, b: S::F) -> S::F {
         s.add(a, b)
     }
 }

@@ -29,7 +29,7 @@ fn noise(n: usize, seed: u32) -> Vec<f32> {
 
 fn run(primitive: Primitive, call: &Call) {
     // SAFETY: each test gives operands of the sizes that the primitive documents.
-    unsafe { primitive(call) }
+    unsafe { primitive.call(call) }
 }
 
 fn reduce_row(primitive: Primitive, x: &[f32], block: usize) -> f32 {

@@ -15,7 +15,7 @@ pub fn run(primitive: Primitive, inputs: &[&[f32]]) -> Vec<f32> {
         *operand = Operand { at: input.as_ptr() as *mut u8, row: 0 };
     }
     // SAFETY: all operands have `len` elements, or are uniform by the tests' choice.
-    unsafe { primitive(&call) };
+    unsafe { primitive.call(&call) };
     out
 }
 

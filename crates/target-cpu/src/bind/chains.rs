@@ -1,0 +1,483 @@
+//! Chains: maps and folds that follow one another over the same rows become one step of native code.
+//!
+//! A chain goes through its steps row by row where the primitives go step by step. That changes no result as long as
+//! a row's steps read what the same row's earlier steps wrote, element for element, or what no step of the chain
+//! writes; [`Builder`] refuses everything else. What only the chain itself reads is not written at all.
+
+use super::slots::Slots;
+use super::*;
+use crate::native::{Chain, Code, Format, Op, Operand, Recorder, Sink, Value, compile};
+use crate::simd::LANES;
+use crate::simd::call::Meaning;
+use crate::simd::lanes::Lanes;
+use crate::simd::reduce::{FIRST, LAST};
+use std::sync::Arc;
+
+/// Bytes ahead of a load from a tensor that are fetched meanwhile.
+const AHEAD: i32 = 1024;
+/// The most steps of a chain; a longer one is cut.
+const MOST_STEPS: usize = 64;
+
+/// Replaces steps by chains where native code can take them.
+pub(super) fn join(bound: &mut Bound, slots: &mut Slots, overlapping: &[bool]) {
+    let mut visits: HashMap<usize, usize> = HashMap::new();
+    let mut count = |address: &mut Address| {
+        if let Some(slot) = Slots::of(*address) {
+            *visits.entry(slot).or_default() += 1;
+        }
+    };
+    bound.words.iter_mut().for_each(|(address, _)| count(address));
+    let passes = bound.passes.iter_mut();
+    let steps = passes.flat_map(|pass| pass.blocks.iter_mut().chain(&mut pass.after));
+    bound.prologue.iter_mut().chain(steps).for_each(|step| slots::visit(step, &mut count));
+    for register in bound.registers.iter().skip(1).filter(|register| register.param.is_none()) {
+        count(&mut Address { register: FRAME, offset: register.offset });
+    }
+    let words = bound.words.iter().filter_map(|&(address, word)| match word {
+        Word::Bits(bits) => Some((address, bits)),
+        Word::Scalar(..) => None,
+    });
+    let words = words.map(|(address, bits)| ((address.register, address.offset), bits)).collect();
+    let joiner = Joiner { registers: &bound.registers, overlapping, words, visits };
+    for pass in &mut bound.passes {
+        joiner.list(&mut pass.blocks, slots);
+        joiner.list(&mut pass.after, slots);
+    }
+}
+
+/// What is known of the program while its chains are looked for.
+struct Joiner<'a> {
+    registers: &'a [Register],
+    /// Parameters whose memory overlaps another's.
+    overlapping: &'a [bool],
+    /// Constants in the frame.
+    words: HashMap<(u32, isize), u32>,
+    /// How often all steps name each slot.
+    visits: HashMap<usize, usize>,
+}
+
+/// A tensor, or a slot of the frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Region {
+    Slot(usize),
+    Param(usize),
+}
+
+/// A place that goes along with the rows.
+#[derive(Clone, Copy, PartialEq)]
+struct Spot {
+    address: Address,
+    /// Bytes from row to row.
+    row: isize,
+    uniform: bool,
+    format: Format,
+}
+
+/// A step does not fit into the chain.
+struct Refused;
+
+impl Joiner<'_> {
+    fn list(&self, steps: &mut Vec<Step>, slots: &mut Slots) {
+        let mut old = std::mem::take(steps);
+        let mut at = 0;
+        while at < old.len() {
+            match self.chain(&mut old[at..]) {
+                Some((native, taken)) => {
+                    for (address, _) in &native.operands {
+                        slots.disinherit(*address);
+                    }
+                    steps.push(Step::Native(Box::new(native)));
+                    at += taken;
+                }
+                None => {
+                    let step = &mut old[at];
+                    if let Some((body, _)) = step.body() {
+                        self.list(body, slots);
+                    }
+                    steps.push(step.clone());
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    /// The longest chain that the steps start with, and how many they are.
+    fn chain(&self, steps: &mut [Step]) -> Option<(Native, usize)> {
+        let most = steps.len().min(MOST_STEPS);
+        let known = |step: &Step| {
+            matches!(step, Step::Invoke(invoke) if invoke.outer.is_empty()
+                && !matches!(invoke.primitive.meaning, Meaning::Opaque))
+        };
+        let end = steps[..most].iter().position(|step| !known(step)).unwrap_or(most);
+        if end < 2 {
+            return None;
+        }
+        let sizes = steps[..end].iter().filter_map(|step| match step {
+            Step::Invoke(invoke) if invoke.call.len >= LANES => Some(&invoke.call),
+            _ => None,
+        });
+        let sizes: Vec<(usize, usize)> = sizes.map(|call| (call.rows, call.len)).collect();
+        let first = *sizes.first()?;
+        let rows = sizes.iter().copied().find(|&(rows, _)| rows > 1).unwrap_or(first);
+        for (rows, len) in [rows, first] {
+            let mut limit = end;
+            while limit >= 2 {
+                let mut builder = Builder::new(self, rows, len);
+                let taken = builder.take(&steps[..limit]);
+                if taken < 2 {
+                    break;
+                }
+                if let Some(native) = builder.finish(&mut steps[..taken]) {
+                    return Some((native, taken));
+                }
+                limit = taken / 2;
+            }
+        }
+        None
+    }
+
+    fn region(&self, address: Address) -> Region {
+        match self.registers.get(address.register as usize) {
+            Some(Register { param: Some(param), .. }) => Region::Param(*param),
+            Some(register) if address.register != FRAME => {
+                Region::Slot(slot(Address { register: FRAME, offset: register.offset }))
+            }
+            _ => Region::Slot(slot(address)),
+        }
+    }
+
+    /// True when two places may share bytes.
+    fn meet(&self, a: Address, b: Address) -> bool {
+        match (self.region(a), self.region(b)) {
+            (Region::Param(a), Region::Param(b)) => {
+                a == b || self.overlapping[a] && self.overlapping[b]
+            }
+            (a, b) => a == b,
+        }
+    }
+}
+
+fn slot(address: Address) -> usize {
+    Slots::of(address).unwrap_or(usize::MAX)
+}
+
+/// How a step's iteration lies in the chain's rows.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// Row by row.
+    Rows,
+    /// All rows as one.
+    Flat,
+    /// One element a row, the rows as one.
+    Column,
+    /// One element a row.
+    Singles,
+}
+
+/// A chain in the making.
+struct Builder<'a> {
+    joiner: &'a Joiner<'a>,
+    rows: usize,
+    len: usize,
+    block: Option<BlockRole>,
+    chain: Chain,
+    spots: Vec<Spot>,
+    /// Places that are read before the chain writes them, if it does.
+    read: Vec<Spot>,
+    /// What the chain writes: where, what, and after which value.
+    written: Vec<(Spot, Value, Value, bool)>,
+    lanes: usize,
+}
+
+impl<'a> Builder<'a> {
+    fn new(joiner: &'a Joiner<'a>, rows: usize, len: usize) -> Self {
+        Builder {
+            joiner,
+            rows,
+            len,
+            block: None,
+            chain: Chain::default(),
+            spots: Vec::new(),
+            read: Vec::new(),
+            written: Vec::new(),
+            lanes: 0,
+        }
+    }
+
+    /// Records steps as long as they fit; how many did.
+    fn take(&mut self, steps: &[Step]) -> usize {
+        let fits = |step: &Step| match step {
+            Step::Invoke(invoke) => self.step(invoke).is_ok(),
+            _ => false,
+        };
+        steps
+            .iter()
+            .position({
+                let mut fits = fits;
+                move |step| !fits(step)
+            })
+            .unwrap_or(steps.len())
+    }
+
+    fn form(&self, invoke: &Invoke) -> Result<Form, Refused> {
+        let (rows, len) = (invoke.call.rows, invoke.call.len);
+        let fixed = invoke.block == BlockRole::Fixed;
+        if (rows, len) == (self.rows, self.len) {
+            return Ok(Form::Rows);
+        }
+        match (rows, len) {
+            _ if !fixed => Err(Refused),
+            (1, len) if self.rows > 1 && len == self.rows * self.len => Ok(Form::Flat),
+            (rows, 1) if rows == self.rows => Ok(Form::Singles),
+            (1, len) if len == self.rows => Ok(Form::Column),
+            _ => Err(Refused),
+        }
+    }
+
+    /// The place of an operand: `row` bytes from row to row of its step, `apart` from element to element.
+    fn spot(
+        &self,
+        form: Form,
+        address: Address,
+        row: isize,
+        uniform: bool,
+        apart: isize,
+        format: Format,
+    ) -> Result<Spot, Refused> {
+        let (uniform, row) = match (form, uniform) {
+            (Form::Rows, uniform) => (uniform, row),
+            (Form::Flat, true) => (true, 0),
+            (Form::Flat, false) => (false, self.len as isize * apart),
+            (Form::Column, true) => (true, 0),
+            (Form::Column, false) => (true, apart),
+            (Form::Singles, _) => (true, row),
+        };
+        if uniform && format != Format::Word || !uniform && apart != format.size() as isize {
+            return Err(Refused);
+        }
+        let row = if self.rows == 1 { 0 } else { row };
+        Ok(Spot { address, row, uniform, format })
+    }
+
+    fn recorder(&self) -> Recorder<'_> {
+        self.chain.recorder()
+    }
+
+    /// The number of a place among the operands.
+    fn operand(&mut self, spot: Spot) -> usize {
+        if let Some(found) = self.spots.iter().position(|other| *other == spot) {
+            return found;
+        }
+        let tensor = matches!(self.joiner.region(spot.address), Region::Param(_));
+        let ahead = if tensor && !spot.uniform { AHEAD } else { 0 };
+        let Spot { uniform, format, .. } = spot;
+        self.chain.operands.push(Operand { uniform, format, ahead, stream: false });
+        self.spots.push(spot);
+        self.spots.len() - 1
+    }
+
+    fn read(&mut self, spot: Spot) -> Result<Value, Refused> {
+        if spot.address == NOWHERE {
+            return Err(Refused);
+        }
+        for (other, value, ..) in &self.written {
+            if *other == spot && spot.format == Format::Word {
+                return Ok(*value);
+            }
+            if self.joiner.meet(other.address, spot.address) {
+                return Err(Refused);
+            }
+        }
+        let key = (spot.address.register, spot.address.offset);
+        if let (true, 0, Some(&bits)) = (spot.uniform, spot.row, self.joiner.words.get(&key)) {
+            return Ok(self.recorder().i(bits));
+        }
+        if !self.read.contains(&spot) {
+            self.read.push(spot);
+        }
+        let operand = self.operand(spot);
+        let op = if spot.uniform { Op::Uniform(operand) } else { Op::Load(operand) };
+        Ok(self.recorder().leaf(op))
+    }
+
+    /// Checks that a place may be written.
+    fn writable(&self, spot: Spot) -> Result<(), Refused> {
+        if spot.row == 0 && self.rows > 1 {
+            return Err(Refused);
+        }
+        let read = self.read.iter();
+        let others = read.chain(self.written.iter().map(|(other, ..)| other));
+        for other in others {
+            if *other != spot && self.joiner.meet(other.address, spot.address) {
+                return Err(Refused);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, spot: Spot, value: Value, stream: bool) {
+        self.written.retain(|(other, ..)| *other != spot);
+        let after = self.chain.latest().unwrap_or(value);
+        self.written.push((spot, value, after, stream));
+    }
+
+    /// Records one step.
+    fn step(&mut self, invoke: &Invoke) -> Result<(), Refused> {
+        let call = &invoke.call;
+        let form = self.form(invoke)?;
+        let wide = matches!(form, Form::Rows | Form::Flat);
+        let block = match invoke.block {
+            BlockRole::Counting => BlockRole::Plain,
+            BlockRole::Stateful => return Err(Refused),
+            block => block,
+        };
+        if wide && self.block.is_some_and(|own| own != block) {
+            return Err(Refused);
+        }
+        let place = |this: &Self, operand: usize, uniform: bool, apart: isize, format: Format| {
+            let row = call.inputs[operand].row;
+            this.spot(form, invoke.inputs[operand], row, uniform, apart, format)
+        };
+        let out = |this: &Self, apart: isize, format: Format| {
+            this.spot(form, invoke.out, call.out.row, false, apart, format)
+        };
+        match invoke.primitive.meaning {
+            Meaning::Opaque => return Err(Refused),
+            Meaning::Map { record, operands, uniform } => {
+                let to = out(self, 4, Format::Word)?;
+                let mut values = [Value::NONE; 3];
+                for k in 0..operands {
+                    let from = place(self, k, uniform >> k & 1 == 1, 4, Format::Word)?;
+                    values[k] = self.read(from)?;
+                }
+                self.writable(to)?;
+                let value = record(self.recorder(), values);
+                self.write(to, value, call.stream);
+            }
+            Meaning::Load(dtype) => {
+                let to = out(self, 4, Format::Word)?;
+                let from = place(self, 0, false, call.extra[0] as isize, format(dtype))?;
+                let mut value = self.read(from)?;
+                self.writable(to)?;
+                if dtype == DType::Bool {
+                    let s = self.recorder();
+                    value = s.one_if(s.truth(value));
+                }
+                self.write(to, value, false);
+            }
+            Meaning::Store(dtype) => {
+                let to = out(self, call.extra[0] as isize, format(dtype))?;
+                let from = place(self, 0, false, 4, Format::Word)?;
+                let mut value = self.read(from)?;
+                self.writable(to)?;
+                if dtype == DType::BF16 {
+                    value = ops::to_bf16(self.recorder(), value);
+                }
+                self.write(to, value, call.stream);
+            }
+            Meaning::Iota => {
+                let to = out(self, 4, Format::Word)?;
+                if !wide || form == Form::Flat || call.extra[1] != 0 && self.rows > 1 {
+                    return Err(Refused);
+                }
+                self.writable(to)?;
+                let s = self.recorder();
+                let start = s.iadd(s.leaf(Op::Position), s.i(call.extra[0] as u32));
+                let value = s.iadd(s.leaf(Op::Index), start);
+                self.write(to, value, call.stream);
+            }
+            Meaning::Fold(folding) => {
+                let whole = call.extra[0] == FIRST | LAST;
+                if form != Form::Rows || !whole {
+                    return Err(Refused);
+                }
+                let to = Spot {
+                    address: invoke.out,
+                    row: if self.rows == 1 { 0 } else { call.out.row },
+                    uniform: true,
+                    format: Format::Word,
+                };
+                let from = place(self, 0, false, 4, Format::Word)?;
+                let x = self.read(from)?;
+                let mut y = x;
+                if folding.pair {
+                    let from = place(self, 1, false, 4, Format::Word)?;
+                    y = self.read(from)?;
+                }
+                self.writable(to)?;
+                let value = self.recorder().folded(folding, x, y);
+                self.write(to, value, false);
+            }
+        }
+        if wide {
+            self.block = Some(block);
+        }
+        self.lanes += call.rows * call.len;
+        Ok(())
+    }
+
+    /// The step that stands for `steps`, all of them recorded; `None` when there is no code for it.
+    fn finish(mut self, steps: &mut [Step]) -> Option<Native> {
+        let mut own: HashMap<usize, usize> = HashMap::new();
+        let names = steps.iter().filter_map(|step| match step {
+            Step::Invoke(invoke) => Some(invoke.name),
+            _ => None,
+        });
+        let names = names.collect();
+        for step in steps {
+            step.addresses(|address| {
+                if let Some(slot) = Slots::of(*address) {
+                    *own.entry(slot).or_default() += 1;
+                }
+            });
+        }
+        let folds = self.chain.has_folds();
+        for (spot, value, after, stream) in std::mem::take(&mut self.written) {
+            let mut needed = true;
+            if spot.address.register == FRAME {
+                let slot = slot(spot.address);
+                let others = self.joiner.visits.get(&slot) != own.get(&slot);
+                let before = self.read.iter().any(|read| Slots::share(read.address, spot.address));
+                needed = others || before;
+            }
+            if needed {
+                let operand = self.operand(spot);
+                let stream = stream && spot.format == Format::Word && !spot.uniform;
+                self.chain.operands[operand].stream |= stream;
+                self.chain.sinks.push(Sink { operand, value, after });
+            } else if folds && !spot.uniform {
+                let operand = self.operand(spot);
+                self.chain.spots.insert(value, operand);
+            }
+        }
+        let streams = self.chain.operands.iter().any(|operand| operand.stream);
+        let streaming =
+            if streams { Some(Arc::new(Code::new(&compile(&self.chain)?)?)) } else { None };
+        let streamed = self.chain.operands.iter().map(|operand| operand.stream).collect();
+        for operand in &mut self.chain.operands {
+            operand.stream = false;
+        }
+        let code = Arc::new(Code::new(&compile(&self.chain)?)?);
+        Some(Native {
+            code,
+            streaming,
+            streamed,
+            rows: self.rows,
+            len: self.len,
+            block: self.block.unwrap_or(BlockRole::Fixed),
+            operands: self.spots.iter().map(|spot| (spot.address, spot.row)).collect(),
+            lanes: self.lanes,
+            names,
+        })
+    }
+}
+
+fn format(dtype: DType) -> Format {
+    match dtype {
+        DType::F16 => Format::Half,
+        DType::BF16 => Format::Brain,
+        DType::U8 | DType::Bool => Format::Byte,
+        DType::I8 => Format::SignedByte,
+        _ => Format::Word,
+    }
+}

@@ -1,0 +1,543 @@
+//! The few instructions that native code consists of, as bytes.
+//!
+//! Vector instructions are EVEX-encoded with 512 bits; see Intel's manual, volume 2, chapter 2.
+
+use super::graph::Plain;
+
+/// A vector register, 0 to 31.
+pub type Vector = u8;
+/// A mask register, 0 to 7.
+pub type Mask = u8;
+/// A general register, 0 to 15.
+pub type General = u8;
+
+/// Where the arguments are: rdi.
+pub const ARGUMENTS: General = 7;
+/// The scratch register: rax.
+pub const SCRATCH: General = 0;
+/// The element that the loop is at: rcx.
+pub const AT: General = 1;
+/// Elements of the row: rdx.
+pub const LENGTH: General = 2;
+/// Holds operands' rows; the last six are the caller's (rbx, rbp, r12 to r15).
+pub const POINTERS: [General; 11] = [6, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15];
+/// How many of [`POINTERS`] need no saving.
+pub const UNSAVED: usize = 5;
+
+/// Where an instruction's last source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In a register.
+    Register(Vector),
+    /// One 32-bit element for all lanes.
+    Broadcast(Memory),
+    /// 16 lanes.
+    Whole(Memory),
+}
+
+/// An address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// So many bytes past a register.
+    At(General, i32),
+    /// A register, an element number times a size, and a displacement.
+    Element { base: General, size: usize, offset: i32 },
+    /// Bytes past the start of the constants, which follow the code.
+    Constant(usize),
+}
+
+/// How an instruction is encoded: opcode map, mandatory prefix, 64-bit flag, opcode, a trailing byte.
+#[derive(Clone, Copy, Debug)]
+pub struct Encoding {
+    /// 1 is 0F, 2 is 0F38, 3 is 0F3A.
+    map: u8,
+    /// 0 is none, 1 is 66, 2 is F3, 3 is F2.
+    prefix: u8,
+    wide: bool,
+    opcode: u8,
+    immediate: Option<u8>,
+}
+
+const fn op(map: u8, prefix: u8, opcode: u8) -> Encoding {
+    Encoding { map, prefix, wide: false, opcode, immediate: None }
+}
+
+const fn op_with(map: u8, prefix: u8, opcode: u8, immediate: u8) -> Encoding {
+    Encoding { map, prefix, wide: false, opcode, immediate: Some(immediate) }
+}
+
+/// `dst = src1 * src2 + dst` and its sisters.
+pub const FMA_231: Encoding = op(2, 1, 0xb8);
+/// `dst = dst * src2 + src1`
+pub const FMA_132: Encoding = op(2, 1, 0x98);
+/// `dst = src1 - dst * src2`
+pub const FNMA_132: Encoding = op(2, 1, 0x9c);
+/// `dst = src1 * dst + src2`
+pub const FMA_213: Encoding = op(2, 1, 0xa8);
+/// `dst = dst - src1 * src2`
+pub const FNMA_231: Encoding = op(2, 1, 0xbc);
+/// `dst = src2 - src1 * dst`
+pub const FNMA_213: Encoding = op(2, 1, 0xac);
+/// m ? src2 : src1
+pub const BLEND: Encoding = op(2, 1, 0x65);
+/// Half precision to single.
+pub const WIDEN: Encoding = op(2, 1, 0x13);
+/// Words to lanes, zeros above.
+pub const EXTEND_WORDS: Encoding = op(2, 1, 0x33);
+/// Bytes to lanes, zeros above.
+pub const EXTEND_BYTES: Encoding = op(2, 1, 0x31);
+/// Bytes to lanes, the sign above.
+pub const EXTEND_SIGNED_BYTES: Encoding = op(2, 1, 0x21);
+/// Lanes to their low words; the destination comes last.
+pub const TRUNCATE_TO_WORDS: Encoding = op(2, 2, 0x33);
+/// Lanes to their low bytes; the destination comes last.
+pub const TRUNCATE_TO_BYTES: Encoding = op(2, 2, 0x31);
+/// Single precision to half, ties to even; the destination comes last.
+pub const NARROW: Encoding = op_with(3, 1, 0x1d, 0);
+/// A register or memory to a register.
+pub const MOVE: Encoding = op(1, 0, 0x10);
+/// A register to memory.
+pub const STORE: Encoding = op(1, 0, 0x11);
+/// A register to memory, past the caches.
+pub const STREAM: Encoding = op(1, 0, 0x2b);
+/// Lane 0 to every lane.
+pub const BROADCAST: Encoding = op(2, 1, 0x18);
+/// A general register to every lane.
+pub const BROADCAST_GENERAL: Encoding = op(2, 1, 0x7c);
+/// Lane 0 to memory.
+pub const STORE_ONE: Encoding = op(1, 2, 0x11);
+/// True where a & b is not zero.
+pub const TEST: Encoding = op(2, 1, 0x27);
+/// True for zeros, infinities and NaN.
+pub const IS_SPECIAL: Encoding = op_with(3, 1, 0x66, crate::simd::wide::SPECIAL as u8);
+/// Adds integers.
+pub const INT_ADD: Encoding = op(1, 1, 0xfe);
+
+/// Compares floats.
+pub const fn compare_floats(predicate: u8) -> Encoding {
+    op_with(1, 0, 0xc2, predicate)
+}
+
+/// Compares signed integers.
+pub const fn compare_ints(predicate: u8) -> Encoding {
+    op_with(3, 1, 0x1f, predicate)
+}
+
+/// Compares unsigned integers.
+pub const fn compare_unsigned(predicate: u8) -> Encoding {
+    op_with(3, 1, 0x1e, predicate)
+}
+
+/// Moves 128-bit parts: two of the first source, two of the last.
+pub const fn shuffle_parts(order: u8) -> Encoding {
+    op_with(3, 1, 0x23, order)
+}
+
+/// Moves lanes inside each 128-bit part.
+pub const fn shuffle_lanes(order: u8) -> Encoding {
+    op_with(1, 1, 0x70, order)
+}
+
+/// Shifts by a constant: the encoding, and what stands in the place of a register.
+pub const fn shift(kind: Shift, by: u8) -> (Encoding, u8) {
+    (op_with(1, 1, 0x72, by), kind as u8)
+}
+
+/// Kinds of shifts by a constant.
+#[derive(Clone, Copy, Debug)]
+pub enum Shift {
+    /// Zeros from the right.
+    Left = 6,
+    /// Zeros from the left.
+    Right = 2,
+    /// The sign from the left.
+    RightSigned = 4,
+}
+
+/// The instruction of a plain op, and its number of sources.
+pub fn plain(plain: Plain) -> (Encoding, usize) {
+    match plain {
+        Plain::Add => (op(1, 0, 0x58), 2),
+        Plain::Mul => (op(1, 0, 0x59), 2),
+        Plain::Sub => (op(1, 0, 0x5c), 2),
+        Plain::Min => (op(1, 0, 0x5d), 2),
+        Plain::Div => (op(1, 0, 0x5e), 2),
+        Plain::Max => (op(1, 0, 0x5f), 2),
+        Plain::Scale => (op(2, 1, 0x2c), 2),
+        Plain::IntAdd => (INT_ADD, 2),
+        Plain::IntSub => (op(1, 1, 0xfa), 2),
+        Plain::IntMul => (op(2, 1, 0x40), 2),
+        Plain::And => (op(1, 1, 0xdb), 2),
+        Plain::Or => (op(1, 1, 0xeb), 2),
+        Plain::Xor => (op(1, 1, 0xef), 2),
+        Plain::ShiftLeft => (op(2, 1, 0x47), 2),
+        Plain::ShiftRight => (op(2, 1, 0x45), 2),
+        Plain::ShiftRightSigned => (op(2, 1, 0x46), 2),
+        Plain::LookUp => (op(2, 1, 0x16), 2),
+        Plain::Sqrt => (op(1, 0, 0x51), 1),
+        Plain::RoughReciprocal => (op(2, 1, 0x4c), 1),
+        Plain::Exponent => (op(2, 1, 0x42), 1),
+        // In [0.75, 1.5), the sign cleared.
+        Plain::Significand => (op_with(3, 1, 0x26, 0b0111), 1),
+        Plain::Round(mode) => (op_with(3, 1, 0x08, mode), 1),
+        Plain::RoundToInt => (op(1, 1, 0x5b), 1),
+        Plain::TruncToInt => (op(1, 2, 0x5b), 1),
+        Plain::ToFloat => (op(1, 0, 0x5b), 1),
+    }
+}
+
+/// True where the sources may change places.
+pub fn commutes(plain: Plain) -> bool {
+    matches!(
+        plain,
+        Plain::Add
+            | Plain::Mul
+            | Plain::IntAdd
+            | Plain::IntMul
+            | Plain::And
+            | Plain::Or
+            | Plain::Xor
+    )
+}
+
+/// A jump whose target is not yet known.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Jump(usize);
+
+/// When to jump.
+#[derive(Clone, Copy, Debug)]
+pub enum When {
+    /// Always.
+    Always,
+    /// Unsigned less.
+    Below = 0x82,
+    /// Unsigned greater or equal (and: the carry flag is clear).
+    NotBelow = 0x83,
+    /// Not equal, not zero.
+    NotEqual = 0x85,
+}
+
+/// Options of a vector instruction: a mask register, and zeros where it is false.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Masked {
+    /// The register; 0 for none.
+    pub mask: Mask,
+    /// Zeros rather than what was there.
+    pub zero: bool,
+}
+
+/// Bytes of code and the constants behind them.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    code: Vec<u8>,
+    constants: Vec<u8>,
+    /// Displacements that refer to constants: where, and the end of the instruction.
+    references: Vec<(usize, usize, usize)>,
+}
+
+/// The alignment of constants that are whole vectors.
+const LINE: usize = 64;
+
+impl Assembler {
+    /// The finished bytes.
+    pub fn finish(mut self) -> Vec<u8> {
+        let start = self.code.len().next_multiple_of(LINE);
+        self.code.resize(start, 0xcc);
+        for &(at, end, constant) in &self.references {
+            let distance = (start + constant) as i64 - end as i64;
+            self.code[at..at + 4].copy_from_slice(&(distance as i32).to_le_bytes());
+        }
+        self.code.extend(&self.constants);
+        self.code
+    }
+
+    /// A place among the constants for these words, shared with equal ones.
+    pub fn constant(&mut self, words: &[u32]) -> Memory {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let step = bytes.len();
+        let found = (0..self.constants.len() / step)
+            .map(|k| k * step)
+            .find(|&at| self.constants[at..at + step] == bytes[..]);
+        Memory::Constant(found.unwrap_or_else(|| {
+            let at = self.constants.len().next_multiple_of(step);
+            self.constants.resize(at, 0);
+            self.constants.extend(&bytes);
+            at
+        }))
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.code.push(byte);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.code.extend(bytes);
+    }
+
+    /// The address part of an instruction whose other operand is register `reg` (its low bits). Displacements that are
+    /// multiples of `scale` take one byte where they fit. `after` bytes of the instruction follow.
+    fn address(&mut self, reg: u8, memory: Memory, scale: i32, after: usize) {
+        let reg = (reg & 7) << 3;
+        let (base, index, offset) = match memory {
+            Memory::Constant(at) => {
+                self.byte(reg | 0b101);
+                let here = self.code.len();
+                self.bytes(&[0; 4]);
+                self.references.push((here, here + 4 + after, at));
+                return;
+            }
+            Memory::At(base, offset) => (base, None, offset),
+            Memory::Element { base, size, offset } => (base, Some(size), offset),
+        };
+        let short = offset % scale == 0 && (-128..128).contains(&(offset / scale));
+        // rbp and r13 as a base need a displacement.
+        let mode = match (offset, short) {
+            (0, _) if base & 7 != 5 => 0,
+            (_, true) => 0b0100_0000,
+            _ => 0b1000_0000,
+        };
+        match index {
+            None if base & 7 != 4 => self.byte(mode | reg | base & 7),
+            None => self.bytes(&[mode | reg | 0b100, 0x24]),
+            Some(size) => {
+                let log = size.trailing_zeros() as u8;
+                self.bytes(&[mode | reg | 0b100, log << 6 | AT << 3 | base & 7]);
+            }
+        }
+        match mode {
+            0 => {}
+            0b0100_0000 => self.byte((offset / scale) as u8),
+            _ => self.bytes(&offset.to_le_bytes()),
+        }
+    }
+
+    /// A vector instruction: `reg` and `last` are its ModRM operands, `second` the other source or 0. `bytes` is how
+    /// much memory it touches when its operand lies there whole.
+    pub fn vector(
+        &mut self,
+        encoding: Encoding,
+        reg: u8,
+        second: u8,
+        last: Source,
+        bytes: i32,
+        masked: Masked,
+    ) {
+        let (high, scale, broadcast) = match last {
+            Source::Register(r) => ((r >> 4 & 1, r >> 3 & 1), 1, false),
+            Source::Broadcast(memory) => ((0, base_of(memory) >> 3 & 1), 4, true),
+            Source::Whole(memory) => ((0, base_of(memory) >> 3 & 1), bytes, false),
+        };
+        let not = |bit: u8, at: u8| (bit & 1 ^ 1) << at;
+        self.bytes(&[
+            0x62,
+            not(reg >> 3, 7) | not(high.0, 6) | not(high.1, 5) | not(reg >> 4, 4) | encoding.map,
+            (encoding.wide as u8) << 7 | (!second & 15) << 3 | 4 | encoding.prefix,
+            (masked.zero as u8) << 7
+                | 0b10 << 5
+                | (broadcast as u8) << 4
+                | not(second >> 4, 3)
+                | masked.mask,
+            encoding.opcode,
+        ]);
+        match last {
+            Source::Register(r) => self.byte(0xc0 | (reg & 7) << 3 | r & 7),
+            Source::Broadcast(memory) | Source::Whole(memory) => {
+                self.address(reg, memory, scale, encoding.immediate.is_some() as usize);
+            }
+        }
+        if let Some(immediate) = encoding.immediate {
+            self.byte(immediate);
+        }
+    }
+
+    /// An instruction on mask registers: `knotw`, `kandw`, `korw` by opcode.
+    fn masks(&mut self, opcode: u8, to: Mask, a: Mask, b: Mask, two: bool) {
+        self.bytes(&[0xc5, 0x80 | (!a & 15) << 3 | (two as u8) << 2, opcode, 0xc0 | to << 3 | b]);
+    }
+
+    /// to = a & b
+    pub fn mask_and(&mut self, to: Mask, a: Mask, b: Mask) {
+        self.masks(0x41, to, a, b, true);
+    }
+
+    /// to = a | b
+    pub fn mask_or(&mut self, to: Mask, a: Mask, b: Mask) {
+        self.masks(0x45, to, a, b, true);
+    }
+
+    /// to = !a
+    pub fn mask_not(&mut self, to: Mask, a: Mask) {
+        self.masks(0x44, to, 0, a, false);
+    }
+
+    /// Sets the carry flag where the mask holds in all lanes.
+    pub fn mask_all(&mut self, a: Mask) {
+        self.masks(0x98, a, 0, a, false);
+    }
+
+    /// A mask from memory.
+    pub fn load_mask(&mut self, to: Mask, from: Memory) {
+        self.bytes(&[0xc5, 0xf8, 0x90]);
+        self.address(to, from, 1, 0);
+    }
+
+    /// A mask to memory.
+    pub fn store_mask(&mut self, from: Mask, to: Memory) {
+        self.bytes(&[0xc5, 0xf8, 0x91]);
+        self.address(from, to, 1, 0);
+    }
+
+    /// A mask of the first lanes: as many as remain of the row, which are fewer than 64.
+    pub fn mask_of_rest(&mut self, to: Mask) {
+        let Memory::Constant(ones) = self.constant(&[u32::MAX]) else { return };
+        self.bytes(&[0x89, 0xc0 | LENGTH << 3 | SCRATCH]); // mov eax, edx
+        self.bytes(&[0x29, 0xc0 | AT << 3 | SCRATCH]); // sub eax, ecx
+        self.bytes(&[0xc4, 0xe2, 0x78, 0xf5]); // bzhi eax, [ones], eax
+        self.address(SCRATCH, Memory::Constant(ones), 1, 0);
+        self.bytes(&[0xc5, 0xf8, 0x92, 0xc0 | to << 3 | SCRATCH]); // kmovw to, eax
+    }
+
+    fn wide_general(&mut self, opcode: u8, reg: General, memory: Memory) {
+        let base = base_of(memory);
+        self.bytes(&[0x48 | (reg >> 3) << 2 | base >> 3, opcode]);
+        self.address(reg, memory, 1, 0);
+    }
+
+    /// A general register from memory.
+    pub fn load(&mut self, to: General, from: Memory) {
+        self.wide_general(0x8b, to, from);
+    }
+
+    /// A general register to memory.
+    pub fn store(&mut self, from: General, to: Memory) {
+        self.wide_general(0x89, from, to);
+    }
+
+    /// Adds a general register to memory.
+    pub fn add_to(&mut self, from: General, to: Memory) {
+        self.wide_general(0x01, from, to);
+    }
+
+    /// The 32 bits at an address, into the scratch register and from there to memory.
+    pub fn copy_word(&mut self, from: Memory, to: Memory) {
+        for (opcode, memory) in [(0x8b, from), (0x89, to)] {
+            let base = base_of(memory);
+            if base > 7 {
+                self.byte(0x41);
+            }
+            self.byte(opcode);
+            self.address(SCRATCH, memory, 1, 0);
+        }
+    }
+
+    /// Subtracts one from memory and sets the flags.
+    pub fn count_down(&mut self, at: Memory) {
+        self.bytes(&[0x48, 0x83]);
+        self.address(5, at, 1, 1);
+        self.byte(1);
+    }
+
+    /// Zero into a general register.
+    pub fn clear(&mut self, register: General) {
+        self.bytes(&[0x31, 0xc0 | register << 3 | register]);
+    }
+
+    /// Adds a constant to the element counter.
+    pub fn advance(&mut self, by: i8) {
+        self.bytes(&[0x48, 0x83, 0xc0 | AT, by as u8]);
+    }
+
+    /// Writes the elements of the row, less those of an incomplete group of `group` (a power of two), to memory.
+    pub fn whole_groups(&mut self, group: usize, to: Memory) {
+        self.bytes(&[0x48, 0x89, 0xc0 | LENGTH << 3 | SCRATCH]);
+        self.bytes(&[0x48, 0x83, 0xe0 | SCRATCH, (group as i64).wrapping_neg() as u8]);
+        self.store(SCRATCH, to);
+    }
+
+    /// Compares the element counter with the row's length.
+    pub fn compare_length(&mut self) {
+        self.bytes(&[0x48, 0x39, 0xc0 | LENGTH << 3 | AT]);
+    }
+
+    /// Compares the element counter with memory.
+    pub fn compare(&mut self, with: Memory) {
+        self.wide_general(0x3b, AT, with);
+    }
+
+    /// Asks for the line of an address.
+    pub fn prefetch(&mut self, at: Memory) {
+        if base_of(at) > 7 {
+            self.byte(0x41);
+        }
+        self.bytes(&[0x0f, 0x18]);
+        self.address(1, at, 1, 0);
+    }
+
+    /// Saves a general register.
+    pub fn push(&mut self, register: General) {
+        if register > 7 {
+            self.byte(0x41);
+        }
+        self.byte(0x50 | register & 7);
+    }
+
+    /// Restores a general register.
+    pub fn pop(&mut self, register: General) {
+        if register > 7 {
+            self.byte(0x41);
+        }
+        self.byte(0x58 | register & 7);
+    }
+
+    /// Returns, the upper halves of the vector registers clean.
+    pub fn ret(&mut self) {
+        self.bytes(&[0xc5, 0xf8, 0x77, 0xc3]);
+    }
+
+    /// A jump to a place that [`land`](Self::land) tells.
+    pub fn jump(&mut self, when: When) -> Jump {
+        match when {
+            When::Always => self.byte(0xe9),
+            when => self.bytes(&[0x0f, when as u8]),
+        }
+        self.bytes(&[0; 4]);
+        Jump(self.code.len())
+    }
+
+    /// Makes a jump go here.
+    pub fn land(&mut self, jump: Jump) {
+        let distance = (self.code.len() - jump.0) as i32;
+        self.code[jump.0 - 4..jump.0].copy_from_slice(&distance.to_le_bytes());
+    }
+
+    /// This place, to come back to if what follows does not work out.
+    pub fn mark(&self) -> (usize, usize) {
+        (self.code.len(), self.references.len())
+    }
+
+    /// Forgets what was written after a mark, constants apart.
+    pub fn rewind(&mut self, mark: (usize, usize)) {
+        self.code.truncate(mark.0);
+        self.references.truncate(mark.1);
+    }
+
+    /// This place, to jump back to.
+    pub fn here(&self) -> usize {
+        self.code.len()
+    }
+
+    /// A jump back.
+    pub fn back(&mut self, when: When, to: usize) {
+        let jump = self.jump(when);
+        let distance = to as i64 - jump.0 as i64;
+        self.code[jump.0 - 4..jump.0].copy_from_slice(&(distance as i32).to_le_bytes());
+    }
+}
+
+fn base_of(memory: Memory) -> General {
+    match memory {
+        Memory::At(base, _) | Memory::Element { base, .. } => base,
+        Memory::Constant(_) => 0,
+    }
+}

@@ -1,0 +1,123 @@
+//! Native code in memory that may be executed, and how it is called.
+
+use crate::simd::call::Operand;
+use std::mem::MaybeUninit;
+
+/// The most operands of a chain.
+pub const MOST_OPERANDS: usize = 24;
+/// The most values of a row that are kept beside its vectors.
+pub const MOST_HOMES: usize = 128;
+
+/// What native code is called with. It changes them: the operands advance from row to row.
+#[repr(C)]
+pub struct Arguments {
+    /// Rows that remain; at least one.
+    pub rows: usize,
+    /// Elements of a row.
+    pub len: usize,
+    /// Elements in whole vectors; the code's own.
+    pub limit: usize,
+    /// The number of the first element in the row.
+    pub position: u32,
+    /// Room for values that are the same for all elements of a row.
+    pub homes: [MaybeUninit<u32>; MOST_HOMES],
+    /// Where the operands lie.
+    pub operands: [MaybeUninit<Operand>; MOST_OPERANDS],
+}
+
+impl Arguments {
+    /// Arguments without operands.
+    pub fn new(rows: usize, len: usize, position: u32) -> Self {
+        Arguments {
+            rows,
+            len,
+            limit: 0,
+            position,
+            homes: [const { MaybeUninit::uninit() }; MOST_HOMES],
+            operands: [const { MaybeUninit::uninit() }; MOST_OPERANDS],
+        }
+    }
+}
+
+/// Bytes that a CPU with AVX-512 may execute: never writable and executable at once, unmapped when dropped.
+#[derive(Debug)]
+pub struct Code {
+    start: *mut u8,
+    size: usize,
+}
+
+// SAFETY: read and executed only, by whoever has it.
+unsafe impl Send for Code {}
+// SAFETY: as above.
+unsafe impl Sync for Code {}
+
+/// True when this CPU can run what [`compile`](super::compile) makes.
+pub fn runs_here() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        crate::simd::Level::Avx512.available() && std::is_x86_feature_detected!("bmi2")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+impl Code {
+    /// Code of these bytes; `None` where the system has no such memory.
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    pub fn new(bytes: &[u8]) -> Option<Code> {
+        let size = bytes.len().max(1);
+        // SAFETY: a new mapping; written while it is ours alone and writable, then made executable.
+        unsafe {
+            let start = libc::mmap(
+                std::ptr::null_mut(),
+                size,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            );
+            if start == libc::MAP_FAILED {
+                return None;
+            }
+            let code = Code { start: start.cast(), size };
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), code.start, bytes.len());
+            let done = libc::mprotect(start, size, libc::PROT_READ | libc::PROT_EXEC);
+            (done == 0).then_some(code)
+        }
+    }
+
+    /// Code of these bytes; `None` where the system has no such memory.
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+    pub fn new(_: &[u8]) -> Option<Code> {
+        None
+    }
+
+    /// Runs it.
+    ///
+    /// # Safety
+    /// The bytes are those of [`lower::compile`](super::compile) for a chain whose operands `arguments` has: each covers
+    /// `rows` rows, of `len` elements of its format or of one where it is uniform; what is written overlaps what is
+    /// read only element by element; streamed operands are aligned to 64 in every row; and the CPU has AVX-512.
+    pub unsafe fn run(&self, arguments: &mut Arguments) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            // SAFETY: the bytes are a function of this type, by the caller's promise.
+            let entry: unsafe extern "sysv64" fn(*mut Arguments) =
+                unsafe { std::mem::transmute(self.start) };
+            // SAFETY: the caller's promise.
+            unsafe { entry(arguments) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (arguments, self.start, self.size);
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        // SAFETY: the mapping is this value's own.
+        unsafe {
+            libc::munmap(self.start.cast(), self.size);
+        }
+    }
+}

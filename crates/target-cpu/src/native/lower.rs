@@ -1,0 +1,562 @@
+//! From a recorded chain to code: sweeps over the row, what each of them computes, and the loops round it.
+//!
+//! A value that depends on a fold of the row exists one sweep after it. Before each sweep stand the values that are
+//! the same for the whole row; they are computed as vectors whose lanes agree, kept in memory as one word each (their
+//! *home*), and brought into registers for the sweep as long as there are some left. A later sweep that needs a value
+//! of an earlier one computes it again if that is cheap, and else reads it from where the earlier one has put it.
+
+use super::assemble::*;
+use super::code::{Arguments, MOST_HOMES, MOST_OPERANDS};
+use super::graph::{Chain, Graph, Op, Sink, Value, operands};
+use super::registers::{Do, Full, Place, Pointer, REST, Run, exchange, fill, is_given};
+use crate::simd::LANES;
+use crate::simd::call::Operand as Row;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::mem::offset_of;
+
+/// Vectors that a fold keeps apart; see [`simd::reduce`](crate::simd::reduce).
+const TOTALS: usize = 4;
+/// Instructions that may be done again rather than kept from sweep to sweep.
+const CHEAP: usize = 3;
+
+const fn argument(offset: usize) -> Memory {
+    Memory::At(ARGUMENTS, offset as i32)
+}
+
+fn operand_at(operand: usize) -> Memory {
+    argument(offset_of!(Arguments, operands) + operand * size_of::<Row>() + offset_of!(Row, at))
+}
+
+fn operand_row(operand: usize) -> Memory {
+    argument(offset_of!(Arguments, operands) + operand * size_of::<Row>() + offset_of!(Row, row))
+}
+
+/// The code of a chain, to be called with [`Arguments`]; `None` when it needs more registers or operands than there
+/// are, or a later sweep would read what an earlier one has overwritten.
+pub fn compile(chain: &Chain) -> Option<Vec<u8>> {
+    if chain.operands.len() > MOST_OPERANDS {
+        return None;
+    }
+    let graph = chain.graph.borrow();
+    Lowering::new(chain, &graph)?.emit().ok()
+}
+
+struct Lowering<'a> {
+    chain: &'a Chain,
+    graph: &'a Graph,
+    /// By value: the sweep in which it exists first.
+    sweep: Vec<usize>,
+    sweeps: usize,
+    out: Assembler,
+    /// By value: where it is if it is the same for the whole row or constant.
+    given: Vec<Place>,
+    homes: usize,
+    pointers: Vec<Pointer>,
+    /// Values that later sweeps read from an operand.
+    kept: HashMap<Value, usize>,
+    /// What is written by sweep, in order.
+    sinks: Vec<Sink>,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(chain: &'a Chain, graph: &'a Graph) -> Option<Self> {
+        let mut sweep = vec![0; graph.nodes.len()];
+        for (k, node) in graph.nodes.iter().enumerate() {
+            let later = operands(node).map(|of| sweep[of.index()]).max().unwrap_or(0);
+            sweep[k] = later + matches!(node.op, Op::Folded(_)) as usize;
+        }
+        let mut lowering = Lowering {
+            chain,
+            graph,
+            sweeps: sweep.iter().max().map_or(1, |last| last + 1),
+            sweep,
+            out: Assembler::default(),
+            given: vec![Place::Nowhere; graph.nodes.len()],
+            homes: 0,
+            pointers: Vec::new(),
+            kept: HashMap::new(),
+            sinks: chain.sinks.clone(),
+        };
+        lowering.point();
+        lowering.keep();
+        lowering.readable().then_some(lowering)
+    }
+
+    /// Chooses registers for the operands that loops go through.
+    fn point(&mut self) {
+        let mut registers = POINTERS.into_iter();
+        for (k, operand) in self.chain.operands.iter().enumerate() {
+            let register = if operand.uniform { None } else { registers.next() };
+            self.pointers.push(match register {
+                Some(register) => Pointer::Register(register),
+                None => Pointer::Memory(operand_at(k)),
+            });
+        }
+    }
+
+    /// Values of the row, that is, neither constants nor the same for all its elements.
+    fn varies(&self, value: Value) -> bool {
+        !self.graph.uniform[value.index()] && !is_given(self.graph.node(value).op)
+    }
+
+    /// True for what is written once a row.
+    fn is_of_row(&self, sink: &Sink) -> bool {
+        self.chain.operands[sink.operand].uniform
+    }
+
+    /// What a sweep starts from: the values that it writes for each element or folds.
+    fn roots(&self, sweep: usize) -> Vec<Value> {
+        let stored = self.sinks.iter().filter(|sink| !self.is_of_row(sink)).map(|sink| sink.value);
+        let folded = self.graph.folds.iter().map(|fold| fold.next);
+        stored.chain(folded).filter(|value| self.sweep[value.index()] == sweep).collect()
+    }
+
+    /// Decides which values are kept from sweep to sweep: those that an earlier sweep computes anyway, that have a
+    /// place, and that are not cheap.
+    fn keep(&mut self) {
+        let mut computed = HashSet::new();
+        for sweep in 0..self.sweeps {
+            let mut seen = HashSet::new();
+            let mut open = self.roots(sweep);
+            while let Some(value) = open.pop() {
+                if !self.varies(value) || !seen.insert(value) {
+                    continue;
+                }
+                if self.sweep[value.index()] < sweep {
+                    if self.kept.contains_key(&value) {
+                        continue;
+                    }
+                    if let Some(&spot) = self.chain.spots.get(&value)
+                        && computed.contains(&value)
+                        && self.cost(value) > CHEAP
+                    {
+                        self.kept.insert(value, spot);
+                        let written = |sink: &Sink| sink.operand == spot && sink.value == value;
+                        if !self.sinks.iter().any(written) {
+                            self.sinks.push(Sink { operand: spot, value, after: value });
+                        }
+                        continue;
+                    }
+                }
+                open.extend(operands(&self.graph.node(value)));
+            }
+            computed.extend(seen.into_iter().filter(|v| self.sweep[v.index()] == sweep));
+        }
+        self.sinks.sort_by_key(|sink| sink.after);
+    }
+
+    /// Instructions that computing a value of the row again takes.
+    fn cost(&self, value: Value) -> usize {
+        let mut seen = HashSet::new();
+        let mut open = vec![value];
+        while let Some(value) = open.pop() {
+            let kept = self.kept.contains_key(&value);
+            if self.varies(value) && seen.insert(value) && !kept {
+                open.extend(operands(&self.graph.node(value)));
+            }
+        }
+        seen.len()
+    }
+
+    /// True when no sweep reads from memory what an earlier one has written there for another reason.
+    fn readable(&self) -> bool {
+        (1..self.sweeps).all(|sweep| {
+            self.steps(sweep, true).iter().chain(&self.steps(sweep, false)).all(|step| {
+                let Do::Compute(value) = step else { return true };
+                let Op::Load(operand) = self.graph.node(*value).op else { return true };
+                self.sinks
+                    .iter()
+                    .all(|sink| sink.operand != operand || self.sweep[sink.value.index()] >= sweep)
+            })
+        })
+    }
+
+    /// What a sweep does for each vector.
+    fn steps(&self, sweep: usize, usual: bool) -> Vec<Do> {
+        let mut wanted = HashSet::new();
+        let mut reloads = Vec::new();
+        let mut open = self.roots(sweep);
+        while let Some(value) = open.pop() {
+            let value = Run::resolve(self.graph, usual, value);
+            if !self.varies(value) || !wanted.insert(value) {
+                continue;
+            }
+            if self.sweep[value.index()] < sweep && self.kept.contains_key(&value) {
+                reloads.push(value);
+                continue;
+            }
+            open.extend(operands(&self.graph.node(value)));
+        }
+        let mut order: Vec<Value> = wanted.into_iter().collect();
+        order.sort_unstable();
+        let mut steps = Vec::new();
+        let mut sinks = self
+            .sinks
+            .iter()
+            .filter(|sink| self.sweep[sink.value.index()] == sweep && !self.is_of_row(sink))
+            .peekable();
+        let mut totals: Vec<(Value, Value)> = Vec::new();
+        for (k, fold) in self.graph.folds.iter().enumerate() {
+            if self.sweep[fold.next.index()] == sweep {
+                let total = self.graph.nodes.iter().position(|node| node.op == Op::Total(k));
+                totals.extend(total.map(|total| (Value(total as u32), fold.next)));
+            }
+        }
+        for value in order {
+            while let Some(sink) = sinks.next_if(|sink| sink.after < value) {
+                steps.push(Do::Store(sink.value, sink.operand));
+            }
+            match reloads.contains(&value) {
+                true => steps.push(Do::Reload(value, self.kept[&value])),
+                false => steps.push(Do::Compute(value)),
+            }
+            for &(total, next) in totals.iter().filter(|(_, next)| *next == value) {
+                steps.push(Do::Total(total, next));
+            }
+        }
+        steps.extend(sinks.map(|sink| Do::Store(sink.value, sink.operand)));
+        steps
+    }
+
+    fn home(&mut self) -> Result<Memory, Full> {
+        if self.homes == MOST_HOMES {
+            return Err(Full);
+        }
+        self.homes += 1;
+        Ok(argument(offset_of!(Arguments, homes) + (self.homes - 1) * 4))
+    }
+
+    fn emit(mut self) -> Result<Vec<u8>, Full> {
+        let used = self.pointers.iter().filter(|p| matches!(p, Pointer::Register(_))).count();
+        let saved: Vec<General> = POINTERS[UNSAVED..used.max(UNSAVED)].to_vec();
+        for &register in &saved {
+            self.out.push(register);
+        }
+        self.out.load(LENGTH, argument(offset_of!(Arguments, len)));
+        for (k, node) in self.graph.nodes.iter().enumerate() {
+            self.given[k] = match node.op {
+                Op::Const(bits) => Place::Word(self.out.constant(&[bits])),
+                Op::Table(number) => {
+                    Place::Lanes(self.out.constant(&self.graph.tables[number].clone()))
+                }
+                Op::Position => Place::Word(argument(offset_of!(Arguments, position))),
+                _ => Place::Nowhere,
+            };
+        }
+        let row = self.out.here();
+        for k in 0..self.pointers.len() {
+            if let Pointer::Register(register) = self.pointers[k] {
+                self.out.load(register, operand_at(k));
+            }
+        }
+        for k in 0..self.graph.nodes.len() {
+            if let Op::Uniform(operand) = self.graph.nodes[k].op {
+                let home = self.home()?;
+                self.out.load(SCRATCH, operand_at(operand));
+                self.out.copy_word(Memory::At(SCRATCH, 0), home);
+                self.given[k] = Place::Word(home);
+            }
+        }
+        for sweep in 0..self.sweeps {
+            self.of_row(sweep)?;
+            self.sweep(sweep)?;
+        }
+        for k in 0..self.pointers.len() {
+            self.out.load(SCRATCH, operand_row(k));
+            self.out.add_to(SCRATCH, operand_at(k));
+        }
+        self.out.count_down(argument(offset_of!(Arguments, rows)));
+        self.out.back(When::NotEqual, row);
+        for &register in saved.iter().rev() {
+            self.out.pop(register);
+        }
+        self.out.ret();
+        Ok(self.out.finish())
+    }
+
+    /// Computes what is the same for the whole row once a sweep's folds are known.
+    fn of_row(&mut self, sweep: usize) -> Result<(), Full> {
+        let mut wanted = HashSet::new();
+        let stored = self.sinks.iter().map(|sink| sink.value);
+        let mut open: Vec<Value> = stored.chain(self.graph.folds.iter().map(|f| f.next)).collect();
+        while let Some(value) = open.pop() {
+            if wanted.insert(value) {
+                open.extend(operands(&self.graph.node(value)));
+            }
+        }
+        let mut order: Vec<Value> = wanted
+            .into_iter()
+            .filter(|&value| {
+                self.graph.uniform[value.index()]
+                    && self.sweep[value.index()] == sweep
+                    && !is_given(self.graph.node(value).op)
+            })
+            .collect();
+        order.sort_unstable();
+        let mut steps = Vec::new();
+        let mut homes = Vec::new();
+        for &value in &order {
+            let home = self.home()?;
+            steps.extend([Do::Compute(value), Do::Home(value, home)]);
+            homes.push((value, home));
+        }
+        for sink in &self.sinks {
+            if self.is_of_row(sink) && self.sweep[sink.value.index()] == sweep {
+                steps.push(Do::Store(sink.value, sink.operand));
+            }
+        }
+        if !steps.is_empty() {
+            let places = self.given.clone();
+            self.run(places, true).steps(&steps, false)?;
+        }
+        for (value, home) in homes {
+            let mask = self.graph.node(value).op.is_mask();
+            self.given[value.index()] = if mask { Place::Bits(home) } else { Place::Word(home) };
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, places: Vec<Place>, usual: bool) -> Run<'_> {
+        Run::new(self.graph, places, &mut self.out, &self.chain.operands, &self.pointers, usual)
+    }
+
+    /// The loops of a sweep: for a row as it usually is, and for one that is not.
+    fn sweep(&mut self, sweep: usize) -> Result<(), Full> {
+        let steps = self.steps(sweep, true);
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let mut conditions = HashSet::new();
+        let mut open: Vec<Value> = self.roots(sweep);
+        let mut seen = HashSet::new();
+        while let Some(value) = open.pop() {
+            if self.varies(value) && seen.insert(value) {
+                let node = self.graph.node(value);
+                if node.op == Op::Either {
+                    conditions.insert(node.of[0]);
+                }
+                if self.sweep[value.index()] == sweep || !self.kept.contains_key(&value) {
+                    open.extend(operands(&node));
+                }
+            }
+        }
+        let mut unusual = Vec::new();
+        for condition in conditions {
+            let Place::Bits(memory) = self.given[condition.index()] else { return Err(Full) };
+            self.out.load_mask(REST, memory);
+            self.out.mask_all(REST);
+            unusual.push(self.out.jump(When::NotBelow));
+        }
+        self.loops(sweep, &steps, true)?;
+        if !unusual.is_empty() {
+            let end = self.out.jump(When::Always);
+            for jump in unusual {
+                self.out.land(jump);
+            }
+            let steps = self.steps(sweep, false);
+            self.loops(sweep, &steps, false)?;
+            self.out.land(end);
+        }
+        Ok(())
+    }
+
+    /// The loops of a sweep, with as many constants in registers as there is room for.
+    fn loops(&mut self, sweep: usize, steps: &[Do], usual: bool) -> Result<(), Full> {
+        let mut uses: HashMap<Value, usize> = HashMap::new();
+        for step in steps {
+            let mut note = |value: Value| {
+                let value = Run::resolve(self.graph, usual, value);
+                if matches!(self.given[value.index()], Place::Word(_) | Place::Lanes(_)) {
+                    *uses.entry(value).or_default() += 1;
+                }
+            };
+            match *step {
+                Do::Compute(value) => operands(&self.graph.node(value)).for_each(note),
+                Do::Store(value, _) | Do::Total(_, value) => note(value),
+                Do::Reload(..) | Do::Home(..) => {}
+            }
+        }
+        let mut often: Vec<(Value, usize)> = uses.into_iter().collect();
+        // Tables first: they cannot be spread from one word.
+        often.sort_by_key(|&(value, count)| {
+            let table = matches!(self.given[value.index()], Place::Lanes(_));
+            (!table, std::cmp::Reverse(count), value)
+        });
+        for vectors in [4, 2, 1] {
+            let mut most = often.len().min(28);
+            loop {
+                let mark = self.out.mark();
+                let held: Vec<Value> = often[..most].iter().map(|&(value, _)| value).collect();
+                match self.loops_with(sweep, steps, usual, vectors, &held) {
+                    Ok(()) => return Ok(()),
+                    Err(Full) => self.out.rewind(mark),
+                }
+                if most == 0 {
+                    break;
+                }
+                most = most * 2 / 3;
+            }
+        }
+        Err(Full)
+    }
+
+    fn loops_with(
+        &mut self,
+        sweep: usize,
+        steps: &[Do],
+        usual: bool,
+        together: usize,
+        held: &[Value],
+    ) -> Result<(), Full> {
+        let mut places = self.given.clone();
+        let folds: Vec<(usize, Value)> = self
+            .graph
+            .folds
+            .iter()
+            .enumerate()
+            .filter(|(_, fold)| self.sweep[fold.next.index()] == sweep)
+            .filter_map(|(k, _)| {
+                let total = self.graph.nodes.iter().position(|node| node.op == Op::Total(k))?;
+                Some((k, Value(total as u32)))
+            })
+            .collect();
+        let ahead = self.ahead(sweep, steps);
+        let graph = self.graph;
+        let mut run = self.run(Vec::new(), usual);
+        for &value in held {
+            let register = run.vector()?;
+            let (encoding, source, bytes) = match places[value.index()] {
+                Place::Word(memory) => (BROADCAST, memory, 4),
+                Place::Lanes(memory) => (MOVE, memory, 64),
+                _ => return Err(Full),
+            };
+            run.out.vector(encoding, register, 0, Source::Whole(source), bytes, Masked::default());
+            places[value.index()] = Place::Vector { register, pinned: true };
+        }
+        let mut totals: Vec<[Vector; TOTALS]> = Vec::new();
+        for &(fold, _) in &folds {
+            let mut registers = [0; TOTALS];
+            for register in &mut registers {
+                *register = run.vector()?;
+                fill(run.out, *register, graph.folds[fold].folding.identity);
+            }
+            totals.push(registers);
+        }
+        // A vector's places: those of all vectors, and the total that it goes to.
+        let places_of = |k: usize| {
+            let mut places = places.clone();
+            for (&(_, total), registers) in folds.iter().zip(&totals) {
+                let register = registers[k % TOTALS];
+                places[total.index()] = Place::Vector { register, pinned: true };
+            }
+            places
+        };
+        let vectors = if folds.is_empty() { together } else { TOTALS };
+        let limit = argument(offset_of!(Arguments, limit));
+        run.out.clear(AT);
+        run.out.whole_groups(vectors * LANES, limit);
+        run.out.compare(limit);
+        let past = run.out.jump(When::NotBelow);
+        let top = run.out.here();
+        for first in (0..vectors).step_by(together) {
+            let mut places: Vec<Vec<Place>> = (first..first + together).map(places_of).collect();
+            run.interleaved(steps, false, first, &mut places)?;
+        }
+        for k in 0..vectors {
+            for &(base, size, offset) in &ahead {
+                let offset = offset + (k * LANES * size) as i32;
+                run.out.prefetch(Memory::Element { base, size, offset });
+            }
+        }
+        run.out.advance((vectors * LANES) as i8);
+        run.out.compare(limit);
+        run.out.back(When::Below, top);
+        run.out.land(past);
+        // The rest of the row, vector by vector under a mask. Each goes to a total of its own.
+        let mut ends = Vec::new();
+        let rest = run.out.here();
+        for k in 0..if folds.is_empty() { 1 } else { TOTALS } {
+            run.out.compare_length();
+            ends.push(run.out.jump(When::NotBelow));
+            run.out.mask_of_rest(REST);
+            run.places = places_of(k);
+            run.steps(steps, true)?;
+            run.out.advance(LANES as i8);
+        }
+        if folds.is_empty() && vectors > 1 {
+            run.out.back(When::Always, rest);
+        }
+        for end in ends {
+            run.out.land(end);
+        }
+        let busy = totals.iter().flatten().fold(0, |busy, register| busy | 1u32 << register);
+        for (&(fold, _), registers) in folds.iter().zip(totals) {
+            self.join(fold, registers, busy)?;
+        }
+        Ok(())
+    }
+
+    /// Addresses to fetch for each vector: of what this sweep is the first to load.
+    fn ahead(&self, sweep: usize, steps: &[Do]) -> Vec<(General, usize, i32)> {
+        let loads = |steps: &[Do]| -> Vec<usize> {
+            let loaded = steps.iter().filter_map(|step| match *step {
+                Do::Compute(value) => match self.graph.node(value).op {
+                    Op::Load(operand) => Some(operand),
+                    _ => None,
+                },
+                _ => None,
+            });
+            loaded.collect()
+        };
+        let earlier: Vec<usize> =
+            (0..sweep).flat_map(|sweep| loads(&self.steps(sweep, true))).collect();
+        let fresh = loads(steps).into_iter().filter(|operand| !earlier.contains(operand));
+        fresh
+            .filter_map(|k| match (self.pointers[k], self.chain.operands[k]) {
+                (Pointer::Register(base), operand) if operand.ahead != 0 => {
+                    Some((base, operand.format.size(), operand.ahead))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Joins the totals of a fold, and puts the result into its home.
+    fn join(&mut self, fold: usize, [a, b, c, d]: [Vector; TOTALS], busy: u32) -> Result<(), Full> {
+        let chain = Chain { graph: RefCell::default(), ..Chain::default() };
+        let recorder = chain.recorder();
+        let sides = [false, true].map(|second| recorder.leaf(Op::Side(second)));
+        let folding = self.graph.folds[fold].folding;
+        (folding.join)(recorder, [sides[0], sides[1], Value::NONE]);
+        let joining = chain.graph.borrow();
+        let result = self.graph.nodes.iter().position(|node| node.op == Op::Folded(fold));
+        let Some(result) = result else { return Ok(()) };
+        let home = match self.given[result] {
+            Place::Word(home) => home,
+            _ => self.home()?,
+        };
+        self.given[result] = Place::Word(home);
+        let mut places = vec![Place::Nowhere; joining.nodes.len()];
+        for (place, node) in places.iter_mut().zip(&joining.nodes) {
+            if let Op::Const(bits) = node.op {
+                *place = Place::Word(self.out.constant(&[bits]));
+            }
+        }
+        let mut run = Run::new(&joining, places, &mut self.out, &[], &[], true);
+        run.vectors = !busy;
+        let left = run.join(a, b)?;
+        let right = run.join(c, d)?;
+        let mut total = run.join(left, right)?;
+        run.vectors |= 1 << left | 1 << right;
+        let swapped = run.vector()?;
+        for step in 0..4 {
+            exchange(run.out, swapped, total, step);
+            let next = run.join(total, swapped)?;
+            run.vectors |= 1 << total;
+            total = next;
+        }
+        run.out.vector(STORE_ONE, total, 0, Source::Whole(home), 4, Masked::default());
+        Ok(())
+    }
+}

@@ -1,0 +1,25 @@
+//! Native code for chains of maps: what the primitives would do one after the other, in registers.
+//!
+//! A primitive sweeps rows that lie in the first cache; each op of a chain costs a load and a store per vector. Where
+//! several follow one another, their arithmetic is *recorded* instead ([`Recorder`] implements the lane arithmetic
+//! that maps are written in, so nothing is written twice), freed of common parts, given registers, and encoded for
+//! AVX-512. The instructions are those of the primitives, so the bits are the same; the tests hold them to it.
+//!
+//! Rows are folded with the order of [`simd::reduce`](crate::simd::reduce). A value that depends on a fold exists in a
+//! later sweep over the row ([`lower`]), all of them inside one call.
+
+mod assemble;
+mod code;
+mod graph;
+mod lower;
+mod registers;
+
+pub use code::{Arguments, Code, runs_here};
+pub use graph::{Chain, Format, Op, Operand, Recorder, Sink, Value};
+pub use lower::compile;
+
+/// A map as native code knows it: records its arithmetic on recorded values.
+pub type Record = fn(Recorder<'_>, [Value; 3]) -> Value;
+
+#[cfg(test)]
+mod tests;
