@@ -2,6 +2,7 @@
 
 use crate::emulator::EmulatorDevice;
 use crate::{Error, Result, cache, interpreter::InterpreterDevice};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tilewright_target::Device;
 use tilewright_target::null::NullDevice;
@@ -34,7 +35,7 @@ pub static TARGETS: &[Target] = &[
     Target {
         name: "cuda",
         doc: "an NVIDIA GPU, through its driver and NVRTC",
-        open: || Ok(Arc::new(CudaDevice::open(0)?)),
+        open: || Ok(Arc::new(CudaDevice::open(0, cache_folder("cuda"))?)),
         computes: true,
     },
     Target {
@@ -73,4 +74,16 @@ pub fn find(name: &str) -> Result<&'static Target> {
         let error = Error::usage(format!("there is no device `{name}`"));
         error.help(format!("devices are {}", names.join(", ")))
     })
+}
+
+/// Where a target keeps what it compiled: below `TILEWRIGHT_CACHE`, or the user's folder for such files; nowhere if that
+/// is unknown, or if the variable is empty.
+fn cache_folder(target: &str) -> Option<PathBuf> {
+    let given = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let folder = given("TILEWRIGHT_CACHE").or_else(|| {
+        let user = given("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+        let user = user.or_else(|| given("HOME").map(|home| home.join(".cache")));
+        user.map(|user| user.join("tilewright"))
+    });
+    folder.filter(|folder| !folder.as_os_str().is_empty()).map(|folder| folder.join(target))
 }

@@ -1,6 +1,7 @@
 //! Copies between layouts, for tensors that kernels cannot take as they lie.
 
-use crate::driver::{Context, Function, compile};
+use crate::compile::Compiler;
+use crate::driver::{Context, Function};
 use std::ffi::c_void;
 use std::sync::Arc;
 use tilewright_target::{TargetError, contiguous_strides};
@@ -25,9 +26,9 @@ struct View {
 pub(crate) struct Copier(Function);
 
 impl Copier {
-    /// Compiles it for `architecture`.
-    pub fn new(context: &Arc<Context>, architecture: &str) -> Result<Copier, TargetError> {
-        let image = compile(include_str!("copy.cu"), architecture)?;
+    /// Compiles it.
+    pub fn new(context: &Arc<Context>, compiler: &Compiler) -> Result<Copier, TargetError> {
+        let image = compiler.machine_code(include_str!("copy.cu"))?;
         Function::load(context, &image, "tw_copy").map(Copier)
     }
 

@@ -1,10 +1,12 @@
 //! The device and its memory.
 
+use crate::compile::Compiler;
 use crate::copy::Copier;
 use crate::driver::{Context, failed};
 use crate::launch::CudaExecutable;
 use cudarc::driver::{result, sys};
 use std::any::Any;
+use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,15 +22,14 @@ pub struct CudaDevice {
 /// What the programs of a device share.
 pub(crate) struct Gpu {
     pub context: Arc<Context>,
-    /// As NVRTC names it: `sm_90`.
-    pub architecture: String,
+    pub compiler: Compiler,
     copier: OnceLock<Result<Copier, TargetError>>,
 }
 
 impl Gpu {
     /// The copy between layouts, compiled when it is first needed.
     pub fn copier(&self) -> Result<&Copier, TargetError> {
-        let compiled = self.copier.get_or_init(|| Copier::new(&self.context, &self.architecture));
+        let compiled = self.copier.get_or_init(|| Copier::new(&self.context, &self.compiler));
         compiled.as_ref().map_err(|e| TargetError::Device(e.to_string()))
     }
 
@@ -43,11 +44,11 @@ impl Gpu {
 }
 
 impl CudaDevice {
-    /// Opens GPU `ordinal`.
+    /// Opens GPU `ordinal`. What it compiles is kept in the folder `cache`, up to some hundred megabytes.
     ///
     /// # Errors
     /// When the driver, NVRTC or the GPU is missing; the message says which, and what to install.
-    pub fn open(ordinal: i32) -> Result<CudaDevice, TargetError> {
+    pub fn open(ordinal: i32, cache: Option<PathBuf>) -> Result<CudaDevice, TargetError> {
         use sys::CUdevice_attribute::*;
         let context = Context::open(ordinal)?;
         let major = context.attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
@@ -69,7 +70,8 @@ impl CudaDevice {
             host_visible: false,
         };
         let architecture = format!("sm_{major}{minor}");
-        let gpu = Arc::new(Gpu { context, architecture, copier: OnceLock::new() });
+        let compiler = Compiler::new(architecture, cache);
+        let gpu = Arc::new(Gpu { context, compiler, copier: OnceLock::new() });
         Ok(CudaDevice { gpu, caps })
     }
 }

@@ -229,9 +229,13 @@ impl Dialect for CudaC {
         );
         for param in &program.params {
             if let ParamKind::Tensor { dtype, .. } = param.kind {
-                let constant = if is_written(&param.kind) { "" } else { "const " };
                 let ty = self.storage_type(dtype);
-                out.push_str(&format!("{constant}{ty}* __restrict__ {}, ", param.name));
+                // What a kernel writes may be read by another thread after a barrier; a restricted pointer would let the
+                // compiler read it before.
+                out.push_str(&match is_written(&param.kind) {
+                    true => format!("{ty}* {}, ", param.name),
+                    false => format!("const {ty}* __restrict__ {}, ", param.name),
+                });
             }
         }
         out.push_str(&format!("const {arguments} arguments"));

@@ -1,7 +1,7 @@
-//! The driver and NVRTC, behind a safe face: one context, one stream, compiled modules.
+//! The driver behind a safe face: one context, one stream, loaded modules.
 
+use crate::compile::require_nvrtc;
 use cudarc::driver::{result, sys};
-use cudarc::nvrtc;
 use std::ffi::{CString, c_void};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tilewright_ir::thread::{Check, ThreadProgram};
@@ -37,17 +37,13 @@ impl Context {
     /// When the driver library, NVRTC or the GPU is missing; the message says which.
     pub fn open(ordinal: i32) -> Result<Arc<Context>, TargetError> {
         let absent = |what: &str| Err(TargetError::Device(what.into()));
-        // SAFETY: both only look for a library.
+        // SAFETY: it only looks for a library.
         unsafe {
             if !sys::is_culib_present() {
                 return absent("CUDA: libcuda is not installed; it comes with the NVIDIA driver");
             }
-            if !nvrtc::sys::is_culib_present() {
-                return absent(
-                    "CUDA: libnvrtc is not found; install the CUDA toolkit or its NVRTC package",
-                );
-            }
         }
+        require_nvrtc()?;
         result::init().map_err(failed("the driver does not start"))?;
         let device = result::device::get(ordinal).map_err(failed("there is no such GPU"))?;
         // SAFETY: `device` is valid; the context is released in `drop`.
@@ -220,38 +216,6 @@ impl Drop for Context {
             let _ = result::stream::destroy(self.stream);
             let _ = result::primary_ctx::release(self.device);
         }
-    }
-}
-
-/// Machine code of CUDA C for an architecture such as `sm_90`, by NVRTC.
-///
-/// # Errors
-/// With the compiler's log, which is our fault and not the author's.
-pub(crate) fn compile(source: &str, architecture: &str) -> Result<Vec<u8>, TargetError> {
-    let broken = |what: &str| TargetError::Device(format!("NVRTC: {what}"));
-    let text = CString::new(source).map_err(|_| broken("the source holds a zero byte"))?;
-    let program = nvrtc::result::create_program(&text, None).map_err(|_| broken("no program"))?;
-    let options = [format!("--gpu-architecture={architecture}"), "--std=c++17".into()];
-    // SAFETY: `program` is valid until it is destroyed below; buffers have the sizes that NVRTC names.
-    unsafe {
-        let compiled = nvrtc::result::compile_program(program, &options);
-        let image = match compiled {
-            Err(_) => {
-                let log = nvrtc::result::get_program_log(program).unwrap_or_default();
-                let log: Vec<u8> =
-                    log.into_iter().map(|c| c as u8).take_while(|c| *c != 0).collect();
-                Err(broken(&String::from_utf8_lossy(&log)))
-            }
-            Ok(()) => {
-                let mut size = 0usize;
-                let sized = nvrtc::sys::nvrtcGetCUBINSize(program, &mut size).result();
-                let mut image = vec![0u8; size];
-                let read = nvrtc::sys::nvrtcGetCUBIN(program, image.as_mut_ptr().cast()).result();
-                sized.and(read).map(|()| image).map_err(|_| broken("no machine code"))
-            }
-        };
-        let _ = nvrtc::result::destroy_program(program);
-        image
     }
 }
 

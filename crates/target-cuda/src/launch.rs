@@ -3,7 +3,7 @@
 use crate::CudaC;
 use crate::device::{CudaBuffer, Gpu};
 use crate::dialect::STATIC_SHARED;
-use crate::driver::{FaultSlot, Function, compile};
+use crate::driver::{FaultSlot, Function};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,19 @@ pub(crate) struct CudaExecutable {
     gpu: Arc<Gpu>,
     program: Program,
     variants: Mutex<HashMap<Schedule, Arc<Variant>>>,
+    /// The latest launches, newest first, so that a repeated one need not look for its schedule.
+    latest: Mutex<Vec<Latest>>,
 }
+
+/// What a launch was, and the variant that it took.
+struct Latest {
+    dims: Vec<usize>,
+    aligned: Vec<bool>,
+    variant: Arc<Variant>,
+}
+
+/// How many launches a program remembers.
+const REMEMBERED: usize = 8;
 
 struct Variant {
     threads: ThreadProgram,
@@ -42,7 +54,21 @@ impl CudaExecutable {
     pub fn new(gpu: Arc<Gpu>, program: &Program) -> CudaExecutable {
         let mut program = program.clone();
         pipeline::run(&mut program, PASSES, |_, _| {});
-        CudaExecutable { gpu, program, variants: Mutex::default() }
+        CudaExecutable { gpu, program, variants: Mutex::default(), latest: Mutex::default() }
+    }
+
+    /// The variant for these sizes; `aligned` says for each tensor whether its rows are.
+    fn variant_for(&self, dims: &[usize], aligned: Vec<bool>) -> Result<Arc<Variant>, TargetError> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = latest.iter().find(|l| l.dims == dims && l.aligned == aligned) {
+            return Ok(known.variant.clone());
+        }
+        let mut schedule = Schedule::default_for(&self.program, dims);
+        schedule.aligned.clone_from(&aligned);
+        let variant = self.variant(schedule)?;
+        latest.truncate(REMEMBERED - 1);
+        latest.insert(0, Latest { dims: dims.to_vec(), aligned, variant: variant.clone() });
+        Ok(variant)
     }
 
     fn variant(&self, schedule: Schedule) -> Result<Arc<Variant>, TargetError> {
@@ -55,7 +81,7 @@ impl CudaExecutable {
             what: format!("cannot run on CUDA: {e}"),
         })?;
         let source = c::source(&threads, &CudaC);
-        let image = compile(&source, &self.gpu.architecture)?;
+        let image = self.gpu.compiler.machine_code(&source)?;
         let function = Function::load(&self.gpu.context, &image, &c::kernel_name(&threads))?;
         if threads.shared_bytes() > STATIC_SHARED {
             function.allow_shared(threads.shared_bytes())?;
@@ -182,7 +208,7 @@ impl Executable for CudaExecutable {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError> {
-        let mut schedule = Schedule::default_for(&self.program, &bindings.dims);
+        let mut all_aligned = vec![true; arguments.len()];
         let mut placed: Vec<Option<Placed>> = Vec::with_capacity(arguments.len());
         let mut block = ArgumentBlock::default();
         for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {
@@ -200,7 +226,7 @@ impl Executable for CudaExecutable {
                 aligned &= stride % lanes == 0 || bindings.kernel_shapes[i][axis] <= 1;
                 block.wide(stride as i64);
             }
-            schedule.aligned[i] = aligned;
+            all_aligned[i] = aligned;
             placed.push(Some(tensor));
         }
         for &dim in &bindings.dims {
@@ -213,7 +239,7 @@ impl Executable for CudaExecutable {
                 block.scalar(*dtype, *value);
             }
         }
-        let variant = self.variant(schedule)?;
+        let variant = self.variant_for(&bindings.dims, all_aligned)?;
         let mut grid = [1u32; 3];
         for (slot, groups) in grid.iter_mut().zip(variant.threads.groups(&bindings.dims)) {
             let groups = i32::try_from(groups).map_err(|_| {

@@ -2,12 +2,15 @@
 //!
 //! Builds anywhere; [`CudaDevice::open`] says plainly what is missing on a machine that cannot run it.
 
+mod cache;
+mod compile;
 mod copy;
 mod device;
 mod dialect;
 mod driver;
 mod launch;
 
+pub use compile::compile;
 pub use device::{CudaBuffer, CudaDevice};
 pub use dialect::CudaC;
 

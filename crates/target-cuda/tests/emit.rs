@@ -27,7 +27,7 @@ fn every_kernel_has_cuda_c() {
 
 #[test]
 fn a_machine_without_the_driver_is_told_what_is_missing() {
-    if let Err(error) = CudaDevice::open(0) {
+    if let Err(error) = CudaDevice::open(0, None) {
         let text = error.to_string();
         assert!(text.contains("CUDA: "), "{text}");
         assert!(

@@ -270,6 +270,12 @@ impl Lowering<'_> {
         mode: StoreMode,
     ) -> Result<(), LowerError> {
         let program = self.program;
+        let stored = program.expr(value).ty.dtype;
+        let value = match program.expr(value).kind {
+            // Memory rounds.
+            ExprKind::Cast(wide) if self.only_stored.contains(&value) => wide,
+            _ => value,
+        };
         let shape = tilewright_ir::infer::place_type(program, place).map_err(LowerError)?.shape;
         let dtype = program.expr(value).ty.dtype;
         let layout = self.layout(&shape);
@@ -280,7 +286,7 @@ impl Lowering<'_> {
         self.before_store(place, &layout);
         self.check_once(place);
         let whole = mask.is_none() && mode == StoreMode::Set;
-        let lanes = if whole { 1usize << self.vector(place, &layout, dtype) } else { 1 };
+        let lanes = if whole { 1usize << self.vector(place, &layout, stored) } else { 1 };
         let missing = || LowerError("an index of a store is spread over threads".into());
         let writer = self.writer(&layout);
         let (code, result) = self.nested(|l| {

@@ -34,10 +34,6 @@ impl Lowering<'_> {
                     self.reduce(&[*of], *axis, &[dtype], identity, &Joiner::Op(*op, dtype), name)?;
                 self.hold(id, results[0].clone());
             }
-            ExprKind::ArgReduce { max, of, axis } => {
-                let results = self.arg_reduce(*max, *of, *axis, name)?;
-                self.hold(id, results[1].clone());
-            }
             ExprKind::ReduceBy { of, axis, combine, identity } => {
                 let dtypes: Vec<DType> = of.iter().map(|&t| program.expr(t).ty.dtype).collect();
                 let identity =
@@ -359,77 +355,6 @@ impl Lowering<'_> {
             ExprKind::Size(extent) => Value::Size(*extent),
             _ => int(0),
         }
-    }
-
-    /// The best value along `axis` and its position.
-    fn arg_reduce(
-        &mut self,
-        max: bool,
-        of: ExprId,
-        axis: usize,
-        name: &str,
-    ) -> Result<Vec<Held>, LowerError> {
-        let program = self.program;
-        let ty = &program.expr(of).ty;
-        let layout = self.layout(&ty.shape);
-        self.bring_near(of, &layout)?;
-        let joiner = Joiner::Arg { max, dtype: ty.dtype };
-        let axis = axis + self.rank - ty.shape.len();
-        let narrow = layout.without(axis);
-        // No element: a position beyond any, which every element beats.
-        let worst = if max { ReduceOp::Max } else { ReduceOp::Min }.identity(ty.dtype);
-        let identity = vec![literal(worst, ty.dtype), literal(u32::MAX as f64, DType::U32)];
-        let dtypes = [ty.dtype, DType::U32];
-        let accumulators: Vec<RegisterId> = ["best", name]
-            .iter()
-            .zip(dtypes)
-            .map(|(n, d)| self.register(n, d, Some(narrow.registers())))
-            .collect();
-        for &a in &accumulators {
-            self.code(Code::Declare(a));
-        }
-        self.unroll(narrow.registers(), |l, i| {
-            for (&a, identity) in accumulators.iter().zip(&identity) {
-                l.code(Code::SetElement(a, i.clone(), identity.clone()));
-            }
-        });
-        self.unroll(layout.registers(), |l, i| {
-            let value = l.element(of, &layout, &i)?;
-            let position = l.position(&layout, axis, &i);
-            let position = Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(position) };
-            let into = layout
-                .register_without(axis)
-                .iter()
-                .map(|r| run(*r, i.clone()))
-                .reduce(super::add)
-                .unwrap_or(int(0));
-            let valid = l.valid(&layout, &aligned(&ty.shape, &layout), &i);
-            let (body, ()) = l.nested(|l| {
-                let before: Partial = accumulators
-                    .iter()
-                    .map(|&a| Value::Element(a, Box::new(into.clone())))
-                    .collect();
-                let joined = l.join(&joiner, before, vec![value, position]);
-                for (&a, value) in accumulators.iter().zip(joined) {
-                    l.code(Code::SetElement(a, into.clone(), value));
-                }
-            });
-            match valid {
-                None => body.into_iter().for_each(|c| l.code(c)),
-                Some(valid) => l.code(Code::If(valid, body)),
-            }
-            Ok::<(), LowerError>(())
-        })?;
-        self.reduce_threads(
-            &accumulators,
-            &dtypes,
-            &narrow,
-            &layout.thread_bits(axis),
-            &joiner,
-            &identity,
-        );
-        let held = |register| Held { register, layout: narrow.clone() };
-        Ok(accumulators.into_iter().map(held).collect())
     }
 }
 

@@ -8,6 +8,7 @@ mod access;
 mod blocks;
 mod collective;
 mod exchange;
+mod extrema;
 mod index;
 pub mod layout;
 mod map;
@@ -20,12 +21,13 @@ mod scan;
 pub mod schedule;
 mod spread;
 mod tidy;
+mod top;
 mod typical;
 
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
 use layout::Layout;
 pub use schedule::Schedule;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tilewright_ir::thread::{
     Builtin, Check, Code, GroupAxis, Register, RegisterId, SharedArray, SharedId, ThreadProgram,
     Value,
@@ -63,7 +65,9 @@ pub static PASSES: &[crate::Pass] = &[crate::Pass {
 /// Names the construct that has no lowering, or the limit that the schedule breaks.
 pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, LowerError> {
     let blocked = blocks::blocked(program, schedule);
-    let program = blocked.as_ref().unwrap_or(program);
+    let mut program = blocked.unwrap_or_else(|| program.clone());
+    extrema::split_extrema(&mut program);
+    let program = &program;
     let mut lowering = Lowering::new(program, schedule);
     lowering.prologue();
     lowering.block(&program.body)?;
@@ -115,6 +119,8 @@ struct Lowering<'a> {
     checks: Vec<Check>,
     /// Loop indices that are never negative.
     counts_up: Vec<ExprId>,
+    /// Roundings to a half type that nothing but stores need.
+    only_stored: HashSet<ExprId>,
     /// Depth of run-time loops around the current statement.
     loops: usize,
     names: names::Names,
@@ -158,6 +164,7 @@ impl<'a> Lowering<'a> {
             checked_indices: HashMap::new(),
             checks: Vec::new(),
             counts_up: Vec::new(),
+            only_stored: only_stored(program),
             loops: 0,
             names: names::Names::new(program),
         }
@@ -329,6 +336,9 @@ impl<'a> Lowering<'a> {
 
     /// An unrolled loop over `count` registers; its body gets the counter.
     fn unroll<R>(&mut self, count: usize, body: impl FnOnce(&mut Self, Value) -> R) -> R {
+        if count == 1 {
+            return body(self, int(0));
+        }
         let counter = self.register("i", DType::I32, None);
         let (code, result) = self.nested(|l| body(l, Value::Get(counter)));
         self.code(Code::Unroll(counter, count, code));
@@ -426,6 +436,7 @@ impl<'a> Lowering<'a> {
                 Ok(())
             }
             ExprKind::Program(_) => Ok(()),
+            ExprKind::Cast(_) if self.only_stored.contains(&id) => Ok(()),
             ExprKind::Load { place, fill } => self.load(id, &name, place, *fill),
             kind if is_collective(kind) => self.collective(id, &name),
             kind => {
@@ -494,6 +505,40 @@ fn is_collective(kind: &ExprKind) -> bool {
             | Dot(..)
             | Unpack { .. }
     )
+}
+
+/// The conversions from f32 to a half type whose results are stored and not used otherwise.
+fn only_stored(program: &Program) -> HashSet<ExprId> {
+    let halves = |id: &ExprId| {
+        let expr = program.expr(*id);
+        matches!(expr.kind, ExprKind::Cast(a) if program.expr(a).ty.dtype == DType::F32)
+            && matches!(expr.ty.dtype, DType::F16 | DType::BF16)
+    };
+    let ids = (0..program.exprs.len() as u32).map(ExprId);
+    let mut found: HashSet<ExprId> = ids.filter(halves).collect();
+    for expr in &program.exprs {
+        expr.kind.operands(|a| {
+            found.remove(&a);
+        });
+    }
+    used_beside(&program.body, &mut found);
+    found
+}
+
+/// Removes what `body` uses in another way than storing it plainly.
+fn used_beside(body: &[Stmt], found: &mut HashSet<ExprId>) {
+    for statement in body {
+        match statement {
+            Stmt::Set(_, value) => {
+                found.remove(value);
+            }
+            Stmt::Store { value, mode, .. } if *mode != tilewright_ir::StoreMode::Set => {
+                found.remove(value);
+            }
+            Stmt::For { body, .. } | Stmt::When { body, .. } => used_beside(body, found),
+            Stmt::Let(_) | Stmt::Store { .. } => {}
+        }
+    }
 }
 
 /// Adds the shapes of the places that `body` stores to.

@@ -1,11 +1,11 @@
-//! Running reductions and top-k along the last axis.
+//! Running reductions along the last axis.
 
 use super::collective::{Joiner, literal};
 use super::map::aligned;
 use super::rows::LineScan;
 use super::{Held, LowerError, Lowering, SUBGROUP, add, binary, int, shift_left};
 use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
-use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent};
 
 impl Lowering<'_> {
     /// Lowers a scan along the last axis: within the vector of a thread, over the lanes, over the subgroups, and then
@@ -153,101 +153,5 @@ impl Lowering<'_> {
             l.code(Code::Set(all, join(Value::Get(all), value)));
         });
         (join(Value::Get(base), before), Value::Get(all))
-    }
-
-    /// Lowers top-k: `k` rounds, each the best of what comes after the last round's winner in the order of value and
-    /// position.
-    pub(super) fn top_k(
-        &mut self,
-        id: ExprId,
-        of: ExprId,
-        k: usize,
-        name: &str,
-    ) -> Result<(), LowerError> {
-        let program = self.program;
-        let ty = program.expr(of).ty.clone();
-        let layout = self.layout(&ty.shape);
-        let shape = aligned(&ty.shape, &layout);
-        let last = shape.len() - 1;
-        if shape[..last].iter().any(|e| *e != Extent::Const(1)) {
-            return self.line_top_k(id, of, k, name);
-        }
-        self.bring_near(of, &layout)?;
-        let joiner = Joiner::Arg { max: true, dtype: ty.dtype };
-        let result = self.layout(&program.expr(id).ty.shape);
-        let dtypes = [ty.dtype, DType::U32];
-        let worst = [
-            literal(ReduceOp::Max.identity(ty.dtype), ty.dtype),
-            literal(u32::MAX as f64, DType::U32),
-        ];
-        let index = format!("{name}_index");
-        let make = |l: &mut Self, names: [&str; 2], len: usize| -> Vec<RegisterId> {
-            let made: Vec<_> =
-                names.iter().zip(dtypes).map(|(n, d)| l.register(n, d, Some(len))).collect();
-            made.iter().for_each(|&r| l.code(Code::Declare(r)));
-            made
-        };
-        let out = make(self, [name, &index], result.registers());
-        let best = make(self, ["best", "best_index"], 1);
-        let last_won = make(self, ["won", "won_index"], 1);
-        let round = self.register("round", DType::I32, None);
-        self.loops += 1;
-        let (body, result_of_body) = self.nested(|l| {
-            for (&b, w) in best.iter().zip(&worst) {
-                l.code(Code::SetElement(b, int(0), w.clone()));
-            }
-            l.unroll(layout.registers(), |l, i| {
-                let value = l.element(of, &layout, &i)?;
-                let value = l.let_value("x", ty.dtype, value);
-                let position = l.position(&layout, last, &i);
-                let position =
-                    Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(position) };
-                let position = l.let_value("at", DType::U32, position);
-                let won: Vec<Value> =
-                    last_won.iter().map(|&r| Value::Element(r, Box::new(int(0)))).collect();
-                let own = [value.clone(), position.clone()];
-                let after = super::collective::wins(true, ty.dtype, &won, &own);
-                let first = binary(BinaryOp::Eq, Value::Get(round), int(0));
-                let open =
-                    Value::Binary(BinaryOp::Or, DType::Bool, Box::new(first), Box::new(after));
-                let valid = l.valid(&layout, &shape, &i);
-                let open = super::map::both(valid, Some(open)).unwrap_or(int(1));
-                let (body, ()) = l.nested(|l| {
-                    let before =
-                        best.iter().map(|&b| Value::Element(b, Box::new(int(0)))).collect();
-                    let joined = l.join(&joiner, before, own.to_vec());
-                    for (&b, value) in best.iter().zip(joined) {
-                        l.code(Code::SetElement(b, int(0), value));
-                    }
-                });
-                l.code(Code::If(open, body));
-                Ok::<(), LowerError>(())
-            })?;
-            let narrow = layout.without(last);
-            l.reduce_threads(&best, &dtypes, &narrow, &layout.thread_bits(last), &joiner, &worst);
-            for (&w, &b) in last_won.iter().zip(&best) {
-                l.code(Code::SetElement(w, int(0), Value::Element(b, Box::new(int(0)))));
-            }
-            l.unroll(result.registers(), |l, i| {
-                let position = l.position(&result, last, &i);
-                let (body, ()) = l.nested(|l| {
-                    for (&o, &b) in out.iter().zip(&best) {
-                        let value = Value::Element(b, Box::new(int(0)));
-                        l.code(Code::SetElement(o, i.clone(), value));
-                    }
-                });
-                l.code(Code::If(binary(BinaryOp::Eq, position, Value::Get(round)), body));
-            });
-            Ok(())
-        });
-        self.loops -= 1;
-        result_of_body?;
-        let (start, end, step) = (int(0), int(k as i64), int(1));
-        self.code(Code::For { counter: round, start, end, step, body });
-        let parts: Vec<Held> =
-            out.iter().map(|&register| Held { register, layout: result.clone() }).collect();
-        self.hold(id, parts[0].clone());
-        self.parts.insert(id, parts);
-        Ok(())
     }
 }

@@ -25,8 +25,15 @@ pub struct Schedule {
     pub linear: bool,
 }
 
-/// Registers that one tile may take in a thread before a smaller team is too small.
-const ELEMENTS_A_THREAD: u32 = 3;
+/// log2 of the elements of a row that a thread takes, where two or three rows are held at once: enough loads in flight,
+/// and few threads that have to meet.
+const ELEMENTS_A_THREAD: u32 = 5;
+
+/// The same where more rows are held.
+const OF_MANY_ROWS: u32 = 4;
+
+/// The same for top-k, whose rounds cost a meeting each.
+const OF_TOP_K: u32 = 6;
 
 /// The longest grid axis but the first, on every GPU.
 const GRID_LIMIT: usize = 65535;
@@ -37,8 +44,8 @@ const LARGEST_TEAM: u32 = 10;
 impl Schedule {
     /// A good schedule without tuning, for run-time sizes `dims` and aligned rows.
     ///
-    /// A thread takes 8 elements of the longest tile until the team has 1024 threads; teams of one subgroup share a
-    /// group of 128 threads.
+    /// A thread takes some elements of the longest tile, see [`elements_a_thread`], until the team has 1024 threads; teams
+    /// of one subgroup share a group of 128 threads.
     pub fn default_for(program: &Program, dims: &[usize]) -> Schedule {
         let capacity: Vec<u32> = dims.iter().map(|&d| ceil_log2(d)).collect();
         let vector = widest_vector(program);
@@ -58,7 +65,7 @@ impl Schedule {
             .map(|e| e.ty.shape.iter().map(|&x| schedule.capacity_of(x)).sum::<u32>())
             .max()
             .unwrap_or(0);
-        schedule.team = longest.saturating_sub(ELEMENTS_A_THREAD).clamp(5, LARGEST_TEAM);
+        schedule.team = longest.saturating_sub(elements_a_thread(program)).clamp(5, LARGEST_TEAM);
         if split {
             schedule.team = 8;
         } else if schedule.team == 5 && !schedule.linear && teams_fit(program) {
@@ -96,6 +103,21 @@ impl Schedule {
             }
         }
     }
+}
+
+/// log2 of the elements of the longest tile that a thread takes: fewer where many such tiles are held at once.
+fn elements_a_thread(program: &Program) -> u32 {
+    let rank = |shape: &[Extent]| shape.iter().filter(|e| **e != Extent::Const(1)).count();
+    let longest = program.exprs.iter().map(|e| rank(&e.ty.shape)).max().unwrap_or(0);
+    let loads = program
+        .exprs
+        .iter()
+        .filter(|e| matches!(e.kind, ExprKind::Load { .. }) && rank(&e.ty.shape) == longest);
+    let vars = program.vars.iter().filter(|var| rank(&var.ty.shape) == longest);
+    if program.exprs.iter().any(|e| matches!(e.kind, ExprKind::TopK { .. })) {
+        return OF_TOP_K;
+    }
+    if loads.count() + vars.count() > 3 { OF_MANY_ROWS } else { ELEMENTS_A_THREAD }
 }
 
 /// True when several teams may share a group. The last group's spare teams repeat the last program without storing, so

@@ -1,0 +1,182 @@
+//! The greatest elements of a row, with their positions.
+//!
+//! Elements become i32 keys of the same order, so that one comparison decides. Each thread keeps the best of its own; in
+//! each of the k rounds the team finds the best of those, and its owner looks for its next.
+
+use super::collective::{Joiner, wins};
+use super::map::{aligned, both};
+use super::{Held, LowerError, Lowering, binary, int};
+use tilewright_ir::thread::{Code, RegisterId, Value};
+use tilewright_ir::{BinaryOp, DType, ExprId, Extent, Literal, TernaryOp, UnaryOp};
+
+/// The key that no element has but the least integer.
+const LEAST: i64 = i32::MIN as i64;
+/// The position of no element.
+const NOWHERE: i64 = u32::MAX as i64;
+
+impl Lowering<'_> {
+    /// Lowers a top-k along the last axis.
+    pub(super) fn top_k(
+        &mut self,
+        id: ExprId,
+        of: ExprId,
+        k: usize,
+        name: &str,
+    ) -> Result<(), LowerError> {
+        let program = self.program;
+        let ty = program.expr(of).ty.clone();
+        let layout = self.layout(&ty.shape);
+        let shape = aligned(&ty.shape, &layout);
+        let last = shape.len() - 1;
+        if shape[..last].iter().any(|e| *e != Extent::Const(1)) {
+            return self.line_top_k(id, of, k, name);
+        }
+        self.bring_near(of, &layout)?;
+        let registers = layout.registers();
+        let keys = self.register("key", DType::I32, Some(registers));
+        self.code(Code::Declare(keys));
+        self.unroll(registers, |l, i| {
+            let value = l.element(of, &layout, &i)?;
+            let value = l.let_value("x", ty.dtype, value);
+            let key = key(value, ty.dtype);
+            let key = match l.valid(&layout, &shape, &i) {
+                None => key,
+                Some(valid) => select(DType::I32, valid, key, int(LEAST)),
+            };
+            l.code(Code::SetElement(keys, i, key));
+            Ok::<(), LowerError>(())
+        })?;
+        let pair = |l: &mut Self, names: [&str; 2]| {
+            let made =
+                [l.register(names[0], DType::I32, None), l.register(names[1], DType::U32, None)];
+            made.iter().for_each(|&r| l.code(Code::Declare(r)));
+            made
+        };
+        // The best of the thread's own that are left, and the winner of the round.
+        let own = pair(self, ["own", "own_at"]);
+        let won = pair(self, ["won", "won_at"]);
+        let search = |l: &mut Self, after: Option<[RegisterId; 2]>| {
+            l.code(Code::Set(own[0], int(LEAST)));
+            l.code(Code::Set(own[1], Value::Const(Literal::Int(NOWHERE), DType::U32)));
+            l.unroll(registers, |l, i| {
+                let at = l.position(&layout, last, &i);
+                let at = Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(at) };
+                let at = l.let_value("at", DType::U32, at);
+                let x = Value::Element(keys, Box::new(i.clone()));
+                // A thread's positions grow with its registers, so the first of equal keys stays.
+                let mut better = binary(BinaryOp::Gt, x.clone(), Value::Get(own[0]));
+                if ty.dtype.is_int() {
+                    let nowhere = Value::Const(Literal::Int(NOWHERE), DType::U32);
+                    let none = compare(BinaryOp::Eq, DType::U32, Value::Get(own[1]), nowhere);
+                    better = either(better, none);
+                }
+                if let Some(won) = after {
+                    let left =
+                        wins(true, DType::I32, &won.map(Value::Get), &[x.clone(), at.clone()]);
+                    better = both(Some(better), Some(left)).unwrap_or(int(1));
+                }
+                if ty.dtype.is_int() {
+                    better = both(l.valid(&layout, &shape, &i), Some(better)).unwrap_or(int(1));
+                }
+                l.code(Code::If(better, vec![Code::Set(own[0], x), Code::Set(own[1], at)]));
+            });
+        };
+        search(self, None);
+        let result = self.layout(&program.expr(id).ty.shape);
+        let index = format!("{name}_index");
+        let out = [(name, ty.dtype), (&index, DType::U32)]
+            .map(|(n, d)| self.register(n, d, Some(result.registers())));
+        out.iter().for_each(|&r| self.code(Code::Declare(r)));
+        let joiner = Joiner::Arg { max: true, dtype: DType::I32 };
+        let identity = [int(LEAST), Value::Const(Literal::Int(NOWHERE), DType::U32)];
+        let (narrow, bits) = (layout.without(last), layout.thread_bits(last));
+        let round = self.register("round", DType::I32, None);
+        self.loops += 1;
+        let (body, ()) = self.nested(|l| {
+            for (&w, &o) in won.iter().zip(&own) {
+                l.code(Code::Set(w, Value::Get(o)));
+            }
+            l.reduce_threads(&won, &[DType::I32, DType::U32], &narrow, &bits, &joiner, &identity);
+            l.unroll(result.registers(), |l, i| {
+                let turn = binary(BinaryOp::Eq, l.position(&result, last, &i), Value::Get(round));
+                let value = of_key(Value::Get(won[0]), ty.dtype);
+                let sets = vec![
+                    Code::SetElement(out[0], i.clone(), value),
+                    Code::SetElement(out[1], i, Value::Get(won[1])),
+                ];
+                l.code(Code::If(turn, sets));
+            });
+            let (next, ()) = l.nested(|l| search(l, Some(won)));
+            let mine = compare(BinaryOp::Eq, DType::U32, Value::Get(own[1]), Value::Get(won[1]));
+            l.code(Code::If(mine, next));
+        });
+        self.loops -= 1;
+        let (start, end, step) = (int(0), int(k as i64), int(1));
+        self.code(Code::For { counter: round, start, end, step, body });
+        let parts: Vec<Held> =
+            out.iter().map(|&register| Held { register, layout: result.clone() }).collect();
+        self.hold(id, parts[0].clone());
+        self.parts.insert(id, parts);
+        Ok(())
+    }
+}
+
+fn compare(op: BinaryOp, dtype: DType, a: Value, b: Value) -> Value {
+    Value::Binary(op, dtype, Box::new(a), Box::new(b))
+}
+
+fn either(a: Value, b: Value) -> Value {
+    compare(BinaryOp::Or, DType::Bool, a, b)
+}
+
+fn select(dtype: DType, condition: Value, yes: Value, no: Value) -> Value {
+    Value::Ternary(TernaryOp::Select, dtype, Box::new([condition, yes, no]))
+}
+
+fn bits(from: DType, to: DType, of: Value) -> Value {
+    Value::Bitcast { from, to, of: Box::new(of) }
+}
+
+/// An i32 that is greater the greater the value is: for floats the bits, those of negative numbers turned round; NaN is
+/// the greatest, and zeros are equal.
+fn key(value: Value, dtype: DType) -> Value {
+    let wide = |value: Value, to: DType| Value::Cast { from: dtype, to, of: Box::new(value) };
+    match dtype {
+        DType::I32 => value,
+        DType::U32 => flipped_sign(bits(dtype, DType::I32, value)),
+        dtype if dtype.is_float() => {
+            let value = wide(value, DType::F32);
+            let zero = Value::Const(Literal::Float(0.0), DType::F32);
+            let is_zero = compare(BinaryOp::Eq, DType::F32, value.clone(), zero.clone());
+            let number = select(DType::F32, is_zero, zero, value.clone());
+            let key = turned(bits(DType::F32, DType::I32, number));
+            let nan = Value::Unary(UnaryOp::IsNan, DType::F32, Box::new(value));
+            select(DType::I32, nan, int(i32::MAX as i64), key)
+        }
+        _ => wide(value, DType::I32),
+    }
+}
+
+/// The value of a key.
+fn of_key(key: Value, dtype: DType) -> Value {
+    match dtype {
+        DType::I32 => key,
+        DType::U32 => bits(DType::I32, dtype, flipped_sign(key)),
+        dtype if dtype.is_float() => {
+            let of = Box::new(bits(DType::I32, DType::F32, turned(key)));
+            Value::Cast { from: DType::F32, to: dtype, of }
+        }
+        dtype => Value::Cast { from: DType::I32, to: dtype, of: Box::new(key) },
+    }
+}
+
+/// The bits of a float as an integer of the same order, and back.
+fn turned(bits: Value) -> Value {
+    let sign = binary(BinaryOp::Shr, bits.clone(), int(31));
+    let mask = binary(BinaryOp::And, sign, int(i32::MAX as i64));
+    binary(BinaryOp::Xor, bits, mask)
+}
+
+fn flipped_sign(bits: Value) -> Value {
+    binary(BinaryOp::Xor, bits, int(LEAST))
+}
