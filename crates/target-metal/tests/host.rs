@@ -24,7 +24,7 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
 }
 
 const ROWS: usize = 2;
-const COLUMNS: usize = 1000;
+const COLUMNS: usize = 4000;
 
 /// The softmax of two rows by the catalog's emitted text, changed by `change`.
 fn softmax(compiler: &Compiler, change: impl Fn(&str) -> String) -> Result<Vec<f32>, String> {
@@ -84,7 +84,7 @@ fn emitted_text_is_right_and_broken_text_is_caught() {
             "no mask",
             "< arguments.cols",
             "< arguments.cols + 4",
-            "at byte 8000 of x, which has 8000",
+            "at byte 32000 of x, which has 32000",
         ),
         ("a row further", "arguments.x_stride0", "(arguments.x_stride0 + 8)", "bytes at byte"),
         (
