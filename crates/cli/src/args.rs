@@ -1,6 +1,5 @@
 //! The command line: what may be asked for, and the first check of it.
 
-use crate::command::ABSENT;
 use crate::failure::Failure;
 use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -231,9 +230,8 @@ fn grad(help: &'static str) -> Arg {
 }
 
 fn device(help: &'static str) -> Arg {
-    // Those that are not in this build are refused with an explanation, not as unknown.
     let present = TARGETS.iter().map(|t| t.name).filter(|name| *name != "null");
-    let devices: Vec<&str> = present.chain(ABSENT.iter().map(|(name, _)| *name)).collect();
+    let devices: Vec<&str> = present.collect();
     Arg::new("device")
         .long("device")
         .value_name("DEVICE")

@@ -20,10 +20,6 @@ use tilewright_runtime::nearest;
 
 pub use kernels::show_case;
 
-/// Targets that this build does not have, and why.
-pub const ABSENT: &[(&str, &str)] =
-    &[("metal", "arrives with a later version (not available in this build)")];
-
 /// Runs the command that was asked for.
 ///
 /// # Errors
@@ -133,12 +129,6 @@ fn kernel_dtype(entry: &Entry, asked: Option<DType>) -> Result<DType, Failure> {
 /// The dtypes of a list, as `f32, f16`.
 fn show_dtypes(dtypes: &[DType]) -> String {
     dtypes.iter().map(|d| d.name()).collect::<Vec<_>>().join(", ")
-}
-
-/// The failure for a target that this build does not have.
-pub fn absent(target: &str) -> Failure {
-    let why = ABSENT.iter().find(|(name, _)| *name == target).map_or("unknown", |(_, why)| why);
-    Failure::work(format!("{target}: {why}"), "use --target ir, or run on --device cpu")
 }
 
 /// A kernel recorded for a dtype and the `--set` values.

@@ -51,7 +51,7 @@ fn the_way_to_a_first_result_is_timed() {
 fn wrong_use_names_the_fault() {
     tilewright(&["bench", "softmaks"]).fails(2, "did you mean `softmax`?");
     tilewright(&["bench", "relu", "--device", "interpreter"]).fails(2, "the interpreter");
-    tilewright(&["bench", "relu", "--device", "metal"]).fails(1, "metal: arrives with");
+    tilewright(&["bench", "relu", "--device", "metal"]).fails(1, "Metal: this is no Mac");
 }
 
 #[test]

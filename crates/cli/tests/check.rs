@@ -24,7 +24,7 @@ fn kernels_are_checked_and_reported() {
 fn one_device_can_be_chosen() {
     let table = tilewright(&["test", "relu", "--device", "interpreter"]).ok();
     assert!(table.contains("1 kernel on interpreter: "), "{table}");
-    tilewright(&["test", "relu", "--device", "metal"]).fails(1, "metal: arrives with");
+    tilewright(&["test", "relu", "--device", "metal"]).fails(1, "Metal: this is no Mac");
 }
 
 #[test]

@@ -33,7 +33,10 @@ fn the_catalog_is_listed_and_described() {
 #[test]
 fn devices_say_what_they_can_and_what_is_missing() {
     let text = tilewright(&["devices"]).ok();
-    assert!(text.contains("interpreter") && text.contains("metal: arrives"), "{text}");
+    assert!(
+        text.contains("interpreter") && text.contains("metal: Metal: this is no Mac"),
+        "{text}"
+    );
     let json = tilewright(&["devices", "--json"]).json();
     let available = |name: &str| {
         let row = json.as_array().unwrap().iter().find(|d| d["device"] == name).unwrap();

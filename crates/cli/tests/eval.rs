@@ -93,7 +93,7 @@ fn each_wrong_formula_names_its_fault_and_writes_nothing() {
         ("x", vec![x(), floats("d_out", &[3], &[0.; 3])], &["--grad"], 2, "`d_out`"),
         ("x", vec![x(), floats("d_y", &[2, 3], &[0.; 6])], &["--grad"], 2, "`d_y`"),
         ("1 + 1", vec![x()], &[], 2, "no input"),
-        ("x", vec![x()], &["--device", "metal"], 1, "metal: arrives with a later version"),
+        ("x", vec![x()], &["--device", "metal"], 1, "Metal: this is no Mac"),
     ];
     for (formula, tensors, more, status, fault) in cases {
         put(&here, &tensors);

@@ -172,7 +172,7 @@ fn each_wrong_call_names_its_fault_and_writes_nothing() {
         ("argmax", vec![x()], &["--grad"], 2, "argmax"),
         ("softmax", vec![x(), floats("d_z", &[2, 3], &[0.; 6])], &["--grad"], 2, "`d_z`"),
         ("softmax", vec![x(), floats("d_y", &[3], &[0.; 3])], &["--grad"], 2, "`d_y` has shape"),
-        ("softmax", vec![x()], &["--device", "metal"], 1, "metal: arrives with a later version"),
+        ("softmax", vec![x()], &["--device", "metal"], 1, "Metal: this is no Mac"),
         ("softmax", vec![x()], &["--device", "tpu"], 2, "tpu"),
     ];
     for (kernel, tensors, more, status, fault) in cases {

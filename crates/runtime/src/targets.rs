@@ -38,6 +38,7 @@ pub static TARGETS: &[Target] = &[
         open: || Ok(Arc::new(CudaDevice::open(0, cache_folder("cuda"))?)),
         computes: true,
     },
+    Target { name: "metal", doc: "an Apple GPU, through Metal", open: metal, computes: true },
     Target {
         name: "interpreter",
         doc: "the reference: one element at a time in f64, finds races and unwritten elements",
@@ -63,6 +64,19 @@ pub static TARGETS: &[Target] = &[
         computes: false,
     },
 ];
+
+#[cfg(any(target_os = "macos", tilewright_typecheck))]
+fn metal() -> Result<Arc<dyn Device>> {
+    Ok(Arc::new(tilewright_target_metal::MetalDevice::open(&cache::folder("metal"))?))
+}
+
+#[cfg(not(any(target_os = "macos", tilewright_typecheck)))]
+fn metal() -> Result<Arc<dyn Device>> {
+    let error = Error::failure("Metal: this is no Mac");
+    Err(error.help(
+        "`tilewright emit --target metal` prints MSL anywhere, --device msl-host runs it here",
+    ))
+}
 
 /// The target of that name.
 ///

@@ -2,11 +2,16 @@
 //!
 //! Emission works on every host. Without a Mac the emitted text is proven by building it unchanged with a C++ compiler.
 
+#[cfg(any(target_os = "macos", tilewright_typecheck))]
+mod apple;
 mod dialect;
 mod family;
 pub mod host;
+mod place;
 pub mod source;
 
+#[cfg(any(target_os = "macos", tilewright_typecheck))]
+pub use apple::{MetalBuffer, MetalDevice};
 pub use dialect::{Msl, PLACE};
 pub use family::{FAMILIES, Family, NEWEST};
 

@@ -1,6 +1,6 @@
 //! `tilewright devices`: what can run kernels here, with its features and limits.
 
-use super::{ABSENT, show_dtypes};
+use super::show_dtypes;
 use crate::failure::Failure;
 use crate::table::{Table, show_bytes};
 use clap::ArgMatches;
@@ -9,7 +9,7 @@ use std::io::Write;
 use tilewright_runtime::Runtime;
 use tilewright_runtime::targets::TARGETS;
 
-/// Lists every target of this build that computes, and those that a later version brings.
+/// Lists every target that computes, and why others are not to be had here.
 ///
 /// # Errors
 /// Only those of writing: a device that does not open is a row that says why.
@@ -33,10 +33,6 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
                 Err(e) => json!({ "device": target.name, "available": false, "reason": e.what() }),
             });
         }
-        let absent = ABSENT.iter();
-        rows.extend(
-            absent.map(|(name, why)| json!({ "device": name, "available": false, "reason": why })),
-        );
         writeln!(out, "{:#}", Value::Array(rows))?;
         return Ok(());
     }
@@ -59,7 +55,6 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             Err(e) => missing.push((target.name, e.what().to_string())),
         }
     }
-    missing.extend(ABSENT.iter().map(|(name, why)| (*name, (*why).to_string())));
     table.print(out)?;
     writeln!(out, "\nnot available:")?;
     for (name, why) in missing {

@@ -9,6 +9,7 @@ mod raw;
 
 pub use build::{Bytes, Compiler, Parameter, launch};
 
+use crate::place::elements;
 use crate::{Family, Msl, NEWEST, PLACE};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -310,19 +311,4 @@ fn reach(shape: &[usize], strides: &[isize]) -> usize {
         return 0;
     }
     1 + shape.iter().zip(strides).map(|(n, stride)| (n - 1) * stride.unsigned_abs()).sum::<usize>()
-}
-
-/// The position of each element of a region in its buffer, in row-major order.
-fn elements(shape: &[usize], region: &Region<'_>) -> Vec<usize> {
-    let strides = region.strides.map_or_else(|| contiguous_strides(shape), <[isize]>::to_vec);
-    let count = shape.iter().product();
-    let position = |number: usize| {
-        let (mut at, mut rest) = (region.offset as isize, number);
-        for (&extent, &stride) in shape.iter().zip(&strides).rev() {
-            at += (rest % extent) as isize * stride;
-            rest /= extent;
-        }
-        at.max(0) as usize
-    };
-    (0..count).map(position).collect()
 }
