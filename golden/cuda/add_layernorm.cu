@@ -1,0 +1,129 @@
+// add_layernorm, f32, rows = 16384, cols = 1024
+
+struct add_layernorm_arguments {
+    long long x_stride0;
+    long long residual_stride0;
+    long long y_stride0;
+    int rows;
+    int cols;
+    float eps;
+};
+
+extern "C" __global__ void __launch_bounds__(64) tw_kernel_add_layernorm(const float* __restrict__ x, const float* __restrict__ residual, const float* __restrict__ weight, const float* __restrict__ bias, float* y, const add_layernorm_arguments arguments) {
+    __shared__ __align__(16) char shared_memory[24];
+    float* partial0 = (float*)(shared_memory + 0);
+    float* partial1 = (float*)(shared_memory + 16);
+    const int at = (int)threadIdx.x * 4;
+    float x_in[16];
+    float residual_in[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(residual + (((long long)((int)blockIdx.x) * arguments.residual_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) residual_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float added[16];
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        added[i] = x_in[i] + residual_in[i];
+        total = total + added[i];
+    }
+    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial0[(int)(threadIdx.x >> 5)] = total;
+    }
+    __syncthreads();
+    total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        total = total + partial0[i];
+    }
+    const float wide = (float)(arguments.cols);
+    const float quotient = total / wide;
+    float difference[16];
+    float total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        difference[i] = added[i] - quotient;
+        total_2 = total_2 + (difference[i] * difference[i]);
+    }
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial1[(int)(threadIdx.x >> 5)] = total_2;
+    }
+    __syncthreads();
+    total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        total_2 = total_2 + partial1[i];
+    }
+    const float added_2 = (total_2 / wide) + arguments.eps;
+    const float rsqrt_x = rsqrtf(added_2);
+    float product_2[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        product_2[i] = difference[i] * rsqrt_x;
+    }
+    float weight_in[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float product_3[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        product_3[i] = product_2[i] * weight_in[i];
+    }
+    float bias_in[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float added_3[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        added_3[i] = product_3[i] + bias_in[i];
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        float out[4];
+        out[0] = added_3[i * 4];
+        out[1] = added_3[(i * 4) + 1];
+        out[2] = added_3[(i * 4) + 2];
+        out[3] = added_3[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))))) = vector.all;
+        }
+    }
+}

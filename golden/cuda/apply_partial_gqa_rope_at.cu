@@ -1,0 +1,143 @@
+// apply_partial_gqa_rope_at, f32, tokens = 2048, heads = 32, length = 2048
+
+struct apply_partial_gqa_rope_at_arguments {
+    long long x_stride0;
+    long long x_stride1;
+    long long cos_stride0;
+    long long sin_stride0;
+    long long y_stride0;
+    long long y_stride1;
+    int tokens;
+    int heads;
+    int length;
+};
+
+extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rope_at(const float* __restrict__ x, const int* __restrict__ positions, const float* __restrict__ cos, const float* __restrict__ sin, float* y, const apply_partial_gqa_rope_at_arguments arguments, uint4* faults) {
+    const int at = ((int)threadIdx.x & 15) * 4;
+    const int at_2 = (int)threadIdx.x >> (4 & 31);
+    const int at_3 = (int)threadIdx.x >> (3 & 31);
+    const int at_4 = ((int)threadIdx.x & 7) * 4;
+    const int positions_in = positions[(long long)((int)blockIdx.x)];
+    const int index = tw_checked(positions_in, arguments.length, faults, 0);
+    float cos_in[4];
+    cos_in[0] = 0.0f;
+    cos_in[1] = 0.0f;
+    cos_in[2] = 0.0f;
+    cos_in[3] = 0.0f;
+    if (at < 48) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(cos + (((long long)(index) * arguments.cos_stride0) + (long long)(at)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) cos_in[l] = vector.lane[l];
+        }
+    }
+    const int index_2 = tw_checked(positions_in, arguments.length, faults, 1);
+    float sin_in[4];
+    sin_in[0] = 0.0f;
+    sin_in[1] = 0.0f;
+    sin_in[2] = 0.0f;
+    sin_in[3] = 0.0f;
+    if (at < 48) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(sin + (((long long)(index_2) * arguments.sin_stride0) + (long long)(at)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) sin_in[l] = vector.lane[l];
+        }
+    }
+    float x_in[32];
+    float x_in_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        x_in[i * 4] = 0.0f;
+        x_in[(i * 4) + 1] = 0.0f;
+        x_in[(i * 4) + 2] = 0.0f;
+        x_in[(i * 4) + 3] = 0.0f;
+        if (at < 48) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long long)(at)));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        x_in_2[i * 4] = 0.0f;
+        x_in_2[(i * 4) + 1] = 0.0f;
+        x_in_2[(i * 4) + 2] = 0.0f;
+        x_in_2[(i * 4) + 3] = 0.0f;
+        if (at < 48) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long long)((48 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
+            }
+        }
+    }
+    float difference[32];
+    float added[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        difference[i] = (x_in[i] * cos_in[i & 3]) - (x_in_2[i] * sin_in[i & 3]);
+        added[i] = (x_in[i] * sin_in[i & 3]) + (x_in_2[i] * cos_in[i & 3]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if (at < 48) {
+            float out[4];
+            out[0] = difference[i * 4];
+            out[1] = difference[(i * 4) + 1];
+            out[2] = difference[(i * 4) + 2];
+            out[3] = difference[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long long)(at))) = vector.all;
+            }
+        }
+    }
+    __syncthreads();
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if (at < 48) {
+            float out_2[4];
+            out_2[0] = added[i * 4];
+            out_2[1] = added[(i * 4) + 1];
+            out_2[2] = added[(i * 4) + 2];
+            out_2[3] = added[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long long)((48 + at)))) = vector.all;
+            }
+        }
+    }
+    float x_in_3[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_3 + ((((i * 4) >> (2 & 31)) & 3) * 8))) * arguments.x_stride1)) + (long long)((96 + at_4))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in_3[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    __syncthreads();
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        float out_3[4];
+        out_3[0] = x_in_3[i * 4];
+        out_3[1] = x_in_3[(i * 4) + 1];
+        out_3[2] = x_in_3[(i * 4) + 2];
+        out_3[3] = x_in_3[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out_3[l];
+            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_3 + ((((i * 4) >> (2 & 31)) & 3) * 8))) * arguments.y_stride1)) + (long long)((96 + at_4)))) = vector.all;
+        }
+    }
+}

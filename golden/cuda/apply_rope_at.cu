@@ -1,0 +1,79 @@
+// apply_rope_at, f32, rows = 65536, length = 2048, half = 64
+
+struct apply_rope_at_arguments {
+    long long x_stride0;
+    long long cos_stride0;
+    long long sin_stride0;
+    long long y_stride0;
+    int rows;
+    int half;
+    int length;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_apply_rope_at(const float* __restrict__ x, const int* __restrict__ positions, const float* __restrict__ cos, const float* __restrict__ sin, float* y, const apply_rope_at_arguments arguments, uint4* faults) {
+    const int thread_2 = (int)threadIdx.x & 31;
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 2;
+    const int positions_in = positions[(long long)(program_2)];
+    float x_in[2];
+    {
+        union { uint2 all; float lane[2]; } vector;
+        vector.all = *(const uint2*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((0 + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 2; l++) x_in[l] = vector.lane[l];
+    }
+    float x_in_2[2];
+    {
+        union { uint2 all; float lane[2]; } vector;
+        vector.all = *(const uint2*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((arguments.half + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 2; l++) x_in_2[l] = vector.lane[l];
+    }
+    const int index = tw_checked(positions_in, arguments.length, faults, 0);
+    float cos_in[2];
+    {
+        union { uint2 all; float lane[2]; } vector;
+        vector.all = *(const uint2*)(cos + (((long long)(index) * arguments.cos_stride0) + (long long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 2; l++) cos_in[l] = vector.lane[l];
+    }
+    const int index_2 = tw_checked(positions_in, arguments.length, faults, 1);
+    float sin_in[2];
+    {
+        union { uint2 all; float lane[2]; } vector;
+        vector.all = *(const uint2*)(sin + (((long long)(index_2) * arguments.sin_stride0) + (long long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 2; l++) sin_in[l] = vector.lane[l];
+    }
+    float difference[2];
+    float added[2];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        difference[i] = (x_in[i] * cos_in[i]) - (x_in_2[i] * sin_in[i]);
+        added[i] = (x_in[i] * sin_in[i]) + (x_in_2[i] * cos_in[i]);
+    }
+    if (program < arguments.rows) {
+        float out[2];
+        out[0] = difference[0];
+        out[1] = difference[1];
+        {
+            union { uint2 all; float lane[2]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 2; l++) vector.lane[l] = out[l];
+            *(uint2*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((0 + at)))) = vector.all;
+        }
+    }
+    __syncwarp();
+    if (program < arguments.rows) {
+        float out_2[2];
+        out_2[0] = added[0];
+        out_2[1] = added[1];
+        {
+            union { uint2 all; float lane[2]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 2; l++) vector.lane[l] = out_2[l];
+            *(uint2*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((arguments.half + at)))) = vector.all;
+        }
+    }
+}

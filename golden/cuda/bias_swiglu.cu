@@ -1,0 +1,70 @@
+// bias_swiglu, f32, rows = 16384, cols = 1024
+
+struct bias_swiglu_arguments {
+    long long x_stride0;
+    long long y_stride0;
+    int rows;
+    int cols;
+};
+
+extern "C" __global__ void __launch_bounds__(64) tw_kernel_bias_swiglu(const float* __restrict__ x, const float* __restrict__ bias, float* y, const bias_swiglu_arguments arguments) {
+    const int at = (int)threadIdx.x * 4;
+    float x_in[16];
+    float bias_in[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((0 + (at + ((((i * 4) >> (2 & 31)) & 3) * 256))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(bias + (long long)((0 + (at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float added[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        added[i] = x_in[i] + bias_in[i];
+    }
+    float x_in_2[16];
+    float bias_in_2[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((arguments.cols + (at + ((((i * 4) >> (2 & 31)) & 3) * 256))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(bias + (long long)((arguments.cols + (at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in_2[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float product_2[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        product_2[i] = (added[i] * tw_sigmoid(added[i])) * (x_in_2[i] + bias_in_2[i]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        float out[4];
+        out[0] = product_2[i * 4];
+        out[1] = product_2[(i * 4) + 1];
+        out[2] = product_2[(i * 4) + 2];
+        out[3] = product_2[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))))) = vector.all;
+        }
+    }
+}

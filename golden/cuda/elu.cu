@@ -1,0 +1,44 @@
+// elu, f32, n = 16777216
+
+struct elu_arguments {
+    int n;
+    float alpha;
+};
+
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_elu(const float* __restrict__ x, float* y, const elu_arguments arguments) {
+    const int at = (int)threadIdx.x * 4;
+    float x_in[4];
+    x_in[0] = 0.0f;
+    x_in[1] = 0.0f;
+    x_in[2] = 0.0f;
+    x_in[3] = 0.0f;
+    if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (long long)((((int)blockIdx.x * 1024) + at)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
+        }
+    }
+    float chosen_2[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const bool test = x_in[i] > 0.0f;
+        const float chosen = test ? 0.0f : x_in[i];
+        const float product = expm1f(chosen) * arguments.alpha;
+        chosen_2[i] = test ? x_in[i] : product;
+    }
+    if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
+        float out[4];
+        out[0] = chosen_2[0];
+        out[1] = chosen_2[1];
+        out[2] = chosen_2[2];
+        out[3] = chosen_2[3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// fused_linear_bias_gelu, f32, rows = 1024, depth = 1024, columns = 1024
+
+struct fused_linear_bias_gelu_arguments {
+    long long x_stride0;
+    long long w_stride0;
+    long long y_stride0;
+    int rows;
+    int depth;
+    int columns;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_linear_bias_gelu(const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ bias, float* y, const fused_linear_bias_gelu_arguments arguments) {
+    __shared__ __align__(16) char shared_memory[32768];
+    float* tile0 = (float*)(shared_memory + 0);
+    float* tile1 = (float*)(shared_memory + 16384);
+    const int at = (int)threadIdx.x >> (4 & 31);
+    const int at_2 = ((int)threadIdx.x & 15) * 4;
+    const int product = (int)blockIdx.y * 64;
+    const int product_2 = (int)blockIdx.x * 64;
+    float v[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const float tile = 0.0f;
+        v[i] = tile;
+    }
+    for (int j = 0; j < arguments.depth; j += 64) {
+        float x_in[32];
+        float tile_2[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            x_in[i] = 0.0f;
+            if (((product + (at + (((i >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.depth)) {
+                x_in[i] = x[((long long)((product + (at + (((i >> (2 & 31)) & 7) * 8)))) * arguments.x_stride0) + (long long)((j + (at_2 + (i & 3))))];
+            }
+            tile_2[i] = (((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((j + (at + (((i >> (2 & 31)) & 7) * 8))) < arguments.depth)) ? w[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((j + (at + (((i >> (2 & 31)) & 7) * 8))))] : 0.0f;
+        }
+        __syncthreads();
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
+        }
+        __syncthreads();
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            tile1[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_2[i];
+        }
+        __syncthreads();
+        float products[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            products[i] = 0.0f;
+        }
+        for (int k = 0; k < 64; k += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                products[i] = fma(tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            const float added = v[i] + products[i];
+            v[i] = added;
+        }
+    }
+    float bias_in[4];
+    bias_in[0] = 0.0f;
+    bias_in[1] = 0.0f;
+    bias_in[2] = 0.0f;
+    bias_in[3] = 0.0f;
+    if ((product_2 + at_2) < arguments.columns) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(bias + (long long)((product_2 + at_2)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in[l] = vector.lane[l];
+        }
+    }
+    float product_6[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const float added_2 = v[i] + bias_in[i & 3];
+        const float product_5 = added_2 * ((0.071354814f * (added_2 * added_2)) + 1.5957692f);
+        product_6[i] = added_2 * tw_sigmoid(product_5);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if (((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
+            float out[4];
+            out[0] = product_6[i * 4];
+            out[1] = product_6[(i * 4) + 1];
+            out[2] = product_6[(i * 4) + 2];
+            out[3] = product_6[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(uint4*)(y + (((long long)((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8)))) * arguments.y_stride0) + (long long)((product_2 + at_2)))) = vector.all;
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// geglu2_erf, f32, n = 16777216
+
+struct geglu2_erf_arguments {
+    int n;
+};
+
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2_erf(const float* __restrict__ gate, const float* __restrict__ up, float* y, const geglu2_erf_arguments arguments) {
+    const int at = (int)threadIdx.x * 4;
+    float gate_in[4];
+    gate_in[0] = 0.0f;
+    gate_in[1] = 0.0f;
+    gate_in[2] = 0.0f;
+    gate_in[3] = 0.0f;
+    if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(gate + (long long)((((int)blockIdx.x * 1024) + at)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) gate_in[l] = vector.lane[l];
+        }
+    }
+    float up_in[4];
+    up_in[0] = 0.0f;
+    up_in[1] = 0.0f;
+    up_in[2] = 0.0f;
+    up_in[3] = 0.0f;
+    if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(up + (long long)((((int)blockIdx.x * 1024) + at)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) up_in[l] = vector.lane[l];
+        }
+    }
+    float product_4[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const float product = 0.5f * gate_in[i];
+        const float product_2 = gate_in[i] * 0.70710677f;
+        product_4[i] = (product * (erff(product_2) + 1.0f)) * up_in[i];
+    }
+    if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
+        float out[4];
+        out[0] = product_4[0];
+        out[1] = product_4[1];
+        out[2] = product_4[2];
+        out[3] = product_4[3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
+        }
+    }
+}

@@ -1,0 +1,116 @@
+// layernorm_dropout, f32, rows = 16384, cols = 1024
+
+struct layernorm_dropout_arguments {
+    long long x_stride0;
+    long long y_stride0;
+    int rows;
+    int cols;
+    float p;
+    unsigned int seed;
+    unsigned int offset;
+    float eps;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias, float* y, const layernorm_dropout_arguments arguments) {
+    const int thread_2 = (int)threadIdx.x & 31;
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 4;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        total = total + x_in[i];
+    }
+    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    const float wide = (float)(arguments.cols);
+    const float quotient = total / wide;
+    float difference[32];
+    float total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        difference[i] = x_in[i] - quotient;
+        total_2 = total_2 + (difference[i] * difference[i]);
+    }
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
+    const float added = (total_2 / wide) + arguments.eps;
+    const float rsqrt_x = rsqrtf(added);
+    float product_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_2[i] = difference[i] * rsqrt_x;
+    }
+    float weight_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float product_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_3[i] = product_2[i] * weight_in[i];
+    }
+    float bias_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const unsigned int product_4 = (unsigned int)max(program_2, 0) * (unsigned int)max(arguments.cols, 0);
+    const float difference_2 = 1.0f - arguments.p;
+    const float recip_x = 1.0f / difference_2;
+    float chosen[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const float added_2 = product_3[i] + bias_in[i];
+        const unsigned int added_3 = product_4 + (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+        const unsigned int random = tw_philox(added_3, arguments.seed, arguments.offset);
+        const unsigned int shr = random >> (8u & 31);
+        const float product_5 = (float)(shr) * 5.9604645e-8f;
+        const bool test = product_5 >= arguments.p;
+        const float product_6 = added_2 * recip_x;
+        chosen[i] = test ? product_6 : 0.0f;
+    }
+    if (program < arguments.rows) {
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            float out[4];
+            out[0] = chosen[i * 4];
+            out[1] = chosen[(i * 4) + 1];
+            out[2] = chosen[(i * 4) + 2];
+            out[3] = chosen[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+            }
+        }
+    }
+}

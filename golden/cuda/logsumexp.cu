@@ -1,0 +1,52 @@
+// logsumexp, f32, rows = 16384, cols = 1024
+
+struct logsumexp_arguments {
+    long long x_stride0;
+    int rows;
+    int cols;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_logsumexp(const float* __restrict__ x, float* y, const logsumexp_arguments arguments) {
+    const int thread_2 = (int)threadIdx.x & 31;
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 4;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float greatest = -TW_INFINITY;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        greatest = tw_max(greatest, x_in[i]);
+    }
+    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 1));
+    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 2));
+    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 4));
+    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 8));
+    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 16));
+    const float abs_x = fabsf(greatest);
+    const bool test = abs_x < TW_INFINITY;
+    const float chosen = test ? greatest : 0.0f;
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const float difference = x_in[i] - chosen;
+        total = total + expf(difference);
+    }
+    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    const float added = logf(total) + chosen;
+    if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
+        y[(long long)(program_2)] = added;
+    }
+}

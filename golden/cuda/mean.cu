@@ -1,0 +1,39 @@
+// mean, f32, rows = 16384, cols = 1024
+
+struct mean_arguments {
+    long long x_stride0;
+    int rows;
+    int cols;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_mean(const float* __restrict__ x, float* y, const mean_arguments arguments) {
+    const int thread_2 = (int)threadIdx.x & 31;
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 4;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        total = total + x_in[i];
+    }
+    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    const float wide = (float)(arguments.cols);
+    const float quotient = total / wide;
+    if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
+        y[(long long)(program_2)] = quotient;
+    }
+}

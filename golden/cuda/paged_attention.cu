@@ -1,0 +1,203 @@
+// paged_attention, f32, batch = 4, kv_heads = 8, pages = 300, table = 64
+
+struct paged_attention_arguments {
+    long long q_stride0;
+    long long q_stride1;
+    long long keys_stride0;
+    long long keys_stride1;
+    long long keys_stride2;
+    long long values_stride0;
+    long long values_stride1;
+    long long values_stride2;
+    long long tables_stride0;
+    long long out_stride0;
+    long long out_stride1;
+    int batch;
+    int kv_heads;
+    int pages;
+    int table;
+    float scale;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(const float* __restrict__ q, const float* __restrict__ keys, const float* __restrict__ values, const int* __restrict__ tables, const int* __restrict__ lens, float* out, const paged_attention_arguments arguments, uint4* faults) {
+    __shared__ __align__(16) char shared_memory[10240];
+    float* tile0 = (float*)(shared_memory + 0);
+    float* tile1 = (float*)(shared_memory + 2048);
+    float* tile2 = (float*)(shared_memory + 0);
+    float* tile3 = (float*)(shared_memory + 0);
+    float* tile4 = (float*)(shared_memory + 0);
+    float* tile5 = (float*)(shared_memory + 0);
+    float* tile6 = (float*)(shared_memory + 256);
+    const int at = (int)threadIdx.x >> (5 & 31);
+    const int at_2 = ((int)threadIdx.x & 31) * 4;
+    const int at_3 = ((int)threadIdx.x & 3) * 4;
+    const int at_4 = (int)threadIdx.x >> (2 & 31);
+    const int at_5 = ((int)threadIdx.x >> (4 & 31)) & 3;
+    const int at_6 = (int)threadIdx.x & 15;
+    const int product = (int)blockIdx.x * 4;
+    const int smaller = min(lens[(long long)((int)blockIdx.y)], (16 * arguments.table));
+    float q_in[4];
+    q_in[0] = 0.0f;
+    q_in[1] = 0.0f;
+    q_in[2] = 0.0f;
+    q_in[3] = 0.0f;
+    if ((product + at) < (4 * arguments.kv_heads)) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(q + ((((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at)) * arguments.q_stride1)) + (long long)(at_2)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) q_in[l] = vector.lane[l];
+        }
+    }
+    float product_2[4];
+    const float tile = -TW_INFINITY;
+    float v = tile;
+    const float tile_2 = 0.0f;
+    float v_2 = tile_2;
+    float v_3[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        product_2[i] = q_in[i] * arguments.scale;
+        const float tile_3 = 0.0f;
+        v_3[i] = tile_3;
+    }
+    for (int j = 0; j < smaller; j += 16) {
+        const int quotient = j / 16;
+        const int index = tw_checked(quotient, arguments.table, faults, 0);
+        const int tables_in = tables[((long long)((int)blockIdx.y) * arguments.tables_stride0) + (long long)(index)];
+        const int index_2 = tw_checked(tables_in, arguments.pages, faults, 1);
+        float tile_4[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile_4[i] = keys[((((long long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long long)((at_3 + (i & 3))) * arguments.keys_stride1)) + ((long long)((int)blockIdx.x) * arguments.keys_stride2)) + (long long)((at_4 + (((i >> (2 & 31)) & 3) * 32)))];
+        }
+        __syncthreads();
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            tile0[(at * 128) + (at_2 + (i & 3))] = product_2[i];
+        }
+        __syncthreads();
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile1[((at_4 + (((i >> (2 & 31)) & 3) * 32)) * 16) + (at_3 + (i & 3))] = tile_4[i];
+        }
+        __syncthreads();
+        float products = 0.0f;
+        for (int k = 0; k < 128; k += 1) {
+            products = fma(tile0[(at_5 * 128) + k], tile1[(k * 16) + at_6], products);
+        }
+        bool tile_5[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            tile_5[i] = (int)(((unsigned int)((at + ((i & 3) * 4))) + (unsigned int)(j))) < smaller;
+        }
+        const int index_3 = tw_checked(tables_in, arguments.pages, faults, 2);
+        float values_in[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(values + (((((long long)(index_3) * arguments.values_stride0) + ((long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 4))) * arguments.values_stride1)) + ((long long)((int)blockIdx.x) * arguments.values_stride2)) + (long long)(at_2)));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) values_in[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        float chosen[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            chosen[i] = tile_5[(i >> (2 & 31)) & 3] ? values_in[i] : 0.0f;
+        }
+        const float chosen_2 = ((int)(((unsigned int)(at_6) + (unsigned int)(j))) < smaller) ? products : (-TW_INFINITY);
+        const float tile_6 = v;
+        float greatest = -TW_INFINITY;
+        greatest = tw_max(greatest, chosen_2);
+        greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 1));
+        greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 2));
+        greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 4));
+        greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 8));
+        __syncthreads();
+        if (((int)threadIdx.x & 79) == 0) {
+            tile2[at_5] = greatest;
+        }
+        __syncthreads();
+        const float larger = tw_max(tile_6, tile2[at]);
+        const bool test_2 = larger == (-TW_INFINITY);
+        const float chosen_3 = test_2 ? 0.0f : larger;
+        const float difference = tile_6 - chosen_3;
+        const float exp_x = expf(difference);
+        __syncthreads();
+        if (((int)threadIdx.x & 31) == 0) {
+            tile3[at] = chosen_3;
+        }
+        __syncthreads();
+        const float difference_2 = chosen_2 - tile3[at_5];
+        const float exp_x_2 = expf(difference_2);
+        const float product_3 = v_2 * exp_x;
+        float total = 0.0f;
+        total = total + exp_x_2;
+        total = total + __shfl_xor_sync(0xffffffffu, total, 1);
+        total = total + __shfl_xor_sync(0xffffffffu, total, 2);
+        total = total + __shfl_xor_sync(0xffffffffu, total, 4);
+        total = total + __shfl_xor_sync(0xffffffffu, total, 8);
+        __syncthreads();
+        if (((int)threadIdx.x & 79) == 0) {
+            tile4[at_5] = total;
+        }
+        __syncthreads();
+        const float added_2 = product_3 + tile4[at];
+        v_2 = added_2;
+        float product_4[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            product_4[i] = v_3[i] * exp_x;
+        }
+        __syncthreads();
+        if (((int)threadIdx.x & 64) == 0) {
+            tile5[(at_5 * 16) + at_6] = exp_x_2;
+        }
+        __syncthreads();
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile6[((at + (((i >> (2 & 31)) & 3) * 4)) * 128) + (at_2 + (i & 3))] = chosen[i];
+        }
+        __syncthreads();
+        float products_2[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products_2[i] = 0.0f;
+        }
+        for (int k_2 = 0; k_2 < 16; k_2 += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products_2[i] = fma(tile5[(at * 16) + k_2], tile6[(k_2 * 128) + (at_2 + (i & 3))], products_2[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added_3 = product_4[i] + products_2[i];
+            v_3[i] = added_3;
+        }
+        v = larger;
+    }
+    const float tile_9 = v_2;
+    const bool test_3 = tile_9 > 0.0f;
+    float chosen_5[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const float quotient_2 = v_3[i] / tile_9;
+        chosen_5[i] = test_3 ? quotient_2 : 0.0f;
+    }
+    if ((product + at) < (4 * arguments.kv_heads)) {
+        float out_2[4];
+        out_2[0] = chosen_5[0];
+        out_2[1] = chosen_5[1];
+        out_2[2] = chosen_5[2];
+        out_2[3] = chosen_5[3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+            *(uint4*)(out + ((((long long)((int)blockIdx.y) * arguments.out_stride0) + ((long long)((product + at)) * arguments.out_stride1)) + (long long)(at_2))) = vector.all;
+        }
+    }
+}

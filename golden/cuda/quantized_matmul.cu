@@ -1,0 +1,96 @@
+// quantized_matmul, f32, rows = 512, columns = 2048, groups = 32
+
+struct quantized_matmul_arguments {
+    long long x_stride0;
+    long long w_stride0;
+    long long scales_stride0;
+    long long biases_stride0;
+    long long y_stride0;
+    int rows;
+    int groups;
+    int columns;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(const float* __restrict__ x, const unsigned int* __restrict__ w, const float* __restrict__ scales, const float* __restrict__ biases, float* y, const quantized_matmul_arguments arguments) {
+    __shared__ __align__(16) char shared_memory[32768];
+    float* tile0 = (float*)(shared_memory + 0);
+    float* tile1 = (float*)(shared_memory + 16384);
+    const int at = (int)threadIdx.x >> (4 & 31);
+    const int at_2 = ((int)threadIdx.x & 15) * 4;
+    const int product = (int)blockIdx.y * 64;
+    const int product_2 = (int)blockIdx.x * 64;
+    float v[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const float tile = 0.0f;
+        v[i] = tile;
+    }
+    for (int j = 0; j < arguments.groups; j += 1) {
+        const int product_3 = j * 64;
+        const int product_4 = j * 8;
+        float x_in[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            x_in[i * 4] = 0.0f;
+            x_in[(i * 4) + 1] = 0.0f;
+            x_in[(i * 4) + 2] = 0.0f;
+            x_in[(i * 4) + 3] = 0.0f;
+            if (((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((product_3 + at_2) < (64 * arguments.groups))) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const uint4*)(x + (((long long)((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8)))) * arguments.x_stride0) + (long long)((product_3 + at_2))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        float tile_6[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            tile_6[i] = ((float)(((((((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((product_4 + (((at + (((i >> (2 & 31)) & 7) * 8)) * 4) >> (5 & 31))) < (8 * arguments.groups))) ? w[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((product_4 + (((at + (((i >> (2 & 31)) & 7) * 8)) * 4) >> (5 & 31))))] : 0u) >> ((unsigned int)max((((at + (((i >> (2 & 31)) & 7) * 8)) * 4) & 31), 0) & 31)) & 15u)) * ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? scales[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.scales_stride0) + (long long)(j)] : 0.0f)) + ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? biases[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.biases_stride0) + (long long)(j)] : 0.0f);
+        }
+        __syncthreads();
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
+        }
+        __syncthreads();
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            tile1[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_6[i];
+        }
+        __syncthreads();
+        float products[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            products[i] = 0.0f;
+        }
+        for (int k = 0; k < 64; k += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                products[i] = fma(tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            const float added_2 = v[i] + products[i];
+            v[i] = added_2;
+        }
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if (((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
+            float out[4];
+            out[0] = v[i * 4];
+            out[1] = v[(i * 4) + 1];
+            out[2] = v[(i * 4) + 2];
+            out[3] = v[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(uint4*)(y + (((long long)((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8)))) * arguments.y_stride0) + (long long)((product_2 + at_2)))) = vector.all;
+            }
+        }
+    }
+}

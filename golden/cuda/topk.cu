@@ -1,0 +1,107 @@
+// topk, f32, rows = 16384, cols = 1024
+
+struct topk_arguments {
+    long long x_stride0;
+    long long values_stride0;
+    long long indices_stride0;
+    int rows;
+    int cols;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __restrict__ x, float* values, unsigned int* indices, const topk_arguments arguments) {
+    const int thread_2 = (int)threadIdx.x & 31;
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 4;
+    const int at_3 = thread_2 & 7;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    int key[32];
+    int own;
+    unsigned int own_at;
+    int won;
+    unsigned int won_at;
+    own = -2147483647 - 1;
+    own_at = 4294967295u;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const float x_2 = x_in[i];
+        key[i] = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> (31 & 31)) & 2147483647));
+        const unsigned int at_2 = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+        if (key[i] > own) {
+            own = key[i];
+            own_at = at_2;
+        }
+    }
+    float top;
+    unsigned int top_index;
+    for (int round = 0; round < 8; round += 1) {
+        won = own;
+        won_at = own_at;
+        const int other = __shfl_xor_sync(0xffffffffu, won, 1);
+        const unsigned int other_2 = __shfl_xor_sync(0xffffffffu, won_at, 1);
+        const bool better = (other > won) || ((other == won) && (other_2 < won_at));
+        const int value = better ? other : won;
+        const unsigned int position = better ? other_2 : won_at;
+        won = value;
+        won_at = position;
+        const int other_3 = __shfl_xor_sync(0xffffffffu, won, 2);
+        const unsigned int other_4 = __shfl_xor_sync(0xffffffffu, won_at, 2);
+        const bool better_2 = (other_3 > won) || ((other_3 == won) && (other_4 < won_at));
+        const int value_2 = better_2 ? other_3 : won;
+        const unsigned int position_2 = better_2 ? other_4 : won_at;
+        won = value_2;
+        won_at = position_2;
+        const int other_5 = __shfl_xor_sync(0xffffffffu, won, 4);
+        const unsigned int other_6 = __shfl_xor_sync(0xffffffffu, won_at, 4);
+        const bool better_3 = (other_5 > won) || ((other_5 == won) && (other_6 < won_at));
+        const int value_3 = better_3 ? other_5 : won;
+        const unsigned int position_3 = better_3 ? other_6 : won_at;
+        won = value_3;
+        won_at = position_3;
+        const int other_7 = __shfl_xor_sync(0xffffffffu, won, 8);
+        const unsigned int other_8 = __shfl_xor_sync(0xffffffffu, won_at, 8);
+        const bool better_4 = (other_7 > won) || ((other_7 == won) && (other_8 < won_at));
+        const int value_4 = better_4 ? other_7 : won;
+        const unsigned int position_4 = better_4 ? other_8 : won_at;
+        won = value_4;
+        won_at = position_4;
+        const int other_9 = __shfl_xor_sync(0xffffffffu, won, 16);
+        const unsigned int other_10 = __shfl_xor_sync(0xffffffffu, won_at, 16);
+        const bool better_5 = (other_9 > won) || ((other_9 == won) && (other_10 < won_at));
+        const int value_5 = better_5 ? other_9 : won;
+        const unsigned int position_5 = better_5 ? other_10 : won_at;
+        won = value_5;
+        won_at = position_5;
+        if (at_3 == round) {
+            top = __int_as_float((won ^ ((won >> (31 & 31)) & 2147483647)));
+            top_index = won_at;
+        }
+        if (own_at == won_at) {
+            own = -2147483647 - 1;
+            own_at = 4294967295u;
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                const unsigned int at_4 = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
+                    own = key[i];
+                    own_at = at_4;
+                }
+            }
+        }
+    }
+    if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
+        values[((long long)(program_2) * arguments.values_stride0) + (long long)(at_3)] = top;
+    }
+    if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
+        indices[((long long)(program_2) * arguments.indices_stride0) + (long long)(at_3)] = top_index;
+    }
+}

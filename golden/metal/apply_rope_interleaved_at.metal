@@ -1,0 +1,74 @@
+// apply_rope_interleaved_at, f32, rows = 65536, length = 2048, half = 64
+
+struct apply_rope_interleaved_at_arguments {
+    long x_stride0;
+    long cos__stride0;
+    long sin__stride0;
+    long y_stride0;
+    int rows;
+    int half_;
+    int length;
+};
+
+[[kernel, max_total_threads_per_threadgroup(128)]]
+void tw_kernel_apply_rope_interleaved_at(
+    const device float* x [[buffer(0)]],
+    const device int* positions [[buffer(1)]],
+    const device float* cos_ [[buffer(2)]],
+    const device float* sin_ [[buffer(3)]],
+    device float* y [[buffer(4)]],
+    constant apply_rope_interleaved_at_arguments& arguments [[buffer(5)]],
+    device uint* faults [[buffer(6)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int thread_2 = (int)thread_index_in_threadgroup & 31;
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 2;
+    const int positions_in = positions[(long)(program_2)];
+    float x_in[2];
+    float x_in_2[2];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        x_in[i] = x[((long)(program_2) * arguments.x_stride0) + (long)(((at + (i & 1)) * 2))];
+        x_in_2[i] = x[((long)(program_2) * arguments.x_stride0) + (long)((1 + ((at + (i & 1)) * 2)))];
+    }
+    const int index = tw_checked(positions_in, arguments.length, faults, 0);
+    float cos_in[2];
+    {
+        union { uint2 all; float lane[2]; } vector;
+        vector.all = *(const device uint2*)(cos_ + (((long)(index) * arguments.cos__stride0) + (long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 2; l++) cos_in[l] = vector.lane[l];
+    }
+    const int index_2 = tw_checked(positions_in, arguments.length, faults, 1);
+    float sin_in[2];
+    {
+        union { uint2 all; float lane[2]; } vector;
+        vector.all = *(const device uint2*)(sin_ + (((long)(index_2) * arguments.sin__stride0) + (long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 2; l++) sin_in[l] = vector.lane[l];
+    }
+    float difference[2];
+    float added[2];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        difference[i] = (x_in[i] * cos_in[i]) - (x_in_2[i] * sin_in[i]);
+        added[i] = (x_in[i] * sin_in[i]) + (x_in_2[i] * cos_in[i]);
+    }
+    if (program < arguments.rows) {
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            y[((long)(program_2) * arguments.y_stride0) + (long)(((at + (i & 1)) * 2))] = difference[i];
+        }
+    }
+    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    if (program < arguments.rows) {
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            y[((long)(program_2) * arguments.y_stride0) + (long)((1 + ((at + (i & 1)) * 2)))] = added[i];
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// argmin, f32, rows = 16384, cols = 1024
+
+struct argmin_arguments {
+    long x_stride0;
+    int rows;
+    int cols;
+};
+
+[[kernel, max_total_threads_per_threadgroup(128)]]
+void tw_kernel_argmin(
+    const device float* x [[buffer(0)]],
+    device uint* y [[buffer(1)]],
+    constant argmin_arguments& arguments [[buffer(2)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int thread_2 = (int)thread_index_in_threadgroup & 31;
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 4;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float least = INFINITY;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        least = tw_min(least, x_in[i]);
+    }
+    least = tw_min(least, simd_shuffle_xor(least, 1));
+    least = tw_min(least, simd_shuffle_xor(least, 2));
+    least = tw_min(least, simd_shuffle_xor(least, 4));
+    least = tw_min(least, simd_shuffle_xor(least, 8));
+    least = tw_min(least, simd_shuffle_xor(least, 16));
+    uint least_2 = 4294967295u;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const bool test = x_in[i] == least;
+        const bool is_nan_x = x_in[i] != x_in[i];
+        const bool or_ = test || is_nan_x;
+        const uint rounded = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+        least_2 = min(least_2, (or_ ? rounded : 4294967295u));
+    }
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 1));
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 2));
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 4));
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 8));
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 16));
+    if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
+        y[(long)(program_2)] = least_2;
+    }
+}

@@ -1,0 +1,81 @@
+// bias_geglu, f32, rows = 16384, cols = 1024
+
+struct bias_geglu_arguments {
+    long x_stride0;
+    long y_stride0;
+    int rows;
+    int cols;
+};
+
+[[kernel, max_total_threads_per_threadgroup(64)]]
+void tw_kernel_bias_geglu(
+    const device float* x [[buffer(0)]],
+    const device float* bias [[buffer(1)]],
+    device float* y [[buffer(2)]],
+    constant bias_geglu_arguments& arguments [[buffer(3)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int at = (int)thread_index_in_threadgroup * 4;
+    float x_in[16];
+    float bias_in[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((0 + (at + ((((i * 4) >> (2 & 31)) & 3) * 256))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(bias + (long)((0 + (at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float added[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        added[i] = x_in[i] + bias_in[i];
+    }
+    float x_in_2[16];
+    float bias_in_2[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((arguments.cols + (at + ((((i * 4) >> (2 & 31)) & 3) * 256))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(bias + (long)((arguments.cols + (at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in_2[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float product_5[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        const float added_2 = x_in_2[i] + bias_in_2[i];
+        const float product_3 = added[i] * ((0.071354814f * (added[i] * added[i])) + 1.5957692f);
+        product_5[i] = (added[i] * tw_sigmoid(product_3)) * added_2;
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        float out[4];
+        out[0] = product_5[i * 4];
+        out[1] = product_5[(i * 4) + 1];
+        out[2] = product_5[(i * 4) + 2];
+        out[3] = product_5[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))))) = vector.all;
+        }
+    }
+}

@@ -1,0 +1,2 @@
+// decode_attention, f32, batch = 1, kv_heads = 8, max_len = 4096
+// refused: decode_attention: needs 34816 bytes of threadgroup memory, Metal has 32768

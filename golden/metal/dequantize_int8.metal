@@ -1,0 +1,49 @@
+// dequantize_int8, f32, n = 16777216
+
+struct dequantize_int8_arguments {
+    int n;
+    float scale;
+};
+
+[[kernel, max_total_threads_per_threadgroup(256)]]
+void tw_kernel_dequantize_int8(
+    const device char* x [[buffer(0)]],
+    device float* y [[buffer(1)]],
+    constant dequantize_int8_arguments& arguments [[buffer(2)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int at = (int)thread_index_in_threadgroup * 4;
+    char x_in[4];
+    x_in[0] = 0;
+    x_in[1] = 0;
+    x_in[2] = 0;
+    x_in[3] = 0;
+    if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
+        {
+            union { uint all; char lane[4]; } vector;
+            vector.all = *(const device uint*)(x + (long)((((int)threadgroup_position_in_grid.x * 1024) + at)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
+        }
+    }
+    float product[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        product[i] = (float)(x_in[i]) * arguments.scale;
+    }
+    if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
+        float out[4];
+        out[0] = product[0];
+        out[1] = product[1];
+        out[2] = product[2];
+        out[3] = product[3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
+        }
+    }
+}

@@ -1,0 +1,54 @@
+// dequantize_nf4, f32, n = 16777216
+
+struct dequantize_nf4_arguments {
+    int n;
+    float scale;
+};
+
+[[kernel, max_total_threads_per_threadgroup(1024)]]
+void tw_kernel_dequantize_nf4(
+    const device uchar* x [[buffer(0)]],
+    device float* y [[buffer(1)]],
+    constant dequantize_nf4_arguments& arguments [[buffer(2)]],
+    device uint* faults [[buffer(3)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int at_5 = (int)thread_index_in_threadgroup * 4;
+    const float tile = -1.0f;
+    const float tile_2 = -0.6961928f;
+    const float tile_4 = -0.52507305f;
+    const float tile_6 = -0.3949175f;
+    const float tile_8 = -0.28444138f;
+    const float tile_10 = -0.18477343f;
+    const float tile_12 = -0.091050036f;
+    const float tile_14 = 0.0f;
+    const float tile_16 = 0.0795803f;
+    const float tile_18 = 0.1609302f;
+    const float tile_20 = 0.2461123f;
+    const float tile_22 = 0.33791524f;
+    const float tile_24 = 0.44070983f;
+    const float tile_26 = 0.562617f;
+    const float tile_28 = 0.72295684f;
+    const float tile_30 = 1.0f;
+    float product[32768];
+    _Pragma("unroll")
+    for (int i_2 = 0; i_2 < 32768; i_2++) {
+        product[i_2] = ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 15) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 14) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 13) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 12) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 11) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 10) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 9) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 8) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 7) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 6) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 5) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 4) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 3) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 2) ? ((tw_checked((int)((((uint)(x[(long)((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) >> (3 & 31)))]) >> ((unsigned int)max((((at_5 + ((i_2 & 3) + (((i_2 >> (2 & 31)) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u)), 16, faults, 0) < 1) ? tile : tile_2) : tile_4) : tile_6) : tile_8) : tile_10) : tile_12) : tile_14) : tile_16) : tile_18) : tile_20) : tile_22) : tile_24) : tile_26) : tile_28) : tile_30) * arguments.scale;
+    }
+    _Pragma("unroll")
+    for (int i_2 = 0; i_2 < 8192; i_2++) {
+        float out[4];
+        out[0] = product[i_2 * 4];
+        out[1] = product[(i_2 * 4) + 1];
+        out[2] = product[(i_2 * 4) + 2];
+        out[3] = product[(i_2 * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(device uint4*)(y + (long)((at_5 + ((((i_2 * 4) >> (2 & 31)) & 8191) * 4096)))) = vector.all;
+        }
+    }
+}

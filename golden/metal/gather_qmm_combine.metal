@@ -1,0 +1,556 @@
+// gather_qmm_combine, f32, tokens = 1, experts = 64, columns = 2048, depth = 768
+
+struct gather_qmm_combine_arguments {
+    long act_stride0;
+    long act_stride1;
+    long w_stride0;
+    long w_stride1;
+    long gate_stride0;
+    long indices_stride0;
+    long y_stride0;
+    int tokens;
+    int depth;
+    int experts;
+    int columns;
+};
+
+[[kernel, max_total_threads_per_threadgroup(256)]]
+void tw_kernel_gather_qmm_combine(
+    const device float* act [[buffer(0)]],
+    const device float* w [[buffer(1)]],
+    const device float* gate [[buffer(2)]],
+    const device uint* indices [[buffer(3)]],
+    device float* y [[buffer(4)]],
+    constant gather_qmm_combine_arguments& arguments [[buffer(5)]],
+    device uint* faults [[buffer(6)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    threadgroup uint4 shared_memory[1056];
+    threadgroup float* tile0 = (decltype(tile0))(shared_memory + 0);
+    threadgroup float* tile1 = (decltype(tile1))(shared_memory + 16);
+    threadgroup float* tile2 = (decltype(tile2))(shared_memory + 0);
+    threadgroup float* tile3 = (decltype(tile3))(shared_memory + 16);
+    threadgroup float* tile4 = (decltype(tile4))(shared_memory + 0);
+    threadgroup float* tile5 = (decltype(tile5))(shared_memory + 16);
+    threadgroup float* tile6 = (decltype(tile6))(shared_memory + 0);
+    threadgroup float* tile7 = (decltype(tile7))(shared_memory + 16);
+    threadgroup float* tile8 = (decltype(tile8))(shared_memory + 0);
+    threadgroup float* tile9 = (decltype(tile9))(shared_memory + 16);
+    threadgroup float* tile10 = (decltype(tile10))(shared_memory + 0);
+    threadgroup float* tile11 = (decltype(tile11))(shared_memory + 16);
+    threadgroup float* tile12 = (decltype(tile12))(shared_memory + 0);
+    threadgroup float* tile13 = (decltype(tile13))(shared_memory + 16);
+    threadgroup float* tile14 = (decltype(tile14))(shared_memory + 0);
+    threadgroup float* tile15 = (decltype(tile15))(shared_memory + 16);
+    threadgroup float* tile16 = (decltype(tile16))(shared_memory + 1040);
+    const int at = ((int)thread_index_in_threadgroup & 15) * 4;
+    const int at_2 = (int)thread_index_in_threadgroup >> (4 & 31);
+    const int product = (int)threadgroup_position_in_grid.x * 64;
+    float v[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const float tile = 0.0f;
+        v[i] = tile;
+    }
+    const float gate_in = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(0)];
+    const uint indices_in = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(0)];
+    const int rounded = (int)min(indices_in, 2147483647u);
+    for (int j = 0; j < arguments.depth; j += 64) {
+        float act_in[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            act_in[i] = 0.0f;
+            if ((j + (at + (i & 3))) < arguments.depth) {
+                act_in[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(0) * arguments.act_stride1)) + (long)((j + (at + (i & 3))))];
+            }
+        }
+        const int index = tw_checked(rounded, arguments.experts, faults, 0);
+        float w_in[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            w_in[i * 4] = 0.0f;
+            w_in[(i * 4) + 1] = 0.0f;
+            w_in[(i * 4) + 2] = 0.0f;
+            w_in[(i * 4) + 3] = 0.0f;
+            if (((j + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(w + ((((long)(index) * arguments.w_stride0) + ((long)((j + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 240) == 0) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                tile0[at + (i & 3)] = act_in[i];
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile1[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products[i] = 0.0f;
+        }
+        for (int k = 0; k < 64; k += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products[i] = fma(tile0[k], tile1[(k * 64) + (at + (i & 3))], products[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added = v[i] + (products[i] * gate_in);
+            v[i] = added;
+        }
+    }
+    const float gate_in_2 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(1)];
+    const uint indices_in_2 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(1)];
+    const int rounded_2 = (int)min(indices_in_2, 2147483647u);
+    for (int j_2 = 0; j_2 < arguments.depth; j_2 += 64) {
+        float act_in_2[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            act_in_2[i] = 0.0f;
+            if ((j_2 + (at + (i & 3))) < arguments.depth) {
+                act_in_2[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(1) * arguments.act_stride1)) + (long)((j_2 + (at + (i & 3))))];
+            }
+        }
+        const int index_2 = tw_checked(rounded_2, arguments.experts, faults, 0);
+        float w_in_2[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            w_in_2[i * 4] = 0.0f;
+            w_in_2[(i * 4) + 1] = 0.0f;
+            w_in_2[(i * 4) + 2] = 0.0f;
+            w_in_2[(i * 4) + 3] = 0.0f;
+            if (((j_2 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(w + ((((long)(index_2) * arguments.w_stride0) + ((long)((j_2 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) w_in_2[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 240) == 0) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                tile2[at + (i & 3)] = act_in_2[i];
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile3[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_2[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products_2[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products_2[i] = 0.0f;
+        }
+        for (int k_2 = 0; k_2 < 64; k_2 += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products_2[i] = fma(tile2[k_2], tile3[(k_2 * 64) + (at + (i & 3))], products_2[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added_2 = v[i] + (products_2[i] * gate_in_2);
+            v[i] = added_2;
+        }
+    }
+    const float gate_in_3 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(2)];
+    const uint indices_in_3 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(2)];
+    const int rounded_3 = (int)min(indices_in_3, 2147483647u);
+    for (int j_3 = 0; j_3 < arguments.depth; j_3 += 64) {
+        float act_in_3[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            act_in_3[i] = 0.0f;
+            if ((j_3 + (at + (i & 3))) < arguments.depth) {
+                act_in_3[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(2) * arguments.act_stride1)) + (long)((j_3 + (at + (i & 3))))];
+            }
+        }
+        const int index_3 = tw_checked(rounded_3, arguments.experts, faults, 0);
+        float w_in_3[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            w_in_3[i * 4] = 0.0f;
+            w_in_3[(i * 4) + 1] = 0.0f;
+            w_in_3[(i * 4) + 2] = 0.0f;
+            w_in_3[(i * 4) + 3] = 0.0f;
+            if (((j_3 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(w + ((((long)(index_3) * arguments.w_stride0) + ((long)((j_3 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) w_in_3[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 240) == 0) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                tile4[at + (i & 3)] = act_in_3[i];
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile5[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_3[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products_3[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products_3[i] = 0.0f;
+        }
+        for (int k_3 = 0; k_3 < 64; k_3 += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products_3[i] = fma(tile4[k_3], tile5[(k_3 * 64) + (at + (i & 3))], products_3[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added_3 = v[i] + (products_3[i] * gate_in_3);
+            v[i] = added_3;
+        }
+    }
+    const float gate_in_4 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(3)];
+    const uint indices_in_4 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(3)];
+    const int rounded_4 = (int)min(indices_in_4, 2147483647u);
+    for (int j_4 = 0; j_4 < arguments.depth; j_4 += 64) {
+        float act_in_4[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            act_in_4[i] = 0.0f;
+            if ((j_4 + (at + (i & 3))) < arguments.depth) {
+                act_in_4[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(3) * arguments.act_stride1)) + (long)((j_4 + (at + (i & 3))))];
+            }
+        }
+        const int index_4 = tw_checked(rounded_4, arguments.experts, faults, 0);
+        float w_in_4[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            w_in_4[i * 4] = 0.0f;
+            w_in_4[(i * 4) + 1] = 0.0f;
+            w_in_4[(i * 4) + 2] = 0.0f;
+            w_in_4[(i * 4) + 3] = 0.0f;
+            if (((j_4 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(w + ((((long)(index_4) * arguments.w_stride0) + ((long)((j_4 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) w_in_4[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 240) == 0) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                tile6[at + (i & 3)] = act_in_4[i];
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile7[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_4[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products_4[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products_4[i] = 0.0f;
+        }
+        for (int k_4 = 0; k_4 < 64; k_4 += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products_4[i] = fma(tile6[k_4], tile7[(k_4 * 64) + (at + (i & 3))], products_4[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added_4 = v[i] + (products_4[i] * gate_in_4);
+            v[i] = added_4;
+        }
+    }
+    const float gate_in_5 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(4)];
+    const uint indices_in_5 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(4)];
+    const int rounded_5 = (int)min(indices_in_5, 2147483647u);
+    for (int j_5 = 0; j_5 < arguments.depth; j_5 += 64) {
+        float act_in_5[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            act_in_5[i] = 0.0f;
+            if ((j_5 + (at + (i & 3))) < arguments.depth) {
+                act_in_5[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(4) * arguments.act_stride1)) + (long)((j_5 + (at + (i & 3))))];
+            }
+        }
+        const int index_5 = tw_checked(rounded_5, arguments.experts, faults, 0);
+        float w_in_5[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            w_in_5[i * 4] = 0.0f;
+            w_in_5[(i * 4) + 1] = 0.0f;
+            w_in_5[(i * 4) + 2] = 0.0f;
+            w_in_5[(i * 4) + 3] = 0.0f;
+            if (((j_5 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(w + ((((long)(index_5) * arguments.w_stride0) + ((long)((j_5 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) w_in_5[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 240) == 0) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                tile8[at + (i & 3)] = act_in_5[i];
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile9[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_5[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products_5[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products_5[i] = 0.0f;
+        }
+        for (int k_5 = 0; k_5 < 64; k_5 += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products_5[i] = fma(tile8[k_5], tile9[(k_5 * 64) + (at + (i & 3))], products_5[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added_5 = v[i] + (products_5[i] * gate_in_5);
+            v[i] = added_5;
+        }
+    }
+    const float gate_in_6 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(5)];
+    const uint indices_in_6 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(5)];
+    const int rounded_6 = (int)min(indices_in_6, 2147483647u);
+    for (int j_6 = 0; j_6 < arguments.depth; j_6 += 64) {
+        float act_in_6[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            act_in_6[i] = 0.0f;
+            if ((j_6 + (at + (i & 3))) < arguments.depth) {
+                act_in_6[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(5) * arguments.act_stride1)) + (long)((j_6 + (at + (i & 3))))];
+            }
+        }
+        const int index_6 = tw_checked(rounded_6, arguments.experts, faults, 0);
+        float w_in_6[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            w_in_6[i * 4] = 0.0f;
+            w_in_6[(i * 4) + 1] = 0.0f;
+            w_in_6[(i * 4) + 2] = 0.0f;
+            w_in_6[(i * 4) + 3] = 0.0f;
+            if (((j_6 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(w + ((((long)(index_6) * arguments.w_stride0) + ((long)((j_6 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) w_in_6[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 240) == 0) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                tile10[at + (i & 3)] = act_in_6[i];
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile11[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_6[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products_6[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products_6[i] = 0.0f;
+        }
+        for (int k_6 = 0; k_6 < 64; k_6 += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products_6[i] = fma(tile10[k_6], tile11[(k_6 * 64) + (at + (i & 3))], products_6[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added_6 = v[i] + (products_6[i] * gate_in_6);
+            v[i] = added_6;
+        }
+    }
+    const float gate_in_7 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(6)];
+    const uint indices_in_7 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(6)];
+    const int rounded_7 = (int)min(indices_in_7, 2147483647u);
+    for (int j_7 = 0; j_7 < arguments.depth; j_7 += 64) {
+        float act_in_7[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            act_in_7[i] = 0.0f;
+            if ((j_7 + (at + (i & 3))) < arguments.depth) {
+                act_in_7[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(6) * arguments.act_stride1)) + (long)((j_7 + (at + (i & 3))))];
+            }
+        }
+        const int index_7 = tw_checked(rounded_7, arguments.experts, faults, 0);
+        float w_in_7[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            w_in_7[i * 4] = 0.0f;
+            w_in_7[(i * 4) + 1] = 0.0f;
+            w_in_7[(i * 4) + 2] = 0.0f;
+            w_in_7[(i * 4) + 3] = 0.0f;
+            if (((j_7 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(w + ((((long)(index_7) * arguments.w_stride0) + ((long)((j_7 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) w_in_7[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 240) == 0) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                tile12[at + (i & 3)] = act_in_7[i];
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile13[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_7[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products_7[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products_7[i] = 0.0f;
+        }
+        for (int k_7 = 0; k_7 < 64; k_7 += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products_7[i] = fma(tile12[k_7], tile13[(k_7 * 64) + (at + (i & 3))], products_7[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added_7 = v[i] + (products_7[i] * gate_in_7);
+            v[i] = added_7;
+        }
+    }
+    const float gate_in_8 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(7)];
+    const uint indices_in_8 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(7)];
+    const int rounded_8 = (int)min(indices_in_8, 2147483647u);
+    for (int j_8 = 0; j_8 < arguments.depth; j_8 += 64) {
+        float act_in_8[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            act_in_8[i] = 0.0f;
+            if ((j_8 + (at + (i & 3))) < arguments.depth) {
+                act_in_8[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(7) * arguments.act_stride1)) + (long)((j_8 + (at + (i & 3))))];
+            }
+        }
+        const int index_8 = tw_checked(rounded_8, arguments.experts, faults, 0);
+        float w_in_8[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            w_in_8[i * 4] = 0.0f;
+            w_in_8[(i * 4) + 1] = 0.0f;
+            w_in_8[(i * 4) + 2] = 0.0f;
+            w_in_8[(i * 4) + 3] = 0.0f;
+            if (((j_8 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(w + ((((long)(index_8) * arguments.w_stride0) + ((long)((j_8 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) w_in_8[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 240) == 0) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                tile14[at + (i & 3)] = act_in_8[i];
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile15[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_8[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products_8[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products_8[i] = 0.0f;
+        }
+        for (int k_8 = 0; k_8 < 64; k_8 += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products_8[i] = fma(tile14[k_8], tile15[(k_8 * 64) + (at + (i & 3))], products_8[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added_8 = v[i] + (products_8[i] * gate_in_8);
+            v[i] = added_8;
+        }
+    }
+    if (((int)thread_index_in_threadgroup & 240) == 0) {
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            tile16[at + (i & 3)] = v[i];
+        }
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    float tile_11[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        tile_11[i] = tile16[at + (i & 3)];
+    }
+    if (((int)thread_index_in_threadgroup & 240) == 0) {
+        if ((product + at) < arguments.columns) {
+            float out[4];
+            out[0] = tile_11[0];
+            out[1] = tile_11[1];
+            out[2] = tile_11[2];
+            out[3] = tile_11[3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((product + at)))) = vector.all;
+            }
+        }
+    }
+}

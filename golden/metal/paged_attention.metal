@@ -1,0 +1,216 @@
+// paged_attention, f32, batch = 4, kv_heads = 8, pages = 300, table = 64
+
+struct paged_attention_arguments {
+    long q_stride0;
+    long q_stride1;
+    long keys_stride0;
+    long keys_stride1;
+    long keys_stride2;
+    long values_stride0;
+    long values_stride1;
+    long values_stride2;
+    long tables_stride0;
+    long out_stride0;
+    long out_stride1;
+    int batch;
+    int kv_heads;
+    int pages;
+    int table;
+    float scale;
+};
+
+[[kernel, max_total_threads_per_threadgroup(128)]]
+void tw_kernel_paged_attention(
+    const device float* q [[buffer(0)]],
+    const device float* keys [[buffer(1)]],
+    const device float* values [[buffer(2)]],
+    const device int* tables [[buffer(3)]],
+    const device int* lens [[buffer(4)]],
+    device float* out [[buffer(5)]],
+    constant paged_attention_arguments& arguments [[buffer(6)]],
+    device uint* faults [[buffer(7)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    threadgroup uint4 shared_memory[640];
+    threadgroup float* tile0 = (decltype(tile0))(shared_memory + 0);
+    threadgroup float* tile1 = (decltype(tile1))(shared_memory + 128);
+    threadgroup float* tile2 = (decltype(tile2))(shared_memory + 0);
+    threadgroup float* tile3 = (decltype(tile3))(shared_memory + 0);
+    threadgroup float* tile4 = (decltype(tile4))(shared_memory + 0);
+    threadgroup float* tile5 = (decltype(tile5))(shared_memory + 0);
+    threadgroup float* tile6 = (decltype(tile6))(shared_memory + 16);
+    const int at = (int)thread_index_in_threadgroup >> (5 & 31);
+    const int at_2 = ((int)thread_index_in_threadgroup & 31) * 4;
+    const int at_3 = ((int)thread_index_in_threadgroup & 3) * 4;
+    const int at_4 = (int)thread_index_in_threadgroup >> (2 & 31);
+    const int at_5 = ((int)thread_index_in_threadgroup >> (4 & 31)) & 3;
+    const int at_6 = (int)thread_index_in_threadgroup & 15;
+    const int product = (int)threadgroup_position_in_grid.x * 4;
+    const int smaller = min(lens[(long)((int)threadgroup_position_in_grid.y)], (16 * arguments.table));
+    float q_in[4];
+    q_in[0] = 0.0f;
+    q_in[1] = 0.0f;
+    q_in[2] = 0.0f;
+    q_in[3] = 0.0f;
+    if ((product + at) < (4 * arguments.kv_heads)) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(q + ((((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at)) * arguments.q_stride1)) + (long)(at_2)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) q_in[l] = vector.lane[l];
+        }
+    }
+    float product_2[4];
+    const float tile = -INFINITY;
+    float v = tile;
+    const float tile_2 = 0.0f;
+    float v_2 = tile_2;
+    float v_3[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        product_2[i] = q_in[i] * arguments.scale;
+        const float tile_3 = 0.0f;
+        v_3[i] = tile_3;
+    }
+    for (int j = 0; j < smaller; j += 16) {
+        const int quotient = j / 16;
+        const int index = tw_checked(quotient, arguments.table, faults, 0);
+        const int tables_in = tables[((long)((int)threadgroup_position_in_grid.y) * arguments.tables_stride0) + (long)(index)];
+        const int index_2 = tw_checked(tables_in, arguments.pages, faults, 1);
+        float tile_4[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile_4[i] = keys[((((long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long)((at_3 + (i & 3))) * arguments.keys_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride2)) + (long)((at_4 + (((i >> (2 & 31)) & 3) * 32)))];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            tile0[(at * 128) + (at_2 + (i & 3))] = product_2[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile1[((at_4 + (((i >> (2 & 31)) & 3) * 32)) * 16) + (at_3 + (i & 3))] = tile_4[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products = 0.0f;
+        for (int k = 0; k < 128; k += 1) {
+            products = fma(tile0[(at_5 * 128) + k], tile1[(k * 16) + at_6], products);
+        }
+        bool tile_5[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            tile_5[i] = (int)(((uint)((at + ((i & 3) * 4))) + (uint)(j))) < smaller;
+        }
+        const int index_3 = tw_checked(tables_in, arguments.pages, faults, 2);
+        float values_in[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(values + (((((long)(index_3) * arguments.values_stride0) + ((long)((at + ((((i * 4) >> (2 & 31)) & 3) * 4))) * arguments.values_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride2)) + (long)(at_2)));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) values_in[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        float chosen[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            chosen[i] = tile_5[(i >> (2 & 31)) & 3] ? values_in[i] : 0.0f;
+        }
+        const float chosen_2 = ((int)(((uint)(at_6) + (uint)(j))) < smaller) ? products : (-INFINITY);
+        const float tile_6 = v;
+        float greatest = -INFINITY;
+        greatest = tw_max(greatest, chosen_2);
+        greatest = tw_max(greatest, simd_shuffle_xor(greatest, 1));
+        greatest = tw_max(greatest, simd_shuffle_xor(greatest, 2));
+        greatest = tw_max(greatest, simd_shuffle_xor(greatest, 4));
+        greatest = tw_max(greatest, simd_shuffle_xor(greatest, 8));
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 79) == 0) {
+            tile2[at_5] = greatest;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        const float larger = tw_max(tile_6, tile2[at]);
+        const bool test_2 = larger == (-INFINITY);
+        const float chosen_3 = test_2 ? 0.0f : larger;
+        const float difference = tile_6 - chosen_3;
+        const float exp_x = precise::exp(difference);
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 31) == 0) {
+            tile3[at] = chosen_3;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        const float difference_2 = chosen_2 - tile3[at_5];
+        const float exp_x_2 = precise::exp(difference_2);
+        const float product_3 = v_2 * exp_x;
+        float total = 0.0f;
+        total = total + exp_x_2;
+        total = total + simd_shuffle_xor(total, 1);
+        total = total + simd_shuffle_xor(total, 2);
+        total = total + simd_shuffle_xor(total, 4);
+        total = total + simd_shuffle_xor(total, 8);
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 79) == 0) {
+            tile4[at_5] = total;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        const float added_2 = product_3 + tile4[at];
+        v_2 = added_2;
+        float product_4[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            product_4[i] = v_3[i] * exp_x;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 64) == 0) {
+            tile5[(at_5 * 16) + at_6] = exp_x_2;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            tile6[((at + (((i >> (2 & 31)) & 3) * 4)) * 128) + (at_2 + (i & 3))] = chosen[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products_2[4];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            products_2[i] = 0.0f;
+        }
+        for (int k_2 = 0; k_2 < 16; k_2 += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                products_2[i] = fma(tile5[(at * 16) + k_2], tile6[(k_2 * 128) + (at_2 + (i & 3))], products_2[i]);
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            const float added_3 = product_4[i] + products_2[i];
+            v_3[i] = added_3;
+        }
+        v = larger;
+    }
+    const float tile_9 = v_2;
+    const bool test_3 = tile_9 > 0.0f;
+    float chosen_5[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const float quotient_2 = v_3[i] / tile_9;
+        chosen_5[i] = test_3 ? quotient_2 : 0.0f;
+    }
+    if ((product + at) < (4 * arguments.kv_heads)) {
+        float out_2[4];
+        out_2[0] = chosen_5[0];
+        out_2[1] = chosen_5[1];
+        out_2[2] = chosen_5[2];
+        out_2[3] = chosen_5[3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+            *(device uint4*)(out + ((((long)((int)threadgroup_position_in_grid.y) * arguments.out_stride0) + ((long)((product + at)) * arguments.out_stride1)) + (long)(at_2))) = vector.all;
+        }
+    }
+}

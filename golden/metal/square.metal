@@ -1,0 +1,48 @@
+// square, f32, n = 16777216
+
+struct square_arguments {
+    int n;
+};
+
+[[kernel, max_total_threads_per_threadgroup(256)]]
+void tw_kernel_square(
+    const device float* x [[buffer(0)]],
+    device float* y [[buffer(1)]],
+    constant square_arguments& arguments [[buffer(2)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int at = (int)thread_index_in_threadgroup * 4;
+    float x_in[4];
+    x_in[0] = 0.0f;
+    x_in[1] = 0.0f;
+    x_in[2] = 0.0f;
+    x_in[3] = 0.0f;
+    if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(x + (long)((((int)threadgroup_position_in_grid.x * 1024) + at)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
+        }
+    }
+    float product[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        product[i] = x_in[i] * x_in[i];
+    }
+    if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
+        float out[4];
+        out[0] = product[0];
+        out[1] = product[1];
+        out[2] = product[2];
+        out[3] = product[3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
+        }
+    }
+}
