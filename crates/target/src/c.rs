@@ -529,8 +529,12 @@ impl Printer<'_> {
         }
         match op {
             Shl | Shr => {
-                let mask = dtype.size() * 8 - 1;
-                self.narrow(dtype, format!("({a} {operator} ({b} & {mask}))"))
+                let width = dtype.size() * 8;
+                let by = match b.parse::<usize>() {
+                    Ok(by) if by < width => b.to_string(),
+                    _ => format!("({b} & {})", width - 1),
+                };
+                self.narrow(dtype, format!("({a} {operator} {by})"))
             }
             Add | Sub | Mul | Div => self.narrow(dtype, format!("({a} {operator} {b})")),
             _ => format!("({a} {operator} {b})"),
