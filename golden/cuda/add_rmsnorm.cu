@@ -11,7 +11,7 @@ struct add_rmsnorm_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_add_rmsnorm(const float* __restrict__ x, const float* __restrict__ residual, const float* __restrict__ weight, float* y, const add_rmsnorm_arguments arguments) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
@@ -20,13 +20,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_add_rmsnorm(const fl
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(residual + (((long long)(program_2) * arguments.residual_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(residual + (((long long)(program_2) * arguments.residual_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) residual_in[(i * 4) + l] = vector.lane[l];
         }
@@ -56,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_add_rmsnorm(const fl
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))));
+            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> 2) & 7) * 128))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
@@ -78,7 +78,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_add_rmsnorm(const fl
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

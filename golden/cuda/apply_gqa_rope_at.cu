@@ -14,7 +14,7 @@ struct apply_gqa_rope_at_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_gqa_rope_at(const float* __restrict__ x, const int* __restrict__ positions, const float* __restrict__ cos, const float* __restrict__ sin, float* y, const apply_gqa_rope_at_arguments arguments, uint4* faults) {
-    const int at = (int)threadIdx.x >> (4 & 31);
+    const int at = (int)threadIdx.x >> 4;
     const int at_2 = ((int)threadIdx.x & 15) * 4;
     const int positions_in = positions[(long long)((int)blockIdx.x)];
     float x_in[32];
@@ -23,13 +23,13 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_gqa_rope_at(con
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long long)((0 + at_2))));
+            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)((0 + at_2))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long long)((arguments.half + at_2))));
+            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)((arguments.half + at_2))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
         }
@@ -68,7 +68,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_gqa_rope_at(con
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long long)((0 + at_2)))) = vector.all;
+            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)((0 + at_2)))) = vector.all;
         }
     }
     __syncthreads();
@@ -83,7 +83,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_gqa_rope_at(con
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long long)((arguments.half + at_2)))) = vector.all;
+            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)((arguments.half + at_2)))) = vector.all;
         }
     }
 }

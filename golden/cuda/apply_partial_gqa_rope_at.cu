@@ -14,8 +14,8 @@ struct apply_partial_gqa_rope_at_arguments {
 
 extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rope_at(const float* __restrict__ x, const int* __restrict__ positions, const float* __restrict__ cos, const float* __restrict__ sin, float* y, const apply_partial_gqa_rope_at_arguments arguments, uint4* faults) {
     const int at = ((int)threadIdx.x & 15) * 4;
-    const int at_2 = (int)threadIdx.x >> (4 & 31);
-    const int at_3 = (int)threadIdx.x >> (3 & 31);
+    const int at_2 = (int)threadIdx.x >> 4;
+    const int at_3 = (int)threadIdx.x >> 3;
     const int at_4 = ((int)threadIdx.x & 7) * 4;
     const int positions_in = positions[(long long)((int)blockIdx.x)];
     const int index = tw_checked(positions_in, arguments.length, faults, 0);
@@ -57,7 +57,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
         if (at < 48) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long long)(at)));
+                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)(at)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
             }
@@ -69,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
         if (at < 48) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long long)((48 + at))));
+                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)((48 + at))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -94,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long long)(at))) = vector.all;
+                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)(at))) = vector.all;
             }
         }
     }
@@ -111,7 +111,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long long)((48 + at)))) = vector.all;
+                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)((48 + at)))) = vector.all;
             }
         }
     }
@@ -120,7 +120,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_3 + ((((i * 4) >> (2 & 31)) & 3) * 8))) * arguments.x_stride1)) + (long long)((96 + at_4))));
+            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_3 + ((((i * 4) >> 2) & 3) * 8))) * arguments.x_stride1)) + (long long)((96 + at_4))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_3[(i * 4) + l] = vector.lane[l];
         }
@@ -137,7 +137,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_3[l];
-            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_3 + ((((i * 4) >> (2 & 31)) & 3) * 8))) * arguments.y_stride1)) + (long long)((96 + at_4)))) = vector.all;
+            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_3 + ((((i * 4) >> 2) & 3) * 8))) * arguments.y_stride1)) + (long long)((96 + at_4)))) = vector.all;
         }
     }
 }

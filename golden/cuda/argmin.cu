@@ -8,7 +8,7 @@ struct argmin_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_argmin(const float* __restrict__ x, unsigned int* y, const argmin_arguments arguments) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
@@ -16,7 +16,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_argmin(const float* 
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -37,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_argmin(const float* 
         const bool test = x_in[i] == least;
         const bool is_nan_x = x_in[i] != x_in[i];
         const bool or_ = test || is_nan_x;
-        const unsigned int rounded = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+        const unsigned int rounded = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
         least_2 = min(least_2, (or_ ? rounded : 4294967295u));
     }
     least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 1));

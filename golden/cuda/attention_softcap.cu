@@ -31,10 +31,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
     float* tile4 = (float*)(shared_memory + 0);
     float* tile5 = (float*)(shared_memory + 0);
     float* tile6 = (float*)(shared_memory + 16384);
-    const int at = (int)threadIdx.x >> (5 & 31);
+    const int at = (int)threadIdx.x >> 5;
     const int at_2 = ((int)threadIdx.x & 31) * 4;
     const int at_3 = ((int)threadIdx.x & 15) * 4;
-    const int at_4 = (int)threadIdx.x >> (4 & 31);
+    const int at_4 = (int)threadIdx.x >> 4;
     const int product = (int)blockIdx.x * 64;
     float q_in[16];
     _Pragma("unroll")
@@ -43,10 +43,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
         q_in[(i * 4) + 1] = 0.0f;
         q_in[(i * 4) + 2] = 0.0f;
         q_in[(i * 4) + 3] = 0.0f;
-        if ((product + (at + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.queries) {
+        if ((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.queries) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(q + (((((long long)((int)blockIdx.z) * arguments.q_stride0) + ((long long)((int)blockIdx.y) * arguments.q_stride1)) + ((long long)((product + (at + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.q_stride2)) + (long long)(at_2)));
+                vector.all = *(const uint4*)(q + (((((long long)((int)blockIdx.z) * arguments.q_stride0) + ((long long)((int)blockIdx.y) * arguments.q_stride1)) + ((long long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.q_stride2)) + (long long)(at_2)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) q_in[(i * 4) + l] = vector.lane[l];
             }
@@ -85,17 +85,17 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
         float tile_5[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile_5[i] = ((tw_checked(j, 2147483647, faults, 1) + (at_3 + (i & 3))) < arguments.length) ? keys[((((long long)((int)blockIdx.z) * arguments.keys_stride0) + ((long long)(tw_checked(quotient, arguments.kv_heads, faults, 0)) * arguments.keys_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 1) + (at_3 + (i & 3)))) * arguments.keys_stride2)) + (long long)((at_4 + (((i >> (2 & 31)) & 3) * 32)))] : 0.0f;
+            tile_5[i] = ((tw_checked(j, 2147483647, faults, 1) + (at_3 + (i & 3))) < arguments.length) ? keys[((((long long)((int)blockIdx.z) * arguments.keys_stride0) + ((long long)(tw_checked(quotient, arguments.kv_heads, faults, 0)) * arguments.keys_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 1) + (at_3 + (i & 3)))) * arguments.keys_stride2)) + (long long)((at_4 + (((i >> 2) & 3) * 32)))] : 0.0f;
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile0[((at + (((i >> (2 & 31)) & 3) * 16)) * 128) + (at_2 + (i & 3))] = product_2[i];
+            tile0[((at + (((i >> 2) & 3) * 16)) * 128) + (at_2 + (i & 3))] = product_2[i];
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile1[((at_4 + (((i >> (2 & 31)) & 3) * 32)) * 64) + (at_3 + (i & 3))] = tile_5[i];
+            tile1[((at_4 + (((i >> 2) & 3) * 32)) * 64) + (at_3 + (i & 3))] = tile_5[i];
         }
         __syncthreads();
         float products[8];
@@ -106,7 +106,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
         for (int k = 0; k < 128; k += 1) {
             _Pragma("unroll")
             for (int i = 0; i < 8; i++) {
-                products[i] = fma(tile0[((at_4 + (((i >> (2 & 31)) & 1) * 32)) * 128) + k], tile1[(k * 64) + (at_3 + (i & 3))], products[i]);
+                products[i] = fma(tile0[((at_4 + (((i >> 2) & 1) * 32)) * 128) + k], tile1[(k * 64) + (at_3 + (i & 3))], products[i]);
             }
         }
         float product_4[8];
@@ -125,9 +125,9 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
         float chosen[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const bool test_2 = added_6[i & 3] <= (int)(((unsigned int)((int)(((unsigned int)((at_4 + (((i >> (2 & 31)) & 1) * 32))) + (unsigned int)(product)))) + (unsigned int)(difference)));
+            const bool test_2 = added_6[i & 3] <= (int)(((unsigned int)((int)(((unsigned int)((at_4 + (((i >> 2) & 1) * 32))) + (unsigned int)(product)))) + (unsigned int)(difference)));
             const bool and_ = test[i & 3] && test_2;
-            const int difference_3 = (int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_4 + (((i >> (2 & 31)) & 1) * 32))) + (unsigned int)(product)))) + (unsigned int)(difference)))) - (unsigned int)(added_6[i & 3])));
+            const int difference_3 = (int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_4 + (((i >> 2) & 1) * 32))) + (unsigned int)(product)))) + (unsigned int)(difference)))) - (unsigned int)(added_6[i & 3])));
             const bool test_3 = difference_3 < smaller;
             const bool and_2 = and_ && test_3;
             chosen[i] = and_2 ? product_4[i] : (-TW_INFINITY);
@@ -142,10 +142,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
             values_in[(i * 4) + 1] = 0.0f;
             values_in[(i * 4) + 2] = 0.0f;
             values_in[(i * 4) + 3] = 0.0f;
-            if ((index_4 + (at + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.length) {
+            if ((index_4 + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.length) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(values + (((((long long)((int)blockIdx.z) * arguments.values_stride0) + ((long long)(index_3) * arguments.values_stride1)) + ((long long)((index_4 + (at + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.values_stride2)) + (long long)(at_2)));
+                    vector.all = *(const uint4*)(values + (((((long long)((int)blockIdx.z) * arguments.values_stride0) + ((long long)(index_3) * arguments.values_stride1)) + ((long long)((index_4 + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.values_stride2)) + (long long)(at_2)));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) values_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -159,7 +159,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            greatest[(i >> (2 & 31)) & 1] = tw_max(greatest[(i >> (2 & 31)) & 1], chosen[i]);
+            greatest[(i >> 2) & 1] = tw_max(greatest[(i >> 2) & 1], chosen[i]);
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
@@ -203,7 +203,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
         float exp_x_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float difference_5 = chosen[i] - chosen_3[(i >> (2 & 31)) & 1];
+            const float difference_5 = chosen[i] - chosen_3[(i >> 2) & 1];
             exp_x_2[i] = expf(difference_5);
         }
         float product_5[4];
@@ -218,7 +218,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            total[(i >> (2 & 31)) & 1] = total[(i >> (2 & 31)) & 1] + exp_x_2[i];
+            total[(i >> 2) & 1] = total[(i >> 2) & 1] + exp_x_2[i];
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
@@ -243,17 +243,17 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
         float product_6[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            product_6[i] = v_3[i] * exp_x[(i >> (2 & 31)) & 3];
+            product_6[i] = v_3[i] * exp_x[(i >> 2) & 3];
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            tile5[((at_4 + (((i >> (2 & 31)) & 1) * 32)) * 64) + (at_3 + (i & 3))] = exp_x_2[i];
+            tile5[((at_4 + (((i >> 2) & 1) * 32)) * 64) + (at_3 + (i & 3))] = exp_x_2[i];
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile6[((at + (((i >> (2 & 31)) & 3) * 16)) * 128) + (at_2 + (i & 3))] = values_in[i];
+            tile6[((at + (((i >> 2) & 3) * 16)) * 128) + (at_2 + (i & 3))] = values_in[i];
         }
         __syncthreads();
         float products_2[16];
@@ -264,7 +264,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
         for (int k_2 = 0; k_2 < 64; k_2 += 1) {
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                products_2[i] = fma(tile5[((at + (((i >> (2 & 31)) & 3) * 16)) * 64) + k_2], tile6[(k_2 * 128) + (at_2 + (i & 3))], products_2[i]);
+                products_2[i] = fma(tile5[((at + (((i >> 2) & 3) * 16)) * 64) + k_2], tile6[(k_2 * 128) + (at_2 + (i & 3))], products_2[i]);
             }
         }
         _Pragma("unroll")
@@ -285,12 +285,12 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
     float chosen_4[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float quotient_4 = v_3[i] / v_2[(i >> (2 & 31)) & 3];
-        chosen_4[i] = test_5[(i >> (2 & 31)) & 3] ? quotient_4 : 0.0f;
+        const float quotient_4 = v_3[i] / v_2[(i >> 2) & 3];
+        chosen_4[i] = test_5[(i >> 2) & 3] ? quotient_4 : 0.0f;
     }
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        if ((product + (at + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.queries) {
+        if ((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.queries) {
             float out_2[4];
             out_2[0] = chosen_4[i * 4];
             out_2[1] = chosen_4[(i * 4) + 1];
@@ -300,7 +300,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_softcap(co
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                *(uint4*)(out + (((((long long)((int)blockIdx.z) * arguments.out_stride0) + ((long long)((int)blockIdx.y) * arguments.out_stride1)) + ((long long)((product + (at + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.out_stride2)) + (long long)(at_2))) = vector.all;
+                *(uint4*)(out + (((((long long)((int)blockIdx.z) * arguments.out_stride0) + ((long long)((int)blockIdx.y) * arguments.out_stride1)) + ((long long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.out_stride2)) + (long long)(at_2))) = vector.all;
             }
         }
     }

@@ -20,7 +20,7 @@ struct cache_update_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_cache_update(const float* __restrict__ k, const float* __restrict__ v, const int* __restrict__ slots, const int* __restrict__ positions, float* k_cache, float* v_cache, const cache_update_arguments arguments, uint4* faults) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.kv_heads + (-1)));
     const int at = thread_2 * 4;
     const int slots_in = slots[(long long)((int)blockIdx.y)];

@@ -29,13 +29,13 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention(con
     float* tile6 = (float*)(shared_memory + 0);
     float* tile7 = (float*)(shared_memory + 0);
     float* tile8 = (float*)(shared_memory + 1024);
-    const int at = (int)threadIdx.x >> (7 & 31);
+    const int at = (int)threadIdx.x >> 7;
     const int at_2 = (int)threadIdx.x & 127;
     const int at_3 = ((int)threadIdx.x & 15) * 4;
-    const int at_4 = (int)threadIdx.x >> (5 & 31);
+    const int at_4 = (int)threadIdx.x >> 5;
     const int at_5 = ((int)threadIdx.x & 31) * 4;
-    const int at_6 = (int)threadIdx.x >> (4 & 31);
-    const int at_7 = ((int)threadIdx.x >> (6 & 31)) & 3;
+    const int at_6 = (int)threadIdx.x >> 4;
+    const int at_7 = ((int)threadIdx.x >> 6) & 3;
     const int at_8 = (int)threadIdx.x & 63;
     const int product = (int)blockIdx.x * 4;
     const int smaller = min(lens[(long long)((int)blockIdx.y)], arguments.max_len);
@@ -57,14 +57,14 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention(con
         float tile_4[16];
         _Pragma("unroll")
         for (int i_6 = 0; i_6 < 16; i_6++) {
-            tile_4[i_6] = ((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3))) < arguments.max_len) ? keys[((((long long)((int)blockIdx.y) * arguments.keys_stride0) + ((long long)((int)blockIdx.x) * arguments.keys_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3)))) * arguments.keys_stride2)) + (long long)((at_6 + (((i_6 >> (2 & 31)) & 3) * 32)))] : 0.0f;
+            tile_4[i_6] = ((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3))) < arguments.max_len) ? keys[((((long long)((int)blockIdx.y) * arguments.keys_stride0) + ((long long)((int)blockIdx.x) * arguments.keys_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3)))) * arguments.keys_stride2)) + (long long)((at_6 + (((i_6 >> 2) & 3) * 32)))] : 0.0f;
         }
         __syncthreads();
         tile0[(at * 128) + at_2] = product_2;
         __syncthreads();
         _Pragma("unroll")
         for (int i_6 = 0; i_6 < 16; i_6++) {
-            tile1[((at_6 + (((i_6 >> (2 & 31)) & 3) * 32)) * 64) + (at_3 + (i_6 & 3))] = tile_4[i_6];
+            tile1[((at_6 + (((i_6 >> 2) & 3) * 32)) * 64) + (at_3 + (i_6 & 3))] = tile_4[i_6];
         }
         __syncthreads();
         float products = 0.0f;
@@ -84,10 +84,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention(con
             values_in[(i_6 * 4) + 1] = 0.0f;
             values_in[(i_6 * 4) + 2] = 0.0f;
             values_in[(i_6 * 4) + 3] = 0.0f;
-            if ((index_2 + (at_4 + ((((i_6 * 4) >> (2 & 31)) & 3) * 16))) < arguments.max_len) {
+            if ((index_2 + (at_4 + ((((i_6 * 4) >> 2) & 3) * 16))) < arguments.max_len) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(values + (((((long long)((int)blockIdx.y) * arguments.values_stride0) + ((long long)((int)blockIdx.x) * arguments.values_stride1)) + ((long long)((index_2 + (at_4 + ((((i_6 * 4) >> (2 & 31)) & 3) * 16)))) * arguments.values_stride2)) + (long long)(at_5)));
+                    vector.all = *(const uint4*)(values + (((((long long)((int)blockIdx.y) * arguments.values_stride0) + ((long long)((int)blockIdx.x) * arguments.values_stride1)) + ((long long)((index_2 + (at_4 + ((((i_6 * 4) >> 2) & 3) * 16)))) * arguments.values_stride2)) + (long long)(at_5)));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) values_in[(i_6 * 4) + l] = vector.lane[l];
                 }
@@ -96,7 +96,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention(con
         float chosen[16];
         _Pragma("unroll")
         for (int i_6 = 0; i_6 < 16; i_6++) {
-            chosen[i_6] = tile_5[(i_6 >> (2 & 31)) & 3] ? values_in[i_6] : 0.0f;
+            chosen[i_6] = tile_5[(i_6 >> 2) & 3] ? values_in[i_6] : 0.0f;
         }
         const float chosen_2 = (((int)(((unsigned int)(at_8) + (unsigned int)(j))) >= larger) && ((int)(((unsigned int)(at_8) + (unsigned int)(j))) < smaller)) ? products : (-TW_INFINITY);
         const float tile_6 = v;
@@ -167,7 +167,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention(con
         __syncthreads();
         _Pragma("unroll")
         for (int i_6 = 0; i_6 < 16; i_6++) {
-            tile8[((at_4 + (((i_6 >> (2 & 31)) & 3) * 16)) * 128) + (at_5 + (i_6 & 3))] = chosen[i_6];
+            tile8[((at_4 + (((i_6 >> 2) & 3) * 16)) * 128) + (at_5 + (i_6 & 3))] = chosen[i_6];
         }
         __syncthreads();
         float products_2 = 0.0f;

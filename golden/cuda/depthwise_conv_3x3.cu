@@ -16,7 +16,7 @@ struct depthwise_conv_3x3_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(const float* __restrict__ x, const float* __restrict__ w, float* y, const depthwise_conv_3x3_arguments arguments, uint4* faults) {
-    const int at_2 = (int)threadIdx.x >> (4 & 31);
+    const int at_2 = (int)threadIdx.x >> 4;
     const int at_3 = ((int)threadIdx.x & 15) * 4;
     const int difference = (int)blockIdx.x - 1;
     const bool test = difference >= 0;
@@ -44,10 +44,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
         x_in[(i * 4) + 1] = 0.0f;
         x_in[(i * 4) + 2] = 0.0f;
         x_in[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
+                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((at_2 + ((((i * 4) >> 2) & 3) * 32))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
             }
@@ -63,7 +63,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
     float added[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added[i] = 0.0f + ((and_3[(i >> (2 & 31)) & 3] ? x_in[i] : 0.0f) * w_in[i & 3]);
+        added[i] = 0.0f + ((and_3[(i >> 2) & 3] ? x_in[i] : 0.0f) * w_in[i & 3]);
     }
     bool tile_2[4];
     bool and_5[4];
@@ -83,10 +83,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
         x_in_2[(i * 4) + 1] = 0.0f;
         x_in_2[(i * 4) + 2] = 0.0f;
         x_in_2[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_2) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (unsigned int)(1)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
+                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_2) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (unsigned int)(1)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -102,7 +102,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
     float added_3[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_3[i] = added[i] + ((and_5[(i >> (2 & 31)) & 3] ? x_in_2[i] : 0.0f) * w_in_2[i & 3]);
+        added_3[i] = added[i] + ((and_5[(i >> 2) & 3] ? x_in_2[i] : 0.0f) * w_in_2[i & 3]);
     }
     bool tile_3[4];
     bool and_7[4];
@@ -122,10 +122,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
         x_in_3[(i * 4) + 1] = 0.0f;
         x_in_3[(i * 4) + 2] = 0.0f;
         x_in_3[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_3) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (unsigned int)(2)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
+                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_3) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (unsigned int)(2)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_3[(i * 4) + l] = vector.lane[l];
             }
@@ -141,7 +141,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
     float added_5[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_5[i] = added_3[i] + ((and_7[(i >> (2 & 31)) & 3] ? x_in_3[i] : 0.0f) * w_in_3[i & 3]);
+        added_5[i] = added_3[i] + ((and_7[(i >> 2) & 3] ? x_in_3[i] : 0.0f) * w_in_3[i & 3]);
     }
     const int difference_7 = ((int)blockIdx.x + 1) - 1;
     const bool test_9 = difference_7 >= 0;
@@ -161,10 +161,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
         x_in_4[(i * 4) + 1] = 0.0f;
         x_in_4[(i * 4) + 2] = 0.0f;
         x_in_4[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_4) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
+                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_4) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((at_2 + ((((i * 4) >> 2) & 3) * 32))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_4[(i * 4) + l] = vector.lane[l];
             }
@@ -180,7 +180,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
     float added_7[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_7[i] = added_5[i] + ((and_9[(i >> (2 & 31)) & 3] ? x_in_4[i] : 0.0f) * w_in_4[i & 3]);
+        added_7[i] = added_5[i] + ((and_9[(i >> 2) & 3] ? x_in_4[i] : 0.0f) * w_in_4[i & 3]);
     }
     bool and_10[4];
     _Pragma("unroll")
@@ -195,10 +195,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
         x_in_5[(i * 4) + 1] = 0.0f;
         x_in_5[(i * 4) + 2] = 0.0f;
         x_in_5[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_5) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (unsigned int)(1)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
+                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_5) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (unsigned int)(1)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_5[(i * 4) + l] = vector.lane[l];
             }
@@ -214,7 +214,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
     float added_8[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_8[i] = added_7[i] + ((and_10[(i >> (2 & 31)) & 3] ? x_in_5[i] : 0.0f) * w_in_5[i & 3]);
+        added_8[i] = added_7[i] + ((and_10[(i >> 2) & 3] ? x_in_5[i] : 0.0f) * w_in_5[i & 3]);
     }
     bool and_11[4];
     _Pragma("unroll")
@@ -229,10 +229,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
         x_in_6[(i * 4) + 1] = 0.0f;
         x_in_6[(i * 4) + 2] = 0.0f;
         x_in_6[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_6) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (unsigned int)(2)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
+                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_6) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (unsigned int)(2)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_6[(i * 4) + l] = vector.lane[l];
             }
@@ -248,7 +248,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
     float added_9[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_9[i] = added_8[i] + ((and_11[(i >> (2 & 31)) & 3] ? x_in_6[i] : 0.0f) * w_in_6[i & 3]);
+        added_9[i] = added_8[i] + ((and_11[(i >> 2) & 3] ? x_in_6[i] : 0.0f) * w_in_6[i & 3]);
     }
     const int difference_8 = ((int)blockIdx.x + 2) - 1;
     const bool test_11 = difference_8 >= 0;
@@ -268,10 +268,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
         x_in_7[(i * 4) + 1] = 0.0f;
         x_in_7[(i * 4) + 2] = 0.0f;
         x_in_7[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_7) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
+                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_7) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((at_2 + ((((i * 4) >> 2) & 3) * 32))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_7[(i * 4) + l] = vector.lane[l];
             }
@@ -287,7 +287,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
     float added_11[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_11[i] = added_9[i] + ((and_13[(i >> (2 & 31)) & 3] ? x_in_7[i] : 0.0f) * w_in_7[i & 3]);
+        added_11[i] = added_9[i] + ((and_13[(i >> 2) & 3] ? x_in_7[i] : 0.0f) * w_in_7[i & 3]);
     }
     bool and_14[4];
     _Pragma("unroll")
@@ -302,10 +302,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
         x_in_8[(i * 4) + 1] = 0.0f;
         x_in_8[(i * 4) + 2] = 0.0f;
         x_in_8[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_8) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (unsigned int)(1)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
+                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_8) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (unsigned int)(1)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_8[(i * 4) + l] = vector.lane[l];
             }
@@ -321,7 +321,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
     float added_12[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_12[i] = added_11[i] + ((and_14[(i >> (2 & 31)) & 3] ? x_in_8[i] : 0.0f) * w_in_8[i & 3]);
+        added_12[i] = added_11[i] + ((and_14[(i >> 2) & 3] ? x_in_8[i] : 0.0f) * w_in_8[i & 3]);
     }
     bool and_15[4];
     _Pragma("unroll")
@@ -336,10 +336,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
         x_in_9[(i * 4) + 1] = 0.0f;
         x_in_9[(i * 4) + 2] = 0.0f;
         x_in_9[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_9) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (unsigned int)(2)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
+                vector.all = *(const uint4*)(x + (((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_9) * arguments.x_stride1)) + ((long long)(tw_checked(min(max((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (unsigned int)(2)))) - (unsigned int)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_9[(i * 4) + l] = vector.lane[l];
             }
@@ -355,11 +355,11 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
     float added_13[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_13[i] = added_12[i] + ((and_15[(i >> (2 & 31)) & 3] ? x_in_9[i] : 0.0f) * w_in_9[i & 3]);
+        added_13[i] = added_12[i] + ((and_15[(i >> 2) & 3] ? x_in_9[i] : 0.0f) * w_in_9[i & 3]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             float out[4];
             out[0] = added_13[i * 4];
             out[1] = added_13[(i * 4) + 1];
@@ -369,7 +369,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_depthwise_conv_3x3(c
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((((long long)((int)blockIdx.y) * arguments.y_stride0) + ((long long)((int)blockIdx.x) * arguments.y_stride1)) + ((long long)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) * arguments.y_stride2)) + (long long)(at_3))) = vector.all;
+                *(uint4*)(y + (((((long long)((int)blockIdx.y) * arguments.y_stride0) + ((long long)((int)blockIdx.x) * arguments.y_stride1)) + ((long long)((at_2 + ((((i * 4) >> 2) & 3) * 32))) * arguments.y_stride2)) + (long long)(at_3))) = vector.all;
             }
         }
     }

@@ -9,7 +9,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_dequantize_blockwis
     float tile_3[16384];
     _Pragma("unroll")
     for (int i_4 = 0; i_4 < 16384; i_4++) {
-        tile_3[i_4] = (float)(x[(long long)(((((at + ((i_4 & 3) + (((i_4 >> (2 & 31)) & 4095) * 4096))) >> (7 & 31)) * 128) + ((at + ((i_4 & 3) + (((i_4 >> (2 & 31)) & 4095) * 4096))) & 127)))]) * scales[(long long)(((at + ((i_4 & 3) + (((i_4 >> (2 & 31)) & 4095) * 4096))) >> (7 & 31)))];
+        tile_3[i_4] = (float)(x[(long long)(((((at + ((i_4 & 3) + (((i_4 >> 2) & 4095) * 4096))) >> 7) * 128) + ((at + ((i_4 & 3) + (((i_4 >> 2) & 4095) * 4096))) & 127)))]) * scales[(long long)(((at + ((i_4 & 3) + (((i_4 >> 2) & 4095) * 4096))) >> 7))];
     }
     _Pragma("unroll")
     for (int i_4 = 0; i_4 < 4096; i_4++) {
@@ -22,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_dequantize_blockwis
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(uint4*)(y + (long long)((at + ((((i_4 * 4) >> (2 & 31)) & 4095) * 4096)))) = vector.all;
+            *(uint4*)(y + (long long)((at + ((((i_4 * 4) >> 2) & 4095) * 4096)))) = vector.all;
         }
     }
 }

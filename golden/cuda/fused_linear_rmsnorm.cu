@@ -14,7 +14,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_fused_linear_rmsnorm
     __shared__ __align__(16) char shared_memory[32768];
     float* tile0 = (float*)(shared_memory + 0);
     float* tile1 = (float*)(shared_memory + 16384);
-    const int at = (int)threadIdx.x >> (4 & 31);
+    const int at = (int)threadIdx.x >> 4;
     const int at_2 = ((int)threadIdx.x & 15) * 4;
     const int product = (int)blockIdx.x * 64;
     float v[4];
@@ -40,20 +40,20 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_fused_linear_rmsnorm
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
                 x_in[i] = 0.0f;
-                if (((product + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.rows) && ((j_2 + (at_2 + (i & 3))) < arguments.depth)) {
-                    x_in[i] = x[((long long)((product + (at + (((i >> (2 & 31)) & 3) * 16)))) * arguments.x_stride0) + (long long)((j_2 + (at_2 + (i & 3))))];
+                if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j_2 + (at_2 + (i & 3))) < arguments.depth)) {
+                    x_in[i] = x[((long long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.x_stride0) + (long long)((j_2 + (at_2 + (i & 3))))];
                 }
-                tile_3[i] = (((j + (at_2 + (i & 3))) < arguments.columns) && ((j_2 + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.depth)) ? w[((long long)((j + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((j_2 + (at + (((i >> (2 & 31)) & 3) * 16))))] : 0.0f;
+                tile_3[i] = (((j + (at_2 + (i & 3))) < arguments.columns) && ((j_2 + (at + (((i >> 2) & 3) * 16))) < arguments.depth)) ? w[((long long)((j + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((j_2 + (at + (((i >> 2) & 3) * 16))))] : 0.0f;
             }
             __syncthreads();
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                tile0[((at + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at_2 + (i & 3))] = x_in[i];
+                tile0[((at + (((i >> 2) & 3) * 16)) * 64) + (at_2 + (i & 3))] = x_in[i];
             }
             __syncthreads();
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                tile1[((at + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at_2 + (i & 3))] = tile_3[i];
+                tile1[((at + (((i >> 2) & 3) * 16)) * 64) + (at_2 + (i & 3))] = tile_3[i];
             }
             __syncthreads();
             float products[16];
@@ -64,7 +64,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_fused_linear_rmsnorm
             for (int k = 0; k < 64; k += 1) {
                 _Pragma("unroll")
                 for (int i = 0; i < 16; i++) {
-                    products[i] = fma(tile0[((at + (((i >> (2 & 31)) & 3) * 16)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+                    products[i] = fma(tile0[((at + (((i >> 2) & 3) * 16)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
                 }
             }
             _Pragma("unroll")
@@ -85,7 +85,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_fused_linear_rmsnorm
         }
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            total[(i >> (2 & 31)) & 3] = total[(i >> (2 & 31)) & 3] + product_2[i];
+            total[(i >> 2) & 3] = total[(i >> 2) & 3] + product_2[i];
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
@@ -98,8 +98,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_fused_linear_rmsnorm
         }
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            if (((product + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.columns)) {
-                y[((long long)((product + (at + (((i >> (2 & 31)) & 3) * 16)))) * arguments.y_stride0) + (long long)((j + (at_2 + (i & 3))))] = v_2[i];
+            if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.columns)) {
+                y[((long long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.y_stride0) + (long long)((j + (at_2 + (i & 3))))] = v_2[i];
             }
         }
     }
@@ -116,10 +116,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_fused_linear_rmsnorm
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
             float y_in = 0.0f;
-            if (((product + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
-                y_in = y[((long long)((product + (at + (((i >> (2 & 31)) & 3) * 16)))) * arguments.y_stride0) + (long long)((j_3 + (at_2 + (i & 3))))];
+            if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
+                y_in = y[((long long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.y_stride0) + (long long)((j_3 + (at_2 + (i & 3))))];
             }
-            product_3[i] = y_in * rsqrt_x[(i >> (2 & 31)) & 3];
+            product_3[i] = y_in * rsqrt_x[(i >> 2) & 3];
         }
         float gamma_in[4];
         _Pragma("unroll")
@@ -132,8 +132,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_fused_linear_rmsnorm
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
             const float product_4 = product_3[i] * gamma_in[i & 3];
-            if (((product + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
-                y[((long long)((product + (at + (((i >> (2 & 31)) & 3) * 16)))) * arguments.y_stride0) + (long long)((j_3 + (at_2 + (i & 3))))] = product_4;
+            if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
+                y[((long long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.y_stride0) + (long long)((j_3 + (at_2 + (i & 3))))] = product_4;
             }
         }
     }

@@ -12,7 +12,7 @@ struct fused_recurrent_step_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_recurrent_step(const float* __restrict__ h, const float* __restrict__ weight, const float* __restrict__ gate, float* y, const fused_recurrent_step_arguments arguments) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float h_in[32];
@@ -20,7 +20,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_recurrent_step
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(h + (((long long)(program_2) * arguments.h_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(h + (((long long)(program_2) * arguments.h_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) h_in[(i * 4) + l] = vector.lane[l];
         }
@@ -48,7 +48,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_recurrent_step
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))));
+            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> 2) & 7) * 128))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
@@ -64,7 +64,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_recurrent_step
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(gate + (((long long)(program_2) * arguments.gate_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(gate + (((long long)(program_2) * arguments.gate_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) gate_in[(i * 4) + l] = vector.lane[l];
         }
@@ -86,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_recurrent_step
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

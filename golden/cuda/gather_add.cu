@@ -11,7 +11,7 @@ struct gather_add_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_add(const float* __restrict__ source, const unsigned int* __restrict__ index, const float* __restrict__ other, float* y, const gather_add_arguments arguments, uint4* faults) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     const unsigned int index_in = index[(long long)(program_2)];
@@ -23,13 +23,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_add(const flo
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(source + (((long long)(index_2) * arguments.source_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(source + (((long long)(index_2) * arguments.source_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) source_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(other + (((long long)(program_2) * arguments.other_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(other + (((long long)(program_2) * arguments.other_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) other_in[(i * 4) + l] = vector.lane[l];
         }
@@ -51,7 +51,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_add(const flo
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

@@ -15,7 +15,7 @@ struct gather_mm_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_mm(const float* __restrict__ x, const unsigned int* __restrict__ indices, const float* __restrict__ w, float* y, const gather_mm_arguments arguments, uint4* faults) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.columns + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
@@ -23,7 +23,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_mm(const floa
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.z) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.z) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -36,7 +36,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_mm(const floa
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(w + ((((long long)(index) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(w + ((((long long)(index) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
         }

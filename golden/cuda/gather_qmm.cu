@@ -21,14 +21,14 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm(const floa
     __shared__ __align__(16) char shared_memory[8];
     float* partial0 = (float*)(shared_memory + 0);
     const int at = (int)threadIdx.x * 4;
-    const int at_3 = (int)threadIdx.x >> (4 & 31);
+    const int at_3 = (int)threadIdx.x >> 4;
     const int at_4 = ((int)threadIdx.x & 15) * 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.z) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 256)))));
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.z) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -44,8 +44,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm(const floa
     const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const unsigned int unpacked = (w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
-        const float product = (float)(((w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile[(i >> (2 & 31)) & 7];
+        const unsigned int unpacked = (w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
+        const float product = (float)(((w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     _Pragma("unroll")
@@ -55,7 +55,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm(const floa
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) >> (5 & 31)))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]) + biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]));
+        total = total + (x_in[i] * (((float)(((w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);

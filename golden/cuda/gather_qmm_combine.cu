@@ -34,7 +34,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
     float* tile15 = (float*)(shared_memory + 256);
     float* tile16 = (float*)(shared_memory + 16640);
     const int at = ((int)threadIdx.x & 15) * 4;
-    const int at_2 = (int)threadIdx.x >> (4 & 31);
+    const int at_2 = (int)threadIdx.x >> 4;
     const int product = (int)blockIdx.x * 64;
     float v[4];
     _Pragma("unroll")
@@ -62,10 +62,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
             w_in[(i * 4) + 1] = 0.0f;
             w_in[(i * 4) + 2] = 0.0f;
             w_in[(i * 4) + 3] = 0.0f;
-            if (((j + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(w + ((((long long)(index) * arguments.w_stride0) + ((long long)((j + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
+                    vector.all = *(const uint4*)(w + ((((long long)(index) * arguments.w_stride0) + ((long long)((j + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -81,7 +81,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile1[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in[i];
+            tile1[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in[i];
         }
         __syncthreads();
         float products[4];
@@ -121,10 +121,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
             w_in_2[(i * 4) + 1] = 0.0f;
             w_in_2[(i * 4) + 2] = 0.0f;
             w_in_2[(i * 4) + 3] = 0.0f;
-            if (((j_2 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_2 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(w + ((((long long)(index_2) * arguments.w_stride0) + ((long long)((j_2 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
+                    vector.all = *(const uint4*)(w + ((((long long)(index_2) * arguments.w_stride0) + ((long long)((j_2 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_2[(i * 4) + l] = vector.lane[l];
                 }
@@ -140,7 +140,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile3[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_2[i];
+            tile3[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_2[i];
         }
         __syncthreads();
         float products_2[4];
@@ -180,10 +180,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
             w_in_3[(i * 4) + 1] = 0.0f;
             w_in_3[(i * 4) + 2] = 0.0f;
             w_in_3[(i * 4) + 3] = 0.0f;
-            if (((j_3 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_3 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(w + ((((long long)(index_3) * arguments.w_stride0) + ((long long)((j_3 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
+                    vector.all = *(const uint4*)(w + ((((long long)(index_3) * arguments.w_stride0) + ((long long)((j_3 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_3[(i * 4) + l] = vector.lane[l];
                 }
@@ -199,7 +199,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile5[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_3[i];
+            tile5[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_3[i];
         }
         __syncthreads();
         float products_3[4];
@@ -239,10 +239,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
             w_in_4[(i * 4) + 1] = 0.0f;
             w_in_4[(i * 4) + 2] = 0.0f;
             w_in_4[(i * 4) + 3] = 0.0f;
-            if (((j_4 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_4 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(w + ((((long long)(index_4) * arguments.w_stride0) + ((long long)((j_4 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
+                    vector.all = *(const uint4*)(w + ((((long long)(index_4) * arguments.w_stride0) + ((long long)((j_4 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_4[(i * 4) + l] = vector.lane[l];
                 }
@@ -258,7 +258,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile7[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_4[i];
+            tile7[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_4[i];
         }
         __syncthreads();
         float products_4[4];
@@ -298,10 +298,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
             w_in_5[(i * 4) + 1] = 0.0f;
             w_in_5[(i * 4) + 2] = 0.0f;
             w_in_5[(i * 4) + 3] = 0.0f;
-            if (((j_5 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_5 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(w + ((((long long)(index_5) * arguments.w_stride0) + ((long long)((j_5 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
+                    vector.all = *(const uint4*)(w + ((((long long)(index_5) * arguments.w_stride0) + ((long long)((j_5 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_5[(i * 4) + l] = vector.lane[l];
                 }
@@ -317,7 +317,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile9[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_5[i];
+            tile9[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_5[i];
         }
         __syncthreads();
         float products_5[4];
@@ -357,10 +357,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
             w_in_6[(i * 4) + 1] = 0.0f;
             w_in_6[(i * 4) + 2] = 0.0f;
             w_in_6[(i * 4) + 3] = 0.0f;
-            if (((j_6 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_6 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(w + ((((long long)(index_6) * arguments.w_stride0) + ((long long)((j_6 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
+                    vector.all = *(const uint4*)(w + ((((long long)(index_6) * arguments.w_stride0) + ((long long)((j_6 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_6[(i * 4) + l] = vector.lane[l];
                 }
@@ -376,7 +376,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile11[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_6[i];
+            tile11[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_6[i];
         }
         __syncthreads();
         float products_6[4];
@@ -416,10 +416,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
             w_in_7[(i * 4) + 1] = 0.0f;
             w_in_7[(i * 4) + 2] = 0.0f;
             w_in_7[(i * 4) + 3] = 0.0f;
-            if (((j_7 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_7 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(w + ((((long long)(index_7) * arguments.w_stride0) + ((long long)((j_7 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
+                    vector.all = *(const uint4*)(w + ((((long long)(index_7) * arguments.w_stride0) + ((long long)((j_7 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_7[(i * 4) + l] = vector.lane[l];
                 }
@@ -435,7 +435,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile13[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_7[i];
+            tile13[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_7[i];
         }
         __syncthreads();
         float products_7[4];
@@ -475,10 +475,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
             w_in_8[(i * 4) + 1] = 0.0f;
             w_in_8[(i * 4) + 2] = 0.0f;
             w_in_8[(i * 4) + 3] = 0.0f;
-            if (((j_8 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_8 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(w + ((((long long)(index_8) * arguments.w_stride0) + ((long long)((j_8 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
+                    vector.all = *(const uint4*)(w + ((((long long)(index_8) * arguments.w_stride0) + ((long long)((j_8 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_8[(i * 4) + l] = vector.lane[l];
                 }
@@ -494,7 +494,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile15[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_8[i];
+            tile15[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_8[i];
         }
         __syncthreads();
         float products_8[4];

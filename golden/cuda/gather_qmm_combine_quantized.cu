@@ -20,10 +20,10 @@ struct gather_qmm_combine_quantized_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_quantized(const float* __restrict__ act, const unsigned int* __restrict__ w, const float* __restrict__ scales, const float* __restrict__ biases, const float* __restrict__ gate, const unsigned int* __restrict__ indices, float* y, const gather_qmm_combine_quantized_arguments arguments, uint4* faults) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.columns + (-1)));
     const int at = thread_2 * 4;
-    const int at_3 = thread_2 >> (4 & 31);
+    const int at_3 = thread_2 >> 4;
     const int at_4 = (thread_2 & 15) * 4;
     const unsigned int indices_in = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(0)];
     const int rounded = (int)min(indices_in, 2147483647u);
@@ -34,10 +34,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         act_in[(i * 4) + 1] = 0.0f;
         act_in[(i * 4) + 2] = 0.0f;
         act_in[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(0) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(0) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in[(i * 4) + l] = vector.lane[l];
             }
@@ -55,12 +55,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_2;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_2 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_2 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
@@ -75,11 +75,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_4 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_2 = act_in[i] * tile_4;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total = total + product_2;
         }
     }
@@ -98,10 +98,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         act_in_2[(i * 4) + 1] = 0.0f;
         act_in_2[(i * 4) + 2] = 0.0f;
         act_in_2[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(1) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(1) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -119,12 +119,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_2;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_2 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_2 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_6;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_6 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_6 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
@@ -139,11 +139,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_8 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_5 = act_in_2[i] * tile_8;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_2 = total_2 + product_5;
         }
     }
@@ -163,10 +163,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         act_in_3[(i * 4) + 1] = 0.0f;
         act_in_3[(i * 4) + 2] = 0.0f;
         act_in_3[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(2) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(2) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_3[(i * 4) + l] = vector.lane[l];
             }
@@ -184,12 +184,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_3;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_3 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_3 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_10;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_10 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_10 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
@@ -204,11 +204,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_12 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_8 = act_in_3[i] * tile_12;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_3 = total_3 + product_8;
         }
     }
@@ -228,10 +228,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         act_in_4[(i * 4) + 1] = 0.0f;
         act_in_4[(i * 4) + 2] = 0.0f;
         act_in_4[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(3) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(3) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_4[(i * 4) + l] = vector.lane[l];
             }
@@ -249,12 +249,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_4;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_4 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_4 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_14;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_14 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_14 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
@@ -269,11 +269,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_16 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_11 = act_in_4[i] * tile_16;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_4 = total_4 + product_11;
         }
     }
@@ -293,10 +293,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         act_in_5[(i * 4) + 1] = 0.0f;
         act_in_5[(i * 4) + 2] = 0.0f;
         act_in_5[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(4) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(4) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_5[(i * 4) + l] = vector.lane[l];
             }
@@ -314,12 +314,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_5;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_5 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_5 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_18;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_18 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_18 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
@@ -334,11 +334,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_20 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_14 = act_in_5[i] * tile_20;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_5 = total_5 + product_14;
         }
     }
@@ -358,10 +358,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         act_in_6[(i * 4) + 1] = 0.0f;
         act_in_6[(i * 4) + 2] = 0.0f;
         act_in_6[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(5) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(5) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_6[(i * 4) + l] = vector.lane[l];
             }
@@ -379,12 +379,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_6;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_6 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_6 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_22;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_22 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_22 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
@@ -399,11 +399,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_24 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_17 = act_in_6[i] * tile_24;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_6 = total_6 + product_17;
         }
     }
@@ -423,10 +423,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         act_in_7[(i * 4) + 1] = 0.0f;
         act_in_7[(i * 4) + 2] = 0.0f;
         act_in_7[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(6) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(6) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_7[(i * 4) + l] = vector.lane[l];
             }
@@ -444,12 +444,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_7;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_7 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_7 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_26;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_26 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_26 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
@@ -464,11 +464,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_28 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_20 = act_in_7[i] * tile_28;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_7 = total_7 + product_20;
         }
     }
@@ -488,10 +488,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         act_in_8[(i * 4) + 1] = 0.0f;
         act_in_8[(i * 4) + 2] = 0.0f;
         act_in_8[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(7) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(7) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_8[(i * 4) + l] = vector.lane[l];
             }
@@ -509,12 +509,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_8;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_8 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_8 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_30;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_30 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_30 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
@@ -529,11 +529,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_32 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_23 = act_in_8[i] * tile_32;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_8 = total_8 + product_23;
         }
     }

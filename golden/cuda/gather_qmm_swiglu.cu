@@ -28,14 +28,14 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     float* partial0 = (float*)(shared_memory + 0);
     float* partial1 = (float*)(shared_memory + 16);
     const int at = (int)threadIdx.x * 4;
-    const int at_3 = (int)threadIdx.x >> (4 & 31);
+    const int at_3 = (int)threadIdx.x >> 4;
     const int at_4 = ((int)threadIdx.x & 15) * 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.z) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 256)))));
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.z) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -51,8 +51,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const unsigned int unpacked = (gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
-        const float product = (float)(((gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile[(i >> (2 & 31)) & 7];
+        const unsigned int unpacked = (gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
+        const float product = (float)(((gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     _Pragma("unroll")
@@ -62,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) >> (5 & 31)))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * gate_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]) + gate_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]));
+        total = total + (x_in[i] * (((float)(((gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * gate_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + gate_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -87,8 +87,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     const int index_5 = tw_checked(rounded, arguments.experts, faults, 4);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const unsigned int unpacked_2 = (up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
-        const float product_3 = (float)(((up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile_5[(i >> (2 & 31)) & 7];
+        const unsigned int unpacked_2 = (up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
+        const float product_3 = (float)(((up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile_5[(i >> 2) & 7];
     }
     const int index_6 = tw_checked(rounded, arguments.experts, faults, 5);
     _Pragma("unroll")
@@ -98,7 +98,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (((float)(((up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) >> (5 & 31)))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * up_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.up_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]) + up_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.up_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]));
+        total_2 = total_2 + (x_in[i] * (((float)(((up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * up_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.up_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + up_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.up_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);

@@ -13,7 +13,7 @@ struct layernorm_dropout_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias, float* y, const layernorm_dropout_arguments arguments) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
@@ -21,7 +21,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -62,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))));
+            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> 2) & 7) * 128))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
@@ -77,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))));
+            vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> 2) & 7) * 128))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
@@ -89,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float added_2 = product_3[i] + bias_in[i];
-        const unsigned int added_3 = product_4 + (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+        const unsigned int added_3 = product_4 + (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
         const unsigned int random = tw_philox(added_3, arguments.seed, arguments.offset);
         const unsigned int shr = random >> (8u & 31);
         const float product_5 = (float)(shr) * 5.9604645e-8f;
@@ -109,7 +109,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

@@ -21,13 +21,13 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(co
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(residual + (((long long)((int)blockIdx.x) * arguments.residual_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            vector.all = *(const uint4*)(residual + (((long long)((int)blockIdx.x) * arguments.residual_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) residual_in[(i * 4) + l] = vector.lane[l];
         }
@@ -88,7 +88,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(co
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))));
+            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> 2) & 3) * 256))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
@@ -103,7 +103,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(co
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))));
+            vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> 2) & 3) * 256))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
@@ -124,7 +124,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(co
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))))) = vector.all;
+            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 256))))) = vector.all;
         }
     }
     _Pragma("unroll")
@@ -138,7 +138,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(co
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-            *(uint4*)(sum + (((long long)((int)blockIdx.x) * arguments.sum_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))))) = vector.all;
+            *(uint4*)(sum + (((long long)((int)blockIdx.x) * arguments.sum_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 256))))) = vector.all;
         }
     }
 }

@@ -13,7 +13,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_linear_bias(const fl
     __shared__ __align__(16) char shared_memory[32768];
     float* tile0 = (float*)(shared_memory + 0);
     float* tile1 = (float*)(shared_memory + 16384);
-    const int at = (int)threadIdx.x >> (4 & 31);
+    const int at = (int)threadIdx.x >> 4;
     const int at_2 = ((int)threadIdx.x & 15) * 4;
     const int product = (int)blockIdx.y * 64;
     const int product_2 = (int)blockIdx.x * 64;
@@ -29,20 +29,20 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_linear_bias(const fl
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
             x_in[i] = 0.0f;
-            if (((product + (at + (((i >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.depth)) {
-                x_in[i] = x[((long long)((product + (at + (((i >> (2 & 31)) & 7) * 8)))) * arguments.x_stride0) + (long long)((j + (at_2 + (i & 3))))];
+            if (((product + (at + (((i >> 2) & 7) * 8))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.depth)) {
+                x_in[i] = x[((long long)((product + (at + (((i >> 2) & 7) * 8)))) * arguments.x_stride0) + (long long)((j + (at_2 + (i & 3))))];
             }
-            tile_2[i] = (((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((j + (at + (((i >> (2 & 31)) & 7) * 8))) < arguments.depth)) ? w[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((j + (at + (((i >> (2 & 31)) & 7) * 8))))] : 0.0f;
+            tile_2[i] = (((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((j + (at + (((i >> 2) & 7) * 8))) < arguments.depth)) ? w[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((j + (at + (((i >> 2) & 7) * 8))))] : 0.0f;
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
+            tile0[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile1[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_2[i];
+            tile1[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_2[i];
         }
         __syncthreads();
         float products[32];
@@ -53,7 +53,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_linear_bias(const fl
         for (int k = 0; k < 64; k += 1) {
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                products[i] = fma(tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+                products[i] = fma(tile0[((at + (((i >> 2) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
             }
         }
         _Pragma("unroll")
@@ -82,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_linear_bias(const fl
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        if (((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
+        if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
             float out[4];
             out[0] = added_2[i * 4];
             out[1] = added_2[(i * 4) + 1];
@@ -92,7 +92,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_linear_bias(const fl
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((long long)((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8)))) * arguments.y_stride0) + (long long)((product_2 + at_2)))) = vector.all;
+                *(uint4*)(y + (((long long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.y_stride0) + (long long)((product_2 + at_2)))) = vector.all;
             }
         }
     }

@@ -19,13 +19,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_matvec(const float* 
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.y) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 512)))));
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.y) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(w + (((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 512)))));
+            vector.all = *(const uint4*)(w + (((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
         }

@@ -16,7 +16,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_moe_combine(const fl
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(0) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(0) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in[(i * 4) + l] = vector.lane[l];
         }
@@ -32,7 +32,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_moe_combine(const fl
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(1) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(1) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_2[(i * 4) + l] = vector.lane[l];
         }
@@ -48,7 +48,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_moe_combine(const fl
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(2) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(2) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_3[(i * 4) + l] = vector.lane[l];
         }
@@ -64,7 +64,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_moe_combine(const fl
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(3) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(3) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_4[(i * 4) + l] = vector.lane[l];
         }
@@ -80,7 +80,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_moe_combine(const fl
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(4) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(4) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_5[(i * 4) + l] = vector.lane[l];
         }
@@ -96,7 +96,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_moe_combine(const fl
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(5) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(5) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_6[(i * 4) + l] = vector.lane[l];
         }
@@ -112,7 +112,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_moe_combine(const fl
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(6) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(6) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_7[(i * 4) + l] = vector.lane[l];
         }
@@ -128,7 +128,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_moe_combine(const fl
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(7) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const uint4*)(experts + ((((long long)((int)blockIdx.x) * arguments.experts_stride0) + ((long long)(7) * arguments.experts_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_8[(i * 4) + l] = vector.lane[l];
         }
@@ -150,7 +150,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_moe_combine(const fl
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512))))) = vector.all;
+            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 512))))) = vector.all;
         }
     }
 }

@@ -15,7 +15,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_moe_dispatch(const fl
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 256)))));
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -31,7 +31,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_moe_dispatch(const fl
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((((i * 4) >> (5 & 31)) & 7)) * arguments.y_stride1)) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 256))))) = vector.all;
+            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((((i * 4) >> 5) & 7)) * arguments.y_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 256))))) = vector.all;
         }
     }
 }

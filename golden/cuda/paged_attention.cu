@@ -28,11 +28,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
     float* tile4 = (float*)(shared_memory + 0);
     float* tile5 = (float*)(shared_memory + 0);
     float* tile6 = (float*)(shared_memory + 256);
-    const int at = (int)threadIdx.x >> (5 & 31);
+    const int at = (int)threadIdx.x >> 5;
     const int at_2 = ((int)threadIdx.x & 31) * 4;
     const int at_3 = ((int)threadIdx.x & 3) * 4;
-    const int at_4 = (int)threadIdx.x >> (2 & 31);
-    const int at_5 = ((int)threadIdx.x >> (4 & 31)) & 3;
+    const int at_4 = (int)threadIdx.x >> 2;
+    const int at_5 = ((int)threadIdx.x >> 4) & 3;
     const int at_6 = (int)threadIdx.x & 15;
     const int product = (int)blockIdx.x * 4;
     const int smaller = min(lens[(long long)((int)blockIdx.y)], (16 * arguments.table));
@@ -69,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
         float tile_4[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile_4[i] = keys[((((long long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long long)((at_3 + (i & 3))) * arguments.keys_stride1)) + ((long long)((int)blockIdx.x) * arguments.keys_stride2)) + (long long)((at_4 + (((i >> (2 & 31)) & 3) * 32)))];
+            tile_4[i] = keys[((((long long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long long)((at_3 + (i & 3))) * arguments.keys_stride1)) + ((long long)((int)blockIdx.x) * arguments.keys_stride2)) + (long long)((at_4 + (((i >> 2) & 3) * 32)))];
         }
         __syncthreads();
         _Pragma("unroll")
@@ -79,7 +79,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile1[((at_4 + (((i >> (2 & 31)) & 3) * 32)) * 16) + (at_3 + (i & 3))] = tile_4[i];
+            tile1[((at_4 + (((i >> 2) & 3) * 32)) * 16) + (at_3 + (i & 3))] = tile_4[i];
         }
         __syncthreads();
         float products = 0.0f;
@@ -97,7 +97,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
         for (int i = 0; i < 4; i++) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(values + (((((long long)(index_3) * arguments.values_stride0) + ((long long)((at + ((((i * 4) >> (2 & 31)) & 3) * 4))) * arguments.values_stride1)) + ((long long)((int)blockIdx.x) * arguments.values_stride2)) + (long long)(at_2)));
+                vector.all = *(const uint4*)(values + (((((long long)(index_3) * arguments.values_stride0) + ((long long)((at + ((((i * 4) >> 2) & 3) * 4))) * arguments.values_stride1)) + ((long long)((int)blockIdx.x) * arguments.values_stride2)) + (long long)(at_2)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) values_in[(i * 4) + l] = vector.lane[l];
             }
@@ -105,7 +105,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
         float chosen[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            chosen[i] = tile_5[(i >> (2 & 31)) & 3] ? values_in[i] : 0.0f;
+            chosen[i] = tile_5[(i >> 2) & 3] ? values_in[i] : 0.0f;
         }
         const float chosen_2 = ((int)(((unsigned int)(at_6) + (unsigned int)(j))) < smaller) ? products : (-TW_INFINITY);
         const float tile_6 = v;
@@ -158,7 +158,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile6[((at + (((i >> (2 & 31)) & 3) * 4)) * 128) + (at_2 + (i & 3))] = chosen[i];
+            tile6[((at + (((i >> 2) & 3) * 4)) * 128) + (at_2 + (i & 3))] = chosen[i];
         }
         __syncthreads();
         float products_2[4];

@@ -15,7 +15,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
     __shared__ __align__(16) char shared_memory[32768];
     float* tile0 = (float*)(shared_memory + 0);
     float* tile1 = (float*)(shared_memory + 16384);
-    const int at = (int)threadIdx.x >> (4 & 31);
+    const int at = (int)threadIdx.x >> 4;
     const int at_2 = ((int)threadIdx.x & 15) * 4;
     const int product = (int)blockIdx.y * 64;
     const int product_2 = (int)blockIdx.x * 64;
@@ -35,10 +35,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
             x_in[(i * 4) + 1] = 0.0f;
             x_in[(i * 4) + 2] = 0.0f;
             x_in[(i * 4) + 3] = 0.0f;
-            if (((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((product_3 + at_2) < (64 * arguments.groups))) {
+            if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((product_3 + at_2) < (64 * arguments.groups))) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(x + (((long long)((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8)))) * arguments.x_stride0) + (long long)((product_3 + at_2))));
+                    vector.all = *(const uint4*)(x + (((long long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.x_stride0) + (long long)((product_3 + at_2))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -47,17 +47,17 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
         float tile_6[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile_6[i] = ((float)(((((((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((product_4 + (((at + (((i >> (2 & 31)) & 7) * 8)) * 4) >> (5 & 31))) < (8 * arguments.groups))) ? w[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((product_4 + (((at + (((i >> (2 & 31)) & 7) * 8)) * 4) >> (5 & 31))))] : 0u) >> ((unsigned int)max((((at + (((i >> (2 & 31)) & 7) * 8)) * 4) & 31), 0) & 31)) & 15u)) * ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? scales[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.scales_stride0) + (long long)(j)] : 0.0f)) + ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? biases[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.biases_stride0) + (long long)(j)] : 0.0f);
+            tile_6[i] = ((float)(((((((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((product_4 + (((at + (((i >> 2) & 7) * 8)) * 4) >> 5)) < (8 * arguments.groups))) ? w[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((product_4 + (((at + (((i >> 2) & 7) * 8)) * 4) >> 5)))] : 0u) >> ((unsigned int)max((((at + (((i >> 2) & 7) * 8)) * 4) & 31), 0) & 31)) & 15u)) * ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? scales[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.scales_stride0) + (long long)(j)] : 0.0f)) + ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? biases[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.biases_stride0) + (long long)(j)] : 0.0f);
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
+            tile0[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile1[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_6[i];
+            tile1[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_6[i];
         }
         __syncthreads();
         float products[32];
@@ -68,7 +68,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
         for (int k = 0; k < 64; k += 1) {
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                products[i] = fma(tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+                products[i] = fma(tile0[((at + (((i >> 2) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
             }
         }
         _Pragma("unroll")
@@ -79,7 +79,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        if (((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
+        if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
             float out[4];
             out[0] = v[i * 4];
             out[1] = v[(i * 4) + 1];
@@ -89,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((long long)((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8)))) * arguments.y_stride0) + (long long)((product_2 + at_2)))) = vector.all;
+                *(uint4*)(y + (((long long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.y_stride0) + (long long)((product_2 + at_2)))) = vector.all;
             }
         }
     }

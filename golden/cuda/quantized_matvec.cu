@@ -22,10 +22,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_quantized_matvec(con
         x_in[(i * 4) + 1] = 0.0f;
         x_in[(i * 4) + 2] = 0.0f;
         x_in[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 2048)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 2048)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.y) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 2048)))));
+                vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.y) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 2048)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
             }
@@ -35,11 +35,11 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_quantized_matvec(con
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_4 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) < (64 * arguments.groups)) {
-            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) >> (6 & 31)) < arguments.groups) ? scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) >> (6 & 31)) < arguments.groups) ? biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
+            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) < arguments.groups) ? scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) < arguments.groups) ? biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6))] : 0.0f);
         }
         const float product_2 = x_in[i] * tile_4;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 2048))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
             total = total + product_2;
         }
     }

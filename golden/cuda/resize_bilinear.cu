@@ -40,8 +40,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_resize_bilinear(const
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         x_in[i] = 0.0f;
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in[i] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index) * arguments.x_stride1)) + ((long long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            x_in[i] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index) * arguments.x_stride1)) + ((long long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
         }
     }
     const int index_2 = tw_checked(smaller, arguments.height, faults, 0);
@@ -49,8 +49,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_resize_bilinear(const
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         x_in_2[i] = 0.0f;
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in_2[i] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_2) * arguments.x_stride1)) + ((long long)(tw_checked(min((int)(((unsigned int)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (unsigned int)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            x_in_2[i] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_2) * arguments.x_stride1)) + ((long long)(tw_checked(min((int)(((unsigned int)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (unsigned int)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
         }
     }
     float difference_5[4];
@@ -62,16 +62,16 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_resize_bilinear(const
     float product_7[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float product_5 = x_in[i] * difference_5[(i >> (2 & 31)) & 3];
-        product_7[i] = (product_5 + (x_in_2[i] * tile[(i >> (2 & 31)) & 3])) * difference_6;
+        const float product_5 = x_in[i] * difference_5[(i >> 2) & 3];
+        product_7[i] = (product_5 + (x_in_2[i] * tile[(i >> 2) & 3])) * difference_6;
     }
     const int index_3 = tw_checked(smaller_2, arguments.height, faults, 0);
     float x_in_3[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         x_in_3[i] = 0.0f;
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in_3[i] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_3) * arguments.x_stride1)) + ((long long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            x_in_3[i] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_3) * arguments.x_stride1)) + ((long long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
         }
     }
     const int index_4 = tw_checked(smaller_2, arguments.height, faults, 0);
@@ -79,16 +79,16 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_resize_bilinear(const
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         float x_in_4 = 0.0f;
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in_4 = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_4) * arguments.x_stride1)) + ((long long)(tw_checked(min((int)(((unsigned int)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (unsigned int)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            x_in_4 = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_4) * arguments.x_stride1)) + ((long long)(tw_checked(min((int)(((unsigned int)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (unsigned int)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
         }
-        const float product_8 = x_in_3[i] * difference_5[(i >> (2 & 31)) & 3];
-        added_7[i] = product_7[i] + ((product_8 + (x_in_4 * tile[(i >> (2 & 31)) & 3])) * quotient_2);
+        const float product_8 = x_in_3[i] * difference_5[(i >> 2) & 3];
+        added_7[i] = product_7[i] + ((product_8 + (x_in_4 * tile[(i >> 2) & 3])) * quotient_2);
     }
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            y[((((long long)((int)blockIdx.y) * arguments.y_stride0) + ((long long)((int)blockIdx.x) * arguments.y_stride1)) + ((long long)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * arguments.y_stride2)) + (long long)((i & 3))] = added_7[i];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            y[((((long long)((int)blockIdx.y) * arguments.y_stride0) + ((long long)((int)blockIdx.x) * arguments.y_stride1)) + ((long long)((at_2 + (((i >> 2) & 3) * 64))) * arguments.y_stride2)) + (long long)((i & 3))] = added_7[i];
         }
     }
 }

@@ -25,10 +25,10 @@ struct rope_and_cache_update_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_update(const float* __restrict__ q, const float* __restrict__ k, const float* __restrict__ v, const float* __restrict__ cos, const float* __restrict__ sin, const int* __restrict__ offsets, float* k_cache, float* v_cache, float* q_out, const rope_and_cache_update_arguments arguments, uint4* faults) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.kv_heads + (-1)));
     const int at = (thread_2 & 15) * 4;
-    const int at_2 = thread_2 >> (4 & 31);
+    const int at_2 = thread_2 >> 4;
     const int at_3 = thread_2 * 4;
     const int offsets_in = offsets[(long long)((int)blockIdx.y)];
     const int index = tw_checked(offsets_in, arguments.max_len, faults, 0);
@@ -56,10 +56,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
         q_in[(i * 4) + 1] = 0.0f;
         q_in[(i * 4) + 2] = 0.0f;
         q_in[(i * 4) + 3] = 0.0f;
-        if ((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2))) < (4 * arguments.kv_heads)) {
+        if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(q + ((((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2)))) * arguments.q_stride1)) + (long long)((0 + at))));
+                vector.all = *(const uint4*)(q + ((((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 2)))) * arguments.q_stride1)) + (long long)((0 + at))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) q_in[(i * 4) + l] = vector.lane[l];
             }
@@ -68,10 +68,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
         q_in_2[(i * 4) + 1] = 0.0f;
         q_in_2[(i * 4) + 2] = 0.0f;
         q_in_2[(i * 4) + 3] = 0.0f;
-        if ((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2))) < (4 * arguments.kv_heads)) {
+        if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(q + ((((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2)))) * arguments.q_stride1)) + (long long)((arguments.half + at))));
+                vector.all = *(const uint4*)(q + ((((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 2)))) * arguments.q_stride1)) + (long long)((arguments.half + at))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) q_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -87,7 +87,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2))) < (4 * arguments.kv_heads)) {
+            if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
                 float out[4];
                 out[0] = difference[i * 4];
                 out[1] = difference[(i * 4) + 1];
@@ -97,7 +97,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(uint4*)(q_out + ((((long long)((int)blockIdx.y) * arguments.q_out_stride0) + ((long long)((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2)))) * arguments.q_out_stride1)) + (long long)((0 + at)))) = vector.all;
+                    *(uint4*)(q_out + ((((long long)((int)blockIdx.y) * arguments.q_out_stride0) + ((long long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 2)))) * arguments.q_out_stride1)) + (long long)((0 + at)))) = vector.all;
                 }
             }
         }
@@ -106,7 +106,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2))) < (4 * arguments.kv_heads)) {
+            if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
                 float out_2[4];
                 out_2[0] = added[i * 4];
                 out_2[1] = added[(i * 4) + 1];
@@ -116,7 +116,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                    *(uint4*)(q_out + ((((long long)((int)blockIdx.y) * arguments.q_out_stride0) + ((long long)((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2)))) * arguments.q_out_stride1)) + (long long)((arguments.half + at)))) = vector.all;
+                    *(uint4*)(q_out + ((((long long)((int)blockIdx.y) * arguments.q_out_stride0) + ((long long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 2)))) * arguments.q_out_stride1)) + (long long)((arguments.half + at)))) = vector.all;
                 }
             }
         }

@@ -15,7 +15,7 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
         const int index_2 = tw_checked(j, arguments.entries, faults, 0);
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))) < arguments.cols) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 float out[4];
                 out[0] = 0.0f;
                 out[1] = 0.0f;
@@ -25,7 +25,7 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(uint4*)(y + (((long long)(index_2) * arguments.y_stride0) + (long long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128)))))) = vector.all;
+                    *(uint4*)(y + (((long long)(index_2) * arguments.y_stride0) + (long long)((product + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
                 }
             }
         }
@@ -43,10 +43,10 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
             updates_in[(i * 4) + 1] = 0.0f;
             updates_in[(i * 4) + 2] = 0.0f;
             updates_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))) < arguments.cols) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(updates + (((long long)(index_4) * arguments.updates_stride0) + (long long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))))));
+                    vector.all = *(const uint4*)(updates + (((long long)(index_4) * arguments.updates_stride0) + (long long)((product + (at + ((((i * 4) >> 2) & 1) * 128))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) updates_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -60,10 +60,10 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
             y_in[(i * 4) + 1] = 0.0f;
             y_in[(i * 4) + 2] = 0.0f;
             y_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))) < arguments.cols) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(y + (((long long)(index_5) * arguments.y_stride0) + (long long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))))));
+                    vector.all = *(const uint4*)(y + (((long long)(index_5) * arguments.y_stride0) + (long long)((product + (at + ((((i * 4) >> 2) & 1) * 128))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) y_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -77,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
         const int index_6 = tw_checked(rounded, arguments.entries, faults, 0);
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))) < arguments.cols) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 float out_2[4];
                 out_2[0] = added[i * 4];
                 out_2[1] = added[(i * 4) + 1];
@@ -87,7 +87,7 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                    *(uint4*)(y + (((long long)(index_6) * arguments.y_stride0) + (long long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128)))))) = vector.all;
+                    *(uint4*)(y + (((long long)(index_6) * arguments.y_stride0) + (long long)((product + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
                 }
             }
         }

@@ -29,7 +29,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
         bool test_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_2 = (int)(((unsigned int)((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 4096)))) + (unsigned int)(product)));
+            const int added_2 = (int)(((unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (unsigned int)(product)));
             test_2[i] = added_2 < arguments.classes;
         }
         float logits_in[8];
@@ -39,10 +39,10 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
             logits_in[(i * 4) + 1] = 0.0f;
             logits_in[(i * 4) + 2] = 0.0f;
             logits_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))))));
+                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -87,7 +87,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
         bool test_4[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_3 = (int)(((unsigned int)((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 4096)))) + (unsigned int)(product_2)));
+            const int added_3 = (int)(((unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (unsigned int)(product_2)));
             test_4[i] = added_3 < arguments.classes;
         }
         float logits_in_2[8];
@@ -97,10 +97,10 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
             logits_in_2[(i * 4) + 1] = 0.0f;
             logits_in_2[(i * 4) + 2] = 0.0f;
             logits_in_2[(i * 4) + 3] = 0.0f;
-            if ((product_2 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_2 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))))));
+                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_2[(i * 4) + l] = vector.lane[l];
                 }
@@ -145,7 +145,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
         bool test_6[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_6 = (int)(((unsigned int)((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 4096)))) + (unsigned int)(product_3)));
+            const int added_6 = (int)(((unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (unsigned int)(product_3)));
             test_6[i] = added_6 == target_in;
         }
         float logits_in_4[8];
@@ -155,10 +155,10 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
             logits_in_4[(i * 4) + 1] = 0.0f;
             logits_in_4[(i * 4) + 2] = 0.0f;
             logits_in_4[(i * 4) + 3] = 0.0f;
-            if ((product_3 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_3 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))))));
+                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_4[(i * 4) + l] = vector.lane[l];
                 }
@@ -176,7 +176,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product_3 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
                 out[0] = chosen_7[i * 4];
                 out[1] = chosen_7[(i * 4) + 1];
@@ -186,7 +186,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((product_3 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096)))))) = vector.all;
+                    *(uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
                 }
             }
         }

@@ -9,13 +9,13 @@ struct top2_gating_softmax_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_top2_gating_softmax(const float* __restrict__ x, float* weights, unsigned int* indices, const top2_gating_softmax_arguments arguments) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.tokens + (-1)));
     const int at = thread_2 & 7;
     const int at_3 = thread_2 & 1;
     const float x_in = x[((long long)(program_2) * arguments.x_stride0) + (long long)(at)];
     const float x_2 = x_in;
-    const int key = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> (31 & 31)) & 2147483647));
+    const int key = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
     int own;
     unsigned int own_at;
     int won;
@@ -54,7 +54,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_top2_gating_softmax(
         won = value_3;
         won_at = position_3;
         if (at_3 == round) {
-            top = __int_as_float((won ^ ((won >> (31 & 31)) & 2147483647)));
+            top = __int_as_float((won ^ ((won >> 31) & 2147483647)));
             top_index = won_at;
         }
         if (own_at == won_at) {

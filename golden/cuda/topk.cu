@@ -10,7 +10,7 @@ struct topk_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __restrict__ x, float* values, unsigned int* indices, const topk_arguments arguments) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     const int at_3 = thread_2 & 7;
@@ -19,7 +19,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -34,8 +34,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float x_2 = x_in[i];
-        key[i] = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> (31 & 31)) & 2147483647));
-        const unsigned int at_2 = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+        key[i] = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
+        const unsigned int at_2 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
         if (key[i] > own) {
             own = key[i];
             own_at = at_2;
@@ -82,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
         won = value_5;
         won_at = position_5;
         if (at_3 == round) {
-            top = __int_as_float((won ^ ((won >> (31 & 31)) & 2147483647)));
+            top = __int_as_float((won ^ ((won >> 31) & 2147483647)));
             top_index = won_at;
         }
         if (own_at == won_at) {
@@ -90,7 +90,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                const unsigned int at_4 = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+                const unsigned int at_4 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
                 if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
                     own = key[i];
                     own_at = at_4;

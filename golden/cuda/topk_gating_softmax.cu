@@ -9,7 +9,7 @@ struct topk_gating_softmax_arguments {
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk_gating_softmax(const float* __restrict__ x, float* weights, unsigned int* indices, const topk_gating_softmax_arguments arguments) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> (5 & 31));
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.tokens + (-1)));
     const int at = thread_2 * 4;
     const int at_3 = thread_2 & 7;
@@ -30,7 +30,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk_gating_softmax(
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         const float x_2 = x_in[i];
-        key[i] = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> (31 & 31)) & 2147483647));
+        key[i] = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
         const unsigned int at_2 = (unsigned int)max((at + (i & 3)), 0);
         if (key[i] > own) {
             own = key[i];
@@ -78,7 +78,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk_gating_softmax(
         won = value_5;
         won_at = position_5;
         if (at_3 == round) {
-            top = __int_as_float((won ^ ((won >> (31 & 31)) & 2147483647)));
+            top = __int_as_float((won ^ ((won >> 31) & 2147483647)));
             top_index = won_at;
         }
         if (own_at == won_at) {

@@ -9,7 +9,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_unpack_bits(const u
     unsigned char rounded[65536];
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 65536; i_2++) {
-        const unsigned int unpacked = ((unsigned int)(x[(long long)(((at + ((i_2 & 15) + (((i_2 >> (4 & 31)) & 4095) * 16384))) >> (3 & 31)))]) >> ((unsigned int)max(((at + ((i_2 & 15) + (((i_2 >> (4 & 31)) & 4095) * 16384))) & 7), 0) & 31)) & 1u;
+        const unsigned int unpacked = ((unsigned int)(x[(long long)(((at + ((i_2 & 15) + (((i_2 >> 4) & 4095) * 16384))) >> 3))]) >> ((unsigned int)max(((at + ((i_2 & 15) + (((i_2 >> 4) & 4095) * 16384))) & 7), 0) & 31)) & 1u;
         rounded[i_2] = tw_u32_to_u8(unpacked);
     }
     _Pragma("unroll")
@@ -35,7 +35,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_unpack_bits(const u
             union { uint4 all; unsigned char lane[16]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 16; l++) vector.lane[l] = out[l];
-            *(uint4*)(y + (long long)((at + ((((i_2 * 16) >> (4 & 31)) & 4095) * 16384)))) = vector.all;
+            *(uint4*)(y + (long long)((at + ((((i_2 * 16) >> 4) & 4095) * 16384)))) = vector.all;
         }
     }
 }

@@ -25,7 +25,7 @@ void tw_kernel_apply_gqa_rope(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int at = (int)thread_index_in_threadgroup >> (4 & 31);
+    const int at = (int)thread_index_in_threadgroup >> 4;
     const int at_2 = ((int)thread_index_in_threadgroup & 15) * 4;
     const int rem = arguments.length == 0 ? 0 : (int)threadgroup_position_in_grid.x % arguments.length;
     float x_in[32];
@@ -34,13 +34,13 @@ void tw_kernel_apply_gqa_rope(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long)((0 + at_2))));
+            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)((0 + at_2))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long)((arguments.half_ + at_2))));
+            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)((arguments.half_ + at_2))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
         }
@@ -79,7 +79,7 @@ void tw_kernel_apply_gqa_rope(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long)((0 + at_2)))) = vector.all;
+            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)((0 + at_2)))) = vector.all;
         }
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
@@ -94,7 +94,7 @@ void tw_kernel_apply_gqa_rope(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long)((arguments.half_ + at_2)))) = vector.all;
+            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)((arguments.half_ + at_2)))) = vector.all;
         }
     }
 }

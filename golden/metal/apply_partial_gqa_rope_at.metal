@@ -26,8 +26,8 @@ void tw_kernel_apply_partial_gqa_rope_at(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = ((int)thread_index_in_threadgroup & 15) * 4;
-    const int at_2 = (int)thread_index_in_threadgroup >> (4 & 31);
-    const int at_3 = (int)thread_index_in_threadgroup >> (3 & 31);
+    const int at_2 = (int)thread_index_in_threadgroup >> 4;
+    const int at_3 = (int)thread_index_in_threadgroup >> 3;
     const int at_4 = ((int)thread_index_in_threadgroup & 7) * 4;
     const int positions_in = positions[(long)((int)threadgroup_position_in_grid.x)];
     const int index = tw_checked(positions_in, arguments.length, faults, 0);
@@ -69,7 +69,7 @@ void tw_kernel_apply_partial_gqa_rope_at(
         if (at < 48) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long)(at)));
+                vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)(at)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
             }
@@ -81,7 +81,7 @@ void tw_kernel_apply_partial_gqa_rope_at(
         if (at < 48) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.x_stride1)) + (long)((48 + at))));
+                vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)((48 + at))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -106,7 +106,7 @@ void tw_kernel_apply_partial_gqa_rope_at(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long)(at))) = vector.all;
+                *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)(at))) = vector.all;
             }
         }
     }
@@ -123,7 +123,7 @@ void tw_kernel_apply_partial_gqa_rope_at(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_2 + ((((i * 4) >> (2 & 31)) & 7) * 4))) * arguments.y_stride1)) + (long)((48 + at)))) = vector.all;
+                *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)((48 + at)))) = vector.all;
             }
         }
     }
@@ -132,7 +132,7 @@ void tw_kernel_apply_partial_gqa_rope_at(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_3 + ((((i * 4) >> (2 & 31)) & 3) * 8))) * arguments.x_stride1)) + (long)((96 + at_4))));
+            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_3 + ((((i * 4) >> 2) & 3) * 8))) * arguments.x_stride1)) + (long)((96 + at_4))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_3[(i * 4) + l] = vector.lane[l];
         }
@@ -149,7 +149,7 @@ void tw_kernel_apply_partial_gqa_rope_at(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_3[l];
-            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_3 + ((((i * 4) >> (2 & 31)) & 3) * 8))) * arguments.y_stride1)) + (long)((96 + at_4)))) = vector.all;
+            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_3 + ((((i * 4) >> 2) & 3) * 8))) * arguments.y_stride1)) + (long)((96 + at_4)))) = vector.all;
         }
     }
 }

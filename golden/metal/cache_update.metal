@@ -33,7 +33,7 @@ void tw_kernel_cache_update(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.kv_heads + (-1)));
     const int at = thread_2 * 4;
     const int slots_in = slots[(long)((int)threadgroup_position_in_grid.y)];

@@ -27,23 +27,23 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     threadgroup float tile5[1024];
     threadgroup float tile6[1024];
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int team = (int)thread_index_in_threadgroup >> (5 & 31);
+    const int team = (int)thread_index_in_threadgroup >> 5;
     const int program = ((int)threadgroup_position_in_grid.x * 4) + team;
     const int program_2 = min(program, (arguments.tokens + (-1)));
     const int at = thread_2 * 4;
-    const int at_2 = thread_2 >> (3 & 31);
+    const int at_2 = thread_2 >> 3;
     const int at_3 = (thread_2 & 7) * 4;
-    const int at_5 = (thread_2 >> (1 & 31)) & 7;
+    const int at_5 = (thread_2 >> 1) & 7;
     const int at_6 = thread_2 & 1;
     const int at_7 = thread_2 & 7;
     const int at_9 = thread_2 & 3;
-    const int at_11 = thread_2 >> (2 & 31);
+    const int at_11 = thread_2 >> 2;
     float x_in[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 1) * 128)))));
+            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -53,11 +53,11 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         sigmoid_x[i] = tw_sigmoid(x_in[i]);
-        tile[i] = tw_sigmoid(x[((long)(program_2) * arguments.x_stride0) + (long)((((at_2 + (((i >> (2 & 31)) & 1) * 4)) * 32) + (at_3 + (i & 3))))]) + bias[(long)((((at_2 + (((i >> (2 & 31)) & 1) * 4)) * 32) + (at_3 + (i & 3))))];
+        tile[i] = tw_sigmoid(x[((long)(program_2) * arguments.x_stride0) + (long)((((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3))))]) + bias[(long)((((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3))))];
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile0[(team * 256) + (((at_2 + (((i >> (2 & 31)) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = tile[i];
+        tile0[(team * 256) + (((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = tile[i];
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const int lines = 8;
@@ -95,7 +95,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float tile_2 = tile3[(team * 8) + at_7];
     const float x_3 = tile_2;
-    const int key = (x_3 != x_3) ? 2147483647 : (as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) >> (31 & 31)) & 2147483647));
+    const int key = (x_3 != x_3) ? 2147483647 : (as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) >> 31) & 2147483647));
     int own;
     uint own_at;
     int won_3;
@@ -163,8 +163,8 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float chosen = reduced_2[(i >> (2 & 31)) & 1] ? tile[i] : 0.0f;
-        tile5[(team * 256) + (((at_2 + (((i >> (2 & 31)) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = chosen;
+        const float chosen = reduced_2[(i >> 2) & 1] ? tile[i] : 0.0f;
+        tile5[(team * 256) + (((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = chosen;
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     int key_2[8];
@@ -176,10 +176,10 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     own_at_2 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_4 = tile5[(team * 256) + (at + ((i & 3) + (((i >> (2 & 31)) & 1) * 128)))];
+        const float tile_4 = tile5[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))];
         const float x_4 = tile_4;
-        key_2[i] = (x_4 != x_4) ? 2147483647 : (as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) ^ ((as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) >> (31 & 31)) & 2147483647));
-        const uint at_12 = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 128))), 0);
+        key_2[i] = (x_4 != x_4) ? 2147483647 : (as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) ^ ((as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) >> 31) & 2147483647));
+        const uint at_12 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 1) * 128))), 0);
         if (key_2[i] > own_2) {
             own_2 = key_2[i];
             own_at_2 = at_12;
@@ -232,7 +232,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
             own_at_2 = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 8; i++) {
-                const uint at_13 = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 128))), 0);
+                const uint at_13 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 1) * 128))), 0);
                 if ((key_2[i] > own_2) && ((won_4 > key_2[i]) || ((won_4 == key_2[i]) && (won_at_2 < at_13)))) {
                     own_2 = key_2[i];
                     own_at_2 = at_13;
@@ -242,7 +242,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile6[(team * 256) + (at + ((i & 3) + (((i >> (2 & 31)) & 1) * 128)))] = sigmoid_x[i];
+        tile6[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))] = sigmoid_x[i];
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float picked = tile6[(team * 256) + tw_checked((int)(top_index_2), 256, faults, 0)];

@@ -26,7 +26,7 @@ void tw_kernel_depthwise_conv_3x3(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int at_2 = (int)thread_index_in_threadgroup >> (4 & 31);
+    const int at_2 = (int)thread_index_in_threadgroup >> 4;
     const int at_3 = ((int)thread_index_in_threadgroup & 15) * 4;
     const int difference = (int)threadgroup_position_in_grid.x - 1;
     const bool test = difference >= 0;
@@ -54,10 +54,10 @@ void tw_kernel_depthwise_conv_3x3(
         x_in[(i * 4) + 1] = 0.0f;
         x_in[(i * 4) + 2] = 0.0f;
         x_in[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
             }
@@ -73,7 +73,7 @@ void tw_kernel_depthwise_conv_3x3(
     float added[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added[i] = 0.0f + ((and_3[(i >> (2 & 31)) & 3] ? x_in[i] : 0.0f) * w_in[i & 3]);
+        added[i] = 0.0f + ((and_3[(i >> 2) & 3] ? x_in[i] : 0.0f) * w_in[i & 3]);
     }
     bool tile_2[4];
     bool and_5[4];
@@ -93,10 +93,10 @@ void tw_kernel_depthwise_conv_3x3(
         x_in_2[(i * 4) + 1] = 0.0f;
         x_in_2[(i * 4) + 2] = 0.0f;
         x_in_2[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_2) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (uint)(1)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_2) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(1)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -112,7 +112,7 @@ void tw_kernel_depthwise_conv_3x3(
     float added_3[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_3[i] = added[i] + ((and_5[(i >> (2 & 31)) & 3] ? x_in_2[i] : 0.0f) * w_in_2[i & 3]);
+        added_3[i] = added[i] + ((and_5[(i >> 2) & 3] ? x_in_2[i] : 0.0f) * w_in_2[i & 3]);
     }
     bool tile_3[4];
     bool and_7[4];
@@ -132,10 +132,10 @@ void tw_kernel_depthwise_conv_3x3(
         x_in_3[(i * 4) + 1] = 0.0f;
         x_in_3[(i * 4) + 2] = 0.0f;
         x_in_3[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_3) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (uint)(2)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_3) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(2)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_3[(i * 4) + l] = vector.lane[l];
             }
@@ -151,7 +151,7 @@ void tw_kernel_depthwise_conv_3x3(
     float added_5[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_5[i] = added_3[i] + ((and_7[(i >> (2 & 31)) & 3] ? x_in_3[i] : 0.0f) * w_in_3[i & 3]);
+        added_5[i] = added_3[i] + ((and_7[(i >> 2) & 3] ? x_in_3[i] : 0.0f) * w_in_3[i & 3]);
     }
     const int difference_7 = ((int)threadgroup_position_in_grid.x + 1) - 1;
     const bool test_9 = difference_7 >= 0;
@@ -171,10 +171,10 @@ void tw_kernel_depthwise_conv_3x3(
         x_in_4[(i * 4) + 1] = 0.0f;
         x_in_4[(i * 4) + 2] = 0.0f;
         x_in_4[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_4) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_4) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_4[(i * 4) + l] = vector.lane[l];
             }
@@ -190,7 +190,7 @@ void tw_kernel_depthwise_conv_3x3(
     float added_7[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_7[i] = added_5[i] + ((and_9[(i >> (2 & 31)) & 3] ? x_in_4[i] : 0.0f) * w_in_4[i & 3]);
+        added_7[i] = added_5[i] + ((and_9[(i >> 2) & 3] ? x_in_4[i] : 0.0f) * w_in_4[i & 3]);
     }
     bool and_10[4];
     _Pragma("unroll")
@@ -205,10 +205,10 @@ void tw_kernel_depthwise_conv_3x3(
         x_in_5[(i * 4) + 1] = 0.0f;
         x_in_5[(i * 4) + 2] = 0.0f;
         x_in_5[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_5) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (uint)(1)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_5) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(1)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_5[(i * 4) + l] = vector.lane[l];
             }
@@ -224,7 +224,7 @@ void tw_kernel_depthwise_conv_3x3(
     float added_8[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_8[i] = added_7[i] + ((and_10[(i >> (2 & 31)) & 3] ? x_in_5[i] : 0.0f) * w_in_5[i & 3]);
+        added_8[i] = added_7[i] + ((and_10[(i >> 2) & 3] ? x_in_5[i] : 0.0f) * w_in_5[i & 3]);
     }
     bool and_11[4];
     _Pragma("unroll")
@@ -239,10 +239,10 @@ void tw_kernel_depthwise_conv_3x3(
         x_in_6[(i * 4) + 1] = 0.0f;
         x_in_6[(i * 4) + 2] = 0.0f;
         x_in_6[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_6) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (uint)(2)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_6) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(2)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_6[(i * 4) + l] = vector.lane[l];
             }
@@ -258,7 +258,7 @@ void tw_kernel_depthwise_conv_3x3(
     float added_9[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_9[i] = added_8[i] + ((and_11[(i >> (2 & 31)) & 3] ? x_in_6[i] : 0.0f) * w_in_6[i & 3]);
+        added_9[i] = added_8[i] + ((and_11[(i >> 2) & 3] ? x_in_6[i] : 0.0f) * w_in_6[i & 3]);
     }
     const int difference_8 = ((int)threadgroup_position_in_grid.x + 2) - 1;
     const bool test_11 = difference_8 >= 0;
@@ -278,10 +278,10 @@ void tw_kernel_depthwise_conv_3x3(
         x_in_7[(i * 4) + 1] = 0.0f;
         x_in_7[(i * 4) + 2] = 0.0f;
         x_in_7[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_7) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_7) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_7[(i * 4) + l] = vector.lane[l];
             }
@@ -297,7 +297,7 @@ void tw_kernel_depthwise_conv_3x3(
     float added_11[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_11[i] = added_9[i] + ((and_13[(i >> (2 & 31)) & 3] ? x_in_7[i] : 0.0f) * w_in_7[i & 3]);
+        added_11[i] = added_9[i] + ((and_13[(i >> 2) & 3] ? x_in_7[i] : 0.0f) * w_in_7[i & 3]);
     }
     bool and_14[4];
     _Pragma("unroll")
@@ -312,10 +312,10 @@ void tw_kernel_depthwise_conv_3x3(
         x_in_8[(i * 4) + 1] = 0.0f;
         x_in_8[(i * 4) + 2] = 0.0f;
         x_in_8[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_8) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (uint)(1)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_8) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(1)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_8[(i * 4) + l] = vector.lane[l];
             }
@@ -331,7 +331,7 @@ void tw_kernel_depthwise_conv_3x3(
     float added_12[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_12[i] = added_11[i] + ((and_14[(i >> (2 & 31)) & 3] ? x_in_8[i] : 0.0f) * w_in_8[i & 3]);
+        added_12[i] = added_11[i] + ((and_14[(i >> 2) & 3] ? x_in_8[i] : 0.0f) * w_in_8[i & 3]);
     }
     bool and_15[4];
     _Pragma("unroll")
@@ -346,10 +346,10 @@ void tw_kernel_depthwise_conv_3x3(
         x_in_9[(i * 4) + 1] = 0.0f;
         x_in_9[(i * 4) + 2] = 0.0f;
         x_in_9[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_9) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) + (uint)(2)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_9) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(2)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_9[(i * 4) + l] = vector.lane[l];
             }
@@ -365,11 +365,11 @@ void tw_kernel_depthwise_conv_3x3(
     float added_13[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_13[i] = added_12[i] + ((and_15[(i >> (2 & 31)) & 3] ? x_in_9[i] : 0.0f) * w_in_9[i & 3]);
+        added_13[i] = added_12[i] + ((and_15[(i >> 2) & 3] ? x_in_9[i] : 0.0f) * w_in_9[i & 3]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        if ((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32)) < arguments.width) {
+        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             float out[4];
             out[0] = added_13[i * 4];
             out[1] = added_13[(i * 4) + 1];
@@ -379,7 +379,7 @@ void tw_kernel_depthwise_conv_3x3(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride1)) + ((long)((at_2 + ((((i * 4) >> (2 & 31)) & 3) * 32))) * arguments.y_stride2)) + (long)(at_3))) = vector.all;
+                *(device uint4*)(y + (((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride1)) + ((long)((at_2 + ((((i * 4) >> 2) & 3) * 32))) * arguments.y_stride2)) + (long)(at_3))) = vector.all;
             }
         }
     }

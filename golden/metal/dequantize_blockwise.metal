@@ -18,7 +18,7 @@ void tw_kernel_dequantize_blockwise(
     float tile_3[16384];
     _Pragma("unroll")
     for (int i_4 = 0; i_4 < 16384; i_4++) {
-        tile_3[i_4] = (float)(x[(long)(((((at + ((i_4 & 3) + (((i_4 >> (2 & 31)) & 4095) * 4096))) >> (7 & 31)) * 128) + ((at + ((i_4 & 3) + (((i_4 >> (2 & 31)) & 4095) * 4096))) & 127)))]) * scales[(long)(((at + ((i_4 & 3) + (((i_4 >> (2 & 31)) & 4095) * 4096))) >> (7 & 31)))];
+        tile_3[i_4] = (float)(x[(long)(((((at + ((i_4 & 3) + (((i_4 >> 2) & 4095) * 4096))) >> 7) * 128) + ((at + ((i_4 & 3) + (((i_4 >> 2) & 4095) * 4096))) & 127)))]) * scales[(long)(((at + ((i_4 & 3) + (((i_4 >> 2) & 4095) * 4096))) >> 7))];
     }
     _Pragma("unroll")
     for (int i_4 = 0; i_4 < 4096; i_4++) {
@@ -31,7 +31,7 @@ void tw_kernel_dequantize_blockwise(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (long)((at + ((((i_4 * 4) >> (2 & 31)) & 4095) * 4096)))) = vector.all;
+            *(device uint4*)(y + (long)((at + ((((i_4 * 4) >> 2) & 4095) * 4096)))) = vector.all;
         }
     }
 }

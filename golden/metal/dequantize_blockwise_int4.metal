@@ -18,7 +18,7 @@ void tw_kernel_dequantize_blockwise_int4(
     float tile_3[16384];
     _Pragma("unroll")
     for (int i_5 = 0; i_5 < 16384; i_5++) {
-        tile_3[i_5] = (float)((((uint)(x[(long)(((((((at + ((i_5 & 3) + (((i_5 >> (2 & 31)) & 4095) * 4096))) >> (7 & 31)) * 128) + ((at + ((i_5 & 3) + (((i_5 >> (2 & 31)) & 4095) * 4096))) & 127)) * 4) >> (3 & 31)))]) >> ((unsigned int)max(((((((at + ((i_5 & 3) + (((i_5 >> (2 & 31)) & 4095) * 4096))) >> (7 & 31)) * 128) + ((at + ((i_5 & 3) + (((i_5 >> (2 & 31)) & 4095) * 4096))) & 127)) * 4) & 7), 0) & 31)) & 15u)) * scales[(long)(((at + ((i_5 & 3) + (((i_5 >> (2 & 31)) & 4095) * 4096))) >> (7 & 31)))];
+        tile_3[i_5] = (float)((((uint)(x[(long)(((((((at + ((i_5 & 3) + (((i_5 >> 2) & 4095) * 4096))) >> 7) * 128) + ((at + ((i_5 & 3) + (((i_5 >> 2) & 4095) * 4096))) & 127)) * 4) >> 3))]) >> ((unsigned int)max(((((((at + ((i_5 & 3) + (((i_5 >> 2) & 4095) * 4096))) >> 7) * 128) + ((at + ((i_5 & 3) + (((i_5 >> 2) & 4095) * 4096))) & 127)) * 4) & 7), 0) & 31)) & 15u)) * scales[(long)(((at + ((i_5 & 3) + (((i_5 >> 2) & 4095) * 4096))) >> 7))];
     }
     _Pragma("unroll")
     for (int i_5 = 0; i_5 < 4096; i_5++) {
@@ -31,7 +31,7 @@ void tw_kernel_dequantize_blockwise_int4(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (long)((at + ((((i_5 * 4) >> (2 & 31)) & 4095) * 4096)))) = vector.all;
+            *(device uint4*)(y + (long)((at + ((((i_5 * 4) >> 2) & 4095) * 4096)))) = vector.all;
         }
     }
 }

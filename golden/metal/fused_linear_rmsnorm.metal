@@ -23,7 +23,7 @@ void tw_kernel_fused_linear_rmsnorm(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     threadgroup float tile0[4096];
     threadgroup float tile1[4096];
-    const int at = (int)thread_index_in_threadgroup >> (4 & 31);
+    const int at = (int)thread_index_in_threadgroup >> 4;
     const int at_2 = ((int)thread_index_in_threadgroup & 15) * 4;
     const int product = (int)threadgroup_position_in_grid.x * 64;
     float v[4];
@@ -49,20 +49,20 @@ void tw_kernel_fused_linear_rmsnorm(
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
                 x_in[i] = 0.0f;
-                if (((product + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.rows) && ((j_2 + (at_2 + (i & 3))) < arguments.depth)) {
-                    x_in[i] = x[((long)((product + (at + (((i >> (2 & 31)) & 3) * 16)))) * arguments.x_stride0) + (long)((j_2 + (at_2 + (i & 3))))];
+                if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j_2 + (at_2 + (i & 3))) < arguments.depth)) {
+                    x_in[i] = x[((long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.x_stride0) + (long)((j_2 + (at_2 + (i & 3))))];
                 }
-                tile_3[i] = (((j + (at_2 + (i & 3))) < arguments.columns) && ((j_2 + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.depth)) ? w[((long)((j + (at_2 + (i & 3)))) * arguments.w_stride0) + (long)((j_2 + (at + (((i >> (2 & 31)) & 3) * 16))))] : 0.0f;
+                tile_3[i] = (((j + (at_2 + (i & 3))) < arguments.columns) && ((j_2 + (at + (((i >> 2) & 3) * 16))) < arguments.depth)) ? w[((long)((j + (at_2 + (i & 3)))) * arguments.w_stride0) + (long)((j_2 + (at + (((i >> 2) & 3) * 16))))] : 0.0f;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                tile0[((at + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at_2 + (i & 3))] = x_in[i];
+                tile0[((at + (((i >> 2) & 3) * 16)) * 64) + (at_2 + (i & 3))] = x_in[i];
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                tile1[((at + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at_2 + (i & 3))] = tile_3[i];
+                tile1[((at + (((i >> 2) & 3) * 16)) * 64) + (at_2 + (i & 3))] = tile_3[i];
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             float products[16];
@@ -73,7 +73,7 @@ void tw_kernel_fused_linear_rmsnorm(
             for (int k = 0; k < 64; k += 1) {
                 _Pragma("unroll")
                 for (int i = 0; i < 16; i++) {
-                    products[i] = fma(tile0[((at + (((i >> (2 & 31)) & 3) * 16)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+                    products[i] = fma(tile0[((at + (((i >> 2) & 3) * 16)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
                 }
             }
             _Pragma("unroll")
@@ -94,7 +94,7 @@ void tw_kernel_fused_linear_rmsnorm(
         }
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            total[(i >> (2 & 31)) & 3] = total[(i >> (2 & 31)) & 3] + product_2[i];
+            total[(i >> 2) & 3] = total[(i >> 2) & 3] + product_2[i];
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
@@ -107,8 +107,8 @@ void tw_kernel_fused_linear_rmsnorm(
         }
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            if (((product + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.columns)) {
-                y[((long)((product + (at + (((i >> (2 & 31)) & 3) * 16)))) * arguments.y_stride0) + (long)((j + (at_2 + (i & 3))))] = v_2[i];
+            if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.columns)) {
+                y[((long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.y_stride0) + (long)((j + (at_2 + (i & 3))))] = v_2[i];
             }
         }
     }
@@ -125,10 +125,10 @@ void tw_kernel_fused_linear_rmsnorm(
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
             float y_in = 0.0f;
-            if (((product + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
-                y_in = y[((long)((product + (at + (((i >> (2 & 31)) & 3) * 16)))) * arguments.y_stride0) + (long)((j_3 + (at_2 + (i & 3))))];
+            if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
+                y_in = y[((long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.y_stride0) + (long)((j_3 + (at_2 + (i & 3))))];
             }
-            product_3[i] = y_in * rsqrt_x[(i >> (2 & 31)) & 3];
+            product_3[i] = y_in * rsqrt_x[(i >> 2) & 3];
         }
         float gamma_in[4];
         _Pragma("unroll")
@@ -141,8 +141,8 @@ void tw_kernel_fused_linear_rmsnorm(
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
             const float product_4 = product_3[i] * gamma_in[i & 3];
-            if (((product + (at + (((i >> (2 & 31)) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
-                y[((long)((product + (at + (((i >> (2 & 31)) & 3) * 16)))) * arguments.y_stride0) + (long)((j_3 + (at_2 + (i & 3))))] = product_4;
+            if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
+                y[((long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.y_stride0) + (long)((j_3 + (at_2 + (i & 3))))] = product_4;
             }
         }
     }

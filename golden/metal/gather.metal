@@ -20,7 +20,7 @@ void tw_kernel_gather(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     const uint index_in = index[(long)(program_2)];
@@ -31,7 +31,7 @@ void tw_kernel_gather(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(source + (((long)(index_2) * arguments.source_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const device uint4*)(source + (((long)(index_2) * arguments.source_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) source_in[(i * 4) + l] = vector.lane[l];
         }
@@ -48,7 +48,7 @@ void tw_kernel_gather(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

@@ -22,7 +22,7 @@ void tw_kernel_gather_add(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     const uint index_in = index[(long)(program_2)];
@@ -34,13 +34,13 @@ void tw_kernel_gather_add(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(source + (((long)(index_2) * arguments.source_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const device uint4*)(source + (((long)(index_2) * arguments.source_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) source_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(other + (((long)(program_2) * arguments.other_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const device uint4*)(other + (((long)(program_2) * arguments.other_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) other_in[(i * 4) + l] = vector.lane[l];
         }
@@ -62,7 +62,7 @@ void tw_kernel_gather_add(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

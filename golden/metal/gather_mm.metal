@@ -26,7 +26,7 @@ void tw_kernel_gather_mm(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.columns + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
@@ -34,7 +34,7 @@ void tw_kernel_gather_mm(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.z) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.z) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -47,7 +47,7 @@ void tw_kernel_gather_mm(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(w + ((((long)(index) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const device uint4*)(w + ((((long)(index) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
         }

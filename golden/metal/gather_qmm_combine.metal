@@ -46,7 +46,7 @@ void tw_kernel_gather_qmm_combine(
     threadgroup float* tile15 = (decltype(tile15))(shared_memory + 16);
     threadgroup float* tile16 = (decltype(tile16))(shared_memory + 1040);
     const int at = ((int)thread_index_in_threadgroup & 15) * 4;
-    const int at_2 = (int)thread_index_in_threadgroup >> (4 & 31);
+    const int at_2 = (int)thread_index_in_threadgroup >> 4;
     const int product = (int)threadgroup_position_in_grid.x * 64;
     float v[4];
     _Pragma("unroll")
@@ -74,10 +74,10 @@ void tw_kernel_gather_qmm_combine(
             w_in[(i * 4) + 1] = 0.0f;
             w_in[(i * 4) + 2] = 0.0f;
             w_in[(i * 4) + 3] = 0.0f;
-            if (((j + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + ((((long)(index) * arguments.w_stride0) + ((long)((j + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    vector.all = *(const device uint4*)(w + ((((long)(index) * arguments.w_stride0) + ((long)((j + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -93,7 +93,7 @@ void tw_kernel_gather_qmm_combine(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile1[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in[i];
+            tile1[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products[4];
@@ -133,10 +133,10 @@ void tw_kernel_gather_qmm_combine(
             w_in_2[(i * 4) + 1] = 0.0f;
             w_in_2[(i * 4) + 2] = 0.0f;
             w_in_2[(i * 4) + 3] = 0.0f;
-            if (((j_2 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_2 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + ((((long)(index_2) * arguments.w_stride0) + ((long)((j_2 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    vector.all = *(const device uint4*)(w + ((((long)(index_2) * arguments.w_stride0) + ((long)((j_2 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_2[(i * 4) + l] = vector.lane[l];
                 }
@@ -152,7 +152,7 @@ void tw_kernel_gather_qmm_combine(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile3[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_2[i];
+            tile3[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_2[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_2[4];
@@ -192,10 +192,10 @@ void tw_kernel_gather_qmm_combine(
             w_in_3[(i * 4) + 1] = 0.0f;
             w_in_3[(i * 4) + 2] = 0.0f;
             w_in_3[(i * 4) + 3] = 0.0f;
-            if (((j_3 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_3 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + ((((long)(index_3) * arguments.w_stride0) + ((long)((j_3 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    vector.all = *(const device uint4*)(w + ((((long)(index_3) * arguments.w_stride0) + ((long)((j_3 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_3[(i * 4) + l] = vector.lane[l];
                 }
@@ -211,7 +211,7 @@ void tw_kernel_gather_qmm_combine(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile5[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_3[i];
+            tile5[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_3[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_3[4];
@@ -251,10 +251,10 @@ void tw_kernel_gather_qmm_combine(
             w_in_4[(i * 4) + 1] = 0.0f;
             w_in_4[(i * 4) + 2] = 0.0f;
             w_in_4[(i * 4) + 3] = 0.0f;
-            if (((j_4 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_4 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + ((((long)(index_4) * arguments.w_stride0) + ((long)((j_4 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    vector.all = *(const device uint4*)(w + ((((long)(index_4) * arguments.w_stride0) + ((long)((j_4 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_4[(i * 4) + l] = vector.lane[l];
                 }
@@ -270,7 +270,7 @@ void tw_kernel_gather_qmm_combine(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile7[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_4[i];
+            tile7[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_4[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_4[4];
@@ -310,10 +310,10 @@ void tw_kernel_gather_qmm_combine(
             w_in_5[(i * 4) + 1] = 0.0f;
             w_in_5[(i * 4) + 2] = 0.0f;
             w_in_5[(i * 4) + 3] = 0.0f;
-            if (((j_5 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_5 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + ((((long)(index_5) * arguments.w_stride0) + ((long)((j_5 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    vector.all = *(const device uint4*)(w + ((((long)(index_5) * arguments.w_stride0) + ((long)((j_5 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_5[(i * 4) + l] = vector.lane[l];
                 }
@@ -329,7 +329,7 @@ void tw_kernel_gather_qmm_combine(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile9[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_5[i];
+            tile9[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_5[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_5[4];
@@ -369,10 +369,10 @@ void tw_kernel_gather_qmm_combine(
             w_in_6[(i * 4) + 1] = 0.0f;
             w_in_6[(i * 4) + 2] = 0.0f;
             w_in_6[(i * 4) + 3] = 0.0f;
-            if (((j_6 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_6 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + ((((long)(index_6) * arguments.w_stride0) + ((long)((j_6 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    vector.all = *(const device uint4*)(w + ((((long)(index_6) * arguments.w_stride0) + ((long)((j_6 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_6[(i * 4) + l] = vector.lane[l];
                 }
@@ -388,7 +388,7 @@ void tw_kernel_gather_qmm_combine(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile11[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_6[i];
+            tile11[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_6[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_6[4];
@@ -428,10 +428,10 @@ void tw_kernel_gather_qmm_combine(
             w_in_7[(i * 4) + 1] = 0.0f;
             w_in_7[(i * 4) + 2] = 0.0f;
             w_in_7[(i * 4) + 3] = 0.0f;
-            if (((j_7 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_7 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + ((((long)(index_7) * arguments.w_stride0) + ((long)((j_7 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    vector.all = *(const device uint4*)(w + ((((long)(index_7) * arguments.w_stride0) + ((long)((j_7 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_7[(i * 4) + l] = vector.lane[l];
                 }
@@ -447,7 +447,7 @@ void tw_kernel_gather_qmm_combine(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile13[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_7[i];
+            tile13[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_7[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_7[4];
@@ -487,10 +487,10 @@ void tw_kernel_gather_qmm_combine(
             w_in_8[(i * 4) + 1] = 0.0f;
             w_in_8[(i * 4) + 2] = 0.0f;
             w_in_8[(i * 4) + 3] = 0.0f;
-            if (((j_8 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
+            if (((j_8 + (at_2 + ((((i * 4) >> 2) & 3) * 16))) < arguments.depth) && ((product + at) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + ((((long)(index_8) * arguments.w_stride0) + ((long)((j_8 + (at_2 + ((((i * 4) >> (2 & 31)) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
+                    vector.all = *(const device uint4*)(w + ((((long)(index_8) * arguments.w_stride0) + ((long)((j_8 + (at_2 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.w_stride1)) + (long)((product + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in_8[(i * 4) + l] = vector.lane[l];
                 }
@@ -506,7 +506,7 @@ void tw_kernel_gather_qmm_combine(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile15[((at_2 + (((i >> (2 & 31)) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_8[i];
+            tile15[((at_2 + (((i >> 2) & 3) * 16)) * 64) + (at + (i & 3))] = w_in_8[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_8[4];

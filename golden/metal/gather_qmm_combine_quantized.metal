@@ -34,10 +34,10 @@ void tw_kernel_gather_qmm_combine_quantized(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.columns + (-1)));
     const int at = thread_2 * 4;
-    const int at_3 = thread_2 >> (4 & 31);
+    const int at_3 = thread_2 >> 4;
     const int at_4 = (thread_2 & 15) * 4;
     const uint indices_in = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(0)];
     const int rounded = (int)min(indices_in, 2147483647u);
@@ -48,10 +48,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         act_in[(i * 4) + 1] = 0.0f;
         act_in[(i * 4) + 2] = 0.0f;
         act_in[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(0) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(0) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in[(i * 4) + l] = vector.lane[l];
             }
@@ -69,12 +69,12 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_2;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_2 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_2 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
@@ -89,11 +89,11 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_4 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_2 = act_in[i] * tile_4;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total = total + product_2;
         }
     }
@@ -112,10 +112,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         act_in_2[(i * 4) + 1] = 0.0f;
         act_in_2[(i * 4) + 2] = 0.0f;
         act_in_2[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(1) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(1) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -133,12 +133,12 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_2;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_2 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_2 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_6;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_6 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_6 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
@@ -153,11 +153,11 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_8 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_5 = act_in_2[i] * tile_8;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_2 = total_2 + product_5;
         }
     }
@@ -177,10 +177,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         act_in_3[(i * 4) + 1] = 0.0f;
         act_in_3[(i * 4) + 2] = 0.0f;
         act_in_3[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(2) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(2) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_3[(i * 4) + l] = vector.lane[l];
             }
@@ -198,12 +198,12 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_3;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_3 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_3 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_10;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_10 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_10 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
@@ -218,11 +218,11 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_12 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_8 = act_in_3[i] * tile_12;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_3 = total_3 + product_8;
         }
     }
@@ -242,10 +242,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         act_in_4[(i * 4) + 1] = 0.0f;
         act_in_4[(i * 4) + 2] = 0.0f;
         act_in_4[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(3) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(3) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_4[(i * 4) + l] = vector.lane[l];
             }
@@ -263,12 +263,12 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_4;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_4 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_4 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_14;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_14 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_14 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
@@ -283,11 +283,11 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_16 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_11 = act_in_4[i] * tile_16;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_4 = total_4 + product_11;
         }
     }
@@ -307,10 +307,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         act_in_5[(i * 4) + 1] = 0.0f;
         act_in_5[(i * 4) + 2] = 0.0f;
         act_in_5[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(4) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(4) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_5[(i * 4) + l] = vector.lane[l];
             }
@@ -328,12 +328,12 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_5;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_5 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_5 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_18;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_18 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_18 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
@@ -348,11 +348,11 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_20 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_14 = act_in_5[i] * tile_20;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_5 = total_5 + product_14;
         }
     }
@@ -372,10 +372,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         act_in_6[(i * 4) + 1] = 0.0f;
         act_in_6[(i * 4) + 2] = 0.0f;
         act_in_6[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(5) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(5) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_6[(i * 4) + l] = vector.lane[l];
             }
@@ -393,12 +393,12 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_6;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_6 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_6 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_22;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_22 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_22 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
@@ -413,11 +413,11 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_24 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_17 = act_in_6[i] * tile_24;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_6 = total_6 + product_17;
         }
     }
@@ -437,10 +437,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         act_in_7[(i * 4) + 1] = 0.0f;
         act_in_7[(i * 4) + 2] = 0.0f;
         act_in_7[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(6) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(6) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_7[(i * 4) + l] = vector.lane[l];
             }
@@ -458,12 +458,12 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_7;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_7 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_7 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_26;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_26 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_26 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
@@ -478,11 +478,11 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_28 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_20 = act_in_7[i] * tile_28;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_7 = total_7 + product_20;
         }
     }
@@ -502,10 +502,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         act_in_8[(i * 4) + 1] = 0.0f;
         act_in_8[(i * 4) + 2] = 0.0f;
         act_in_8[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> (2 & 31)) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(7) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(7) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_8[(i * 4) + l] = vector.lane[l];
             }
@@ -523,12 +523,12 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_8;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_8 = ((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_8 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
         }
         float tile_30;
-        if ((at_3 + (((i >> (2 & 31)) & 7) * 2)) < arguments.groups) {
-            tile_30 = (float)((((((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_30 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u));
         }
     }
     const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
@@ -543,11 +543,11 @@ void tw_kernel_gather_qmm_combine_quantized(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         float tile_32 = 0.0f;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) >> (5 & 31)))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f)) + ((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) >> (6 & 31)))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
         const float product_23 = act_in_8[i] * tile_32;
-        if ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             total_8 = total_8 + product_23;
         }
     }

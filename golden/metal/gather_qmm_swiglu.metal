@@ -43,14 +43,14 @@ void tw_kernel_gather_qmm_swiglu(
     threadgroup float partial0[2];
     threadgroup float partial1[2];
     const int at = (int)thread_index_in_threadgroup * 4;
-    const int at_3 = (int)thread_index_in_threadgroup >> (4 & 31);
+    const int at_3 = (int)thread_index_in_threadgroup >> 4;
     const int at_4 = ((int)thread_index_in_threadgroup & 15) * 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.z) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 256)))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.z) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -66,8 +66,8 @@ void tw_kernel_gather_qmm_swiglu(
     const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked = (gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
-        const float product = (float)(((gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile[(i >> (2 & 31)) & 7];
+        const uint unpacked = (gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
+        const float product = (float)(((gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     _Pragma("unroll")
@@ -77,7 +77,7 @@ void tw_kernel_gather_qmm_swiglu(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) >> (5 & 31)))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * gate_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]) + gate_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]));
+        total = total + (x_in[i] * (((float)(((gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * gate_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + gate_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);
@@ -102,8 +102,8 @@ void tw_kernel_gather_qmm_swiglu(
     const int index_5 = tw_checked(rounded, arguments.experts, faults, 4);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked_2 = (up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
-        const float product_3 = (float)(((up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> (5 & 31)))] >> ((unsigned int)max((((((at_3 + (((i >> (2 & 31)) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile_5[(i >> (2 & 31)) & 7];
+        const uint unpacked_2 = (up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
+        const float product_3 = (float)(((up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile_5[(i >> 2) & 7];
     }
     const int index_6 = tw_checked(rounded, arguments.experts, faults, 5);
     _Pragma("unroll")
@@ -113,7 +113,7 @@ void tw_kernel_gather_qmm_swiglu(
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (((float)(((up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) >> (5 & 31)))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)) * 64) + ((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * up_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]) + up_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride1)) + (long)(((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 256))) >> (6 & 31)))]));
+        total_2 = total_2 + (x_in[i] * (((float)(((up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * up_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + up_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);

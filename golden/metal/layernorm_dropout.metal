@@ -23,7 +23,7 @@ void tw_kernel_layernorm_dropout(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
@@ -31,7 +31,7 @@ void tw_kernel_layernorm_dropout(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -72,7 +72,7 @@ void tw_kernel_layernorm_dropout(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(weight + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))));
+            vector.all = *(const device uint4*)(weight + (long)((at + ((((i * 4) >> 2) & 7) * 128))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
@@ -87,7 +87,7 @@ void tw_kernel_layernorm_dropout(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(bias + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))));
+            vector.all = *(const device uint4*)(bias + (long)((at + ((((i * 4) >> 2) & 7) * 128))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
@@ -99,7 +99,7 @@ void tw_kernel_layernorm_dropout(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float added_2 = product_3[i] + bias_in[i];
-        const uint added_3 = product_4 + (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+        const uint added_3 = product_4 + (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
         const uint random = tw_philox(added_3, arguments.seed, arguments.offset);
         const uint shr = random >> (8u & 31);
         const float product_5 = (float)(shr) * 5.9604645e-8f;
@@ -119,7 +119,7 @@ void tw_kernel_layernorm_dropout(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

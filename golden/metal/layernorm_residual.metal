@@ -32,13 +32,13 @@ void tw_kernel_layernorm_residual(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 3) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(residual + (((long)((int)threadgroup_position_in_grid.x) * arguments.residual_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256)))));
+            vector.all = *(const device uint4*)(residual + (((long)((int)threadgroup_position_in_grid.x) * arguments.residual_stride0) + (long)((at + ((((i * 4) >> 2) & 3) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) residual_in[(i * 4) + l] = vector.lane[l];
         }
@@ -99,7 +99,7 @@ void tw_kernel_layernorm_residual(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(weight + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))));
+            vector.all = *(const device uint4*)(weight + (long)((at + ((((i * 4) >> 2) & 3) * 256))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
@@ -114,7 +114,7 @@ void tw_kernel_layernorm_residual(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(bias + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))));
+            vector.all = *(const device uint4*)(bias + (long)((at + ((((i * 4) >> 2) & 3) * 256))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
@@ -135,7 +135,7 @@ void tw_kernel_layernorm_residual(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))))) = vector.all;
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 3) * 256))))) = vector.all;
         }
     }
     _Pragma("unroll")
@@ -149,7 +149,7 @@ void tw_kernel_layernorm_residual(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-            *(device uint4*)(sum + (((long)((int)threadgroup_position_in_grid.x) * arguments.sum_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 256))))) = vector.all;
+            *(device uint4*)(sum + (((long)((int)threadgroup_position_in_grid.x) * arguments.sum_stride0) + (long)((at + ((((i * 4) >> 2) & 3) * 256))))) = vector.all;
         }
     }
 }

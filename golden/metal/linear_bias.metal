@@ -22,7 +22,7 @@ void tw_kernel_linear_bias(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     threadgroup float tile0[4096];
     threadgroup float tile1[4096];
-    const int at = (int)thread_index_in_threadgroup >> (4 & 31);
+    const int at = (int)thread_index_in_threadgroup >> 4;
     const int at_2 = ((int)thread_index_in_threadgroup & 15) * 4;
     const int product = (int)threadgroup_position_in_grid.y * 64;
     const int product_2 = (int)threadgroup_position_in_grid.x * 64;
@@ -38,20 +38,20 @@ void tw_kernel_linear_bias(
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
             x_in[i] = 0.0f;
-            if (((product + (at + (((i >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.depth)) {
-                x_in[i] = x[((long)((product + (at + (((i >> (2 & 31)) & 7) * 8)))) * arguments.x_stride0) + (long)((j + (at_2 + (i & 3))))];
+            if (((product + (at + (((i >> 2) & 7) * 8))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.depth)) {
+                x_in[i] = x[((long)((product + (at + (((i >> 2) & 7) * 8)))) * arguments.x_stride0) + (long)((j + (at_2 + (i & 3))))];
             }
-            tile_2[i] = (((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((j + (at + (((i >> (2 & 31)) & 7) * 8))) < arguments.depth)) ? w[((long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long)((j + (at + (((i >> (2 & 31)) & 7) * 8))))] : 0.0f;
+            tile_2[i] = (((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((j + (at + (((i >> 2) & 7) * 8))) < arguments.depth)) ? w[((long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long)((j + (at + (((i >> 2) & 7) * 8))))] : 0.0f;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
+            tile0[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile1[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_2[i];
+            tile1[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_2[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products[32];
@@ -62,7 +62,7 @@ void tw_kernel_linear_bias(
         for (int k = 0; k < 64; k += 1) {
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                products[i] = fma(tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+                products[i] = fma(tile0[((at + (((i >> 2) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
             }
         }
         _Pragma("unroll")
@@ -91,7 +91,7 @@ void tw_kernel_linear_bias(
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        if (((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
+        if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
             float out[4];
             out[0] = added_2[i * 4];
             out[1] = added_2[(i * 4) + 1];
@@ -101,7 +101,7 @@ void tw_kernel_linear_bias(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8)))) * arguments.y_stride0) + (long)((product_2 + at_2)))) = vector.all;
+                *(device uint4*)(y + (((long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.y_stride0) + (long)((product_2 + at_2)))) = vector.all;
             }
         }
     }

@@ -21,7 +21,7 @@ void tw_kernel_matmul(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     threadgroup float tile0[4096];
     threadgroup float tile1[4096];
-    const int at = (int)thread_index_in_threadgroup >> (4 & 31);
+    const int at = (int)thread_index_in_threadgroup >> 4;
     const int at_2 = ((int)thread_index_in_threadgroup & 15) * 4;
     const int product = (int)threadgroup_position_in_grid.y * 64;
     const int product_2 = (int)threadgroup_position_in_grid.x * 64;
@@ -36,8 +36,8 @@ void tw_kernel_matmul(
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
             x_in[i] = 0.0f;
-            if (((product + (at + (((i >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.depth)) {
-                x_in[i] = x[((long)((product + (at + (((i >> (2 & 31)) & 7) * 8)))) * arguments.x_stride0) + (long)((j + (at_2 + (i & 3))))];
+            if (((product + (at + (((i >> 2) & 7) * 8))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.depth)) {
+                x_in[i] = x[((long)((product + (at + (((i >> 2) & 7) * 8)))) * arguments.x_stride0) + (long)((j + (at_2 + (i & 3))))];
             }
         }
         float w_in[32];
@@ -47,10 +47,10 @@ void tw_kernel_matmul(
             w_in[(i * 4) + 1] = 0.0f;
             w_in[(i * 4) + 2] = 0.0f;
             w_in[(i * 4) + 3] = 0.0f;
-            if (((j + (at + ((((i * 4) >> (2 & 31)) & 7) * 8))) < arguments.depth) && ((product_2 + at_2) < arguments.columns)) {
+            if (((j + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.depth) && ((product_2 + at_2) < arguments.columns)) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + (((long)((j + (at + ((((i * 4) >> (2 & 31)) & 7) * 8)))) * arguments.w_stride0) + (long)((product_2 + at_2))));
+                    vector.all = *(const device uint4*)(w + (((long)((j + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.w_stride0) + (long)((product_2 + at_2))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -59,12 +59,12 @@ void tw_kernel_matmul(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
+            tile0[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile1[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + (at_2 + (i & 3))] = w_in[i];
+            tile1[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = w_in[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products[32];
@@ -75,7 +75,7 @@ void tw_kernel_matmul(
         for (int k = 0; k < 64; k += 1) {
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                products[i] = fma(tile0[((at + (((i >> (2 & 31)) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+                products[i] = fma(tile0[((at + (((i >> 2) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
             }
         }
         _Pragma("unroll")
@@ -86,7 +86,7 @@ void tw_kernel_matmul(
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        if (((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
+        if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
             float out[4];
             out[0] = v[i * 4];
             out[1] = v[(i * 4) + 1];
@@ -96,7 +96,7 @@ void tw_kernel_matmul(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)((product + (at + ((((i * 4) >> (2 & 31)) & 7) * 8)))) * arguments.y_stride0) + (long)((product_2 + at_2)))) = vector.all;
+                *(device uint4*)(y + (((long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.y_stride0) + (long)((product_2 + at_2)))) = vector.all;
             }
         }
     }

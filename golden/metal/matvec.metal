@@ -27,13 +27,13 @@ void tw_kernel_matvec(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 512)))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(w + (((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 512)))));
+            vector.all = *(const device uint4*)(w + (((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
         }

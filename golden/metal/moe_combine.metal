@@ -25,7 +25,7 @@ void tw_kernel_moe_combine(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(0) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(0) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in[(i * 4) + l] = vector.lane[l];
         }
@@ -41,7 +41,7 @@ void tw_kernel_moe_combine(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(1) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(1) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_2[(i * 4) + l] = vector.lane[l];
         }
@@ -57,7 +57,7 @@ void tw_kernel_moe_combine(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(2) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(2) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_3[(i * 4) + l] = vector.lane[l];
         }
@@ -73,7 +73,7 @@ void tw_kernel_moe_combine(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(3) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(3) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_4[(i * 4) + l] = vector.lane[l];
         }
@@ -89,7 +89,7 @@ void tw_kernel_moe_combine(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(4) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(4) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_5[(i * 4) + l] = vector.lane[l];
         }
@@ -105,7 +105,7 @@ void tw_kernel_moe_combine(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(5) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(5) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_6[(i * 4) + l] = vector.lane[l];
         }
@@ -121,7 +121,7 @@ void tw_kernel_moe_combine(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(6) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(6) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_7[(i * 4) + l] = vector.lane[l];
         }
@@ -137,7 +137,7 @@ void tw_kernel_moe_combine(
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(7) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(7) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_8[(i * 4) + l] = vector.lane[l];
         }
@@ -159,7 +159,7 @@ void tw_kernel_moe_combine(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 3) * 512))))) = vector.all;
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 3) * 512))))) = vector.all;
         }
     }
 }

@@ -23,7 +23,7 @@ void tw_kernel_moe_dispatch(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 256)))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -39,7 +39,7 @@ void tw_kernel_moe_dispatch(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((((i * 4) >> (5 & 31)) & 7)) * arguments.y_stride1)) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 256))))) = vector.all;
+            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((((i * 4) >> 5) & 7)) * arguments.y_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 256))))) = vector.all;
         }
     }
 }

@@ -29,7 +29,7 @@ void tw_kernel_pack_bits(
         }
         const bool test_2 = x_in_2 != 0;
         const uchar rounded_2 = (uchar)(test_2);
-        const uchar shl = (uchar)((rounded_2 << (1 & 7)));
+        const uchar shl = (uchar)((rounded_2 << 1));
         const uchar or_ = rounded | shl;
         uchar x_in_3 = 0;
         if ((((int)threadgroup_position_in_grid.x * 4096) + (at + (i & 15))) < arguments.bytes) {
@@ -37,7 +37,7 @@ void tw_kernel_pack_bits(
         }
         const bool test_3 = x_in_3 != 0;
         const uchar rounded_3 = (uchar)(test_3);
-        const uchar shl_2 = (uchar)((rounded_3 << (2 & 7)));
+        const uchar shl_2 = (uchar)((rounded_3 << 2));
         const uchar or_2 = or_ | shl_2;
         uchar x_in_4 = 0;
         if ((((int)threadgroup_position_in_grid.x * 4096) + (at + (i & 15))) < arguments.bytes) {
@@ -45,7 +45,7 @@ void tw_kernel_pack_bits(
         }
         const bool test_4 = x_in_4 != 0;
         const uchar rounded_4 = (uchar)(test_4);
-        const uchar shl_3 = (uchar)((rounded_4 << (3 & 7)));
+        const uchar shl_3 = (uchar)((rounded_4 << 3));
         const uchar or_3 = or_2 | shl_3;
         uchar x_in_5 = 0;
         if ((((int)threadgroup_position_in_grid.x * 4096) + (at + (i & 15))) < arguments.bytes) {
@@ -53,7 +53,7 @@ void tw_kernel_pack_bits(
         }
         const bool test_5 = x_in_5 != 0;
         const uchar rounded_5 = (uchar)(test_5);
-        const uchar shl_4 = (uchar)((rounded_5 << (4 & 7)));
+        const uchar shl_4 = (uchar)((rounded_5 << 4));
         const uchar or_4 = or_3 | shl_4;
         uchar x_in_6 = 0;
         if ((((int)threadgroup_position_in_grid.x * 4096) + (at + (i & 15))) < arguments.bytes) {
@@ -61,7 +61,7 @@ void tw_kernel_pack_bits(
         }
         const bool test_6 = x_in_6 != 0;
         const uchar rounded_6 = (uchar)(test_6);
-        const uchar shl_5 = (uchar)((rounded_6 << (5 & 7)));
+        const uchar shl_5 = (uchar)((rounded_6 << 5));
         const uchar or_5 = or_4 | shl_5;
         uchar x_in_7 = 0;
         if ((((int)threadgroup_position_in_grid.x * 4096) + (at + (i & 15))) < arguments.bytes) {
@@ -69,7 +69,7 @@ void tw_kernel_pack_bits(
         }
         const bool test_7 = x_in_7 != 0;
         const uchar rounded_7 = (uchar)(test_7);
-        const uchar shl_6 = (uchar)((rounded_7 << (6 & 7)));
+        const uchar shl_6 = (uchar)((rounded_7 << 6));
         const uchar or_6 = or_5 | shl_6;
         uchar x_in_8 = 0;
         if ((((int)threadgroup_position_in_grid.x * 4096) + (at + (i & 15))) < arguments.bytes) {
@@ -77,7 +77,7 @@ void tw_kernel_pack_bits(
         }
         const bool test_8 = x_in_8 != 0;
         const uchar rounded_8 = (uchar)(test_8);
-        const uchar shl_7 = (uchar)((rounded_8 << (7 & 7)));
+        const uchar shl_7 = (uchar)((rounded_8 << 7));
         or_7[i] = or_6 | shl_7;
     }
     if ((((int)threadgroup_position_in_grid.x * 4096) + at) < arguments.bytes) {

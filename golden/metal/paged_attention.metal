@@ -41,11 +41,11 @@ void tw_kernel_paged_attention(
     threadgroup float* tile4 = (decltype(tile4))(shared_memory + 0);
     threadgroup float* tile5 = (decltype(tile5))(shared_memory + 0);
     threadgroup float* tile6 = (decltype(tile6))(shared_memory + 16);
-    const int at = (int)thread_index_in_threadgroup >> (5 & 31);
+    const int at = (int)thread_index_in_threadgroup >> 5;
     const int at_2 = ((int)thread_index_in_threadgroup & 31) * 4;
     const int at_3 = ((int)thread_index_in_threadgroup & 3) * 4;
-    const int at_4 = (int)thread_index_in_threadgroup >> (2 & 31);
-    const int at_5 = ((int)thread_index_in_threadgroup >> (4 & 31)) & 3;
+    const int at_4 = (int)thread_index_in_threadgroup >> 2;
+    const int at_5 = ((int)thread_index_in_threadgroup >> 4) & 3;
     const int at_6 = (int)thread_index_in_threadgroup & 15;
     const int product = (int)threadgroup_position_in_grid.x * 4;
     const int smaller = min(lens[(long)((int)threadgroup_position_in_grid.y)], (16 * arguments.table));
@@ -82,7 +82,7 @@ void tw_kernel_paged_attention(
         float tile_4[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile_4[i] = keys[((((long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long)((at_3 + (i & 3))) * arguments.keys_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride2)) + (long)((at_4 + (((i >> (2 & 31)) & 3) * 32)))];
+            tile_4[i] = keys[((((long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long)((at_3 + (i & 3))) * arguments.keys_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride2)) + (long)((at_4 + (((i >> 2) & 3) * 32)))];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
@@ -92,7 +92,7 @@ void tw_kernel_paged_attention(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile1[((at_4 + (((i >> (2 & 31)) & 3) * 32)) * 16) + (at_3 + (i & 3))] = tile_4[i];
+            tile1[((at_4 + (((i >> 2) & 3) * 32)) * 16) + (at_3 + (i & 3))] = tile_4[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products = 0.0f;
@@ -110,7 +110,7 @@ void tw_kernel_paged_attention(
         for (int i = 0; i < 4; i++) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(values + (((((long)(index_3) * arguments.values_stride0) + ((long)((at + ((((i * 4) >> (2 & 31)) & 3) * 4))) * arguments.values_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride2)) + (long)(at_2)));
+                vector.all = *(const device uint4*)(values + (((((long)(index_3) * arguments.values_stride0) + ((long)((at + ((((i * 4) >> 2) & 3) * 4))) * arguments.values_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride2)) + (long)(at_2)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) values_in[(i * 4) + l] = vector.lane[l];
             }
@@ -118,7 +118,7 @@ void tw_kernel_paged_attention(
         float chosen[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            chosen[i] = tile_5[(i >> (2 & 31)) & 3] ? values_in[i] : 0.0f;
+            chosen[i] = tile_5[(i >> 2) & 3] ? values_in[i] : 0.0f;
         }
         const float chosen_2 = ((int)(((uint)(at_6) + (uint)(j))) < smaller) ? products : (-INFINITY);
         const float tile_6 = v;
@@ -171,7 +171,7 @@ void tw_kernel_paged_attention(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile6[((at + (((i >> (2 & 31)) & 3) * 4)) * 128) + (at_2 + (i & 3))] = chosen[i];
+            tile6[((at + (((i >> 2) & 3) * 4)) * 128) + (at_2 + (i & 3))] = chosen[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_2[4];

@@ -45,10 +45,10 @@ void tw_kernel_paged_rope_and_cache_update(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.kv_heads + (-1)));
     const int at = (thread_2 & 15) * 4;
-    const int at_2 = thread_2 >> (4 & 31);
+    const int at_2 = thread_2 >> 4;
     const int at_3 = thread_2 * 4;
     const int offsets_in = offsets[(long)((int)threadgroup_position_in_grid.y)];
     const int index = tw_checked(offsets_in, arguments.max_len, faults, 0);
@@ -76,10 +76,10 @@ void tw_kernel_paged_rope_and_cache_update(
         q_in[(i * 4) + 1] = 0.0f;
         q_in[(i * 4) + 2] = 0.0f;
         q_in[(i * 4) + 3] = 0.0f;
-        if ((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2))) < (4 * arguments.kv_heads)) {
+        if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(q + ((((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2)))) * arguments.q_stride1)) + (long)((0 + at))));
+                vector.all = *(const device uint4*)(q + ((((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 2)))) * arguments.q_stride1)) + (long)((0 + at))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) q_in[(i * 4) + l] = vector.lane[l];
             }
@@ -88,10 +88,10 @@ void tw_kernel_paged_rope_and_cache_update(
         q_in_2[(i * 4) + 1] = 0.0f;
         q_in_2[(i * 4) + 2] = 0.0f;
         q_in_2[(i * 4) + 3] = 0.0f;
-        if ((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2))) < (4 * arguments.kv_heads)) {
+        if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(q + ((((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2)))) * arguments.q_stride1)) + (long)((arguments.half_ + at))));
+                vector.all = *(const device uint4*)(q + ((((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 2)))) * arguments.q_stride1)) + (long)((arguments.half_ + at))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) q_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -107,7 +107,7 @@ void tw_kernel_paged_rope_and_cache_update(
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2))) < (4 * arguments.kv_heads)) {
+            if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
                 float out[4];
                 out[0] = difference[i * 4];
                 out[1] = difference[(i * 4) + 1];
@@ -117,7 +117,7 @@ void tw_kernel_paged_rope_and_cache_update(
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(device uint4*)(q_out + ((((long)((int)threadgroup_position_in_grid.y) * arguments.q_out_stride0) + ((long)((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2)))) * arguments.q_out_stride1)) + (long)((0 + at)))) = vector.all;
+                    *(device uint4*)(q_out + ((((long)((int)threadgroup_position_in_grid.y) * arguments.q_out_stride0) + ((long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 2)))) * arguments.q_out_stride1)) + (long)((0 + at)))) = vector.all;
                 }
             }
         }
@@ -126,7 +126,7 @@ void tw_kernel_paged_rope_and_cache_update(
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2))) < (4 * arguments.kv_heads)) {
+            if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
                 float out_2[4];
                 out_2[0] = added[i * 4];
                 out_2[1] = added[(i * 4) + 1];
@@ -136,7 +136,7 @@ void tw_kernel_paged_rope_and_cache_update(
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                    *(device uint4*)(q_out + ((((long)((int)threadgroup_position_in_grid.y) * arguments.q_out_stride0) + ((long)((product + (at_2 + ((((i * 4) >> (2 & 31)) & 1) * 2)))) * arguments.q_out_stride1)) + (long)((arguments.half_ + at)))) = vector.all;
+                    *(device uint4*)(q_out + ((((long)((int)threadgroup_position_in_grid.y) * arguments.q_out_stride0) + ((long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 2)))) * arguments.q_out_stride1)) + (long)((arguments.half_ + at)))) = vector.all;
                 }
             }
         }

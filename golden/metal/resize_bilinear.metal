@@ -49,8 +49,8 @@ void tw_kernel_resize_bilinear(
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         x_in[i] = 0.0f;
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in[i] = x[((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index) * arguments.x_stride1)) + ((long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((uint)((int)(((uint)((int)(((uint)((int)(((uint)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * (uint)(2)))) + (uint)(1)))) * (uint)(arguments.width)))) - (uint)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)((i & 3))];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            x_in[i] = x[((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index) * arguments.x_stride1)) + ((long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((uint)((int)(((uint)((int)(((uint)((int)(((uint)((at_2 + (((i >> 2) & 3) * 64))) * (uint)(2)))) + (uint)(1)))) * (uint)(arguments.width)))) - (uint)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)((i & 3))];
         }
     }
     const int index_2 = tw_checked(smaller, arguments.height, faults, 0);
@@ -58,8 +58,8 @@ void tw_kernel_resize_bilinear(
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         x_in_2[i] = 0.0f;
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in_2[i] = x[((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_2) * arguments.x_stride1)) + ((long)(tw_checked(min((int)(((uint)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((uint)((int)(((uint)((int)(((uint)((int)(((uint)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * (uint)(2)))) + (uint)(1)))) * (uint)(arguments.width)))) - (uint)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (uint)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)((i & 3))];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            x_in_2[i] = x[((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_2) * arguments.x_stride1)) + ((long)(tw_checked(min((int)(((uint)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((uint)((int)(((uint)((int)(((uint)((int)(((uint)((at_2 + (((i >> 2) & 3) * 64))) * (uint)(2)))) + (uint)(1)))) * (uint)(arguments.width)))) - (uint)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (uint)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)((i & 3))];
         }
     }
     float difference_5[4];
@@ -71,16 +71,16 @@ void tw_kernel_resize_bilinear(
     float product_7[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float product_5 = x_in[i] * difference_5[(i >> (2 & 31)) & 3];
-        product_7[i] = (product_5 + (x_in_2[i] * tile[(i >> (2 & 31)) & 3])) * difference_6;
+        const float product_5 = x_in[i] * difference_5[(i >> 2) & 3];
+        product_7[i] = (product_5 + (x_in_2[i] * tile[(i >> 2) & 3])) * difference_6;
     }
     const int index_3 = tw_checked(smaller_2, arguments.height, faults, 0);
     float x_in_3[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         x_in_3[i] = 0.0f;
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in_3[i] = x[((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_3) * arguments.x_stride1)) + ((long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((uint)((int)(((uint)((int)(((uint)((int)(((uint)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * (uint)(2)))) + (uint)(1)))) * (uint)(arguments.width)))) - (uint)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)((i & 3))];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            x_in_3[i] = x[((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_3) * arguments.x_stride1)) + ((long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((uint)((int)(((uint)((int)(((uint)((int)(((uint)((at_2 + (((i >> 2) & 3) * 64))) * (uint)(2)))) + (uint)(1)))) * (uint)(arguments.width)))) - (uint)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)((i & 3))];
         }
     }
     const int index_4 = tw_checked(smaller_2, arguments.height, faults, 0);
@@ -88,16 +88,16 @@ void tw_kernel_resize_bilinear(
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         float x_in_4 = 0.0f;
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in_4 = x[((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_4) * arguments.x_stride1)) + ((long)(tw_checked(min((int)(((uint)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((uint)((int)(((uint)((int)(((uint)((int)(((uint)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * (uint)(2)))) + (uint)(1)))) * (uint)(arguments.width)))) - (uint)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (uint)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)((i & 3))];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            x_in_4 = x[((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_4) * arguments.x_stride1)) + ((long)(tw_checked(min((int)(((uint)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((uint)((int)(((uint)((int)(((uint)((int)(((uint)((at_2 + (((i >> 2) & 3) * 64))) * (uint)(2)))) + (uint)(1)))) * (uint)(arguments.width)))) - (uint)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (uint)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)((i & 3))];
         }
-        const float product_8 = x_in_3[i] * difference_5[(i >> (2 & 31)) & 3];
-        added_7[i] = product_7[i] + ((product_8 + (x_in_4 * tile[(i >> (2 & 31)) & 3])) * quotient_2);
+        const float product_8 = x_in_3[i] * difference_5[(i >> 2) & 3];
+        added_7[i] = product_7[i] + ((product_8 + (x_in_4 * tile[(i >> 2) & 3])) * quotient_2);
     }
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        if (((at_2 + (((i >> (2 & 31)) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            y[((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride1)) + ((long)((at_2 + (((i >> (2 & 31)) & 3) * 64))) * arguments.y_stride2)) + (long)((i & 3))] = added_7[i];
+        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
+            y[((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride1)) + ((long)((at_2 + (((i >> 2) & 3) * 64))) * arguments.y_stride2)) + (long)((i & 3))] = added_7[i];
         }
     }
 }

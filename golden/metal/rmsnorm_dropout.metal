@@ -22,7 +22,7 @@ void tw_kernel_rmsnorm_dropout(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
@@ -30,7 +30,7 @@ void tw_kernel_rmsnorm_dropout(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -58,7 +58,7 @@ void tw_kernel_rmsnorm_dropout(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(weight + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))));
+            vector.all = *(const device uint4*)(weight + (long)((at + ((((i * 4) >> 2) & 7) * 128))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
@@ -70,7 +70,7 @@ void tw_kernel_rmsnorm_dropout(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float product_3 = product_2[i] * weight_in[i];
-        const uint added_2 = product_4 + (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+        const uint added_2 = product_4 + (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
         const uint random = tw_philox(added_2, arguments.seed, arguments.offset);
         const uint shr = random >> (8u & 31);
         const float product_5 = (float)(shr) * 5.9604645e-8f;
@@ -90,7 +90,7 @@ void tw_kernel_rmsnorm_dropout(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

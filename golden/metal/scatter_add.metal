@@ -25,7 +25,7 @@ void tw_kernel_scatter_add(
         const int index_2 = tw_checked(j, arguments.entries, faults, 0);
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))) < arguments.cols) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 float out[4];
                 out[0] = 0.0f;
                 out[1] = 0.0f;
@@ -35,7 +35,7 @@ void tw_kernel_scatter_add(
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(device uint4*)(y + (((long)(index_2) * arguments.y_stride0) + (long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128)))))) = vector.all;
+                    *(device uint4*)(y + (((long)(index_2) * arguments.y_stride0) + (long)((product + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
                 }
             }
         }
@@ -53,10 +53,10 @@ void tw_kernel_scatter_add(
             updates_in[(i * 4) + 1] = 0.0f;
             updates_in[(i * 4) + 2] = 0.0f;
             updates_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))) < arguments.cols) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(updates + (((long)(index_4) * arguments.updates_stride0) + (long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))))));
+                    vector.all = *(const device uint4*)(updates + (((long)(index_4) * arguments.updates_stride0) + (long)((product + (at + ((((i * 4) >> 2) & 1) * 128))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) updates_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -70,10 +70,10 @@ void tw_kernel_scatter_add(
             y_in[(i * 4) + 1] = 0.0f;
             y_in[(i * 4) + 2] = 0.0f;
             y_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))) < arguments.cols) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(y + (((long)(index_5) * arguments.y_stride0) + (long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))))));
+                    vector.all = *(const device uint4*)(y + (((long)(index_5) * arguments.y_stride0) + (long)((product + (at + ((((i * 4) >> 2) & 1) * 128))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) y_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -87,7 +87,7 @@ void tw_kernel_scatter_add(
         const int index_6 = tw_checked(rounded, arguments.entries, faults, 0);
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128))) < arguments.cols) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 float out_2[4];
                 out_2[0] = added[i * 4];
                 out_2[1] = added[(i * 4) + 1];
@@ -97,7 +97,7 @@ void tw_kernel_scatter_add(
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                    *(device uint4*)(y + (((long)(index_6) * arguments.y_stride0) + (long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 128)))))) = vector.all;
+                    *(device uint4*)(y + (((long)(index_6) * arguments.y_stride0) + (long)((product + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
                 }
             }
         }

@@ -36,7 +36,7 @@ void tw_kernel_softmax_cross_entropy(
         bool test_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_2 = (int)(((uint)((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 4096)))) + (uint)(product)));
+            const int added_2 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product)));
             test_2[i] = added_2 < arguments.classes;
         }
         float logits_in[8];
@@ -46,10 +46,10 @@ void tw_kernel_softmax_cross_entropy(
             logits_in[(i * 4) + 1] = 0.0f;
             logits_in[(i * 4) + 2] = 0.0f;
             logits_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -94,7 +94,7 @@ void tw_kernel_softmax_cross_entropy(
         bool test_4[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_3 = (int)(((uint)((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 4096)))) + (uint)(product_2)));
+            const int added_3 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_2)));
             test_4[i] = added_3 < arguments.classes;
         }
         float logits_in_2[8];
@@ -104,10 +104,10 @@ void tw_kernel_softmax_cross_entropy(
             logits_in_2[(i * 4) + 1] = 0.0f;
             logits_in_2[(i * 4) + 2] = 0.0f;
             logits_in_2[(i * 4) + 3] = 0.0f;
-            if ((product_2 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_2 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_2[(i * 4) + l] = vector.lane[l];
                 }

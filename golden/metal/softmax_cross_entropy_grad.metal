@@ -39,7 +39,7 @@ void tw_kernel_softmax_cross_entropy_grad(
         bool test_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_2 = (int)(((uint)((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 4096)))) + (uint)(product)));
+            const int added_2 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product)));
             test_2[i] = added_2 < arguments.classes;
         }
         float logits_in[8];
@@ -49,10 +49,10 @@ void tw_kernel_softmax_cross_entropy_grad(
             logits_in[(i * 4) + 1] = 0.0f;
             logits_in[(i * 4) + 2] = 0.0f;
             logits_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
                 }
@@ -97,7 +97,7 @@ void tw_kernel_softmax_cross_entropy_grad(
         bool test_4[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_3 = (int)(((uint)((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 4096)))) + (uint)(product_2)));
+            const int added_3 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_2)));
             test_4[i] = added_3 < arguments.classes;
         }
         float logits_in_2[8];
@@ -107,10 +107,10 @@ void tw_kernel_softmax_cross_entropy_grad(
             logits_in_2[(i * 4) + 1] = 0.0f;
             logits_in_2[(i * 4) + 2] = 0.0f;
             logits_in_2[(i * 4) + 3] = 0.0f;
-            if ((product_2 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_2 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_2[(i * 4) + l] = vector.lane[l];
                 }
@@ -155,7 +155,7 @@ void tw_kernel_softmax_cross_entropy_grad(
         bool test_6[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_6 = (int)(((uint)((at + ((i & 3) + (((i >> (2 & 31)) & 1) * 4096)))) + (uint)(product_3)));
+            const int added_6 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_3)));
             test_6[i] = added_6 == target_in;
         }
         float logits_in_4[8];
@@ -165,10 +165,10 @@ void tw_kernel_softmax_cross_entropy_grad(
             logits_in_4[(i * 4) + 1] = 0.0f;
             logits_in_4[(i * 4) + 2] = 0.0f;
             logits_in_4[(i * 4) + 3] = 0.0f;
-            if ((product_3 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_3 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_4[(i * 4) + l] = vector.lane[l];
                 }
@@ -186,7 +186,7 @@ void tw_kernel_softmax_cross_entropy_grad(
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product_3 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096))) < arguments.classes) {
+            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
                 out[0] = chosen_7[i * 4];
                 out[1] = chosen_7[(i * 4) + 1];
@@ -196,7 +196,7 @@ void tw_kernel_softmax_cross_entropy_grad(
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((product_3 + (at + ((((i * 4) >> (2 & 31)) & 1) * 4096)))))) = vector.all;
+                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
                 }
             }
         }

@@ -17,7 +17,7 @@ void tw_kernel_swiglu(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
@@ -26,13 +26,13 @@ void tw_kernel_swiglu(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((0 + (at + ((((i * 4) >> (2 & 31)) & 7) * 128))))));
+            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((0 + (at + ((((i * 4) >> 2) & 7) * 128))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((arguments.cols + (at + ((((i * 4) >> (2 & 31)) & 7) * 128))))));
+            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((arguments.cols + (at + ((((i * 4) >> 2) & 7) * 128))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
         }
@@ -54,7 +54,7 @@ void tw_kernel_swiglu(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128))))) = vector.all;
+                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

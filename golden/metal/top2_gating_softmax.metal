@@ -18,13 +18,13 @@ void tw_kernel_top2_gating_softmax(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.tokens + (-1)));
     const int at = thread_2 & 7;
     const int at_3 = thread_2 & 1;
     const float x_in = x[((long)(program_2) * arguments.x_stride0) + (long)(at)];
     const float x_2 = x_in;
-    const int key = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> (31 & 31)) & 2147483647));
+    const int key = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
     int own;
     uint own_at;
     int won;
@@ -63,7 +63,7 @@ void tw_kernel_top2_gating_softmax(
         won = value_3;
         won_at = position_3;
         if (at_3 == round) {
-            top = as_type<float>((won ^ ((won >> (31 & 31)) & 2147483647)));
+            top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
             top_index = won_at;
         }
         if (own_at == won_at) {

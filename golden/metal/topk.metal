@@ -19,7 +19,7 @@ void tw_kernel_topk(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     const int at_3 = thread_2 & 7;
@@ -28,7 +28,7 @@ void tw_kernel_topk(
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> (2 & 31)) & 7) * 128)))));
+            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
@@ -43,8 +43,8 @@ void tw_kernel_topk(
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float x_2 = x_in[i];
-        key[i] = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> (31 & 31)) & 2147483647));
-        const uint at_2 = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+        key[i] = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
+        const uint at_2 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
         if (key[i] > own) {
             own = key[i];
             own_at = at_2;
@@ -91,7 +91,7 @@ void tw_kernel_topk(
         won = value_5;
         won_at = position_5;
         if (at_3 == round) {
-            top = as_type<float>((won ^ ((won >> (31 & 31)) & 2147483647)));
+            top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
             top_index = won_at;
         }
         if (own_at == won_at) {
@@ -99,7 +99,7 @@ void tw_kernel_topk(
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                const uint at_4 = (unsigned int)max((at + ((i & 3) + (((i >> (2 & 31)) & 7) * 128))), 0);
+                const uint at_4 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
                 if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
                     own = key[i];
                     own_at = at_4;

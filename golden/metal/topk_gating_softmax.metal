@@ -18,7 +18,7 @@ void tw_kernel_topk_gating_softmax(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> (5 & 31));
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.tokens + (-1)));
     const int at = thread_2 * 4;
     const int at_3 = thread_2 & 7;
@@ -39,7 +39,7 @@ void tw_kernel_topk_gating_softmax(
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         const float x_2 = x_in[i];
-        key[i] = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> (31 & 31)) & 2147483647));
+        key[i] = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
         const uint at_2 = (unsigned int)max((at + (i & 3)), 0);
         if (key[i] > own) {
             own = key[i];
@@ -87,7 +87,7 @@ void tw_kernel_topk_gating_softmax(
         won = value_5;
         won_at = position_5;
         if (at_3 == round) {
-            top = as_type<float>((won ^ ((won >> (31 & 31)) & 2147483647)));
+            top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
             top_index = won_at;
         }
         if (own_at == won_at) {
