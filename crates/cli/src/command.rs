@@ -4,7 +4,10 @@ mod bench;
 mod devices;
 mod emit;
 mod eval;
+mod generate;
+mod inspect;
 mod kernels;
+mod logits;
 mod run;
 mod test;
 mod tour;
@@ -30,7 +33,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         Some(("devices", m)) => devices::run(m, out),
         Some(("emit", m)) => emit::run(m, out),
         Some(("eval", m)) => eval::run(m, out),
+        Some(("generate", m)) => generate::run(m, out),
+        Some(("inspect", m)) => inspect::run(m, out),
         Some(("kernels", m)) => kernels::run(m, out),
+        Some(("logits", m)) => logits::run(m, out),
         Some(("run", m)) => run::run(m, out),
         Some(("test", m)) => test::run(m, out),
         Some(("tour", _)) => tour::run(out),

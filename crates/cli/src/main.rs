@@ -10,6 +10,7 @@ mod command;
 mod failure;
 mod files;
 mod formula;
+mod model;
 mod progress;
 mod table;
 mod timing;

@@ -81,8 +81,11 @@ fn regular(path: &Path) -> Result<(File, u64), FormatError> {
     Ok((File::open(path).map_err(fail)?, metadata.len()))
 }
 
-/// The text of a small file, such as a configuration.
-pub(crate) fn read_text(path: &Path) -> Result<String, FormatError> {
+/// The text of a file that describes a model: a configuration, an index, a tokenizer.
+///
+/// # Errors
+/// When it cannot be read, is no text, or is longer than any such file.
+pub fn read_text(path: &Path) -> Result<String, FormatError> {
     /// Parsed JSON takes many times its text; the longest index of a published model is 5 MB.
     const LONGEST: u64 = 64 << 20;
     let (file, length) = regular(path)?;

@@ -14,7 +14,8 @@ pub struct FormatError {
 }
 
 impl FormatError {
-    pub(crate) fn new(file: &Path, what: impl Into<String>, next: impl Into<String>) -> Self {
+    /// An error of `file`: what is wrong, and the next step.
+    pub fn new(file: &Path, what: impl Into<String>, next: impl Into<String>) -> Self {
         FormatError { file: file.into(), what: what.into(), next: next.into() }
     }
 

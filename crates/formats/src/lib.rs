@@ -34,7 +34,7 @@ mod read;
 mod write;
 
 pub use affine::{Affine, AffineWeight, Quantization};
-pub use bytes::FileBytes;
+pub use bytes::{FileBytes, read_text};
 pub use checkpoint::{Checkpoint, Index};
 pub use config::Config;
 pub use element::ElementType;

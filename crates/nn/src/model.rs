@@ -64,6 +64,11 @@ impl Model {
         &self.shape
     }
 
+    /// Admits sequences of up to `context` tokens, fewer or more than the configuration says.
+    pub fn set_context(&mut self, context: usize) {
+        self.shape.context = context;
+    }
+
     /// Its kernels, for modules that are to replace some of its own.
     pub fn kernels(&self) -> &Kernels {
         &self.kernels

@@ -19,6 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proof", &["runtime", "kernels", "passes", "lang", "ir"]),
     ("nn", &["tensor", "formats", "ir"]),
     ("models", &["nn", "formats"]),
+    ("engine", &["models", "nn"]),
+    ("text", &["formats"]),
     ("tilewright", &["tensor", "kernels", "runtime", "formats", "proof", "passes", "lang", "ir"]),
     (
         "cli",
@@ -27,6 +29,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "kernels",
             "runtime",
             "formats",
+            "nn",
+            "models",
+            "engine",
+            "text",
             "proof",
             "target",
             "target-cuda",
@@ -157,6 +163,8 @@ fn a_model_names_no_device_and_no_kernel() {
             uses(name, &["\"cpu\"", "\"cuda\"", "\"metal\"", "Runtime::open", "target_cpu"]);
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
+    let found = uses("engine", &["tokenizer", "Tokenizer", "str", "Callable"]);
+    assert!(found.is_empty(), "{}", found.join("\n"));
     let found = uses("models", &["Callable", "tilewright_tensor", "kernel(", "kernels.get"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

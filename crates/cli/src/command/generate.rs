@@ -1,0 +1,180 @@
+//! `tilewright generate`: text from a model.
+
+use crate::failure::Failure;
+use crate::model::{directory, load};
+use clap::ArgMatches;
+use serde_json::json;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+use tilewright_engine::{Answer, Finish, Request, Sampling, generate};
+use tilewright_text::{Message, Stream, Text};
+
+/// Continues each `--prompt`, or answers it where the checkpoint has a chat template.
+///
+/// # Errors
+/// When the checkpoint cannot be run, the prompt does not fit its context, or stdout is closed.
+pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let text = Text::open(directory(matches)?)?;
+    let prompts: Vec<&String> = matches.get_many("prompt").into_iter().flatten().collect();
+    let requests = prompts
+        .iter()
+        .map(|prompt| request(matches, &text, prompt))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    let model = load(matches)?;
+    let stops: Vec<String> = matches.get_many("stop").into_iter().flatten().cloned().collect();
+    let mut show = Show::new(matches, &text, &stops, requests.len(), out);
+    let answers = generate(&model, &requests, |number, token| show.token(number, token));
+    let (texts, times) = show.finish()?;
+    let answers = answers?;
+    let rows = || requests.iter().zip(&answers).zip(&texts);
+    if matches.get_flag("json") {
+        let list: Vec<_> = rows()
+            .map(|((request, answer), text)| {
+                json!({
+                    "prompt_tokens": request.prompt, "tokens": answer.tokens, "text": text,
+                    "finish": finish(answer),
+                })
+            })
+            .collect();
+        let (prefill, decode) = (times.prefill.as_secs_f64(), times.decode.as_secs_f64());
+        let report = json!({"answers": list, "prefill_seconds": prefill, "decode_seconds": decode});
+        writeln!(out, "{report:#}")?;
+    } else if requests.len() > 1 {
+        for (prompt, text) in prompts.iter().zip(&texts) {
+            writeln!(out, "=== {prompt}\n{text}")?;
+        }
+    } else {
+        writeln!(out)?;
+    }
+    if matches.get_flag("stats") {
+        let read: usize = requests.iter().map(|request| request.prompt.len()).sum();
+        let written: usize = answers.iter().map(|answer| answer.tokens.len()).sum();
+        times.report(read, written);
+    }
+    Ok(())
+}
+
+fn request(matches: &ArgMatches, text: &Text, prompt: &str) -> Result<Request, Failure> {
+    let raw = matches.get_flag("raw") || text.template().is_none();
+    let tokens = match raw {
+        true => text.encode(prompt)?,
+        false => {
+            let system = matches.get_one::<String>("system").map(|s| Message::new("system", s));
+            let messages: Vec<Message> =
+                system.into_iter().chain([Message::new("user", prompt)]).collect();
+            text.encode_chat(&messages)?
+        }
+    };
+    let number = |name: &str| matches.get_one::<f64>(name).copied();
+    let sampling = Sampling {
+        temperature: number("temp").unwrap_or(0.0),
+        top_k: matches.get_one::<usize>("top-k").copied(),
+        top_p: number("top-p"),
+        min_p: number("min-p"),
+        repetition_penalty: number("repetition-penalty").unwrap_or(1.0),
+        seed: matches.get_one::<u64>("seed").copied().unwrap_or(0),
+    };
+    let max_tokens = matches.get_one::<usize>("max-tokens").copied().unwrap_or(128);
+    let stop = match matches.get_flag("ignore-eos") {
+        true => Vec::new(),
+        false => text.stop_tokens().to_vec(),
+    };
+    Ok(Request { prompt: tokens, max_tokens, sampling, stop })
+}
+
+/// The name of a reason in JSON.
+fn finish(answer: &Answer) -> &'static str {
+    match answer.finish {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::Asked => "stop_string",
+    }
+}
+
+/// Text as it comes: printed at once when there is one prompt, kept when there are several.
+struct Show<'a, 'o> {
+    streams: Vec<Stream<'a>>,
+    texts: Vec<String>,
+    out: Option<&'o mut dyn Write>,
+    failure: Option<Failure>,
+    begin: Instant,
+    first: Option<Instant>,
+}
+
+impl<'a, 'o> Show<'a, 'o> {
+    fn new(
+        matches: &ArgMatches,
+        text: &'a Text,
+        stops: &'a [String],
+        count: usize,
+        out: &'o mut (dyn Write + 'o),
+    ) -> Show<'a, 'o> {
+        let alone = count == 1 && !matches.get_flag("json");
+        Show {
+            streams: (0..count).map(|_| Stream::new(text, stops)).collect(),
+            texts: vec![String::new(); count],
+            out: alone.then_some(out),
+            failure: None,
+            begin: Instant::now(),
+            first: None,
+        }
+    }
+
+    fn token(&mut self, number: usize, token: u32) -> ControlFlow<()> {
+        self.first.get_or_insert_with(Instant::now);
+        let shown = self.streams[number].push(token).map_err(Failure::from);
+        match shown.and_then(|piece| self.print(number, &piece)) {
+            Ok(()) if !self.streams[number].stopped() => ControlFlow::Continue(()),
+            Ok(()) => ControlFlow::Break(()),
+            Err(failure) => {
+                self.failure = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn print(&mut self, number: usize, piece: &str) -> Result<(), Failure> {
+        self.texts[number].push_str(piece);
+        if let Some(out) = &mut self.out {
+            out.write_all(piece.as_bytes())?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The texts, and how long they took.
+    fn finish(mut self) -> Result<(Vec<String>, Times), Failure> {
+        let end = Instant::now();
+        for number in 0..self.streams.len() {
+            let rest = self.streams[number].finish()?;
+            self.print(number, &rest)?;
+        }
+        let first = self.first.unwrap_or(end);
+        let times = Times { prefill: first - self.begin, decode: end - first };
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok((self.texts, times)),
+        }
+    }
+}
+
+/// Until the first token, and from there on.
+struct Times {
+    prefill: Duration,
+    decode: Duration,
+}
+
+impl Times {
+    /// Prints the speeds to stderr, where they do not mix with the text.
+    fn report(&self, read: usize, written: usize) {
+        let speed = |tokens: usize, time: Duration| match time.as_secs_f64() {
+            0.0 => "-".into(),
+            seconds => format!("{:.1} tokens/s", tokens as f64 / seconds),
+        };
+        // The first token comes with the prompt.
+        let decoded = written.saturating_sub(1);
+        eprintln!("prompt: {read} tokens, {}", speed(read, self.prefill));
+        eprintln!("answer: {written} tokens, {}", speed(decoded, self.decode));
+    }
+}

@@ -1,0 +1,188 @@
+//! `tilewright inspect`: what is in a checkpoint, and whether it can run.
+
+use crate::failure::Failure;
+use crate::table::{Table, show_bytes, show_shape};
+use clap::ArgMatches;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tilewright_formats::{Checkpoint, StoredTensor, TensorFile};
+use tilewright_models::describe;
+use tilewright_nn::{DType, Runtime, Tensor, Weights};
+use tilewright_text::Text;
+
+/// Describes the checkpoint in a directory, or the tensors of a file.
+///
+/// # Errors
+/// When the path is neither; a checkpoint that cannot run is described, with the reason.
+pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let missing = || Failure::usage("PATH is needed", "give it a checkpoint's directory");
+    let path = matches.get_one::<PathBuf>("path").ok_or_else(missing)?;
+    let json = matches.get_flag("json");
+    if path.is_file() {
+        let file = TensorFile::map(path)?;
+        return tensors(&[&file], json, out);
+    }
+    let checkpoint = Checkpoint::open(path)?;
+    let mut facts = facts(&checkpoint);
+    facts.extend(text(path));
+    if matches.get_flag("values") {
+        facts.push(("values", values(&checkpoint)?));
+    }
+    let obstacle = obstacle(&checkpoint).err();
+    let answer = match &obstacle {
+        None => "yes".to_string(),
+        Some([what, next]) => format!("no: {what}; {next}"),
+    };
+    if json {
+        let facts: serde_json::Map<String, Value> =
+            facts.into_iter().map(|(name, value)| (name.replace(' ', "_"), json!(value))).collect();
+        let reason = obstacle.map(|[what, _]| what);
+        let report = json!({"runs": reason.is_none(), "reason": reason, "facts": facts});
+        writeln!(out, "{report:#}")?;
+        return Ok(());
+    }
+    let mut table = Table::new(&["", ""]);
+    for (name, value) in facts {
+        table.row([name.to_string(), value]);
+    }
+    table.row(["runs".into(), answer]);
+    table.print(out)?;
+    if matches.get_flag("tensors") {
+        writeln!(out)?;
+        tensors(&checkpoint.files().iter().collect::<Vec<_>>(), json, out)?;
+    }
+    Ok(())
+}
+
+/// Names and values that a reader asks for first.
+fn facts(checkpoint: &Checkpoint) -> Vec<(&'static str, String)> {
+    let config = checkpoint.config();
+    let declared = config.text("model_type").ok().flatten().unwrap_or("none declared");
+    let mut facts = vec![("family", declared.to_string())];
+    if let Ok(decoder) = describe(config) {
+        let attention = decoder.attention;
+        facts.extend([
+            ("layers", decoder.feed_forward.len().to_string()),
+            ("hidden", decoder.hidden.to_string()),
+            (
+                "heads",
+                format!(
+                    "{} of {}, {} for keys",
+                    attention.heads, attention.head_dim, attention.kv_heads
+                ),
+            ),
+            ("vocabulary", decoder.vocabulary.to_string()),
+            ("context", decoder.context.to_string()),
+        ]);
+    }
+    let quantization = match checkpoint.quantization() {
+        None => "none".to_string(),
+        Some(quantization) => {
+            let format = quantization.default_format();
+            let others = quantization.differing().count();
+            let but = if others > 0 { format!(", {others} modules differ") } else { String::new() };
+            format!("{} bits in groups of {}{but}", format.bits, format.group)
+        }
+    };
+    let mut bytes: BTreeMap<String, u64> = BTreeMap::new();
+    for file in checkpoint.files() {
+        for name in file.names() {
+            let kind = file.stored_type(name).unwrap_or_default();
+            let size = file.stored(name).map_or(0, |tensor| tensor.bytes().len() as u64);
+            *bytes.entry(kind).or_default() += size;
+        }
+    }
+    let kinds: Vec<String> =
+        bytes.iter().map(|(kind, bytes)| format!("{kind} {}", show_bytes(*bytes))).collect();
+    let (tensors, files) = (checkpoint.names().count(), checkpoint.files().len());
+    facts.push(("quantization", quantization));
+    facts.push(("tensors", format!("{tensors} in {files} files: {}", kinds.join(", "))));
+    facts
+}
+
+/// What the files beside the weights say about text.
+fn text(directory: &Path) -> Vec<(&'static str, String)> {
+    match Text::open(directory) {
+        Err(error) => vec![("tokenizer", format!("none that can be used: {}", error.what))],
+        Ok(text) => {
+            let template = if text.template().is_some() { "yes" } else { "no" };
+            let stop: Vec<String> = text.stop_tokens().iter().map(u32::to_string).collect();
+            let stop = if stop.is_empty() { "none".to_string() } else { stop.join(", ") };
+            vec![
+                ("tokenizer", format!("{} tokens", text.vocabulary())),
+                ("chat template", template.into()),
+                ("stop tokens", stop),
+            ]
+        }
+    }
+}
+
+/// Why the checkpoint cannot run, and what to do: everything is put together but the caches.
+fn obstacle(checkpoint: &Checkpoint) -> Result<(), [String; 2]> {
+    let told = |e: tilewright_formats::FormatError| [e.to_string(), e.next];
+    let failed = |e: tilewright_nn::Error| {
+        [e.what().to_string(), e.next_step().unwrap_or("see `tilewright test`").to_string()]
+    };
+    let decoder = describe(checkpoint.config()).map_err(told)?;
+    // A device that runs nothing: whether kernels work here is not the question.
+    let runtime = Runtime::open("null").map_err(failed)?;
+    let weights = Weights::new(checkpoint, runtime, None).map_err(failed)?;
+    decoder.build(weights).map_err(failed).map(drop)
+}
+
+/// Reads every float: how many are no numbers, and where the first is.
+fn values(checkpoint: &Checkpoint) -> Result<String, Failure> {
+    let (mut broken, mut first, mut all) = (0usize, None, 0usize);
+    for name in checkpoint.names() {
+        let stored = checkpoint.tensor(name)?;
+        if !stored.dtype.is_float() {
+            continue;
+        }
+        let found = not_finite(&stored)?;
+        all += stored.shape.iter().product::<usize>();
+        broken += found;
+        if found > 0 {
+            first.get_or_insert_with(|| name.to_string());
+        }
+    }
+    Ok(match first {
+        None => format!("all {all} floats are finite"),
+        Some(name) => format!("{broken} of {all} floats are NaN or infinite, first in `{name}`"),
+    })
+}
+
+fn not_finite(stored: &StoredTensor) -> Result<usize, Failure> {
+    let dtype = DType::parse(stored.dtype.name()).unwrap_or(DType::F32);
+    let mut count = 0;
+    // In pieces, since the values as f64 take several times the room.
+    for piece in stored.bytes().chunks(1 << 20) {
+        let tensor = Tensor::from_bytes(dtype, &[piece.len() / dtype.size()], piece)?;
+        count += tensor.to_f64()?.iter().filter(|x| !x.is_finite()).count();
+    }
+    Ok(count)
+}
+
+/// Every tensor of some files.
+fn tensors(files: &[&TensorFile], json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    let rows = files.iter().flat_map(|file| {
+        file.names().map(move |name| {
+            let shape = file.shape(name).unwrap_or_default().to_vec();
+            (name, file.stored_type(name).unwrap_or_default(), shape)
+        })
+    });
+    if json {
+        let list: Vec<Value> = rows
+            .map(|(name, kind, shape)| json!({"name": name, "type": kind, "shape": shape}))
+            .collect();
+        writeln!(out, "{:#}", Value::Array(list))?;
+        return Ok(());
+    }
+    let mut table = Table::new(&["TENSOR", "TYPE", "SHAPE"]);
+    for (name, kind, shape) in rows {
+        table.row([name.to_string(), kind, show_shape(&shape)]);
+    }
+    table.print(out)?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Token ids in, token ids out.
+//!
+//! [`generate`] checks every request before it works, fills the cache prompt by prompt in chunks, then decodes all
+//! sequences together. What a request gives does not depend on those beside it. The engine knows no tokenizer.
+
+mod generate;
+mod sampling;
+
+pub use generate::{Answer, Finish, Request, generate, perplexity};
+pub use sampling::Sampling;

@@ -1,0 +1,245 @@
+//! From logits to a token.
+
+use std::cmp::Ordering;
+use tilewright_nn::{Error, Result};
+
+/// How the next token is chosen. The steps come in this order: repetition penalty, temperature, top-k, top-p, min-p, draw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// What logits are divided by; 0 takes the greatest, of equal ones the lowest id.
+    pub temperature: f64,
+    /// Keeps this many of the most probable tokens.
+    pub top_k: Option<usize>,
+    /// Keeps the fewest most probable tokens that have this share of the probability together.
+    pub top_p: Option<f64>,
+    /// Keeps tokens at least this share as probable as the most probable one.
+    pub min_p: Option<f64>,
+    /// What the logits of tokens that occurred are divided by, or multiplied with where they are negative.
+    pub repetition_penalty: f64,
+    /// What draws depend on, besides the number of the token.
+    pub seed: u64,
+}
+
+impl Sampling {
+    /// Always the most probable token.
+    pub const GREEDY: Sampling = Sampling {
+        temperature: 0.0,
+        top_k: None,
+        top_p: None,
+        min_p: None,
+        repetition_penalty: 1.0,
+        seed: 0,
+    };
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// Naming what is outside of its range.
+    pub fn check(&self) -> Result<()> {
+        let share = |name: &str, value: Option<f64>| match value {
+            Some(p) if !(p > 0.0 && p <= 1.0) => {
+                Err(Error::usage(format!("{name} is {p}")).help("it is above 0 and at most 1"))
+            }
+            _ => Ok(()),
+        };
+        share("top-p", self.top_p)?;
+        share("min-p", self.min_p)?;
+        if !(self.temperature >= 0.0 && self.temperature.is_finite()) {
+            let what = format!("the temperature is {}", self.temperature);
+            return Err(Error::usage(what).help("it is at least 0, which is greedy"));
+        }
+        if self.top_k == Some(0) {
+            return Err(Error::usage("top-k is 0").help("it is at least 1"));
+        }
+        if !(self.repetition_penalty > 0.0 && self.repetition_penalty.is_finite()) {
+            let what = format!("the repetition penalty is {}", self.repetition_penalty);
+            return Err(Error::usage(what).help("it is above 0; 1 is none"));
+        }
+        Ok(())
+    }
+
+    /// The token after `history` that `logits` give.
+    ///
+    /// # Errors
+    /// When a logit is NaN, or none is finite: the weights or the arithmetic are broken.
+    pub fn sample(&self, mut logits: Vec<f32>, history: &[u32]) -> Result<u32> {
+        if logits.iter().any(|x| x.is_nan()) || !logits.iter().any(|x| x.is_finite()) {
+            let what = format!("the logits after {} tokens are not numbers", history.len());
+            return Err(Error::failure(what)
+                .help("`tilewright inspect --values` tells whether weights hold NaN"));
+        }
+        self.penalize(&mut logits, history);
+        if self.temperature == 0.0 {
+            return Ok(greatest(&logits));
+        }
+        let kept = self.keep(&logits);
+        let total: f64 = kept.iter().map(|(p, _)| p).sum();
+        let mut rest = uniform(self.seed, history.len() as u64) * total;
+        for (p, id) in &kept {
+            rest -= p;
+            if rest < 0.0 {
+                return Ok(*id);
+            }
+        }
+        // Rounding may leave a little.
+        Ok(kept.last().map_or_else(|| greatest(&logits), |(_, id)| *id))
+    }
+
+    /// Each token that occurred counts once, however often it did.
+    fn penalize(&self, logits: &mut [f32], history: &[u32]) {
+        if self.repetition_penalty == 1.0 {
+            return;
+        }
+        let penalty = self.repetition_penalty as f32;
+        let mut seen = history.to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        for id in seen {
+            if let Some(x) = logits.get_mut(id as usize) {
+                *x = if *x >= 0.0 { *x / penalty } else { *x * penalty };
+            }
+        }
+    }
+
+    /// The tokens to draw from with their probabilities, which need not sum to 1: those of the most probable first, if
+    /// any filter asks for an order.
+    fn keep(&self, logits: &[f32]) -> Vec<(f64, u32)> {
+        let scaled = |x: f32| x as f64 / self.temperature;
+        let most = scaled(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let mut kept: Vec<(f64, u32)> =
+            logits.iter().zip(0..).map(|(x, id)| ((scaled(*x) - most).exp(), id)).collect();
+        if let Some(k) = self.top_k.filter(|k| *k < kept.len()) {
+            kept.select_nth_unstable_by(k, descending);
+            kept.truncate(k);
+        }
+        if let Some(share) = self.top_p {
+            let total: f64 = kept.iter().map(|(p, _)| p).sum();
+            // All that are less probable than this have less than the share that is cut off, so none of them is kept,
+            // and the sort has few to sort.
+            let least = (1.0 - share) * total / kept.len() as f64;
+            kept.retain(|(p, _)| *p >= least);
+            kept.sort_unstable_by(descending);
+            let mut sum = 0.0;
+            let enough = kept.iter().position(|(p, _)| {
+                sum += p;
+                sum >= share * total
+            });
+            kept.truncate(enough.map_or(kept.len(), |last| last + 1));
+        }
+        if let Some(share) = self.min_p {
+            // The most probable token has e^0.
+            kept.retain(|(p, _)| *p >= share);
+        }
+        // An order that no filter's algorithm decides.
+        kept.sort_unstable_by_key(|(_, id)| *id);
+        kept
+    }
+}
+
+/// More probable first, then the lower id.
+fn descending(a: &(f64, u32), b: &(f64, u32)) -> Ordering {
+    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+}
+
+/// The id of the greatest logit, of equal ones the lowest.
+fn greatest(logits: &[f32]) -> u32 {
+    let mut best = 0;
+    for (i, x) in logits.iter().enumerate() {
+        if *x > logits[best] {
+            best = i;
+        }
+    }
+    best as u32
+}
+
+/// A number in 0 .. 1 that depends on nothing but the seed and the position (SplitMix64, Steele et al., 2014).
+fn uniform(seed: u64, position: u64) -> f64 {
+    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mix = |mut z: u64| {
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    };
+    let start = mix(seed.wrapping_add(GOLDEN));
+    let bits = mix(start.wrapping_add(position.wrapping_add(1).wrapping_mul(GOLDEN)));
+    (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGITS: [f32; 5] = [1.0, 3.0, 2.0, 3.0, -1.0];
+
+    fn warm() -> Sampling {
+        Sampling { temperature: 1.0, ..Sampling::GREEDY }
+    }
+
+    fn kept(sampling: Sampling) -> Vec<u32> {
+        sampling.keep(&LOGITS).into_iter().map(|(_, id)| id).collect()
+    }
+
+    #[test]
+    fn greedy_takes_the_lowest_of_equal_logits() {
+        assert_eq!(Sampling::GREEDY.sample(LOGITS.to_vec(), &[]), Ok(1));
+    }
+
+    #[test]
+    fn filters_keep_what_they_say() {
+        assert_eq!(kept(warm()), [0, 1, 2, 3, 4]);
+        assert_eq!(kept(Sampling { top_k: Some(1), ..warm() }), [1]);
+        assert_eq!(kept(Sampling { top_k: Some(3), ..warm() }), [1, 2, 3]);
+        assert_eq!(kept(Sampling { top_k: Some(9), ..warm() }).len(), 5);
+        // The probabilities are 0.0538, 0.3973, 0.1462, 0.3973, 0.0073 after division by their sum.
+        assert_eq!(kept(Sampling { top_p: Some(0.39), ..warm() }), [1]);
+        assert_eq!(kept(Sampling { top_p: Some(0.5), ..warm() }), [1, 3]);
+        assert_eq!(kept(Sampling { top_p: Some(0.9), ..warm() }), [1, 2, 3]);
+        assert_eq!(kept(Sampling { top_p: Some(1.0), ..warm() }).len(), 5);
+        assert_eq!(kept(Sampling { min_p: Some(0.3), ..warm() }), [1, 2, 3]);
+        assert_eq!(kept(Sampling { min_p: Some(0.3), temperature: 0.5, ..warm() }), [1, 3]);
+    }
+
+    #[test]
+    fn penalties_lower_logits_of_either_sign_once() {
+        let sampling = Sampling { repetition_penalty: 2.0, ..Sampling::GREEDY };
+        let mut logits = LOGITS.to_vec();
+        sampling.penalize(&mut logits, &[1, 1, 4, 99]);
+        assert_eq!(logits, [1.0, 1.5, 2.0, 3.0, -2.0]);
+        assert_eq!(sampling.sample(LOGITS.to_vec(), &[1]), Ok(3));
+    }
+
+    #[test]
+    fn draws_follow_the_probabilities_and_repeat() {
+        let mut counts = [0.0; 5];
+        for seed in 0..20_000 {
+            let sampling = Sampling { seed, ..warm() };
+            let id = sampling.sample(LOGITS.to_vec(), &[0; 7]).unwrap();
+            assert_eq!(sampling.sample(LOGITS.to_vec(), &[0; 7]), Ok(id));
+            counts[id as usize] += 1.0 / 20_000.0;
+        }
+        let total: f64 = LOGITS.iter().map(|x| (*x as f64).exp()).sum();
+        for (count, x) in counts.iter().zip(LOGITS) {
+            let p = (x as f64).exp() / total;
+            // Four standard deviations of so many draws.
+            assert!((count - p).abs() < 4.0 * (p / 20_000.0).sqrt(), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for logits in [vec![1.0, f32::NAN], vec![f32::NEG_INFINITY; 3], vec![f32::INFINITY; 2]] {
+            assert!(Sampling::GREEDY.sample(logits.clone(), &[]).is_err(), "{logits:?}");
+        }
+        for wrong in [
+            Sampling { temperature: -1.0, ..warm() },
+            Sampling { temperature: f64::NAN, ..warm() },
+            Sampling { top_k: Some(0), ..warm() },
+            Sampling { top_p: Some(0.0), ..warm() },
+            Sampling { min_p: Some(1.5), ..warm() },
+            Sampling { repetition_penalty: 0.0, ..warm() },
+        ] {
+            assert!(wrong.check().is_err(), "{wrong:?}");
+        }
+        assert!(warm().check().is_ok());
+    }
+}

@@ -1,0 +1,130 @@
+//! Generation with the tiny checkpoints of `tilewright-models`.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use tilewright_engine::{Answer, Finish, Request, Sampling, generate, perplexity};
+use tilewright_formats::{Checkpoint, TensorFile};
+use tilewright_nn::{DType, Logits, Model, Runtime};
+
+fn folder(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/fixtures").join(name)
+}
+
+fn model(name: &str) -> Model {
+    let checkpoint = Checkpoint::open(&folder(name)).unwrap();
+    tilewright_models::load(&checkpoint, Runtime::open("cpu").unwrap(), Some(DType::F32)).unwrap()
+}
+
+/// The prompt and the greedy continuation that the peer gave.
+fn expected(name: &str) -> [Vec<u32>; 2] {
+    let file = TensorFile::open(&folder(name).join("expected.safetensors")).unwrap();
+    ["tokens", "greedy"].map(|name| {
+        let tensor = file.tensor(name).unwrap();
+        tensor.bytes.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect()
+    })
+}
+
+fn request(prompt: &[u32], max_tokens: usize) -> Request {
+    Request { prompt: prompt.to_vec(), max_tokens, sampling: Sampling::GREEDY, stop: vec![] }
+}
+
+fn all(model: &Model, requests: &[Request]) -> Vec<Answer> {
+    generate(model, requests, |_, _| ControlFlow::Continue(())).unwrap()
+}
+
+#[test]
+fn greedy_answers_are_those_of_the_peers() {
+    for name in ["llama", "gemma2", "qwen3_moe-4bit"] {
+        let [prompt, greedy] = expected(name);
+        let answers = all(&model(name), &[request(&prompt, greedy.len())]);
+        let expected = Answer { tokens: greedy, finish: Finish::Length };
+        assert_eq!(answers, [expected], "{name}");
+    }
+}
+
+#[test]
+fn unequal_prompts_in_a_batch_give_what_they_give_alone() {
+    let (model, [prompt, greedy]) = (model("mistral"), expected("mistral"));
+    let warm = Sampling { temperature: 0.9, top_p: Some(0.95), seed: 5, ..Sampling::GREEDY };
+    let mut requests =
+        vec![request(&prompt, 20), request(&prompt[..1], 7), request(&prompt[3..9], 0)];
+    requests.push(Request { sampling: warm, ..request(&prompt[..13], 30) });
+    requests.push(Request { stop: vec![greedy[5]], ..request(&prompt, 40) });
+    let together = all(&model, &requests);
+    for (request, answer) in requests.iter().zip(&together) {
+        assert_eq!(all(&model, std::slice::from_ref(request)), std::slice::from_ref(answer));
+    }
+    assert_eq!(together[2], Answer { tokens: vec![], finish: Finish::Length });
+    assert_eq!(together[3].tokens.len(), 30);
+    let first = greedy.iter().position(|token| *token == greedy[5]).unwrap();
+    assert_eq!(together[4], Answer { tokens: greedy[..first].to_vec(), finish: Finish::Stop });
+}
+
+#[test]
+fn seeds_repeat_and_differ() {
+    let (model, [prompt, _]) = (model("llama"), expected("llama"));
+    let drawn = |seed| {
+        let sampling = Sampling { temperature: 1.0, seed, ..Sampling::GREEDY };
+        all(&model, &[Request { sampling, ..request(&prompt, 24) }]).remove(0).tokens
+    };
+    assert_eq!(drawn(1), drawn(1));
+    assert_ne!(drawn(1), drawn(2));
+}
+
+#[test]
+fn whoever_looks_may_end_an_answer() {
+    let (model, [prompt, greedy]) = (model("llama"), expected("llama"));
+    let mut seen = Vec::new();
+    let answers = generate(&model, &[request(&prompt, 30)], |number, token| {
+        seen.push((number, token));
+        if seen.len() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let tokens = greedy[..3].to_vec();
+    assert_eq!(seen, tokens.iter().map(|token| (0, *token)).collect::<Vec<_>>());
+    assert_eq!(answers, Ok(vec![Answer { tokens, finish: Finish::Asked }]));
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_any_work() {
+    let model = model("llama");
+    let context = model.shape().context;
+    let refused = |requests: &[Request], fault: &str| {
+        let shown = |_, _| panic!("a token came");
+        let error = generate(&model, requests, shown).unwrap_err();
+        assert!(error.to_string().contains(fault), "{error}");
+        assert!(error.next_step().is_some(), "{error}");
+    };
+    let good = request(&[1, 2], 4);
+    refused(&[good.clone(), request(&[], 4)], "prompt 1: it has no tokens");
+    refused(&[good.clone(), request(&[1, 64], 4)], "token 64 is not of the vocabulary");
+    refused(&[good.clone(), request(&[1, 2], context)], "at most 510 tokens");
+    refused(&[request(&vec![1; context + 1], 1)], "shorten it");
+    refused(&[request(&[1], usize::MAX)], "do not fit");
+    let wrong = Sampling { top_p: Some(2.0), ..Sampling::GREEDY };
+    refused(&[Request { sampling: wrong, ..good }], "top-p is 2");
+}
+
+#[test]
+fn prompts_longer_than_a_chunk_go_in_pieces() {
+    let checkpoint = Checkpoint::open(&folder("qwen2")).unwrap();
+    let mut model =
+        tilewright_models::load(&checkpoint, Runtime::open("cpu").unwrap(), None).unwrap();
+    model.set_context(4096);
+    let prompt: Vec<u32> = (0..1100).map(|i| i * 7 % 64).collect();
+    // What the engine gives first is what one pass over everything gives.
+    let mut cache = model.cache(1, prompt.len()).unwrap();
+    let logits = model.prefill(&mut cache, 0, &prompt, Logits::Last).unwrap().unwrap();
+    let whole = Sampling::GREEDY.sample(logits.to_vec().unwrap(), &prompt).unwrap();
+    assert_eq!(all(&model, &[request(&prompt, 1)])[0].tokens, [whole]);
+}
+
+#[test]
+fn perplexity_is_that_of_the_definition() {
+    // Uniform over four, whatever the token.
+    assert_eq!(perplexity(&[0.5; 12], &[3, 0, 1]).map(|p| (p * 1e6).round() / 1e6), Some(4.0));
+    // Certain of the right one, then one in two.
+    let logits = [0.0, 100.0, 7.0, 7.0, 0.0, 0.0];
+    let found = perplexity(&logits, &[0, 1, 0]).unwrap();
+    assert!((found - 2f64.sqrt()).abs() < 1e-9, "{found}");
+    assert_eq!((perplexity(&[1.0; 4], &[2]), perplexity(&[], &[])), (None, None));
+}

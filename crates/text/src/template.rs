@@ -1,0 +1,128 @@
+//! Chat templates: Jinja programs that write a conversation as the model learned to read it.
+
+use crate::FormatError;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
+use std::path::{Path, PathBuf};
+
+/// Steps that a template may take. Real ones take some hundred a message.
+const FUEL: u64 = 1_000_000;
+
+/// The name under which a template is compiled.
+const NAME: &str = "chat";
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// `system`, `user` or `assistant`.
+    pub role: String,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// A message of that role.
+    pub fn new(role: &str, content: &str) -> Message {
+        Message { role: role.into(), content: content.into() }
+    }
+}
+
+/// A compiled template.
+#[derive(Debug)]
+pub struct ChatTemplate {
+    file: PathBuf,
+    environment: Environment<'static>,
+    /// The tokens that begin and end a text.
+    ends: [Option<String>; 2],
+}
+
+impl ChatTemplate {
+    /// Compiles a template of `file`.
+    ///
+    /// # Errors
+    /// When it is no Jinja.
+    pub fn new(
+        file: &Path,
+        source: &str,
+        ends: [Option<String>; 2],
+    ) -> Result<ChatTemplate, FormatError> {
+        let mut environment = Environment::new();
+        environment.set_fuel(Some(FUEL));
+        // As Hugging Face sets Jinja up.
+        environment.set_trim_blocks(true);
+        environment.set_lstrip_blocks(true);
+        environment.set_undefined_behavior(UndefinedBehavior::Lenient);
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", |text: String| -> Result<String, Error> {
+            Err(Error::new(ErrorKind::InvalidOperation, text))
+        });
+        let compiled = environment.add_template_owned(NAME, source.to_string());
+        compiled.map_err(|e| fault(file, "is no Jinja", &e))?;
+        Ok(ChatTemplate { file: file.into(), environment, ends })
+    }
+
+    /// The conversation as text, up to where the assistant is to speak.
+    ///
+    /// # Errors
+    /// When the template refuses the conversation, or runs out of fuel.
+    pub fn render(&self, messages: &[Message]) -> Result<String, FormatError> {
+        let messages: Vec<_> =
+            messages.iter().map(|Message { role, content }| context! { role, content }).collect();
+        let [begin, end] = &self.ends;
+        let template = self.environment.get_template(NAME);
+        let rendered = template.and_then(|template| {
+            template.render(context! {
+                messages,
+                add_generation_prompt => true,
+                bos_token => begin.as_deref().unwrap_or_default(),
+                eos_token => end.as_deref().unwrap_or_default(),
+            })
+        });
+        rendered.map_err(|e| fault(&self.file, "does not take this conversation", &e))
+    }
+}
+
+fn fault(file: &Path, what: &str, error: &Error) -> FormatError {
+    let detail: String = error.to_string().chars().take(200).collect();
+    let next = "use --raw to continue plain text without a template";
+    FormatError::new(file, format!("its chat template {what}: {detail}"), next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(source: &str) -> Result<String, FormatError> {
+        let ends = [Some("<s>".into()), None];
+        let template = ChatTemplate::new(Path::new("tokenizer_config.json"), source, ends)?;
+        template.render(&[Message::new("system", " Be short. "), Message::new("user", "Hi")])
+    }
+
+    #[test]
+    fn a_template_as_they_are_published() {
+        let source = "{{ bos_token }}{%- for message in messages %}\n  {%- if message['role'] == 'system' %}\n    \
+            {{- '<|system|>\\n' + message.content.strip() + '\\n' }}\n  {%- else %}\n    \
+            {{- '<|' ~ message.role ~ '|>' ~ message.content | trim }}\n  {%- endif %}\n{%- endfor %}\n\
+            {%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
+        assert_eq!(render(source).unwrap(), "<s><|system|>\nBe short.\n<|user|>Hi<|assistant|>");
+    }
+
+    #[test]
+    fn templates_have_limits_and_a_voice() {
+        for (source, fault) in [
+            (
+                "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+                "fuel",
+            ),
+            ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
+            ("{% include 'chat' %}", "include"),
+            ("{% if %}", "is no Jinja"),
+            ("{{ raise_exception('roles must alternate') }}", "roles must alternate"),
+            ("{{ messages.nothing() }}", "nothing"),
+        ] {
+            let error = render(source).unwrap_err();
+            assert!(error.to_string().contains(fault), "{source}: {error}");
+            assert!(error.to_string().starts_with("tokenizer_config.json: "), "{error}");
+        }
+    }
+}
