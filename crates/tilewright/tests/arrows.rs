@@ -163,7 +163,7 @@ fn a_model_names_no_device_and_no_kernel() {
             uses(name, &["\"cpu\"", "\"cuda\"", "\"metal\"", "Runtime::open", "target_cpu"]);
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
-    let found = uses("engine", &["tokenizer", "Tokenizer", "str", "Callable"]);
+    let found = uses("engine", &["tokenizers", "tilewright_text", "Callable"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
     let found = uses("models", &["Callable", "tilewright_tensor", "kernel(", "kernels.get"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
