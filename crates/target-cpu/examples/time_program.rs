@@ -5,7 +5,8 @@
 //! cargo run --release -p tilewright-target-cpu --example time_program -- softmax.ir rows=16384 cols=1024
 //! ```
 //!
-//! `THREADS=n` sets the threads, `SHOW=schedule` prints the steps. Inputs are numbers between -3 and 3; u32 and i32
+//! `THREADS=n` sets the threads, `STREAM=n` the bytes of outputs from which they are written past the caches,
+//! `SHOW=schedule` prints the steps, `ALONE=n` runs n seconds without any copies, for a profiler. Inputs are numbers between -3 and 3; u32 and i32
 //! inputs count up to the number after `index=`. Times are the least and the median of the repetitions; programs that
 //! share a machine with others are judged by the least.
 
@@ -23,8 +24,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .filter_map(|size| size.split_once('=').and_then(|(k, v)| Some((k, v.parse().ok()?))))
         .collect();
     let index = sizes.iter().find(|(name, _)| *name == "index").map_or(1, |(_, n)| *n);
-    let threads = std::env::var("THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
-    let device = CpuDevice::with(CpuOptions { threads, ..CpuOptions::default() });
+    let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<usize>().ok());
+    let usual = CpuOptions::default();
+    let device = CpuDevice::with(CpuOptions {
+        threads: number("THREADS").unwrap_or(usual.threads),
+        stream_from: number("STREAM"),
+        ..usual
+    });
     let copy = text::parse(
         "dims n\nkernel copy(x: in f32[n], y: out f32[n])\n%0: f32[n] = load x[:]\nstore y[:] = %0\n",
     )
@@ -77,12 +83,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let copy_passed = [0, 1].map(|k| Argument::Tensor(Region::whole(&*pair[k])));
         let (executable, copier) = (device.compile(&program)?, device.compile(&copy)?);
         let (mut times, mut copies) = (Vec::new(), Vec::new());
+        let alone = std::env::var("ALONE").ok().and_then(|n| n.parse::<f64>().ok());
         let begin = Instant::now();
-        while times.len() < 5 || begin.elapsed().as_secs_f64() < 1.5 {
+        while times.len() < 5 || begin.elapsed().as_secs_f64() < alone.unwrap_or(1.5) {
             let start = Instant::now();
             // SAFETY: the buffers are this function's own.
             unsafe { executable.launch(&bindings, &passed) }?;
             times.push(start.elapsed().as_secs_f64() * 1e3);
+            if alone.is_some() {
+                continue;
+            }
             let start = Instant::now();
             // SAFETY: as above.
             unsafe { copier.launch(&copy_bindings, &copy_passed) }?;
@@ -99,7 +109,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             times[0],
             times[times.len() / 2],
             bytes as f64 / times[0] / 1e6,
-            copies[0] / times[0] * 100.0
+            copies.first().map_or(f64::NAN, |copy| copy / times[0] * 100.0)
         );
     }
     Ok(())

@@ -21,15 +21,17 @@ pub struct CpuOptions {
     pub threads: usize,
     /// Instances of the primitives; `None` for the best that this CPU has.
     pub level: Option<Level>,
-    /// Total bytes of outputs from which they are written past the caches.
-    pub stream_from: usize,
+    /// Total bytes of outputs from which they are written past the caches; `None` for twice what the caches next to
+    /// the cores hold. Even what the last cache could keep is written faster past it, because a line need not be read
+    /// before it is written.
+    pub stream_from: Option<usize>,
     /// Chains of maps become native code, where this CPU and the system allow it.
     pub native: bool,
 }
 
 impl Default for CpuOptions {
     fn default() -> Self {
-        CpuOptions { threads: 0, level: None, stream_from: 8 << 20, native: true }
+        CpuOptions { threads: 0, level: None, stream_from: None, native: true }
     }
 }
 
@@ -77,8 +79,10 @@ impl CpuDevice {
             dtypes: DType::ALL.into_iter().filter(|&dtype| dtype != DType::F64).collect(),
             host_visible: true,
         };
+        let near = || 2 * second_cache().saturating_mul(pool.threads());
+        let stream_from = options.stream_from.unwrap_or_else(near);
         let native = options.native && level == Level::Avx512 && crate::native::runs_here();
-        let engine = Engine { level, pool, stream_from: options.stream_from, native, workers };
+        let engine = Engine { level, pool, stream_from, native, workers };
         CpuDevice { caps, engine: Arc::new(engine) }
     }
 }
@@ -95,6 +99,14 @@ fn cpu_name() -> String {
     let line = info.lines().find(|line| line.starts_with("model name"));
     let name = line.and_then(|line| line.split(':').nth(1)).map(str::trim);
     name.unwrap_or(std::env::consts::ARCH).into()
+}
+
+/// Bytes of a core's second cache; where the system does not say, a usual one.
+fn second_cache() -> usize {
+    const USUAL: usize = 1 << 20;
+    let size = std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cache/index2/size");
+    let kibibytes = size.ok().and_then(|size| size.trim().strip_suffix('K')?.parse().ok());
+    kibibytes.map_or(USUAL, |kibibytes: usize| kibibytes.saturating_mul(1 << 10))
 }
 
 fn physical_memory() -> u64 {

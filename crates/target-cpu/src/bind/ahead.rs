@@ -2,7 +2,8 @@
 //!
 //! Reading a long array from end to end needs no help, but a batch reads a few thousand elements of each tensor and
 //! then computes on them for a while, in which the memory would have nothing to do. So each tensor's next part is
-//! fetched by one of the steps in between, a line for each vector of its work, by the slowest first.
+//! fetched by one of the steps in between, a line for each vector of its work, by the slowest first. A reduction that
+//! is alone fetches for itself: rows are often a page long, and what the hardware fetches by itself ends with the page.
 
 use super::Request;
 use crate::step::*;
@@ -52,7 +53,16 @@ pub(super) fn fetch_ahead(bound: &mut Bound, request: &Request<'_>) {
                     _ => None,
                 });
             let slowest = hosts.filter(|host| work(host.name) > 0).max_by_key(|h| work(h.name));
-            if let Some(host) = slowest {
+            let host = match slowest {
+                Some(host) => Some(host),
+                None => match &mut pass.blocks[stream.reader] {
+                    Step::Invoke(own) if reduces(own.name) && own.prefetch == NOWHERE => {
+                        Some(&mut **own)
+                    }
+                    _ => None,
+                },
+            };
+            if let Some(host) = host {
                 host.prefetch = stream.next;
                 host.call.prefetch.row = stream.row;
             }
@@ -94,6 +104,11 @@ fn streams(
         }
     }
     found
+}
+
+/// True for the reductions that fetch ahead.
+fn reduces(name: &str) -> bool {
+    matches!(name, "sum" | "prod" | "max" | "min" | "sum_mul" | "argmax" | "argmin" | "top_k")
 }
 
 /// How long a vector takes in a primitive that fetches ahead, roughly; 0 for those that do not.

@@ -199,10 +199,11 @@ impl<'a> Binder<'a> {
             for stmt in body {
                 match stmt {
                     Stmt::Let(id) if self.emits(*id) && plan.pass[id.index()] == pass => {
+                        // Other rows are computed where something in a sweep uses them.
                         let row_is_read = operands_of(&self.request, *id)
                             .iter()
                             .any(|operand| plan.main[operand.index()]);
-                        if plan.main[id.index()] || row_is_read {
+                        if kept[id.index()] || !plan.main[id.index()] && row_is_read {
                             self.refresh(plan, *id, pass, &kept, &mut fresh);
                         }
                     }
@@ -306,7 +307,9 @@ impl<'a> Binder<'a> {
 
     /// True when the value is a view of a tensor that nothing writes.
     fn lies_in_memory(&self, id: ExprId) -> bool {
-        self.values[id.index()].iter().all(|tile| tile.at.register != FRAME)
+        let tiles = &self.values[id.index()];
+        !tiles.is_empty()
+            && tiles.iter().all(|tile| tile.at.register != FRAME)
             && !self.targets.contains_key(&id)
     }
 

@@ -3,6 +3,7 @@
 use super::Level;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
+use super::map::prefetch;
 use super::reduce::{FIRST, LAST};
 use tilewright_ir::DType;
 
@@ -59,10 +60,11 @@ pub const COUNT: [u32; LANES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 1
 
 /// How a primitive of this file ranks the elements of a row.
 trait Rank: 'static {
-    /// The best element, in a form that ranks among the best of other blocks.
+    /// The best element, in a form that ranks among the best of other blocks. The lines from `ahead` on are fetched
+    /// meanwhile.
     /// # Safety
     /// `x` has `len` elements.
-    unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize) -> i32;
+    unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> i32;
     /// The first element that is the best; `len` if there is none.
     /// # Safety
     /// `x` has `len` elements.
@@ -76,12 +78,13 @@ struct ByKey<O>(std::marker::PhantomData<O>);
 
 impl<O: Order> Rank for ByKey<O> {
     #[inline(always)]
-    unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize) -> i32 {
+    unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> i32 {
         let mut best = s.i(i32::MIN as u32);
         let mut at = 0;
         while at < len {
             // SAFETY: `at < len`.
             let key = unsafe { keys::<S, O>(s, x, at, len) };
+            prefetch(ahead.wrapping_add(at * 4));
             best = s.iselect(s.igt(key, best), key, best);
             at += LANES;
         }
@@ -116,6 +119,60 @@ impl<O: Order> Rank for ByKey<O> {
 /// Ranks floats as they are, the greatest first or the least; what ranks is the bits of a float.
 struct Floats<const MAX: bool>;
 
+/// The best floats of 64 classes of elements, and whether any element is NaN, which no class shows. Lanes of empty
+/// classes are infinite.
+///
+/// # Safety
+/// `x` has `len` elements.
+#[inline(always)]
+pub unsafe fn extrema<S: Simd, const MAX: bool>(
+    s: S,
+    x: *const f32,
+    len: usize,
+    ahead: *const u8,
+) -> ([S::F; 4], bool) {
+    let worst = s.f(Floats::<MAX>::WORST);
+    let better = Floats::<MAX>::better::<S>;
+    let mut best = [worst; 4];
+    let mut nan = s.unordered(worst, worst);
+    let mut at = 0;
+    // SAFETY: inside the row; prefetching is safe anywhere.
+    unsafe {
+        while at + 4 * LANES <= len {
+            let x = x.add(at);
+            let mut k = 0;
+            while k < 4 {
+                prefetch(ahead.wrapping_add((at + k * LANES) * 4));
+                k += 1;
+            }
+            let (a, b) = (s.load(x), s.load(x.add(LANES)));
+            let (c, d) = (s.load(x.add(2 * LANES)), s.load(x.add(3 * LANES)));
+            nan = s.mor(nan, s.mor(s.unordered(a, b), s.unordered(c, d)));
+            best[0] = better(s, a, best[0]);
+            best[1] = better(s, b, best[1]);
+            best[2] = better(s, c, best[2]);
+            best[3] = better(s, d, best[3]);
+            at += 4 * LANES;
+        }
+        while at < len {
+            let n = (len - at).min(LANES);
+            let part = s.load_part(x.add(at), n);
+            let a = s.select(s.igt(s.i(n as u32), s.i_from(COUNT)), part, worst);
+            nan = s.mor(nan, s.unordered(a, a));
+            best[0] = better(s, a, best[0]);
+            at += LANES;
+        }
+    }
+    (best, s.mask_bits(nan) != 0)
+}
+
+/// The better of two in each lane, of four.
+#[inline(always)]
+pub fn join<S: Simd, const MAX: bool>(s: S, best: [S::F; 4]) -> S::F {
+    let better = Floats::<MAX>::better::<S>;
+    better(s, better(s, best[0], best[1]), better(s, best[2], best[3]))
+}
+
 impl<const MAX: bool> Floats<MAX> {
     const WORST: f32 = if MAX { f32::NEG_INFINITY } else { f32::INFINITY };
 
@@ -127,39 +184,14 @@ impl<const MAX: bool> Floats<MAX> {
 
 impl<const MAX: bool> Rank for Floats<MAX> {
     #[inline(always)]
-    unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize) -> i32 {
-        let worst = s.f(Self::WORST);
-        let mut best = [worst; 4];
-        let mut nan = s.unordered(worst, worst);
-        let mut at = 0;
-        // SAFETY: inside the row.
-        unsafe {
-            while at + 4 * LANES <= len {
-                let x = x.add(at);
-                let (a, b) = (s.load(x), s.load(x.add(LANES)));
-                let (c, d) = (s.load(x.add(2 * LANES)), s.load(x.add(3 * LANES)));
-                nan = s.mor(nan, s.mor(s.unordered(a, b), s.unordered(c, d)));
-                best[0] = Self::better(s, a, best[0]);
-                best[1] = Self::better(s, b, best[1]);
-                best[2] = Self::better(s, c, best[2]);
-                best[3] = Self::better(s, d, best[3]);
-                at += 4 * LANES;
-            }
-            while at < len {
-                let n = (len - at).min(LANES);
-                let part = s.load_part(x.add(at), n);
-                let a = s.select(s.igt(s.i(n as u32), s.i_from(COUNT)), part, worst);
-                nan = s.mor(nan, s.unordered(a, a));
-                best[0] = Self::better(s, a, best[0]);
-                at += LANES;
-            }
-        }
-        if s.mask_bits(nan) != 0 {
+    unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> i32 {
+        // SAFETY: the caller's promise.
+        let (best, nan) = unsafe { extrema::<S, MAX>(s, x, len, ahead) };
+        if nan {
             return f32::NAN.to_bits() as i32;
         }
-        let (a, b) = (Self::better(s, best[0], best[1]), Self::better(s, best[2], best[3]));
         let mut top = Self::WORST;
-        for lane in s.f_array(Self::better(s, a, b)) {
+        for lane in s.f_array(join::<S, MAX>(s, best)) {
             top = if MAX { top.max(lane) } else { top.min(lane) };
         }
         top.to_bits() as i32
@@ -219,9 +251,11 @@ unsafe fn arg_rows<S: Simd, R: Rank>(s: S, call: &Call) {
     let (first, last) = (call.extra[0] & FIRST != 0, call.extra[0] & LAST != 0);
     for r in 0..call.rows {
         let (x, state): (*const f32, *mut i32) = (call.inputs[0].row(r), call.inputs[3].row(r));
+        let ahead: *const u8 =
+            if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
         // SAFETY: the caller's promise.
         unsafe {
-            let best = R::best(s, x, call.len);
+            let best = R::best(s, x, call.len, ahead);
             let mut result = [best, 0];
             if first || R::beats(best, *state) {
                 // Only an empty row has no best element.

@@ -186,6 +186,25 @@ fn top_k_orders_by_value_then_position() {
 }
 
 #[test]
+fn equal_elements_come_in_order() {
+    for level in Level::all() {
+        // More of them than candidates, and zeros of both signs.
+        for n in [20, 60, 300] {
+            let x: Vec<f32> = (0..n).map(|i| if i % 3 == 0 { 0.0 } else { -0.0 }).collect();
+            let (mut values, mut positions) = ([9f32; 8], [9u32; 8]);
+            let mut call = Call::new(1, n);
+            call.inputs[0] = operand(&x, 0);
+            call.inputs[1] = operand_mut(&mut positions, 0);
+            call.out = operand_mut(&mut values, 0);
+            call.extra[0] = 8;
+            run(topk::top_k(DType::F32, level), &call);
+            assert_eq!(positions, [0, 1, 2, 3, 4, 5, 6, 7], "{level:?} {n}");
+            assert_eq!(values.map(f32::to_bits), std::array::from_fn(|i| x[i].to_bits()));
+        }
+    }
+}
+
+#[test]
 fn scans_agree_with_loops() {
     for level in Level::all() {
         for n in LENGTHS {
@@ -239,6 +258,25 @@ fn philox_is_that_of_the_ir() {
             run(random::philox(level), &call);
             let want: Vec<u32> = positions.iter().map(|&p| meaning::philox(p, 77, 3)).collect();
             assert_eq!(out, want, "{level:?} from {start}");
+        }
+    }
+}
+
+#[test]
+fn columns_become_rows() {
+    for level in Level::all() {
+        for (rows, len) in [(1, 1), (16, 16), (15, 40), (33, 47), (64, 64)] {
+            // `len` rows of memory, whose columns are wanted; each is a little longer than needed.
+            let x: Vec<u32> = (0..(rows + 3) * len).map(|i| i as u32 * 7).collect();
+            let mut out = vec![u32::MAX; rows * len];
+            let mut call = Call::new(rows, len);
+            call.inputs[0] = operand(&x, 1);
+            call.out = operand_mut(&mut out, len);
+            call.extra[0] = (rows as u64 + 3) * 4;
+            run(memory::load(DType::U32, level), &call);
+            for (i, &y) in out.iter().enumerate() {
+                assert_eq!(y, x[i % len * (rows + 3) + i / len], "{level:?} {rows} x {len}");
+            }
         }
     }
 }

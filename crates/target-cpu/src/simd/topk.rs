@@ -1,11 +1,12 @@
 //! The k greatest elements of rows, descending, with their positions.
 //!
-//! Elements are compared by their keys ([`Order`]): NaN first, equal elements by position. A first pass finds a floor
-//! below which nothing can be among the k: the k-th greatest of the 16 (or 64) lanes' maxima. A second pass collects
-//! what reaches it, which is little more than k elements, and inserts those into a sorted list.
+//! NaN comes first, equal elements by position. A first pass finds a floor below which nothing can be among the k: the
+//! k-th greatest of the 16 (or 64) lanes' maxima. A second pass collects what reaches it, which is little more than k
+//! elements. Those are put in order: floats without NaN by counting for each how many come before it, which needs no
+//! branch that depends on the data; others by their keys ([`Order`]), inserted into a sorted list.
 
 use super::Level;
-use super::arg::{Greatest, IntGreatest, Order, UnsignedGreatest, keys};
+use super::arg::{COUNT, Greatest, IntGreatest, Order, UnsignedGreatest, extrema, join, keys};
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
 
@@ -19,7 +20,7 @@ pub const FEW: usize = 32;
 /// written. Input 3: scratch of `2 * len` words, one for all
 /// rows, unless `k <= FEW` and `k < len`.
 #[inline(always)]
-unsafe fn top_rows<S: Simd, O: Order>(s: S, call: &Call) {
+unsafe fn top_rows<S: Simd, O: Order, const FLOAT: bool>(s: S, call: &Call) {
     let k = call.extra[0] as usize;
     for r in 0..call.rows {
         let x: *const f32 = call.inputs[0].row(r);
@@ -27,8 +28,17 @@ unsafe fn top_rows<S: Simd, O: Order>(s: S, call: &Call) {
         if k == 0 {
             continue;
         }
+        let ahead: *const u8 =
+            if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
         // SAFETY: the caller's promise, element by element below.
         unsafe {
+            if FLOAT
+                && k <= LANES
+                && call.len > k
+                && select_floats(s, x, call.len, k, values, positions, ahead)
+            {
+                continue;
+            }
             if k <= FEW && call.len > k {
                 let mut best = [(0i32, 0u32); FEW];
                 select_few::<S, O>(s, x, call.len, &mut best[..k]);
@@ -47,6 +57,113 @@ unsafe fn top_rows<S: Simd, O: Order>(s: S, call: &Call) {
             }
         }
     }
+}
+
+/// Elements that may be among the k, by their positions.
+struct Candidates {
+    values: [f32; MOST],
+    positions: [u32; MOST],
+    count: usize,
+}
+
+/// Room for candidates: in random rows there are less than twice as many as are wanted.
+const MOST: usize = 4 * LANES;
+
+/// The k greatest of floats; false, with nothing written, for a row that has a NaN or too many candidates.
+///
+/// # Safety
+/// `x` has `len > k` elements, `values` and `positions` have room for `k`, which is at most 16.
+#[inline(always)]
+unsafe fn select_floats<S: Simd>(
+    s: S,
+    x: *const f32,
+    len: usize,
+    k: usize,
+    values: *mut f32,
+    positions: *mut u32,
+    ahead: *const u8,
+) -> bool {
+    // SAFETY: the caller's promise.
+    let (maxima, nan) = unsafe { extrema::<S, true>(s, x, len, ahead) };
+    if nan {
+        return false;
+    }
+    let row = x;
+    let floor = s.f(floor_of(s, join::<S, true>(s, maxima), k));
+    let mut found = Candidates { values: [0.0; MOST], positions: [0; MOST], count: 0 };
+    let mut at = 0;
+    while at < len {
+        // The hits of four vectors at a time, so that the loop over them ends seldom.
+        let mut hits = 0u64;
+        // SAFETY: inside the row.
+        unsafe {
+            let x = x.add(at);
+            if at + 4 * LANES <= len {
+                let mut lane = 0;
+                while lane < 4 {
+                    let reaches = s.le(floor, s.load(x.add(lane * LANES)));
+                    hits |= (s.mask_bits(reaches) as u64) << (lane * LANES);
+                    lane += 1;
+                }
+                at += 4 * LANES;
+            } else {
+                let n = (len - at).min(LANES);
+                hits = s.mask_bits(s.le(floor, s.load_part(x, n))) as u64 & ((1 << n) - 1);
+                at += n;
+            }
+            while hits != 0 {
+                let lane = hits.trailing_zeros() as usize;
+                hits &= hits - 1;
+                if found.count == MOST {
+                    return false;
+                }
+                found.values[found.count] = *x.add(lane);
+                found.positions[found.count] = x.add(lane).offset_from(row) as u32;
+                found.count += 1;
+            }
+        }
+    }
+    let mut ordered = [(0.0, 0); MOST];
+    for first in (0..found.count).step_by(LANES) {
+        // SAFETY: a whole vector of the room.
+        let own = unsafe { s.load(found.values.as_ptr().add(first)) };
+        let number = s.iadd(s.i_from(COUNT), s.i(first as u32));
+        let mut before = s.i(0);
+        for (j, &other) in found.values[..found.count].iter().enumerate() {
+            let other = s.f(other);
+            let earlier = s.mand(s.eq(own, other), s.igt(number, s.i(j as u32)));
+            let ahead = s.mor(s.lt(own, other), earlier);
+            before = s.iadd(before, s.one_if(ahead));
+        }
+        for (lane, &rank) in s.i_array(before).iter().enumerate().take(found.count - first) {
+            ordered[rank as usize % MOST] =
+                (found.values[first + lane], found.positions[first + lane]);
+        }
+    }
+    for (j, &(value, position)) in ordered[..k].iter().enumerate() {
+        // SAFETY: room for `k`.
+        unsafe {
+            *values.add(j) = value;
+            *positions.add(j) = position;
+        }
+    }
+    true
+}
+
+/// The k-th greatest lane.
+#[inline(always)]
+fn floor_of<S: Simd>(s: S, lanes: S::F, k: usize) -> f32 {
+    // The least of those with fewer than k lanes above them.
+    let mut above = s.i(0);
+    for other in s.f_array(lanes) {
+        above = s.iadd(above, s.one_if(s.lt(lanes, s.f(other))));
+    }
+    let high = s.select(s.igt(s.i(k as u32), above), lanes, s.f(f32::INFINITY));
+    let mut least = f32::INFINITY;
+    for lane in s.f_array(high) {
+        least = if lane < least { lane } else { least };
+    }
+    least
 }
 
 /// Fills `best` with the greatest keys, descending, and their positions.
@@ -159,14 +276,14 @@ unsafe fn select_many<S: Simd, O: Order>(
 }
 
 primitive! {
-    fn top<O: Order; > = top_rows
+    fn top<O: Order; const FLOAT: bool> = top_rows
 }
 
 /// The top-k of rows of `dtype`.
 pub fn top_k(dtype: DType, level: Level) -> Primitive {
     match dtype {
-        d if d.is_float() => top::<Greatest>(level),
-        DType::U8 | DType::U32 | DType::Bool => top::<UnsignedGreatest>(level),
-        _ => top::<IntGreatest>(level),
+        d if d.is_float() => top::<Greatest, true>(level),
+        DType::U8 | DType::U32 | DType::Bool => top::<UnsignedGreatest, false>(level),
+        _ => top::<IntGreatest, false>(level),
     }
 }
