@@ -54,12 +54,17 @@ fn stable_forms_replace_the_formulas_people_write() {
     assert_eq!(formula(|x| x.exp() - 1.0), "expm1(x)");
     assert_eq!(formula(|x| (1.0 + x).log()), "log1p(x)");
     assert_eq!(formula(|x| (1.0 - x).log()), "log1p(neg(x))");
+    let n = "mul(exp(min(x, 20.0)), add(exp(min(x, 20.0)), 2.0))";
+    assert_eq!(formula(|x| x.softplus().tanh()), format!("div({n}, add({n}, 2.0))"));
     assert_eq!(formula(|x| 1.0 / x.sqrt()), "rsqrt(x)");
     assert_eq!(formula(|x| x.sigmoid().log()), "neg(softplus(neg(x)))");
     assert_eq!(formula(|x| (1.0 - x.sigmoid()).log()), "neg(softplus(x))");
     assert_eq!(formula(|x| (x * x).sqrt()), "abs(x)");
     // mish, as the formula strings of users spell it.
-    assert_eq!(formula(|x| x * (1.0 + x.exp()).log().tanh()), "mul(x, tanh(softplus(x)))");
+    assert_eq!(
+        formula(|x| x * (1.0 + x.exp()).log().tanh()),
+        format!("mul(x, div({n}, add({n}, 2.0)))")
+    );
 }
 
 #[test]

@@ -407,6 +407,11 @@ impl Printer<'_> {
                 let operator = if *op == BinaryOp::Div { '/' } else { '%' };
                 format!("({} {operator} {})", self.value(a), self.value(b))
             }
+            Value::Binary(op @ (BinaryOp::Shl | BinaryOp::Shr), dtype, a, b) if matches!(**b, Value::Const(Literal::Int(n), _) if (0..dtype.size() as i64 * 8).contains(&n)) =>
+            {
+                let operator = if *op == BinaryOp::Shl { "<<" } else { ">>" };
+                self.narrow(*dtype, format!("({} {operator} {})", self.value(a), self.value(b)))
+            }
             Value::Binary(op, dtype, a, b) => {
                 self.binary(*op, *dtype, &self.value(a), &self.value(b))
             }

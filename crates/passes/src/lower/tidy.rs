@@ -9,16 +9,20 @@ mod fold;
 mod merge;
 
 use std::collections::HashSet;
-use tilewright_ir::thread::{Code, RegisterId, ThreadProgram, Value};
+use tilewright_ir::thread::{Code, Register, RegisterId, ThreadProgram, Value};
 use tilewright_ir::{BinaryOp, DType, Literal};
 
 /// Tidies a program.
 pub(super) fn tidy(program: &mut ThreadProgram) {
     let mut body = std::mem::take(&mut program.body);
     single_turns(&mut body);
-    body.iter_mut().for_each(|code| code.rewrite_values(&mut fold::fold));
+    let mut counts = HashSet::new();
+    fold::counting(&body, &mut counts);
+    let mut fold = |value: &mut Value| fold::fold(value, &counts);
+    body.iter_mut().for_each(|code| code.rewrite_values(&mut fold));
     scalars(program, &mut body);
     copies(program, &mut body);
+    fills(program, &mut body);
     // Joining loops leaves arrays that nobody else sees, whose removal may bring loops together that were apart.
     for _ in 0..ROUNDS {
         merge::loops(&mut body);
@@ -196,13 +200,8 @@ fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
     let mut at = 0;
     while at < body.len() {
         let found = copied(program, &body[at..]).filter(|&(from, to, steps)| {
-            let known = body[..at].iter().any(|code| match code {
-                Code::Declare(r) | Code::Let(r, _) => *r == from,
-                _ => false,
-            });
             let after = &body[at + steps..];
-            known
-                && body[..at].contains(&Code::Declare(to))
+            body[..at].contains(&Code::Declare(to))
                 && uses(&body[..at], to) == Uses::default()
                 && uses(after, to).writes == 0
                 && uses(after, from).writes == 0
@@ -227,6 +226,36 @@ fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
                 }
             });
         }
+    }
+}
+
+/// Makes loops of steps that give every element of an array the same constant.
+fn fills(program: &mut ThreadProgram, body: &mut Vec<Code>) {
+    let mut at = 0;
+    while at < body.len() {
+        if let Some(inner) = body[at].body_mut() {
+            fills(program, inner);
+        }
+        let filled = match &body[at] {
+            Code::SetElement(array, _, value @ Value::Const(..)) => {
+                let len = program.registers[array.0 as usize].len.unwrap_or(0);
+                let all = len > 1
+                    && (0..len).all(|i| {
+                        let step = Code::SetElement(*array, int(i as i64), value.clone());
+                        body.get(at + i) == Some(&step)
+                    });
+                all.then(|| (*array, value.clone(), len))
+            }
+            _ => None,
+        };
+        if let Some((array, value, len)) = filled {
+            let counter = RegisterId(program.registers.len() as u32);
+            let name = format!("i_{}", counter.0);
+            program.registers.push(Register { name, dtype: DType::I32, len: None });
+            let step = Code::SetElement(array, Value::Get(counter), value);
+            body.splice(at..at + len, [Code::Unroll(counter, len, vec![step])]);
+        }
+        at += 1;
     }
 }
 

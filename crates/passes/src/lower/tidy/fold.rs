@@ -1,11 +1,19 @@
 //! Arithmetic on indices that is known already.
 
 use super::int;
-use tilewright_ir::thread::Value;
+use std::collections::HashSet;
+use tilewright_ir::thread::{Code, RegisterId, Value};
 use tilewright_ir::{BinaryOp, DType, Literal};
 
 /// Replaces an i32 operation by its result or a simpler one, its operands being folded.
-pub(super) fn fold(value: &mut Value) {
+pub(super) fn fold(value: &mut Value, counts: &HashSet<RegisterId>) {
+    if let Value::Cast { from: DType::I32, to: DType::U32, of } = value
+        && never_negative(of, counts)
+    {
+        // Nothing saturates, so what the compiler knows of the bits holds beyond the conversion.
+        *value = Value::Bitcast { from: DType::I32, to: DType::U32, of: of.clone() };
+        return;
+    }
     let Value::Binary(op, DType::I32, a, b) = value else { return };
     let (left, right) = (constant(a), constant(b));
     let pure = a.is_pure() && b.is_pure();
@@ -35,6 +43,49 @@ pub(super) fn fold(value: &mut Value) {
     };
     if let Some(simpler) = simpler {
         *value = simpler;
+    }
+}
+
+/// Adds the registers of a body that count up from 0, or are made of such.
+pub(super) fn counting(body: &[Code], counts: &mut HashSet<RegisterId>) {
+    for code in body {
+        match code {
+            Code::Unroll(counter, ..) => {
+                counts.insert(*counter);
+            }
+            Code::For { counter, start, .. } if never_negative(start, counts) => {
+                counts.insert(*counter);
+            }
+            Code::Let(register, value) if never_negative(value, counts) => {
+                counts.insert(*register);
+            }
+            _ => {}
+        }
+        counting(code.body(), counts);
+    }
+}
+
+/// True for indices made of what counts up from 0.
+fn never_negative(value: &Value, counts: &HashSet<RegisterId>) -> bool {
+    let known = |value| never_negative(value, counts);
+    match value {
+        Value::Get(register) => counts.contains(register),
+        Value::Const(Literal::Int(n), _) => *n >= 0,
+        Value::Builtin(_) | Value::Size(_) => true,
+        Value::Binary(BinaryOp::And, DType::I32, a, b) => known(a) || known(b),
+        Value::Binary(
+            BinaryOp::Add
+            | BinaryOp::Mul
+            | BinaryOp::Or
+            | BinaryOp::Shl
+            | BinaryOp::Shr
+            | BinaryOp::Min
+            | BinaryOp::Div,
+            DType::I32,
+            a,
+            b,
+        ) => known(a) && known(b),
+        _ => false,
     }
 }
 
