@@ -78,13 +78,18 @@ fn sources(of: &str) -> Vec<(PathBuf, String)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
+            } else if path.extension().is_some_and(|e| e == "rs") && !is_test(&path) {
                 let text = std::fs::read_to_string(&path).unwrap();
                 files.push((path, text));
             }
         }
     }
     files
+}
+
+/// True for modules that only tests are built with, by the name that such files have here.
+fn is_test(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
 }
 
 /// The lines of code that hold one of `words`; comments may say what they like.

@@ -76,7 +76,7 @@ impl Level {
 }
 
 #[cfg(test)]
-mod cycles;
+mod cycle_tests;
 #[cfg(test)]
 mod row_tests;
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! How many cycles the primitives take for a vector of 16 elements that lie in the first cache. Not a check but a
-//! table to read: `cargo test --release -p tilewright-target-cpu cycles -- --ignored --nocapture`.
+//! table to read: `cargo test --release -p tilewright-target-cpu cycle_tests -- --ignored --nocapture`.
 
 use super::call::{Call, Operand, Primitive};
 use super::ops::{self, Fused};
