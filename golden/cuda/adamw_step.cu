@@ -13,10 +13,10 @@ struct adamw_step_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_adamw_step(float* p, const float* __restrict__ g, float* m, float* v, const adamw_step_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     float p_in[4];
-    p_in[0] = 0.0f;
-    p_in[1] = 0.0f;
-    p_in[2] = 0.0f;
-    p_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_41 = 0; i_41 < 4; i_41++) {
+        p_in[i_41] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -26,10 +26,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_adamw_step(float* p,
         }
     }
     float g_in[4];
-    g_in[0] = 0.0f;
-    g_in[1] = 0.0f;
-    g_in[2] = 0.0f;
-    g_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_41 = 0; i_41 < 4; i_41++) {
+        g_in[i_41] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -39,10 +39,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_adamw_step(float* p,
         }
     }
     float m_in[4];
-    m_in[0] = 0.0f;
-    m_in[1] = 0.0f;
-    m_in[2] = 0.0f;
-    m_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_41 = 0; i_41 < 4; i_41++) {
+        m_in[i_41] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -53,16 +53,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_adamw_step(float* p,
     }
     const float difference = 1.0f - arguments.beta1;
     float fma_x[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float product = g_in[i] * difference;
-        fma_x[i] = fma(m_in[i], arguments.beta1, product);
-    }
     float v_in[4];
-    v_in[0] = 0.0f;
-    v_in[1] = 0.0f;
-    v_in[2] = 0.0f;
-    v_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_41 = 0; i_41 < 4; i_41++) {
+        const float product = g_in[i_41] * difference;
+        fma_x[i_41] = fma(m_in[i_41], arguments.beta1, product);
+        v_in[i_41] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -83,51 +80,36 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_adamw_step(float* p,
     const float difference_3 = 1.0f - (arguments.lr * arguments.weight_decay);
     float fma_x_4[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float product_3 = (g_in[i] * g_in[i]) * difference_2;
-        fma_x_2[i] = fma(v_in[i], arguments.beta2, product_3);
-        const float sqrt_x = sqrtf(fma_x_2[i]);
+    for (int i_41 = 0; i_41 < 4; i_41++) {
+        const float product_3 = (g_in[i_41] * g_in[i_41]) * difference_2;
+        fma_x_2[i_41] = fma(v_in[i_41], arguments.beta2, product_3);
+        const float sqrt_x = sqrtf(fma_x_2[i_41]);
         const float fma_x_3 = fma(sqrt_x, rsqrt_x, arguments.eps);
-        const float product_6 = fma_x[i] * quotient;
+        const float product_6 = fma_x[i_41] * quotient;
         const float quotient_2 = product_6 / fma_x_3;
-        fma_x_4[i] = fma(p_in[i], difference_3, quotient_2);
+        fma_x_4[i_41] = fma(p_in[i_41], difference_3, quotient_2);
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = fma_x_4[0];
-        out[1] = fma_x_4[1];
-        out[2] = fma_x_4[2];
-        out[3] = fma_x_4[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x_4[l];
             *(uint4*)(p + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out_2[4];
-        out_2[0] = fma_x[0];
-        out_2[1] = fma_x[1];
-        out_2[2] = fma_x[2];
-        out_2[3] = fma_x[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x[l];
             *(uint4*)(m + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out_3[4];
-        out_3[0] = fma_x_2[0];
-        out_3[1] = fma_x_2[1];
-        out_3[2] = fma_x_2[2];
-        out_3[3] = fma_x_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_3[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x_2[l];
             *(uint4*)(v + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

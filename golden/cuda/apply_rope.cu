@@ -54,25 +54,19 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_apply_rope(const flo
         added[i] = (x_in[i] * sin_in[i]) + (x_in_2[i] * cos_in[i]);
     }
     if (program < arguments.rows) {
-        float out[2];
-        out[0] = difference[0];
-        out[1] = difference[1];
         {
             union { uint2 all; float lane[2]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 2; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 2; l++) vector.lane[l] = difference[l];
             *(uint2*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((0 + at)))) = vector.all;
         }
     }
     __syncwarp();
     if (program < arguments.rows) {
-        float out_2[2];
-        out_2[0] = added[0];
-        out_2[1] = added[1];
         {
             union { uint2 all; float lane[2]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 2; l++) vector.lane[l] = out_2[l];
+            for (int l = 0; l < 2; l++) vector.lane[l] = added[l];
             *(uint2*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((arguments.half + at)))) = vector.all;
         }
     }

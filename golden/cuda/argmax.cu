@@ -37,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_argmax(const float* 
         const bool test = x_in[i] == greatest;
         const bool is_nan_x = x_in[i] != x_in[i];
         const bool or_ = test || is_nan_x;
-        const unsigned int rounded = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
+        const unsigned int rounded = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
         least = min(least, (or_ ? rounded : 4294967295u));
     }
     least = min(least, __shfl_xor_sync(0xffffffffu, least, 1));

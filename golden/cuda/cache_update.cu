@@ -35,15 +35,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_cache_update(const f
     const int index = tw_checked(slots_in, arguments.batch, faults, 0);
     const int index_2 = tw_checked(positions_in, arguments.max_len, faults, 1);
     if (program < arguments.kv_heads) {
-        float out[4];
-        out[0] = k_in[0];
-        out[1] = k_in[1];
-        out[2] = k_in[2];
-        out[3] = k_in[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = k_in[l];
             *(uint4*)(k_cache + (((((long long)(index) * arguments.k_cache_stride0) + ((long long)(program_2) * arguments.k_cache_stride1)) + ((long long)(index_2) * arguments.k_cache_stride2)) + (long long)(at))) = vector.all;
         }
     }
@@ -57,15 +52,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_cache_update(const f
     const int index_3 = tw_checked(slots_in, arguments.batch, faults, 2);
     const int index_4 = tw_checked(positions_in, arguments.max_len, faults, 3);
     if (program < arguments.kv_heads) {
-        float out_2[4];
-        out_2[0] = v_in[0];
-        out_2[1] = v_in[1];
-        out_2[2] = v_in[2];
-        out_2[3] = v_in[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = v_in[l];
             *(uint4*)(v_cache + (((((long long)(index_3) * arguments.v_cache_stride0) + ((long long)(program_2) * arguments.v_cache_stride1)) + ((long long)(index_4) * arguments.v_cache_stride2)) + (long long)(at))) = vector.all;
         }
     }

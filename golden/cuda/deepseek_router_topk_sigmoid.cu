@@ -62,7 +62,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
             best_2 = 4294967295u;
             for (int k = 0; k < 32; k += 1) {
                 const float x_2 = tile0[(team * 256) + (first + k)];
-                const unsigned int at_4 = (unsigned int)max(k, 0);
+                const unsigned int at_4 = (unsigned int)(k);
                 if (((round == 0) || (((won > x_2) || ((won != won) && (!(x_2 != x_2)))) || (((won == x_2) || ((won != won) && (x_2 != x_2))) && (won_2 < at_4)))) && (((x_2 > best) || ((x_2 != x_2) && (!(best != best)))) || (((x_2 == best) || ((x_2 != x_2) && (best != best))) && (at_4 < best_2)))) {
                     best = x_2;
                     best_2 = at_4;
@@ -92,7 +92,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
     unsigned int won_at;
     own = -2147483647 - 1;
     own_at = 4294967295u;
-    const unsigned int at_8 = (unsigned int)max(at_7, 0);
+    const unsigned int at_8 = (unsigned int)(at_7);
     if (key > own) {
         own = key;
         own_at = at_8;
@@ -128,14 +128,14 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
-            const unsigned int at_10 = (unsigned int)max(at_7, 0);
+            const unsigned int at_10 = (unsigned int)(at_7);
             if ((key > own) && ((won_3 > key) || ((won_3 == key) && (won_at < at_10)))) {
                 own = key;
                 own_at = at_10;
             }
         }
     }
-    const bool test = (unsigned int)max(at_11, 0) == top_index;
+    const bool test = (unsigned int)(at_11) == top_index;
     bool reduced = false;
     reduced = reduced || test;
     const bool other_8 = __shfl_xor_sync(0xffffffffu, (int)reduced, 1);
@@ -169,7 +169,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         const float tile_4 = tile5[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))];
         const float x_4 = tile_4;
         key_2[i] = (x_4 != x_4) ? 2147483647 : (__float_as_int(((x_4 == 0.0f) ? 0.0f : x_4)) ^ ((__float_as_int(((x_4 == 0.0f) ? 0.0f : x_4)) >> 31) & 2147483647));
-        const unsigned int at_12 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 1) * 128))), 0);
+        const unsigned int at_12 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
         if (key_2[i] > own_2) {
             own_2 = key_2[i];
             own_at_2 = at_12;
@@ -222,7 +222,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
             own_at_2 = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 8; i++) {
-                const unsigned int at_13 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 1) * 128))), 0);
+                const unsigned int at_13 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
                 if ((key_2[i] > own_2) && ((won_4 > key_2[i]) || ((won_4 == key_2[i]) && (won_at_2 < at_13)))) {
                     own_2 = key_2[i];
                     own_at_2 = at_13;

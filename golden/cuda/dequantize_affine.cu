@@ -14,7 +14,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_dequantize_affine(co
     float tile_4[32];
     _Pragma("unroll")
     for (int i_7 = 0; i_7 < 32; i_7++) {
-        tile_4[i_7] = ((float)(((w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))]) + biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))];
+        tile_4[i_7] = ((float)(((w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))]) + biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))];
     }
     _Pragma("unroll")
     for (int i_7 = 0; i_7 < 8; i_7++) {

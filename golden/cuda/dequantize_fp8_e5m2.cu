@@ -8,10 +8,10 @@ struct dequantize_fp8_e5m2_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_dequantize_fp8_e5m2(const unsigned char* __restrict__ x, float* y, const dequantize_fp8_e5m2_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     unsigned char x_in[4];
-    x_in[0] = 0;
-    x_in[1] = 0;
-    x_in[2] = 0;
-    x_in[3] = 0;
+    _Pragma("unroll")
+    for (int i_41 = 0; i_41 < 4; i_41++) {
+        x_in[i_41] = 0;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { unsigned int all; unsigned char lane[4]; } vector;
@@ -22,16 +22,16 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_dequantize_fp8_e5m2(
     }
     float product_2[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const unsigned int rounded = (unsigned int)(x_in[i]);
+    for (int i_41 = 0; i_41 < 4; i_41++) {
+        const unsigned int rounded = (unsigned int)(x_in[i_41]);
         const unsigned int and_ = rounded & 127u;
-        const unsigned int shr = and_ >> (2u & 31);
+        const unsigned int shr = and_ >> 2u;
         const unsigned int and_2 = rounded & 3u;
         const bool test = shr == 31u;
         const unsigned int added = shr + 112u;
         const unsigned int chosen = test ? 255u : added;
-        const unsigned int shl = chosen << (23u & 31);
-        const unsigned int shl_2 = and_2 << (21u & 31);
+        const unsigned int shl = chosen << 23u;
+        const unsigned int shl_2 = and_2 << 21u;
         const unsigned int or_ = shl | shl_2;
         const float product = (float)(and_2) * 1.5258789e-5f;
         const bool test_2 = shr == 0u;
@@ -39,18 +39,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_dequantize_fp8_e5m2(
         const float chosen_2 = test_2 ? product : tile;
         const bool test_3 = rounded >= 128u;
         const float neg_x = -chosen_2;
-        product_2[i] = (test_3 ? neg_x : chosen_2) * arguments.scale;
+        product_2[i_41] = (test_3 ? neg_x : chosen_2) * arguments.scale;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_2[0];
-        out[1] = product_2[1];
-        out[2] = product_2[2];
-        out[3] = product_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_2[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -10,7 +10,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_dequantize_int4(con
     float product[32768];
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 32768; i_2++) {
-        const unsigned int unpacked = ((unsigned int)(x[(long long)((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) >> 3))]) >> ((unsigned int)max((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u;
+        const unsigned int unpacked = ((unsigned int)(x[(long long)((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) >> 3))]) >> ((unsigned int)((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) & 7)) & 31)) & 15u;
         product[i_2] = (float)(unpacked) * arguments.scale;
     }
     _Pragma("unroll")

@@ -8,10 +8,10 @@ struct dequantize_int8_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_dequantize_int8(const signed char* __restrict__ x, float* y, const dequantize_int8_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     signed char x_in[4];
-    x_in[0] = 0;
-    x_in[1] = 0;
-    x_in[2] = 0;
-    x_in[3] = 0;
+    _Pragma("unroll")
+    for (int i_7 = 0; i_7 < 4; i_7++) {
+        x_in[i_7] = 0;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { unsigned int all; signed char lane[4]; } vector;
@@ -22,19 +22,14 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_dequantize_int8(cons
     }
     float product[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        product[i] = (float)(x_in[i]) * arguments.scale;
+    for (int i_7 = 0; i_7 < 4; i_7++) {
+        product[i_7] = (float)(x_in[i_7]) * arguments.scale;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product[0];
-        out[1] = product[1];
-        out[2] = product[2];
-        out[3] = product[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -8,10 +8,10 @@ struct elu_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_elu(const float* __restrict__ x, float* y, const elu_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        x_in[i_13] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -22,22 +22,17 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_elu(const float* __r
     }
     float chosen_2[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const bool test = x_in[i] > 0.0f;
-        const float chosen = test ? 0.0f : x_in[i];
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        const bool test = x_in[i_13] > 0.0f;
+        const float chosen = test ? 0.0f : x_in[i_13];
         const float product = expm1f(chosen) * arguments.alpha;
-        chosen_2[i] = test ? x_in[i] : product;
+        chosen_2[i_13] = test ? x_in[i_13] : product;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = chosen_2[0];
-        out[1] = chosen_2[1];
-        out[2] = chosen_2[2];
-        out[3] = chosen_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = chosen_2[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -32,7 +32,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_swig
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((gate[((long long)((int)blockIdx.x) * arguments.gate_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * gate_scales[((long long)((int)blockIdx.x) * arguments.gate_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long long)((int)blockIdx.x) * arguments.gate_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        total = total + (x_in[i] * (((float)(((gate[((long long)((int)blockIdx.x) * arguments.gate_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[((long long)((int)blockIdx.x) * arguments.gate_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long long)((int)blockIdx.x) * arguments.gate_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -51,7 +51,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_swig
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (((float)(((up[((long long)((int)blockIdx.x) * arguments.up_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * up_scales[((long long)((int)blockIdx.x) * arguments.up_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long long)((int)blockIdx.x) * arguments.up_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        total_2 = total_2 + (x_in[i] * (((float)(((up[((long long)((int)blockIdx.x) * arguments.up_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[((long long)((int)blockIdx.x) * arguments.up_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long long)((int)blockIdx.x) * arguments.up_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);

@@ -28,8 +28,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_dequantize_af
     const int index_3 = tw_checked(rounded, arguments.entries, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const unsigned int unpacked = (w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] >> ((unsigned int)max((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
-        const float product = (float)(((w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)max((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile[(i >> 2) & 7];
+        const unsigned int unpacked = (w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] >> ((unsigned int)((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        const float product = (float)(((w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     const int index_4 = tw_checked(rounded, arguments.entries, faults, 2);
     _Pragma("unroll")
@@ -39,7 +39,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_dequantize_af
     float tile_4[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        tile_4[i] = ((float)(((w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * scales[((long long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))]) + biases[((long long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))];
+        tile_4[i] = ((float)(((w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))]) + biases[((long long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))];
     }
     if (program < arguments.rows) {
         _Pragma("unroll")

@@ -7,10 +7,10 @@ struct geglu2_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2(const float* __restrict__ gate, const float* __restrict__ up, float* y, const geglu2_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     float gate_in[4];
-    gate_in[0] = 0.0f;
-    gate_in[1] = 0.0f;
-    gate_in[2] = 0.0f;
-    gate_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_18 = 0; i_18 < 4; i_18++) {
+        gate_in[i_18] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -20,10 +20,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2(const float* 
         }
     }
     float up_in[4];
-    up_in[0] = 0.0f;
-    up_in[1] = 0.0f;
-    up_in[2] = 0.0f;
-    up_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_18 = 0; i_18 < 4; i_18++) {
+        up_in[i_18] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -34,20 +34,15 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2(const float* 
     }
     float product_5[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float product_3 = gate_in[i] * ((0.071354814f * (gate_in[i] * gate_in[i])) + 1.5957692f);
-        product_5[i] = (gate_in[i] * tw_sigmoid(product_3)) * up_in[i];
+    for (int i_18 = 0; i_18 < 4; i_18++) {
+        const float product_3 = gate_in[i_18] * ((0.071354814f * (gate_in[i_18] * gate_in[i_18])) + 1.5957692f);
+        product_5[i_18] = (gate_in[i_18] * tw_sigmoid(product_3)) * up_in[i_18];
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_5[0];
-        out[1] = product_5[1];
-        out[2] = product_5[2];
-        out[3] = product_5[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_5[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

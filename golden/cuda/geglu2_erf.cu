@@ -7,10 +7,10 @@ struct geglu2_erf_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2_erf(const float* __restrict__ gate, const float* __restrict__ up, float* y, const geglu2_erf_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     float gate_in[4];
-    gate_in[0] = 0.0f;
-    gate_in[1] = 0.0f;
-    gate_in[2] = 0.0f;
-    gate_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        gate_in[i_16] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -20,10 +20,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2_erf(const flo
         }
     }
     float up_in[4];
-    up_in[0] = 0.0f;
-    up_in[1] = 0.0f;
-    up_in[2] = 0.0f;
-    up_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        up_in[i_16] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -34,21 +34,16 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2_erf(const flo
     }
     float product_4[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float product = 0.5f * gate_in[i];
-        const float product_2 = gate_in[i] * 0.70710677f;
-        product_4[i] = (product * (erff(product_2) + 1.0f)) * up_in[i];
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        const float product = 0.5f * gate_in[i_16];
+        const float product_2 = gate_in[i_16] * 0.70710677f;
+        product_4[i_16] = (product * (erff(product_2) + 1.0f)) * up_in[i_16];
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_4[0];
-        out[1] = product_4[1];
-        out[2] = product_4[2];
-        out[3] = product_4[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_4[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -7,10 +7,10 @@ struct gelu_tanh_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_gelu_tanh(const float* __restrict__ x, float* y, const gelu_tanh_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_15 = 0; i_15 < 4; i_15++) {
+        x_in[i_15] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -21,20 +21,15 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gelu_tanh(const floa
     }
     float product_4[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float product_3 = x_in[i] * ((0.071354814f * (x_in[i] * x_in[i])) + 1.5957692f);
-        product_4[i] = x_in[i] * tw_sigmoid(product_3);
+    for (int i_15 = 0; i_15 < 4; i_15++) {
+        const float product_3 = x_in[i_15] * ((0.071354814f * (x_in[i_15] * x_in[i_15])) + 1.5957692f);
+        product_4[i_15] = x_in[i_15] * tw_sigmoid(product_3);
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_4[0];
-        out[1] = product_4[1];
-        out[2] = product_4[2];
-        out[3] = product_4[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_4[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

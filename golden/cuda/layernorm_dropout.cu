@@ -82,16 +82,16 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    const unsigned int product_4 = (unsigned int)max(program_2, 0) * (unsigned int)max(arguments.cols, 0);
+    const unsigned int product_4 = (unsigned int)max(program_2, 0) * (unsigned int)(arguments.cols);
     const float difference_2 = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference_2;
     float chosen[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float added_2 = product_3[i] + bias_in[i];
-        const unsigned int added_3 = product_4 + (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
+        const unsigned int added_3 = product_4 + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
         const unsigned int random = tw_philox(added_3, arguments.seed, arguments.offset);
-        const unsigned int shr = random >> (8u & 31);
+        const unsigned int shr = random >> 8u;
         const float product_5 = (float)(shr) * 5.9604645e-8f;
         const bool test = product_5 >= arguments.p;
         const float product_6 = added_2 * recip_x;

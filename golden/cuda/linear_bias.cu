@@ -63,10 +63,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_linear_bias(const fl
         }
     }
     float bias_in[4];
-    bias_in[0] = 0.0f;
-    bias_in[1] = 0.0f;
-    bias_in[2] = 0.0f;
-    bias_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        bias_in[i] = 0.0f;
+    }
     if ((product_2 + at_2) < arguments.columns) {
         {
             union { uint4 all; float lane[4]; } vector;

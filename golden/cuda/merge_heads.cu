@@ -26,15 +26,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_merge_heads(const fl
         for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
     }
     if (program < arguments.heads) {
-        float out[4];
-        out[0] = x_in[0];
-        out[1] = x_in[1];
-        out[2] = x_in[2];
-        out[3] = x_in[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = x_in[l];
             *(uint4*)(y + (((((long long)((int)blockIdx.z) * arguments.y_stride0) + ((long long)((int)blockIdx.y) * arguments.y_stride1)) + ((long long)(program_2) * arguments.y_stride2)) + (long long)(at))) = vector.all;
         }
     }

@@ -7,10 +7,10 @@ struct mish_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_mish(const float* __restrict__ x, float* y, const mish_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_17 = 0; i_17 < 4; i_17++) {
+        x_in[i_17] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -19,22 +19,20 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_mish(const float* __
             for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
         }
     }
-    float product[4];
+    float product_2[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float softplus_x = tw_softplus(x_in[i]);
-        product[i] = x_in[i] * tanhf(softplus_x);
+    for (int i_17 = 0; i_17 < 4; i_17++) {
+        const float smaller = tw_min(x_in[i_17], 20.0f);
+        const float exp_x = expf(smaller);
+        const float product = exp_x * (exp_x + 2.0f);
+        const float added_2 = product + 2.0f;
+        product_2[i_17] = x_in[i_17] * (product / added_2);
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product[0];
-        out[1] = product[1];
-        out[2] = product[2];
-        out[3] = product[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_2[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -7,10 +7,10 @@ struct mul_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_mul(const float* __restrict__ a, const float* __restrict__ b, float* y, const mul_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     float a_in[4];
-    a_in[0] = 0.0f;
-    a_in[1] = 0.0f;
-    a_in[2] = 0.0f;
-    a_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_6 = 0; i_6 < 4; i_6++) {
+        a_in[i_6] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -20,10 +20,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_mul(const float* __r
         }
     }
     float b_in[4];
-    b_in[0] = 0.0f;
-    b_in[1] = 0.0f;
-    b_in[2] = 0.0f;
-    b_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_6 = 0; i_6 < 4; i_6++) {
+        b_in[i_6] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -34,19 +34,14 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_mul(const float* __r
     }
     float product[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        product[i] = a_in[i] * b_in[i];
+    for (int i_6 = 0; i_6 < 4; i_6++) {
+        product[i_6] = a_in[i_6] * b_in[i_6];
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product[0];
-        out[1] = product[1];
-        out[2] = product[2];
-        out[3] = product[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -152,15 +152,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_rope_and_cache
     const int index_4 = tw_checked(tables_in, arguments.pages, faults, 3);
     const int index_5 = tw_checked(rem, 16, faults, 4);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {
-        float out_3[4];
-        out_3[0] = difference_2[0];
-        out_3[1] = difference_2[1];
-        out_3[2] = difference_2[2];
-        out_3[3] = difference_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_3[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = difference_2[l];
             *(uint4*)(k_cache + (((((long long)(index_4) * arguments.k_cache_stride0) + ((long long)(index_5) * arguments.k_cache_stride1)) + ((long long)(program_2) * arguments.k_cache_stride2)) + (long long)((0 + at)))) = vector.all;
         }
     }
@@ -168,15 +163,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_rope_and_cache
     const int index_6 = tw_checked(tables_in, arguments.pages, faults, 3);
     const int index_7 = tw_checked(rem, 16, faults, 4);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {
-        float out_4[4];
-        out_4[0] = added_2[0];
-        out_4[1] = added_2[1];
-        out_4[2] = added_2[2];
-        out_4[3] = added_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_4[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = added_2[l];
             *(uint4*)(k_cache + (((((long long)(index_6) * arguments.k_cache_stride0) + ((long long)(index_7) * arguments.k_cache_stride1)) + ((long long)(program_2) * arguments.k_cache_stride2)) + (long long)((arguments.half + at)))) = vector.all;
         }
     }
@@ -190,15 +180,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_rope_and_cache
     const int index_8 = tw_checked(tables_in, arguments.pages, faults, 5);
     const int index_9 = tw_checked(rem, 16, faults, 6);
     if (program < arguments.kv_heads) {
-        float out_5[4];
-        out_5[0] = v_in[0];
-        out_5[1] = v_in[1];
-        out_5[2] = v_in[2];
-        out_5[3] = v_in[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_5[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = v_in[l];
             *(uint4*)(v_cache + (((((long long)(index_8) * arguments.v_cache_stride0) + ((long long)(index_9) * arguments.v_cache_stride1)) + ((long long)(program_2) * arguments.v_cache_stride2)) + (long long)(at_3))) = vector.all;
         }
     }

@@ -7,10 +7,10 @@ struct relu_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_relu(const float* __restrict__ x, float* y, const relu_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_7 = 0; i_7 < 4; i_7++) {
+        x_in[i_7] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -21,20 +21,15 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_relu(const float* __
     }
     float chosen[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const bool test = x_in[i] <= 0.0f;
-        chosen[i] = test ? 0.0f : x_in[i];
+    for (int i_7 = 0; i_7 < 4; i_7++) {
+        const bool test = x_in[i_7] <= 0.0f;
+        chosen[i_7] = test ? 0.0f : x_in[i_7];
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = chosen[0];
-        out[1] = chosen[1];
-        out[2] = chosen[2];
-        out[3] = chosen[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = chosen[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -144,30 +144,20 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
     }
     const int index_3 = tw_checked(offsets_in, arguments.max_len, faults, 2);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {
-        float out_3[4];
-        out_3[0] = difference_2[0];
-        out_3[1] = difference_2[1];
-        out_3[2] = difference_2[2];
-        out_3[3] = difference_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_3[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = difference_2[l];
             *(uint4*)(k_cache + (((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)(program_2) * arguments.k_cache_stride1)) + ((long long)(index_3) * arguments.k_cache_stride2)) + (long long)((0 + at)))) = vector.all;
         }
     }
     __syncwarp();
     const int index_4 = tw_checked(offsets_in, arguments.max_len, faults, 2);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {
-        float out_4[4];
-        out_4[0] = added_2[0];
-        out_4[1] = added_2[1];
-        out_4[2] = added_2[2];
-        out_4[3] = added_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_4[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = added_2[l];
             *(uint4*)(k_cache + (((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)(program_2) * arguments.k_cache_stride1)) + ((long long)(index_4) * arguments.k_cache_stride2)) + (long long)((arguments.half + at)))) = vector.all;
         }
     }
@@ -180,15 +170,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
     }
     const int index_5 = tw_checked(offsets_in, arguments.max_len, faults, 3);
     if (program < arguments.kv_heads) {
-        float out_5[4];
-        out_5[0] = v_in[0];
-        out_5[1] = v_in[1];
-        out_5[2] = v_in[2];
-        out_5[3] = v_in[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_5[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = v_in[l];
             *(uint4*)(v_cache + (((((long long)((int)blockIdx.y) * arguments.v_cache_stride0) + ((long long)(program_2) * arguments.v_cache_stride1)) + ((long long)(index_5) * arguments.v_cache_stride2)) + (long long)(at_3))) = vector.all;
         }
     }

@@ -17,10 +17,10 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
         for (int i = 0; i < 2; i++) {
             if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 float out[4];
-                out[0] = 0.0f;
-                out[1] = 0.0f;
-                out[2] = 0.0f;
-                out[3] = 0.0f;
+                _Pragma("unroll")
+                for (int i_21 = 0; i_21 < 4; i_21++) {
+                    out[i_21] = 0.0f;
+                }
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")

@@ -8,10 +8,10 @@ struct softcap_arguments {
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_softcap(const float* __restrict__ x, float* y, const softcap_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_9 = 0; i_9 < 4; i_9++) {
+        x_in[i_9] = 0.0f;
+    }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -22,20 +22,15 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_softcap(const float*
     }
     float product[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float quotient = x_in[i] / arguments.cap;
-        product[i] = tanhf(quotient) * arguments.cap;
+    for (int i_9 = 0; i_9 < 4; i_9++) {
+        const float quotient = x_in[i_9] / arguments.cap;
+        product[i_9] = tanhf(quotient) * arguments.cap;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product[0];
-        out[1] = product[1];
-        out[2] = product[2];
-        out[3] = product[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -22,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_top2_gating_softmax(
     unsigned int won_at;
     own = -2147483647 - 1;
     own_at = 4294967295u;
-    const unsigned int at_2 = (unsigned int)max(at, 0);
+    const unsigned int at_2 = (unsigned int)(at);
     if (key > own) {
         own = key;
         own_at = at_2;
@@ -60,7 +60,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_top2_gating_softmax(
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
-            const unsigned int at_4 = (unsigned int)max(at, 0);
+            const unsigned int at_4 = (unsigned int)(at);
             if ((key > own) && ((won > key) || ((won == key) && (won_at < at_4)))) {
                 own = key;
                 own_at = at_4;

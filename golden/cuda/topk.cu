@@ -35,7 +35,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
     for (int i = 0; i < 32; i++) {
         const float x_2 = x_in[i];
         key[i] = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
-        const unsigned int at_2 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
+        const unsigned int at_2 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
         if (key[i] > own) {
             own = key[i];
             own_at = at_2;
@@ -90,7 +90,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                const unsigned int at_4 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
+                const unsigned int at_4 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
                 if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
                     own = key[i];
                     own_at = at_4;

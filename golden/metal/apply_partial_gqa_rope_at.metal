@@ -32,10 +32,10 @@ void tw_kernel_apply_partial_gqa_rope_at(
     const int positions_in = positions[(long)((int)threadgroup_position_in_grid.x)];
     const int index = tw_checked(positions_in, arguments.length, faults, 0);
     float cos_in[4];
-    cos_in[0] = 0.0f;
-    cos_in[1] = 0.0f;
-    cos_in[2] = 0.0f;
-    cos_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_33 = 0; i_33 < 4; i_33++) {
+        cos_in[i_33] = 0.0f;
+    }
     if (at < 48) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -46,10 +46,10 @@ void tw_kernel_apply_partial_gqa_rope_at(
     }
     const int index_2 = tw_checked(positions_in, arguments.length, faults, 1);
     float sin_in[4];
-    sin_in[0] = 0.0f;
-    sin_in[1] = 0.0f;
-    sin_in[2] = 0.0f;
-    sin_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_33 = 0; i_33 < 4; i_33++) {
+        sin_in[i_33] = 0.0f;
+    }
     if (at < 48) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -61,95 +61,95 @@ void tw_kernel_apply_partial_gqa_rope_at(
     float x_in[32];
     float x_in_2[32];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        x_in[i * 4] = 0.0f;
-        x_in[(i * 4) + 1] = 0.0f;
-        x_in[(i * 4) + 2] = 0.0f;
-        x_in[(i * 4) + 3] = 0.0f;
+    for (int i_33 = 0; i_33 < 8; i_33++) {
+        x_in[i_33 * 4] = 0.0f;
+        x_in[(i_33 * 4) + 1] = 0.0f;
+        x_in[(i_33 * 4) + 2] = 0.0f;
+        x_in[(i_33 * 4) + 3] = 0.0f;
         if (at < 48) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)(at)));
+                vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_2 + ((((i_33 * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)(at)));
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+                for (int l = 0; l < 4; l++) x_in[(i_33 * 4) + l] = vector.lane[l];
             }
         }
-        x_in_2[i * 4] = 0.0f;
-        x_in_2[(i * 4) + 1] = 0.0f;
-        x_in_2[(i * 4) + 2] = 0.0f;
-        x_in_2[(i * 4) + 3] = 0.0f;
+        x_in_2[i_33 * 4] = 0.0f;
+        x_in_2[(i_33 * 4) + 1] = 0.0f;
+        x_in_2[(i_33 * 4) + 2] = 0.0f;
+        x_in_2[(i_33 * 4) + 3] = 0.0f;
         if (at < 48) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)((48 + at))));
+                vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_2 + ((((i_33 * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)((48 + at))));
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
+                for (int l = 0; l < 4; l++) x_in_2[(i_33 * 4) + l] = vector.lane[l];
             }
         }
     }
     float difference[32];
     float added[32];
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        difference[i] = (x_in[i] * cos_in[i & 3]) - (x_in_2[i] * sin_in[i & 3]);
-        added[i] = (x_in[i] * sin_in[i & 3]) + (x_in_2[i] * cos_in[i & 3]);
+    for (int i_33 = 0; i_33 < 32; i_33++) {
+        difference[i_33] = (x_in[i_33] * cos_in[i_33 & 3]) - (x_in_2[i_33] * sin_in[i_33 & 3]);
+        added[i_33] = (x_in[i_33] * sin_in[i_33 & 3]) + (x_in_2[i_33] * cos_in[i_33 & 3]);
     }
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i_33 = 0; i_33 < 8; i_33++) {
         if (at < 48) {
             float out[4];
-            out[0] = difference[i * 4];
-            out[1] = difference[(i * 4) + 1];
-            out[2] = difference[(i * 4) + 2];
-            out[3] = difference[(i * 4) + 3];
+            out[0] = difference[i_33 * 4];
+            out[1] = difference[(i_33 * 4) + 1];
+            out[2] = difference[(i_33 * 4) + 2];
+            out[3] = difference[(i_33 * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)(at))) = vector.all;
+                *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_2 + ((((i_33 * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)(at))) = vector.all;
             }
         }
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i_33 = 0; i_33 < 8; i_33++) {
         if (at < 48) {
             float out_2[4];
-            out_2[0] = added[i * 4];
-            out_2[1] = added[(i * 4) + 1];
-            out_2[2] = added[(i * 4) + 2];
-            out_2[3] = added[(i * 4) + 3];
+            out_2[0] = added[i_33 * 4];
+            out_2[1] = added[(i_33 * 4) + 1];
+            out_2[2] = added[(i_33 * 4) + 2];
+            out_2[3] = added[(i_33 * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_2 + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)((48 + at)))) = vector.all;
+                *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_2 + ((((i_33 * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)((48 + at)))) = vector.all;
             }
         }
     }
     float x_in_3[16];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i_33 = 0; i_33 < 4; i_33++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_3 + ((((i * 4) >> 2) & 3) * 8))) * arguments.x_stride1)) + (long)((96 + at_4))));
+            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at_3 + ((((i_33 * 4) >> 2) & 3) * 8))) * arguments.x_stride1)) + (long)((96 + at_4))));
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) x_in_3[(i * 4) + l] = vector.lane[l];
+            for (int l = 0; l < 4; l++) x_in_3[(i_33 * 4) + l] = vector.lane[l];
         }
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i_33 = 0; i_33 < 4; i_33++) {
         float out_3[4];
-        out_3[0] = x_in_3[i * 4];
-        out_3[1] = x_in_3[(i * 4) + 1];
-        out_3[2] = x_in_3[(i * 4) + 2];
-        out_3[3] = x_in_3[(i * 4) + 3];
+        out_3[0] = x_in_3[i_33 * 4];
+        out_3[1] = x_in_3[(i_33 * 4) + 1];
+        out_3[2] = x_in_3[(i_33 * 4) + 2];
+        out_3[3] = x_in_3[(i_33 * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_3[l];
-            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_3 + ((((i * 4) >> 2) & 3) * 8))) * arguments.y_stride1)) + (long)((96 + at_4)))) = vector.all;
+            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at_3 + ((((i_33 * 4) >> 2) & 3) * 8))) * arguments.y_stride1)) + (long)((96 + at_4)))) = vector.all;
         }
     }
 }

@@ -45,7 +45,7 @@ void tw_kernel_argmin(
         const bool test = x_in[i] == least;
         const bool is_nan_x = x_in[i] != x_in[i];
         const bool or_ = test || is_nan_x;
-        const uint rounded = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
+        const uint rounded = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
         least_2 = min(least_2, (or_ ? rounded : 4294967295u));
     }
     least_2 = min(least_2, simd_shuffle_xor(least_2, 1));

@@ -72,7 +72,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
             best_2 = 4294967295u;
             for (int k = 0; k < 32; k += 1) {
                 const float x_2 = tile0[(team * 256) + (first + k)];
-                const uint at_4 = (unsigned int)max(k, 0);
+                const uint at_4 = (uint)(k);
                 if (((round == 0) || (((won > x_2) || ((won != won) && (!(x_2 != x_2)))) || (((won == x_2) || ((won != won) && (x_2 != x_2))) && (won_2 < at_4)))) && (((x_2 > best) || ((x_2 != x_2) && (!(best != best)))) || (((x_2 == best) || ((x_2 != x_2) && (best != best))) && (at_4 < best_2)))) {
                     best = x_2;
                     best_2 = at_4;
@@ -102,7 +102,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     uint won_at;
     own = -2147483647 - 1;
     own_at = 4294967295u;
-    const uint at_8 = (unsigned int)max(at_7, 0);
+    const uint at_8 = (uint)(at_7);
     if (key > own) {
         own = key;
         own_at = at_8;
@@ -138,14 +138,14 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
-            const uint at_10 = (unsigned int)max(at_7, 0);
+            const uint at_10 = (uint)(at_7);
             if ((key > own) && ((won_3 > key) || ((won_3 == key) && (won_at < at_10)))) {
                 own = key;
                 own_at = at_10;
             }
         }
     }
-    const bool test = (unsigned int)max(at_11, 0) == top_index;
+    const bool test = (uint)(at_11) == top_index;
     bool reduced = false;
     reduced = reduced || test;
     const bool other_8 = simd_shuffle_xor((int)(reduced), 1);
@@ -179,7 +179,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         const float tile_4 = tile5[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))];
         const float x_4 = tile_4;
         key_2[i] = (x_4 != x_4) ? 2147483647 : (as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) ^ ((as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) >> 31) & 2147483647));
-        const uint at_12 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 1) * 128))), 0);
+        const uint at_12 = (uint)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
         if (key_2[i] > own_2) {
             own_2 = key_2[i];
             own_at_2 = at_12;
@@ -232,7 +232,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
             own_at_2 = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 8; i++) {
-                const uint at_13 = (unsigned int)max((at + ((i & 3) + (((i >> 2) & 1) * 128))), 0);
+                const uint at_13 = (uint)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
                 if ((key_2[i] > own_2) && ((won_4 > key_2[i]) || ((won_4 == key_2[i]) && (won_at_2 < at_13)))) {
                     own_2 = key_2[i];
                     own_at_2 = at_13;

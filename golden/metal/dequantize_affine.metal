@@ -24,7 +24,7 @@ void tw_kernel_dequantize_affine(
     float tile_4[32];
     _Pragma("unroll")
     for (int i_7 = 0; i_7 < 32; i_7++) {
-        tile_4[i_7] = ((float)(((w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))]) + biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))];
+        tile_4[i_7] = ((float)(((w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))]) + biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))];
     }
     _Pragma("unroll")
     for (int i_7 = 0; i_7 < 8; i_7++) {

@@ -16,10 +16,10 @@ void tw_kernel_dequantize_fp8_e5m2(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     uchar x_in[4];
-    x_in[0] = 0;
-    x_in[1] = 0;
-    x_in[2] = 0;
-    x_in[3] = 0;
+    _Pragma("unroll")
+    for (int i_41 = 0; i_41 < 4; i_41++) {
+        x_in[i_41] = 0;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint all; uchar lane[4]; } vector;
@@ -30,16 +30,16 @@ void tw_kernel_dequantize_fp8_e5m2(
     }
     float product_2[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const uint rounded = (uint)(x_in[i]);
+    for (int i_41 = 0; i_41 < 4; i_41++) {
+        const uint rounded = (uint)(x_in[i_41]);
         const uint and_ = rounded & 127u;
-        const uint shr = and_ >> (2u & 31);
+        const uint shr = and_ >> 2u;
         const uint and_2 = rounded & 3u;
         const bool test = shr == 31u;
         const uint added = shr + 112u;
         const uint chosen = test ? 255u : added;
-        const uint shl = chosen << (23u & 31);
-        const uint shl_2 = and_2 << (21u & 31);
+        const uint shl = chosen << 23u;
+        const uint shl_2 = and_2 << 21u;
         const uint or_ = shl | shl_2;
         const float product = (float)(and_2) * 1.5258789e-5f;
         const bool test_2 = shr == 0u;
@@ -47,18 +47,13 @@ void tw_kernel_dequantize_fp8_e5m2(
         const float chosen_2 = test_2 ? product : tile;
         const bool test_3 = rounded >= 128u;
         const float neg_x = -chosen_2;
-        product_2[i] = (test_3 ? neg_x : chosen_2) * arguments.scale;
+        product_2[i_41] = (test_3 ? neg_x : chosen_2) * arguments.scale;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_2[0];
-        out[1] = product_2[1];
-        out[2] = product_2[2];
-        out[3] = product_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_2[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

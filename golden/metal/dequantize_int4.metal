@@ -18,7 +18,7 @@ void tw_kernel_dequantize_int4(
     float product[32768];
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 32768; i_2++) {
-        const uint unpacked = ((uint)(x[(long)((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) >> 3))]) >> ((unsigned int)max((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) & 7), 0) & 31)) & 15u;
+        const uint unpacked = ((uint)(x[(long)((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) >> 3))]) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) & 7)) & 31)) & 15u;
         product[i_2] = (float)(unpacked) * arguments.scale;
     }
     _Pragma("unroll")

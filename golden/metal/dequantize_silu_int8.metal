@@ -16,10 +16,10 @@ void tw_kernel_dequantize_silu_int8(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     char x_in[4];
-    x_in[0] = 0;
-    x_in[1] = 0;
-    x_in[2] = 0;
-    x_in[3] = 0;
+    _Pragma("unroll")
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        x_in[i_11] = 0;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint all; char lane[4]; } vector;
@@ -30,20 +30,15 @@ void tw_kernel_dequantize_silu_int8(
     }
     float product_2[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float product = (float)(x_in[i]) * arguments.scale;
-        product_2[i] = product * tw_sigmoid(product);
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        const float product = (float)(x_in[i_11]) * arguments.scale;
+        product_2[i_11] = product * tw_sigmoid(product);
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_2[0];
-        out[1] = product_2[1];
-        out[2] = product_2[2];
-        out[3] = product_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_2[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

@@ -18,15 +18,12 @@ void tw_kernel_dropout(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     uint rounded[4];
+    float x_in[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        rounded[i] = (unsigned int)max((((int)threadgroup_position_in_grid.x * 1024) + (at + (i & 3))), 0);
+        rounded[i] = (uint)((((int)threadgroup_position_in_grid.x * 1024) + (at + (i & 3))));
+        x_in[i] = 0.0f;
     }
-    float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -41,22 +38,17 @@ void tw_kernel_dropout(
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         const uint random = tw_philox(rounded[i], arguments.seed, arguments.offset);
-        const uint shr = random >> (8u & 31);
+        const uint shr = random >> 8u;
         const float product = (float)(shr) * 5.9604645e-8f;
         const bool test = product >= arguments.p;
         const float product_2 = x_in[i] * recip_x;
         chosen[i] = test ? product_2 : 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = chosen[0];
-        out[1] = chosen[1];
-        out[2] = chosen[2];
-        out[3] = chosen[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = chosen[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

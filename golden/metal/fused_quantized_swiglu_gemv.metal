@@ -45,7 +45,7 @@ void tw_kernel_fused_quantized_swiglu_gemv(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((gate[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * gate_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        total = total + (x_in[i] * (((float)(((gate[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);
@@ -64,7 +64,7 @@ void tw_kernel_fused_quantized_swiglu_gemv(
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (((float)(((up[((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * up_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        total_2 = total_2 + (x_in[i] * (((float)(((up[((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);

@@ -40,8 +40,8 @@ void tw_kernel_gather_dequantize_affine(
     const int index_3 = tw_checked(rounded, arguments.entries, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked = (w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] >> ((unsigned int)max((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31), 0) & 31)) & 15u;
-        const float product = (float)(((w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)max((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile[(i >> 2) & 7];
+        const uint unpacked = (w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] >> ((uint)((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        const float product = (float)(((w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     const int index_4 = tw_checked(rounded, arguments.entries, faults, 2);
     _Pragma("unroll")
@@ -51,7 +51,7 @@ void tw_kernel_gather_dequantize_affine(
     float tile_4[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        tile_4[i] = ((float)(((w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * scales[((long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))]) + biases[((long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))];
+        tile_4[i] = ((float)(((w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] >> ((uint)(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))]) + biases[((long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))];
     }
     if (program < arguments.rows) {
         _Pragma("unroll")

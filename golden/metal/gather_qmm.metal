@@ -56,8 +56,8 @@ void tw_kernel_gather_qmm(
     const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked = (w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)max((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31), 0) & 31)) & 15u;
-        const float product = (float)(((w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)max((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31), 0) & 31)) & 15u)) * tile[(i >> 2) & 7];
+        const uint unpacked = (w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
+        const float product = (float)(((w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     _Pragma("unroll")
@@ -67,7 +67,7 @@ void tw_kernel_gather_qmm(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)max(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31), 0) & 31)) & 15u)) * scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+        total = total + (x_in[i] * (((float)(((w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);

@@ -540,15 +540,10 @@ void tw_kernel_gather_qmm_combine(
     }
     if (((int)thread_index_in_threadgroup & 240) == 0) {
         if ((product + at) < arguments.columns) {
-            float out[4];
-            out[0] = tile_11[0];
-            out[1] = tile_11[1];
-            out[2] = tile_11[2];
-            out[3] = tile_11[3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                for (int l = 0; l < 4; l++) vector.lane[l] = tile_11[l];
                 *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((product + at)))) = vector.all;
             }
         }

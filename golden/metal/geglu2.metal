@@ -16,10 +16,10 @@ void tw_kernel_geglu2(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float gate_in[4];
-    gate_in[0] = 0.0f;
-    gate_in[1] = 0.0f;
-    gate_in[2] = 0.0f;
-    gate_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_18 = 0; i_18 < 4; i_18++) {
+        gate_in[i_18] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -29,10 +29,10 @@ void tw_kernel_geglu2(
         }
     }
     float up_in[4];
-    up_in[0] = 0.0f;
-    up_in[1] = 0.0f;
-    up_in[2] = 0.0f;
-    up_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_18 = 0; i_18 < 4; i_18++) {
+        up_in[i_18] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -43,20 +43,15 @@ void tw_kernel_geglu2(
     }
     float product_5[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float product_3 = gate_in[i] * ((0.071354814f * (gate_in[i] * gate_in[i])) + 1.5957692f);
-        product_5[i] = (gate_in[i] * tw_sigmoid(product_3)) * up_in[i];
+    for (int i_18 = 0; i_18 < 4; i_18++) {
+        const float product_3 = gate_in[i_18] * ((0.071354814f * (gate_in[i_18] * gate_in[i_18])) + 1.5957692f);
+        product_5[i_18] = (gate_in[i_18] * tw_sigmoid(product_3)) * up_in[i_18];
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_5[0];
-        out[1] = product_5[1];
-        out[2] = product_5[2];
-        out[3] = product_5[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_5[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

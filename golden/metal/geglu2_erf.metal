@@ -16,10 +16,10 @@ void tw_kernel_geglu2_erf(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float gate_in[4];
-    gate_in[0] = 0.0f;
-    gate_in[1] = 0.0f;
-    gate_in[2] = 0.0f;
-    gate_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        gate_in[i_16] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -29,10 +29,10 @@ void tw_kernel_geglu2_erf(
         }
     }
     float up_in[4];
-    up_in[0] = 0.0f;
-    up_in[1] = 0.0f;
-    up_in[2] = 0.0f;
-    up_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        up_in[i_16] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -43,21 +43,16 @@ void tw_kernel_geglu2_erf(
     }
     float product_4[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float product = 0.5f * gate_in[i];
-        const float product_2 = gate_in[i] * 0.70710677f;
-        product_4[i] = (product * (tw_erf(product_2) + 1.0f)) * up_in[i];
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        const float product = 0.5f * gate_in[i_16];
+        const float product_2 = gate_in[i_16] * 0.70710677f;
+        product_4[i_16] = (product * (tw_erf(product_2) + 1.0f)) * up_in[i_16];
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_4[0];
-        out[1] = product_4[1];
-        out[2] = product_4[2];
-        out[3] = product_4[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_4[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

@@ -15,10 +15,10 @@ void tw_kernel_gelu(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        x_in[i_13] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -29,21 +29,16 @@ void tw_kernel_gelu(
     }
     float product_3[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float product = 0.5f * x_in[i];
-        const float product_2 = x_in[i] * 0.70710677f;
-        product_3[i] = product * (tw_erf(product_2) + 1.0f);
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        const float product = 0.5f * x_in[i_13];
+        const float product_2 = x_in[i_13] * 0.70710677f;
+        product_3[i_13] = product * (tw_erf(product_2) + 1.0f);
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_3[0];
-        out[1] = product_3[1];
-        out[2] = product_3[2];
-        out[3] = product_3[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_3[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

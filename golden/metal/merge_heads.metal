@@ -34,15 +34,10 @@ void tw_kernel_merge_heads(
         for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
     }
     if (program < arguments.heads) {
-        float out[4];
-        out[0] = x_in[0];
-        out[1] = x_in[1];
-        out[2] = x_in[2];
-        out[3] = x_in[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = x_in[l];
             *(device uint4*)(y + (((((long)((int)threadgroup_position_in_grid.z) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride1)) + ((long)(program_2) * arguments.y_stride2)) + (long)(at))) = vector.all;
         }
     }

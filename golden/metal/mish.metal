@@ -15,10 +15,10 @@ void tw_kernel_mish(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_17 = 0; i_17 < 4; i_17++) {
+        x_in[i_17] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -27,22 +27,20 @@ void tw_kernel_mish(
             for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
         }
     }
-    float product[4];
+    float product_2[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float softplus_x = tw_softplus(x_in[i]);
-        product[i] = x_in[i] * precise::tanh(softplus_x);
+    for (int i_17 = 0; i_17 < 4; i_17++) {
+        const float smaller = tw_min(x_in[i_17], 20.0f);
+        const float exp_x = precise::exp(smaller);
+        const float product = exp_x * (exp_x + 2.0f);
+        const float added_2 = product + 2.0f;
+        product_2[i_17] = x_in[i_17] * (product / added_2);
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product[0];
-        out[1] = product[1];
-        out[2] = product[2];
-        out[3] = product[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_2[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

@@ -16,10 +16,10 @@ void tw_kernel_mul(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float a_in[4];
-    a_in[0] = 0.0f;
-    a_in[1] = 0.0f;
-    a_in[2] = 0.0f;
-    a_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_6 = 0; i_6 < 4; i_6++) {
+        a_in[i_6] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -29,10 +29,10 @@ void tw_kernel_mul(
         }
     }
     float b_in[4];
-    b_in[0] = 0.0f;
-    b_in[1] = 0.0f;
-    b_in[2] = 0.0f;
-    b_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_6 = 0; i_6 < 4; i_6++) {
+        b_in[i_6] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -43,19 +43,14 @@ void tw_kernel_mul(
     }
     float product[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        product[i] = a_in[i] * b_in[i];
+    for (int i_6 = 0; i_6 < 4; i_6++) {
+        product[i_6] = a_in[i_6] * b_in[i_6];
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product[0];
-        out[1] = product[1];
-        out[2] = product[2];
-        out[3] = product[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

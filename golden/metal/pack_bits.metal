@@ -81,27 +81,10 @@ void tw_kernel_pack_bits(
         or_7[i] = or_6 | shl_7;
     }
     if ((((int)threadgroup_position_in_grid.x * 4096) + at) < arguments.bytes) {
-        uchar out[16];
-        out[0] = or_7[0];
-        out[1] = or_7[1];
-        out[2] = or_7[2];
-        out[3] = or_7[3];
-        out[4] = or_7[4];
-        out[5] = or_7[5];
-        out[6] = or_7[6];
-        out[7] = or_7[7];
-        out[8] = or_7[8];
-        out[9] = or_7[9];
-        out[10] = or_7[10];
-        out[11] = or_7[11];
-        out[12] = or_7[12];
-        out[13] = or_7[13];
-        out[14] = or_7[14];
-        out[15] = or_7[15];
         {
             union { uint4 all; uchar lane[16]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 16; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 16; l++) vector.lane[l] = or_7[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 4096) + at))) = vector.all;
         }
     }

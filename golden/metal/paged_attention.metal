@@ -50,10 +50,10 @@ void tw_kernel_paged_attention(
     const int product = (int)threadgroup_position_in_grid.x * 4;
     const int smaller = min(lens[(long)((int)threadgroup_position_in_grid.y)], (16 * arguments.table));
     float q_in[4];
-    q_in[0] = 0.0f;
-    q_in[1] = 0.0f;
-    q_in[2] = 0.0f;
-    q_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_90 = 0; i_90 < 4; i_90++) {
+        q_in[i_90] = 0.0f;
+    }
     if ((product + at) < (4 * arguments.kv_heads)) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -69,10 +69,10 @@ void tw_kernel_paged_attention(
     float v_2 = tile_2;
     float v_3[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        product_2[i] = q_in[i] * arguments.scale;
+    for (int i_90 = 0; i_90 < 4; i_90++) {
+        product_2[i_90] = q_in[i_90] * arguments.scale;
         const float tile_3 = 0.0f;
-        v_3[i] = tile_3;
+        v_3[i_90] = tile_3;
     }
     for (int j = 0; j < smaller; j += 16) {
         const int quotient = j / 16;
@@ -81,18 +81,18 @@ void tw_kernel_paged_attention(
         const int index_2 = tw_checked(tables_in, arguments.pages, faults, 1);
         float tile_4[16];
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile_4[i] = keys[((((long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long)((at_3 + (i & 3))) * arguments.keys_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride2)) + (long)((at_4 + (((i >> 2) & 3) * 32)))];
+        for (int i_90 = 0; i_90 < 16; i_90++) {
+            tile_4[i_90] = keys[((((long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long)((at_3 + (i_90 & 3))) * arguments.keys_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride2)) + (long)((at_4 + (((i_90 >> 2) & 3) * 32)))];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            tile0[(at * 128) + (at_2 + (i & 3))] = product_2[i];
+        for (int i_90 = 0; i_90 < 4; i_90++) {
+            tile0[(at * 128) + (at_2 + (i_90 & 3))] = product_2[i_90];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile1[((at_4 + (((i >> 2) & 3) * 32)) * 16) + (at_3 + (i & 3))] = tile_4[i];
+        for (int i_90 = 0; i_90 < 16; i_90++) {
+            tile1[((at_4 + (((i_90 >> 2) & 3) * 32)) * 16) + (at_3 + (i_90 & 3))] = tile_4[i_90];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products = 0.0f;
@@ -101,24 +101,24 @@ void tw_kernel_paged_attention(
         }
         bool tile_5[4];
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            tile_5[i] = (int)(((uint)((at + ((i & 3) * 4))) + (uint)(j))) < smaller;
+        for (int i_90 = 0; i_90 < 4; i_90++) {
+            tile_5[i_90] = (int)(((uint)((at + ((i_90 & 3) * 4))) + (uint)(j))) < smaller;
         }
         const int index_3 = tw_checked(tables_in, arguments.pages, faults, 2);
         float values_in[16];
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
+        for (int i_90 = 0; i_90 < 4; i_90++) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(values + (((((long)(index_3) * arguments.values_stride0) + ((long)((at + ((((i * 4) >> 2) & 3) * 4))) * arguments.values_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride2)) + (long)(at_2)));
+                vector.all = *(const device uint4*)(values + (((((long)(index_3) * arguments.values_stride0) + ((long)((at + ((((i_90 * 4) >> 2) & 3) * 4))) * arguments.values_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride2)) + (long)(at_2)));
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) values_in[(i * 4) + l] = vector.lane[l];
+                for (int l = 0; l < 4; l++) values_in[(i_90 * 4) + l] = vector.lane[l];
             }
         }
         float chosen[16];
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            chosen[i] = tile_5[(i >> 2) & 3] ? values_in[i] : 0.0f;
+        for (int i_90 = 0; i_90 < 16; i_90++) {
+            chosen[i_90] = tile_5[(i_90 >> 2) & 3] ? values_in[i_90] : 0.0f;
         }
         const float chosen_2 = ((int)(((uint)(at_6) + (uint)(j))) < smaller) ? products : (-INFINITY);
         const float tile_6 = v;
@@ -161,8 +161,8 @@ void tw_kernel_paged_attention(
         v_2 = added_2;
         float product_4[4];
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            product_4[i] = v_3[i] * exp_x;
+        for (int i_90 = 0; i_90 < 4; i_90++) {
+            product_4[i_90] = v_3[i_90] * exp_x;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 64) == 0) {
@@ -170,25 +170,25 @@ void tw_kernel_paged_attention(
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile6[((at + (((i >> 2) & 3) * 4)) * 128) + (at_2 + (i & 3))] = chosen[i];
+        for (int i_90 = 0; i_90 < 16; i_90++) {
+            tile6[((at + (((i_90 >> 2) & 3) * 4)) * 128) + (at_2 + (i_90 & 3))] = chosen[i_90];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_2[4];
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            products_2[i] = 0.0f;
+        for (int i_90 = 0; i_90 < 4; i_90++) {
+            products_2[i_90] = 0.0f;
         }
         for (int k_2 = 0; k_2 < 16; k_2 += 1) {
             _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                products_2[i] = fma(tile5[(at * 16) + k_2], tile6[(k_2 * 128) + (at_2 + (i & 3))], products_2[i]);
+            for (int i_90 = 0; i_90 < 4; i_90++) {
+                products_2[i_90] = fma(tile5[(at * 16) + k_2], tile6[(k_2 * 128) + (at_2 + (i_90 & 3))], products_2[i_90]);
             }
         }
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            const float added_3 = product_4[i] + products_2[i];
-            v_3[i] = added_3;
+        for (int i_90 = 0; i_90 < 4; i_90++) {
+            const float added_3 = product_4[i_90] + products_2[i_90];
+            v_3[i_90] = added_3;
         }
         v = larger;
     }
@@ -196,20 +196,15 @@ void tw_kernel_paged_attention(
     const bool test_3 = tile_9 > 0.0f;
     float chosen_5[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const float quotient_2 = v_3[i] / tile_9;
-        chosen_5[i] = test_3 ? quotient_2 : 0.0f;
+    for (int i_90 = 0; i_90 < 4; i_90++) {
+        const float quotient_2 = v_3[i_90] / tile_9;
+        chosen_5[i_90] = test_3 ? quotient_2 : 0.0f;
     }
     if ((product + at) < (4 * arguments.kv_heads)) {
-        float out_2[4];
-        out_2[0] = chosen_5[0];
-        out_2[1] = chosen_5[1];
-        out_2[2] = chosen_5[2];
-        out_2[3] = chosen_5[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = chosen_5[l];
             *(device uint4*)(out + ((((long)((int)threadgroup_position_in_grid.y) * arguments.out_stride0) + ((long)((product + at)) * arguments.out_stride1)) + (long)(at_2))) = vector.all;
         }
     }

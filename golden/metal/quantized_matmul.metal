@@ -57,7 +57,7 @@ void tw_kernel_quantized_matmul(
         float tile_6[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile_6[i] = ((float)(((((((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((product_4 + (((at + (((i >> 2) & 7) * 8)) * 4) >> 5)) < (8 * arguments.groups))) ? w[((long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long)((product_4 + (((at + (((i >> 2) & 7) * 8)) * 4) >> 5)))] : 0u) >> ((unsigned int)max((((at + (((i >> 2) & 7) * 8)) * 4) & 31), 0) & 31)) & 15u)) * ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? scales[((long)((product_2 + (at_2 + (i & 3)))) * arguments.scales_stride0) + (long)(j)] : 0.0f)) + ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? biases[((long)((product_2 + (at_2 + (i & 3)))) * arguments.biases_stride0) + (long)(j)] : 0.0f);
+            tile_6[i] = ((float)(((((((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((product_4 + (((at + (((i >> 2) & 7) * 8)) * 4) >> 5)) < (8 * arguments.groups))) ? w[((long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long)((product_4 + (((at + (((i >> 2) & 7) * 8)) * 4) >> 5)))] : 0u) >> ((uint)((((at + (((i >> 2) & 7) * 8)) * 4) & 31)) & 31)) & 15u)) * ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? scales[((long)((product_2 + (at_2 + (i & 3)))) * arguments.scales_stride0) + (long)(j)] : 0.0f)) + ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? biases[((long)((product_2 + (at_2 + (i & 3)))) * arguments.biases_stride0) + (long)(j)] : 0.0f);
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")

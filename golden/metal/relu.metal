@@ -15,10 +15,10 @@ void tw_kernel_relu(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_7 = 0; i_7 < 4; i_7++) {
+        x_in[i_7] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -29,20 +29,15 @@ void tw_kernel_relu(
     }
     float chosen[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const bool test = x_in[i] <= 0.0f;
-        chosen[i] = test ? 0.0f : x_in[i];
+    for (int i_7 = 0; i_7 < 4; i_7++) {
+        const bool test = x_in[i_7] <= 0.0f;
+        chosen[i_7] = test ? 0.0f : x_in[i_7];
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = chosen[0];
-        out[1] = chosen[1];
-        out[2] = chosen[2];
-        out[3] = chosen[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = chosen[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

@@ -15,10 +15,10 @@ void tw_kernel_relu2(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_9 = 0; i_9 < 4; i_9++) {
+        x_in[i_9] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -29,21 +29,16 @@ void tw_kernel_relu2(
     }
     float product[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const bool test = x_in[i] <= 0.0f;
-        const float chosen = test ? 0.0f : x_in[i];
-        product[i] = chosen * chosen;
+    for (int i_9 = 0; i_9 < 4; i_9++) {
+        const bool test = x_in[i_9] <= 0.0f;
+        const float chosen = test ? 0.0f : x_in[i_9];
+        product[i_9] = chosen * chosen;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product[0];
-        out[1] = product[1];
-        out[2] = product[2];
-        out[3] = product[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

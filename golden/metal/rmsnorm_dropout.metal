@@ -63,16 +63,16 @@ void tw_kernel_rmsnorm_dropout(
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    const uint product_4 = (unsigned int)max(program_2, 0) * (unsigned int)max(arguments.cols, 0);
+    const uint product_4 = (unsigned int)max(program_2, 0) * (uint)(arguments.cols);
     const float difference = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference;
     float chosen[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float product_3 = product_2[i] * weight_in[i];
-        const uint added_2 = product_4 + (unsigned int)max((at + ((i & 3) + (((i >> 2) & 7) * 128))), 0);
+        const uint added_2 = product_4 + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
         const uint random = tw_philox(added_2, arguments.seed, arguments.offset);
-        const uint shr = random >> (8u & 31);
+        const uint shr = random >> 8u;
         const float product_5 = (float)(shr) * 5.9604645e-8f;
         const bool test = product_5 >= arguments.p;
         const float product_6 = product_3 * recip_x;

@@ -27,10 +27,10 @@ void tw_kernel_scatter_add(
         for (int i = 0; i < 2; i++) {
             if ((product + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 float out[4];
-                out[0] = 0.0f;
-                out[1] = 0.0f;
-                out[2] = 0.0f;
-                out[3] = 0.0f;
+                _Pragma("unroll")
+                for (int i_21 = 0; i_21 < 4; i_21++) {
+                    out[i_21] = 0.0f;
+                }
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")

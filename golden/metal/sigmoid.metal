@@ -15,10 +15,10 @@ void tw_kernel_sigmoid(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[4];
-    x_in[0] = 0.0f;
-    x_in[1] = 0.0f;
-    x_in[2] = 0.0f;
-    x_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_5 = 0; i_5 < 4; i_5++) {
+        x_in[i_5] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -29,19 +29,14 @@ void tw_kernel_sigmoid(
     }
     float sigmoid_x[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        sigmoid_x[i] = tw_sigmoid(x_in[i]);
+    for (int i_5 = 0; i_5 < 4; i_5++) {
+        sigmoid_x[i_5] = tw_sigmoid(x_in[i_5]);
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = sigmoid_x[0];
-        out[1] = sigmoid_x[1];
-        out[2] = sigmoid_x[2];
-        out[3] = sigmoid_x[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = sigmoid_x[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

@@ -17,10 +17,10 @@ void tw_kernel_silu_mul_residual(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float gate_in[4];
-    gate_in[0] = 0.0f;
-    gate_in[1] = 0.0f;
-    gate_in[2] = 0.0f;
-    gate_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        gate_in[i_13] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -30,10 +30,10 @@ void tw_kernel_silu_mul_residual(
         }
     }
     float up_in[4];
-    up_in[0] = 0.0f;
-    up_in[1] = 0.0f;
-    up_in[2] = 0.0f;
-    up_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        up_in[i_13] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -43,15 +43,12 @@ void tw_kernel_silu_mul_residual(
         }
     }
     float product_2[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        product_2[i] = (gate_in[i] * tw_sigmoid(gate_in[i])) * up_in[i];
-    }
     float residual_in[4];
-    residual_in[0] = 0.0f;
-    residual_in[1] = 0.0f;
-    residual_in[2] = 0.0f;
-    residual_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        product_2[i_13] = (gate_in[i_13] * tw_sigmoid(gate_in[i_13])) * up_in[i_13];
+        residual_in[i_13] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -62,19 +59,14 @@ void tw_kernel_silu_mul_residual(
     }
     float added[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        added[i] = product_2[i] + residual_in[i];
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        added[i_13] = product_2[i_13] + residual_in[i_13];
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = added[0];
-        out[1] = added[1];
-        out[2] = added[2];
-        out[3] = added[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = added[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

@@ -16,10 +16,10 @@ void tw_kernel_swiglu2(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     float gate_in[4];
-    gate_in[0] = 0.0f;
-    gate_in[1] = 0.0f;
-    gate_in[2] = 0.0f;
-    gate_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_10 = 0; i_10 < 4; i_10++) {
+        gate_in[i_10] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -29,10 +29,10 @@ void tw_kernel_swiglu2(
         }
     }
     float up_in[4];
-    up_in[0] = 0.0f;
-    up_in[1] = 0.0f;
-    up_in[2] = 0.0f;
-    up_in[3] = 0.0f;
+    _Pragma("unroll")
+    for (int i_10 = 0; i_10 < 4; i_10++) {
+        up_in[i_10] = 0.0f;
+    }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
@@ -43,19 +43,14 @@ void tw_kernel_swiglu2(
     }
     float product_2[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        product_2[i] = (gate_in[i] * tw_sigmoid(gate_in[i])) * up_in[i];
+    for (int i_10 = 0; i_10 < 4; i_10++) {
+        product_2[i_10] = (gate_in[i_10] * tw_sigmoid(gate_in[i_10])) * up_in[i_10];
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
-        float out[4];
-        out[0] = product_2[0];
-        out[1] = product_2[1];
-        out[2] = product_2[2];
-        out[3] = product_2[3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_2[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

@@ -31,7 +31,7 @@ void tw_kernel_top2_gating_softmax(
     uint won_at;
     own = -2147483647 - 1;
     own_at = 4294967295u;
-    const uint at_2 = (unsigned int)max(at, 0);
+    const uint at_2 = (uint)(at);
     if (key > own) {
         own = key;
         own_at = at_2;
@@ -69,7 +69,7 @@ void tw_kernel_top2_gating_softmax(
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
-            const uint at_4 = (unsigned int)max(at, 0);
+            const uint at_4 = (uint)(at);
             if ((key > own) && ((won > key) || ((won == key) && (won_at < at_4)))) {
                 own = key;
                 own_at = at_4;

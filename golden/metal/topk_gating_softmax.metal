@@ -40,7 +40,7 @@ void tw_kernel_topk_gating_softmax(
     for (int i = 0; i < 4; i++) {
         const float x_2 = x_in[i];
         key[i] = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
-        const uint at_2 = (unsigned int)max((at + (i & 3)), 0);
+        const uint at_2 = (uint)((at + (i & 3)));
         if (key[i] > own) {
             own = key[i];
             own_at = at_2;
@@ -95,7 +95,7 @@ void tw_kernel_topk_gating_softmax(
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
-                const uint at_4 = (unsigned int)max((at + (i & 3)), 0);
+                const uint at_4 = (uint)((at + (i & 3)));
                 if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
                     own = key[i];
                     own_at = at_4;

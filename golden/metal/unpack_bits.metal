@@ -17,7 +17,7 @@ void tw_kernel_unpack_bits(
     uchar rounded[65536];
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 65536; i_2++) {
-        const uint unpacked = ((uint)(x[(long)(((at + ((i_2 & 15) + (((i_2 >> 4) & 4095) * 16384))) >> 3))]) >> ((unsigned int)max(((at + ((i_2 & 15) + (((i_2 >> 4) & 4095) * 16384))) & 7), 0) & 31)) & 1u;
+        const uint unpacked = ((uint)(x[(long)(((at + ((i_2 & 15) + (((i_2 >> 4) & 4095) * 16384))) >> 3))]) >> ((uint)(((at + ((i_2 & 15) + (((i_2 >> 4) & 4095) * 16384))) & 7)) & 31)) & 1u;
         rounded[i_2] = tw_u32_to_u8(unpacked);
     }
     _Pragma("unroll")
