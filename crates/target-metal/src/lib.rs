@@ -31,7 +31,7 @@ pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String,
 /// What [`source`] prints, and the sizes that it serves.
 ///
 /// # Errors
-/// As [`source`].
+/// As [`source()`].
 pub fn typical(program: &Program, size: impl Fn(&str) -> usize) -> Result<Typical, LowerError> {
     let typical = lower_for(program, size)?;
     let fits = NEWEST.check(&typical.threads);
