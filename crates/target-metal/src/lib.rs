@@ -28,7 +28,7 @@ pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String,
     Ok(c::source(&typical(program, size)?.threads, &Msl))
 }
 
-/// What [`source`] prints, and the sizes that it serves.
+/// What [`source()`] prints, and the sizes that it serves.
 ///
 /// # Errors
 /// As [`source()`].
