@@ -44,7 +44,7 @@ const LARGEST_TEAM: u32 = 10;
 impl Schedule {
     /// A good schedule without tuning, for run-time sizes `dims` and aligned rows.
     ///
-    /// A thread takes some elements of the longest tile, see [`elements_a_thread`], until the team has 1024 threads; teams
+    /// A thread takes some elements of the longest tile, see `elements_a_thread`, until the team has 1024 threads; teams
     /// of one subgroup share a group of 128 threads.
     pub fn default_for(program: &Program, dims: &[usize]) -> Schedule {
         let capacity: Vec<u32> = dims.iter().map(|&d| ceil_log2(d)).collect();
