@@ -163,6 +163,8 @@ impl Wide for Avx512 {
 }
 
 impl Simd for Avx512 {
+    const MANY_REGISTERS: bool = true;
+
     lanes_fn! {
         f_array(a: __m512) -> [f32; LANES] = std::mem::transmute::<__m512, [f32; LANES]>(a);
         i_array(a: __m512i) -> [u32; LANES] = std::mem::transmute::<__m512i, [u32; LANES]>(a);

@@ -6,7 +6,9 @@ use tilewright_ir::DType;
 /// A primitive: a function, and what native code can know of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Primitive {
-    entry: unsafe fn(&Call),
+    entry: unsafe fn(&Call, u8),
+    /// Bit `k` says that operand `k` has one value a row, where the primitive leaves the choice.
+    uniform: u8,
     /// What it computes.
     pub meaning: Meaning,
 }
@@ -43,8 +45,13 @@ pub struct Folding {
 
 impl Primitive {
     /// A primitive that native code knows nothing of.
-    pub fn opaque(entry: unsafe fn(&Call)) -> Self {
-        Primitive { entry, meaning: Meaning::Opaque }
+    pub fn opaque(entry: unsafe fn(&Call, u8)) -> Self {
+        Primitive { entry, uniform: 0, meaning: Meaning::Opaque }
+    }
+
+    /// The same for operands that have one value a row where their bit is set.
+    pub fn with_uniform(self, uniform: u8) -> Self {
+        Primitive { uniform, ..self }
     }
 
     /// The same with a meaning.
@@ -60,7 +67,7 @@ impl Primitive {
     #[inline(always)]
     pub unsafe fn call(&self, call: &Call) {
         // SAFETY: the caller's promise.
-        unsafe { (self.entry)(call) }
+        unsafe { (self.entry)(call, self.uniform) }
     }
 }
 
@@ -126,26 +133,28 @@ impl Call {
     }
 }
 
-/// Instantiates a primitive, written once as a generic function of a level's token, for every level.
+/// Instantiates a primitive, written once as a generic function of a level's token, for every level; or, after `once`,
+/// for all levels together, where none has anything to do it with. Each instance costs time to compile: what can be
+/// an argument is no parameter.
 ///
-/// `primitive!(name<params>(args) = body_function)` gives `fn name<params>(level: Level) -> Primitive`.
+/// `primitive!(fn name<params> = body_function)` gives `fn name<params>(level: Level) -> Primitive`.
 macro_rules! primitive {
     ($(#[$doc:meta])* $vis:vis fn $name:ident<$($P:ident: $B:ident),* ; $(const $C:ident: $K:ty),*> = $generic:ident) => {
         $(#[$doc])*
         $vis fn $name<$($P: $B,)* $(const $C: $K),*>(level: $crate::simd::Level) -> $crate::simd::call::Primitive {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-            unsafe fn avx512<$($P: $B,)* $(const $C: $K),*>(call: &$crate::simd::call::Call) {
+            unsafe fn avx512<$($P: $B,)* $(const $C: $K),*>(call: &$crate::simd::call::Call, _: u8) {
                 // SAFETY: reached through `Level::Avx512` only; the rest is the caller's promise.
                 unsafe { $generic::<_, $($P,)* $($C),*>($crate::simd::avx512::Avx512::assume(), call) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c")]
-            unsafe fn avx2<$($P: $B,)* $(const $C: $K),*>(call: &$crate::simd::call::Call) {
+            unsafe fn avx2<$($P: $B,)* $(const $C: $K),*>(call: &$crate::simd::call::Call, _: u8) {
                 // SAFETY: reached through `Level::Avx2` only; the rest is the caller's promise.
                 unsafe { $generic::<_, $($P,)* $($C),*>($crate::simd::avx2::Avx2::assume(), call) }
             }
-            unsafe fn portable<$($P: $B,)* $(const $C: $K),*>(call: &$crate::simd::call::Call) {
+            unsafe fn portable<$($P: $B,)* $(const $C: $K),*>(call: &$crate::simd::call::Call, _: u8) {
                 // SAFETY: the caller's promise.
                 unsafe { $generic::<_, $($P,)* $($C),*>($crate::simd::portable::Portable, call) }
             }
@@ -156,6 +165,16 @@ macro_rules! primitive {
                 $crate::simd::Level::Avx2 => avx2::<$($P,)* $($C),*>,
                 _ => portable::<$($P,)* $($C),*>,
             })
+        }
+    };
+    ($(#[$doc:meta])* $vis:vis once fn $name:ident<$($P:ident: $B:ident),*> = $generic:ident) => {
+        $(#[$doc])*
+        $vis fn $name<$($P: $B),*>(_: $crate::simd::Level) -> $crate::simd::call::Primitive {
+            unsafe fn any<$($P: $B),*>(call: &$crate::simd::call::Call, _: u8) {
+                // SAFETY: the caller's promise.
+                unsafe { $generic::<$($P),*>(call) }
+            }
+            $crate::simd::call::Primitive::opaque(any::<$($P),*>)
         }
     };
 }

@@ -37,9 +37,9 @@ unsafe fn divide_rows<S: Simd>(s: S, call: &Call) {
         unsafe {
             if d.is_normal() && reciprocal.is_normal() {
                 row.inputs[2] = Operand { at: (&raw mut reciprocal).cast(), row: 0 };
-                map_rows::<S, DivWith, 0b110>(s, &row);
+                map_rows::<S, DivWith>(s, &row, 0b110);
             } else {
-                map_rows::<S, Div, 0b10>(s, &row);
+                map_rows::<S, Div>(s, &row, 0b10);
             }
         }
     }

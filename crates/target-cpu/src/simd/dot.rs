@@ -37,7 +37,8 @@ unsafe fn columns<S: Simd, const M: usize>(s: S, call: &Call, row: usize) {
     let mut column = 0;
     // SAFETY: `column + n <= len`.
     unsafe {
-        while column + 4 * LANES <= call.len {
+        // Six rows of four vectors are 24 registers of AVX-512. Other levels hold six rows of one.
+        while S::MANY_REGISTERS && column + 4 * LANES <= call.len {
             block::<S, M, 4>(s, call, row, column, LANES);
             column += 4 * LANES;
         }
@@ -98,7 +99,7 @@ unsafe fn block<S: Simd, const M: usize, const N: usize>(
 /// # Safety
 /// As [`dot_rows`], of 32-bit integers that wrap.
 #[inline(always)]
-unsafe fn integer_rows<S: Simd>(_: S, call: &Call) {
+unsafe fn integer_rows(call: &Call) {
     for r in 0..call.rows {
         let (left, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
         for column in 0..call.len {
@@ -116,7 +117,7 @@ unsafe fn integer_rows<S: Simd>(_: S, call: &Call) {
 }
 
 primitive! { fn float_dot<; > = dot_rows }
-primitive! { fn integer_dot<; > = integer_rows }
+primitive! { once fn integer_dot<> = integer_rows }
 
 /// The matrix product of f32 or, with `integers`, of 32-bit integers.
 pub fn dot(integers: bool, level: Level) -> Primitive {

@@ -223,6 +223,8 @@ pub trait Lanes: Copy {
 
 /// Lanes that live in registers: they come from memory, go there, and can be told apart.
 pub trait Simd: Lanes + Send + Sync + 'static {
+    /// More than 24 vectors fit into the registers.
+    const MANY_REGISTERS: bool = false;
     /// Lanes as an array.
     fn f_array(self, a: Self::F) -> [f32; LANES];
     /// Lanes as an array.

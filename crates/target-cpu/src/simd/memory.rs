@@ -230,7 +230,7 @@ unsafe fn gather_rows<S: Simd, F: Format>(s: S, call: &Call) {
 /// positions a row that stay inside the output's row (else 0, 1, ...). Input 2, unless null: `len` truth values a
 /// row; false elements are not written. `extra[1]`: see [`Joining`].
 #[inline(always)]
-unsafe fn scatter_rows<S: Simd, F: Format>(_: S, call: &Call) {
+unsafe fn scatter_rows<F: Format>(call: &Call) {
     let stride = call.extra[0] as isize;
     for r in 0..call.rows {
         let (from, index): (*const u32, *const u32) =
@@ -356,7 +356,7 @@ unsafe fn iota_rows<S: Simd>(s: S, call: &Call) {
 primitive! { fn load_format<F: Format; > = load_rows }
 primitive! { fn store_format<F: Format; > = store_rows }
 primitive! { fn gather_format<F: Format; > = gather_rows }
-primitive! { fn scatter_format<F: Format; > = scatter_rows }
+primitive! { once fn scatter_format<F: Format> = scatter_rows }
 primitive! {
     /// Finds the first index outside an extent.
     pub fn check_indices<; > = check_rows

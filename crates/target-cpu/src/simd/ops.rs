@@ -1,9 +1,10 @@
 //! The maps of the IR's op table, and the pairs of ops that are cheaper as one.
 
 use super::call::Primitive;
-use super::lanes::{Lanes, Simd};
-use super::map::{Lanewise, Map, map};
-use super::{Level, divide, math, trigonometry};
+use super::lanes::Lanes;
+use super::map::{Lanewise, Single, map, map_singly};
+use super::trigonometry::{Cos, Sin};
+use super::{Level, divide, math};
 use tilewright_ir::{BinaryOp, DType, TernaryOp, UnaryOp};
 
 /// Declares maps of floats: the operands are lanes of f32.
@@ -23,17 +24,16 @@ macro_rules! float_maps {
     )* };
 }
 
-/// Declares maps that look at single lanes.
-macro_rules! single_lane_maps {
-    ($($Op:ident($s:ident, $($v:ident),*) = $body:expr;)*) => { $(
+/// Declares functions of two integers that no level has vectors for.
+macro_rules! single_maps {
+    ($($Op:ident($a:ident, $b:ident) = $body:expr;)*) => { $(
         struct $Op;
-        impl Map for $Op {
-            const OPERANDS: usize = [$(stringify!($v)),*].len();
+        impl Single for $Op {
+            const OPERANDS: usize = 2;
             #[inline(always)]
-            fn apply<S: Simd>($s: S, [a, b, c]: [S::F; 3]) -> S::F {
-                let mut next = [a, b, c].into_iter();
-                $(let Some($v) = next.next() else { return a };)*
-                $body
+            fn single([a, b, _]: [f32; 3]) -> f32 {
+                let ($a, $b) = (a.to_bits(), b.to_bits());
+                f32::from_bits($body)
             }
         }
     )* };
@@ -108,27 +108,18 @@ float_maps! {
     MulMul(s, a, b, c) = s.mul(s.mul(a, b), c);
 }
 
-single_lane_maps! {
-    Sin(s, x) = trigonometry::sin(s, x);
-    Cos(s, x) = trigonometry::cos(s, x);
-    Rem(s, a, b) = {
-        let (a, b) = (s.f_array(a), s.f_array(b));
-        let mut out = a;
-        for lane in 0..out.len() {
-            out[lane] = a[lane] % b[lane];
-        }
-        s.f_from(out)
-    };
-    IntDiv(s, a, b) = lanes(s, a, b, |a, b| match b as i32 {
+single_maps! {
+    Rem(a, b) = (f32::from_bits(a) % f32::from_bits(b)).to_bits();
+    IntDiv(a, b) = match b as i32 {
         0 => 0,
         b => (a as i32).wrapping_div(b) as u32,
-    });
-    IntRem(s, a, b) = lanes(s, a, b, |a, b| match b as i32 {
+    };
+    IntRem(a, b) = match b as i32 {
         0 => 0,
         b => (a as i32).wrapping_rem(b) as u32,
-    });
-    UnsignedDiv(s, a, b) = lanes(s, a, b, |a, b| a.checked_div(b).unwrap_or(0));
-    UnsignedRem(s, a, b) = lanes(s, a, b, |a, b| a.checked_rem(b).unwrap_or(0));
+    };
+    UnsignedDiv(a, b) = a.checked_div(b).unwrap_or(0);
+    UnsignedRem(a, b) = a.checked_rem(b).unwrap_or(0);
 }
 
 bit_maps! {
@@ -183,17 +174,6 @@ bit_maps! {
     RoundToBf16(s, x) = s.shl::<16>(to_bf16(s, s.float(x)));
     F16AsBf16(s, x) = s.shl::<16>(s.float_to_half(s.float(x)));
     Bf16AsF16(s, x) = s.bits(s.half_to_float(s.shr::<16>(x)));
-}
-
-/// An integer op that no level has, lane by lane.
-#[inline(always)]
-fn lanes<S: Simd>(s: S, a: S::F, b: S::F, op: fn(u32, u32) -> u32) -> S::F {
-    let (a, b) = (s.i_array(s.bits(a)), s.i_array(s.bits(b)));
-    let mut out = a;
-    for lane in 0..out.len() {
-        out[lane] = op(a[lane], b[lane]);
-    }
-    s.float(s.i_from(out))
 }
 
 /// Clamps floats; NaN becomes 0.
@@ -275,9 +255,9 @@ pub fn unary(op: UnaryOp, dtype: DType, level: Level) -> Primitive {
     macro_rules! by_class {
         ($float:ident, $signed:ident, $unsigned:ident) => {
             match class {
-                Class::Float => map::<$float, 0>(level),
-                Class::Signed => map::<$signed, 0>(level),
-                Class::Unsigned | Class::Truth => map::<$unsigned, 0>(level),
+                Class::Float => map::<$float>(0, level),
+                Class::Signed => map::<$signed>(0, level),
+                Class::Unsigned | Class::Truth => map::<$unsigned>(0, level),
             }
         };
     }
@@ -285,49 +265,28 @@ pub fn unary(op: UnaryOp, dtype: DType, level: Level) -> Primitive {
         U::Neg => by_class!(Neg, IntNeg, IntNeg),
         U::Abs => by_class!(Abs, IntAbs, Copy),
         U::Sign => by_class!(Sign, IntSign, UnsignedSign),
-        U::Not if class == Class::Truth => map::<BoolNot, 0>(level),
-        U::Not => map::<BitNot, 0>(level),
-        U::Floor => map::<Floor, 0>(level),
-        U::Ceil => map::<Ceil, 0>(level),
-        U::Round => map::<Round, 0>(level),
-        U::Trunc => map::<Trunc, 0>(level),
-        U::Sqrt => map::<Sqrt, 0>(level),
-        U::Rsqrt => map::<Rsqrt, 0>(level),
-        U::Recip => map::<Recip, 0>(level),
-        U::Exp => map::<Exp, 0>(level),
-        U::Exp2 => map::<Exp2, 0>(level),
-        U::Expm1 => map::<Expm1, 0>(level),
-        U::Log => map::<Log, 0>(level),
-        U::Log2 => map::<Log2, 0>(level),
-        U::Log1p => map::<Log1p, 0>(level),
-        U::Sin => map::<Sin, 0>(level),
-        U::Cos => map::<Cos, 0>(level),
-        U::Tanh => map::<Tanh, 0>(level),
-        U::Sigmoid => map::<Sigmoid, 0>(level),
-        U::Softplus => map::<Softplus, 0>(level),
-        U::Erf => map::<Erf, 0>(level),
-        U::IsNan => map::<IsNan, 0>(level),
-    }
-}
-
-/// The instance of a binary map for a mask of uniform operands, at least one being not.
-fn binary_instance<O: Map>(uniform: u8, level: Level) -> Primitive {
-    match uniform {
-        0 => map::<O, 0>(level),
-        1 => map::<O, 1>(level),
-        _ => map::<O, 2>(level),
-    }
-}
-
-fn ternary_instance<O: Map>(uniform: u8, level: Level) -> Primitive {
-    match uniform {
-        0 => map::<O, 0>(level),
-        1 => map::<O, 1>(level),
-        2 => map::<O, 2>(level),
-        3 => map::<O, 3>(level),
-        4 => map::<O, 4>(level),
-        5 => map::<O, 5>(level),
-        _ => map::<O, 6>(level),
+        U::Not if class == Class::Truth => map::<BoolNot>(0, level),
+        U::Not => map::<BitNot>(0, level),
+        U::Floor => map::<Floor>(0, level),
+        U::Ceil => map::<Ceil>(0, level),
+        U::Round => map::<Round>(0, level),
+        U::Trunc => map::<Trunc>(0, level),
+        U::Sqrt => map::<Sqrt>(0, level),
+        U::Rsqrt => map::<Rsqrt>(0, level),
+        U::Recip => map::<Recip>(0, level),
+        U::Exp => map::<Exp>(0, level),
+        U::Exp2 => map::<Exp2>(0, level),
+        U::Expm1 => map::<Expm1>(0, level),
+        U::Log => map::<Log>(0, level),
+        U::Log2 => map::<Log2>(0, level),
+        U::Log1p => map::<Log1p>(0, level),
+        U::Sin => map::<Sin>(0, level),
+        U::Cos => map::<Cos>(0, level),
+        U::Tanh => map::<Tanh>(0, level),
+        U::Sigmoid => map::<Sigmoid>(0, level),
+        U::Softplus => map::<Softplus>(0, level),
+        U::Erf => map::<Erf>(0, level),
+        U::IsNan => map::<IsNan>(0, level),
     }
 }
 
@@ -340,9 +299,9 @@ pub fn binary(op: BinaryOp, dtype: DType, uniform: u8, level: Level) -> Primitiv
     macro_rules! pick {
         ($float:ident, $signed:ident, $unsigned:ident) => {
             match class {
-                Class::Float => binary_instance::<$float>(uniform, level),
-                Class::Signed => binary_instance::<$signed>(uniform, level),
-                Class::Unsigned | Class::Truth => binary_instance::<$unsigned>(uniform, level),
+                Class::Float => map::<$float>(uniform, level),
+                Class::Signed => map::<$signed>(uniform, level),
+                Class::Unsigned | Class::Truth => map::<$unsigned>(uniform, level),
             }
         };
     }
@@ -351,16 +310,20 @@ pub fn binary(op: BinaryOp, dtype: DType, uniform: u8, level: Level) -> Primitiv
         B::Sub => pick!(Sub, IntSub, IntSub),
         B::Mul => pick!(Mul, IntMul, IntMul),
         B::Div if class == Class::Float && uniform == 0b10 => divide::by_uniform(level),
-        B::Div => pick!(Div, IntDiv, UnsignedDiv),
-        B::Rem => pick!(Rem, IntRem, UnsignedRem),
-        B::Pow => binary_instance::<Pow>(uniform, level),
+        B::Div if class == Class::Float => map::<Div>(uniform, level),
+        B::Div if class == Class::Signed => map_singly::<IntDiv>(uniform),
+        B::Div => map_singly::<UnsignedDiv>(uniform),
+        B::Rem if class == Class::Float => map_singly::<Rem>(uniform),
+        B::Rem if class == Class::Signed => map_singly::<IntRem>(uniform),
+        B::Rem => map_singly::<UnsignedRem>(uniform),
+        B::Pow => map::<Pow>(uniform, level),
         B::Max => pick!(Max, IntMax, UnsignedMax),
         B::Min => pick!(Min, IntMin, UnsignedMin),
-        B::And => binary_instance::<BitAnd>(uniform, level),
-        B::Or => binary_instance::<BitOr>(uniform, level),
-        B::Xor => binary_instance::<BitXor>(uniform, level),
-        B::Shl if byte => binary_instance::<ByteShl>(uniform, level),
-        B::Shl => binary_instance::<Shl>(uniform, level),
+        B::And => map::<BitAnd>(uniform, level),
+        B::Or => map::<BitOr>(uniform, level),
+        B::Xor => map::<BitXor>(uniform, level),
+        B::Shl if byte => map::<ByteShl>(uniform, level),
+        B::Shl => map::<Shl>(uniform, level),
         B::Shr if byte => pick!(ByteShr, ByteShr, UnsignedByteShr),
         B::Shr => pick!(Shr, Shr, UnsignedShr),
         B::Eq => pick!(Eq, IntEq, IntEq),
@@ -373,8 +336,8 @@ pub fn binary(op: BinaryOp, dtype: DType, uniform: u8, level: Level) -> Primitiv
 /// The map of a ternary op; `None` for `Philox`, which is no map (see `random`).
 pub fn ternary(op: TernaryOp, uniform: u8, level: Level) -> Option<Primitive> {
     match op {
-        TernaryOp::Select => Some(ternary_instance::<Select>(uniform, level)),
-        TernaryOp::Fma => Some(ternary_instance::<Fma>(uniform, level)),
+        TernaryOp::Select => Some(map::<Select>(uniform, level)),
+        TernaryOp::Fma => Some(map::<Fma>(uniform, level)),
         TernaryOp::Philox => None,
     }
 }
@@ -442,30 +405,29 @@ impl Fused {
 /// The map of a fused pair.
 pub fn fused(op: Fused, uniform: u8, level: Level) -> Primitive {
     match op {
-        Fused::Copy if uniform & 1 == 1 => map::<Copy, 1>(level),
-        Fused::Copy => map::<Copy, 0>(level),
-        Fused::Silu => map::<Silu, 0>(level),
-        Fused::TanhSoftplus => map::<TanhSoftplus, 0>(level),
-        Fused::Mish => map::<Mish, 0>(level),
-        Fused::ExpSub => binary_instance::<ExpSub>(uniform, level),
-        Fused::SiluMul => binary_instance::<SiluMul>(uniform, level),
+        Fused::Copy => map::<Copy>(uniform & 1, level),
+        Fused::Silu => map::<Silu>(0, level),
+        Fused::TanhSoftplus => map::<TanhSoftplus>(0, level),
+        Fused::Mish => map::<Mish>(0, level),
+        Fused::ExpSub => map::<ExpSub>(uniform, level),
+        Fused::SiluMul => map::<SiluMul>(uniform, level),
         Fused::Pair(Inner::Add, outer) => match outer {
-            Outer::Add => ternary_instance::<AddAdd>(uniform, level),
-            Outer::Sub => ternary_instance::<AddSub>(uniform, level),
-            Outer::From => ternary_instance::<AddFrom>(uniform, level),
-            Outer::Mul => ternary_instance::<AddMul>(uniform, level),
+            Outer::Add => map::<AddAdd>(uniform, level),
+            Outer::Sub => map::<AddSub>(uniform, level),
+            Outer::From => map::<AddFrom>(uniform, level),
+            Outer::Mul => map::<AddMul>(uniform, level),
         },
         Fused::Pair(Inner::Sub, outer) => match outer {
-            Outer::Add => ternary_instance::<SubAdd>(uniform, level),
-            Outer::Sub => ternary_instance::<SubSub>(uniform, level),
-            Outer::From => ternary_instance::<SubFrom>(uniform, level),
-            Outer::Mul => ternary_instance::<SubMul>(uniform, level),
+            Outer::Add => map::<SubAdd>(uniform, level),
+            Outer::Sub => map::<SubSub>(uniform, level),
+            Outer::From => map::<SubFrom>(uniform, level),
+            Outer::Mul => map::<SubMul>(uniform, level),
         },
         Fused::Pair(Inner::Mul, outer) => match outer {
-            Outer::Add => ternary_instance::<MulAdd>(uniform, level),
-            Outer::Sub => ternary_instance::<MulSub>(uniform, level),
-            Outer::From => ternary_instance::<MulFrom>(uniform, level),
-            Outer::Mul => ternary_instance::<MulMul>(uniform, level),
+            Outer::Add => map::<MulAdd>(uniform, level),
+            Outer::Sub => map::<MulSub>(uniform, level),
+            Outer::From => map::<MulFrom>(uniform, level),
+            Outer::Mul => map::<MulMul>(uniform, level),
         },
     }
 }
@@ -478,10 +440,10 @@ float_maps! {
 /// half floats. `None` where nothing is to do.
 pub fn narrow(dtype: DType, level: Level) -> Option<Primitive> {
     match dtype {
-        DType::I8 => Some(map::<SignExtendByte, 0>(level)),
-        DType::U8 => Some(map::<ZeroExtendByte, 0>(level)),
-        DType::F16 => Some(map::<RoundToF16, 0>(level)),
-        DType::BF16 => Some(map::<RoundToBf16, 0>(level)),
+        DType::I8 => Some(map::<SignExtendByte>(0, level)),
+        DType::U8 => Some(map::<ZeroExtendByte>(0, level)),
+        DType::F16 => Some(map::<RoundToF16>(0, level)),
+        DType::BF16 => Some(map::<RoundToBf16>(0, level)),
         _ => None,
     }
 }
@@ -495,38 +457,38 @@ pub fn cast(from: DType, to: DType, level: Level) -> Vec<Primitive> {
     }
     match (class(from), class(to)) {
         (Truth, Truth) => {}
-        (Float, Truth) => steps.push(map::<FloatToTruth, 0>(level)),
-        (Signed | Unsigned, Truth) => steps.push(map::<self::Truth, 0>(level)),
-        (Truth, Float) => steps.push(map::<TruthToFloat, 0>(level)),
+        (Float, Truth) => steps.push(map::<FloatToTruth>(0, level)),
+        (Signed | Unsigned, Truth) => steps.push(map::<self::Truth>(0, level)),
+        (Truth, Float) => steps.push(map::<TruthToFloat>(0, level)),
         (Truth, Signed | Unsigned) => {}
         (Float, Float) => match to {
-            DType::F16 => steps.push(map::<RoundToF16, 0>(level)),
-            DType::BF16 => steps.push(map::<RoundToBf16, 0>(level)),
+            DType::F16 => steps.push(map::<RoundToF16>(0, level)),
+            DType::BF16 => steps.push(map::<RoundToBf16>(0, level)),
             _ => {}
         },
         (Float, Signed | Unsigned) => steps.push(match to {
-            DType::I8 => map::<FloatToSignedByte, 0>(level),
-            DType::U8 => map::<FloatToByte, 0>(level),
-            DType::I32 => map::<FloatToInt, 0>(level),
-            _ => map::<FloatToUnsigned, 0>(level),
+            DType::I8 => map::<FloatToSignedByte>(0, level),
+            DType::U8 => map::<FloatToByte>(0, level),
+            DType::I32 => map::<FloatToInt>(0, level),
+            _ => map::<FloatToUnsigned>(0, level),
         }),
         (Signed | Unsigned, Float) => {
             steps.push(match from {
-                DType::U32 => map::<UnsignedToFloat, 0>(level),
-                _ => map::<IntToFloat, 0>(level),
+                DType::U32 => map::<UnsignedToFloat>(0, level),
+                _ => map::<IntToFloat>(0, level),
             });
             steps.extend(narrow(to, level));
         }
         (Signed, Signed | Unsigned) => steps.extend(match to {
-            DType::I8 => Some(map::<ClampToSignedByte, 0>(level)),
-            DType::U8 => Some(map::<ClampToByte, 0>(level)),
-            DType::U32 => Some(map::<ClampToPositive, 0>(level)),
+            DType::I8 => Some(map::<ClampToSignedByte>(0, level)),
+            DType::U8 => Some(map::<ClampToByte>(0, level)),
+            DType::U32 => Some(map::<ClampToPositive>(0, level)),
             _ => None,
         }),
         (Unsigned, Signed | Unsigned) => steps.extend(match to {
-            DType::I8 => Some(map::<CapAtSignedByteMax, 0>(level)),
-            DType::U8 => Some(map::<CapAtByteMax, 0>(level)),
-            DType::I32 if from == DType::U32 => Some(map::<CapAtIntMax, 0>(level)),
+            DType::I8 => Some(map::<CapAtSignedByteMax>(0, level)),
+            DType::U8 => Some(map::<CapAtByteMax>(0, level)),
+            DType::I32 if from == DType::U32 => Some(map::<CapAtIntMax>(0, level)),
             _ => None,
         }),
     }
@@ -536,11 +498,11 @@ pub fn cast(from: DType, to: DType, level: Level) -> Vec<Primitive> {
 /// The map of a bit cast between dtypes of one size; `None` when lanes hold the same bits for both.
 pub fn bitcast(from: DType, to: DType, level: Level) -> Option<Primitive> {
     match (from, to) {
-        (DType::F16, DType::BF16) => Some(map::<F16AsBf16, 0>(level)),
-        (DType::BF16, DType::F16) => Some(map::<Bf16AsF16, 0>(level)),
-        (DType::I8, DType::U8) => Some(map::<ZeroExtendByte, 0>(level)),
-        (_, DType::I8) if from.size() == 1 => Some(map::<SignExtendByte, 0>(level)),
-        (DType::I8 | DType::U8, DType::Bool) => Some(map::<Truth, 0>(level)),
+        (DType::F16, DType::BF16) => Some(map::<F16AsBf16>(0, level)),
+        (DType::BF16, DType::F16) => Some(map::<Bf16AsF16>(0, level)),
+        (DType::I8, DType::U8) => Some(map::<ZeroExtendByte>(0, level)),
+        (_, DType::I8) if from.size() == 1 => Some(map::<SignExtendByte>(0, level)),
+        (DType::I8 | DType::U8, DType::Bool) => Some(map::<Truth>(0, level)),
         _ => None,
     }
 }

@@ -7,42 +7,80 @@ use super::lanes::{LANES, Lanes, Simd};
 #[derive(Clone, Copy)]
 pub struct Portable;
 
+/// A single lane. Maps of the portable level are written as loops over it, which the compiler turns into vectors.
+#[derive(Clone, Copy)]
+pub struct One;
+
 type F = [f32; LANES];
 type I = [u32; LANES];
 
-/// Each lane operation, as a loop over the lanes.
+/// Each operation of one lane, and of a vector as a loop over its lanes.
 macro_rules! each {
-    ($($name:ident($($arg:ident: $T:ty),*) -> $R:ty = $body:expr;)*) => { $(
-        #[inline(always)]
-        fn $name(self, $($arg: $T),*) -> $R {
-            let mut lane = 0;
-            let mut out: $R = Default::default();
-            while lane < LANES {
-                out[lane] = { $(let $arg = $arg[lane];)* $body };
-                lane += 1;
+    (lanes { $($name:ident($($arg:ident: $T:ident),*) -> $R:ident = $body:expr;)* }
+        shifts { $($shift:ident($a:ident, $n:ident) = $by:expr;)* }) => {
+        impl Lanes for One {
+            type F = f32;
+            type I = u32;
+            type M = bool;
+            $(
+                #[inline(always)]
+                fn $name(self, $($arg: Self::$T),*) -> Self::$R {
+                    $body
+                }
+            )*
+            $(
+                #[inline(always)]
+                fn $shift<const N: i32>(self, $a: u32) -> u32 {
+                    let $n = N as u32;
+                    $by
+                }
+            )*
+            #[inline(always)]
+            fn f(self, x: f32) -> f32 {
+                x
             }
-            out
+            #[inline(always)]
+            fn i(self, x: u32) -> u32 {
+                x
+            }
         }
-    )* };
+
+        impl Lanes for Portable {
+            type F = F;
+            type I = I;
+            type M = [bool; LANES];
+            $(
+                #[inline(always)]
+                fn $name(self, $($arg: Self::$T),*) -> Self::$R {
+                    let mut lane = 0;
+                    let mut out: Self::$R = Default::default();
+                    while lane < LANES {
+                        out[lane] = One.$name($($arg[lane]),*);
+                        lane += 1;
+                    }
+                    out
+                }
+            )*
+            $(
+                #[inline(always)]
+                fn $shift<const N: i32>(self, a: I) -> I {
+                    a.map(|x| One.$shift::<N>(x))
+                }
+            )*
+            #[inline(always)]
+            fn f(self, x: f32) -> F {
+                [x; LANES]
+            }
+            #[inline(always)]
+            fn i(self, x: u32) -> I {
+                [x; LANES]
+            }
+        }
+    };
 }
 
-/// As `each`, for shifts by a constant.
-macro_rules! shifts {
-    ($($name:ident = $body:expr;)*) => { $(
-        #[inline(always)]
-        fn $name<const N: i32>(self, a: I) -> I {
-            let shift: fn(u32, u32) -> u32 = $body;
-            a.map(|x| shift(x, N as u32))
-        }
-    )* };
-}
-
-impl Lanes for Portable {
-    type F = F;
-    type I = I;
-    type M = [bool; LANES];
-
-    each! {
+each! {
+    lanes {
         add(a: F, b: F) -> F = a + b;
         sub(a: F, b: F) -> F = a - b;
         mul(a: F, b: F) -> F = a * b;
@@ -56,11 +94,11 @@ impl Lanes for Portable {
         floor(a: F) -> F = a.floor();
         ceil(a: F) -> F = a.ceil();
         trunc(a: F) -> F = a.trunc();
-        lt(a: F, b: F) -> [bool; LANES] = a < b;
-        le(a: F, b: F) -> [bool; LANES] = a <= b;
-        eq(a: F, b: F) -> [bool; LANES] = a == b;
-        unordered(a: F, b: F) -> [bool; LANES] = a.is_nan() || b.is_nan();
-        select(m: [bool; LANES], a: F, b: F) -> F = if m { a } else { b };
+        lt(a: F, b: F) -> M = a < b;
+        le(a: F, b: F) -> M = a <= b;
+        eq(a: F, b: F) -> M = a == b;
+        unordered(a: F, b: F) -> M = a.is_nan() || b.is_nan();
+        select(m: M, a: F, b: F) -> F = if m { a } else { b };
         bits(a: F) -> I = a.to_bits();
         float(a: I) -> F = f32::from_bits(a);
         round_to_int(a: F) -> I = a.round_ties_even() as i32 as u32;
@@ -75,30 +113,19 @@ impl Lanes for Portable {
         shlv(a: I, b: I) -> I = a.wrapping_shl(b);
         shrv(a: I, b: I) -> I = a.wrapping_shr(b);
         sarv(a: I, b: I) -> I = (a as i32).wrapping_shr(b) as u32;
-        igt(a: I, b: I) -> [bool; LANES] = (a as i32) > (b as i32);
-        ieq(a: I, b: I) -> [bool; LANES] = a == b;
-        iselect(m: [bool; LANES], a: I, b: I) -> I = if m { a } else { b };
-        mand(a: [bool; LANES], b: [bool; LANES]) -> [bool; LANES] = a & b;
-        mor(a: [bool; LANES], b: [bool; LANES]) -> [bool; LANES] = a | b;
-        mnot(a: [bool; LANES]) -> [bool; LANES] = !a;
+        igt(a: I, b: I) -> M = (a as i32) > (b as i32);
+        ieq(a: I, b: I) -> M = a == b;
+        iselect(m: M, a: I, b: I) -> I = if m { a } else { b };
+        mand(a: M, b: M) -> M = a & b;
+        mor(a: M, b: M) -> M = a | b;
+        mnot(a: M) -> M = !a;
         half_to_float(a: I) -> F = widen_f16(a as u16);
         float_to_half(a: F) -> I = narrow_f16(a) as u32;
     }
-
-    shifts! {
-        shl = |a, n| a << n;
-        shr = |a, n| a >> n;
-        sar = |a, n| ((a as i32) >> n) as u32;
-    }
-
-    #[inline(always)]
-    fn f(self, x: f32) -> F {
-        [x; LANES]
-    }
-
-    #[inline(always)]
-    fn i(self, x: u32) -> I {
-        [x; LANES]
+    shifts {
+        shl(a, n) = a << n;
+        shr(a, n) = a >> n;
+        sar(a, n) = ((a as i32) >> n) as u32;
     }
 }
 

@@ -9,6 +9,7 @@ use super::arg::COUNT;
 use super::call::{Call, Folding, Meaning, Primitive, primitive};
 use super::lanes::{LANES, Lanes, Simd};
 use super::map::prefetch;
+use super::portable::One;
 use tilewright_ir::{DType, ReduceOp};
 
 /// Words of state that a row's unfinished reduction takes.
@@ -162,12 +163,64 @@ pub fn join_sums<S: Simd>(s: S, total: [S::F; 4]) -> f32 {
     join_lanes::<S, SumProduct>(s, joined)
 }
 
+/// The same on the portable level: lane by lane, in loops that the compiler turns into vectors.
+///
+/// # Safety
+/// As [`reduce_rows`].
+unsafe fn reduce_singly<O: Fold>(call: &Call, _: u8) {
+    let (first, last) = (call.extra[0] & FIRST != 0, call.extra[0] & LAST != 0);
+    for r in 0..call.rows {
+        let state: *mut [f32; STATE] = call.inputs[3].row(r);
+        // SAFETY: the state has so many lanes, the operands `len` elements a row.
+        let (mut total, x, y) = unsafe {
+            let total = if first { [f32::from_bits(O::IDENTITY); STATE] } else { *state };
+            let x = std::slice::from_raw_parts(call.inputs[0].row::<f32>(r), call.len);
+            let y = if O::PAIR { call.inputs[1].row(r) } else { call.inputs[0].row::<f32>(r) };
+            (total, x, std::slice::from_raw_parts(y, call.len))
+        };
+        let mut nan = O::NAN_WINS && total.iter().any(|x| x.is_nan());
+        for (x, y) in x.chunks(STATE).zip(y.chunks(STATE)) {
+            for ((total, &x), &y) in total.iter_mut().zip(x).zip(y) {
+                *total = O::fold(One, *total, x, y);
+                nan |= O::NAN_WINS && x.is_nan();
+            }
+        }
+        if nan {
+            total = [f32::NAN; STATE];
+        }
+        if last {
+            // The tree of `reduce_rows`: vectors 0 with 1 and 2 with 3, then lanes half a row apart.
+            let [a, b, c, d]: [usize; 4] = std::array::from_fn(|k| k * LANES);
+            let mut joined: [f32; LANES] = std::array::from_fn(|k| {
+                let low = O::join(One, total[a + k], total[b + k]);
+                O::join(One, low, O::join(One, total[c + k], total[d + k]))
+            });
+            let mut width = LANES / 2;
+            while width > 0 {
+                for k in 0..width {
+                    joined[k] = O::join(One, joined[k], joined[k + width]);
+                }
+                width /= 2;
+            }
+            // SAFETY: one element a row.
+            unsafe { *call.out.row::<f32>(r) = joined[0] };
+        } else {
+            // SAFETY: the state has so many lanes.
+            unsafe { *state = total };
+        }
+    }
+}
+
 primitive! {
     fn fold_primitive<O: Fold; > = reduce_rows
 }
 
 fn fold<O: Fold>(level: Level) -> Primitive {
-    fold_primitive::<O>(level).that(Meaning::Fold(Folding {
+    let primitive = match level {
+        Level::Portable => Primitive::opaque(reduce_singly::<O>),
+        level => fold_primitive::<O>(level),
+    };
+    primitive.that(Meaning::Fold(Folding {
         identity: O::IDENTITY,
         pair: O::PAIR,
         fold: |s, [total, x, y]| nan_or(s, O::NAN_WINS, x, O::fold(s, total, x, y)),

@@ -68,7 +68,7 @@ trait Step: 'static {
 /// # Safety
 /// As `sum_rows`; also backwards.
 #[inline(always)]
-unsafe fn scan_rows<S: Simd, O: Step>(_: S, call: &Call) {
+unsafe fn scan_rows<O: Step>(call: &Call) {
     let (exclusive, reverse) = (call.extra[0] & EXCLUSIVE != 0, call.extra[0] & REVERSE != 0);
     for r in 0..call.rows {
         let (x, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
@@ -92,7 +92,7 @@ unsafe fn scan_rows<S: Simd, O: Step>(_: S, call: &Call) {
 }
 
 primitive! {
-    fn scan_by<O: Step; > = scan_rows
+    once fn scan_by<O: Step> = scan_rows
 }
 
 macro_rules! steps {

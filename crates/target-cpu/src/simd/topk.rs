@@ -239,7 +239,6 @@ unsafe fn select_few<S: Simd, O: Order>(s: S, x: *const f32, len: usize, best: &
 }
 
 /// The k-th greatest, by partial selection.
-#[inline(always)]
 fn kth(all: &mut [i32], k: usize) -> i32 {
     let n = all.len();
     *all.select_nth_unstable(n - k).1
@@ -269,7 +268,12 @@ unsafe fn select_many<S: Simd, O: Order>(
     }
     // SAFETY: all `len` words were just written.
     let all = unsafe { std::slice::from_raw_parts_mut(scratch, len) };
-    if k < len {
+    descending(all, k);
+}
+
+/// Puts the k greatest first, in order.
+fn descending(all: &mut [u64], k: usize) {
+    if k < all.len() {
         all.select_nth_unstable_by(k, |a, b| b.cmp(a));
     }
     all[..k].sort_unstable_by(|a, b| b.cmp(a));

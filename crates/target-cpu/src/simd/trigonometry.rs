@@ -1,6 +1,8 @@
 //! Sine and cosine on 16 lanes.
 
-use super::lanes::Simd;
+use super::lanes::{Lanes, Simd};
+use super::map::{Map, Single};
+use super::portable::One;
 use std::f32::consts::FRAC_2_PI;
 
 /// pi / 2 in three parts, each of few enough bits that a product with a quadrant number below 2^16 loses none of
@@ -10,20 +12,43 @@ const HALF_PI: [f32; 3] = [1.570_796_4, -4.371_139e-8, -1.715_124_5e-15];
 const LARGE: f32 = 30_000.0;
 
 /// sin x
-#[inline(always)]
-pub fn sin<S: Simd>(s: S, x: S::F) -> S::F {
-    quadrant(s, x, 0, f64::sin)
-}
-
+pub struct Sin;
 /// cos x
-#[inline(always)]
-pub fn cos<S: Simd>(s: S, x: S::F) -> S::F {
-    quadrant(s, x, 1, f64::cos)
+pub struct Cos;
+
+macro_rules! functions {
+    ($($Op:ident = $shift:literal, $exact:expr;)*) => { $(
+        impl Single for $Op {
+            const OPERANDS: usize = 1;
+            #[inline(always)]
+            fn single([x, ..]: [f32; 3]) -> f32 {
+                match quadrant(One, x, $shift) {
+                    (y, true) => y,
+                    _ => $exact(x as f64) as f32,
+                }
+            }
+        }
+        impl Map for $Op {
+            #[inline(always)]
+            fn apply<S: Simd>(s: S, [x, ..]: [S::F; 3]) -> S::F {
+                let (y, small) = quadrant(s, x, $shift);
+                match s.mask_bits(small) {
+                    0xffff => y,
+                    small => one_by_one(s, x, y, small, $exact),
+                }
+            }
+        }
+    )* };
 }
 
-/// sin(x + shift pi / 2)
+functions! {
+    Sin = 0, f64::sin;
+    Cos = 1, f64::cos;
+}
+
+/// sin(x + shift pi / 2), and where it is to be used.
 #[inline(always)]
-fn quadrant<S: Simd>(s: S, x: S::F, shift: u32, exact: fn(f64) -> f64) -> S::F {
+fn quadrant<S: Lanes>(s: S, x: S::F, shift: u32) -> (S::F, S::M) {
     let n = s.round(s.mul(x, s.f(FRAC_2_PI)));
     let r = s.fnma(n, s.f(HALF_PI[0]), x);
     let r = s.fnma(n, s.f(HALF_PI[1]), r);
@@ -41,11 +66,7 @@ fn quadrant<S: Simd>(s: S, x: S::F, shift: u32, exact: fn(f64) -> f64) -> S::F {
     let y = s.float(s.xor(s.bits(y), sign));
     // sin(-0) is -0, which the sum of the reduction may lose.
     let y = if shift == 0 { s.select(s.eq(x, s.f(0.0)), x, y) } else { y };
-    let small = s.le(s.abs(x), s.f(LARGE));
-    if s.mask_bits(small) == 0xffff {
-        return y;
-    }
-    one_by_one(s, x, y, s.mask_bits(small), exact)
+    (y, s.le(s.abs(x), s.f(LARGE)))
 }
 
 /// Lanes outside `done` by the exact function. Rare, so kept out of the loop's way.
