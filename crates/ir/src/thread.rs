@@ -126,6 +126,8 @@ pub enum Value {
     Shared(SharedId, Box<Value>),
     /// Another lane's value.
     Shuffle(Shuffle, DType, Box<Value>),
+    /// Two floats rounded to a half type, the first in the low 16 bits of a u32: how matrix units take them.
+    Pack(DType, Box<[Value; 2]>),
     /// An i32 index, if it passes that one of [`ThreadProgram::checks`]; else 0, and the fault is noted for the host.
     Checked(usize, Box<Value>),
 }
@@ -138,6 +140,25 @@ impl Value {
             Value::Binary(BinaryOp::Add | BinaryOp::Mul, _, a, b) => a.is_wide() || b.is_wide(),
             _ => false,
         }
+    }
+}
+
+/// The tiles that a matrix unit multiplies, and how the lanes of a subgroup hold them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MatrixShape {
+    /// 16x16 times 16x8 in a half type, summed in f32. With lane = 4 g + t, the sum's elements 0 to 3 are (g, 2 t),
+    /// (g, 2 t + 1), (g + 8, 2 t), (g + 8, 2 t + 1). Operands are packed pairs along the summed axis: of the left one
+    /// (g, 2 t), (g + 8, 2 t), (g, 2 t + 8), (g + 8, 2 t + 8), of the right one (2 t, g), (2 t + 8, g).
+    Half16x8x16(DType),
+    /// 8x8 times 8x8 in f32. Every lane holds two neighbours of a row of each; see [`MatrixShape::place`].
+    Float8x8x8,
+}
+
+impl MatrixShape {
+    /// Row and first column of the two neighbours that a lane holds of an 8x8 tile of [`MatrixShape::Float8x8x8`].
+    pub fn place(lane: usize) -> (usize, usize) {
+        let bit = |from: usize, to: usize| ((lane >> from) & 1) << to;
+        (bit(1, 0) | bit(2, 1) | bit(4, 2), bit(0, 1) | bit(3, 2))
     }
 }
 
@@ -191,6 +212,54 @@ pub enum Code {
     },
     /// Writes an element of shared memory.
     StoreShared(SharedId, Value, Value),
+    /// Begins to copy `lanes` neighbouring elements of a tensor that nobody writes to shared memory, or zeros where
+    /// `valid` is false. They are there after a [`Code::CopyWait`] of the same thread, for others after a barrier too.
+    CopyAsync {
+        /// Where to.
+        to: SharedId,
+        /// First element of it, a multiple of `lanes`.
+        index: Value,
+        /// The tensor.
+        param: ParamId,
+        /// 64-bit offset, a multiple of `lanes`.
+        offset: Value,
+        /// How many: 4, 8 or 16 bytes together.
+        lanes: usize,
+        /// A bool.
+        valid: Option<Value>,
+    },
+    /// Makes one group of the copies that this thread began since the last commit.
+    CopyCommit,
+    /// Waits until at most so many of this thread's latest groups of copies are under way.
+    CopyWait(usize),
+    /// Reads four 8x8 blocks of half elements from shared memory, all lanes of a subgroup together: lanes 8 i to 8 i + 7
+    /// say where the rows of block i begin, and lane l gets elements (l / 4, 2 (l % 4)) and the next one along the row,
+    /// packed, as element i of four of a u32 array.
+    LoadMatrix {
+        /// The array.
+        into: RegisterId,
+        /// First of the four elements.
+        index: Value,
+        /// The shared array.
+        from: SharedId,
+        /// First element of a row of eight, a multiple of 8.
+        at: Value,
+        /// The blocks are transposed on the way.
+        transposed: bool,
+    },
+    /// Adds the product of two tiles spread over a subgroup to a third, of the [`MatrixShape`]'s fragments.
+    MatrixMultiply {
+        /// Which fragments.
+        shape: MatrixShape,
+        /// The f32 array that is added to.
+        into: RegisterId,
+        /// First element of it.
+        index: Value,
+        /// The left operand: array and first element.
+        a: (RegisterId, Value),
+        /// The right operand.
+        b: (RegisterId, Value),
+    },
     /// All threads of the group wait; memory written before is seen after.
     Barrier,
     /// All threads of the subgroup wait; memory that they wrote before is seen by them after.

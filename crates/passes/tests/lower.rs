@@ -4,7 +4,7 @@
 use tilewright_ir::thread::{Code, ThreadProgram, emulate};
 use tilewright_ir::{Argument, DType, Program, Tensor};
 use tilewright_lang::{Specialization, record};
-use tilewright_passes::lower::{PASSES, Schedule, lower};
+use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
 use tilewright_passes::pipeline;
 
 /// Rows minus their mean, of more elements than a subgroup holds.
@@ -21,7 +21,7 @@ fn centered() -> Program {
 fn lowered(program: &Program, dims: &[usize]) -> ThreadProgram {
     let mut program = program.clone();
     pipeline::run(&mut program, PASSES, |_, _| {});
-    lower(&program, &Schedule::default_for(&program, dims)).unwrap()
+    lower(&program, &Schedule::default_for(&program, dims, Units::Half)).unwrap()
 }
 
 fn run(threads: &ThreadProgram, rows: usize, cols: usize) -> Result<Vec<f64>, String> {

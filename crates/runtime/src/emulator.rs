@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tilewright_ir::interpret::{Argument as Copied, Tensor};
 use tilewright_ir::thread::emulate;
 use tilewright_ir::{Bindings, DType, ParamKind, Program};
-use tilewright_passes::lower::{PASSES, Schedule, lower};
+use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
 use tilewright_passes::pipeline::run;
 use tilewright_target::host::HostBuffer;
 use tilewright_target::{Argument, Buffer, Caps, Device, DeviceKind, Executable, TargetError};
@@ -60,7 +60,7 @@ impl Executable for Emulated {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError> {
-        let mut schedule = Schedule::default_for(&self.0, &bindings.dims);
+        let mut schedule = Schedule::default_for(&self.0, &bindings.dims, Units::Half);
         for (i, shape) in bindings.kernel_shapes.iter().enumerate() {
             if let ParamKind::Tensor { dtype, .. } = self.0.params[i].kind {
                 let row = shape.last().copied().unwrap_or(1);

@@ -1,6 +1,6 @@
 //! What CUDA C spells its own way.
 
-use tilewright_ir::thread::{Builtin, Shuffle, ThreadProgram};
+use tilewright_ir::thread::{Builtin, MatrixShape, Shuffle, ThreadProgram};
 use tilewright_ir::{BinaryOp, DType, ParamKind, StoreMode, UnaryOp};
 use tilewright_target::c::{Dialect, is_written, kernel_name};
 
@@ -215,6 +215,37 @@ impl Dialect for CudaC {
 
     fn device_space(&self) -> &'static str {
         ""
+    }
+
+    fn copy_async(&self, to: &str, from: &str, bytes: usize, valid: Option<&str>) -> String {
+        format!("tw_copy_async<{bytes}>({to}, {from}, {});", valid.unwrap_or("true"))
+    }
+
+    fn copy_commit(&self) -> Option<&'static str> {
+        Some("tw_copy_commit();")
+    }
+
+    fn copy_wait(&self, left: usize) -> Option<String> {
+        Some(format!("tw_copy_wait<{left}>();"))
+    }
+
+    fn load_matrix(&self, into: &str, from: &str, transposed: bool) -> String {
+        let name = if transposed { "tw_load_matrix_transposed" } else { "tw_load_matrix" };
+        format!("{name}({into}, {from});")
+    }
+
+    fn matrix_multiply(&self, shape: MatrixShape, into: &str, a: &str, b: &str) -> String {
+        let name = match shape {
+            MatrixShape::Half16x8x16(DType::BF16) => "tw_multiply_bf16",
+            MatrixShape::Half16x8x16(_) => "tw_multiply_f16",
+            MatrixShape::Float8x8x8 => "tw_multiply_f32",
+        };
+        format!("{name}({into}, {a}, {b});")
+    }
+
+    fn pack(&self, dtype: DType, low: &str, high: &str) -> String {
+        let name = if dtype == DType::BF16 { "tw_pack_bf16" } else { "tw_pack_f16" };
+        format!("{name}({low}, {high})")
     }
 
     fn prelude(&self) -> &'static str {

@@ -9,7 +9,7 @@ use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_ir::{Access, Bindings, Param, ParamKind, Program};
-use tilewright_passes::lower::{PASSES, Schedule, lower};
+use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
 use tilewright_target::{Argument, Buffer, Executable, Region, TargetError, c, contiguous_strides};
@@ -63,7 +63,7 @@ impl CudaExecutable {
         if let Some(known) = latest.iter().find(|l| l.dims == dims && l.aligned == aligned) {
             return Ok(known.variant.clone());
         }
-        let mut schedule = Schedule::default_for(&self.program, dims);
+        let mut schedule = Schedule::default_for(&self.program, dims, Units::Half);
         schedule.aligned.clone_from(&aligned);
         let variant = self.variant(schedule)?;
         latest.truncate(REMEMBERED - 1);

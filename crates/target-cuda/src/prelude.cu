@@ -84,3 +84,46 @@ __device__ __forceinline__ void tw_atomic_min(float* to, float x) {
         old = atomicCAS((int*)to, seen, __float_as_int(tw_min(__int_as_float(seen), x)));
     } while (old != seen);
 }
+// Copies to shared memory that run beside the thread; zeros where there is nothing to copy.
+template <int bytes> __device__ __forceinline__ void tw_copy_async(void* to, const void* from, bool valid) {
+    const unsigned int address = (unsigned int)__cvta_generic_to_shared(to);
+    const int size = valid ? bytes : 0;
+    if (bytes == 16)
+        asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(size) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(address), "l"(from), "n"(bytes), "r"(size) : "memory");
+}
+__device__ __forceinline__ void tw_copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int left> __device__ __forceinline__ void tw_copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(left) : "memory"); }
+// Four 8x8 blocks of 16-bit elements; each lane gives the address of a row.
+__device__ __forceinline__ void tw_load_matrix(unsigned int* into, const unsigned short* from) {
+    const unsigned int address = (unsigned int)__cvta_generic_to_shared(from);
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(into[0]), "=r"(into[1]), "=r"(into[2]), "=r"(into[3]) : "r"(address) : "memory");
+}
+__device__ __forceinline__ void tw_load_matrix_transposed(unsigned int* into, const unsigned short* from) {
+    const unsigned int address = (unsigned int)__cvta_generic_to_shared(from);
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(into[0]), "=r"(into[1]), "=r"(into[2]), "=r"(into[3]) : "r"(address) : "memory");
+}
+// 16x16 times 16x8, summed in f32.
+__device__ __forceinline__ void tw_multiply_bf16(float* into, const unsigned int* a, const unsigned int* b) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(into[0]), "+f"(into[1]), "+f"(into[2]), "+f"(into[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+__device__ __forceinline__ void tw_multiply_f16(float* into, const unsigned int* a, const unsigned int* b) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(into[0]), "+f"(into[1]), "+f"(into[2]), "+f"(into[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+__device__ __forceinline__ unsigned int tw_pack_bf16(float low, float high) {
+    unsigned int y;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+}
+__device__ __forceinline__ unsigned int tw_pack_f16(float low, float high) {
+    unsigned int y;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+}

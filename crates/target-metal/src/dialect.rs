@@ -1,6 +1,6 @@
 //! What MSL spells its own way.
 
-use tilewright_ir::thread::{Builtin, SharedArray, Shuffle, ThreadProgram};
+use tilewright_ir::thread::{Builtin, MatrixShape, SharedArray, Shuffle, ThreadProgram};
 use tilewright_ir::{BinaryOp, DType, ParamKind, StoreMode, UnaryOp};
 use tilewright_target::c::{Dialect, is_written, kernel_name};
 
@@ -238,6 +238,43 @@ impl Dialect for Msl {
 
     fn device_space(&self) -> &'static str {
         "device "
+    }
+
+    fn copy_async(&self, to: &str, from: &str, bytes: usize, valid: Option<&str>) -> String {
+        let vector = self.vector_type(bytes);
+        let copied = format!("*(const device {vector}*)({from})");
+        let copied = match valid {
+            None => copied,
+            Some(valid) => format!("({valid}) ? {copied} : {vector}(0)"),
+        };
+        format!("*(threadgroup {vector}*)({to}) = {copied};")
+    }
+
+    // A copy is done when it is begun: Metal has none that run beside a thread.
+    fn copy_commit(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn copy_wait(&self, _: usize) -> Option<String> {
+        None
+    }
+
+    fn load_matrix(&self, into: &str, from: &str, transposed: bool) -> String {
+        let name = if transposed { "tw_load_matrix_transposed" } else { "tw_load_matrix" };
+        format!("{name}({into}, {from});")
+    }
+
+    fn matrix_multiply(&self, shape: MatrixShape, into: &str, a: &str, b: &str) -> String {
+        let name = match shape {
+            MatrixShape::Half16x8x16(_) => "tw_multiply_half",
+            MatrixShape::Float8x8x8 => "tw_multiply_f32",
+        };
+        format!("{name}({into}, {a}, {b});")
+    }
+
+    fn pack(&self, dtype: DType, low: &str, high: &str) -> String {
+        let bits = |x: &str| format!("(uint)as_type<ushort>({})", self.write_storage(dtype, x));
+        format!("({} | {} << 16)", bits(low), bits(high))
     }
 
     fn prelude(&self) -> &'static str {

@@ -16,7 +16,7 @@ pub use dialect::{Msl, PLACE};
 pub use family::{FAMILIES, Family, NEWEST};
 
 use tilewright_ir::Program;
-use tilewright_passes::lower::{LowerError, Typical, lower_for};
+use tilewright_passes::lower::{LowerError, Typical, Units, lower_for};
 use tilewright_target::c;
 
 /// The MSL of a program as it is compiled for sizes like these: the same text serves every size with the same power of
@@ -33,7 +33,7 @@ pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String,
 /// # Errors
 /// As [`source()`].
 pub fn typical(program: &Program, size: impl Fn(&str) -> usize) -> Result<Typical, LowerError> {
-    let typical = lower_for(program, size)?;
+    let typical = lower_for(program, Units::None, size)?;
     let fits = NEWEST.check(&typical.threads);
     fits.map_err(|limit| LowerError(format!("{}: {limit}", program.name)))?;
     Ok(typical)

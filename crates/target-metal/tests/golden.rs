@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tilewright_ir::{DType, Program};
 use tilewright_kernels::{CATALOG, Case, Entry};
-use tilewright_passes::lower::{LowerError, Typical, lower_for};
+use tilewright_passes::lower::{LowerError, Typical, Units, lower_for};
 use tilewright_target::c::{self, Dialect};
 
 /// A target, the end of its files' names, its dialect, and how it lowers for sizes.
@@ -19,7 +19,9 @@ type Target = (
 );
 
 const TARGETS: [Target; 2] = [
-    ("cuda", "cu", &tilewright_target_cuda::CudaC, |program, size| lower_for(program, size)),
+    ("cuda", "cu", &tilewright_target_cuda::CudaC, |program, size| {
+        lower_for(program, Units::Half, size)
+    }),
     ("metal", "metal", &tilewright_target_metal::Msl, |program, size| {
         tilewright_target_metal::typical(program, size)
     }),

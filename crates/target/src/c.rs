@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
-use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, ThreadProgram, Value};
+use tilewright_ir::thread::{
+    Builtin, Code, MatrixShape, RegisterId, Shuffle, ThreadProgram, Value,
+};
 use tilewright_ir::{
     Access, BinaryOp, DType, DimId, Extent, Literal, ParamId, ParamKind, StoreMode, TernaryOp,
     UnaryOp,
@@ -47,6 +49,18 @@ pub trait Dialect {
     fn atomic(&self, mode: StoreMode, dtype: DType, pointer: &str, value: &str) -> String;
     /// The address space of tensors in casts, with a trailing space if any.
     fn device_space(&self) -> &'static str;
+    /// Begins to copy `bytes` from a tensor to shared memory, or zeros where `valid` is false.
+    fn copy_async(&self, to: &str, from: &str, bytes: usize, valid: Option<&str>) -> String;
+    /// Makes a group of the copies begun since the last; `None` where copies are done when begun.
+    fn copy_commit(&self) -> Option<&'static str>;
+    /// Waits for all groups of copies but the latest `left`.
+    fn copy_wait(&self, left: usize) -> Option<String>;
+    /// Reads four 8x8 blocks of half elements; `into` and `from` are pointers.
+    fn load_matrix(&self, into: &str, from: &str, transposed: bool) -> String;
+    /// Adds a product of fragments; all are pointers.
+    fn matrix_multiply(&self, shape: MatrixShape, into: &str, a: &str, b: &str) -> String;
+    /// Two floats rounded to a half type in one u32.
+    fn pack(&self, dtype: DType, low: &str, high: &str) -> String;
     /// What stands before every program: helper functions.
     fn prelude(&self) -> &'static str;
     /// The declaration of the kernel, up to and with the opening brace. `arguments` is the struct's name.
@@ -285,6 +299,14 @@ impl Printer<'_> {
         }
     }
 
+    /// The address of an element.
+    fn sum(&self, name: &str, index: &Value) -> String {
+        match index {
+            Value::Const(Literal::Int(0), _) => name.into(),
+            index => format!("{name} + {}", self.value(index)),
+        }
+    }
+
     /// Lines in a scope of their own.
     fn scope(&mut self, lines: &[String]) {
         self.line("{");
@@ -367,6 +389,30 @@ impl Printer<'_> {
                 let value = self.dialect.write_storage(array.dtype, &self.value(value));
                 self.line(&format!("{}[{}] = {};", array.name, self.bare(index), stripped(value)));
             }
+            Code::CopyAsync { to, index, param, offset, lanes, valid } => {
+                let (name, dtype) = self.param(*param);
+                let to = self.sum(&self.program.shared[to.0 as usize].name, index);
+                let from = self.sum(name, offset);
+                let valid = valid.as_ref().map(|valid| self.bare(valid));
+                let bytes = dtype.size() * lanes;
+                self.line(&self.dialect.copy_async(&to, &from, bytes, valid.as_deref()));
+            }
+            Code::CopyCommit => {
+                self.dialect.copy_commit().into_iter().for_each(|text| self.line(text))
+            }
+            Code::CopyWait(left) => {
+                self.dialect.copy_wait(*left).into_iter().for_each(|text| self.line(&text))
+            }
+            Code::LoadMatrix { into, index, from, at, transposed } => {
+                let into = self.sum(self.name(*into), index);
+                let from = self.sum(&self.program.shared[from.0 as usize].name, at);
+                self.line(&self.dialect.load_matrix(&into, &from, *transposed));
+            }
+            Code::MatrixMultiply { shape, into, index, a, b } => {
+                let into = self.sum(self.name(*into), index);
+                let (a, b) = (self.sum(self.name(a.0), &a.1), self.sum(self.name(b.0), &b.1));
+                self.line(&self.dialect.matrix_multiply(*shape, &into, &a, &b));
+            }
             Code::Barrier => self.line(self.dialect.barrier()),
             Code::SubgroupBarrier => self.line(self.dialect.subgroup_barrier()),
             Code::Unroll(counter, count, body) => {
@@ -446,6 +492,7 @@ impl Printer<'_> {
                 let element = format!("{}[{}]", array.name, self.bare(index));
                 d.read_storage(array.dtype, &element)
             }
+            Value::Pack(dtype, ab) => d.pack(*dtype, &self.bare(&ab[0]), &self.bare(&ab[1])),
             Value::Shuffle(shuffle, dtype, a) => d.shuffle(*shuffle, *dtype, &self.value(a)),
         }
     }

@@ -5,6 +5,7 @@
 //! with no barrier between them, barriers and shuffles that some threads do not reach, vectors that are not aligned,
 //! and elements outside their tensor. It is the oracle for lowering; no GPU is needed.
 
+mod matrix;
 mod memory;
 
 use super::{Builtin, Code, RegisterId, Shuffle, ThreadProgram, Value};
@@ -51,6 +52,7 @@ pub fn emulate(
         shared: SharedMemory::default(),
         epoch: 0,
         subgroup_epochs: Vec::new(),
+        copies: Vec::new(),
     };
     for z in 0..grid[2] {
         for y in 0..grid[1] {
@@ -98,6 +100,8 @@ struct Machine<'a> {
     epoch: u64,
     /// The same of each subgroup.
     subgroup_epochs: Vec<u64>,
+    /// The copies that each thread began.
+    copies: Vec<matrix::Copies>,
 }
 
 type Step<T> = Result<T, Fault>;
@@ -108,6 +112,7 @@ impl Machine<'_> {
         self.epoch += 1;
         self.subgroup_epochs = vec![0; self.program.threads.div_ceil(SUBGROUP)];
         self.shared = SharedMemory::new(self.program);
+        self.copies = vec![matrix::Copies::default(); self.program.threads];
         let registers = self.program.registers.iter();
         self.registers =
             registers.map(|r| vec![Lanes::Same(GARBAGE); r.len.unwrap_or(1)]).collect();
@@ -169,6 +174,31 @@ impl Machine<'_> {
                     let value = value.at(thread);
                     self.shared.write(*array, declared, index.at(thread), value, visit)?;
                 }
+            }
+            Code::CopyAsync { to, index, param, offset, lanes, valid } => {
+                let index = self.value(index, active)?;
+                let valid = match valid {
+                    Some(valid) => self.value(valid, active)?,
+                    None => Lanes::Same(1.0),
+                };
+                let offset = self.value(offset, active)?;
+                let (to, param, lanes) = (*to, param.index(), *lanes);
+                let (index, offset, valid) = (&index, &offset, &valid);
+                let copy = matrix::AsyncCopy { to, index, param, offset, lanes, valid };
+                self.copy_async(&copy, active)?;
+            }
+            Code::CopyCommit => self.copy_commit(active),
+            Code::CopyWait(left) => self.copy_wait(*left, active)?,
+            Code::LoadMatrix { into, index, from, at, transposed } => {
+                let index = self.value(index, active)?;
+                let at = self.value(at, active)?;
+                self.load_matrix((*into, &index), (*from, &at), *transposed, active)?;
+            }
+            Code::MatrixMultiply { shape, into, index, a, b } => {
+                let index = self.value(index, active)?;
+                let (a_index, b_index) = (self.value(&a.1, active)?, self.value(&b.1, active)?);
+                let operands = [(a.0, &a_index), (b.0, &b_index)];
+                self.matrix_multiply(*shape, (*into, &index), operands, active)?;
             }
             Code::Barrier => {
                 if active.contains(&false) {
@@ -423,6 +453,10 @@ impl Machine<'_> {
                 let (a, b, c) = (a?, b?, c?);
                 let one = |t: usize| meaning::ternary(*op, *dtype, a.at(t), b.at(t), c.at(t));
                 Lanes::Each((0..active.len()).map(one).collect())
+            }
+            Value::Pack(dtype, ab) => {
+                let [low, high] = [&ab[0], &ab[1]].map(|v| self.value(v, active));
+                zip(&low?, &high?, |low, high| matrix::pack(*dtype, low, high))
             }
             Value::Cast { to, of, .. } => map(&self.value(of, active)?, |a| to.round(a)),
             Value::Bitcast { from, to, of } => {

@@ -17,6 +17,7 @@ impl Value {
             | Value::Load { offset: a, .. } => vec![a],
             Value::Binary(_, _, a, b) => vec![a, b],
             Value::Ternary(_, _, abc) => abc.iter().collect(),
+            Value::Pack(_, ab) => ab.iter().collect(),
             Value::Const(..)
             | Value::Get(_)
             | Value::Builtin(_)
@@ -39,6 +40,7 @@ impl Value {
             | Value::Load { offset: a, .. } => vec![a],
             Value::Binary(_, _, a, b) => vec![a, b],
             Value::Ternary(_, _, abc) => abc.iter_mut().collect(),
+            Value::Pack(_, ab) => ab.iter_mut().collect(),
             Value::Const(..)
             | Value::Get(_)
             | Value::Builtin(_)
@@ -82,6 +84,12 @@ impl Code {
             Code::Declare(_) | Code::Barrier | Code::SubgroupBarrier | Code::Unroll(..) => {
                 Vec::new()
             }
+            Code::CopyCommit | Code::CopyWait(_) => Vec::new(),
+            Code::CopyAsync { index, offset, valid, .. } => {
+                [index, offset].into_iter().chain(valid).collect()
+            }
+            Code::LoadMatrix { index, at, .. } => vec![index, at],
+            Code::MatrixMultiply { index, a, b, .. } => vec![index, &a.1, &b.1],
             Code::Let(_, a) | Code::Set(_, a) | Code::If(a, _) => vec![a],
             Code::SetElement(_, a, b) | Code::StoreShared(_, a, b) => vec![a, b],
             Code::LoadVector { index, offset, .. } | Code::StoreVector { index, offset, .. } => {
@@ -98,6 +106,12 @@ impl Code {
             Code::Declare(_) | Code::Barrier | Code::SubgroupBarrier | Code::Unroll(..) => {
                 Vec::new()
             }
+            Code::CopyCommit | Code::CopyWait(_) => Vec::new(),
+            Code::CopyAsync { index, offset, valid, .. } => {
+                [index, offset].into_iter().chain(valid).collect()
+            }
+            Code::LoadMatrix { index, at, .. } => vec![index, at],
+            Code::MatrixMultiply { index, a, b, .. } => vec![index, &mut a.1, &mut b.1],
             Code::Let(_, a) | Code::Set(_, a) | Code::If(a, _) => vec![a],
             Code::SetElement(_, a, b) | Code::StoreShared(_, a, b) => vec![a, b],
             Code::LoadVector { index, offset, .. } | Code::StoreVector { index, offset, .. } => {
@@ -148,8 +162,43 @@ impl Code {
             Code::Let(register, _)
             | Code::Set(register, _)
             | Code::SetElement(register, ..)
+            | Code::LoadMatrix { into: register, .. }
+            | Code::MatrixMultiply { into: register, .. }
             | Code::LoadVector { into: register, .. } => Some(*register),
             _ => None,
+        }
+    }
+
+    /// The arrays that this step itself reads, those that its values read not among them.
+    pub fn taken(&self) -> Vec<RegisterId> {
+        match self {
+            Code::StoreVector { from, .. } => vec![*from],
+            Code::MatrixMultiply { into, a, b, .. } => vec![*into, a.0, b.0],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The registers that this step names itself, to change them: written, taken, declared or counted with.
+    pub fn named_mut(&mut self) -> Vec<&mut RegisterId> {
+        match self {
+            Code::Declare(r)
+            | Code::Let(r, _)
+            | Code::Set(r, _)
+            | Code::SetElement(r, ..)
+            | Code::LoadVector { into: r, .. }
+            | Code::LoadMatrix { into: r, .. }
+            | Code::StoreVector { from: r, .. }
+            | Code::Unroll(r, ..)
+            | Code::For { counter: r, .. } => vec![r],
+            Code::MatrixMultiply { into, a, b, .. } => vec![into, &mut a.0, &mut b.0],
+            Code::CopyAsync { .. }
+            | Code::CopyCommit
+            | Code::CopyWait(_)
+            | Code::Store { .. }
+            | Code::StoreShared(..)
+            | Code::Barrier
+            | Code::SubgroupBarrier
+            | Code::If(..) => Vec::new(),
         }
     }
 }

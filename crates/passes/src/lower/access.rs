@@ -170,6 +170,11 @@ impl Lowering<'_> {
 
     /// log2 of the vector that accesses of `place` in `layout` may use.
     fn vector(&self, place: &Place, layout: &Layout, dtype: DType) -> u32 {
+        self.vector_of(place, layout.vector(), dtype)
+    }
+
+    /// log2 of the vector, at most `most`, that accesses of `place` may use.
+    pub(super) fn vector_of(&self, place: &Place, most: u32, dtype: DType) -> u32 {
         let ParamKind::Tensor { shape, .. } = &self.program.param(place.param).kind else {
             return 0;
         };
@@ -186,7 +191,7 @@ impl Lowering<'_> {
             _ => return 0,
         };
         let widest = (16 / dtype.size()).trailing_zeros();
-        layout.vector().min(aligned_start).min(self.schedule.divisor_of(extent)).min(widest)
+        most.min(aligned_start).min(self.schedule.divisor_of(extent)).min(widest)
     }
 
     /// log2 of a number that surely divides an index expression.
@@ -195,6 +200,9 @@ impl Lowering<'_> {
             ExprKind::Const(Literal::Int(0)) => 31,
             ExprKind::Const(Literal::Int(n)) => n.trailing_zeros(),
             ExprKind::Size(extent) => self.schedule.divisor_of(*extent),
+            ExprKind::LoopIndex => self.steps.get(&id).map_or(0, |(start, step)| {
+                self.divisor(*start).min(step.trailing_zeros())
+            }),
             ExprKind::Binary(BinaryOp::Mul, a, b) => (self.divisor(*a) + self.divisor(*b)).min(31),
             ExprKind::Binary(BinaryOp::Add, a, b) => self.divisor(*a).min(self.divisor(*b)),
             _ => 0,

@@ -73,23 +73,12 @@ impl Walk {
     fn code(&mut self, code: &Code) {
         self.position += 1;
         match code {
-            Code::Declare(_) => {}
-            Code::Let(_, value) | Code::Set(_, value) => self.value(value),
-            Code::SetElement(_, a, b) => {
-                self.value(a);
-                self.value(b);
+            Code::StoreShared(array, ..) => {
+                code.values().into_iter().for_each(|value| self.value(value));
+                self.used(*array);
             }
-            Code::LoadVector { index, offset, .. } | Code::StoreVector { index, offset, .. } => {
-                self.value(index);
-                self.value(offset);
-            }
-            Code::Store { offset, value, .. } => {
-                self.value(offset);
-                self.value(value);
-            }
-            Code::StoreShared(array, index, value) => {
-                self.value(index);
-                self.value(value);
+            Code::CopyAsync { to: array, .. } | Code::LoadMatrix { from: array, .. } => {
+                code.values().into_iter().for_each(|value| self.value(value));
                 self.used(*array);
             }
             Code::Barrier => {
@@ -97,7 +86,6 @@ impl Walk {
                     self.barriers.push((self.position, self.inside.clone()));
                 }
             }
-            Code::SubgroupBarrier => {}
             Code::Unroll(_, _, body) => self.repeated(body),
             Code::For { start, end, step, body, .. } => {
                 self.value(start);
@@ -111,6 +99,7 @@ impl Walk {
                 self.block(body);
                 self.conditions -= 1;
             }
+            code => code.values().into_iter().for_each(|value| self.value(value)),
         }
     }
 
@@ -125,31 +114,11 @@ impl Walk {
     }
 
     fn value(&mut self, value: &Value) {
-        match value {
-            Value::Shared(array, index) => {
-                self.value(index);
+        value.visit(&mut |value| {
+            if let Value::Shared(array, _) = value {
                 self.used(*array);
             }
-            Value::Element(_, a)
-            | Value::Unary(_, _, a)
-            | Value::Wide(a)
-            | Value::Shuffle(_, _, a)
-            | Value::Checked(_, a)
-            | Value::Cast { of: a, .. }
-            | Value::Bitcast { of: a, .. }
-            | Value::Load { offset: a, .. } => self.value(a),
-            Value::Binary(_, _, a, b) => {
-                self.value(a);
-                self.value(b);
-            }
-            Value::Ternary(_, _, abc) => abc.iter().for_each(|v| self.value(v)),
-            Value::Const(..)
-            | Value::Get(_)
-            | Value::Builtin(_)
-            | Value::Size(_)
-            | Value::Scalar(_)
-            | Value::Stride(..) => {}
-        }
+        });
     }
 
     fn used(&mut self, array: SharedId) {

@@ -12,6 +12,7 @@ mod extrema;
 mod index;
 pub mod layout;
 mod map;
+mod matrix;
 mod memory;
 mod names;
 mod order;
@@ -26,6 +27,7 @@ mod typical;
 
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
 use layout::Layout;
+pub use matrix::{Matrix, Units};
 pub use schedule::Schedule;
 use std::collections::{HashMap, HashSet};
 use tilewright_ir::thread::{
@@ -67,6 +69,9 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     let blocked = blocks::blocked(program, schedule);
     let mut program = blocked.unwrap_or_else(|| program.clone());
     extrema::split_extrema(&mut program);
+    if let Some(matrix) = &schedule.matrix {
+        matrix::coarsen::coarsen(&mut program, &matrix.coarsen);
+    }
     let program = &program;
     let mut lowering = Lowering::new(program, schedule);
     lowering.prologue();
@@ -121,6 +126,12 @@ struct Lowering<'a> {
     counts_up: Vec<ExprId>,
     /// Roundings to a half type that nothing but stores need.
     only_stored: HashSet<ExprId>,
+    /// What dots do on matrix units.
+    plan: matrix::Plan,
+    /// The operands of dots that are in shared memory.
+    tiles: HashMap<ExprId, matrix::Tile>,
+    /// Start and step of each loop, by its index.
+    steps: HashMap<ExprId, (ExprId, usize)>,
     /// Depth of run-time loops around the current statement.
     loops: usize,
     names: names::Names,
@@ -165,6 +176,12 @@ impl<'a> Lowering<'a> {
             checks: Vec::new(),
             counts_up: Vec::new(),
             only_stored: only_stored(program),
+            plan: match schedule.matrix {
+                Some(_) => matrix::Plan::of(program),
+                None => matrix::Plan::default(),
+            },
+            tiles: HashMap::new(),
+            steps: HashMap::new(),
             loops: 0,
             names: names::Names::new(program),
         }
@@ -191,6 +208,35 @@ impl<'a> Lowering<'a> {
                 self.programs[axis] = Some(self.prologue_let("program", DType::I32, index));
                 rest = self.prologue_let("rest", DType::I32, binary(BinaryOp::Div, rest, count));
             }
+        }
+        if let Some(matrix) = &schedule.matrix
+            && matrix.square > 1
+            && !schedule.linear
+            && let [.., rows, columns] = grid.as_slice()
+        {
+            // Groups that run together take a square of blocks, not a line, so that their operands stay in the cache.
+            let square = int(matrix.square as i64);
+            let (rows, columns) = (programs(rows), programs(columns));
+            let columns = self.prologue_let("count", DType::I32, columns);
+            let row = binary(BinaryOp::Mul, Value::Builtin(Builtin::Group(1)), columns.clone());
+            let group = add(row, Value::Builtin(Builtin::Group(0)));
+            let group = self.prologue_let("group", DType::I32, group);
+            let band = binary(BinaryOp::Mul, columns, square.clone());
+            let band = self.prologue_let("band", DType::I32, band);
+            let first = binary(BinaryOp::Div, group.clone(), band.clone());
+            let first = binary(BinaryOp::Mul, first, square.clone());
+            let first = self.prologue_let("first", DType::I32, first);
+            let height = binary(BinaryOp::Sub, rows, first.clone());
+            let height = binary(BinaryOp::Min, height, square);
+            let height = self.prologue_let("height", DType::I32, height);
+            let within = binary(BinaryOp::Rem, group, band);
+            let within = self.prologue_let("within", DType::I32, within);
+            let row = binary(BinaryOp::Rem, within.clone(), height.clone());
+            let row = self.prologue_let("program", DType::I32, add(first, row));
+            let column = binary(BinaryOp::Div, within, height);
+            let column = self.prologue_let("program", DType::I32, column);
+            let last = grid.len() - 1;
+            (self.programs[last - 1], self.programs[last]) = (Some(row), Some(column));
         }
         if schedule.teams > 0 {
             // Teams beyond the last program work on the last one's data and store nothing.
@@ -261,6 +307,17 @@ impl<'a> Lowering<'a> {
     /// more, the master's with those axes removed, so that broadcasting and reducing move nothing.
     fn layout(&self, shape: &[Extent]) -> Layout {
         let shape = padded(shape, self.rank);
+        let sums = self.masters.iter().filter(|m| is_slice(&shape, m));
+        if let Some((sum, mut layout)) =
+            sums.filter_map(|m| Some((m, self.sum_layout(m)?))).next()
+        {
+            for (axis, (&have, &of)) in shape.iter().zip(sum).enumerate() {
+                if have == Extent::Const(1) && of != Extent::Const(1) {
+                    layout = layout.without(axis);
+                }
+            }
+            return layout;
+        }
         let master = self.masters.iter().find(|m| is_slice(&shape, m)).unwrap_or(&shape);
         let capacity: Vec<u32> = master.iter().map(|&e| self.capacity(e)).collect();
         let mut layout = Layout::canonical(&capacity, self.schedule.team, self.schedule.vector);
@@ -357,6 +414,14 @@ impl<'a> Lowering<'a> {
             Stmt::Set(var, value) => self.set(*var, *value),
             Stmt::Store { place, value, mask, mode, .. } => self.store(place, *value, *mask, *mode),
             Stmt::For { index, start, end, step, body } => {
+                self.steps.insert(*index, (*start, *step));
+                let ahead = self.plan.ahead.get(index).cloned();
+                if let Some(loads) = ahead {
+                    if self.stays_inside(*start, Extent::Const(0), true) {
+                        self.counts_up.push(*index);
+                    }
+                    return self.pipelined(statement, &loads);
+                }
                 let counter = self.register("j", DType::I32, None);
                 if self.stays_inside(*start, Extent::Const(0), true) {
                     self.counts_up.push(*index);
@@ -430,6 +495,12 @@ impl<'a> Lowering<'a> {
         let expr = self.program.expr(id);
         let layout = self.layout(&expr.ty.shape);
         let name = names::of_expr(self.program, id);
+        if self.plan.consumed.contains(&id) {
+            return if self.plan.staged.contains(&id) { self.stage(id) } else { Ok(()) };
+        }
+        if self.bind_sum(id, &name)? {
+            return Ok(());
+        }
         match &expr.kind {
             // Spelled where they are used.
             ExprKind::Const(_) | ExprKind::Scalar(_) | ExprKind::Size(_) | ExprKind::Iota(_) => {

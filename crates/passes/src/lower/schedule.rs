@@ -1,5 +1,6 @@
 //! Schedules: how a tile program is spread over threads. Data, chosen by shape and device, tuned by measuring.
 
+use super::matrix::{self, Matrix, Units};
 use super::spread::split_axis;
 use tilewright_ir::{Access, DType, ExprKind, Extent, ParamKind, Program};
 
@@ -23,6 +24,8 @@ pub struct Schedule {
     pub aligned: Vec<bool>,
     /// Groups are numbered in one line, for grids of more axes or longer ones than a GPU's.
     pub linear: bool,
+    /// How dots of half types run on matrix units; `None` for a loop over the summed axis.
+    pub matrix: Option<Matrix>,
 }
 
 /// log2 of the elements of a row that a thread takes, where two or three rows are held at once: enough loads in flight,
@@ -46,7 +49,7 @@ impl Schedule {
     ///
     /// A thread takes some elements of the longest tile, see `elements_a_thread`, until the team has 1024 threads; teams
     /// of one subgroup share a group of 128 threads.
-    pub fn default_for(program: &Program, dims: &[usize]) -> Schedule {
+    pub fn default_for(program: &Program, dims: &[usize], units: Units) -> Schedule {
         let capacity: Vec<u32> = dims.iter().map(|&d| ceil_log2(d)).collect();
         let vector = widest_vector(program);
         let divides = dims.iter().map(|d| d % (1 << vector) == 0).collect();
@@ -54,7 +57,7 @@ impl Schedule {
         let linear = false;
         let aligned = vec![true; program.params.len()];
         let mut schedule =
-            Schedule { team: 5, teams: 0, vector, capacity, divides, exact, aligned, linear };
+            Schedule { team: 5, teams: 0, vector, capacity, divides, exact, aligned, linear, matrix: None };
         let split = split_axis(program, |e| schedule.capacity_of(e)).is_some();
         let outer = program.grid.iter().rev().skip(usize::from(!split));
         schedule.linear = program.grid.len() + usize::from(split) > 3
@@ -70,6 +73,9 @@ impl Schedule {
             schedule.team = 8;
         } else if schedule.team == 5 && !schedule.linear && teams_fit(program) {
             schedule.teams = 2;
+        }
+        if let Some((matrix, team)) = matrix::choose(program, dims, units) {
+            (schedule.team, schedule.teams, schedule.matrix) = (team, 0, Some(matrix));
         }
         schedule
     }

@@ -74,10 +74,10 @@ fn scalars(program: &mut ThreadProgram, body: &mut [Code]) {
     let mut single: Vec<bool> = program.registers.iter().map(|r| r.len == Some(1)).collect();
     for code in body.iter() {
         code.visit(&mut |code| match code {
-            Code::LoadVector { into: r, .. } | Code::StoreVector { from: r, .. } => {
+            Code::LoadVector { into: r, .. } | Code::LoadMatrix { into: r, .. } => {
                 single[r.0 as usize] = false;
             }
-            _ => {}
+            code => code.taken().iter().for_each(|r| single[r.0 as usize] = false),
         });
     }
     for (register, single) in program.registers.iter_mut().zip(&single) {
@@ -128,9 +128,7 @@ fn uses(body: &[Code], register: RegisterId) -> Uses {
     for code in body {
         code.visit(&mut |code| {
             uses.writes += usize::from(code.written() == Some(register));
-            if let Code::StoreVector { from, .. } = code {
-                uses.reads += usize::from(*from == register);
-            }
+            uses.reads += code.taken().iter().filter(|taken| **taken == register).count();
             for value in code.values() {
                 value.visit(&mut |value| match value {
                     Value::Get(r) | Value::Element(r, _) => {
@@ -219,10 +217,11 @@ fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
                 _ => {}
             });
             each(std::slice::from_mut(code), &mut |code| {
-                if let Code::StoreVector { from: register, .. } = code
-                    && *register == to
-                {
-                    *register = from;
+                // What the copy alone is read by; nothing writes it here.
+                for register in code.named_mut() {
+                    if *register == to {
+                        *register = from;
+                    }
                 }
             });
         }
@@ -320,9 +319,7 @@ fn unused(body: &mut Vec<Code>) {
         for code in body.iter() {
             code.visit(&mut |code| {
                 written.extend(code.written());
-                if let Code::StoreVector { from, .. } = code {
-                    read.insert(*from);
-                }
+                read.extend(code.taken());
                 for value in code.values() {
                     value.visit(&mut |value| {
                         if let Value::Get(r) | Value::Element(r, _) = value {
@@ -384,25 +381,16 @@ fn counters(body: &mut [Code], around: &[RegisterId], known: &mut Vec<RegisterId
 /// Forgets registers that the body does not name.
 fn compact(program: &mut ThreadProgram) {
     let mut named = vec![false; program.registers.len()];
-    for code in &program.body {
-        code.visit(&mut |code| {
-            let own = match code {
-                Code::Declare(r) | Code::Unroll(r, ..) | Code::StoreVector { from: r, .. } => {
-                    Some(*r)
+    each(&mut program.body, &mut |code| {
+        code.named_mut().iter().for_each(|r| named[r.0 as usize] = true);
+        for value in code.values() {
+            value.visit(&mut |value| {
+                if let Value::Get(r) | Value::Element(r, _) = value {
+                    named[r.0 as usize] = true;
                 }
-                Code::For { counter, .. } => Some(*counter),
-                code => code.written(),
-            };
-            own.into_iter().for_each(|r| named[r.0 as usize] = true);
-            for value in code.values() {
-                value.visit(&mut |value| {
-                    if let Value::Get(r) | Value::Element(r, _) = value {
-                        named[r.0 as usize] = true;
-                    }
-                });
-            }
-        });
-    }
+            });
+        }
+    });
     let mut next = 0;
     let moved: Vec<RegisterId> = (named.iter())
         .map(|&named| {
@@ -414,17 +402,7 @@ fn compact(program: &mut ThreadProgram) {
     let mut keep = named.iter();
     program.registers.retain(|_| keep.next().copied().unwrap_or(false));
     let go = |register: &mut RegisterId| *register = moved[register.0 as usize];
-    each(&mut program.body, &mut |code| match code {
-        Code::Declare(r)
-        | Code::Let(r, _)
-        | Code::Set(r, _)
-        | Code::SetElement(r, ..)
-        | Code::LoadVector { into: r, .. }
-        | Code::StoreVector { from: r, .. }
-        | Code::Unroll(r, ..)
-        | Code::For { counter: r, .. } => go(r),
-        _ => {}
-    });
+    each(&mut program.body, &mut |code| code.named_mut().into_iter().for_each(go));
     for code in &mut program.body {
         code.rewrite_values(&mut |value| {
             if let Value::Get(r) | Value::Element(r, _) = value {

@@ -1,7 +1,7 @@
 //! Lowering for typical sizes: what text is emitted for, and which other sizes it serves.
 
 use super::spread::split_axis;
-use super::{LowerError, PASSES, Schedule, lower};
+use super::{LowerError, PASSES, Schedule, Units, lower};
 use crate::pipeline;
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_ir::{DimId, DimRule, Extent, Program};
@@ -30,7 +30,11 @@ pub struct Serves {
 ///
 /// # Errors
 /// As [`lower()`].
-pub fn lower_for(program: &Program, size: impl Fn(&str) -> usize) -> Result<Typical, LowerError> {
+pub fn lower_for(
+    program: &Program,
+    units: Units,
+    size: impl Fn(&str) -> usize,
+) -> Result<Typical, LowerError> {
     let mut program = program.clone();
     pipeline::optimize(&mut program);
     pipeline::run(&mut program, PASSES, |_, _| {});
@@ -43,7 +47,7 @@ pub fn lower_for(program: &Program, size: impl Fn(&str) -> usize) -> Result<Typi
             DimRule::Free => size(&dim.name),
         });
     }
-    let schedule = Schedule::default_for(&program, &dims);
+    let schedule = Schedule::default_for(&program, &dims, units);
     let threads = lower(&program, &schedule)?;
     let split = match split_axis(&program, |e| schedule.capacity_of(e)) {
         Some(Extent::Dim { dim, .. }) => Some(dim),

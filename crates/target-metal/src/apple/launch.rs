@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_ir::{Access, Bindings, Param, ParamKind, Program};
-use tilewright_passes::lower::{PASSES, Schedule, lower};
+use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
 use tilewright_target::source::{SourceKernel, SourceLaunch};
@@ -163,7 +163,7 @@ impl Executable for MetalExecutable {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError> {
-        let mut schedule = Schedule::default_for(&self.program, &bindings.dims);
+        let mut schedule = Schedule::default_for(&self.program, &bindings.dims, Units::None);
         let mut placed: Vec<(usize, &Region<'_>, Placed)> = Vec::with_capacity(arguments.len());
         let mut block = ArgumentBlock::default();
         for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_ir::{Bindings, DType, Param, ParamKind, Program};
-use tilewright_passes::lower::{PASSES, Schedule, lower};
+use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
 use tilewright_target::host::HostBuffer;
@@ -209,7 +209,7 @@ impl Executable for Hosted {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError> {
-        let mut schedule = Schedule::default_for(&self.program, &bindings.dims);
+        let mut schedule = Schedule::default_for(&self.program, &bindings.dims, Units::None);
         let mut block = ArgumentBlock::default();
         let mut buffers = Vec::new();
         let mut outputs = Vec::new();

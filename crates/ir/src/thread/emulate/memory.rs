@@ -65,10 +65,12 @@ pub(super) struct SharedMemory {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Byte {
+pub(super) struct Byte {
     /// The array that was written last, from 1; 0 is none.
-    owner: u32,
-    mark: Mark,
+    pub owner: u32,
+    pub mark: Mark,
+    /// A copy to it is under way.
+    pub pending: bool,
 }
 
 impl SharedMemory {
@@ -81,7 +83,7 @@ impl SharedMemory {
     }
 
     /// The bytes of an element.
-    fn span(&mut self, array: &SharedArray, at: f64) -> Result<&mut [Byte], Fault> {
+    pub fn span(&mut self, array: &SharedArray, at: f64) -> Result<&mut [Byte], Fault> {
         let (size, len) = (array.dtype.size(), array.len);
         if !(0.0..len as f64).contains(&at) {
             return Err(format!("{}[{at}] is outside, {len}", array.name));
@@ -103,6 +105,9 @@ impl SharedMemory {
             if let Some(other) = byte.mark.write(visit) {
                 return Err(race(&array.name, at, visit.thread, other));
             }
+            if byte.pending {
+                return Err(format!("{}[{at}] is written while a copy to it runs", array.name));
+            }
             byte.owner = id.0 + 1;
         }
         self.values[id.0 as usize][at as usize] = array.dtype.round(value);
@@ -120,6 +125,9 @@ impl SharedMemory {
         for byte in self.span(array, at)? {
             if let Some(other) = byte.mark.read(visit) {
                 return Err(race(&array.name, at, visit.thread, other));
+            }
+            if byte.pending {
+                return Err(format!("{}[{at}] is read before its copy is waited for", array.name));
             }
             if byte.owner != 0 && byte.owner != id.0 + 1 {
                 return Err(format!("{}[{at}] was overwritten by another array", array.name));

@@ -38,12 +38,20 @@ impl Touched {
                         touched.writes_memory = true;
                         touched.read.insert(*from);
                     }
-                    Code::StoreShared(..) => touched.writes_memory = true,
+                    Code::StoreShared(..) | Code::CopyAsync { .. } => touched.writes_memory = true,
+                    Code::CopyCommit | Code::CopyWait(_) => touched.waits = true,
+                    Code::LoadMatrix { into, .. } => {
+                        touched.reads_memory = true;
+                        touched.written.insert(*into);
+                    }
                     Code::LoadVector { into, .. } => {
                         touched.reads_memory = true;
                         touched.written.insert(*into);
                     }
-                    code => touched.written.extend(code.written()),
+                    code => {
+                        touched.written.extend(code.written());
+                        touched.read.extend(code.taken());
+                    }
                 }
                 for value in code.values() {
                     value.visit(&mut |value| match value {
@@ -213,7 +221,8 @@ fn only_here(body: &[Code], array: RegisterId, index: &Value) -> bool {
                 Code::SetElement(register, at, _) if *register == array => at == index,
                 Code::LoadVector { into: r, .. } | Code::StoreVector { from: r, .. } => *r != array,
                 Code::Set(r, _) | Code::Let(r, _) => *r != array,
-                _ => true,
+                Code::LoadMatrix { into: r, .. } => *r != array,
+                code => !code.taken().contains(&array),
             };
             for value in code.values() {
                 value.visit(&mut |value| {
