@@ -48,8 +48,7 @@ pub(in crate::lower) fn coarsen(program: &mut Program, factors: &[u32]) {
             let class = spans.find(node);
             spans.labels[g].iter().any(|n| spans.find(*n) == class)
         };
-        for (number, expr) in program.exprs.iter_mut().enumerate() {
-            let first = spans.exprs[number];
+        for (expr, &first) in program.exprs.iter_mut().zip(&spans.exprs) {
             for (axis, extent) in expr.ty.shape.iter_mut().enumerate() {
                 if inside(first + axis) {
                     *extent = wide;
