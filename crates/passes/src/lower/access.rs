@@ -200,9 +200,10 @@ impl Lowering<'_> {
             ExprKind::Const(Literal::Int(0)) => 31,
             ExprKind::Const(Literal::Int(n)) => n.trailing_zeros(),
             ExprKind::Size(extent) => self.schedule.divisor_of(*extent),
-            ExprKind::LoopIndex => self.steps.get(&id).map_or(0, |(start, step)| {
-                self.divisor(*start).min(step.trailing_zeros())
-            }),
+            ExprKind::LoopIndex => self
+                .steps
+                .get(&id)
+                .map_or(0, |(start, step)| self.divisor(*start).min(step.trailing_zeros())),
             ExprKind::Binary(BinaryOp::Mul, a, b) => (self.divisor(*a) + self.divisor(*b)).min(31),
             ExprKind::Binary(BinaryOp::Add, a, b) => self.divisor(*a).min(self.divisor(*b)),
             _ => 0,

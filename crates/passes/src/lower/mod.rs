@@ -308,8 +308,7 @@ impl<'a> Lowering<'a> {
     fn layout(&self, shape: &[Extent]) -> Layout {
         let shape = padded(shape, self.rank);
         let sums = self.masters.iter().filter(|m| is_slice(&shape, m));
-        if let Some((sum, mut layout)) =
-            sums.filter_map(|m| Some((m, self.sum_layout(m)?))).next()
+        if let Some((sum, mut layout)) = sums.filter_map(|m| Some((m, self.sum_layout(m)?))).next()
         {
             for (axis, (&have, &of)) in shape.iter().zip(sum).enumerate() {
                 if have == Extent::Const(1) && of != Extent::Const(1) {

@@ -56,8 +56,17 @@ impl Schedule {
         let exact = dims.iter().map(|d| d.is_power_of_two()).collect();
         let linear = false;
         let aligned = vec![true; program.params.len()];
-        let mut schedule =
-            Schedule { team: 5, teams: 0, vector, capacity, divides, exact, aligned, linear, matrix: None };
+        let mut schedule = Schedule {
+            team: 5,
+            teams: 0,
+            vector,
+            capacity,
+            divides,
+            exact,
+            aligned,
+            linear,
+            matrix: None,
+        };
         let split = split_axis(program, |e| schedule.capacity_of(e)).is_some();
         let outer = program.grid.iter().rev().skip(usize::from(!split));
         schedule.linear = program.grid.len() + usize::from(split) > 3

@@ -152,9 +152,7 @@ impl Machine<'_> {
             MatrixShape::Float8x8x8 => (2, 2, 2),
         };
         let fragment = |machine: &Self, register, index: &Lanes, count| -> Step<Vec<Lanes>> {
-            (0..count)
-                .map(|n| machine.element(register, &super::plus(index, n), active))
-                .collect()
+            (0..count).map(|n| machine.element(register, &super::plus(index, n), active)).collect()
         };
         let left = fragment(self, a, a_index, in_a)?;
         let right = fragment(self, b, b_index, in_b)?;

@@ -100,10 +100,7 @@ fn widen(place: &mut Place, inside: impl Fn(usize) -> bool, wide: Extent) {
 }
 
 /// Visits the stores in order.
-fn each_store(
-    body: &mut [Stmt],
-    visit: &mut impl FnMut(&mut Place, ExprId, Option<ExprId>),
-) {
+fn each_store(body: &mut [Stmt], visit: &mut impl FnMut(&mut Place, ExprId, Option<ExprId>)) {
     for statement in body {
         match statement {
             Stmt::Store { place, value, mask, .. } => visit(place, *value, *mask),
@@ -257,7 +254,8 @@ impl Spans {
     fn expression(&mut self, program: &Program, id: ExprId) {
         let expr = program.expr(id);
         let (own, rank) = (self.exprs[id.index()], expr.ty.shape.len());
-        let first = |spans: &Spans, a: ExprId| (spans.exprs[a.index()], program.expr(a).ty.shape.len());
+        let first =
+            |spans: &Spans, a: ExprId| (spans.exprs[a.index()], program.expr(a).ty.shape.len());
         match &expr.kind {
             ExprKind::Unary(..)
             | ExprKind::Binary(..)
@@ -317,7 +315,7 @@ impl Spans {
                     let rank = program.expr(*value).ty.shape.len();
                     let (var, value) = (self.vars[var.index()], self.exprs[value.index()]);
                     self.broadcast((value, rank), (var, rank));
-                    self.used(program, statement);
+                    self.used(statement);
                 }
                 Stmt::Store { place, value, mask, .. } => {
                     let shape = tilewright_ir::infer::place_type(program, place)
@@ -330,10 +328,10 @@ impl Spans {
                         let rank = program.expr(*id).ty.shape.len();
                         self.broadcast((self.exprs[id.index()], rank), (first, shape.len()));
                     }
-                    self.used(program, statement);
+                    self.used(statement);
                 }
                 Stmt::For { body, .. } | Stmt::When { body, .. } => {
-                    self.used(program, statement);
+                    self.used(statement);
                     self.body(program, body);
                 }
             }
@@ -341,7 +339,7 @@ impl Spans {
     }
 
     /// Keeps the axes whose block's first position is a value, a bound or a condition.
-    fn used(&mut self, _: &Program, statement: &Stmt) {
+    fn used(&mut self, statement: &Stmt) {
         let values: Vec<ExprId> = match statement {
             Stmt::Set(_, id) => vec![*id],
             Stmt::Store { value, mask, .. } => std::iter::once(*value).chain(*mask).collect(),
@@ -363,7 +361,7 @@ impl Spans {
         !self.kept[g]
             && !classes.is_empty()
             && classes.iter().all(|class| self.extents[*class] == block)
-            && !self.fixed.iter().any(|node| own(node))
-            && !others.flat_map(|other| &self.labels[other]).any(|node| own(node))
+            && !self.fixed.iter().any(own)
+            && !others.flat_map(|other| &self.labels[other]).any(own)
     }
 }

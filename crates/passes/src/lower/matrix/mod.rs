@@ -61,7 +61,7 @@ pub(super) fn fragment(
     Layout { capacity, register, thread: thread.into_iter().map(Some).collect() }
 }
 
-/// Elements of a group's operands in shared memory, at most: two groups share a processor.
+/// Bytes of a group's operands in shared memory, at most: two groups share a processor.
 const SHARED: usize = 100 << 10;
 
 /// A good way to run the dots of `program` on matrix units, and log2 of the threads of a group; `None` if it has none
@@ -104,7 +104,7 @@ pub(super) fn choose(program: &Program, dims: &[usize], units: Units) -> Option<
         matrix.square = 8;
     }
     // Four subgroups, each a square if it can.
-    matrix.columns = if columns >= TILE + 1 { 1 } else { 0 };
+    matrix.columns = u32::from(columns > TILE);
     let down = (rows - TILE).min(2 - matrix.columns);
     let bytes = plan::staged_bytes(program, &dots, rows, columns);
     matrix.stages = (SHARED / bytes.max(1)).clamp(2, 4);

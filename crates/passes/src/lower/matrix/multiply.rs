@@ -230,12 +230,18 @@ impl Lowering<'_> {
     }
 
     /// The sum of another tile and a dot that only it needs.
-    pub(in crate::lower) fn bind_sum(&mut self, id: ExprId, name: &str) -> Result<bool, LowerError> {
+    pub(in crate::lower) fn bind_sum(
+        &mut self,
+        id: ExprId,
+        name: &str,
+    ) -> Result<bool, LowerError> {
         if let Some(&(other, dot)) = self.plan.sums.get(&id) {
             self.multiply(id, name, dot, Some(other))?;
             return Ok(true);
         }
-        if matches!(self.program.expr(id).kind, ExprKind::Dot(..)) && self.plan.dots.contains_key(&id) {
+        if matches!(self.program.expr(id).kind, ExprKind::Dot(..))
+            && self.plan.dots.contains_key(&id)
+        {
             if !self.plan.summed.contains(&id) {
                 self.multiply(id, name, id, None)?;
             }

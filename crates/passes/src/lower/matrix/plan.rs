@@ -64,14 +64,12 @@ fn operand(program: &Program, mut id: ExprId) -> Option<Operand> {
     }
     let shape = &program.expr(id).ty.shape;
     let large = |e: &Extent| e.constant().is_some_and(|n| ceil_log2(n) >= TILE);
-    (half(id) && shape.len() == 2 && shape.iter().all(large)).then_some(Operand { tile: id, transposed })
+    (half(id) && shape.len() == 2 && shape.iter().all(large))
+        .then_some(Operand { tile: id, transposed })
 }
 
 /// True when the program has one dot whose sum is only mapped and stored.
-pub(in crate::lower) fn alone(
-    program: &Program,
-    dots: &HashMap<ExprId, [Operand; 2]>,
-) -> bool {
+pub(in crate::lower) fn alone(program: &Program, dots: &HashMap<ExprId, [Operand; 2]>) -> bool {
     let mut others = false;
     each_let(&program.body, &mut |id, _| {
         let expr = program.expr(id);
@@ -189,7 +187,9 @@ impl Plan {
                             return false;
                         };
                         self.staged.contains(id)
-                            && indices(place).into_iter().all(|i| ahead(program, &inside, *index, i))
+                            && indices(place)
+                                .into_iter()
+                                .all(|i| ahead(program, &inside, *index, i))
                     };
                     let found: Vec<ExprId> = body
                         .iter()
@@ -246,10 +246,7 @@ fn ahead(program: &Program, inside: &HashSet<ExprId>, index: ExprId, id: ExprId)
 }
 
 fn is_input(program: &Program, place: &Place) -> bool {
-    matches!(
-        program.param(place.param).kind,
-        ParamKind::Tensor { access: Access::In, .. }
-    )
+    matches!(program.param(place.param).kind, ParamKind::Tensor { access: Access::In, .. })
 }
 
 /// True for places whose rows are runs of neighbours.

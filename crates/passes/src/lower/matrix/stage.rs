@@ -204,8 +204,10 @@ impl Lowering<'_> {
         let end_value = self.scalar(*end)?;
         let end = self.let_value("end", DType::I32, end_value);
         let scalar = self.layout(&[]);
-        let ring: Vec<(ExprId, Tile)> = loads.iter().map(|id| (*id, self.ring(*id, stages))).collect();
-        let (slot, free) = (self.register("slot", DType::I32, None), self.register("free", DType::I32, None));
+        let ring: Vec<(ExprId, Tile)> =
+            loads.iter().map(|id| (*id, self.ring(*id, stages))).collect();
+        let (slot, free) =
+            (self.register("slot", DType::I32, None), self.register("free", DType::I32, None));
         for (register, value) in [(slot, 0), (free, stages - 1)] {
             self.code(Code::Declare(register));
             self.code(Code::Set(register, int(value as i64)));
@@ -252,7 +254,8 @@ impl Lowering<'_> {
             l.code(Code::Set(free, Value::Get(slot)));
             let next = add(Value::Get(slot), int(1));
             let last = binary(BinaryOp::Eq, next.clone(), int(stages as i64));
-            let wrapped = Value::Ternary(TernaryOp::Select, DType::I32, Box::new([last, int(0), next]));
+            let wrapped =
+                Value::Ternary(TernaryOp::Select, DType::I32, Box::new([last, int(0), next]));
             l.code(Code::Set(slot, wrapped));
             Ok(())
         });
