@@ -50,8 +50,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in[i] = 0.0f;
-            if ((j + (at + (i & 3))) < arguments.depth) {
-                act_in[i] = act[(((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(0) * arguments.act_stride1)) + (long long)((j + (at + (i & 3))))];
+        }
+        if ((j + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(0) * arguments.act_stride1)) + (long long)((j + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in[l] = vector.lane[l];
             }
         }
         const int index = tw_checked(rounded, arguments.experts, faults, 0);
@@ -109,8 +114,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_2[i] = 0.0f;
-            if ((j_2 + (at + (i & 3))) < arguments.depth) {
-                act_in_2[i] = act[(((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(1) * arguments.act_stride1)) + (long long)((j_2 + (at + (i & 3))))];
+        }
+        if ((j_2 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(1) * arguments.act_stride1)) + (long long)((j_2 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_2[l] = vector.lane[l];
             }
         }
         const int index_2 = tw_checked(rounded_2, arguments.experts, faults, 0);
@@ -168,8 +178,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_3[i] = 0.0f;
-            if ((j_3 + (at + (i & 3))) < arguments.depth) {
-                act_in_3[i] = act[(((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(2) * arguments.act_stride1)) + (long long)((j_3 + (at + (i & 3))))];
+        }
+        if ((j_3 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(2) * arguments.act_stride1)) + (long long)((j_3 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_3[l] = vector.lane[l];
             }
         }
         const int index_3 = tw_checked(rounded_3, arguments.experts, faults, 0);
@@ -227,8 +242,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_4[i] = 0.0f;
-            if ((j_4 + (at + (i & 3))) < arguments.depth) {
-                act_in_4[i] = act[(((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(3) * arguments.act_stride1)) + (long long)((j_4 + (at + (i & 3))))];
+        }
+        if ((j_4 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(3) * arguments.act_stride1)) + (long long)((j_4 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_4[l] = vector.lane[l];
             }
         }
         const int index_4 = tw_checked(rounded_4, arguments.experts, faults, 0);
@@ -286,8 +306,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_5[i] = 0.0f;
-            if ((j_5 + (at + (i & 3))) < arguments.depth) {
-                act_in_5[i] = act[(((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(4) * arguments.act_stride1)) + (long long)((j_5 + (at + (i & 3))))];
+        }
+        if ((j_5 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(4) * arguments.act_stride1)) + (long long)((j_5 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_5[l] = vector.lane[l];
             }
         }
         const int index_5 = tw_checked(rounded_5, arguments.experts, faults, 0);
@@ -345,8 +370,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_6[i] = 0.0f;
-            if ((j_6 + (at + (i & 3))) < arguments.depth) {
-                act_in_6[i] = act[(((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(5) * arguments.act_stride1)) + (long long)((j_6 + (at + (i & 3))))];
+        }
+        if ((j_6 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(5) * arguments.act_stride1)) + (long long)((j_6 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_6[l] = vector.lane[l];
             }
         }
         const int index_6 = tw_checked(rounded_6, arguments.experts, faults, 0);
@@ -404,8 +434,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_7[i] = 0.0f;
-            if ((j_7 + (at + (i & 3))) < arguments.depth) {
-                act_in_7[i] = act[(((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(6) * arguments.act_stride1)) + (long long)((j_7 + (at + (i & 3))))];
+        }
+        if ((j_7 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(6) * arguments.act_stride1)) + (long long)((j_7 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_7[l] = vector.lane[l];
             }
         }
         const int index_7 = tw_checked(rounded_7, arguments.experts, faults, 0);
@@ -463,8 +498,13 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_8[i] = 0.0f;
-            if ((j_8 + (at + (i & 3))) < arguments.depth) {
-                act_in_8[i] = act[(((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(7) * arguments.act_stride1)) + (long long)((j_8 + (at + (i & 3))))];
+        }
+        if ((j_8 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(7) * arguments.act_stride1)) + (long long)((j_8 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_8[l] = vector.lane[l];
             }
         }
         const int index_8 = tw_checked(rounded_8, arguments.experts, faults, 0);

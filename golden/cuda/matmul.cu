@@ -25,16 +25,21 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_matmul(const float* 
     }
     for (int j = 0; j < arguments.depth; j += 64) {
         float x_in[32];
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            x_in[i] = 0.0f;
-            if (((product + (at + (((i >> 2) & 7) * 8))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.depth)) {
-                x_in[i] = x[((long long)((product + (at + (((i >> 2) & 7) * 8)))) * arguments.x_stride0) + (long long)((j + (at_2 + (i & 3))))];
-            }
-        }
         float w_in[32];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
+            x_in[i * 4] = 0.0f;
+            x_in[(i * 4) + 1] = 0.0f;
+            x_in[(i * 4) + 2] = 0.0f;
+            x_in[(i * 4) + 3] = 0.0f;
+            if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((j + at_2) < arguments.depth)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const uint4*)(x + (((long long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.x_stride0) + (long long)((j + at_2))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+                }
+            }
             w_in[i * 4] = 0.0f;
             w_in[(i * 4) + 1] = 0.0f;
             w_in[(i * 4) + 2] = 0.0f;

@@ -45,13 +45,24 @@ void tw_kernel_fused_linear_rmsnorm(
         }
         for (int j_2 = 0; j_2 < arguments.depth; j_2 += 64) {
             float x_in[16];
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                x_in[i * 4] = 0.0f;
+                x_in[(i * 4) + 1] = 0.0f;
+                x_in[(i * 4) + 2] = 0.0f;
+                x_in[(i * 4) + 3] = 0.0f;
+                if (((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.rows) && ((j_2 + at_2) < arguments.depth)) {
+                    {
+                        union { uint4 all; float lane[4]; } vector;
+                        vector.all = *(const device uint4*)(x + (((long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.x_stride0) + (long)((j_2 + at_2))));
+                        _Pragma("unroll")
+                        for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+                    }
+                }
+            }
             float tile_3[16];
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                x_in[i] = 0.0f;
-                if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j_2 + (at_2 + (i & 3))) < arguments.depth)) {
-                    x_in[i] = x[((long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.x_stride0) + (long)((j_2 + (at_2 + (i & 3))))];
-                }
                 tile_3[i] = (((j + (at_2 + (i & 3))) < arguments.columns) && ((j_2 + (at + (((i >> 2) & 3) * 16))) < arguments.depth)) ? w[((long)((j + (at_2 + (i & 3)))) * arguments.w_stride0) + (long)((j_2 + (at + (((i >> 2) & 3) * 16))))] : 0.0f;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
@@ -104,11 +115,18 @@ void tw_kernel_fused_linear_rmsnorm(
             total[i] = total[i] + simd_shuffle_xor(total[i], 8);
             const float added_2 = v[i] + total[i];
             v[i] = added_2;
-        }
-        _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.columns)) {
-                y[((long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.y_stride0) + (long)((j + (at_2 + (i & 3))))] = v_2[i];
+            if (((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.rows) && ((j + at_2) < arguments.columns)) {
+                float out[4];
+                out[0] = v_2[i * 4];
+                out[1] = v_2[(i * 4) + 1];
+                out[2] = v_2[(i * 4) + 2];
+                out[3] = v_2[(i * 4) + 3];
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                    *(device uint4*)(y + (((long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.y_stride0) + (long)((j + at_2)))) = vector.all;
+                }
             }
         }
     }
@@ -121,28 +139,59 @@ void tw_kernel_fused_linear_rmsnorm(
     }
     for (int j_3 = 0; j_3 < arguments.columns; j_3 += 64) {
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float y_in[16];
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            y_in[i * 4] = 0.0f;
+            y_in[(i * 4) + 1] = 0.0f;
+            y_in[(i * 4) + 2] = 0.0f;
+            y_in[(i * 4) + 3] = 0.0f;
+            if (((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.rows) && ((j_3 + at_2) < arguments.columns)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(y + (((long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.y_stride0) + (long)((j_3 + at_2))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) y_in[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
         float product_3[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            float y_in = 0.0f;
-            if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
-                y_in = y[((long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.y_stride0) + (long)((j_3 + (at_2 + (i & 3))))];
-            }
-            product_3[i] = y_in * rsqrt_x[(i >> 2) & 3];
+            product_3[i] = y_in[i] * rsqrt_x[(i >> 2) & 3];
         }
         float gamma_in[4];
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             gamma_in[i] = 0.0f;
-            if ((j_3 + (at_2 + (i & 3))) < arguments.columns) {
-                gamma_in[i] = gamma[(long)((j_3 + (at_2 + (i & 3))))];
+        }
+        if ((j_3 + at_2) < arguments.columns) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(gamma + (long)((j_3 + at_2)));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) gamma_in[l] = vector.lane[l];
             }
         }
+        float product_4[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            const float product_4 = product_3[i] * gamma_in[i & 3];
-            if (((product + (at + (((i >> 2) & 3) * 16))) < arguments.rows) && ((j_3 + (at_2 + (i & 3))) < arguments.columns)) {
-                y[((long)((product + (at + (((i >> 2) & 3) * 16)))) * arguments.y_stride0) + (long)((j_3 + (at_2 + (i & 3))))] = product_4;
+            product_4[i] = product_3[i] * gamma_in[i & 3];
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            if (((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.rows) && ((j_3 + at_2) < arguments.columns)) {
+                float out_2[4];
+                out_2[0] = product_4[i * 4];
+                out_2[1] = product_4[(i * 4) + 1];
+                out_2[2] = product_4[(i * 4) + 2];
+                out_2[3] = product_4[(i * 4) + 3];
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+                    *(device uint4*)(y + (((long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.y_stride0) + (long)((j_3 + at_2)))) = vector.all;
+                }
             }
         }
     }

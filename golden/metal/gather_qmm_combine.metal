@@ -62,8 +62,13 @@ void tw_kernel_gather_qmm_combine(
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in[i] = 0.0f;
-            if ((j + (at + (i & 3))) < arguments.depth) {
-                act_in[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(0) * arguments.act_stride1)) + (long)((j + (at + (i & 3))))];
+        }
+        if ((j + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(0) * arguments.act_stride1)) + (long)((j + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in[l] = vector.lane[l];
             }
         }
         const int index = tw_checked(rounded, arguments.experts, faults, 0);
@@ -121,8 +126,13 @@ void tw_kernel_gather_qmm_combine(
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_2[i] = 0.0f;
-            if ((j_2 + (at + (i & 3))) < arguments.depth) {
-                act_in_2[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(1) * arguments.act_stride1)) + (long)((j_2 + (at + (i & 3))))];
+        }
+        if ((j_2 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(1) * arguments.act_stride1)) + (long)((j_2 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_2[l] = vector.lane[l];
             }
         }
         const int index_2 = tw_checked(rounded_2, arguments.experts, faults, 0);
@@ -180,8 +190,13 @@ void tw_kernel_gather_qmm_combine(
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_3[i] = 0.0f;
-            if ((j_3 + (at + (i & 3))) < arguments.depth) {
-                act_in_3[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(2) * arguments.act_stride1)) + (long)((j_3 + (at + (i & 3))))];
+        }
+        if ((j_3 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(2) * arguments.act_stride1)) + (long)((j_3 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_3[l] = vector.lane[l];
             }
         }
         const int index_3 = tw_checked(rounded_3, arguments.experts, faults, 0);
@@ -239,8 +254,13 @@ void tw_kernel_gather_qmm_combine(
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_4[i] = 0.0f;
-            if ((j_4 + (at + (i & 3))) < arguments.depth) {
-                act_in_4[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(3) * arguments.act_stride1)) + (long)((j_4 + (at + (i & 3))))];
+        }
+        if ((j_4 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(3) * arguments.act_stride1)) + (long)((j_4 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_4[l] = vector.lane[l];
             }
         }
         const int index_4 = tw_checked(rounded_4, arguments.experts, faults, 0);
@@ -298,8 +318,13 @@ void tw_kernel_gather_qmm_combine(
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_5[i] = 0.0f;
-            if ((j_5 + (at + (i & 3))) < arguments.depth) {
-                act_in_5[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(4) * arguments.act_stride1)) + (long)((j_5 + (at + (i & 3))))];
+        }
+        if ((j_5 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(4) * arguments.act_stride1)) + (long)((j_5 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_5[l] = vector.lane[l];
             }
         }
         const int index_5 = tw_checked(rounded_5, arguments.experts, faults, 0);
@@ -357,8 +382,13 @@ void tw_kernel_gather_qmm_combine(
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_6[i] = 0.0f;
-            if ((j_6 + (at + (i & 3))) < arguments.depth) {
-                act_in_6[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(5) * arguments.act_stride1)) + (long)((j_6 + (at + (i & 3))))];
+        }
+        if ((j_6 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(5) * arguments.act_stride1)) + (long)((j_6 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_6[l] = vector.lane[l];
             }
         }
         const int index_6 = tw_checked(rounded_6, arguments.experts, faults, 0);
@@ -416,8 +446,13 @@ void tw_kernel_gather_qmm_combine(
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_7[i] = 0.0f;
-            if ((j_7 + (at + (i & 3))) < arguments.depth) {
-                act_in_7[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(6) * arguments.act_stride1)) + (long)((j_7 + (at + (i & 3))))];
+        }
+        if ((j_7 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(6) * arguments.act_stride1)) + (long)((j_7 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_7[l] = vector.lane[l];
             }
         }
         const int index_7 = tw_checked(rounded_7, arguments.experts, faults, 0);
@@ -475,8 +510,13 @@ void tw_kernel_gather_qmm_combine(
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             act_in_8[i] = 0.0f;
-            if ((j_8 + (at + (i & 3))) < arguments.depth) {
-                act_in_8[i] = act[(((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(7) * arguments.act_stride1)) + (long)((j_8 + (at + (i & 3))))];
+        }
+        if ((j_8 + at) < arguments.depth) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(7) * arguments.act_stride1)) + (long)((j_8 + at))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_8[l] = vector.lane[l];
             }
         }
         const int index_8 = tw_checked(rounded_8, arguments.experts, faults, 0);

@@ -33,13 +33,24 @@ void tw_kernel_linear(
     }
     for (int j = 0; j < arguments.depth; j += 64) {
         float x_in[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            x_in[i * 4] = 0.0f;
+            x_in[(i * 4) + 1] = 0.0f;
+            x_in[(i * 4) + 2] = 0.0f;
+            x_in[(i * 4) + 3] = 0.0f;
+            if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((j + at_2) < arguments.depth)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(x + (((long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.x_stride0) + (long)((j + at_2))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
         float tile_2[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            x_in[i] = 0.0f;
-            if (((product + (at + (((i >> 2) & 7) * 8))) < arguments.rows) && ((j + (at_2 + (i & 3))) < arguments.depth)) {
-                x_in[i] = x[((long)((product + (at + (((i >> 2) & 7) * 8)))) * arguments.x_stride0) + (long)((j + (at_2 + (i & 3))))];
-            }
             tile_2[i] = (((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((j + (at + (((i >> 2) & 7) * 8))) < arguments.depth)) ? w[((long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long)((j + (at + (((i >> 2) & 7) * 8))))] : 0.0f;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
