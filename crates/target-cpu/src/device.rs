@@ -81,7 +81,7 @@ impl CpuDevice {
         };
         let near = || 2 * second_cache().saturating_mul(pool.threads());
         let stream_from = options.stream_from.unwrap_or_else(near);
-        let native = options.native && level == Level::Avx512 && crate::native::runs_here();
+        let native = options.native && crate::native::runs_here(level);
         let engine = Engine { level, pool, stream_from, native, workers };
         CpuDevice { caps, engine: Arc::new(engine) }
     }

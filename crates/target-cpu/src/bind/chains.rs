@@ -19,7 +19,7 @@ const AHEAD: i32 = 1024;
 const MOST_STEPS: usize = 64;
 
 /// Replaces steps by chains where native code can take them.
-pub(super) fn join(bound: &mut Bound, slots: &mut Slots, overlapping: &[bool]) {
+pub(super) fn join(bound: &mut Bound, slots: &mut Slots, overlapping: &[bool], level: Level) {
     let mut visits: HashMap<usize, usize> = HashMap::new();
     let mut count = |address: &mut Address| {
         if let Some(slot) = Slots::of(*address) {
@@ -38,7 +38,7 @@ pub(super) fn join(bound: &mut Bound, slots: &mut Slots, overlapping: &[bool]) {
         Word::Scalar(..) => None,
     });
     let words = words.map(|(address, bits)| ((address.register, address.offset), bits)).collect();
-    let joiner = Joiner { registers: &bound.registers, overlapping, words, visits };
+    let joiner = Joiner { level, registers: &bound.registers, overlapping, words, visits };
     for pass in &mut bound.passes {
         joiner.list(&mut pass.blocks, slots);
         joiner.list(&mut pass.after, slots);
@@ -47,6 +47,7 @@ pub(super) fn join(bound: &mut Bound, slots: &mut Slots, overlapping: &[bool]) {
 
 /// What is known of the program while its chains are looked for.
 struct Joiner<'a> {
+    level: Level,
     registers: &'a [Register],
     /// Parameters whose memory overlaps another's.
     overlapping: &'a [bool],
@@ -196,7 +197,7 @@ impl<'a> Builder<'a> {
             rows,
             len,
             block: None,
-            chain: Chain::default(),
+            chain: Chain::new(joiner.level),
             spots: Vec::new(),
             read: Vec::new(),
             written: Vec::new(),

@@ -106,7 +106,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         main: request.main.unwrap_or((1, 1)),
     };
     if request.native {
-        chains::join(&mut bound, &mut binder.slots, request.overlapping);
+        chains::join(&mut bound, &mut binder.slots, request.overlapping, request.level);
     }
     ahead::fetch_ahead(&mut bound, &request);
     bound.frame = binder.slots.settle(&mut bound);

@@ -268,7 +268,7 @@ impl<'a> Machine<'a> {
         let code = native.streaming.as_ref().filter(|_| aligned).unwrap_or(&native.code);
         // SAFETY: the code was compiled for these operands; each covers the rows as it did in the primitives' calls,
         // which the binder made to. What is written meets what is read only where both are the same place, and the
-        // level is AVX-512 (`Request::native`).
+        // level is the chain's (`Request::native`).
         unsafe { code.run(&mut arguments) };
     }
 

@@ -1,10 +1,14 @@
 //! The few instructions that native code consists of, as bytes.
 //!
-//! Vector instructions are EVEX-encoded with 512 bits; see Intel's manual, volume 2, chapter 2.
+//! Vector instructions are EVEX-encoded with 512 bits for AVX-512 and VEX-encoded with 256 bits for AVX2; see Intel's
+//! manual, volume 2, chapter 2. Most have the same opcode in both.
 
-use super::graph::Plain;
+use super::code::Arguments;
+pub use super::encoding::*;
+use crate::simd::LANES;
+use std::mem::offset_of;
 
-/// A vector register, 0 to 31.
+/// A vector register, 0 to 31 (15 in AVX2).
 pub type Vector = u8;
 /// A mask register, 0 to 7.
 pub type Mask = u8;
@@ -23,6 +27,10 @@ pub const LENGTH: General = 2;
 pub const POINTERS: [General; 11] = [6, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15];
 /// How many of [`POINTERS`] need no saving.
 pub const UNSAVED: usize = 5;
+/// In AVX2, holds the address of a row's rest; not among the pointers there.
+pub const PART: General = 14;
+/// In AVX2, counts the elements of a row's rest; not among the pointers there.
+pub const COUNT: General = 15;
 
 /// Where an instruction's last source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,160 +52,6 @@ pub enum Memory {
     Element { base: General, size: usize, offset: i32 },
     /// Bytes past the start of the constants, which follow the code.
     Constant(usize),
-}
-
-/// How an instruction is encoded: opcode map, mandatory prefix, 64-bit flag, opcode, a trailing byte.
-#[derive(Clone, Copy, Debug)]
-pub struct Encoding {
-    /// 1 is 0F, 2 is 0F38, 3 is 0F3A.
-    map: u8,
-    /// 0 is none, 1 is 66, 2 is F3, 3 is F2.
-    prefix: u8,
-    wide: bool,
-    opcode: u8,
-    immediate: Option<u8>,
-}
-
-const fn op(map: u8, prefix: u8, opcode: u8) -> Encoding {
-    Encoding { map, prefix, wide: false, opcode, immediate: None }
-}
-
-const fn op_with(map: u8, prefix: u8, opcode: u8, immediate: u8) -> Encoding {
-    Encoding { map, prefix, wide: false, opcode, immediate: Some(immediate) }
-}
-
-/// `dst = src1 * src2 + dst` and its sisters.
-pub const FMA_231: Encoding = op(2, 1, 0xb8);
-/// `dst = dst * src2 + src1`
-pub const FMA_132: Encoding = op(2, 1, 0x98);
-/// `dst = src1 - dst * src2`
-pub const FNMA_132: Encoding = op(2, 1, 0x9c);
-/// `dst = src1 * dst + src2`
-pub const FMA_213: Encoding = op(2, 1, 0xa8);
-/// `dst = dst - src1 * src2`
-pub const FNMA_231: Encoding = op(2, 1, 0xbc);
-/// `dst = src2 - src1 * dst`
-pub const FNMA_213: Encoding = op(2, 1, 0xac);
-/// m ? src2 : src1
-pub const BLEND: Encoding = op(2, 1, 0x65);
-/// Half precision to single.
-pub const WIDEN: Encoding = op(2, 1, 0x13);
-/// Words to lanes, zeros above.
-pub const EXTEND_WORDS: Encoding = op(2, 1, 0x33);
-/// Bytes to lanes, zeros above.
-pub const EXTEND_BYTES: Encoding = op(2, 1, 0x31);
-/// Bytes to lanes, the sign above.
-pub const EXTEND_SIGNED_BYTES: Encoding = op(2, 1, 0x21);
-/// Lanes to their low words; the destination comes last.
-pub const TRUNCATE_TO_WORDS: Encoding = op(2, 2, 0x33);
-/// Lanes to their low bytes; the destination comes last.
-pub const TRUNCATE_TO_BYTES: Encoding = op(2, 2, 0x31);
-/// Single precision to half, ties to even; the destination comes last.
-pub const NARROW: Encoding = op_with(3, 1, 0x1d, 0);
-/// A register or memory to a register.
-pub const MOVE: Encoding = op(1, 0, 0x10);
-/// A register to memory.
-pub const STORE: Encoding = op(1, 0, 0x11);
-/// A register to memory, past the caches.
-pub const STREAM: Encoding = op(1, 0, 0x2b);
-/// Lane 0 to every lane.
-pub const BROADCAST: Encoding = op(2, 1, 0x18);
-/// A general register to every lane.
-pub const BROADCAST_GENERAL: Encoding = op(2, 1, 0x7c);
-/// Lane 0 to memory.
-pub const STORE_ONE: Encoding = op(1, 2, 0x11);
-/// True where a & b is not zero.
-pub const TEST: Encoding = op(2, 1, 0x27);
-/// True for zeros, infinities and NaN.
-pub const IS_SPECIAL: Encoding = op_with(3, 1, 0x66, crate::simd::wide::SPECIAL as u8);
-/// Adds integers.
-pub const INT_ADD: Encoding = op(1, 1, 0xfe);
-
-/// Compares floats.
-pub const fn compare_floats(predicate: u8) -> Encoding {
-    op_with(1, 0, 0xc2, predicate)
-}
-
-/// Compares signed integers.
-pub const fn compare_ints(predicate: u8) -> Encoding {
-    op_with(3, 1, 0x1f, predicate)
-}
-
-/// Compares unsigned integers.
-pub const fn compare_unsigned(predicate: u8) -> Encoding {
-    op_with(3, 1, 0x1e, predicate)
-}
-
-/// Moves 128-bit parts: two of the first source, two of the last.
-pub const fn shuffle_parts(order: u8) -> Encoding {
-    op_with(3, 1, 0x23, order)
-}
-
-/// Moves lanes inside each 128-bit part.
-pub const fn shuffle_lanes(order: u8) -> Encoding {
-    op_with(1, 1, 0x70, order)
-}
-
-/// Shifts by a constant: the encoding, and what stands in the place of a register.
-pub const fn shift(kind: Shift, by: u8) -> (Encoding, u8) {
-    (op_with(1, 1, 0x72, by), kind as u8)
-}
-
-/// Kinds of shifts by a constant.
-#[derive(Clone, Copy, Debug)]
-pub enum Shift {
-    /// Zeros from the right.
-    Left = 6,
-    /// Zeros from the left.
-    Right = 2,
-    /// The sign from the left.
-    RightSigned = 4,
-}
-
-/// The instruction of a plain op, and its number of sources.
-pub fn plain(plain: Plain) -> (Encoding, usize) {
-    match plain {
-        Plain::Add => (op(1, 0, 0x58), 2),
-        Plain::Mul => (op(1, 0, 0x59), 2),
-        Plain::Sub => (op(1, 0, 0x5c), 2),
-        Plain::Min => (op(1, 0, 0x5d), 2),
-        Plain::Div => (op(1, 0, 0x5e), 2),
-        Plain::Max => (op(1, 0, 0x5f), 2),
-        Plain::Scale => (op(2, 1, 0x2c), 2),
-        Plain::IntAdd => (INT_ADD, 2),
-        Plain::IntSub => (op(1, 1, 0xfa), 2),
-        Plain::IntMul => (op(2, 1, 0x40), 2),
-        Plain::And => (op(1, 1, 0xdb), 2),
-        Plain::Or => (op(1, 1, 0xeb), 2),
-        Plain::Xor => (op(1, 1, 0xef), 2),
-        Plain::ShiftLeft => (op(2, 1, 0x47), 2),
-        Plain::ShiftRight => (op(2, 1, 0x45), 2),
-        Plain::ShiftRightSigned => (op(2, 1, 0x46), 2),
-        Plain::LookUp => (op(2, 1, 0x16), 2),
-        Plain::Sqrt => (op(1, 0, 0x51), 1),
-        Plain::RoughReciprocal => (op(2, 1, 0x4c), 1),
-        Plain::Exponent => (op(2, 1, 0x42), 1),
-        // In [0.75, 1.5), the sign cleared.
-        Plain::Significand => (op_with(3, 1, 0x26, 0b0111), 1),
-        Plain::Round(mode) => (op_with(3, 1, 0x08, mode), 1),
-        Plain::RoundToInt => (op(1, 1, 0x5b), 1),
-        Plain::TruncToInt => (op(1, 2, 0x5b), 1),
-        Plain::ToFloat => (op(1, 0, 0x5b), 1),
-    }
-}
-
-/// True where the sources may change places.
-pub fn commutes(plain: Plain) -> bool {
-    matches!(
-        plain,
-        Plain::Add
-            | Plain::Mul
-            | Plain::IntAdd
-            | Plain::IntMul
-            | Plain::And
-            | Plain::Or
-            | Plain::Xor
-    )
 }
 
 /// A jump whose target is not yet known.
@@ -230,6 +84,8 @@ pub struct Masked {
 /// Bytes of code and the constants behind them.
 #[derive(Debug, Default)]
 pub struct Assembler {
+    /// For AVX2.
+    pub narrow: bool,
     code: Vec<u8>,
     constants: Vec<u8>,
     /// Displacements that refer to constants: where, and the end of the instruction.
@@ -240,6 +96,21 @@ pub struct Assembler {
 const LINE: usize = 64;
 
 impl Assembler {
+    /// Nothing yet, for AVX2 or AVX-512.
+    pub fn new(narrow: bool) -> Self {
+        Assembler { narrow, ..Assembler::default() }
+    }
+
+    /// Lanes of a vector.
+    pub fn lanes(&self) -> usize {
+        if self.narrow { LANES / 2 } else { LANES }
+    }
+
+    /// Bytes of a vector.
+    pub fn width(&self) -> i32 {
+        4 * self.lanes() as i32
+    }
+
     /// The finished bytes.
     pub fn finish(mut self) -> Vec<u8> {
         let start = self.code.len().next_multiple_of(LINE);
@@ -323,6 +194,9 @@ impl Assembler {
         bytes: i32,
         masked: Masked,
     ) {
+        if self.narrow {
+            return self.vex(encoding, reg, second, last);
+        }
         let (high, scale, broadcast) = match last {
             Source::Register(r) => ((r >> 4 & 1, r >> 3 & 1), 1, false),
             Source::Broadcast(memory) => ((0, base_of(memory) >> 3 & 1), 4, true),
@@ -349,6 +223,78 @@ impl Assembler {
         if let Some(immediate) = encoding.immediate {
             self.byte(immediate);
         }
+    }
+
+    /// The same in AVX2, where operands in memory are whole and nothing is masked.
+    fn vex(&mut self, encoding: Encoding, reg: u8, second: u8, last: Source) {
+        let high = match last {
+            Source::Register(r) => r >> 3,
+            Source::Broadcast(memory) | Source::Whole(memory) => base_of(memory) >> 3,
+        };
+        self.bytes(&[
+            0xc4,
+            ((reg >> 3 & 1) ^ 1) << 7 | 1 << 6 | ((high & 1) ^ 1) << 5 | encoding.map,
+            (encoding.wide as u8) << 7
+                | (!second & 15) << 3
+                | (!encoding.short as u8) << 2
+                | encoding.prefix,
+            encoding.opcode,
+        ]);
+        match last {
+            Source::Register(r) => self.byte(0xc0 | (reg & 7) << 3 | r & 7),
+            Source::Broadcast(memory) | Source::Whole(memory) => {
+                self.address(reg, memory, 1, encoding.immediate.is_some() as usize);
+            }
+        }
+        if let Some(immediate) = encoding.immediate {
+            self.byte(immediate);
+        }
+    }
+
+    /// AVX2: goes on at the jump where fewer elements than a vector remain of the row.
+    pub fn jump_if_part(&mut self) -> Jump {
+        self.bytes(&[0x41, 0x89, 0xc0 | LENGTH << 3 | COUNT & 7]); // mov r15d, edx
+        self.bytes(&[0x41, 0x29, 0xc0 | AT << 3 | COUNT & 7]); // sub r15d, ecx
+        self.bytes(&[0x41, 0x83, 0xf8 | COUNT & 7, self.lanes() as u8]); // cmp r15d, 8
+        self.jump(When::Below)
+    }
+
+    /// AVX2, after [`jump_if_part`](Self::jump_if_part): copies what remains of a row of elements of `size` bytes from
+    /// its place to [`rest`](Self::rest), or back.
+    pub fn copy_part(&mut self, at: Memory, size: usize, back: bool) {
+        self.wide_general(0x8d, PART, at); // lea r14, [at]
+        let Memory::At(arguments, rest) = self.rest() else { return };
+        let scale = (size.trailing_zeros() as u8) << 6 | (COUNT & 7) << 3;
+        let again = self.here();
+        for store in [false, true] {
+            if size == 2 {
+                self.byte(0x66);
+            }
+            let opcode = (if store { 0x88 } else { 0x8a }) | (size > 1) as u8;
+            if store == back {
+                // [r14 + r15 * size - size]
+                let less = (size as u8).wrapping_neg();
+                self.bytes(&[0x43, opcode, 0x44 | SCRATCH << 3, scale | PART & 7, less]);
+            } else {
+                // [rdi + r15 * size + rest - size]
+                self.bytes(&[0x42, opcode, 0x84 | SCRATCH << 3, scale | arguments]);
+                self.bytes(&(rest - size as i32).to_le_bytes());
+            }
+        }
+        self.bytes(&[0x41, 0xff, 0xc8 | COUNT & 7]); // dec r15d
+        self.back(When::NotEqual, again);
+    }
+
+    /// AVX2: where [`copy_part`](Self::copy_part) copies to.
+    pub fn rest(&self) -> Memory {
+        Memory::At(ARGUMENTS, offset_of!(Arguments, rest) as i32)
+    }
+
+    /// AVX2: the elements that remain of the row, as a number in lane 0.
+    pub fn remaining(&mut self, to: Vector) {
+        self.bytes(&[0x89, 0xc0 | LENGTH << 3 | SCRATCH]); // mov eax, edx
+        self.bytes(&[0x29, 0xc0 | AT << 3 | SCRATCH]); // sub eax, ecx
+        self.vector(MOVE_GENERAL, to, 0, Source::Register(SCRATCH), 4, Masked::default());
     }
 
     /// An instruction on mask registers: `knotw`, `kandw`, `korw` by opcode.

@@ -1,12 +1,16 @@
 //! Native code in memory that may be executed, and how it is called.
 
 use crate::simd::call::Operand;
+use crate::simd::{LANES, Level};
 use std::mem::MaybeUninit;
 
 /// The most operands of a chain.
 pub const MOST_OPERANDS: usize = 24;
-/// The most values of a row that are kept beside its vectors.
-pub const MOST_HOMES: usize = 128;
+/// Words for values of a row that are kept beside its vectors: AVX-512 spreads one word over a vector as it reads it,
+/// AVX2 reads eight.
+pub const HOME_WORDS: usize = 1024;
+/// Words for vectors that find no register.
+pub const SPILL_WORDS: usize = 512;
 
 /// What native code is called with. It changes them: the operands advance from row to row.
 #[repr(C)]
@@ -19,10 +23,14 @@ pub struct Arguments {
     pub limit: usize,
     /// The number of the first element in the row.
     pub position: u32,
-    /// Room for values that are the same for all elements of a row.
-    pub homes: [MaybeUninit<u32>; MOST_HOMES],
     /// Where the operands lie.
     pub operands: [MaybeUninit<Operand>; MOST_OPERANDS],
+    /// Room for the rest of a row, as a vector.
+    pub rest: [MaybeUninit<u32>; LANES],
+    /// Room for vectors that find no register.
+    pub spilled: [MaybeUninit<u32>; SPILL_WORDS],
+    /// Room for values that are the same for all elements of a row.
+    pub homes: [MaybeUninit<u32>; HOME_WORDS],
 }
 
 impl Arguments {
@@ -33,13 +41,15 @@ impl Arguments {
             len,
             limit: 0,
             position,
-            homes: [const { MaybeUninit::uninit() }; MOST_HOMES],
             operands: [const { MaybeUninit::uninit() }; MOST_OPERANDS],
+            rest: [const { MaybeUninit::uninit() }; LANES],
+            spilled: [const { MaybeUninit::uninit() }; SPILL_WORDS],
+            homes: [const { MaybeUninit::uninit() }; HOME_WORDS],
         }
     }
 }
 
-/// Bytes that a CPU with AVX-512 may execute: never writable and executable at once, unmapped when dropped.
+/// Bytes that a CPU may execute: never writable and executable at once, unmapped when dropped.
 #[derive(Debug)]
 pub struct Code {
     start: *mut u8,
@@ -51,14 +61,14 @@ unsafe impl Send for Code {}
 // SAFETY: as above.
 unsafe impl Sync for Code {}
 
-/// True when this CPU can run what [`compile`](super::compile) makes.
-pub fn runs_here() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        crate::simd::Level::Avx512.available() && std::is_x86_feature_detected!("bmi2")
+/// True when this CPU can run what [`compile`](super::compile) makes for a level.
+pub fn runs_here(level: Level) -> bool {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => level.available() && std::is_x86_feature_detected!("bmi2"),
+        Level::Avx2 => level.available(),
+        _ => false,
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    false
 }
 
 impl Code {
@@ -97,7 +107,8 @@ impl Code {
     /// # Safety
     /// The bytes are those of [`lower::compile`](super::compile) for a chain whose operands `arguments` has: each covers
     /// `rows` rows, of `len` elements of its format or of one where it is uniform; what is written overlaps what is
-    /// read only element by element; streamed operands are aligned to 64 in every row; and the CPU has AVX-512.
+    /// read only element by element; streamed operands are aligned to 64 in every row; and the CPU has the
+    /// chain's level.
     pub unsafe fn run(&self, arguments: &mut Arguments) {
         #[cfg(target_arch = "x86_64")]
         {

@@ -1,8 +1,9 @@
 //! Recorded arithmetic: a graph of instructions, each made once.
 
 use crate::simd::call::Folding;
-use crate::simd::lanes::{LANES, Lanes};
+use crate::simd::lanes::{self, LANES, Lanes};
 use crate::simd::wide::{self, Wide};
+use crate::simd::{Level, math};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -149,6 +150,8 @@ pub struct Node {
 /// A graph of recorded values, each after its operands.
 #[derive(Debug, Default)]
 pub struct Graph {
+    /// The code is for AVX2: truth values are lanes of ones or zeros.
+    pub narrow: bool,
     /// The values.
     pub nodes: Vec<Node>,
     /// By value: it is the same for all elements of a row (tables are, for the ops that look things up).
@@ -212,6 +215,11 @@ impl Graph {
         self.nodes[value.index()]
     }
 
+    /// True for values that are mask registers.
+    pub fn is_mask(&self, value: Value) -> bool {
+        !self.narrow && self.node(value).op.is_mask()
+    }
+
     /// Records an op, or finds it.
     pub fn push(&mut self, op: Op, of: [Value; 3]) -> Value {
         let node = Node { op, of };
@@ -230,8 +238,8 @@ impl Graph {
 }
 
 impl Op {
-    /// True for values that are masks.
-    pub fn is_mask(self) -> bool {
+    /// True for truth values.
+    fn is_mask(self) -> bool {
         matches!(
             self,
             Op::CompareFloats(_)
@@ -256,6 +264,12 @@ pub fn operands(node: &Node) -> impl Iterator<Item = Value> {
 pub struct Recorder<'a>(&'a RefCell<Graph>);
 
 impl Chain {
+    /// An empty chain for a level that has native code.
+    pub fn new(level: Level) -> Self {
+        let graph = Graph { narrow: level == Level::Avx2, ..Graph::default() };
+        Chain { graph: RefCell::new(graph), ..Chain::default() }
+    }
+
     /// The value that was recorded last.
     pub fn latest(&self) -> Option<Value> {
         self.graph.borrow().nodes.len().checked_sub(1).map(|k| Value(k as u32))
@@ -294,6 +308,23 @@ impl<'a> Recorder<'a> {
         self.0.borrow().node(value)
     }
 
+    fn narrow(self) -> bool {
+        self.0.borrow().narrow
+    }
+
+    /// The truth value of which this is the other, if it was recorded as one.
+    fn opposite(self, m: Value) -> Option<Value> {
+        match self.node(m) {
+            Node { op: Op::Not, of: [m, ..] } => Some(m),
+            Node { op: Op::Plain(Plain::Xor), of: [m, ones, _] }
+                if self.narrow() && self.node(ones).op == Op::Const(u32::MAX) =>
+            {
+                Some(m)
+            }
+            _ => None,
+        }
+    }
+
     fn table(self, lanes: [u32; LANES]) -> Value {
         let mut graph = self.0.borrow_mut();
         let number = graph.tables.iter().position(|table| *table == lanes);
@@ -306,6 +337,12 @@ impl<'a> Recorder<'a> {
 
     /// `usual` where `m` holds, else `other`; the choice of the whole row where `m` is the same for all its elements.
     pub fn either(self, m: Value, usual: Value, other: Value) -> Value {
+        if usual == other {
+            return usual;
+        }
+        if self.narrow() {
+            return self.select(m, usual, other);
+        }
         let uniform = |value: Value| self.0.borrow().uniform[value.index()];
         let whole_row = uniform(m) && !(uniform(usual) && uniform(other));
         self.three(if whole_row { Op::Either } else { Op::Select }, m, usual, other)
@@ -372,7 +409,6 @@ impl Lanes for Recorder<'_> {
         floor(a) = Plain::Round(rounding::DOWN);
         ceil(a) = Plain::Round(rounding::UP);
         trunc(a) = Plain::Round(rounding::ZERO);
-        scale(a, n) = Plain::Scale;
         round_to_int(a) = Plain::RoundToInt;
         trunc_to_int(a) = Plain::TruncToInt;
         to_float(a) = Plain::ToFloat;
@@ -403,28 +439,38 @@ impl Lanes for Recorder<'_> {
         self.three(Op::Fnma, a, b, c)
     }
 
+    fn scale(self, a: Value, n: Value) -> Value {
+        match self.narrow() {
+            true => lanes::by_powers(self, a, n),
+            false => self.two(Op::Plain(Plain::Scale), a, n),
+        }
+    }
+
     fn div_normal(self, n: Value, d: Value) -> Value {
-        wide::div_normal(self, n, d)
+        if self.narrow() { self.div(n, d) } else { wide::div_normal(self, n, d) }
     }
 
     fn recip_normal(self, d: Value) -> Value {
-        wide::recip_normal(self, d)
+        if self.narrow() { self.div(self.f(1.0), d) } else { wide::recip_normal(self, d) }
     }
 
     fn div_with(self, n: Value, d: Value, r: Value) -> Value {
-        wide::div_with(self, n, d, r)
+        if self.narrow() { self.div(n, d) } else { wide::div_with(self, n, d, r) }
     }
 
     fn scale_exp(self, x: Value, least: f32, p: Value, n: Value) -> Value {
-        wide::scale_exp(self, x, least, p, n)
+        match self.narrow() {
+            true => self.select(self.lt(x, self.f(least)), self.f(0.0), self.scale(p, n)),
+            false => wide::scale_exp(self, x, least, p, n),
+        }
     }
 
     fn exp_capped(self, a: Value) -> Value {
-        wide::exp_capped(self, a)
+        if self.narrow() { math::exp_capped(self, a) } else { wide::exp_capped(self, a) }
     }
 
     fn split(self, a: Value) -> (Value, Value) {
-        wide::split(self, a)
+        if self.narrow() { lanes::by_bits(self, a) } else { wide::split(self, a) }
     }
 
     fn lt(self, a: Value, b: Value) -> Value {
@@ -444,9 +490,9 @@ impl Lanes for Recorder<'_> {
     }
 
     fn select(self, m: Value, a: Value, b: Value) -> Value {
-        match self.node(m) {
-            Node { op: Op::Not, of: [m, ..] } => self.three(Op::Select, m, b, a),
-            _ => self.three(Op::Select, m, a, b),
+        match self.opposite(m) {
+            Some(m) => self.three(Op::Select, m, b, a),
+            None => self.three(Op::Select, m, a, b),
         }
     }
 
@@ -475,6 +521,10 @@ impl Lanes for Recorder<'_> {
     }
 
     fn ugt(self, a: Value, b: Value) -> Value {
+        if self.narrow() {
+            let flip = self.i(0x8000_0000);
+            return self.igt(self.xor(a, flip), self.xor(b, flip));
+        }
         self.two(Op::CompareUnsigned(predicate::INT_GREATER), a, b)
     }
 
@@ -496,21 +546,25 @@ impl Lanes for Recorder<'_> {
                 _ => {}
             }
         }
-        self.two(Op::Test, a, a)
+        match self.narrow() {
+            true => self.mnot(self.ieq(a, self.i(0))),
+            false => self.two(Op::Test, a, a),
+        }
     }
 
     fn mand(self, a: Value, b: Value) -> Value {
-        self.two(Op::Both, a, b)
+        if self.narrow() { self.and(a, b) } else { self.two(Op::Both, a, b) }
     }
 
     fn mor(self, a: Value, b: Value) -> Value {
-        self.two(Op::Any, a, b)
+        if self.narrow() { self.or(a, b) } else { self.two(Op::Any, a, b) }
     }
 
     fn mnot(self, a: Value) -> Value {
-        match self.node(a) {
-            Node { op: Op::Not, of: [m, ..] } => m,
-            _ => self.one(Op::Not, a),
+        match self.opposite(a) {
+            Some(m) => m,
+            None if self.narrow() => self.xor(a, self.i(u32::MAX)),
+            None => self.one(Op::Not, a),
         }
     }
 

@@ -6,17 +6,16 @@
 //! of an earlier one computes it again if that is cheap, and else reads it from where the earlier one has put it.
 
 use super::assemble::*;
-use super::code::{Arguments, MOST_HOMES, MOST_OPERANDS};
+use super::code::{Arguments, HOME_WORDS, MOST_OPERANDS};
 use super::graph::{Chain, Graph, Op, Sink, Value, operands};
-use super::registers::{Do, Full, Place, Pointer, REST, Run, exchange, fill, is_given};
+use super::registers::{Do, Full, Place, Pointer, REST, Run, fill, is_given};
 use crate::simd::LANES;
 use crate::simd::call::Operand as Row;
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::mem::offset_of;
 
-/// Vectors that a fold keeps apart; see [`simd::reduce`](crate::simd::reduce).
-const TOTALS: usize = 4;
+/// Lanes that a fold keeps apart; see [`simd::reduce`](crate::simd::reduce).
+const TOTALS: usize = crate::simd::reduce::STATE;
 /// Instructions that may be done again rather than kept from sweep to sweep.
 const CHEAP: usize = 3;
 
@@ -42,15 +41,15 @@ pub fn compile(chain: &Chain) -> Option<Vec<u8>> {
     Lowering::new(chain, &graph)?.emit().ok()
 }
 
-struct Lowering<'a> {
+pub(super) struct Lowering<'a> {
     chain: &'a Chain,
-    graph: &'a Graph,
+    pub(super) graph: &'a Graph,
     /// By value: the sweep in which it exists first.
     sweep: Vec<usize>,
     sweeps: usize,
-    out: Assembler,
+    pub(super) out: Assembler,
     /// By value: where it is if it is the same for the whole row or constant.
-    given: Vec<Place>,
+    pub(super) given: Vec<Place>,
     homes: usize,
     pointers: Vec<Pointer>,
     /// Values that later sweeps read from an operand.
@@ -71,7 +70,7 @@ impl<'a> Lowering<'a> {
             graph,
             sweeps: sweep.iter().max().map_or(1, |last| last + 1),
             sweep,
-            out: Assembler::default(),
+            out: Assembler::new(graph.narrow),
             given: vec![Place::Nowhere; graph.nodes.len()],
             homes: 0,
             pointers: Vec::new(),
@@ -85,7 +84,8 @@ impl<'a> Lowering<'a> {
 
     /// Chooses registers for the operands that loops go through.
     fn point(&mut self) {
-        let mut registers = POINTERS.into_iter();
+        let free = |register: &General| !self.graph.narrow || ![PART, COUNT].contains(register);
+        let mut registers = POINTERS.into_iter().filter(free);
         for (k, operand) in self.chain.operands.iter().enumerate() {
             let register = if operand.uniform { None } else { registers.next() };
             self.pointers.push(match register {
@@ -219,28 +219,57 @@ impl<'a> Lowering<'a> {
         steps
     }
 
-    fn home(&mut self) -> Result<Memory, Full> {
-        if self.homes == MOST_HOMES {
+    pub(super) fn home(&mut self) -> Result<Memory, Full> {
+        let words = if self.graph.narrow { self.out.lanes() } else { 1 };
+        if self.homes + words > HOME_WORDS {
             return Err(Full);
         }
-        self.homes += 1;
-        Ok(argument(offset_of!(Arguments, homes) + (self.homes - 1) * 4))
+        self.homes += words;
+        Ok(argument(offset_of!(Arguments, homes) + (self.homes - words) * 4))
+    }
+
+    /// The place of a value that is the same for the whole row.
+    pub(super) fn place_of_home(&self, home: Memory) -> Place {
+        if self.graph.narrow { Place::Lanes(home) } else { Place::Word(home) }
+    }
+
+    /// A place for these bits in every lane.
+    pub(super) fn constant(&mut self, bits: u32) -> Place {
+        match self.graph.narrow {
+            true => Place::Lanes(self.out.constant(&[bits; 8])),
+            false => Place::Word(self.out.constant(&[bits])),
+        }
+    }
+
+    /// A home for a word in memory.
+    fn spread(&mut self, word: Memory) -> Result<Place, Full> {
+        let home = self.home()?;
+        if self.graph.narrow {
+            // No register holds anything yet.
+            self.out.vector(BROADCAST, 0, 0, Source::Whole(word), 4, Masked::default());
+            self.out.vector(STORE, 0, 0, Source::Whole(home), 32, Masked::default());
+        } else {
+            self.out.copy_word(word, home);
+        }
+        Ok(self.place_of_home(home))
     }
 
     fn emit(mut self) -> Result<Vec<u8>, Full> {
         let used = self.pointers.iter().filter(|p| matches!(p, Pointer::Register(_))).count();
-        let saved: Vec<General> = POINTERS[UNSAVED..used.max(UNSAVED)].to_vec();
+        let mut saved: Vec<General> = POINTERS[UNSAVED..used.max(UNSAVED)].to_vec();
+        if self.graph.narrow {
+            saved.extend([PART, COUNT]);
+        }
         for &register in &saved {
             self.out.push(register);
         }
         self.out.load(LENGTH, argument(offset_of!(Arguments, len)));
-        for (k, node) in self.graph.nodes.iter().enumerate() {
+        let graph = self.graph;
+        for (k, node) in graph.nodes.iter().enumerate() {
             self.given[k] = match node.op {
-                Op::Const(bits) => Place::Word(self.out.constant(&[bits])),
-                Op::Table(number) => {
-                    Place::Lanes(self.out.constant(&self.graph.tables[number].clone()))
-                }
-                Op::Position => Place::Word(argument(offset_of!(Arguments, position))),
+                Op::Const(bits) => self.constant(bits),
+                Op::Table(number) => Place::Lanes(self.out.constant(&graph.tables[number])),
+                Op::Position => self.spread(argument(offset_of!(Arguments, position)))?,
                 _ => Place::Nowhere,
             };
         }
@@ -252,10 +281,8 @@ impl<'a> Lowering<'a> {
         }
         for k in 0..self.graph.nodes.len() {
             if let Op::Uniform(operand) = self.graph.nodes[k].op {
-                let home = self.home()?;
                 self.out.load(SCRATCH, operand_at(operand));
-                self.out.copy_word(Memory::At(SCRATCH, 0), home);
-                self.given[k] = Place::Word(home);
+                self.given[k] = self.spread(Memory::At(SCRATCH, 0))?;
             }
         }
         for sweep in 0..self.sweeps {
@@ -308,11 +335,14 @@ impl<'a> Lowering<'a> {
         }
         if !steps.is_empty() {
             let places = self.given.clone();
-            self.run(places, true).steps(&steps, false)?;
+            let mut run = self.run(places, true);
+            run.spilling = true;
+            run.steps(&steps, false)?;
         }
         for (value, home) in homes {
-            let mask = self.graph.node(value).op.is_mask();
-            self.given[value.index()] = if mask { Place::Bits(home) } else { Place::Word(home) };
+            let mask = self.graph.is_mask(value);
+            self.given[value.index()] =
+                if mask { Place::Bits(home) } else { self.place_of_home(home) };
         }
         Ok(())
     }
@@ -388,7 +418,7 @@ impl<'a> Lowering<'a> {
             loop {
                 let mark = self.out.mark();
                 let held: Vec<Value> = often[..most].iter().map(|&(value, _)| value).collect();
-                match self.loops_with(sweep, steps, usual, vectors, &held) {
+                match self.loops_with(sweep, steps, usual, vectors, &held, false) {
                     Ok(()) => return Ok(()),
                     Err(Full) => self.out.rewind(mark),
                 }
@@ -398,7 +428,7 @@ impl<'a> Lowering<'a> {
                 most = most * 2 / 3;
             }
         }
-        Err(Full)
+        self.loops_with(sweep, steps, usual, 1, &[], true)
     }
 
     fn loops_with(
@@ -408,6 +438,7 @@ impl<'a> Lowering<'a> {
         usual: bool,
         together: usize,
         held: &[Value],
+        spilling: bool,
     ) -> Result<(), Full> {
         let mut places = self.given.clone();
         let folds: Vec<(usize, Value)> = self
@@ -424,22 +455,26 @@ impl<'a> Lowering<'a> {
         let ahead = self.ahead(sweep, steps);
         let graph = self.graph;
         let mut run = self.run(Vec::new(), usual);
+        run.spilling = spilling;
         for &value in held {
             let register = run.vector()?;
             let (encoding, source, bytes) = match places[value.index()] {
                 Place::Word(memory) => (BROADCAST, memory, 4),
-                Place::Lanes(memory) => (MOVE, memory, 64),
+                Place::Lanes(memory) => (MOVE, memory, run.out.width()),
                 _ => return Err(Full),
             };
             run.out.vector(encoding, register, 0, Source::Whole(source), bytes, Masked::default());
             places[value.index()] = Place::Vector { register, pinned: true };
         }
-        let mut totals: Vec<[Vector; TOTALS]> = Vec::new();
+        let lanes = run.out.lanes();
+        let kept = TOTALS / lanes;
+        let mut totals: Vec<Vec<Vector>> = Vec::new();
         for &(fold, _) in &folds {
-            let mut registers = [0; TOTALS];
-            for register in &mut registers {
-                *register = run.vector()?;
-                fill(run.out, *register, graph.folds[fold].folding.identity);
+            let mut registers = Vec::new();
+            for _ in 0..kept {
+                let register = run.vector()?;
+                fill(run.out, register, graph.folds[fold].folding.identity);
+                registers.push(register);
             }
             totals.push(registers);
         }
@@ -447,42 +482,46 @@ impl<'a> Lowering<'a> {
         let places_of = |k: usize| {
             let mut places = places.clone();
             for (&(_, total), registers) in folds.iter().zip(&totals) {
-                let register = registers[k % TOTALS];
+                let register = registers[k % kept];
                 places[total.index()] = Place::Vector { register, pinned: true };
             }
             places
         };
-        let vectors = if folds.is_empty() { together } else { TOTALS };
+        let vectors = if folds.is_empty() { together } else { kept };
         let limit = argument(offset_of!(Arguments, limit));
         run.out.clear(AT);
-        run.out.whole_groups(vectors * LANES, limit);
+        run.out.whole_groups(vectors * lanes, limit);
         run.out.compare(limit);
         let past = run.out.jump(When::NotBelow);
         let top = run.out.here();
         for first in (0..vectors).step_by(together) {
             let mut places: Vec<Vec<Place>> = (first..first + together).map(places_of).collect();
+            run.spilled = 0;
             run.interleaved(steps, false, first, &mut places)?;
         }
-        for k in 0..vectors {
+        // Once a line of the caches, which is a vector of AVX-512.
+        for k in (0..vectors).filter(|k| (k * lanes).is_multiple_of(LANES)) {
             for &(base, size, offset) in &ahead {
-                let offset = offset + (k * LANES * size) as i32;
+                let offset = offset + (k * lanes * size) as i32;
                 run.out.prefetch(Memory::Element { base, size, offset });
             }
         }
-        run.out.advance((vectors * LANES) as i8);
+        run.out.advance((vectors * lanes) as i8);
         run.out.compare(limit);
         run.out.back(When::Below, top);
         run.out.land(past);
         // The rest of the row, vector by vector under a mask. Each goes to a total of its own.
         let mut ends = Vec::new();
         let rest = run.out.here();
-        for k in 0..if folds.is_empty() { 1 } else { TOTALS } {
+        for k in 0..if folds.is_empty() { 1 } else { kept } {
             run.out.compare_length();
             ends.push(run.out.jump(When::NotBelow));
-            run.out.mask_of_rest(REST);
+            if !run.out.narrow {
+                run.out.mask_of_rest(REST);
+            }
             run.places = places_of(k);
             run.steps(steps, true)?;
-            run.out.advance(LANES as i8);
+            run.out.advance(lanes as i8);
         }
         if folds.is_empty() && vectors > 1 {
             run.out.back(When::Always, rest);
@@ -492,7 +531,7 @@ impl<'a> Lowering<'a> {
         }
         let busy = totals.iter().flatten().fold(0, |busy, register| busy | 1u32 << register);
         for (&(fold, _), registers) in folds.iter().zip(totals) {
-            self.join(fold, registers, busy)?;
+            self.join(fold, &registers, busy)?;
         }
         Ok(())
     }
@@ -520,43 +559,5 @@ impl<'a> Lowering<'a> {
                 _ => None,
             })
             .collect()
-    }
-
-    /// Joins the totals of a fold, and puts the result into its home.
-    fn join(&mut self, fold: usize, [a, b, c, d]: [Vector; TOTALS], busy: u32) -> Result<(), Full> {
-        let chain = Chain { graph: RefCell::default(), ..Chain::default() };
-        let recorder = chain.recorder();
-        let sides = [false, true].map(|second| recorder.leaf(Op::Side(second)));
-        let folding = self.graph.folds[fold].folding;
-        (folding.join)(recorder, [sides[0], sides[1], Value::NONE]);
-        let joining = chain.graph.borrow();
-        let result = self.graph.nodes.iter().position(|node| node.op == Op::Folded(fold));
-        let Some(result) = result else { return Ok(()) };
-        let home = match self.given[result] {
-            Place::Word(home) => home,
-            _ => self.home()?,
-        };
-        self.given[result] = Place::Word(home);
-        let mut places = vec![Place::Nowhere; joining.nodes.len()];
-        for (place, node) in places.iter_mut().zip(&joining.nodes) {
-            if let Op::Const(bits) = node.op {
-                *place = Place::Word(self.out.constant(&[bits]));
-            }
-        }
-        let mut run = Run::new(&joining, places, &mut self.out, &[], &[], true);
-        run.vectors = !busy;
-        let left = run.join(a, b)?;
-        let right = run.join(c, d)?;
-        let mut total = run.join(left, right)?;
-        run.vectors |= 1 << left | 1 << right;
-        let swapped = run.vector()?;
-        for step in 0..4 {
-            exchange(run.out, swapped, total, step);
-            let next = run.join(total, swapped)?;
-            run.vectors |= 1 << total;
-            total = next;
-        }
-        run.out.vector(STORE_ONE, total, 0, Source::Whole(home), 4, Masked::default());
-        Ok(())
     }
 }

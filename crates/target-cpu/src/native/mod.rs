@@ -3,15 +3,19 @@
 //! A primitive sweeps rows that lie in the first cache; each op of a chain costs a load and a store per vector. Where
 //! several follow one another, their arithmetic is *recorded* instead ([`Recorder`] implements the lane arithmetic
 //! that maps are written in, so nothing is written twice), freed of common parts, given registers, and encoded for
-//! AVX-512. The instructions are those of the primitives, so the bits are the same; the tests hold them to it.
+//! AVX-512 or AVX2. The instructions are those of the primitives, so the bits are the same; the tests hold them to it.
 //!
 //! Rows are folded with the order of [`simd::reduce`](crate::simd::reduce). A value that depends on a fold exists in a
 //! later sweep over the row ([`lower`]), all of them inside one call.
 
 mod assemble;
 mod code;
+mod encoding;
 mod graph;
+mod join;
 mod lower;
+mod moves;
+mod multiply;
 mod registers;
 
 pub use code::{Arguments, Code, runs_here};

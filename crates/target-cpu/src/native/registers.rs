@@ -1,8 +1,9 @@
 //! A straight run of code: values in order, each in a register from its making to its last use.
 
 use super::assemble::*;
-use super::graph::{Format, Graph, Node, Op, Operand, Value, operands};
-use crate::simd::LANES;
+use super::code::{Arguments, SPILL_WORDS};
+use super::graph::{Graph, Node, Op, Operand, Value, operands, predicate};
+use std::mem::offset_of;
 
 /// The mask register that holds the lanes of a row's rest.
 pub const REST: Mask = 7;
@@ -22,7 +23,7 @@ pub enum Place {
     Mask(Mask),
     /// One word in memory, for all lanes.
     Word(Memory),
-    /// 16 words in memory.
+    /// A vector in memory.
     Lanes(Memory),
     /// 16 bits in memory.
     Bits(Memory),
@@ -64,6 +65,12 @@ pub struct Run<'a> {
     /// Free vector and mask registers, a bit each.
     pub vectors: u32,
     pub masks: u8,
+    /// Values may go to memory where registers run out.
+    pub spilling: bool,
+    /// How many did.
+    pub spilled: usize,
+    /// What the present step needs where it is.
+    locked: [Value; 3],
     /// By value: the number of the step of its last use.
     last: Vec<usize>,
     now: usize,
@@ -80,8 +87,23 @@ impl<'a> Run<'a> {
         usual: bool,
     ) -> Self {
         let last = vec![0; graph.nodes.len()];
-        let (vectors, masks) = (u32::MAX, 0b0111_1110);
-        Run { graph, places, out, operands, pointers, usual, vectors, masks, last, now: 0 }
+        let (vectors, masks) = (if out.narrow { 0xffff } else { u32::MAX }, 0b0111_1110);
+        let (spilling, spilled, locked, now) = (false, 0, [Value::NONE; 3], 0);
+        Run {
+            graph,
+            places,
+            out,
+            operands,
+            pointers,
+            usual,
+            vectors,
+            masks,
+            spilling,
+            spilled,
+            locked,
+            last,
+            now,
+        }
     }
 
     /// The value that stands for another under the run's choice.
@@ -99,6 +121,7 @@ impl<'a> Run<'a> {
     /// Does the steps in order for one vector, on the lanes that `rest` says (or all).
     pub fn steps(&mut self, steps: &[Do], rest: bool) -> Result<(), Full> {
         let mut places = vec![self.places.clone()];
+        self.spilled = 0;
         let done = self.interleaved(steps, rest, 0, &mut places);
         self.places = places.swap_remove(0);
         done
@@ -133,9 +156,20 @@ impl<'a> Run<'a> {
         }
         for (number, step) in steps.iter().enumerate() {
             self.now = number;
+            let needed = match *step {
+                Do::Compute(value) => graph.node(value).of,
+                Do::Reload(..) => [Value::NONE; 3],
+                Do::Store(value, _) | Do::Home(value, _) | Do::Total(_, value) => {
+                    [value, Value::NONE, Value::NONE]
+                }
+            };
+            self.locked = needed.map(|value| match value {
+                Value::NONE => value,
+                value => Self::resolve(graph, usual, value),
+            });
             for (k, places) in vectors.iter_mut().enumerate() {
                 std::mem::swap(&mut self.places, places);
-                let shift = (first + k) * LANES;
+                let shift = (first + k) * self.out.lanes();
                 let done = match *step {
                     Do::Compute(value) => {
                         let becomes = becomes[value.index()].filter(|_| !rest);
@@ -156,11 +190,37 @@ impl<'a> Run<'a> {
     /// Takes a free vector register.
     pub fn vector(&mut self) -> Result<Vector, Full> {
         if self.vectors == 0 {
-            return Err(Full);
+            self.spill()?;
         }
         let register = self.vectors.trailing_zeros() as Vector;
         self.vectors &= !(1 << register);
         Ok(register)
+    }
+
+    /// Frees a register by writing the value that is needed the longest to memory.
+    fn spill(&mut self) -> Result<(), Full> {
+        let free = self.places.iter().enumerate().filter_map(|(k, place)| match *place {
+            Place::Vector { register, pinned: false }
+                if !self.locked.contains(&Value(k as u32)) =>
+            {
+                Some((k, register))
+            }
+            _ => None,
+        });
+        let longest = free.max_by_key(|&(k, _)| self.last[k]);
+        let (Some((value, register)), true) = (longest, self.spilling) else { return Err(Full) };
+        let bytes = self.out.width() as usize;
+        if (self.spilled + 1) * bytes > SPILL_WORDS * 4 {
+            return Err(Full);
+        }
+        let at = offset_of!(Arguments, spilled) + self.spilled * bytes;
+        let memory = Memory::At(ARGUMENTS, at as i32);
+        self.spilled += 1;
+        let to = Source::Whole(memory);
+        self.out.vector(STORE, register, 0, to, bytes as i32, Masked::default());
+        self.places[value] = Place::Lanes(memory);
+        self.vectors |= 1 << register;
+        Ok(())
     }
 
     fn mask(&mut self) -> Result<Mask, Full> {
@@ -173,7 +233,7 @@ impl<'a> Run<'a> {
     }
 
     /// Gives back what this step uses for the last time.
-    fn release(&mut self, of: &[Value]) {
+    pub(super) fn release(&mut self, of: &[Value]) {
         for &value in of.iter().filter(|&&value| value != Value::NONE) {
             let value = self.resolved(value);
             if self.last[value.index()] != self.now {
@@ -189,7 +249,7 @@ impl<'a> Run<'a> {
     }
 
     /// A vector register that dies in this step, and may therefore be overwritten.
-    fn dying(&self, value: Value) -> Option<Vector> {
+    pub(super) fn dying(&self, value: Value) -> Option<Vector> {
         match self.places[value.index()] {
             Place::Vector { register, pinned: false } if self.last[value.index()] == self.now => {
                 Some(register)
@@ -199,7 +259,7 @@ impl<'a> Run<'a> {
     }
 
     /// Where an instruction finds a value as its last source.
-    fn source(&self, value: Value) -> Source {
+    pub(super) fn source(&self, value: Value) -> Source {
         match self.places[self.resolved(value).index()] {
             Place::Vector { register, .. } => Source::Register(register),
             Place::Word(memory) => Source::Broadcast(memory),
@@ -210,7 +270,7 @@ impl<'a> Run<'a> {
     }
 
     /// The value in a register; one that is made for this step goes into `temporary`.
-    fn register(&mut self, value: Value, temporary: &mut u32) -> Result<Vector, Full> {
+    pub(super) fn register(&mut self, value: Value, temporary: &mut u32) -> Result<Vector, Full> {
         match self.source(value) {
             Source::Register(register) => Ok(register),
             memory => {
@@ -223,16 +283,16 @@ impl<'a> Run<'a> {
     }
 
     /// Copies a source into a register.
-    fn fill(&mut self, register: Vector, source: Source, masked: Masked) {
+    pub(super) fn fill(&mut self, register: Vector, source: Source, masked: Masked) {
         match source {
             Source::Broadcast(memory) => {
                 self.out.vector(BROADCAST, register, 0, Source::Whole(memory), 4, masked);
             }
-            source => self.out.vector(MOVE, register, 0, source, 64, masked),
+            source => self.out.vector(MOVE, register, 0, source, self.out.width(), masked),
         }
     }
 
-    fn mask_of(&mut self, value: Value, temporary: &mut u8) -> Result<Mask, Full> {
+    pub(super) fn mask_of(&mut self, value: Value, temporary: &mut u8) -> Result<Mask, Full> {
         match self.places[self.resolved(value).index()] {
             Place::Mask(register) => Ok(register),
             Place::Bits(memory) => {
@@ -269,6 +329,7 @@ impl<'a> Run<'a> {
         let plain = Masked::default();
         let mut vectors = 0u32;
         let mut masks = 0u8;
+        let width = self.out.width();
         let into = self.replaced(becomes);
         macro_rules! finish {
             () => {{
@@ -285,11 +346,17 @@ impl<'a> Run<'a> {
         match op {
             Op::Load(operand) => return self.load(value, operand, rest, shift),
             Op::Index => {
-                let lanes: [u32; 16] = std::array::from_fn(|k| (k + shift) as u32);
+                let lanes: Vec<u32> = (0..self.out.lanes()).map(|k| (k + shift) as u32).collect();
                 let lanes = Source::Whole(self.out.constant(&lanes));
                 let to = self.vector()?;
-                self.out.vector(BROADCAST_GENERAL, to, 0, Source::Register(AT), 64, plain);
-                self.out.vector(INT_ADD, to, to, lanes, 64, plain);
+                let at = Source::Register(AT);
+                if self.out.narrow {
+                    self.out.vector(MOVE_GENERAL, to, 0, at, 4, plain);
+                    self.out.vector(BROADCAST, to, 0, Source::Register(to), 4, plain);
+                } else {
+                    self.out.vector(BROADCAST_GENERAL, to, 0, at, width, plain);
+                }
+                self.out.vector(INT_ADD, to, to, lanes, width, plain);
                 self.places[value.index()] = Place::Vector { register: to, pinned: false };
             }
             Op::Plain(op) => {
@@ -302,7 +369,7 @@ impl<'a> Run<'a> {
                     _ => (self.register(b, &mut vectors)?, self.source(a)),
                 };
                 let to = finish!();
-                self.out.vector(encoding, to, first, last, 64, plain);
+                self.out.vector(encoding, to, first, last, width, plain);
                 self.places[value.index()] = Place::Vector { register: to, pinned };
             }
             Op::ShiftLeft(by) | Op::ShiftRight(by) | Op::ShiftRightSigned(by) => {
@@ -311,10 +378,14 @@ impl<'a> Run<'a> {
                     Op::ShiftRight(_) => Shift::Right,
                     _ => Shift::RightSigned,
                 };
-                let source = self.source(a);
+                // AVX2 shifts registers only.
+                let source = match self.out.narrow {
+                    true => Source::Register(self.register(a, &mut vectors)?),
+                    false => self.source(a),
+                };
                 let to = finish!();
                 let (encoding, digit) = super::assemble::shift(kind, by);
-                self.out.vector(encoding, digit, to, source, 64, plain);
+                self.out.vector(encoding, digit, to, source, width, plain);
                 self.places[value.index()] = Place::Vector { register: to, pinned };
             }
             Op::Fma | Op::Fnma => {
@@ -329,6 +400,18 @@ impl<'a> Run<'a> {
                 self.vectors |= vectors;
                 self.places[value.index()] = Place::Vector { register: to, pinned };
             }
+            Op::CompareFloats(_) | Op::CompareInts(_) if self.out.narrow => {
+                let encoding = match op {
+                    Op::CompareFloats(predicate) => compare_floats(predicate),
+                    Op::CompareInts(predicate::EQUAL) => EQUAL,
+                    _ => GREATER,
+                };
+                let first = self.register(a, &mut vectors)?;
+                let last = if a == b { Source::Register(first) } else { self.source(b) };
+                let to = finish!();
+                self.out.vector(encoding, to, first, last, width, plain);
+                self.places[value.index()] = Place::Vector { register: to, pinned };
+            }
             Op::CompareFloats(_) | Op::CompareInts(_) | Op::CompareUnsigned(_) | Op::Test => {
                 let encoding = match op {
                     Op::CompareFloats(predicate) => compare_floats(predicate),
@@ -341,7 +424,7 @@ impl<'a> Run<'a> {
                 self.release(&of);
                 self.vectors |= vectors;
                 let to = self.mask()?;
-                self.out.vector(encoding, to, first, last, 64, plain);
+                self.out.vector(encoding, to, first, last, width, plain);
                 self.places[value.index()] = Place::Mask(to);
             }
             Op::IsSpecial => {
@@ -349,7 +432,7 @@ impl<'a> Run<'a> {
                 self.release(&of);
                 self.vectors |= vectors;
                 let to = self.mask()?;
-                self.out.vector(IS_SPECIAL, to, 0, source, 64, plain);
+                self.out.vector(IS_SPECIAL, to, 0, source, width, plain);
                 self.places[value.index()] = Place::Mask(to);
             }
             Op::Both | Op::Any | Op::Not => {
@@ -364,6 +447,37 @@ impl<'a> Run<'a> {
                     _ => self.out.mask_not(to, first),
                 }
                 self.places[value.index()] = Place::Mask(to);
+            }
+            Op::Select if self.out.narrow => {
+                let mask = self.register(a, &mut vectors)?;
+                let source = self.source(b);
+                if self.graph.node(c).op == Op::Const(0) {
+                    let to = finish!();
+                    self.out.vector(AND, to, mask, source, width, plain);
+                    self.places[value.index()] = Place::Vector { register: to, pinned };
+                    return Ok(());
+                }
+                let other = self.register(c, &mut vectors)?;
+                let to = finish!();
+                self.out.vector(blend_by(mask), to, other, source, width, plain);
+                self.places[value.index()] = Place::Vector { register: to, pinned };
+            }
+            Op::Widen if self.out.narrow => {
+                let from = self.register(a, &mut vectors)?;
+                // Taken while the operand is still held, so that neither is overwritten too early.
+                let (upper, to) = (self.vector()?, self.vector()?);
+                self.pack(to, from, upper);
+                self.out.vector(WIDEN, to, 0, Source::Register(to), 16, plain);
+                self.release(&of);
+                self.vectors |= vectors | 1 << upper;
+                self.settle(value, to, into);
+            }
+            Op::Narrow if self.out.narrow => {
+                let from = self.register(a, &mut vectors)?;
+                let to = finish!();
+                self.out.vector(NARROW, from, 0, Source::Register(to), 16, plain);
+                self.out.vector(EXTEND_WORDS, to, 0, Source::Register(to), 16, plain);
+                self.places[value.index()] = Place::Vector { register: to, pinned };
             }
             Op::Select => {
                 let mask = self.mask_of(a, &mut masks)?;
@@ -407,166 +521,21 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// a * b + c (or c - a * b): overwrites an operand that is not needed any more, or a copy.
-    fn multiply_add(
-        &mut self,
-        negative: bool,
-        [mut a, mut b, c]: [Value; 3],
-        into: Option<Vector>,
-        temporary: &mut u32,
-    ) -> Result<Vector, Full> {
-        let pick = |positive, negated| if negative { negated } else { positive };
-        let (last_adds, last_multiplies, first_adds) =
-            (pick(FMA_213, FNMA_213), pick(FMA_231, FNMA_231), pick(FMA_132, FNMA_132));
+    /// AVX2: the low words of lanes, which are all there is of them, in the lower half of `to`.
+    pub(super) fn pack(&mut self, to: Vector, from: Vector, upper: Vector) {
         let plain = Masked::default();
-        let in_register = |run: &Self, v| matches!(run.source(v), Source::Register(_));
-        // The second factor is the one that may come from memory.
-        if !in_register(self, a) {
-            std::mem::swap(&mut a, &mut b);
-        }
-        // An operand whose register the sum may take. A total is only ever the addend.
-        let sum = match (into, self.source(c)) {
-            (Some(total), Source::Register(register)) if total == register => Some(total),
-            (Some(_), _) => None,
-            _ if c != a && c != b => self.dying(c),
-            _ => None,
-        };
-        if let Some(to) = sum {
-            let first = self.register(a, temporary)?;
-            let last = if a == b { Source::Register(first) } else { self.source(b) };
-            self.out.vector(last_multiplies, to, first, last, 64, plain);
-            return Ok(to);
-        }
-        if into.is_none() && a != b {
-            for (factor, other) in [(a, b), (b, a)] {
-                let Some(to) = self.dying(factor).filter(|_| factor != c) else { continue };
-                match (self.source(other), self.source(c)) {
-                    (Source::Register(other), last) => {
-                        self.out.vector(last_adds, to, other, last, 64, plain);
-                    }
-                    (last, Source::Register(c)) => {
-                        self.out.vector(first_adds, to, c, last, 64, plain);
-                    }
-                    (_, last) => {
-                        let other = self.register(other, temporary)?;
-                        self.out.vector(last_adds, to, other, last, 64, plain);
-                    }
-                }
-                return Ok(to);
-            }
-        }
-        let first = self.register(a, temporary)?;
-        let last = if a == b { Source::Register(first) } else { self.source(b) };
-        let to = match into {
-            Some(total) => total,
-            None => self.vector()?,
-        };
-        let addend = self.source(c);
-        self.fill(to, addend, plain);
-        self.out.vector(last_multiplies, to, first, last, 64, plain);
-        Ok(to)
+        self.out.vector(UPPER_HALF, from, 0, Source::Register(upper), 16, plain);
+        self.out.vector(PACK_WORDS, to, from, Source::Register(upper), 16, plain);
     }
 
-    /// The address of an operand's elements, `shift` past the counter.
-    fn element(&mut self, operand: usize, shift: usize) -> Memory {
-        let base = match self.pointers[operand] {
-            Pointer::Register(register) => register,
-            Pointer::Memory(memory) => {
-                self.out.load(SCRATCH, memory);
-                SCRATCH
-            }
-        };
-        let size = self.operands[operand].format.size();
-        Memory::Element { base, size, offset: (shift * size) as i32 }
-    }
-
-    fn load(&mut self, value: Value, operand: usize, rest: bool, shift: usize) -> Result<(), Full> {
-        let to = self.vector()?;
-        let from = Source::Whole(self.element(operand, shift));
-        let masked = Masked { mask: if rest { REST } else { 0 }, zero: rest };
-        let (encoding, bytes) = match self.operands[operand].format {
-            Format::Word => (MOVE, 64),
-            Format::Half => (WIDEN, 32),
-            Format::Brain => (EXTEND_WORDS, 32),
-            Format::Byte => (EXTEND_BYTES, 16),
-            Format::SignedByte => (EXTEND_SIGNED_BYTES, 16),
-        };
-        self.out.vector(encoding, to, 0, from, bytes, masked);
-        if self.operands[operand].format == Format::Brain {
-            let (encoding, digit) = super::assemble::shift(Shift::Left, 16);
-            let source = Source::Register(to);
-            self.out.vector(encoding, digit, to, source, 64, Masked::default());
+    /// Puts a value that was made in `to` where it belongs: there, or in the register of the total that it becomes.
+    fn settle(&mut self, value: Value, to: Vector, into: Option<Vector>) {
+        let register = into.unwrap_or(to);
+        if register != to {
+            self.fill(register, Source::Register(to), Masked::default());
+            self.vectors |= 1 << to;
         }
-        self.places[value.index()] = Place::Vector { register: to, pinned: false };
-        Ok(())
-    }
-
-    fn store(
-        &mut self,
-        value: Value,
-        operand: usize,
-        rest: bool,
-        shift: usize,
-    ) -> Result<(), Full> {
-        let mut temporary = 0;
-        let from = self.register(value, &mut temporary)?;
-        let to = self.operands[operand];
-        let masked = Masked { mask: if rest { REST } else { 0 }, zero: false };
-        if to.uniform {
-            let Pointer::Memory(memory) = self.pointers[operand] else { return Err(Full) };
-            self.out.load(SCRATCH, memory);
-            let at = Source::Whole(Memory::At(SCRATCH, 0));
-            self.out.vector(STORE_ONE, from, 0, at, 4, Masked::default());
-        } else {
-            let at = Source::Whole(self.element(operand, shift));
-            let (encoding, bytes) = match to.format {
-                Format::Word if to.stream && !rest => (STREAM, 64),
-                Format::Word => (STORE, 64),
-                Format::Half => (NARROW, 32),
-                Format::Brain => (TRUNCATE_TO_WORDS, 32),
-                Format::Byte | Format::SignedByte => (TRUNCATE_TO_BYTES, 16),
-            };
-            self.out.vector(encoding, from, 0, at, bytes, masked);
-        }
-        self.release(&[value]);
-        self.vectors |= temporary;
-        Ok(())
-    }
-
-    fn home(&mut self, value: Value, home: Memory) -> Result<(), Full> {
-        if self.graph.node(value).op.is_mask() {
-            let mut temporary = 0;
-            let from = self.mask_of(value, &mut temporary)?;
-            self.out.store_mask(from, home);
-            self.masks |= temporary;
-        } else {
-            let mut temporary = 0;
-            let from = self.register(value, &mut temporary)?;
-            let at = Source::Whole(home);
-            self.out.vector(STORE_ONE, from, 0, at, 4, Masked::default());
-            self.vectors |= temporary;
-        }
-        self.release(&[value]);
-        Ok(())
-    }
-
-    fn total(&mut self, total: Value, next: Value, rest: bool) -> Result<(), Full> {
-        let Place::Vector { register, .. } = self.places[total.index()] else { return Err(Full) };
-        let masked = Masked { mask: if rest { REST } else { 0 }, zero: false };
-        if self.source(next) != Source::Register(register) {
-            let source = self.source(next);
-            match source {
-                Source::Broadcast(_) => {
-                    let mut temporary = 0;
-                    let from = self.register(next, &mut temporary)?;
-                    self.fill(register, Source::Register(from), masked);
-                    self.vectors |= temporary;
-                }
-                source => self.fill(register, source, masked),
-            }
-        }
-        self.release(&[next]);
-        Ok(())
+        self.places[value.index()] = Place::Vector { register, pinned: into.is_some() };
     }
 
     /// Emits arithmetic of two registers, recorded with [`Op::Side`]s; the result's register.
@@ -617,16 +586,4 @@ pub fn is_given(op: Op) -> bool {
 pub fn fill(out: &mut Assembler, register: Vector, bits: u32) {
     let memory = out.constant(&[bits]);
     out.vector(BROADCAST, register, 0, Source::Whole(memory), 4, Masked::default());
-}
-
-/// The instruction that the exchange of parts or lanes takes in a join of 16 lanes.
-pub fn exchange(out: &mut Assembler, to: Vector, from: Vector, step: usize) {
-    let (encoding, first) = match step {
-        // Lane k with lane k + 8, then k + 4: parts of 4 lanes. Then 2 and 1, inside the parts.
-        0 => (shuffle_parts(0b01_00_11_10), from),
-        1 => (shuffle_parts(0b10_11_00_01), from),
-        2 => (shuffle_lanes(0b01_00_11_10), 0),
-        _ => (shuffle_lanes(0b10_11_00_01), 0),
-    };
-    out.vector(encoding, to, first, Source::Register(from), 64, Masked::default());
 }

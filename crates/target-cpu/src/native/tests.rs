@@ -8,9 +8,9 @@ use tilewright_ir::{BinaryOp, DType, ReduceOp, TernaryOp, UnaryOp};
 
 const WORD: Operand = Operand { uniform: false, format: Format::Word, ahead: 0, stream: false };
 
-/// True where native code can run.
-fn present() -> bool {
-    Level::Avx512.available() && cfg!(target_os = "linux")
+/// The levels whose native code can run here.
+fn levels() -> impl Iterator<Item = Level> {
+    Level::all().filter(|&level| runs_here(level) && cfg!(target_os = "linux"))
 }
 
 /// A repeatable source of words.
@@ -57,8 +57,8 @@ fn run(code: &[u8], rows: usize, len: usize, operands: &mut [(&mut [u32], bool)]
 }
 
 /// The code of one map, its inputs being the first operands and its output the last.
-fn code_of(record: Record, operands: usize, uniform: u8) -> Vec<u8> {
-    let mut chain = Chain::default();
+fn code_of(record: Record, operands: usize, uniform: u8, level: Level) -> Vec<u8> {
+    let mut chain = Chain::new(level);
     let mut values = [Value::NONE; 3];
     for (k, value) in values.iter_mut().enumerate().take(operands) {
         let one = uniform >> k & 1 == 1;
@@ -68,13 +68,15 @@ fn code_of(record: Record, operands: usize, uniform: u8) -> Vec<u8> {
     let result = record(chain.recorder(), values);
     chain.operands.push(WORD);
     chain.sinks.push(Sink { operand: operands, value: result, after: result });
-    compile(&chain).expect("one map fits")
+    compile(&chain)
+        .unwrap_or_else(|| panic!("one map fits: {:?}", chain.graph.borrow().nodes.len()))
 }
 
 /// Compares a primitive with its native code on rows of every length round a vector.
-fn compare(name: &str, primitive: Primitive, inputs: &dyn Fn(&mut Noise) -> u32) {
+fn compare(name: &str, primitive: Primitive, level: Level, inputs: &dyn Fn(&mut Noise) -> u32) {
     let Meaning::Map { record, operands, uniform } = primitive.meaning else { return };
-    let code = code_of(record, operands, uniform);
+    let name = &format!("{name} on {level:?}");
+    let code = code_of(record, operands, uniform, level);
     let mut noise = Noise(7);
     for len in [1, 15, 16, 17, 33, 1000] {
         let rows = 3;
@@ -104,70 +106,70 @@ fn compare(name: &str, primitive: Primitive, inputs: &dyn Fn(&mut Noise) -> u32)
 
 #[test]
 fn every_map_gives_the_bits_of_its_primitive() {
-    if !present() {
-        return;
-    }
-    let level = Level::Avx512;
+    levels().for_each(every_map);
+}
+
+fn every_map(level: Level) {
     let float = |noise: &mut Noise| noise.float().to_bits();
     let int = |noise: &mut Noise| noise.next() >> noise.below(32);
     let truth = |noise: &mut Noise| noise.next() & 1;
     for op in tilewright_ir::op::UNARY.iter().map(|row| row.op) {
         for dtype in [DType::F32, DType::I32, DType::U32] {
             let name = format!("{op:?} of {dtype:?}");
-            compare(&name, ops::unary(op, dtype, level), &float);
-            compare(&name, ops::unary(op, dtype, level), &int);
+            compare(&name, ops::unary(op, dtype, level), level, &float);
+            compare(&name, ops::unary(op, dtype, level), level, &int);
         }
     }
     for op in tilewright_ir::op::BINARY.iter().map(|row| row.op) {
         for uniform in 0..3 {
             for dtype in [DType::F32, DType::I32, DType::U32, DType::U8, DType::I8] {
                 let name = format!("{op:?} of {dtype:?}, uniform {uniform}");
-                compare(&name, ops::binary(op, dtype, uniform, level), &float);
-                compare(&name, ops::binary(op, dtype, uniform, level), &int);
+                compare(&name, ops::binary(op, dtype, uniform, level), level, &float);
+                compare(&name, ops::binary(op, dtype, uniform, level), level, &int);
             }
         }
     }
     for uniform in 0..7 {
         for op in [TernaryOp::Select, TernaryOp::Fma] {
             let Some(primitive) = ops::ternary(op, uniform, level) else { continue };
-            compare(&format!("{op:?} {uniform}"), primitive, &float);
-            compare(&format!("{op:?} {uniform}"), primitive, &truth);
+            compare(&format!("{op:?} {uniform}"), primitive, level, &float);
+            compare(&format!("{op:?} {uniform}"), primitive, level, &truth);
         }
     }
     for from in DType::ALL {
         for to in DType::ALL {
             let steps = ops::cast(from, to, level).into_iter().chain(ops::bitcast(from, to, level));
             for step in steps.chain(ops::narrow(to, level)) {
-                compare(&format!("cast of {from:?} to {to:?}"), step, &float);
-                compare(&format!("cast of {from:?} to {to:?}"), step, &int);
+                compare(&format!("cast of {from:?} to {to:?}"), step, level, &float);
+                compare(&format!("cast of {from:?} to {to:?}"), step, level, &int);
             }
         }
     }
     for fused in [ops::Fused::Silu, ops::Fused::TanhSoftplus, ops::Fused::Mish, ops::Fused::Copy] {
-        compare(fused.name(), ops::fused(fused, 0, level), &float);
+        compare(fused.name(), ops::fused(fused, 0, level), level, &float);
     }
     for fused in [ops::Fused::ExpSub, ops::Fused::SiluMul] {
-        compare(fused.name(), ops::fused(fused, 2, level), &float);
+        compare(fused.name(), ops::fused(fused, 2, level), level, &float);
     }
 }
 
 #[test]
 fn folds_give_the_bits_of_their_primitive() {
-    if !present() {
-        return;
-    }
-    for op in [ReduceOp::Sum, ReduceOp::Max, ReduceOp::Min, ReduceOp::Prod] {
-        for dtype in [DType::F32, DType::I32, DType::U32] {
-            fold(&format!("{op:?} of {dtype:?}"), reduce::reduce(op, dtype, Level::Avx512));
+    for level in levels() {
+        for op in [ReduceOp::Sum, ReduceOp::Max, ReduceOp::Min, ReduceOp::Prod] {
+            for dtype in [DType::F32, DType::I32, DType::U32] {
+                let name = format!("{op:?} of {dtype:?} on {level:?}");
+                fold(&name, reduce::reduce(op, dtype, level), level);
+            }
         }
+        fold("sum of products", reduce::sum_of_products(level), level);
     }
-    fold("sum of products", reduce::sum_of_products(Level::Avx512));
 }
 
-fn fold(name: &str, primitive: Primitive) {
+fn fold(name: &str, primitive: Primitive, level: Level) {
     let Meaning::Fold(folding) = primitive.meaning else { panic!("{name} is a fold") };
     let mut noise = Noise(3);
-    let mut chain = Chain::default();
+    let mut chain = Chain::new(level);
     let (s, rows) = (chain.recorder(), 2);
     let (x, y) = (s.leaf(Op::Load(0)), s.leaf(Op::Load(1)));
     let folded = s.folded(folding, x, y);
@@ -198,10 +200,10 @@ fn fold(name: &str, primitive: Primitive) {
 /// Chains of random maps over a few inputs, each intermediate computed by primitives beside them.
 #[test]
 fn random_chains_give_the_bits_of_their_primitives() {
-    if !present() {
-        return;
-    }
-    let level = Level::Avx512;
+    levels().for_each(random_chains);
+}
+
+fn random_chains(level: Level) {
     let unary =
         [UnaryOp::Neg, UnaryOp::Sqrt, UnaryOp::Exp, UnaryOp::Tanh, UnaryOp::Log, UnaryOp::Erf];
     let binary = [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Div, BinaryOp::Max];
@@ -209,7 +211,7 @@ fn random_chains_give_the_bits_of_their_primitives() {
     for seed in 0..120 {
         let mut noise = Noise(seed);
         let (rows, len) = (2, 1 + noise.below(100));
-        let mut chain = Chain::default();
+        let mut chain = Chain::new(level);
         let inputs = 1 + noise.below(4);
         let mut values: Vec<(Value, Vec<u32>)> = Vec::new();
         for k in 0..inputs {
@@ -259,4 +261,48 @@ fn random_chains_give_the_bits_of_their_primitives() {
         }
     }
     assert!(fitted > 100, "only {fitted} of 120 chains fit into the registers");
+}
+
+/// Elements of every format, on rows of every length round a vector: what is loaded and stored again is the same.
+#[test]
+fn formats_come_and_go_unchanged() {
+    for level in levels() {
+        for dtype in [DType::F16, DType::BF16, DType::U8, DType::I8, DType::F32] {
+            for len in (1..40).chain([64, 100]) {
+                let rows = 2;
+                let format = match dtype {
+                    DType::F16 => Format::Half,
+                    DType::BF16 => Format::Brain,
+                    DType::U8 => Format::Byte,
+                    DType::I8 => Format::SignedByte,
+                    _ => Format::Word,
+                };
+                let mut chain = Chain::new(level);
+                let operand = Operand { format, ..WORD };
+                let s = chain.recorder();
+                let mut value = s.leaf(Op::Load(0));
+                if dtype == DType::BF16 {
+                    value = ops::to_bf16(s, value);
+                }
+                chain.operands = vec![operand, operand];
+                chain.sinks.push(Sink { operand: 1, value, after: value });
+                let code = Code::new(&compile(&chain).expect("a copy fits")).expect("memory");
+                let size = format.size();
+                // Halves of moderate size, so that none is NaN; what lies past the rows must stay.
+                let from: Vec<u8> = (0..rows * len * size).map(|k| (k * 7 % 113) as u8).collect();
+                let mut to = vec![0xeeu8; rows * len * size + 64];
+                let mut arguments = Arguments::new(rows, len, 0);
+                let row = (len * size) as isize;
+                arguments.operands[0].write(Row { at: from.as_ptr() as *mut u8, row });
+                arguments.operands[1].write(Row { at: to.as_mut_ptr(), row });
+                // SAFETY: both have `rows` rows of `len` elements.
+                unsafe { code.run(&mut arguments) };
+                assert_eq!(to[..from.len()], from, "{dtype} [{len}] on {level:?}");
+                assert!(
+                    to[from.len()..].iter().all(|&x| x == 0xee),
+                    "{dtype} [{len}] on {level:?}"
+                );
+            }
+        }
+    }
 }

@@ -73,12 +73,7 @@ pub trait Lanes: Copy {
     /// a * 2^n for integral `n` in -252..=252, also when the result is denormal.
     #[inline(always)]
     fn scale(self, a: Self::F, n: Self::F) -> Self::F {
-        // Two factors, each a normal power of two; the first rounds nothing.
-        let n = self.round_to_int(n);
-        let half = self.sar::<1>(n);
-        let rest = self.isub(n, half);
-        let power = |e| self.float(self.shl::<23>(self.iadd(e, self.i(127))));
-        self.mul(self.mul(a, power(half)), power(rest))
+        by_powers(self, a, n)
     }
     /// e^a for a <= 89, or NaN.
     #[inline(always)]
@@ -88,15 +83,7 @@ pub trait Lanes: Copy {
     /// `a` as m * 2^e with m in [0.75, 1.5); for positive finite `a`, denormals included.
     #[inline(always)]
     fn split(self, a: Self::F) -> (Self::F, Self::F) {
-        let small = self.lt(a, self.f(f32::MIN_POSITIVE));
-        let a = self.select(small, self.mul(a, self.f(8388608.0)), a);
-        let bits = self.bits(a);
-        // Subtracting the bits of 0.75 makes the exponent field count from there.
-        let shifted = self.isub(bits, self.i(0x3f400000));
-        let e = self.sar::<23>(shifted);
-        let m = self.float(self.isub(bits, self.shl::<23>(e)));
-        let e = self.to_float(e);
-        (m, self.select(small, self.sub(e, self.f(23.0)), e))
+        by_bits(self, a)
     }
 
     /// a < b
@@ -219,6 +206,31 @@ pub trait Lanes: Copy {
         }
         p
     }
+}
+
+/// [`Lanes::scale`] of levels that have no instruction for it.
+#[inline(always)]
+pub fn by_powers<S: Lanes>(s: S, a: S::F, n: S::F) -> S::F {
+    // Two factors, each a normal power of two; the first rounds nothing.
+    let n = s.round_to_int(n);
+    let half = s.sar::<1>(n);
+    let rest = s.isub(n, half);
+    let power = |e| s.float(s.shl::<23>(s.iadd(e, s.i(127))));
+    s.mul(s.mul(a, power(half)), power(rest))
+}
+
+/// [`Lanes::split`] of levels that have no instructions for it.
+#[inline(always)]
+pub fn by_bits<S: Lanes>(s: S, a: S::F) -> (S::F, S::F) {
+    let small = s.lt(a, s.f(f32::MIN_POSITIVE));
+    let a = s.select(small, s.mul(a, s.f(8388608.0)), a);
+    let bits = s.bits(a);
+    // Subtracting the bits of 0.75 makes the exponent field count from there.
+    let shifted = s.isub(bits, s.i(0x3f400000));
+    let e = s.sar::<23>(shifted);
+    let m = s.float(s.isub(bits, s.shl::<23>(e)));
+    let e = s.to_float(e);
+    (m, s.select(small, s.sub(e, s.f(23.0)), e))
 }
 
 /// Lanes that live in registers: they come from memory, go there, and can be told apart.
