@@ -13,23 +13,23 @@ struct apply_gqa_rope_at_arguments {
     int length;
 };
 
-extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_gqa_rope_at(const float* __restrict__ x, const int* __restrict__ positions, const float* __restrict__ cos, const float* __restrict__ sin, float* y, const apply_gqa_rope_at_arguments arguments, uint4* faults) {
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_apply_gqa_rope_at(const float* __restrict__ x, const int* __restrict__ positions, const float* __restrict__ cos, const float* __restrict__ sin, float* y, const apply_gqa_rope_at_arguments arguments, uint4* faults) {
     const int at = (int)threadIdx.x >> 4;
     const int at_2 = ((int)threadIdx.x & 15) * 4;
     const int positions_in = positions[(long long)((int)blockIdx.x)];
-    float x_in[32];
-    float x_in_2[32];
+    float x_in[8];
+    float x_in_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)((0 + at_2))));
+            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.x_stride1)) + (long long)((0 + at_2))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)((arguments.half + at_2))));
+            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.x_stride1)) + (long long)((arguments.half + at_2))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
         }
@@ -50,15 +50,15 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_gqa_rope_at(con
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) sin_in[l] = vector.lane[l];
     }
-    float difference[32];
-    float added[32];
+    float difference[8];
+    float added[8];
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         difference[i] = (x_in[i] * cos_in[i & 3]) - (x_in_2[i] * sin_in[i & 3]);
         added[i] = (x_in[i] * sin_in[i & 3]) + (x_in_2[i] * cos_in[i & 3]);
     }
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         float out[4];
         out[0] = difference[i * 4];
         out[1] = difference[(i * 4) + 1];
@@ -68,12 +68,12 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_gqa_rope_at(con
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)((0 + at_2)))) = vector.all;
+            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.y_stride1)) + (long long)((0 + at_2)))) = vector.all;
         }
     }
     __syncthreads();
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         float out_2[4];
         out_2[0] = added[i * 4];
         out_2[1] = added[(i * 4) + 1];
@@ -83,7 +83,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_gqa_rope_at(con
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)((arguments.half + at_2)))) = vector.all;
+            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.y_stride1)) + (long long)((arguments.half + at_2)))) = vector.all;
         }
     }
 }

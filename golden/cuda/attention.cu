@@ -113,7 +113,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention(const floa
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
             added_6[i] = (int)(((unsigned int)((at_3 + (i & 3))) + (unsigned int)(j)));
-            test[i] = added_6[i] < arguments.length;
+            test[i] = (int)(((unsigned int)(at_3) + (unsigned int)(j))) < arguments.length;
         }
         float chosen[8];
         _Pragma("unroll")

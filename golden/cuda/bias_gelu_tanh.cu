@@ -8,48 +8,43 @@ struct bias_gelu_tanh_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_bias_gelu_tanh(const float* __restrict__ x, const float* __restrict__ bias, float* y, const bias_gelu_tanh_arguments arguments) {
-    const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
-    const int program_2 = min(program, (arguments.rows + (-1)));
-    const int at = thread_2 * 4;
-    float x_in[32];
-    float bias_in[32];
+    const int at = (int)threadIdx.x * 4;
+    float x_in[8];
+    float bias_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> 2) & 7) * 128))));
+            vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> 2) & 1) * 512))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float product_4[32];
+    float product_4[8];
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         const float added = x_in[i] + bias_in[i];
         const float product_3 = added * ((0.071354814f * (added * added)) + 1.5957692f);
         product_4[i] = added * tw_sigmoid(product_3);
     }
-    if (program < arguments.rows) {
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            float out[4];
-            out[0] = product_4[i * 4];
-            out[1] = product_4[(i * 4) + 1];
-            out[2] = product_4[(i * 4) + 2];
-            out[3] = product_4[(i * 4) + 3];
-            {
-                union { uint4 all; float lane[4]; } vector;
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
-            }
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        float out[4];
+        out[0] = product_4[i * 4];
+        out[1] = product_4[(i * 4) + 1];
+        out[2] = product_4[(i * 4) + 2];
+        out[3] = product_4[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 1) * 512))))) = vector.all;
         }
     }
 }

@@ -32,6 +32,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_cache_update(const f
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
     }
+    float v_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(v + ((((long long)((int)blockIdx.y) * arguments.v_stride0) + ((long long)(program_2) * arguments.v_stride1)) + (long long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
+    }
     const int index = tw_checked(slots_in, arguments.batch, faults, 0);
     const int index_2 = tw_checked(positions_in, arguments.max_len, faults, 1);
     if (program < arguments.kv_heads) {
@@ -41,13 +48,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_cache_update(const f
             for (int l = 0; l < 4; l++) vector.lane[l] = k_in[l];
             *(uint4*)(k_cache + (((((long long)(index) * arguments.k_cache_stride0) + ((long long)(program_2) * arguments.k_cache_stride1)) + ((long long)(index_2) * arguments.k_cache_stride2)) + (long long)(at))) = vector.all;
         }
-    }
-    float v_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(v + ((((long long)((int)blockIdx.y) * arguments.v_stride0) + ((long long)(program_2) * arguments.v_stride1)) + (long long)(at)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
     const int index_3 = tw_checked(slots_in, arguments.batch, faults, 2);
     const int index_4 = tw_checked(positions_in, arguments.max_len, faults, 3);

@@ -8,14 +8,16 @@ struct deepseek_router_topk_sigmoid_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk_sigmoid(const float* __restrict__ x, const float* __restrict__ bias, float* weights, unsigned int* indices, const deepseek_router_topk_sigmoid_arguments arguments, uint4* faults) {
-    __shared__ __align__(16) char shared_memory[12960];
+    __shared__ __align__(16) char shared_memory[13984];
     float* tile0 = (float*)(shared_memory + 0);
     float* best1 = (float*)(shared_memory + 4096);
     unsigned int* best2 = (unsigned int*)(shared_memory + 4352);
     float* tile3 = (float*)(shared_memory + 4608);
     unsigned char* tile4 = (unsigned char*)(shared_memory + 4736);
     float* tile5 = (float*)(shared_memory + 4768);
-    float* tile6 = (float*)(shared_memory + 8864);
+    float* candidate6 = (float*)(shared_memory + 8864);
+    unsigned int* candidate_at7 = (unsigned int*)(shared_memory + 9376);
+    float* tile8 = (float*)(shared_memory + 9888);
     const int thread_2 = (int)threadIdx.x & 31;
     const int team = (int)threadIdx.x >> 5;
     const int program = ((int)blockIdx.x * 4) + team;
@@ -84,6 +86,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
     }
     __syncwarp();
     const float tile_2 = tile3[(team * 8) + at_7];
+    unsigned int top_index;
     const float x_3 = tile_2;
     const int key = (x_3 != x_3) ? 2147483647 : (__float_as_int(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((__float_as_int(((x_3 == 0.0f) ? 0.0f : x_3)) >> 31) & 2147483647));
     int own;
@@ -97,7 +100,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         own = key;
         own_at = at_8;
     }
-    unsigned int top_index;
     for (int round_2 = 0; round_2 < 4; round_2 += 1) {
         won_3 = own;
         won_at = own_at;
@@ -157,85 +159,179 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         tile5[(team * 256) + (((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = chosen;
     }
     __syncwarp();
-    int key_2[8];
-    int own_2;
-    unsigned int own_at_2;
-    int won_4;
-    unsigned int won_at_2;
-    own_2 = -2147483647 - 1;
-    own_at_2 = 4294967295u;
+    float tile_4[8];
+    unsigned int top_index_2;
+    float greatest = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_4 = tile5[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))];
-        const float x_4 = tile_4;
-        key_2[i] = (x_4 != x_4) ? 2147483647 : (__float_as_int(((x_4 == 0.0f) ? 0.0f : x_4)) ^ ((__float_as_int(((x_4 == 0.0f) ? 0.0f : x_4)) >> 31) & 2147483647));
-        const unsigned int at_12 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
-        if (key_2[i] > own_2) {
-            own_2 = key_2[i];
-            own_at_2 = at_12;
+        tile_4[i] = tile5[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))];
+        greatest = tw_max(greatest, tile_4[i]);
+    }
+    int mine = (((greatest != greatest) ? 2147483647 : (__float_as_int(((greatest == 0.0f) ? 0.0f : greatest)) ^ ((__float_as_int(((greatest == 0.0f) ? 0.0f : greatest)) >> 31) & 2147483647))) & (-32)) | (int)(threadIdx.x & 31);
+    int best_3;
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        best_3 = mine;
+        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 1));
+        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 2));
+        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 4));
+        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 8));
+        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 16));
+        if (mine == best_3) {
+            mine = -2147483647 - 1;
         }
     }
-    unsigned int top_index_2;
-    for (int round_3 = 0; round_3 < 8; round_3 += 1) {
-        won_4 = own_2;
-        won_at_2 = own_at_2;
-        const int other_10 = __shfl_xor_sync(0xffffffffu, won_4, 1);
-        const unsigned int other_11 = __shfl_xor_sync(0xffffffffu, won_at_2, 1);
-        const bool better_4 = (other_10 > won_4) || ((other_10 == won_4) && (other_11 < won_at_2));
-        const int value_4 = better_4 ? other_10 : won_4;
-        const unsigned int position_4 = better_4 ? other_11 : won_at_2;
-        won_4 = value_4;
-        won_at_2 = position_4;
-        const int other_12 = __shfl_xor_sync(0xffffffffu, won_4, 2);
-        const unsigned int other_13 = __shfl_xor_sync(0xffffffffu, won_at_2, 2);
-        const bool better_5 = (other_12 > won_4) || ((other_12 == won_4) && (other_13 < won_at_2));
-        const int value_5 = better_5 ? other_12 : won_4;
-        const unsigned int position_5 = better_5 ? other_13 : won_at_2;
-        won_4 = value_5;
-        won_at_2 = position_5;
-        const int other_14 = __shfl_xor_sync(0xffffffffu, won_4, 4);
-        const unsigned int other_15 = __shfl_xor_sync(0xffffffffu, won_at_2, 4);
-        const bool better_6 = (other_14 > won_4) || ((other_14 == won_4) && (other_15 < won_at_2));
-        const int value_6 = better_6 ? other_14 : won_4;
-        const unsigned int position_6 = better_6 ? other_15 : won_at_2;
-        won_4 = value_6;
-        won_at_2 = position_6;
-        const int other_16 = __shfl_xor_sync(0xffffffffu, won_4, 8);
-        const unsigned int other_17 = __shfl_xor_sync(0xffffffffu, won_at_2, 8);
-        const bool better_7 = (other_16 > won_4) || ((other_16 == won_4) && (other_17 < won_at_2));
-        const int value_7 = better_7 ? other_16 : won_4;
-        const unsigned int position_7 = better_7 ? other_17 : won_at_2;
-        won_4 = value_7;
-        won_at_2 = position_7;
-        const int other_18 = __shfl_xor_sync(0xffffffffu, won_4, 16);
-        const unsigned int other_19 = __shfl_xor_sync(0xffffffffu, won_at_2, 16);
-        const bool better_8 = (other_18 > won_4) || ((other_18 == won_4) && (other_19 < won_at_2));
-        const int value_8 = better_8 ? other_18 : won_4;
-        const unsigned int position_8 = better_8 ? other_19 : won_at_2;
-        won_4 = value_8;
-        won_at_2 = position_8;
-        if (at_7 == round_3) {
-            top_index_2 = won_at_2;
+    const float bound = __int_as_float(((best_3 & (-32)) ^ (((best_3 & (-32)) >> 31) & 2147483647)));
+    int count = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        count = count + ((!(tile_4[i] < bound)) ? 1 : 0);
+    }
+    int place = count;
+    const int other_15 = __shfl_up_sync(0xffffffffu, place, 1);
+    if ((int)(threadIdx.x & 31) >= 1) {
+        place = place + other_15;
+    }
+    const int other_16 = __shfl_up_sync(0xffffffffu, place, 2);
+    if ((int)(threadIdx.x & 31) >= 2) {
+        place = place + other_16;
+    }
+    const int other_17 = __shfl_up_sync(0xffffffffu, place, 4);
+    if ((int)(threadIdx.x & 31) >= 4) {
+        place = place + other_17;
+    }
+    const int other_18 = __shfl_up_sync(0xffffffffu, place, 8);
+    if ((int)(threadIdx.x & 31) >= 8) {
+        place = place + other_18;
+    }
+    const int other_19 = __shfl_up_sync(0xffffffffu, place, 16);
+    if ((int)(threadIdx.x & 31) >= 16) {
+        place = place + other_19;
+    }
+    const int candidates = __shfl_sync(0xffffffffu, place, (threadIdx.x & 31) | 31);
+    place = place - count;
+    if (candidates <= 32) {
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            if (!(tile_4[i] < bound)) {
+                candidate6[(team * 32) + place] = tile_4[i];
+                candidate_at7[(team * 32) + place] = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
+                place = place + 1;
+            }
         }
-        if (own_at_2 == won_at_2) {
-            own_2 = -2147483647 - 1;
-            own_at_2 = 4294967295u;
-            _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
-                const unsigned int at_13 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
-                if ((key_2[i] > own_2) && ((won_4 > key_2[i]) || ((won_4 == key_2[i]) && (won_at_2 < at_13)))) {
-                    own_2 = key_2[i];
-                    own_at_2 = at_13;
+        __syncwarp();
+        int own_2;
+        unsigned int own_at_2;
+        own_2 = -2147483647 - 1;
+        own_at_2 = 4294967295u;
+        if ((int)(threadIdx.x & 31) < candidates) {
+            const float x_4 = candidate6[(team * 32) + (int)(threadIdx.x & 31)];
+            own_2 = (x_4 != x_4) ? 2147483647 : (__float_as_int(((x_4 == 0.0f) ? 0.0f : x_4)) ^ ((__float_as_int(((x_4 == 0.0f) ? 0.0f : x_4)) >> 31) & 2147483647));
+            own_at_2 = candidate_at7[(team * 32) + (int)(threadIdx.x & 31)];
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            int won_4;
+            unsigned int won_at_2;
+            won_4 = own_2;
+            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 1));
+            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 2));
+            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 4));
+            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 8));
+            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 16));
+            won_at_2 = (own_2 == won_4) ? own_at_2 : 4294967295u;
+            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 1));
+            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 2));
+            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 4));
+            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 8));
+            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 16));
+            if (at_7 == i) {
+                top_index_2 = won_at_2;
+            }
+            if (own_at_2 == won_at_2) {
+                own_2 = -2147483647 - 1;
+            }
+        }
+    }
+    if (!(candidates <= 32)) {
+        int key_2[8];
+        int own_3;
+        unsigned int own_at_3;
+        int won_5;
+        unsigned int won_at_3;
+        own_3 = -2147483647 - 1;
+        own_at_3 = 4294967295u;
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            const float x_5 = tile_4[i];
+            key_2[i] = (x_5 != x_5) ? 2147483647 : (__float_as_int(((x_5 == 0.0f) ? 0.0f : x_5)) ^ ((__float_as_int(((x_5 == 0.0f) ? 0.0f : x_5)) >> 31) & 2147483647));
+            const unsigned int at_12 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
+            if (key_2[i] > own_3) {
+                own_3 = key_2[i];
+                own_at_3 = at_12;
+            }
+        }
+        for (int round_5 = 0; round_5 < 8; round_5 += 1) {
+            won_5 = own_3;
+            won_at_3 = own_at_3;
+            const int other_30 = __shfl_xor_sync(0xffffffffu, won_5, 1);
+            const unsigned int other_31 = __shfl_xor_sync(0xffffffffu, won_at_3, 1);
+            const bool better_4 = (other_30 > won_5) || ((other_30 == won_5) && (other_31 < won_at_3));
+            const int value_4 = better_4 ? other_30 : won_5;
+            const unsigned int position_4 = better_4 ? other_31 : won_at_3;
+            won_5 = value_4;
+            won_at_3 = position_4;
+            const int other_32 = __shfl_xor_sync(0xffffffffu, won_5, 2);
+            const unsigned int other_33 = __shfl_xor_sync(0xffffffffu, won_at_3, 2);
+            const bool better_5 = (other_32 > won_5) || ((other_32 == won_5) && (other_33 < won_at_3));
+            const int value_5 = better_5 ? other_32 : won_5;
+            const unsigned int position_5 = better_5 ? other_33 : won_at_3;
+            won_5 = value_5;
+            won_at_3 = position_5;
+            const int other_34 = __shfl_xor_sync(0xffffffffu, won_5, 4);
+            const unsigned int other_35 = __shfl_xor_sync(0xffffffffu, won_at_3, 4);
+            const bool better_6 = (other_34 > won_5) || ((other_34 == won_5) && (other_35 < won_at_3));
+            const int value_6 = better_6 ? other_34 : won_5;
+            const unsigned int position_6 = better_6 ? other_35 : won_at_3;
+            won_5 = value_6;
+            won_at_3 = position_6;
+            const int other_36 = __shfl_xor_sync(0xffffffffu, won_5, 8);
+            const unsigned int other_37 = __shfl_xor_sync(0xffffffffu, won_at_3, 8);
+            const bool better_7 = (other_36 > won_5) || ((other_36 == won_5) && (other_37 < won_at_3));
+            const int value_7 = better_7 ? other_36 : won_5;
+            const unsigned int position_7 = better_7 ? other_37 : won_at_3;
+            won_5 = value_7;
+            won_at_3 = position_7;
+            const int other_38 = __shfl_xor_sync(0xffffffffu, won_5, 16);
+            const unsigned int other_39 = __shfl_xor_sync(0xffffffffu, won_at_3, 16);
+            const bool better_8 = (other_38 > won_5) || ((other_38 == won_5) && (other_39 < won_at_3));
+            const int value_8 = better_8 ? other_38 : won_5;
+            const unsigned int position_8 = better_8 ? other_39 : won_at_3;
+            won_5 = value_8;
+            won_at_3 = position_8;
+            if (at_7 == round_5) {
+                top_index_2 = won_at_3;
+            }
+            if (own_at_3 == won_at_3) {
+                own_3 = -2147483647 - 1;
+                own_at_3 = 4294967295u;
+                _Pragma("unroll")
+                for (int i = 0; i < 8; i++) {
+                    const unsigned int at_13 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
+                    if ((key_2[i] > own_3) && ((won_5 > key_2[i]) || ((won_5 == key_2[i]) && (won_at_3 < at_13)))) {
+                        own_3 = key_2[i];
+                        own_at_3 = at_13;
+                    }
                 }
             }
         }
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile6[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))] = sigmoid_x[i];
+        tile8[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))] = sigmoid_x[i];
     }
     __syncwarp();
-    const float picked = tile6[(team * 256) + tw_checked((int)(top_index_2), 256, faults, 0)];
+    const float picked = tile8[(team * 256) + tw_checked((int)(top_index_2), 256, faults, 0)];
     float total_2 = 0.0f;
     total_2 = total_2 + picked;
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);

@@ -10,11 +10,11 @@ struct dequantize_affine_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_dequantize_affine(const unsigned int* __restrict__ w, const float* __restrict__ scales, const float* __restrict__ biases, float* y, const dequantize_affine_arguments arguments) {
-    const int at_3 = (int)threadIdx.x * 4;
+    const int at_2 = (int)threadIdx.x * 4;
     float tile_4[32];
     _Pragma("unroll")
     for (int i_7 = 0; i_7 < 32; i_7++) {
-        tile_4[i_7] = ((float)(((w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))]) + biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))];
+        tile_4[i_7] = ((float)(((w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)(((((((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)(((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))]) + biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)(((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))];
     }
     _Pragma("unroll")
     for (int i_7 = 0; i_7 < 8; i_7++) {
@@ -27,7 +27,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_dequantize_affine(co
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at_3 + ((((i_7 * 4) >> 2) & 7) * 512))))) = vector.all;
+            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at_2 + ((((i_7 * 4) >> 2) & 7) * 512))))) = vector.all;
         }
     }
 }

@@ -16,6 +16,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_recurrent_step
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float h_in[32];
+    float gate_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -23,6 +24,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_recurrent_step
             vector.all = *(const uint4*)(h + (((long long)(program_2) * arguments.h_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) h_in[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(gate + (((long long)(program_2) * arguments.gate_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) gate_in[(i * 4) + l] = vector.lane[l];
         }
     }
     float total = 0.0f;
@@ -53,26 +60,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_recurrent_step
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float product_5[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        const float product_3 = product_2[i] * weight_in[i];
-        product_5[i] = arguments.alpha * (product_3 * tw_sigmoid(product_3));
-    }
-    float gate_in[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        {
-            union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(gate + (((long long)(program_2) * arguments.gate_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) gate_in[(i * 4) + l] = vector.lane[l];
-        }
-    }
     float added_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        added_2[i] = h_in[i] + (product_5[i] * gate_in[i]);
+        const float product_3 = product_2[i] * weight_in[i];
+        added_2[i] = h_in[i] + ((arguments.alpha * (product_3 * tw_sigmoid(product_3))) * gate_in[i]);
     }
     if (program < arguments.rows) {
         _Pragma("unroll")

@@ -9,37 +9,32 @@ struct gather_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather(const float* __restrict__ source, const unsigned int* __restrict__ index, float* y, const gather_arguments arguments, uint4* faults) {
-    const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
-    const int program_2 = min(program, (arguments.rows + (-1)));
-    const int at = thread_2 * 4;
-    const unsigned int index_in = index[(long long)(program_2)];
+    const int at = (int)threadIdx.x * 4;
+    const unsigned int index_in = index[(long long)((int)blockIdx.x)];
     const int rounded = (int)min(index_in, 2147483647u);
     const int index_2 = tw_checked(rounded, arguments.entries, faults, 0);
-    float source_in[32];
+    float source_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(source + (((long long)(index_2) * arguments.source_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            vector.all = *(const uint4*)(source + (((long long)(index_2) * arguments.source_stride0) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) source_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    if (program < arguments.rows) {
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            float out[4];
-            out[0] = source_in[i * 4];
-            out[1] = source_in[(i * 4) + 1];
-            out[2] = source_in[(i * 4) + 2];
-            out[3] = source_in[(i * 4) + 3];
-            {
-                union { uint4 all; float lane[4]; } vector;
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
-            }
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        float out[4];
+        out[0] = source_in[i * 4];
+        out[1] = source_in[(i * 4) + 1];
+        out[2] = source_in[(i * 4) + 2];
+        out[3] = source_in[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(uint4*)(y + (((long long)((int)blockIdx.x) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 1) * 512))))) = vector.all;
         }
     }
 }

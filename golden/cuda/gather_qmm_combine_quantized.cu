@@ -44,6 +44,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         }
     }
     const int index = tw_checked(rounded, arguments.experts, faults, 0);
+    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
+    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
+    const float gate_in = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(0)];
     float tile[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -51,7 +54,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked;
@@ -63,7 +65,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_2 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     float tile_3[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -88,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total = total + __shfl_xor_sync(0xffffffffu, total, 4);
     total = total + __shfl_xor_sync(0xffffffffu, total, 8);
     total = total + __shfl_xor_sync(0xffffffffu, total, 16);
-    const float product_3 = total * gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(0)];
+    const float product_3 = total * gate_in;
     const unsigned int indices_in_2 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(1)];
     const int rounded_2 = (int)min(indices_in_2, 2147483647u);
     float act_in_2[32];
@@ -108,6 +109,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         }
     }
     const int index_4 = tw_checked(rounded_2, arguments.experts, faults, 0);
+    const int index_5 = tw_checked(rounded_2, arguments.experts, faults, 1);
+    const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
+    const float gate_in_2 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(1)];
     float tile_5[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -115,7 +119,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_5[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_5 = tw_checked(rounded_2, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_2;
@@ -127,7 +130,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_6 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
     float tile_7[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -152,7 +154,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
-    const float gate_in_2 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(1)];
     const float added_3 = product_3 + (total_2 * gate_in_2);
     const unsigned int indices_in_3 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(2)];
     const int rounded_3 = (int)min(indices_in_3, 2147483647u);
@@ -173,6 +174,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         }
     }
     const int index_7 = tw_checked(rounded_3, arguments.experts, faults, 0);
+    const int index_8 = tw_checked(rounded_3, arguments.experts, faults, 1);
+    const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
+    const float gate_in_3 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(2)];
     float tile_9[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -180,7 +184,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_9[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_8 = tw_checked(rounded_3, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_3;
@@ -192,7 +195,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_10 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
     float tile_11[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -217,7 +219,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
-    const float gate_in_3 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(2)];
     const float added_5 = added_3 + (total_3 * gate_in_3);
     const unsigned int indices_in_4 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(3)];
     const int rounded_4 = (int)min(indices_in_4, 2147483647u);
@@ -238,6 +239,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         }
     }
     const int index_10 = tw_checked(rounded_4, arguments.experts, faults, 0);
+    const int index_11 = tw_checked(rounded_4, arguments.experts, faults, 1);
+    const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
+    const float gate_in_4 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(3)];
     float tile_13[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -245,7 +249,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_13[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_11 = tw_checked(rounded_4, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_4;
@@ -257,7 +260,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_14 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
     float tile_15[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -282,7 +284,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 4);
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 8);
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 16);
-    const float gate_in_4 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(3)];
     const float added_7 = added_5 + (total_4 * gate_in_4);
     const unsigned int indices_in_5 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(4)];
     const int rounded_5 = (int)min(indices_in_5, 2147483647u);
@@ -303,6 +304,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         }
     }
     const int index_13 = tw_checked(rounded_5, arguments.experts, faults, 0);
+    const int index_14 = tw_checked(rounded_5, arguments.experts, faults, 1);
+    const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
+    const float gate_in_5 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(4)];
     float tile_17[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -310,7 +314,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_17[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_14 = tw_checked(rounded_5, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_5;
@@ -322,7 +325,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_18 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
     float tile_19[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -347,7 +349,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 4);
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 8);
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 16);
-    const float gate_in_5 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(4)];
     const float added_9 = added_7 + (total_5 * gate_in_5);
     const unsigned int indices_in_6 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(5)];
     const int rounded_6 = (int)min(indices_in_6, 2147483647u);
@@ -368,6 +369,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         }
     }
     const int index_16 = tw_checked(rounded_6, arguments.experts, faults, 0);
+    const int index_17 = tw_checked(rounded_6, arguments.experts, faults, 1);
+    const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
+    const float gate_in_6 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(5)];
     float tile_21[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -375,7 +379,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_21[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_17 = tw_checked(rounded_6, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_6;
@@ -387,7 +390,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_22 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
     float tile_23[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -412,7 +414,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 4);
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 8);
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 16);
-    const float gate_in_6 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(5)];
     const float added_11 = added_9 + (total_6 * gate_in_6);
     const unsigned int indices_in_7 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(6)];
     const int rounded_7 = (int)min(indices_in_7, 2147483647u);
@@ -433,6 +434,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         }
     }
     const int index_19 = tw_checked(rounded_7, arguments.experts, faults, 0);
+    const int index_20 = tw_checked(rounded_7, arguments.experts, faults, 1);
+    const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
+    const float gate_in_7 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(6)];
     float tile_25[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -440,7 +444,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_25[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_20 = tw_checked(rounded_7, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_7;
@@ -452,7 +455,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_26 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
     float tile_27[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -477,7 +479,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 4);
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 8);
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 16);
-    const float gate_in_7 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(6)];
     const float added_13 = added_11 + (total_7 * gate_in_7);
     const unsigned int indices_in_8 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(7)];
     const int rounded_8 = (int)min(indices_in_8, 2147483647u);
@@ -498,6 +499,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         }
     }
     const int index_22 = tw_checked(rounded_8, arguments.experts, faults, 0);
+    const int index_23 = tw_checked(rounded_8, arguments.experts, faults, 1);
+    const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
+    const float gate_in_8 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(7)];
     float tile_29[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -505,7 +509,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_29[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_23 = tw_checked(rounded_8, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         unsigned int unpacked_8;
@@ -517,7 +520,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
             tile_30 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
     float tile_31[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -542,7 +544,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 4);
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 8);
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 16);
-    const float gate_in_8 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(7)];
     const float added_15 = added_13 + (total_8 * gate_in_8);
     if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
         y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)(program_2)] = added_15;

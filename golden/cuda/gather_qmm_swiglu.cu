@@ -43,18 +43,21 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     const unsigned int indices_in = indices[((long long)((int)blockIdx.z) * arguments.indices_stride0) + (long long)((int)blockIdx.y)];
     const int rounded = (int)min(indices_in, 2147483647u);
     const int index = tw_checked(rounded, arguments.experts, faults, 0);
+    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
+    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
+    const int index_4 = tw_checked(rounded, arguments.experts, faults, 3);
+    const int index_5 = tw_checked(rounded, arguments.experts, faults, 4);
+    const int index_6 = tw_checked(rounded, arguments.experts, faults, 5);
     float tile[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = gate_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_scales_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
     }
-    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const unsigned int unpacked = (gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product = (float)(((gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
-    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float tile_3 = gate_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_biases_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
@@ -78,19 +81,16 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     for (int i = 0; i < 2; i++) {
         total = total + partial0[i];
     }
-    const int index_4 = tw_checked(rounded, arguments.experts, faults, 3);
     float tile_5[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile_5[i] = up_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.up_scales_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
     }
-    const int index_5 = tw_checked(rounded, arguments.experts, faults, 4);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const unsigned int unpacked_2 = (up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product_3 = (float)(((up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_5[(i >> 2) & 7];
     }
-    const int index_6 = tw_checked(rounded, arguments.experts, faults, 5);
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float tile_7 = up_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.up_biases_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];

@@ -82,20 +82,35 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
     }
+    float added_2[32];
     const unsigned int product_4 = (unsigned int)max(program_2, 0) * (unsigned int)(arguments.cols);
+    unsigned int added_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        added_2[i] = product_3[i] + bias_in[i];
+        added_3[i] = product_4 + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+    }
+    unsigned int random[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            const tw_words words = tw_philox_block(added_3[i * 4], arguments.seed, arguments.offset);
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) random[(i * 4) + l] = words.word[l];
+        }
+    }
+    const float product_6 = arguments.p * 16777216.0f;
+    const float ceil_x = ceilf(product_6);
+    const unsigned int rounded_4 = tw_to_u32(ceil_x);
     const float difference_2 = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference_2;
     float chosen[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float added_2 = product_3[i] + bias_in[i];
-        const unsigned int added_3 = product_4 + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-        const unsigned int random = tw_philox(added_3, arguments.seed, arguments.offset);
-        const unsigned int shr = random >> 8u;
-        const float product_5 = (float)(shr) * 5.9604645e-8f;
-        const bool test = product_5 >= arguments.p;
-        const float product_6 = added_2 * recip_x;
-        chosen[i] = test ? product_6 : 0.0f;
+        const unsigned int shr = random[i] >> 8u;
+        const bool test = shr >= rounded_4;
+        const float product_7 = added_2[i] * recip_x;
+        chosen[i] = test ? product_7 : 0.0f;
     }
     if (program < arguments.rows) {
         _Pragma("unroll")

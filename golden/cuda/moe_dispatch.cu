@@ -8,30 +8,30 @@ struct moe_dispatch_arguments {
     int cols;
 };
 
-extern "C" __global__ void __launch_bounds__(64) tw_kernel_moe_dispatch(const float* __restrict__ x, float* y, const moe_dispatch_arguments arguments) {
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_moe_dispatch(const float* __restrict__ x, float* y, const moe_dispatch_arguments arguments) {
     const int at = (int)threadIdx.x * 4;
-    float x_in[32];
+    float x_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 256)))));
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
     }
     _Pragma("unroll")
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 16; i++) {
         float out[4];
-        out[0] = x_in[(i * 4) & 31];
-        out[1] = x_in[((i * 4) + 1) & 31];
-        out[2] = x_in[((i * 4) + 2) & 31];
-        out[3] = x_in[((i * 4) + 3) & 31];
+        out[0] = x_in[(i * 4) & 7];
+        out[1] = x_in[((i * 4) + 1) & 7];
+        out[2] = x_in[((i * 4) + 2) & 7];
+        out[3] = x_in[((i * 4) + 3) & 7];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((((i * 4) >> 5) & 7)) * arguments.y_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 256))))) = vector.all;
+            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((((i * 4) >> 3) & 7)) * arguments.y_stride1)) + (long long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
         }
     }
 }

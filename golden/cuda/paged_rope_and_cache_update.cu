@@ -80,6 +80,27 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_rope_and_cache
             }
         }
     }
+    float k_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((0 + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
+    }
+    float k_in_2[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((arguments.half + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
+    }
+    float v_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(v + ((((long long)((int)blockIdx.y) * arguments.v_stride0) + ((long long)(program_2) * arguments.v_stride1)) + (long long)(at_3)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
+    }
     float difference[8];
     float added[8];
     _Pragma("unroll")
@@ -128,20 +149,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_rope_and_cache
     const int index_3 = tw_checked(quotient, arguments.table, faults, 2);
     const int tables_in = tables[((long long)((int)blockIdx.y) * arguments.tables_stride0) + (long long)(index_3)];
     const int rem = offsets_in % 16;
-    float k_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((0 + at))));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
-    }
-    float k_in_2[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((arguments.half + at))));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
-    }
     float difference_2[4];
     float added_2[4];
     _Pragma("unroll")
@@ -169,13 +176,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_rope_and_cache
             for (int l = 0; l < 4; l++) vector.lane[l] = added_2[l];
             *(uint4*)(k_cache + (((((long long)(index_6) * arguments.k_cache_stride0) + ((long long)(index_7) * arguments.k_cache_stride1)) + ((long long)(program_2) * arguments.k_cache_stride2)) + (long long)((arguments.half + at)))) = vector.all;
         }
-    }
-    float v_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(v + ((((long long)((int)blockIdx.y) * arguments.v_stride0) + ((long long)(program_2) * arguments.v_stride1)) + (long long)(at_3)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
     const int index_8 = tw_checked(tables_in, arguments.pages, faults, 5);
     const int index_9 = tw_checked(rem, 16, faults, 6);

@@ -26,69 +26,62 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_resize_bilinear(const
     const float wide_2 = (float)((2 * arguments.out_height));
     const float quotient_2 = wide / wide_2;
     const int difference_4 = arguments.width - 1;
-    const float wide_4 = (float)((2 * arguments.out_width));
-    float tile[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile[i] = 0.0f;
-        if ((at_2 + ((i & 3) * 64)) < arguments.out_width) {
-            tile[i] = (float)(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((i & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) % (2 * arguments.out_width))) / wide_4;
-        }
-    }
     const int index = tw_checked(smaller, arguments.height, faults, 0);
     float x_in[16];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        x_in[i] = 0.0f;
-        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in[i] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index) * arguments.x_stride1)) + ((long long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
+    for (int i_8 = 0; i_8 < 16; i_8++) {
+        x_in[i_8] = 0.0f;
+        if (((at_2 + (((i_8 >> 2) & 3) * 64)) < arguments.out_width) && ((i_8 & 3) < arguments.channels)) {
+            x_in[i_8] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index) * arguments.x_stride1)) + ((long long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i_8 >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i_8 & 3))];
         }
     }
-    const int index_2 = tw_checked(smaller, arguments.height, faults, 0);
+    const int index_2 = tw_checked(smaller_2, arguments.height, faults, 0);
     float x_in_2[16];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        x_in_2[i] = 0.0f;
-        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in_2[i] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_2) * arguments.x_stride1)) + ((long long)(tw_checked(min((int)(((unsigned int)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (unsigned int)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
+    for (int i_8 = 0; i_8 < 16; i_8++) {
+        x_in_2[i_8] = 0.0f;
+        if (((at_2 + (((i_8 >> 2) & 3) * 64)) < arguments.out_width) && ((i_8 & 3) < arguments.channels)) {
+            x_in_2[i_8] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_2) * arguments.x_stride1)) + ((long long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i_8 >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i_8 & 3))];
         }
     }
-    float difference_5[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        difference_5[i] = 1.0f - tile[i];
-    }
-    const float difference_6 = 1.0f - quotient_2;
-    float product_7[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        const float product_5 = x_in[i] * difference_5[(i >> 2) & 3];
-        product_7[i] = (product_5 + (x_in_2[i] * tile[(i >> 2) & 3])) * difference_6;
-    }
-    const int index_3 = tw_checked(smaller_2, arguments.height, faults, 0);
+    const int index_3 = tw_checked(smaller, arguments.height, faults, 0);
     float x_in_3[16];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        x_in_3[i] = 0.0f;
-        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in_3[i] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_3) * arguments.x_stride1)) + ((long long)(tw_checked(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
+    for (int i_8 = 0; i_8 < 16; i_8++) {
+        x_in_3[i_8] = 0.0f;
+        if (((at_2 + (((i_8 >> 2) & 3) * 64)) < arguments.out_width) && ((i_8 & 3) < arguments.channels)) {
+            x_in_3[i_8] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_3) * arguments.x_stride1)) + ((long long)(tw_checked(min((int)(((unsigned int)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i_8 >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (unsigned int)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i_8 & 3))];
         }
     }
     const int index_4 = tw_checked(smaller_2, arguments.height, faults, 0);
-    float added_7[16];
+    float x_in_4[16];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        float x_in_4 = 0.0f;
-        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            x_in_4 = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_4) * arguments.x_stride1)) + ((long long)(tw_checked(min((int)(((unsigned int)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (unsigned int)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i & 3))];
+    for (int i_8 = 0; i_8 < 16; i_8++) {
+        x_in_4[i_8] = 0.0f;
+        if (((at_2 + (((i_8 >> 2) & 3) * 64)) < arguments.out_width) && ((i_8 & 3) < arguments.channels)) {
+            x_in_4[i_8] = x[((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(index_4) * arguments.x_stride1)) + ((long long)(tw_checked(min((int)(((unsigned int)(min(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + (((i_8 >> 2) & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) / (2 * arguments.out_width)), difference_4)) + (unsigned int)(1))), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long long)((i_8 & 3))];
         }
-        const float product_8 = x_in_3[i] * difference_5[(i >> 2) & 3];
-        added_7[i] = product_7[i] + ((product_8 + (x_in_4 * tile[(i >> 2) & 3])) * quotient_2);
     }
+    const float wide_4 = (float)((2 * arguments.out_width));
+    float tile[4];
+    float difference_5[4];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        if (((at_2 + (((i >> 2) & 3) * 64)) < arguments.out_width) && ((i & 3) < arguments.channels)) {
-            y[((((long long)((int)blockIdx.y) * arguments.y_stride0) + ((long long)((int)blockIdx.x) * arguments.y_stride1)) + ((long long)((at_2 + (((i >> 2) & 3) * 64))) * arguments.y_stride2)) + (long long)((i & 3))] = added_7[i];
+    for (int i_8 = 0; i_8 < 4; i_8++) {
+        tile[i_8] = 0.0f;
+        if ((at_2 + ((i_8 & 3) * 64)) < arguments.out_width) {
+            tile[i_8] = (float)(((2 * arguments.out_width) == 0 ? 0 : max((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_2 + ((i_8 & 3) * 64))) * (unsigned int)(2)))) + (unsigned int)(1)))) * (unsigned int)(arguments.width)))) - (unsigned int)(arguments.out_width))), 0) % (2 * arguments.out_width))) / wide_4;
+        }
+        difference_5[i_8] = 1.0f - tile[i_8];
+    }
+    const float difference_6 = 1.0f - quotient_2;
+    _Pragma("unroll")
+    for (int i_8 = 0; i_8 < 16; i_8++) {
+        const float product_5 = x_in[i_8] * difference_5[(i_8 >> 2) & 3];
+        const float product_7 = (product_5 + (x_in_3[i_8] * tile[(i_8 >> 2) & 3])) * difference_6;
+        const float product_8 = x_in_2[i_8] * difference_5[(i_8 >> 2) & 3];
+        const float added_7 = product_7 + ((product_8 + (x_in_4[i_8] * tile[(i_8 >> 2) & 3])) * quotient_2);
+        if (((at_2 + (((i_8 >> 2) & 3) * 64)) < arguments.out_width) && ((i_8 & 3) < arguments.channels)) {
+            y[((((long long)((int)blockIdx.y) * arguments.y_stride0) + ((long long)((int)blockIdx.x) * arguments.y_stride1)) + ((long long)((at_2 + (((i_8 >> 2) & 3) * 64))) * arguments.y_stride2)) + (long long)((i_8 & 3))] = added_7;
         }
     }
 }

@@ -77,6 +77,27 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
             }
         }
     }
+    float k_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((0 + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
+    }
+    float k_in_2[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((arguments.half + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
+    }
+    float v_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(v + ((((long long)((int)blockIdx.y) * arguments.v_stride0) + ((long long)(program_2) * arguments.v_stride1)) + (long long)(at_3)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
+    }
     float difference[8];
     float added[8];
     _Pragma("unroll")
@@ -121,20 +142,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
             }
         }
     }
-    float k_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((0 + at))));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
-    }
-    float k_in_2[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((arguments.half + at))));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
-    }
     float difference_2[4];
     float added_2[4];
     _Pragma("unroll")
@@ -160,13 +167,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
             for (int l = 0; l < 4; l++) vector.lane[l] = added_2[l];
             *(uint4*)(k_cache + (((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)(program_2) * arguments.k_cache_stride1)) + ((long long)(index_4) * arguments.k_cache_stride2)) + (long long)((arguments.half + at)))) = vector.all;
         }
-    }
-    float v_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(v + ((((long long)((int)blockIdx.y) * arguments.v_stride0) + ((long long)(program_2) * arguments.v_stride1)) + (long long)(at_3)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
     const int index_5 = tw_checked(offsets_in, arguments.max_len, faults, 3);
     if (program < arguments.kv_heads) {

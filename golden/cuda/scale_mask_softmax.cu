@@ -15,6 +15,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_scale_mask_softmax(c
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
+    bool mask_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -23,15 +24,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_scale_mask_softmax(c
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
-    }
-    float product[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        product[i] = x_in[i] * arguments.scale;
-    }
-    bool mask_in[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
         {
             union { unsigned int all; unsigned char lane[4]; } vector;
             vector.all = *(const unsigned int*)(mask + (((long long)(program_2) * arguments.mask_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
@@ -43,7 +35,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_scale_mask_softmax(c
     float greatest = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        chosen[i] = mask_in[i] ? product[i] : (-TW_INFINITY);
+        const float product = x_in[i] * arguments.scale;
+        chosen[i] = mask_in[i] ? product : (-TW_INFINITY);
         greatest = tw_max(greatest, chosen[i]);
     }
     greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 1));

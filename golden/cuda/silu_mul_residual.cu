@@ -32,11 +32,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_silu_mul_residual(co
             for (int l = 0; l < 4; l++) up_in[l] = vector.lane[l];
         }
     }
-    float product_2[4];
     float residual_in[4];
     _Pragma("unroll")
     for (int i_13 = 0; i_13 < 4; i_13++) {
-        product_2[i_13] = (gate_in[i_13] * tw_sigmoid(gate_in[i_13])) * up_in[i_13];
         residual_in[i_13] = 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
@@ -50,7 +48,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_silu_mul_residual(co
     float added[4];
     _Pragma("unroll")
     for (int i_13 = 0; i_13 < 4; i_13++) {
-        added[i_13] = product_2[i_13] + residual_in[i_13];
+        added[i_13] = ((gate_in[i_13] * tw_sigmoid(gate_in[i_13])) * up_in[i_13]) + residual_in[i_13];
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {

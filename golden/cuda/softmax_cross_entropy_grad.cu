@@ -9,7 +9,7 @@ struct softmax_cross_entropy_grad_arguments {
     int ignore_index;
 };
 
-extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entropy_grad(const float* __restrict__ logits, const int* __restrict__ target, float* loss, float* dlogits, const softmax_cross_entropy_grad_arguments arguments, uint4* faults) {
+extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_entropy_grad(const float* __restrict__ logits, const int* __restrict__ target, float* loss, float* dlogits, const softmax_cross_entropy_grad_arguments arguments, uint4* faults) {
     __shared__ __align__(16) char shared_memory[256];
     float* partial0 = (float*)(shared_memory + 0);
     float* partial1 = (float*)(shared_memory + 128);
@@ -17,10 +17,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
     const int target_in = target[(long long)((int)blockIdx.x)];
     const bool test = target_in != arguments.ignore_index;
     float total[8];
+    float exponentials[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float tile = -TW_INFINITY;
         total[i] = tile;
+        const float tile_2 = 0.0f;
+        exponentials[i] = tile_2;
     }
     const int added = arguments.classes + 8191;
     const int quotient = added / 8192;
@@ -29,8 +32,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
         bool test_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_2 = (int)(((unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (unsigned int)(product)));
-            test_2[i] = added_2 < arguments.classes;
+            test_2[i] = (int)(((unsigned int)((at + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (unsigned int)(product))) < arguments.classes;
         }
         float logits_in[8];
         _Pragma("unroll")
@@ -50,7 +52,22 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float larger = tw_max(total[i], (test_2[i] ? logits_in[i] : (-TW_INFINITY)));
+            const float chosen = test_2[i] ? logits_in[i] : (-TW_INFINITY);
+            const float tile_3 = total[i];
+            const bool test_3 = chosen == tile_3;
+            const float difference = chosen - tile_3;
+            const float chosen_2 = test_3 ? 0.0f : difference;
+            const float abs_x = fabsf(chosen_2);
+            const float neg_x = -abs_x;
+            const float exp_x = expf(neg_x);
+            const bool test_4 = chosen_2 > 0.0f;
+            const float chosen_3 = test_4 ? exp_x : 1.0f;
+            const float chosen_4 = test_4 ? 1.0f : exp_x;
+            const float tile_4 = exponentials[i];
+            const float added_3 = (tile_4 * chosen_3) + chosen_4;
+            const float chosen_5 = test_2[i] ? added_3 : tile_4;
+            exponentials[i] = chosen_5;
+            const float larger = tw_max(tile_3, chosen);
             total[i] = larger;
         }
     }
@@ -73,120 +90,83 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_softmax_cross_entro
     for (int i = 0; i < 32; i++) {
         greatest = tw_max(greatest, partial0[i]);
     }
-    const float abs_x = fabsf(greatest);
-    const bool test_3 = abs_x < TW_INFINITY;
-    const float chosen_2 = test_3 ? greatest : 0.0f;
-    float total_2[8];
+    const float abs_x_2 = fabsf(greatest);
+    const bool test_5 = abs_x_2 < TW_INFINITY;
+    const float chosen_6 = test_5 ? greatest : 0.0f;
+    float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_4 = 0.0f;
-        total_2[i] = tile_4;
+        const float difference_2 = total[i] - chosen_6;
+        total_2 = total_2 + (exponentials[i] * expf(difference_2));
     }
-    for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
-        const int product_2 = j_2 * 8192;
-        bool test_4[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            const int added_3 = (int)(((unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (unsigned int)(product_2)));
-            test_4[i] = added_3 < arguments.classes;
-        }
-        float logits_in_2[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
-            logits_in_2[i * 4] = 0.0f;
-            logits_in_2[(i * 4) + 1] = 0.0f;
-            logits_in_2[(i * 4) + 2] = 0.0f;
-            logits_in_2[(i * 4) + 3] = 0.0f;
-            if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_2[(i * 4) + l] = vector.lane[l];
-                }
-            }
-        }
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            const float difference = logits_in_2[i] - chosen_2;
-            const float exp_x = expf(difference);
-            const float added_4 = total_2[i] + (test_4[i] ? exp_x : 0.0f);
-            total_2[i] = added_4;
-        }
-    }
-    float total_3 = 0.0f;
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        total_3 = total_3 + total_2[i];
-    }
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial1[(int)(threadIdx.x >> 5)] = total_3;
+        partial1[(int)(threadIdx.x >> 5)] = total_2;
     }
     __syncthreads();
-    total_3 = 0.0f;
+    total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_3 = total_3 + partial1[i];
+        total_2 = total_2 + partial1[i];
     }
-    const float added_5 = logf(total_3) + chosen_2;
-    const int chosen_4 = test ? target_in : 0;
-    const float difference_2 = added_5 - logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(tw_checked(chosen_4, arguments.classes, faults, 0))];
-    const float chosen_5 = test ? difference_2 : 0.0f;
+    const float added_4 = logf(total_2) + chosen_6;
+    const int chosen_7 = test ? target_in : 0;
+    const float difference_3 = added_4 - logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(tw_checked(chosen_7, arguments.classes, faults, 0))];
+    const float chosen_8 = test ? difference_3 : 0.0f;
     if (((int)threadIdx.x & 1023) == 0) {
-        loss[(long long)((int)blockIdx.x)] = chosen_5;
+        loss[(long long)((int)blockIdx.x)] = chosen_8;
     }
-    for (int j_3 = 0; j_3 < quotient; j_3 += 1) {
-        const int product_3 = j_3 * 8192;
-        bool test_6[8];
+    for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
+        const int product_4 = j_2 * 8192;
+        bool test_7[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_6 = (int)(((unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (unsigned int)(product_3)));
-            test_6[i] = added_6 == target_in;
+            const int added_5 = (int)(((unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (unsigned int)(product_4)));
+            test_7[i] = added_5 == target_in;
         }
-        float logits_in_4[8];
+        float logits_in_3[8];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            logits_in_4[i * 4] = 0.0f;
-            logits_in_4[(i * 4) + 1] = 0.0f;
-            logits_in_4[(i * 4) + 2] = 0.0f;
-            logits_in_4[(i * 4) + 3] = 0.0f;
-            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            logits_in_3[i * 4] = 0.0f;
+            logits_in_3[(i * 4) + 1] = 0.0f;
+            logits_in_3[(i * 4) + 2] = 0.0f;
+            logits_in_3[(i * 4) + 3] = 0.0f;
+            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
+                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_4[(i * 4) + l] = vector.lane[l];
+                    for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
                 }
             }
         }
-        float chosen_7[8];
+        float chosen_10[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float difference_3 = logits_in_4[i] - chosen_2;
-            const float exp_x_2 = expf(difference_3);
-            const float quotient_2 = exp_x_2 / total_3;
-            const float difference_4 = quotient_2 - 1.0f;
-            const float product_4 = (test_6[i] ? difference_4 : quotient_2) * arguments.scale;
-            chosen_7[i] = test ? product_4 : 0.0f;
+            const float difference_4 = logits_in_3[i] - chosen_6;
+            const float exp_x_3 = expf(difference_4);
+            const float quotient_2 = exp_x_3 / total_2;
+            const float difference_5 = quotient_2 - 1.0f;
+            const float product_5 = (test_7[i] ? difference_5 : quotient_2) * arguments.scale;
+            chosen_10[i] = test ? product_5 : 0.0f;
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
-                out[0] = chosen_7[i * 4];
-                out[1] = chosen_7[(i * 4) + 1];
-                out[2] = chosen_7[(i * 4) + 2];
-                out[3] = chosen_7[(i * 4) + 3];
+                out[0] = chosen_10[i * 4];
+                out[1] = chosen_10[(i * 4) + 1];
+                out[2] = chosen_10[(i * 4) + 2];
+                out[3] = chosen_10[(i * 4) + 3];
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
+                    *(uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
                 }
             }
         }

@@ -9,11 +9,15 @@ struct topk_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __restrict__ x, float* values, unsigned int* indices, const topk_arguments arguments) {
+    __shared__ __align__(16) char shared_memory[1024];
+    float* candidate0 = (float*)(shared_memory + 0);
+    unsigned int* candidate_at1 = (unsigned int*)(shared_memory + 512);
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
+    const int team = (int)threadIdx.x >> 5;
+    const int program = ((int)blockIdx.x * 4) + team;
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
-    const int at_3 = thread_2 & 7;
+    const int at_2 = thread_2 & 7;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -24,84 +28,178 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    int key[32];
-    int own;
-    unsigned int own_at;
-    int won;
-    unsigned int won_at;
-    own = -2147483647 - 1;
-    own_at = 4294967295u;
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        const float x_2 = x_in[i];
-        key[i] = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
-        const unsigned int at_2 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-        if (key[i] > own) {
-            own = key[i];
-            own_at = at_2;
-        }
-    }
     float top;
     unsigned int top_index;
-    for (int round = 0; round < 8; round += 1) {
-        won = own;
-        won_at = own_at;
-        const int other = __shfl_xor_sync(0xffffffffu, won, 1);
-        const unsigned int other_2 = __shfl_xor_sync(0xffffffffu, won_at, 1);
-        const bool better = (other > won) || ((other == won) && (other_2 < won_at));
-        const int value = better ? other : won;
-        const unsigned int position = better ? other_2 : won_at;
-        won = value;
-        won_at = position;
-        const int other_3 = __shfl_xor_sync(0xffffffffu, won, 2);
-        const unsigned int other_4 = __shfl_xor_sync(0xffffffffu, won_at, 2);
-        const bool better_2 = (other_3 > won) || ((other_3 == won) && (other_4 < won_at));
-        const int value_2 = better_2 ? other_3 : won;
-        const unsigned int position_2 = better_2 ? other_4 : won_at;
-        won = value_2;
-        won_at = position_2;
-        const int other_5 = __shfl_xor_sync(0xffffffffu, won, 4);
-        const unsigned int other_6 = __shfl_xor_sync(0xffffffffu, won_at, 4);
-        const bool better_3 = (other_5 > won) || ((other_5 == won) && (other_6 < won_at));
-        const int value_3 = better_3 ? other_5 : won;
-        const unsigned int position_3 = better_3 ? other_6 : won_at;
-        won = value_3;
-        won_at = position_3;
-        const int other_7 = __shfl_xor_sync(0xffffffffu, won, 8);
-        const unsigned int other_8 = __shfl_xor_sync(0xffffffffu, won_at, 8);
-        const bool better_4 = (other_7 > won) || ((other_7 == won) && (other_8 < won_at));
-        const int value_4 = better_4 ? other_7 : won;
-        const unsigned int position_4 = better_4 ? other_8 : won_at;
-        won = value_4;
-        won_at = position_4;
-        const int other_9 = __shfl_xor_sync(0xffffffffu, won, 16);
-        const unsigned int other_10 = __shfl_xor_sync(0xffffffffu, won_at, 16);
-        const bool better_5 = (other_9 > won) || ((other_9 == won) && (other_10 < won_at));
-        const int value_5 = better_5 ? other_9 : won;
-        const unsigned int position_5 = better_5 ? other_10 : won_at;
-        won = value_5;
-        won_at = position_5;
-        if (at_3 == round) {
-            top = __int_as_float((won ^ ((won >> 31) & 2147483647)));
-            top_index = won_at;
+    float greatest = -TW_INFINITY;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        greatest = tw_max(greatest, x_in[i]);
+    }
+    int mine = (((greatest != greatest) ? 2147483647 : (__float_as_int(((greatest == 0.0f) ? 0.0f : greatest)) ^ ((__float_as_int(((greatest == 0.0f) ? 0.0f : greatest)) >> 31) & 2147483647))) & (-32)) | (int)(threadIdx.x & 31);
+    int best;
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        best = mine;
+        best = max(best, __shfl_xor_sync(0xffffffffu, best, 1));
+        best = max(best, __shfl_xor_sync(0xffffffffu, best, 2));
+        best = max(best, __shfl_xor_sync(0xffffffffu, best, 4));
+        best = max(best, __shfl_xor_sync(0xffffffffu, best, 8));
+        best = max(best, __shfl_xor_sync(0xffffffffu, best, 16));
+        if (mine == best) {
+            mine = -2147483647 - 1;
         }
-        if (own_at == won_at) {
-            own = -2147483647 - 1;
-            own_at = 4294967295u;
-            _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                const unsigned int at_4 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
-                    own = key[i];
-                    own_at = at_4;
+    }
+    const float bound = __int_as_float(((best & (-32)) ^ (((best & (-32)) >> 31) & 2147483647)));
+    int count = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count = count + ((!(x_in[i] < bound)) ? 1 : 0);
+    }
+    int place = count;
+    const int other_6 = __shfl_up_sync(0xffffffffu, place, 1);
+    if ((int)(threadIdx.x & 31) >= 1) {
+        place = place + other_6;
+    }
+    const int other_7 = __shfl_up_sync(0xffffffffu, place, 2);
+    if ((int)(threadIdx.x & 31) >= 2) {
+        place = place + other_7;
+    }
+    const int other_8 = __shfl_up_sync(0xffffffffu, place, 4);
+    if ((int)(threadIdx.x & 31) >= 4) {
+        place = place + other_8;
+    }
+    const int other_9 = __shfl_up_sync(0xffffffffu, place, 8);
+    if ((int)(threadIdx.x & 31) >= 8) {
+        place = place + other_9;
+    }
+    const int other_10 = __shfl_up_sync(0xffffffffu, place, 16);
+    if ((int)(threadIdx.x & 31) >= 16) {
+        place = place + other_10;
+    }
+    const int candidates = __shfl_sync(0xffffffffu, place, (threadIdx.x & 31) | 31);
+    place = place - count;
+    if (candidates <= 32) {
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            if (!(x_in[i] < bound)) {
+                candidate0[(team * 32) + place] = x_in[i];
+                candidate_at1[(team * 32) + place] = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+                place = place + 1;
+            }
+        }
+        __syncwarp();
+        int own;
+        unsigned int own_at;
+        own = -2147483647 - 1;
+        own_at = 4294967295u;
+        if ((int)(threadIdx.x & 31) < candidates) {
+            const float x_2 = candidate0[(team * 32) + (int)(threadIdx.x & 31)];
+            own = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
+            own_at = candidate_at1[(team * 32) + (int)(threadIdx.x & 31)];
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            int won;
+            unsigned int won_at;
+            won = own;
+            won = max(won, __shfl_xor_sync(0xffffffffu, won, 1));
+            won = max(won, __shfl_xor_sync(0xffffffffu, won, 2));
+            won = max(won, __shfl_xor_sync(0xffffffffu, won, 4));
+            won = max(won, __shfl_xor_sync(0xffffffffu, won, 8));
+            won = max(won, __shfl_xor_sync(0xffffffffu, won, 16));
+            won_at = (own == won) ? own_at : 4294967295u;
+            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 1));
+            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 2));
+            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 4));
+            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 8));
+            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 16));
+            if (at_2 == i) {
+                top = __int_as_float((won ^ ((won >> 31) & 2147483647)));
+                top_index = won_at;
+            }
+            if (own_at == won_at) {
+                own = -2147483647 - 1;
+            }
+        }
+    }
+    if (!(candidates <= 32)) {
+        int key[32];
+        int own_2;
+        unsigned int own_at_2;
+        int won_2;
+        unsigned int won_at_2;
+        own_2 = -2147483647 - 1;
+        own_at_2 = 4294967295u;
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            const float x_3 = x_in[i];
+            key[i] = (x_3 != x_3) ? 2147483647 : (__float_as_int(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((__float_as_int(((x_3 == 0.0f) ? 0.0f : x_3)) >> 31) & 2147483647));
+            const unsigned int at_3 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+            if (key[i] > own_2) {
+                own_2 = key[i];
+                own_at_2 = at_3;
+            }
+        }
+        for (int round_3 = 0; round_3 < 8; round_3 += 1) {
+            won_2 = own_2;
+            won_at_2 = own_at_2;
+            const int other_21 = __shfl_xor_sync(0xffffffffu, won_2, 1);
+            const unsigned int other_22 = __shfl_xor_sync(0xffffffffu, won_at_2, 1);
+            const bool better = (other_21 > won_2) || ((other_21 == won_2) && (other_22 < won_at_2));
+            const int value = better ? other_21 : won_2;
+            const unsigned int position = better ? other_22 : won_at_2;
+            won_2 = value;
+            won_at_2 = position;
+            const int other_23 = __shfl_xor_sync(0xffffffffu, won_2, 2);
+            const unsigned int other_24 = __shfl_xor_sync(0xffffffffu, won_at_2, 2);
+            const bool better_2 = (other_23 > won_2) || ((other_23 == won_2) && (other_24 < won_at_2));
+            const int value_2 = better_2 ? other_23 : won_2;
+            const unsigned int position_2 = better_2 ? other_24 : won_at_2;
+            won_2 = value_2;
+            won_at_2 = position_2;
+            const int other_25 = __shfl_xor_sync(0xffffffffu, won_2, 4);
+            const unsigned int other_26 = __shfl_xor_sync(0xffffffffu, won_at_2, 4);
+            const bool better_3 = (other_25 > won_2) || ((other_25 == won_2) && (other_26 < won_at_2));
+            const int value_3 = better_3 ? other_25 : won_2;
+            const unsigned int position_3 = better_3 ? other_26 : won_at_2;
+            won_2 = value_3;
+            won_at_2 = position_3;
+            const int other_27 = __shfl_xor_sync(0xffffffffu, won_2, 8);
+            const unsigned int other_28 = __shfl_xor_sync(0xffffffffu, won_at_2, 8);
+            const bool better_4 = (other_27 > won_2) || ((other_27 == won_2) && (other_28 < won_at_2));
+            const int value_4 = better_4 ? other_27 : won_2;
+            const unsigned int position_4 = better_4 ? other_28 : won_at_2;
+            won_2 = value_4;
+            won_at_2 = position_4;
+            const int other_29 = __shfl_xor_sync(0xffffffffu, won_2, 16);
+            const unsigned int other_30 = __shfl_xor_sync(0xffffffffu, won_at_2, 16);
+            const bool better_5 = (other_29 > won_2) || ((other_29 == won_2) && (other_30 < won_at_2));
+            const int value_5 = better_5 ? other_29 : won_2;
+            const unsigned int position_5 = better_5 ? other_30 : won_at_2;
+            won_2 = value_5;
+            won_at_2 = position_5;
+            if (at_2 == round_3) {
+                top = __int_as_float((won_2 ^ ((won_2 >> 31) & 2147483647)));
+                top_index = won_at_2;
+            }
+            if (own_at_2 == won_at_2) {
+                own_2 = -2147483647 - 1;
+                own_at_2 = 4294967295u;
+                _Pragma("unroll")
+                for (int i = 0; i < 32; i++) {
+                    const unsigned int at_4 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+                    if ((key[i] > own_2) && ((won_2 > key[i]) || ((won_2 == key[i]) && (won_at_2 < at_4)))) {
+                        own_2 = key[i];
+                        own_at_2 = at_4;
+                    }
                 }
             }
         }
     }
     if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
-        values[((long long)(program_2) * arguments.values_stride0) + (long long)(at_3)] = top;
+        values[((long long)(program_2) * arguments.values_stride0) + (long long)(at_2)] = top;
     }
     if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
-        indices[((long long)(program_2) * arguments.indices_stride0) + (long long)(at_3)] = top_index;
+        indices[((long long)(program_2) * arguments.indices_stride0) + (long long)(at_2)] = top_index;
     }
 }

@@ -20,6 +20,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk_gating_softmax(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
     }
+    float top;
+    unsigned int top_index;
     int key[4];
     int own;
     unsigned int own_at;
@@ -37,8 +39,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk_gating_softmax(
             own_at = at_2;
         }
     }
-    float top;
-    unsigned int top_index;
     for (int round = 0; round < 8; round += 1) {
         won = own;
         won_at = own_at;

@@ -13,7 +13,7 @@ struct apply_gqa_rope_at_arguments {
     int length;
 };
 
-[[kernel, max_total_threads_per_threadgroup(64)]]
+[[kernel, max_total_threads_per_threadgroup(256)]]
 void tw_kernel_apply_gqa_rope_at(
     const device float* x [[buffer(0)]],
     const device int* positions [[buffer(1)]],
@@ -29,19 +29,19 @@ void tw_kernel_apply_gqa_rope_at(
     const int at = (int)thread_index_in_threadgroup >> 4;
     const int at_2 = ((int)thread_index_in_threadgroup & 15) * 4;
     const int positions_in = positions[(long)((int)threadgroup_position_in_grid.x)];
-    float x_in[32];
-    float x_in_2[32];
+    float x_in[8];
+    float x_in_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)((0 + at_2))));
+            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.x_stride1)) + (long)((0 + at_2))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long)((arguments.half_ + at_2))));
+            vector.all = *(const device uint4*)(x + ((((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + ((long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.x_stride1)) + (long)((arguments.half_ + at_2))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
         }
@@ -62,15 +62,15 @@ void tw_kernel_apply_gqa_rope_at(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) sin_in[l] = vector.lane[l];
     }
-    float difference[32];
-    float added[32];
+    float difference[8];
+    float added[8];
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         difference[i] = (x_in[i] * cos_in[i & 3]) - (x_in_2[i] * sin_in[i & 3]);
         added[i] = (x_in[i] * sin_in[i & 3]) + (x_in_2[i] * cos_in[i & 3]);
     }
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         float out[4];
         out[0] = difference[i * 4];
         out[1] = difference[(i * 4) + 1];
@@ -80,12 +80,12 @@ void tw_kernel_apply_gqa_rope_at(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)((0 + at_2)))) = vector.all;
+            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.y_stride1)) + (long)((0 + at_2)))) = vector.all;
         }
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         float out_2[4];
         out_2[0] = added[i * 4];
         out_2[1] = added[(i * 4) + 1];
@@ -95,7 +95,7 @@ void tw_kernel_apply_gqa_rope_at(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at + ((((i * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long)((arguments.half_ + at_2)))) = vector.all;
+            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.y_stride1)) + (long)((arguments.half_ + at_2)))) = vector.all;
         }
     }
 }

@@ -7,7 +7,7 @@ struct bias_geglu_arguments {
     int cols;
 };
 
-[[kernel, max_total_threads_per_threadgroup(64)]]
+[[kernel, max_total_threads_per_threadgroup(128)]]
 void tw_kernel_bias_geglu(
     const device float* x [[buffer(0)]],
     const device float* bias [[buffer(1)]],
@@ -18,54 +18,54 @@ void tw_kernel_bias_geglu(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
-    float x_in[16];
-    float bias_in[16];
+    float x_in[8];
+    float bias_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((0 + (at + ((((i * 4) >> 2) & 3) * 256))))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 512))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(bias + (long)((0 + (at + ((((i * 4) >> 2) & 3) * 256)))));
+            vector.all = *(const device uint4*)(bias + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float added[16];
+    float added[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         added[i] = x_in[i] + bias_in[i];
     }
-    float x_in_2[16];
-    float bias_in_2[16];
+    float x_in_2[8];
+    float bias_in_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((arguments.cols + (at + ((((i * 4) >> 2) & 3) * 256))))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((arguments.cols + (at + ((((i * 4) >> 2) & 1) * 512))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(bias + (long)((arguments.cols + (at + ((((i * 4) >> 2) & 3) * 256)))));
+            vector.all = *(const device uint4*)(bias + (long)((arguments.cols + (at + ((((i * 4) >> 2) & 1) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) bias_in_2[(i * 4) + l] = vector.lane[l];
         }
     }
-    float product_5[16];
+    float product_5[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         const float added_2 = x_in_2[i] + bias_in_2[i];
         const float product_3 = added[i] * ((0.071354814f * (added[i] * added[i])) + 1.5957692f);
         product_5[i] = (added[i] * tw_sigmoid(product_3)) * added_2;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         float out[4];
         out[0] = product_5[i * 4];
         out[1] = product_5[(i * 4) + 1];
@@ -75,7 +75,7 @@ void tw_kernel_bias_geglu(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 3) * 256))))) = vector.all;
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 512))))) = vector.all;
         }
     }
 }

@@ -45,6 +45,13 @@ void tw_kernel_cache_update(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
     }
+    float v_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(v + ((((long)((int)threadgroup_position_in_grid.y) * arguments.v_stride0) + ((long)(program_2) * arguments.v_stride1)) + (long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
+    }
     const int index = tw_checked(slots_in, arguments.batch, faults, 0);
     const int index_2 = tw_checked(positions_in, arguments.max_len, faults, 1);
     if (program < arguments.kv_heads) {
@@ -54,13 +61,6 @@ void tw_kernel_cache_update(
             for (int l = 0; l < 4; l++) vector.lane[l] = k_in[l];
             *(device uint4*)(k_cache + (((((long)(index) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_2) * arguments.k_cache_stride2)) + (long)(at))) = vector.all;
         }
-    }
-    float v_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(v + ((((long)((int)threadgroup_position_in_grid.y) * arguments.v_stride0) + ((long)(program_2) * arguments.v_stride1)) + (long)(at)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
     const int index_3 = tw_checked(slots_in, arguments.batch, faults, 2);
     const int index_4 = tw_checked(positions_in, arguments.max_len, faults, 3);

@@ -187,16 +187,6 @@ void tw_kernel_depthwise_conv_3x3(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_4[l] = vector.lane[l];
     }
-    float added_7[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        added_7[i] = added_5[i] + ((and_9[(i >> 2) & 3] ? x_in_4[i] : 0.0f) * w_in_4[i & 3]);
-    }
-    bool and_10[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_10[i] = and_8 && tile_2[i];
-    }
     const int index_5 = tw_checked(smaller_5, arguments.height, faults, 0);
     float x_in_5[16];
     _Pragma("unroll")
@@ -214,23 +204,6 @@ void tw_kernel_depthwise_conv_3x3(
             }
         }
     }
-    float w_in_5[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(1) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_3)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) w_in_5[l] = vector.lane[l];
-    }
-    float added_8[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        added_8[i] = added_7[i] + ((and_10[(i >> 2) & 3] ? x_in_5[i] : 0.0f) * w_in_5[i & 3]);
-    }
-    bool and_11[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_11[i] = and_8 && tile_3[i];
-    }
     const int index_6 = tw_checked(smaller_5, arguments.height, faults, 0);
     float x_in_6[16];
     _Pragma("unroll")
@@ -247,6 +220,33 @@ void tw_kernel_depthwise_conv_3x3(
                 for (int l = 0; l < 4; l++) x_in_6[(i * 4) + l] = vector.lane[l];
             }
         }
+    }
+    float added_7[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        added_7[i] = added_5[i] + ((and_9[(i >> 2) & 3] ? x_in_4[i] : 0.0f) * w_in_4[i & 3]);
+    }
+    bool and_10[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        and_10[i] = and_8 && tile_2[i];
+    }
+    float w_in_5[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(w + ((((long)(1) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_3)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) w_in_5[l] = vector.lane[l];
+    }
+    float added_8[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        added_8[i] = added_7[i] + ((and_10[(i >> 2) & 3] ? x_in_5[i] : 0.0f) * w_in_5[i & 3]);
+    }
+    bool and_11[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        and_11[i] = and_8 && tile_3[i];
     }
     float w_in_6[4];
     {
@@ -294,16 +294,6 @@ void tw_kernel_depthwise_conv_3x3(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_7[l] = vector.lane[l];
     }
-    float added_11[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        added_11[i] = added_9[i] + ((and_13[(i >> 2) & 3] ? x_in_7[i] : 0.0f) * w_in_7[i & 3]);
-    }
-    bool and_14[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_14[i] = and_12 && tile_2[i];
-    }
     const int index_8 = tw_checked(smaller_6, arguments.height, faults, 0);
     float x_in_8[16];
     _Pragma("unroll")
@@ -321,23 +311,6 @@ void tw_kernel_depthwise_conv_3x3(
             }
         }
     }
-    float w_in_8[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(2) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_3)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) w_in_8[l] = vector.lane[l];
-    }
-    float added_12[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        added_12[i] = added_11[i] + ((and_14[(i >> 2) & 3] ? x_in_8[i] : 0.0f) * w_in_8[i & 3]);
-    }
-    bool and_15[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_15[i] = and_12 && tile_3[i];
-    }
     const int index_9 = tw_checked(smaller_6, arguments.height, faults, 0);
     float x_in_9[16];
     _Pragma("unroll")
@@ -354,6 +327,33 @@ void tw_kernel_depthwise_conv_3x3(
                 for (int l = 0; l < 4; l++) x_in_9[(i * 4) + l] = vector.lane[l];
             }
         }
+    }
+    float added_11[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        added_11[i] = added_9[i] + ((and_13[(i >> 2) & 3] ? x_in_7[i] : 0.0f) * w_in_7[i & 3]);
+    }
+    bool and_14[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        and_14[i] = and_12 && tile_2[i];
+    }
+    float w_in_8[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(w + ((((long)(2) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_3)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) w_in_8[l] = vector.lane[l];
+    }
+    float added_12[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        added_12[i] = added_11[i] + ((and_14[(i >> 2) & 3] ? x_in_8[i] : 0.0f) * w_in_8[i & 3]);
+    }
+    bool and_15[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        and_15[i] = and_12 && tile_3[i];
     }
     float w_in_9[4];
     {

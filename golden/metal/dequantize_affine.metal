@@ -20,11 +20,11 @@ void tw_kernel_dequantize_affine(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int at_3 = (int)thread_index_in_threadgroup * 4;
+    const int at_2 = (int)thread_index_in_threadgroup * 4;
     float tile_4[32];
     _Pragma("unroll")
     for (int i_7 = 0; i_7 < 32; i_7++) {
-        tile_4[i_7] = ((float)(((w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))]) + biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)(((at_3 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))];
+        tile_4[i_7] = ((float)(((w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)(((((((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)(((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))]) + biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)(((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))];
     }
     _Pragma("unroll")
     for (int i_7 = 0; i_7 < 8; i_7++) {
@@ -37,7 +37,7 @@ void tw_kernel_dequantize_affine(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at_3 + ((((i_7 * 4) >> 2) & 7) * 512))))) = vector.all;
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at_2 + ((((i_7 * 4) >> 2) & 7) * 512))))) = vector.all;
         }
     }
 }

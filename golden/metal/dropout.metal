@@ -17,12 +17,10 @@ void tw_kernel_dropout(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
-    uint rounded[4];
     float x_in[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        rounded[i] = (uint)((((int)threadgroup_position_in_grid.x * 1024) + (at + (i & 3))));
-        x_in[i] = 0.0f;
+    for (int i_23 = 0; i_23 < 4; i_23++) {
+        x_in[i_23] = 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
@@ -32,17 +30,29 @@ void tw_kernel_dropout(
             for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
         }
     }
+    uint rounded[4];
+    _Pragma("unroll")
+    for (int i_23 = 0; i_23 < 4; i_23++) {
+        rounded[i_23] = (uint)((((int)threadgroup_position_in_grid.x * 1024) + (at + (i_23 & 3))));
+    }
+    uint random[4];
+    {
+        const tw_words words = tw_philox_block(rounded[0], arguments.seed, arguments.offset);
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) random[l] = words.word[l];
+    }
+    const float product_2 = arguments.p * 16777216.0f;
+    const float ceil_x = ceil(product_2);
+    const uint rounded_2 = tw_to_u32(ceil_x);
     const float difference = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference;
     float chosen[4];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const uint random = tw_philox(rounded[i], arguments.seed, arguments.offset);
-        const uint shr = random >> 8u;
-        const float product = (float)(shr) * 5.9604645e-8f;
-        const bool test = product >= arguments.p;
-        const float product_2 = x_in[i] * recip_x;
-        chosen[i] = test ? product_2 : 0.0f;
+    for (int i_23 = 0; i_23 < 4; i_23++) {
+        const uint shr = random[i_23] >> 8u;
+        const bool test = shr >= rounded_2;
+        const float product_3 = x_in[i_23] * recip_x;
+        chosen[i_23] = test ? product_3 : 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {

@@ -19,37 +19,32 @@ void tw_kernel_gather(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
-    const int program_2 = min(program, (arguments.rows + (-1)));
-    const int at = thread_2 * 4;
-    const uint index_in = index[(long)(program_2)];
+    const int at = (int)thread_index_in_threadgroup * 4;
+    const uint index_in = index[(long)((int)threadgroup_position_in_grid.x)];
     const int rounded = (int)min(index_in, 2147483647u);
     const int index_2 = tw_checked(rounded, arguments.entries, faults, 0);
-    float source_in[32];
+    float source_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(source + (((long)(index_2) * arguments.source_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            vector.all = *(const device uint4*)(source + (((long)(index_2) * arguments.source_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 512)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) source_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    if (program < arguments.rows) {
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            float out[4];
-            out[0] = source_in[i * 4];
-            out[1] = source_in[(i * 4) + 1];
-            out[2] = source_in[(i * 4) + 2];
-            out[3] = source_in[(i * 4) + 3];
-            {
-                union { uint4 all; float lane[4]; } vector;
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
-            }
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        float out[4];
+        out[0] = source_in[i * 4];
+        out[1] = source_in[(i * 4) + 1];
+        out[2] = source_in[(i * 4) + 2];
+        out[3] = source_in[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 512))))) = vector.all;
         }
     }
 }

@@ -26,32 +26,32 @@ void tw_kernel_gather_dequantize_affine(
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
     const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
-    const int at_2 = thread_2 >> 4;
-    const int at_3 = thread_2 * 4;
+    const int at_2 = thread_2 * 4;
+    const int at_3 = thread_2 >> 4;
     const int at_4 = (thread_2 & 15) * 4;
     const uint index_in = index[(long)(program_2)];
     const int rounded = (int)min(index_in, 2147483647u);
     const int index_2 = tw_checked(rounded, arguments.entries, faults, 0);
+    const int index_3 = tw_checked(rounded, arguments.entries, faults, 1);
+    const int index_4 = tw_checked(rounded, arguments.entries, faults, 2);
     float tile[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile[i] = scales[((long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long)((at_2 + ((i & 7) * 2)))];
+        tile[i] = scales[((long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long)((at_3 + ((i & 7) * 2)))];
     }
-    const int index_3 = tw_checked(rounded, arguments.entries, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked = (w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] >> ((uint)((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
-        const float product = (float)(((w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_2 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
+        const uint unpacked = (w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] >> ((uint)((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        const float product = (float)(((w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
-    const int index_4 = tw_checked(rounded, arguments.entries, faults, 2);
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_3 = biases[((long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long)((at_2 + ((i & 7) * 2)))];
+        const float tile_3 = biases[((long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long)((at_3 + ((i & 7) * 2)))];
     }
     float tile_4[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        tile_4[i] = ((float)(((w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] >> ((uint)(((((((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))]) + biases[((long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long)(((at_3 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))];
+        tile_4[i] = ((float)(((w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)(((((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] >> ((uint)(((((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long)(((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))]) + biases[((long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long)(((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))];
     }
     if (program < arguments.rows) {
         _Pragma("unroll")
@@ -65,7 +65,7 @@ void tw_kernel_gather_dequantize_affine(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at_3 + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
+                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at_2 + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
             }
         }
     }

@@ -48,18 +48,18 @@ void tw_kernel_gather_qmm(
     const uint indices_in = indices[((long)((int)threadgroup_position_in_grid.z) * arguments.indices_stride0) + (long)((int)threadgroup_position_in_grid.y)];
     const int rounded = (int)min(indices_in, 2147483647u);
     const int index = tw_checked(rounded, arguments.experts, faults, 0);
+    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
+    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     float tile[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
     }
-    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const uint unpacked = (w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product = (float)(((w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
-    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float tile_3 = biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 4)))];

@@ -58,6 +58,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         }
     }
     const int index = tw_checked(rounded, arguments.experts, faults, 0);
+    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
+    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
+    const float gate_in = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(0)];
     float tile[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -65,7 +68,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked;
@@ -77,7 +79,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_2 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     float tile_3[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -102,7 +103,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     total = total + simd_shuffle_xor(total, 4);
     total = total + simd_shuffle_xor(total, 8);
     total = total + simd_shuffle_xor(total, 16);
-    const float product_3 = total * gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(0)];
+    const float product_3 = total * gate_in;
     const uint indices_in_2 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(1)];
     const int rounded_2 = (int)min(indices_in_2, 2147483647u);
     float act_in_2[32];
@@ -122,6 +123,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         }
     }
     const int index_4 = tw_checked(rounded_2, arguments.experts, faults, 0);
+    const int index_5 = tw_checked(rounded_2, arguments.experts, faults, 1);
+    const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
+    const float gate_in_2 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(1)];
     float tile_5[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -129,7 +133,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_5[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_5 = tw_checked(rounded_2, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_2;
@@ -141,7 +144,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_6 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
     float tile_7[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -166,7 +168,6 @@ void tw_kernel_gather_qmm_combine_quantized(
     total_2 = total_2 + simd_shuffle_xor(total_2, 4);
     total_2 = total_2 + simd_shuffle_xor(total_2, 8);
     total_2 = total_2 + simd_shuffle_xor(total_2, 16);
-    const float gate_in_2 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(1)];
     const float added_3 = product_3 + (total_2 * gate_in_2);
     const uint indices_in_3 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(2)];
     const int rounded_3 = (int)min(indices_in_3, 2147483647u);
@@ -187,6 +188,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         }
     }
     const int index_7 = tw_checked(rounded_3, arguments.experts, faults, 0);
+    const int index_8 = tw_checked(rounded_3, arguments.experts, faults, 1);
+    const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
+    const float gate_in_3 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(2)];
     float tile_9[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -194,7 +198,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_9[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_8 = tw_checked(rounded_3, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_3;
@@ -206,7 +209,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_10 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
     float tile_11[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -231,7 +233,6 @@ void tw_kernel_gather_qmm_combine_quantized(
     total_3 = total_3 + simd_shuffle_xor(total_3, 4);
     total_3 = total_3 + simd_shuffle_xor(total_3, 8);
     total_3 = total_3 + simd_shuffle_xor(total_3, 16);
-    const float gate_in_3 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(2)];
     const float added_5 = added_3 + (total_3 * gate_in_3);
     const uint indices_in_4 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(3)];
     const int rounded_4 = (int)min(indices_in_4, 2147483647u);
@@ -252,6 +253,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         }
     }
     const int index_10 = tw_checked(rounded_4, arguments.experts, faults, 0);
+    const int index_11 = tw_checked(rounded_4, arguments.experts, faults, 1);
+    const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
+    const float gate_in_4 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(3)];
     float tile_13[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -259,7 +263,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_13[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_11 = tw_checked(rounded_4, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_4;
@@ -271,7 +274,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_14 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
     float tile_15[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -296,7 +298,6 @@ void tw_kernel_gather_qmm_combine_quantized(
     total_4 = total_4 + simd_shuffle_xor(total_4, 4);
     total_4 = total_4 + simd_shuffle_xor(total_4, 8);
     total_4 = total_4 + simd_shuffle_xor(total_4, 16);
-    const float gate_in_4 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(3)];
     const float added_7 = added_5 + (total_4 * gate_in_4);
     const uint indices_in_5 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(4)];
     const int rounded_5 = (int)min(indices_in_5, 2147483647u);
@@ -317,6 +318,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         }
     }
     const int index_13 = tw_checked(rounded_5, arguments.experts, faults, 0);
+    const int index_14 = tw_checked(rounded_5, arguments.experts, faults, 1);
+    const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
+    const float gate_in_5 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(4)];
     float tile_17[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -324,7 +328,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_17[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_14 = tw_checked(rounded_5, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_5;
@@ -336,7 +339,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_18 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
     float tile_19[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -361,7 +363,6 @@ void tw_kernel_gather_qmm_combine_quantized(
     total_5 = total_5 + simd_shuffle_xor(total_5, 4);
     total_5 = total_5 + simd_shuffle_xor(total_5, 8);
     total_5 = total_5 + simd_shuffle_xor(total_5, 16);
-    const float gate_in_5 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(4)];
     const float added_9 = added_7 + (total_5 * gate_in_5);
     const uint indices_in_6 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(5)];
     const int rounded_6 = (int)min(indices_in_6, 2147483647u);
@@ -382,6 +383,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         }
     }
     const int index_16 = tw_checked(rounded_6, arguments.experts, faults, 0);
+    const int index_17 = tw_checked(rounded_6, arguments.experts, faults, 1);
+    const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
+    const float gate_in_6 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(5)];
     float tile_21[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -389,7 +393,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_21[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_17 = tw_checked(rounded_6, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_6;
@@ -401,7 +404,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_22 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
     float tile_23[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -426,7 +428,6 @@ void tw_kernel_gather_qmm_combine_quantized(
     total_6 = total_6 + simd_shuffle_xor(total_6, 4);
     total_6 = total_6 + simd_shuffle_xor(total_6, 8);
     total_6 = total_6 + simd_shuffle_xor(total_6, 16);
-    const float gate_in_6 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(5)];
     const float added_11 = added_9 + (total_6 * gate_in_6);
     const uint indices_in_7 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(6)];
     const int rounded_7 = (int)min(indices_in_7, 2147483647u);
@@ -447,6 +448,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         }
     }
     const int index_19 = tw_checked(rounded_7, arguments.experts, faults, 0);
+    const int index_20 = tw_checked(rounded_7, arguments.experts, faults, 1);
+    const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
+    const float gate_in_7 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(6)];
     float tile_25[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -454,7 +458,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_25[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_20 = tw_checked(rounded_7, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_7;
@@ -466,7 +469,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_26 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
     float tile_27[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -491,7 +493,6 @@ void tw_kernel_gather_qmm_combine_quantized(
     total_7 = total_7 + simd_shuffle_xor(total_7, 4);
     total_7 = total_7 + simd_shuffle_xor(total_7, 8);
     total_7 = total_7 + simd_shuffle_xor(total_7, 16);
-    const float gate_in_7 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(6)];
     const float added_13 = added_11 + (total_7 * gate_in_7);
     const uint indices_in_8 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(7)];
     const int rounded_8 = (int)min(indices_in_8, 2147483647u);
@@ -512,6 +513,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         }
     }
     const int index_22 = tw_checked(rounded_8, arguments.experts, faults, 0);
+    const int index_23 = tw_checked(rounded_8, arguments.experts, faults, 1);
+    const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
+    const float gate_in_8 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(7)];
     float tile_29[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -519,7 +523,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_29[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
     }
-    const int index_23 = tw_checked(rounded_8, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         uint unpacked_8;
@@ -531,7 +534,6 @@ void tw_kernel_gather_qmm_combine_quantized(
             tile_30 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
     float tile_31[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -556,7 +558,6 @@ void tw_kernel_gather_qmm_combine_quantized(
     total_8 = total_8 + simd_shuffle_xor(total_8, 4);
     total_8 = total_8 + simd_shuffle_xor(total_8, 8);
     total_8 = total_8 + simd_shuffle_xor(total_8, 16);
-    const float gate_in_8 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(7)];
     const float added_15 = added_13 + (total_8 * gate_in_8);
     if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
         y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)(program_2)] = added_15;

@@ -58,18 +58,21 @@ void tw_kernel_gather_qmm_swiglu(
     const uint indices_in = indices[((long)((int)threadgroup_position_in_grid.z) * arguments.indices_stride0) + (long)((int)threadgroup_position_in_grid.y)];
     const int rounded = (int)min(indices_in, 2147483647u);
     const int index = tw_checked(rounded, arguments.experts, faults, 0);
+    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
+    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
+    const int index_4 = tw_checked(rounded, arguments.experts, faults, 3);
+    const int index_5 = tw_checked(rounded, arguments.experts, faults, 4);
+    const int index_6 = tw_checked(rounded, arguments.experts, faults, 5);
     float tile[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = gate_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
     }
-    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const uint unpacked = (gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product = (float)(((gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
-    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float tile_3 = gate_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
@@ -93,19 +96,16 @@ void tw_kernel_gather_qmm_swiglu(
     for (int i = 0; i < 2; i++) {
         total = total + partial0[i];
     }
-    const int index_4 = tw_checked(rounded, arguments.experts, faults, 3);
     float tile_5[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile_5[i] = up_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
     }
-    const int index_5 = tw_checked(rounded, arguments.experts, faults, 4);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const uint unpacked_2 = (up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product_3 = (float)(((up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_5[(i >> 2) & 7];
     }
-    const int index_6 = tw_checked(rounded, arguments.experts, faults, 5);
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float tile_7 = up_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride1)) + (long)((at_3 + ((i & 7) * 4)))];

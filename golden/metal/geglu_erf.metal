@@ -16,48 +16,43 @@ void tw_kernel_geglu_erf(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
-    const int program_2 = min(program, (arguments.rows + (-1)));
-    const int at = thread_2 * 4;
-    float x_in[32];
-    float x_in_2[32];
+    const int at = (int)thread_index_in_threadgroup * 4;
+    float x_in[8];
+    float x_in_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((0 + (at + ((((i * 4) >> 2) & 7) * 128))))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 512))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((arguments.cols + (at + ((((i * 4) >> 2) & 7) * 128))))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((arguments.cols + (at + ((((i * 4) >> 2) & 1) * 512))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
         }
     }
-    float product_4[32];
+    float product_4[8];
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         const float product = 0.5f * x_in[i];
         const float product_2 = x_in[i] * 0.70710677f;
         product_4[i] = (product * (tw_erf(product_2) + 1.0f)) * x_in_2[i];
     }
-    if (program < arguments.rows) {
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            float out[4];
-            out[0] = product_4[i * 4];
-            out[1] = product_4[(i * 4) + 1];
-            out[2] = product_4[(i * 4) + 2];
-            out[3] = product_4[(i * 4) + 3];
-            {
-                union { uint4 all; float lane[4]; } vector;
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
-            }
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        float out[4];
+        out[0] = product_4[i * 4];
+        out[1] = product_4[(i * 4) + 1];
+        out[2] = product_4[(i * 4) + 2];
+        out[3] = product_4[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 512))))) = vector.all;
         }
     }
 }

@@ -9,7 +9,7 @@ struct moe_combine_arguments {
     int cols;
 };
 
-[[kernel, max_total_threads_per_threadgroup(128)]]
+[[kernel, max_total_threads_per_threadgroup(256)]]
 void tw_kernel_moe_combine(
     const device float* experts [[buffer(0)]],
     const device float* weights [[buffer(1)]],
@@ -20,136 +20,136 @@ void tw_kernel_moe_combine(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
-    float experts_in[16];
+    float experts_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(0) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(0) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in[(i * 4) + l] = vector.lane[l];
         }
     }
     const float weights_in = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(0)];
-    float product[16];
+    float product[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         product[i] = experts_in[i] * weights_in;
     }
-    float experts_in_2[16];
+    float experts_in_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(1) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(1) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_2[(i * 4) + l] = vector.lane[l];
         }
     }
     const float weights_in_2 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(1)];
-    float added[16];
+    float added[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         added[i] = product[i] + (experts_in_2[i] * weights_in_2);
     }
-    float experts_in_3[16];
+    float experts_in_3[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(2) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(2) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_3[(i * 4) + l] = vector.lane[l];
         }
     }
     const float weights_in_3 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(2)];
-    float added_2[16];
+    float added_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         added_2[i] = added[i] + (experts_in_3[i] * weights_in_3);
     }
-    float experts_in_4[16];
+    float experts_in_4[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(3) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(3) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_4[(i * 4) + l] = vector.lane[l];
         }
     }
     const float weights_in_4 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(3)];
-    float added_3[16];
+    float added_3[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         added_3[i] = added_2[i] + (experts_in_4[i] * weights_in_4);
     }
-    float experts_in_5[16];
+    float experts_in_5[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(4) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(4) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_5[(i * 4) + l] = vector.lane[l];
         }
     }
     const float weights_in_5 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(4)];
-    float added_4[16];
+    float added_4[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         added_4[i] = added_3[i] + (experts_in_5[i] * weights_in_5);
     }
-    float experts_in_6[16];
+    float experts_in_6[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(5) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(5) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_6[(i * 4) + l] = vector.lane[l];
         }
     }
     const float weights_in_6 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(5)];
-    float added_5[16];
+    float added_5[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         added_5[i] = added_4[i] + (experts_in_6[i] * weights_in_6);
     }
-    float experts_in_7[16];
+    float experts_in_7[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(6) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(6) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_7[(i * 4) + l] = vector.lane[l];
         }
     }
     const float weights_in_7 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(6)];
-    float added_6[16];
+    float added_6[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         added_6[i] = added_5[i] + (experts_in_7[i] * weights_in_7);
     }
-    float experts_in_8[16];
+    float experts_in_8[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(7) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = *(const device uint4*)(experts + ((((long)((int)threadgroup_position_in_grid.x) * arguments.experts_stride0) + ((long)(7) * arguments.experts_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) experts_in_8[(i * 4) + l] = vector.lane[l];
         }
     }
     const float weights_in_8 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(7)];
-    float added_7[16];
+    float added_7[8];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 8; i++) {
         added_7[i] = added_6[i] + (experts_in_8[i] * weights_in_8);
     }
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         float out[4];
         out[0] = added_7[i * 4];
         out[1] = added_7[(i * 4) + 1];
@@ -159,7 +159,7 @@ void tw_kernel_moe_combine(
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 3) * 512))))) = vector.all;
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
         }
     }
 }

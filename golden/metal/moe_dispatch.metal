@@ -8,7 +8,7 @@ struct moe_dispatch_arguments {
     int cols;
 };
 
-[[kernel, max_total_threads_per_threadgroup(64)]]
+[[kernel, max_total_threads_per_threadgroup(256)]]
 void tw_kernel_moe_dispatch(
     const device float* x [[buffer(0)]],
     device float* y [[buffer(1)]],
@@ -18,28 +18,28 @@ void tw_kernel_moe_dispatch(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
-    float x_in[32];
+    float x_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 256)))));
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
     }
     _Pragma("unroll")
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 16; i++) {
         float out[4];
-        out[0] = x_in[(i * 4) & 31];
-        out[1] = x_in[((i * 4) + 1) & 31];
-        out[2] = x_in[((i * 4) + 2) & 31];
-        out[3] = x_in[((i * 4) + 3) & 31];
+        out[0] = x_in[(i * 4) & 7];
+        out[1] = x_in[((i * 4) + 1) & 7];
+        out[2] = x_in[((i * 4) + 2) & 7];
+        out[3] = x_in[((i * 4) + 3) & 7];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((((i * 4) >> 5) & 7)) * arguments.y_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 256))))) = vector.all;
+            *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((((i * 4) >> 3) & 7)) * arguments.y_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
         }
     }
 }

@@ -63,20 +63,35 @@ void tw_kernel_rmsnorm_dropout(
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
     }
+    float product_3[32];
     const uint product_4 = (unsigned int)max(program_2, 0) * (uint)(arguments.cols);
+    uint added_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_3[i] = product_2[i] * weight_in[i];
+        added_2[i] = product_4 + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+    }
+    uint random[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            const tw_words words = tw_philox_block(added_2[i * 4], arguments.seed, arguments.offset);
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) random[(i * 4) + l] = words.word[l];
+        }
+    }
+    const float product_6 = arguments.p * 16777216.0f;
+    const float ceil_x = ceil(product_6);
+    const uint rounded_4 = tw_to_u32(ceil_x);
     const float difference = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference;
     float chosen[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_3 = product_2[i] * weight_in[i];
-        const uint added_2 = product_4 + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-        const uint random = tw_philox(added_2, arguments.seed, arguments.offset);
-        const uint shr = random >> 8u;
-        const float product_5 = (float)(shr) * 5.9604645e-8f;
-        const bool test = product_5 >= arguments.p;
-        const float product_6 = product_3 * recip_x;
-        chosen[i] = test ? product_6 : 0.0f;
+        const uint shr = random[i] >> 8u;
+        const bool test = shr >= rounded_4;
+        const float product_7 = product_3[i] * recip_x;
+        chosen[i] = test ? product_7 : 0.0f;
     }
     if (program < arguments.rows) {
         _Pragma("unroll")

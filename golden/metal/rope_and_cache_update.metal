@@ -93,6 +93,27 @@ void tw_kernel_rope_and_cache_update(
             }
         }
     }
+    float k_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)((0 + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
+    }
+    float k_in_2[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)((arguments.half_ + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
+    }
+    float v_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(v + ((((long)((int)threadgroup_position_in_grid.y) * arguments.v_stride0) + ((long)(program_2) * arguments.v_stride1)) + (long)(at_3)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
+    }
     float difference[8];
     float added[8];
     _Pragma("unroll")
@@ -137,20 +158,6 @@ void tw_kernel_rope_and_cache_update(
             }
         }
     }
-    float k_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)((0 + at))));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
-    }
-    float k_in_2[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)((arguments.half_ + at))));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
-    }
     float difference_2[4];
     float added_2[4];
     _Pragma("unroll")
@@ -176,13 +183,6 @@ void tw_kernel_rope_and_cache_update(
             for (int l = 0; l < 4; l++) vector.lane[l] = added_2[l];
             *(device uint4*)(k_cache + (((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_4) * arguments.k_cache_stride2)) + (long)((arguments.half_ + at)))) = vector.all;
         }
-    }
-    float v_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(v + ((((long)((int)threadgroup_position_in_grid.y) * arguments.v_stride0) + ((long)(program_2) * arguments.v_stride1)) + (long)(at_3)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
     const int index_5 = tw_checked(offsets_in, arguments.max_len, faults, 3);
     if (program < arguments.kv_heads) {

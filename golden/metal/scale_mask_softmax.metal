@@ -24,6 +24,7 @@ void tw_kernel_scale_mask_softmax(
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
     float x_in[32];
+    bool mask_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -32,15 +33,6 @@ void tw_kernel_scale_mask_softmax(
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
-    }
-    float product[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        product[i] = x_in[i] * arguments.scale;
-    }
-    bool mask_in[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
         {
             union { uint all; uchar lane[4]; } vector;
             vector.all = *(const device uint*)(mask + (((long)(program_2) * arguments.mask_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
@@ -52,7 +44,8 @@ void tw_kernel_scale_mask_softmax(
     float greatest = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        chosen[i] = mask_in[i] ? product[i] : (-INFINITY);
+        const float product = x_in[i] * arguments.scale;
+        chosen[i] = mask_in[i] ? product : (-INFINITY);
         greatest = tw_max(greatest, chosen[i]);
     }
     greatest = tw_max(greatest, simd_shuffle_xor(greatest, 1));

@@ -42,11 +42,9 @@ void tw_kernel_silu_mul_residual(
             for (int l = 0; l < 4; l++) up_in[l] = vector.lane[l];
         }
     }
-    float product_2[4];
     float residual_in[4];
     _Pragma("unroll")
     for (int i_13 = 0; i_13 < 4; i_13++) {
-        product_2[i_13] = (gate_in[i_13] * tw_sigmoid(gate_in[i_13])) * up_in[i_13];
         residual_in[i_13] = 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
@@ -60,7 +58,7 @@ void tw_kernel_silu_mul_residual(
     float added[4];
     _Pragma("unroll")
     for (int i_13 = 0; i_13 < 4; i_13++) {
-        added[i_13] = product_2[i_13] + residual_in[i_13];
+        added[i_13] = ((gate_in[i_13] * tw_sigmoid(gate_in[i_13])) * up_in[i_13]) + residual_in[i_13];
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {

@@ -27,10 +27,13 @@ void tw_kernel_softmax_cross_entropy_grad(
     const int target_in = target[(long)((int)threadgroup_position_in_grid.x)];
     const bool test = target_in != arguments.ignore_index;
     float total[8];
+    float exponentials[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float tile = -INFINITY;
         total[i] = tile;
+        const float tile_2 = 0.0f;
+        exponentials[i] = tile_2;
     }
     const int added = arguments.classes + 8191;
     const int quotient = added / 8192;
@@ -39,8 +42,7 @@ void tw_kernel_softmax_cross_entropy_grad(
         bool test_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_2 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product)));
-            test_2[i] = added_2 < arguments.classes;
+            test_2[i] = (int)(((uint)((at + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (uint)(product))) < arguments.classes;
         }
         float logits_in[8];
         _Pragma("unroll")
@@ -60,7 +62,22 @@ void tw_kernel_softmax_cross_entropy_grad(
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float larger = tw_max(total[i], (test_2[i] ? logits_in[i] : (-INFINITY)));
+            const float chosen = test_2[i] ? logits_in[i] : (-INFINITY);
+            const float tile_3 = total[i];
+            const bool test_3 = chosen == tile_3;
+            const float difference = chosen - tile_3;
+            const float chosen_2 = test_3 ? 0.0f : difference;
+            const float abs_x = fabs(chosen_2);
+            const float neg_x = -abs_x;
+            const float exp_x = precise::exp(neg_x);
+            const bool test_4 = chosen_2 > 0.0f;
+            const float chosen_3 = test_4 ? exp_x : 1.0f;
+            const float chosen_4 = test_4 ? 1.0f : exp_x;
+            const float tile_4 = exponentials[i];
+            const float added_3 = (tile_4 * chosen_3) + chosen_4;
+            const float chosen_5 = test_2[i] ? added_3 : tile_4;
+            exponentials[i] = chosen_5;
+            const float larger = tw_max(tile_3, chosen);
             total[i] = larger;
         }
     }
@@ -83,120 +100,83 @@ void tw_kernel_softmax_cross_entropy_grad(
     for (int i = 0; i < 32; i++) {
         greatest = tw_max(greatest, partial0[i]);
     }
-    const float abs_x = fabs(greatest);
-    const bool test_3 = abs_x < INFINITY;
-    const float chosen_2 = test_3 ? greatest : 0.0f;
-    float total_2[8];
+    const float abs_x_2 = fabs(greatest);
+    const bool test_5 = abs_x_2 < INFINITY;
+    const float chosen_6 = test_5 ? greatest : 0.0f;
+    float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_4 = 0.0f;
-        total_2[i] = tile_4;
+        const float difference_2 = total[i] - chosen_6;
+        total_2 = total_2 + (exponentials[i] * precise::exp(difference_2));
     }
-    for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
-        const int product_2 = j_2 * 8192;
-        bool test_4[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            const int added_3 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_2)));
-            test_4[i] = added_3 < arguments.classes;
-        }
-        float logits_in_2[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
-            logits_in_2[i * 4] = 0.0f;
-            logits_in_2[(i * 4) + 1] = 0.0f;
-            logits_in_2[(i * 4) + 2] = 0.0f;
-            logits_in_2[(i * 4) + 3] = 0.0f;
-            if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_2[(i * 4) + l] = vector.lane[l];
-                }
-            }
-        }
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            const float difference = logits_in_2[i] - chosen_2;
-            const float exp_x = precise::exp(difference);
-            const float added_4 = total_2[i] + (test_4[i] ? exp_x : 0.0f);
-            total_2[i] = added_4;
-        }
-    }
-    float total_3 = 0.0f;
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        total_3 = total_3 + total_2[i];
-    }
-    total_3 = total_3 + simd_shuffle_xor(total_3, 1);
-    total_3 = total_3 + simd_shuffle_xor(total_3, 2);
-    total_3 = total_3 + simd_shuffle_xor(total_3, 4);
-    total_3 = total_3 + simd_shuffle_xor(total_3, 8);
-    total_3 = total_3 + simd_shuffle_xor(total_3, 16);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 1);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 2);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 4);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 8);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial1[(int)simdgroup_index_in_threadgroup] = total_3;
+        partial1[(int)simdgroup_index_in_threadgroup] = total_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    total_3 = 0.0f;
+    total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_3 = total_3 + partial1[i];
+        total_2 = total_2 + partial1[i];
     }
-    const float added_5 = precise::log(total_3) + chosen_2;
-    const int chosen_4 = test ? target_in : 0;
-    const float difference_2 = added_5 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_4, arguments.classes, faults, 0))];
-    const float chosen_5 = test ? difference_2 : 0.0f;
+    const float added_4 = precise::log(total_2) + chosen_6;
+    const int chosen_7 = test ? target_in : 0;
+    const float difference_3 = added_4 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_7, arguments.classes, faults, 0))];
+    const float chosen_8 = test ? difference_3 : 0.0f;
     if (((int)thread_index_in_threadgroup & 1023) == 0) {
-        loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_5;
+        loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_8;
     }
-    for (int j_3 = 0; j_3 < quotient; j_3 += 1) {
-        const int product_3 = j_3 * 8192;
-        bool test_6[8];
+    for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
+        const int product_4 = j_2 * 8192;
+        bool test_7[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_6 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_3)));
-            test_6[i] = added_6 == target_in;
+            const int added_5 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_4)));
+            test_7[i] = added_5 == target_in;
         }
-        float logits_in_4[8];
+        float logits_in_3[8];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            logits_in_4[i * 4] = 0.0f;
-            logits_in_4[(i * 4) + 1] = 0.0f;
-            logits_in_4[(i * 4) + 2] = 0.0f;
-            logits_in_4[(i * 4) + 3] = 0.0f;
-            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            logits_in_3[i * 4] = 0.0f;
+            logits_in_3[(i * 4) + 1] = 0.0f;
+            logits_in_3[(i * 4) + 2] = 0.0f;
+            logits_in_3[(i * 4) + 3] = 0.0f;
+            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_4[(i * 4) + l] = vector.lane[l];
+                    for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
                 }
             }
         }
-        float chosen_7[8];
+        float chosen_10[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float difference_3 = logits_in_4[i] - chosen_2;
-            const float exp_x_2 = precise::exp(difference_3);
-            const float quotient_2 = exp_x_2 / total_3;
-            const float difference_4 = quotient_2 - 1.0f;
-            const float product_4 = (test_6[i] ? difference_4 : quotient_2) * arguments.scale;
-            chosen_7[i] = test ? product_4 : 0.0f;
+            const float difference_4 = logits_in_3[i] - chosen_6;
+            const float exp_x_3 = precise::exp(difference_4);
+            const float quotient_2 = exp_x_3 / total_2;
+            const float difference_5 = quotient_2 - 1.0f;
+            const float product_5 = (test_7[i] ? difference_5 : quotient_2) * arguments.scale;
+            chosen_10[i] = test ? product_5 : 0.0f;
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
-                out[0] = chosen_7[i * 4];
-                out[1] = chosen_7[(i * 4) + 1];
-                out[2] = chosen_7[(i * 4) + 2];
-                out[3] = chosen_7[(i * 4) + 3];
+                out[0] = chosen_10[i * 4];
+                out[1] = chosen_10[(i * 4) + 1];
+                out[2] = chosen_10[(i * 4) + 2];
+                out[3] = chosen_10[(i * 4) + 3];
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
+                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
                 }
             }
         }

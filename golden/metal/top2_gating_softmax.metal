@@ -23,6 +23,8 @@ void tw_kernel_top2_gating_softmax(
     const int at = thread_2 & 7;
     const int at_3 = thread_2 & 1;
     const float x_in = x[((long)(program_2) * arguments.x_stride0) + (long)(at)];
+    float top;
+    uint top_index;
     const float x_2 = x_in;
     const int key = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
     int own;
@@ -36,8 +38,6 @@ void tw_kernel_top2_gating_softmax(
         own = key;
         own_at = at_2;
     }
-    float top;
-    uint top_index;
     for (int round = 0; round < 2; round += 1) {
         won = own;
         won_at = own_at;

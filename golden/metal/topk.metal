@@ -18,11 +18,14 @@ void tw_kernel_topk(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    threadgroup float candidate0[128];
+    threadgroup uint candidate_at1[128];
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
+    const int team = (int)thread_index_in_threadgroup >> 5;
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + team;
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
-    const int at_3 = thread_2 & 7;
+    const int at_2 = thread_2 & 7;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -33,84 +36,178 @@ void tw_kernel_topk(
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    int key[32];
-    int own;
-    uint own_at;
-    int won;
-    uint won_at;
-    own = -2147483647 - 1;
-    own_at = 4294967295u;
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        const float x_2 = x_in[i];
-        key[i] = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
-        const uint at_2 = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-        if (key[i] > own) {
-            own = key[i];
-            own_at = at_2;
-        }
-    }
     float top;
     uint top_index;
-    for (int round = 0; round < 8; round += 1) {
-        won = own;
-        won_at = own_at;
-        const int other = simd_shuffle_xor(won, 1);
-        const uint other_2 = simd_shuffle_xor(won_at, 1);
-        const bool better = (other > won) || ((other == won) && (other_2 < won_at));
-        const int value = better ? other : won;
-        const uint position = better ? other_2 : won_at;
-        won = value;
-        won_at = position;
-        const int other_3 = simd_shuffle_xor(won, 2);
-        const uint other_4 = simd_shuffle_xor(won_at, 2);
-        const bool better_2 = (other_3 > won) || ((other_3 == won) && (other_4 < won_at));
-        const int value_2 = better_2 ? other_3 : won;
-        const uint position_2 = better_2 ? other_4 : won_at;
-        won = value_2;
-        won_at = position_2;
-        const int other_5 = simd_shuffle_xor(won, 4);
-        const uint other_6 = simd_shuffle_xor(won_at, 4);
-        const bool better_3 = (other_5 > won) || ((other_5 == won) && (other_6 < won_at));
-        const int value_3 = better_3 ? other_5 : won;
-        const uint position_3 = better_3 ? other_6 : won_at;
-        won = value_3;
-        won_at = position_3;
-        const int other_7 = simd_shuffle_xor(won, 8);
-        const uint other_8 = simd_shuffle_xor(won_at, 8);
-        const bool better_4 = (other_7 > won) || ((other_7 == won) && (other_8 < won_at));
-        const int value_4 = better_4 ? other_7 : won;
-        const uint position_4 = better_4 ? other_8 : won_at;
-        won = value_4;
-        won_at = position_4;
-        const int other_9 = simd_shuffle_xor(won, 16);
-        const uint other_10 = simd_shuffle_xor(won_at, 16);
-        const bool better_5 = (other_9 > won) || ((other_9 == won) && (other_10 < won_at));
-        const int value_5 = better_5 ? other_9 : won;
-        const uint position_5 = better_5 ? other_10 : won_at;
-        won = value_5;
-        won_at = position_5;
-        if (at_3 == round) {
-            top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
-            top_index = won_at;
+    float greatest = -INFINITY;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        greatest = tw_max(greatest, x_in[i]);
+    }
+    int mine = (((greatest != greatest) ? 2147483647 : (as_type<int>(((greatest == 0.0f) ? 0.0f : greatest)) ^ ((as_type<int>(((greatest == 0.0f) ? 0.0f : greatest)) >> 31) & 2147483647))) & (-32)) | (int)thread_index_in_simdgroup;
+    int best;
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        best = mine;
+        best = max(best, simd_shuffle_xor(best, 1));
+        best = max(best, simd_shuffle_xor(best, 2));
+        best = max(best, simd_shuffle_xor(best, 4));
+        best = max(best, simd_shuffle_xor(best, 8));
+        best = max(best, simd_shuffle_xor(best, 16));
+        if (mine == best) {
+            mine = -2147483647 - 1;
         }
-        if (own_at == won_at) {
-            own = -2147483647 - 1;
-            own_at = 4294967295u;
-            _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                const uint at_4 = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
-                    own = key[i];
-                    own_at = at_4;
+    }
+    const float bound = as_type<float>(((best & (-32)) ^ (((best & (-32)) >> 31) & 2147483647)));
+    int count = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count = count + ((!(x_in[i] < bound)) ? 1 : 0);
+    }
+    int place = count;
+    const int other_6 = simd_shuffle_up(place, 1);
+    if ((int)thread_index_in_simdgroup >= 1) {
+        place = place + other_6;
+    }
+    const int other_7 = simd_shuffle_up(place, 2);
+    if ((int)thread_index_in_simdgroup >= 2) {
+        place = place + other_7;
+    }
+    const int other_8 = simd_shuffle_up(place, 4);
+    if ((int)thread_index_in_simdgroup >= 4) {
+        place = place + other_8;
+    }
+    const int other_9 = simd_shuffle_up(place, 8);
+    if ((int)thread_index_in_simdgroup >= 8) {
+        place = place + other_9;
+    }
+    const int other_10 = simd_shuffle_up(place, 16);
+    if ((int)thread_index_in_simdgroup >= 16) {
+        place = place + other_10;
+    }
+    const int candidates = simd_shuffle(place, thread_index_in_simdgroup | 31);
+    place = place - count;
+    if (candidates <= 32) {
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            if (!(x_in[i] < bound)) {
+                candidate0[(team * 32) + place] = x_in[i];
+                candidate_at1[(team * 32) + place] = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+                place = place + 1;
+            }
+        }
+        simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        int own;
+        uint own_at;
+        own = -2147483647 - 1;
+        own_at = 4294967295u;
+        if ((int)thread_index_in_simdgroup < candidates) {
+            const float x_2 = candidate0[(team * 32) + (int)thread_index_in_simdgroup];
+            own = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
+            own_at = candidate_at1[(team * 32) + (int)thread_index_in_simdgroup];
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            int won;
+            uint won_at;
+            won = own;
+            won = max(won, simd_shuffle_xor(won, 1));
+            won = max(won, simd_shuffle_xor(won, 2));
+            won = max(won, simd_shuffle_xor(won, 4));
+            won = max(won, simd_shuffle_xor(won, 8));
+            won = max(won, simd_shuffle_xor(won, 16));
+            won_at = (own == won) ? own_at : 4294967295u;
+            won_at = min(won_at, simd_shuffle_xor(won_at, 1));
+            won_at = min(won_at, simd_shuffle_xor(won_at, 2));
+            won_at = min(won_at, simd_shuffle_xor(won_at, 4));
+            won_at = min(won_at, simd_shuffle_xor(won_at, 8));
+            won_at = min(won_at, simd_shuffle_xor(won_at, 16));
+            if (at_2 == i) {
+                top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
+                top_index = won_at;
+            }
+            if (own_at == won_at) {
+                own = -2147483647 - 1;
+            }
+        }
+    }
+    if (!(candidates <= 32)) {
+        int key[32];
+        int own_2;
+        uint own_at_2;
+        int won_2;
+        uint won_at_2;
+        own_2 = -2147483647 - 1;
+        own_at_2 = 4294967295u;
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            const float x_3 = x_in[i];
+            key[i] = (x_3 != x_3) ? 2147483647 : (as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) >> 31) & 2147483647));
+            const uint at_3 = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+            if (key[i] > own_2) {
+                own_2 = key[i];
+                own_at_2 = at_3;
+            }
+        }
+        for (int round_3 = 0; round_3 < 8; round_3 += 1) {
+            won_2 = own_2;
+            won_at_2 = own_at_2;
+            const int other_21 = simd_shuffle_xor(won_2, 1);
+            const uint other_22 = simd_shuffle_xor(won_at_2, 1);
+            const bool better = (other_21 > won_2) || ((other_21 == won_2) && (other_22 < won_at_2));
+            const int value = better ? other_21 : won_2;
+            const uint position = better ? other_22 : won_at_2;
+            won_2 = value;
+            won_at_2 = position;
+            const int other_23 = simd_shuffle_xor(won_2, 2);
+            const uint other_24 = simd_shuffle_xor(won_at_2, 2);
+            const bool better_2 = (other_23 > won_2) || ((other_23 == won_2) && (other_24 < won_at_2));
+            const int value_2 = better_2 ? other_23 : won_2;
+            const uint position_2 = better_2 ? other_24 : won_at_2;
+            won_2 = value_2;
+            won_at_2 = position_2;
+            const int other_25 = simd_shuffle_xor(won_2, 4);
+            const uint other_26 = simd_shuffle_xor(won_at_2, 4);
+            const bool better_3 = (other_25 > won_2) || ((other_25 == won_2) && (other_26 < won_at_2));
+            const int value_3 = better_3 ? other_25 : won_2;
+            const uint position_3 = better_3 ? other_26 : won_at_2;
+            won_2 = value_3;
+            won_at_2 = position_3;
+            const int other_27 = simd_shuffle_xor(won_2, 8);
+            const uint other_28 = simd_shuffle_xor(won_at_2, 8);
+            const bool better_4 = (other_27 > won_2) || ((other_27 == won_2) && (other_28 < won_at_2));
+            const int value_4 = better_4 ? other_27 : won_2;
+            const uint position_4 = better_4 ? other_28 : won_at_2;
+            won_2 = value_4;
+            won_at_2 = position_4;
+            const int other_29 = simd_shuffle_xor(won_2, 16);
+            const uint other_30 = simd_shuffle_xor(won_at_2, 16);
+            const bool better_5 = (other_29 > won_2) || ((other_29 == won_2) && (other_30 < won_at_2));
+            const int value_5 = better_5 ? other_29 : won_2;
+            const uint position_5 = better_5 ? other_30 : won_at_2;
+            won_2 = value_5;
+            won_at_2 = position_5;
+            if (at_2 == round_3) {
+                top = as_type<float>((won_2 ^ ((won_2 >> 31) & 2147483647)));
+                top_index = won_at_2;
+            }
+            if (own_at_2 == won_at_2) {
+                own_2 = -2147483647 - 1;
+                own_at_2 = 4294967295u;
+                _Pragma("unroll")
+                for (int i = 0; i < 32; i++) {
+                    const uint at_4 = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+                    if ((key[i] > own_2) && ((won_2 > key[i]) || ((won_2 == key[i]) && (won_at_2 < at_4)))) {
+                        own_2 = key[i];
+                        own_at_2 = at_4;
+                    }
                 }
             }
         }
     }
     if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
-        values[((long)(program_2) * arguments.values_stride0) + (long)(at_3)] = top;
+        values[((long)(program_2) * arguments.values_stride0) + (long)(at_2)] = top;
     }
     if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
-        indices[((long)(program_2) * arguments.indices_stride0) + (long)(at_3)] = top_index;
+        indices[((long)(program_2) * arguments.indices_stride0) + (long)(at_2)] = top_index;
     }
 }

@@ -29,6 +29,8 @@ void tw_kernel_topk_gating_softmax(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
     }
+    float top;
+    uint top_index;
     int key[4];
     int own;
     uint own_at;
@@ -46,8 +48,6 @@ void tw_kernel_topk_gating_softmax(
             own_at = at_2;
         }
     }
-    float top;
-    uint top_index;
     for (int round = 0; round < 8; round += 1) {
         won = own;
         won_at = own_at;

@@ -65,6 +65,8 @@ void tw_kernel_topk_gating_softmax_bias(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) bias_in[l] = vector.lane[l];
     }
+    float top;
+    uint top_index;
     int key[4];
     int own;
     uint own_at;
@@ -83,8 +85,6 @@ void tw_kernel_topk_gating_softmax_bias(
             own_at = at_2;
         }
     }
-    float top;
-    uint top_index;
     for (int round = 0; round < 8; round += 1) {
         won = own;
         won_at = own_at;

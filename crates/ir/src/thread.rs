@@ -128,6 +128,8 @@ pub enum Value {
     Shuffle(Shuffle, DType, Box<Value>),
     /// Two floats rounded to a half type, the first in the low 16 bits of a u32: how matrix units take them.
     Pack(DType, Box<[Value; 2]>),
+    /// The same, where an error of a few units in the last place of an f32 is lost in a later rounding to 16 bits.
+    Rough(Box<Value>),
     /// An i32 index, if it passes that one of [`ThreadProgram::checks`]; else 0, and the fault is noted for the host.
     Checked(usize, Box<Value>),
 }
@@ -198,6 +200,19 @@ pub enum Code {
         index: Value,
         /// How many.
         lanes: usize,
+    },
+    /// The four words of a block of Philox4x32-10 (see [`crate::TernaryOp::Philox`]) into neighbours of an array.
+    Philox {
+        /// The array, of u32.
+        into: RegisterId,
+        /// First element of it.
+        index: Value,
+        /// Position of the first word, a multiple of 4.
+        position: Value,
+        /// Key.
+        seed: Value,
+        /// Counter's third word.
+        stream: Value,
     },
     /// Writes one element.
     Store {
@@ -298,6 +313,8 @@ pub struct ThreadProgram {
     pub linear: bool,
     /// Threads of a group, a multiple of 32.
     pub threads: usize,
+    /// Groups that a processor should have room for at once, registers allowing; 0 where that does not matter.
+    pub resident: usize,
     /// Registers.
     pub registers: Vec<Register>,
     /// Shared arrays.

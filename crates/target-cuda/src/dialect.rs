@@ -159,6 +159,21 @@ impl Dialect for CudaC {
         format!("{name}({a})")
     }
 
+    fn fast_unary(&self, op: UnaryOp, a: &str) -> Option<String> {
+        let name = match op {
+            UnaryOp::Exp => "tw_fast_exp",
+            UnaryOp::Exp2 => "tw_fast_exp2",
+            UnaryOp::Sigmoid => "tw_fast_sigmoid",
+            UnaryOp::Recip => return Some(format!("tw_fast_quotient(1.0f, {a})")),
+            _ => return None,
+        };
+        Some(format!("{name}({a})"))
+    }
+
+    fn fast_quotient(&self, a: &str, b: &str) -> Option<String> {
+        Some(format!("tw_fast_quotient({a}, {b})"))
+    }
+
     fn float_call(&self, op: BinaryOp) -> &'static str {
         if op == BinaryOp::Pow { "powf" } else { "fmodf" }
     }
@@ -253,8 +268,13 @@ impl Dialect for CudaC {
     }
 
     fn signature(&self, program: &ThreadProgram, arguments: &str) -> String {
+        // Fewer threads a group leave more groups room by themselves.
+        let resident = match program.resident {
+            groups if groups > 1 && program.threads >= 1024 => format!(", {groups}"),
+            _ => String::new(),
+        };
         let mut out = format!(
-            "extern \"C\" __global__ void __launch_bounds__({}) {}(",
+            "extern \"C\" __global__ void __launch_bounds__({}{resident}) {}(",
             program.threads,
             kernel_name(program)
         );

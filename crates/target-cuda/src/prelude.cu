@@ -36,6 +36,26 @@ __device__ __forceinline__ float tw_sigmoid(float x) {
     return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 __device__ __forceinline__ float tw_softplus(float x) { return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x))) + (x != x ? x : 0.0f); }
+// Fast forms, for values that are rounded to 16 bits later: they err by a few units of f32. Subnormals stay: a product
+// with something great may follow.
+__device__ __forceinline__ float tw_fast_exp2(float x) {
+    float y;
+    asm("ex2.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+__device__ __forceinline__ float tw_fast_exp(float x) { return tw_fast_exp2(x * 1.4426950408889634f); }
+__device__ __forceinline__ float tw_fast_sigmoid(float x) {
+    const float e = tw_fast_exp(-fabsf(x));
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(1.0f + e));
+    return (x < 0.0f ? e : 1.0f) * y;
+}
+// Over the full range of divisors.
+__device__ __forceinline__ float tw_fast_quotient(float a, float b) {
+    float y;
+    asm("div.full.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+    return y;
+}
 // Integers from floats: toward zero, saturating, NaN to 0.
 __device__ __forceinline__ int tw_to_i32(float x) { return x != x ? 0 : __float2int_rz(x); }
 __device__ __forceinline__ unsigned int tw_to_u32(float x) { return x != x ? 0u : __float2uint_rz(x); }
@@ -47,8 +67,12 @@ __device__ __forceinline__ signed char tw_u32_to_i8(unsigned int x) { return (si
 __device__ __forceinline__ unsigned char tw_u32_to_u8(unsigned int x) { return (unsigned char)min(255u, x); }
 __device__ __forceinline__ unsigned char tw_i8_to_u8(signed char x) { return x < 0 ? 0 : x; }
 __device__ __forceinline__ signed char tw_u8_to_i8(unsigned char x) { return x > 127 ? 127 : x; }
-// Word index % 4 of Philox4x32-10 (Salmon et al., 2011) with counter (index / 4, 0, offset, 0) and key (seed, 0).
-__device__ __forceinline__ unsigned int tw_philox(unsigned int index, unsigned int seed, unsigned int offset) {
+// The words of the block of Philox4x32-10 (Salmon et al., 2011) that holds word `index`: that with counter
+// (index / 4, 0, offset, 0) and key (seed, 0).
+struct tw_words {
+    unsigned int word[4];
+};
+__device__ __forceinline__ tw_words tw_philox_block(unsigned int index, unsigned int seed, unsigned int offset) {
     unsigned int c0 = index >> 2, c1 = 0, c2 = offset, c3 = 0, k0 = seed, k1 = 0;
     _Pragma("unroll") for (int round = 0; round < 10; round++) {
         const unsigned int h0 = __umulhi(0xD2511F53u, c0), l0 = 0xD2511F53u * c0;
@@ -60,7 +84,18 @@ __device__ __forceinline__ unsigned int tw_philox(unsigned int index, unsigned i
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    const unsigned int low = index & 1 ? c1 : c0, high = index & 1 ? c3 : c2;
+    tw_words words;
+    words.word[0] = c0;
+    words.word[1] = c1;
+    words.word[2] = c2;
+    words.word[3] = c3;
+    return words;
+}
+// Word index % 4 of it.
+__device__ __forceinline__ unsigned int tw_philox(unsigned int index, unsigned int seed, unsigned int offset) {
+    const tw_words words = tw_philox_block(index, seed, offset);
+    const unsigned int low = index & 1 ? words.word[1] : words.word[0];
+    const unsigned int high = index & 1 ? words.word[3] : words.word[2];
     return index & 2 ? high : low;
 }
 // The index, if it is below the extent and not negative; else 0, and the fault is noted for the host.

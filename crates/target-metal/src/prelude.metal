@@ -44,8 +44,12 @@ static inline char tw_u32_to_i8(uint x) { return (char)min(127u, x); }
 static inline uchar tw_u32_to_u8(uint x) { return (uchar)min(255u, x); }
 static inline uchar tw_i8_to_u8(char x) { return (uchar)(x < 0 ? 0 : x); }
 static inline char tw_u8_to_i8(uchar x) { return (char)(x > 127 ? 127 : x); }
-// Word index % 4 of Philox4x32-10 (Salmon et al., 2011) with counter (index / 4, 0, offset, 0) and key (seed, 0).
-static inline uint tw_philox(uint index, uint seed, uint offset) {
+// The words of the block of Philox4x32-10 (Salmon et al., 2011) that holds word `index`: that with counter
+// (index / 4, 0, offset, 0) and key (seed, 0).
+struct tw_words {
+    uint word[4];
+};
+static inline tw_words tw_philox_block(uint index, uint seed, uint offset) {
     uint c0 = index >> 2, c1 = 0, c2 = offset, c3 = 0, k0 = seed, k1 = 0;
     for (int round = 0; round < 10; round++) {
         const uint h0 = mulhi(0xD2511F53u, c0), l0 = 0xD2511F53u * c0;
@@ -57,7 +61,18 @@ static inline uint tw_philox(uint index, uint seed, uint offset) {
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    const uint low = index & 1 ? c1 : c0, high = index & 1 ? c3 : c2;
+    tw_words words;
+    words.word[0] = c0;
+    words.word[1] = c1;
+    words.word[2] = c2;
+    words.word[3] = c3;
+    return words;
+}
+// Word index % 4 of it.
+static inline uint tw_philox(uint index, uint seed, uint offset) {
+    const tw_words words = tw_philox_block(index, seed, offset);
+    const uint low = index & 1 ? words.word[1] : words.word[0];
+    const uint high = index & 1 ? words.word[3] : words.word[2];
     return index & 2 ? high : low;
 }
 // The index, if it is below the extent and not negative; else 0, and the fault is noted for the host.

@@ -35,6 +35,15 @@ pub trait Dialect {
     fn reserved(&self) -> &'static [&'static str];
     /// A one-operand op on a register value; `None` where C's own spelling holds.
     fn unary(&self, op: UnaryOp, value: &str) -> String;
+    /// The same on an f32, faster, with an error of a few units in the last place; `None` where there is no such form.
+    fn fast_unary(&self, _op: UnaryOp, _value: &str) -> Option<String> {
+        None
+    }
+    /// A quotient of f32 values, faster, with an error of a few units in the last place; `None` where there is no such
+    /// form.
+    fn fast_quotient(&self, _a: &str, _b: &str) -> Option<String> {
+        None
+    }
     /// A call of a float function of two operands (`pow`, `fmod`).
     fn float_call(&self, op: BinaryOp) -> &'static str;
     /// A register value read from memory.
@@ -147,6 +156,7 @@ const RESERVED: &[&str] = &[
     "unsigned",
     "using",
     "vector",
+    "words",
     "virtual",
     "void",
     "volatile",
@@ -370,6 +380,19 @@ impl Printer<'_> {
                 ];
                 self.scope(&lines);
             }
+            Code::Philox { into, index, position, seed, stream } => {
+                let (position, seed) = (self.bare(position), self.bare(seed));
+                let (stream, index) = (self.bare(stream), self.place(index));
+                let into = self.name(*into);
+                let lines = [
+                    format!(
+                        "const tw_words words = tw_philox_block({position}, {seed}, {stream});"
+                    ),
+                    "_Pragma(\"unroll\")".into(),
+                    format!("for (int l = 0; l < 4; l++) {into}[{index}] = words.word[l];"),
+                ];
+                self.scope(&lines);
+            }
             Code::Store { param, offset, value, mode } => {
                 let (name, dtype) = self.param(*param);
                 let text = match mode {
@@ -480,6 +503,16 @@ impl Printer<'_> {
                 format!("arguments.{}_stride{axis}", self.param(*param).0)
             }
             Value::Wide(a) => format!("({})({})", d.offset_type(), self.value(a)),
+            Value::Rough(of) => {
+                let fast = match of.as_ref() {
+                    Value::Unary(op, DType::F32, a) => d.fast_unary(*op, &self.bare(a)),
+                    Value::Binary(BinaryOp::Div, DType::F32, a, b) => {
+                        d.fast_quotient(&self.bare(a), &self.bare(b))
+                    }
+                    _ => None,
+                };
+                fast.unwrap_or_else(|| self.value(of))
+            }
             Value::Checked(check, of) => {
                 let extent = match self.program.checks[*check].extent {
                     Some(extent) => self.value(&Value::Size(extent)),

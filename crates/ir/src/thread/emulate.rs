@@ -160,6 +160,20 @@ impl Machine<'_> {
                     self.store(param.index(), &offset, &value, StoreMode::Set, active)?;
                 }
             }
+            Code::Philox { into, index, position, seed, stream } => {
+                let index = self.value(index, active)?;
+                let position = self.value(position, active)?;
+                let (seed, stream) = (self.value(seed, active)?, self.value(stream, active)?);
+                self.aligned(&position, 4, active)?;
+                for word in 0..4 {
+                    let one = |t: usize| {
+                        let at = position.at(t) as u32 + word as u32;
+                        f64::from(meaning::philox(at, seed.at(t) as u32, stream.at(t) as u32))
+                    };
+                    let value = Lanes::Each((0..active.len()).map(one).collect());
+                    self.assign(*into, &plus(&index, word), value, active)?;
+                }
+            }
             Code::Store { param, offset, value, mode } => {
                 let offset = self.value(offset, active)?;
                 let value = self.value(value, active)?;
@@ -470,7 +484,7 @@ impl Machine<'_> {
                 Argument::Tensor(tensor) => Lanes::Same(tensor.strides[*axis] as f64),
                 Argument::Scalar(_) => return Err("a number has no strides".into()),
             },
-            Value::Wide(a) => self.value(a, active)?,
+            Value::Wide(a) | Value::Rough(a) => self.value(a, active)?,
             Value::Checked(check, of) => {
                 let index = self.value(of, active)?;
                 let check = &self.program.checks[*check];

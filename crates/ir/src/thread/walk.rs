@@ -9,6 +9,7 @@ impl Value {
             Value::Element(_, a)
             | Value::Unary(_, _, a)
             | Value::Wide(a)
+            | Value::Rough(a)
             | Value::Shared(_, a)
             | Value::Shuffle(_, _, a)
             | Value::Checked(_, a)
@@ -32,6 +33,7 @@ impl Value {
             Value::Element(_, a)
             | Value::Unary(_, _, a)
             | Value::Wide(a)
+            | Value::Rough(a)
             | Value::Shared(_, a)
             | Value::Shuffle(_, _, a)
             | Value::Checked(_, a)
@@ -96,6 +98,9 @@ impl Code {
                 vec![index, offset]
             }
             Code::Store { offset, value, .. } => vec![offset, value],
+            Code::Philox { index, position, seed, stream, .. } => {
+                vec![index, position, seed, stream]
+            }
             Code::For { start, end, step, .. } => vec![start, end, step],
         }
     }
@@ -118,6 +123,9 @@ impl Code {
                 vec![index, offset]
             }
             Code::Store { offset, value, .. } => vec![offset, value],
+            Code::Philox { index, position, seed, stream, .. } => {
+                vec![index, position, seed, stream]
+            }
             Code::For { start, end, step, .. } => vec![start, end, step],
         }
     }
@@ -164,7 +172,8 @@ impl Code {
             | Code::SetElement(register, ..)
             | Code::LoadMatrix { into: register, .. }
             | Code::MatrixMultiply { into: register, .. }
-            | Code::LoadVector { into: register, .. } => Some(*register),
+            | Code::LoadVector { into: register, .. }
+            | Code::Philox { into: register, .. } => Some(*register),
             _ => None,
         }
     }
@@ -187,6 +196,7 @@ impl Code {
             | Code::SetElement(r, ..)
             | Code::LoadVector { into: r, .. }
             | Code::LoadMatrix { into: r, .. }
+            | Code::Philox { into: r, .. }
             | Code::StoreVector { from: r, .. }
             | Code::Unroll(r, ..)
             | Code::For { counter: r, .. } => vec![r],

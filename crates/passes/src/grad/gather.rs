@@ -4,13 +4,19 @@ use super::stage::declare;
 use crate::emit::Emitter;
 use tilewright_ir::infer::place_type;
 use tilewright_ir::{
-    Access, Axis, DType, ExprId, ExprKind, Extent, GridAxis, ParamId, ParamKind, Place, Program,
-    Shape,
+    Access, Axis, BinaryOp, DType, ExprId, ExprKind, Extent, GridAxis, ParamId, ParamKind, Place,
+    Program, ReduceOp, Shape,
 };
 
 /// Columns of a gradient that one program of a later stage sums. A multiple of what a GPU's programs and a CPU's
 /// cache lines take, and few enough that a row of a few thousand occupies a device.
 const COLUMNS: usize = 256;
+
+/// Columns of a gradient that one program adds partial results of: a few, so that there are many programs.
+const SUMMED_COLUMNS: usize = 32;
+
+/// Partial results that are added side by side before these are added up: as many loads are in flight at once.
+const SIDE_BY_SIDE: usize = 256;
 
 /// A gradient that later programs finish.
 #[derive(Clone)]
@@ -154,8 +160,11 @@ impl Target {
     }
 }
 
-/// A program that adds partial results along their first `lead` axes, in order. The gradients have one shape; each
-/// comes with its partial results.
+/// A program that adds partial results along their first `lead` axes, in an order that the sizes alone decide. The
+/// gradients have one shape; each comes with its partial results.
+///
+/// Along the last of these axes [`SIDE_BY_SIDE`] partial results are added side by side, one loop for all, and their
+/// sums at the end: a loop over single ones would wait for memory at each.
 pub(super) fn sum_partials(
     stage: &Program,
     gradients: &[(&Target, ParamId)],
@@ -168,10 +177,13 @@ pub(super) fn sum_partials(
         ParamKind::Tensor { shape, .. } => shape[..lead].to_vec(),
         ParamKind::Scalar { .. } => Vec::new(),
     };
+    let Some((&side, outer)) = counts.split_last() else {
+        return Err("partial sums along no axis".into());
+    };
     let rank = target.shape.len();
     // Up to two outer axes and blocks of the last one.
     let first = rank.saturating_sub(3);
-    let block = |axis| if axis + 1 == rank { COLUMNS } else { 1 };
+    let block = |axis| if axis + 1 == rank { SUMMED_COLUMNS } else { 1 };
     let grid =
         (first..rank).map(|axis| GridAxis { extent: target.shape[axis], block: block(axis) });
     let mut out = target.program(stage, "sum", grid.collect());
@@ -182,15 +194,19 @@ pub(super) fn sum_partials(
     {
         let index = out.program_index(grid);
         *axis = match first + grid + 1 == rank {
-            true => block_of(&mut out, index, extent),
+            true => block_of(&mut out, index, extent, SUMMED_COLUMNS),
             false => Axis::At(index),
         };
     }
+    let start = out.index(0);
+    let few = side.constant().is_some_and(|n| n <= SIDE_BY_SIDE);
     let mut sums = Vec::new();
     for (target, partial) in gradients {
         let param = declare(&mut out.program, target.name.clone(), target.kind(Access::Out));
         let place = Place { param, axes: axes.clone() };
         let tile = place_type(&out.program, &place)?.shape;
+        let beside = if few { side } else { Extent::Const(SIDE_BY_SIDE) };
+        let tile: Shape = std::iter::once(beside).chain(tile).collect();
         let zero = out.constant(super::adjoint::Sweep::dtype(target.dtype), 0.0);
         let zeros = out.broadcast(zero, &tile);
         let sum = out.variable(target.name.clone(), zeros);
@@ -200,12 +216,25 @@ pub(super) fn sum_partials(
     }
     let mut loops = Vec::new();
     let mut lead_axes = Vec::new();
-    let start = out.index(0);
-    for count in counts {
+    for &count in outer {
         let end = out.size(count);
         let index = out.begin_loop("chunk");
         loops.push((index, end));
         lead_axes.push(Axis::At(index));
+    }
+    match few {
+        true => lead_axes.push(Axis::All),
+        false => {
+            let (length, last) = (out.index(SIDE_BY_SIDE), out.index(SIDE_BY_SIDE - 1));
+            let size = out.size(side);
+            let rounded = out.add(size, last);
+            let end = out.binary(BinaryOp::Div, rounded, length);
+            let index = out.begin_loop("chunk");
+            loops.push((index, end));
+            let from = out.mul(index, length);
+            // What lies beyond the end adds nothing.
+            lead_axes.push(Axis::Range { start: from, len: Extent::Const(SIDE_BY_SIDE), step: 1 });
+        }
     }
     for (sum, partial, _) in &sums {
         let axes = lead_axes.iter().chain(&axes).copied().collect();
@@ -218,20 +247,24 @@ pub(super) fn sum_partials(
         out.end_loop(index, start, end);
     }
     for (sum, _, place) in sums {
-        let value = out.get(sum);
+        let tile = place_type(&out.program, &place)?.shape;
+        let beside = out.get(sum);
+        let value = out.reduce(ReduceOp::Sum, beside, 0);
+        let value = out.reshape(value, tile);
         out.store(place, value);
     }
     out.finish()
 }
 
-/// Block `index` of [`COLUMNS`] positions of an axis.
-fn block_of(out: &mut Emitter, index: ExprId, extent: Extent) -> Axis {
-    if extent.constant().is_some_and(|n| n <= COLUMNS) {
+/// Block `index` of `columns` positions of an axis.
+fn block_of(out: &mut Emitter, index: ExprId, extent: Extent, columns: usize) -> Axis {
+    if extent.constant().is_some_and(|n| n <= columns) {
         return Axis::All;
     }
-    let columns = out.index(COLUMNS);
+    let len = Extent::Const(columns);
+    let columns = out.index(columns);
     let start = out.mul(index, columns);
-    Axis::Range { start, len: Extent::Const(COLUMNS), step: 1 }
+    Axis::Range { start, len, step: 1 }
 }
 
 /// Adjoints that the first stage has stored with their positions.
@@ -327,7 +360,7 @@ impl Scattered {
                     let ParamKind::Tensor { shape, .. } = &out.program.param(sum).kind else {
                         return Err("a sum that is no tensor".into());
                     };
-                    let block = block_of(out, index, shape[number]);
+                    let block = block_of(out, index, shape[number], COLUMNS);
                     to.push(block);
                     from.push(block);
                 }

@@ -195,7 +195,7 @@ impl Lowering<'_> {
     }
 
     /// log2 of a number that surely divides an index expression.
-    fn divisor(&self, id: ExprId) -> u32 {
+    pub(super) fn divisor(&self, id: ExprId) -> u32 {
         match &self.program.expr(id).kind {
             ExprKind::Const(Literal::Int(0)) => 31,
             ExprKind::Const(Literal::Int(n)) => n.trailing_zeros(),
@@ -204,6 +204,12 @@ impl Lowering<'_> {
                 .steps
                 .get(&id)
                 .map_or(0, |(start, step)| self.divisor(*start).min(step.trailing_zeros())),
+            // Integers keep their last bits.
+            ExprKind::Cast(a) | ExprKind::Broadcast(a) | ExprKind::Reshape(a)
+                if self.program.expr(*a).ty.dtype.is_int() =>
+            {
+                self.divisor(*a)
+            }
             ExprKind::Binary(BinaryOp::Mul, a, b) => (self.divisor(*a) + self.divisor(*b)).min(31),
             ExprKind::Binary(BinaryOp::Add, a, b) => self.divisor(*a).min(self.divisor(*b)),
             _ => 0,

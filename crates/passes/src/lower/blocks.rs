@@ -1,6 +1,7 @@
 //! Rows too long for the registers of a team: a loop over blocks of the row for every pass over it. Each reduction ends
 //! a pass; maps are computed anew in every pass that needs them, so that nothing as long as a row is ever held.
 
+mod online;
 mod round;
 
 use super::Schedule;
@@ -17,6 +18,16 @@ const RESIDENT: u32 = 14;
 /// log2 of the elements of a block.
 const BLOCK: u32 = 13;
 
+/// Groups of the largest size that a processor should hold at once: reductions of blocks take few registers, and the
+/// loads of one group on their way are too few. Scans and top-k take more registers than that leaves.
+pub(super) fn resident_groups(program: &Program) -> usize {
+    let meets_elsewise = |kind: &ExprKind| {
+        use ExprKind::*;
+        matches!(kind, Scan { .. } | ScanBy { .. } | TopK { .. } | ReduceBy { .. })
+    };
+    if program.exprs.iter().any(|e| meets_elsewise(&e.kind)) { 0 } else { 2 }
+}
+
 /// `program` with its long rows in blocks; `None` when it has none, or is no straight line of maps, reductions, scans
 /// and top-k over them.
 pub(super) fn blocked(program: &Program, schedule: &Schedule) -> Option<Program> {
@@ -32,7 +43,10 @@ pub(super) fn blocked(program: &Program, schedule: &Schedule) -> Option<Program>
         parts: HashMap::new(),
         pending: Vec::new(),
         unknown: HashSet::new(),
+        with_sum: HashMap::new(),
+        gathered: HashMap::new(),
     };
+    blocks.find_exponentials();
     for statement in &program.body {
         blocks.statement(statement)?;
     }
@@ -79,6 +93,17 @@ struct Blocks<'a> {
     pending: Vec<Sink<'a>>,
     /// What they will have computed.
     unknown: HashSet<ExprId>,
+    /// For a maximum, the sum of exponentials that its pass gathers too.
+    with_sum: HashMap<ExprId, Exponentials>,
+    /// Such sums once they are gathered: for each position in a block the maximum, and the sum relative to it.
+    gathered: HashMap<ExprId, (ExprId, ExprId)>,
+}
+
+/// `sum`, over a row x, of exp(x - shift).
+#[derive(Clone, Copy)]
+struct Exponentials {
+    sum: ExprId,
+    shift: ExprId,
 }
 
 impl<'a> Blocks<'a> {
@@ -130,6 +155,7 @@ impl<'a> Blocks<'a> {
                         let picked = self.picked(of, indices)?;
                         self.known.insert(id, picked);
                     }
+                    _ if self.gathered.contains_key(&id) => self.sum_up(id)?,
                     _ => {
                         self.unknown.insert(id);
                         self.pending.push(Sink::Whole(id));

@@ -260,7 +260,7 @@ impl Lowering<'_> {
     }
 
     /// Joins one register of each accumulator with another lane's.
-    fn join_lanes(
+    pub(super) fn join_lanes(
         &mut self,
         accumulators: &[RegisterId],
         dtypes: &[DType],

@@ -90,7 +90,7 @@ impl Lowering<'_> {
                 .collect();
             l.value_at(a, &at)
         };
-        Some(match &expr.kind {
+        let value = match &expr.kind {
             ExprKind::Const(literal) => Value::Const(*literal, dtype),
             ExprKind::Scalar(param) => Value::Scalar(*param),
             ExprKind::Size(extent) => Value::Size(*extent),
@@ -192,7 +192,16 @@ impl Lowering<'_> {
                 }
             }
             _ => return None,
-        })
+        };
+        Some(self.at_ease(id, value))
+    }
+
+    /// The value of `id`, marked where it may be computed fast.
+    fn at_ease(&self, id: ExprId, value: Value) -> Value {
+        match self.rough.contains(&id) {
+            true => Value::Rough(Box::new(value)),
+            false => value,
+        }
     }
 
     /// An elementwise expression for a register of `layout`, its own.
@@ -206,13 +215,16 @@ impl Lowering<'_> {
         let expr = program.expr(id);
         let dtype = expr.ty.dtype;
         let typed = |a: &ExprId| program.expr(*a).ty.dtype;
-        Ok(match &expr.kind {
+        let value = match &expr.kind {
             ExprKind::Unary(op, a) => {
                 Value::Unary(*op, typed(a), Box::new(self.element(*a, layout, register)?))
             }
             ExprKind::Binary(op, a, b) => {
-                let x = self.element(*a, layout, register)?;
                 let y = self.element(*b, layout, register)?;
+                if let Some(x) = self.first_of_vector(*op, [*a, *b], layout, register) {
+                    return Ok(Value::Binary(*op, typed(a), Box::new(x), Box::new(y)));
+                }
+                let x = self.element(*a, layout, register)?;
                 arithmetic(*op, &program.expr(*a).ty, x, y)
             }
             ExprKind::Ternary(op, [a, b, c]) => {
@@ -239,8 +251,30 @@ impl Lowering<'_> {
                     )));
                 }
             },
-            _ => self.element(id, layout, register)?,
-        })
+            _ => return self.element(id, layout, register),
+        };
+        Ok(self.at_ease(id, value))
+    }
+
+    /// Where positions are compared with a size that whole vectors make up, the position of the first element of the
+    /// vector: one comparison then serves all of it.
+    fn first_of_vector(
+        &mut self,
+        op: BinaryOp,
+        [position, size]: [ExprId; 2],
+        layout: &Layout,
+        register: &Value,
+    ) -> Option<Value> {
+        let ExprKind::Size(extent) = self.program.expr(size).kind else { return None };
+        let bits = layout.vector().min(self.schedule.divisor_of(extent));
+        if op != BinaryOp::Lt || bits == 0 || !self.counts_from(position, bits) {
+            return None;
+        }
+        let first = super::shift_left(super::shift_right(register.clone(), bits), bits);
+        let rank = layout.capacity.len();
+        let at: Vec<Value> = (0..rank).map(|axis| self.position(layout, axis, &first)).collect();
+        let shape = &self.program.expr(position).ty.shape;
+        self.value_at(position, &at[rank - shape.len().min(rank)..])
     }
 
     /// A checked index into the last axis of a tile.

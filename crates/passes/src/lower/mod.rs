@@ -5,10 +5,14 @@
 //! size leaves its capacity unfilled. [`layout`] says which thread holds what, [`schedule`] how many threads there are.
 
 mod access;
+mod ahead;
 mod blocks;
+mod candidates;
 mod collective;
+mod draws;
 mod exchange;
 mod extrema;
+mod fetch;
 mod index;
 pub mod layout;
 mod map;
@@ -17,6 +21,8 @@ mod memory;
 mod names;
 mod order;
 mod position;
+mod random;
+mod rough;
 mod rows;
 mod scan;
 pub mod schedule;
@@ -35,7 +41,7 @@ use tilewright_ir::thread::{
     Value,
 };
 use tilewright_ir::{
-    BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Program, Shape, Stmt, VarId,
+    BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Program, Shape, Stmt, TernaryOp, VarId,
 };
 pub use typical::{Serves, Typical, lower_for};
 
@@ -55,11 +61,23 @@ impl std::fmt::Display for LowerError {
 impl std::error::Error for LowerError {}
 
 /// Passes that GPUs run after those that all targets share.
-pub static PASSES: &[crate::Pass] = &[crate::Pass {
-    name: "spread",
-    doc: "gives each row of an elementwise program to a program of its own",
-    run: spread::spread,
-}];
+pub static PASSES: &[crate::Pass] = &[
+    crate::Pass {
+        name: "spread",
+        doc: "gives each row of an elementwise program to a program of its own",
+        run: spread::spread,
+    },
+    crate::Pass {
+        name: "fetch",
+        doc: "asks for what a program reads before it computes",
+        run: fetch::fetch,
+    },
+    crate::Pass {
+        name: "ahead",
+        doc: "asks for the rows of a loop's next turn before the threads meet over this one's",
+        run: ahead::ahead,
+    },
+];
 
 /// Lowers `program`, which is valid and went through [`PASSES`], by `schedule`.
 ///
@@ -67,13 +85,18 @@ pub static PASSES: &[crate::Pass] = &[crate::Pass {
 /// Names the construct that has no lowering, or the limit that the schedule breaks.
 pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, LowerError> {
     let blocked = blocks::blocked(program, schedule);
+    let is_blocked = blocked.is_some();
     let mut program = blocked.unwrap_or_else(|| program.clone());
     extrema::split_extrema(&mut program);
     if let Some(matrix) = &schedule.matrix {
         matrix::coarsen::coarsen(&mut program, &matrix.coarsen);
     }
+    draws::compare_bits(&mut program);
     let program = &program;
     let mut lowering = Lowering::new(program, schedule);
+    if is_blocked {
+        lowering.resident = blocks::resident_groups(program);
+    }
     lowering.prologue();
     lowering.block(&program.body)?;
     lowering.finish()
@@ -132,6 +155,10 @@ struct Lowering<'a> {
     tiles: HashMap<ExprId, matrix::Tile>,
     /// Start and step of each loop, by its index.
     steps: HashMap<ExprId, (ExprId, usize)>,
+    /// Expressions that may be computed fast.
+    rough: HashSet<ExprId>,
+    /// See [`ThreadProgram::resident`].
+    resident: usize,
     /// Depth of run-time loops around the current statement.
     loops: usize,
     names: names::Names,
@@ -175,13 +202,15 @@ impl<'a> Lowering<'a> {
             checked_indices: HashMap::new(),
             checks: Vec::new(),
             counts_up: Vec::new(),
-            only_stored: only_stored(program),
             plan: match schedule.matrix {
                 Some(_) => matrix::Plan::of(program),
                 None => matrix::Plan::default(),
             },
             tiles: HashMap::new(),
             steps: HashMap::new(),
+            only_stored: rough::only_stored(program),
+            rough: rough::rough(program),
+            resident: 0,
             loops: 0,
             names: names::Names::new(program),
         }
@@ -284,6 +313,7 @@ impl<'a> Lowering<'a> {
             grid,
             linear: self.schedule.linear,
             threads: 1 << (self.schedule.team + self.schedule.teams),
+            resident: self.resident,
             registers: self.registers,
             shared: self.shared,
             checks: self.checks,
@@ -533,6 +563,11 @@ impl<'a> Lowering<'a> {
     /// Lowers an elementwise expression whose operands are near.
     fn map(&mut self, id: ExprId, name: &str, layout: Layout) -> Result<(), LowerError> {
         let expr = self.program.expr(id);
+        if let ExprKind::Ternary(TernaryOp::Philox, [position, seed, stream]) = expr.kind
+            && self.is_four_by_four(position, &layout)
+        {
+            return self.random_blocks(id, name, layout, [position, seed, stream]);
+        }
         match layout.registers() {
             1 => {
                 let value = self.compute(id, &layout, &int(0))?;
@@ -575,40 +610,6 @@ fn is_collective(kind: &ExprKind) -> bool {
             | Dot(..)
             | Unpack { .. }
     )
-}
-
-/// The conversions from f32 to a half type whose results are stored and not used otherwise.
-fn only_stored(program: &Program) -> HashSet<ExprId> {
-    let halves = |id: &ExprId| {
-        let expr = program.expr(*id);
-        matches!(expr.kind, ExprKind::Cast(a) if program.expr(a).ty.dtype == DType::F32)
-            && matches!(expr.ty.dtype, DType::F16 | DType::BF16)
-    };
-    let ids = (0..program.exprs.len() as u32).map(ExprId);
-    let mut found: HashSet<ExprId> = ids.filter(halves).collect();
-    for expr in &program.exprs {
-        expr.kind.operands(|a| {
-            found.remove(&a);
-        });
-    }
-    used_beside(&program.body, &mut found);
-    found
-}
-
-/// Removes what `body` uses in another way than storing it plainly.
-fn used_beside(body: &[Stmt], found: &mut HashSet<ExprId>) {
-    for statement in body {
-        match statement {
-            Stmt::Set(_, value) => {
-                found.remove(value);
-            }
-            Stmt::Store { value, mode, .. } if *mode != tilewright_ir::StoreMode::Set => {
-                found.remove(value);
-            }
-            Stmt::For { body, .. } | Stmt::When { body, .. } => used_beside(body, found),
-            Stmt::Let(_) | Stmt::Store { .. } => {}
-        }
-    }
 }
 
 /// Adds the shapes of the places that `body` stores to.

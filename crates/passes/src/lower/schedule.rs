@@ -1,8 +1,8 @@
 //! Schedules: how a tile program is spread over threads. Data, chosen by shape and device, tuned by measuring.
 
 use super::matrix::{self, Matrix, Units};
-use super::spread::split_axis;
-use tilewright_ir::{Access, DType, ExprKind, Extent, ParamKind, Program};
+use super::spread::{is_whole, split_axis};
+use tilewright_ir::{Access, DType, ExprKind, Extent, ParamKind, Place, Program, Stmt, infer};
 
 /// How a program is spread over the threads of a GPU.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +37,9 @@ const OF_MANY_ROWS: u32 = 4;
 
 /// The same for top-k, whose rounds cost a meeting each.
 const OF_TOP_K: u32 = 6;
+
+/// The same for maps, whose threads never meet: one or two vectors of each row, and many threads.
+const OF_MAPS: u32 = 3;
 
 /// The longest grid axis but the first, on every GPU.
 const GRID_LIMIT: usize = 65535;
@@ -132,6 +135,9 @@ fn elements_a_thread(program: &Program) -> u32 {
     if program.exprs.iter().any(|e| matches!(e.kind, ExprKind::TopK { .. })) {
         return OF_TOP_K;
     }
+    if is_whole(program) {
+        return OF_MAPS;
+    }
     if loads.count() + vars.count() > 3 { OF_MANY_ROWS } else { ELEMENTS_A_THREAD }
 }
 
@@ -148,15 +154,47 @@ fn teams_fit(program: &Program) -> bool {
     !program.grid.is_empty() && !reads_written
 }
 
-/// log2 of the elements in 16 bytes of the narrowest tensor, so that every access is at most that wide.
+/// log2 of the elements in 16 bytes of the widest tensor whose rows the innermost loop reads or writes: what is read or
+/// written once, or one element at a time, takes its vectors as they come.
 fn widest_vector(program: &Program) -> u32 {
-    let widest = program.params.iter().filter_map(|p| match p.kind {
+    let scans = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Scan { .. }));
+    let dots = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Dot(..)));
+    let all = program.params.iter().filter_map(|p| match p.kind {
         ParamKind::Tensor { dtype, .. } if dtype != DType::Bool => Some(dtype.size()),
         _ => None,
     });
-    let scans = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Scan { .. }));
-    let bytes = widest.max().unwrap_or(4).max(if scans { 4 } else { 1 });
+    let mut rows = Vec::new();
+    if !dots {
+        row_sizes(program, &program.body, 0, &mut rows);
+    }
+    let depth = rows.iter().map(|(depth, _)| *depth).max().unwrap_or(0);
+    let innermost = rows.iter().filter(|(d, _)| *d == depth).map(|(_, bytes)| *bytes).max();
+    let bytes = innermost.or(all.max()).unwrap_or(4).max(if scans { 4 } else { 1 });
     (16 / bytes).trailing_zeros()
+}
+
+/// For each access to a row: how many loops it is in, and the bytes of an element.
+fn row_sizes(program: &Program, body: &[Stmt], depth: usize, found: &mut Vec<(usize, usize)>) {
+    let note = |place: &Place, found: &mut Vec<(usize, usize)>| {
+        let ParamKind::Tensor { dtype, .. } = program.param(place.param).kind else { return };
+        let Ok(ty) = infer::place_type(program, place) else { return };
+        if ty.shape.last().is_some_and(|e| *e != Extent::Const(1)) && dtype != DType::Bool {
+            found.push((depth, dtype.size()));
+        }
+    };
+    for statement in body {
+        match statement {
+            Stmt::Let(id) => {
+                if let ExprKind::Load { place, .. } = &program.expr(*id).kind {
+                    note(place, found);
+                }
+            }
+            Stmt::Store { place, .. } => note(place, found),
+            Stmt::For { body, .. } => row_sizes(program, body, depth + 1, found),
+            Stmt::When { body, .. } => row_sizes(program, body, depth, found),
+            Stmt::Set(..) => {}
+        }
+    }
 }
 
 /// log2 of the least power of two that is not below `n`.

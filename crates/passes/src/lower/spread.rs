@@ -67,6 +67,11 @@ fn one_row(place: &mut Place, shape: &[Extent], rank: usize, indices: &[Option<E
     }
 }
 
+/// True for elementwise programs.
+pub(super) fn is_whole(program: &Program) -> bool {
+    whole_shape(program).is_some()
+}
+
 /// The shape of every store of an elementwise program, which every value broadcasts to; `None` for other programs.
 fn whole_shape(program: &Program) -> Option<Shape> {
     let mut whole: Option<Shape> = None;

@@ -74,7 +74,9 @@ fn scalars(program: &mut ThreadProgram, body: &mut [Code]) {
     let mut single: Vec<bool> = program.registers.iter().map(|r| r.len == Some(1)).collect();
     for code in body.iter() {
         code.visit(&mut |code| match code {
-            Code::LoadVector { into: r, .. } | Code::LoadMatrix { into: r, .. } => {
+            Code::LoadVector { into: r, .. }
+            | Code::LoadMatrix { into: r, .. }
+            | Code::Philox { into: r, .. } => {
                 single[r.0 as usize] = false;
             }
             code => code.taken().iter().for_each(|r| single[r.0 as usize] = false),
@@ -335,6 +337,9 @@ fn unused(body: &mut Vec<Code>) {
             | Code::Set(register, value)
             | Code::SetElement(register, _, value) => !read.contains(register) && value.is_pure(),
             Code::LoadVector { into, offset, .. } => !read.contains(into) && offset.is_pure(),
+            Code::Philox { into, .. } => {
+                !read.contains(into) && code.values().iter().all(|value| value.is_pure())
+            }
             Code::Unroll(_, _, inner) | Code::If(_, inner) | Code::For { body: inner, .. } => {
                 inner.is_empty() && code.values().iter().all(|value| value.is_pure())
             }

@@ -3,6 +3,7 @@
 //! Elements become i32 keys of the same order, so that one comparison decides. Each thread keeps the best of its own; in
 //! each of the k rounds the team finds the best of those, and its owner looks for its next.
 
+use super::candidates::TopK;
 use super::collective::{Joiner, wins};
 use super::map::{aligned, both};
 use super::{Held, LowerError, Lowering, binary, int};
@@ -10,9 +11,9 @@ use tilewright_ir::thread::{Code, RegisterId, Value};
 use tilewright_ir::{BinaryOp, DType, ExprId, Extent, Literal, TernaryOp, UnaryOp};
 
 /// The key that no element has but the least integer.
-const LEAST: i64 = i32::MIN as i64;
+pub(super) const LEAST: i64 = i32::MIN as i64;
 /// The position of no element.
-const NOWHERE: i64 = u32::MAX as i64;
+pub(super) const NOWHERE: i64 = u32::MAX as i64;
 
 impl Lowering<'_> {
     /// Lowers a top-k along the last axis.
@@ -32,14 +33,42 @@ impl Lowering<'_> {
             return self.line_top_k(id, of, k, name);
         }
         self.bring_near(of, &layout)?;
+        let result = self.layout(&program.expr(id).ty.shape);
+        let index = format!("{name}_index");
+        let out = [(name, ty.dtype), (&index, DType::U32)]
+            .map(|(n, d)| self.register(n, d, Some(result.registers())));
+        out.iter().for_each(|&r| self.code(Code::Declare(r)));
+        let top =
+            TopK { of, dtype: ty.dtype, shape: &shape, layout: &layout, k, out, result: &result };
+        match self.has_few_candidates(&top) {
+            false => self.search_in_rounds(&top)?,
+            true => {
+                let many = self.few_candidates(&top)?;
+                let (body, searched) = self.nested(|l| l.search_in_rounds(&top));
+                searched?;
+                self.code(Code::If(many, body));
+            }
+        }
+        let parts: Vec<Held> =
+            out.iter().map(|&register| Held { register, layout: result.clone() }).collect();
+        self.hold(id, parts[0].clone());
+        self.parts.insert(id, parts);
+        Ok(())
+    }
+
+    /// Looks for the greatest element k times: each thread keeps the best of its own, the team finds the best of those,
+    /// and its owner looks for its next.
+    fn search_in_rounds(&mut self, top: &TopK<'_>) -> Result<(), LowerError> {
+        let TopK { of, dtype, shape, layout, k, out, result } = *top;
+        let last = shape.len() - 1;
         let registers = layout.registers();
         let keys = self.register("key", DType::I32, Some(registers));
         self.code(Code::Declare(keys));
         self.unroll(registers, |l, i| {
-            let value = l.element(of, &layout, &i)?;
-            let value = l.let_value("x", ty.dtype, value);
-            let key = key(value, ty.dtype);
-            let key = match l.valid(&layout, &shape, &i) {
+            let value = l.element(of, layout, &i)?;
+            let value = l.let_value("x", dtype, value);
+            let key = key(value, dtype);
+            let key = match l.valid(layout, shape, &i) {
                 None => key,
                 Some(valid) => select(DType::I32, valid, key, int(LEAST)),
             };
@@ -59,13 +88,13 @@ impl Lowering<'_> {
             l.code(Code::Set(own[0], int(LEAST)));
             l.code(Code::Set(own[1], Value::Const(Literal::Int(NOWHERE), DType::U32)));
             l.unroll(registers, |l, i| {
-                let at = l.position(&layout, last, &i);
+                let at = l.position(layout, last, &i);
                 let at = Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(at) };
                 let at = l.let_value("at", DType::U32, at);
                 let x = Value::Element(keys, Box::new(i.clone()));
                 // A thread's positions grow with its registers, so the first of equal keys stays.
                 let mut better = binary(BinaryOp::Gt, x.clone(), Value::Get(own[0]));
-                if ty.dtype.is_int() {
+                if dtype.is_int() {
                     let nowhere = Value::Const(Literal::Int(NOWHERE), DType::U32);
                     let none = compare(BinaryOp::Eq, DType::U32, Value::Get(own[1]), nowhere);
                     better = either(better, none);
@@ -75,18 +104,13 @@ impl Lowering<'_> {
                         wins(true, DType::I32, &won.map(Value::Get), &[x.clone(), at.clone()]);
                     better = both(Some(better), Some(left)).unwrap_or(int(1));
                 }
-                if ty.dtype.is_int() {
-                    better = both(l.valid(&layout, &shape, &i), Some(better)).unwrap_or(int(1));
+                if dtype.is_int() {
+                    better = both(l.valid(layout, shape, &i), Some(better)).unwrap_or(int(1));
                 }
                 l.code(Code::If(better, vec![Code::Set(own[0], x), Code::Set(own[1], at)]));
             });
         };
         search(self, None);
-        let result = self.layout(&program.expr(id).ty.shape);
-        let index = format!("{name}_index");
-        let out = [(name, ty.dtype), (&index, DType::U32)]
-            .map(|(n, d)| self.register(n, d, Some(result.registers())));
-        out.iter().for_each(|&r| self.code(Code::Declare(r)));
         let joiner = Joiner::Arg { max: true, dtype: DType::I32 };
         let identity = [int(LEAST), Value::Const(Literal::Int(NOWHERE), DType::U32)];
         let (narrow, bits) = (layout.without(last), layout.thread_bits(last));
@@ -98,8 +122,8 @@ impl Lowering<'_> {
             }
             l.reduce_threads(&won, &[DType::I32, DType::U32], &narrow, &bits, &joiner, &identity);
             l.unroll(result.registers(), |l, i| {
-                let turn = binary(BinaryOp::Eq, l.position(&result, last, &i), Value::Get(round));
-                let value = of_key(Value::Get(won[0]), ty.dtype);
+                let turn = binary(BinaryOp::Eq, l.position(result, last, &i), Value::Get(round));
+                let value = of_key(Value::Get(won[0]), dtype);
                 let sets = vec![
                     Code::SetElement(out[0], i.clone(), value),
                     Code::SetElement(out[1], i, Value::Get(won[1])),
@@ -113,15 +137,11 @@ impl Lowering<'_> {
         self.loops -= 1;
         let (start, end, step) = (int(0), int(k as i64), int(1));
         self.code(Code::For { counter: round, start, end, step, body });
-        let parts: Vec<Held> =
-            out.iter().map(|&register| Held { register, layout: result.clone() }).collect();
-        self.hold(id, parts[0].clone());
-        self.parts.insert(id, parts);
         Ok(())
     }
 }
 
-fn compare(op: BinaryOp, dtype: DType, a: Value, b: Value) -> Value {
+pub(super) fn compare(op: BinaryOp, dtype: DType, a: Value, b: Value) -> Value {
     Value::Binary(op, dtype, Box::new(a), Box::new(b))
 }
 
@@ -129,7 +149,7 @@ fn either(a: Value, b: Value) -> Value {
     compare(BinaryOp::Or, DType::Bool, a, b)
 }
 
-fn select(dtype: DType, condition: Value, yes: Value, no: Value) -> Value {
+pub(super) fn select(dtype: DType, condition: Value, yes: Value, no: Value) -> Value {
     Value::Ternary(TernaryOp::Select, dtype, Box::new([condition, yes, no]))
 }
 
@@ -139,7 +159,7 @@ fn bits(from: DType, to: DType, of: Value) -> Value {
 
 /// An i32 that is greater the greater the value is: for floats the bits, those of negative numbers turned round; NaN is
 /// the greatest, and zeros are equal.
-fn key(value: Value, dtype: DType) -> Value {
+pub(super) fn key(value: Value, dtype: DType) -> Value {
     let wide = |value: Value, to: DType| Value::Cast { from: dtype, to, of: Box::new(value) };
     match dtype {
         DType::I32 => value,
@@ -158,7 +178,7 @@ fn key(value: Value, dtype: DType) -> Value {
 }
 
 /// The value of a key.
-fn of_key(key: Value, dtype: DType) -> Value {
+pub(super) fn of_key(key: Value, dtype: DType) -> Value {
     match dtype {
         DType::I32 => key,
         DType::U32 => bits(DType::I32, dtype, flipped_sign(key)),

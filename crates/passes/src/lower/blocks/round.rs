@@ -8,13 +8,13 @@ use tilewright_ir::{
 };
 
 /// The body of the loop in the making.
-struct Round {
+pub(super) struct Round {
     /// Number of the block, from the first that is visited, i32 scalar.
     number: ExprId,
     /// Position of its first element, i32 scalar.
     start: ExprId,
     /// Which elements of the block lie in the row, bool `[BLOCK]`.
-    inside: ExprId,
+    pub(super) inside: ExprId,
     /// What became of the rows.
     known: HashMap<ExprId, ExprId>,
     /// The components of those that have several.
@@ -158,7 +158,11 @@ impl Blocks<'_> {
         Some(match &expr.kind {
             ExprKind::Reduce(op, of, axis) if *axis + 1 == block(*of).len() => {
                 let dtype = summed_in(*op, expr.ty.dtype);
-                vec![self.filled(&name, dtype, op.identity(dtype), &block(*of))]
+                let mut made = vec![self.filled(&name, dtype, op.identity(dtype), &block(*of))];
+                if self.with_sum.contains_key(&id) {
+                    made.push(self.filled("exponentials", DType::F32, 0.0, &block(*of)));
+                }
+                made
             }
             ExprKind::ArgReduce { max, of, axis } if *axis + 1 == block(*of).len() => {
                 let dtype = program.expr(*of).ty.dtype;
@@ -197,6 +201,9 @@ impl Blocks<'_> {
                 let x = self.out.cast(x, dtype);
                 let x = self.or_identity(x, op.identity(dtype), round);
                 let before = self.out.get(vars[0]);
+                if let Some(&sums) = vars.get(1) {
+                    self.gather_exponentials(sums, x, before, round);
+                }
                 let joined = self.out.binary(op.combine(), before, x);
                 self.out.set(vars[0], joined);
             }
@@ -283,6 +290,9 @@ impl Blocks<'_> {
         let gathered: Vec<ExprId> = vars.iter().map(|&v| self.out.get(v)).collect();
         let value = match expr.kind {
             ExprKind::Reduce(op, _, axis) => {
+                if let (Some(with), Some(&sums)) = (self.with_sum.get(&id), gathered.get(1)) {
+                    self.gathered.insert(with.sum, (gathered[0], sums));
+                }
                 let whole = self.out.reduce(op, gathered[0], axis);
                 self.out.cast(whole, expr.ty.dtype)
             }

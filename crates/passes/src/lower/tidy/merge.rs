@@ -219,7 +219,9 @@ fn only_here(body: &[Code], array: RegisterId, index: &Value) -> bool {
         code.visit(&mut |code| {
             only &= match code {
                 Code::SetElement(register, at, _) if *register == array => at == index,
-                Code::LoadVector { into: r, .. } | Code::StoreVector { from: r, .. } => *r != array,
+                Code::LoadVector { into: r, .. }
+                | Code::StoreVector { from: r, .. }
+                | Code::Philox { into: r, .. } => *r != array,
                 Code::Set(r, _) | Code::Let(r, _) => *r != array,
                 Code::LoadMatrix { into: r, .. } => *r != array,
                 code => !code.taken().contains(&array),

@@ -1,0 +1,226 @@
+//! The few greatest elements of a row that one subgroup holds, by a bound on the least of them.
+//!
+//! The k-th greatest of the lanes' own maxima is no greater than the k-th greatest element, so elements below it are out.
+//! Of a row without order few others are left; these meet in shared memory, one a lane, where each round costs a
+//! reduction and no search. Rows with more left (sorted, masked or constant ones) take the rounds over all elements.
+
+use super::collective::{Joiner, literal};
+use super::layout::Layout;
+use super::map::both;
+use super::top::{LEAST, NOWHERE, compare, key, of_key, select};
+use super::{LowerError, Lowering, SUBGROUP, binary, int};
+use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
+use tilewright_ir::{BinaryOp, DType, ExprId, Extent, Literal, ReduceOp, UnaryOp};
+
+/// Lanes of a subgroup, and so the most candidates.
+const LANES: usize = 1 << SUBGROUP;
+
+/// The least registers that are worth it.
+const LEAST_REGISTERS: usize = 8;
+
+/// The most elements that are looked for: as many lanes have a maximum each.
+const MOST: usize = 16;
+
+/// A top-k in the making.
+pub(super) struct TopK<'a> {
+    /// What is looked through.
+    pub of: ExprId,
+    /// Its type and shape, the latter as the layout's axes.
+    pub dtype: DType,
+    pub shape: &'a [Extent],
+    pub layout: &'a Layout,
+    pub k: usize,
+    /// The registers of the values and positions that are found.
+    pub out: [RegisterId; 2],
+    pub result: &'a Layout,
+}
+
+impl Lowering<'_> {
+    /// True when [`few_candidates`](Self::few_candidates) serves.
+    pub(super) fn has_few_candidates(&self, top: &TopK<'_>) -> bool {
+        top.dtype.is_float()
+            && top.dtype != DType::F64
+            && self.schedule.team == SUBGROUP
+            && top.layout.registers() >= LEAST_REGISTERS
+            && top.layout.copies().is_empty()
+            && top.k <= MOST
+    }
+
+    /// Finds the elements where few are left; gives the condition that many are.
+    pub(super) fn few_candidates(&mut self, top: &TopK<'_>) -> Result<Value, LowerError> {
+        let bound = self.bound(top)?;
+        let (registers, last) = (top.layout.registers(), top.layout.capacity.len() - 1);
+        let count = self.register("count", DType::I32, None);
+        self.code(Code::Declare(count));
+        self.code(Code::Set(count, int(0)));
+        self.unroll(registers, |l, i| {
+            let open = l.is_candidate(top, &i, &bound)?;
+            let one = select(DType::I32, open, int(1), int(0));
+            l.code(Code::Set(count, super::add(Value::Get(count), one)));
+            Ok::<(), LowerError>(())
+        })?;
+        // Where each lane's candidates go: after those of the lanes before.
+        let place = self.register("place", DType::I32, None);
+        self.code(Code::Declare(place));
+        self.code(Code::Set(place, Value::Get(count)));
+        for step in 0..SUBGROUP {
+            let by = 1usize << step;
+            let other = Value::Shuffle(Shuffle::Up(by), DType::I32, Box::new(Value::Get(place)));
+            let other = self.let_value("other", DType::I32, other);
+            let lane = Value::Builtin(Builtin::Lane);
+            let has = binary(BinaryOp::Ge, lane, int(by as i64));
+            let sum = super::add(Value::Get(place), other);
+            self.code(Code::If(has, vec![Code::Set(place, sum)]));
+        }
+        let all = Value::Shuffle(Shuffle::Last(SUBGROUP), DType::I32, Box::new(Value::Get(place)));
+        let all = self.let_value("candidates", DType::I32, all);
+        let before = binary(BinaryOp::Sub, Value::Get(place), Value::Get(count));
+        self.code(Code::Set(place, before));
+        let values = self.shared("candidate", DType::F32, LANES);
+        let positions = self.shared("candidate_at", DType::U32, LANES);
+        if self.loops > 0 {
+            self.barrier();
+        }
+        let fits = binary(BinaryOp::Le, all.clone(), int(LANES as i64));
+        let (body, result) = self.nested(|l| {
+            l.unroll(registers, |l, i| {
+                let open = l.is_candidate(top, &i, &bound)?;
+                let value = l.plain_value(top, &i)?;
+                let at = l.position(top.layout, last, &i);
+                let at = Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(at) };
+                let to = l.place_in_team(LANES, Value::Get(place));
+                l.code(Code::If(
+                    open,
+                    vec![
+                        Code::StoreShared(values, to.clone(), value),
+                        Code::StoreShared(positions, to, at),
+                        Code::Set(place, super::add(Value::Get(place), int(1))),
+                    ],
+                ));
+                Ok::<(), LowerError>(())
+            })?;
+            l.barrier();
+            let own = l.register("own", DType::I32, None);
+            let own_at = l.register("own_at", DType::U32, None);
+            l.code(Code::Declare(own));
+            l.code(Code::Declare(own_at));
+            l.code(Code::Set(own, int(LEAST)));
+            l.code(Code::Set(own_at, nowhere()));
+            let from = l.place_in_team(LANES, Value::Builtin(Builtin::Lane));
+            let (take, ()) = l.nested(|l| {
+                let value = Value::Shared(values, Box::new(from.clone()));
+                let value = l.let_value("x", DType::F32, value);
+                l.code(Code::Set(own, key(value, DType::F32)));
+                l.code(Code::Set(own_at, Value::Shared(positions, Box::new(from))));
+            });
+            l.code(Code::If(binary(BinaryOp::Lt, Value::Builtin(Builtin::Lane), all), take));
+            l.rounds_of_candidates(top, own, own_at);
+            Ok(())
+        });
+        result?;
+        self.code(Code::If(fits.clone(), body));
+        Ok(Value::Unary(UnaryOp::Not, DType::Bool, Box::new(fits)))
+    }
+
+    /// A number that at least k elements are not below.
+    fn bound(&mut self, top: &TopK<'_>) -> Result<Value, LowerError> {
+        let least = literal(f64::NEG_INFINITY, DType::F32);
+        let greatest = self.register("greatest", DType::F32, None);
+        self.code(Code::Declare(greatest));
+        self.code(Code::Set(greatest, least.clone()));
+        self.unroll(top.layout.registers(), |l, i| {
+            let value = l.plain_value(top, &i)?;
+            let value = match l.valid(top.layout, top.shape, &i) {
+                None => value,
+                Some(valid) => select(DType::F32, valid, value, least.clone()),
+            };
+            let larger = Value::Binary(
+                BinaryOp::Max,
+                DType::F32,
+                Box::new(Value::Get(greatest)),
+                Box::new(value),
+            );
+            l.code(Code::Set(greatest, larger));
+            Ok::<(), LowerError>(())
+        })?;
+        // The last bits tell lanes with equal maxima apart; without them the bound is only lower.
+        let rough = binary(BinaryOp::And, key(Value::Get(greatest), DType::F32), int(!31));
+        let mine = self.register("mine", DType::I32, None);
+        self.code(Code::Declare(mine));
+        let told = binary(BinaryOp::Or, rough, Value::Builtin(Builtin::Lane));
+        self.code(Code::Set(mine, told));
+        let best = self.register("best", DType::I32, None);
+        self.code(Code::Declare(best));
+        let round = self.register("round", DType::I32, None);
+        let (body, ()) = self.nested(|l| {
+            l.code(Code::Set(best, Value::Get(mine)));
+            l.subgroup_extreme(best, DType::I32, ReduceOp::Max);
+            let won = binary(BinaryOp::Eq, Value::Get(mine), Value::Get(best));
+            l.code(Code::If(won, vec![Code::Set(mine, int(LEAST))]));
+        });
+        self.code(Code::Unroll(round, top.k, body));
+        let bound = of_key(binary(BinaryOp::And, Value::Get(best), int(!31)), DType::F32);
+        Ok(self.let_value("bound", DType::F32, bound))
+    }
+
+    /// Each round gives the greatest candidate that is left, the first of equal ones.
+    fn rounds_of_candidates(&mut self, top: &TopK<'_>, own: RegisterId, own_at: RegisterId) {
+        let last = top.result.capacity.len() - 1;
+        let round = self.register("round", DType::I32, None);
+        let (body, ()) = self.nested(|l| {
+            let won = l.register("won", DType::I32, None);
+            let won_at = l.register("won_at", DType::U32, None);
+            l.code(Code::Declare(won));
+            l.code(Code::Declare(won_at));
+            l.code(Code::Set(won, Value::Get(own)));
+            l.subgroup_extreme(won, DType::I32, ReduceOp::Max);
+            let is_best = binary(BinaryOp::Eq, Value::Get(own), Value::Get(won));
+            l.code(Code::Set(won_at, select(DType::U32, is_best, Value::Get(own_at), nowhere())));
+            l.subgroup_extreme(won_at, DType::U32, ReduceOp::Min);
+            l.unroll(top.result.registers(), |l, i| {
+                let position = l.position(top.result, last, &i);
+                let turn = binary(BinaryOp::Eq, position, Value::Get(round));
+                let sets = vec![
+                    Code::SetElement(top.out[0], i.clone(), of_key(Value::Get(won), top.dtype)),
+                    Code::SetElement(top.out[1], i, Value::Get(won_at)),
+                ];
+                l.code(Code::If(turn, sets));
+            });
+            let mine = compare(BinaryOp::Eq, DType::U32, Value::Get(own_at), Value::Get(won_at));
+            l.code(Code::If(mine, vec![Code::Set(own, int(LEAST))]));
+        });
+        self.code(Code::Unroll(round, top.k, body));
+    }
+
+    /// Joins a register of all lanes.
+    fn subgroup_extreme(&mut self, register: RegisterId, dtype: DType, op: ReduceOp) {
+        for step in 0..SUBGROUP {
+            let joiner = Joiner::Op(op, dtype);
+            self.join_lanes(&[register], &[dtype], &int(0), Shuffle::Xor(1 << step), &joiner);
+        }
+    }
+
+    fn plain_value(&mut self, top: &TopK<'_>, register: &Value) -> Result<Value, LowerError> {
+        let of = Box::new(self.element(top.of, top.layout, register)?);
+        Ok(Value::Cast { from: top.dtype, to: DType::F32, of })
+    }
+
+    /// True for an element that may be among the greatest; NaN is.
+    fn is_candidate(
+        &mut self,
+        top: &TopK<'_>,
+        register: &Value,
+        bound: &Value,
+    ) -> Result<Value, LowerError> {
+        let value = self.plain_value(top, register)?;
+        let below = compare(BinaryOp::Lt, DType::F32, value, bound.clone());
+        let open = Value::Unary(UnaryOp::Not, DType::Bool, Box::new(below));
+        let valid = self.valid(top.layout, top.shape, register);
+        Ok(both(valid, Some(open)).unwrap_or(int(1)))
+    }
+}
+
+/// The position of no element.
+fn nowhere() -> Value {
+    Value::Const(Literal::Int(NOWHERE), DType::U32)
+}

@@ -1,0 +1,189 @@
+//! What rounding to 16 bits allows.
+//!
+//! Values that reach memory only through such a rounding, by arithmetic that keeps relative errors small, need not be as
+//! exact as f32. An exponential or quotient among them may take the device's fast one, which errs by a few units of f32,
+//! where the rounding to come errs by thousands.
+
+use std::collections::HashSet;
+use tilewright_ir::{
+    BinaryOp, DType, ExprId, ExprKind, Extent, Program, ReduceOp, Stmt, StoreMode, TernaryOp,
+    UnaryOp,
+};
+
+/// The expressions of `program` that may be computed fast.
+pub(super) fn rough(program: &Program) -> HashSet<ExprId> {
+    let ids = (0..program.exprs.len() as u32).map(ExprId);
+    let mut rough: HashSet<ExprId> =
+        ids.filter(|id| program.expr(*id).ty.dtype == DType::F32).collect();
+    stored(&program.body, &mut rough);
+    // What is used where it must be exact is exact, and so is all that leads to it.
+    loop {
+        let before = rough.len();
+        for (number, expr) in program.exprs.iter().enumerate() {
+            let user = ExprId(number as u32);
+            let is_rough = rough.contains(&user);
+            expr.kind.operands(|a| {
+                if !forgives(program, user, a, is_rough) {
+                    rough.remove(&a);
+                }
+            });
+            if let ExprKind::ReduceBy { combine, .. } | ExprKind::ScanBy { combine, .. } =
+                &expr.kind
+            {
+                for id in combine.left.iter().chain(&combine.right).chain(&combine.body) {
+                    rough.remove(id);
+                }
+            }
+            if let (ExprKind::Get(var), false) = (&expr.kind, is_rough) {
+                set_exactly(&program.body, *var, &mut rough);
+            }
+        }
+        if rough.len() == before {
+            break;
+        }
+    }
+    rough.retain(|id| gains(program, *id));
+    rough
+}
+
+/// True for ops that have a fast form, on more than one element.
+fn gains(program: &Program, id: ExprId) -> bool {
+    let expr = program.expr(id);
+    let fast = matches!(
+        expr.kind,
+        ExprKind::Unary(UnaryOp::Exp | UnaryOp::Exp2 | UnaryOp::Sigmoid | UnaryOp::Recip, _)
+            | ExprKind::Binary(BinaryOp::Div, ..)
+    );
+    fast && expr.ty.shape.iter().any(|e| *e != Extent::Const(1))
+}
+
+/// True when `user`, itself rough or not, takes an operand with a small relative error.
+fn forgives(program: &Program, user: ExprId, operand: ExprId, is_rough: bool) -> bool {
+    use ExprKind::*;
+    let expr = program.expr(user);
+    match &expr.kind {
+        Cast(_) => matches!(expr.ty.dtype, DType::F16 | DType::BF16),
+        Unary(UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Sqrt, _)
+        | Unary(UnaryOp::Rsqrt | UnaryOp::Recip, _)
+        | Binary(BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul, ..)
+        | Binary(BinaryOp::Div | BinaryOp::Max | BinaryOp::Min, ..)
+        | Ternary(TernaryOp::Fma, _)
+        | Broadcast(_)
+        | Reshape(_)
+        | Transpose(..)
+        | Reduce(ReduceOp::Sum | ReduceOp::Max | ReduceOp::Min, ..) => is_rough,
+        Ternary(TernaryOp::Select, [condition, ..]) => *condition != operand && is_rough,
+        _ => false,
+    }
+}
+
+/// Removes what is stored as it is.
+fn stored(body: &[Stmt], rough: &mut HashSet<ExprId>) {
+    for statement in body {
+        match statement {
+            Stmt::Store { value, mask, .. } => {
+                rough.remove(value);
+                if let Some(mask) = mask {
+                    rough.remove(mask);
+                }
+            }
+            Stmt::For { body, .. } | Stmt::When { body, .. } => stored(body, rough),
+            Stmt::Let(_) | Stmt::Set(..) => {}
+        }
+    }
+}
+
+/// Removes what a variable is set to.
+fn set_exactly(body: &[Stmt], var: tilewright_ir::VarId, rough: &mut HashSet<ExprId>) {
+    for statement in body {
+        match statement {
+            Stmt::Set(set, value) if *set == var => {
+                rough.remove(value);
+            }
+            Stmt::For { body, .. } | Stmt::When { body, .. } => set_exactly(body, var, rough),
+            _ => {}
+        }
+    }
+}
+
+/// The conversions from f32 to a half type whose results are stored and not used otherwise.
+pub(super) fn only_stored(program: &Program) -> HashSet<ExprId> {
+    let halves = |id: &ExprId| {
+        let expr = program.expr(*id);
+        matches!(expr.kind, ExprKind::Cast(a) if program.expr(a).ty.dtype == DType::F32)
+            && matches!(expr.ty.dtype, DType::F16 | DType::BF16)
+    };
+    let ids = (0..program.exprs.len() as u32).map(ExprId);
+    let mut found: HashSet<ExprId> = ids.filter(halves).collect();
+    for expr in &program.exprs {
+        expr.kind.operands(|a| {
+            found.remove(&a);
+        });
+    }
+    used_beside(&program.body, &mut found);
+    found
+}
+
+/// Removes what `body` uses in another way than storing it plainly.
+fn used_beside(body: &[Stmt], found: &mut HashSet<ExprId>) {
+    for statement in body {
+        match statement {
+            Stmt::Set(_, value) => {
+                found.remove(value);
+            }
+            Stmt::Store { value, mode, .. } if *mode != StoreMode::Set => {
+                found.remove(value);
+            }
+            Stmt::For { body, .. } | Stmt::When { body, .. } => used_beside(body, found),
+            Stmt::Let(_) | Stmt::Store { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tilewright_ir::text;
+
+    fn of(source: &str) -> Vec<usize> {
+        let mut found: Vec<usize> =
+            rough(&text::parse(source).unwrap()).into_iter().map(ExprId::index).collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn softmax_is_fast_in_16_bits_and_exact_in_32() {
+        let source = |dtype: &str| {
+            let head = format!(
+                "kernel t(x: in {dtype}[rows, cols], y: out {dtype}[rows, cols])\ngrid rows\n"
+            );
+            let body = "%2: f32[1] = reduce_max %1 axis 0\n%3: f32[cols] = sub %1, %2\n\
+                        %4: f32[cols] = exp %3\n%5: f32[1] = reduce_sum %4 axis 0\n\
+                        %6: f32[cols] = div %4, %5\n";
+            (head, body)
+        };
+        let (head, body) = source("bf16");
+        let narrow = format!(
+            "{head}%0: i32 = program 0\n%7: bf16[cols] = load x[%0, :]\n%1: f32[cols] = cast %7\n\
+             {body}%8: bf16[cols] = cast %6\nstore y[%0, :] = %8\n"
+        );
+        assert_eq!(of(&narrow).len(), 2);
+        let (head, body) = source("f32");
+        let wide = format!(
+            "{head}%0: i32 = program 0\n%1: f32[cols] = load x[%0, :]\n{body}\
+             store y[%0, :] = %6\n"
+        );
+        assert!(of(&wide).is_empty());
+    }
+
+    #[test]
+    fn what_an_exact_store_needs_is_exact() {
+        let source = "kernel t(x: in f32[n], y: out bf16[n], z: out f32[n])\n\
+                      %0: f32[n] = load x[:]\n%1: f32[n] = exp %0\n%2: f32[n] = exp %1\n\
+                      %3: f32[n] = exp %0\n%4: bf16[n] = cast %2\n%5: f32[n] = add %3, %0\n\
+                      store y[:] = %4\nstore z[:] = %5\n";
+        // The second is rough; the first is raised to a power of e, which makes much of its error.
+        assert_eq!(of(source), [2]);
+    }
+}
