@@ -97,6 +97,7 @@ impl Code {
             }
             Code::Store { offset, value, .. } => vec![offset, value],
             Code::For { start, end, step, .. } => vec![start, end, step],
+            Code::Routine(routine) => routine.values(),
         }
     }
 
@@ -119,6 +120,7 @@ impl Code {
             }
             Code::Store { offset, value, .. } => vec![offset, value],
             Code::For { start, end, step, .. } => vec![start, end, step],
+            Code::Routine(routine) => routine.values_mut(),
         }
     }
 
@@ -191,6 +193,7 @@ impl Code {
             | Code::Unroll(r, ..)
             | Code::For { counter: r, .. } => vec![r],
             Code::MatrixMultiply { into, a, b, .. } => vec![into, &mut a.0, &mut b.0],
+            Code::Routine(routine) => routine.named_mut(),
             Code::CopyAsync { .. }
             | Code::CopyCommit
             | Code::CopyWait(_)
