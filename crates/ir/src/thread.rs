@@ -282,7 +282,7 @@ pub enum Code {
         body: Vec<Code>,
     },
     /// What all threads of the group do together, with barriers before and after.
-    Routine(Box<Routine>),
+    Routine(Routine),
     /// Runs a body if a bool is true. No barrier or shuffle inside unless the condition is uniform in the group.
     If(Value, Vec<Code>),
 }

@@ -38,7 +38,7 @@ fn routine(program: &Program, routines: bool) -> Option<Routine> {
     for code in &lowered(program, routines)?.body {
         code.visit(&mut |code| {
             if let Code::Routine(routine) = code {
-                found = Some((**routine).clone());
+                found = Some(routine.clone());
             }
         });
     }

@@ -13,7 +13,7 @@ pub(crate) fn templates(program: &ThreadProgram) -> String {
             if let Code::Routine(routine) = code {
                 text = [
                     include_str!("fragments.cu"),
-                    match **routine {
+                    match routine {
                         Routine::AffineProducts(_) => include_str!("affine_products.cu"),
                         Routine::Attend(_) => include_str!("attention_split.cu"),
                     },
@@ -31,7 +31,7 @@ pub(crate) fn groups_beside(program: &ThreadProgram) -> Option<usize> {
     let mut threads = None;
     for code in &program.body {
         if let Code::Routine(routine) = code
-            && let Routine::AffineProducts(products) = &**routine
+            && let Routine::AffineProducts(products) = routine
         {
             threads = Some([512, 384, 256][products.tiles.trailing_zeros().min(2) as usize]);
         }

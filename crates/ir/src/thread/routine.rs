@@ -119,9 +119,9 @@ impl Attend {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Routine {
     /// Products with quantized weights.
-    AffineProducts(AffineProducts),
+    AffineProducts(Box<AffineProducts>),
     /// Attention over a cache. Groups may share it: then all but the last end here.
-    Attend(Attend),
+    Attend(Box<Attend>),
 }
 
 impl Rows {

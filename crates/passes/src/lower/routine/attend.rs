@@ -414,7 +414,7 @@ fn around(
         return None;
     }
     let (head_dim, queries, dtype) = (of.head_dim, of.queries, of.dtype);
-    l.routine(Routine::Attend(Attend {
+    l.routine(Routine::Attend(Box::new(Attend {
         head_dim,
         queries,
         dtype,
@@ -431,7 +431,7 @@ fn around(
         keep,
         state,
         partial,
-    }));
+    })));
     let features = queries * head_dim;
     l.take(program, of.mixed, state, 0, head_dim);
     l.take(program, of.greatest, state, features, 1);

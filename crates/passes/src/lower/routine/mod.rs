@@ -34,7 +34,7 @@ impl Lowering<'_> {
     }
 
     fn routine(&mut self, routine: Routine) {
-        self.code(Code::Routine(Box::new(routine)));
+        self.code(Code::Routine(routine));
     }
 }
 

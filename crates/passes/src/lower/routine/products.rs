@@ -278,7 +278,7 @@ fn around(
         result,
         partial,
     };
-    l.routine(Routine::AffineProducts(routine));
+    l.routine(Routine::AffineProducts(Box::new(routine)));
 
     // Then each thread finishes an element.
     l.held.clear();
