@@ -6,6 +6,9 @@
 //
 // Queries are rows 0 to 7 of the left operand. In the product with the values, rows 8 to 15 hold what rounding the weights
 // to half floats has lost, so that they count with 16 bits or more.
+//
+// Tried and slower on an H100, 32768 keys of 8 heads for 32 queries (49.9 us so): keys that are asked for when they are
+// needed (53.9, with a slower join); twice as many splits, whose states take longer to join (58.8); groups of four warps (53.6).
 
 template <bool BF16> __device__ __forceinline__ unsigned int tw_two_halves(float low, float high) {
     return BF16 ? tw_to_bf16(low) | (unsigned int)tw_to_bf16(high) << 16 : tw_to_f16(low) | (unsigned int)tw_to_f16(high) << 16;
