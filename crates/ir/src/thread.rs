@@ -6,10 +6,12 @@
 //! [`ThreadProgram::threads`] threads.
 
 mod emulate;
+mod routine;
 mod walk;
 
 use crate::{BinaryOp, DType, Dim, Extent, Literal, Param, ParamId, StoreMode, TernaryOp, UnaryOp};
 pub use emulate::{Fault, emulate};
+pub use routine::{AffineProduct, AffineProducts, Attend, Routine, Rows};
 
 /// A register or register array: index into [`ThreadProgram::registers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -294,6 +296,8 @@ pub enum Code {
         /// What runs.
         body: Vec<Code>,
     },
+    /// What all threads of the group do together, with barriers before and after.
+    Routine(Routine),
     /// Runs a body if a bool is true. No barrier or shuffle inside unless the condition is uniform in the group.
     If(Value, Vec<Code>),
 }
@@ -321,8 +325,33 @@ pub struct ThreadProgram {
     pub shared: Vec<SharedArray>,
     /// What [`Value::Checked`] checks. A program with any needs a place to note faults.
     pub checks: Vec<Check>,
+    /// Several groups may share the work of one along the third axis of the grid; see [`Split`].
+    pub split: Option<Split>,
     /// What a thread does.
     pub body: Vec<Code>,
+}
+
+/// How groups share the work of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// What is shared.
+    pub positions: Extent,
+    /// Floats that a group leaves for the last one to join.
+    pub state: usize,
+}
+
+impl Split {
+    /// The least positions that are worth a group.
+    const LEAST: usize = 64;
+
+    /// The most groups that share.
+    pub const MOST: usize = 128;
+
+    /// How many groups share the work of one, where there are `groups` of them and `places` for groups at a time.
+    pub fn count(&self, groups: usize, places: usize, dims: &[usize]) -> usize {
+        let most = self.positions.value(dims).div_ceil(Self::LEAST);
+        (places / groups.max(1)).min(most).clamp(1, Self::MOST)
+    }
 }
 
 /// The check of an index: not negative, and below the extent if there is one.

@@ -61,6 +61,7 @@ impl Executable for Emulated {
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError> {
         let mut schedule = Schedule::default_for(&self.0, &bindings.dims, Units::Half);
+        schedule.routines = true;
         for (i, shape) in bindings.kernel_shapes.iter().enumerate() {
             if let ParamKind::Tensor { dtype, .. } = self.0.params[i].kind {
                 let row = shape.last().copied().unwrap_or(1);

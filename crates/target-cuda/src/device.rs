@@ -24,13 +24,30 @@ pub(crate) struct Gpu {
     pub context: Arc<Context>,
     pub compiler: Compiler,
     copier: OnceLock<Result<Copier, TargetError>>,
+    /// Groups that run at a time.
+    pub places: usize,
+    states: OnceLock<Result<States, TargetError>>,
 }
+
+/// Bytes for what groups that share the work of one leave for the last of them.
+pub(crate) const STATES: usize = 16 << 20;
+
+/// Counters of groups that are done, one a program.
+pub(crate) const ARRIVED: usize = 4096;
 
 impl Gpu {
     /// The copy between layouts, compiled when it is first needed.
     pub fn copier(&self) -> Result<&Copier, TargetError> {
         let compiled = self.copier.get_or_init(|| Copier::new(&self.context, &self.compiler));
         compiled.as_ref().map_err(|e| TargetError::Device(e.to_string()))
+    }
+
+    /// Where groups that share work leave their states, and where they count themselves: [`STATES`] bytes and [`ARRIVED`]
+    /// zeros. Kernels follow one another on the stream, and each leaves zeros.
+    pub fn states(&self) -> Result<(u64, u64), TargetError> {
+        let allocated = self.states.get_or_init(|| States::new(&self.context));
+        let states = allocated.as_ref().map_err(|e| TargetError::Device(e.to_string()))?;
+        Ok((states.address, states.address + STATES as u64))
     }
 
     /// Memory from the driver's stream-ordered pool.
@@ -40,6 +57,37 @@ impl Gpu {
         let address = unsafe { result::malloc_async(self.context.stream, bytes.max(16)) }
             .map_err(|_| TargetError::Memory { bytes })?;
         Ok(CudaBuffer { gpu: self.clone(), address, size: bytes })
+    }
+}
+
+/// Memory of the GPU's own; it does not hold the GPU, which holds it.
+struct States {
+    context: Arc<Context>,
+    address: sys::CUdeviceptr,
+}
+
+impl States {
+    fn new(context: &Arc<Context>) -> Result<States, TargetError> {
+        context.enter()?;
+        let bytes = STATES + ARRIVED * 4;
+        // SAFETY: freed in `drop`; the counters lie inside it.
+        unsafe {
+            let address = result::malloc_async(context.stream, bytes)
+                .map_err(|_| TargetError::Memory { bytes })?;
+            let counters = address + STATES as u64;
+            result::memset_d8_async(counters, 0, ARRIVED * 4, context.stream)
+                .map_err(failed("the GPU's memory cannot be cleared"))?;
+            Ok(States { context: context.clone(), address })
+        }
+    }
+}
+
+impl Drop for States {
+    fn drop(&mut self) {
+        if self.context.enter().is_ok() {
+            // SAFETY: allocated on this stream, freed once.
+            let _ = unsafe { result::free_async(self.address, self.context.stream) };
+        }
     }
 }
 
@@ -71,7 +119,8 @@ impl CudaDevice {
         };
         let architecture = format!("sm_{major}{minor}");
         let compiler = Compiler::new(architecture, cache);
-        let gpu = Arc::new(Gpu { context, compiler, copier: OnceLock::new() });
+        let (copier, states) = (OnceLock::new(), OnceLock::new());
+        let gpu = Arc::new(Gpu { context, compiler, copier, places: caps.parallelism, states });
         Ok(CudaDevice { gpu, caps })
     }
 }

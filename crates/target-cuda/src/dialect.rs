@@ -1,6 +1,7 @@
 //! What CUDA C spells its own way.
 
-use tilewright_ir::thread::{Builtin, MatrixShape, Shuffle, ThreadProgram};
+use crate::routine;
+use tilewright_ir::thread::{Builtin, MatrixShape, Routine, Shuffle, ThreadProgram, Value};
 use tilewright_ir::{BinaryOp, DType, ParamKind, StoreMode, UnaryOp};
 use tilewright_target::c::{Dialect, is_written, kernel_name};
 
@@ -263,18 +264,31 @@ impl Dialect for CudaC {
         format!("{name}({low}, {high})")
     }
 
+    fn routine(
+        &self,
+        routine: &Routine,
+        program: &ThreadProgram,
+        value: &dyn Fn(&Value) -> String,
+    ) -> Vec<String> {
+        routine::lines(routine, program, value)
+    }
+
+    fn templates(&self, program: &ThreadProgram) -> String {
+        routine::templates(program)
+    }
+
     fn prelude(&self) -> &'static str {
         include_str!("prelude.cu")
     }
 
     fn signature(&self, program: &ThreadProgram, arguments: &str) -> String {
         // Fewer threads a group leave more groups room by themselves.
-        let resident = match program.resident {
-            groups if groups > 1 && program.threads >= 1024 => format!(", {groups}"),
-            _ => String::new(),
-        };
+        let resident =
+            (program.resident > 1 && program.threads >= 1024).then_some(program.resident);
+        let beside = routine::groups_beside(program).or(resident);
+        let beside = beside.map(|groups| format!(", {groups}")).unwrap_or_default();
         let mut out = format!(
-            "extern \"C\" __global__ void __launch_bounds__({}{resident}) {}(",
+            "extern \"C\" __global__ void __launch_bounds__({}{beside}) {}(",
             program.threads,
             kernel_name(program)
         );
@@ -292,6 +306,9 @@ impl Dialect for CudaC {
         out.push_str(&format!("const {arguments} arguments"));
         if !program.checks.is_empty() {
             out.push_str(", uint4* faults");
+        }
+        if program.split.is_some() {
+            out.push_str(", float* tw_groups, unsigned int* tw_arrived");
         }
         out.push_str(") {");
         out

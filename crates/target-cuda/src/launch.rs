@@ -65,6 +65,7 @@ impl CudaExecutable {
         }
         let mut schedule = Schedule::default_for(&self.program, dims, Units::Half);
         schedule.aligned.clone_from(&aligned);
+        schedule.routines = true;
         let variant = self.variant(schedule)?;
         latest.truncate(REMEMBERED - 1);
         latest.insert(0, Latest { dims: dims.to_vec(), aligned, variant: variant.clone() });
@@ -250,6 +251,16 @@ impl Executable for CudaExecutable {
         if grid.contains(&0) {
             return Ok(());
         }
+        let mut joined = None;
+        if let Some(split) = &variant.threads.split {
+            let programs: usize = grid.iter().map(|&n| n as usize).product();
+            let (states, arrived) = self.gpu.states()?;
+            let room = crate::device::STATES / (4 * split.state);
+            let places =
+                if programs <= crate::device::ARRIVED { room.min(self.gpu.places) } else { 1 };
+            grid[2] = split.count(programs, places, &bindings.dims) as u32;
+            joined = Some([states, arrived]);
+        }
         let mut addresses: Vec<u64> = placed.iter().flatten().map(|p| p.address).collect();
         let mut pointers: Vec<*mut c_void> =
             addresses.iter_mut().map(|a| (a as *mut u64).cast()).collect();
@@ -257,6 +268,9 @@ impl Executable for CudaExecutable {
         pointers.push(bytes.as_ptr().cast_mut().cast());
         let mut faults = variant.faults.as_ref().map(|slot| slot.address());
         pointers.extend(faults.as_mut().map(|address| (address as *mut u64).cast::<c_void>()));
+        for address in joined.iter_mut().flatten() {
+            pointers.push((address as *mut u64).cast());
+        }
         let threads = variant.threads.threads as u32;
         let shared = variant.threads.shared_bytes();
         let shared = if shared > STATIC_SHARED { shared } else { 0 };

@@ -9,13 +9,14 @@ mod device;
 mod dialect;
 mod driver;
 mod launch;
+mod routine;
 
 pub use compile::compile;
 pub use device::{CudaBuffer, CudaDevice};
 pub use dialect::CudaC;
 
 use tilewright_ir::Program;
-use tilewright_passes::lower::{LowerError, Units, lower_for};
+use tilewright_passes::lower::{LowerError, Units, lower_with};
 use tilewright_target::c;
 
 /// The CUDA C of a program as it is compiled for sizes like these: the same text serves every size with the same power
@@ -24,5 +25,5 @@ use tilewright_target::c;
 /// # Errors
 /// When the program has no lowering to threads.
 pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String, LowerError> {
-    Ok(c::source(&lower_for(program, Units::Half, size)?.threads, &CudaC))
+    Ok(c::source(&lower_with(program, Units::Half, true, size)?.threads, &CudaC))
 }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 use tilewright_ir::thread::{
-    Builtin, Code, MatrixShape, RegisterId, Shuffle, ThreadProgram, Value,
+    Builtin, Code, MatrixShape, RegisterId, Routine, Shuffle, ThreadProgram, Value,
 };
 use tilewright_ir::{
     Access, BinaryOp, DType, DimId, Extent, Literal, ParamId, ParamKind, StoreMode, TernaryOp,
@@ -70,6 +70,20 @@ pub trait Dialect {
     fn matrix_multiply(&self, shape: MatrixShape, into: &str, a: &str, b: &str) -> String;
     /// Two floats rounded to a half type in one u32.
     fn pack(&self, dtype: DType, low: &str, high: &str) -> String;
+    /// The lines of a routine that all threads of the group run; `value` spells a value. Schedules allow routines on targets
+    /// that have them.
+    fn routine(
+        &self,
+        _routine: &Routine,
+        _program: &ThreadProgram,
+        _value: &dyn Fn(&Value) -> String,
+    ) -> Vec<String> {
+        vec!["#error this target has no routines".into()]
+    }
+    /// What the routines of a program need before it.
+    fn templates(&self, _program: &ThreadProgram) -> String {
+        String::new()
+    }
     /// What stands before every program: helper functions.
     fn prelude(&self) -> &'static str;
     /// The declaration of the kernel, up to and with the opening brace. `arguments` is the struct's name.
@@ -191,6 +205,7 @@ pub fn source(program: &ThreadProgram, dialect: &dyn Dialect) -> String {
     let program = &spelled(program, dialect);
     let mut out = String::new();
     out.push_str(dialect.prelude());
+    out.push_str(&dialect.templates(program));
     out.push('\n');
     let arguments = format!("{}_arguments", program.name);
     let _ = writeln!(out, "struct {arguments} {{");
@@ -435,6 +450,11 @@ impl Printer<'_> {
                 let into = self.sum(self.name(*into), index);
                 let (a, b) = (self.sum(self.name(a.0), &a.1), self.sum(self.name(b.0), &b.1));
                 self.line(&self.dialect.matrix_multiply(*shape, &into, &a, &b));
+            }
+            Code::Routine(routine) => {
+                let value = |value: &Value| self.value(value);
+                let lines = self.dialect.routine(routine, self.program, &value);
+                lines.iter().for_each(|line| self.line(line));
             }
             Code::Barrier => self.line(self.dialect.barrier()),
             Code::SubgroupBarrier => self.line(self.dialect.subgroup_barrier()),

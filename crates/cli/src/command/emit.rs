@@ -12,7 +12,7 @@ use tilewright_ir::{DType, ParamKind, Program, bind, text};
 use tilewright_kernels::{Entry, Grad};
 use tilewright_lang::Specialization;
 use tilewright_lang::oneliner::{Broadcast, Layout};
-use tilewright_passes::lower::{Serves, Units, lower_for};
+use tilewright_passes::lower::{Serves, Units, lower_with};
 use tilewright_passes::{GradOptions, grad};
 use tilewright_target::c::{self, Dialect};
 use tilewright_target::mlx::{Function, python};
@@ -94,7 +94,8 @@ fn code(
         |name: &str| sizes.iter().find(|(known, _)| known == name).map_or(1024, |(_, size)| *size);
     let (typical, dialect, function): (_, &dyn Dialect, _) = match target {
         "metal" => (tilewright_target_metal::typical(program, size), &Msl, Function::Metal),
-        _ => (lower_for(program, Units::Half, size), &CudaC, Function::Cuda),
+        // A framework that is handed the body has no room for the templates of routines.
+        _ => (lower_with(program, Units::Half, !mlx, size), &CudaC, Function::Cuda),
     };
     let typical =
         typical.map_err(|e| Failure::work(e.to_string(), "see its IR with --target ir"))?;

@@ -7,6 +7,7 @@
 
 mod matrix;
 mod memory;
+mod routine;
 
 use super::{Builtin, Code, RegisterId, Shuffle, ThreadProgram, Value};
 use crate::interpret::{Argument, Tensor};
@@ -250,6 +251,7 @@ impl Machine<'_> {
                     turn = zip(&turn, &step, |a, b| a + b);
                 }
             }
+            Code::Routine(routine) => self.routine(routine, active)?,
             Code::If(condition, body) => {
                 let condition = self.value(condition, active)?;
                 let on = narrowed(active, |t| condition.at(t) != 0.0);

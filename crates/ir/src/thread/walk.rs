@@ -102,6 +102,7 @@ impl Code {
                 vec![index, position, seed, stream]
             }
             Code::For { start, end, step, .. } => vec![start, end, step],
+            Code::Routine(routine) => routine.values(),
         }
     }
 
@@ -127,6 +128,7 @@ impl Code {
                 vec![index, position, seed, stream]
             }
             Code::For { start, end, step, .. } => vec![start, end, step],
+            Code::Routine(routine) => routine.values_mut(),
         }
     }
 
@@ -201,6 +203,7 @@ impl Code {
             | Code::Unroll(r, ..)
             | Code::For { counter: r, .. } => vec![r],
             Code::MatrixMultiply { into, a, b, .. } => vec![into, &mut a.0, &mut b.0],
+            Code::Routine(routine) => routine.named_mut(),
             Code::CopyAsync { .. }
             | Code::CopyCommit
             | Code::CopyWait(_)

@@ -433,7 +433,7 @@ fn unpacked(
 
 /// An op on two elements of a tile. Sums and products of i32 tiles wrap, which C promises for unsigned numbers only;
 /// scalars are positions and sizes, and do not.
-fn arithmetic(op: BinaryOp, ty: &tilewright_ir::Type, a: Value, b: Value) -> Value {
+pub(super) fn arithmetic(op: BinaryOp, ty: &tilewright_ir::Type, a: Value, b: Value) -> Value {
     let wraps = matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul);
     if !wraps || ty.dtype != DType::I32 || ty.shape.is_empty() {
         return Value::Binary(op, ty.dtype, Box::new(a), Box::new(b));

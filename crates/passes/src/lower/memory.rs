@@ -86,6 +86,8 @@ impl Walk {
                     self.barriers.push((self.position, self.inside.clone()));
                 }
             }
+            // Its arrays keep to themselves.
+            Code::Routine(_) => {}
             Code::Unroll(_, _, body) => self.repeated(body),
             Code::For { start, end, step, body, .. } => {
                 self.value(start);

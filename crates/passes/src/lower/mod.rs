@@ -23,6 +23,7 @@ mod order;
 mod position;
 mod random;
 mod rough;
+mod routine;
 mod rows;
 mod scan;
 pub mod schedule;
@@ -37,13 +38,13 @@ pub use matrix::{Matrix, Units};
 pub use schedule::Schedule;
 use std::collections::{HashMap, HashSet};
 use tilewright_ir::thread::{
-    Builtin, Check, Code, GroupAxis, Register, RegisterId, SharedArray, SharedId, ThreadProgram,
-    Value,
+    Builtin, Check, Code, GroupAxis, Register, RegisterId, SharedArray, SharedId, Split,
+    ThreadProgram, Value,
 };
 use tilewright_ir::{
     BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Program, Shape, Stmt, TernaryOp, VarId,
 };
-pub use typical::{Serves, Typical, lower_for};
+pub use typical::{Serves, Typical, lower_for, lower_with};
 
 /// Threads of a subgroup, in log2.
 const SUBGROUP: u32 = 5;
@@ -84,6 +85,9 @@ pub static PASSES: &[crate::Pass] = &[
 /// # Errors
 /// Names the construct that has no lowering, or the limit that the schedule breaks.
 pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, LowerError> {
+    if let Some(threads) = routine::lower(program, schedule) {
+        return Ok(threads);
+    }
     let blocked = blocks::blocked(program, schedule);
     let is_blocked = blocked.is_some();
     let mut program = blocked.unwrap_or_else(|| program.clone());
@@ -296,6 +300,17 @@ impl<'a> Lowering<'a> {
     fn finish(mut self) -> Result<ThreadProgram, LowerError> {
         let mut body = std::mem::take(&mut self.prologue);
         body.append(&mut self.blocks.pop().unwrap_or_default());
+        let threads = 1 << (self.schedule.team + self.schedule.teams);
+        let overlap = self.schedule.teams == 0;
+        let mut program = self.threads_of(threads, None, body);
+        tidy::tidy(&mut program);
+        // Teams keep to their own part of an array, which another array's parts would cross.
+        memory::place(&mut program.shared, &program.body, overlap);
+        Ok(program)
+    }
+
+    /// The program of `body`.
+    fn threads_of(self, threads: usize, split: Option<Split>, body: Vec<Code>) -> ThreadProgram {
         // Neighbouring groups run at about the same time, so they take neighbours along the last axis.
         let axes = self.program.grid.iter().rev();
         let mut grid: Vec<GroupAxis> =
@@ -306,23 +321,20 @@ impl<'a> Lowering<'a> {
         if let Some((extent, per_group)) = self.split {
             grid.insert(0, GroupAxis { extent, per_group: 1 << per_group });
         }
-        let mut program = ThreadProgram {
+        ThreadProgram {
             name: self.program.name.clone(),
             params: self.program.params.clone(),
             dims: self.program.dims.clone(),
             grid,
             linear: self.schedule.linear,
-            threads: 1 << (self.schedule.team + self.schedule.teams),
+            threads,
             resident: self.resident,
             registers: self.registers,
             shared: self.shared,
             checks: self.checks,
+            split,
             body,
-        };
-        tidy::tidy(&mut program);
-        // Teams keep to their own part of an array, which another array's parts would cross.
-        memory::place(&mut program.shared, &program.body, self.schedule.teams == 0);
-        Ok(program)
+        }
     }
 
     /// log2 of the capacity of an extent: what one team holds of it.

@@ -26,6 +26,8 @@ pub struct Schedule {
     pub linear: bool,
     /// How dots of half types run on matrix units; `None` for a loop over the summed axis.
     pub matrix: Option<Matrix>,
+    /// The device has routines, see [`tilewright_ir::thread::Routine`].
+    pub routines: bool,
 }
 
 /// log2 of the elements of a row that a thread takes, where two or three rows are held at once: enough loads in flight,
@@ -57,7 +59,7 @@ impl Schedule {
         let vector = widest_vector(program);
         let divides = dims.iter().map(|d| d % (1 << vector) == 0).collect();
         let exact = dims.iter().map(|d| d.is_power_of_two()).collect();
-        let linear = false;
+        let (linear, routines) = (false, false);
         let aligned = vec![true; program.params.len()];
         let mut schedule = Schedule {
             team: 5,
@@ -69,6 +71,7 @@ impl Schedule {
             aligned,
             linear,
             matrix: None,
+            routines,
         };
         let split = split_axis(program, |e| schedule.capacity_of(e)).is_some();
         let outer = program.grid.iter().rev().skip(usize::from(!split));

@@ -35,6 +35,19 @@ pub fn lower_for(
     units: Units,
     size: impl Fn(&str) -> usize,
 ) -> Result<Typical, LowerError> {
+    lower_with(program, units, false, size)
+}
+
+/// As [`lower_for`], for a device that has routines or has none.
+///
+/// # Errors
+/// As [`lower()`].
+pub fn lower_with(
+    program: &Program,
+    units: Units,
+    routines: bool,
+    size: impl Fn(&str) -> usize,
+) -> Result<Typical, LowerError> {
     let mut program = program.clone();
     pipeline::optimize(&mut program);
     pipeline::run(&mut program, PASSES, |_, _| {});
@@ -47,7 +60,8 @@ pub fn lower_for(
             DimRule::Free => size(&dim.name),
         });
     }
-    let schedule = Schedule::default_for(&program, &dims, units);
+    let mut schedule = Schedule::default_for(&program, &dims, units);
+    schedule.routines = routines;
     let threads = lower(&program, &schedule)?;
     let split = match split_axis(&program, |e| schedule.capacity_of(e)) {
         Some(Extent::Dim { dim, .. }) => Some(dim),

@@ -1,0 +1,190 @@
+//! Routines: what all threads of a group do together by text that a device has of its own.
+//!
+//! Lowering puts one in place of a piece of the tile program that it recognizes, where the schedule allows it; the tile
+//! program stays its specification, [`emulate()`](super::emulate()) gives it its meaning.
+
+use super::{RegisterId, SharedId, Value};
+use crate::{DType, ParamId};
+
+/// Rows of a tensor, each contiguous.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows {
+    /// The tensor.
+    pub param: ParamId,
+    /// 64-bit offset of the first row.
+    pub offset: Value,
+    /// 64-bit distance of two rows.
+    pub stride: Value,
+}
+
+/// One product of rows with columns in MLX's affine format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AffineProduct {
+    /// The rows that are multiplied, in a half type.
+    pub x: Rows,
+    /// The columns' packed integers.
+    pub w: Rows,
+    /// The scale of each group of a column.
+    pub scales: Rows,
+    /// The same for what is added.
+    pub biases: Rows,
+}
+
+/// Products of some rows with some columns of weights:
+/// `result[product][row][column] = Σ_l x[row, l] (q[column, l] scales[column, l / group] + biases[column, l / group])`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AffineProducts {
+    /// Bits of an integer.
+    pub bits: u32,
+    /// Integers that share a scale.
+    pub group: usize,
+    /// The half type of x, scales and biases.
+    pub dtype: DType,
+    /// Capacity for rows, in tiles of `8 group / 128`.
+    pub tiles: usize,
+    /// Capacity for columns, a multiple of [`AffineProducts::COLUMNS`].
+    pub width: usize,
+    /// Rows of every tensor start at multiples of 16 bytes.
+    pub aligned: bool,
+    /// Which products.
+    pub products: Vec<AffineProduct>,
+    /// Groups of a column, i32.
+    pub groups: Value,
+    /// Rows from the first on that are there, i32; more than the capacity count as that.
+    pub rows: Value,
+    /// Columns likewise.
+    pub columns: Value,
+    /// Where the results go, f32.
+    pub result: SharedId,
+    /// Room for the results of each subgroup.
+    pub partial: SharedId,
+}
+
+impl AffineProducts {
+    /// Columns of a subgroup.
+    pub const COLUMNS: usize = 16;
+
+    /// Capacity for rows.
+    pub fn capacity(&self) -> usize {
+        self.tiles * 8 * self.group / 128
+    }
+}
+
+/// A softmax-weighted sum over keys and values for the queries that share them. `state` gets for each query the
+/// greatest score, the sum of e^(score - greatest), and the values weighted with these.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attend {
+    /// Elements of a query, key or value.
+    pub head_dim: usize,
+    /// How many queries.
+    pub queries: usize,
+    /// The half type of all.
+    pub dtype: DType,
+    /// The queries.
+    pub q: Rows,
+    /// The keys.
+    pub keys: Rows,
+    /// The values.
+    pub values: Rows,
+    /// A factor of the products, f32.
+    pub scale: Value,
+    /// First position of the keys, i32.
+    pub first: Value,
+    /// End of the positions, i32.
+    pub end: Value,
+    /// Rows of keys and values: what lies past them counts as zeros.
+    pub extent: Value,
+    /// The scaled product that `score` reads, f32.
+    pub product: RegisterId,
+    /// The position that `score` and `keep` read, i32.
+    pub position: RegisterId,
+    /// The score of a product, f32.
+    pub score: Value,
+    /// False for values that count as zeros.
+    pub keep: Value,
+    /// The weighted values, `[queries][head_dim]`; the greatest scores; the sums; see [`Attend::state_len`].
+    pub state: SharedId,
+    /// Room for a state of each subgroup and for [`Split::MOST`](super::Split::MOST) numbers a query.
+    pub partial: SharedId,
+}
+
+impl Attend {
+    /// Floats of a state.
+    pub fn state_len(head_dim: usize, queries: usize) -> usize {
+        (queries * (head_dim + 2)).next_multiple_of(4)
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Routine {
+    /// Products with quantized weights.
+    AffineProducts(Box<AffineProducts>),
+    /// Attention over a cache. Groups may share it: then all but the last end here.
+    Attend(Box<Attend>),
+}
+
+impl Rows {
+    fn values(&self) -> [&Value; 2] {
+        [&self.offset, &self.stride]
+    }
+
+    fn values_mut(&mut self) -> [&mut Value; 2] {
+        [&mut self.offset, &mut self.stride]
+    }
+}
+
+impl AffineProduct {
+    /// Its operands.
+    pub fn rows(&self) -> [&Rows; 4] {
+        [&self.x, &self.w, &self.scales, &self.biases]
+    }
+}
+
+impl Routine {
+    /// The values that it reads.
+    pub fn values(&self) -> Vec<&Value> {
+        match self {
+            Routine::AffineProducts(r) => {
+                let rows = r.products.iter().flat_map(|p| p.rows());
+                let own = [&r.groups, &r.rows, &r.columns];
+                rows.flat_map(Rows::values).chain(own).collect()
+            }
+            Routine::Attend(r) => {
+                let rows = [&r.q, &r.keys, &r.values].into_iter().flat_map(Rows::values);
+                rows.chain([&r.scale, &r.first, &r.end, &r.extent, &r.score, &r.keep]).collect()
+            }
+        }
+    }
+
+    /// The registers that it declares for itself.
+    pub fn named_mut(&mut self) -> Vec<&mut RegisterId> {
+        match self {
+            Routine::AffineProducts(_) => Vec::new(),
+            Routine::Attend(r) => vec![&mut r.product, &mut r.position],
+        }
+    }
+
+    /// As [`values`](Self::values), to change them.
+    pub fn values_mut(&mut self) -> Vec<&mut Value> {
+        match self {
+            Routine::AffineProducts(r) => {
+                let rows = r
+                    .products
+                    .iter_mut()
+                    .flat_map(|p| [&mut p.x, &mut p.w, &mut p.scales, &mut p.biases]);
+                let own = [&mut r.groups, &mut r.rows, &mut r.columns];
+                rows.flat_map(Rows::values_mut).chain(own).collect()
+            }
+            Routine::Attend(r) => {
+                let rows = [&mut r.q, &mut r.keys, &mut r.values];
+                let own = [&mut r.scale, &mut r.first, &mut r.end, &mut r.extent];
+                rows.into_iter()
+                    .flat_map(Rows::values_mut)
+                    .chain(own)
+                    .chain([&mut r.score, &mut r.keep])
+                    .collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,479 @@
+//! Attention over a cache: a loop over blocks of keys that carries, for a few queries, the greatest score, the sum of
+//! e^(score - greatest), and the values weighted with these.
+
+use super::{halves, is_input, is_scalar, under_shapes};
+use crate::lower::map::arithmetic;
+use crate::lower::{Held, Lowering, Schedule, add, binary, int};
+use std::collections::HashMap;
+use tilewright_ir::thread::{Attend, Code, RegisterId, Routine, Rows, Split, ThreadProgram, Value};
+use tilewright_ir::{
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, ReduceOp, Stmt,
+    TernaryOp, UnaryOp, VarId,
+};
+
+/// log2 of the threads of a group.
+const TEAM: u32 = 8;
+
+/// The most queries that share a key.
+const QUERIES: usize = 8;
+
+/// Bytes of shared memory that the states of all subgroups may take.
+const STATES: usize = 40 << 10;
+
+/// The loop, understood.
+struct Loop<'a> {
+    index: ExprId,
+    start: ExprId,
+    end: ExprId,
+    block: usize,
+    queries: usize,
+    head_dim: usize,
+    dtype: DType,
+    greatest: VarId,
+    sum: VarId,
+    mixed: VarId,
+    product: ExprId,
+    scores: ExprId,
+    q: &'a Place,
+    scale: Option<ExprId>,
+    keys: &'a Place,
+    values: &'a Place,
+    keep: Option<ExprId>,
+}
+
+pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProgram> {
+    // The third axis of the grid is for the groups that share.
+    if program.grid.len() > 2 || program.grid.iter().any(|axis| axis.block != 1) {
+        return None;
+    }
+    let at = program.body.iter().position(|s| matches!(s, Stmt::For { .. }))?;
+    let (before, rest) = program.body.split_at(at);
+    let (the_loop, after) = rest.split_first()?;
+    let found = Loop::of(program, the_loop)?;
+    let straight = |s: &Stmt| matches!(s, Stmt::Let(_) | Stmt::Store { .. });
+    if !after.iter().all(straight) || !found.starts_empty(program, before) {
+        return None;
+    }
+    around(program, schedule, &found, before, after)
+}
+
+impl<'a> Loop<'a> {
+    fn of(program: &'a Program, statement: &Stmt) -> Option<Loop<'a>> {
+        let Stmt::For { index, start, end, step, body } = statement else { return None };
+        let mut sets = HashMap::new();
+        for statement in body {
+            match statement {
+                Stmt::Let(_) => {}
+                Stmt::Set(var, value) => {
+                    if sets.insert(*var, *value).is_some() {
+                        return None;
+                    }
+                }
+                _ => return None,
+            }
+        }
+        let kind = |id: ExprId| &program.expr(id).kind;
+        let get = |id: ExprId| match kind(id) {
+            ExprKind::Get(var) => Some(*var),
+            _ => None,
+        };
+        // max(before, max of the scores)
+        let (greatest, scores, most) = sets.iter().find_map(|(&var, &value)| {
+            let ExprKind::Binary(BinaryOp::Max, a, b) = *kind(value) else { return None };
+            let side = |before: ExprId, found: ExprId| match *kind(found) {
+                ExprKind::Reduce(ReduceOp::Max, scores, 1) if get(before) == Some(var) => {
+                    Some((var, scores, value))
+                }
+                _ => None,
+            };
+            side(a, b).or_else(|| side(b, a))
+        })?;
+        // before e^(greatest before - base) + what this block adds
+        let updates = sets.iter().filter(|(var, _)| **var != greatest).map(|(&var, &value)| {
+            let ExprKind::Binary(BinaryOp::Add, a, b) = *kind(value) else { return None };
+            let side = |shrunk: ExprId, added: ExprId| {
+                let ExprKind::Binary(BinaryOp::Mul, c, d) = *kind(shrunk) else { return None };
+                let side = |before: ExprId, shrink: ExprId| {
+                    let base = exp_of_difference(program, shrink, |a| get(a) == Some(greatest))?;
+                    (get(before) == Some(var) && is_base(program, base, most))
+                        .then_some((var, added, base))
+                };
+                side(c, d).or_else(|| side(d, c))
+            };
+            side(a, b).or_else(|| side(b, a))
+        });
+        let updates: Vec<(VarId, ExprId, ExprId)> = updates.collect::<Option<_>>()?;
+        let [one, two] = updates[..] else { return None };
+        let is_dot = |update: &(VarId, ExprId, ExprId)| matches!(kind(update.1), ExprKind::Dot(..));
+        let (sum, mixed) = if is_dot(&one) { (two, one) } else { (one, two) };
+        let ExprKind::Dot(weights, values) = *kind(mixed.1) else { return None };
+        let ExprKind::Reduce(ReduceOp::Sum, summed, 1) = *kind(sum.1) else { return None };
+        let base = exp_of_difference(program, weights, |a| a == scores)?;
+        if summed != weights || !is_base(program, base, most) {
+            return None;
+        }
+        let (keep, values) = match *kind(values) {
+            ExprKind::Ternary(TernaryOp::Select, [keep, values, zero]) => {
+                if constant(program, zero) != Some(0.0) {
+                    return None;
+                }
+                (Some(keep), values)
+            }
+            _ => (None, values),
+        };
+        let product = the_dot(program, scores)?;
+        let ExprKind::Dot(q, keys) = *kind(product) else { return None };
+        let ExprKind::Transpose(keys, _) = *kind(keys) else { return None };
+        let (scale, q) = match *kind(q) {
+            ExprKind::Binary(BinaryOp::Mul, a, b) => {
+                if is_scalar(program, b) {
+                    (Some(b), a)
+                } else {
+                    (Some(a), b)
+                }
+            }
+            _ => (None, q),
+        };
+        if scale.is_some_and(|scale| !is_scalar(program, scale)) {
+            return None;
+        }
+        let (q, dtype) = halves(program, q)?;
+        let (keys_place, keys_dtype) = halves(program, keys)?;
+        let (values_place, values_dtype) = halves(program, values)?;
+        let [Extent::Const(block), Extent::Const(head_dim)] = program.expr(keys).ty.shape[..]
+        else {
+            return None;
+        };
+        let [Extent::Const(queries), _] = program.expr(product).ty.shape[..] else { return None };
+        let found = Loop {
+            index: *index,
+            start: *start,
+            end: *end,
+            block,
+            queries,
+            head_dim,
+            dtype,
+            greatest,
+            sum: sum.0,
+            mixed: mixed.0,
+            product,
+            scores,
+            q,
+            scale,
+            keys: keys_place,
+            values: values_place,
+            keep,
+        };
+        let blocks = [keys_place, values_place].iter().all(|p| found.is_block(program, p));
+        let fits = keys_dtype == dtype
+            && values_dtype == dtype
+            && *step == block
+            && blocks
+            && found.takes_its_queries(program)
+            && program.expr(values).ty.shape == program.expr(keys).ty.shape
+            && queries <= QUERIES
+            && queries != block
+            && head_dim.is_multiple_of(8)
+            && head_dim <= 256;
+        fits.then_some(found)
+    }
+
+    /// True when a place is the loop's block of rows.
+    fn is_block(&self, program: &Program, place: &Place) -> bool {
+        let [outer @ .., rows, Axis::All] = &place.axes[..] else { return false };
+        let len = Extent::Const(self.block);
+        let range = Axis::Range { start: self.index, len, step: 1 };
+        *rows == range
+            && is_input(program, place)
+            && outer.iter().all(|axis| matches!(axis, Axis::At(_)))
+    }
+
+    /// True when q's place is as many rows as there are queries, all of which are there.
+    fn takes_its_queries(&self, program: &Program) -> bool {
+        let [outer @ .., rows, Axis::All] = &self.q.axes[..] else { return false };
+        let Axis::Range { start, len, step: 1 } = *rows else { return false };
+        let ParamKind::Tensor { shape, .. } = &program.param(self.q.param).kind else {
+            return false;
+        };
+        let all = shape[shape.len() - 2];
+        let axis = match program.expr(start).kind {
+            ExprKind::Program(axis) if self.queries == 1 => Some(axis),
+            ExprKind::Binary(BinaryOp::Mul, a, b) => {
+                let by = |axis: ExprId, times: ExprId| match program.expr(axis).kind {
+                    ExprKind::Program(axis) => {
+                        (constant(program, times) == Some(self.queries as f64)).then_some(axis)
+                    }
+                    _ => None,
+                };
+                by(a, b).or_else(|| by(b, a))
+            }
+            _ => None,
+        };
+        let heads = axis.map(|axis| program.grid[axis].extent);
+        let whole = match (heads, all) {
+            (Some(Extent::Dim { dim, times }), Extent::Dim { dim: d, times: all }) => {
+                dim == d && times * self.queries == all
+            }
+            (Some(Extent::Const(heads)), Extent::Const(all)) => heads * self.queries == all,
+            _ => false,
+        };
+        whole
+            && len == Extent::Const(self.queries)
+            && outer.iter().all(|axis| matches!(axis, Axis::At(_)))
+    }
+
+    /// True when the variables start with nothing seen yet, and nothing else is carried.
+    fn starts_empty(&self, program: &Program, before: &[Stmt]) -> bool {
+        let mut sets = 0;
+        let all = before.iter().all(|statement| match statement {
+            Stmt::Let(_) => true,
+            Stmt::Set(var, value) => {
+                sets += 1;
+                let first = constant(program, *value);
+                match *var {
+                    v if v == self.greatest => first == Some(f64::NEG_INFINITY),
+                    v if v == self.sum || v == self.mixed => first == Some(0.0),
+                    _ => false,
+                }
+            }
+            _ => false,
+        });
+        all && sets == 3
+    }
+}
+
+/// A constant under changes of shape.
+fn constant(program: &Program, id: ExprId) -> Option<f64> {
+    match program.expr(under_shapes(program, id)).kind {
+        ExprKind::Const(literal) => Some(literal.value()),
+        _ => None,
+    }
+}
+
+/// The base of e^(x - base), if x is right.
+fn exp_of_difference(program: &Program, id: ExprId, x: impl Fn(ExprId) -> bool) -> Option<ExprId> {
+    let ExprKind::Unary(UnaryOp::Exp, of) = program.expr(id).kind else { return None };
+    let ExprKind::Binary(BinaryOp::Sub, a, base) = program.expr(of).kind else { return None };
+    x(a).then_some(base)
+}
+
+/// True for the greatest score, 0 where it is -inf.
+fn is_base(program: &Program, id: ExprId, greatest: ExprId) -> bool {
+    let ExprKind::Ternary(TernaryOp::Select, [test, zero, or]) = program.expr(id).kind else {
+        return false;
+    };
+    let ExprKind::Binary(BinaryOp::Eq, a, b) = program.expr(test).kind else { return false };
+    let none =
+        |a: ExprId, b: ExprId| a == greatest && constant(program, b) == Some(f64::NEG_INFINITY);
+    or == greatest && constant(program, zero) == Some(0.0) && (none(a, b) || none(b, a))
+}
+
+/// The one product that scores are computed from.
+fn the_dot(program: &Program, id: ExprId) -> Option<ExprId> {
+    let kind = &program.expr(id).kind;
+    if matches!(kind, ExprKind::Dot(..)) {
+        return Some(id);
+    }
+    let mut operands = Vec::new();
+    kind.operands(|a| operands.push(a));
+    operands.into_iter().find_map(|a| the_dot(program, a))
+}
+
+impl Lowering<'_> {
+    /// The value that an elementwise expression of the loop has for one product and position.
+    fn for_one(
+        &mut self,
+        of: &Loop<'_>,
+        id: ExprId,
+        product: RegisterId,
+        position: RegisterId,
+    ) -> Option<Value> {
+        if id == of.product {
+            return Some(Value::Get(product));
+        }
+        let program = self.program;
+        let expr = program.expr(id);
+        let is_iota =
+            |id: ExprId| matches!(program.expr(under_shapes(program, id)).kind, ExprKind::Iota(_));
+        if let ExprKind::Binary(BinaryOp::Add, a, b) = expr.kind
+            && (is_iota(a) && b == of.index || is_iota(b) && a == of.index)
+        {
+            return Some(Value::Get(position));
+        }
+        if is_scalar(program, id) && !in_loop(program, id, of) {
+            return self.known(id);
+        }
+        // Its axes are the queries' and the positions', or the positions' alone.
+        let positions = Extent::Const(of.block);
+        let one = Extent::Const(1);
+        let shape = &expr.ty.shape[..];
+        let ours = shape.iter().all(|e| *e == one)
+            || shape == [positions]
+            || shape == [one, positions]
+            || shape == [positions, one]
+            || shape == [Extent::Const(of.queries), positions];
+        if !ours {
+            return None;
+        }
+        let dtype = expr.ty.dtype;
+        let mut one = |a: ExprId| self.for_one(of, a, product, position);
+        Some(match expr.kind {
+            ExprKind::Unary(op, a) => Value::Unary(op, program.expr(a).ty.dtype, Box::new(one(a)?)),
+            ExprKind::Binary(op, a, b) => {
+                let (x, y) = (one(a)?, one(b)?);
+                arithmetic(op, &program.expr(a).ty, x, y)
+            }
+            ExprKind::Ternary(op, [a, b, c]) => {
+                Value::Ternary(op, dtype, Box::new([one(a)?, one(b)?, one(c)?]))
+            }
+            ExprKind::Cast(a) => {
+                Value::Cast { from: program.expr(a).ty.dtype, to: dtype, of: Box::new(one(a)?) }
+            }
+            ExprKind::Reshape(a) | ExprKind::Broadcast(a) => one(a)?,
+            _ => return None,
+        })
+    }
+}
+
+/// True when an expression changes round the loop.
+fn in_loop(program: &Program, id: ExprId, of: &Loop<'_>) -> bool {
+    let kind = &program.expr(id).kind;
+    let mut found = id == of.index || matches!(kind, ExprKind::Get(_));
+    kind.operands(|a| found = found || in_loop(program, a, of));
+    found
+}
+
+fn around(
+    program: &Program,
+    schedule: &Schedule,
+    of: &Loop<'_>,
+    before: &[Stmt],
+    after: &[Stmt],
+) -> Option<ThreadProgram> {
+    let rows = [of.q, of.keys, of.values];
+    if rows.iter().any(|place| !schedule.aligned[place.param.index()]) {
+        return None;
+    }
+    let state_len = Attend::state_len(of.head_dim, of.queries);
+    let factors = Split::MOST * of.queries;
+    // As many subgroups as their states have room.
+    let mut team = TEAM;
+    while team > 5 && ((state_len << (team - 5)) + factors) * 4 > STATES {
+        team -= 1;
+    }
+    let own = Schedule { team, teams: 0, matrix: None, ..schedule.clone() };
+    let mut l = Lowering::new(program, &own);
+    let state = l.shared("state", DType::F32, state_len);
+    let partial = l.shared("partial", DType::F32, (state_len << (team - 5)) + factors);
+    for statement in before {
+        match statement {
+            Stmt::Let(id) if is_scalar(program, *id) => l.bind(*id).ok()?,
+            _ => {}
+        }
+    }
+    let first = l.known(of.start)?;
+    let first = l.let_value("first", DType::I32, first);
+    let end = l.known(of.end)?;
+    let block = int(of.block as i64);
+    let count = add(binary(BinaryOp::Sub, end, first.clone()), int(of.block as i64 - 1));
+    let whole = binary(BinaryOp::Mul, binary(BinaryOp::Div, count, block.clone()), block);
+    let end = l.let_value("end", DType::I32, add(first.clone(), whole));
+
+    // The rows of the caches are counted from the first.
+    let zero = l.register("row", DType::I32, None);
+    l.code(Code::Let(zero, int(0)));
+    let layout = l.layout(&[]);
+    l.hold(of.index, Held { register: zero, layout });
+    l.counts_up.push(of.index);
+    let mut operands = Vec::new();
+    for place in rows {
+        let offset = l.offset(place, &[int(0), int(0)])?;
+        let stride = Value::Stride(place.param, place.axes.len() - 2);
+        operands.push(Rows { param: place.param, offset, stride });
+    }
+    l.held.remove(&of.index);
+    let [q, keys, values] = <[Rows; 3]>::try_from(operands).ok()?;
+    let product = l.register("product", DType::F32, None);
+    let position = l.register("position", DType::I32, None);
+    let score = l.for_one(of, of.scores, product, position)?;
+    let keep = match of.keep {
+        None => Value::Const(tilewright_ir::Literal::Bool(true), DType::Bool),
+        Some(keep) => l.for_one(of, keep, product, position)?,
+    };
+    let one = Value::Const(tilewright_ir::Literal::Float(1.0), DType::F32);
+    let scale = match of.scale {
+        None => one,
+        Some(scale) => l.known(scale)?,
+    };
+    let extent = |place: &Place| match &program.param(place.param).kind {
+        ParamKind::Tensor { shape, .. } => Some(shape[shape.len() - 2]),
+        ParamKind::Scalar { .. } => None,
+    };
+    let positions = extent(of.keys)?;
+    if extent(of.values)? != positions {
+        return None;
+    }
+    let (head_dim, queries, dtype) = (of.head_dim, of.queries, of.dtype);
+    l.routine(Routine::Attend(Box::new(Attend {
+        head_dim,
+        queries,
+        dtype,
+        q,
+        keys,
+        values,
+        scale,
+        first,
+        end,
+        extent: super::super::size(positions),
+        product,
+        position,
+        score,
+        keep,
+        state,
+        partial,
+    })));
+    let features = queries * head_dim;
+    l.take(program, of.mixed, state, 0, head_dim);
+    l.take(program, of.greatest, state, features, 1);
+    l.take(program, of.sum, state, features + queries, 1);
+    for statement in after {
+        l.statement(statement).ok()?;
+    }
+    let split = Split { positions, state: state_len };
+    Some(l.finish_routine(1 << team, Some(split)))
+}
+
+impl Lowering<'_> {
+    /// A variable's tile of `[rows, columns]` from shared memory, row-major from the element `from` on.
+    fn take(
+        &mut self,
+        program: &Program,
+        var: VarId,
+        state: tilewright_ir::thread::SharedId,
+        from: usize,
+        columns: usize,
+    ) {
+        let variable = &program.vars[var.index()];
+        let shape = variable.ty.shape.clone();
+        let layout = self.layout(&shape);
+        let name = variable.name.clone().unwrap_or("v".into());
+        let register = self.register(&name, DType::F32, Some(layout.registers()));
+        self.code(Code::Declare(register));
+        let rank = layout.capacity.len();
+        self.unroll(layout.registers(), |l, i| {
+            let row = l.position(&layout, rank - 2, &i);
+            let column = l.position(&layout, rank - 1, &i);
+            let at = add(binary(BinaryOp::Mul, row, int(columns as i64)), column);
+            let value = Value::Shared(state, Box::new(add(at, int(from as i64))));
+            let nothing = Value::Const(tilewright_ir::Literal::Float(0.0), DType::F32);
+            match l.valid(&layout, &shape, &i) {
+                None => l.code(Code::SetElement(register, i, value)),
+                Some(valid) => {
+                    l.code(Code::SetElement(register, i.clone(), nothing));
+                    l.code(Code::If(valid, vec![Code::SetElement(register, i, value)]));
+                }
+            }
+        });
+        self.vars.insert(var, Held { register, layout });
+    }
+}

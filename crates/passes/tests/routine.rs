@@ -1,0 +1,124 @@
+//! Which programs become routines: those that multiply affine weights in half types, and attention over a cache. That a
+//! routine computes what its program does, the catalog's tests on the emulator show.
+
+use tilewright_ir::thread::{Code, Routine, ThreadProgram, emulate};
+use tilewright_ir::{Argument, DType, ParamKind, Program, Tensor, bind, interpret};
+use tilewright_kernels::dequantize_affine::{Affine, affine};
+use tilewright_kernels::{CATALOG, Entry};
+use tilewright_lang::{Specialization, record};
+use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
+use tilewright_passes::pipeline;
+
+const ROUTINES: &[&str] = &[
+    "decode_attention",
+    "decode_attention_softcap",
+    "fused_quantized_swiglu_gemv",
+    "gather_qmm",
+    "gather_qmm_combine_quantized",
+    "gather_qmm_swiglu",
+    "quantized_matvec",
+];
+
+fn lowered(program: &Program, routines: bool) -> Option<ThreadProgram> {
+    let mut program = program.clone();
+    pipeline::optimize(&mut program);
+    pipeline::run(&mut program, PASSES, |_, _| {});
+    lowered_for(&program, &vec![64; program.dims.len()], routines)
+}
+
+/// `program` went through the passes.
+fn lowered_for(program: &Program, dims: &[usize], routines: bool) -> Option<ThreadProgram> {
+    let mut schedule = Schedule::default_for(program, dims, Units::Half);
+    schedule.routines = routines;
+    lower(program, &schedule).ok()
+}
+
+fn routine(program: &Program, routines: bool) -> Option<Routine> {
+    let mut found = None;
+    for code in &lowered(program, routines)?.body {
+        code.visit(&mut |code| {
+            if let Code::Routine(routine) = code {
+                found = Some(routine.clone());
+            }
+        });
+    }
+    found
+}
+
+fn recorded(entry: &Entry, dtype: DType) -> Program {
+    entry.record(&entry.specialization(dtype, &[])).unwrap()
+}
+
+#[test]
+fn half_types_take_routines_where_a_device_has_them() {
+    for name in ROUTINES {
+        let entry = CATALOG.iter().find(|entry| entry.name == *name).unwrap();
+        assert!(routine(&recorded(entry, DType::BF16), true).is_some(), "{name} in bf16");
+        assert!(routine(&recorded(entry, DType::F16), true).is_some(), "{name} in f16");
+        assert!(routine(&recorded(entry, DType::F32), true).is_none(), "{name} in f32");
+        assert!(routine(&recorded(entry, DType::BF16), false).is_none(), "{name} without");
+    }
+}
+
+const SIGNATURE: &str = "x: T[*rows, 64*groups], w: u32[columns, 8*groups], scales: T[columns, groups], \
+                         biases: T[columns, groups], r: T[*rows, columns] -> y: T[*rows, columns]";
+
+#[test]
+fn what_follows_a_product_joins_it() {
+    let half = Specialization::of(DType::BF16);
+    let program = record("residual", SIGNATURE, &half, |k, a| {
+        let (row, column) = (k.program(), k.program());
+        let format = Affine { bits: 4, group: 64 };
+        let part = |name: &str| a[name].row(column);
+        let x = a["x"].row(row).load().to(DType::F32);
+        let sum = (x * affine(part("w"), part("scales"), part("biases"), format)).row_sum();
+        let before = a["r"].row(row).at(column).load().to(DType::F32);
+        a["y"].row(row).at(column).store(sum + before);
+    });
+    assert!(matches!(routine(&program.unwrap(), true), Some(Routine::AffineProducts(_))));
+}
+
+#[test]
+fn a_row_that_is_needed_otherwise_takes_the_generic_way() {
+    let half = Specialization::of(DType::BF16);
+    let program = record("greatest", SIGNATURE, &half, |k, a| {
+        let (row, column) = (k.program(), k.program());
+        let format = Affine { bits: 4, group: 64 };
+        let part = |name: &str| a[name].row(column);
+        let x = a["x"].row(row).load().to(DType::F32);
+        let sum = (x * affine(part("w"), part("scales"), part("biases"), format)).row_sum();
+        a["y"].row(row).at(column).store(sum / x.row_max());
+    });
+    assert!(routine(&program.unwrap(), true).is_none());
+}
+
+#[test]
+fn rows_and_columns_past_the_blocks_come_out_right() {
+    for (rows, columns, groups) in [(1, 1, 1), (3, 17, 3), (9, 40, 5), (21, 16, 2)] {
+        let sizes = [("rows", rows), ("columns", columns), ("groups", groups)];
+        let entry = CATALOG.iter().find(|entry| entry.name == "quantized_matvec").unwrap();
+        let mut program = recorded(entry, DType::BF16);
+        pipeline::optimize(&mut program);
+        pipeline::run(&mut program, PASSES, |_, _| {});
+        let bindings = bind(&program, &vec![None; program.params.len()], &sizes).unwrap();
+        let filled = |what: fn(usize) -> f64| -> Vec<Argument> {
+            let params = program.params.iter().zip(&bindings.kernel_shapes);
+            params
+                .map(|(param, shape)| {
+                    let ParamKind::Tensor { dtype, .. } = param.kind else { panic!("no scalars") };
+                    let values: Vec<f64> = (0..shape.iter().product()).map(what).collect();
+                    Argument::Tensor(Tensor::from_values(dtype, shape, &values))
+                })
+                .collect()
+        };
+        let inputs = |i: usize| (i * 37 % 101) as f64;
+        let (mut right, mut found) = (filled(inputs), filled(inputs));
+        interpret(&program, &mut right, &bindings).unwrap();
+        let threads = lowered_for(&program, &bindings.dims, true).unwrap();
+        emulate(&threads, &bindings.dims, &mut found).unwrap();
+        let values = |all: &[Argument]| all[4].tensor().map(Tensor::values).unwrap_or_default();
+        for (a, b) in values(&right).iter().zip(values(&found)) {
+            assert!((a - b).abs() <= a.abs() / 100.0 + 1.0, "{rows} x {columns}: {b} is not {a}");
+        }
+    }
+}

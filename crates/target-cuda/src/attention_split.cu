@@ -1,0 +1,176 @@
+// A softmax-weighted sum over a cache of keys and values in half floats, for the few queries that share it, on tensor
+// cores (flash-decoding: https://pytorch.org/blog/flash-decoding). Groups share the cache by their number `split`; the
+// warps of a group take 16 keys at a time in turn, each with a running maximum, sum and weighted sum of its own, so that
+// nobody waits for anybody until the end. Then the group's warps are merged, and the last group that is done merges the
+// groups, always in the same order.
+//
+// Queries are rows 0 to 7 of the left operand. In the product with the values, rows 8 to 15 hold what rounding the weights
+// to half floats has lost, so that they count with 16 bits or more.
+//
+// Tried and slower on an H100, 32768 keys of 8 heads for 32 queries (49.9 us so): keys that are asked for when they are
+// needed (53.9, with a slower join); twice as many splits, whose states take longer to join (58.8); groups of four warps (53.6).
+
+template <bool BF16> __device__ __forceinline__ unsigned int tw_two_halves(float low, float high) {
+    return BF16 ? tw_to_bf16(low) | (unsigned int)tw_to_bf16(high) << 16 : tw_to_f16(low) | (unsigned int)tw_to_f16(high) << 16;
+}
+// Where the operands lie: the rows of q, and the caches of this key head. `scale` is a factor of q.
+struct tw_cache {
+    const unsigned short* q;
+    const unsigned short* keys;
+    const unsigned short* values;
+    long long q_stride, keys_stride, values_stride;
+    float scale;
+    int first, end, extent; // positions of the keys: from, to, and rows of the caches
+};
+
+// e^(x - base), 0 where x is -inf.
+__device__ __forceinline__ float tw_weight(float x, float base) { return __expf(x - base); }
+
+// A state: the values weighted with e^(score - greatest), [QUERIES][D]; the greatest scores; the sums of the weights.
+template <int D, int QUERIES> __device__ constexpr int tw_state_size() { return (QUERIES * (D + 2) + 3) / 4 * 4; }
+
+// `to` gets the state of all that `count` states stand for, by all threads of the group. `factors` has room for QUERIES a
+// state.
+template <int D, int QUERIES, int THREADS>
+__device__ __forceinline__ void tw_merge(float* to, const float* from, int count, float* factors) {
+    constexpr int SIZE = tw_state_size<D, QUERIES>(), FEATURES = QUERIES * D;
+    for (int query = threadIdx.x >> 5; query < QUERIES; query += THREADS / 32) {
+        const int lane = threadIdx.x & 31;
+        float greatest = -TW_INFINITY, sum = 0.0f;
+        for (int i = lane; i < count; i += 32) greatest = tw_max(greatest, from[i * SIZE + FEATURES + query]);
+        _Pragma("unroll") for (int by = 16; by > 0; by /= 2) greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, by));
+        const float base = greatest == -TW_INFINITY ? 0.0f : greatest;
+        for (int i = lane; i < count; i += 32) {
+            const float factor = tw_weight(from[i * SIZE + FEATURES + query], base);
+            factors[i * QUERIES + query] = factor;
+            sum = fmaf(factor, from[i * SIZE + FEATURES + QUERIES + query], sum);
+        }
+        _Pragma("unroll") for (int by = 16; by > 0; by /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
+        if (lane == 0) to[FEATURES + query] = greatest, to[FEATURES + QUERIES + query] = sum;
+    }
+    __syncthreads();
+    for (int i = threadIdx.x; i < FEATURES / 4; i += THREADS) {
+        float4 total = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        _Pragma("unroll 16") for (int j = 0; j < count; j++) {
+            const float4 one = *(const float4*)(from + j * SIZE + 4 * i);
+            const float factor = factors[j * QUERIES + i / (D / 4)];
+            total.x = fmaf(one.x, factor, total.x), total.y = fmaf(one.y, factor, total.y);
+            total.z = fmaf(one.z, factor, total.z), total.w = fmaf(one.w, factor, total.w);
+        }
+        *(float4*)(to + 4 * i) = total;
+    }
+}
+
+// `state` gets the state of all keys; false for groups that are not the last of `splits`. `score(s, position)` makes the
+// score of a scaled product, `keep(position)` says whether a value counts. `warps` has room for WARPS states and a factor
+// a query of `splits` or WARPS states, `groups` for a state of each split.
+template <int D, int QUERIES, bool BF16, int WARPS, class Score, class Keep>
+__device__ __forceinline__ bool tw_attend(float* state, float* warps, const tw_cache& of, const Score& score, const Keep& keep, int split, int splits, float* groups, unsigned int* arrived) {
+    constexpr int CHUNKS = D / 8, K = (CHUNKS + 3) / 4, V = (CHUNKS + 7) / 8, SIZE = tw_state_size<D, QUERIES>();
+    const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, warp = threadIdx.x >> 5;
+    const uint4 zero = make_uint4(0u, 0u, 0u, 0u);
+    uint4 q[K];
+    _Pragma("unroll") for (int i = 0; i < K; i++)
+        q[i] = g < QUERIES && i * 4 + t < CHUNKS ? *(const uint4*)(of.q + g * of.q_stride + (i * 4 + t) * 8) : zero;
+    float greatest = -TW_INFINITY, sum = 0.0f;
+    float mixed[V * 8][4];
+    _Pragma("unroll") for (int i = 0; i < V * 8; i++)
+        _Pragma("unroll") for (int j = 0; j < 4; j++) mixed[i][j] = 0.0f;
+    const int tiles = max(of.end - of.first + 15, 0) / 16, share = (tiles + splits - 1) / splits;
+    const int last_tile = min(tiles, (split + 1) * share);
+    uint4 keys[2][K];
+    const auto load_keys = [&](int tile) {
+        _Pragma("unroll") for (int h = 0; h < 2; h++) {
+            const int key = of.first + tile * 16 + 8 * h + g;
+            const uint4* p = (const uint4*)(of.keys + key * of.keys_stride);
+            _Pragma("unroll") for (int i = 0; i < K; i++) keys[h][i] = key < of.extent && i * 4 + t < CHUNKS ? tw_stream(p + i * 4 + t) : zero;
+        }
+    };
+    int tile = split * share + warp;
+    if (tile < last_tile) load_keys(tile);
+    _Pragma("unroll 1") for (; tile < last_tile; tile += WARPS) {
+        const int key0 = of.first + tile * 16;
+        uint4 values[4][V];
+        _Pragma("unroll") for (int h = 0; h < 4; h++) {
+            const int key = key0 + 2 * t + (h & 1) + (h & 2) * 4;
+            const bool on = key < of.extent && keep(key);
+            const uint4* p = (const uint4*)(of.values + key * of.values_stride);
+            _Pragma("unroll") for (int i = 0; i < V; i++) values[h][i] = on && i * 8 + g < CHUNKS ? tw_stream(p + i * 8 + g) : zero;
+        }
+        float s[2][4];
+        _Pragma("unroll") for (int h = 0; h < 2; h++) {
+            _Pragma("unroll") for (int j = 0; j < 4; j++) s[h][j] = 0.0f;
+            _Pragma("unroll") for (int i = 0; i < K; i++) {
+                const unsigned int low[4] = {q[i].x, 0u, q[i].y, 0u}, high[4] = {q[i].z, 0u, q[i].w, 0u};
+                tw_mma<BF16>(s[h], low, keys[h][i].x, keys[h][i].y);
+                tw_mma<BF16>(s[h], high, keys[h][i].z, keys[h][i].w);
+            }
+            _Pragma("unroll") for (int j = 0; j < 2; j++) s[h][j] = score(s[h][j] * of.scale, key0 + 8 * h + 2 * t + j);
+        }
+        // The next keys are under way while this tile's values come and are summed.
+        if (tile + WARPS < last_tile) load_keys(tile + WARPS);
+        float found = tw_max(tw_max(s[0][0], s[0][1]), tw_max(s[1][0], s[1][1]));
+        found = tw_max(found, __shfl_xor_sync(0xffffffffu, found, 1));
+        found = tw_max(tw_max(found, __shfl_xor_sync(0xffffffffu, found, 2)), greatest);
+        const float base = found == -TW_INFINITY ? 0.0f : found;
+        const float shrink = tw_weight(greatest, base);
+        greatest = found;
+        if (__any_sync(0xffffffffu, shrink != 1.0f)) {
+            sum *= shrink;
+            _Pragma("unroll") for (int i = 0; i < V * 8; i++)
+                _Pragma("unroll") for (int j = 0; j < 4; j++) mixed[i][j] *= shrink;
+        }
+        unsigned int a[4];
+        _Pragma("unroll") for (int h = 0; h < 2; h++) {
+            const float w0 = tw_weight(s[h][0], base), w1 = tw_weight(s[h][1], base);
+            sum += w0 + w1;
+            a[2 * h] = tw_two_halves<BF16>(w0, w1);
+            const float lost0 = w0 - tw_half<BF16>((unsigned short)a[2 * h]), lost1 = w1 - tw_half<BF16>((unsigned short)(a[2 * h] >> 16));
+            a[2 * h + 1] = tw_two_halves<BF16>(lost0, lost1);
+        }
+        _Pragma("unroll") for (int i = 0; i < V; i++) {
+            const unsigned int* v[4] = {&values[0][i].x, &values[1][i].x, &values[2][i].x, &values[3][i].x};
+            _Pragma("unroll") for (int e = 0; e < 8; e++) {
+                const unsigned int half = e & 1 ? 0x7632 : 0x5410;
+                tw_mma<BF16>(mixed[i * 8 + e], a, __byte_perm(v[0][e / 2], v[1][e / 2], half), __byte_perm(v[2][e / 2], v[3][e / 2], half));
+            }
+        }
+    }
+    sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+    sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+    if (g < QUERIES) {
+        float* own = warps + warp * SIZE;
+        if (t == 0) own[QUERIES * D + g] = greatest, own[QUERIES * D + QUERIES + g] = sum;
+        _Pragma("unroll") for (int i = 0; i < V; i++)
+            _Pragma("unroll") for (int j = 0; j < 2; j++) {
+                const int chunk = i * 8 + 2 * t + j;
+                float4* to = (float4*)(own + g * D + chunk * 8);
+                if (chunk < CHUNKS)
+                    _Pragma("unroll") for (int e = 0; e < 2; e++) {
+                        const float(*m)[4] = &mixed[i * 8 + 4 * e];
+                        to[e] = make_float4(m[0][j] + m[0][j + 2], m[1][j] + m[1][j + 2], m[2][j] + m[2][j + 2], m[3][j] + m[3][j + 2]);
+                    }
+            }
+    }
+    float* factors = warps + WARPS * SIZE;
+    __syncthreads();
+    if (splits == 1) {
+        tw_merge<D, QUERIES, WARPS * 32>(state, warps, WARPS, factors);
+        __syncthreads();
+        return true;
+    }
+    tw_merge<D, QUERIES, WARPS * 32>(groups + split * SIZE, warps, WARPS, factors);
+    __threadfence();
+    __syncthreads();
+    unsigned int* last = (unsigned int*)warps;
+    if (threadIdx.x == 0) {
+        *last = atomicAdd(arrived, 1u);
+        if (*last == splits - 1) *arrived = 0u;
+    }
+    __syncthreads();
+    if (*last != splits - 1) return false;
+    __threadfence();
+    tw_merge<D, QUERIES, WARPS * 32>(state, groups, splits, factors);
+    __syncthreads();
+    return true;
+}
