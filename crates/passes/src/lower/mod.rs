@@ -27,7 +27,7 @@ mod typical;
 
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
 use layout::Layout;
-pub use matrix::{Matrix, Units};
+pub use matrix::{Matrix, Units, Way};
 pub use schedule::Schedule;
 use std::collections::{HashMap, HashSet};
 use tilewright_ir::thread::{
