@@ -247,8 +247,7 @@ impl Dialect for Msl {
         (dtype, lanes): (DType, usize),
         valid: Option<&str>,
     ) -> Vec<String> {
-        let (storage, vector) =
-            (self.storage_type(dtype), self.vector_type(dtype.size() * lanes));
+        let (storage, vector) = (self.storage_type(dtype), self.vector_type(dtype.size() * lanes));
         let copied = format!("*(const device {vector}*)({from})");
         let copied = match valid {
             None => copied,

@@ -132,8 +132,7 @@ pub(super) fn choose(program: &Program, dims: &[usize], units: Units) -> Option<
     let limit = if way == Way::Float { THREADGROUP } else { ALL_SHARED };
     // Sums that are reduced or multiplied further keep their rows in one subgroup.
     if !plan::alone(program, &dots) {
-        matrix.stages =
-            [2, 1].into_iter().find(|stages| plan::bytes(program, *stages) <= limit)?;
+        matrix.stages = [2, 1].into_iter().find(|stages| plan::bytes(program, *stages) <= limit)?;
         return Some((matrix, 5 + (rows - TILE).min(2)));
     }
     let (mut rows, mut columns) = (rows, columns);

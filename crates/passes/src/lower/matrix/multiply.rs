@@ -299,7 +299,11 @@ impl Lowering<'_> {
                     };
                     let before = Value::Element(sum, Box::new(at.clone()));
                     let abc = Box::new([of(into_a, m), of(into_b, n), before]);
-                    l.code(Code::SetElement(sum, at, Value::Ternary(TernaryOp::Fma, DType::F32, abc)));
+                    l.code(Code::SetElement(
+                        sum,
+                        at,
+                        Value::Ternary(TernaryOp::Fma, DType::F32, abc),
+                    ));
                 });
             });
         });

@@ -103,9 +103,7 @@ pub(in crate::lower) fn staged_bytes(
         shape[usize::from(!operands[0].transposed)].constant().map_or(0, ceil_log2)
     };
     let size = |o: &Operand| program.expr(o.tile).ty.dtype.size();
-    let bytes = |o: &[Operand; 2]| {
-        ((size(&o[0]) << rows) + (size(&o[1]) << columns)) << depth(o)
-    };
+    let bytes = |o: &[Operand; 2]| ((size(&o[0]) << rows) + (size(&o[1]) << columns)) << depth(o);
     dots.values().map(bytes).max().unwrap_or(0)
 }
 

@@ -43,7 +43,8 @@ impl Tile {
     /// The bits of a row that permute its chunks, moved to where they do.
     pub fn turn(&self, row: Value) -> Value {
         let (panel, chunk) = (self.panel(), CHUNK - self.size);
-        let turned = Run { from: self.whole() - panel, count: panel.saturating_sub(chunk), to: chunk };
+        let turned =
+            Run { from: self.whole() - panel, count: panel.saturating_sub(chunk), to: chunk };
         if self.size < 2 {
             return run(turned, row);
         }
