@@ -8,6 +8,7 @@
 pub(super) mod coarsen;
 mod multiply;
 mod plan;
+mod square;
 mod stage;
 
 use super::layout::{Bit, Layout};
