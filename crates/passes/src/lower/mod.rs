@@ -21,6 +21,7 @@ mod rows;
 mod scan;
 pub mod schedule;
 mod spread;
+mod stored;
 mod tidy;
 mod top;
 mod typical;
@@ -175,7 +176,7 @@ impl<'a> Lowering<'a> {
             checked_indices: HashMap::new(),
             checks: Vec::new(),
             counts_up: Vec::new(),
-            only_stored: only_stored(program),
+            only_stored: stored::only_stored(program),
             plan: match schedule.matrix {
                 Some(_) => matrix::Plan::of(program),
                 None => matrix::Plan::default(),
@@ -540,40 +541,6 @@ fn is_collective(kind: &ExprKind) -> bool {
             | Dot(..)
             | Unpack { .. }
     )
-}
-
-/// The conversions from f32 to a half type whose results are stored and not used otherwise.
-fn only_stored(program: &Program) -> HashSet<ExprId> {
-    let halves = |id: &ExprId| {
-        let expr = program.expr(*id);
-        matches!(expr.kind, ExprKind::Cast(a) if program.expr(a).ty.dtype == DType::F32)
-            && matches!(expr.ty.dtype, DType::F16 | DType::BF16)
-    };
-    let ids = (0..program.exprs.len() as u32).map(ExprId);
-    let mut found: HashSet<ExprId> = ids.filter(halves).collect();
-    for expr in &program.exprs {
-        expr.kind.operands(|a| {
-            found.remove(&a);
-        });
-    }
-    used_beside(&program.body, &mut found);
-    found
-}
-
-/// Removes what `body` uses in another way than storing it plainly.
-fn used_beside(body: &[Stmt], found: &mut HashSet<ExprId>) {
-    for statement in body {
-        match statement {
-            Stmt::Set(_, value) => {
-                found.remove(value);
-            }
-            Stmt::Store { value, mode, .. } if *mode != tilewright_ir::StoreMode::Set => {
-                found.remove(value);
-            }
-            Stmt::For { body, .. } | Stmt::When { body, .. } => used_beside(body, found),
-            Stmt::Let(_) | Stmt::Store { .. } => {}
-        }
-    }
 }
 
 /// Adds the shapes of the places that `body` stores to.

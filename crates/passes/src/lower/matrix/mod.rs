@@ -185,3 +185,7 @@ const PROCESSORS: usize = 128;
 // four subgroups with three stages 404 (linear: 413), and slower: eight subgroups on the same block, 376 to 379; blocks of
 // 128 x 256 by eight, 392, and of 256 x 128, 399; blocks of 64 x 128, 344; two stages, 396. Squares of 16 or of one row
 // of groups, instead of 8, make no difference there.
+//
+// The same product in f32 by threads, where cuBLAS reaches 51.4 TFLOP/s: blocks of 128 x 128 by 256 threads with two
+// stages 27.4, with one stage and two groups a processor 29.3; blocks of 64 x 64 by 128 threads 20.5. Every read of shared
+// memory there is of one element, as the compiler does not see that four neighbours are aligned: the next thing to do.
