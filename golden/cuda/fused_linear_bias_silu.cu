@@ -9,92 +9,126 @@ struct fused_linear_bias_silu_arguments {
     int columns;
 };
 
-extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_linear_bias_silu(const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ bias, float* y, const fused_linear_bias_silu_arguments arguments) {
-    __shared__ __align__(16) char shared_memory[32768];
-    float* tile0 = (float*)(shared_memory + 0);
-    float* tile1 = (float*)(shared_memory + 16384);
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_fused_linear_bias_silu(const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ bias, float* y, const fused_linear_bias_silu_arguments arguments) {
+    extern __shared__ __align__(16) char shared_memory[];
+    float* operand0 = (float*)(shared_memory + 0);
+    float* operand1 = (float*)(shared_memory + 32768);
+    const int count = (arguments.columns + 127) / 128;
+    const int group = ((int)blockIdx.y * count) + (int)blockIdx.x;
+    const int band = count * 8;
+    const int first = (band == 0 ? 0 : group / band) * 8;
+    const int height = min((((arguments.rows + 63) / 64) - first), 8);
+    const int within = band == 0 ? 0 : group % band;
+    const int program = first + (height == 0 ? 0 : within % height);
+    const int program_2 = height == 0 ? 0 : within / height;
     const int at = (int)threadIdx.x >> 4;
     const int at_2 = ((int)threadIdx.x & 15) * 4;
-    const int product = (int)blockIdx.y * 64;
-    const int product_2 = (int)blockIdx.x * 64;
+    const int product = program * 64;
+    const int product_2 = program_2 * 128;
     float v[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float tile = 0.0f;
         v[i] = tile;
     }
-    for (int j = 0; j < arguments.depth; j += 64) {
-        float x_in[32];
+    const int first_2 = 0;
+    const int end = arguments.depth;
+    int slot = 0;
+    int free = 1;
+    const int next = first_2;
+    if (next < end) {
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            tw_copy_async<16>(operand0 + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 3) * 16)) ^ ((at + ((((i * 4) >> 2) & 3) * 16)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 3) * 16)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 3) * 16)) ^ ((at + ((((i * 4) >> 2) & 3) * 16)) >> 2)) & 7) * 4)) & 31))), x + (((long long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.x_stride0) + (long long)((next + at_2))), ((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.rows) && ((next + at_2) < arguments.depth));
+        }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            x_in[i * 4] = 0.0f;
-            x_in[(i * 4) + 1] = 0.0f;
-            x_in[(i * 4) + 2] = 0.0f;
-            x_in[(i * 4) + 3] = 0.0f;
-            if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((j + at_2) < arguments.depth)) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(x + (((long long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.x_stride0) + (long long)((j + at_2))));
+            tw_copy_async<16>(operand1 + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 7) * 16)) ^ ((at + ((((i * 4) >> 2) & 7) * 16)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at + ((((i * 4) >> 2) & 7) * 16)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 7) * 16)) ^ ((at + ((((i * 4) >> 2) & 7) * 16)) >> 2)) & 7) * 4)) & 31))), w + (((long long)((product_2 + (at + ((((i * 4) >> 2) & 7) * 16)))) * arguments.w_stride0) + (long long)((next + at_2))), ((product_2 + (at + ((((i * 4) >> 2) & 7) * 16))) < arguments.columns) && ((next + at_2) < arguments.depth));
+        }
+    }
+    tw_copy_commit();
+    for (int j = first_2; j < end; j += 64) {
+        tw_copy_wait<0>();
+        __syncthreads();
+        const int next_2 = j + 64;
+        if (next_2 < end) {
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                tw_copy_async<16>(operand0 + ((free * 4096) + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 3) * 16)) ^ ((at + ((((i * 4) >> 2) & 3) * 16)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 3) * 16)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 3) * 16)) ^ ((at + ((((i * 4) >> 2) & 3) * 16)) >> 2)) & 7) * 4)) & 31)))), x + (((long long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.x_stride0) + (long long)((next_2 + at_2))), ((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.rows) && ((next_2 + at_2) < arguments.depth));
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                tw_copy_async<16>(operand1 + ((free * 8192) + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 7) * 16)) ^ ((at + ((((i * 4) >> 2) & 7) * 16)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at + ((((i * 4) >> 2) & 7) * 16)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 7) * 16)) ^ ((at + ((((i * 4) >> 2) & 7) * 16)) >> 2)) & 7) * 4)) & 31)))), w + (((long long)((product_2 + (at + ((((i * 4) >> 2) & 7) * 16)))) * arguments.w_stride0) + (long long)((next_2 + at_2))), ((product_2 + (at + ((((i * 4) >> 2) & 7) * 16))) < arguments.columns) && ((next_2 + at_2) < arguments.depth));
+            }
+        }
+        tw_copy_commit();
+        float added[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            const float tile_2 = v[i];
+            added[i] = tile_2;
+        }
+        for (int k = 0; k < 16; k += 1) {
+            float a[16];
+            float b[32];
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                _Pragma("unroll")
+                for (int i_10 = 0; i_10 < 4; i_10++) {
+                    a[(i * 4) + i_10] = operand0[(slot * 4096) + ((((((k * 4) + i_10) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 8) >> 3) & 3) * 16)) * 32) + ((((k * 4) + i_10) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) & 31)))];
+                }
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                _Pragma("unroll")
+                for (int i_10 = 0; i_10 < 4; i_10++) {
+                    b[(i * 4) + i_10] = operand1[(slot * 8192) + ((((((k * 4) + i_10) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) * 32) + ((((k * 4) + i_10) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) & 31)))];
+                }
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                _Pragma("unroll")
+                for (int i_10 = 0; i_10 < 4; i_10++) {
                     _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+                    for (int i_15 = 0; i_15 < 8; i_15++) {
+                        added[(i_10 * 8) + i_15] = fma(a[(i_10 * 4) + i], b[(i_15 * 4) + i], added[(i_10 * 8) + i_15]);
+                    }
                 }
             }
         }
-        float tile_2[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile_2[i] = (((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((j + (at + (((i >> 2) & 7) * 8))) < arguments.depth)) ? w[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((j + (at + (((i >> 2) & 7) * 8))))] : 0.0f;
+            v[i] = added[i];
         }
-        __syncthreads();
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            tile0[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
-        }
-        __syncthreads();
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            tile1[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_2[i];
-        }
-        __syncthreads();
-        float products[32];
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            products[i] = 0.0f;
-        }
-        for (int k = 0; k < 64; k += 1) {
-            _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                products[i] = fma(tile0[((at + (((i >> 2) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
-            }
-        }
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            const float added = v[i] + products[i];
-            v[i] = added;
-        }
+        free = slot;
+        slot = ((slot + 1) == 2) ? 0 : (slot + 1);
     }
-    float bias_in[4];
+    __syncthreads();
+    float bias_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        bias_in[i] = 0.0f;
-    }
-    if ((product_2 + at_2) < arguments.columns) {
-        {
-            union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(bias + (long long)((product_2 + at_2)));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) bias_in[l] = vector.lane[l];
+    for (int i = 0; i < 2; i++) {
+        bias_in[i * 4] = 0.0f;
+        bias_in[(i * 4) + 1] = 0.0f;
+        bias_in[(i * 4) + 2] = 0.0f;
+        bias_in[(i * 4) + 3] = 0.0f;
+        if ((product_2 + (at_2 + ((((i * 4) >> 2) & 1) * 64))) < arguments.columns) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(bias + (long long)((product_2 + (at_2 + ((((i * 4) >> 2) & 1) * 64)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
+            }
         }
     }
     float product_3[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float added_2 = v[i] + bias_in[i & 3];
+        const float added_2 = v[i] + bias_in[i & 7];
         product_3[i] = added_2 * tw_sigmoid(added_2);
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
+        if (((product + (at + ((((i * 4) >> 3) & 3) * 16))) < arguments.rows) && ((product_2 + (at_2 + ((((i * 4) >> 2) & 1) * 64))) < arguments.columns)) {
             float out[4];
             out[0] = product_3[i * 4];
             out[1] = product_3[(i * 4) + 1];
@@ -104,7 +138,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_linear_bias_si
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (((long long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.y_stride0) + (long long)((product_2 + at_2)))) = vector.all;
+                *(uint4*)(y + (((long long)((product + (at + ((((i * 4) >> 3) & 3) * 16)))) * arguments.y_stride0) + (long long)((product_2 + (at_2 + ((((i * 4) >> 2) & 1) * 64)))))) = vector.all;
             }
         }
     }

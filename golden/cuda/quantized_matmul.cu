@@ -12,9 +12,9 @@ struct quantized_matmul_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(const float* __restrict__ x, const unsigned int* __restrict__ w, const float* __restrict__ scales, const float* __restrict__ biases, float* y, const quantized_matmul_arguments arguments) {
-    __shared__ __align__(16) char shared_memory[32768];
-    float* tile0 = (float*)(shared_memory + 0);
-    float* tile1 = (float*)(shared_memory + 16384);
+    __shared__ __align__(16) char shared_memory[49152];
+    float* operand0 = (float*)(shared_memory + 0);
+    float* operand1 = (float*)(shared_memory + 32768);
     const int at = (int)threadIdx.x >> 4;
     const int at_2 = ((int)threadIdx.x & 15) * 4;
     const int product = (int)blockIdx.y * 64;
@@ -25,58 +25,84 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
         const float tile = 0.0f;
         v[i] = tile;
     }
-    for (int j = 0; j < arguments.groups; j += 1) {
-        const int product_3 = j * 64;
-        const int product_4 = j * 8;
-        float x_in[32];
+    const int first = 0;
+    const int end = arguments.groups;
+    int slot = 0;
+    int free = 1;
+    const int next = first;
+    if (next < end) {
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            x_in[i * 4] = 0.0f;
-            x_in[(i * 4) + 1] = 0.0f;
-            x_in[(i * 4) + 2] = 0.0f;
-            x_in[(i * 4) + 3] = 0.0f;
-            if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((product_3 + at_2) < (64 * arguments.groups))) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(x + (((long long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.x_stride0) + (long long)((product_3 + at_2))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
-                }
+            tw_copy_async<16>(operand0 + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 7) * 8)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31))), x + (((long long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.x_stride0) + (long long)(((next * 64) + at_2))), ((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && (((next * 64) + at_2) < (64 * arguments.groups)));
+        }
+    }
+    tw_copy_commit();
+    for (int j = first; j < end; j += 1) {
+        tw_copy_wait<0>();
+        __syncthreads();
+        const int next_2 = j + 1;
+        if (next_2 < end) {
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                tw_copy_async<16>(operand0 + ((free * 4096) + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 7) * 8)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31)))), x + (((long long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.x_stride0) + (long long)(((next_2 * 64) + at_2))), ((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && (((next_2 * 64) + at_2) < (64 * arguments.groups)));
             }
         }
+        tw_copy_commit();
+        const int product_4 = j * 8;
+        float tile_5[32];
         float tile_6[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile_6[i] = ((float)(((((((product_2 + (at_2 + (i & 3))) < arguments.columns) && ((product_4 + (((at + (((i >> 2) & 7) * 8)) * 4) >> 5)) < (8 * arguments.groups))) ? w[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.w_stride0) + (long long)((product_4 + (((at + (((i >> 2) & 7) * 8)) * 4) >> 5)))] : 0u) >> ((unsigned int)((((at + (((i >> 2) & 7) * 8)) * 4) & 31)) & 31)) & 15u)) * ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? scales[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.scales_stride0) + (long long)(j)] : 0.0f)) + ((((product_2 + (at_2 + (i & 3))) < arguments.columns) && (j < arguments.groups)) ? biases[((long long)((product_2 + (at_2 + (i & 3)))) * arguments.biases_stride0) + (long long)(j)] : 0.0f);
+            tile_5[i] = ((float)(((((((product_2 + (at + (((i >> 2) & 7) * 8))) < arguments.columns) && ((product_4 + (((at_2 + (i & 3)) * 4) >> 5)) < (8 * arguments.groups))) ? w[((long long)((product_2 + (at + (((i >> 2) & 7) * 8)))) * arguments.w_stride0) + (long long)((product_4 + (((at_2 + (i & 3)) * 4) >> 5)))] : 0u) >> ((unsigned int)((((at_2 + (i & 3)) * 4) & 31)) & 31)) & 15u)) * ((((product_2 + (at + (((i >> 2) & 7) * 8))) < arguments.columns) && (j < arguments.groups)) ? scales[((long long)((product_2 + (at + (((i >> 2) & 7) * 8)))) * arguments.scales_stride0) + (long long)(j)] : 0.0f)) + ((((product_2 + (at + (((i >> 2) & 7) * 8))) < arguments.columns) && (j < arguments.groups)) ? biases[((long long)((product_2 + (at + (((i >> 2) & 7) * 8)))) * arguments.biases_stride0) + (long long)(j)] : 0.0f);
+            tile_6[i] = v[i];
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile0[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
+            operand1[((((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + (((i >> 2) & 7) * 8)) * 32) + (((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31))] = tile_5[i];
         }
         __syncthreads();
+        float added_2[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile1[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = tile_6[i];
+            added_2[i] = tile_6[i];
         }
-        __syncthreads();
-        float products[32];
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            products[i] = 0.0f;
-        }
-        for (int k = 0; k < 64; k += 1) {
+        for (int k = 0; k < 16; k += 1) {
+            float a[32];
+            float b[16];
             _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                products[i] = fma(tile0[((at + (((i >> 2) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+            for (int i = 0; i < 8; i++) {
+                _Pragma("unroll")
+                for (int i_19 = 0; i_19 < 4; i_19++) {
+                    a[(i * 4) + i_19] = operand0[(slot * 4096) + ((((((k * 4) + i_19) ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 7) * 8)) * 32) + ((((k * 4) + i_19) ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31)))];
+                }
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                _Pragma("unroll")
+                for (int i_19 = 0; i_19 < 4; i_19++) {
+                    b[(i * 4) + i_19] = operand1[(((((k * 4) + i_19) ^ ((((at_2 + (i & 3)) ^ ((at_2 + (i & 3)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_2 + (i & 3)) * 32) + ((((k * 4) + i_19) ^ ((((at_2 + (i & 3)) ^ ((at_2 + (i & 3)) >> 2)) & 7) * 4)) & 31))];
+                }
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                _Pragma("unroll")
+                for (int i_19 = 0; i_19 < 8; i_19++) {
+                    _Pragma("unroll")
+                    for (int i_24 = 0; i_24 < 4; i_24++) {
+                        added_2[(i_19 * 4) + i_24] = fma(a[(i_19 * 4) + i], b[(i_24 * 4) + i], added_2[(i_19 * 4) + i_24]);
+                    }
+                }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            const float added_2 = v[i] + products[i];
-            v[i] = added_2;
+            v[i] = added_2[i];
         }
+        free = slot;
+        slot = ((slot + 1) == 2) ? 0 : (slot + 1);
     }
+    __syncthreads();
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {

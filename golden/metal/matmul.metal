@@ -19,10 +19,14 @@ void tw_kernel_matmul(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    threadgroup float tile0[4096];
-    threadgroup float tile1[4096];
-    const int at = (int)thread_index_in_threadgroup >> 4;
-    const int at_2 = ((int)thread_index_in_threadgroup & 15) * 4;
+    threadgroup float operand0[4096];
+    threadgroup float operand1[4096];
+    const int at = ((((int)thread_index_in_threadgroup >> 1) & 3) + ((((int)thread_index_in_threadgroup >> 4) & 1) * 4)) + (((int)thread_index_in_threadgroup >> 6) * 32);
+    const int at_2 = ((((int)thread_index_in_threadgroup & 1) * 2) + ((((int)thread_index_in_threadgroup >> 3) & 1) * 4)) + ((((int)thread_index_in_threadgroup >> 5) & 1) * 32);
+    const int at_3 = (int)thread_index_in_threadgroup >> 4;
+    const int at_4 = ((int)thread_index_in_threadgroup & 15) * 4;
+    const int row = ((((int)thread_index_in_simdgroup >> 1) & 1) + ((((int)thread_index_in_simdgroup >> 2) & 1) * 2)) + ((((int)thread_index_in_simdgroup >> 4) & 1) * 4);
+    const int column = (((int)thread_index_in_simdgroup & 1) * 2) + ((((int)thread_index_in_simdgroup >> 3) & 1) * 4);
     const int product = (int)threadgroup_position_in_grid.y * 64;
     const int product_2 = (int)threadgroup_position_in_grid.x * 64;
     float v[32];
@@ -31,77 +35,78 @@ void tw_kernel_matmul(
         const float tile = 0.0f;
         v[i] = tile;
     }
-    for (int j = 0; j < arguments.depth; j += 64) {
-        float x_in[32];
-        float w_in[32];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            x_in[i * 4] = 0.0f;
-            x_in[(i * 4) + 1] = 0.0f;
-            x_in[(i * 4) + 2] = 0.0f;
-            x_in[(i * 4) + 3] = 0.0f;
-            if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((j + at_2) < arguments.depth)) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(x + (((long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.x_stride0) + (long)((j + at_2))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
-                }
-            }
-            w_in[i * 4] = 0.0f;
-            w_in[(i * 4) + 1] = 0.0f;
-            w_in[(i * 4) + 2] = 0.0f;
-            w_in[(i * 4) + 3] = 0.0f;
-            if (((j + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.depth) && ((product_2 + at_2) < arguments.columns)) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(w + (((long)((j + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.w_stride0) + (long)((product_2 + at_2))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
-                }
-            }
-        }
+    const int first = 0;
+    const int end = arguments.depth;
+    int slot = 0;
+    int free = 0;
+    for (int j = first; j < end; j += 64) {
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            tile0[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = x_in[i];
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            tile1[((at + (((i >> 2) & 7) * 8)) * 64) + (at_2 + (i & 3))] = w_in[i];
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        float products[32];
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            products[i] = 0.0f;
-        }
-        for (int k = 0; k < 64; k += 1) {
+        const int next = j;
+        if (next < end) {
             _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                products[i] = fma(tile0[((at + (((i >> 2) & 7) * 8)) * 64) + k], tile1[(k * 64) + (at_2 + (i & 3))], products[i]);
+            for (int i = 0; i < 8; i++) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = (((product + (at_3 + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((next + at_4) < arguments.depth)) ? *(const device uint4*)(x + (((long)((product + (at_3 + ((((i * 4) >> 2) & 7) * 8)))) * arguments.x_stride0) + (long)((next + at_4)))) : uint4(0);
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) (operand0 + ((free * 4096) + ((((at_4 ^ ((((at_3 + ((((i * 4) >> 2) & 7) * 8)) ^ ((at_3 + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_3 + ((((i * 4) >> 2) & 7) * 8)) * 32) + ((at_4 ^ ((((at_3 + ((((i * 4) >> 2) & 7) * 8)) ^ ((at_3 + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31)))))[l] = vector.lane[l];
+                }
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = (((next + (at_3 + ((((i * 4) >> 2) & 7) * 8))) < arguments.depth) && ((product_2 + at_4) < arguments.columns)) ? *(const device uint4*)(w + (((long)((next + (at_3 + ((((i * 4) >> 2) & 7) * 8)))) * arguments.w_stride0) + (long)((product_2 + at_4)))) : uint4(0);
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) (operand1 + ((free * 4096) + ((((at_4 ^ ((((at_3 + ((((i * 4) >> 2) & 7) * 8)) ^ ((at_3 + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_3 + ((((i * 4) >> 2) & 7) * 8)) * 32) + ((at_4 ^ ((((at_3 + ((((i * 4) >> 2) & 7) * 8)) ^ ((at_3 + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31)))))[l] = vector.lane[l];
+                }
+            }
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float added[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            const float tile_2 = v[i];
+            added[i] = tile_2;
+        }
+        for (int k = 0; k < 8; k += 1) {
+            float a[8];
+            float b[8];
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                _Pragma("unroll")
+                for (int i_8 = 0; i_8 < 2; i_8++) {
+                    a[(i * 2) + i_8] = operand0[(slot * 4096) + (((((((k * 8) + column) + i_8) ^ ((((at + ((((i * 8) >> 3) & 3) * 8)) ^ ((at + ((((i * 8) >> 3) & 3) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 8) >> 3) & 3) * 8)) * 32) + (((((k * 8) + column) + i_8) ^ ((((at + ((((i * 8) >> 3) & 3) * 8)) ^ ((at + ((((i * 8) >> 3) & 3) * 8)) >> 2)) & 7) * 4)) & 31)))];
+                    b[(i * 2) + i_8] = operand1[(slot * 4096) + (((((at_2 + ((((i * 2) + i_8) & 1) + (((((i * 2) + i_8) >> 1) & 3) * 8))) ^ (((((k * 8) + row) ^ (((k * 8) + row) >> 2)) & 7) * 4)) >> 5) * 2048) + ((((k * 8) + row) * 32) + (((at_2 + ((((i * 2) + i_8) & 1) + (((((i * 2) + i_8) >> 1) & 3) * 8))) ^ (((((k * 8) + row) ^ (((k * 8) + row) >> 2)) & 7) * 4)) & 31)))];
+                }
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                _Pragma("unroll")
+                for (int i_8 = 0; i_8 < 4; i_8++) {
+                    tw_multiply_f32(added + (((i * 4) + i_8) * 2), a + (i * 2), b + (i_8 * 2));
+                }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            const float added = v[i] + products[i];
-            v[i] = added;
+            v[i] = added[i];
         }
+        free = slot;
+        slot = ((slot + 1) == 1) ? 0 : (slot + 1);
     }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((product_2 + at_2) < arguments.columns)) {
-            float out[4];
-            out[0] = v[i * 4];
-            out[1] = v[(i * 4) + 1];
-            out[2] = v[(i * 4) + 2];
-            out[3] = v[(i * 4) + 3];
+    for (int i = 0; i < 16; i++) {
+        if (((product + (at + ((((i * 2) >> 3) & 3) * 8))) < arguments.rows) && ((product_2 + (at_2 + ((((i * 2) >> 1) & 3) * 8))) < arguments.columns)) {
+            float out[2];
+            out[0] = v[i * 2];
+            out[1] = v[(i * 2) + 1];
             {
-                union { uint4 all; float lane[4]; } vector;
+                union { uint2 all; float lane[2]; } vector;
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((long)((product + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.y_stride0) + (long)((product_2 + at_2)))) = vector.all;
+                for (int l = 0; l < 2; l++) vector.lane[l] = out[l];
+                *(device uint2*)(y + (((long)((product + (at + ((((i * 2) >> 3) & 3) * 8)))) * arguments.y_stride0) + (long)((product_2 + (at_2 + ((((i * 2) >> 1) & 3) * 8)))))) = vector.all;
             }
         }
     }

@@ -149,15 +149,15 @@ pub(crate) fn attend(
     [batch, head, first]: [Tile; 3],
     shape: impl Fn(Tile) -> Tile,
 ) -> OnlineSoftmax {
-    let q = a["q"].row(batch).row(head).rows(first, QUERIES).load().to(F32); // [QUERIES, head_dim]
-    let scaled = q * a.scalar("scale");
+    let q = a["q"].row(batch).row(head).rows(first, QUERIES).load(); // [QUERIES, head_dim]
     let (keys, values) = keys_and_values(a, batch, head / a.constant("group"));
     let attended = OnlineSoftmax::new(k, QUERIES, a.constant("head_dim"));
     let (start, end) = keys_seen(k, a, first);
     for block in k.range_step(start, end, KEYS) {
-        let scores = shape(scaled.dot(keys.rows(block, KEYS).load().to(F32).transpose()));
+        let scores = q.dot(keys.rows(block, KEYS).load().transpose());
+        let scores = shape(scores * a.scalar("scale"));
         let scores = seen(k, a, first, block).select(scores, f64::NEG_INFINITY);
-        attended.absorb(scores, values.rows(block, KEYS).load().to(F32));
+        attended.absorb(scores, values.rows(block, KEYS).load());
     }
     attended
 }

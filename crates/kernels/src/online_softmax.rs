@@ -27,7 +27,8 @@ impl OnlineSoftmax {
     }
 
     /// Takes a block of keys: `scores` `f32[queries, keys]`, -inf for those that do not count, and `values`
-    /// `f32[keys, features]`, finite for all.
+    /// `[keys, features]`, finite for all. The weights are rounded to the type of the values, so that a matrix unit can
+    /// multiply them; their sum is not.
     pub fn absorb(self, scores: Tile, values: Tile) {
         let before = self.greatest.get();
         let greatest = before.max(scores.row_max()); // [queries, 1]
@@ -36,7 +37,7 @@ impl OnlineSoftmax {
         let shrink = (before - base).exp();
         let weights = (scores - base).exp(); // [queries, keys]
         self.sum.set(self.sum.get() * shrink + weights.row_sum());
-        self.mixed.set(self.mixed.get() * shrink + weights.dot(values));
+        self.mixed.set(self.mixed.get() * shrink + weights.to(values.dtype()).dot(values));
         self.greatest.set(greatest);
     }
 

@@ -3,7 +3,7 @@
 use tilewright_ir::thread::{Code, ThreadProgram, emulate};
 use tilewright_ir::{Argument, DType, Program, Tensor};
 use tilewright_lang::{Specialization, record};
-use tilewright_passes::lower::{Matrix, PASSES, Schedule, Units, lower};
+use tilewright_passes::lower::{Matrix, PASSES, Schedule, Units, Way, lower};
 use tilewright_passes::pipeline;
 
 /// y = x w + bias in blocks of 64 x 64, or with the operands as their transposes.
@@ -117,6 +117,7 @@ fn operands_of_every_orientation_and_size_are_multiplied() {
 #[test]
 fn neighbouring_programs_are_joined() {
     let matrix = |down, right, columns, stages| Matrix {
+        way: Way::Half,
         coarsen: vec![down, right],
         columns,
         stages,

@@ -233,8 +233,15 @@ impl Dialect for CudaC {
         ""
     }
 
-    fn copy_async(&self, to: &str, from: &str, bytes: usize, valid: Option<&str>) -> String {
-        format!("tw_copy_async<{bytes}>({to}, {from}, {});", valid.unwrap_or("true"))
+    fn copy_async(
+        &self,
+        to: &str,
+        from: &str,
+        (dtype, lanes): (DType, usize),
+        valid: Option<&str>,
+    ) -> Vec<String> {
+        let (bytes, valid) = (dtype.size() * lanes, valid.unwrap_or("true"));
+        vec![format!("tw_copy_async<{bytes}>({to}, {from}, {valid});")]
     }
 
     fn copy_commit(&self) -> Option<&'static str> {

@@ -240,14 +240,25 @@ impl Dialect for Msl {
         "device "
     }
 
-    fn copy_async(&self, to: &str, from: &str, bytes: usize, valid: Option<&str>) -> String {
-        let vector = self.vector_type(bytes);
+    fn copy_async(
+        &self,
+        to: &str,
+        from: &str,
+        (dtype, lanes): (DType, usize),
+        valid: Option<&str>,
+    ) -> Vec<String> {
+        let (storage, vector) = (self.storage_type(dtype), self.vector_type(dtype.size() * lanes));
         let copied = format!("*(const device {vector}*)({from})");
         let copied = match valid {
             None => copied,
             Some(valid) => format!("({valid}) ? {copied} : {vector}(0)"),
         };
-        format!("*(threadgroup {vector}*)({to}) = {copied};")
+        vec![
+            format!("union {{ {vector} all; {storage} lane[{lanes}]; }} vector;"),
+            format!("vector.all = {copied};"),
+            "_Pragma(\"unroll\")".into(),
+            format!("for (int l = 0; l < {lanes}; l++) ({to})[l] = vector.lane[l];"),
+        ]
     }
 
     // A copy is done when it is begun: Metal has none that run beside a thread.
@@ -259,14 +270,14 @@ impl Dialect for Msl {
         None
     }
 
-    fn load_matrix(&self, into: &str, from: &str, transposed: bool) -> String {
-        let name = if transposed { "tw_load_matrix_transposed" } else { "tw_load_matrix" };
-        format!("{name}({into}, {from});")
+    // Metal's fragments are floats, read one by one; packed pairs are never lowered for it.
+    fn load_matrix(&self, into: &str, from: &str, _: bool) -> String {
+        format!("tw_no_packed_matrices({into}, {from});")
     }
 
     fn matrix_multiply(&self, shape: MatrixShape, into: &str, a: &str, b: &str) -> String {
         let name = match shape {
-            MatrixShape::Half16x8x16(_) => "tw_multiply_half",
+            MatrixShape::Half16x8x16(_) => "tw_no_packed_matrices",
             MatrixShape::Float8x8x8 => "tw_multiply_f32",
         };
         format!("{name}({into}, {a}, {b});")

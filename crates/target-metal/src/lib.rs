@@ -33,7 +33,7 @@ pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String,
 /// # Errors
 /// As [`source()`].
 pub fn typical(program: &Program, size: impl Fn(&str) -> usize) -> Result<Typical, LowerError> {
-    let typical = lower_for(program, Units::None, size)?;
+    let typical = lower_for(program, Units::Float, size)?;
     let fits = NEWEST.check(&typical.threads);
     fits.map_err(|limit| LowerError(format!("{}: {limit}", program.name)))?;
     Ok(typical)

@@ -94,3 +94,14 @@ static inline void tw_atomic_min(device atomic_uint* to, float x) {
     while (!atomic_compare_exchange_weak_explicit(to, &seen, as_type<uint>(tw_min(as_type<float>(seen), x)),
         memory_order_relaxed, memory_order_relaxed)) {}
 }
+// Adds the product of two 8 by 8 matrices, of which each lane of a simdgroup holds two neighbours of a row.
+static inline void tw_multiply_f32(thread float* into, const thread float* a, const thread float* b) {
+    simdgroup_matrix<float, 8, 8> left, right, sum;
+    reinterpret_cast<thread float2&>(left.thread_elements()) = float2(a[0], a[1]);
+    reinterpret_cast<thread float2&>(right.thread_elements()) = float2(b[0], b[1]);
+    reinterpret_cast<thread float2&>(sum.thread_elements()) = float2(into[0], into[1]);
+    simdgroup_multiply_accumulate(sum, left, right, sum);
+    const float2 result = reinterpret_cast<thread float2&>(sum.thread_elements());
+    into[0] = result[0];
+    into[1] = result[1];
+}

@@ -107,6 +107,66 @@ fn emitted_text_is_right_and_broken_text_is_caught() {
     }
 }
 
+/// The product of two matrices of small integers by the catalog's emitted text, changed by `change`, and what is right.
+fn matmul(
+    compiler: &Compiler,
+    [rows, depth, columns]: [usize; 3],
+    change: impl Fn(&str) -> String,
+) -> Result<[Vec<f32>; 2], String> {
+    let entry = tilewright_kernels::find("matmul").unwrap();
+    let program = entry.record(&entry.specialization(tilewright_ir::DType::F32, &[])).unwrap();
+    let size = |name: &str| match name {
+        "rows" => rows,
+        "depth" => depth,
+        _ => columns,
+    };
+    let threads = typical(&program, size).unwrap().threads;
+    let text = tilewright_target::c::source(&threads, &tilewright_target_metal::Msl);
+    let place = tilewright_target_metal::PLACE;
+    let mut parameters = vec![Parameter::Pointer; 3];
+    parameters.push(Parameter::Reference);
+    parameters.extend(place.map(|(ty, name)| Parameter::Place(name, ty == "uint3")));
+    let built = compiler
+        .build(&change(&text), "tw_kernel_matmul", &parameters)
+        .map_err(|e| e.to_string())?;
+    let x: Vec<f32> = (0..rows * depth).map(|i| (i % 7) as f32 - 3.0).collect();
+    let w: Vec<f32> = (0..depth * columns).map(|i| (i % 5) as f32 - 2.0).collect();
+    let mut right = vec![0.0; rows * columns];
+    for (i, y) in right.iter_mut().enumerate() {
+        let (row, column) = (i / columns, i % columns);
+        *y = (0..depth).map(|l| x[row * depth + l] * w[l * columns + column]).sum();
+    }
+    let strides = [depth, columns, columns].into_iter().flat_map(|n| (n as i64).to_le_bytes());
+    let sizes = threads.dims.iter().flat_map(|dim| (size(&dim.name) as i32).to_le_bytes());
+    let buffers = [
+        buffer("x", false, words(&x)),
+        buffer("w", false, words(&w)),
+        buffer("y", true, vec![0xff; right.len() * 4]),
+        buffer("arguments", false, strides.chain(sizes).collect()),
+    ];
+    let groups = threads.groups(&threads.dims.iter().map(|d| size(&d.name)).collect::<Vec<_>>());
+    let grid = [(groups[0] * threads.threads) as u32, groups[1] as u32, groups[2] as u32];
+    let group = [threads.threads as u32, 1, 1];
+    let results = launch(&built, grid, group, 4, &buffers).map_err(|e| e.to_string())?;
+    Ok([floats(&results[0]), right])
+}
+
+#[test]
+fn matrices_of_a_simdgroup_are_multiplied() {
+    let Some(compiler) = compiler() else { return };
+    for shape in [[70, 72, 40], [3, 67, 65]] {
+        let [y, right] = matmul(&compiler, shape, |text| {
+            assert!(text.matches("tw_multiply_f32(").count() > 1, "{text}");
+            text.into()
+        })
+        .unwrap();
+        assert_eq!(y, right, "{shape:?}");
+    }
+    let barrier = "threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);";
+    let found = matmul(&compiler, [70, 72, 40], |text| text.replacen(barrier, "", 2));
+    assert!(found.unwrap_err().contains("race: "));
+}
+
 /// Runs a kernel of one written buffer `y`, of this many words, with a grid of `threads` in groups of `group`.
 fn raw(body: &str, words: usize, threads: u32, group: u32) -> Option<Result<Vec<u8>, String>> {
     let compiler = compiler()?;

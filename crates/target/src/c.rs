@@ -58,8 +58,14 @@ pub trait Dialect {
     fn atomic(&self, mode: StoreMode, dtype: DType, pointer: &str, value: &str) -> String;
     /// The address space of tensors in casts, with a trailing space if any.
     fn device_space(&self) -> &'static str;
-    /// Begins to copy `bytes` from a tensor to shared memory, or zeros where `valid` is false.
-    fn copy_async(&self, to: &str, from: &str, bytes: usize, valid: Option<&str>) -> String;
+    /// Begins to copy `lanes` neighbours from a tensor to shared memory, or zeros where `valid` is false.
+    fn copy_async(
+        &self,
+        to: &str,
+        from: &str,
+        of: (DType, usize),
+        valid: Option<&str>,
+    ) -> Vec<String>;
     /// Makes a group of the copies begun since the last; `None` where copies are done when begun.
     fn copy_commit(&self) -> Option<&'static str>;
     /// Waits for all groups of copies but the latest `left`.
@@ -432,8 +438,12 @@ impl Printer<'_> {
                 let to = self.sum(&self.program.shared[to.0 as usize].name, index);
                 let from = self.sum(name, offset);
                 let valid = valid.as_ref().map(|valid| self.bare(valid));
-                let bytes = dtype.size() * lanes;
-                self.line(&self.dialect.copy_async(&to, &from, bytes, valid.as_deref()));
+                let of = (dtype, *lanes);
+                let lines = self.dialect.copy_async(&to, &from, of, valid.as_deref());
+                match lines.as_slice() {
+                    [line] => self.line(line),
+                    lines => self.scope(lines),
+                }
             }
             Code::CopyCommit => {
                 self.dialect.copy_commit().into_iter().for_each(|text| self.line(text))

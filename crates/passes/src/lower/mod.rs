@@ -28,13 +28,14 @@ mod rows;
 mod scan;
 pub mod schedule;
 mod spread;
+mod stored;
 mod tidy;
 mod top;
 mod typical;
 
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
 use layout::Layout;
-pub use matrix::{Matrix, Units};
+pub use matrix::{Matrix, Units, Way};
 pub use schedule::Schedule;
 use std::collections::{HashMap, HashSet};
 use tilewright_ir::thread::{
@@ -212,7 +213,7 @@ impl<'a> Lowering<'a> {
             },
             tiles: HashMap::new(),
             steps: HashMap::new(),
-            only_stored: rough::only_stored(program),
+            only_stored: stored::only_stored(program),
             rough: rough::rough(program),
             resident: 0,
             loops: 0,
@@ -242,35 +243,7 @@ impl<'a> Lowering<'a> {
                 rest = self.prologue_let("rest", DType::I32, binary(BinaryOp::Div, rest, count));
             }
         }
-        if let Some(matrix) = &schedule.matrix
-            && matrix.square > 1
-            && !schedule.linear
-            && let [.., rows, columns] = grid.as_slice()
-        {
-            // Groups that run together take a square of blocks, not a line, so that their operands stay in the cache.
-            let square = int(matrix.square as i64);
-            let (rows, columns) = (programs(rows), programs(columns));
-            let columns = self.prologue_let("count", DType::I32, columns);
-            let row = binary(BinaryOp::Mul, Value::Builtin(Builtin::Group(1)), columns.clone());
-            let group = add(row, Value::Builtin(Builtin::Group(0)));
-            let group = self.prologue_let("group", DType::I32, group);
-            let band = binary(BinaryOp::Mul, columns, square.clone());
-            let band = self.prologue_let("band", DType::I32, band);
-            let first = binary(BinaryOp::Div, group.clone(), band.clone());
-            let first = binary(BinaryOp::Mul, first, square.clone());
-            let first = self.prologue_let("first", DType::I32, first);
-            let height = binary(BinaryOp::Sub, rows, first.clone());
-            let height = binary(BinaryOp::Min, height, square);
-            let height = self.prologue_let("height", DType::I32, height);
-            let within = binary(BinaryOp::Rem, group, band);
-            let within = self.prologue_let("within", DType::I32, within);
-            let row = binary(BinaryOp::Rem, within.clone(), height.clone());
-            let row = self.prologue_let("program", DType::I32, add(first, row));
-            let column = binary(BinaryOp::Div, within, height);
-            let column = self.prologue_let("program", DType::I32, column);
-            let last = grid.len() - 1;
-            (self.programs[last - 1], self.programs[last]) = (Some(row), Some(column));
-        }
+        self.take_squares();
         if schedule.teams > 0 {
             // Teams beyond the last program work on the last one's data and store nothing.
             let mask = int((1 << schedule.team) - 1);
@@ -349,14 +322,7 @@ impl<'a> Lowering<'a> {
     /// more, the master's with those axes removed, so that broadcasting and reducing move nothing.
     fn layout(&self, shape: &[Extent]) -> Layout {
         let shape = padded(shape, self.rank);
-        let sums = self.masters.iter().filter(|m| is_slice(&shape, m));
-        if let Some((sum, mut layout)) = sums.filter_map(|m| Some((m, self.sum_layout(m)?))).next()
-        {
-            for (axis, (&have, &of)) in shape.iter().zip(sum).enumerate() {
-                if have == Extent::Const(1) && of != Extent::Const(1) {
-                    layout = layout.without(axis);
-                }
-            }
+        if let Some(layout) = self.layout_in_sum(&shape) {
             return layout;
         }
         let master = self.masters.iter().find(|m| is_slice(&shape, m)).unwrap_or(&shape);

@@ -163,7 +163,7 @@ impl Executable for MetalExecutable {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError> {
-        let mut schedule = Schedule::default_for(&self.program, &bindings.dims, Units::None);
+        let mut schedule = Schedule::default_for(&self.program, &bindings.dims, Units::Float);
         let mut placed: Vec<(usize, &Region<'_>, Placed)> = Vec::with_capacity(arguments.len());
         let mut block = ArgumentBlock::default();
         for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {

@@ -209,7 +209,7 @@ impl Executable for Hosted {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError> {
-        let mut schedule = Schedule::default_for(&self.program, &bindings.dims, Units::None);
+        let mut schedule = Schedule::default_for(&self.program, &bindings.dims, Units::Float);
         let mut block = ArgumentBlock::default();
         let mut buffers = Vec::new();
         let mut outputs = Vec::new();

@@ -3,11 +3,21 @@
 use super::super::collective::literal;
 use super::super::{Held, LowerError, Lowering, add, binary, int, shift_left, shift_right};
 use super::plan::Operand;
-use super::{TILE, Tile, fragment};
+use super::{TILE, Tile, Way, fragment};
 use crate::lower::layout::Layout;
 use crate::lower::schedule::ceil_log2;
 use tilewright_ir::thread::{Builtin, Code, MatrixShape, RegisterId, Value};
-use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, TernaryOp};
+
+/// The operands of a dot: whether rows of their tiles are rows of the left, columns of the right one, and log2 of the
+/// positions summed.
+struct Operands {
+    left: Source,
+    left_rows: bool,
+    right: Tile,
+    right_rows: bool,
+    depth: u32,
+}
 
 /// Where an operand comes from.
 enum Source {
@@ -29,7 +39,8 @@ impl Lowering<'_> {
         (is_sum && outer).then(|| {
             let log2 = |e: &Extent| e.constant().map_or(0, ceil_log2);
             let down = self.schedule.team - super::super::SUBGROUP - matrix.columns;
-            fragment(self.rank, (log2(rows), down), (log2(columns), matrix.columns))
+            let (rows, columns) = ((log2(rows), down), (log2(columns), matrix.columns));
+            fragment(matrix.way, self.rank, rows, columns)
         })
     }
 
@@ -50,7 +61,6 @@ impl Lowering<'_> {
         let inner = program.expr(a.tile).ty.shape[usize::from(!a.transposed)];
         let depth = inner.constant().map_or(0, ceil_log2);
         let columns = self.schedule.matrix.as_ref().map_or(0, |m| m.columns);
-        let rows = self.schedule.team - super::super::SUBGROUP - columns;
         let left = match self.in_registers(a, &layout, depth) {
             Some((wide, layout)) if columns == 0 => Source::Registers(wide, layout),
             _ => Source::Memory(self.in_memory(a)?),
@@ -71,9 +81,35 @@ impl Lowering<'_> {
             Ok::<(), LowerError>(())
         })?;
 
-        // Of one subgroup: 16 rows and 8 columns a tile.
-        let (rank, log2_rows) = (self.rank, layout.capacity[self.rank - 2] - rows);
-        let log2_columns = layout.capacity[rank - 1] - columns;
+        let operands = Operands {
+            left,
+            left_rows: !a.transposed,
+            right: right_tile,
+            right_rows: b.transposed,
+            depth,
+        };
+        match self.schedule.matrix.as_ref().map(|m| m.way) {
+            Some(Way::Half) => self.multiply_half(sum, &layout, half, operands)?,
+            Some(Way::Float) => self.multiply_float(sum, &layout, a.tile, &operands)?,
+            _ => self.multiply_threads(sum, &layout, &operands)?,
+        }
+        self.hold(id, Held { register: sum, layout });
+        Ok(())
+    }
+
+    /// Products of packed pairs, 16 rows and 8 columns a tile.
+    fn multiply_half(
+        &mut self,
+        sum: RegisterId,
+        layout: &Layout,
+        half: DType,
+        operands: Operands,
+    ) -> Result<(), LowerError> {
+        let Operands { left, left_rows, right: right_tile, right_rows, depth } = operands;
+        let columns = self.schedule.matrix.as_ref().map_or(0, |m| m.columns);
+        let rows = self.schedule.team - super::super::SUBGROUP - columns;
+        let log2_rows = layout.capacity[self.rank - 2] - rows;
+        let log2_columns = layout.capacity[self.rank - 1] - columns;
         let down = 1usize << (log2_rows - TILE);
         let right = 1usize << (log2_columns - TILE);
         let subgroup = self.subgroup_place(columns);
@@ -82,11 +118,11 @@ impl Lowering<'_> {
         let left = match left {
             Source::Registers(..) => (left, (int(0), int(0))),
             Source::Memory(tile) => {
-                let place = self.lane_place(&tile, !a.transposed, false, rows_from);
+                let place = self.lane_place(&tile, left_rows, false, rows_from);
                 (Source::Memory(tile), place)
             }
         };
-        let right_from = self.lane_place(&right_tile, b.transposed, true, columns_from);
+        let right_from = self.lane_place(&right_tile, right_rows, true, columns_from);
         let counter = self.register("k", DType::I32, None);
         let (body, result) = self.nested(|l| {
             let step = Value::Get(counter);
@@ -96,32 +132,198 @@ impl Lowering<'_> {
             l.code(Code::Declare(into_b));
             match &left {
                 (Source::Memory(tile), from) => {
-                    l.load_fragments((into_a, down), tile, !a.transposed, from, &step);
+                    l.load_fragments((into_a, down), tile, left_rows, from, &step);
                 }
                 (Source::Registers(wide, layout), _) => {
                     l.pack_fragments((into_a, down), half, *wide, layout, &step)?;
                 }
             }
-            l.load_fragments((into_b, right), &right_tile, b.transposed, &right_from, &step);
+            l.load_fragments((into_b, right), &right_tile, right_rows, &right_from, &step);
             let shape = MatrixShape::Half16x8x16(half);
-            l.unroll(down, |l, m| {
-                l.unroll(2 * right, |l, n| {
-                    let tile = add(shift_left(m.clone(), (2 * right).trailing_zeros()), n.clone());
-                    l.code(Code::MatrixMultiply {
-                        shape,
-                        into: sum,
-                        index: shift_left(tile, 2),
-                        a: (into_a, shift_left(m.clone(), 2)),
-                        b: (into_b, shift_left(n, 1)),
-                    });
+            l.tiles(down, 2 * right, |l, m, n, tile| {
+                l.code(Code::MatrixMultiply {
+                    shape,
+                    into: sum,
+                    index: shift_left(tile, 2),
+                    a: (into_a, shift_left(m, 2)),
+                    b: (into_b, shift_left(n, 1)),
                 });
             });
             Ok::<(), LowerError>(())
         });
         result?;
         self.code(Code::Unroll(counter, 1 << (depth - TILE), body));
-        self.hold(id, Held { register: sum, layout });
         Ok(())
+    }
+
+    /// Visits the tiles of a sum with their row, column and number.
+    fn tiles(
+        &mut self,
+        down: usize,
+        right: usize,
+        mut visit: impl FnMut(&mut Self, Value, Value, Value),
+    ) {
+        self.unroll(down, |l, m| {
+            l.unroll(right, |l, n| {
+                let tile = add(shift_left(m.clone(), right.trailing_zeros()), n.clone());
+                visit(l, m.clone(), n, tile);
+            });
+        });
+    }
+
+    /// Products of 8 by 8 matrices in f32, of which each lane holds two neighbours of a row.
+    fn multiply_float(
+        &mut self,
+        sum: RegisterId,
+        layout: &Layout,
+        a: ExprId,
+        operands: &Operands,
+    ) -> Result<(), LowerError> {
+        let (rank, program) = (self.rank, self.program);
+        let along = |axis: usize| layout.register.iter().filter(|b| b.axis == axis).count() as u32;
+        let (down, right) = (1usize << along(rank - 2), 1usize << (along(rank - 1) - 1));
+        let lane = |bit: u32, to: u32| {
+            let lane = shift_right(Value::Builtin(Builtin::Lane), bit);
+            shift_left(binary(BinaryOp::And, lane, int(1)), to)
+        };
+        let row = add(add(lane(1, 0), lane(2, 1)), lane(4, 2));
+        let row = self.prologue_let("row", DType::I32, row);
+        let column = self.prologue_let("column", DType::I32, add(lane(0, 1), lane(3, 2)));
+        let counter = self.register("k", DType::I32, None);
+        let (body, result) = self.nested(|l| {
+            let first = shift_left(Value::Get(counter), 3);
+            let into_a = l.register("a", DType::F32, Some(2 * down));
+            let into_b = l.register("b", DType::F32, Some(2 * right));
+            l.code(Code::Declare(into_a));
+            l.code(Code::Declare(into_b));
+            l.unroll(down, |l, m| {
+                l.unroll(2, |l, r| {
+                    let value = match &operands.left {
+                        Source::Memory(tile) => {
+                            let register = shift_left(m.clone(), along(rank - 1));
+                            let outer = l.position(layout, rank - 2, &register);
+                            let inner = add(add(first.clone(), column.clone()), r.clone());
+                            l.element_of(tile, operands.left_rows, outer, inner)
+                        }
+                        Source::Registers(wide, held) => {
+                            let count = held.register.iter().filter(|b| b.axis == rank - 1).count();
+                            let at = shift_left(m.clone(), count as u32);
+                            let at = add(add(at, shift_left(Value::Get(counter), 1)), r.clone());
+                            let (from, to) =
+                                (program.expr(*wide).ty.dtype, program.expr(a).ty.dtype);
+                            let of = l.element(*wide, held, &at)?;
+                            match from == to {
+                                true => of,
+                                false => Value::Cast { from, to, of: Box::new(of) },
+                            }
+                        }
+                    };
+                    l.code(Code::SetElement(into_a, add(shift_left(m.clone(), 1), r), value));
+                    Ok::<(), LowerError>(())
+                })
+            })?;
+            l.unroll(right, |l, n| {
+                l.unroll(2, |l, r| {
+                    let at = add(shift_left(n.clone(), 1), r);
+                    let outer = l.position(layout, rank - 1, &at);
+                    let inner = add(first.clone(), row.clone());
+                    let value = l.element_of(&operands.right, operands.right_rows, outer, inner);
+                    l.code(Code::SetElement(into_b, at, value));
+                });
+            });
+            l.tiles(down, right, |l, m, n, tile| {
+                l.code(Code::MatrixMultiply {
+                    shape: MatrixShape::Float8x8x8,
+                    into: sum,
+                    index: shift_left(tile, 1),
+                    a: (into_a, shift_left(m, 1)),
+                    b: (into_b, shift_left(n, 1)),
+                });
+            });
+            Ok::<(), LowerError>(())
+        });
+        result?;
+        let end = int(1 << (operands.depth - 3));
+        match operands.left {
+            // Registers are indexed by what is known when compiling.
+            Source::Registers(..) => {
+                self.code(Code::Unroll(counter, 1 << (operands.depth - 3), body));
+            }
+            Source::Memory(_) => {
+                self.code(Code::For { counter, start: int(0), end, step: int(1), body });
+            }
+        }
+        Ok(())
+    }
+
+    /// Products by the threads, each its own block of the sum, four summed positions at once.
+    fn multiply_threads(
+        &mut self,
+        sum: RegisterId,
+        layout: &Layout,
+        operands: &Operands,
+    ) -> Result<(), LowerError> {
+        let rank = self.rank;
+        let along = |axis: usize| layout.register.iter().filter(|b| b.axis == axis).count() as u32;
+        let (down, right) = (1usize << along(rank - 2), 1usize << along(rank - 1));
+        let lost = || LowerError("a dot by threads takes its operands from memory".into());
+        let Source::Memory(left) = &operands.left else { return Err(lost()) };
+        let counter = self.register("k", DType::I32, None);
+        let (body, ()) = self.nested(|l| {
+            let first = shift_left(Value::Get(counter), 2);
+            let into_a = l.register("a", DType::F32, Some(4 * down));
+            let into_b = l.register("b", DType::F32, Some(4 * right));
+            l.code(Code::Declare(into_a));
+            l.code(Code::Declare(into_b));
+            l.unroll(down, |l, m| {
+                let outer = l.position(layout, rank - 2, &shift_left(m.clone(), along(rank - 1)));
+                l.unroll(4, |l, j| {
+                    let inner = add(first.clone(), j.clone());
+                    let value = l.element_of(left, operands.left_rows, outer.clone(), inner);
+                    l.code(Code::SetElement(into_a, add(shift_left(m.clone(), 2), j), value));
+                });
+            });
+            l.unroll(right, |l, n| {
+                let outer = l.position(layout, rank - 1, &n);
+                l.unroll(4, |l, j| {
+                    let inner = add(first.clone(), j.clone());
+                    let value =
+                        l.element_of(&operands.right, operands.right_rows, outer.clone(), inner);
+                    l.code(Code::SetElement(into_b, add(shift_left(n.clone(), 2), j), value));
+                });
+            });
+            l.unroll(4, |l, j| {
+                l.tiles(down, right, |l, m, n, at| {
+                    let of = |array, at: Value| {
+                        Value::Element(array, Box::new(add(shift_left(at, 2), j.clone())))
+                    };
+                    let before = Value::Element(sum, Box::new(at.clone()));
+                    let abc = Box::new([of(into_a, m), of(into_b, n), before]);
+                    l.code(Code::SetElement(
+                        sum,
+                        at,
+                        Value::Ternary(TernaryOp::Fma, DType::F32, abc),
+                    ));
+                });
+            });
+        });
+        let end = int(1 << (operands.depth - 2));
+        self.code(Code::For { counter, start: int(0), end, step: int(1), body });
+        Ok(())
+    }
+
+    /// An element of an operand, widened to f32.
+    fn element_of(&mut self, tile: &Tile, outer_rows: bool, outer: Value, inner: Value) -> Value {
+        let at = match outer_rows {
+            true => tile.place(outer, inner),
+            false => tile.place(inner, outer),
+        };
+        let from = self.shared[tile.array.0 as usize].dtype;
+        let of = Box::new(Value::Shared(tile.array, Box::new(at)));
+        match from {
+            DType::F32 => *of,
+            from => Value::Cast { from, to: DType::F32, of },
+        }
     }
 
     /// An operand in shared memory.
@@ -139,7 +341,11 @@ impl Lowering<'_> {
         let exact = shape.iter().all(|e| self.schedule.is_exact(*e));
         let rows = sum.capacity[self.rank - 2];
         let down = self.schedule.team - super::super::SUBGROUP;
-        let wanted = fragment(self.rank, (rows, down), (depth, 0));
+        let way = self.schedule.matrix.as_ref()?.way;
+        if way == Way::Threads {
+            return None;
+        }
+        let wanted = fragment(way, self.rank, (rows, down), (depth, 0));
         let held = self.held.get(&wide)?.iter().any(|h| h.layout == wanted);
         (!a.transposed && exact && held && rows - down >= TILE).then_some((wide, wanted))
     }

@@ -7,7 +7,7 @@ use tilewright_ir::{
     Access, Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt,
 };
 
-/// An operand of a dot: a tile of a half type, as it is or transposed.
+/// An operand of a dot: a tile, as it is or transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::lower) struct Operand {
     /// The tile.
@@ -33,21 +33,27 @@ pub(in crate::lower) struct Plan {
     pub ahead: HashMap<ExprId, Vec<ExprId>>,
 }
 
-/// The dots that matrix units can do: of tiles of one half type, or of such widened to f32, of constant extents of 16 or
-/// more. Operands of other types stay on exact multiplications.
+/// The dots of floats that can be done block by block: of constant extents of 16 or more. A half type widened to f32
+/// counts as it was; what else is f32 stays on exact multiplications.
 pub(in crate::lower) fn dots(program: &Program) -> HashMap<ExprId, [Operand; 2]> {
     let mut found = HashMap::new();
     each_let(&program.body, &mut |id, _| {
         let expr = program.expr(id);
         if let ExprKind::Dot(a, b) = expr.kind
             && let (Some(a), Some(b)) = (operand(program, a), operand(program, b))
-            && program.expr(a.tile).ty.dtype == program.expr(b.tile).ty.dtype
             && expr.ty.dtype == DType::F32
         {
             found.insert(id, [a, b]);
         }
     });
     found
+}
+
+/// True when all operands are of one half type, so that tensor cores multiply them exactly.
+pub(super) fn of_one_half(program: &Program, dots: &HashMap<ExprId, [Operand; 2]>) -> bool {
+    let mut types = dots.values().flatten().map(|o| program.expr(o.tile).ty.dtype);
+    let first = types.next();
+    matches!(first, Some(DType::F16 | DType::BF16)) && types.all(|dtype| Some(dtype) == first)
 }
 
 fn operand(program: &Program, mut id: ExprId) -> Option<Operand> {
@@ -62,10 +68,10 @@ fn operand(program: &Program, mut id: ExprId) -> Option<Operand> {
             _ => break,
         }
     }
-    let shape = &program.expr(id).ty.shape;
+    let ty = &program.expr(id).ty;
     let large = |e: &Extent| e.constant().is_some_and(|n| ceil_log2(n) >= TILE);
-    (half(id) && shape.len() == 2 && shape.iter().all(large))
-        .then_some(Operand { tile: id, transposed })
+    let fits = (half(id) || ty.dtype == DType::F32) && ty.shape.len() == 2;
+    (fits && ty.shape.iter().all(large)).then_some(Operand { tile: id, transposed })
 }
 
 /// True when the program has one dot whose sum is only mapped and stored.
@@ -85,7 +91,7 @@ pub(in crate::lower) fn alone(program: &Program, dots: &HashMap<ExprId, [Operand
     dots.len() == 1 && !others
 }
 
-/// Bytes of the loads that a round of a lone dot needs, if its sum is of that size.
+/// Bytes of the operands of a round of a lone dot, if its sum is of that size.
 pub(in crate::lower) fn staged_bytes(
     program: &Program,
     dots: &HashMap<ExprId, [Operand; 2]>,
@@ -96,7 +102,22 @@ pub(in crate::lower) fn staged_bytes(
         let shape = &program.expr(operands[0].tile).ty.shape;
         shape[usize::from(!operands[0].transposed)].constant().map_or(0, ceil_log2)
     };
-    dots.values().map(|o| ((1usize << rows) + (1 << columns)) << depth(o)).max().unwrap_or(0) * 2
+    let size = |o: &Operand| program.expr(o.tile).ty.dtype.size();
+    let bytes = |o: &[Operand; 2]| ((size(&o[0]) << rows) + (size(&o[1]) << columns)) << depth(o);
+    dots.values().map(bytes).max().unwrap_or(0)
+}
+
+/// Bytes of all operands of a program, with `stages` blocks of each that runs ahead.
+pub(super) fn bytes(program: &Program, stages: usize) -> usize {
+    let plan = Plan::of(program);
+    let tiles: HashSet<ExprId> = plan.dots.values().flatten().map(|o| o.tile).collect();
+    let of = |id: &ExprId| {
+        let ty = &program.expr(*id).ty;
+        let elements: u32 = ty.shape.iter().map(|e| e.constant().map_or(0, ceil_log2)).sum();
+        let ahead = plan.ahead.values().any(|ids| ids.contains(id));
+        (ty.dtype.size() << elements) * if ahead { stages } else { 1 }
+    };
+    tiles.iter().map(of).sum()
 }
 
 impl Plan {

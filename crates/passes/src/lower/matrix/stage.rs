@@ -1,18 +1,20 @@
-//! Operands in shared memory: rows of 16-byte chunks, permuted so that the eight rows of a block that a subgroup reads
-//! together lie in different banks.
+//! Operands in shared memory: rows of 16-byte chunks, permuted so that rows that a subgroup reads together lie in
+//! different banks.
 
 use super::super::map::{aligned, both};
 use super::super::{Held, LowerError, Lowering, add, binary, int, run, shift_left, shift_right};
 use crate::lower::layout::{Layout, Run};
 use crate::lower::schedule::ceil_log2;
 use tilewright_ir::thread::{Code, SharedId, Value};
-use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Place, Stmt, TernaryOp};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Stmt, TernaryOp};
 
-/// A tile of a half type in shared memory, one or several in a ring.
+/// A tile of floats in shared memory, one or several in a ring.
 #[derive(Clone, Debug)]
 pub(in crate::lower) struct Tile {
     /// The array of all tiles of the ring.
     pub array: SharedId,
+    /// log2 of the bytes of an element.
+    pub size: u32,
     /// log2 of the rows.
     pub rows: u32,
     /// log2 of the columns.
@@ -21,36 +23,51 @@ pub(in crate::lower) struct Tile {
     pub slot: Option<Value>,
 }
 
-/// log2 of the columns that lie together: 128 bytes, all banks.
-const PANEL: u32 = 6;
+/// log2 of the bytes of a row that lie together: all banks.
+const PANEL: u32 = 7;
+
+/// log2 of the bytes of a chunk.
+const CHUNK: u32 = 4;
 
 impl Tile {
-    /// log2 of the columns of a panel; panels of more columns lie after each other.
+    /// log2 of the columns of a whole panel; panels of more columns lie after each other.
+    fn whole(&self) -> u32 {
+        PANEL - self.size
+    }
+
+    /// log2 of the columns of a panel.
     fn panel(&self) -> u32 {
-        self.columns.min(PANEL)
+        self.columns.min(self.whole())
     }
 
     /// The bits of a row that permute its chunks, moved to where they do.
     pub fn turn(&self, row: Value) -> Value {
-        let panel = self.panel();
-        run(Run { from: PANEL - panel, count: panel - 3, to: 3 }, row)
+        let (panel, chunk) = (self.panel(), CHUNK - self.size);
+        let turned =
+            Run { from: self.whole() - panel, count: panel.saturating_sub(chunk), to: chunk };
+        if self.size < 2 {
+            return run(turned, row);
+        }
+        // Threads read rows four apart together, and neighbours.
+        let further = shift_right(row.clone(), 2);
+        run(turned, binary(BinaryOp::Xor, row, further))
     }
 
     /// The index of an element whose column is `fixed ^ moving`, in bits that do not meet; `fixed` is turned already.
     pub fn index(&self, row: Value, (fixed, moving): (Value, Value)) -> Value {
         let panel = self.panel();
         let within = |v: Value| run(Run { from: 0, count: panel, to: 0 }, v);
-        let column = match (super::super::index::constant(&moving), self.columns > PANEL) {
+        let column = match (super::super::index::constant(&moving), self.columns > self.whole()) {
             (Some(0), false) => fixed.clone(),
             (_, false) => binary(BinaryOp::Xor, fixed.clone(), moving.clone()),
             _ => binary(BinaryOp::Xor, within(fixed.clone()), within(moving.clone())),
         };
         let at = add(shift_left(row, panel), column);
-        let at = match self.columns > PANEL {
+        let at = match self.columns > self.whole() {
             false => at,
             true => {
-                let number = add(shift_right(fixed, PANEL), shift_right(moving, PANEL));
-                add(shift_left(number, PANEL + self.rows), at)
+                let number = add(shift_right(fixed, panel), shift_right(moving, panel));
+                add(shift_left(number, panel + self.rows), at)
             }
         };
         match &self.slot {
@@ -60,7 +77,7 @@ impl Tile {
     }
 
     /// The index of an element.
-    fn place(&self, row: Value, column: Value) -> Value {
+    pub fn place(&self, row: Value, column: Value) -> Value {
         let turned = binary(BinaryOp::Xor, column, self.turn(row.clone()));
         self.index(row, (turned, int(0)))
     }
@@ -73,7 +90,7 @@ impl Lowering<'_> {
         let log2 = |axis: usize| ty.shape[axis].constant().map_or(0, ceil_log2);
         let (rows, columns, dtype) = (log2(0), log2(1), ty.dtype);
         let array = self.shared("operand", dtype, tiles << (rows + columns));
-        Tile { array, rows, columns, slot: None }
+        Tile { array, size: dtype.size().trailing_zeros(), rows, columns, slot: None }
     }
 
     /// The layout in which the threads of a group copy a tile, in vectors of `2^vector` elements.
@@ -91,7 +108,7 @@ impl Lowering<'_> {
             return Err(LowerError(format!("{}: %{} is no load", program.name, id.0)));
         };
         let missing = || LowerError(format!("{}: an index of a load is not known", program.name));
-        let vector = self.aligned_vector(place, expr.ty.dtype).min(3);
+        let vector = self.vector_of(place, CHUNK - tile.size, expr.ty.dtype);
         let layout = self.copying(tile, vector);
         let vector = layout.vector().min(vector);
         let (code, result) = self.nested(|l| {
@@ -229,19 +246,25 @@ impl Lowering<'_> {
             l.code(Code::CopyCommit);
             result
         };
-        for ahead in 0..stages - 1 {
+        for ahead in 0..stages.saturating_sub(1) {
             round(self, add(start.clone(), int((ahead * step) as i64)), int(ahead as i64))?;
         }
         let counter = self.register("j", DType::I32, None);
         self.hold(*index, Held { register: counter, layout: scalar.clone() });
         self.loops += 1;
         let (code, result) = self.scope(|l| {
-            l.code(Code::CopyWait(stages - 2));
+            if stages > 1 {
+                l.code(Code::CopyWait(stages - 2));
+            }
             l.barrier();
             let far = ((stages - 1) * step) as i64;
             let held = l.held.remove(index).unwrap_or_default();
             round(l, add(Value::Get(counter), int(far)), Value::Get(free))?;
             l.held.insert(*index, held);
+            if stages == 1 {
+                l.code(Code::CopyWait(0));
+                l.barrier();
+            }
             for (id, tile) in &ring {
                 l.tiles.insert(*id, Tile { slot: Some(Value::Get(slot)), ..tile.clone() });
             }
@@ -265,11 +288,6 @@ impl Lowering<'_> {
         // What follows may use the memory of the ring.
         self.barrier();
         result
-    }
-
-    /// log2 of the vectors in which a place may be copied.
-    fn aligned_vector(&mut self, place: &Place, dtype: DType) -> u32 {
-        self.vector_of(place, 31, dtype)
     }
 }
 
