@@ -6,6 +6,7 @@
 
 mod access;
 mod blocks;
+mod choice;
 mod collective;
 mod exchange;
 mod extrema;
@@ -25,9 +26,11 @@ mod tidy;
 mod top;
 mod typical;
 
+pub use choice::{Choice, bucket};
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
 use layout::Layout;
 pub use matrix::{Matrix, Units};
+use schedule::LARGEST_TEAM;
 pub use schedule::Schedule;
 use std::collections::{HashMap, HashSet};
 use tilewright_ir::thread::{

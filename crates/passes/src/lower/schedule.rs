@@ -42,7 +42,7 @@ const OF_TOP_K: u32 = 6;
 const GRID_LIMIT: usize = 65535;
 
 /// The largest team, in log2.
-const LARGEST_TEAM: u32 = 10;
+pub(super) const LARGEST_TEAM: u32 = 10;
 
 impl Schedule {
     /// A good schedule without tuning, for run-time sizes `dims` and aligned rows.
@@ -137,7 +137,7 @@ fn elements_a_thread(program: &Program) -> u32 {
 
 /// True when several teams may share a group. The last group's spare teams repeat the last program without storing, so
 /// nothing that programs write may be read.
-fn teams_fit(program: &Program) -> bool {
+pub(super) fn teams_fit(program: &Program) -> bool {
     let reads_written = program.exprs.iter().any(|e| match &e.kind {
         ExprKind::Load { place, .. } => {
             let kind = &program.param(place.param).kind;
@@ -149,7 +149,7 @@ fn teams_fit(program: &Program) -> bool {
 }
 
 /// log2 of the elements in 16 bytes of the narrowest tensor, so that every access is at most that wide.
-fn widest_vector(program: &Program) -> u32 {
+pub(super) fn widest_vector(program: &Program) -> u32 {
     let widest = program.params.iter().filter_map(|p| match p.kind {
         ParamKind::Tensor { dtype, .. } if dtype != DType::Bool => Some(dtype.size()),
         _ => None,
