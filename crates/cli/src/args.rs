@@ -27,6 +27,7 @@ pub fn command() -> Command {
         .subcommand(run())
         .subcommand(test())
         .subcommand(bench())
+        .subcommand(tune())
         .subcommand(generate())
         .subcommand(logits())
         .subcommand(inspect())
@@ -143,6 +144,14 @@ fn test() -> Command {
                 "Every case on every device, the largest too: takes an hour and some gigabytes",
             ),
         )
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("ELEMENTS")
+                .value_parser(value_parser!(usize))
+                .conflicts_with("full")
+                .help("Only cases whose largest tensor has at most this many elements"),
+        )
         .arg(report("report", "Writes every check as JSON"))
         .after_help(
             "Examples:\n  tilewright test\n  tilewright test softmax rmsnorm --report out.json",
@@ -170,6 +179,13 @@ fn bench() -> Command {
                 .conflicts_with("fresh")
                 .help("Times what comes before the second call: recording, compiling, and a first small call"),
         )
+        .arg(
+            Arg::new("launch")
+                .long("launch")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["names", "fresh", "compile", "set", "dtype", "grad"])
+                .help("Times what it costs to start a kernel that has next to nothing to do"),
+        )
         .arg(set())
         .arg(dtype())
         .arg(grad("Times the gradient instead").conflicts_with("compile"))
@@ -177,7 +193,25 @@ fn bench() -> Command {
         .arg(report("json", "Writes every timing as JSON"))
         .after_help(
             "Examples:\n  tilewright bench softmax swiglu\n  tilewright bench softmax --set rows=65536 --set cols=2048 --dtype bf16\n  \
-             tilewright bench --fresh --json out.json\n  tilewright bench --compile",
+             tilewright bench --fresh --json out.json\n  tilewright bench --compile\n  \
+             tilewright bench --launch --device cuda",
+        )
+}
+
+fn tune() -> Command {
+    Command::new("tune")
+        .about("Finds the fastest schedule of each kernel by measuring, and keeps it for this device")
+        .arg(names())
+        .arg(set())
+        .arg(dtype())
+        .arg(grad("Tunes the gradient's programs instead"))
+        .arg(device("Where to run [default: cpu]"))
+        .arg(report("out", "Writes the rows that were found, as the file of shipped rows has them"))
+        .after_help(
+            "Tries a kernel's schedules in turns, on inputs that no cache holds, and keeps another than the default\n\
+             only where it wins by more than 2 % and by more than the spread of either. Later runs use what was kept\n\
+             as long as the kernel's source is the same.\n\n\
+             Example: tilewright tune softmax --device cuda --set rows=65536 --set cols=2048",
         )
 }
 

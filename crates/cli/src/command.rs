@@ -11,6 +11,7 @@ mod logits;
 mod run;
 mod test;
 mod tour;
+mod tune;
 
 use crate::args::Setting;
 use crate::failure::Failure;
@@ -40,6 +41,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         Some(("run", m)) => run::run(m, out),
         Some(("test", m)) => test::run(m, out),
         Some(("tour", _)) => tour::run(out),
+        Some(("tune", m)) => tune::run(m, out),
         // Clap has already refused every other name.
         _ => Err(Failure::usage("no such command", "`tilewright --help` lists the commands")),
     }

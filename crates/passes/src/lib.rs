@@ -11,6 +11,7 @@ pub mod hoist;
 pub mod lower;
 pub mod pipeline;
 pub mod precision;
+pub mod product;
 mod rewrite;
 pub mod simplify;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tilewright_ir::{Access, DType, ParamKind, Program, bind};
 use tilewright_kernels::{Case, Entry, Fill, Inputs};
 use tilewright_runtime::{
-    Error, Kernel, Memory, Plan, Result, Runtime, TensorMut, TensorRef, Value,
+    Chosen, Error, Kernel, Memory, Plan, Result, Runtime, TensorMut, TensorRef, Value,
 };
 
 /// Random elements of an input; a longer one repeats them. Timings depend on values little, and drawing them takes
@@ -328,6 +328,27 @@ impl Bench {
             (None, Some(took)) => Ok(took.as_secs_f64() * 1e3),
             (None, None) => Ok(milliseconds(start)),
         }
+    }
+
+    /// Starts it without waiting.
+    ///
+    /// # Safety
+    /// The device is waited for before the tensors are dropped.
+    pub(crate) unsafe fn enqueue(&mut self) -> Result<()> {
+        let tensors = &mut self.tensors;
+        // SAFETY: the caller's promise.
+        self.stages.iter().try_for_each(|stage| unsafe { stage.enqueue(tensors) })
+    }
+
+    /// The schedules by which each of its programs could run, its own first.
+    pub(crate) fn schedules(&self) -> Vec<Vec<String>> {
+        self.stages.iter().map(|stage| stage.kernel.schedules(&stage.plan)).collect()
+    }
+
+    /// Runs program number `stage` by that schedule from now on.
+    pub(crate) fn choose(&self, stage: usize, schedule: &str) -> Result<Option<Chosen>> {
+        let stage = &self.stages[stage];
+        stage.kernel.choose(&stage.plan, schedule)
     }
 
     /// Times it alone.

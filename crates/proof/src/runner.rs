@@ -55,6 +55,16 @@ impl Selection {
         Selection { interpreter_limit: usize::MAX, device_limit: usize::MAX, ..self }
     }
 
+    /// The same without cases that have a tensor of more than `elements`, for tools that make every access slow.
+    pub fn limited(self, elements: usize) -> Selection {
+        Selection {
+            interpreter_limit: self.interpreter_limit.min(elements),
+            device_limit: self.device_limit.min(elements),
+            gradient_limit: self.gradient_limit.min(elements),
+            ..self
+        }
+    }
+
     /// The work, in pieces that can be run in any order.
     pub fn jobs(&self) -> Vec<Job> {
         let mut jobs = Vec::new();

@@ -1,12 +1,13 @@
 //! A compiled kernel and its launch.
 
+use crate::recording::Recorder;
 use crate::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tilewright_ir::bind::{show_declared, show_shape};
 use tilewright_ir::{Access, Bindings, DType, Param, ParamKind, Program, bind};
-use tilewright_target::{Argument, Buffer, Device, Executable, Region};
+use tilewright_target::{Argument, Buffer, Chosen, Device, Executable, Region};
 
 /// Arguments of a call that are kept on the stack; kernels with more parameters allocate.
 const INLINE: usize = 24;
@@ -14,10 +15,11 @@ const INLINE: usize = 24;
 /// Bindings that a kernel remembers, so that repeated shapes are not bound again.
 const REMEMBERED: usize = 4;
 
-/// Launches of all kernels of a runtime.
-#[derive(Debug, Default)]
+/// What all kernels of a runtime share: how often they were launched, and who records that.
+#[derive(Default)]
 pub(crate) struct Counters {
     launches: AtomicU64,
+    pub(crate) recorder: Recorder,
 }
 
 impl Counters {
@@ -31,7 +33,7 @@ impl Counters {
 /// A call has two steps, so that outputs can be made between them: [`plan`](Self::plan) finds every size and shape
 /// from those of the inputs, [`launch`](Self::launch) runs.
 pub struct Kernel {
-    recorded: Program,
+    recorded: Arc<Program>,
     optimized: Program,
     executable: Arc<dyn Executable>,
     device: Arc<dyn Device>,
@@ -118,6 +120,7 @@ impl Kernel {
         show_time: bool,
     ) -> Kernel {
         let (plans, launches) = Default::default();
+        let recorded = Arc::new(recorded);
         Kernel { recorded, optimized, executable, device, plans, launches, all, show_time }
     }
 
@@ -131,6 +134,11 @@ impl Kernel {
         &self.recorded
     }
 
+    /// The same, shared.
+    pub(crate) fn shared_program(&self) -> &Arc<Program> {
+        &self.recorded
+    }
+
     /// The program after the passes.
     pub fn optimized(&self) -> &Program {
         &self.optimized
@@ -139,6 +147,19 @@ impl Kernel {
     /// What the target made of it, for people.
     pub fn describe(&self) -> String {
         self.executable.describe()
+    }
+
+    /// The schedules by which it could run a call of this plan, in the device's words; its own first.
+    pub fn schedules(&self, plan: &Plan) -> Vec<String> {
+        self.executable.schedules(&plan.bindings)
+    }
+
+    /// Runs by that schedule from now on, for sizes like those of the plan.
+    ///
+    /// # Errors
+    /// When the kernel cannot be run so.
+    pub fn choose(&self, plan: &Plan, schedule: &str) -> Result<Option<Chosen>> {
+        Ok(self.executable.choose(&plan.bindings, schedule)?)
     }
 
     /// How often it was launched.
@@ -233,6 +254,8 @@ impl Kernel {
         }
         // SAFETY: the caller's promise.
         unsafe { self.executable.launch(&plan.bindings, arguments) }?;
+        // SAFETY: whoever records promised that the memory stays.
+        unsafe { self.all.recorder.note(&self.executable, &self.recorded, plan, arguments) };
         self.launches.fetch_add(1, Ordering::Relaxed);
         self.all.launches.fetch_add(1, Ordering::Relaxed);
         Ok(())

@@ -13,15 +13,20 @@ mod error;
 mod interpreter;
 mod kernel;
 mod pool;
+mod recording;
 mod runtime;
 mod show;
 pub mod source;
 pub mod targets;
+pub mod tuned;
 
 pub use error::{Error, Fault, Result, nearest};
 pub use kernel::{Kernel, Plan, TensorMut, TensorRef, Value};
 pub use pool::{Memory, Pool, PoolStats};
+pub use recording::Recording;
 pub use runtime::{Runtime, Stats};
 pub use show::Show;
 pub use tilewright_target::host::{BorrowedBuffer, Element, HostBuffer};
-pub use tilewright_target::{Buffer, Caps, Device, DeviceKind, TargetError, contiguous_strides};
+pub use tilewright_target::{
+    Buffer, Caps, Chosen, Device, DeviceKind, TargetError, contiguous_strides,
+};

@@ -28,6 +28,37 @@ pub struct Pool {
 struct Free {
     by_size: BTreeMap<usize, Vec<Box<dyn Buffer>>>,
     bytes: usize,
+    /// What was free before somebody began to reserve.
+    set_aside: Option<Box<Free>>,
+}
+
+/// While it lives, what the pool gives out and gets back is reserved: it is used again only until
+/// [`finish`](Self::finish).
+pub(crate) struct Reserve<'a>(&'a Pool);
+
+/// Buffers that nobody else gets as long as this lives.
+pub(crate) struct Reserved(#[allow(dead_code, reason = "held for its buffers")] Free);
+
+impl Reserve<'_> {
+    /// Takes what is free now out of the pool.
+    pub fn finish(self) -> Reserved {
+        self.end()
+    }
+
+    fn end(&self) -> Reserved {
+        let mut free = self.0.lock();
+        let before = free.set_aside.take().map(|before| *before).unwrap_or_default();
+        Reserved(std::mem::replace(&mut *free, before))
+    }
+}
+
+impl Drop for Reserve<'_> {
+    fn drop(&mut self) {
+        // After `finish` there is nothing set aside; after a panic the pool is as it was.
+        if self.0.lock().set_aside.is_some() {
+            drop(self.end());
+        }
+    }
 }
 
 /// How often a pool had what was asked for.
@@ -80,7 +111,22 @@ impl Pool {
 
     /// Gives everything kept back to the device.
     pub fn clear(&self) {
-        *self.lock() = Free::default();
+        let mut free = self.lock();
+        let set_aside = free.set_aside.is_some().then(Box::default);
+        if set_aside.is_some() {
+            // What is free here may be part of what is being recorded.
+            free.set_aside = set_aside;
+        } else {
+            *free = Free::default();
+        }
+    }
+
+    /// Begins to reserve.
+    pub(crate) fn reserve(&self) -> Reserve<'_> {
+        let mut free = self.lock();
+        let before = std::mem::take(&mut *free);
+        free.set_aside = Some(Box::new(before));
+        Reserve(self)
     }
 
     /// How often freed memory was used again.

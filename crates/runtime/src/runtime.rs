@@ -1,6 +1,7 @@
 //! A device, the programs compiled for it, and its memory.
 
 use crate::kernel::{Counters, Kernel};
+use crate::recording::Recorder;
 use crate::show::Show;
 use crate::{Error, Memory, Pool, Result, targets};
 use std::collections::HashMap;
@@ -93,6 +94,11 @@ impl Runtime {
     /// The device's memory pool.
     pub fn pool(&self) -> &Arc<Pool> {
         &self.pool
+    }
+
+    /// Where launches are noted.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.counters.recorder
     }
 
     /// Memory of at least `bytes` bytes, of unspecified content.

@@ -1,6 +1,7 @@
 //! The one list of targets.
 
 use crate::emulator::EmulatorDevice;
+use crate::tuned::Table;
 use crate::{Error, Result, cache, interpreter::InterpreterDevice};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub static TARGETS: &[Target] = &[
     Target {
         name: "cuda",
         doc: "an NVIDIA GPU, through its driver and NVRTC",
-        open: || Ok(Arc::new(CudaDevice::open(0, cache_folder("cuda"))?)),
+        open: || Ok(Arc::new(CudaDevice::open(0, cache_folder("cuda"), Table::known())?)),
         computes: true,
     },
     Target { name: "metal", doc: "an Apple GPU, through Metal", open: metal, computes: true },
@@ -92,7 +93,7 @@ pub fn find(name: &str) -> Result<&'static Target> {
 
 /// Where a target keeps what it compiled: below `TILEWRIGHT_CACHE`, or the user's folder for such files; nowhere if that
 /// is unknown, or if the variable is empty.
-fn cache_folder(target: &str) -> Option<PathBuf> {
+pub(crate) fn cache_folder(target: &str) -> Option<PathBuf> {
     let given = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let folder = given("TILEWRIGHT_CACHE").or_else(|| {
         let user = given("XDG_CACHE_HOME").filter(|path| path.is_absolute());

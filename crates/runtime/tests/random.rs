@@ -1,7 +1,7 @@
 //! Every target against the interpreter, on random programs.
 //!
-//! `SEED=17 cargo test -p tilewright-runtime --test random` starts at another seed; `DEVICE=emulator` runs one target, also
-//! one that checks leave out.
+//! `SEED=17 cargo test -p tilewright-runtime --test random` starts at another seed, `COUNT=100` runs that many; `DEVICE=emulator`
+//! runs one target, also one that checks leave out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tilewright_ir::random::{Case, Options, random_program, shrink};
@@ -97,7 +97,8 @@ fn check(target: &Target, first: u64, count: u64) {
 
 #[test]
 fn every_target_agrees_with_the_interpreter() {
-    let first = std::env::var("SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let first = number("SEED").unwrap_or(0);
     let chosen = std::env::var("DEVICE").ok();
     let wanted = |target: &&Target| match &chosen {
         Some(name) => target.name == name,
@@ -108,9 +109,10 @@ fn every_target_agrees_with_the_interpreter() {
         // The interpreter itself only has to show that this test runs programs as it does.
         let count = match device.caps().kind {
             DeviceKind::Interpreter => 100,
-            DeviceKind::Emulator => CASES / 4,
+            // Each program is compiled, which takes longer than all else.
+            DeviceKind::Emulator | DeviceKind::Cuda | DeviceKind::Metal => CASES / 4,
             _ => CASES,
         };
-        check(target, first, count);
+        check(target, first, number("COUNT").unwrap_or(count));
     }
 }

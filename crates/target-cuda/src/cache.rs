@@ -185,6 +185,34 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_beside_writers_finds_it_whole_or_not_at_all() {
+        let folder = folder("atomic");
+        let cache = Cache::new(folder.clone());
+        let key = Key::of("source", "sm_90", "13.0");
+        let image = vec![7u8; 300_000];
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| (0..20).for_each(|_| cache.keep(key, &image)));
+            }
+            // Until the first write there is no file; after it every read must find a whole one.
+            let mut there = false;
+            for _ in 0..200 {
+                let present = cache.path(key).exists();
+                let found = cache.find(key);
+                assert!(found.as_ref().is_none_or(|found| *found == image));
+                assert!(found.is_some() || !(there || present), "a file in parts was seen");
+                there |= found.is_some();
+            }
+        });
+        assert_eq!(cache.find(key), Some(image));
+        // Nothing half made is left, and what a killed process left does not count as a kernel.
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::rename(cache.path(key), folder.join(format!("{:032x}.1.0", key.0))).unwrap();
+        assert_eq!(cache.find(key), None);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_keeps_nothing() {
         let cache = Cache::new(PathBuf::from("/proc/nowhere"));
         let key = Key::of("source", "sm_90", "13.0");

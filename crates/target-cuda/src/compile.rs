@@ -33,11 +33,20 @@ impl Compiler {
     /// # Errors
     /// Those of [`compile`].
     pub fn machine_code(&self, source: &str) -> Result<Vec<u8>, TargetError> {
+        self.machine_code_by(source, || compile(source, &self.architecture))
+    }
+
+    /// The same by another way to compile.
+    fn machine_code_by(
+        &self,
+        source: &str,
+        compile: impl FnOnce() -> Result<Vec<u8>, TargetError>,
+    ) -> Result<Vec<u8>, TargetError> {
         let key = Key::of(source, &self.architecture, &self.version);
         if let Some(image) = self.cache.as_ref().and_then(|cache| cache.find(key)) {
             return Ok(image);
         }
-        let image = compile(source, &self.architecture)?;
+        let image = compile()?;
         if let Some(cache) = &self.cache {
             cache.keep(key, &image);
         }
@@ -62,32 +71,87 @@ pub(crate) fn require_nvrtc() -> Result<(), TargetError> {
 /// # Errors
 /// With the compiler's log, which is our fault and not the author's.
 pub fn compile(source: &str, architecture: &str) -> Result<Vec<u8>, TargetError> {
+    deep(|| compile_here(source, architecture, false).map(|(image, _)| image))
+}
+
+/// What a kernel takes of a multiprocessor, by the assembler's own word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Registers of a thread.
+    pub registers: usize,
+    /// Bytes of a thread's stack.
+    pub stack: usize,
+    /// Bytes that a thread writes to memory for want of registers.
+    pub spill_stores: usize,
+    /// Bytes that it reads back.
+    pub spill_loads: usize,
+    /// Bytes of shared memory of a group, without what a launch asks for.
+    pub shared: usize,
+}
+
+/// As [`compile`], with what the only kernel of the source takes.
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_with_usage(
+    source: &str,
+    architecture: &str,
+) -> Result<(Vec<u8>, Usage), TargetError> {
+    deep(|| {
+        let (image, log) = compile_here(source, architecture, true)?;
+        Ok((image, usage(&log)))
+    })
+}
+
+/// The numbers of the assembler's log.
+fn usage(log: &str) -> Usage {
+    let before = |what: &str| {
+        let text = &log[..log.find(what)?];
+        text.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    let number = |what: &str| before(what).unwrap_or(0);
+    Usage {
+        registers: number(" registers"),
+        stack: number(" bytes stack frame"),
+        spill_stores: number(" bytes spill stores"),
+        spill_loads: number(" bytes spill loads"),
+        shared: number(" bytes smem"),
+    }
+}
+
+/// Runs `work` where the stack is deep enough for NVRTC.
+fn deep<T: Send>(work: impl FnOnce() -> Result<T, TargetError> + Send) -> Result<T, TargetError> {
     require_nvrtc()?;
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK);
-        let work = thread.spawn_scoped(scope, || compile_here(source, architecture));
         let lost = |what: &str| TargetError::Device(format!("NVRTC: {what}"));
+        let work = thread.spawn_scoped(scope, work);
         let work = work.map_err(|_| lost("no thread to compile in"))?;
         work.join().unwrap_or_else(|_| Err(lost("it did not return")))
     })
 }
 
-/// As [`compile`], on the stack of this thread.
-fn compile_here(source: &str, architecture: &str) -> Result<Vec<u8>, TargetError> {
+/// Machine code and the log, on the stack of this thread.
+fn compile_here(
+    source: &str,
+    architecture: &str,
+    verbose: bool,
+) -> Result<(Vec<u8>, String), TargetError> {
     let broken = |what: &str| TargetError::Device(format!("NVRTC: {what}"));
     let text = CString::new(source).map_err(|_| broken("the source holds a zero byte"))?;
     let program = nvrtc::result::create_program(&text, None).map_err(|_| broken("no program"))?;
-    let options = [format!("--gpu-architecture={architecture}"), "--std=c++17".into()];
+    let mut options = vec![format!("--gpu-architecture={architecture}"), "--std=c++17".into()];
+    if verbose {
+        options.push("--ptxas-options=-v".into());
+    }
     // SAFETY: `program` is valid until it is destroyed below; buffers have the sizes that NVRTC names.
     unsafe {
         let compiled = nvrtc::result::compile_program(program, &options);
+        let log = nvrtc::result::get_program_log(program).unwrap_or_default();
+        let log: Vec<u8> = log.into_iter().map(|c| c as u8).take_while(|c| *c != 0).collect();
+        let log = String::from_utf8_lossy(&log).into_owned();
         let image = match compiled {
-            Err(_) => {
-                let log = nvrtc::result::get_program_log(program).unwrap_or_default();
-                let log: Vec<u8> =
-                    log.into_iter().map(|c| c as u8).take_while(|c| *c != 0).collect();
-                Err(broken(&String::from_utf8_lossy(&log)))
-            }
+            Err(_) => Err(broken(&log)),
             Ok(()) => {
                 let mut size = 0usize;
                 let sized = nvrtc::sys::nvrtcGetCUBINSize(program, &mut size).result();
@@ -97,6 +161,68 @@ fn compile_here(source: &str, architecture: &str) -> Result<Vec<u8>, TargetError
             }
         };
         let _ = nvrtc::result::destroy_program(program);
-        image
+        Ok((image?, log))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_log_tells_registers_and_spills() {
+        let log = "ptxas info    : 0 bytes gmem\nptxas info    : Compiling entry function 'k' for 'sm_90'\n\
+                   ptxas         .     16 bytes stack frame, 24 bytes spill stores, 32 bytes spill loads\n\
+                   ptxas info    : Used 22 registers, used 1 barriers, 128 bytes smem\n";
+        let right =
+            Usage { registers: 22, stack: 16, spill_stores: 24, spill_loads: 32, shared: 128 };
+        assert_eq!(usage(log), right);
+        assert_eq!(usage(""), Usage::default());
+    }
+
+    #[test]
+    fn damaged_machine_code_is_compiled_anew() {
+        let folder =
+            std::env::temp_dir().join(format!("tilewright-compiler-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let compiler = Compiler {
+            architecture: "sm_90".into(),
+            version: "12.9".into(),
+            cache: Some(Cache::new(folder.clone())),
+        };
+        let mut compiled = 0;
+        let mut get = || {
+            let image = compiler.machine_code_by("source", || {
+                compiled += 1;
+                Ok(b"machine code".to_vec())
+            });
+            (image.unwrap(), compiled)
+        };
+        let right = b"machine code".to_vec();
+        assert_eq!(get(), (right.clone(), 1));
+        assert_eq!(get(), (right.clone(), 1), "kept");
+        let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+        let mut bytes = fs::read(&file).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&file, bytes).unwrap();
+        assert_eq!(get(), (right.clone(), 2), "damaged");
+        assert_eq!(get(), (right.clone(), 2), "kept again");
+        fs::write(&file, b"").unwrap();
+        assert_eq!(get(), (right.clone(), 3), "empty");
+        fs::remove_file(&file).unwrap();
+        assert_eq!(get(), (right, 4), "gone");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_failure_keeps_nothing() {
+        let folder =
+            std::env::temp_dir().join(format!("tilewright-failing-{}", std::process::id()));
+        let cache = Some(Cache::new(folder.clone()));
+        let compiler = Compiler { architecture: "sm_90".into(), version: "12.9".into(), cache };
+        let failing = || Err(TargetError::Device("NVRTC: no".into()));
+        assert!(compiler.machine_code_by("source", failing).is_err());
+        assert!(!folder.exists());
     }
 }

@@ -1,7 +1,7 @@
 //! Copies between layouts, for tensors that kernels cannot take as they lie.
 
 use crate::compile::Compiler;
-use crate::driver::{Context, Function};
+use crate::driver::{Context, Function, Shape};
 use std::ffi::c_void;
 use std::sync::Arc;
 use tilewright_target::{TargetError, contiguous_strides};
@@ -72,7 +72,8 @@ impl Copier {
             (&raw mut count).cast(),
             (&raw mut view).cast(),
         ];
+        let shape = Shape { grid: (groups, 1, 1), threads: (256, 1, 1), shared: 0 };
         // SAFETY: the arguments are those of `tw_copy`; the rest is the caller's.
-        unsafe { self.0.launch((groups, 1, 1), 256, 0, &mut arguments) }
+        unsafe { self.0.launch(shape, &mut arguments) }
     }
 }

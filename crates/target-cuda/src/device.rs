@@ -2,16 +2,22 @@
 
 use crate::compile::Compiler;
 use crate::copy::Copier;
-use crate::driver::{Context, failed};
+use crate::driver::{Context, Function, failed};
+use crate::graph::Captured;
 use crate::launch::CudaExecutable;
+use crate::library::Library;
+use crate::source::{self, Sources};
 use cudarc::driver::{result, sys};
 use std::any::Any;
 use std::path::PathBuf;
 use std::ptr::NonNull;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 use tilewright_ir::{DType, Program};
-use tilewright_target::{Buffer, Caps, Device, DeviceKind, Executable, TargetError};
+use tilewright_target::recording::{Recording, Step};
+use tilewright_target::source::{SourceKernel, SourceLaunch};
+use tilewright_target::tuned::Tuned;
+use tilewright_target::{Buffer, Caps, Device, DeviceKind, Executable, Region, TargetError};
 
 /// An NVIDIA GPU.
 pub struct CudaDevice {
@@ -27,6 +33,11 @@ pub(crate) struct Gpu {
     /// Groups that run at a time.
     pub places: usize,
     states: OnceLock<Result<States, TargetError>>,
+    sources: Sources,
+    library: OnceLock<Option<Library>>,
+    /// The GPU's name, and what was measured on GPUs of that name.
+    pub name: String,
+    pub tuned: Arc<dyn Tuned>,
 }
 
 /// Bytes for what groups that share the work of one leave for the last of them.
@@ -44,10 +55,27 @@ impl Gpu {
 
     /// Where groups that share work leave their states, and where they count themselves: [`STATES`] bytes and [`ARRIVED`]
     /// zeros. Kernels follow one another on the stream, and each leaves zeros.
-    pub fn states(&self) -> Result<(u64, u64), TargetError> {
+    pub fn states(&self) -> Result<[u64; 2], TargetError> {
         let allocated = self.states.get_or_init(|| States::new(&self.context));
         let states = allocated.as_ref().map_err(|e| TargetError::Device(e.to_string()))?;
-        Ok((states.address, states.address + STATES as u64))
+        Ok([states.address, states.address + STATES as u64])
+    }
+
+    /// The library of products, opened when it is first wanted.
+    pub fn library(&self) -> Option<&Library> {
+        self.library.get_or_init(|| Library::open(&self.context)).as_ref()
+    }
+
+    /// The kernel `name` of a text that somebody wrote.
+    pub fn source(&self, text: &str, name: &str) -> Result<Arc<Function>, TargetError> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = sources.get(text) {
+            return Ok(known.clone());
+        }
+        let image = self.compiler.machine_code(text)?;
+        let function = Arc::new(Function::load(&self.context, &image, name)?);
+        sources.insert(text.into(), function.clone());
+        Ok(function)
     }
 
     /// Memory from the driver's stream-ordered pool.
@@ -92,11 +120,16 @@ impl Drop for States {
 }
 
 impl CudaDevice {
-    /// Opens GPU `ordinal`. What it compiles is kept in the folder `cache`, up to some hundred megabytes.
+    /// Opens GPU `ordinal`. What it compiles is kept in the folder `cache`, up to some hundred megabytes; `tuned` holds
+    /// schedules that were measured to be better than the default ones.
     ///
     /// # Errors
     /// When the driver, NVRTC or the GPU is missing; the message says which, and what to install.
-    pub fn open(ordinal: i32, cache: Option<PathBuf>) -> Result<CudaDevice, TargetError> {
+    pub fn open(
+        ordinal: i32,
+        cache: Option<PathBuf>,
+        tuned: Arc<dyn Tuned>,
+    ) -> Result<CudaDevice, TargetError> {
         use sys::CUdevice_attribute::*;
         let context = Context::open(ordinal)?;
         let major = context.attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
@@ -119,8 +152,18 @@ impl CudaDevice {
         };
         let architecture = format!("sm_{major}{minor}");
         let compiler = Compiler::new(architecture, cache);
-        let (copier, states) = (OnceLock::new(), OnceLock::new());
-        let gpu = Arc::new(Gpu { context, compiler, copier, places: caps.parallelism, states });
+        let (copier, states, sources, library) = Default::default();
+        let gpu = Arc::new(Gpu {
+            context,
+            compiler,
+            copier,
+            places: caps.parallelism,
+            states,
+            sources,
+            library,
+            name: caps.name.clone(),
+            tuned,
+        });
         Ok(CudaDevice { gpu, caps })
     }
 }
@@ -168,6 +211,19 @@ impl Device for CudaDevice {
 
     fn synchronize(&self) -> Result<(), TargetError> {
         self.gpu.context.synchronize()
+    }
+
+    fn record(&self, steps: Vec<Step>) -> Result<Box<dyn Recording>, TargetError> {
+        Ok(Box::new(Captured::new(self.gpu.clone(), steps)?))
+    }
+
+    unsafe fn launch_source(
+        &self,
+        kernel: &SourceKernel,
+        launch: &SourceLaunch<'_>,
+    ) -> Result<(), TargetError> {
+        // SAFETY: the caller's promise.
+        unsafe { source::launch(&self.gpu, kernel, launch) }
     }
 }
 
@@ -231,4 +287,9 @@ impl Drop for CudaBuffer {
             let _ = unsafe { result::free_async(self.address, self.gpu.context.stream) };
         }
     }
+}
+
+/// The buffer under a region, if it is a GPU's.
+pub(crate) fn own_buffer<'a>(region: &Region<'a>) -> Option<&'a CudaBuffer> {
+    region.buffer.as_any()?.downcast_ref::<CudaBuffer>()
 }

@@ -255,32 +255,54 @@ impl Function {
             .map_err(failed("the GPU has not that much shared memory"))
     }
 
-    /// Launches the kernel on the context's stream, with `shared` bytes of dynamic shared memory.
+    /// Launches the kernel on the context's stream.
     ///
     /// # Safety
     /// `arguments` point to values of the kernel's parameter types, in order, and device addresses among them stay valid
     /// until the work is complete.
     pub unsafe fn launch(
         &self,
-        grid: (u32, u32, u32),
-        threads: u32,
-        shared: usize,
+        shape: Shape,
         arguments: &mut [*mut c_void],
     ) -> Result<(), TargetError> {
         self.context.enter()?;
+        let Shape { grid, threads, shared } = shape;
+        let (function, stream) = (self.function, self.context.stream);
         // SAFETY: the caller's.
-        unsafe {
-            result::launch_kernel(
-                self.function,
-                grid,
-                (threads, 1, 1),
-                shared as u32,
-                self.context.stream,
-                arguments,
-            )
-        }
-        .map_err(failed("the launch was refused"))
+        unsafe { result::launch_kernel(function, grid, threads, shared as u32, stream, arguments) }
+            .map_err(failed("the launch was refused"))
     }
+
+    /// The launch as a node of a graph.
+    pub fn node(
+        &self,
+        shape: Shape,
+        arguments: &mut [*mut c_void],
+    ) -> sys::CUDA_KERNEL_NODE_PARAMS {
+        let Shape { grid, threads, shared } = shape;
+        sys::CUDA_KERNEL_NODE_PARAMS {
+            func: self.function,
+            gridDimX: grid.0,
+            gridDimY: grid.1,
+            gridDimZ: grid.2,
+            blockDimX: threads.0,
+            blockDimY: threads.1,
+            blockDimZ: threads.2,
+            sharedMemBytes: shared as u32,
+            kernelParams: arguments.as_mut_ptr(),
+            extra: std::ptr::null_mut(),
+            kern: std::ptr::null_mut(),
+            ctx: std::ptr::null_mut(),
+        }
+    }
+}
+
+/// How many threads a launch has, and bytes of shared memory beyond those that the kernel declares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub grid: (u32, u32, u32),
+    pub threads: (u32, u32, u32),
+    pub shared: usize,
 }
 
 impl Drop for Function {

@@ -1,26 +1,45 @@
 //! Compiled programs and their launches.
 
 use crate::CudaC;
-use crate::device::{CudaBuffer, Gpu};
+use crate::device::{CudaBuffer, Gpu, own_buffer};
 use crate::dialect::STATIC_SHARED;
-use crate::driver::{FaultSlot, Function};
+use crate::driver::{FaultSlot, Function, Shape};
+use crate::multiply::LIBRARY;
+use std::any::Any;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_ir::{Access, Bindings, Param, ParamKind, Program};
-use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
+use tilewright_passes::lower::{Choice, PASSES, Schedule, Units, bucket, lower};
 use tilewright_passes::pipeline;
+use tilewright_passes::product::{Product, product};
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
-use tilewright_target::{Argument, Buffer, Executable, Region, TargetError, c, contiguous_strides};
+use tilewright_target::tuned::hash;
+use tilewright_target::{
+    Argument, Buffer, Chosen, Executable, Region, TargetError, c, contiguous_strides,
+};
 
 /// A program and its compiled variants, one a schedule.
 pub(crate) struct CudaExecutable {
-    gpu: Arc<Gpu>,
-    program: Program,
+    pub(crate) gpu: Arc<Gpu>,
+    pub(crate) program: Program,
     variants: Mutex<HashMap<Schedule, Arc<Variant>>>,
     /// The latest launches, newest first, so that a repeated one need not look for its schedule.
     latest: Mutex<Vec<Latest>>,
+    /// How somebody chose to run, by bucket of sizes.
+    pub(crate) chosen: Mutex<HashMap<String, Way>>,
+    /// What the program multiplies, if that is all it does.
+    pub(crate) product: Option<Product>,
+    /// For sizes that were launched, whether the library multiplies.
+    pub(crate) by_library: Mutex<HashMap<Vec<usize>, bool>>,
+}
+
+/// A way to run a program.
+#[derive(Clone, Copy)]
+pub(crate) enum Way {
+    Schedule(Choice),
+    Library,
 }
 
 /// What a launch was, and the variant that it took.
@@ -38,23 +57,27 @@ struct Variant {
     function: Function,
     /// Where it notes indices out of range, if it checks any.
     faults: Option<Arc<FaultSlot>>,
+    /// The hash of its source.
+    source: u64,
 }
 
 /// A tensor as a kernel takes it.
-struct Placed {
-    address: u64,
+pub(crate) struct Placed {
+    pub address: u64,
     /// Of the axes that the kernel sees.
-    strides: Vec<isize>,
+    pub strides: Vec<isize>,
     /// The memory that stands in for the caller's, kept until the launch is under way.
-    stand_in: Option<CudaBuffer>,
+    pub stand_in: Option<CudaBuffer>,
 }
 
 impl CudaExecutable {
     /// `program` for a GPU; its variants are compiled when a launch needs them.
     pub fn new(gpu: Arc<Gpu>, program: &Program) -> CudaExecutable {
+        let product = product(program);
         let mut program = program.clone();
         pipeline::run(&mut program, PASSES, |_, _| {});
-        CudaExecutable { gpu, program, variants: Mutex::default(), latest: Mutex::default() }
+        let (variants, latest, chosen, by_library) = Default::default();
+        CudaExecutable { gpu, program, variants, latest, chosen, product, by_library }
     }
 
     /// The variant for these sizes; `aligned` says for each tensor whether its rows are.
@@ -63,13 +86,47 @@ impl CudaExecutable {
         if let Some(known) = latest.iter().find(|l| l.dims == dims && l.aligned == aligned) {
             return Ok(known.variant.clone());
         }
-        let mut schedule = Schedule::default_for(&self.program, dims, Units::Half);
-        schedule.aligned.clone_from(&aligned);
-        schedule.routines = true;
-        let variant = self.variant(schedule)?;
+        let variant = self.scheduled(dims, &aligned)?;
         latest.truncate(REMEMBERED - 1);
         latest.insert(0, Latest { dims: dims.to_vec(), aligned, variant: variant.clone() });
         Ok(variant)
+    }
+
+    /// The variant by the schedule that somebody chose, or that was measured to be best, or by the default one.
+    fn scheduled(&self, dims: &[usize], aligned: &[bool]) -> Result<Arc<Variant>, TargetError> {
+        let mut default = Schedule::default_for(&self.program, dims, Units::Half);
+        default.aligned = aligned.to_vec();
+        default.routines = true;
+        let bucket = bucket(&self.program, dims);
+        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Way::Schedule(choice)) = chosen.get(&bucket)
+            && let Some(schedule) = default.with(&self.program, dims, *choice)
+        {
+            return self.variant(schedule);
+        }
+        drop(chosen);
+        // What was measured was measured with aligned rows.
+        let all_aligned = aligned.iter().all(|aligned| *aligned);
+        let found = all_aligned.then(|| self.gpu.tuned.find(&self.gpu.name, &bucket)).flatten();
+        if let Some(found) = found
+            && let Some(choice) = Choice::parse(&found.schedule)
+            && let Some(schedule) = default.with(&self.program, dims, choice)
+            && hash(&self.text(&schedule)?.1) == found.source
+            && let Ok(variant) = self.variant(schedule)
+        {
+            return Ok(variant);
+        }
+        self.variant(default)
+    }
+
+    /// What a thread does by a schedule, and its source.
+    fn text(&self, schedule: &Schedule) -> Result<(ThreadProgram, String), TargetError> {
+        let threads = lower(&self.program, schedule).map_err(|e| TargetError::Unsupported {
+            program: self.program.name.clone(),
+            what: format!("cannot run on CUDA: {e}"),
+        })?;
+        let source = c::source(&threads, &CudaC);
+        Ok((threads, source))
     }
 
     fn variant(&self, schedule: Schedule) -> Result<Arc<Variant>, TargetError> {
@@ -77,11 +134,7 @@ impl CudaExecutable {
         if let Some(variant) = variants.get(&schedule) {
             return Ok(variant.clone());
         }
-        let threads = lower(&self.program, &schedule).map_err(|e| TargetError::Unsupported {
-            program: self.program.name.clone(),
-            what: format!("cannot run on CUDA: {e}"),
-        })?;
-        let source = c::source(&threads, &CudaC);
+        let (threads, source) = self.text(&schedule)?;
         let image = self.gpu.compiler.machine_code(&source)?;
         let function = Function::load(&self.gpu.context, &image, &c::kernel_name(&threads))?;
         if threads.shared_bytes() > STATIC_SHARED {
@@ -91,7 +144,8 @@ impl CudaExecutable {
             true => None,
             false => Some(self.gpu.context.fault_slot(&threads)?),
         };
-        let variant = Arc::new(Variant { threads, function, faults });
+        let source = hash(&source);
+        let variant = Arc::new(Variant { threads, function, faults, source });
         variants.insert(schedule, variant.clone());
         Ok(variant)
     }
@@ -106,7 +160,7 @@ impl CudaExecutable {
 
     /// Finds where the kernel reads or writes a tensor: the caller's own memory if it can, else a copy. Host memory, gaps
     /// between the elements of a row, leading axes that do not merge, and inputs that an output overwrites are copied.
-    fn place(
+    pub(crate) fn place(
         &self,
         number: usize,
         region: &Region<'_>,
@@ -162,7 +216,7 @@ impl CudaExecutable {
     }
 
     /// Copies the results in a stand-in to where the caller wants them.
-    fn take_back(
+    pub(crate) fn take_back(
         &self,
         number: usize,
         region: &Region<'_>,
@@ -193,7 +247,7 @@ impl CudaExecutable {
     }
 
     /// True when an output overlaps the memory of an input.
-    fn is_overwritten(&self, input: &Region<'_>, arguments: &[Argument<'_>]) -> bool {
+    pub(crate) fn is_overwritten(&self, input: &Region<'_>, arguments: &[Argument<'_>]) -> bool {
         let Some(own) = own_buffer(input) else { return false };
         self.program.params.iter().zip(arguments).any(|(param, argument)| {
             let Argument::Tensor(region) = argument else { return false };
@@ -203,12 +257,13 @@ impl CudaExecutable {
     }
 }
 
-impl Executable for CudaExecutable {
-    unsafe fn launch(
+impl CudaExecutable {
+    /// What a launch passes to the driver; `None` when there is nothing to run.
+    pub(crate) fn prepare(
         &self,
         bindings: &Bindings,
         arguments: &[Argument<'_>],
-    ) -> Result<(), TargetError> {
+    ) -> Result<Option<Prepared>, TargetError> {
         let mut all_aligned = vec![true; arguments.len()];
         let mut placed: Vec<Option<Placed>> = Vec::with_capacity(arguments.len());
         let mut block = ArgumentBlock::default();
@@ -249,39 +304,80 @@ impl Executable for CudaExecutable {
             *slot = groups as u32;
         }
         if grid.contains(&0) {
-            return Ok(());
+            return Ok(None);
         }
         let mut joined = None;
         if let Some(split) = &variant.threads.split {
             let programs: usize = grid.iter().map(|&n| n as usize).product();
-            let (states, arrived) = self.gpu.states()?;
             let room = crate::device::STATES / (4 * split.state);
             let places =
                 if programs <= crate::device::ARRIVED { room.min(self.gpu.places) } else { 1 };
             grid[2] = split.count(programs, places, &bindings.dims) as u32;
-            joined = Some([states, arrived]);
+            joined = Some(self.gpu.states()?);
         }
-        let mut addresses: Vec<u64> = placed.iter().flatten().map(|p| p.address).collect();
-        let mut pointers: Vec<*mut c_void> =
-            addresses.iter_mut().map(|a| (a as *mut u64).cast()).collect();
-        let bytes = block.finish();
-        pointers.push(bytes.as_ptr().cast_mut().cast());
-        let mut faults = variant.faults.as_ref().map(|slot| slot.address());
+        let addresses = placed.iter().flatten().map(|p| p.address).collect();
+        Ok(Some(Prepared { variant, grid, addresses, block: block.finish(), joined, placed }))
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A launch in the driver's terms.
+pub(crate) struct Prepared {
+    variant: Arc<Variant>,
+    grid: [u32; 3],
+    addresses: Vec<u64>,
+    block: Vec<u8>,
+    /// Where groups that share work leave their states, and where they count themselves, if the kernel has such groups.
+    joined: Option<[u64; 2]>,
+    placed: Vec<Option<Placed>>,
+}
+
+impl Prepared {
+    /// Calls `launch` with the kernel, its grid, threads, shared memory and arguments: one pointer a tensor, each a device
+    /// address checked to cover its tensor, then the argument struct laid out as `c::argument_fields` declares it, then
+    /// the place for faults and those of shared work if the kernel has such.
+    pub fn with<R>(&mut self, launch: impl FnOnce(&Function, Shape, &mut [*mut c_void]) -> R) -> R {
+        let mut pointers: Vec<*mut c_void> = Vec::with_capacity(self.addresses.len() + 4);
+        pointers.extend(self.addresses.iter_mut().map(|a| (a as *mut u64).cast::<c_void>()));
+        pointers.push(self.block.as_mut_ptr().cast());
+        let mut faults = self.variant.faults.as_ref().map(|slot| slot.address());
         pointers.extend(faults.as_mut().map(|address| (address as *mut u64).cast::<c_void>()));
-        for address in joined.iter_mut().flatten() {
-            pointers.push((address as *mut u64).cast());
+        let joined = self.joined.iter_mut().flatten();
+        pointers.extend(joined.map(|address| (address as *mut u64).cast::<c_void>()));
+        let shared = self.variant.threads.shared_bytes();
+        let shape = Shape {
+            grid: self.grid.into(),
+            threads: (self.variant.threads.threads as u32, 1, 1),
+            shared: if shared > STATIC_SHARED { shared } else { 0 },
+        };
+        launch(&self.variant.function, shape, &mut pointers)
+    }
+
+    /// True when every tensor is taken as it lies, so that the launch may be repeated as it is.
+    pub fn repeats(&self) -> bool {
+        self.placed.iter().flatten().all(|placed| placed.stand_in.is_none())
+    }
+}
+
+impl Executable for CudaExecutable {
+    unsafe fn launch(
+        &self,
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), TargetError> {
+        if self.by_library(&bindings.dims) && self.multiply(bindings, arguments)? {
+            return Ok(());
         }
-        let threads = variant.threads.threads as u32;
-        let shared = variant.threads.shared_bytes();
-        let shared = if shared > STATIC_SHARED { shared } else { 0 };
-        let grid = (grid[0], grid[1], grid[2]);
-        // SAFETY: one pointer a tensor, each a device address checked to cover its tensor, then the argument struct laid out
-        // as `c::argument_fields` declares it, then the place for faults if the kernel has one; the caller keeps the
-        // memory alive, and stand-ins are freed on the same stream after the work.
-        unsafe { variant.function.launch(grid, threads, shared, &mut pointers) }?;
+        let Some(mut prepared) = self.prepare(bindings, arguments)? else { return Ok(()) };
+        // SAFETY: arguments are those of the kernel; the caller keeps the memory alive, and stand-ins are freed on the
+        // same stream after the work.
+        prepared.with(|function, shape, pointers| unsafe { function.launch(shape, pointers) })?;
         for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {
             let (Argument::Tensor(region), Some(Placed { stand_in: Some(stand_in), .. })) =
-                (argument, &placed[i])
+                (argument, &prepared.placed[i])
             else {
                 continue;
             };
@@ -292,6 +388,45 @@ impl Executable for CudaExecutable {
         Ok(())
     }
 
+    fn schedules(&self, bindings: &Bindings) -> Vec<String> {
+        let dims = &bindings.dims;
+        let candidates =
+            Schedule::default_for(&self.program, dims, Units::Half).candidates(&self.program, dims);
+        let mut words: Vec<String> =
+            candidates.iter().map(|schedule| schedule.choice().to_string()).collect();
+        if self.product.is_some() && self.gpu.library().is_some() {
+            let place = if self.library_by_default(dims) { 0 } else { words.len() };
+            words.insert(place, LIBRARY.into());
+        }
+        words
+    }
+
+    fn choose(&self, bindings: &Bindings, schedule: &str) -> Result<Option<Chosen>, TargetError> {
+        let (dims, default) =
+            (&bindings.dims, Schedule::default_for(&self.program, &bindings.dims, Units::Half));
+        let library = schedule == LIBRARY && self.product.is_some() && self.gpu.library().is_some();
+        let (way, source) = if library {
+            (Way::Library, hash(LIBRARY))
+        } else {
+            let choice = Choice::parse(schedule);
+            let found = choice.and_then(|c| Some((c, default.with(&self.program, dims, c)?)));
+            let Some((choice, schedule)) = found else {
+                let what = format!("cannot run on CUDA by the schedule `{schedule}`");
+                return Err(TargetError::Unsupported { program: self.program.name.clone(), what });
+            };
+            (Way::Schedule(choice), self.variant(schedule)?.source)
+        };
+        let bucket = bucket(&self.program, dims);
+        lock(&self.chosen).insert(bucket.clone(), way);
+        lock(&self.latest).clear();
+        lock(&self.by_library).clear();
+        Ok(Some(Chosen { bucket, source }))
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+
     fn describe(&self) -> String {
         let variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
         let sources = variants.iter().map(|(schedule, variant)| {
@@ -299,9 +434,4 @@ impl Executable for CudaExecutable {
         });
         sources.collect::<Vec<_>>().join("\n")
     }
-}
-
-/// The buffer under a region, if it is a GPU's.
-fn own_buffer<'a>(region: &Region<'a>) -> Option<&'a CudaBuffer> {
-    region.buffer.as_any()?.downcast_ref::<CudaBuffer>()
 }

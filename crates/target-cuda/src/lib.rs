@@ -8,12 +8,17 @@ mod copy;
 mod device;
 mod dialect;
 mod driver;
+mod graph;
 mod launch;
 mod routine;
+mod library;
+mod multiply;
+mod source;
 
-pub use compile::compile;
+pub use compile::{Usage, compile, compile_with_usage};
 pub use device::{CudaBuffer, CudaDevice};
 pub use dialect::CudaC;
+pub use source::sign;
 
 use tilewright_ir::Program;
 use tilewright_passes::lower::{LowerError, Units, lower_with};

@@ -1,7 +1,9 @@
 //! The whole catalog as CUDA C, without a GPU: every kernel in every dtype lowers and prints.
 
+use std::sync::Arc;
 use tilewright_ir::DType;
 use tilewright_kernels::CATALOG;
+use tilewright_target::tuned::Untuned;
 use tilewright_target_cuda::{CudaDevice, source};
 
 #[test]
@@ -27,7 +29,7 @@ fn every_kernel_has_cuda_c() {
 
 #[test]
 fn a_machine_without_the_driver_is_told_what_is_missing() {
-    if let Err(error) = CudaDevice::open(0, None) {
+    if let Err(error) = CudaDevice::open(0, None, Arc::new(Untuned)) {
         let text = error.to_string();
         assert!(text.contains("CUDA: "), "{text}");
         assert!(

@@ -4,7 +4,9 @@ use crate::dialect::Msl;
 use crate::host::Parameter;
 use tilewright_ir::DType;
 use tilewright_target::c::Dialect;
-use tilewright_target::source::{Body, SourceKernel, SourceLaunch, Template};
+use tilewright_target::source::{
+    Body, Slot, SourceKernel, SourceLaunch, Template, kernel_name, mentions, slots,
+};
 
 /// The attributes that a body may name, with their types; `true` for three numbers.
 const ATTRIBUTES: [(&str, bool); 10] = [
@@ -32,21 +34,6 @@ static inline size_t elem_to_loc(uint number, constant const int* shape, constan
 }
 ";
 
-/// A buffer of the signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
-    /// The elements of that input.
-    Input(usize),
-    /// Its shape, as 32-bit integers.
-    Shape(usize),
-    /// Its strides, as 64-bit integers.
-    Strides(usize),
-    /// Its number of axes, as a 32-bit integer.
-    Rank(usize),
-    /// The elements of that output.
-    Output(usize),
-}
-
 /// A complete source, its buffers in order, and all parameters in order.
 pub struct Signed {
     /// The text.
@@ -57,45 +44,38 @@ pub struct Signed {
     pub parameters: Vec<Parameter>,
 }
 
-/// The kernel's name in the text.
-pub fn kernel_name(kernel: &SourceKernel) -> String {
-    format!("custom_kernel_{}", kernel.name)
-}
-
 /// Writes the signature around `body`.
 pub fn sign(kernel: &SourceKernel, body: &Body, launch: &SourceLaunch<'_>) -> Signed {
-    let (mut list, mut slots, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
-    let mut add = |list: &mut Vec<String>, slot, declared: String| {
+    let (mut list, mut parameters) = (Vec::new(), Vec::new());
+    let slots = slots(kernel, body);
+    for (index, slot) in slots.iter().enumerate() {
+        let name = slot.name(kernel);
+        let declared = match *slot {
+            Slot::Input(i) => {
+                let ty = element_type(launch.inputs[i].dtype);
+                match launch.inputs[i].shape {
+                    [] => format!("constant const {ty}& {name}"),
+                    _ => format!("device const {ty}* {name}"),
+                }
+            }
+            Slot::Shape(_) => format!("constant const int* {name}"),
+            Slot::Strides(_) => format!("constant const int64_t* {name}"),
+            Slot::Rank(_) => format!("constant const int& {name}"),
+            Slot::Output(i) => {
+                let ty = element_type(launch.outputs[i].dtype);
+                match kernel.atomic_outputs {
+                    true => format!("device atomic<{ty}>* {name}"),
+                    false => format!("device {ty}* {name}"),
+                }
+            }
+        };
         parameters.push(match declared.contains('&') {
             true => Parameter::Reference,
             false => Parameter::Pointer,
         });
-        list.push(format!("{declared} [[buffer({})]]", slots.len()));
-        slots.push(slot);
-    };
-    for (i, (name, tensor)) in kernel.inputs.iter().zip(launch.inputs).enumerate() {
-        let ty = element_type(tensor.dtype);
-        match tensor.shape {
-            [] => add(&mut list, Slot::Input(i), format!("constant const {ty}& {name}")),
-            _ => add(&mut list, Slot::Input(i), format!("device const {ty}* {name}")),
-        }
-        for (slot, ty, suffix) in [
-            (Slot::Shape(i), "constant const int*", "shape"),
-            (Slot::Strides(i), "constant const int64_t*", "strides"),
-            (Slot::Rank(i), "constant const int&", "ndim"),
-        ] {
-            let injected = format!("{name}_{suffix}");
-            if names(&body.source, &injected) {
-                add(&mut list, slot, format!("{ty} {injected}"));
-            }
-        }
+        list.push(format!("{declared} [[buffer({index})]]"));
     }
-    for (i, (name, tensor)) in kernel.outputs.iter().zip(launch.outputs).enumerate() {
-        let ty = element_type(tensor.dtype);
-        let ty = if kernel.atomic_outputs { format!("atomic<{ty}>") } else { ty.into() };
-        add(&mut list, Slot::Output(i), format!("device {ty}* {name}"));
-    }
-    for (name, three) in ATTRIBUTES.into_iter().filter(|(name, _)| names(&body.source, name)) {
+    for (name, three) in ATTRIBUTES.into_iter().filter(|(name, _)| mentions(&body.source, name)) {
         let ty = if three { "uint3" } else { "uint" };
         list.push(format!("{ty} {name} [[{name}]]"));
         parameters.push(Parameter::Place(name, three));
@@ -109,7 +89,7 @@ pub fn sign(kernel: &SourceKernel, body: &Body, launch: &SourceLaunch<'_>) -> Si
             Template::Bool(b) => format!("    constexpr bool {name} = {b};\n"),
         })
         .collect();
-    let helper = if names(&body.source, "elem_to_loc") { ELEM_TO_LOC } else { "" };
+    let helper = if mentions(&body.source, "elem_to_loc") { ELEM_TO_LOC } else { "" };
     let text = format!(
         "#include <metal_stdlib>\nusing namespace metal;\n{helper}{}\n[[kernel]] void {}(\n    {}) {{\n{template}{}\n}}\n",
         body.header,
@@ -125,12 +105,4 @@ fn element_type(dtype: DType) -> &'static str {
         DType::Bool => "bool",
         dtype => Msl.storage_type(dtype),
     }
-}
-
-/// True when a text holds a whole word.
-fn names(text: &str, word: &str) -> bool {
-    let part = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
-    text.match_indices(word).any(|(at, _)| {
-        !part(text[..at].chars().next_back()) && !part(text[at + word.len()..].chars().next())
-    })
 }

@@ -1,5 +1,6 @@
 //! What every target is: its capabilities, its memory, its compiled programs.
 
+use crate::recording::{Plain, Recording, Step};
 use crate::source::{SourceKernel, SourceLaunch};
 use crate::{Argument, TargetError};
 use std::any::Any;
@@ -92,6 +93,15 @@ pub unsafe trait Buffer: Send + Sync {
     fn as_any(&self) -> Option<&dyn Any>;
 }
 
+/// What a schedule is chosen for, and what runs by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The kernel and the bucket of sizes that run by the same source, in words.
+    pub bucket: String,
+    /// [`hash`](crate::tuned::hash) of that source.
+    pub source: u64,
+}
+
 /// A compiled program. Run-time sizes, scalars and strides are arguments of the launch, so one executable serves
 /// every shape.
 pub trait Executable: Send + Sync {
@@ -116,6 +126,25 @@ pub trait Executable: Send + Sync {
 
     /// What was compiled, station by station, for people: schedule, instructions, source.
     fn describe(&self) -> String;
+
+    /// The schedules by which the program could run for these sizes, in the device's words, with the one that it takes by
+    /// itself first; empty where there is nothing to choose.
+    fn schedules(&self, _bindings: &Bindings) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Runs by that schedule from now on for sizes like these; `None` where there is nothing to choose.
+    ///
+    /// # Errors
+    /// When the program cannot be run so.
+    fn choose(&self, _bindings: &Bindings, _schedule: &str) -> Result<Option<Chosen>, TargetError> {
+        Ok(None)
+    }
+
+    /// The concrete executable, for the device that made it.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// Bytes that a copy through the host moves at a time.
@@ -171,6 +200,14 @@ pub trait Device: Send + Sync {
         _launch: &SourceLaunch<'_>,
     ) -> Result<(), TargetError> {
         Err(kernel.no_body(self.caps().kind.name()))
+    }
+
+    /// Launches to be repeated, of programs that this device compiled; none of them runs yet.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn record(&self, steps: Vec<Step>) -> Result<Box<dyn Recording>, TargetError> {
+        Ok(Box::new(Plain::new(steps)))
     }
 
     /// Waits for all work launched so far.

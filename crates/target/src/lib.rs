@@ -12,8 +12,10 @@ mod error;
 pub mod host;
 pub mod mlx;
 pub mod null;
+pub mod recording;
 pub mod source;
+pub mod tuned;
 
 pub use argument::{Argument, Region, contiguous_strides};
-pub use device::{Buffer, Caps, Device, DeviceKind, Executable};
+pub use device::{Buffer, Caps, Chosen, Device, DeviceKind, Executable};
 pub use error::TargetError;

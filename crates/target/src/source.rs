@@ -1,7 +1,7 @@
 //! Kernels written in a GPU's own language: a body for each, with declared inputs and outputs. The signature is written
 //! around it as MLX writes it, so that bodies made for `mx.fast.metal_kernel` and `mx.fast.cuda_kernel` run unchanged.
 
-use crate::{Region, TargetError};
+use crate::{Region, TargetError, contiguous_strides};
 use tilewright_ir::DType;
 
 /// A kernel with a body in one or both languages.
@@ -83,4 +83,77 @@ impl SourceKernel {
         let what = format!("has no body for {device}; it is written for {has}");
         TargetError::Unsupported { program: self.name.clone(), what }
     }
+}
+
+/// A parameter of the signature that is written around a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// The elements of that input.
+    Input(usize),
+    /// Its shape, as 32-bit integers.
+    Shape(usize),
+    /// Its strides, as 64-bit integers.
+    Strides(usize),
+    /// Its number of axes, as a 32-bit integer.
+    Rank(usize),
+    /// The elements of that output.
+    Output(usize),
+}
+
+impl Slot {
+    /// The bytes of what is injected; `None` for the elements of a tensor.
+    pub fn injected(self, launch: &SourceLaunch<'_>) -> Option<Vec<u8>> {
+        Some(match self {
+            Slot::Input(_) | Slot::Output(_) => return None,
+            Slot::Shape(i) => {
+                launch.inputs[i].shape.iter().flat_map(|&n| (n as i32).to_le_bytes()).collect()
+            }
+            Slot::Strides(i) => {
+                let strides = launch.inputs[i].strides().into_iter();
+                strides.flat_map(|s| (s as i64).to_le_bytes()).collect()
+            }
+            Slot::Rank(i) => (launch.inputs[i].shape.len() as i32).to_le_bytes().to_vec(),
+        })
+    }
+
+    /// The name in the body of what is injected or passed.
+    pub fn name(self, kernel: &SourceKernel) -> String {
+        match self {
+            Slot::Input(i) => kernel.inputs[i].clone(),
+            Slot::Shape(i) => format!("{}_shape", kernel.inputs[i]),
+            Slot::Strides(i) => format!("{}_strides", kernel.inputs[i]),
+            Slot::Rank(i) => format!("{}_ndim", kernel.inputs[i]),
+            Slot::Output(i) => kernel.outputs[i].clone(),
+        }
+    }
+}
+
+impl SourceTensor<'_> {
+    /// Its strides in elements, given or row-major.
+    pub fn strides(&self) -> Vec<isize> {
+        self.region.strides.map_or_else(|| contiguous_strides(self.shape), <[isize]>::to_vec)
+    }
+}
+
+/// The parameters of a body's signature in order: each input with what the body mentions of it, then the outputs.
+pub fn slots(kernel: &SourceKernel, body: &Body) -> Vec<Slot> {
+    let inputs = (0..kernel.inputs.len()).flat_map(|i| {
+        let injected = [Slot::Shape(i), Slot::Strides(i), Slot::Rank(i)];
+        let wanted = injected.into_iter().filter(|s| mentions(&body.source, &s.name(kernel)));
+        std::iter::once(Slot::Input(i)).chain(wanted)
+    });
+    inputs.chain((0..kernel.outputs.len()).map(Slot::Output)).collect()
+}
+
+/// The name of the kernel in the text around its body.
+pub fn kernel_name(kernel: &SourceKernel) -> String {
+    format!("custom_kernel_{}", kernel.name)
+}
+
+/// True when a text holds a whole word.
+pub fn mentions(text: &str, word: &str) -> bool {
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+    text.match_indices(word).any(|(at, _)| {
+        !part(text[..at].chars().next_back()) && !part(text[at + word.len()..].chars().next())
+    })
 }

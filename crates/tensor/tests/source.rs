@@ -1,4 +1,4 @@
-//! Kernels from their own text: MSL bodies on the host.
+//! Kernels from their own text: MSL bodies on the host, CUDA bodies where there is a GPU.
 
 use std::sync::Arc;
 use tilewright_ir::DType;
@@ -34,8 +34,17 @@ for (uint i = tid; i < D; i += threads_per_threadgroup.x) {
 }
 ";
 
+/// The same in CUDA C.
+const RMSNORM_CUDA: &str = include_str!("../../target-cuda/tests/rmsnorm.cu");
+
 fn host() -> Option<Arc<Runtime>> {
     Runtime::open("msl-host").inspect_err(|missing| eprintln!("skipped: {missing}")).ok()
+}
+
+/// The devices here that run bodies.
+fn present() -> Vec<Arc<Runtime>> {
+    let gpu = Runtime::open("cuda").inspect_err(|missing| eprintln!("skipped: {missing}")).ok();
+    host().into_iter().chain(gpu).collect()
 }
 
 fn rmsnorm(body: &str, dtype: DType, runtime: &Arc<Runtime>) -> Result<Vec<f64>, String> {
@@ -44,7 +53,8 @@ fn rmsnorm(body: &str, dtype: DType, runtime: &Arc<Runtime>) -> Result<Vec<f64>,
     let x = Tensor::from_f64(dtype, &[rows, cols], &values).unwrap();
     let w = Tensor::full(dtype, &[cols], 0.5).unwrap();
     let eps = Tensor::new(vec![1e-5f32], &[1]).unwrap();
-    let kernel = source_kernel("custom_rmsnorm", &["x", "w", "eps"], &["out"]).metal(body);
+    let kernel = source_kernel("custom_rmsnorm", &["x", "w", "eps"], &["out"]);
+    let kernel = kernel.metal(body).cuda(RMSNORM_CUDA);
     let call = SourceCall {
         template: &[("T", Template::Dtype(dtype))],
         grid: [rows * group, 1, 1],
@@ -52,7 +62,7 @@ fn rmsnorm(body: &str, dtype: DType, runtime: &Arc<Runtime>) -> Result<Vec<f64>,
         outputs: &[(dtype, &[rows, cols])],
         init_value: None,
     };
-    // SAFETY: the host checks every access.
+    // SAFETY: the host checks every access, and the CUDA body keeps to its rows.
     let out = unsafe { kernel.on(runtime).call(&[&x, &w, &eps], &call) };
     let out = out.map_err(|e| e.to_string())?;
     let result = out[0].to_f64().unwrap();
@@ -74,9 +84,10 @@ fn rmsnorm(body: &str, dtype: DType, runtime: &Arc<Runtime>) -> Result<Vec<f64>,
 
 #[test]
 fn an_mlx_body_runs_from_its_own_text() {
-    let Some(runtime) = host() else { return };
-    for dtype in [DType::F32, DType::F16, DType::BF16] {
-        rmsnorm(RMSNORM, dtype, &runtime).unwrap();
+    for runtime in present() {
+        for dtype in [DType::F32, DType::F16, DType::BF16] {
+            rmsnorm(RMSNORM, dtype, &runtime).unwrap();
+        }
     }
 }
 
@@ -91,14 +102,16 @@ fn the_race_of_a_common_body_is_found() {
 
 #[test]
 fn strides_are_injected_where_the_body_wants_them() {
-    let Some(runtime) = host() else { return };
     let x =
         Tensor::from_f64(DType::F32, &[4, 3], &(0..12).map(f64::from).collect::<Vec<_>>()).unwrap();
     let turned = x.transpose().unwrap();
     let body = "uint i = thread_position_in_grid.x;\n\
                 out[i] = x[elem_to_loc(i, x_shape, x_strides, x_ndim)] * scale + (FLIP ? N : 0);";
+    let cuda = "const int i = cooperative_groups::this_grid().thread_rank();\n\
+                if (i >= 12) return;\n\
+                out[i] = x[elem_to_loc(i, x_shape.data(), x_strides.data(), x_ndim)] * scale[0] + (FLIP ? N : 0);";
     let scale = Tensor::new(vec![2.0f32], &[]).unwrap();
-    let kernel = source_kernel("strided", &["x", "scale"], &["out"]).metal(body).on(&runtime);
+    let kernel = source_kernel("strided", &["x", "scale"], &["out"]).metal(body).cuda(cuda);
     let call = SourceCall {
         template: &[("N", Template::Int(5)), ("FLIP", Template::Bool(true))],
         // Groups of 8: the last has 4 threads.
@@ -108,12 +121,31 @@ fn strides_are_injected_where_the_body_wants_them() {
         init_value: Some(0.0),
     };
     let right: Vec<f64> = turned.to_f64().unwrap().iter().map(|x| 2.0 * x + 5.0).collect();
-    for ensure in [true, false] {
-        let kernel = kernel.clone().ensure_row_contiguous(ensure);
-        // SAFETY: the host checks every access.
-        let out = unsafe { kernel.call(&[&turned, &scale], &call) }.unwrap();
-        assert_eq!(out[0].to_f64().unwrap(), right);
+    for runtime in present() {
+        for ensure in [true, false] {
+            let kernel = kernel.clone().ensure_row_contiguous(ensure).on(&runtime);
+            // SAFETY: the host checks every access, and the CUDA body keeps to 12 elements.
+            let out = unsafe { kernel.call(&[&turned, &scale], &call) }.unwrap();
+            assert_eq!(out[0].to_f64().unwrap(), right, "{runtime:?}, contiguous: {ensure}");
+        }
     }
+}
+
+#[test]
+fn a_body_that_does_not_compile_is_told_by_its_own_lines() {
+    let Ok(runtime) = Runtime::open("cuda") else { return eprintln!("skipped: no GPU") };
+    let kernel = source_kernel("broken", &["x"], &["y"]).cuda("int a = 1;\ny[0] = nothing;");
+    let x = Tensor::zeros(DType::F32, &[4]).unwrap();
+    let call = SourceCall {
+        template: &[],
+        grid: [1, 1, 1],
+        threadgroup: [1, 1, 1],
+        outputs: &[(DType::F32, &[4])],
+        init_value: None,
+    };
+    // SAFETY: nothing runs.
+    let told = unsafe { kernel.on(&runtime).call(&[&x], &call) }.unwrap_err().to_string();
+    assert!(told.contains("broken: ") && told.contains("body(2)"), "{told}");
 }
 
 #[test]
@@ -135,6 +167,10 @@ fn other_devices_say_that_there_is_no_body() {
     let text = told(&kernel.clone().on(&cpu), &call);
     assert!(text.contains("twice: has no body for cpu; it is written for Metal"), "{text}");
     assert!(told(&kernel, &call).contains("no device was chosen"));
+    if let Ok(gpu) = Runtime::open("cuda") {
+        let text = told(&kernel.clone().on(&gpu), &call);
+        assert!(text.contains("twice: has no body for CUDA; it is written for Metal"), "{text}");
+    }
     let kernel = kernel.on(&cpu);
     let text = told(&kernel, &SourceCall { threadgroup: [2048, 1, 1], ..call });
     assert!(text.contains("from 1 to 1024 threads") || text.contains("a group of"), "{text}");

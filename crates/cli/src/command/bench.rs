@@ -12,11 +12,14 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tilewright_formats::replace_file;
 use tilewright_ir::DType;
 use tilewright_kernels::{Case, Entry};
-use tilewright_proof::{Bench, Budget, Compilation, Outputs, time_compilation};
+use tilewright_proof::{
+    Bench, Budget, Compilation, Outputs, Timing, time_compilation, time_launches,
+};
 use tilewright_runtime::{DeviceKind, Runtime};
 
 /// Enough runs to see the spread, without making the catalog take all day.
@@ -35,6 +38,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             format!("the {} is for checking; its times mean nothing", runtime.target()),
             "leave --device out to time the CPU",
         ));
+    }
+    if matches.get_flag("launch") {
+        return launch(&runtime, matches, out);
     }
     if matches.get_flag("compile") {
         return compilation(&runtime, &kernels(matches)?, matches, out);
@@ -76,7 +82,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// The case with the sizes, constants and scalars that were set.
-fn changed(
+///
+/// # Errors
+/// For a name that cannot be set.
+pub fn changed(
     entry: &Entry,
     case: &Case,
     dtype: DType,
@@ -161,6 +170,56 @@ fn compilation(
         out,
         "\nMedians, each run with an empty cache. The first call is of the kernel's smallest case, and includes\n\
          what the device does once it knows sizes."
+    )?;
+    Ok(())
+}
+
+/// Times what it costs to start a kernel.
+fn launch(
+    runtime: &Arc<Runtime>,
+    matches: &ArgMatches,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let cost = time_launches(runtime, BUDGET)?;
+    let recorded = match cost.is_captured {
+        true => "a captured graph",
+        false => "launches one by one",
+    };
+    let rows: [(&str, Timing); 5] = [
+        ("starting one kernel, on the host", cost.launch),
+        ("starting one kernel and waiting for it", cost.call),
+        ("one kernel of a recording, all of it", cost.recorded),
+        ("starting the recording, on the host", cost.start),
+        ("changing one number of it, on the host", cost.change),
+    ];
+    if let Some(path) = matches.get_one::<PathBuf>("json") {
+        let row = |(what, timing): &(&str, Timing)| {
+            json!({
+                "what": what,
+                "device": runtime.target(),
+                "microseconds": timing.median,
+                "least_microseconds": timing.least,
+                "spread": timing.spread,
+                "runs": timing.runs,
+                "kernels": cost.kernels,
+                "captured": cost.is_captured,
+            })
+        };
+        let rows = rows.iter().map(row).collect();
+        replace_file(path, |file| writeln!(file, "{:#}", Value::Array(rows)))?;
+    }
+    let mut table = Table::new(&["COST", ">MICROSECONDS", ">LEAST", ">SPREAD"]);
+    for (what, timing) in rows {
+        let spread = format!("{:.0} %", timing.spread * 100.0);
+        let [median, least] = [timing.median, timing.least].map(|took| format!("{took:.2}"));
+        table.row([what.into(), median, least, spread]);
+    }
+    writeln!(out, "{} ({})\n", runtime.target(), runtime.caps().name)?;
+    table.print(out)?;
+    writeln!(
+        out,
+        "\nMedians; the kernel is softcap of 256 elements. The recording has {} of it, as {recorded}.",
+        cost.kernels
     )?;
     Ok(())
 }

@@ -22,6 +22,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if matches.get_flag("full") {
         selection = selection.full();
     }
+    if let Some(&limit) = matches.get_one::<usize>("limit") {
+        selection = selection.limited(limit);
+    }
     if let Some(runtime) = chosen_device(matches)? {
         selection.runtimes = vec![runtime];
     }

@@ -8,6 +8,7 @@ mod access;
 mod ahead;
 mod blocks;
 mod candidates;
+mod choice;
 mod collective;
 mod draws;
 mod exchange;
@@ -33,9 +34,11 @@ mod tidy;
 mod top;
 mod typical;
 
+pub use choice::{Choice, bucket};
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
 use layout::Layout;
 pub use matrix::{Matrix, Units, Way};
+use schedule::LARGEST_TEAM;
 pub use schedule::Schedule;
 use std::collections::{HashMap, HashSet};
 use tilewright_ir::thread::{

@@ -47,7 +47,7 @@ const OF_MAPS: u32 = 3;
 const GRID_LIMIT: usize = 65535;
 
 /// The largest team, in log2.
-const LARGEST_TEAM: u32 = 10;
+pub(super) const LARGEST_TEAM: u32 = 10;
 
 impl Schedule {
     /// A good schedule without tuning, for run-time sizes `dims` and aligned rows.
@@ -146,7 +146,7 @@ fn elements_a_thread(program: &Program) -> u32 {
 
 /// True when several teams may share a group. The last group's spare teams repeat the last program without storing, so
 /// nothing that programs write may be read.
-fn teams_fit(program: &Program) -> bool {
+pub(super) fn teams_fit(program: &Program) -> bool {
     let reads_written = program.exprs.iter().any(|e| match &e.kind {
         ExprKind::Load { place, .. } => {
             let kind = &program.param(place.param).kind;
@@ -159,7 +159,7 @@ fn teams_fit(program: &Program) -> bool {
 
 /// log2 of the elements in 16 bytes of the widest tensor whose rows the innermost loop reads or writes: what is read or
 /// written once, or one element at a time, takes its vectors as they come.
-fn widest_vector(program: &Program) -> u32 {
+pub(super) fn widest_vector(program: &Program) -> u32 {
     let scans = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Scan { .. }));
     let dots = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Dot(..)));
     let all = program.params.iter().filter_map(|p| match p.kind {

@@ -5,7 +5,7 @@ use super::gpu::{Encoder, FaultSlot, Gpu, missing};
 use super::pipeline::{Pipeline, compile};
 use crate::Msl;
 use crate::place::elements;
-use crate::source::{Slot, kernel_name, sign};
+use crate::source::sign;
 use objc2_metal::{MTLComputeCommandEncoder, MTLSize};
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -16,7 +16,7 @@ use tilewright_ir::{Access, Bindings, Param, ParamKind, Program};
 use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
-use tilewright_target::source::{SourceKernel, SourceLaunch};
+use tilewright_target::source::{Slot, SourceKernel, SourceLaunch, kernel_name};
 use tilewright_target::{Argument, Executable, Region, TargetError, c, contiguous_strides};
 
 /// A program and its compiled variants, one a schedule.
@@ -266,23 +266,8 @@ pub fn launch_source(
                     let (region, size) = (&of[i].region, of[i].dtype.size());
                     set_buffer(encoder, own_buffer(region), region.offset * size, index);
                 }
-                Slot::Shape(i) => {
-                    let shape = launch.inputs[i].shape.iter();
-                    let bytes: Vec<u8> = shape.flat_map(|&n| (n as i32).to_le_bytes()).collect();
-                    set_bytes(encoder, &bytes, index);
-                }
-                Slot::Strides(i) => {
-                    let tensor = &launch.inputs[i];
-                    let strides = tensor
-                        .region
-                        .strides
-                        .map_or_else(|| contiguous_strides(tensor.shape), <[isize]>::to_vec);
-                    let bytes: Vec<u8> =
-                        strides.into_iter().flat_map(|s| (s as i64).to_le_bytes()).collect();
-                    set_bytes(encoder, &bytes, index);
-                }
-                Slot::Rank(i) => {
-                    set_bytes(encoder, &(launch.inputs[i].shape.len() as i32).to_le_bytes(), index);
+                Slot::Shape(_) | Slot::Strides(_) | Slot::Rank(_) => {
+                    set_bytes(encoder, &slot.injected(launch).unwrap_or_default(), index);
                 }
             }
         }

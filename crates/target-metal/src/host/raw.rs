@@ -1,9 +1,9 @@
 //! Kernels whose MSL somebody wrote, on the host.
 
 use super::{Bytes, Compiler, launch, reach};
-use crate::source::{Slot, kernel_name, sign};
-use tilewright_target::source::{SourceKernel, SourceLaunch, SourceTensor};
-use tilewright_target::{TargetError, contiguous_strides};
+use crate::source::sign;
+use tilewright_target::TargetError;
+use tilewright_target::source::{Slot, SourceKernel, SourceLaunch, SourceTensor, kernel_name};
 
 /// Builds and runs a kernel's Metal body.
 pub fn run(
@@ -21,19 +21,10 @@ pub fn run(
         buffers.push(match *slot {
             Slot::Input(i) => tensor(&kernel.inputs[i], &launched.inputs[i], false)?,
             Slot::Output(i) => tensor(&kernel.outputs[i], &launched.outputs[i], true)?,
-            Slot::Shape(i) => {
-                let shape = launched.inputs[i].shape.iter();
-                let bytes = shape.flat_map(|&n| (n as i32).to_le_bytes()).collect();
-                plain(format!("{}_shape", kernel.inputs[i]), 4, bytes)
-            }
-            Slot::Strides(i) => {
-                let strides = strides(&launched.inputs[i]).into_iter();
-                let bytes = strides.flat_map(|s| (s as i64).to_le_bytes()).collect();
-                plain(format!("{}_strides", kernel.inputs[i]), 8, bytes)
-            }
-            Slot::Rank(i) => {
-                let rank = launched.inputs[i].shape.len() as i32;
-                plain(format!("{}_ndim", kernel.inputs[i]), 4, rank.to_le_bytes().to_vec())
+            Slot::Shape(_) | Slot::Strides(_) | Slot::Rank(_) => {
+                let element = if matches!(slot, Slot::Strides(_)) { 8 } else { 4 };
+                let bytes = slot.injected(launched).unwrap_or_default();
+                plain(slot.name(kernel), element, bytes)
             }
         });
     }
@@ -67,13 +58,9 @@ fn plain(name: String, element: usize, bytes: Vec<u8>) -> Bytes {
     Bytes { name, written: false, faults: false, element, shift: 0, bytes }
 }
 
-fn strides(tensor: &SourceTensor<'_>) -> Vec<isize> {
-    tensor.region.strides.map_or_else(|| contiguous_strides(tensor.shape), <[isize]>::to_vec)
-}
-
 /// The bytes from a tensor's first element to its last.
 fn tensor(name: &str, of: &SourceTensor<'_>, written: bool) -> Result<Bytes, TargetError> {
-    let (strides, size) = (strides(of), of.dtype.size());
+    let (strides, size) = (of.strides(), of.dtype.size());
     if strides.iter().any(|stride| *stride < 0) {
         let text = format!("`{name}` runs backwards through memory; make it contiguous first");
         return Err(TargetError::Device(text));

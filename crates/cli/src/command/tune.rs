@@ -1,0 +1,87 @@
+//! `tilewright tune`: the fastest schedule of each kernel, by measuring.
+
+use super::bench::changed;
+use super::test::kernels;
+use super::{dtype, kernel_dtype, settings};
+use crate::call::device;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::table::Table;
+use clap::ArgMatches;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+use tilewright_formats::replace_file;
+use tilewright_ir::DType;
+use tilewright_kernels::{Case, Entry};
+use tilewright_proof::{Bench, Budget, Outputs, tune};
+use tilewright_runtime::tuned::{Row, Table as Rows, text};
+
+/// Of each schedule, beside the run that compiles it.
+const BUDGET: Budget = Budget { runs: 15, time: Duration::from_millis(200) };
+
+/// Tunes every benchmark case of the kernels that were named, in each dtype or in the one that was asked for.
+///
+/// # Errors
+/// For an unknown name or device, a device whose kernels have one schedule, and when a kernel does not run.
+pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let runtime = device(matches)?;
+    let (asked, settings) = (dtype(matches)?, settings(matches)?);
+    let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
+    for entry in kernels(matches)? {
+        let first = kernel_dtype(entry, asked)?;
+        let dtypes =
+            if asked.is_none() && !entry.dtypes.is_empty() { entry.dtypes } else { &[first] };
+        for &dtype in dtypes {
+            for case in entry.cases.iter().filter(|case| case.bench) {
+                work.push((entry, changed(entry, case, dtype, &settings)?, dtype));
+            }
+        }
+    }
+    let progress = Progress::new(work.len());
+    let mut rows: Vec<Row> = Vec::new();
+    let mut file = None;
+    for (entry, case, dtype) in &work {
+        progress.begin(entry.name);
+        let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
+        let mut bench = prepare(&runtime, entry, case, *dtype, Outputs::Preallocated)?;
+        for row in tune(&runtime, &mut bench, BUDGET)? {
+            file = Rows::known().keep(row.clone())?.or(file);
+            rows.push(row);
+        }
+        progress.step();
+    }
+    drop(progress);
+    if rows.is_empty() {
+        return Err(Failure::usage(
+            format!("kernels have one schedule on {}", runtime.target()),
+            "tune on a GPU: --device cuda",
+        ));
+    }
+    if let Some(path) = matches.get_one::<PathBuf>("out") {
+        replace_file(path, |file| file.write_all(text(&rows).as_bytes()))?;
+    }
+    writeln!(out, "{} ({})\n", runtime.target(), runtime.caps().name)?;
+    print(&rows, out)?;
+    if let Some(file) = file {
+        writeln!(out, "\nKept in {}.", file.display())?;
+    }
+    Ok(())
+}
+
+fn print(rows: &[Row], out: &mut dyn Write) -> Result<(), Failure> {
+    let mut table = Table::new(&["KERNEL AND SIZES", ">DEFAULT MS", ">BEST MS", ">OF", "KEPT"]);
+    for row in rows {
+        let default = row.timings.first().map_or(f64::NAN, |default| default.median);
+        let kept = row.timings.iter().find(|timing| timing.schedule == row.schedule);
+        let switched = row.timings.first().is_some_and(|default| default.schedule != row.schedule);
+        table.row([
+            row.bucket.clone(),
+            format!("{default:.4}"),
+            format!("{:.4}", kept.map_or(default, |kept| kept.median)),
+            row.timings.len().to_string(),
+            if switched { row.schedule.clone() } else { "the default".into() },
+        ]);
+    }
+    Ok(table.print(out)?)
+}

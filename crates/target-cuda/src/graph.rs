@@ -1,0 +1,158 @@
+//! Recorded launches as a graph of the driver's: one call of the host starts them all.
+
+use crate::device::Gpu;
+use crate::driver::failed;
+use crate::launch::{CudaExecutable, Prepared};
+use cudarc::driver::sys;
+use std::ptr::{null, null_mut};
+use std::sync::Arc;
+use tilewright_target::TargetError;
+use tilewright_target::recording::{Change, Recording, Step};
+
+/// Steps, and the graph of them. Steps that cannot be repeated as they are (host memory, layouts that need a copy, nothing
+/// to run) are launched one by one, and the others with them.
+pub(crate) struct Captured {
+    gpu: Arc<Gpu>,
+    steps: Vec<Step>,
+    graph: Option<Graph>,
+}
+
+impl Captured {
+    /// Records `steps`.
+    pub fn new(gpu: Arc<Gpu>, steps: Vec<Step>) -> Result<Captured, TargetError> {
+        gpu.context.enter()?;
+        let graph = match steps.is_empty() {
+            true => None,
+            false => Graph::of(&steps)?,
+        };
+        Ok(Captured { gpu, steps, graph })
+    }
+}
+
+impl Recording for Captured {
+    fn change(&mut self, step: usize, change: &Change<'_>) -> Result<(), TargetError> {
+        let Some(changed) = self.steps.get_mut(step) else { return Ok(()) };
+        changed.change(change);
+        self.gpu.context.enter()?;
+        if let Some(graph) = &mut self.graph {
+            match prepare(changed)? {
+                Some(prepared) => graph.set(step, prepared)?,
+                None => self.graph = None,
+            }
+        } else {
+            // What did not fit a graph may fit now.
+            self.graph = Graph::of(&self.steps)?;
+        }
+        Ok(())
+    }
+
+    unsafe fn enqueue(&mut self) -> Result<(), TargetError> {
+        self.gpu.context.enter()?;
+        match &self.graph {
+            // SAFETY: the graph and the stream are alive; memory is the caller's promise.
+            Some(graph) => unsafe { sys::cuGraphLaunch(graph.exec, self.gpu.context.stream) }
+                .result()
+                .map_err(failed("a graph was refused")),
+            // SAFETY: the caller's promise.
+            None => self.steps.iter().try_for_each(|step| unsafe { step.launch() }),
+        }
+    }
+
+    fn is_captured(&self) -> bool {
+        self.graph.is_some()
+    }
+}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        // It may still run.
+        let _ = self.gpu.context.synchronize_only();
+    }
+}
+
+/// A step in the driver's terms, if it can be repeated so.
+fn prepare(step: &Step) -> Result<Option<Prepared>, TargetError> {
+    let executable = step.executable().as_any().and_then(|any| any.downcast_ref());
+    let Some(executable): Option<&CudaExecutable> = executable else { return Ok(None) };
+    let prepared = executable.prepare(step.bindings(), &step.arguments())?;
+    Ok(prepared.filter(Prepared::repeats))
+}
+
+/// A graph of kernels, each after the one before.
+struct Graph {
+    graph: sys::CUgraph,
+    exec: sys::CUgraphExec,
+    nodes: Vec<sys::CUgraphNode>,
+    /// Keeps loaded what the nodes run.
+    prepared: Vec<Prepared>,
+}
+
+// SAFETY: the driver's handles may be used from any thread, by one at a time, which `&mut` and ownership see to; the
+// addresses in `prepared` are the GPU's.
+unsafe impl Send for Graph {}
+
+impl Graph {
+    /// `None` when a step cannot be repeated as it is.
+    fn of(steps: &[Step]) -> Result<Option<Graph>, TargetError> {
+        let mut prepared = Vec::with_capacity(steps.len());
+        for step in steps {
+            match prepare(step)? {
+                Some(step) => prepared.push(step),
+                None => return Ok(None),
+            }
+        }
+        let mut graph = Graph { graph: null_mut(), exec: null_mut(), nodes: Vec::new(), prepared };
+        let refused = failed("a graph was refused");
+        // SAFETY: handles are written before they are read; the driver copies a node's arguments before it returns.
+        unsafe {
+            sys::cuGraphCreate(&mut graph.graph, 0).result().map_err(&refused)?;
+            for step in &mut graph.prepared {
+                let mut node = null_mut();
+                let (before, count) = match graph.nodes.last() {
+                    Some(last) => (std::ptr::from_ref(last), 1),
+                    None => (null(), 0),
+                };
+                step.with(|function, shape, arguments| {
+                    let node_of = function.node(shape, arguments);
+                    sys::cuGraphAddKernelNode_v2(&mut node, graph.graph, before, count, &node_of)
+                })
+                .result()
+                .map_err(&refused)?;
+                graph.nodes.push(node);
+            }
+            sys::cuGraphInstantiateWithFlags(&mut graph.exec, graph.graph, 0)
+                .result()
+                .map_err(&refused)?;
+        }
+        Ok(Some(graph))
+    }
+
+    /// Runs another launch in a step's place from the next start on.
+    fn set(&mut self, step: usize, mut prepared: Prepared) -> Result<(), TargetError> {
+        let (exec, node) = (self.exec, self.nodes[step]);
+        prepared
+            .with(|function, shape, arguments| {
+                let node_of = function.node(shape, arguments);
+                // SAFETY: the node is one of this graph's; the driver copies the arguments before it returns.
+                unsafe { sys::cuGraphExecKernelNodeSetParams_v2(exec, node, &node_of) }
+            })
+            .result()
+            .map_err(failed("a changed launch was refused"))?;
+        self.prepared[step] = prepared;
+        Ok(())
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        // SAFETY: made in `of`, destroyed once; a started graph runs to its end.
+        unsafe {
+            if !self.exec.is_null() {
+                let _ = sys::cuGraphExecDestroy(self.exec);
+            }
+            if !self.graph.is_null() {
+                let _ = sys::cuGraphDestroy(self.graph);
+            }
+        }
+    }
+}
