@@ -7,7 +7,8 @@ use crate::judge::{Worst, varies};
 use crate::row::{Check, Outcome, Row};
 use crate::variant::{Variant, variants};
 use crate::{gradient, hostile};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tilewright_ir::DType;
 use tilewright_ir::interpret::Argument;
@@ -15,6 +16,11 @@ use tilewright_ir::tolerance::Tolerance;
 use tilewright_kernels::{Case, Entry, Grad};
 use tilewright_runtime::targets::TARGETS;
 use tilewright_runtime::{DeviceKind, Runtime};
+
+/// Threads that share the work at most.
+const MOST_THREADS: usize = 8;
+/// Bytes of stack of each, as a program's first thread has.
+const STACK: usize = 8 << 20;
 
 /// Which kernels run where, and how large.
 #[derive(Clone, Debug)]
@@ -81,16 +87,45 @@ impl Selection {
         jobs
     }
 
-    /// Runs everything and gives `each` row as it is found.
-    pub fn run(&self, mut each: impl FnMut(&Row)) -> Vec<Row> {
-        let mut rows = Vec::new();
-        for job in self.jobs() {
-            for row in job.run(self) {
-                each(&row);
-                rows.push(row);
+    /// Runs everything, and tells `each` piece of work when it `begin`s and when it is done.
+    ///
+    /// Where no target is a GPU, pieces run side by side on several cores: most of the time goes to the interpreter and
+    /// the references, which know one core only. The rows are in the order of the work all the same.
+    pub fn run(&self, begin: impl Fn(&Job) + Sync, done: impl Fn(&Job) + Sync) -> Vec<Row> {
+        let jobs = self.jobs();
+        let next = AtomicUsize::new(0);
+        let found = Mutex::new(Vec::new());
+        let work = || {
+            while let Some((k, job)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|k| Some((k, jobs.get(k)?)))
+            {
+                begin(job);
+                let rows = job.run(self);
+                done(job);
+                found.lock().unwrap_or_else(|poison| poison.into_inner()).push((k, rows));
             }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads() {
+                // One that cannot be had leaves its work to the others.
+                let _ = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, &work);
+            }
+            work();
+        });
+        let mut found = found.into_inner().unwrap_or_else(|poison| poison.into_inner());
+        found.sort_by_key(|&(k, _)| k);
+        found.into_iter().flat_map(|(_, rows)| rows).collect()
+    }
+
+    /// Threads that the work is for. Each may hold a large case, so there are not many.
+    fn threads(&self) -> usize {
+        let gpu = |runtime: &Arc<Runtime>| {
+            matches!(runtime.caps().kind, DeviceKind::Cuda | DeviceKind::Metal)
+        };
+        if self.runtimes.iter().any(gpu) {
+            return 1;
         }
-        rows
+        std::thread::available_parallelism().map_or(1, |n| n.get()).min(MOST_THREADS)
     }
 
     /// The largest tensor, in elements, that a target is given.

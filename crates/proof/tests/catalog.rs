@@ -16,7 +16,7 @@ fn run(kernels: Vec<&'static Entry>) -> Vec<Row> {
         gradient_limit: INTERPRETED,
         ..limits
     }
-    .run(|_| {})
+    .run(|_| {}, |_| {})
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn the_catalog_is_right_thread_by_thread() {
     let selection = Selection::new(kernels.collect());
     let runtimes = vec![Runtime::open("emulator").unwrap()];
     let selection = Selection { runtimes, interpreter_limit: limit, ..selection };
-    let rows: Vec<Row> = selection.run(|_| {});
+    let rows: Vec<Row> = selection.run(|_| {}, |_| {});
     let failed: Vec<String> = rows
         .iter()
         .filter(|row| matches!(row.outcome, Outcome::Fail(_)))

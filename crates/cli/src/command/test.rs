@@ -28,14 +28,8 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if let Some(runtime) = chosen_device(matches)? {
         selection.runtimes = vec![runtime];
     }
-    let jobs = selection.jobs();
-    let progress = Progress::new(jobs.len());
-    let mut rows: Vec<Row> = Vec::new();
-    for job in &jobs {
-        progress.begin(job.entry().name);
-        rows.extend(job.run(&selection));
-        progress.step();
-    }
+    let progress = Progress::new(selection.jobs().len());
+    let rows = selection.run(|job| progress.begin(job.entry().name), |_| progress.step());
     drop(progress);
     if let Some(path) = matches.get_one::<PathBuf>("report") {
         let report = Value::Array(rows.iter().map(to_json).collect());

@@ -360,6 +360,11 @@ impl Assembler {
         self.wide_general(0x89, from, to);
     }
 
+    /// Adds a general register to another.
+    pub fn add(&mut self, to: General, from: General) {
+        self.bytes(&[0x48 | (from >> 3) << 2 | to >> 3, 0x01, 0xc0 | (from & 7) << 3 | to & 7]);
+    }
+
     /// Adds a general register to memory.
     pub fn add_to(&mut self, from: General, to: Memory) {
         self.wide_general(0x01, from, to);

@@ -453,6 +453,7 @@ impl<'a> Lowering<'a> {
             })
             .collect();
         let ahead = self.ahead(sweep, steps);
+        let next_row = self.next_row(sweep);
         let graph = self.graph;
         let mut run = self.run(Vec::new(), usual);
         run.spilling = spilling;
@@ -506,6 +507,15 @@ impl<'a> Lowering<'a> {
                 run.out.prefetch(Memory::Element { base, size, offset });
             }
         }
+        for &(operand, base) in &next_row {
+            run.out.load(SCRATCH, operand_row(operand));
+            run.out.add(SCRATCH, base);
+            let size = run.operands[operand].format.size();
+            for offset in (0..vectors * lanes * size).step_by(4 * LANES) {
+                let offset = offset as i32;
+                run.out.prefetch(Memory::Element { base: SCRATCH, size, offset });
+            }
+        }
         run.out.advance((vectors * lanes) as i8);
         run.out.compare(limit);
         run.out.back(When::Below, top);
@@ -538,6 +548,22 @@ impl<'a> Lowering<'a> {
 
     /// Addresses to fetch for each vector: of what this sweep is the first to load.
     fn ahead(&self, sweep: usize, steps: &[Do]) -> Vec<(General, usize, i32)> {
+        let fresh = self.first_loads(sweep, steps).into_iter();
+        fresh
+            .map(|(k, base)| {
+                (base, self.chain.operands[k].format.size(), self.chain.operands[k].ahead)
+            })
+            .collect()
+    }
+
+    /// Operands whose next row is fetched meanwhile: what the first sweep loads, in the second, which has that row's
+    /// elements at hand and time to spare.
+    fn next_row(&self, sweep: usize) -> Vec<(usize, General)> {
+        if sweep == 1 { self.first_loads(0, &self.steps(0, true)) } else { Vec::new() }
+    }
+
+    /// The operands worth fetching that a sweep is the first to load, and the registers of their rows.
+    fn first_loads(&self, sweep: usize, steps: &[Do]) -> Vec<(usize, General)> {
         let loads = |steps: &[Do]| -> Vec<usize> {
             let loaded = steps.iter().filter_map(|step| match *step {
                 Do::Compute(value) => match self.graph.node(value).op {
@@ -552,10 +578,8 @@ impl<'a> Lowering<'a> {
             (0..sweep).flat_map(|sweep| loads(&self.steps(sweep, true))).collect();
         let fresh = loads(steps).into_iter().filter(|operand| !earlier.contains(operand));
         fresh
-            .filter_map(|k| match (self.pointers[k], self.chain.operands[k]) {
-                (Pointer::Register(base), operand) if operand.ahead != 0 => {
-                    Some((base, operand.format.size(), operand.ahead))
-                }
+            .filter_map(|k| match self.pointers[k] {
+                Pointer::Register(base) if self.chain.operands[k].ahead != 0 => Some((k, base)),
                 _ => None,
             })
             .collect()

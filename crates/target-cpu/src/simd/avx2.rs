@@ -217,11 +217,27 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn shift_up<const N: i32>(self, a: F) -> F {
-        let from = self.f_array(a);
-        let mut to = [0f32; LANES];
-        let n = N as usize;
-        to[n..].copy_from_slice(&from[..LANES - n]);
-        self.f_from(to)
+        // The lanes of each half with what comes before them, moved by bytes inside the parts of four lanes.
+        // SAFETY: as in `halves`.
+        unsafe {
+            let [low, high] = self.bits(a);
+            let before = [
+                _mm256_permute2x128_si256::<0x08>(low, low), // nothing, then the lower part
+                _mm256_permute2x128_si256::<0x21>(low, high),
+            ];
+            self.float(match N {
+                1 => [
+                    _mm256_alignr_epi8::<12>(low, before[0]),
+                    _mm256_alignr_epi8::<12>(high, before[1]),
+                ],
+                2 => [
+                    _mm256_alignr_epi8::<8>(low, before[0]),
+                    _mm256_alignr_epi8::<8>(high, before[1]),
+                ],
+                4 => before,
+                _ => [_mm256_setzero_si256(), low],
+            })
+        }
     }
 
     #[inline(always)]
