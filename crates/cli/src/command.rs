@@ -9,8 +9,10 @@ mod inspect;
 mod kernels;
 mod logits;
 mod run;
+mod story;
 mod test;
 mod tour;
+mod validate;
 
 use crate::args::Setting;
 use crate::failure::Failure;
@@ -40,6 +42,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         Some(("run", m)) => run::run(m, out),
         Some(("test", m)) => test::run(m, out),
         Some(("tour", _)) => tour::run(out),
+        Some(("validate", m)) => validate::run(m, out),
         // Clap has already refused every other name.
         _ => Err(Failure::usage("no such command", "`tilewright --help` lists the commands")),
     }
