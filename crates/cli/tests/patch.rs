@@ -6,7 +6,10 @@ use std::path::Path;
 use support::tilewright;
 
 fn story() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/fairytale-moe-4bit").display().to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../models/fairytale-moe-4bit")
+        .display()
+        .to_string()
 }
 
 const PROMPT: &str = "Once upon a time there was a king";
@@ -48,7 +51,9 @@ fn patterns_and_modes_that_do_not_exist_are_named() {
     validate(&["--patterns", "x"]).fails(2, unknown);
     validate(&["--mode", "bogus"]).fails(2, "Unknown mode 'bogus'. Expected one of: inference, ");
     validate(&["--mode", "inference", "--patterns", "softmax"]).fails(2, "cannot be used with");
-    validate(&["--runs", "0"]).fails(2, "there are no runs");
+    let model = story();
+    let none = ["validate", "--model", &model, "--prompt", PROMPT, "--runs", "0"];
+    tilewright(&none).fails(2, "there are no runs");
 }
 
 #[test]

@@ -47,7 +47,13 @@ pub static QKV_ROPE_CACHE: Entry = Entry {
         Case::of(&[("tokens", 3), ("kv_heads", 2), ("batch", 3), ("max_len", 4), ("length", 4)])
             .with(&[("head_dim", 32), ("half", 16)]),
         Case::of(&[("tokens", 0), ("kv_heads", 2), ("batch", 1), ("max_len", 4), ("length", 4)]),
-        Case::of(&[("tokens", 1), ("kv_heads", 8), ("batch", 1), ("max_len", 512), ("length", 512)]),
+        Case::of(&[
+            ("tokens", 1),
+            ("kv_heads", 8),
+            ("batch", 1),
+            ("max_len", 512),
+            ("length", 512),
+        ]),
         Case::of(&[
             ("tokens", 512),
             ("kv_heads", 8),
@@ -105,9 +111,7 @@ fn append_f64(a: &Inputs, prepare: impl Fn(&str, &[f64]) -> Vec<f64>) -> Vec<Vec
         a.rows(name, dim).enumerate().map(turn).collect()
     };
     let (mut k_cache, mut v_cache) = (a.tensor("k_cache").to_vec(), a.tensor("v_cache").to_vec());
-    for (number, (key, value)) in
-        turned("k", kv_heads).iter().zip(a.rows("v", dim)).enumerate()
-    {
+    for (number, (key, value)) in turned("k", kv_heads).iter().zip(a.rows("v", dim)).enumerate() {
         let (token, head) = (number / kv_heads, number % kv_heads);
         let row = (place("slots", token) * kv_heads + head) * a.size("max_len");
         let start = (row + place("positions", token)) * dim;

@@ -223,12 +223,8 @@ fn smart_patch_takes_off_what_is_slow() {
     // With a threshold this low a pattern that computes the same is kept whatever else the machine does.
     let rows = Patterns::named(&["rmsnorm"]).unwrap();
     let patterns: Vec<&'static Pattern> = [&SLOW, &ABSENT].into_iter().chain(rows.iter()).collect();
-    let options = SmartOptions {
-        patterns: Patterns::of(&patterns),
-        threshold: 0.2,
-        warmup: 1,
-        iters: 3,
-    };
+    let options =
+        SmartOptions { patterns: Patterns::of(&patterns), threshold: 0.2, warmup: 1, iters: 3 };
     let sample = |model: &Model| {
         let mut cache = model.cache(1, 2)?;
         model.decode(&mut cache, &[Some(1)]).map(drop)

@@ -145,7 +145,11 @@ impl Moe {
     }
 
     /// The weighted sum of what the experts of a token make of it.
-    pub(crate) fn combined(&self, gated: &Tensor, [weights, indices]: &[Tensor; 2]) -> Result<Tensor> {
+    pub(crate) fn combined(
+        &self,
+        gated: &Tensor,
+        [weights, indices]: &[Tensor; 2],
+    ) -> Result<Tensor> {
         self.combine.call(&[&self.down_proj.each(gated, indices)?, weights])
     }
 }

@@ -220,7 +220,10 @@ fn patterns_are_chosen_by_name_mode_and_exclusion() {
     let error = Patterns::named(&["swiglu_mlp", "x"]).unwrap_err().to_string();
     assert!(error.starts_with("Unknown patch pattern: 'x'. Available: ['swiglu_mlp', "), "{error}");
     let error = Patterns::mode("bogus").unwrap_err().to_string();
-    assert!(error.starts_with("Unknown mode 'bogus'. Expected one of: inference, training"), "{error}");
+    assert!(
+        error.starts_with("Unknown mode 'bogus'. Expected one of: inference, training"),
+        "{error}"
+    );
     assert!(Patterns::all().without(&["y"]).unwrap_err().to_string().contains("'y'"));
     let some = Patterns::named(&["softmax", "rmsnorm", "softmax"]).unwrap();
     assert_eq!(some.names(), ["softmax", "rmsnorm"]);

@@ -38,7 +38,12 @@ pub fn tell(number: usize, runtime: &Arc<Runtime>, out: &mut dyn Write) -> Resul
         Request { prompt, max_tokens: LENGTH, sampling: Sampling::GREEDY, stop: Vec::new() };
     let short = Request { max_tokens: 8, ..request.clone() };
     let size = std::fs::metadata(directory.join("model.safetensors")).map_or(0, |file| file.len());
-    writeln!(out, "   {MODEL}: {}, {} layers of experts\n", show_bytes(size), model.shape().layers.len())?;
+    writeln!(
+        out,
+        "   {MODEL}: {}, {} layers of experts\n",
+        show_bytes(size),
+        model.shape().layers.len()
+    )?;
     // The first tokens of each compile its kernels.
     Trial::run(&model, &short, |_| {})?;
     let plain = Trial::run(&model, &request, |_| {})?;
@@ -91,9 +96,8 @@ fn find() -> Option<PathBuf> {
     let here = std::env::current_dir().ok();
     let program = std::env::current_exe().ok();
     let starts = [here, program].into_iter().flatten();
-    let mut folders = starts.flat_map(|start| {
-        start.ancestors().map(|folder| folder.join(MODEL)).collect::<Vec<_>>()
-    });
+    let mut folders = starts
+        .flat_map(|start| start.ancestors().map(|folder| folder.join(MODEL)).collect::<Vec<_>>());
     folders.find(|folder| folder.join("config.json").is_file())
 }
 

@@ -56,14 +56,13 @@ fn patterns(matches: &ArgMatches) -> Result<Patterns, Failure> {
     }
 }
 
-fn print(
-    model: &str,
-    read: usize,
-    found: &Validation,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
-    let names: Vec<String> =
-        found.patch.pattern_counts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+fn print(model: &str, read: usize, found: &Validation, out: &mut dyn Write) -> Result<(), Failure> {
+    let names: Vec<String> = found
+        .patch
+        .pattern_counts
+        .iter()
+        .map(|(name, count)| format!("{name} ({count})"))
+        .collect();
     let names = if names.is_empty() { "none".to_string() } else { names.join(", ") };
     let written = found.baseline[0].tokens.len();
     writeln!(out, "VALIDATION REPORT\n")?;
@@ -72,7 +71,11 @@ fn print(
     for (path, why) in &found.patch.skipped {
         writeln!(out, "Skipped:  {path}: {why}")?;
     }
-    writeln!(out, "Tokens:   {written} after a prompt of {read}, {} runs each\n", found.baseline.len())?;
+    writeln!(
+        out,
+        "Tokens:   {written} after a prompt of {read}, {} runs each\n",
+        found.baseline.len()
+    )?;
     let fidelity = found.fidelity;
     let verdict = if fidelity.holds() { "PASS" } else { "FAIL" };
     let (identical, total) = (fidelity.identical, fidelity.total);

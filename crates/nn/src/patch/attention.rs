@@ -68,6 +68,8 @@ impl Replacement for Dispatch {
             return original.forward(q, step);
         }
         match &step.tokens {
+            // One query a sequence: the plain kernel reads the cache once for all heads of a group already, and
+            // targets that can split it over programs do.
             Tokens::Each { .. } => original.forward(q, step),
             Tokens::Of { slot, end } => {
                 let q = q.reshape(&[1, tokens, shape.heads, shape.head_dim])?;

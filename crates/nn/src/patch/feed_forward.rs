@@ -126,8 +126,9 @@ struct FusedMoe {
 pub(super) fn fuse_moe(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn Replacement>> {
     let fault = || Error::failure("its experts cannot be fused");
     let moe = of_type::<Moe>(module).ok_or_else(fault)?;
-    let constants =
-        |format: Affine| [("bits", format.bits), ("group", format.group), ("k", moe.shape.per_token)];
+    let constants = |format: Affine| {
+        [("bits", format.bits), ("group", format.group), ("k", moe.shape.per_token)]
+    };
     let gated = match (moe.gate_proj.format, moe.shape.gate) {
         (Some(format), Gate::Silu) if moe.up_proj.format == Some(format) => {
             Some(kernels.get("gather_qmm_swiglu", &constants(format))?)

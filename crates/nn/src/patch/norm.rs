@@ -2,9 +2,7 @@
 //! which the patched module keeps from call to call while nobody else holds it.
 
 use super::{Replacement, of_type};
-use crate::{
-    Block, Error, Kernels, LayerNorm, Module, Result, RmsNorm, Softmax, Step, Tensor,
-};
+use crate::{Block, Error, Kernels, LayerNorm, Module, Result, RmsNorm, Softmax, Step, Tensor};
 use std::sync::{Mutex, PoisonError};
 use tilewright_tensor::{Call, Callable};
 
@@ -72,7 +70,10 @@ struct ResidualNorm {
     fused: Callable,
 }
 
-pub(super) fn fuse_residual(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn Replacement>> {
+pub(super) fn fuse_residual(
+    module: &dyn Module,
+    kernels: &Kernels,
+) -> Result<Box<dyn Replacement>> {
     match residual_matches(module) {
         true => Ok(Box::new(ResidualNorm { fused: kernels.get("residual_norm", &[])? })),
         false => Err(Error::failure("a branch of the block does not begin with a norm")),

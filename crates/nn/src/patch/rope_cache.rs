@@ -50,8 +50,7 @@ impl Replacement for FusedRotation {
         let call = self.fused.bind().input("q", &q).input("k", &k).input("v", &v);
         let call = call.input("cos", cos).input("sin", sin);
         let call = call.input("slots", &step.slots).input("positions", &step.positions);
-        let mut call =
-            call.output("k_cache", &mut cache.keys).output("v_cache", &mut cache.values);
+        let mut call = call.output("k_cache", &mut cache.keys).output("v_cache", &mut cache.values);
         if let Some([q_norm, k_norm]) = norms {
             call = call.input("q_weight", &q_norm.weight).input("k_weight", &k_norm.weight);
             call = call.scalar("eps", q_norm.eps);
