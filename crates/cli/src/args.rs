@@ -1,5 +1,7 @@
 //! The command line: what may be asked for, and the first check of it.
 
+mod validate;
+
 use crate::failure::Failure;
 use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -29,6 +31,7 @@ pub fn command() -> Command {
         .subcommand(bench())
         .subcommand(tune())
         .subcommand(generate())
+        .subcommand(validate::command())
         .subcommand(logits())
         .subcommand(inspect())
 }
@@ -39,8 +42,8 @@ fn tour() -> Command {
         .long_about(
             "Records mish from its formula, shows its IR, runs it and its gradient on a real array\n\
              and checks both against an f64 reference and finite differences; then softmax,\n\
-             rmsnorm_residual and MoE gating the same way. Ends with a table of times.\n\
-             Takes less than a minute on two cores.",
+             rmsnorm_residual and MoE gating the same way, with a table of times. Ends with a story\n\
+             by a small model, as it is and patched. Takes less than a minute on two cores.",
         )
 }
 
@@ -266,6 +269,7 @@ fn generate() -> Command {
                 .help("Ends the answer before this text"),
         )
         .arg(flag("ignore-eos", "Goes on past the tokens that end an answer"))
+        .arg(crate::patching::argument())
         .arg(context())
         .arg(float())
         .arg(device("Where to run [default: cpu]"))

@@ -9,9 +9,11 @@ mod inspect;
 mod kernels;
 mod logits;
 mod run;
+mod story;
 mod test;
 mod tour;
 mod tune;
+mod validate;
 
 use crate::args::Setting;
 use crate::failure::Failure;
@@ -42,6 +44,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         Some(("test", m)) => test::run(m, out),
         Some(("tour", _)) => tour::run(out),
         Some(("tune", m)) => tune::run(m, out),
+        Some(("validate", m)) => validate::run(m, out),
         // Clap has already refused every other name.
         _ => Err(Failure::usage("no such command", "`tilewright --help` lists the commands")),
     }

@@ -11,6 +11,7 @@ mod failure;
 mod files;
 mod formula;
 mod model;
+mod patching;
 mod progress;
 mod table;
 mod timing;

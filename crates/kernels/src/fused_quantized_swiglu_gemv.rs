@@ -1,13 +1,16 @@
-//! The gated half of a feed-forward layer on MLX affine weights: y = silu(x gateᵀ) (x upᵀ), both products of a row at
-//! once, so that neither goes to memory.
+//! The gated half of a feed-forward layer on MLX affine weights: y = act(x gateᵀ) (x upᵀ), both products of a row at
+//! once, so that neither goes to memory. `act` is silu, gelu with tanh or gelu with erf, a kernel each.
+//!
+//! Both products are rounded to the storage type before the gate, as the kernels round them that this one replaces.
 
+use crate::activation::{gelu_f64, gelu_tanh_f64, silu_f64};
 use crate::dequantize_affine::{Affine, affine, affine_f64};
 use crate::quantized_matvec::matvec_f64;
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Args, Kernel};
+use tilewright_lang::{Args, Kernel, Tile};
 
-/// The catalog's row.
+/// The catalog's row with silu.
 pub static FUSED_QUANTIZED_SWIGLU_GEMV: Entry = Entry {
     name: "fused_quantized_swiglu_gemv",
     family: Family::Quantized,
@@ -17,8 +20,8 @@ pub static FUSED_QUANTIZED_SWIGLU_GEMV: Entry = Entry {
                 gate_scales: T[columns, groups], gate_biases: T[columns, groups], \
                 up: u32[columns, bits*group/32*groups], up_scales: T[columns, groups], \
                 up_biases: T[columns, groups] -> y: T[*rows, columns]",
-    build: fused_quantized_swiglu_gemv,
-    reference: swiglu_f64,
+    build: |k, a| fused_quantized_gemv(k, a, Tile::silu),
+    reference: |a| gated_f64(a, silu_f64),
     grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
     constants: &[("bits", 4), ("group", 64)],
@@ -40,28 +43,49 @@ pub static FUSED_QUANTIZED_SWIGLU_GEMV: Entry = Entry {
     flops: Some(|a| 4.0 * a.tensor("x").len() as f64 * a.size("columns") as f64),
 };
 
+/// The catalog's row with gelu in its form with tanh.
+pub static FUSED_QUANTIZED_GEGLU_GEMV: Entry = Entry {
+    name: "fused_quantized_geglu_gemv",
+    summary: "gelu (with tanh) of x gateᵀ times x upᵀ of a few rows with MLX affine weights",
+    formula: "y = gelu_tanh(x gateᵀ) (x upᵀ) with the weights q scales + biases",
+    build: |k, a| fused_quantized_gemv(k, a, Tile::gelu_tanh),
+    reference: |a| gated_f64(a, gelu_tanh_f64),
+    ..FUSED_QUANTIZED_SWIGLU_GEMV
+};
+
+/// The catalog's row with gelu in its form with erf.
+pub static FUSED_QUANTIZED_GEGLU_ERF_GEMV: Entry = Entry {
+    name: "fused_quantized_geglu_erf_gemv",
+    summary: "gelu (with erf) of x gateᵀ times x upᵀ of a few rows with MLX affine weights",
+    formula: "y = gelu(x gateᵀ) (x upᵀ) with the weights q scales + biases",
+    build: |k, a| fused_quantized_gemv(k, a, Tile::gelu),
+    reference: |a| gated_f64(a, gelu_f64),
+    ..FUSED_QUANTIZED_SWIGLU_GEMV
+};
+
 /// Both products in f64, then the gate.
-fn swiglu_f64(a: &Inputs) -> Vec<Vec<f64>> {
+fn gated_f64(a: &Inputs, act: fn(f64) -> f64) -> Vec<Vec<f64>> {
     let product = |weight: &str| {
         let part = |suffix: &str| a.tensor(&format!("{weight}{suffix}")).to_vec();
         let renamed = a.clone().with_tensor("w", &part("")).with_tensor("scales", &part("_scales"));
         let renamed = renamed.with_tensor("biases", &part("_biases"));
         matvec_f64(&renamed, &affine_f64(&renamed))
     };
-    let gated = |(g, u): (f64, f64)| g / (1.0 + (-g).exp()) * u;
+    let gated = |(g, u): (f64, f64)| act(g) * u;
     vec![product("gate").into_iter().zip(product("up")).map(gated).collect()]
 }
 
 /// One program an element of y.
-pub fn fused_quantized_swiglu_gemv(k: &mut Kernel, a: &Args) {
+pub fn fused_quantized_gemv(k: &mut Kernel, a: &Args, act: fn(Tile) -> Tile) {
     let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
     let (row, column) = (k.program(), k.program());
     let x = a["x"].row(row).load().to(F32); // [group*groups]
     let product = |w: &str, scales: &str, biases: &str| {
         let part = |name: &str| a[name].row(column);
-        (x * affine(part(w), part(scales), part(biases), format)).row_sum()
+        let sum = (x * affine(part(w), part(scales), part(biases), format)).row_sum();
+        sum.to(a["y"].dtype()).to(F32)
     };
     let gate = product("gate", "gate_scales", "gate_biases");
     let up = product("up", "up_scales", "up_biases");
-    a["y"].row(row).at(column).store(gate.silu() * up);
+    a["y"].row(row).at(column).store(act(gate) * up);
 }

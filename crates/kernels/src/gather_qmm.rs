@@ -1,6 +1,7 @@
 //! Products of each token with the weights of its k experts, which are MLX affine: `y[t, j] = x[t] w[e]ᵀ` with
 //! `e = indices[t, j]`, as `mlx.core.gather_qmm` computes it; and the gated form of a feed-forward layer,
-//! `y[t, j] = silu(x[t] gate[e]ᵀ) (x[t] up[e]ᵀ)`, in one pass over both weights.
+//! `y[t, j] = silu(x[t] gate[e]ᵀ) (x[t] up[e]ᵀ)`, in one pass over both weights, with both products rounded to the
+//! storage type as the kernels round them that it replaces.
 //!
 //! Meant for decoding: only the rows of the chosen experts are read. An index beyond the experts is an error.
 
@@ -116,7 +117,8 @@ pub fn gather_qmm_swiglu(k: &mut Kernel, a: &Args) {
     let expert = a["indices"].row(token).at(slot).load().to(I32);
     let product = |w: &str, scales: &str, biases: &str| {
         let part = |name: &str| a[name].row(expert).row(column);
-        (x * affine(part(w), part(scales), part(biases), format)).row_sum()
+        let sum = (x * affine(part(w), part(scales), part(biases), format)).row_sum();
+        sum.to(a["y"].dtype()).to(F32)
     };
     let gate = product("gate", "gate_scales", "gate_biases");
     let up = product("up", "up_scales", "up_biases");

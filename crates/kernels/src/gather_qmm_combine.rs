@@ -1,5 +1,7 @@
 //! The way back from the experts: each expert's last product and the weighted sum over the k experts of a token in
-//! one kernel, `y[t] = Σ_j gate[t, j] (act[t, j] w[indices[t, j]])`, so that the k results never go to memory.
+//! one kernel, `y[t] = Σ_j gate[t, j] (act[t, j] w[indices[t, j]])`, so that the k results never go to memory. With
+//! packed weights each of them is rounded to the storage type first, as the two kernels round it that this one
+//! replaces ([`crate::gather_qmm`], [`crate::moe_combine`]).
 //!
 //! Floats are `[experts, depth, columns]`; MLX affine weights are `[experts, columns, packed depth]`, as checkpoints
 //! hold them. An index beyond the experts is an error.
@@ -123,7 +125,7 @@ pub fn gather_qmm_combine_quantized(k: &mut Kernel, a: &Args) {
         let part = |name: &str| a[name].row(expert).row(column);
         let act = a["act"].row(token).row(j).load().to(F32); // [group*groups]
         let product = (act * affine(part("w"), part("scales"), part("biases"), format)).row_sum();
-        product * a["gate"].row(token).at(j).load()
+        product.to(a["y"].dtype()).to(F32) * a["gate"].row(token).at(j).load()
     };
     let rest = (1..a.constant("k")).map(weighted);
     a["y"].row(token).at(column).store(rest.fold(weighted(0), |sum, next| sum + next));

@@ -3,12 +3,14 @@
 //! ```text
 //! rmsnorm_residual: sum = x + residual;  y = sum / sqrt(mean sum² + eps) weight
 //! add_rmsnorm:      the same y alone, where the sum is not needed again
+//! residual_norm:    y and sum, with y the norm of the sum as it is stored
 //! ```
 //! x, residual, y, sum: `[*rows, cols]`; weight: `[cols]`.
 //!
 //! The norm is taken of the f32 sum, before it is rounded to the storage type; a model that adds and normalizes in
-//! two steps normalizes the rounded one, and differs in the last bit of f16 and bf16. `rmsnorm_residual` is known
-//! elsewhere as `add_rms_norm`, `add_rmsnorm` as `fused_add_rmsnorm` and `residual_rmsnorm`.
+//! two steps normalizes the rounded one, and differs in the last bit of f16 and bf16: `residual_norm` does as it does,
+//! and may stand for the two steps in a model without a change of its results. `rmsnorm_residual` is known elsewhere
+//! as `add_rms_norm`, `add_rmsnorm` as `fused_add_rmsnorm` and `residual_rmsnorm`.
 
 use crate::cases::ROWS;
 use crate::rmsnorm::{rms_normalized, rms_normalized_f64};
@@ -38,6 +40,18 @@ pub static RMSNORM_RESIDUAL: Entry = Entry {
     fills: &[],
     cases: ROWS,
     flops: None,
+};
+
+/// With the sum as second output, normed as it is stored.
+pub static RESIDUAL_NORM: Entry = Entry {
+    name: "residual_norm",
+    summary: "sum of two tensors, and the root mean square norm, with a weight, of the sum as it is stored",
+    formula: "sum = x + residual; y = stored sum / sqrt(mean (stored sum)² + eps) weight",
+    build: |k, a| {
+        let eps = a.scalar("eps");
+        residual_norm(k, a["x"], a["residual"], a["weight"], eps, a["y"], a["sum"]);
+    },
+    ..RMSNORM_RESIDUAL
 };
 
 /// Without the sum as output.
@@ -80,6 +94,23 @@ pub fn rmsnorm_residual(
     let t = x.row(row).load().to(F32) + residual.row(row).load().to(F32); // [cols]
     y.row(row).store(rms_normalized(t, eps) * weight.load().to(F32));
     sum.row(row).store(t);
+}
+
+/// One program a row.
+pub fn residual_norm(
+    k: &mut Kernel,
+    x: View,
+    residual: View,
+    weight: View,
+    eps: Tile,
+    y: View,
+    sum: View,
+) {
+    let row = k.program();
+    let t = x.row(row).load().to(F32) + residual.row(row).load().to(F32); // [cols]
+    let stored = t.to(sum.dtype()).to(F32);
+    y.row(row).store(rms_normalized(stored, eps) * weight.load().to(F32));
+    sum.row(row).store(stored);
 }
 
 /// One program a row.

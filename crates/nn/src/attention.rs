@@ -1,7 +1,6 @@
 //! Attention over the cache: projections, norms of heads, rotation, cache, softmax-weighted sum, projection back.
 
-use crate::cache::Tokens;
-use crate::{Kernels, Module, Result, Slot, Step, Tensor};
+use crate::{Attend, Kernels, Module, Result, Slot, Step, Tensor};
 use tilewright_tensor::Callable;
 
 /// What attention layers differ in, besides their weights.
@@ -37,16 +36,15 @@ pub enum Projections {
 
 /// Attention with grouped heads (Ainslie et al., 2023).
 pub struct Attention {
-    shape: AttentionShape,
+    pub(crate) shape: AttentionShape,
     projections: Projections,
     /// Norms of each query head and each key head.
-    norms: Option<[Slot; 2]>,
-    o_proj: Slot,
+    pub(crate) norms: Option<[Slot; 2]>,
+    /// The softmax-weighted sum.
+    pub(crate) attend: Slot,
+    pub(crate) o_proj: Slot,
     rope: Callable,
     update: Callable,
-    prefill: Callable,
-    decode: Callable,
-    merge: Callable,
 }
 
 impl Attention {
@@ -61,8 +59,7 @@ impl Attention {
         norms: Option<[Slot; 2]>,
         o_proj: Slot,
     ) -> Result<Attention> {
-        let AttentionShape { heads, kv_heads, head_dim, rotary, .. } = shape;
-        let group = heads / kv_heads.max(1);
+        let AttentionShape { head_dim, rotary, .. } = shape;
         let rope = match rotary == head_dim {
             true => kernels.get("apply_gqa_rope_at", &[])?,
             false => {
@@ -70,26 +67,19 @@ impl Attention {
                 kernels.get("apply_partial_gqa_rope_at", &constants)?
             }
         };
-        let [prefill, decode] = match shape.softcap {
-            None => ["attention", "decode_attention"],
-            Some(_) => ["attention_softcap", "decode_attention_softcap"],
-        };
-        let constants = [("head_dim", head_dim), ("group", group)];
         Ok(Attention {
             shape,
             projections,
             norms,
+            attend: Box::new(Attend::new(kernels, shape)?),
             o_proj,
             rope,
             update: kernels.get("cache_update", &[])?,
-            prefill: kernels.get(prefill, &constants)?,
-            decode: kernels.get(decode, &constants)?,
-            merge: kernels.get("merge_heads", &[])?,
         })
     }
 
     /// Queries, keys and values of the tokens, `[tokens, heads, head_dim]` each.
-    fn project(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 3]> {
+    pub(crate) fn project(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 3]> {
         let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
         let tokens = x.shape()[0];
         match &self.projections {
@@ -108,39 +98,6 @@ impl Attention {
                 ])
             }
         }
-    }
-
-    /// Each query's mixture of the values that it sees, `[tokens, heads * head_dim]`.
-    fn attend(&self, q: &Tensor, step: &Step<'_>) -> Result<Tensor> {
-        let AttentionShape { heads, head_dim, .. } = self.shape;
-        let (tokens, cache) = (q.shape()[0], &step.cache.layers[self.shape.layer]);
-        let mixed = match &step.tokens {
-            Tokens::Each { lens } => {
-                let call = self.decode.bind().input("q", q).input("lens", lens);
-                self.finish(call.input("keys", &cache.keys).input("values", &cache.values))?
-            }
-            Tokens::Of { slot, end } => {
-                let q = q.reshape(&[1, tokens, heads, head_dim])?.permute(&[0, 2, 1, 3])?;
-                let held = |cache: &Tensor| cache.narrow(0, *slot, 1)?.narrow(2, 0, *end);
-                let (keys, values) = (held(&cache.keys)?, held(&cache.values)?);
-                let call = self.prefill.bind().input("q", &q);
-                let mixed = self.finish(call.input("keys", &keys).input("values", &values))?;
-                self.merge.call(&[&mixed])?
-            }
-        };
-        mixed.reshape(&[tokens, heads * head_dim])
-    }
-
-    /// Runs an attention kernel with the scalars of the layer.
-    fn finish(&self, call: tilewright_tensor::Call<'_>) -> Result<Tensor> {
-        let mut call = call.scalar("scale", self.shape.scale);
-        if let Some(softcap) = self.shape.softcap {
-            call = call.scalar("softcap", softcap);
-        }
-        if let Some(window) = self.shape.window {
-            call = call.scalar("window", window as f64);
-        }
-        call.run()?.single()
     }
 }
 
@@ -161,7 +118,7 @@ impl Module for Attention {
         let update = self.update.bind().input("k", &k).input("v", &v);
         let update = update.input("slots", &step.slots).input("positions", &step.positions);
         update.output("k_cache", &mut cache.keys).output("v_cache", &mut cache.values).run()?;
-        let mixed = self.attend(&q, step)?;
+        let mixed = self.attend.forward(&q, step)?;
         self.o_proj.forward(&mixed, step)
     }
 
@@ -173,7 +130,7 @@ impl Module for Attention {
         if let Some([q, k]) = &self.norms {
             all.extend([("q_norm", q), ("k_norm", k)]);
         }
-        all.push(("o_proj", &self.o_proj));
+        all.extend([("attend", &self.attend), ("o_proj", &self.o_proj)]);
         all
     }
 
@@ -185,7 +142,7 @@ impl Module for Attention {
         if let Some([q, k]) = &mut self.norms {
             all.extend([("q_norm", q), ("k_norm", k)]);
         }
-        all.push(("o_proj", &mut self.o_proj));
+        all.extend([("attend", &mut self.attend), ("o_proj", &mut self.o_proj)]);
         all
     }
 }

@@ -6,7 +6,7 @@ use tilewright_tensor::Callable;
 /// `h = x + attention(norm x)`, `y = h + mlp(norm h)`; with norms after both as well, as in Gemma 2,
 /// `h = x + norm attention(norm x)`, and so on.
 pub struct Block {
-    /// Name and module in the order of the calls.
+    /// Name and module in the order of the calls; each half is one branch.
     slots: Vec<(&'static str, Slot)>,
     add: Callable,
 }
@@ -42,6 +42,13 @@ impl Block {
     }
 }
 
+impl Block {
+    /// Names and modules of each branch, the norm first.
+    pub(crate) fn branches(&self) -> impl Iterator<Item = &[(&'static str, Slot)]> {
+        self.slots.chunks(self.slots.len() / 2)
+    }
+}
+
 impl Module for Block {
     fn kind(&self) -> &'static str {
         "Block"
@@ -49,8 +56,7 @@ impl Module for Block {
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let mut stream = x.clone();
-        // Each half of the slots is one branch.
-        for branch in self.slots.chunks(self.slots.len() / 2) {
+        for branch in self.branches() {
             let mut inner = stream.clone();
             for (_, module) in branch {
                 inner = module.forward(&inner, step)?;

@@ -96,6 +96,9 @@ pub struct Step<'a> {
     /// Its position in that slot, `i32[tokens]`.
     pub(crate) positions: Tensor,
     pub(crate) tokens: Tokens,
+    /// What is still to be added to the tensor that the last module gave; the next one does it, if it
+    /// [may](crate::Module::adds_pending).
+    pub(crate) pending: Option<Tensor>,
 }
 
 /// The tokens of a step.
@@ -103,8 +106,9 @@ pub struct Step<'a> {
 pub(crate) enum Tokens {
     /// Neighbours of one sequence: those before position `end` of a slot.
     Of { slot: usize, end: usize },
-    /// One of every slot, which then holds `lens` `i32[slots]` tokens; 0 for slots that take no part.
-    Each { lens: Tensor },
+    /// One of every slot, which then holds `lens` `i32[slots]` tokens, `longest` at most; 0 for slots that take no
+    /// part.
+    Each { lens: Tensor, longest: usize },
 }
 
 impl<'a> Step<'a> {
@@ -117,7 +121,8 @@ impl<'a> Step<'a> {
         let end = cache.room(slot, count)?;
         let slots = Tensor::from(vec![slot as i32; count]);
         let positions = Tensor::from((start as i32..end as i32).collect::<Vec<_>>());
-        Ok(Step { cache, slots, positions, tokens: Tokens::Of { slot, end } })
+        let tokens = Tokens::Of { slot, end };
+        Ok(Step { cache, slots, positions, tokens, pending: None })
     }
 
     /// One token after those that each slot holds. Slots that are not `active` ride along: what they compute counts
@@ -139,14 +144,16 @@ impl<'a> Step<'a> {
         let last = cache.capacity.saturating_sub(1);
         let positions = cache.lens.iter().map(|len| (*len).min(last) as i32);
         let positions = Tensor::from(positions.collect::<Vec<_>>());
-        Ok(Step { cache, slots, positions, tokens: Tokens::Each { lens: lens.into() } })
+        let longest = lens.iter().copied().max().unwrap_or(0) as usize;
+        let tokens = Tokens::Each { lens: lens.into(), longest };
+        Ok(Step { cache, slots, positions, tokens, pending: None })
     }
 
     /// Counts the tokens as held, after the model has run.
     pub(crate) fn finish(self) -> Result<()> {
         match self.tokens {
             Tokens::Of { slot, end } => self.cache.lens[slot] = end,
-            Tokens::Each { lens } => {
+            Tokens::Each { lens, .. } => {
                 for (held, len) in self.cache.lens.iter_mut().zip(lens.to_vec::<i32>()?) {
                     *held = (*held).max(len as usize);
                 }

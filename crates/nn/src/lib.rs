@@ -5,11 +5,13 @@
 //! from call to call, positions and the caches of keys and values, comes as a [`Step`].
 //!
 //! Modules call kernels of the catalog and name no device: [`Kernels`] holds the runtime that the caller chose. The
-//! modules here are the plain ones, one kernel for each operation of the model.
+//! modules here are the plain ones, one kernel for each operation of the model; [`patch`] puts fused ones over them.
 
+mod attend;
 mod attention;
 mod block;
 mod cache;
+mod dispatch;
 mod embedding;
 mod kernels;
 mod linear;
@@ -18,20 +20,23 @@ mod model;
 mod module;
 mod moe;
 mod norm;
+pub mod patch;
 mod rope;
 mod weights;
 
+pub use attend::Attend;
 pub use attention::{Attention, AttentionShape, Projections};
 pub use block::Block;
 pub use cache::{Cache, CacheShape, Step};
+pub use dispatch::{AttentionConfig, AttentionStats, Thresholds};
 pub use embedding::Embedding;
 pub use kernels::Kernels;
 pub use linear::{DenseLinear, QuantizedLinear};
 pub use mlp::{Gate, GatedMlp, PackedGatedMlp};
 pub use model::{Logits, Model, ModelShape};
-pub use module::{Module, Slot, find, named_modules};
+pub use module::{Module, Slot, find, named_modules, replace};
 pub use moe::{ExpertLinear, Moe, MoeShape};
-pub use norm::RmsNorm;
+pub use norm::{LayerNorm, RmsNorm, Softmax};
 pub use rope::Rope;
 pub use tilewright_ir::DType;
 pub use tilewright_tensor::{Error, Result, Runtime, Tensor};

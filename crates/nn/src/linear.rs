@@ -6,7 +6,7 @@ use tilewright_tensor::Callable;
 
 /// Rows of x up to which one program computes an element, reading its row of the weight once: beyond, blocks of rows
 /// share what they read.
-const FEW_ROWS: usize = 8;
+pub(crate) const FEW_ROWS: usize = 8;
 
 /// A bias, and the kernel that adds it.
 struct Bias {
@@ -30,7 +30,7 @@ impl Bias {
 
 /// A linear layer whose weight is floats.
 pub struct DenseLinear {
-    weight: Tensor,
+    pub(crate) weight: Tensor,
     bias: Option<Bias>,
     few: Callable,
     many: Callable,
@@ -51,6 +51,13 @@ impl DenseLinear {
     }
 }
 
+impl DenseLinear {
+    /// True when it adds something to the product.
+    pub(crate) fn has_bias(&self) -> bool {
+        self.bias.is_some()
+    }
+}
+
 impl Module for DenseLinear {
     fn kind(&self) -> &'static str {
         "Linear"
@@ -64,9 +71,10 @@ impl Module for DenseLinear {
 
 /// A linear layer whose weight is in MLX's affine format.
 pub struct QuantizedLinear {
-    weight: Tensor,
-    scales: Tensor,
-    biases: Tensor,
+    pub(crate) weight: Tensor,
+    pub(crate) scales: Tensor,
+    pub(crate) biases: Tensor,
+    pub(crate) format: Affine,
     bias: Option<Bias>,
     few: Callable,
     many: Callable,
@@ -89,10 +97,18 @@ impl QuantizedLinear {
             weight,
             scales,
             biases,
+            format,
             bias: Bias::new(kernels, bias)?,
             few: kernels.get("quantized_matvec", &constants)?,
             many: kernels.get("quantized_matmul", &constants)?,
         })
+    }
+}
+
+impl QuantizedLinear {
+    /// True when it adds something to the product.
+    pub(crate) fn has_bias(&self) -> bool {
+        self.bias.is_some()
     }
 }
 

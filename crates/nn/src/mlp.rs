@@ -38,10 +38,11 @@ impl Gate {
 
 /// A gated layer of three projections.
 pub struct GatedMlp {
-    gate_proj: Slot,
-    up_proj: Slot,
-    down_proj: Slot,
-    gate: Callable,
+    pub(crate) gate_proj: Slot,
+    pub(crate) up_proj: Slot,
+    pub(crate) down_proj: Slot,
+    pub(crate) gate: Gate,
+    multiply: Callable,
 }
 
 impl GatedMlp {
@@ -54,7 +55,7 @@ impl GatedMlp {
         gate: Gate,
         [gate_proj, up_proj, down_proj]: [Slot; 3],
     ) -> Result<GatedMlp> {
-        Ok(GatedMlp { gate_proj, up_proj, down_proj, gate: gate.kernel(kernels)? })
+        Ok(GatedMlp { gate_proj, up_proj, down_proj, gate, multiply: gate.kernel(kernels)? })
     }
 }
 
@@ -65,7 +66,7 @@ impl Module for GatedMlp {
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let (gate, up) = (self.gate_proj.forward(x, step)?, self.up_proj.forward(x, step)?);
-        self.down_proj.forward(&self.gate.call(&[&gate, &up])?, step)
+        self.down_proj.forward(&self.multiply.call(&[&gate, &up])?, step)
     }
 
     fn children(&self) -> Vec<(&str, &Slot)> {
@@ -81,9 +82,10 @@ impl Module for GatedMlp {
 
 /// A gated layer whose gate and up projections are one, as in Phi-3.
 pub struct PackedGatedMlp {
-    gate_up_proj: Slot,
-    down_proj: Slot,
-    gate: Callable,
+    pub(crate) gate_up_proj: Slot,
+    pub(crate) down_proj: Slot,
+    pub(crate) gate: Gate,
+    multiply: Callable,
 }
 
 impl PackedGatedMlp {
@@ -96,7 +98,8 @@ impl PackedGatedMlp {
         gate: Gate,
         [gate_up_proj, down_proj]: [Slot; 2],
     ) -> Result<PackedGatedMlp> {
-        Ok(PackedGatedMlp { gate_up_proj, down_proj, gate: gate.packed_kernel(kernels)? })
+        let multiply = gate.packed_kernel(kernels)?;
+        Ok(PackedGatedMlp { gate_up_proj, down_proj, gate, multiply })
     }
 }
 
@@ -107,7 +110,7 @@ impl Module for PackedGatedMlp {
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let both = self.gate_up_proj.forward(x, step)?;
-        self.down_proj.forward(&self.gate.call(&[&both])?, step)
+        self.down_proj.forward(&self.multiply.call(&[&both])?, step)
     }
 
     fn children(&self) -> Vec<(&str, &Slot)> {

@@ -1,6 +1,7 @@
 //! The root: token ids in, logits out.
 
 use crate::{Cache, CacheShape, DType, Error, Kernels, Module, Result, Rope, Slot, Step, Tensor};
+use std::sync::Arc;
 use tilewright_tensor::Callable;
 
 /// What a model is besides its modules.
@@ -34,10 +35,11 @@ pub enum Logits {
 /// A decoder: embedding, blocks, norm, head.
 pub struct Model {
     shape: ModelShape,
-    kernels: Kernels,
+    kernels: Arc<Kernels>,
     /// Name and module in the order of the calls.
     slots: Vec<(String, Slot)>,
     softcap: Callable,
+    add: Callable,
 }
 
 impl Model {
@@ -56,7 +58,8 @@ impl Model {
         let blocks = blocks.into_iter().enumerate();
         slots.extend(blocks.map(|(i, block)| (format!("model.layers.{i}"), block)));
         slots.extend([("model.norm".into(), norm), ("lm_head".into(), head)]);
-        Ok(Model { shape, softcap: kernels.get("softcap", &[])?, kernels, slots })
+        let (softcap, add) = (kernels.get("softcap", &[])?, kernels.get("add", &[])?);
+        Ok(Model { shape, softcap, add, kernels: Arc::new(kernels), slots })
     }
 
     /// Its sizes.
@@ -70,7 +73,7 @@ impl Model {
     }
 
     /// Its kernels, for modules that are to replace some of its own.
-    pub fn kernels(&self) -> &Kernels {
+    pub fn kernels(&self) -> &Arc<Kernels> {
         &self.kernels
     }
 
@@ -123,23 +126,39 @@ impl Model {
         let mut x = Tensor::from(ids.to_vec());
         let (trunk, head) = self.slots.split_at(self.slots.len() - 2);
         for (_, module) in trunk {
-            x = module.forward(&x, &mut step)?;
+            x = self.call(module, x, &mut step)?;
         }
         if logits == Logits::None {
             step.finish()?;
             return Ok(None);
         }
         if logits == Logits::Last {
-            x = x.narrow(0, ids.len() - 1, 1)?;
+            let last = |x: &Tensor| x.narrow(0, ids.len() - 1, 1);
+            x = last(&x)?;
+            step.pending = step.pending.as_ref().map(last).transpose()?;
         }
         for (_, module) in head {
-            x = module.forward(&x, &mut step)?;
+            x = self.call(module, x, &mut step)?;
         }
         step.finish()?;
         if let Some(cap) = self.shape.softcap {
             x = self.softcap.bind().input("x", &x).scalar("cap", cap).run()?.single()?;
         }
         Ok(Some(x.to(DType::F32)?))
+    }
+}
+
+impl Model {
+    /// Calls a module on `x` and what is pending.
+    fn call(&self, module: &Slot, x: Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        match step.pending.take() {
+            Some(pending) if module.adds_pending() => {
+                step.pending = Some(pending);
+                module.forward(&x, step)
+            }
+            Some(pending) => module.forward(&self.add.call(&[&x, &pending])?, step),
+            None => module.forward(&x, step),
+        }
     }
 }
 
@@ -150,7 +169,7 @@ impl Module for Model {
 
     /// Every module after the other on what the one before gave.
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
-        self.slots.iter().try_fold(x.clone(), |x, (_, module)| module.forward(&x, step))
+        self.slots.iter().try_fold(x.clone(), |x, (_, module)| self.call(module, x, step))
     }
 
     fn children(&self) -> Vec<(&str, &Slot)> {

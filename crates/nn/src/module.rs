@@ -1,6 +1,6 @@
 //! What every layer is, and paths to them.
 
-use crate::{Result, Step, Tensor};
+use crate::{Error, Result, Step, Tensor};
 use std::any::Any;
 
 /// A layer: a function of a tensor, with parameters of its own and children under names.
@@ -25,6 +25,11 @@ pub trait Module: Any + Send + Sync {
     fn children_mut(&mut self) -> Vec<(&str, &mut Slot)> {
         Vec::new()
     }
+
+    /// True when it adds what the step holds as pending to its input by itself; for others the model does.
+    fn adds_pending(&self) -> bool {
+        false
+    }
 }
 
 /// The place of a module in its parent.
@@ -42,6 +47,20 @@ fn walk<'a>(module: &'a dyn Module, path: &str, found: &mut Vec<(String, &'a dyn
         let path = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
         found.push((path.clone(), child.as_ref()));
         walk(child.as_ref(), &path, found);
+    }
+}
+
+/// Puts `module` where `path` leads, and gives back what was there.
+///
+/// # Errors
+/// When no module has that path.
+pub fn replace(root: &mut dyn Module, path: &str, module: Slot) -> Result<Slot> {
+    match find(root, path) {
+        Some(slot) => Ok(std::mem::replace(slot, module)),
+        None => {
+            let error = Error::usage(format!("there is no module `{path}`"));
+            Err(error.help("`named_modules` lists the paths"))
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! A sparse mixture of experts: a router chooses k gated layers for each token.
 
-use crate::{Gate, Kernels, Module, Result, Slot, Step, Tensor};
+use crate::{Error, Gate, Kernels, Module, Result, Slot, Step, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
 
 /// One projection of all experts: `y[t, j] = x[t] w[indices[t, j]]ᵀ`.
 pub struct ExpertLinear {
     /// In the kernel's order, after x and the indices.
-    weight: Vec<Tensor>,
+    pub(crate) weight: Vec<Tensor>,
+    /// How they are packed, unless they are floats.
+    pub(crate) format: Option<Affine>,
     /// For tokens that go to k experts each.
     spread: Callable,
     /// For rows that go to one expert each.
@@ -21,7 +23,12 @@ impl ExpertLinear {
     /// When a kernel is missing.
     pub fn dense(kernels: &Kernels, weight: Tensor, k: usize) -> Result<ExpertLinear> {
         let kernel = |k| kernels.get("gather_mm", &[("k", k)]);
-        Ok(ExpertLinear { weight: vec![weight], spread: kernel(k)?, single: kernel(1)? })
+        Ok(ExpertLinear {
+            weight: vec![weight],
+            format: None,
+            spread: kernel(k)?,
+            single: kernel(1)?,
+        })
     }
 
     /// Packed weights: words, scales, biases, each `[experts, columns, ..]`.
@@ -37,7 +44,12 @@ impl ExpertLinear {
         let kernel = |k| {
             kernels.get("gather_qmm", &[("bits", format.bits), ("group", format.group), ("k", k)])
         };
-        Ok(ExpertLinear { weight: weight.into(), spread: kernel(k)?, single: kernel(1)? })
+        Ok(ExpertLinear {
+            weight: weight.into(),
+            format: Some(format),
+            spread: kernel(k)?,
+            single: kernel(1)?,
+        })
     }
 
     fn call(&self, kernel: &Callable, x: &Tensor, indices: &Tensor) -> Result<Tensor> {
@@ -46,12 +58,12 @@ impl ExpertLinear {
     }
 
     /// `x` `[tokens, depth]`, `indices` `u32[tokens, k]`: `[tokens, k, columns]`.
-    fn spread(&self, x: &Tensor, indices: &Tensor) -> Result<Tensor> {
+    pub(crate) fn spread(&self, x: &Tensor, indices: &Tensor) -> Result<Tensor> {
         self.call(&self.spread, x, indices)
     }
 
     /// `x` `[tokens, k, depth]`, `indices` `u32[tokens, k]`: `[tokens, k, columns]`.
-    fn each(&self, x: &Tensor, indices: &Tensor) -> Result<Tensor> {
+    pub(crate) fn each(&self, x: &Tensor, indices: &Tensor) -> Result<Tensor> {
         let [tokens, k, depth] = [x.shape()[0], x.shape()[1], x.shape()[2]];
         let rows = tokens * k;
         let y =
@@ -76,12 +88,13 @@ pub struct MoeShape {
 
 /// A sparse mixture of gated experts.
 pub struct Moe {
+    pub(crate) shape: MoeShape,
     router: Slot,
-    gate_proj: ExpertLinear,
-    up_proj: ExpertLinear,
-    down_proj: ExpertLinear,
+    pub(crate) gate_proj: ExpertLinear,
+    pub(crate) up_proj: ExpertLinear,
+    pub(crate) down_proj: ExpertLinear,
     choose: Callable,
-    gate: Callable,
+    multiply: Callable,
     combine: Callable,
 }
 
@@ -102,14 +115,42 @@ impl Moe {
             ("norm_topk_prob", usize::from(shape.normalize)),
         ];
         Ok(Moe {
+            shape,
             router,
             gate_proj,
             up_proj,
             down_proj,
             choose: kernels.get("topk_gating_softmax", &routing)?,
-            gate: shape.gate.kernel(kernels)?,
+            multiply: shape.gate.kernel(kernels)?,
             combine: kernels.get("moe_combine", &[("k", shape.per_token)])?,
         })
+    }
+}
+
+impl Moe {
+    /// The weights and the numbers of each token's experts.
+    pub(crate) fn route(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 2]> {
+        let logits = self.router.forward(x, step)?;
+        let mut chosen = self.choose.call_all(&[&logits])?.into_tensors().into_iter();
+        match (chosen.next(), chosen.next()) {
+            (Some(weights), Some(indices)) => Ok([weights, indices]),
+            _ => Err(Error::failure("the router chose nothing")),
+        }
+    }
+
+    /// What the gate lets through of each expert of a token, `[tokens, k, intermediate]`.
+    pub(crate) fn gated(&self, x: &Tensor, indices: &Tensor) -> Result<Tensor> {
+        let gate = self.gate_proj.spread(x, indices)?;
+        self.multiply.call(&[&gate, &self.up_proj.spread(x, indices)?])
+    }
+
+    /// The weighted sum of what the experts of a token make of it.
+    pub(crate) fn combined(
+        &self,
+        gated: &Tensor,
+        [weights, indices]: &[Tensor; 2],
+    ) -> Result<Tensor> {
+        self.combine.call(&[&self.down_proj.each(gated, indices)?, weights])
     }
 }
 
@@ -119,13 +160,8 @@ impl Module for Moe {
     }
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
-        let logits = self.router.forward(x, step)?;
-        let chosen = self.choose.call_all(&[&logits])?;
-        let (weights, indices) = (&chosen["weights"], &chosen["indices"]);
-        let gate = self.gate_proj.spread(x, indices)?;
-        let up = self.up_proj.spread(x, indices)?;
-        let down = self.down_proj.each(&self.gate.call(&[&gate, &up])?, indices)?;
-        self.combine.call(&[&down, weights])
+        let chosen = self.route(x, step)?;
+        self.combined(&self.gated(x, &chosen[1])?, &chosen)
     }
 
     fn children(&self) -> Vec<(&str, &Slot)> {

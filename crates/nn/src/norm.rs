@@ -1,12 +1,12 @@
-//! RMSNorm over the last axis.
+//! Norms over the last axis, and softmax.
 
 use crate::{Kernels, Module, Result, Step, Tensor};
-use tilewright_tensor::Callable;
+use tilewright_tensor::{Call, Callable};
 
 /// `y = x / sqrt(mean x² + eps) weight`, of tokens or of the heads of a token.
 pub struct RmsNorm {
-    weight: Tensor,
-    eps: f64,
+    pub(crate) weight: Tensor,
+    pub(crate) eps: f64,
     norm: Callable,
 }
 
@@ -18,6 +18,11 @@ impl RmsNorm {
     pub fn new(kernels: &Kernels, weight: Tensor, eps: f64) -> Result<RmsNorm> {
         Ok(RmsNorm { weight, eps, norm: kernels.get("rmsnorm", &[])? })
     }
+
+    /// Its call for `x`.
+    pub(crate) fn call<'a>(&'a self, x: &'a Tensor) -> Call<'a> {
+        self.norm.bind().input("x", x).input("weight", &self.weight).scalar("eps", self.eps)
+    }
 }
 
 impl Module for RmsNorm {
@@ -26,7 +31,70 @@ impl Module for RmsNorm {
     }
 
     fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
+        self.call(x).run()?.single()
+    }
+}
+
+/// `y = (x - mean x) / sqrt(var x + eps) weight + bias`.
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+    norm: Callable,
+}
+
+impl LayerNorm {
+    /// A norm with `weight` and `bias`, `[features]` each.
+    ///
+    /// # Errors
+    /// When the kernel is missing.
+    pub fn new(kernels: &Kernels, [weight, bias]: [Tensor; 2], eps: f64) -> Result<LayerNorm> {
+        Ok(LayerNorm { weight, bias, eps, norm: kernels.get("layernorm", &[])? })
+    }
+
+    /// Its call for `x`.
+    pub(crate) fn call<'a>(&'a self, x: &'a Tensor) -> Call<'a> {
         let call = self.norm.bind().input("x", x).input("weight", &self.weight);
-        call.scalar("eps", self.eps).run()?.single()
+        call.input("bias", &self.bias).scalar("eps", self.eps)
+    }
+}
+
+impl Module for LayerNorm {
+    fn kind(&self) -> &'static str {
+        "LayerNorm"
+    }
+
+    fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
+        self.call(x).run()?.single()
+    }
+}
+
+/// `y = exp(x - max x) / Σ exp(x - max x)`.
+pub struct Softmax {
+    softmax: Callable,
+}
+
+impl Softmax {
+    /// Softmax over the last axis.
+    ///
+    /// # Errors
+    /// When the kernel is missing.
+    pub fn new(kernels: &Kernels) -> Result<Softmax> {
+        Ok(Softmax { softmax: kernels.get("softmax", &[])? })
+    }
+
+    /// Its call for `x`.
+    pub(crate) fn call<'a>(&'a self, x: &'a Tensor) -> Call<'a> {
+        self.softmax.bind().input("x", x)
+    }
+}
+
+impl Module for Softmax {
+    fn kind(&self) -> &'static str {
+        "Softmax"
+    }
+
+    fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
+        self.call(x).run()?.single()
     }
 }

@@ -1,7 +1,7 @@
 //! The schedule of a call: how many programs run as a batch, whether rows come in blocks, and how the work is cut for
 //! the threads.
 
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, Fusion};
 use crate::bind::{Request, bind};
 use crate::simd::LANES;
 use crate::step::{Bound, Step};
@@ -10,6 +10,11 @@ use tilewright_ir::{ExprKind, Program, Stmt};
 /// Lanes of a batch: few enough that the live tiles of a batch stay in the first cache, enough that a step's overhead
 /// is nothing.
 const BATCH_LANES: usize = 2048;
+/// Packed weights that a batch reads at most, unless its programs are few: they are read where they lie, and what is
+/// shared by the programs of a batch is prepared once for each.
+const BATCH_WEIGHTS: usize = 32 << 10;
+/// Programs that share what is prepared, at least.
+const FEW_PROGRAMS: usize = 16;
 /// The most programs of a batch.
 const MOST_PROGRAMS: usize = 1024;
 /// Rows up to this length are whole: their tiles stay near the first cache. Longer ones come in blocks where they can.
@@ -54,6 +59,7 @@ impl Schedule {
         let last = request.grid.last().copied().unwrap_or(1);
         let one = Request { batch: 1, main: None, ..request };
         if let Some(length) = rows.length
+            && !rows.packed
             && (length > WHOLE_ROW || programs < 2 * threads && length >= WORTH_SHARING)
             && let Some(bound) = bind(Request { main: Some((length, BLOCK)), ..one })
         {
@@ -67,7 +73,11 @@ impl Schedule {
         }
         let batch = match rows.length {
             Some(length) if !request.analysis.control && !request.analysis.atomic => {
-                (BATCH_LANES / length.max(1)).clamp(1, MOST_PROGRAMS).min(last.max(1))
+                let lanes = (BATCH_LANES / length.max(1)).clamp(1, MOST_PROGRAMS);
+                match rows.packed {
+                    true => sharing_batch(length, last.max(1)),
+                    false => lanes.min(last.max(1)),
+                }
             }
             _ => 1,
         };
@@ -119,11 +129,13 @@ impl Schedule {
 struct Rows {
     /// The longest; `None` when some value is more than a row.
     length: Option<usize>,
+    /// Rows are only read, for sums of products with packed weights.
+    packed: bool,
 }
 
 impl Rows {
     fn of(request: &Request<'_>) -> Rows {
-        let mut length = 1;
+        let (mut length, mut packed, mut only_read) = (1, false, true);
         for id in lets(request.program, request.analysis) {
             let expr = request.program.expr(id);
             let extents = expr.ty.shape.iter().map(|extent| extent.value(request.dims));
@@ -134,12 +146,24 @@ impl Rows {
                 ExprKind::Dot(..) | ExprKind::ReduceBy { .. } | ExprKind::ScanBy { .. }
             );
             if second.is_some() || alone {
-                return Rows { length: None };
+                return Rows { length: None, packed: false };
             }
+            let fused = request.analysis.fused[id.index()].as_ref();
+            packed |= matches!(fused, Some((Fusion::PackedSum { .. }, _)));
+            only_read &=
+                first.is_none() || matches!(expr.kind, ExprKind::Load { .. } | ExprKind::Cast(_));
             length = length.max(first.unwrap_or(1));
         }
-        Rows { length: Some(length) }
+        Rows { length: Some(length), packed: packed && only_read }
     }
+}
+
+/// Programs of a batch that multiply one row of `length` with packed weights of their own: a divisor of the number of
+/// programs where there is one, since what remains runs one by one.
+fn sharing_batch(length: usize, programs: usize) -> usize {
+    let most = (BATCH_WEIGHTS / length.max(1)).clamp(FEW_PROGRAMS, MOST_PROGRAMS).min(programs);
+    let whole = (1..=most / LANES).rev().map(|vectors| vectors * LANES);
+    whole.into_iter().find(|batch| programs.is_multiple_of(*batch)).unwrap_or(most)
 }
 
 /// The values that are computed at the top level.

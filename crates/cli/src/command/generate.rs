@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::model::{directory, load};
+use crate::patching;
 use clap::ArgMatches;
 use serde_json::json;
 use std::io::Write;
@@ -21,7 +22,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         .iter()
         .map(|prompt| request(matches, &text, prompt))
         .collect::<Result<Vec<_>, Failure>>()?;
-    let model = load(matches)?;
+    let mut model = load(matches)?;
+    let which = matches.get_one::<String>("patch").map_or("none", String::as_str);
+    let sample = requests.first().map_or(&[][..], |request| &request.prompt);
+    let patched = patching::apply(which, &mut model, sample, |line| eprintln!("{line}"))?;
     let stops: Vec<String> = matches.get_many("stop").into_iter().flatten().cloned().collect();
     let mut show = Show::new(matches, &text, &stops, requests.len(), out);
     let answers = generate(&model, &requests, |number, token| show.token(number, token));
@@ -50,6 +54,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if matches.get_flag("stats") {
         let read: usize = requests.iter().map(|request| request.prompt.len()).sum();
         let written: usize = answers.iter().map(|answer| answer.tokens.len()).sum();
+        if patched.patched_count > 0 {
+            eprintln!("{}", patched.summary());
+        }
         times.report(read, written);
     }
     Ok(())

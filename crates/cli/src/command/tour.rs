@@ -1,6 +1,6 @@
 //! `tilewright tour`: what this is, shown on this machine in less than a minute.
 
-use super::{bench, find};
+use super::{bench, find, story};
 use crate::failure::Failure;
 use crate::timing::{CopyRates, Prepared};
 use std::io::Write;
@@ -61,6 +61,9 @@ pub fn run(out: &mut dyn Write) -> Result<(), Failure> {
         KERNELS.len() + 2
     )?;
     bench::print(&rows, out)?;
+    // The arrays of the kernels above are not needed for what follows.
+    drop(rates);
+    story::tell(KERNELS.len() + 3, &runtime, out)?;
     writeln!(
         out,
         "\nThe tour took {:.0} s. Next: tilewright kernels",

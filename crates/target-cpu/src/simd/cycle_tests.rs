@@ -4,7 +4,7 @@
 use super::call::{Call, Operand, Primitive};
 use super::ops::{self, Fused};
 use super::reduce::{FIRST, LAST};
-use super::{LANES, Level, arg, memory, random, reduce, scan, topk, unpack};
+use super::{LANES, Level, arg, memory, quantized, random, reduce, scan, topk, unpack};
 use std::time::Instant;
 use tilewright_ir::{BinaryOp, DType, ReduceOp, TernaryOp, UnaryOp};
 
@@ -161,6 +161,21 @@ fn cycles_of_primitives() {
             call.inputs[1] = Operand { at: positions.as_mut_ptr().cast(), row: 32 };
             call.extra = [8, 0];
             table.show(&format!("top 8 of {len}"), topk::top_k(DType::F32, level), &call);
+        }
+        // 32 columns of a matrix in groups of 64.
+        let (rows, len) = (32, LEN / 2);
+        let mut words: Vec<u32> = (0..rows * len / 8).map(|i| i as u32 * 0x9e37_79b9).collect();
+        let mut numbers = vec![0.01f32; rows * len / 64];
+        for (name, row) in [("packed sum, x shared", 0), ("packed sum", 4)] {
+            let mut call = table.call();
+            (call.rows, call.len) = (rows, len);
+            call.inputs[0].row = row;
+            call.inputs[1] = Operand { at: words.as_mut_ptr().cast(), row: len as isize / 2 };
+            let number = Operand { at: numbers.as_mut_ptr().cast(), row: len as isize / 16 };
+            (call.inputs[2], call.inputs[3]) = (number, number);
+            call.out.row = 4;
+            call.extra = quantized::options(4, 64, 4, 4);
+            table.show(name, quantized::sum_of_products(4, level), &call);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Sums of products with weights that are packed integers with a scale and a bias for each group of them:
 //! Σ x (q s + b), the weights never leaving their registers.
 //!
-//! Element `i` goes to lane `i % 64`, and the lanes are joined as in [`super::reduce`].
+//! Where every row has weights of its own, element `i` goes to lane `i % 64`, and the lanes are joined as in
+//! [`super::reduce`]. Where rows of four-bit weights share x, as the columns of a matrix do, x is turned once for all of
+//! them so that the nibbles of a word need not be put in order: see [`Turned`].
 
 use super::Level;
 use super::arg::COUNT;
@@ -23,8 +25,12 @@ pub fn options(bits: u32, group: usize, scales: isize, biases: isize) -> [u64; 2
 #[inline(always)]
 unsafe fn sum_rows<S: Simd, W: Weights>(s: S, call: &Call) {
     let group = (call.extra[0] >> 32) as usize;
-    let (scale_step, bias_step) =
-        (call.extra[1] as i32 as isize, (call.extra[1] >> 32) as i32 as isize);
+    // The rows that share x are one call or several, whatever the threads; which way is taken follows from the layout.
+    if W::NIBBLES && call.inputs[0].row == 0 && Turned::fits(group, call.len) {
+        // SAFETY: the caller's promise.
+        return unsafe { shared_rows(s, call, group) };
+    }
+    let (scale_step, bias_step) = steps(call);
     for r in 0..call.rows {
         let (x, words): (*const f32, *const u32) = (call.inputs[0].row(r), call.inputs[1].row(r));
         let (scales, biases): (*const u8, *const u8) =
@@ -67,6 +73,139 @@ unsafe fn sum_rows<S: Simd, W: Weights>(s: S, call: &Call) {
     }
 }
 
+/// The bytes between scales and between biases.
+#[inline(always)]
+fn steps(call: &Call) -> (isize, isize) {
+    (call.extra[1] as i32 as isize, (call.extra[1] >> 32) as i32 as isize)
+}
+
+/// Elements of x that eight vectors hold, and the words of whose weights are one vector.
+const TURN: usize = 8 * LANES;
+/// Elements that are turned before they are used: they stay in the first cache.
+const CHUNK: usize = 8 * TURN;
+
+/// Part of x in the order in which nibbles lie in words: vector `j` of a turn holds the elements whose weights are
+/// nibble `j` of each word. They are divided by 16^j, so that nibbles can be multiplied where they stand: a word masked
+/// to nibble j is q 16^j, which f32 holds exactly, and so is every quotient by a power of two that is no denormal. The
+/// last nibble, whose place is the sign's, is moved down instead.
+struct Turned {
+    x: [f32; CHUNK],
+    /// The sum of the eight elements of each word.
+    sums: [f32; CHUNK / 8],
+}
+
+impl Turned {
+    /// True for groups of which whole vectors of words consist, or that consist of whole ones.
+    fn fits(group: usize, len: usize) -> bool {
+        let whole = group == 32 || group == 64 || group.is_multiple_of(TURN) && group > 0;
+        whole && len.is_multiple_of(TURN) && len > 0
+    }
+
+    /// # Safety
+    /// `len <= CHUNK`, a multiple of a turn, elements at `x`.
+    #[inline(always)]
+    unsafe fn fill(&mut self, x: *const f32, len: usize) {
+        let mut at = 0;
+        while at < len {
+            for word in 0..LANES {
+                let mut sum = 0.0;
+                let mut part = 1.0;
+                for nibble in 0..8 {
+                    // SAFETY: the caller's promise.
+                    let value = unsafe { *x.add(at + word * 8 + nibble) };
+                    sum += value;
+                    self.x[at + nibble * LANES + word] =
+                        if nibble < 7 { value * part } else { value };
+                    part *= 1.0 / 16.0;
+                }
+                self.sums[at / 8 + word] = sum;
+            }
+            at += TURN;
+        }
+    }
+}
+
+/// # Safety
+/// As [`sum_rows`], for four bits, one x for all rows, and a length and group that fit.
+#[inline(always)]
+unsafe fn shared_rows<S: Simd>(s: S, call: &Call, group: usize) {
+    let (scale_step, bias_step) = steps(call);
+    let x: *const f32 = call.inputs[0].row(0);
+    let mut turned = Turned { x: [0.0; CHUNK], sums: [0.0; CHUNK / 8] };
+    let mut at = 0;
+    while at < call.len {
+        let len = CHUNK.min(call.len - at);
+        // SAFETY: the elements are inside x.
+        unsafe { turned.fill(x.add(at), len) };
+        for r in 0..call.rows {
+            let words: *const u32 = call.inputs[1].row(r);
+            let (scales, biases): (*const u8, *const u8) =
+                (call.inputs[2].row(r), call.inputs[3].row(r));
+            let mut total = [s.f(0.0); 2];
+            let mut done = 0;
+            while done < len {
+                let first = (at + done) / group;
+                // SAFETY: the words, and the groups from `first` on that they belong to, are inside the row.
+                unsafe {
+                    let all = s.iload(words.add((at + done) / 8));
+                    let x = turned.x.as_ptr().add(done);
+                    let nibble = |j: usize| s.to_float(s.and(all, s.i(15 << (4 * j))));
+                    let mut even = s.mul(nibble(0), s.load(x));
+                    let mut odd = s.mul(nibble(1), s.load(x.add(LANES)));
+                    even = s.fma(nibble(2), s.load(x.add(2 * LANES)), even);
+                    odd = s.fma(nibble(3), s.load(x.add(3 * LANES)), odd);
+                    even = s.fma(nibble(4), s.load(x.add(4 * LANES)), even);
+                    odd = s.fma(nibble(5), s.load(x.add(5 * LANES)), odd);
+                    even = s.fma(nibble(6), s.load(x.add(6 * LANES)), even);
+                    let last = s.to_float(s.shr::<28>(all));
+                    odd = s.fma(last, s.load(x.add(7 * LANES)), odd);
+                    let sums = s.load(turned.sums.as_ptr().add(done / 8));
+                    let scale = of_groups(s, scales, scale_step, first, group);
+                    let bias = of_groups(s, biases, bias_step, first, group);
+                    total[0] = s.fma(s.add(even, odd), scale, total[0]);
+                    total[1] = s.fma(sums, bias, total[1]);
+                }
+                done += TURN;
+            }
+            let sum = join_sums(s, [total[0], total[1], s.f(0.0), s.f(0.0)]);
+            // SAFETY: one element a row.
+            unsafe {
+                let out = call.out.row::<f32>(r);
+                *out = if at == 0 { sum } else { *out + sum };
+            }
+        }
+        at += len;
+    }
+}
+
+/// The number of its group for each lane's word, from group `first` on.
+///
+/// # Safety
+/// The numbers of the groups of 16 words can be read, `step` bytes apart.
+#[inline(always)]
+unsafe fn of_groups<S: Simd>(
+    s: S,
+    numbers: *const u8,
+    step: isize,
+    first: usize,
+    group: usize,
+) -> S::F {
+    // SAFETY: the caller's promise.
+    let number = |k: usize| unsafe {
+        s.f(*numbers.wrapping_offset(step * (first + k) as isize).cast::<f32>())
+    };
+    let lane = s.i_from(COUNT);
+    match group {
+        32 => {
+            let low = s.select(s.igt(lane, s.i(3)), number(1), number(0));
+            let high = s.select(s.igt(lane, s.i(11)), number(3), number(2));
+            s.select(s.igt(lane, s.i(7)), high, low)
+        }
+        64 => s.select(s.igt(lane, s.i(7)), number(1), number(0)),
+        _ => number(0),
+    }
+}
+
 /// `all[k]`, in registers.
 #[inline(always)]
 fn pick<T: Copy>(all: [T; 4], k: usize) -> T {
@@ -92,6 +231,8 @@ fn put<T: Copy>(mut all: [T; 4], k: usize, one: T) -> [T; 4] {
 
 /// A width of packed integers.
 trait Weights: 'static {
+    /// They are the nibbles of their words.
+    const NIBBLES: bool = false;
     /// What a group's scale and bias are turned into.
     type Prepared<S: Simd>;
     /// For a new group.
@@ -112,6 +253,7 @@ trait Weights: 'static {
 struct Four;
 
 impl Weights for Four {
+    const NIBBLES: bool = true;
     type Prepared<S: Simd> = S::I;
 
     #[inline(always)]
@@ -164,4 +306,63 @@ pub fn has(bits: u32) -> bool {
 /// The sum of products with weights of so many bits, one of those that [`has`] names.
 pub fn sum_of_products(bits: u32, level: Level) -> Primitive {
     if bits == 4 { sum::<Four>(level) } else { sum::<Eight>(level) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::call::Operand;
+
+    /// Rows that share x give what the definition says, on every level alike, through chunks and at every group.
+    #[test]
+    fn shared_rows_are_the_sums_of_the_definition() {
+        const ROWS: usize = 3;
+        let mut state = 1u32;
+        let mut word = move || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state
+        };
+        for (len, group) in [(128, 32), (128, 64), (1280, 64), (2304, 128), (2560, 1280), (192, 64)]
+        {
+            let mut float = || word() as f32 / u32::MAX as f32 - 0.5;
+            let x: Vec<f32> =
+                (0..len).map(|i| float() * if i % 97 == 0 { 20.0 } else { 1.0 }).collect();
+            let scales: Vec<f32> = (0..ROWS * len / group).map(|_| float()).collect();
+            let biases: Vec<f32> = (0..ROWS * len / group).map(|_| float()).collect();
+            let words: Vec<u32> = (0..ROWS * len / 8).map(|_| word()).collect();
+            let mut found: Vec<Vec<u32>> = Vec::new();
+            for level in Level::all() {
+                let mut out = [f32::NAN; ROWS];
+                let operand =
+                    |at: *const u8, row: usize| Operand { at: at.cast_mut(), row: row as isize };
+                let mut call = Call::new(ROWS, len);
+                call.out = operand(out.as_mut_ptr().cast(), 4);
+                call.inputs = [
+                    operand(x.as_ptr().cast(), 0),
+                    operand(words.as_ptr().cast(), len / 2),
+                    operand(scales.as_ptr().cast(), len / group * 4),
+                    operand(biases.as_ptr().cast(), len / group * 4),
+                ];
+                call.extra = options(4, group, 4, 4);
+                // SAFETY: the operands are as long as the primitive asks.
+                unsafe { sum_of_products(4, level).call(&call) };
+                for (r, y) in out.iter().enumerate() {
+                    let (mut exact, mut size) = (0.0, 0.0);
+                    for i in 0..len {
+                        let q = words[(r * len + i) / 8] >> (4 * (i % 8)) & 15;
+                        let of = (r * len + i) / group;
+                        let (s, b) = (scales[of] as f64, biases[of] as f64);
+                        exact += x[i] as f64 * (q as f64 * s + b);
+                        size += (x[i] as f64).abs() * (q as f64 * s.abs() + b.abs());
+                    }
+                    let error = (*y as f64 - exact).abs() / size;
+                    assert!(error < 1e-6, "{level:?}, {len} in groups of {group}: {y} for {exact}");
+                }
+                found.push(out.map(f32::to_bits).to_vec());
+            }
+            assert!(found.windows(2).all(|two| two[0] == two[1]), "{len} in groups of {group}");
+        }
+    }
 }

@@ -1,0 +1,128 @@
+//! Norms and softmax by themselves. They are one kernel each already; what is left to save is the memory of the result,
+//! which the patched module keeps from call to call while nobody else holds it.
+
+use super::{Replacement, of_type};
+use crate::{Block, Error, Kernels, LayerNorm, Module, Result, RmsNorm, Softmax, Step, Tensor};
+use std::sync::{Mutex, PoisonError};
+use tilewright_tensor::{Call, Callable};
+
+pub(super) fn rmsnorm_matches(module: &dyn Module) -> bool {
+    of_type::<RmsNorm>(module).is_some()
+}
+
+pub(super) fn layernorm_matches(module: &dyn Module) -> bool {
+    of_type::<LayerNorm>(module).is_some()
+}
+
+pub(super) fn softmax_matches(module: &dyn Module) -> bool {
+    of_type::<Softmax>(module).is_some()
+}
+
+/// The result of the last call.
+#[derive(Default)]
+struct KeptOutput {
+    last: Mutex<Option<Tensor>>,
+}
+
+pub(super) fn keep_output(_: &dyn Module, _: &Kernels) -> Result<Box<dyn Replacement>> {
+    Ok(Box::<KeptOutput>::default())
+}
+
+/// The kernel call of a norm or softmax.
+fn call<'a>(module: &'a dyn Module, x: &'a Tensor) -> Option<Call<'a>> {
+    let rms = of_type::<RmsNorm>(module).map(|norm| norm.call(x));
+    let layer = || of_type::<LayerNorm>(module).map(|norm| norm.call(x));
+    rms.or_else(layer).or_else(|| of_type::<Softmax>(module).map(|softmax| softmax.call(x)))
+}
+
+impl Replacement for KeptOutput {
+    fn kind(&self) -> &'static str {
+        "KeptOutput"
+    }
+
+    fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = last.take().filter(|y| y.shape() == x.shape() && y.dtype() == x.dtype());
+        let y = match (kept, call(original, x)) {
+            // Memory that somebody still holds is left to him: the call then takes new memory.
+            (Some(mut y), Some(call)) => {
+                call.output("y", &mut y).run()?;
+                y
+            }
+            _ => original.forward(x, step)?,
+        };
+        *last = Some(y.clone());
+        Ok(y)
+    }
+}
+
+/// Blocks that begin each branch with an [`RmsNorm`].
+pub(super) fn residual_matches(module: &dyn Module) -> bool {
+    of_type::<Block>(module).is_some_and(|block| {
+        block.branches().all(|branch| {
+            branch.first().is_some_and(|(_, norm)| of_type::<RmsNorm>(norm.as_ref()).is_some())
+        })
+    })
+}
+
+/// A block whose sums are taken by the norms that read them; the last sum is left to the next block.
+struct ResidualNorm {
+    fused: Callable,
+}
+
+pub(super) fn fuse_residual(
+    module: &dyn Module,
+    kernels: &Kernels,
+) -> Result<Box<dyn Replacement>> {
+    match residual_matches(module) {
+        true => Ok(Box::new(ResidualNorm { fused: kernels.get("residual_norm", &[])? })),
+        false => Err(Error::failure("a branch of the block does not begin with a norm")),
+    }
+}
+
+impl ResidualNorm {
+    /// The norm of `stream + inner`, and that sum.
+    fn add(&self, norm: &RmsNorm, stream: &Tensor, inner: &Tensor) -> Result<[Tensor; 2]> {
+        let call = self.fused.bind().input("x", stream).input("residual", inner);
+        let call = call.input("weight", &norm.weight).scalar("eps", norm.eps);
+        let mut made = call.run()?.into_tensors().into_iter();
+        match (made.next(), made.next()) {
+            (Some(y), Some(sum)) => Ok([y, sum]),
+            _ => Err(Error::failure("residual_norm gave no sum")),
+        }
+    }
+}
+
+impl Replacement for ResidualNorm {
+    fn kind(&self) -> &'static str {
+        "ResidualNormBlock"
+    }
+
+    fn adds_pending(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        let fault = || Error::failure("the block is not the one that was patched");
+        let block = of_type::<Block>(original).ok_or_else(fault)?;
+        let (mut stream, mut pending) = (x.clone(), step.pending.take());
+        for branch in block.branches() {
+            let Some(((_, norm), rest)) = branch.split_first() else { continue };
+            let mut inner = match (pending.take(), of_type::<RmsNorm>(norm.as_ref())) {
+                (Some(inner), Some(weights)) => {
+                    let [normed, sum] = self.add(weights, &stream, &inner)?;
+                    stream = sum;
+                    normed
+                }
+                (Some(_), None) => return Err(fault()),
+                (None, _) => norm.forward(&stream, step)?,
+            };
+            for (_, module) in rest {
+                inner = module.forward(&inner, step)?;
+            }
+            pending = Some(inner);
+        }
+        step.pending = pending;
+        Ok(stream)
+    }
+}

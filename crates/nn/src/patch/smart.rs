@@ -1,0 +1,99 @@
+//! `smart_patch`: each pattern is tried, timed against the model without it, and kept only if it pays.
+
+use super::{PatchResult, Patterns, patch, unpatch_pattern};
+use crate::{Error, Model, Result};
+use std::time::Instant;
+
+/// How patterns are judged.
+#[derive(Clone, Debug)]
+pub struct SmartOptions {
+    /// The candidates.
+    pub patterns: Patterns,
+    /// The least speedup (time before over time after) of a pattern that is kept.
+    pub threshold: f64,
+    /// Untimed calls before the timed ones.
+    pub warmup: usize,
+    /// Timed calls, of which the median counts.
+    pub iters: usize,
+}
+
+impl Default for SmartOptions {
+    fn default() -> Self {
+        SmartOptions { patterns: Patterns::all(), threshold: 0.995, warmup: 3, iters: 5 }
+    }
+}
+
+/// Tries each pattern on `model`, times `sample` with and without it, keeps what pays and takes the rest off again. The
+/// calls with and without take turns, so that what else the machine does meets both alike. `tell` gets a line for each
+/// step.
+///
+/// # Errors
+/// When `sample` fails, or nothing is to be timed.
+pub fn smart_patch(
+    model: &mut Model,
+    options: &SmartOptions,
+    mut sample: impl FnMut(&Model) -> Result<()>,
+    mut tell: impl FnMut(&str),
+) -> Result<PatchResult> {
+    if options.iters == 0 {
+        return Err(Error::usage("smart_patch: there are no timed calls").help("time at least one"));
+    }
+    let mut time = |model: &Model| -> Result<f64> {
+        let start = Instant::now();
+        sample(model)?;
+        Ok(start.elapsed().as_secs_f64() * 1e3)
+    };
+    for _ in 0..options.warmup {
+        time(model)?;
+    }
+    let times = (0..options.iters).map(|_| time(model)).collect::<Result<Vec<_>>>()?;
+    let baseline = median(times);
+    tell(&format!("[smart_patch] Baseline: {baseline:.2} ms"));
+    let mut result = PatchResult::default();
+    for pattern in options.patterns.iter() {
+        let name = pattern.name;
+        let alone = Patterns::of(&[pattern]);
+        let found = patch(model, &alone);
+        result.skipped.extend(found.skipped);
+        if found.patched_count == 0 {
+            tell(&format!("  {name}: no matches (skipped)"));
+            continue;
+        }
+        for _ in 0..options.warmup {
+            time(model)?;
+        }
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for _ in 0..options.iters {
+            with.push(time(model)?);
+            unpatch_pattern(model, name);
+            without.push(time(model)?);
+            patch(model, &alone);
+        }
+        let speedup = median(without) / median(with);
+        let rounded = (speedup * 1e4).round() / 1e4;
+        result.speeds.push((name, rounded));
+        if speedup >= options.threshold {
+            tell(&format!("  {name}: {speedup:.3}x -> KEEP ({} modules)", found.patched_count));
+            result.patched_count += found.patched_count;
+            result.pattern_counts.extend(found.pattern_counts);
+        } else {
+            unpatch_pattern(model, name);
+            let threshold = options.threshold;
+            tell(&format!("  {name}: {speedup:.3}x -> REVERT (below {threshold} threshold)"));
+        }
+    }
+    let times = (0..options.iters).map(|_| time(model)).collect::<Result<Vec<_>>>()?;
+    let (after, before) = (median(times), baseline);
+    let speedup = before / after;
+    tell(&format!("[smart_patch] Result: {before:.2} -> {after:.2} ms ({speedup:.3}x)"));
+    Ok(result)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    let half = times.len() / 2;
+    match times.len() % 2 {
+        0 => (times[half - 1] + times[half]) / 2.0,
+        _ => times[half],
+    }
+}

@@ -1,0 +1,102 @@
+// residual_norm, f32, rows = 16384, cols = 1024
+
+struct residual_norm_arguments {
+    long long x_stride0;
+    long long residual_stride0;
+    long long y_stride0;
+    long long sum_stride0;
+    int rows;
+    int cols;
+    float eps;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_residual_norm(const float* __restrict__ x, const float* __restrict__ residual, const float* __restrict__ weight, float* y, float* sum, const residual_norm_arguments arguments) {
+    const int thread_2 = (int)threadIdx.x & 31;
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 4;
+    float x_in[32];
+    float residual_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(residual + (((long long)(program_2) * arguments.residual_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) residual_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float added[32];
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        added[i] = x_in[i] + residual_in[i];
+        total = total + (added[i] * added[i]);
+    }
+    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    const float wide = (float)(arguments.cols);
+    const float added_2 = (total / wide) + arguments.eps;
+    const float rsqrt_x = rsqrtf(added_2);
+    float product_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_2[i] = added[i] * rsqrt_x;
+    }
+    float weight_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(weight + (long long)((at + ((((i * 4) >> 2) & 7) * 128))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float product_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_3[i] = product_2[i] * weight_in[i];
+    }
+    if (program < arguments.rows) {
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            float out[4];
+            out[0] = product_3[i * 4];
+            out[1] = product_3[(i * 4) + 1];
+            out[2] = product_3[(i * 4) + 2];
+            out[3] = product_3[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
+            }
+        }
+    }
+    if (program < arguments.rows) {
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            float out_2[4];
+            out_2[0] = added[i * 4];
+            out_2[1] = added[(i * 4) + 1];
+            out_2[2] = added[(i * 4) + 2];
+            out_2[3] = added[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+                *(uint4*)(sum + (((long long)(program_2) * arguments.sum_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
+            }
+        }
+    }
+}

@@ -1,0 +1,2 @@
+// attention_merged, f32, batch = 1, kv_heads = 8, queries = 1024, length = 1024
+// refused: attention_merged: needs 65536 bytes of threadgroup memory, Metal has 32768

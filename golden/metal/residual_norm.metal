@@ -1,0 +1,113 @@
+// residual_norm, f32, rows = 16384, cols = 1024
+
+struct residual_norm_arguments {
+    long x_stride0;
+    long residual_stride0;
+    long y_stride0;
+    long sum_stride0;
+    int rows;
+    int cols;
+    float eps;
+};
+
+[[kernel, max_total_threads_per_threadgroup(128)]]
+void tw_kernel_residual_norm(
+    const device float* x [[buffer(0)]],
+    const device float* residual [[buffer(1)]],
+    const device float* weight [[buffer(2)]],
+    device float* y [[buffer(3)]],
+    device float* sum [[buffer(4)]],
+    constant residual_norm_arguments& arguments [[buffer(5)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int thread_2 = (int)thread_index_in_threadgroup & 31;
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 4;
+    float x_in[32];
+    float residual_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(residual + (((long)(program_2) * arguments.residual_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) residual_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float added[32];
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        added[i] = x_in[i] + residual_in[i];
+        total = total + (added[i] * added[i]);
+    }
+    total = total + simd_shuffle_xor(total, 1);
+    total = total + simd_shuffle_xor(total, 2);
+    total = total + simd_shuffle_xor(total, 4);
+    total = total + simd_shuffle_xor(total, 8);
+    total = total + simd_shuffle_xor(total, 16);
+    const float wide = (float)(arguments.cols);
+    const float added_2 = (total / wide) + arguments.eps;
+    const float rsqrt_x = precise::rsqrt(added_2);
+    float product_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_2[i] = added[i] * rsqrt_x;
+    }
+    float weight_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(weight + (long)((at + ((((i * 4) >> 2) & 7) * 128))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float product_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_3[i] = product_2[i] * weight_in[i];
+    }
+    if (program < arguments.rows) {
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            float out[4];
+            out[0] = product_3[i * 4];
+            out[1] = product_3[(i * 4) + 1];
+            out[2] = product_3[(i * 4) + 2];
+            out[3] = product_3[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
+            }
+        }
+    }
+    if (program < arguments.rows) {
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            float out_2[4];
+            out_2[0] = added[i * 4];
+            out_2[1] = added[(i * 4) + 1];
+            out_2[2] = added[(i * 4) + 2];
+            out_2[3] = added[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+                *(device uint4*)(sum + (((long)(program_2) * arguments.sum_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128))))) = vector.all;
+            }
+        }
+    }
+}
