@@ -10,6 +10,7 @@
 mod attention;
 mod block;
 mod cache;
+mod decoding;
 mod embedding;
 mod kernels;
 mod linear;
@@ -18,12 +19,14 @@ mod model;
 mod module;
 mod moe;
 mod norm;
+mod random;
 mod rope;
 mod weights;
 
 pub use attention::{Attention, AttentionShape, Projections};
 pub use block::Block;
 pub use cache::{Cache, CacheShape, Step};
+pub use decoding::{Decoding, not_numbers};
 pub use embedding::Embedding;
 pub use kernels::Kernels;
 pub use linear::{DenseLinear, QuantizedLinear};
@@ -35,4 +38,4 @@ pub use norm::RmsNorm;
 pub use rope::Rope;
 pub use tilewright_ir::DType;
 pub use tilewright_tensor::{Error, Result, Runtime, Tensor};
-pub use weights::Weights;
+pub use weights::{Part, PartKind, Weights};
