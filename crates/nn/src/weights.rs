@@ -216,7 +216,13 @@ impl<'a> Weights<'a> {
         let (weight, each) = match whole {
             true => (self.weight(stacked, &shape)?, Vec::new()),
             false => {
-                let each: Vec<String> = (0..shape[0]).map(each).collect();
+                // The first that is missing ends the list, however many are declared.
+                let named = |expert: usize| {
+                    let path = each(expert);
+                    let there = self.stored(&format!("{path}.weight"), &shape[1..]);
+                    there.map(|_| path)
+                };
+                let each = (0..shape[0]).map(named).collect::<Result<Vec<String>>>()?;
                 (Weight::Dense(self.joined(&each, shape)?), each)
             }
         };
