@@ -1,5 +1,6 @@
 //! The command line: what may be asked for, and the first check of it.
 
+mod models;
 mod validate;
 
 use crate::failure::Failure;
@@ -30,10 +31,8 @@ pub fn command() -> Command {
         .subcommand(test())
         .subcommand(bench())
         .subcommand(tune())
-        .subcommand(generate())
+        .subcommands(models::commands())
         .subcommand(validate::command())
-        .subcommand(logits())
-        .subcommand(inspect())
 }
 
 fn tour() -> Command {
@@ -216,141 +215,6 @@ fn tune() -> Command {
              as long as the kernel's source is the same.\n\n\
              Example: tilewright tune softmax --device cuda --set rows=65536 --set cols=2048",
         )
-}
-
-fn generate() -> Command {
-    let number = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("X").value_parser(value_parser!(f64)).help(help)
-    };
-    let count = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("N").value_parser(value_parser!(usize)).help(help)
-    };
-    let flag = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
-    };
-    Command::new("generate")
-        .about("Continues a text with a model, or answers it where the model has a chat template")
-        .arg(model())
-        .arg(
-            Arg::new("prompt")
-                .long("prompt")
-                .value_name("TEXT")
-                .action(ArgAction::Append)
-                .allow_hyphen_values(true)
-                .required(true)
-                .help("What to continue; several are run as one batch"),
-        )
-        .arg(
-            Arg::new("system")
-                .long("system")
-                .value_name("TEXT")
-                .help("A system message before the prompt, for chat templates"),
-        )
-        .arg(flag("raw", "Continues the plain text, without the chat template"))
-        .arg(count("max-tokens", "The most tokens to give [default: 128]"))
-        .arg(number("temp", "Temperature; 0 takes the most probable token [default: 0]"))
-        .arg(count("top-k", "Draws from this many of the most probable tokens"))
-        .arg(number("top-p", "Draws from the most probable tokens with this share together"))
-        .arg(number("min-p", "Draws from tokens at least this share as probable as the first"))
-        .arg(number("repetition-penalty", "Divides the logits of tokens that occurred"))
-        .arg(
-            Arg::new("seed")
-                .long("seed")
-                .value_name("N")
-                .value_parser(value_parser!(u64))
-                .help("What the draws depend on [default: 0]"),
-        )
-        .arg(
-            Arg::new("stop")
-                .long("stop")
-                .value_name("TEXT")
-                .action(ArgAction::Append)
-                .allow_hyphen_values(true)
-                .help("Ends the answer before this text"),
-        )
-        .arg(flag("ignore-eos", "Goes on past the tokens that end an answer"))
-        .arg(crate::patching::argument())
-        .arg(context())
-        .arg(float())
-        .arg(device("Where to run [default: cpu]"))
-        .arg(flag("stats", "Prints counts and speeds to stderr"))
-        .arg(json_flag())
-        .after_help(
-            "Example:\n  tilewright generate --model models/fairytale-moe-4bit --prompt 'Once upon a time' \\\n    \
-             --max-tokens 200 --temp 0.8 --top-p 0.95 --seed 7",
-        )
-}
-
-fn logits() -> Command {
-    Command::new("logits")
-        .about("Writes what a model gives after each of some tokens")
-        .arg(model())
-        .arg(
-            Arg::new("tokens")
-                .long("tokens")
-                .value_name("ID,ID,..")
-                .value_delimiter(',')
-                .value_parser(value_parser!(u32))
-                .required(true)
-                .help("The token ids"),
-        )
-        .arg(output("gets `logits`, f32 [tokens, vocabulary]"))
-        .arg(context())
-        .arg(float())
-        .arg(device("Where to run [default: cpu]"))
-        .after_help(
-            "Example:\n  tilewright logits --model DIR --tokens 1,2,3 --out logits.safetensors",
-        )
-}
-
-fn inspect() -> Command {
-    Command::new("inspect")
-        .about("Tells what is in a checkpoint, and whether it can run")
-        .arg(
-            Arg::new("path")
-                .value_name("PATH")
-                .required(true)
-                .value_parser(value_parser!(PathBuf))
-                .help("The directory of a checkpoint, or a safetensors file"),
-        )
-        .arg(
-            Arg::new("tensors")
-                .long("tensors")
-                .action(ArgAction::SetTrue)
-                .help("Lists the tensors too"),
-        )
-        .arg(
-            Arg::new("values")
-                .long("values")
-                .action(ArgAction::SetTrue)
-                .help("Reads every float too, and tells whether some are NaN or infinite"),
-        )
-        .arg(json_flag())
-        .after_help("Example:\n  tilewright inspect models/fairytale-moe-4bit")
-}
-
-fn model() -> Arg {
-    Arg::new("model")
-        .long("model")
-        .value_name("DIR")
-        .required(true)
-        .value_parser(value_parser!(PathBuf))
-        .help("The directory of a checkpoint: config.json, safetensors, tokenizer.json")
-}
-
-fn context() -> Arg {
-    Arg::new("context")
-        .long("context")
-        .value_name("N")
-        .value_parser(value_parser!(usize))
-        .help("The most tokens of a sequence [default: what config.json says]")
-}
-
-fn float() -> Arg {
-    Arg::new("dtype")
-        .long("dtype")
-        .value_name("DTYPE")
-        .help("The type of the arithmetic between kernels [default: that of the checkpoint]")
 }
 
 fn names() -> Arg {

@@ -1,6 +1,9 @@
 //! The commands, one file each, and what they share.
 
 mod bench;
+mod bench_model;
+mod chat;
+mod convert;
 mod devices;
 mod emit;
 mod eval;
@@ -8,6 +11,7 @@ mod generate;
 mod inspect;
 mod kernels;
 mod logits;
+mod perplexity;
 mod run;
 mod story;
 mod test;
@@ -33,6 +37,9 @@ pub use kernels::show_case;
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     match matches.subcommand() {
         Some(("bench", m)) => bench::run(m, out),
+        Some(("bench-model", m)) => bench_model::run(m, out),
+        Some(("chat", m)) => chat::run(m, out),
+        Some(("convert", m)) => convert::run(m, out),
         Some(("devices", m)) => devices::run(m, out),
         Some(("emit", m)) => emit::run(m, out),
         Some(("eval", m)) => eval::run(m, out),
@@ -40,6 +47,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         Some(("inspect", m)) => inspect::run(m, out),
         Some(("kernels", m)) => kernels::run(m, out),
         Some(("logits", m)) => logits::run(m, out),
+        Some(("perplexity", m)) => perplexity::run(m, out),
         Some(("run", m)) => run::run(m, out),
         Some(("test", m)) => test::run(m, out),
         Some(("tour", _)) => tour::run(out),

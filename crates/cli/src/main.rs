@@ -10,6 +10,7 @@ mod command;
 mod failure;
 mod files;
 mod formula;
+mod interrupt;
 mod model;
 mod patching;
 mod progress;
@@ -21,6 +22,7 @@ use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    interrupt::listen();
     let mut out = BufWriter::new(std::io::stdout().lock());
     let result = args::parse().and_then(|matches| command::run(&matches, &mut out));
     let result = result.and_then(|()| out.flush().map_err(Failure::from));

@@ -3,7 +3,8 @@
 use crate::call::device;
 use crate::failure::Failure;
 use clap::ArgMatches;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use tilewright_engine::Sampling;
 use tilewright_formats::Checkpoint;
 use tilewright_ir::DType;
 use tilewright_nn::Model;
@@ -12,28 +13,45 @@ use tilewright_nn::Model;
 ///
 /// # Errors
 /// When it was not given.
-pub fn directory(matches: &ArgMatches) -> Result<&PathBuf, Failure> {
+pub fn directory(matches: &ArgMatches) -> Result<PathBuf, Failure> {
     let missing = || Failure::usage("--model is needed", "give it the directory of a checkpoint");
-    matches.get_one::<PathBuf>("model").ok_or_else(missing)
+    matches.get_one::<PathBuf>("model").cloned().ok_or_else(missing)
 }
 
-/// The model that `--model` names, on `--device`, with arithmetic in `--dtype`.
+/// The kind of float that `--dtype` names, if it was given.
+///
+/// # Errors
+/// When it is no float.
+pub fn float(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
+    let Some(name) = matches.get_one::<String>("dtype") else { return Ok(None) };
+    let float = DType::parse(name).filter(|dtype| dtype.is_float());
+    let wrong =
+        || Failure::usage(format!("--dtype {name} is no float"), "it is one of f32, f16, bf16");
+    float.map(Some).ok_or_else(wrong)
+}
+
+/// The model in a directory, on `--device`, with arithmetic in `--dtype`.
 ///
 /// # Errors
 /// When the checkpoint is broken, or this build cannot run it.
-pub fn load(matches: &ArgMatches) -> Result<Model, Failure> {
-    let dtype = match matches.get_one::<String>("dtype") {
-        Some(name) => {
-            Some(DType::parse(name).filter(|dtype| dtype.is_float()).ok_or_else(|| {
-                Failure::usage(format!("--dtype {name} is no float"), "it is one of f32, f16, bf16")
-            })?)
-        }
-        None => None,
-    };
-    let checkpoint = Checkpoint::open(directory(matches)?)?;
-    let mut model = tilewright_models::load(&checkpoint, device(matches)?, dtype)?;
+pub fn load(matches: &ArgMatches, directory: &Path) -> Result<Model, Failure> {
+    let checkpoint = Checkpoint::open(directory)?;
+    let mut model = tilewright_models::load(&checkpoint, device(matches)?, float(matches)?)?;
     if let Some(context) = matches.get_one::<usize>("context") {
         model.set_context(*context);
     }
     Ok(model)
+}
+
+/// How tokens are chosen, by the options that `generate` and `chat` share.
+pub fn sampling(matches: &ArgMatches) -> Sampling {
+    let number = |name: &str| matches.get_one::<f64>(name).copied();
+    Sampling {
+        temperature: number("temp").unwrap_or(0.0),
+        top_k: matches.get_one::<usize>("top-k").copied(),
+        top_p: number("top-p"),
+        min_p: number("min-p"),
+        repetition_penalty: number("repetition-penalty").unwrap_or(1.0),
+        seed: matches.get_one::<u64>("seed").copied().unwrap_or(0),
+    }
 }

@@ -2,11 +2,14 @@
 
 use crate::Sampling;
 use std::ops::ControlFlow;
-use tilewright_nn::{Error, Logits, Model, Result};
+use tilewright_nn::{Cache, Error, Logits, Model, Result};
 
 /// Tokens of a prompt that enter the model at once: enough to use every core, few enough to bound what lies between
 /// the layers.
 const CHUNK: usize = 512;
+
+/// Tokens that a GPU makes before the host looks at them: it waits for the device once for all of them.
+const BURST: usize = 8;
 
 /// What to continue, and how.
 #[derive(Clone, Debug)]
@@ -42,36 +45,61 @@ pub enum Finish {
 }
 
 /// A request under way.
-struct Sequence<'a> {
+pub(crate) struct Sequence<'a> {
     request: &'a Request,
     /// Prompt and answer.
-    tokens: Vec<u32>,
+    pub(crate) tokens: Vec<u32>,
     finish: Option<Finish>,
 }
 
-impl Sequence<'_> {
-    fn answer_len(&self) -> usize {
-        self.tokens.len() - self.request.prompt.len()
+impl<'a> Sequence<'a> {
+    pub(crate) fn new(request: &'a Request) -> Sequence<'a> {
+        Sequence { request, tokens: request.prompt.clone(), finish: None }
+    }
+
+    pub(crate) fn answer(self) -> Answer {
+        Answer {
+            tokens: self.tokens[self.request.prompt.len()..].to_vec(),
+            finish: self.finish.unwrap_or(Finish::Length),
+        }
+    }
+
+    /// The token that enters next, while it is not finished.
+    fn next(&self) -> Option<u32> {
+        match self.finish {
+            None => self.tokens.last().copied(),
+            Some(_) => None,
+        }
+    }
+
+    /// How many tokens may still come.
+    fn room(&self) -> usize {
+        (self.request.prompt.len() + self.request.max_tokens).saturating_sub(self.tokens.len())
     }
 
     /// Chooses the next token and shows it.
-    fn advance(
+    fn choose(
         &mut self,
         logits: Vec<f32>,
         show: impl FnOnce(u32) -> ControlFlow<()>,
     ) -> Result<()> {
         let token = self.request.sampling.sample(logits, &self.tokens)?;
+        self.take(token, show);
+        Ok(())
+    }
+
+    /// Takes the next token and shows it.
+    fn take(&mut self, token: u32, show: impl FnOnce(u32) -> ControlFlow<()>) {
         if self.request.stop.contains(&token) {
             self.finish = Some(Finish::Stop);
-            return Ok(());
+            return;
         }
         self.tokens.push(token);
         if show(token).is_break() {
             self.finish = Some(Finish::Asked);
-        } else if self.answer_len() == self.request.max_tokens {
+        } else if self.room() == 0 {
             self.finish = Some(Finish::Length);
         }
-        Ok(())
     }
 }
 
@@ -91,46 +119,105 @@ pub fn generate(
     }
     let longest = requests.iter().map(|r| r.prompt.len() + r.max_tokens).max().unwrap_or(0);
     let mut cache = model.cache(requests.len(), longest)?;
-    let mut sequences: Vec<Sequence<'_>> = requests
-        .iter()
-        .map(|request| Sequence { request, tokens: request.prompt.clone(), finish: None })
-        .collect();
+    let mut sequences: Vec<Sequence<'_>> = requests.iter().map(Sequence::new).collect();
     for (slot, sequence) in sequences.iter_mut().enumerate() {
-        if sequence.request.max_tokens == 0 {
-            sequence.finish = Some(Finish::Length);
-            continue;
-        }
-        let prompt = &sequence.request.prompt;
-        let (begin, last) = prompt.split_at((prompt.len() - 1) / CHUNK * CHUNK);
-        for chunk in begin.chunks(CHUNK) {
-            model.prefill(&mut cache, slot, chunk, Logits::None)?;
-        }
-        let logits = model.prefill(&mut cache, slot, last, Logits::Last)?;
-        let logits = logits.ok_or_else(|| Error::failure("the model gave no logits"))?;
-        sequence.advance(logits.to_vec()?, |token| show(slot, token))?;
+        begin(model, &mut cache, slot, sequence, |token| show(slot, token))?;
     }
+    decode(model, &mut cache, &mut sequences, &mut show)?;
+    Ok(sequences.into_iter().map(Sequence::answer).collect())
+}
+
+/// Reads what of the prompt the slot does not hold yet, and chooses the first token.
+pub(crate) fn begin(
+    model: &Model,
+    cache: &mut Cache,
+    slot: usize,
+    sequence: &mut Sequence<'_>,
+    show: impl FnOnce(u32) -> ControlFlow<()>,
+) -> Result<()> {
+    if sequence.request.max_tokens == 0 {
+        sequence.finish = Some(Finish::Length);
+        return Ok(());
+    }
+    let rest = sequence.request.prompt.get(cache.len(slot)..).unwrap_or_default();
+    let (first, last) = rest.split_at(rest.len().saturating_sub(1) / CHUNK * CHUNK);
+    for chunk in first.chunks(CHUNK) {
+        model.prefill(cache, slot, chunk, Logits::None)?;
+    }
+    let logits = model.prefill(cache, slot, last, Logits::Last)?;
+    let logits = logits.ok_or_else(|| Error::failure("the model gave no logits"))?;
+    sequence.choose(logits.to_vec()?, show)
+}
+
+/// Continues sequences together until each is finished.
+pub(crate) fn decode(
+    model: &Model,
+    cache: &mut Cache,
+    sequences: &mut [Sequence<'_>],
+    show: &mut impl FnMut(usize, u32) -> ControlFlow<()>,
+) -> Result<()> {
+    let greedy = sequences.iter().all(|sequence| sequence.request.sampling.is_greedy());
+    let together = if model.kernels().runtime().caps().host_visible { 1 } else { BURST };
     while sequences.iter().any(|sequence| sequence.finish.is_none()) {
-        let next = |sequence: &Sequence<'_>| match sequence.finish {
-            None => sequence.tokens.last().copied(),
-            Some(_) => None,
-        };
-        let ids: Vec<Option<u32>> = sequences.iter().map(next).collect();
-        let logits = model.decode(&mut cache, &ids)?.to_vec::<f32>()?;
-        let rows = logits.chunks(model.shape().vocabulary);
-        for (slot, (sequence, row)) in sequences.iter_mut().zip(rows).enumerate() {
-            if sequence.finish.is_none() {
-                sequence.advance(row.to_vec(), |token| show(slot, token))?;
+        let ids: Vec<Option<u32>> = sequences.iter().map(Sequence::next).collect();
+        match greedy {
+            true => decode_greedily(model, cache, sequences, &ids, together, show)?,
+            false => {
+                let logits = model.decode(cache, &ids)?.to_vec::<f32>()?;
+                let rows = logits.chunks(model.shape().vocabulary);
+                for (slot, (sequence, row)) in sequences.iter_mut().zip(rows).enumerate() {
+                    if sequence.finish.is_none() {
+                        sequence.choose(row.to_vec(), |token| show(slot, token))?;
+                    }
+                }
             }
         }
     }
-    let answer = |sequence: Sequence<'_>| Answer {
-        tokens: sequence.tokens[sequence.request.prompt.len()..].to_vec(),
-        finish: sequence.finish.unwrap_or(Finish::Length),
-    };
-    Ok(sequences.into_iter().map(answer).collect())
+    Ok(())
 }
 
-fn check(model: &Model, number: usize, request: &Request) -> Result<()> {
+/// Continues sequences with their most probable tokens until one is finished. The tokens are fed back on the device;
+/// the host looks at `together` of them at once.
+fn decode_greedily(
+    model: &Model,
+    cache: &mut Cache,
+    sequences: &mut [Sequence<'_>],
+    ids: &[Option<u32>],
+    together: usize,
+    show: &mut impl FnMut(usize, u32) -> ControlFlow<()>,
+) -> Result<()> {
+    let mut decoding = model.decoding(cache, ids)?;
+    loop {
+        let live = sequences.iter().filter(|sequence| sequence.finish.is_none());
+        let steps = live.map(Sequence::room).min().unwrap_or(0).min(together);
+        let before: Vec<usize> = (0..sequences.len()).map(|slot| cache.len(slot)).collect();
+        for _ in 0..steps {
+            model.step_greedily(cache, &mut decoding)?;
+        }
+        let mut finished = steps == 0;
+        for (slot, sequence) in sequences.iter_mut().enumerate() {
+            if sequence.finish.is_some() {
+                continue;
+            }
+            // The token that entered lies at `before`, those that came after it.
+            let first = before[slot] + 1;
+            for token in decoding.tokens(slot, first..first + steps)? {
+                sequence.take(token, |token| show(slot, token));
+                if sequence.finish.is_some() {
+                    // What came after it has entered the cache, and is forgotten.
+                    cache.truncate(slot, sequence.tokens.len());
+                    finished = true;
+                    break;
+                }
+            }
+        }
+        if finished {
+            return Ok(());
+        }
+    }
+}
+
+pub(crate) fn check(model: &Model, number: usize, request: &Request) -> Result<()> {
     let of = |what: String| Error::usage(format!("prompt {number}: {what}"));
     if request.prompt.is_empty() {
         return Err(of("it has no tokens".into()).help("give it at least one"));
@@ -154,20 +241,4 @@ fn check(model: &Model, number: usize, request: &Request) -> Result<()> {
         });
     }
     Ok(())
-}
-
-/// The perplexity of `tokens` under `logits`, those after each of them `[tokens, vocabulary]`: e to the mean of
-/// -ln p of each token but the first. `None` for less than two tokens.
-pub fn perplexity(logits: &[f32], tokens: &[u32]) -> Option<f64> {
-    let vocabulary = logits.len() / tokens.len().max(1);
-    let surprise = |(row, id): (&[f32], &u32)| {
-        let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max) as f64;
-        let sum: f64 = row.iter().map(|x| (*x as f64 - most).exp()).sum();
-        Some(most + sum.ln() - *row.get(*id as usize)? as f64)
-    };
-    // The row after the last token has nothing to compare with.
-    let pairs = logits.chunks(vocabulary.max(1)).zip(tokens.get(1..)?);
-    let surprises = pairs.map(surprise).collect::<Option<Vec<f64>>>()?;
-    let mean = surprises.iter().sum::<f64>() / surprises.len() as f64;
-    (!surprises.is_empty()).then(|| mean.exp())
 }

@@ -1,7 +1,7 @@
 //! From logits to a token.
 
 use std::cmp::Ordering;
-use tilewright_nn::{Error, Result};
+use tilewright_nn::{Error, Result, not_numbers};
 
 /// How the next token is chosen. The steps come in this order: repetition penalty, temperature, top-k, top-p, min-p, draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,6 +30,11 @@ impl Sampling {
         repetition_penalty: 1.0,
         seed: 0,
     };
+
+    /// True when the most probable token is always taken, whatever came before.
+    pub fn is_greedy(&self) -> bool {
+        self.temperature == 0.0 && self.repetition_penalty == 1.0
+    }
 
     /// Checks the ranges.
     ///
@@ -64,9 +69,7 @@ impl Sampling {
     /// When a logit is NaN, or none is finite: the weights or the arithmetic are broken.
     pub fn sample(&self, mut logits: Vec<f32>, history: &[u32]) -> Result<u32> {
         if logits.iter().any(|x| x.is_nan()) || !logits.iter().any(|x| x.is_finite()) {
-            let what = format!("the logits after {} tokens are not numbers", history.len());
-            return Err(Error::failure(what)
-                .help("`tilewright inspect --values` tells whether weights hold NaN"));
+            return Err(not_numbers(history.len()));
         }
         self.penalize(&mut logits, history);
         if self.temperature == 0.0 {

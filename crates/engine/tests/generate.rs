@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use tilewright_engine::{Answer, Finish, Request, Sampling, generate, perplexity};
+use tilewright_engine::{
+    Answer, Finish, Request, Sampling, Session, generate, perplexity, surprises,
+};
 use tilewright_formats::{Checkpoint, TensorFile};
 use tilewright_nn::{DType, Logits, Model, Runtime};
 
@@ -127,4 +129,109 @@ fn perplexity_is_that_of_the_definition() {
     let found = perplexity(&logits, &[0, 1, 0]).unwrap();
     assert!((found - 2f64.sqrt()).abs() < 1e-9, "{found}");
     assert_eq!((perplexity(&[1.0; 4], &[2]), perplexity(&[], &[])), (None, None));
+}
+
+#[test]
+fn a_conversation_answers_as_one_prompt_does_and_reads_nothing_twice() {
+    let (model, [prompt, greedy]) = (model("qwen3"), expected("qwen3"));
+    let warm = Sampling { temperature: 0.8, min_p: Some(0.05), seed: 3, ..Sampling::GREEDY };
+    let mut session = Session::new();
+    let mut talk = prompt[..5].to_vec();
+    for (turn, sampling) in [Sampling::GREEDY, warm, Sampling::GREEDY].into_iter().enumerate() {
+        let stop = if turn == 2 { vec![greedy[3]] } else { vec![] };
+        let request = Request { prompt: talk.clone(), max_tokens: 9, sampling, stop };
+        let answer = session.answer(&model, &request, |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(all(&model, std::slice::from_ref(&request)), std::slice::from_ref(&answer));
+        talk.extend(&answer.tokens);
+        // All but the last token, which nothing came after, has entered the cache.
+        let held = session.held().len();
+        assert!(talk.starts_with(session.held()) && held + 1 >= talk.len(), "{held}");
+        talk.extend(&prompt[turn..turn + 3]);
+    }
+    // A prompt that begins otherwise, one that was answered before, and one for which the cache is too short.
+    for request in [request(&prompt, 6), request(&prompt, 6), request(&prompt[3..], 480)] {
+        let answer = session.answer(&model, &request, |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(all(&model, std::slice::from_ref(&request)), std::slice::from_ref(&answer));
+    }
+    let wrong = session.answer(&model, &request(&[], 1), |_| ControlFlow::Continue(()));
+    assert!(wrong.unwrap_err().to_string().contains("it has no tokens"));
+}
+
+#[test]
+fn a_penalty_makes_repetition_rarer() {
+    let (model, [prompt, _]) = (model("llama"), expected("llama"));
+    let distinct = |penalty: f64| {
+        let sampling = Sampling { repetition_penalty: penalty, ..Sampling::GREEDY };
+        let answer = all(&model, &[Request { sampling, ..request(&prompt, 40) }]).remove(0);
+        answer.tokens.iter().collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert!(distinct(1.5) > distinct(1.0));
+}
+
+#[test]
+fn logits_that_are_no_numbers_are_an_error() {
+    for name in ["llama", "llama-4bit"] {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nan-{name}"));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::copy(folder(name).join("config.json"), path.join("config.json")).unwrap();
+        let file = TensorFile::open(&folder(name).join("model.safetensors")).unwrap();
+        let mut tensors: Vec<_> = file.names().map(|name| file.tensor(name).unwrap()).collect();
+        for tensor in tensors.iter_mut().filter(|tensor| tensor.name == "model.norm.weight") {
+            let nan = if tensor.bytes.len() == 64 { vec![0xff; 64] } else { vec![0xff; 128] };
+            tensor.bytes = nan.into();
+        }
+        tilewright_formats::write(&path.join("model.safetensors"), &tensors).unwrap();
+        let checkpoint = Checkpoint::open(&path).unwrap();
+        let runtime = Runtime::open("cpu").unwrap();
+        let model = tilewright_models::load(&checkpoint, runtime, Some(DType::F32)).unwrap();
+        let error = generate(&model, &[request(&[1, 2], 4)], |_, _| ControlFlow::Continue(()));
+        assert!(error.unwrap_err().to_string().contains("are not numbers"), "{name}");
+        // And where the tokens are fed back on the device.
+        let mut cache = model.cache(1, 8).unwrap();
+        let mut decoding = model.decoding(&cache, &[Some(1)]).unwrap();
+        model.step_greedily(&mut cache, &mut decoding).unwrap();
+        let error = decoding.tokens(0, 1..2).unwrap_err();
+        assert!(error.to_string().contains("the logits after 1 tokens are not numbers"), "{error}");
+    }
+}
+
+#[test]
+fn steps_on_the_device_give_the_tokens_that_the_host_chooses() {
+    let (model, [prompt, greedy]) = (model("gemma2"), expected("gemma2"));
+    let mut cache = model.cache(3, prompt.len() + greedy.len()).unwrap();
+    for slot in [0, 2] {
+        model.prefill(&mut cache, slot, &prompt, Logits::None).unwrap();
+    }
+    // The one in the middle rides along, and the last is a step behind.
+    cache.truncate(2, prompt.len() - 1);
+    let last = prompt[prompt.len() - 1];
+    let mut decoding = model.decoding(&cache, &[Some(greedy[0]), None, Some(last)]).unwrap();
+    for _ in 0..20 {
+        model.step_greedily(&mut cache, &mut decoding).unwrap();
+    }
+    assert_eq!(decoding.active(), [true, false, true]);
+    assert_eq!(
+        [cache.len(0), cache.len(1), cache.len(2)],
+        [prompt.len() + 20, 0, prompt.len() + 19]
+    );
+    let first = prompt.len() + 1;
+    assert_eq!(decoding.tokens(0, first..first + 20).unwrap(), greedy[1..21]);
+    assert_eq!(decoding.tokens(2, first - 1..first + 19).unwrap(), greedy[..20]);
+    assert!(decoding.tokens(3, 0..1).is_err());
+}
+
+#[test]
+fn surprises_are_those_of_one_pass() {
+    let (model, [prompt, greedy]) = (model("phi3"), expected("phi3"));
+    let tokens: Vec<u32> = prompt.iter().chain(&greedy).chain(&prompt).copied().collect();
+    let mut cache = model.cache(1, tokens.len()).unwrap();
+    let logits = model.prefill(&mut cache, 0, &tokens, Logits::All).unwrap().unwrap();
+    let whole = perplexity(&logits.to_vec().unwrap(), &tokens).unwrap();
+    let found = surprises(&model, &tokens).unwrap();
+    assert_eq!(found.len(), tokens.len() - 1);
+    let mean = found.iter().sum::<f64>() / found.len() as f64;
+    assert!((mean.exp() / whole - 1.0).abs() < 1e-4, "{} {whole}", mean.exp());
+    assert_eq!(surprises(&model, &tokens[..1]), Ok(vec![]));
+    assert!(surprises(&model, &vec![1; 513]).unwrap_err().to_string().contains("do not fit"));
 }

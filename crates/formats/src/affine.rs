@@ -5,6 +5,7 @@
 //! quantized. Its weight holds `bits` bits an element, the lowest first, in u32 words.
 
 use crate::{Config, ElementType, FormatError, StoredTensor};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// How the weights of a row are packed.
@@ -64,6 +65,26 @@ impl Quantization {
             modules.insert(name.to_string(), own);
         }
         Ok(Some(Quantization { default, modules }))
+    }
+
+    /// The text of a `config.json` as mlx_lm.convert writes it for weights that it packs: the fields of `config` in
+    /// alphabetical order, without those that nobody reads, and the quantization under both of its names.
+    pub fn declare(config: &Config, default: Affine, differing: &[(String, Affine)]) -> String {
+        let mut quantization = Map::new();
+        quantization.insert("group_size".into(), default.group.into());
+        quantization.insert("bits".into(), default.bits.into());
+        quantization.insert("mode".into(), "affine".into());
+        for (module, own) in differing {
+            let own = json!({"group_size": own.group, "bits": own.bits});
+            quantization.insert(module.clone(), own);
+        }
+        let quantization = Value::Object(quantization);
+        let unread = ["_name_or_path", "vision_config"];
+        let config = unread.iter().fold(config.clone(), |config, field| config.without(field));
+        config
+            .with("quantization", quantization.clone())
+            .with("quantization_config", quantization)
+            .to_text()
     }
 
     /// The format of most modules.

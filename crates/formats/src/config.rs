@@ -2,7 +2,10 @@
 
 use crate::FormatError;
 use crate::bytes::read_text;
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A JSON object of a file. A field that is `null` counts as absent, as in the configurations that Python writes.
@@ -39,6 +42,29 @@ impl Config {
             Ok(_) => Err(FormatError::new(file, "is JSON, but no object", next)),
             Err(e) => Err(FormatError::new(file, format!("is not JSON: {e}"), next)),
         }
+    }
+
+    /// The same with a field set.
+    pub fn with(mut self, field: &str, value: Value) -> Config {
+        self.fields.insert(field.into(), value);
+        self
+    }
+
+    /// The same without a field.
+    pub fn without(mut self, field: &str) -> Config {
+        self.fields.remove(field);
+        self
+    }
+
+    /// The text of a file that holds it, fields in alphabetical order.
+    pub fn to_text(&self) -> String {
+        let fields: BTreeMap<&String, &Value> = self.fields.iter().collect();
+        let mut text = Vec::new();
+        let pretty = PrettyFormatter::with_indent(b"    ");
+        // Only keys that are no text and writers that fail make this fail.
+        let _ = fields.serialize(&mut Serializer::with_formatter(&mut text, pretty));
+        text.push(b'\n');
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The file.

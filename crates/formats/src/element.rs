@@ -1,5 +1,6 @@
 //! The element types that tensor files hold and kernels take.
 
+use half::{bf16, f16};
 use safetensors::Dtype;
 
 /// The type of one element of a stored tensor. Elements lie little-endian, without padding.
@@ -60,6 +61,30 @@ impl ElementType {
     /// True for the types of floating-point numbers.
     pub fn is_float(self) -> bool {
         matches!(self, F16 | BF16 | F32)
+    }
+
+    /// The numbers that little-endian bytes of a kind of float hold; `None` for other types.
+    pub fn floats(self, bytes: &[u8]) -> Option<Vec<f32>> {
+        Some(match self {
+            F32 => bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            F16 => {
+                bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()
+            }
+            BF16 => {
+                bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()
+            }
+            Bool | I8 | U8 | I32 | U32 => return None,
+        })
+    }
+
+    /// Numbers rounded to a kind of float, as little-endian bytes; `None` for other types.
+    pub fn bytes(self, values: &[f32]) -> Option<Vec<u8>> {
+        Some(match self {
+            F32 => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
+            BF16 => values.iter().flat_map(|x| bf16::from_f32(*x).to_le_bytes()).collect(),
+            Bool | I8 | U8 | I32 | U32 => return None,
+        })
     }
 
     /// As the file's header says it.

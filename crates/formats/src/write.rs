@@ -1,10 +1,10 @@
 //! Writing: a temporary file beside the target, then a rename, so that nobody ever sees half a file.
 
-use crate::{ElementType, FormatError, Tensor};
+use crate::temporary::Temporary;
+use crate::{ElementType, FormatError, Outline, Tensor};
 use safetensors::tensor::{Metadata, TensorInfo};
-use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Writes the tensors as a safetensors file. An existing file is replaced, in one step, or left as it was.
 ///
@@ -18,13 +18,6 @@ pub fn write(path: &Path, tensors: &[Tensor<'_>]) -> Result<(), FormatError> {
     // element's size.
     let mut order: Vec<&Tensor<'_>> = tensors.iter().collect();
     order.sort_by(|a, b| b.dtype.size().cmp(&a.dtype.size()).then(a.name.cmp(&b.name)));
-    let mut names: Vec<&str> = order.iter().map(|t| t.name.as_ref()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return wrong(format!("tensor `{}` would be written twice", pair[0]));
-    }
-    let mut entries = Vec::with_capacity(order.len());
-    let mut offset = 0;
     for tensor in &order {
         if bytes_of(&tensor.shape, tensor.dtype) != Some(tensor.bytes.len()) {
             return wrong(format!(
@@ -35,26 +28,72 @@ pub fn write(path: &Path, tensors: &[Tensor<'_>]) -> Result<(), FormatError> {
                 tensor.shape
             ));
         }
-        let end = offset + tensor.bytes.len();
-        let (dtype, shape) = (tensor.dtype.stored(), tensor.shape.clone());
-        entries.push((
-            tensor.name.to_string(),
-            TensorInfo { dtype, shape, data_offsets: (offset, end) },
-        ));
-        offset = end;
     }
-    let described = Metadata::new(None, entries).map_err(|e| e.to_string());
-    let header = described.and_then(|m| serde_json::to_vec(&m).map_err(|e| e.to_string()));
-    let mut header = match header {
+    let outline = |tensor: &&Tensor<'_>| Outline {
+        name: tensor.name.to_string(),
+        dtype: tensor.dtype,
+        shape: tensor.shape.clone(),
+    };
+    let outlines: Vec<Outline> = order.iter().map(outline).collect();
+    let header = match header(&outlines, &[]) {
         Ok(header) => header,
         Err(what) => return wrong(what),
     };
-    header.resize(header.len().next_multiple_of(8), b' ');
     replace_file(path, |file| {
-        file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
         order.iter().try_for_each(|tensor| file.write_all(&tensor.bytes))
     })
+}
+
+/// The beginning of a file of these tensors, in this order: the length of the header, and the header.
+///
+/// # Errors
+/// In words, when two tensors have one name or a shape is too large to count.
+pub(crate) fn header(tensors: &[Outline], metadata: &[(&str, &str)]) -> Result<Vec<u8>, String> {
+    let mut names: Vec<&str> = tensors.iter().map(|t| t.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("tensor `{}` would be written twice", pair[0]));
+    }
+    let mut entries = Vec::with_capacity(tensors.len());
+    let mut offset = 0usize;
+    for tensor in tensors {
+        let bytes = bytes_of(&tensor.shape, tensor.dtype);
+        let end = bytes.and_then(|bytes| offset.checked_add(bytes));
+        let end = end.ok_or_else(|| format!("tensor `{}` is too large to count", tensor.name))?;
+        let (dtype, shape) = (tensor.dtype.stored(), tensor.shape.clone());
+        entries
+            .push((tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (offset, end) }));
+        offset = end;
+    }
+    let told = metadata.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    let told = Some(told.collect()).filter(|_| !metadata.is_empty());
+    let described = Metadata::new(told, entries).map_err(|e| e.to_string())?;
+    let text = serde_json::to_vec(&described).map_err(|e| e.to_string())?;
+    let length = text.len().next_multiple_of(8);
+    let mut header = (length as u64).to_le_bytes().to_vec();
+    header.extend(text);
+    header.resize(8 + length, b' ');
+    Ok(header)
+}
+
+/// Makes a folder all or nothing: `fill` fills a temporary folder beside it, which then takes the name. On failure
+/// nothing is left behind.
+///
+/// # Errors
+/// When something of that name exists, the disk fails, or `fill` does.
+pub fn new_folder<E: From<FormatError>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let fail = |e: std::io::Error| FormatError::io(path, "write it", &e);
+    if path.symlink_metadata().is_ok() {
+        let next = "remove it, or choose another name: what exists is never overwritten";
+        return Err(FormatError::new(path, "exists already", next).into());
+    }
+    let temporary = Temporary::folder(path).map_err(fail)?;
+    fill(temporary.path())?;
+    Ok(temporary.rename(path).map_err(fail)?)
 }
 
 /// Writes a file of any kind all or nothing: `fill` writes a temporary file in the same directory, which then takes
@@ -76,38 +115,17 @@ pub fn replace_file(
         Ok(_) => path.canonicalize().map_err(fail)?,
         Err(_) => path.into(),
     };
-    let (temporary, file) = create_beside(&target).map_err(fail)?;
-    let written = (|| {
-        let mut buffered = BufWriter::with_capacity(1 << 20, file);
-        fill(&mut buffered)?;
+    let (temporary, file) = Temporary::file(&target).map_err(fail)?;
+    let mut buffered = BufWriter::with_capacity(1 << 20, file);
+    let written = fill(&mut buffered).and_then(|()| {
         buffered.into_inner().map_err(|e| e.into_error())?.sync_all()?;
-        std::fs::rename(&temporary, &target)
-    })();
-    written.map_err(|e| {
-        // The first error is the one to tell.
-        let _ = std::fs::remove_file(&temporary);
-        fail(e)
-    })
+        temporary.rename(&target)
+    });
+    written.map_err(fail)
 }
 
-/// A new file in the directory of `target`, under a name that nobody has.
-fn create_beside(target: &Path) -> std::io::Result<(PathBuf, File)> {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let mut attempt = 0u32;
-    loop {
-        let unique = format!(".{name}.{}-{attempt}.tmp", std::process::id());
-        let path = target.with_file_name(unique);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && attempt < 1000 => {
-                attempt += 1;
-            }
-            Err(e) => return Err(e),
-            Ok(file) => return Ok((path, file)),
-        }
-    }
-}
-
-fn bytes_of(shape: &[usize], dtype: ElementType) -> Option<usize> {
+/// The bytes of a tensor, if they can be counted.
+pub(crate) fn bytes_of(shape: &[usize], dtype: ElementType) -> Option<usize> {
     // A product in order would overflow where a later axis makes it 0.
     if shape.contains(&0) {
         return Some(0);

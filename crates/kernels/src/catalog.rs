@@ -59,6 +59,7 @@ pub static CATALOG: &[&Entry] = &[
     &argmax::ARGMAX,
     &argmax::ARGMIN,
     &topk::TOPK,
+    &next_token::NEXT_TOKEN,
     &cumsum::CUMSUM,
     &cross_entropy::SOFTMAX_CROSS_ENTROPY,
     &cross_entropy::SOFTMAX_CROSS_ENTROPY_GRAD,

@@ -50,6 +50,7 @@ pub mod matvec;
 pub mod merge_heads;
 pub mod moe_combine;
 pub mod moe_dispatch;
+pub mod next_token;
 pub mod norm_dropout;
 pub mod online_softmax;
 pub mod pack_bits;

@@ -3,10 +3,10 @@
 //! All are decoders with rotary positions, RMSNorm and gated feed-forward layers, so a family is data: sizes, which
 //! projections have a bias, where the norms stand, how a layer's feed-forward part is made and named.
 
-use tilewright_formats::{Config, FormatError};
+use tilewright_formats::{Affine, Config, FormatError};
 use tilewright_nn::{
     Attention, AttentionShape, Block, CacheShape, Gate, GatedMlp, Kernels, Model, ModelShape,
-    Module, Moe, MoeShape, PackedGatedMlp, Projections, Result, Rope, Slot, Weights,
+    Module, Moe, MoeShape, PackedGatedMlp, Part, Projections, Result, Rope, Slot, Weights,
 };
 
 /// A decoder, described.
@@ -93,6 +93,8 @@ pub struct Experts {
     pub module: &'static str,
     /// What gate, up and down are called in one expert.
     pub projections: [&'static str; 3],
+    /// What mlx-lm packs the router in, whatever the others are packed in; as they are when `None`.
+    pub router: Option<Affine>,
 }
 
 /// The norms of a family.
@@ -151,13 +153,15 @@ impl Decoder {
     /// # Errors
     /// When a tensor is missing or does not fit, or the device has no memory for it.
     pub fn build(&self, weights: Weights<'_>) -> Result<Model> {
-        let table = [self.vocabulary, self.hidden];
-        let embedding = weights.embedding("model.embed_tokens", table, self.embedding_scale)?;
-        let blocks = (0..self.feed_forward.len()).map(|layer| self.block(&weights, layer));
-        let blocks = blocks.collect::<Result<Vec<_>>>()?;
-        let head = if self.tied { "model.embed_tokens" } else { "lm_head" };
-        let ends =
-            [self.norm(&weights, "model.norm", self.hidden)?, weights.linear(head, table, false)?];
+        Ok(self.build_listed(weights)?.0)
+    }
+
+    /// As [`build`](Self::build), with the list of the modules that have weights.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_listed(&self, weights: Weights<'_>) -> Result<(Model, Vec<Part>)> {
+        let (embedding, blocks, ends) = self.modules(&weights)?;
         let AttentionStyle { kv_heads, head_dim, .. } = self.attention;
         let shape = ModelShape {
             vocabulary: self.vocabulary,
@@ -167,7 +171,28 @@ impl Decoder {
             softcap: self.softcap,
             dtype: weights.dtype(),
         };
-        Model::new(weights.into_kernels(), shape, embedding, blocks, ends)
+        let parts = weights.parts();
+        Ok((Model::new(weights.into_kernels(), shape, embedding, blocks, ends)?, parts))
+    }
+
+    /// The modules that have weights, and the tensors of the checkpoint that none of them needs.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn list(&self, weights: &Weights<'_>) -> Result<(Vec<Part>, Vec<String>)> {
+        self.modules(weights)?;
+        Ok((weights.parts(), weights.unused()))
+    }
+
+    /// Embedding, blocks, and the norm and head at the end.
+    fn modules(&self, weights: &Weights<'_>) -> Result<(Slot, Vec<Slot>, [Slot; 2])> {
+        let table = [self.vocabulary, self.hidden];
+        let embedding = weights.embedding("model.embed_tokens", table, self.embedding_scale)?;
+        let blocks = (0..self.feed_forward.len()).map(|layer| self.block(weights, layer));
+        let blocks = blocks.collect::<Result<Vec<_>>>()?;
+        let head = if self.tied { "model.embed_tokens" } else { "lm_head" };
+        let norm = self.norm(weights, "model.norm", self.hidden)?;
+        Ok((embedding, blocks, [norm, weights.linear(head, table, false)?]))
     }
 
     fn block(&self, weights: &Weights<'_>, layer: usize) -> Result<Slot> {
@@ -260,7 +285,7 @@ impl Decoder {
     }
 
     fn experts(&self, weights: &Weights<'_>, experts: &Experts, prefix: &str) -> Result<Slot> {
-        let Experts { shape, intermediate, module, projections } = experts;
+        let Experts { shape, intermediate, module, projections, .. } = experts;
         let path = format!("{prefix}{module}");
         let router =
             weights.linear(&format!("{path}.gate"), [shape.experts, self.hidden], false)?;

@@ -4,7 +4,7 @@ use crate::Decoder;
 use crate::family::{gemma, gemma2, llama, mistral, mixtral, phi3, qwen2, qwen3, qwen3_moe};
 use std::sync::Arc;
 use tilewright_formats::{Checkpoint, Config, FormatError};
-use tilewright_nn::{DType, Error, Model, Result, Runtime, Weights};
+use tilewright_nn::{DType, Error, Model, Part, Result, Runtime, Weights};
 
 /// A family of models: those that one reading of `config.json` describes.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,19 @@ pub fn describe(config: &Config) -> std::result::Result<Decoder, FormatError> {
 /// When the configuration cannot be read ([`describe`]), a tensor is missing or does not fit, or the device has no
 /// memory for it.
 pub fn load(checkpoint: &Checkpoint, runtime: Arc<Runtime>, dtype: Option<DType>) -> Result<Model> {
+    Ok(load_listed(checkpoint, runtime, dtype)?.0)
+}
+
+/// As [`load`], with the list of the modules that have weights.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_listed(
+    checkpoint: &Checkpoint,
+    runtime: Arc<Runtime>,
+    dtype: Option<DType>,
+) -> Result<(Model, Vec<Part>)> {
     let wrong = |e: FormatError| Error::failure(e.to_string()).help(e.next);
     let decoder = describe(checkpoint.config()).map_err(wrong)?;
-    decoder.build(Weights::new(checkpoint, runtime, dtype)?)
+    decoder.build_listed(Weights::new(checkpoint, runtime, dtype)?)
 }

@@ -3,10 +3,14 @@
 //! A [`Family`] reads its `config.json` into a [`Decoder`], the list of what decoders differ in; [`load`] finds the
 //! family of a checkpoint in [`FAMILIES`] and builds the model. A new family is one file and one row.
 
+mod convert;
 mod decoder;
 mod families;
 mod family;
+mod known;
 mod rope;
 
+pub use convert::Conversion;
 pub use decoder::{AttentionStyle, Decoder, Experts, FeedForward, Norms};
-pub use families::{FAMILIES, Family, describe, find, load};
+pub use families::{FAMILIES, Family, describe, find, load, load_listed};
+pub use known::{KNOWN, Known, known};

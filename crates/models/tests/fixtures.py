@@ -14,7 +14,6 @@ import pathlib
 import shutil
 
 import numpy
-import torch
 import transformers
 from safetensors.numpy import save_file
 
@@ -66,6 +65,7 @@ QUANTIZED = {
 
 def randomize(model, seed):
     """Weights whose logits spread, so that the greatest is no matter of rounding."""
+    import torch
     generator = torch.Generator().manual_seed(seed)
     tied = model.config.tie_word_embeddings
     for name, parameter in model.named_parameters():
@@ -83,6 +83,7 @@ def randomize(model, seed):
 
 
 def make(folder, name, extra):
+    import torch
     kind, differences = MODELS[name]
     config = getattr(transformers, kind)(**(SHAPE | differences | extra))
     config._attn_implementation = "eager"
@@ -114,6 +115,7 @@ def expect(folder, tokens, step):
 
 
 def with_transformers(folder, name):
+    import torch
     make(folder, name, {})
     # Read again: a model that once was bf16 keeps rounded frequencies.
     read = transformers.AutoModelForCausalLM.from_pretrained

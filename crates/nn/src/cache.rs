@@ -1,6 +1,7 @@
 //! The caches of keys and values, and the step that fills them.
 
-use crate::{DType, Error, Kernels, Result, Rope, Tensor};
+use crate::{DType, Decoding, Error, Kernels, Result, Rope, Runtime, Tensor};
+use std::sync::Arc;
 
 /// What a layer caches of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,7 @@ pub struct CacheShape {
 /// Keys and values of some sequences, each in a slot of its own, of at most `capacity` tokens each.
 #[derive(Debug)]
 pub struct Cache {
+    runtime: Arc<Runtime>,
     capacity: usize,
     /// The tokens that each slot holds.
     lens: Vec<usize>,
@@ -52,6 +54,7 @@ impl Cache {
             Ok([cos.on(runtime)?, sin.on(runtime)?])
         };
         Ok(Cache {
+            runtime: runtime.clone(),
             capacity,
             lens: vec![0; slots],
             layers: layers.iter().map(layer).collect::<Result<_>>()?,
@@ -99,6 +102,8 @@ pub struct Step<'a> {
     /// What is still to be added to the tensor that the last module gave; the next one does it, if it
     /// [may](crate::Module::adds_pending).
     pub(crate) pending: Option<Tensor>,
+    /// The tokens that each slot holds when it is done.
+    after: Vec<usize>,
 }
 
 /// The tokens of a step.
@@ -119,47 +124,35 @@ impl<'a> Step<'a> {
     pub fn prefill(cache: &'a mut Cache, slot: usize, count: usize) -> Result<Step<'a>> {
         let start = *cache.lens.get(slot).ok_or_else(|| no_slot(slot))?;
         let end = cache.room(slot, count)?;
-        let slots = Tensor::from(vec![slot as i32; count]);
-        let positions = Tensor::from((start as i32..end as i32).collect::<Vec<_>>());
-        let tokens = Tokens::Of { slot, end };
-        Ok(Step { cache, slots, positions, tokens, pending: None })
+        let slots = Tensor::from(vec![slot as i32; count]).on(&cache.runtime)?;
+        let positions: Vec<i32> = (start as i32..end as i32).collect();
+        let positions = Tensor::from(positions).on(&cache.runtime)?;
+        let mut after = cache.lens.clone();
+        after[slot] = end;
+        Ok(Step { cache, slots, positions, tokens: Tokens::Of { slot, end }, pending: None, after })
     }
 
-    /// One token after those that each slot holds. Slots that are not `active` ride along: what they compute counts
-    /// for nothing, and they hold no more tokens than before.
+    /// One token after those that each slot holds, as `decoding` says.
     ///
     /// # Errors
-    /// When an active slot is full, or `active` is not one flag a slot.
-    pub fn decode(cache: &'a mut Cache, active: &[bool]) -> Result<Step<'a>> {
-        if active.len() != cache.slots() {
-            let what = format!("{} flags for {} slots", active.len(), cache.slots());
-            return Err(Error::usage(what));
+    /// When a slot that takes part is full.
+    pub fn decode(cache: &'a mut Cache, decoding: &Decoding) -> Result<Step<'a>> {
+        let mut after = cache.lens.clone();
+        for (slot, held) in after.iter_mut().enumerate() {
+            if decoding.active().get(slot) == Some(&true) {
+                *held = cache.room(slot, 1)?;
+            }
         }
-        let mut lens = Vec::with_capacity(active.len());
-        for (slot, active) in active.iter().enumerate() {
-            lens.push(if *active { cache.room(slot, 1)? as i32 } else { 0 });
-        }
-        let slots = Tensor::from((0..active.len() as i32).collect::<Vec<_>>());
-        // A slot that rides along writes to the place after its last token, or over it where there is none.
-        let last = cache.capacity.saturating_sub(1);
-        let positions = cache.lens.iter().map(|len| (*len).min(last) as i32);
-        let positions = Tensor::from(positions.collect::<Vec<_>>());
-        let longest = lens.iter().copied().max().unwrap_or(0) as usize;
-        let tokens = Tokens::Each { lens: lens.into(), longest };
-        Ok(Step { cache, slots, positions, tokens, pending: None })
+        let (slots, positions) = (decoding.slots.clone(), decoding.positions.clone());
+        let active = after.iter().zip(decoding.active()).filter(|(_, active)| **active);
+        let longest = active.map(|(held, _)| *held).max().unwrap_or(0);
+        let tokens = Tokens::Each { lens: decoding.lens.clone(), longest };
+        Ok(Step { cache, slots, positions, tokens, pending: None, after })
     }
 
     /// Counts the tokens as held, after the model has run.
-    pub(crate) fn finish(self) -> Result<()> {
-        match self.tokens {
-            Tokens::Of { slot, end } => self.cache.lens[slot] = end,
-            Tokens::Each { lens, .. } => {
-                for (held, len) in self.cache.lens.iter_mut().zip(lens.to_vec::<i32>()?) {
-                    *held = (*held).max(len as usize);
-                }
-            }
-        }
-        Ok(())
+    pub(crate) fn finish(self) {
+        self.cache.lens = self.after;
     }
 }
 

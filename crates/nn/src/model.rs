@@ -1,6 +1,8 @@
 //! The root: token ids in, logits out.
 
-use crate::{Cache, CacheShape, DType, Error, Kernels, Module, Result, Rope, Slot, Step, Tensor};
+use crate::{
+    Cache, CacheShape, DType, Decoding, Error, Kernels, Module, Result, Rope, Slot, Step, Tensor,
+};
 use std::sync::Arc;
 use tilewright_tensor::Callable;
 
@@ -100,8 +102,13 @@ impl Model {
         if ids.is_empty() {
             return Err(Error::usage("there are no tokens to begin with"));
         }
+        self.check(ids)?;
         let step = Step::prefill(cache, slot, ids.len())?;
-        self.run(step, ids, logits)
+        let ids = Tensor::from(ids.to_vec()).on(self.kernels.runtime())?;
+        match self.run(step, &ids, logits)? {
+            Some(logits) => Ok(Some(logits.to(DType::F32)?)),
+            None => Ok(None),
+        }
     }
 
     /// Appends one token to each slot that is given one; the logits as f32 `[slots, vocabulary]`, unspecified for the
@@ -110,26 +117,59 @@ impl Model {
     /// # Errors
     /// As [`prefill`](Self::prefill).
     pub fn decode(&self, cache: &mut Cache, ids: &[Option<u32>]) -> Result<Tensor> {
-        let active: Vec<bool> = ids.iter().map(Option::is_some).collect();
-        let step = Step::decode(cache, &active)?;
-        let ids: Vec<u32> = ids.iter().map(|id| id.unwrap_or(0)).collect();
-        let logits = self.run(step, &ids, Logits::All)?;
+        let decoding = self.decoding(cache, ids)?;
+        self.step(cache, &decoding)?.to(DType::F32)
+    }
+
+    /// The sequences of `cache` as they stand, each of which goes on with one of `ids`; those without one ride along.
+    ///
+    /// # Errors
+    /// When there is not one for each slot, one is not of the vocabulary, or the device fails.
+    pub fn decoding(&self, cache: &Cache, ids: &[Option<u32>]) -> Result<Decoding> {
+        self.check(&ids.iter().flatten().copied().collect::<Vec<_>>())?;
+        Decoding::new(&self.kernels, cache, ids)
+    }
+
+    /// Appends the next token of each sequence; the logits after it, `[slots, vocabulary]` in the model's type.
+    ///
+    /// # Errors
+    /// When a sequence has no room, or the device fails.
+    pub fn step(&self, cache: &mut Cache, decoding: &Decoding) -> Result<Tensor> {
+        let step = Step::decode(cache, decoding)?;
+        let logits = self.run(step, &decoding.ids, Logits::All)?;
         logits.ok_or_else(|| Error::failure("the head gave no logits"))
     }
 
-    fn run(&self, mut step: Step<'_>, ids: &[u32], logits: Logits) -> Result<Option<Tensor>> {
+    /// Appends the next token of each sequence, and makes the most probable one after it the next. Nothing comes back
+    /// to the host: [`Decoding::tokens`] tells what came.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn step_greedily(&self, cache: &mut Cache, decoding: &mut Decoding) -> Result<()> {
+        let logits = self.step(cache, decoding)?;
+        decoding.advance(&logits)
+    }
+
+    fn check(&self, ids: &[u32]) -> Result<()> {
         let vocabulary = self.shape.vocabulary;
-        if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
-            let what = format!("token {id} is not of the vocabulary, which has {vocabulary}");
-            return Err(Error::usage(what).help("is the tokenizer that of the model?"));
+        match ids.iter().find(|id| **id as usize >= vocabulary) {
+            None => Ok(()),
+            Some(id) => {
+                let what = format!("token {id} is not of the vocabulary, which has {vocabulary}");
+                Err(Error::usage(what).help("is the tokenizer that of the model?"))
+            }
         }
-        let mut x = Tensor::from(ids.to_vec());
+    }
+
+    /// Runs the modules on `ids`; logits in the model's type.
+    fn run(&self, mut step: Step<'_>, ids: &Tensor, logits: Logits) -> Result<Option<Tensor>> {
+        let mut x = ids.clone();
         let (trunk, head) = self.slots.split_at(self.slots.len() - 2);
         for (_, module) in trunk {
             x = self.call(module, x, &mut step)?;
         }
         if logits == Logits::None {
-            step.finish()?;
+            step.finish();
             return Ok(None);
         }
         if logits == Logits::Last {
@@ -140,11 +180,11 @@ impl Model {
         for (_, module) in head {
             x = self.call(module, x, &mut step)?;
         }
-        step.finish()?;
+        step.finish();
         if let Some(cap) = self.shape.softcap {
             x = self.softcap.bind().input("x", &x).scalar("cap", cap).run()?.single()?;
         }
-        Ok(Some(x.to(DType::F32)?))
+        Ok(Some(x))
     }
 }
 

@@ -1,22 +1,68 @@
 //! From the tensors of a checkpoint to modules on a device.
 
+use crate::random::RandomWeights;
 use crate::{
     DType, DenseLinear, Embedding, Error, ExpertLinear, Kernels, QuantizedLinear, Result, RmsNorm,
     Runtime, Slot, Tensor,
 };
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
-use tilewright_formats::{AffineWeight, Checkpoint, ElementType, FormatError, StoredTensor};
+use tilewright_formats::{
+    Affine, AffineWeight, Checkpoint, ElementType, FormatError, StoredTensor,
+};
 
 /// The weights of a checkpoint as modules: packed where they are packed, floats where they are floats. A weight whose
 /// type is that of the model's arithmetic stays in its file; others are converted.
 pub struct Weights<'a> {
-    checkpoint: &'a Checkpoint,
+    source: Source<'a>,
     kernels: Kernels,
     dtype: DType,
     /// The tensors that modules were made of.
     used: RefCell<BTreeSet<String>>,
+    /// The modules that were made.
+    parts: RefCell<Vec<Part>>,
+    /// The embedding and its path: a head that is tied to it has the same weight.
+    table: RefCell<Option<(String, Weight)>>,
+}
+
+/// Where weights come from.
+enum Source<'a> {
+    Checkpoint(&'a Checkpoint),
+    /// The same, checked and listed, but empty: no weight is read.
+    Listed(&'a Checkpoint),
+    Random(RandomWeights),
+}
+
+/// A module with weights, as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its path; that of the stacked experts where a checkpoint has them one by one.
+    pub path: String,
+    /// What it is.
+    pub kind: PartKind,
+    /// The shape of its weight.
+    pub shape: Vec<usize>,
+    /// True when the tensor `<path>.bias` belongs to it.
+    pub bias: bool,
+    /// The path of each expert, where a checkpoint has them one by one.
+    pub each: Vec<String>,
+    /// Bytes of all its tensors.
+    pub bytes: usize,
+}
+
+/// What a module with weights is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartKind {
+    /// A linear layer.
+    Linear,
+    /// A table of vectors.
+    Embedding,
+    /// The weight of a norm.
+    Norm,
+    /// One projection of all experts, of which a token takes this many.
+    Experts(usize),
 }
 
 impl<'a> Weights<'a> {
@@ -30,19 +76,29 @@ impl<'a> Weights<'a> {
         runtime: Arc<Runtime>,
         dtype: Option<DType>,
     ) -> Result<Weights<'a>> {
-        let told = || {
-            let scales = "model.embed_tokens.scales";
-            let name =
-                if checkpoint.contains(scales) { scales } else { "model.embed_tokens.weight" };
-            let stored = checkpoint.tensor(name).map_err(wrong)?;
-            match stored.dtype.is_float() {
-                true => Ok(dtype_of(stored.dtype)),
-                false => Err(not_floats(checkpoint, &stored)),
-            }
-        };
-        let dtype = dtype.map_or_else(told, Ok)?;
-        let used = RefCell::default();
-        Ok(Weights { checkpoint, kernels: Kernels::new(runtime), dtype, used })
+        let dtype = dtype.map_or_else(|| told(checkpoint), Ok)?;
+        Ok(Weights::of(Source::Checkpoint(checkpoint), runtime, dtype))
+    }
+
+    /// Modules that fit `checkpoint`, every tensor checked but none of them read: what is built of them tells its
+    /// [`parts`](Self::parts) and cannot run; any device will do.
+    ///
+    /// # Errors
+    /// When the checkpoint has no embedding to tell the type.
+    pub fn listed(checkpoint: &'a Checkpoint, runtime: Arc<Runtime>) -> Result<Weights<'a>> {
+        let dtype = told(checkpoint)?;
+        Ok(Weights::of(Source::Listed(checkpoint), runtime, dtype))
+    }
+
+    /// Random weights, which need no file. Arithmetic between kernels is in `dtype`; weights whose rows divide into
+    /// groups are packed, if a format is given.
+    pub fn random(runtime: Arc<Runtime>, dtype: DType, format: Option<Affine>) -> Weights<'a> {
+        Weights::of(Source::Random(RandomWeights::new(dtype, format)), runtime, dtype)
+    }
+
+    fn of(source: Source<'a>, runtime: Arc<Runtime>, dtype: DType) -> Weights<'a> {
+        let (used, parts, table) = Default::default();
+        Weights { source, kernels: Kernels::new(runtime), dtype, used, parts, table }
     }
 
     /// The kernels that modules are made with.
@@ -62,13 +118,26 @@ impl<'a> Weights<'a> {
 
     /// True when the checkpoint holds a tensor of that name.
     pub fn contains(&self, name: &str) -> bool {
-        self.checkpoint.contains(name)
+        self.checkpoint().is_some_and(|checkpoint| checkpoint.contains(name))
     }
 
     /// The tensors of the checkpoint that no module was made of.
     pub fn unused(&self) -> Vec<String> {
         let used = self.used.borrow();
-        self.checkpoint.names().filter(|name| !used.contains(*name)).map(String::from).collect()
+        let names = self.checkpoint().into_iter().flat_map(Checkpoint::names);
+        names.filter(|name| !used.contains(*name)).map(String::from).collect()
+    }
+
+    /// The modules that were made so far, in order.
+    pub fn parts(&self) -> Vec<Part> {
+        self.parts.borrow().clone()
+    }
+
+    fn checkpoint(&self) -> Option<&'a Checkpoint> {
+        match self.source {
+            Source::Checkpoint(checkpoint) | Source::Listed(checkpoint) => Some(checkpoint),
+            Source::Random(_) => None,
+        }
     }
 
     /// A linear layer `[columns, depth]`, with the tensor `<path>.bias` if `bias`.
@@ -76,18 +145,25 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// When a tensor is missing or has another shape, or the device has no memory for it.
     pub fn linear(&self, path: &str, shape: [usize; 2], bias: bool) -> Result<Slot> {
-        let bias = match bias {
+        let own = match bias {
             true => Some(self.floats(&format!("{path}.bias"), &shape[..1])?),
             false => None,
         };
-        Ok(match self.affine(path, &shape)? {
-            Some((packed, format)) => {
-                Box::new(QuantizedLinear::new(&self.kernels, packed, format, bias)?)
+        let table = self.table.borrow().as_ref().filter(|(of, _)| of == path).cloned();
+        let weight = match table {
+            Some((_, weight)) => weight,
+            None => self.weight(path, &shape)?,
+        };
+        let bytes = weight.bytes() + own.as_ref().map_or(0, size);
+        self.made(path, PartKind::Linear, &shape, bytes);
+        if let (true, Some(part)) = (bias, self.parts.borrow_mut().last_mut()) {
+            part.bias = true;
+        }
+        Ok(match weight {
+            Weight::Packed(packed, format) => {
+                Box::new(QuantizedLinear::new(&self.kernels, packed, format, own)?)
             }
-            None => {
-                let weight = self.floats(&format!("{path}.weight"), &shape)?;
-                Box::new(DenseLinear::new(&self.kernels, weight, bias)?)
-            }
+            Weight::Dense(weight) => Box::new(DenseLinear::new(&self.kernels, weight, own)?),
         })
     }
 
@@ -96,12 +172,14 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// As [`linear`](Self::linear).
     pub fn embedding(&self, path: &str, shape: [usize; 2], scale: Option<f64>) -> Result<Slot> {
-        Ok(Box::new(match self.affine(path, &shape)? {
-            Some((packed, format)) => Embedding::quantized(&self.kernels, packed, format, scale)?,
-            None => {
-                let table = self.floats(&format!("{path}.weight"), &shape)?;
-                Embedding::dense(&self.kernels, table, scale)?
+        let weight = self.weight(path, &shape)?;
+        self.made(path, PartKind::Embedding, &shape, weight.bytes());
+        *self.table.borrow_mut() = Some((path.to_string(), weight.clone()));
+        Ok(Box::new(match weight {
+            Weight::Packed(packed, format) => {
+                Embedding::quantized(&self.kernels, packed, format, scale)?
             }
+            Weight::Dense(table) => Embedding::dense(&self.kernels, table, scale)?,
         }))
     }
 
@@ -111,7 +189,8 @@ impl<'a> Weights<'a> {
     /// As [`linear`](Self::linear).
     pub fn rms_norm(&self, path: &str, features: usize, eps: f64, offset: f64) -> Result<Slot> {
         let mut weight = self.floats(&format!("{path}.weight"), &[features])?;
-        if offset != 0.0 {
+        self.made(path, PartKind::Norm, &[features], size(&weight));
+        if offset != 0.0 && !weight.is_empty() {
             let shifted: Vec<f64> = weight.to_f64()?.iter().map(|w| w + offset).collect();
             weight = Tensor::from_f64(self.dtype, &[features], &shifted)?;
             weight = weight.on(self.kernels.runtime())?;
@@ -131,29 +210,56 @@ impl<'a> Weights<'a> {
         shape: [usize; 3],
         k: usize,
     ) -> Result<ExpertLinear> {
-        if let Some((packed, format)) = self.affine(stacked, &shape)? {
-            return ExpertLinear::quantized(&self.kernels, packed, format, k);
+        let whole = self.contains(&format!("{stacked}.scales"))
+            || self.contains(&format!("{stacked}.weight"))
+            || matches!(self.source, Source::Random(_));
+        let (weight, each) = match whole {
+            true => (self.weight(stacked, &shape)?, Vec::new()),
+            false => {
+                // The first that is missing ends the list, however many are declared.
+                let named = |expert: usize| {
+                    let path = each(expert);
+                    let there = self.stored(&format!("{path}.weight"), &shape[1..]);
+                    there.map(|_| path)
+                };
+                let each = (0..shape[0]).map(named).collect::<Result<Vec<String>>>()?;
+                (Weight::Dense(self.joined(&each, shape)?), each)
+            }
+        };
+        self.made(stacked, PartKind::Experts(k), &shape, weight.bytes());
+        if let Some(part) = self.parts.borrow_mut().last_mut() {
+            part.each = each;
         }
-        let name = format!("{stacked}.weight");
-        if self.contains(&name) {
-            return ExpertLinear::dense(&self.kernels, self.floats(&name, &shape)?, k);
+        match weight {
+            Weight::Packed(packed, format) => {
+                ExpertLinear::quantized(&self.kernels, packed, format, k)
+            }
+            Weight::Dense(weight) => ExpertLinear::dense(&self.kernels, weight, k),
         }
-        let [experts, columns, depth] = shape;
-        let parts: Vec<StoredTensor> = (0..experts)
-            .map(|expert| self.stored(&format!("{}.weight", each(expert)), &[columns, depth]))
+    }
+
+    /// The weights of all experts as one tensor.
+    fn joined(&self, each: &[String], shape: [usize; 3]) -> Result<Tensor> {
+        let [_, columns, depth] = shape;
+        let parts: Vec<StoredTensor> = each
+            .iter()
+            .map(|path| self.stored(&format!("{path}.weight"), &[columns, depth]))
             .collect::<Result<_>>()?;
-        let mut bytes = Vec::new();
         for part in &parts {
             if part.dtype != parts[0].dtype {
                 let (name, dtype) = (&part.name, part.dtype);
                 let what = format!("`{name}` is of type {dtype}, the other experts are not");
                 return Err(self.fault(what, "store all experts of a layer in one type"));
             }
-            bytes.extend_from_slice(part.bytes());
         }
+        if matches!(self.source, Source::Listed(_)) {
+            return nothing(self.dtype);
+        }
+        let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.bytes().len()).sum());
+        parts.iter().for_each(|part| bytes.extend_from_slice(part.bytes()));
         let dtype = dtype_of(parts.first().map_or(ElementType::F32, |part| part.dtype));
         let weight = Tensor::from_bytes(dtype, &shape, &bytes)?.to(self.dtype)?;
-        ExpertLinear::dense(&self.kernels, weight.on(self.kernels.runtime())?, k)
+        weight.on(self.kernels.runtime())
     }
 
     /// A tensor of floats of that shape, in the model's type on the device.
@@ -161,29 +267,47 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// As [`linear`](Self::linear).
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let stored = self.stored(name, shape)?;
-        self.place(&stored)
+        match &self.source {
+            Source::Random(random) => random.floats(self.kernels.runtime(), name, shape),
+            Source::Checkpoint(_) | Source::Listed(_) => self.place(&self.stored(name, shape)?),
+        }
     }
 
-    /// The words, scales and biases of a packed weight, and their format.
-    fn affine(
-        &self,
-        path: &str,
-        shape: &[usize],
-    ) -> Result<Option<([Tensor; 3], tilewright_formats::Affine)>> {
-        let Some(packed) = self.checkpoint.affine(path, shape).map_err(wrong)? else {
-            return Ok(None);
+    /// The weight of a module, `[.., columns, depth]`, packed where it is.
+    fn weight(&self, path: &str, shape: &[usize]) -> Result<Weight> {
+        let packed = match &self.source {
+            Source::Random(random) => random.packed(self.kernels.runtime(), shape)?,
+            Source::Checkpoint(checkpoint) | Source::Listed(checkpoint) => {
+                match checkpoint.affine(path, shape).map_err(wrong)? {
+                    Some(packed) => Some(self.place_packed(packed)?),
+                    None => None,
+                }
+            }
         };
+        match packed {
+            Some((packed, format)) => Ok(Weight::Packed(packed, format)),
+            None => Ok(Weight::Dense(self.floats(&format!("{path}.weight"), shape)?)),
+        }
+    }
+
+    /// The words, scales and biases of a packed weight on the device.
+    fn place_packed(&self, packed: AffineWeight) -> Result<([Tensor; 3], Affine)> {
         let AffineWeight { weight, scales, biases, format } = packed;
         let mut used = self.used.borrow_mut();
         used.extend([&weight, &scales, &biases].map(|tensor| tensor.name.clone()));
-        let words = tensor(&weight)?.on(self.kernels.runtime())?;
-        Ok(Some(([words, self.place(&scales)?, self.place(&biases)?], format)))
+        let words = match self.source {
+            Source::Listed(_) => nothing(DType::U32)?,
+            _ => tensor(&weight)?.on(self.kernels.runtime())?,
+        };
+        Ok(([words, self.place(&scales)?, self.place(&biases)?], format))
     }
 
     /// A tensor of the checkpoint, its shape and that it holds floats checked.
     fn stored(&self, name: &str, shape: &[usize]) -> Result<StoredTensor> {
-        let stored = self.checkpoint.tensor(name).map_err(wrong)?;
+        let Some(checkpoint) = self.checkpoint() else {
+            return Err(Error::failure(format!("there is no checkpoint to hold `{name}`")));
+        };
+        let stored = checkpoint.tensor(name).map_err(wrong)?;
         if stored.shape != shape {
             let what = format!(
                 "`{name}` has shape {:?}, but config.json makes it {shape:?}",
@@ -192,7 +316,7 @@ impl<'a> Weights<'a> {
             return Err(self.fault(what, "is the config.json that of these weights?"));
         }
         if !stored.dtype.is_float() {
-            return Err(not_floats(self.checkpoint, &stored));
+            return Err(not_floats(checkpoint, &stored));
         }
         self.used.borrow_mut().insert(name.to_string());
         Ok(stored)
@@ -200,11 +324,56 @@ impl<'a> Weights<'a> {
 
     /// Floats in the model's type on the device.
     fn place(&self, stored: &StoredTensor) -> Result<Tensor> {
-        tensor(stored)?.to(self.dtype)?.on(self.kernels.runtime())
+        match self.source {
+            Source::Listed(_) => nothing(self.dtype),
+            _ => tensor(stored)?.to(self.dtype)?.on(self.kernels.runtime()),
+        }
+    }
+
+    fn made(&self, path: &str, kind: PartKind, shape: &[usize], bytes: usize) {
+        let (path, shape, each) = (path.to_string(), shape.to_vec(), Vec::new());
+        self.parts.borrow_mut().push(Part { path, kind, shape, bias: false, each, bytes });
     }
 
     fn fault(&self, what: String, next: &str) -> Error {
-        Error::failure(format!("{}: {what}", self.checkpoint.directory().display())).help(next)
+        let directory = self.checkpoint().map_or(Path::new(""), Checkpoint::directory);
+        Error::failure(format!("{}: {what}", directory.display())).help(next)
+    }
+}
+
+/// A weight on the device.
+#[derive(Clone)]
+enum Weight {
+    Packed([Tensor; 3], Affine),
+    Dense(Tensor),
+}
+
+impl Weight {
+    fn bytes(&self) -> usize {
+        match self {
+            Weight::Packed(tensors, _) => tensors.iter().map(size).sum(),
+            Weight::Dense(tensor) => size(tensor),
+        }
+    }
+}
+
+fn size(tensor: &Tensor) -> usize {
+    tensor.len() * tensor.dtype().size()
+}
+
+/// The tensor of a weight that is only listed.
+fn nothing(dtype: DType) -> Result<Tensor> {
+    Tensor::zeros(dtype, &[0])
+}
+
+/// The type of a checkpoint's own floats.
+fn told(checkpoint: &Checkpoint) -> Result<DType> {
+    let scales = "model.embed_tokens.scales";
+    let name = if checkpoint.contains(scales) { scales } else { "model.embed_tokens.weight" };
+    let stored = checkpoint.tensor(name).map_err(wrong)?;
+    match stored.dtype.is_float() {
+        true => Ok(dtype_of(stored.dtype)),
+        false => Err(not_floats(checkpoint, &stored)),
     }
 }
 

@@ -127,6 +127,32 @@ impl Tensor {
         Ok(Tensor::adopt(runtime.allocate(bytes)?, dtype, shape))
     }
 
+    /// A tensor in `runtime`'s memory that holds the elements of `block` again and again, from its element `start` on.
+    ///
+    /// # Errors
+    /// When the block holds no element, or memory runs out.
+    pub fn repeated(
+        runtime: &Runtime,
+        dtype: DType,
+        shape: &[usize],
+        block: &[u8],
+        start: usize,
+    ) -> Result<Tensor> {
+        let whole = block.len() / dtype.size() * dtype.size();
+        if whole == 0 {
+            return Err(Error::usage("a block of no elements cannot be repeated"));
+        }
+        let len = element_count(dtype, shape)? * dtype.size();
+        let mut memory = runtime.allocate(len)?;
+        let (mut at, mut from) = (0, start * dtype.size() % whole);
+        while at < len {
+            let piece = &block[from..whole.min(from + len - at)];
+            memory.buffer_mut().write(at, piece)?;
+            (at, from) = (at + piece.len(), 0);
+        }
+        Ok(Tensor::adopt(memory, dtype, shape))
+    }
+
     fn adopt(memory: Memory, dtype: DType, shape: &[usize]) -> Tensor {
         let (shape, strides) = (shape.to_vec(), contiguous_strides(shape));
         Tensor { memory: Arc::new(memory), dtype, shape, strides, offset: 0 }
@@ -268,6 +294,12 @@ impl Tensor {
     pub fn to(&self, dtype: DType) -> Result<Tensor> {
         match dtype == self.dtype {
             true => Ok(self.clone()),
+            // Logits and weights: what happens at every token or to every weight.
+            false if dtype == DType::F32 && self.dtype == DType::BF16 => {
+                let wide = |b: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
+                let values: Vec<f32> = self.to_bytes()?.as_chunks().0.iter().map(wide).collect();
+                Tensor::new(values, &self.shape)
+            }
             false => Tensor::from_f64(dtype, &self.shape, &self.to_f64()?),
         }
     }
@@ -453,6 +485,14 @@ impl Tensor {
             true => Ok(self.clone()),
             false => self.copied(runtime),
         }
+    }
+
+    /// The same elements in memory of `runtime` that no other tensor shares: to be updated in place.
+    ///
+    /// # Errors
+    /// When the device has no such memory.
+    pub fn own(&self, runtime: &Runtime) -> Result<Tensor> {
+        self.copied(runtime)
     }
 
     /// The same elements in memory of their own, from `runtime`.

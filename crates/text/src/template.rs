@@ -116,6 +116,8 @@ mod tests {
             ),
             ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
             ("{% include 'chat' %}", "include"),
+            ("{% extends 'chat' %}", "chat template"),
+            ("{% import 'chat' as c %}{{ c }}", "chat template"),
             ("{% if %}", "is no Jinja"),
             ("{{ raise_exception('roles must alternate') }}", "roles must alternate"),
             ("{{ messages.nothing() }}", "nothing"),

@@ -1,14 +1,16 @@
 //! `tilewright generate`: text from a model.
 
 use crate::failure::Failure;
-use crate::model::{directory, load};
+use crate::model::{directory, load, sampling};
 use crate::patching;
 use clap::ArgMatches;
 use serde_json::json;
-use std::io::Write;
+use std::io::{IsTerminal, Read, Write};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tilewright_engine::{Answer, Finish, Request, Sampling, generate};
+use tilewright_engine::{Answer, Finish, Request, generate};
+use tilewright_formats::read_text;
 use tilewright_text::{Message, Stream, Text};
 
 /// Continues each `--prompt`, or answers it where the checkpoint has a chat template.
@@ -16,13 +18,14 @@ use tilewright_text::{Message, Stream, Text};
 /// # Errors
 /// When the checkpoint cannot be run, the prompt does not fit its context, or stdout is closed.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
-    let text = Text::open(directory(matches)?)?;
-    let prompts: Vec<&String> = matches.get_many("prompt").into_iter().flatten().collect();
+    let directory = directory(matches)?;
+    let text = Text::open(&directory)?;
+    let prompts = prompts(matches)?;
     let requests = prompts
         .iter()
         .map(|prompt| request(matches, &text, prompt))
         .collect::<Result<Vec<_>, Failure>>()?;
-    let mut model = load(matches)?;
+    let mut model = load(matches, &directory)?;
     let which = matches.get_one::<String>("patch").map_or("none", String::as_str);
     let sample = requests.first().map_or(&[][..], |request| &request.prompt);
     let patched = patching::apply(which, &mut model, sample, |line| eprintln!("{line}"))?;
@@ -62,6 +65,34 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The prompts that were given, in order; what stdin holds when there is none.
+fn prompts(matches: &ArgMatches) -> Result<Vec<String>, Failure> {
+    let mut prompts: Vec<String> =
+        matches.get_many("prompt").into_iter().flatten().cloned().collect();
+    for path in matches.get_many::<PathBuf>("prompt-file").into_iter().flatten() {
+        prompts.push(without_last_line_end(&read_text(path)?));
+    }
+    if !prompts.is_empty() {
+        return Ok(prompts);
+    }
+    if std::io::stdin().is_terminal() {
+        let next = "give --prompt TEXT or --prompt-file FILE, or pipe a text into it";
+        return Err(Failure::usage("there is no prompt", next));
+    }
+    // No context holds as much text as this.
+    const MOST: u64 = 64 << 20;
+    let mut prompt = String::new();
+    let read = std::io::stdin().take(MOST).read_to_string(&mut prompt);
+    read.map_err(|e| Failure::work(format!("stdin: cannot read it as text: {e}"), "pipe UTF-8"))?;
+    Ok(vec![without_last_line_end(&prompt)])
+}
+
+/// What editors and `echo` put at the end of a text is no part of a prompt.
+fn without_last_line_end(text: &str) -> String {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text).to_string()
+}
+
 fn request(matches: &ArgMatches, text: &Text, prompt: &str) -> Result<Request, Failure> {
     let raw = matches.get_flag("raw") || text.template().is_none();
     let tokens = match raw {
@@ -73,21 +104,12 @@ fn request(matches: &ArgMatches, text: &Text, prompt: &str) -> Result<Request, F
             text.encode_chat(&messages)?
         }
     };
-    let number = |name: &str| matches.get_one::<f64>(name).copied();
-    let sampling = Sampling {
-        temperature: number("temp").unwrap_or(0.0),
-        top_k: matches.get_one::<usize>("top-k").copied(),
-        top_p: number("top-p"),
-        min_p: number("min-p"),
-        repetition_penalty: number("repetition-penalty").unwrap_or(1.0),
-        seed: matches.get_one::<u64>("seed").copied().unwrap_or(0),
-    };
     let max_tokens = matches.get_one::<usize>("max-tokens").copied().unwrap_or(128);
     let stop = match matches.get_flag("ignore-eos") {
         true => Vec::new(),
         false => text.stop_tokens().to_vec(),
     };
-    Ok(Request { prompt: tokens, max_tokens, sampling, stop })
+    Ok(Request { prompt: tokens, max_tokens, sampling: sampling(matches), stop })
 }
 
 /// The name of a reason in JSON.

@@ -126,9 +126,9 @@ fn obstacle(checkpoint: &Checkpoint) -> Result<(), [String; 2]> {
         [e.what().to_string(), e.next_step().unwrap_or("see `tilewright test`").to_string()]
     };
     let decoder = describe(checkpoint.config()).map_err(told)?;
-    // A device that runs nothing: whether kernels work here is not the question.
+    // Nothing is read, by a device that runs nothing: whether kernels work here is not the question.
     let runtime = Runtime::open("null").map_err(failed)?;
-    let weights = Weights::new(checkpoint, runtime, None).map_err(failed)?;
+    let weights = Weights::listed(checkpoint, runtime).map_err(failed)?;
     decoder.build(weights).map_err(failed).map(drop)
 }
 

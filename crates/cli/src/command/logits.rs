@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::files;
-use crate::model::load;
+use crate::model::{directory, load};
 use clap::ArgMatches;
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let tokens: Vec<u32> = matches.get_many("tokens").into_iter().flatten().copied().collect();
     let path = matches.get_one::<PathBuf>("out");
     let path = path.ok_or_else(|| Failure::usage("--out is needed", "give it a file"))?;
-    let model = load(matches)?;
+    let model = load(matches, &directory(matches)?)?;
     let context = model.shape().context;
     if tokens.len() > context {
         let what = format!("{} tokens do not fit the model's context of {context}", tokens.len());

@@ -22,6 +22,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
         intermediate: config.positive("intermediate_size")?,
         module: "block_sparse_moe",
         projections: ["w1", "w3", "w2"],
+        router: None,
     };
     decoder.feed_forward.fill(FeedForward::Experts(experts));
     Ok(decoder)

@@ -18,6 +18,9 @@ use tilewright_nn::Gate;
 /// Layers of a decoder: more than any published one has, few enough to list.
 const MOST_LAYERS: usize = 4096;
 
+/// Features of a head: recordings of attention hold a block of heads of this size.
+const MOST_FEATURES: usize = 512;
+
 /// What Llama's fields say of a decoder: the start for every family, which then changes what it does otherwise.
 fn llama_like(config: &Config) -> Result<Decoder, FormatError> {
     let hidden = config.positive("hidden_size")?;
@@ -27,6 +30,11 @@ fn llama_like(config: &Config) -> Result<Decoder, FormatError> {
         Some(head_dim) => head_dim,
         None => hidden / heads,
     };
+    // Before anything is made for each feature.
+    if head_dim > MOST_FEATURES {
+        let next = format!("heads have at most {MOST_FEATURES} features");
+        return Err(config.error("head_dim", &format!("is {head_dim}"), next));
+    }
     let layers = config.positive("num_hidden_layers")?;
     if layers > MOST_LAYERS {
         let next = format!("at most {MOST_LAYERS} layers are supported");

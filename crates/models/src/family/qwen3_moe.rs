@@ -3,7 +3,7 @@
 
 use super::{gate, qwen3};
 use crate::{Decoder, Experts, Family, FeedForward};
-use tilewright_formats::{Config, FormatError};
+use tilewright_formats::{Affine, Config, FormatError};
 use tilewright_nn::{Gate, MoeShape};
 
 /// The row.
@@ -30,6 +30,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
         intermediate: config.positive("moe_intermediate_size")?,
         module: "mlp",
         projections: ["gate_proj", "up_proj", "down_proj"],
+        router: Some(Affine { bits: 8, group: 64 }),
     };
     let step = config.size("decoder_sparse_step")?.unwrap_or(1).max(1);
     let dense = config.sizes("mlp_only_layers")?.unwrap_or_default();

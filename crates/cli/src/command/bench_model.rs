@@ -1,0 +1,233 @@
+//! `tilewright bench-model`: how fast a model reads and writes.
+
+use crate::call::device;
+use crate::failure::Failure;
+use crate::model::{directory, float};
+use crate::table::Table;
+use crate::timing::CopyRates;
+use clap::ArgMatches;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use tilewright_formats::{Affine, Checkpoint, replace_file};
+use tilewright_models::{known, load_listed};
+use tilewright_nn::{Cache, DType, Logits, Model, Part, PartKind, Runtime, Weights};
+
+/// Tokens of a prompt that enter the model at once, as in the engine.
+const CHUNK: usize = 512;
+
+/// Bytes of the copy that the memory's speed is measured with: more than any cache holds.
+const COPY: u64 = 1 << 29;
+
+/// What is timed.
+struct Work {
+    prompt: usize,
+    decode: usize,
+    batch: usize,
+    runs: usize,
+}
+
+/// What was measured: tokens a second of each run.
+struct Speeds {
+    prefill: Vec<f64>,
+    decode: Vec<f64>,
+}
+
+/// Times prefill and decode of a checkpoint, or of an architecture with random weights.
+///
+/// # Errors
+/// When the model cannot run, or the device has no memory for it.
+pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let count = |name: &str, default: usize| match matches.get_one::<usize>(name).copied() {
+        Some(0) => Err(Failure::usage(format!("--{name} is 0"), "it is at least 1")),
+        Some(count) => Ok(count),
+        None => Ok(default),
+    };
+    let (prompt, decode) = (count("prompt", 512)?, count("decode", 128)?);
+    let work = Work { prompt, decode, batch: count("batch", 1)?, runs: count("runs", 3)? };
+    let format = format(matches)?;
+    let runtime = device(matches)?;
+    let begin = Instant::now();
+    let (name, model, parts) = build(matches, &runtime, format)?;
+    runtime.synchronize()?;
+    let built = begin.elapsed().as_secs_f64();
+    let context = model.shape().context;
+    if prompt.saturating_add(decode) > context {
+        let what = format!("{prompt} tokens and {decode} more do not fit the context of {context}");
+        return Err(Failure::usage(what, "give a smaller --prompt or --decode"));
+    }
+    let mut cache = model.cache(work.batch, prompt + decode + 1)?;
+    let speeds = time(&model, &mut cache, &work)?;
+    let copy = CopyRates::new(&runtime).of(COPY)?;
+    let weights = parts.iter().map(|part| part.bytes as f64).sum::<f64>() - tied(&parts);
+    let read = read_per_token(&parts, work.batch);
+    let prefill = median(&speeds.prefill);
+    let decoded = median(&speeds.decode);
+    // Sequences of a batch share what a step reads.
+    let rate = read * decoded / work.batch as f64;
+    let report = json!({
+        "model": name, "device": runtime.target(), "device_name": runtime.caps().name,
+        "dtype": model.shape().dtype.name(),
+        "prompt": prompt, "decode": decode, "batch": work.batch,
+        "prefill_tokens_per_second": prefill, "prefill_runs": speeds.prefill,
+        "decode_tokens_per_second": decoded, "decode_runs": speeds.decode,
+        "weight_bytes": weights, "bytes_read_per_token": read,
+        "gigabytes_per_second": rate / 1e9, "copy_gigabytes_per_second": copy / 1e9,
+        "share_of_copy": rate / copy, "cache_bytes": cache_bytes(&model, &cache),
+        "host_peak_bytes": host_peak(), "build_seconds": built,
+    });
+    if let Some(path) = matches.get_one::<PathBuf>("json") {
+        replace_file(path, |file| writeln!(file, "{report:#}"))?;
+    }
+    print(&report, out)
+}
+
+/// The format of random weights; `None` for floats.
+fn format(matches: &ArgMatches) -> Result<Option<Affine>, Failure> {
+    let number = |name: &str| matches.get_one::<usize>(name).copied();
+    let format = Affine { bits: number("bits").unwrap_or(4), group: number("group").unwrap_or(64) };
+    let known = Affine::BITS.contains(&format.bits) && Affine::GROUPS.contains(&format.group);
+    match format.bits {
+        16 => Ok(None),
+        _ if known => Ok(Some(format)),
+        bits => Err(Failure::usage(
+            format!("there are no weights of {bits} bits in groups of {}", format.group),
+            "bits are 2, 3, 4, 5, 6, 8, or 16 for floats, groups 32, 64, 128",
+        )),
+    }
+}
+
+/// The model, what it is called, and its modules.
+fn build(
+    matches: &ArgMatches,
+    runtime: &Arc<Runtime>,
+    format: Option<Affine>,
+) -> Result<(String, Model, Vec<Part>), Failure> {
+    let dtype = float(matches)?;
+    let Some(name) = matches.get_one::<String>("synthetic") else {
+        let directory = directory(matches)?;
+        let checkpoint = Checkpoint::open(&directory)?;
+        let (model, parts) = load_listed(&checkpoint, runtime.clone(), dtype)?;
+        return Ok((directory.display().to_string(), model, parts));
+    };
+    let missing = || Failure::usage(format!("there is no `{name}`"), "see `bench-model --help`");
+    let decoder = known(name).ok_or_else(missing)?.decoder()?;
+    let weights = Weights::random(runtime.clone(), dtype.unwrap_or(DType::BF16), format);
+    let (model, parts) = decoder.build_listed(weights)?;
+    let packed =
+        format.map_or("floats".into(), |f| format!("{} bits, groups of {}", f.bits, f.group));
+    Ok((format!("{name} with random weights, {packed}"), model, parts))
+}
+
+/// Reads a prompt into every slot, then decodes all of them together; once to warm up, then timed.
+fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure> {
+    let vocabulary = model.shape().vocabulary as u32;
+    let prompt: Vec<u32> =
+        (0..work.prompt as u32).map(|i| i.wrapping_mul(2_654_435_761) % vocabulary).collect();
+    let runtime = model.kernels().runtime();
+    let mut speeds = Speeds { prefill: Vec::new(), decode: Vec::new() };
+    for run in 0..=work.runs {
+        let begin = Instant::now();
+        for slot in 0..work.batch {
+            cache.truncate(slot, 0);
+            let mut chunks = prompt.chunks(CHUNK).peekable();
+            while let Some(chunk) = chunks.next() {
+                let logits = if chunks.peek().is_some() { Logits::None } else { Logits::Last };
+                model.prefill(cache, slot, chunk, logits)?;
+            }
+        }
+        runtime.synchronize()?;
+        let read = begin.elapsed().as_secs_f64();
+        let mut decoding = model.decoding(cache, &vec![Some(1 % vocabulary); work.batch])?;
+        let begin = Instant::now();
+        for _ in 0..work.decode {
+            model.step_greedily(cache, &mut decoding)?;
+        }
+        // What came is what the work was for, and tells that the logits were numbers.
+        let first = work.prompt + 1;
+        for slot in 0..work.batch {
+            decoding.tokens(slot, first..first + work.decode)?;
+        }
+        let written = begin.elapsed().as_secs_f64();
+        if run > 0 {
+            speeds.prefill.push((work.prompt * work.batch) as f64 / read);
+            speeds.decode.push((work.decode * work.batch) as f64 / written);
+        }
+    }
+    Ok(speeds)
+}
+
+/// Bytes of weights that a step of `batch` sequences reads at least: everything but the embedding, and of the experts
+/// those that one token takes, or as many as a batch can take.
+fn read_per_token(parts: &[Part], batch: usize) -> f64 {
+    let bytes = |part: &Part| match part.kind {
+        PartKind::Embedding => 0.0,
+        PartKind::Linear | PartKind::Norm => part.bytes as f64,
+        PartKind::Experts(k) => {
+            let experts = part.shape.first().copied().unwrap_or(1).max(1);
+            part.bytes as f64 * (k * batch).min(experts) as f64 / experts as f64
+        }
+    };
+    parts.iter().map(bytes).sum()
+}
+
+/// Bytes that two parts share: a head whose weight is the embedding's.
+fn tied(parts: &[Part]) -> f64 {
+    let embedding = parts.iter().find(|part| part.kind == PartKind::Embedding);
+    let shared = embedding.filter(|embedding| {
+        parts.iter().any(|part| part.kind == PartKind::Linear && part.path == embedding.path)
+    });
+    shared.map_or(0.0, |part| part.bytes as f64)
+}
+
+fn cache_bytes(model: &Model, cache: &Cache) -> usize {
+    let shape = model.shape();
+    let features: usize = shape.layers.iter().map(|l| 2 * l.kv_heads * l.head_dim).sum();
+    features * cache.slots() * cache.capacity() * shape.dtype.size()
+}
+
+/// The most memory of the host that this process has had, where the system tells.
+fn host_peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn print(report: &Value, out: &mut dyn Write) -> Result<(), Failure> {
+    let number = |name: &str| report[name].as_f64().unwrap_or(0.0);
+    let text = |name: &str| report[name].as_str().unwrap_or_default().to_string();
+    let spread = |name: &str| {
+        let runs = report[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        let runs: Vec<String> =
+            runs.iter().map(|run| format!("{:.1}", run.as_f64().unwrap_or(0.0))).collect();
+        runs.join(", ")
+    };
+    let gigabytes = |name: &str| format!("{:.3} GB", number(name) / 1e9);
+    let mut table = Table::new(&["", ""]);
+    table.row(["model".into(), text("model")]);
+    table.row(["device".into(), format!("{} ({})", text("device"), text("device_name"))]);
+    table.row(["arithmetic".into(), text("dtype")]);
+    for (name, tokens) in [("prefill", number("prompt")), ("decode", number("decode"))] {
+        let speed = number(&format!("{name}_tokens_per_second"));
+        let runs = spread(&format!("{name}_runs"));
+        table.row([name.into(), format!("{speed:.1} tokens/s ({tokens} tokens; runs {runs})")]);
+    }
+    table.row(["weights".into(), gigabytes("weight_bytes")]);
+    table.row(["read a token".into(), gigabytes("bytes_read_per_token")]);
+    let (rate, copy) = (number("gigabytes_per_second"), number("copy_gigabytes_per_second"));
+    let share = number("share_of_copy") * 100.0;
+    table.row(["bandwidth".into(), format!("{rate:.1} GB/s, {share:.1} % of a copy's {copy:.1}")]);
+    table.row(["cache".into(), gigabytes("cache_bytes")]);
+    table.row(["host peak".into(), gigabytes("host_peak_bytes")]);
+    table.row(["built in".into(), format!("{:.1} s", number("build_seconds"))]);
+    Ok(table.print(out)?)
+}

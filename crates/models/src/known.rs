@@ -1,0 +1,198 @@
+//! Architectures by name: the configurations that their authors published, for models made of random weights.
+
+use crate::{Decoder, describe};
+use std::path::Path;
+use tilewright_formats::{Config, FormatError};
+
+/// An architecture.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// Where its configuration was published; the fields that speed does not depend on are left out.
+    pub source: &'static str,
+    /// What of `config.json` counts.
+    pub config: &'static str,
+}
+
+impl Known {
+    /// What the configuration says.
+    ///
+    /// # Errors
+    /// When its family cannot read it.
+    pub fn decoder(&self) -> Result<Decoder, FormatError> {
+        describe(&Config::parse(Path::new(self.name), self.config)?)
+    }
+}
+
+/// The architecture of that name.
+pub fn known(name: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| known.name == name)
+}
+
+/// Every architecture that has a name here, by family and size.
+pub static KNOWN: &[Known] = &[
+    Known {
+        name: "llama-1b",
+        source: "meta-llama/Llama-3.2-1B",
+        config: r#"{"model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 16, "intermediate_size": 8192,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 64, "rms_norm_eps": 1e-5,
+            "vocab_size": 128256, "rope_theta": 500000.0, "tie_word_embeddings": true,
+            "max_position_embeddings": 131072, "rope_scaling": {"rope_type": "llama3", "factor": 32.0,
+            "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}}"#,
+    },
+    Known {
+        name: "llama-8b",
+        source: "meta-llama/Llama-3.1-8B",
+        config: r#"{"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "intermediate_size": 14336,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "vocab_size": 128256,
+            "rope_theta": 500000.0, "max_position_embeddings": 131072, "rope_scaling": {"rope_type": "llama3",
+            "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192}}"#,
+    },
+    Known {
+        name: "mistral-7b",
+        source: "mistralai/Mistral-7B-v0.1",
+        config: r#"{"model_type": "mistral", "hidden_size": 4096, "num_hidden_layers": 32,
+            "intermediate_size": 14336, "num_attention_heads": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-5,
+            "vocab_size": 32000, "rope_theta": 10000.0, "sliding_window": 4096, "max_position_embeddings": 32768}"#,
+    },
+    Known {
+        name: "mixtral-8x7b",
+        source: "mistralai/Mixtral-8x7B-v0.1",
+        config: r#"{"model_type": "mixtral", "hidden_size": 4096, "num_hidden_layers": 32,
+            "intermediate_size": 14336, "num_attention_heads": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-5,
+            "vocab_size": 32000, "rope_theta": 1000000.0, "num_local_experts": 8, "num_experts_per_tok": 2,
+            "max_position_embeddings": 32768}"#,
+    },
+    Known {
+        name: "qwen2-0.5b",
+        source: "Qwen/Qwen2.5-0.5B",
+        config: r#"{"model_type": "qwen2", "hidden_size": 896, "num_hidden_layers": 24, "intermediate_size": 4864,
+            "num_attention_heads": 14, "num_key_value_heads": 2, "rms_norm_eps": 1e-6, "vocab_size": 151936,
+            "rope_theta": 1000000.0, "tie_word_embeddings": true, "max_position_embeddings": 32768}"#,
+    },
+    Known {
+        name: "qwen2-7b",
+        source: "Qwen/Qwen2.5-7B",
+        config: r#"{"model_type": "qwen2", "hidden_size": 3584, "num_hidden_layers": 28, "intermediate_size": 18944,
+            "num_attention_heads": 28, "num_key_value_heads": 4, "rms_norm_eps": 1e-6, "vocab_size": 152064,
+            "rope_theta": 1000000.0, "max_position_embeddings": 131072}"#,
+    },
+    Known {
+        name: "qwen3-0.6b",
+        source: "Qwen/Qwen3-0.6B",
+        config: r#"{"model_type": "qwen3", "hidden_size": 1024, "num_hidden_layers": 28, "intermediate_size": 3072,
+            "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-6,
+            "vocab_size": 151936, "rope_theta": 1000000.0, "tie_word_embeddings": true,
+            "max_position_embeddings": 40960}"#,
+    },
+    Known {
+        name: "qwen3-8b",
+        source: "Qwen/Qwen3-8B",
+        config: r#"{"model_type": "qwen3", "hidden_size": 4096, "num_hidden_layers": 36, "intermediate_size": 12288,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-6,
+            "vocab_size": 151936, "rope_theta": 1000000.0, "max_position_embeddings": 40960}"#,
+    },
+    Known {
+        name: "qwen3-32b",
+        source: "Qwen/Qwen3-32B",
+        config: r#"{"model_type": "qwen3", "hidden_size": 5120, "num_hidden_layers": 64, "intermediate_size": 25600,
+            "num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-6,
+            "vocab_size": 151936, "rope_theta": 1000000.0, "max_position_embeddings": 40960}"#,
+    },
+    Known {
+        name: "qwen3-30b-a3b",
+        source: "Qwen/Qwen3-30B-A3B",
+        config: r#"{"model_type": "qwen3_moe", "hidden_size": 2048, "num_hidden_layers": 48,
+            "intermediate_size": 6144, "num_attention_heads": 32, "num_key_value_heads": 4, "head_dim": 128,
+            "rms_norm_eps": 1e-6, "vocab_size": 151936, "rope_theta": 1000000.0, "max_position_embeddings": 40960,
+            "num_experts": 128, "num_experts_per_tok": 8, "decoder_sparse_step": 1, "mlp_only_layers": [],
+            "moe_intermediate_size": 768, "norm_topk_prob": true}"#,
+    },
+    Known {
+        name: "qwen3-moe-small",
+        source: "nobody: a mixture of experts in the manner of Qwen3-30B-A3B that a small machine can hold",
+        config: r#"{"model_type": "qwen3_moe", "hidden_size": 1024, "num_hidden_layers": 12,
+            "intermediate_size": 3072, "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
+            "rms_norm_eps": 1e-6, "vocab_size": 151936, "rope_theta": 1000000.0, "tie_word_embeddings": true,
+            "max_position_embeddings": 40960, "num_experts": 64, "num_experts_per_tok": 8,
+            "decoder_sparse_step": 1, "mlp_only_layers": [], "moe_intermediate_size": 384,
+            "norm_topk_prob": true}"#,
+    },
+    Known {
+        name: "gemma-2b",
+        source: "google/gemma-2b",
+        config: r#"{"model_type": "gemma", "hidden_size": 2048, "num_hidden_layers": 18, "intermediate_size": 16384,
+            "num_attention_heads": 8, "num_key_value_heads": 1, "head_dim": 256, "rms_norm_eps": 1e-6,
+            "vocab_size": 256000, "rope_theta": 10000.0, "hidden_act": "gelu_pytorch_tanh",
+            "max_position_embeddings": 8192}"#,
+    },
+    Known {
+        name: "gemma2-2b",
+        source: "google/gemma-2-2b",
+        config: r#"{"model_type": "gemma2", "hidden_size": 2304, "num_hidden_layers": 26, "intermediate_size": 9216,
+            "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "rms_norm_eps": 1e-6,
+            "vocab_size": 256000, "rope_theta": 10000.0, "hidden_activation": "gelu_pytorch_tanh",
+            "sliding_window": 4096, "query_pre_attn_scalar": 256, "attn_logit_softcapping": 50.0,
+            "final_logit_softcapping": 30.0, "max_position_embeddings": 8192}"#,
+    },
+    Known {
+        name: "phi3-mini",
+        source: "microsoft/Phi-3-mini-4k-instruct",
+        config: r#"{"model_type": "phi3", "hidden_size": 3072, "num_hidden_layers": 32, "intermediate_size": 8192,
+            "num_attention_heads": 32, "num_key_value_heads": 32, "rms_norm_eps": 1e-5, "vocab_size": 32064,
+            "rope_theta": 10000.0, "sliding_window": 2047, "max_position_embeddings": 4096}"#,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FeedForward;
+
+    /// The weights of matrices, a tied head counted once.
+    fn weights(decoder: &Decoder) -> usize {
+        let (hidden, attention) = (decoder.hidden, decoder.attention);
+        let heads = 2 * attention.heads + 2 * attention.kv_heads;
+        let mut all = decoder.vocabulary * hidden * if decoder.tied { 1 } else { 2 };
+        for part in &decoder.feed_forward {
+            all += heads * attention.head_dim * hidden;
+            all += match part {
+                FeedForward::Gated { intermediate, .. }
+                | FeedForward::Packed { intermediate, .. } => 3 * intermediate * hidden,
+                FeedForward::Experts(experts) => {
+                    let (count, inside) = (experts.shape.experts, experts.intermediate);
+                    (3 * count * inside + count) * hidden
+                }
+            };
+        }
+        all
+    }
+
+    #[test]
+    fn each_has_the_size_that_its_name_says() {
+        // In 10^7 weights, as the model cards say; that of nobody's own architecture by hand.
+        for (name, expected) in [
+            ("llama-1b", 124),
+            ("llama-8b", 803),
+            ("mistral-7b", 724),
+            ("mixtral-8x7b", 4670),
+            ("qwen2-0.5b", 49),
+            ("qwen2-7b", 761),
+            ("qwen3-0.6b", 60),
+            ("qwen3-8b", 819),
+            ("qwen3-32b", 3276),
+            ("qwen3-30b-a3b", 3053),
+            ("qwen3-moe-small", 114),
+            ("gemma-2b", 251),
+            ("gemma2-2b", 261),
+            ("phi3-mini", 382),
+        ] {
+            let decoder = known(name).unwrap().decoder().unwrap_or_else(|e| panic!("{e}"));
+            let found = weights(&decoder) as f64 / 1e7;
+            assert!((found - expected as f64).abs() < 1.0, "{name} has {found:.1}");
+        }
+        assert!(KNOWN.iter().all(|known| known.decoder().is_ok() && !known.source.is_empty()));
+    }
+}

@@ -1,0 +1,85 @@
+//! Sequences that decode together: where they stand, on the device.
+
+use crate::{Cache, Error, Kernels, Result, Tensor};
+use std::ops::Range;
+use tilewright_tensor::Callable;
+
+/// What a decode step reads and moves on: the last token of each sequence, its position, how many tokens it holds, and
+/// the tokens that came. All of it lies on the device and changes in place, so that one step after the other runs
+/// without a word from the host.
+pub struct Decoding {
+    /// The token that enters next, `u32[slots]`.
+    pub(crate) ids: Tensor,
+    /// The slot of each, `i32[slots]`.
+    pub(crate) slots: Tensor,
+    /// Where it enters, `i32[slots]`.
+    pub(crate) positions: Tensor,
+    /// The tokens that each slot holds once it has entered, `i32[slots]`; 0 for slots that take no part.
+    pub(crate) lens: Tensor,
+    /// The tokens by their positions, from the first that came here on, `u32[slots, capacity + 1]`.
+    history: Tensor,
+    active: Vec<bool>,
+    next: Callable,
+}
+
+impl Decoding {
+    /// The sequences of `cache`, each of which goes on with one of `ids`; those without one ride along: what they
+    /// compute counts for nothing, and they hold no more tokens than before.
+    pub(crate) fn new(kernels: &Kernels, cache: &Cache, ids: &[Option<u32>]) -> Result<Decoding> {
+        if ids.len() != cache.slots() {
+            return Err(Error::usage(format!("{} tokens for {} slots", ids.len(), cache.slots())));
+        }
+        let runtime = kernels.runtime();
+        let numbers = |of: &dyn Fn(usize) -> usize| {
+            let all: Vec<i32> = (0..ids.len()).map(|slot| of(slot) as i32).collect();
+            Tensor::from(all).own(runtime)
+        };
+        // A slot that rides along writes to the place after its last token, or over it where there is none.
+        let last = cache.capacity().saturating_sub(1);
+        let active: Vec<bool> = ids.iter().map(Option::is_some).collect();
+        let history = [ids.len(), cache.capacity() + 1];
+        Ok(Decoding {
+            ids: Tensor::from(ids.iter().map(|id| id.unwrap_or(0)).collect::<Vec<_>>())
+                .own(runtime)?,
+            slots: numbers(&|slot| slot)?,
+            positions: numbers(&|slot| cache.len(slot).min(last))?,
+            lens: numbers(&|slot| if active[slot] { cache.len(slot) + 1 } else { 0 })?,
+            history: Tensor::empty(runtime, crate::DType::U32, &history)?,
+            active,
+            next: kernels.get("next_token", &[])?,
+        })
+    }
+
+    /// Which slots take part.
+    pub fn active(&self) -> &[bool] {
+        &self.active
+    }
+
+    /// Takes the most probable tokens of `logits` `[slots, vocabulary]`.
+    pub(crate) fn advance(&mut self, logits: &Tensor) -> Result<()> {
+        let call = self.next.bind().input("logits", logits);
+        let call = call.output("history", &mut self.history).output("ids", &mut self.ids);
+        call.output("positions", &mut self.positions).output("lens", &mut self.lens).run()?;
+        Ok(())
+    }
+
+    /// The tokens that came at these positions of a slot.
+    ///
+    /// # Errors
+    /// When there is no such place, the device fails, or logits were no numbers.
+    pub fn tokens(&self, slot: usize, positions: Range<usize>) -> Result<Vec<u32>> {
+        let len = positions.end.saturating_sub(positions.start);
+        let tokens = self.history.narrow(0, slot, 1)?.narrow(1, positions.start, len)?;
+        let tokens = tokens.to_vec::<u32>()?;
+        match tokens.iter().position(|token| *token == u32::MAX) {
+            None => Ok(tokens),
+            Some(at) => Err(not_numbers(positions.start + at)),
+        }
+    }
+}
+
+/// The error for logits that are NaN or infinite.
+pub fn not_numbers(tokens: usize) -> Error {
+    Error::failure(format!("the logits after {tokens} tokens are not numbers"))
+        .help("`tilewright inspect --values` tells whether weights hold NaN")
+}
