@@ -75,6 +75,7 @@ fn generate() -> Command {
         .arg(flag("raw", "Continues the plain text, without the chat template"))
         .args(sampling("128"))
         .arg(flag("ignore-eos", "Goes on past the tokens that end an answer"))
+        .arg(crate::patching::argument())
         .arg(context())
         .arg(float())
         .arg(device("Where to run [default: cpu]"))
@@ -231,7 +232,7 @@ fn inspect() -> Command {
         .after_help("Example:\n  tilewright inspect models/fairytale-moe-4bit")
 }
 
-fn model() -> Arg {
+pub(super) fn model() -> Arg {
     Arg::new("model")
         .long("model")
         .value_name("DIR")
@@ -240,7 +241,7 @@ fn model() -> Arg {
         .help("The directory of a checkpoint: config.json, safetensors, tokenizer.json")
 }
 
-fn context() -> Arg {
+pub(super) fn context() -> Arg {
     Arg::new("context")
         .long("context")
         .value_name("N")
@@ -248,7 +249,7 @@ fn context() -> Arg {
         .help("The most tokens of a sequence [default: what config.json says]")
 }
 
-fn float() -> Arg {
+pub(super) fn float() -> Arg {
     Arg::new("dtype")
         .long("dtype")
         .value_name("DTYPE")

@@ -1,6 +1,7 @@
 //! `tilewright validate`.
 
-use super::{context, device, float, json_flag, model};
+use super::models::{context, float, model};
+use super::{device, json_flag};
 use clap::{Arg, ArgAction, Command, value_parser};
 
 /// The command.

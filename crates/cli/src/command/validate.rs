@@ -20,7 +20,7 @@ const PROMPT: &str = "Explain the difference between TCP and UDP, and when to us
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let patterns = patterns(matches)?;
     let directory = directory(matches)?;
-    let text = Text::open(directory)?;
+    let text = Text::open(&directory)?;
     let prompt = matches.get_one::<String>("prompt").map_or(PROMPT, String::as_str);
     let prompt = match text.template() {
         Some(_) => text.encode_chat(&[Message::new("user", prompt)])?,
@@ -33,7 +33,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         sampling: Sampling::GREEDY,
         stop: text.stop_tokens().to_vec(),
     };
-    let mut model = load(matches)?;
+    let mut model = load(matches, &directory)?;
     let found = validate(&mut model, &patterns, &request, count("runs", 3))?;
     let read = request.prompt.len();
     match matches.get_flag("json") {

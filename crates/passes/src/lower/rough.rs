@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use tilewright_ir::{
-    BinaryOp, DType, ExprId, ExprKind, Extent, Program, ReduceOp, Stmt, StoreMode, TernaryOp,
+    BinaryOp, DType, ExprId, ExprKind, Extent, Program, ReduceOp, Stmt, TernaryOp,
     UnaryOp,
 };
 
