@@ -186,35 +186,39 @@ fn decode_greedily(
     together: usize,
     show: &mut impl FnMut(usize, u32) -> ControlFlow<()>,
 ) -> Result<()> {
-    let mut decoding = model.decoding(cache, ids)?;
-    loop {
+    let mut finished: Vec<(usize, usize)> = Vec::new();
+    let mut greedy = model.greedy(cache, ids)?;
+    while finished.is_empty() {
         let live = sequences.iter().filter(|sequence| sequence.finish.is_none());
         let steps = live.map(Sequence::room).min().unwrap_or(0).min(together);
-        let before: Vec<usize> = (0..sequences.len()).map(|slot| cache.len(slot)).collect();
-        for _ in 0..steps {
-            model.step_greedily(cache, &mut decoding)?;
+        if steps == 0 {
+            break;
         }
-        let mut finished = steps == 0;
+        let before: Vec<usize> = (0..sequences.len()).map(|slot| greedy.len(slot)).collect();
+        for _ in 0..steps {
+            greedy.step()?;
+        }
         for (slot, sequence) in sequences.iter_mut().enumerate() {
             if sequence.finish.is_some() {
                 continue;
             }
             // The token that entered lies at `before`, those that came after it.
             let first = before[slot] + 1;
-            for token in decoding.tokens(slot, first..first + steps)? {
+            for token in greedy.tokens(slot, first..first + steps)? {
                 sequence.take(token, |token| show(slot, token));
                 if sequence.finish.is_some() {
-                    // What came after it has entered the cache, and is forgotten.
-                    cache.truncate(slot, sequence.tokens.len());
-                    finished = true;
+                    finished.push((slot, sequence.tokens.len()));
                     break;
                 }
             }
         }
-        if finished {
-            return Ok(());
-        }
     }
+    drop(greedy);
+    for (slot, len) in finished {
+        // What came after its end has entered the cache, and is forgotten.
+        cache.truncate(slot, len);
+    }
+    Ok(())
 }
 
 pub(crate) fn check(model: &Model, number: usize, request: &Request) -> Result<()> {

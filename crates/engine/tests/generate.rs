@@ -189,36 +189,45 @@ fn logits_that_are_no_numbers_are_an_error() {
         assert!(error.unwrap_err().to_string().contains("are not numbers"), "{name}");
         // And where the tokens are fed back on the device.
         let mut cache = model.cache(1, 8).unwrap();
-        let mut decoding = model.decoding(&cache, &[Some(1)]).unwrap();
-        model.step_greedily(&mut cache, &mut decoding).unwrap();
-        let error = decoding.tokens(0, 1..2).unwrap_err();
+        let mut greedy = model.greedy(&mut cache, &[Some(1)]).unwrap();
+        greedy.step().unwrap();
+        let error = greedy.tokens(0, 1..2).unwrap_err();
         assert!(error.to_string().contains("the logits after 1 tokens are not numbers"), "{error}");
     }
 }
 
 #[test]
 fn steps_on_the_device_give_the_tokens_that_the_host_chooses() {
-    let (model, [prompt, greedy]) = (model("gemma2"), expected("gemma2"));
-    let mut cache = model.cache(3, prompt.len() + greedy.len()).unwrap();
-    for slot in [0, 2] {
-        model.prefill(&mut cache, slot, &prompt, Logits::None).unwrap();
+    for (name, records) in [
+        ("gemma2", false),
+        ("gemma2", true),
+        ("llama", true),
+        ("phi3", true),
+        ("qwen3_moe-4bit", true),
+        ("mixtral", true),
+    ] {
+        let (model, [prompt, greedy]) = (model(name), expected(name));
+        let mut cache = model.cache(3, prompt.len() + greedy.len()).unwrap();
+        for slot in [0, 2] {
+            model.prefill(&mut cache, slot, &prompt, Logits::None).unwrap();
+        }
+        // The one in the middle rides along, and the last is a step behind.
+        cache.truncate(2, prompt.len() - 1);
+        let last = prompt[prompt.len() - 1];
+        let ids = [Some(greedy[0]), None, Some(last)];
+        let mut steps = model.greedy(&mut cache, &ids).unwrap().recording(records);
+        for _ in 0..40 {
+            steps.step().unwrap();
+        }
+        assert_eq!(steps.launches().is_some_and(|(launches, _)| launches > 4), records, "{name}");
+        assert_eq!(steps.active(), [true, false, true]);
+        let lens = [0, 1, 2].map(|slot| steps.len(slot));
+        assert_eq!(lens, [prompt.len() + 40, 0, prompt.len() + 39]);
+        let first = prompt.len() + 1;
+        assert_eq!(steps.tokens(0, first..first + 40).unwrap(), greedy[1..41], "{name}");
+        assert_eq!(steps.tokens(2, first - 1..first + 39).unwrap(), greedy[..40], "{name}");
+        assert!(steps.tokens(3, 0..1).is_err());
     }
-    // The one in the middle rides along, and the last is a step behind.
-    cache.truncate(2, prompt.len() - 1);
-    let last = prompt[prompt.len() - 1];
-    let mut decoding = model.decoding(&cache, &[Some(greedy[0]), None, Some(last)]).unwrap();
-    for _ in 0..20 {
-        model.step_greedily(&mut cache, &mut decoding).unwrap();
-    }
-    assert_eq!(decoding.active(), [true, false, true]);
-    assert_eq!(
-        [cache.len(0), cache.len(1), cache.len(2)],
-        [prompt.len() + 20, 0, prompt.len() + 19]
-    );
-    let first = prompt.len() + 1;
-    assert_eq!(decoding.tokens(0, first..first + 20).unwrap(), greedy[1..21]);
-    assert_eq!(decoding.tokens(2, first - 1..first + 19).unwrap(), greedy[..20]);
-    assert!(decoding.tokens(3, 0..1).is_err());
 }
 
 #[test]

@@ -137,12 +137,7 @@ impl<'a> Step<'a> {
     /// # Errors
     /// When a slot that takes part is full.
     pub fn decode(cache: &'a mut Cache, decoding: &Decoding) -> Result<Step<'a>> {
-        let mut after = cache.lens.clone();
-        for (slot, held) in after.iter_mut().enumerate() {
-            if decoding.active().get(slot) == Some(&true) {
-                *held = cache.room(slot, 1)?;
-            }
-        }
+        let after = cache.after_step(decoding)?;
         let (slots, positions) = (decoding.slots.clone(), decoding.positions.clone());
         let active = after.iter().zip(decoding.active()).filter(|(_, active)| **active);
         let longest = active.map(|(held, _)| *held).max().unwrap_or(0);
@@ -157,6 +152,22 @@ impl<'a> Step<'a> {
 }
 
 impl Cache {
+    /// The tokens that each slot holds after one step of `decoding`.
+    pub(crate) fn after_step(&self, decoding: &Decoding) -> Result<Vec<usize>> {
+        let mut after = self.lens.clone();
+        for (slot, held) in after.iter_mut().enumerate() {
+            if decoding.active().get(slot) == Some(&true) {
+                *held = self.room(slot, 1)?;
+            }
+        }
+        Ok(after)
+    }
+
+    /// Says how many tokens each slot holds.
+    pub(crate) fn set_lens(&mut self, lens: Vec<usize>) {
+        self.lens = lens;
+    }
+
     /// The tokens that `slot` would hold with `count` more.
     fn room(&self, slot: usize, count: usize) -> Result<usize> {
         let end = self.len(slot).saturating_add(count);

@@ -1,7 +1,8 @@
 //! The root: token ids in, logits out.
 
 use crate::{
-    Cache, CacheShape, DType, Decoding, Error, Kernels, Module, Result, Rope, Slot, Step, Tensor,
+    Cache, CacheShape, DType, Decoding, Error, Greedy, Kernels, Module, Result, Rope, Slot, Step,
+    Tensor,
 };
 use std::sync::Arc;
 use tilewright_tensor::Callable;
@@ -140,12 +141,19 @@ impl Model {
         logits.ok_or_else(|| Error::failure("the head gave no logits"))
     }
 
-    /// Appends the next token of each sequence, and makes the most probable one after it the next. Nothing comes back
-    /// to the host: [`Decoding::tokens`] tells what came.
+    /// The sequences of `cache`, each of which goes on with one of `ids` and then with its most probable tokens; those
+    /// without one ride along.
     ///
     /// # Errors
-    /// As [`step`](Self::step).
-    pub fn step_greedily(&self, cache: &mut Cache, decoding: &mut Decoding) -> Result<()> {
+    /// As [`decoding`](Self::decoding).
+    pub fn greedy<'a>(&'a self, cache: &'a mut Cache, ids: &[Option<u32>]) -> Result<Greedy<'a>> {
+        let decoding = self.decoding(cache, ids)?;
+        Ok(Greedy::new(self, cache, decoding))
+    }
+
+    /// Appends the next token of each sequence, and makes the most probable one after it the next. Nothing comes back
+    /// to the host: [`Decoding::tokens`] tells what came.
+    pub(crate) fn step_greedily(&self, cache: &mut Cache, decoding: &mut Decoding) -> Result<()> {
         let logits = self.step(cache, decoding)?;
         decoding.advance(&logits)
     }

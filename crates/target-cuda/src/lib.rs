@@ -10,9 +10,9 @@ mod dialect;
 mod driver;
 mod graph;
 mod launch;
-mod routine;
 mod library;
 mod multiply;
+mod routine;
 mod source;
 
 pub use compile::{Usage, compile, compile_with_usage};

@@ -140,15 +140,15 @@ fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure
         }
         runtime.synchronize()?;
         let read = begin.elapsed().as_secs_f64();
-        let mut decoding = model.decoding(cache, &vec![Some(1 % vocabulary); work.batch])?;
+        let mut greedy = model.greedy(cache, &vec![Some(1 % vocabulary); work.batch])?;
         let begin = Instant::now();
         for _ in 0..work.decode {
-            model.step_greedily(cache, &mut decoding)?;
+            greedy.step()?;
         }
         // What came is what the work was for, and tells that the logits were numbers.
         let first = work.prompt + 1;
         for slot in 0..work.batch {
-            decoding.tokens(slot, first..first + work.decode)?;
+            greedy.tokens(slot, first..first + work.decode)?;
         }
         let written = begin.elapsed().as_secs_f64();
         if run > 0 {
