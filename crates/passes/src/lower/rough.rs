@@ -6,8 +6,7 @@
 
 use std::collections::HashSet;
 use tilewright_ir::{
-    BinaryOp, DType, ExprId, ExprKind, Extent, Program, ReduceOp, Stmt, TernaryOp,
-    UnaryOp,
+    BinaryOp, DType, ExprId, ExprKind, Extent, Program, ReduceOp, Stmt, TernaryOp, UnaryOp,
 };
 
 /// The expressions of `program` that may be computed fast.
