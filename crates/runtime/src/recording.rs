@@ -2,21 +2,32 @@
 
 use crate::pool::Reserved;
 use crate::{Error, Kernel, Plan, Result, Runtime, nearest};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::{ParamKind, Program};
 use tilewright_target::recording::{Change, Recording as Launches, Step};
 use tilewright_target::{Argument, Device, Executable};
 
+thread_local! {
+    /// A place of each thread's own, by whose address it is known.
+    static PLACE: u8 = const { 0 };
+}
+
+/// A number that no other thread alive has; never 0.
+fn this_thread() -> usize {
+    PLACE.with(|place| std::ptr::from_ref(place).addr())
+}
+
 /// Where launches are noted while somebody records.
 #[derive(Default)]
 pub(crate) struct Recorder {
-    active: AtomicBool,
+    /// The thread that records, 0 for none. Launches of others are not its own.
+    thread: AtomicUsize,
     noted: Mutex<Vec<(Step, Arc<Program>)>>,
 }
 
 impl Recorder {
-    /// Notes a launch, if somebody records.
+    /// Notes a launch, if this thread records.
     ///
     /// # Safety
     /// As [`Step::new`], for as long as the recording lives.
@@ -27,7 +38,8 @@ impl Recorder {
         plan: &Plan,
         arguments: &[Argument<'_>],
     ) {
-        if self.active.load(Ordering::Acquire) {
+        let recording = self.thread.load(Ordering::Acquire);
+        if recording != 0 && recording == this_thread() {
             // SAFETY: the caller's promise.
             let step = unsafe { Step::new(executable.clone(), plan.bindings(), arguments) };
             self.lock().push((step, program.clone()));
@@ -50,23 +62,29 @@ pub struct Recording {
 }
 
 impl Runtime {
-    /// Runs `work` and records every launch of this runtime's kernels meanwhile. Only launches are recorded: what the
-    /// host reads, writes or copies is not repeated.
+    /// Runs `work` and records every launch of this runtime's kernels that this thread makes meanwhile. Only launches are
+    /// recorded: what the host reads, writes or copies is not repeated.
     ///
     /// # Safety
     /// Until the recording is dropped, memory of those launches that is not from this runtime's pool, and such that lives
     /// on after `work` (weights, caches, inputs, results), is neither freed nor moved.
     ///
     /// # Errors
-    /// Those of `work`, and of the device; when somebody records already.
+    /// Those of `work`, and of the device; when this thread records already. Another thread's recording is waited for.
     pub unsafe fn record<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<(Recording, T)> {
         let recorder = self.recorder();
-        if recorder.active.swap(true, Ordering::AcqRel) {
-            return Err(Error::usage("somebody records on this device already"));
+        let begin = || {
+            recorder.thread.compare_exchange(0, this_thread(), Ordering::AcqRel, Ordering::Acquire)
+        };
+        while let Err(other) = begin() {
+            if other == this_thread() {
+                return Err(Error::usage("this thread records on this device already"));
+            }
+            std::thread::yield_now();
         }
         let reserve = self.pool().reserve();
         let result = work();
-        recorder.active.store(false, Ordering::Release);
+        recorder.thread.store(0, Ordering::Release);
         let noted = std::mem::take(&mut *recorder.lock());
         let reserved = reserve.finish();
         let result = result?;
