@@ -96,10 +96,11 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     let is_blocked = blocked.is_some();
     let mut program = blocked.unwrap_or_else(|| program.clone());
     extrema::split_extrema(&mut program);
+    draws::compare_bits(&mut program);
+    // The last, as it leaves expressions that come after their uses.
     if let Some(matrix) = &schedule.matrix {
         matrix::coarsen::coarsen(&mut program, &matrix.coarsen);
     }
-    draws::compare_bits(&mut program);
     let program = &program;
     let mut lowering = Lowering::new(program, schedule);
     if is_blocked {
