@@ -1,6 +1,6 @@
 //! What an interrupt leaves behind: nothing. A process of its own, for whatever is under way in it is given up.
 
-use std::io::{Error, Write};
+use std::io::Error;
 use std::path::Path;
 use tilewright_formats::{FormatError, abandon, new_folder, replace_file};
 
