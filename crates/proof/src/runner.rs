@@ -108,7 +108,7 @@ impl Selection {
         std::thread::scope(|scope| {
             for _ in 1..self.threads() {
                 // One that cannot be had leaves its work to the others.
-                let _ = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, &work);
+                let _ = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
             }
             work();
         });
