@@ -21,54 +21,37 @@ struct attention_merged_arguments {
     int window;
 };
 
-extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_merged(const float* __restrict__ q, const float* __restrict__ keys, const float* __restrict__ values, float* out, const attention_merged_arguments arguments, uint4* faults) {
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_attention_merged(const float* __restrict__ q, const float* __restrict__ keys, const float* __restrict__ values, float* out, const attention_merged_arguments arguments, uint4* faults) {
     extern __shared__ __align__(16) char shared_memory[];
-    float* tile0 = (float*)(shared_memory + 0);
-    float* tile1 = (float*)(shared_memory + 32768);
-    float* tile2 = (float*)(shared_memory + 0);
-    float* tile3 = (float*)(shared_memory + 0);
-    float* tile4 = (float*)(shared_memory + 0);
-    float* tile5 = (float*)(shared_memory + 0);
-    float* tile6 = (float*)(shared_memory + 16384);
+    float* operand0 = (float*)(shared_memory + 0);
+    float* operand1 = (float*)(shared_memory + 32768);
+    float* operand2 = (float*)(shared_memory + 98304);
+    float* operand3 = (float*)(shared_memory + 163840);
     const int at = (int)threadIdx.x >> 5;
     const int at_2 = ((int)threadIdx.x & 31) * 4;
-    const int at_3 = ((int)threadIdx.x & 15) * 4;
-    const int at_4 = (int)threadIdx.x >> 4;
+    const int at_3 = (int)threadIdx.x >> 4;
+    const int at_4 = ((int)threadIdx.x & 15) * 4;
     const int product = (int)blockIdx.x * 64;
-    float q_in[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        q_in[i * 4] = 0.0f;
-        q_in[(i * 4) + 1] = 0.0f;
-        q_in[(i * 4) + 2] = 0.0f;
-        q_in[(i * 4) + 3] = 0.0f;
-        if ((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.queries) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(q + (((((long long)((int)blockIdx.z) * arguments.q_stride0) + ((long long)((int)blockIdx.y) * arguments.q_stride1)) + ((long long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.q_stride2)) + (long long)(at_2)));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) q_in[(i * 4) + l] = vector.lane[l];
-            }
-        }
-    }
-    float product_2[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        product_2[i] = q_in[i] * arguments.scale;
+        tw_copy_async<16>(operand0 + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 15) * 4)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) & 31))), q + (((((long long)((int)blockIdx.z) * arguments.q_stride0) + ((long long)((int)blockIdx.y) * arguments.q_stride1)) + ((long long)((product + (at + ((((i * 4) >> 2) & 15) * 4)))) * arguments.q_stride2)) + (long long)(at_2)), (product + (at + ((((i * 4) >> 2) & 15) * 4))) < arguments.queries);
     }
+    tw_copy_commit();
+    tw_copy_wait<0>();
+    __syncthreads();
     const int quotient = (int)blockIdx.y / 4;
-    float v[4];
-    float v_2[4];
+    float v[8];
+    float v_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 8; i++) {
         const float tile = -TW_INFINITY;
         v[i] = tile;
         const float tile_2 = 0.0f;
         v_2[i] = tile_2;
     }
-    float v_3[16];
+    float v_3[64];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 64; i++) {
         const float tile_3 = 0.0f;
         v_3[i] = tile_3;
     }
@@ -76,224 +59,225 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_attention_merged(con
     const int added = product + difference;
     const int smaller = min(arguments.window, 1073741824);
     const int larger = max(((added - smaller) + 1), 0);
-    const int product_3 = (larger / 64) * 64;
+    const int product_2 = (larger / 64) * 64;
     const int smaller_2 = min(arguments.length, (added + 64));
-    for (int j = product_3; j < smaller_2; j += 64) {
-        const int index = tw_checked(quotient, arguments.kv_heads, faults, 0);
-        const int index_2 = tw_checked(j, 2147483647, faults, 1);
-        float tile_5[16];
+    int tile_4[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_4[i] = (int)(((unsigned int)((int)(((unsigned int)((at_3 + ((i & 7) * 8))) + (unsigned int)(product)))) + (unsigned int)(difference)));
+    }
+    const int first = product_2;
+    const int end = smaller_2;
+    int slot = 0;
+    int free = 1;
+    const int next = first;
+    if (next < end) {
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile_5[i] = ((tw_checked(j, 2147483647, faults, 1) + (at_3 + (i & 3))) < arguments.length) ? keys[((((long long)((int)blockIdx.z) * arguments.keys_stride0) + ((long long)(tw_checked(quotient, arguments.kv_heads, faults, 0)) * arguments.keys_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 1) + (at_3 + (i & 3)))) * arguments.keys_stride2)) + (long long)((at_4 + (((i >> 2) & 3) * 32)))] : 0.0f;
+            tw_copy_async<16>(operand1 + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 15) * 4)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) & 31))), keys + (((((long long)((int)blockIdx.z) * arguments.keys_stride0) + ((long long)(tw_checked(quotient, arguments.kv_heads, faults, 1)) * arguments.keys_stride1)) + ((long long)((tw_checked(next, 2147483647, faults, 0) + (at + ((((i * 4) >> 2) & 15) * 4)))) * arguments.keys_stride2)) + (long long)(at_2)), (tw_checked(next, 2147483647, faults, 0) + (at + ((((i * 4) >> 2) & 15) * 4))) < arguments.length);
         }
-        __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile0[((at + (((i >> 2) & 3) * 16)) * 128) + (at_2 + (i & 3))] = product_2[i];
+            tw_copy_async<16>(operand2 + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 15) * 4)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) & 31))), values + (((((long long)((int)blockIdx.z) * arguments.values_stride0) + ((long long)(tw_checked(quotient, arguments.kv_heads, faults, 3)) * arguments.values_stride1)) + ((long long)((tw_checked(next, 2147483647, faults, 2) + (at + ((((i * 4) >> 2) & 15) * 4)))) * arguments.values_stride2)) + (long long)(at_2)), (tw_checked(next, 2147483647, faults, 2) + (at + ((((i * 4) >> 2) & 15) * 4))) < arguments.length);
         }
+    }
+    tw_copy_commit();
+    for (int j = first; j < end; j += 64) {
+        tw_copy_wait<0>();
         __syncthreads();
-        _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile1[((at_4 + (((i >> 2) & 3) * 32)) * 64) + (at_3 + (i & 3))] = tile_5[i];
+        const int next_2 = j + 64;
+        if (next_2 < end) {
+            _Pragma("unroll")
+            for (int i = 0; i < 16; i++) {
+                tw_copy_async<16>(operand1 + ((free * 8192) + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 15) * 4)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) & 31)))), keys + (((((long long)((int)blockIdx.z) * arguments.keys_stride0) + ((long long)(tw_checked(quotient, arguments.kv_heads, faults, 1)) * arguments.keys_stride1)) + ((long long)((tw_checked(next_2, 2147483647, faults, 0) + (at + ((((i * 4) >> 2) & 15) * 4)))) * arguments.keys_stride2)) + (long long)(at_2)), (tw_checked(next_2, 2147483647, faults, 0) + (at + ((((i * 4) >> 2) & 15) * 4))) < arguments.length);
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 16; i++) {
+                tw_copy_async<16>(operand2 + ((free * 8192) + ((((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 15) * 4)) * 32) + ((at_2 ^ ((((at + ((((i * 4) >> 2) & 15) * 4)) ^ ((at + ((((i * 4) >> 2) & 15) * 4)) >> 2)) & 7) * 4)) & 31)))), values + (((((long long)((int)blockIdx.z) * arguments.values_stride0) + ((long long)(tw_checked(quotient, arguments.kv_heads, faults, 3)) * arguments.values_stride1)) + ((long long)((tw_checked(next_2, 2147483647, faults, 2) + (at + ((((i * 4) >> 2) & 15) * 4)))) * arguments.values_stride2)) + (long long)(at_2)), (tw_checked(next_2, 2147483647, faults, 2) + (at + ((((i * 4) >> 2) & 15) * 4))) < arguments.length);
+            }
         }
-        __syncthreads();
-        float products[8];
+        tw_copy_commit();
+        float products[32];
         _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < 32; i++) {
             products[i] = 0.0f;
         }
-        for (int k = 0; k < 128; k += 1) {
+        for (int k = 0; k < 32; k += 1) {
+            float a[32];
+            float b[16];
             _Pragma("unroll")
             for (int i = 0; i < 8; i++) {
-                products[i] = fma(tile0[((at_4 + (((i >> 2) & 1) * 32)) * 128) + k], tile1[(k * 64) + (at_3 + (i & 3))], products[i]);
+                _Pragma("unroll")
+                for (int i_17 = 0; i_17 < 4; i_17++) {
+                    a[(i * 4) + i_17] = operand0[(((((k * 4) + i_17) ^ ((((at_3 + ((((i * 4) >> 2) & 7) * 8)) ^ ((at_3 + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_3 + ((((i * 4) >> 2) & 7) * 8)) * 32) + ((((k * 4) + i_17) ^ ((((at_3 + ((((i * 4) >> 2) & 7) * 8)) ^ ((at_3 + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31))];
+                }
             }
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                _Pragma("unroll")
+                for (int i_17 = 0; i_17 < 4; i_17++) {
+                    b[(i * 4) + i_17] = operand1[(slot * 8192) + ((((((k * 4) + i_17) ^ ((((at_4 + (i & 3)) ^ ((at_4 + (i & 3)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_4 + (i & 3)) * 32) + ((((k * 4) + i_17) ^ ((((at_4 + (i & 3)) ^ ((at_4 + (i & 3)) >> 2)) & 7) * 4)) & 31)))];
+                }
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                _Pragma("unroll")
+                for (int i_17 = 0; i_17 < 8; i_17++) {
+                    _Pragma("unroll")
+                    for (int i_22 = 0; i_22 < 4; i_22++) {
+                        products[(i_17 * 4) + i_22] = fma(a[(i_17 * 4) + i], b[(i_22 * 4) + i], products[(i_17 * 4) + i_22]);
+                    }
+                }
+            }
+        }
+        float product_3[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            product_3[i] = products[i] * arguments.scale;
         }
         int added_6[4];
         bool test[4];
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            added_6[i] = (int)(((unsigned int)((at_3 + (i & 3))) + (unsigned int)(j)));
-            test[i] = added_6[i] < arguments.length;
+            added_6[i] = (int)(((unsigned int)((at_4 + (i & 3))) + (unsigned int)(j)));
+            test[i] = (int)(((unsigned int)(at_4) + (unsigned int)(j))) < arguments.length;
         }
-        float chosen[8];
+        float chosen[32];
         _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            const bool test_2 = added_6[i & 3] <= (int)(((unsigned int)((int)(((unsigned int)((at_4 + (((i >> 2) & 1) * 32))) + (unsigned int)(product)))) + (unsigned int)(difference)));
+        for (int i = 0; i < 32; i++) {
+            const bool test_2 = added_6[i & 3] <= tile_4[(i >> 2) & 7];
             const bool and_ = test[i & 3] && test_2;
-            const int difference_3 = (int)(((unsigned int)((int)(((unsigned int)((int)(((unsigned int)((at_4 + (((i >> 2) & 1) * 32))) + (unsigned int)(product)))) + (unsigned int)(difference)))) - (unsigned int)(added_6[i & 3])));
+            const int difference_3 = (int)(((unsigned int)(tile_4[(i >> 2) & 7]) - (unsigned int)(added_6[i & 3])));
             const bool test_3 = difference_3 < smaller;
             const bool and_2 = and_ && test_3;
-            chosen[i] = and_2 ? products[i] : (-TW_INFINITY);
+            chosen[i] = and_2 ? product_3[i] : (-TW_INFINITY);
         }
-        const int index_3 = tw_checked(quotient, arguments.kv_heads, faults, 2);
-        const int index_4 = tw_checked(j, 2147483647, faults, 3);
-        float values_in[16];
-        float tile_6[4];
+        float tile_5[8];
+        float greatest[8];
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            values_in[i * 4] = 0.0f;
-            values_in[(i * 4) + 1] = 0.0f;
-            values_in[(i * 4) + 2] = 0.0f;
-            values_in[(i * 4) + 3] = 0.0f;
-            if ((index_4 + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.length) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(values + (((((long long)((int)blockIdx.z) * arguments.values_stride0) + ((long long)(index_3) * arguments.values_stride1)) + ((long long)((index_4 + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.values_stride2)) + (long long)(at_2)));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) values_in[(i * 4) + l] = vector.lane[l];
-                }
-            }
-            tile_6[i] = v[i];
-        }
-        float greatest[2];
-        _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 8; i++) {
+            tile_5[i] = v[i];
             greatest[i] = -TW_INFINITY;
         }
         _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            greatest[(i >> 2) & 1] = tw_max(greatest[(i >> 2) & 1], chosen[i]);
+        for (int i = 0; i < 32; i++) {
+            greatest[(i >> 2) & 7] = tw_max(greatest[(i >> 2) & 7], chosen[i]);
         }
+        float larger_2[8];
+        float chosen_2[8];
+        float exp_x[8];
         _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 8; i++) {
             greatest[i] = tw_max(greatest[i], __shfl_xor_sync(0xffffffffu, greatest[i], 1));
             greatest[i] = tw_max(greatest[i], __shfl_xor_sync(0xffffffffu, greatest[i], 2));
             greatest[i] = tw_max(greatest[i], __shfl_xor_sync(0xffffffffu, greatest[i], 4));
             greatest[i] = tw_max(greatest[i], __shfl_xor_sync(0xffffffffu, greatest[i], 8));
-        }
-        __syncthreads();
-        if (((int)threadIdx.x & 15) == 0) {
-            _Pragma("unroll")
-            for (int i = 0; i < 2; i++) {
-                tile2[at_4 + ((i & 1) * 32)] = greatest[i];
-            }
-        }
-        __syncthreads();
-        float larger_2[4];
-        float chosen_2[4];
-        float exp_x[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            larger_2[i] = tw_max(tile_6[i], tile2[at + ((i & 3) * 16)]);
+            larger_2[i] = tw_max(tile_5[i], greatest[i]);
             const bool test_4 = larger_2[i] == (-TW_INFINITY);
             chosen_2[i] = test_4 ? 0.0f : larger_2[i];
-            const float difference_4 = tile_6[i] - chosen_2[i];
+            const float difference_4 = tile_5[i] - chosen_2[i];
             exp_x[i] = expf(difference_4);
         }
-        __syncthreads();
-        if (((int)threadIdx.x & 31) == 0) {
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                tile3[at + ((i & 3) * 16)] = chosen_2[i];
-            }
-        }
-        __syncthreads();
-        float chosen_3[2];
+        float exp_x_2[32];
         _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
-            chosen_3[i] = tile3[at_4 + ((i & 1) * 32)];
-        }
-        float exp_x_2[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            const float difference_5 = chosen[i] - chosen_3[(i >> 2) & 1];
+        for (int i = 0; i < 32; i++) {
+            const float difference_5 = chosen[i] - chosen_2[(i >> 2) & 7];
             exp_x_2[i] = expf(difference_5);
         }
-        float product_4[4];
+        float product_4[8];
+        float total[8];
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 8; i++) {
             product_4[i] = v_2[i] * exp_x[i];
-        }
-        float total[2];
-        _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
             total[i] = 0.0f;
         }
         _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total[(i >> 2) & 1] = total[(i >> 2) & 1] + exp_x_2[i];
+        for (int i = 0; i < 32; i++) {
+            total[(i >> 2) & 7] = total[(i >> 2) & 7] + exp_x_2[i];
         }
         _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 8; i++) {
             total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 1);
             total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 2);
             total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 4);
             total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 8);
-        }
-        __syncthreads();
-        if (((int)threadIdx.x & 15) == 0) {
-            _Pragma("unroll")
-            for (int i = 0; i < 2; i++) {
-                tile4[at_4 + ((i & 1) * 32)] = total[i];
-            }
-        }
-        __syncthreads();
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            const float added_7 = product_4[i] + tile4[at + ((i & 3) * 16)];
+            const float added_7 = product_4[i] + total[i];
             v_2[i] = added_7;
         }
-        float product_5[16];
+        float product_5[64];
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            product_5[i] = v_3[i] * exp_x[(i >> 2) & 3];
+        for (int i = 0; i < 64; i++) {
+            product_5[i] = v_3[i] * exp_x[(i >> 3) & 7];
         }
         __syncthreads();
         _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            tile5[((at_4 + (((i >> 2) & 1) * 32)) * 64) + (at_3 + (i & 3))] = exp_x_2[i];
+        for (int i = 0; i < 32; i++) {
+            operand3[((((at_4 + (i & 3)) ^ ((((at_3 + (((i >> 2) & 7) * 8)) ^ ((at_3 + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_3 + (((i >> 2) & 7) * 8)) * 32) + (((at_4 + (i & 3)) ^ ((((at_3 + (((i >> 2) & 7) * 8)) ^ ((at_3 + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31))] = exp_x_2[i];
         }
         __syncthreads();
+        float added_8[64];
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile6[((at + (((i >> 2) & 3) * 16)) * 128) + (at_2 + (i & 3))] = values_in[i];
+        for (int i = 0; i < 64; i++) {
+            added_8[i] = product_5[i];
         }
-        __syncthreads();
-        float products_2[16];
-        _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            products_2[i] = 0.0f;
-        }
-        for (int k_2 = 0; k_2 < 64; k_2 += 1) {
+        for (int k_2 = 0; k_2 < 16; k_2 += 1) {
+            float a_2[32];
+            float b_2[32];
             _Pragma("unroll")
-            for (int i = 0; i < 16; i++) {
-                products_2[i] = fma(tile5[((at + (((i >> 2) & 3) * 16)) * 64) + k_2], tile6[(k_2 * 128) + (at_2 + (i & 3))], products_2[i]);
+            for (int i = 0; i < 8; i++) {
+                _Pragma("unroll")
+                for (int i_17 = 0; i_17 < 4; i_17++) {
+                    a_2[(i * 4) + i_17] = operand3[(((((k_2 * 4) + i_17) ^ ((((at_3 + ((((i * 8) >> 3) & 7) * 8)) ^ ((at_3 + ((((i * 8) >> 3) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_3 + ((((i * 8) >> 3) & 7) * 8)) * 32) + ((((k_2 * 4) + i_17) ^ ((((at_3 + ((((i * 8) >> 3) & 7) * 8)) ^ ((at_3 + ((((i * 8) >> 3) & 7) * 8)) >> 2)) & 7) * 4)) & 31))];
+                    b_2[(i * 4) + i_17] = operand2[(slot * 8192) + (((((at_4 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ (((((k_2 * 4) + i_17) ^ (((k_2 * 4) + i_17) >> 2)) & 7) * 4)) >> 5) * 2048) + ((((k_2 * 4) + i_17) * 32) + (((at_4 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ (((((k_2 * 4) + i_17) ^ (((k_2 * 4) + i_17) >> 2)) & 7) * 4)) & 31)))];
+                }
+            }
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                _Pragma("unroll")
+                for (int i_17 = 0; i_17 < 8; i_17++) {
+                    _Pragma("unroll")
+                    for (int i_22 = 0; i_22 < 8; i_22++) {
+                        added_8[(i_17 * 8) + i_22] = fma(a_2[(i_17 * 4) + i], b_2[(i_22 * 4) + i], added_8[(i_17 * 8) + i_22]);
+                    }
+                }
             }
         }
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            const float added_8 = product_5[i] + products_2[i];
-            v_3[i] = added_8;
+        for (int i = 0; i < 64; i++) {
+            v_3[i] = added_8[i];
         }
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 8; i++) {
             v[i] = larger_2[i];
         }
+        free = slot;
+        slot = ((slot + 1) == 2) ? 0 : (slot + 1);
     }
-    bool test_5[4];
+    __syncthreads();
+    bool test_5[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 8; i++) {
         test_5[i] = v_2[i] > 0.0f;
     }
-    float chosen_4[16];
+    float chosen_3[64];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        const float quotient_3 = v_3[i] / v_2[(i >> 2) & 3];
-        chosen_4[i] = test_5[(i >> 2) & 3] ? quotient_3 : 0.0f;
+    for (int i = 0; i < 64; i++) {
+        const float quotient_3 = v_3[i] / v_2[(i >> 3) & 7];
+        chosen_3[i] = test_5[(i >> 3) & 7] ? quotient_3 : 0.0f;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        if ((product + (at + ((((i * 4) >> 2) & 3) * 16))) < arguments.queries) {
+    for (int i = 0; i < 16; i++) {
+        if ((product + (at_3 + ((((i * 4) >> 3) & 7) * 8))) < arguments.queries) {
             float out_2[4];
-            out_2[0] = chosen_4[i * 4];
-            out_2[1] = chosen_4[(i * 4) + 1];
-            out_2[2] = chosen_4[(i * 4) + 2];
-            out_2[3] = chosen_4[(i * 4) + 3];
+            out_2[0] = chosen_3[i * 4];
+            out_2[1] = chosen_3[(i * 4) + 1];
+            out_2[2] = chosen_3[(i * 4) + 2];
+            out_2[3] = chosen_3[(i * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                *(uint4*)(out + (((((long long)((int)blockIdx.z) * arguments.out_stride0) + ((long long)((product + (at + ((((i * 4) >> 2) & 3) * 16)))) * arguments.out_stride1)) + ((long long)((int)blockIdx.y) * arguments.out_stride2)) + (long long)(at_2))) = vector.all;
+                *(uint4*)(out + (((((long long)((int)blockIdx.z) * arguments.out_stride0) + ((long long)((product + (at_3 + ((((i * 4) >> 3) & 7) * 8)))) * arguments.out_stride1)) + ((long long)((int)blockIdx.y) * arguments.out_stride2)) + (long long)((at_4 + ((((i * 4) >> 2) & 1) * 64))))) = vector.all;
             }
         }
     }

@@ -17,6 +17,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_fused_geglu_erf_gemv(
     const int at = (int)threadIdx.x * 4;
     float x_in[32];
     float gate_in[32];
+    float up_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -30,6 +31,12 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_fused_geglu_erf_gemv(
             vector.all = *(const uint4*)(gate + (((long long)((int)blockIdx.x) * arguments.gate_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) gate_in[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(up + (((long long)((int)blockIdx.x) * arguments.up_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 256)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) up_in[(i * 4) + l] = vector.lane[l];
         }
     }
     float total = 0.0f;
@@ -50,16 +57,6 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_fused_geglu_erf_gemv(
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         total = total + partial0[i];
-    }
-    float up_in[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        {
-            union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(up + (((long long)((int)blockIdx.x) * arguments.up_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 256)))));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) up_in[(i * 4) + l] = vector.lane[l];
-        }
     }
     float total_2 = 0.0f;
     _Pragma("unroll")

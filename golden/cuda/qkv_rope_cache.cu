@@ -79,6 +79,27 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_qkv_rope_cache(const
             }
         }
     }
+    float k_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
+    }
+    float k_in_2[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((64 + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
+    }
+    float v_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(v + ((((long long)((int)blockIdx.y) * arguments.v_stride0) + ((long long)(program_2) * arguments.v_stride1)) + (long long)(at_3)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
+    }
     float difference[8];
     float added[8];
     _Pragma("unroll")
@@ -123,20 +144,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_qkv_rope_cache(const
             }
         }
     }
-    float k_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)(at)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
-    }
-    float k_in_2[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(k + ((((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)(program_2) * arguments.k_stride1)) + (long long)((64 + at))));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
-    }
     float difference_2[4];
     float added_2[4];
     _Pragma("unroll")
@@ -164,13 +171,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_qkv_rope_cache(const
             for (int l = 0; l < 4; l++) vector.lane[l] = added_2[l];
             *(uint4*)(k_cache + (((((long long)(index_5) * arguments.k_cache_stride0) + ((long long)(program_2) * arguments.k_cache_stride1)) + ((long long)(index_6) * arguments.k_cache_stride2)) + (long long)((64 + at)))) = vector.all;
         }
-    }
-    float v_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(v + ((((long long)((int)blockIdx.y) * arguments.v_stride0) + ((long long)(program_2) * arguments.v_stride1)) + (long long)(at_3)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
     const int index_7 = tw_checked(slots_in, arguments.batch, faults, 4);
     const int index_8 = tw_checked(positions_in, arguments.max_len, faults, 5);

@@ -26,6 +26,7 @@ void tw_kernel_fused_geglu_gemv(
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[32];
     float gate_in[32];
+    float up_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -39,6 +40,12 @@ void tw_kernel_fused_geglu_gemv(
             vector.all = *(const device uint4*)(gate + (((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 256)))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) gate_in[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(up + (((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 256)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) up_in[(i * 4) + l] = vector.lane[l];
         }
     }
     float total = 0.0f;
@@ -59,16 +66,6 @@ void tw_kernel_fused_geglu_gemv(
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         total = total + partial0[i];
-    }
-    float up_in[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        {
-            union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(up + (((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 256)))));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) up_in[(i * 4) + l] = vector.lane[l];
-        }
     }
     float total_2 = 0.0f;
     _Pragma("unroll")

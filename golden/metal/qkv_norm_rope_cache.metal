@@ -88,6 +88,20 @@ void tw_kernel_qkv_norm_rope_cache(
             }
         }
     }
+    float k_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)(at_2)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
+    }
+    float v_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(v + ((((long)((int)threadgroup_position_in_grid.y) * arguments.v_stride0) + ((long)(program_2) * arguments.v_stride1)) + (long)(at_2)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
+    }
     float product_2[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
@@ -128,6 +142,13 @@ void tw_kernel_qkv_norm_rope_cache(
                 for (int l = 0; l < 4; l++) q_in_2[(i * 4) + l] = vector.lane[l];
             }
         }
+    }
+    float k_in_2[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
     }
     float rsqrt_x[4];
     _Pragma("unroll")
@@ -179,6 +200,13 @@ void tw_kernel_qkv_norm_rope_cache(
                 for (int l = 0; l < 4; l++) q_in_3[(i * 4) + l] = vector.lane[l];
             }
         }
+    }
+    float k_in_3[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)((64 + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in_3[l] = vector.lane[l];
     }
     float product_5[8];
     _Pragma("unroll")
@@ -237,13 +265,6 @@ void tw_kernel_qkv_norm_rope_cache(
             }
         }
     }
-    float k_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)(at_2)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
-    }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
@@ -254,15 +275,7 @@ void tw_kernel_qkv_norm_rope_cache(
     total_2 = total_2 + simd_shuffle_xor(total_2, 4);
     total_2 = total_2 + simd_shuffle_xor(total_2, 8);
     total_2 = total_2 + simd_shuffle_xor(total_2, 16);
-    const float quotient_2 = total_2 / wide;
-    float k_in_2[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)(at)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
-    }
-    const float added_3 = quotient_2 + arguments.eps;
+    const float added_3 = (total_2 / wide) + arguments.eps;
     const float rsqrt_x_3 = precise::rsqrt(added_3);
     float product_12[4];
     _Pragma("unroll")
@@ -277,20 +290,10 @@ void tw_kernel_qkv_norm_rope_cache(
         for (int l = 0; l < 4; l++) k_weight_in[l] = vector.lane[l];
     }
     float product_13[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        product_13[i] = product_12[i] * k_weight_in[i];
-    }
-    float k_in_3[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)((64 + at))));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in_3[l] = vector.lane[l];
-    }
     float product_14[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
+        product_13[i] = product_12[i] * k_weight_in[i];
         product_14[i] = k_in_3[i] * rsqrt_x_3;
     }
     float k_weight_in_2[4];
@@ -328,13 +331,6 @@ void tw_kernel_qkv_norm_rope_cache(
             for (int l = 0; l < 4; l++) vector.lane[l] = added_4[l];
             *(device uint4*)(k_cache + (((((long)(index_5) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_6) * arguments.k_cache_stride2)) + (long)((64 + at)))) = vector.all;
         }
-    }
-    float v_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(v + ((((long)((int)threadgroup_position_in_grid.y) * arguments.v_stride0) + ((long)(program_2) * arguments.v_stride1)) + (long)(at_2)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
     const int index_7 = tw_checked(slots_in, arguments.batch, faults, 4);
     const int index_8 = tw_checked(positions_in, arguments.max_len, faults, 5);

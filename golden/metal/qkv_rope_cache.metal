@@ -96,6 +96,27 @@ void tw_kernel_qkv_rope_cache(
             }
         }
     }
+    float k_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
+    }
+    float k_in_2[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)((64 + at))));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
+    }
+    float v_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(v + ((((long)((int)threadgroup_position_in_grid.y) * arguments.v_stride0) + ((long)(program_2) * arguments.v_stride1)) + (long)(at_3)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
+    }
     float difference[8];
     float added[8];
     _Pragma("unroll")
@@ -140,20 +161,6 @@ void tw_kernel_qkv_rope_cache(
             }
         }
     }
-    float k_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)(at)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in[l] = vector.lane[l];
-    }
-    float k_in_2[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(k + ((((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)(program_2) * arguments.k_stride1)) + (long)((64 + at))));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) k_in_2[l] = vector.lane[l];
-    }
     float difference_2[4];
     float added_2[4];
     _Pragma("unroll")
@@ -181,13 +188,6 @@ void tw_kernel_qkv_rope_cache(
             for (int l = 0; l < 4; l++) vector.lane[l] = added_2[l];
             *(device uint4*)(k_cache + (((((long)(index_5) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_6) * arguments.k_cache_stride2)) + (long)((64 + at)))) = vector.all;
         }
-    }
-    float v_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(v + ((((long)((int)threadgroup_position_in_grid.y) * arguments.v_stride0) + ((long)(program_2) * arguments.v_stride1)) + (long)(at_3)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
     const int index_7 = tw_checked(slots_in, arguments.batch, faults, 4);
     const int index_8 = tw_checked(positions_in, arguments.max_len, faults, 5);
