@@ -28,6 +28,7 @@ pub static NEXT_TOKEN: Entry = Entry {
     dtypes: &[F32, F16, BF16],
     constants: &[],
     fills: &[
+        ("history", Fill::Index("vocabulary")),
         ("ids", Fill::Index("vocabulary")),
         ("positions", Fill::Index("max_len")),
         ("lens", Fill::Index("max_len")),
