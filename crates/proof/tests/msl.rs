@@ -16,6 +16,8 @@ const ELEMENTS: usize = 3_000;
 /// Kernels of which some case, or some gradient, breaks a limit of every Apple GPU, and is refused in words.
 const TOO_LARGE: &[&str] = &[
     "attention",
+    "attention_merged",
+    "attention_merged_softcap",
     "attention_softcap",
     "decode_attention",
     "decode_attention_softcap",

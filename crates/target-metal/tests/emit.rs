@@ -6,8 +6,10 @@ use tilewright_kernels::CATALOG;
 use tilewright_target_metal::source;
 
 /// Kernels some of whose cases want more threadgroup memory than Apple's GPUs have, and say so.
-const TOO_LARGE: [&str; 6] = [
+const TOO_LARGE: [&str; 8] = [
     "attention",
+    "attention_merged",
+    "attention_merged_softcap",
     "attention_softcap",
     "decode_attention",
     "decode_attention_softcap",
