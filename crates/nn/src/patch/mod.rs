@@ -51,7 +51,7 @@ pub trait Replacement: Any + Send + Sync {
     /// As [`Module::forward`].
     fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor>;
 
-    /// True when it adds what the step holds as [`pending`](Step::pending) to its input, as a block may.
+    /// True when it adds what the step holds as pending to its input, as a block may.
     fn adds_pending(&self) -> bool {
         false
     }
