@@ -29,7 +29,10 @@ const TOO_LARGE: &[&str] = &[
 
 /// True for such a refusal.
 fn is_too_large(row: &Row) -> bool {
-    row.outcome.reason().is_some_and(|why| why.contains("cannot run on Metal: needs"))
+    row.outcome.reason().is_some_and(|why| {
+        why.contains("cannot run on Metal: needs")
+            || why.contains("of threadgroup memory, Metal has")
+    })
 }
 
 #[test]
