@@ -22,6 +22,9 @@ const MOST_THREADS: usize = 8;
 /// Bytes of stack of each, as a program's first thread has.
 const STACK: usize = 8 << 20;
 
+/// Elements of the largest tensor that a selection gives to targets other than the interpreter, unless told otherwise.
+const DEVICE_LIMIT: usize = 1 << 21;
+
 /// Which kernels run where, and how large.
 #[derive(Clone, Debug)]
 pub struct Selection {
@@ -49,7 +52,7 @@ impl Selection {
             kernels,
             runtimes,
             interpreter_limit: 20_000,
-            device_limit: 1 << 21,
+            device_limit: DEVICE_LIMIT,
             gradient_limit: 20_000,
             seed: 1,
         }
@@ -336,7 +339,9 @@ fn run_varies(selection: &Selection, entry: &'static Entry) -> Row {
             cases.push((largest(entry, case, dtype).map_err(fail)?, case));
         }
         cases.sort_by_key(|(elements, _)| *elements);
-        cases.retain(|(elements, _)| *elements <= selection.device_limit);
+        // This judges the catalog's cases and launches nothing, so a narrower selection does not narrow it.
+        let limit = selection.device_limit.max(DEVICE_LIMIT);
+        cases.retain(|(elements, _)| *elements <= limit);
         for (_, case) in cases {
             if !found.is_empty() && found.iter().all(|f| *f) {
                 break;

@@ -9,6 +9,7 @@ mod ahead;
 mod blocks;
 mod candidates;
 mod choice;
+mod chunk;
 mod collective;
 mod draws;
 mod exchange;
@@ -71,6 +72,11 @@ pub static PASSES: &[crate::Pass] = &[
         name: "spread",
         doc: "gives each row of an elementwise program to a program of its own",
         run: spread::spread,
+    },
+    crate::Pass {
+        name: "chunk",
+        doc: "cuts the line of a map that changes shapes into chunks, one a program",
+        run: chunk::chunk,
     },
     crate::Pass {
         name: "fetch",
