@@ -4,10 +4,6 @@ use crate::Sampling;
 use std::ops::ControlFlow;
 use tilewright_nn::{Cache, Error, Logits, Model, Result};
 
-/// Tokens of a prompt that enter the model at once: enough to use every core, few enough to bound what lies between
-/// the layers.
-const CHUNK: usize = 512;
-
 /// Tokens that a GPU makes before the host looks at them: it waits for the device once for all of them.
 const BURST: usize = 8;
 
@@ -140,8 +136,9 @@ pub(crate) fn begin(
         return Ok(());
     }
     let rest = sequence.request.prompt.get(cache.len(slot)..).unwrap_or_default();
-    let (first, last) = rest.split_at(rest.len().saturating_sub(1) / CHUNK * CHUNK);
-    for chunk in first.chunks(CHUNK) {
+    let chunk = model.chunk();
+    let (first, last) = rest.split_at(rest.len().saturating_sub(1) / chunk * chunk);
+    for chunk in first.chunks(chunk) {
         model.prefill(cache, slot, chunk, Logits::None)?;
     }
     let logits = model.prefill(cache, slot, last, Logits::Last)?;

@@ -15,6 +15,7 @@ mod decoding;
 mod dispatch;
 mod embedding;
 mod greedy;
+mod grouped;
 mod kernels;
 mod linear;
 mod mlp;
@@ -25,6 +26,7 @@ mod norm;
 pub mod patch;
 mod random;
 mod rope;
+mod unpacked;
 mod weights;
 
 pub use attend::Attend;

@@ -1,5 +1,6 @@
 //! Linear layers: y = x wᵀ + bias, with the weight as floats or packed.
 
+use crate::unpacked::Unpacked;
 use crate::{Kernels, Module, Result, Step, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
@@ -77,7 +78,10 @@ pub struct QuantizedLinear {
     pub(crate) format: Affine,
     bias: Option<Bias>,
     few: Callable,
+    /// Rows up to which they are few.
+    few_rows: usize,
     many: Callable,
+    most: Unpacked,
 }
 
 impl QuantizedLinear {
@@ -100,7 +104,9 @@ impl QuantizedLinear {
             format,
             bias: Bias::new(kernels, bias)?,
             few: kernels.get("quantized_matvec", &constants)?,
+            few_rows: kernels.few_rows(),
             many: kernels.get("quantized_matmul", &constants)?,
+            most: Unpacked::new(kernels, format)?,
         })
     }
 }
@@ -118,8 +124,13 @@ impl Module for QuantizedLinear {
     }
 
     fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
-        let product = if x.shape()[0] <= FEW_ROWS { &self.few } else { &self.many };
-        let y = product.call(&[x, &self.weight, &self.scales, &self.biases])?;
+        let rows = x.shape()[0];
+        let y = if self.most.pays(rows) {
+            self.most.product(x, [&self.weight, &self.scales, &self.biases])?
+        } else {
+            let product = if rows <= self.few_rows { &self.few } else { &self.many };
+            product.call(&[x, &self.weight, &self.scales, &self.biases])?
+        };
         Bias::apply(&self.bias, y)
     }
 }

@@ -35,6 +35,13 @@ pub enum Logits {
     All,
 }
 
+/// Tokens of a prompt that enter a model at once: enough to use every core, few enough to bound what lies between the
+/// layers.
+const CHUNK: usize = 512;
+
+/// The same on a device with memory of its own, where each chunk reads all weights once.
+const DEVICE_CHUNK: usize = 4096;
+
 /// A decoder: embedding, blocks, norm, head.
 pub struct Model {
     shape: ModelShape,
@@ -78,6 +85,11 @@ impl Model {
     /// Its kernels, for modules that are to replace some of its own.
     pub fn kernels(&self) -> &Arc<Kernels> {
         &self.kernels
+    }
+
+    /// Tokens of a prompt that should enter at once.
+    pub fn chunk(&self) -> usize {
+        if self.kernels.runtime().caps().host_visible { CHUNK } else { DEVICE_CHUNK }
     }
 
     /// Empty caches for `slots` sequences of at most `capacity` tokens.

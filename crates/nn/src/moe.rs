@@ -1,5 +1,6 @@
 //! A sparse mixture of experts: a router chooses k gated layers for each token.
 
+use crate::grouped::{Grouped, Product, Rows};
 use crate::{Error, Gate, Kernels, Module, Result, Slot, Step, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
@@ -14,6 +15,8 @@ pub struct ExpertLinear {
     spread: Callable,
     /// For rows that go to one expert each.
     single: Callable,
+    /// For blocks of rows that go to one expert each.
+    grouped: Product,
 }
 
 impl ExpertLinear {
@@ -28,6 +31,7 @@ impl ExpertLinear {
             format: None,
             spread: kernel(k)?,
             single: kernel(1)?,
+            grouped: Product::dense(kernels)?,
         })
     }
 
@@ -49,6 +53,7 @@ impl ExpertLinear {
             format: Some(format),
             spread: kernel(k)?,
             single: kernel(1)?,
+            grouped: Product::packed(kernels, format)?,
         })
     }
 
@@ -70,6 +75,11 @@ impl ExpertLinear {
             self.call(&self.single, &x.reshape(&[rows, depth])?, &indices.reshape(&[rows, 1])?)?;
         let columns = y.shape()[2];
         y.reshape(&[tokens, k, columns])
+    }
+
+    /// `x` `[rows, depth]` in those rows: `[rows, columns]`.
+    fn blocks(&self, x: &Tensor, rows: &Rows) -> Result<Tensor> {
+        self.grouped.of(x, &self.weight, rows)
     }
 }
 
@@ -96,6 +106,7 @@ pub struct Moe {
     choose: Callable,
     multiply: Callable,
     combine: Callable,
+    grouped: Grouped,
 }
 
 impl Moe {
@@ -123,6 +134,7 @@ impl Moe {
             choose: kernels.get("topk_gating_softmax", &routing)?,
             multiply: shape.gate.kernel(kernels)?,
             combine: kernels.get("moe_combine", &[("k", shape.per_token)])?,
+            grouped: Grouped::new(kernels, shape)?,
         })
     }
 }
@@ -152,6 +164,20 @@ impl Moe {
     ) -> Result<Tensor> {
         self.combine.call(&[&self.down_proj.each(gated, indices)?, weights])
     }
+
+    /// True when so many tokens go expert by expert.
+    pub(crate) fn goes_by_expert(&self, tokens: usize) -> bool {
+        self.grouped.pays(tokens)
+    }
+
+    /// The weighted sum of what its experts make of each token, expert by expert.
+    fn by_expert(&self, x: &Tensor, [weights, indices]: &[Tensor; 2]) -> Result<Tensor> {
+        let rows = self.grouped.rows(indices)?;
+        let x = self.grouped.sorted(x, &rows)?;
+        let gate = self.gate_proj.blocks(&x, &rows)?;
+        let gated = self.multiply.call(&[&gate, &self.up_proj.blocks(&x, &rows)?])?;
+        self.grouped.combined(&self.down_proj.blocks(&gated, &rows)?, weights, &rows)
+    }
 }
 
 impl Module for Moe {
@@ -161,6 +187,9 @@ impl Module for Moe {
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let chosen = self.route(x, step)?;
+        if self.goes_by_expert(x.shape()[0]) {
+            return self.by_expert(x, &chosen);
+        }
         self.combined(&self.gated(x, &chosen[1])?, &chosen)
     }
 

@@ -51,7 +51,11 @@ impl Numbers {
 
 /// A model of these blocks.
 fn model(blocks: impl FnOnce(&Kernels, &mut Numbers) -> Vec<Slot>) -> Model {
-    let kernels = Kernels::new(Runtime::open("cpu").unwrap());
+    model_of(Kernels::new(Runtime::open("cpu").unwrap()), blocks)
+}
+
+/// The same on those kernels.
+fn model_of(kernels: Kernels, blocks: impl FnOnce(&Kernels, &mut Numbers) -> Vec<Slot>) -> Model {
     let mut numbers = Numbers(5);
     let blocks = blocks(&kernels, &mut numbers);
     let table = numbers.tensor(&[VOCABULARY, HIDDEN]);
@@ -98,17 +102,25 @@ fn holds(mut model: Model, pattern: &str, count: usize) -> Vec<f32> {
 }
 
 fn moe(gate: Gate, k: usize, normalize: bool) -> Model {
-    model(|kernels, numbers| {
-        let router = numbers.tensor(&[8, HIDDEN]);
-        let router = Box::new(DenseLinear::new(kernels, router, None).unwrap());
-        let shape = MoeShape { experts: 8, per_token: k, normalize, gate };
-        let mut experts = |columns, depth| {
-            let weight = numbers.packed(&[8, columns, depth]);
-            ExpertLinear::quantized(kernels, weight, FORMAT, k).unwrap()
-        };
-        let projections = [experts(96, HIDDEN), experts(96, HIDDEN), experts(HIDDEN, 96)];
-        vec![Box::new(Moe::new(kernels, shape, router, projections).unwrap())]
-    })
+    model(|kernels, numbers| moe_block(kernels, numbers, gate, k, normalize))
+}
+
+fn moe_block(
+    kernels: &Kernels,
+    numbers: &mut Numbers,
+    gate: Gate,
+    k: usize,
+    normalize: bool,
+) -> Vec<Slot> {
+    let router = numbers.tensor(&[8, HIDDEN]);
+    let router = Box::new(DenseLinear::new(kernels, router, None).unwrap());
+    let shape = MoeShape { experts: 8, per_token: k, normalize, gate };
+    let mut experts = |columns, depth| {
+        let weight = numbers.packed(&[8, columns, depth]);
+        ExpertLinear::quantized(kernels, weight, FORMAT, k).unwrap()
+    };
+    let projections = [experts(96, HIDDEN), experts(96, HIDDEN), experts(HIDDEN, 96)];
+    vec![Box::new(Moe::new(kernels, shape, router, projections).unwrap())]
 }
 
 #[test]
@@ -122,6 +134,50 @@ fn mixtures_take_as_many_experts_patched_as_unpatched() {
     holds(moe(Gate::Silu, 2, false), "moe_mlp", 1);
     // A gate without a fused kernel keeps its own.
     holds(moe(Gate::Gelu, 2, true), "moe_mlp", 1);
+}
+
+/// Compares prompts of a model whose products of many rows unpack their weights with those of one whose products do not.
+#[track_caller]
+fn unpacks_alike(blocks: impl Fn(&Kernels, &mut Numbers) -> Vec<Slot>) {
+    let of =
+        |from| model_of(Kernels::new(Runtime::open("cpu").unwrap()).unpacking_from(from), &blocks);
+    let (packed, unpacked) = (of(usize::MAX), of(9));
+    for length in [8, 9, 31, 64] {
+        let ids: Vec<u32> = (0..length).map(|i| (i * i * 7 + 3) % VOCABULARY as u32).collect();
+        let (a, b) = (logits(&packed, &ids), logits(&unpacked, &ids));
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-4 * (1.0 + b.abs());
+        assert!(a.iter().zip(&b).all(close), "{length} tokens");
+    }
+}
+
+#[test]
+fn many_tokens_go_expert_by_expert_to_the_same_sums() {
+    for (k, normalize) in [(1, true), (2, false), (8, true)] {
+        unpacks_alike(|kernels, numbers| moe_block(kernels, numbers, Gate::Silu, k, normalize));
+    }
+    // Floats are not unpacked, but sorted too.
+    unpacks_alike(|kernels, numbers| {
+        let router = numbers.tensor(&[3, HIDDEN]);
+        let router = Box::new(DenseLinear::new(kernels, router, None).unwrap());
+        let shape = MoeShape { experts: 3, per_token: 2, normalize: true, gate: Gate::GeluTanh };
+        let mut experts = |columns, depth| {
+            ExpertLinear::dense(kernels, numbers.tensor(&[3, columns, depth]), 2).unwrap()
+        };
+        let projections = [experts(96, HIDDEN), experts(96, HIDDEN), experts(HIDDEN, 96)];
+        vec![Box::new(Moe::new(kernels, shape, router, projections).unwrap())]
+    });
+}
+
+#[test]
+fn many_rows_meet_the_weight_they_would_have_met_packed() {
+    unpacks_alike(|kernels, numbers| {
+        let mut linear = |columns: usize, depth: usize| -> Slot {
+            let weight = numbers.packed(&[columns, depth]);
+            Box::new(QuantizedLinear::new(kernels, weight, FORMAT, None).unwrap())
+        };
+        let projections = [linear(96, HIDDEN), linear(96, HIDDEN), linear(HIDDEN, 96)];
+        vec![Box::new(GatedMlp::new(kernels, Gate::Silu, projections).unwrap())]
+    });
 }
 
 fn gated(gate: Gate, packed: bool) -> Model {

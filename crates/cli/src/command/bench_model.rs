@@ -15,9 +15,6 @@ use tilewright_formats::{Affine, Checkpoint, replace_file};
 use tilewright_models::{known, load_listed};
 use tilewright_nn::{Cache, DType, Logits, Model, Part, PartKind, Runtime, Weights};
 
-/// Tokens of a prompt that enter the model at once, as in the engine.
-const CHUNK: usize = 512;
-
 /// Bytes of the copy that the memory's speed is measured with: more than any cache holds.
 const COPY: u64 = 1 << 29;
 
@@ -132,7 +129,7 @@ fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure
         let begin = Instant::now();
         for slot in 0..work.batch {
             cache.truncate(slot, 0);
-            let mut chunks = prompt.chunks(CHUNK).peekable();
+            let mut chunks = prompt.chunks(model.chunk()).peekable();
             while let Some(chunk) = chunks.next() {
                 let logits = if chunks.peek().is_some() { Logits::None } else { Logits::Last };
                 model.prefill(cache, slot, chunk, logits)?;

@@ -1,0 +1,44 @@
+//! Products of many rows with a packed weight: the weight becomes floats once, and a plain product follows.
+
+use crate::{Kernels, Result, Tensor};
+use tilewright_formats::Affine;
+use tilewright_tensor::Callable;
+
+/// The plain way to multiply with a packed weight, for as many rows as it pays.
+pub(crate) struct Unpacked {
+    dequantize: Callable,
+    multiply: Callable,
+    from: usize,
+}
+
+impl Unpacked {
+    /// That of weights in `format`.
+    ///
+    /// # Errors
+    /// When a kernel is missing.
+    pub fn new(kernels: &Kernels, format: Affine) -> Result<Unpacked> {
+        Ok(Unpacked {
+            dequantize: dequantize(kernels, format)?,
+            multiply: kernels.get("linear", &[])?,
+            from: kernels.unpacks_from(),
+        })
+    }
+
+    /// True when so many rows are worth the weight's way through memory.
+    pub fn pays(&self, rows: usize) -> bool {
+        rows >= self.from
+    }
+
+    /// `x wᵀ` with w as words, scales and biases.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn product(&self, x: &Tensor, packed: [&Tensor; 3]) -> Result<Tensor> {
+        self.multiply.call(&[x, &self.dequantize.call(&packed)?])
+    }
+}
+
+/// The kernel that makes a packed weight floats.
+pub(crate) fn dequantize(kernels: &Kernels, format: Affine) -> Result<Callable> {
+    kernels.get("dequantize_affine", &[("bits", format.bits), ("group", format.group)])
+}

@@ -1,0 +1,85 @@
+// expert_counts, f32, slots = 32768, experts = 128
+
+struct expert_counts_arguments {
+    int slots;
+    int experts;
+};
+
+[[kernel, max_total_threads_per_threadgroup(1024)]]
+void tw_kernel_expert_counts(
+    const device uint* indices [[buffer(0)]],
+    device uint* counts [[buffer(1)]],
+    constant expert_counts_arguments& arguments [[buffer(2)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    threadgroup int partial0[32];
+    const int at = (int)thread_index_in_threadgroup * 4;
+    const int difference = arguments.experts - 1;
+    int total[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        const int tile = 0;
+        total[i] = tile;
+    }
+    const int added = arguments.slots + 8191;
+    const int quotient = added / 8192;
+    for (int j = 0; j < quotient; j += 1) {
+        const int product = j * 8192;
+        bool test[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            test[i] = (int)(((uint)((at + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (uint)(product))) < arguments.slots;
+        }
+        uint indices_in[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            indices_in[i * 4] = 0u;
+            indices_in[(i * 4) + 1] = 0u;
+            indices_in[(i * 4) + 2] = 0u;
+            indices_in[(i * 4) + 3] = 0u;
+            if ((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.slots) {
+                {
+                    union { uint4 all; uint lane[4]; } vector;
+                    vector.all = *(const device uint4*)(indices + (long)((product + (at + ((((i * 4) >> 2) & 1) * 4096)))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) indices_in[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            const int smaller = min((int)min(indices_in[i], 2147483647u), difference);
+            const bool test_2 = smaller == (int)threadgroup_position_in_grid.x;
+            const int rounded_2 = (int)(test_2);
+            const int chosen = test[i] ? rounded_2 : 0;
+            const int tile_2 = total[i];
+            const int added_3 = (int)(((uint)(tile_2) + (uint)(chosen)));
+            total[i] = added_3;
+        }
+    }
+    int total_2 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        total_2 = total_2 + total[i];
+    }
+    total_2 = total_2 + simd_shuffle_xor(total_2, 1);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 2);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 4);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 8);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial0[(int)simdgroup_index_in_threadgroup] = total_2;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_2 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        total_2 = total_2 + partial0[i];
+    }
+    const uint rounded_3 = (unsigned int)max(total_2, 0);
+    if (((int)thread_index_in_threadgroup & 1023) == 0) {
+        counts[(long)((int)threadgroup_position_in_grid.x)] = rounded_3;
+    }
+}

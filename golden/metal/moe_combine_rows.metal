@@ -1,0 +1,192 @@
+// moe_combine_rows, f32, tokens = 512, places = 4096, cols = 2048
+
+struct moe_combine_rows_arguments {
+    long rows_stride0;
+    long weights_stride0;
+    long experts_stride0;
+    long y_stride0;
+    int tokens;
+    int places;
+    int cols;
+};
+
+[[kernel, max_total_threads_per_threadgroup(256)]]
+void tw_kernel_moe_combine_rows(
+    const device uint* rows [[buffer(0)]],
+    const device float* weights [[buffer(1)]],
+    const device float* experts [[buffer(2)]],
+    device float* y [[buffer(3)]],
+    constant moe_combine_rows_arguments& arguments [[buffer(4)]],
+    device uint* faults [[buffer(5)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int at = (int)thread_index_in_threadgroup * 4;
+    const uint rows_in = rows[((long)((int)threadgroup_position_in_grid.x) * arguments.rows_stride0) + (long)(0)];
+    const int rounded = (int)min(rows_in, 2147483647u);
+    const int index = tw_checked(rounded, arguments.places, faults, 0);
+    float experts_in[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(experts + (((long)(index) * arguments.experts_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) experts_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const float weights_in = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(0)];
+    float product[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        product[i] = experts_in[i] * weights_in;
+    }
+    const uint rows_in_2 = rows[((long)((int)threadgroup_position_in_grid.x) * arguments.rows_stride0) + (long)(1)];
+    const int rounded_2 = (int)min(rows_in_2, 2147483647u);
+    const int index_2 = tw_checked(rounded_2, arguments.places, faults, 0);
+    float experts_in_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(experts + (((long)(index_2) * arguments.experts_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) experts_in_2[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const float weights_in_2 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(1)];
+    float added[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        added[i] = product[i] + (experts_in_2[i] * weights_in_2);
+    }
+    const uint rows_in_3 = rows[((long)((int)threadgroup_position_in_grid.x) * arguments.rows_stride0) + (long)(2)];
+    const int rounded_3 = (int)min(rows_in_3, 2147483647u);
+    const int index_3 = tw_checked(rounded_3, arguments.places, faults, 0);
+    float experts_in_3[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(experts + (((long)(index_3) * arguments.experts_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) experts_in_3[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const float weights_in_3 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(2)];
+    float added_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        added_2[i] = added[i] + (experts_in_3[i] * weights_in_3);
+    }
+    const uint rows_in_4 = rows[((long)((int)threadgroup_position_in_grid.x) * arguments.rows_stride0) + (long)(3)];
+    const int rounded_4 = (int)min(rows_in_4, 2147483647u);
+    const int index_4 = tw_checked(rounded_4, arguments.places, faults, 0);
+    float experts_in_4[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(experts + (((long)(index_4) * arguments.experts_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) experts_in_4[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const float weights_in_4 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(3)];
+    float added_3[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        added_3[i] = added_2[i] + (experts_in_4[i] * weights_in_4);
+    }
+    const uint rows_in_5 = rows[((long)((int)threadgroup_position_in_grid.x) * arguments.rows_stride0) + (long)(4)];
+    const int rounded_5 = (int)min(rows_in_5, 2147483647u);
+    const int index_5 = tw_checked(rounded_5, arguments.places, faults, 0);
+    float experts_in_5[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(experts + (((long)(index_5) * arguments.experts_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) experts_in_5[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const float weights_in_5 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(4)];
+    float added_4[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        added_4[i] = added_3[i] + (experts_in_5[i] * weights_in_5);
+    }
+    const uint rows_in_6 = rows[((long)((int)threadgroup_position_in_grid.x) * arguments.rows_stride0) + (long)(5)];
+    const int rounded_6 = (int)min(rows_in_6, 2147483647u);
+    const int index_6 = tw_checked(rounded_6, arguments.places, faults, 0);
+    float experts_in_6[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(experts + (((long)(index_6) * arguments.experts_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) experts_in_6[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const float weights_in_6 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(5)];
+    float added_5[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        added_5[i] = added_4[i] + (experts_in_6[i] * weights_in_6);
+    }
+    const uint rows_in_7 = rows[((long)((int)threadgroup_position_in_grid.x) * arguments.rows_stride0) + (long)(6)];
+    const int rounded_7 = (int)min(rows_in_7, 2147483647u);
+    const int index_7 = tw_checked(rounded_7, arguments.places, faults, 0);
+    float experts_in_7[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(experts + (((long)(index_7) * arguments.experts_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) experts_in_7[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const float weights_in_7 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(6)];
+    float added_6[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        added_6[i] = added_5[i] + (experts_in_7[i] * weights_in_7);
+    }
+    const uint rows_in_8 = rows[((long)((int)threadgroup_position_in_grid.x) * arguments.rows_stride0) + (long)(7)];
+    const int rounded_8 = (int)min(rows_in_8, 2147483647u);
+    const int index_8 = tw_checked(rounded_8, arguments.places, faults, 0);
+    float experts_in_8[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(experts + (((long)(index_8) * arguments.experts_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) experts_in_8[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const float weights_in_8 = weights[((long)((int)threadgroup_position_in_grid.x) * arguments.weights_stride0) + (long)(7)];
+    float added_7[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        added_7[i] = added_6[i] + (experts_in_8[i] * weights_in_8);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        float out[4];
+        out[0] = added_7[i * 4];
+        out[1] = added_7[(i * 4) + 1];
+        out[2] = added_7[(i * 4) + 2];
+        out[3] = added_7[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
+        }
+    }
+}
