@@ -13,8 +13,6 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_next_token(const fl
     float* partial0 = (float*)(shared_memory + 0);
     unsigned int* partial1 = (unsigned int*)(shared_memory + 128);
     const int at = (int)threadIdx.x * 4;
-    const int lens_in = lens[(long long)((int)blockIdx.x)];
-    const int positions_in = positions[(long long)((int)blockIdx.x)];
     float logits_in[256];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
@@ -81,6 +79,8 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_next_token(const fl
     const int rounded_2 = (int)min(least, 2147483647u);
     const int index = tw_checked(rounded_2, arguments.vocabulary, faults, 0);
     const float logits_in_2 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(index)];
+    const int lens_in = lens[(long long)((int)blockIdx.x)];
+    const int positions_in = positions[(long long)((int)blockIdx.x)];
     const float abs_x = fabsf(logits_in_2);
     const bool test_2 = abs_x < TW_INFINITY;
     const unsigned int chosen_2 = test_2 ? least : 4294967295u;
@@ -94,6 +94,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_next_token(const fl
             ids[(long long)((int)blockIdx.x)] = least;
         }
         const int added = positions_in + 1;
+        __syncthreads();
         if (((int)threadIdx.x & 1023) == 0) {
             positions[(long long)((int)blockIdx.x)] = added;
         }

@@ -24,8 +24,6 @@ void tw_kernel_next_token(
     threadgroup float partial0[32];
     threadgroup uint partial1[32];
     const int at = (int)thread_index_in_threadgroup * 4;
-    const int lens_in = lens[(long)((int)threadgroup_position_in_grid.x)];
-    const int positions_in = positions[(long)((int)threadgroup_position_in_grid.x)];
     float logits_in[256];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
@@ -92,6 +90,8 @@ void tw_kernel_next_token(
     const int rounded_2 = (int)min(least, 2147483647u);
     const int index = tw_checked(rounded_2, arguments.vocabulary, faults, 0);
     const float logits_in_2 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(index)];
+    const int lens_in = lens[(long)((int)threadgroup_position_in_grid.x)];
+    const int positions_in = positions[(long)((int)threadgroup_position_in_grid.x)];
     const float abs_x = fabs(logits_in_2);
     const bool test_2 = abs_x < INFINITY;
     const uint chosen_2 = test_2 ? least : 4294967295u;
@@ -105,6 +105,7 @@ void tw_kernel_next_token(
             ids[(long)((int)threadgroup_position_in_grid.x)] = least;
         }
         const int added = positions_in + 1;
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 1023) == 0) {
             positions[(long)((int)threadgroup_position_in_grid.x)] = added;
         }

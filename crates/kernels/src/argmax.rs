@@ -34,6 +34,27 @@ pub static ARGMIN: Entry = Entry {
     ..ARGMAX
 };
 
+/// The greatest element and its position: what is left to do after the parts of a row that was cut.
+pub static MAX_AND_ARGMAX: Entry = Entry {
+    name: "max_and_argmax",
+    summary: "greatest element of the last axis, and its position",
+    formula: "greatest = max x; position = the lowest i with x[i] = max x",
+    signature: "x: T[*rows, cols] -> greatest: f32[*rows], position: u32[*rows]",
+    build: |k, a| {
+        let row = k.program();
+        let x = a["x"].row(row).load().to(F32); // [cols]
+        a["greatest"].row(row).store(x.row_max().reshape(&[]));
+        a["position"].row(row).store(x.row_argmax().reshape(&[]));
+    },
+    reference: |a| {
+        let position = positions(a, |x, best| x > best).remove(0);
+        let rows = a.rows("x", a.size("cols")).zip(&position);
+        let greatest = rows.map(|(row, at)| row[*at as usize]).collect();
+        vec![greatest, position]
+    },
+    ..ARGMAX
+};
+
 /// The first position of each row that no other is `better` than.
 fn positions(a: &Inputs, better: fn(f64, f64) -> bool) -> Vec<Vec<f64>> {
     let mut y = Vec::new();

@@ -6,6 +6,7 @@
 use crate::activation::{gelu_f64, gelu_tanh_f64, silu_f64};
 use crate::dequantize_affine::{Affine, affine, affine_f64};
 use crate::quantized_matvec::matvec_f64;
+use crate::rmsnorm::{rms_normed, rms_normed_f64};
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
 use tilewright_lang::{Args, Kernel, Tile};
@@ -63,6 +64,37 @@ pub static FUSED_QUANTIZED_GEGLU_ERF_GEMV: Entry = Entry {
     ..FUSED_QUANTIZED_SWIGLU_GEMV
 };
 
+/// The catalog's row with silu, of a row that is normed first.
+pub static NORM_QUANTIZED_SWIGLU_GEMV: Entry = Entry {
+    name: "norm_quantized_swiglu_gemv",
+    summary: "silu(n gateᵀ) (n upᵀ) of a row's root mean square norm n with MLX affine weights",
+    formula: "n = x / sqrt(mean x² + eps) norm; y = silu(n gateᵀ) (n upᵀ) with the weights q scales + biases",
+    signature: "x: T[*rows, group*groups], norm: T[group*groups], \
+                gate: u32[columns, bits*group/32*groups], \
+                gate_scales: T[columns, groups], gate_biases: T[columns, groups], \
+                up: u32[columns, bits*group/32*groups], up_scales: T[columns, groups], \
+                up_biases: T[columns, groups], eps: f32 = 1e-6 -> y: T[*rows, columns]",
+    build: |k, a| norm_quantized_gemv(k, a, Tile::silu),
+    reference: |a| normed_gated_f64(a, silu_f64),
+    ..FUSED_QUANTIZED_SWIGLU_GEMV
+};
+
+/// The catalog's row with gelu in its form with tanh, of a row that is normed first.
+pub static NORM_QUANTIZED_GEGLU_GEMV: Entry = Entry {
+    name: "norm_quantized_geglu_gemv",
+    summary: "gelu (with tanh) of n gateᵀ times n upᵀ of a row's root mean square norm n with MLX affine weights",
+    formula: "n = x / sqrt(mean x² + eps) norm; y = gelu_tanh(n gateᵀ) (n upᵀ) with the weights q scales + biases",
+    build: |k, a| norm_quantized_gemv(k, a, Tile::gelu_tanh),
+    reference: |a| normed_gated_f64(a, gelu_tanh_f64),
+    ..NORM_QUANTIZED_SWIGLU_GEMV
+};
+
+/// The products of the rows' norms in f64, then the gate.
+fn normed_gated_f64(a: &Inputs, act: fn(f64) -> f64) -> Vec<Vec<f64>> {
+    let normed = rms_normed_f64(a, a.size("group") * a.size("groups"));
+    gated_f64(&a.clone().with_tensor("x", &normed), act)
+}
+
 /// Both products in f64, then the gate.
 fn gated_f64(a: &Inputs, act: fn(f64) -> f64) -> Vec<Vec<f64>> {
     let product = |weight: &str| {
@@ -77,9 +109,21 @@ fn gated_f64(a: &Inputs, act: fn(f64) -> f64) -> Vec<Vec<f64>> {
 
 /// One program an element of y.
 pub fn fused_quantized_gemv(k: &mut Kernel, a: &Args, act: fn(Tile) -> Tile) {
-    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
     let (row, column) = (k.program(), k.program());
     let x = a["x"].row(row).load().to(F32); // [group*groups]
+    a["y"].row(row).at(column).store(gated(a, x, column, act));
+}
+
+/// One program an element of y, which norms its row as all others do.
+pub fn norm_quantized_gemv(k: &mut Kernel, a: &Args, act: fn(Tile) -> Tile) {
+    let (row, column) = (k.program(), k.program());
+    let x = rms_normed(a["x"].row(row).load().to(F32), a["norm"], a.scalar("eps"));
+    a["y"].row(row).at(column).store(gated(a, x, column, act));
+}
+
+/// One element of what the gate lets through of the row `x`, `[group*groups]`.
+fn gated(a: &Args, x: Tile, column: Tile, act: fn(Tile) -> Tile) -> Tile {
+    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
     let product = |w: &str, scales: &str, biases: &str| {
         let part = |name: &str| a[name].row(column);
         let sum = (x * affine(part(w), part(scales), part(biases), format)).row_sum();
@@ -87,5 +131,5 @@ pub fn fused_quantized_gemv(k: &mut Kernel, a: &Args, act: fn(Tile) -> Tile) {
     };
     let gate = product("gate", "gate_scales", "gate_biases");
     let up = product("up", "up_scales", "up_biases");
-    a["y"].row(row).at(column).store(act(gate) * up);
+    act(gate) * up
 }

@@ -10,7 +10,7 @@ use crate::dequantize_affine::{Affine, affine, affine_f64};
 use crate::matmul::{COLUMNS, DEPTH};
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};
-use tilewright_lang::{Args, Kernel};
+use tilewright_lang::{Args, Kernel, Tile};
 
 /// The catalog's row for float weights.
 pub static GATHER_QMM_COMBINE: Entry = Entry {
@@ -78,6 +78,23 @@ pub static GATHER_QMM_COMBINE_QUANTIZED: Entry = Entry {
     flops: None,
 };
 
+/// The catalog's row for MLX affine weights with a sum after it.
+pub static GATHER_QMM_COMBINE_RESIDUAL: Entry = Entry {
+    name: "gather_qmm_combine_residual",
+    summary: "expert products and their weighted sum, MLX affine weights, added to what was there",
+    formula: "y[t] = residual[t] + Σ_j gate[t, j] act[t, j] w[indices[t, j]]ᵀ",
+    signature: "act: T[*tokens, k, group*groups], w: u32[experts, columns, bits*group/32*groups], \
+                scales: T[experts, columns, groups], biases: T[experts, columns, groups], \
+                gate: f32[*tokens, k], indices: u32[*tokens, k], residual: T[*tokens, columns] \
+                -> y: T[*tokens, columns]",
+    build: gather_qmm_combine_residual,
+    reference: |a| {
+        let sum = (GATHER_QMM_COMBINE_QUANTIZED.reference)(a).remove(0);
+        vec![sum.iter().zip(a.tensor("residual")).map(|(y, r)| y + r).collect()]
+    },
+    ..GATHER_QMM_COMBINE_QUANTIZED
+};
+
 /// The weighted sum in f64, with the element (expert, depth, column) of the weights as a function.
 fn combined_f64(
     a: &Inputs,
@@ -118,8 +135,21 @@ pub fn gather_qmm_combine(k: &mut Kernel, a: &Args) {
 
 /// One program an element of y.
 pub fn gather_qmm_combine_quantized(k: &mut Kernel, a: &Args) {
-    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
     let (token, column) = (k.program(), k.programs(a["w"].size(1)));
+    a["y"].row(token).at(column).store(combined(a, token, column));
+}
+
+/// One program an element of y. The weighted sum is rounded to the storage type before it is added, as a kernel of its
+/// own rounds it.
+pub fn gather_qmm_combine_residual(k: &mut Kernel, a: &Args) {
+    let (token, column) = (k.program(), k.programs(a["w"].size(1)));
+    let sum = combined(a, token, column).to(a["y"].dtype()).to(F32);
+    a["y"].row(token).at(column).store(a["residual"].row(token).at(column).load().to(F32) + sum);
+}
+
+/// One element of the weighted sum.
+fn combined(a: &Args, token: Tile, column: Tile) -> Tile {
+    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
     let weighted = |j: usize| {
         let expert = a["indices"].row(token).at(j).load().to(I32);
         let part = |name: &str| a[name].row(expert).row(column);
@@ -128,5 +158,5 @@ pub fn gather_qmm_combine_quantized(k: &mut Kernel, a: &Args) {
         product.to(a["y"].dtype()).to(F32) * a["gate"].row(token).at(j).load()
     };
     let rest = (1..a.constant("k")).map(weighted);
-    a["y"].row(token).at(column).store(rest.fold(weighted(0), |sum, next| sum + next));
+    rest.fold(weighted(0), |sum, next| sum + next)
 }

@@ -7,7 +7,7 @@
 use crate::dequantize_affine::{Affine, affine, affine_f64};
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Kernel, View};
+use tilewright_lang::{Args, Kernel, View};
 
 /// The catalog's row.
 pub static QUANTIZED_MATVEC: Entry = Entry {
@@ -46,6 +46,22 @@ pub static QUANTIZED_MATVEC: Entry = Entry {
     }),
 };
 
+/// The catalog's row with a sum after it.
+pub static QUANTIZED_MATVEC_RESIDUAL: Entry = Entry {
+    name: "quantized_matvec_residual",
+    summary: "product of a few rows with an MLX affine weight, added to what was there",
+    formula: "y[i, j] = residual[i, j] + Σ_l x[i, l] (q[j, l] scales[j, l / group] + biases[j, l / group])",
+    signature: "x: T[*rows, group*groups], w: u32[columns, bits*group/32*groups], \
+                scales: T[columns, groups], biases: T[columns, groups], residual: T[*rows, columns] \
+                -> y: T[*rows, columns]",
+    build: quantized_matvec_residual,
+    reference: |a| {
+        let product = product_f64(a).remove(0);
+        vec![product.iter().zip(a.tensor("residual")).map(|(y, r)| y + r).collect()]
+    },
+    ..QUANTIZED_MATVEC
+};
+
 /// The product in f64 with the dequantized weight.
 pub(crate) fn product_f64(a: &Inputs) -> Vec<Vec<f64>> {
     vec![matvec_f64(a, &affine_f64(a))]
@@ -73,6 +89,18 @@ pub fn quantized_matvec(
     let x = x.row(row).load().to(F32); // [group*groups]
     let weights = affine(w.row(column), scales.row(column), biases.row(column), format);
     y.row(row).at(column).store((x * weights).row_sum());
+}
+
+/// One program an element of y. The product is rounded to the storage type before the sum, as a kernel of its own rounds
+/// it.
+pub fn quantized_matvec_residual(k: &mut Kernel, a: &Args) {
+    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let (row, column) = (k.program(), k.program());
+    let x = a["x"].row(row).load().to(F32); // [group*groups]
+    let part = |name: &str| a[name].row(column);
+    let sum = (x * affine(part("w"), part("scales"), part("biases"), format)).row_sum();
+    let residual = a["residual"].row(row).at(column).load().to(F32);
+    a["y"].row(row).at(column).store(residual + sum.to(a["y"].dtype()).to(F32));
 }
 
 #[cfg(test)]

@@ -60,6 +60,21 @@ pub fn rms_normalized(t: Tile, eps: Tile) -> Tile {
     t * (t.square().row_mean() + eps).rsqrt()
 }
 
+/// `t` divided by the root of its mean square, times `weight`, as a kernel of its own would store it in the type of
+/// `weight`.
+pub(crate) fn rms_normed(t: Tile, weight: View, eps: Tile) -> Tile {
+    (rms_normalized(t, eps) * weight.load().to(F32)).to(weight.dtype()).to(F32)
+}
+
+/// The rows of `x` normed, with `weight` as its input `norm`, in f64.
+pub(crate) fn rms_normed_f64(a: &crate::Inputs, cols: usize) -> Vec<f64> {
+    let (weight, eps) = (a.tensor("norm"), a.scalar("eps"));
+    let normed = a
+        .rows("x", cols)
+        .flat_map(|row| rms_normalized_f64(row, eps).into_iter().zip(weight).map(|(x, w)| x * w));
+    normed.collect()
+}
+
 /// One program a row.
 pub fn rmsnorm(k: &mut Kernel, x: View, weight: View, eps: Tile, y: View) {
     let row = k.program();

@@ -141,6 +141,40 @@ fn half_precision_stays_as_near() {
     }
 }
 
+/// The logits of some steps of one sequence on the lowering of GPUs, and the launches of a greedy step.
+fn steps_of(model: &Model) -> (Vec<f32>, usize) {
+    let mut cache = model.cache(1, 16).unwrap();
+    model.prefill(&mut cache, 0, &PROMPT[..5], Logits::None).unwrap();
+    let mut logits = Vec::new();
+    for id in &PROMPT[5..8] {
+        logits.extend(model.decode(&mut cache, &[Some(*id)]).unwrap().to_vec::<f32>().unwrap());
+    }
+    let mut greedy = model.greedy(&mut cache, &[Some(3)]).unwrap().recording(true);
+    greedy.step().unwrap();
+    greedy.step().unwrap();
+    let (launches, _) = greedy.launches().unwrap();
+    (logits, launches)
+}
+
+/// Where few rows are multiplied by routines, a step takes few launches: of a layer two products round its attention, the
+/// rotation, the attention, and two products of the feed-forward layer, four kernels of a mixture; the embedding, the last
+/// norm, the head and two for the next token.
+#[test]
+fn a_row_passes_through_few_kernels_where_products_are_routines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    for (name, launches) in [("llama-4bit", 5 + 6 + 6), ("qwen3_moe-4bit", 5 + 8 + 6)] {
+        let checkpoint = Checkpoint::open(&root.join(name)).unwrap();
+        let runtime = Runtime::open("emulator").unwrap();
+        let mut model = load(&checkpoint, runtime, Some(DType::BF16)).unwrap();
+        let (plain, before) = steps_of(&model);
+        patch(&mut model, &Patterns::inference());
+        let (patched, after) = steps_of(&model);
+        close(name, &patched, &plain, 2f32.powi(-6));
+        assert!(before > 2 * launches, "{name}: {before} launches");
+        assert_eq!(after, launches, "{name}");
+    }
+}
+
 #[test]
 fn patching_again_changes_nothing_and_is_undone_at_once() {
     let mut model = named("qwen3_moe-4bit");

@@ -37,7 +37,7 @@ pub enum Projections {
 /// Attention with grouped heads (Ainslie et al., 2023).
 pub struct Attention {
     pub(crate) shape: AttentionShape,
-    projections: Projections,
+    pub(crate) projections: Projections,
     /// Norms of each query head and each key head.
     pub(crate) norms: Option<[Slot; 2]>,
     /// The softmax-weighted sum.
@@ -88,16 +88,19 @@ impl Attention {
                 k.forward(x, step)?.reshape(&[tokens, kv_heads, head_dim])?,
                 v.forward(x, step)?.reshape(&[tokens, kv_heads, head_dim])?,
             ]),
-            Projections::Fused(qkv) => {
-                let all = [tokens, heads + 2 * kv_heads, head_dim];
-                let all = qkv.forward(x, step)?.reshape(&all)?;
-                Ok([
-                    all.narrow(1, 0, heads)?,
-                    all.narrow(1, heads, kv_heads)?,
-                    all.narrow(1, heads + kv_heads, kv_heads)?,
-                ])
-            }
+            Projections::Fused(qkv) => self.heads(&qkv.forward(x, step)?),
         }
+    }
+
+    /// Queries, keys and values that lie side by side, `[tokens, heads, head_dim]` each.
+    pub(crate) fn heads(&self, all: &Tensor) -> Result<[Tensor; 3]> {
+        let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
+        let all = all.reshape(&[all.shape()[0], heads + 2 * kv_heads, head_dim])?;
+        Ok([
+            all.narrow(1, 0, heads)?,
+            all.narrow(1, heads, kv_heads)?,
+            all.narrow(1, heads + kv_heads, kv_heads)?,
+        ])
     }
 }
 

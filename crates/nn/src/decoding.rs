@@ -20,7 +20,12 @@ pub struct Decoding {
     history: Tensor,
     active: Vec<bool>,
     next: Callable,
+    /// The greatest logit of a part of the vocabulary, and the greatest of those.
+    parts: [Callable; 2],
 }
+
+/// The most parts that a vocabulary is cut into, so that many programs read it.
+const PARTS: usize = 128;
 
 impl Decoding {
     /// The sequences of `cache`, each of which goes on with one of `ids`; those without one ride along: what they
@@ -47,6 +52,7 @@ impl Decoding {
             history: Tensor::empty(runtime, crate::DType::U32, &history)?,
             active,
             next: kernels.get("next_token", &[])?,
+            parts: [kernels.get("max_and_argmax", &[])?, kernels.get("next_token_of_parts", &[])?],
         })
     }
 
@@ -57,7 +63,23 @@ impl Decoding {
 
     /// Takes the most probable tokens of `logits` `[slots, vocabulary]`.
     pub(crate) fn advance(&mut self, logits: &Tensor) -> Result<()> {
-        let call = self.next.bind().input("logits", logits);
+        let (batch, vocabulary) = (logits.shape()[0], logits.shape()[1]);
+        let parts = (1..=PARTS).rev().find(|n| vocabulary.is_multiple_of(*n)).unwrap_or(1);
+        let made;
+        let call = match parts {
+            1 => self.next.bind().input("logits", logits),
+            _ => {
+                let width = vocabulary / parts;
+                let rows = logits.reshape(&[batch * parts, width])?;
+                let [greatest, position] =
+                    <[Tensor; 2]>::try_from(self.parts[0].call_all(&[&rows])?.into_tensors())
+                        .map_err(|_| Error::failure("max_and_argmax gave not two tensors"))?;
+                let shape = [batch, parts];
+                made = [greatest.reshape(&shape)?, position.reshape(&shape)?];
+                let call = self.parts[1].bind().input("greatest", &made[0]);
+                call.input("position", &made[1]).scalar("width", width as f64)
+            }
+        };
         let call = call.output("history", &mut self.history).output("ids", &mut self.ids);
         call.output("positions", &mut self.positions).output("lens", &mut self.lens).run()?;
         Ok(())

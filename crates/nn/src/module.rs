@@ -26,6 +26,20 @@ pub trait Module: Any + Send + Sync {
         Vec::new()
     }
 
+    /// `x + self(norm x)`, a branch of a block, by fewer kernels than norm, module and sum take; `None` where it has none
+    /// for this `x`.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    fn branch(
+        &self,
+        _norm: &crate::RmsNorm,
+        _x: &Tensor,
+        _step: &mut Step<'_>,
+    ) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
     /// True when it adds what the step holds as pending to its input by itself; for others the model does.
     fn adds_pending(&self) -> bool {
         false

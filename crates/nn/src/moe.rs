@@ -99,7 +99,7 @@ pub struct MoeShape {
 /// A sparse mixture of gated experts.
 pub struct Moe {
     pub(crate) shape: MoeShape,
-    router: Slot,
+    pub(crate) router: Slot,
     pub(crate) gate_proj: ExpertLinear,
     pub(crate) up_proj: ExpertLinear,
     pub(crate) down_proj: ExpertLinear,
@@ -142,8 +142,12 @@ impl Moe {
 impl Moe {
     /// The weights and the numbers of each token's experts.
     pub(crate) fn route(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 2]> {
-        let logits = self.router.forward(x, step)?;
-        let mut chosen = self.choose.call_all(&[&logits])?.into_tensors().into_iter();
+        self.chosen(&self.router.forward(x, step)?)
+    }
+
+    /// The same by what the router gave, `[tokens, experts]`.
+    pub(crate) fn chosen(&self, logits: &Tensor) -> Result<[Tensor; 2]> {
+        let mut chosen = self.choose.call_all(&[logits])?.into_tensors().into_iter();
         match (chosen.next(), chosen.next()) {
             (Some(weights), Some(indices)) => Ok([weights, indices]),
             _ => Err(Error::failure("the router chose nothing")),

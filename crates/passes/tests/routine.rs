@@ -15,8 +15,14 @@ const ROUTINES: &[&str] = &[
     "fused_quantized_swiglu_gemv",
     "gather_qmm",
     "gather_qmm_combine_quantized",
+    "gather_qmm_combine_residual",
     "gather_qmm_swiglu",
+    "norm_gather_qmm_swiglu",
+    "norm_quantized_geglu_gemv",
+    "norm_quantized_matvec",
+    "norm_quantized_swiglu_gemv",
     "quantized_matvec",
+    "quantized_matvec_residual",
 ];
 
 fn lowered(program: &Program, routines: bool) -> Option<ThreadProgram> {

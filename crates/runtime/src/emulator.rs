@@ -27,6 +27,7 @@ impl EmulatorDevice {
             memory: 0,
             dtypes: DType::ALL.into_iter().filter(|d| *d != DType::F64).collect(),
             host_visible: true,
+            routines: true,
         };
         EmulatorDevice { caps }
     }

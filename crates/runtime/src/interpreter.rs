@@ -24,6 +24,7 @@ impl InterpreterDevice {
             memory: 0,
             dtypes: DType::ALL.to_vec(),
             host_visible: true,
+            routines: false,
         };
         InterpreterDevice { caps }
     }

@@ -78,6 +78,7 @@ impl CpuDevice {
             memory: physical_memory(),
             dtypes: DType::ALL.into_iter().filter(|&dtype| dtype != DType::F64).collect(),
             host_visible: true,
+            routines: false,
         };
         let near = || 2 * second_cache().saturating_mul(pool.threads());
         let stream_from = options.stream_from.unwrap_or_else(near);

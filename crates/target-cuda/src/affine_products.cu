@@ -2,7 +2,7 @@
 // exactly by setting the bits of their fraction, are the left operand and the rows the right one, so that a weight is
 // read and unpacked once for all rows. Each group's sum of q x is scaled in f32: s Σ q x + b Σ x.
 //
-// A warp takes 16 columns and some rounds of 256 or 512 weights of each, 128 a step: lane (g, t) of the matrix fragments
+// A warp takes 16 columns and some rounds of STEPS times 128 weights of each, 128 a step: lane (g, t) of the matrix fragments
 // holds the 32 weights from 32 t on of columns g and g + 8. As the four lanes t of a fragment lie in different groups, a
 // row is as many columns of the right operand as groups in a step, each zero but for the lanes of one group.
 //
@@ -70,20 +70,21 @@ struct tw_affine {
     long long x_stride, w_stride, scales_stride, biases_stride;
 };
 
-// Scales or biases of COUNT groups from `group` on, two a word, zero past the last of `groups`.
-template <int COUNT> __device__ __forceinline__ void tw_load_scales(unsigned int (&s)[(COUNT + 1) / 2], const unsigned short* p, int group, int groups, int vectors) {
-    if (COUNT % 8 == 0 && vectors > 1) {
+// Scales or biases of COUNT groups from `group` on, two a word, zero past the last of `groups`; VECTORS as tw_scale_vectors
+// tells.
+template <int COUNT, int VECTORS> __device__ __forceinline__ void tw_load_scales(unsigned int (&s)[(COUNT + 1) / 2], const unsigned short* p, int group, int groups) {
+    if (COUNT % 8 == 0 && VECTORS > 1) {
         _Pragma("unroll") for (int i = 0; i < COUNT; i += 8) {
             const uint4 v = group + i < groups ? tw_stream((const uint4*)(p + group + i)) : make_uint4(0u, 0u, 0u, 0u);
             constexpr int W = (COUNT + 1) / 2;
             s[i / 2] = v.x, s[(i / 2 + 1) % W] = v.y, s[(i / 2 + 2) % W] = v.z, s[(i / 2 + 3) % W] = v.w;
         }
-    } else if (COUNT % 4 == 0 && vectors) {
+    } else if (COUNT % 4 == 0 && VECTORS > 0) {
         _Pragma("unroll") for (int i = 0; i < COUNT; i += 4) {
             const uint2 v = group + i < groups ? tw_stream((const uint2*)(p + group + i)) : make_uint2(0u, 0u);
             s[i / 2] = v.x, s[(i / 2 + 1) % ((COUNT + 1) / 2)] = v.y;
         }
-    } else if (COUNT % 2 == 0 && vectors) {
+    } else if (COUNT % 2 == 0 && VECTORS > 0) {
         _Pragma("unroll") for (int i = 0; i < COUNT; i += 2) s[i / 2] = group + i < groups ? tw_stream((const unsigned int*)(p + group + i)) : 0u;
     } else {
         _Pragma("unroll") for (int i = 0; i < (COUNT + 1) / 2; i++) s[i] = 0u;
@@ -94,20 +95,21 @@ template <int COUNT> __device__ __forceinline__ void tw_load_scales(unsigned int
     }
 }
 
-template <int BITS, int GROUP> struct tw_affine_shape {
+template <int GROUP> struct tw_affine_shape {
     static constexpr int GROUPS = 128 / GROUP;                      // of a step
-    static constexpr int STEPS = BITS <= 4 ? 4 : 2;                 // of a round
     static constexpr int EACH = GROUPS == 4 ? 2 : GROUPS;           // scales of a step that a lane needs of a column
     static constexpr int ROWS = 8 / GROUPS;                         // of a tile
     static constexpr int OWN = GROUPS == 1 ? 2 : 1;                 // rows of a lane in a tile
 };
 
 // The sums of one warp: sums[tile][row of the lane][column g or g + 8].
-template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED> struct tw_affine_warp {
-    typedef tw_affine_shape<BITS, GROUP> Shape;
-    static constexpr int GROUPS = Shape::GROUPS, STEPS = Shape::STEPS, EACH = Shape::EACH, OWN = Shape::OWN, PLANES = BITS == 8 ? 2 : 1;
+template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED, int STEPS> struct tw_affine_warp {
+    typedef tw_affine_shape<GROUP> Shape;
+    static constexpr int GROUPS = Shape::GROUPS, EACH = Shape::EACH, OWN = Shape::OWN, PLANES = BITS == 8 ? 2 : 1;
     static constexpr int WORDS = (STEPS * EACH + 1) / 2;
     float sums[TILES][OWN][2];
+    // The weights, scales and biases of a round.
+    unsigned int w[STEPS][2][BITS], scales[2][WORDS], biases[2][WORDS];
 
     __device__ __forceinline__ void clear() {
         _Pragma("unroll") for (int i = 0; i < TILES; i++)
@@ -178,10 +180,31 @@ template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED> struct tw_aff
             }
     }
 
-    __device__ __forceinline__ void round(const tw_affine& of, int step0, int groups, int rows, int columns, int vectors, unsigned int exponent) {
+    // Asks for the scales and biases of the groups whose sums this lane gets.
+    template <int VECTORS> __device__ __forceinline__ void fetch_scales(const tw_affine& of, int step0, int groups, int columns) {
         const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-        unsigned int w[STEPS][2][BITS], scales[2][WORDS], biases[2][WORDS], x[2][TILES][16];
-        load_rows(x[0], of, step0, groups, rows);
+        _Pragma("unroll") for (int i = 0; i < 2; i++) {
+            const int known = g + 8 * i < columns ? groups : 0;
+            const unsigned short* p = of.scales + (g + 8 * i) * of.scales_stride;
+            const unsigned short* b = of.biases + (g + 8 * i) * of.biases_stride;
+            if (GROUPS < 4) {
+                tw_load_scales<STEPS * EACH, VECTORS>(scales[i], p, step0 * GROUPS, known);
+                tw_load_scales<STEPS * EACH, VECTORS>(biases[i], b, step0 * GROUPS, known);
+            } else {
+                _Pragma("unroll") for (int j = 0; j < STEPS; j++) {
+                    unsigned int own[1];
+                    tw_load_scales<2, VECTORS>(own, p, (step0 + j) * 4 + (t & 1) * 2, known);
+                    scales[i][j] = own[0];
+                    tw_load_scales<2, VECTORS>(own, b, (step0 + j) * 4 + (t & 1) * 2, known);
+                    biases[i][j] = own[0];
+                }
+            }
+        }
+    }
+
+    // Asks for the weights of a round.
+    __device__ __forceinline__ void fetch(const tw_affine& of, int step0, int groups, int columns, int vectors) {
+        const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
         _Pragma("unroll") for (int i = 0; i < 2; i++) {
             const unsigned int* p = of.w + (g + 8 * i) * of.w_stride + (step0 * 4 + t) * BITS;
             _Pragma("unroll") for (int s = 0; s < STEPS; s++) {
@@ -189,24 +212,15 @@ template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED> struct tw_aff
                 tw_load_weights<BITS, ALIGNED>(w[s][i], p + s * 4 * BITS, on);
             }
         }
-        // Of the groups whose sums this lane gets.
-        _Pragma("unroll") for (int i = 0; i < 2; i++) {
-            const int known = g + 8 * i < columns ? groups : 0;
-            const unsigned short* p = of.scales + (g + 8 * i) * of.scales_stride;
-            const unsigned short* b = of.biases + (g + 8 * i) * of.biases_stride;
-            if (GROUPS < 4) {
-                tw_load_scales<STEPS * EACH>(scales[i], p, step0 * GROUPS, known, vectors);
-                tw_load_scales<STEPS * EACH>(biases[i], b, step0 * GROUPS, known, vectors);
-            } else {
-                _Pragma("unroll") for (int j = 0; j < STEPS; j++) {
-                    unsigned int own[1];
-                    tw_load_scales<2>(own, p, (step0 + j) * 4 + (t & 1) * 2, known, vectors);
-                    scales[i][j] = own[0];
-                    tw_load_scales<2>(own, b, (step0 + j) * 4 + (t & 1) * 2, known, vectors);
-                    biases[i][j] = own[0];
-                }
-            }
-        }
+        if (vectors > 1) fetch_scales<2>(of, step0, groups, columns);
+        else if (vectors == 1) fetch_scales<1>(of, step0, groups, columns);
+        else fetch_scales<0>(of, step0, groups, columns);
+    }
+
+    // Adds their products.
+    __device__ __forceinline__ void multiply(const tw_affine& of, int step0, int groups, int rows, unsigned int exponent) {
+        unsigned int x[2][TILES][16];
+        load_rows(x[0], of, step0, groups, rows);
         _Pragma("unroll") for (int s = 0; s < STEPS; s++) {
             if (s + 1 < STEPS) load_rows(x[(s + 1) & 1], of, step0 + s + 1, groups, rows);
             step(w[s], scales, biases, s, x[s & 1], exponent);
@@ -227,34 +241,54 @@ template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED> struct tw_aff
     }
 };
 
+// Scales are read 8 (2), 4 (1) or one (0) at a time, as they are aligned.
+__device__ __forceinline__ int tw_scale_vectors(const tw_affine& of, int groups) {
+    const unsigned int start = (unsigned int)(size_t)of.scales | (unsigned int)(size_t)of.biases, apart = (unsigned int)(of.scales_stride | of.biases_stride | groups);
+    return ((start & 15) | (apart & 7)) == 0 ? 2 : ((start & 7) | (apart & 3)) == 0 ? 1 : 0;
+}
+
 // `result[product][row][16]`: the products of up to TILES * 8 / (128 / GROUP) rows with 16 columns, by all warps of the
 // group, which share the rounds of all products; `operands(i)` says where those of product i lie. `partial` has room for
-// the results of every warp.
-template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, class Operands>
-__device__ __forceinline__ void tw_affine_products(float* result, float* partial, const Operands& operands, int groups, int rows, int columns) {
-    typedef tw_affine_shape<BITS, GROUP> Shape;
+// the results of every warp. `begin()` runs when the first weights are under way, before the rows are read.
+template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, class Operands, class Begin>
+__device__ __forceinline__ void tw_affine_products(float* result, float* partial, const Operands& operands, int groups, int rows, int columns, const Begin& begin) {
+    typedef tw_affine_shape<GROUP> Shape;
     constexpr int SIZE = TILES * Shape::ROWS * 16;
     const int warp = threadIdx.x >> 5;
-    const int rounds = (groups + Shape::GROUPS * Shape::STEPS - 1) / (Shape::GROUPS * Shape::STEPS);
+    const int rounds = (groups + Shape::GROUPS * STEPS - 1) / (Shape::GROUPS * STEPS);
     const unsigned int exponent = tw_exponent<BITS, BF16>();
-    _Pragma("unroll 1") for (int product = 0, first = warp; product < PRODUCTS; product++) {
+    tw_affine_warp<BITS, GROUP, TILES, BF16, ALIGNED, STEPS> sums;
+    {
+        int product = 0, round = warp;
+        if (PRODUCTS > 1) while (round >= rounds && product + 1 < PRODUCTS) round -= rounds, product++;
         const tw_affine of = operands(product);
-        // Scales are read 8 (2), 4 (1) or one (0) at a time, as they are aligned.
-        const unsigned int start = (unsigned int)(size_t)of.scales | (unsigned int)(size_t)of.biases, apart = (unsigned int)(of.scales_stride | of.biases_stride | groups);
-        const int vectors = ((start & 15) | (apart & 7)) == 0 ? 2 : ((start & 7) | (apart & 3)) == 0 ? 1 : 0;
-        tw_affine_warp<BITS, GROUP, TILES, BF16, ALIGNED> sums;
+        if (round < rounds) sums.fetch(of, round * STEPS, groups, columns, tw_scale_vectors(of, groups));
+    }
+    bool fetched = true;
+    begin();
+    _Pragma("unroll 1") for (int product = 0, first = warp; product < PRODUCTS; product++) {
+        tw_affine of = operands(product);
+        of.x = tw_after_wait(of.x);
+        const int vectors = tw_scale_vectors(of, groups);
         sums.clear();
         // The rounds of all products are dealt out in turn.
         int round = first;
-        _Pragma("unroll 1") for (; round < rounds; round += WARPS) sums.round(of, round * Shape::STEPS, groups, rows, columns, vectors, exponent);
+        _Pragma("unroll 1") for (; round < rounds; round += WARPS) {
+            if (!fetched) sums.fetch(of, round * STEPS, groups, columns, vectors);
+            fetched = false;
+            sums.multiply(of, round * STEPS, groups, rows, exponent);
+        }
         first = round - rounds;
         sums.keep(partial + (warp * PRODUCTS + product) * SIZE);
     }
     __syncthreads();
-    _Pragma("unroll 1") for (int i = threadIdx.x; i < PRODUCTS * SIZE; i += WARPS * 32) {
-        float sum = partial[i];
-        _Pragma("unroll") for (int w = 1; w < WARPS; w++) sum += partial[w * PRODUCTS * SIZE + i];
-        result[i] = sum;
-    }
+    const int used = min(rows, TILES * Shape::ROWS) * 16;
+    _Pragma("unroll") for (int product = 0; product < PRODUCTS; product++)
+        _Pragma("unroll 1") for (int i = threadIdx.x; i < used; i += WARPS * 32) {
+            const int at = product * SIZE + i;
+            float sum = partial[at];
+            _Pragma("unroll") for (int w = 1; w < WARPS; w++) sum += partial[w * PRODUCTS * SIZE + at];
+            result[at] = sum;
+        }
     __syncthreads();
 }

@@ -32,6 +32,8 @@ pub(crate) struct Gpu {
     copier: OnceLock<Result<Copier, TargetError>>,
     /// Groups that run at a time.
     pub places: usize,
+    /// A kernel of a graph may start while the one ahead of it runs.
+    pub dependents: bool,
     states: OnceLock<Result<States, TargetError>>,
     sources: Sources,
     library: OnceLock<Option<Library>>,
@@ -149,6 +151,7 @@ impl CudaDevice {
             memory: context.memory(),
             dtypes: DType::ALL.into_iter().filter(|d| *d != DType::F64).collect(),
             host_visible: false,
+            routines: true,
         };
         let architecture = format!("sm_{major}{minor}");
         let compiler = Compiler::new(architecture, cache);
@@ -158,6 +161,8 @@ impl CudaDevice {
             compiler,
             copier,
             places: caps.parallelism,
+            // Graphs know such edges since version 12.3 of the driver.
+            dependents: major >= 9 && version() >= 12030,
             states,
             sources,
             library,
@@ -165,6 +170,16 @@ impl CudaDevice {
             tuned,
         });
         Ok(CudaDevice { gpu, caps })
+    }
+}
+
+/// The driver's version; 0 if it does not tell.
+fn version() -> i32 {
+    let mut version = 0;
+    // SAFETY: the pointer is to an integer.
+    match unsafe { sys::cuDriverGetVersion(&mut version) }.result() {
+        Ok(()) => version,
+        Err(_) => 0,
     }
 }
 

@@ -11,6 +11,19 @@ template <bool BF16> __device__ __forceinline__ void tw_mma(float (&c)[4], const
 }
 template <bool BF16> __device__ __forceinline__ float tw_half(unsigned short x) { return BF16 ? tw_from_bf16(x) : tw_from_f16(x); }
 
+// Waits for the kernel ahead in a graph, and lets the one behind start. Launches outside of graphs wait by themselves.
+__device__ __forceinline__ void tw_wait() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+// The same address, of which the compiler cannot know before the wait.
+__device__ __forceinline__ const unsigned short* tw_after_wait(const unsigned short* p) {
+    asm volatile("" : "+l"(p)::"memory");
+    return p;
+}
+
 // Weights are read once and not kept in the first cache.
 __device__ __forceinline__ uint4 tw_stream(const uint4* p) {
     uint4 v;

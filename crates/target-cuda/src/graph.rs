@@ -4,6 +4,7 @@ use crate::device::Gpu;
 use crate::driver::failed;
 use crate::launch::{CudaExecutable, Prepared};
 use cudarc::driver::sys;
+use std::collections::HashSet;
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
 use tilewright_target::TargetError;
@@ -36,6 +37,10 @@ impl Recording for Captured {
         self.gpu.context.enter()?;
         if let Some(graph) = &mut self.graph {
             match prepare(changed)? {
+                // Which steps may start early depends on what others write.
+                Some(prepared) if graph.prepared[step].memory() != prepared.memory() => {
+                    self.graph = Graph::of(&self.steps)?;
+                }
                 Some(prepared) => graph.set(step, prepared)?,
                 None => self.graph = None,
             }
@@ -78,7 +83,7 @@ fn prepare(step: &Step) -> Result<Option<Prepared>, TargetError> {
     Ok(prepared.filter(Prepared::repeats))
 }
 
-/// A graph of kernels, each after the one before.
+/// A graph of kernels, each after the one before; where it waits for that by itself, it may start while that runs.
 struct Graph {
     graph: sys::CUgraph,
     exec: sys::CUgraphExec,
@@ -101,23 +106,34 @@ impl Graph {
                 None => return Ok(None),
             }
         }
+        let written: HashSet<u64> =
+            prepared.iter().flat_map(|step| &step.memory().written).copied().collect();
+        let early = |step: &Prepared| step.starts_early(|buffer| written.contains(&buffer));
+        let early: Vec<bool> = prepared.iter().map(early).collect();
         let mut graph = Graph { graph: null_mut(), exec: null_mut(), nodes: Vec::new(), prepared };
         let refused = failed("a graph was refused");
         // SAFETY: handles are written before they are read; the driver copies a node's arguments before it returns.
         unsafe {
             sys::cuGraphCreate(&mut graph.graph, 0).result().map_err(&refused)?;
-            for step in &mut graph.prepared {
+            for (step, early) in graph.prepared.iter_mut().zip(early) {
                 let mut node = null_mut();
-                let (before, count) = match graph.nodes.last() {
-                    Some(last) => (std::ptr::from_ref(last), 1),
-                    None => (null(), 0),
-                };
                 step.with(|function, shape, arguments| {
                     let node_of = function.node(shape, arguments);
-                    sys::cuGraphAddKernelNode_v2(&mut node, graph.graph, before, count, &node_of)
+                    sys::cuGraphAddKernelNode_v2(&mut node, graph.graph, null(), 0, &node_of)
                 })
                 .result()
                 .map_err(&refused)?;
+                if let Some(last) = graph.nodes.last() {
+                    match early {
+                        true => {
+                            let edge = early_edge();
+                            sys::cuGraphAddDependencies_v2(graph.graph, last, &node, &edge, 1)
+                        }
+                        false => sys::cuGraphAddDependencies(graph.graph, last, &node, 1),
+                    }
+                    .result()
+                    .map_err(&refused)?;
+                }
                 graph.nodes.push(node);
             }
             sys::cuGraphInstantiateWithFlags(&mut graph.exec, graph.graph, 0)
@@ -140,6 +156,19 @@ impl Graph {
             .map_err(failed("a changed launch was refused"))?;
         self.prepared[step] = prepared;
         Ok(())
+    }
+}
+
+/// The edge to a kernel that waits by itself from one that lets it start.
+fn early_edge() -> sys::CUgraphEdgeData {
+    // CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC, a macro of the driver's header.
+    const STARTED: u8 = 1;
+    let programmatic = sys::CUgraphDependencyType_enum::CU_GRAPH_DEPENDENCY_TYPE_PROGRAMMATIC;
+    sys::CUgraphEdgeData {
+        from_port: STARTED,
+        to_port: 0,
+        type_: programmatic as u8,
+        reserved: [0; 5],
     }
 }
 

@@ -1,10 +1,12 @@
 //! Compiled programs and their launches.
 
 use crate::CudaC;
+use crate::dependent::{CLUSTER, clustered, waiting};
 use crate::device::{CudaBuffer, Gpu, own_buffer};
 use crate::dialect::STATIC_SHARED;
 use crate::driver::{FaultSlot, Function, Shape};
 use crate::multiply::LIBRARY;
+use crate::routine::read_early;
 use std::any::Any;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -49,16 +51,23 @@ struct Latest {
     variant: Arc<Variant>,
 }
 
+/// The most positions that one cluster shares.
+const SHORT: usize = 2048;
+
 /// How many launches a program remembers.
 const REMEMBERED: usize = 8;
 
 struct Variant {
     threads: ThreadProgram,
     function: Function,
+    /// The same with groups that share work as a cluster, where there are such.
+    clustered: Option<Function>,
     /// Where it notes indices out of range, if it checks any.
     faults: Option<Arc<FaultSlot>>,
     /// The hash of its source.
     source: u64,
+    /// It waits by itself for what is ahead of it in a graph; the tensors, by number, that it reads before.
+    early: Option<Vec<usize>>,
 }
 
 /// A tensor as a kernel takes it.
@@ -135,17 +144,28 @@ impl CudaExecutable {
             return Ok(variant.clone());
         }
         let (threads, source) = self.text(&schedule)?;
-        let image = self.gpu.compiler.machine_code(&source)?;
+        let dependent = self.gpu.dependents.then(|| waiting(&source, &threads));
+        let image = self.gpu.compiler.machine_code(dependent.as_ref().unwrap_or(&source))?;
         let function = Function::load(&self.gpu.context, &image, &c::kernel_name(&threads))?;
+        let clustered = match (&dependent, &threads.split) {
+            (Some(source), Some(_)) => {
+                let image = self.gpu.compiler.machine_code(&clustered(source))?;
+                Some(Function::load(&self.gpu.context, &image, &c::kernel_name(&threads))?)
+            }
+            _ => None,
+        };
         if threads.shared_bytes() > STATIC_SHARED {
-            function.allow_shared(threads.shared_bytes())?;
+            for function in [Some(&function), clustered.as_ref()].into_iter().flatten() {
+                function.allow_shared(threads.shared_bytes())?;
+            }
         }
         let faults = match threads.checks.is_empty() {
             true => None,
             false => Some(self.gpu.context.fault_slot(&threads)?),
         };
         let source = hash(&source);
-        let variant = Arc::new(Variant { threads, function, faults, source });
+        let early = dependent.map(|_| read_early(&threads));
+        let variant = Arc::new(Variant { threads, function, clustered, faults, source, early });
         variants.insert(schedule, variant.clone());
         Ok(variant)
     }
@@ -267,11 +287,17 @@ impl CudaExecutable {
         let mut all_aligned = vec![true; arguments.len()];
         let mut placed: Vec<Option<Placed>> = Vec::with_capacity(arguments.len());
         let mut block = ArgumentBlock::default();
+        let mut memory = Memory::default();
         for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {
             let Argument::Tensor(region) = argument else {
                 placed.push(None);
+                memory.of.push(None);
                 continue;
             };
+            memory.of.push(own_buffer(region).map(|buffer| buffer.address));
+            if c::is_written(&param.kind) {
+                memory.written.extend(memory.of[i]);
+            }
             let overwritten = !c::is_written(&param.kind) && self.is_overwritten(region, arguments);
             let tensor = self.place(i, region, bindings, overwritten)?;
             let ParamKind::Tensor { dtype, .. } = param.kind else { continue };
@@ -306,17 +332,25 @@ impl CudaExecutable {
         if grid.contains(&0) {
             return Ok(None);
         }
-        let mut joined = None;
+        let (mut joined, mut in_cluster) = (None, false);
         if let Some(split) = &variant.threads.split {
             let programs: usize = grid.iter().map(|&n| n as usize).product();
             let room = crate::device::STATES / (4 * split.state);
             let places =
                 if programs <= crate::device::ARRIVED { room.min(self.gpu.places) } else { 1 };
-            grid[2] = split.count(programs, places, &bindings.dims) as u32;
+            let count = split.count(programs, places, &bindings.dims);
+            // A cluster joins sooner, but is of one size.
+            let few = programs * CLUSTER <= 2 * self.gpu.places;
+            let short = split.positions.value(&bindings.dims) <= SHORT;
+            in_cluster = variant.clustered.is_some() && count > 1 && few && short;
+            grid[2] = if in_cluster { CLUSTER } else { count } as u32;
             joined = Some(self.gpu.states()?);
         }
         let addresses = placed.iter().flatten().map(|p| p.address).collect();
-        Ok(Some(Prepared { variant, grid, addresses, block: block.finish(), joined, placed }))
+        let block = block.finish();
+        let prepared =
+            Prepared { variant, grid, addresses, block, joined, in_cluster, placed, memory };
+        Ok(Some(prepared))
     }
 }
 
@@ -332,10 +366,37 @@ pub(crate) struct Prepared {
     block: Vec<u8>,
     /// Where groups that share work leave their states, and where they count themselves, if the kernel has such groups.
     joined: Option<[u64; 2]>,
+    /// The groups that share work are a cluster.
+    in_cluster: bool,
     placed: Vec<Option<Placed>>,
+    memory: Memory,
+}
+
+/// Which memory a launch uses, by the addresses of whole buffers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// That of each argument, where it is the GPU's.
+    of: Vec<Option<u64>>,
+    /// What it writes.
+    pub written: Vec<u64>,
 }
 
 impl Prepared {
+    /// Which memory it uses.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// True when it may start while the launch ahead of it in a graph still runs, where launches of the graph write what
+    /// `is_written` tells.
+    pub fn starts_early(&self, is_written: impl Fn(u64) -> bool) -> bool {
+        let is_kept = |tensor: &usize| match self.memory.of.get(*tensor) {
+            Some(Some(buffer)) => !is_written(*buffer),
+            _ => false,
+        };
+        self.variant.early.as_ref().is_some_and(|early| early.iter().all(is_kept))
+    }
+
     /// Calls `launch` with the kernel, its grid, threads, shared memory and arguments: one pointer a tensor, each a device
     /// address checked to cover its tensor, then the argument struct laid out as `c::argument_fields` declares it, then
     /// the place for faults and those of shared work if the kernel has such.
@@ -353,7 +414,8 @@ impl Prepared {
             threads: (self.variant.threads.threads as u32, 1, 1),
             shared: if shared > STATIC_SHARED { shared } else { 0 },
         };
-        launch(&self.variant.function, shape, &mut pointers)
+        let clustered = self.variant.clustered.as_ref().filter(|_| self.in_cluster);
+        launch(clustered.unwrap_or(&self.variant.function), shape, &mut pointers)
     }
 
     /// True when every tensor is taken as it lies, so that the launch may be repeated as it is.

@@ -5,6 +5,7 @@
 mod cache;
 mod compile;
 mod copy;
+mod dependent;
 mod device;
 mod dialect;
 mod driver;

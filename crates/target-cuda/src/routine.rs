@@ -17,6 +17,12 @@ pub(crate) fn templates(program: &ThreadProgram) -> String {
                         Routine::AffineProducts(_) => include_str!("affine_products.cu"),
                         Routine::Attend(_) => include_str!("attention_split.cu"),
                     },
+                    match routine {
+                        Routine::AffineProducts(r) if r.ready.is_some() => {
+                            include_str!("affine_row.cu")
+                        }
+                        _ => "",
+                    },
                 ]
                 .concat();
             }
@@ -33,10 +39,30 @@ pub(crate) fn groups_beside(program: &ThreadProgram) -> Option<usize> {
         if let Code::Routine(routine) = code
             && let Routine::AffineProducts(products) = routine
         {
-            threads = Some([512, 384, 256][products.tiles.trailing_zeros().min(2) as usize]);
+            threads = Some(match (&products.ready, products.steps) {
+                (Some(_), ..=2) => 768,
+                (Some(_), _) => 512,
+                (None, _) => [512, 384, 256][products.tiles.trailing_zeros().min(2) as usize],
+            });
         }
     }
     threads.map(|threads| (threads / program.threads).max(1))
+}
+
+/// The tensors, by their numbers, that a program reads before it waits for the kernel ahead of it; none when it waits
+/// first of all.
+pub(crate) fn read_early(program: &ThreadProgram) -> Vec<usize> {
+    let mut early = Vec::new();
+    for code in &program.body {
+        if let Code::Routine(routine) = code
+            && let Routine::AffineProducts(products) = routine
+            && products.early
+        {
+            let weights = products.products.iter().flat_map(|p| [&p.w, &p.scales, &p.biases]);
+            early.extend(weights.map(|rows| rows.param.index()));
+        }
+    }
+    early
 }
 
 /// The lines of a routine; `value` spells a value.
@@ -79,18 +105,17 @@ impl Text<'_> {
                 format!("    of.{field}_stride = {};", chosen(strides)),
             ]
         };
-        let head = format!(
-            "tw_affine_products<{}, {}, {}, {}, {}, {}, {}>({}, {}, [&](int product) {{",
-            r.bits,
-            r.group,
-            r.tiles,
-            r.dtype == DType::BF16,
-            r.aligned,
-            r.products.len(),
-            self.program.threads / 32,
-            self.shared(r.result),
-            self.shared(r.partial),
-        );
+        let (bf16, subgroups) = (r.dtype == DType::BF16, self.program.threads / 32);
+        let (result, partial) = (self.shared(r.result), self.shared(r.partial));
+        let (bits, group, count, steps) = (r.bits, r.group, r.products.len(), r.steps);
+        let head = match &r.ready {
+            None => format!(
+                "tw_affine_products<{bits}, {group}, {}, {bf16}, {}, {count}, {subgroups}, {steps}>\
+                 ({result}, {partial}, [&](int product) {{",
+                r.tiles, r.aligned
+            ),
+            Some(_) => "const auto tw_operands = [&](int product) {".into(),
+        };
         let mut lines = vec![head, "    tw_affine of;".into()];
         lines.extend(operand("x", |p| &p.x));
         lines.extend(operand("w", |p| &p.w));
@@ -98,7 +123,40 @@ impl Text<'_> {
         lines.extend(operand("biases", |p| &p.biases));
         lines.push("    return of;".into());
         let ends = [&r.groups, &r.rows, &r.columns].map(self.value);
-        lines.push(format!("}}, {});", ends.join(", ")));
+        let [groups, rows, columns] = &ends;
+        let wait = if r.early { "tw_wait(); " } else { "" };
+        let Some(ready) = &r.ready else {
+            lines.push(format!("}}, {groups}, {rows}, {columns}, [&]() {{ {wait}}});"));
+            return lines;
+        };
+        lines.push("};".into());
+        let (row, sums) = (self.shared(ready.row), self.shared(ready.sums));
+        let (own_row, own_sums) = match ready.rows {
+            1 => (0, 0),
+            _ => (ready.len / 2, ready.len / group),
+        };
+        let (weight, eps) = match &r.normed {
+            Some(normed) => (self.start(&normed.weight), (self.value)(&normed.eps)),
+            None => ("nullptr".into(), "0.0f".into()),
+        };
+        let whole = steps * 128;
+        lines.push(format!(
+            "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {subgroups}, {steps}>({result}, {}, \
+             {partial}, (const unsigned int*){row}, {sums}, {own_row}, {own_sums}, tw_operands, {groups}, \
+             {columns}, [&]() {{",
+            r.aligned,
+            r.capacity() * r.width,
+        ));
+        lines.push(format!("    const int length = {groups} * {group};"));
+        lines.push(format!(
+            "    {wait}tw_ready_rows<{bits}, {group}, {bf16}, {subgroups}, {}, {}>((unsigned int*){row}, \
+             {sums}, {own_row}, {own_sums}, {partial}, tw_operands, {weight}, {eps}, length, \
+             (length + {}) / {whole} * {whole});",
+            r.normed.is_some(),
+            ready.rows,
+            whole - 1,
+        ));
+        lines.push("});".into());
         lines
     }
 

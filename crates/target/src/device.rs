@@ -57,6 +57,9 @@ pub struct Caps {
     pub dtypes: Vec<DType>,
     /// True when the host can address the device's buffers.
     pub host_visible: bool,
+    /// A row of half floats is multiplied with packed weights by a routine of the device's own, which norms the row on its
+    /// way at next to no cost.
+    pub routines: bool,
 }
 
 /// Memory of a device.

@@ -22,6 +22,7 @@ impl NullDevice {
                 memory: 0,
                 dtypes: DType::ALL.to_vec(),
                 host_visible: true,
+                routines: false,
             },
         }
     }

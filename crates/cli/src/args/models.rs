@@ -174,6 +174,7 @@ fn bench_model() -> Command {
         .arg(count("decode", "Tokens to decode after it [default: 128]"))
         .arg(count("batch", "Sequences that decode together [default: 1]"))
         .arg(count("runs", "Timed runs; the median counts [default: 3]"))
+        .arg(crate::patching::argument())
         .arg(float())
         .arg(device("Where to run [default: cpu]"))
         .arg(report("json", "Writes the figures as JSON"))

@@ -3,6 +3,7 @@
 use crate::call::device;
 use crate::failure::Failure;
 use crate::model::{directory, float};
+use crate::patching;
 use crate::table::Table;
 use crate::timing::CopyRates;
 use clap::ArgMatches;
@@ -30,6 +31,8 @@ struct Work {
 struct Speeds {
     prefill: Vec<f64>,
     decode: Vec<f64>,
+    /// Launches of a step, where steps are recorded.
+    launches: Option<usize>,
 }
 
 /// Times prefill and decode of a checkpoint, or of an architecture with random weights.
@@ -47,7 +50,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let format = format(matches)?;
     let runtime = device(matches)?;
     let begin = Instant::now();
-    let (name, model, parts) = build(matches, &runtime, format)?;
+    let (name, mut model, parts) = build(matches, &runtime, format)?;
+    let which = matches.get_one::<String>("patch").map_or("none", String::as_str);
+    let prompt_ids = prompt_of(&model, prompt);
+    let patched = patching::apply(which, &mut model, &prompt_ids, |line| eprintln!("{line}"))?;
     runtime.synchronize()?;
     let built = begin.elapsed().as_secs_f64();
     let context = model.shape().context;
@@ -66,7 +72,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let rate = read * decoded / work.batch as f64;
     let report = json!({
         "model": name, "device": runtime.target(), "device_name": runtime.caps().name,
-        "dtype": model.shape().dtype.name(),
+        "dtype": model.shape().dtype.name(), "patch": which,
+        "patched": patched.pattern_counts.iter().map(|(name, count)| json!([name, count]))
+            .collect::<Vec<_>>(),
+        "launches_per_token": speeds.launches,
         "prompt": prompt, "decode": decode, "batch": work.batch,
         "prefill_tokens_per_second": prefill, "prefill_runs": speeds.prefill,
         "decode_tokens_per_second": decoded, "decode_runs": speeds.decode,
@@ -118,13 +127,18 @@ fn build(
     Ok((format!("{name} with random weights, {packed}"), model, parts))
 }
 
+/// Tokens that differ.
+fn prompt_of(model: &Model, len: usize) -> Vec<u32> {
+    let vocabulary = model.shape().vocabulary as u32;
+    (0..len as u32).map(|i| i.wrapping_mul(2_654_435_761) % vocabulary).collect()
+}
+
 /// Reads a prompt into every slot, then decodes all of them together; once to warm up, then timed.
 fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure> {
     let vocabulary = model.shape().vocabulary as u32;
-    let prompt: Vec<u32> =
-        (0..work.prompt as u32).map(|i| i.wrapping_mul(2_654_435_761) % vocabulary).collect();
+    let prompt = prompt_of(model, work.prompt);
     let runtime = model.kernels().runtime();
-    let mut speeds = Speeds { prefill: Vec::new(), decode: Vec::new() };
+    let mut speeds = Speeds { prefill: Vec::new(), decode: Vec::new(), launches: None };
     for run in 0..=work.runs {
         let begin = Instant::now();
         for slot in 0..work.batch {
@@ -148,6 +162,7 @@ fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure
             greedy.tokens(slot, first..first + work.decode)?;
         }
         let written = begin.elapsed().as_secs_f64();
+        speeds.launches = greedy.launches().map(|(count, _)| count);
         if run > 0 {
             speeds.prefill.push((work.prompt * work.batch) as f64 / read);
             speeds.decode.push((work.decode * work.batch) as f64 / written);
@@ -213,6 +228,7 @@ fn print(report: &Value, out: &mut dyn Write) -> Result<(), Failure> {
     table.row(["model".into(), text("model")]);
     table.row(["device".into(), format!("{} ({})", text("device"), text("device_name"))]);
     table.row(["arithmetic".into(), text("dtype")]);
+    table.row(["patch".into(), text("patch")]);
     for (name, tokens) in [("prefill", number("prompt")), ("decode", number("decode"))] {
         let speed = number(&format!("{name}_tokens_per_second"));
         let runs = spread(&format!("{name}_runs"));
@@ -225,6 +241,9 @@ fn print(report: &Value, out: &mut dyn Write) -> Result<(), Failure> {
     table.row(["bandwidth".into(), format!("{rate:.1} GB/s, {share:.1} % of a copy's {copy:.1}")]);
     table.row(["cache".into(), gigabytes("cache_bytes")]);
     table.row(["host peak".into(), gigabytes("host_peak_bytes")]);
+    if let Some(launches) = report["launches_per_token"].as_u64() {
+        table.row(["a step".into(), format!("{launches} launches, recorded")]);
+    }
     table.row(["built in".into(), format!("{:.1} s", number("build_seconds"))]);
     Ok(table.print(out)?)
 }

@@ -30,6 +30,28 @@ pub struct AffineProduct {
     pub biases: Rows,
 }
 
+/// What becomes of a row before it is multiplied: `x / sqrt(mean x² + eps) weight`, rounded to the type of x.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normed {
+    /// The weight of the norm.
+    pub weight: Rows,
+    /// What is added to the mean, f32.
+    pub eps: Value,
+}
+
+/// Room for the one row of each product, made ready for the group once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ready {
+    /// Distinct rows: one that all products share, or one each.
+    pub rows: usize,
+    /// Room for the elements of one.
+    pub len: usize,
+    /// The rows, in the type of x.
+    pub row: SharedId,
+    /// The sums of their groups.
+    pub sums: SharedId,
+}
+
 /// Products of some rows with some columns of weights:
 /// `result[product][row][column] = Σ_l x[row, l] (q[column, l] scales[column, l / group] + biases[column, l / group])`.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,8 +66,17 @@ pub struct AffineProducts {
     pub tiles: usize,
     /// Capacity for columns, a multiple of [`AffineProducts::COLUMNS`].
     pub width: usize,
+    /// Steps of 128 weights of a column that a subgroup takes at a time.
+    pub steps: usize,
     /// Rows of every tensor start at multiples of 16 bytes.
     pub aligned: bool,
+    /// Nothing before the routine reads a tensor, and where the weights lie depends on no tensor: they may be asked for
+    /// while what comes before the program in a graph still runs, unless it writes them.
+    pub early: bool,
+    /// Room for the only row; absent where there may be several.
+    pub ready: Option<Ready>,
+    /// The norm of the only row, if it is normed.
+    pub normed: Option<Normed>,
     /// Which products.
     pub products: Vec<AffineProduct>,
     /// Groups of a column, i32.
@@ -134,6 +165,16 @@ impl Rows {
     }
 }
 
+impl Normed {
+    fn values(&self) -> impl Iterator<Item = &Value> {
+        self.weight.values().into_iter().chain([&self.eps])
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.weight.values_mut().into_iter().chain([&mut self.eps])
+    }
+}
+
 impl AffineProduct {
     /// Its operands.
     pub fn rows(&self) -> [&Rows; 4] {
@@ -148,7 +189,8 @@ impl Routine {
             Routine::AffineProducts(r) => {
                 let rows = r.products.iter().flat_map(|p| p.rows());
                 let own = [&r.groups, &r.rows, &r.columns];
-                rows.flat_map(Rows::values).chain(own).collect()
+                let normed = r.normed.iter().flat_map(Normed::values);
+                rows.flat_map(Rows::values).chain(own).chain(normed).collect()
             }
             Routine::Attend(r) => {
                 let rows = [&r.q, &r.keys, &r.values].into_iter().flat_map(Rows::values);
@@ -174,7 +216,8 @@ impl Routine {
                     .iter_mut()
                     .flat_map(|p| [&mut p.x, &mut p.w, &mut p.scales, &mut p.biases]);
                 let own = [&mut r.groups, &mut r.rows, &mut r.columns];
-                rows.flat_map(Rows::values_mut).chain(own).collect()
+                let normed = r.normed.iter_mut().flat_map(Normed::values_mut);
+                rows.flat_map(Rows::values_mut).chain(own).chain(normed).collect()
             }
             Routine::Attend(r) => {
                 let rows = [&mut r.q, &mut r.keys, &mut r.values];

@@ -1,13 +1,17 @@
 //! Feed-forward layers whose products, gate and weighted sum are fewer kernels.
 
+use super::packed::{AddedProduct, NormedProduct, is_one_row, packed};
 use super::{Replacement, of_type};
 use crate::linear::FEW_ROWS;
 use crate::{
     DenseLinear, Error, Gate, GatedMlp, Kernels, Module, Moe, PackedGatedMlp, QuantizedLinear,
-    Result, Step, Tensor,
+    Result, RmsNorm, Step, Tensor,
 };
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
+
+/// The inputs of the fused kernels that are packed weights.
+const GATED: [&str; 6] = ["gate", "gate_scales", "gate_biases", "up", "up_scales", "up_biases"];
 
 /// The ways in of a gated layer.
 enum Ways<'a> {
@@ -74,6 +78,8 @@ fn gated_with(module: &dyn Module, gates: &[Gate]) -> bool {
 struct FusedGatedMlp {
     weights: Vec<Tensor>,
     fused: Callable,
+    /// The same of a row's norm, and the way out with the sum after it.
+    around: Option<(Callable, AddedProduct)>,
 }
 
 pub(super) fn fuse_gated(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn Replacement>> {
@@ -93,7 +99,20 @@ pub(super) fn fuse_gated(module: &dyn Module, kernels: &Kernels) -> Result<Box<d
         (None, Gate::Gelu) => kernels.get("fused_geglu_erf_gemv", &[])?,
         (None, Gate::GeluTanh) => kernels.get("fused_geglu_gemv", &[])?,
     };
-    Ok(Box::new(FusedGatedMlp { weights, fused }))
+    let (_, _, down) = parts(module).ok_or_else(fault)?;
+    let name = match gate {
+        Gate::Silu => Some("norm_quantized_swiglu_gemv"),
+        Gate::GeluTanh => Some("norm_quantized_geglu_gemv"),
+        Gate::Gelu => None,
+    };
+    let around = match (format, name, packed(down)) {
+        (Some(format), Some(name), Some(down)) if kernels.runtime().caps().routines => {
+            let constants = [("bits", format.bits), ("group", format.group)];
+            Some((kernels.get(name, &constants)?, AddedProduct::new(kernels, down)?))
+        }
+        _ => None,
+    };
+    Ok(Box::new(FusedGatedMlp { weights, fused, around }))
 }
 
 impl Replacement for FusedGatedMlp {
@@ -110,6 +129,24 @@ impl Replacement for FusedGatedMlp {
             _ => original.forward(x, step),
         }
     }
+
+    fn branch(
+        &self,
+        _: &dyn Module,
+        norm: &RmsNorm,
+        x: &Tensor,
+        _: &mut Step<'_>,
+    ) -> Result<Option<Tensor>> {
+        let Some((fused, down)) = self.around.as_ref().filter(|_| is_one_row(x)) else {
+            return Ok(None);
+        };
+        let mut call = fused.bind().input("x", x).input("norm", &norm.weight);
+        for (name, tensor) in GATED.iter().zip(&self.weights) {
+            call = call.input(name, tensor);
+        }
+        let gated = call.scalar("eps", norm.eps).run()?.single()?;
+        down.of(&gated, x).map(Some)
+    }
 }
 
 /// Mixtures whose experts are packed.
@@ -120,6 +157,14 @@ pub(super) fn moe_matches(module: &dyn Module) -> bool {
 /// The experts' products with the gate as one kernel, and the last products with their weighted sum as another.
 struct FusedMoe {
     gated: Option<Callable>,
+    combined: Callable,
+    around: Option<AroundMoe>,
+}
+
+/// The kernels of a mixture with the norm before it and the sum after it.
+struct AroundMoe {
+    router: NormedProduct,
+    gated: Callable,
     combined: Callable,
 }
 
@@ -137,7 +182,17 @@ pub(super) fn fuse_moe(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn
     };
     let format = moe.down_proj.format.ok_or_else(fault)?;
     let combined = kernels.get("gather_qmm_combine_quantized", &constants(format))?;
-    Ok(Box::new(FusedMoe { gated, combined }))
+    let around = match (packed(moe.router.as_ref()), &gated, moe.gate_proj.format) {
+        (Some(router), Some(_), Some(into)) if kernels.runtime().caps().routines => {
+            Some(AroundMoe {
+                router: NormedProduct::new(kernels, router)?,
+                gated: kernels.get("norm_gather_qmm_swiglu", &constants(into))?,
+                combined: kernels.get("gather_qmm_combine_residual", &constants(format))?,
+            })
+        }
+        _ => None,
+    };
+    Ok(Box::new(FusedMoe { gated, combined, around }))
 }
 
 impl Replacement for FusedMoe {
@@ -161,5 +216,26 @@ impl Replacement for FusedMoe {
         let down = moe.down_proj.weight.iter();
         let inputs = [&gated].into_iter().chain(down).chain([&weights, &indices]);
         self.combined.call(&inputs.collect::<Vec<_>>())
+    }
+    fn branch(
+        &self,
+        original: &dyn Module,
+        norm: &RmsNorm,
+        x: &Tensor,
+        _: &mut Step<'_>,
+    ) -> Result<Option<Tensor>> {
+        let Some(around) = self.around.as_ref().filter(|_| is_one_row(x)) else { return Ok(None) };
+        let Some(moe) = of_type::<Moe>(original) else { return Ok(None) };
+        let [weights, indices] = moe.chosen(&around.router.of_norm(norm, x)?)?;
+        let mut call = around.gated.bind().input("x", x).input("norm", &norm.weight);
+        call = call.input("indices", &indices);
+        let into = moe.gate_proj.weight.iter().chain(&moe.up_proj.weight);
+        for (name, tensor) in GATED.iter().zip(into) {
+            call = call.input(name, tensor);
+        }
+        let gated = call.scalar("eps", norm.eps).run()?.single()?;
+        let down = moe.down_proj.weight.iter();
+        let inputs = [&gated].into_iter().chain(down).chain([&weights, &indices, x]);
+        around.combined.call(&inputs.collect::<Vec<_>>()).map(Some)
     }
 }

@@ -8,6 +8,7 @@
 mod attention;
 mod feed_forward;
 mod norm;
+mod packed;
 mod patterns;
 mod rope_cache;
 mod select;
@@ -18,7 +19,7 @@ pub use patterns::PATTERNS;
 pub use select::{MODES, Patterns};
 pub use smart::{SmartOptions, smart_patch};
 
-use crate::{Kernels, Model, Module, Result, Slot, Step, Tensor};
+use crate::{Kernels, Model, Module, Result, RmsNorm, Slot, Step, Tensor};
 use std::any::Any;
 use std::fmt;
 
@@ -51,6 +52,20 @@ pub trait Replacement: Any + Send + Sync {
     /// As [`Module::forward`].
     fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor>;
 
+    /// As [`Module::branch`], with the rounding of the kernels that it replaces.
+    ///
+    /// # Errors
+    /// As [`Module::forward`].
+    fn branch(
+        &self,
+        _original: &dyn Module,
+        _norm: &RmsNorm,
+        _x: &Tensor,
+        _step: &mut Step<'_>,
+    ) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
     /// True when it adds what the step holds as pending to its input, as a block may.
     fn adds_pending(&self) -> bool {
         false
@@ -71,6 +86,10 @@ impl Module for Patched {
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         self.replacement.forward(self.original.as_ref(), x, step)
+    }
+
+    fn branch(&self, norm: &RmsNorm, x: &Tensor, step: &mut Step<'_>) -> Result<Option<Tensor>> {
+        self.replacement.branch(self.original.as_ref(), norm, x, step)
     }
 
     fn children(&self) -> Vec<(&str, &Slot)> {

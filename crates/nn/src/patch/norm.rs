@@ -108,6 +108,12 @@ impl Replacement for ResidualNorm {
         let (mut stream, mut pending) = (x.clone(), step.pending.take());
         for branch in block.branches() {
             let Some(((_, norm), rest)) = branch.split_first() else { continue };
+            if let (None, [(_, module)], Some(norm)) = (&pending, rest, of_type(norm.as_ref()))
+                && let Some(sum) = module.branch(norm, &stream, step)?
+            {
+                stream = sum;
+                continue;
+            }
             let mut inner = match (pending.take(), of_type::<RmsNorm>(norm.as_ref())) {
                 (Some(inner), Some(weights)) => {
                     let [normed, sum] = self.add(weights, &stream, &inner)?;

@@ -42,7 +42,7 @@ pub static PATTERNS: &[Pattern] = &[
     },
     Pattern {
         name: "residual_norm",
-        doc: "sums of a block's branches taken by the norms that read them, from block to block",
+        doc: "sums of a block's branches taken by the norms that read them, or norms and sums by the products around them",
         matches: norm::residual_matches,
         replace: norm::fuse_residual,
     },
@@ -54,7 +54,7 @@ pub static PATTERNS: &[Pattern] = &[
     },
     Pattern {
         name: "qkv_rope_cache",
-        doc: "norms of heads, rotation and the caches' update as one kernel",
+        doc: "norms of heads, rotation and the caches' update as one kernel; on GPUs also one product for all three ways in",
         matches: rope_cache::matches,
         replace: rope_cache::fuse,
     },

@@ -1,7 +1,10 @@
-//! Norms of heads, rotation and the caches' update of an attention layer as one kernel.
+//! Norms of heads, rotation and the caches' update of an attention layer as one kernel; on devices with routines for
+//! packed weights also its three ways in as one product, with the norm before it, and its way out with the sum after it.
 
+use super::packed::{AddedProduct, NormedProduct, Packed, fault, is_one_row, packed};
 use super::{Replacement, of_type};
-use crate::{Attention, Error, Kernels, Module, Result, RmsNorm, Step, Tensor};
+use crate::linear::FEW_ROWS;
+use crate::{Attention, DType, Error, Kernels, Module, Projections, Result, RmsNorm, Step, Tensor};
 use tilewright_tensor::Callable;
 
 /// The norms of query and key heads.
@@ -18,8 +21,15 @@ pub(super) fn matches(module: &dyn Module) -> bool {
     of_type::<Attention>(module).is_some_and(|attention| norms(attention).is_some())
 }
 
+/// The way in as one product, and the way out with the sum after it.
+struct Around {
+    into: NormedProduct,
+    out: AddedProduct,
+}
+
 struct FusedRotation {
     fused: Callable,
+    around: Option<Around>,
 }
 
 pub(super) fn fuse(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn Replacement>> {
@@ -32,19 +42,40 @@ pub(super) fn fuse(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn Rep
     let shape = &attention.shape;
     let (head_dim, half) = (shape.head_dim, shape.rotary / 2);
     let constants = [("head_dim", head_dim), ("half", half), ("group", shape.group())];
-    Ok(Box::new(FusedRotation { fused: kernels.get(name, &constants)? }))
+    let around = match kernels.runtime().caps().routines {
+        true => around(attention, kernels)?,
+        false => None,
+    };
+    Ok(Box::new(FusedRotation { fused: kernels.get(name, &constants)?, around }))
 }
 
-impl Replacement for FusedRotation {
-    fn kind(&self) -> &'static str {
-        "FusedRotation"
-    }
+/// The products around the softmax-weighted sum, if their weights are packed alike. Projections that are three take
+/// memory of their own as one.
+fn around(attention: &Attention, kernels: &Kernels) -> Result<Option<Around>> {
+    let into = match &attention.projections {
+        Projections::Fused(qkv) => packed(qkv.as_ref()),
+        Projections::Split(parts) => {
+            let parts: Option<Vec<Packed>> =
+                parts.iter().map(|part| packed(part.as_ref())).collect();
+            parts.map_or(Ok(None), |parts| Packed::joined(kernels, &parts))?
+        }
+    };
+    let (Some(into), Some(out)) = (into, packed(attention.o_proj.as_ref())) else {
+        return Ok(None);
+    };
+    let (into, out) = (NormedProduct::new(kernels, into)?, AddedProduct::new(kernels, out)?);
+    Ok(Some(Around { into, out }))
+}
 
-    fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
-        let fault = || Error::failure("the layer is not the one that was patched");
-        let attention = of_type::<Attention>(original).ok_or_else(fault)?;
+impl FusedRotation {
+    /// The mixture of values for queries, keys and values of tokens, side by side or apart.
+    fn mixed(
+        &self,
+        attention: &Attention,
+        [q, k, v]: [Tensor; 3],
+        step: &mut Step<'_>,
+    ) -> Result<Tensor> {
         let norms = norms(attention).ok_or_else(fault)?;
-        let [q, k, v] = attention.project(x, step)?;
         let [cos, sin] = &step.cache.ropes[attention.shape.rope];
         let cache = &mut step.cache.layers[attention.shape.layer];
         let call = self.fused.bind().input("q", &q).input("k", &k).input("v", &v);
@@ -56,7 +87,38 @@ impl Replacement for FusedRotation {
             call = call.scalar("eps", q_norm.eps);
         }
         let q = call.run()?.single()?;
-        let mixed = attention.attend.forward(&q, step)?;
+        attention.attend.forward(&q, step)
+    }
+}
+
+impl Replacement for FusedRotation {
+    fn kind(&self) -> &'static str {
+        "FusedRotation"
+    }
+
+    fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        let attention = of_type::<Attention>(original).ok_or_else(fault)?;
+        let heads = match &self.around {
+            Some(around) if x.shape()[0] <= FEW_ROWS && x.dtype() != DType::F32 => {
+                attention.heads(&around.into.of(x)?)?
+            }
+            _ => attention.project(x, step)?,
+        };
+        let mixed = self.mixed(attention, heads, step)?;
         attention.o_proj.forward(&mixed, step)
+    }
+
+    fn branch(
+        &self,
+        original: &dyn Module,
+        norm: &RmsNorm,
+        x: &Tensor,
+        step: &mut Step<'_>,
+    ) -> Result<Option<Tensor>> {
+        let Some(around) = self.around.as_ref().filter(|_| is_one_row(x)) else { return Ok(None) };
+        let attention = of_type::<Attention>(original).ok_or_else(fault)?;
+        let heads = attention.heads(&around.into.of_norm(norm, x)?)?;
+        let mixed = self.mixed(attention, heads, step)?;
+        around.out.of(&mixed, x).map(Some)
     }
 }

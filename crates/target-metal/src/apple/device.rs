@@ -40,6 +40,7 @@ impl MetalDevice {
             memory: gpu.device.recommendedMaxWorkingSetSize(),
             dtypes: DType::ALL.into_iter().filter(|d| *d != DType::F64).collect(),
             host_visible: true,
+            routines: false,
         };
         Ok(MetalDevice { gpu, caps })
     }

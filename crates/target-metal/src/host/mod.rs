@@ -48,6 +48,7 @@ impl MslHostDevice {
             memory: 0,
             dtypes: DType::ALL.into_iter().filter(|d| *d != DType::F64).collect(),
             host_visible: true,
+            routines: false,
         };
         Ok(MslHostDevice { caps, compiler: Arc::new(compiler), family: NEWEST })
     }

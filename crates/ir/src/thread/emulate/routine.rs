@@ -75,7 +75,15 @@ impl Machine<'_> {
                     q as f64 * scales[l / r.group] + biases[l / r.group]
                 };
                 for row in 0..rows {
-                    let x = self.row(&product.x, row, 0, groups * r.group, active)?;
+                    let mut x = self.row(&product.x, row, 0, groups * r.group, active)?;
+                    if let Some(normed) = &r.normed {
+                        let weight = self.row(&normed.weight, 0, 0, x.len(), active)?;
+                        let eps = self.uniform(&normed.eps, active)?;
+                        let mean = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
+                        let factor = (mean + eps).sqrt().recip();
+                        let terms = x.iter_mut().zip(&weight);
+                        terms.for_each(|(x, w)| *x = r.dtype.round(*x * factor * w));
+                    }
                     let sum: f64 = x.iter().enumerate().map(|(l, x)| x * weight(l)).sum();
                     let at = (number * r.capacity() + row) * r.width + column;
                     self.keep(r.result, at, sum)?;

@@ -5,22 +5,26 @@ use super::{depends, halves, indices, is_input, is_scalar, under_shapes};
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, shift_left, shift_right, size};
 use std::collections::HashSet;
 use tilewright_ir::thread::{
-    AffineProduct, AffineProducts, Builtin, Code, Routine, Rows, ThreadProgram, Value,
+    AffineProduct, AffineProducts, Builtin, Code, Normed, Ready, Routine, Rows, ThreadProgram,
+    Value,
 };
 use tilewright_ir::{
-    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Place, Program, ReduceOp, Stmt,
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Place, Program, ReduceOp, Stmt, UnaryOp,
 };
 
-/// Subgroups of a group, at most.
-const SUBGROUPS: usize = 8;
+/// Blocks of columns, and the subgroups that share one where there are no more of them: so that all run at a time, and
+/// few blocks are many threads as well. Measured on an H100, which has room for 16 such subgroups on each of its 132
+/// multiprocessors.
+const SHARED_BY: [(usize, usize); 2] = [(128, 16), (256, 8)];
 
-/// As many blocks of columns fill a GPU without many subgroups each.
-const BLOCKS: usize = 512;
+/// The subgroups that share one of more blocks.
+const SUBGROUPS: usize = 4;
 
-/// Weights of a column that a subgroup takes in a round.
-fn round(bits: u32) -> usize {
-    if bits <= 4 { 512 } else { 256 }
-}
+/// Weights of a column that a subgroup takes in a step.
+const STEP: usize = 128;
+
+/// Bytes of shared memory that rows that are made ready may take.
+const ROWS: usize = 64 << 10;
 
 /// The most tiles of rows.
 const TILES: usize = 4;
@@ -29,6 +33,7 @@ const TILES: usize = 4;
 struct Product<'a> {
     sum: ExprId,
     x: &'a Place,
+    norm: Option<Norm<'a>>,
     w: &'a Place,
     scales: &'a Place,
     biases: &'a Place,
@@ -49,7 +54,13 @@ impl<'a> Product<'a> {
     }
 
     fn times(program: &'a Program, sum: ExprId, x: ExprId, weights: ExprId) -> Option<Product<'a>> {
-        let (x_place, dtype) = halves(program, x)?;
+        let (x_place, dtype, norm) = match halves(program, x) {
+            Some((place, dtype)) => (place, dtype, None),
+            None => {
+                let (place, dtype, norm) = Norm::of(program, x)?;
+                (place, dtype, Some(norm))
+            }
+        };
         let affine = under_shapes(program, weights);
         let shape = &program.expr(affine).ty.shape;
         let [groups, Extent::Const(group)] = shape[..] else { return None };
@@ -81,6 +92,7 @@ impl<'a> Product<'a> {
                 fits.then_some(Product {
                     sum,
                     x: x_place,
+                    norm: norm.clone(),
                     w: w_place,
                     scales: scales_place,
                     biases: biases_place,
@@ -99,11 +111,99 @@ impl<'a> Product<'a> {
         });
         let known =
             matches!(product.bits, 2 | 3 | 4 | 5 | 6 | 8) && matches!(product.group, 32 | 64 | 128);
-        (whole_rows && known).then_some(product)
+        let weight = product.norm.as_ref().map(|norm| &norm.weight.axes[..]);
+        let whole_weight = weight.is_none_or(|axes| axes == [Axis::All]);
+        (whole_rows && whole_weight && known).then_some(product)
     }
 
     fn places(&self) -> [&'a Place; 4] {
         [self.x, self.w, self.scales, self.biases]
+    }
+}
+
+/// A row that is normed before it is multiplied: `(x / sqrt(mean x² + eps) weight)` rounded to the type of x.
+#[derive(Clone, PartialEq)]
+struct Norm<'a> {
+    weight: &'a Place,
+    eps: ExprId,
+    /// The sum of the squares.
+    squares: ExprId,
+}
+
+impl<'a> Norm<'a> {
+    fn of(program: &'a Program, id: ExprId) -> Option<(&'a Place, DType, Norm<'a>)> {
+        let cast = |id: ExprId| match program.expr(under_shapes(program, id)).kind {
+            ExprKind::Cast(of) => Some((of, program.expr(of).ty.dtype)),
+            _ => None,
+        };
+        let (rounded, dtype) = cast(id)?;
+        let (product, _) = cast(rounded)?;
+        let mut factors = Vec::new();
+        flatten(program, product, &mut factors);
+        let row = |id: ExprId| halves(program, id).filter(|(_, found)| *found == dtype);
+        let scalar = factors.iter().position(|id| row(*id).is_none())?;
+        let scalar = factors.remove(scalar);
+        let [a, b] = factors[..] else { return None };
+        let of = |x: ExprId, weight: ExprId| {
+            let ((x_place, _), (weight, _)) = (row(x)?, row(weight)?);
+            let ExprKind::Unary(UnaryOp::Rsqrt, of) = program.expr(scalar).kind else {
+                return None;
+            };
+            let ExprKind::Binary(BinaryOp::Add, a, b) =
+                program.expr(under_shapes(program, of)).kind
+            else {
+                return None;
+            };
+            let mean = |id: ExprId| {
+                let of = under_shapes(program, id);
+                let ExprKind::Binary(BinaryOp::Div, sum, count) = program.expr(of).kind else {
+                    return None;
+                };
+                let squares = under_shapes(program, sum);
+                let ExprKind::Reduce(ReduceOp::Sum, square, 0) = program.expr(squares).kind else {
+                    return None;
+                };
+                let ExprKind::Binary(BinaryOp::Mul, c, d) = program.expr(square).kind else {
+                    return None;
+                };
+                let shape = &program.expr(square).ty.shape[..];
+                let counted = matches!(size_of(program, count), Some(n) if shape == [n]);
+                let same = row(c)?.0 == x_place && row(d)?.0 == x_place;
+                (same && counted).then_some(squares)
+            };
+            let found = |squares: ExprId, eps: ExprId| {
+                is_scalar(program, eps).then_some((x_place, dtype, Norm { weight, eps, squares }))
+            };
+            match (mean(a), mean(b)) {
+                (Some(squares), None) => found(squares, b),
+                (None, Some(squares)) => found(squares, a),
+                _ => None,
+            }
+        };
+        of(a, b).or_else(|| of(b, a))
+    }
+}
+
+/// The factors of a product.
+fn flatten(program: &Program, id: ExprId, factors: &mut Vec<ExprId>) {
+    let id = under_shapes(program, id);
+    match program.expr(id).kind {
+        ExprKind::Binary(BinaryOp::Mul, a, b) => {
+            flatten(program, a, factors);
+            flatten(program, b, factors);
+        }
+        _ => factors.push(id),
+    }
+}
+
+/// The extent that a number is.
+fn size_of(program: &Program, id: ExprId) -> Option<Extent> {
+    let id = under_shapes(program, id);
+    match program.expr(id).kind {
+        ExprKind::Cast(of) => size_of(program, of),
+        ExprKind::Size(extent) => Some(extent),
+        ExprKind::Const(literal) => Some(Extent::Const(literal.value() as usize)),
+        _ => None,
     }
 }
 
@@ -131,10 +231,14 @@ pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProg
         return None;
     }
     let mut products: Vec<Product<'_>> = Vec::new();
+    let mut squares = HashSet::new();
     for statement in &program.body {
         match statement {
             Stmt::Let(id) if matches!(program.expr(*id).kind, ExprKind::Reduce(..)) => {
-                products.push(Product::of(program, *id)?);
+                match Product::of(program, *id) {
+                    Some(product) => products.push(product),
+                    None => _ = squares.insert(*id),
+                }
             }
             Stmt::Let(_) => {}
             Stmt::Store { place, value, .. } => {
@@ -155,7 +259,14 @@ pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProg
                 .iter()
                 .all(|place| axis_of(program, place, column_axis).is_some())
     };
-    if !products.iter().all(same) || !only_products_take_rows(program, &products) {
+    let normed_alike =
+        |p: &Product<'_>| p.norm == first.norm && (p.norm.is_none() || p.x == first.x);
+    let all_normed = products.iter().all(normed_alike)
+        && squares.iter().all(|id| first.norm.as_ref().is_some_and(|norm| norm.squares == *id));
+    if !all_normed
+        || !products.iter().all(same)
+        || !only_products_take_rows(program, &products, &squares)
+    {
         return None;
     }
     // Rows share weights that do not depend on them.
@@ -169,11 +280,21 @@ pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProg
 }
 
 /// True when what is longer than one element is read by products, and by nothing else.
-fn only_products_take_rows(program: &Program, products: &[Product<'_>]) -> bool {
+fn only_products_take_rows(
+    program: &Program,
+    products: &[Product<'_>],
+    squares: &HashSet<ExprId>,
+) -> bool {
     let sums: HashSet<ExprId> = products.iter().map(|p| p.sum).collect();
     program.body.iter().all(|statement| {
-        let Stmt::Let(id) = statement else { return true };
-        if sums.contains(id) || !is_scalar(program, *id) {
+        let id = match statement {
+            Stmt::Let(id) => id,
+            // What a norm makes of a row goes into products alone.
+            Stmt::Store { value, .. } => return !is_of_norm(program, *value, squares, &sums),
+            _ => return true,
+        };
+        if sums.contains(id) || !is_scalar(program, *id) || is_of_norm(program, *id, squares, &sums)
+        {
             return true;
         }
         let mut all = true;
@@ -193,31 +314,58 @@ fn around(
     row_axis: Option<usize>,
 ) -> Option<ThreadProgram> {
     let first = products.first()?;
+    let norm = first.norm.as_ref();
+    let depth = first.group << schedule.capacity_of(first.groups);
+    let aligned = |place: &Place| schedule.aligned[place.param.index()];
+    if norm.is_some_and(|n| !aligned(n.weight)) {
+        return None;
+    }
     let own = Schedule { team: 0, teams: 0, matrix: None, ..schedule.clone() };
     let mut l = Lowering::new(program, &own);
     let tile_rows = 8 * first.group / 128;
     let tiles = match row_axis {
         None => 1,
+        // Each group norms its one row.
+        Some(_) if norm.is_some() => 1,
         Some(axis) => {
             let rows = 1usize << schedule.capacity_of(program.grid[axis].extent);
             rows.div_ceil(tile_rows).next_power_of_two().min(TILES)
         }
     };
-    let rows_of_group = if row_axis.is_some() { tiles * tile_rows } else { 1 };
+    let shares = row_axis.is_some() && norm.is_none();
+    let rows_of_group = if shares { tiles * tile_rows } else { 1 };
     let capacity = tiles * tile_rows;
-    let depth = first.group << schedule.capacity_of(first.groups);
     // Blocks of columns of all programs that have none in common.
     let count = |axis: usize| 1usize << schedule.capacity_of(program.grid[axis].extent).min(20);
     let others = (0..column_axis).filter(|axis| Some(*axis) != row_axis).map(count);
     let blocks = others.product::<usize>() * count(column_axis).div_ceil(AffineProducts::COLUMNS);
-    // The fewer blocks, the more subgroups share each.
-    let most = if blocks < BLOCKS { SUBGROUPS } else { SUBGROUPS / 2 };
-    let rounds = products.len() * depth.div_ceil(round(first.bits));
+    let shared_by = SHARED_BY.iter().find(|(most, _)| blocks <= *most);
+    let most = shared_by.map_or(SUBGROUPS, |(_, subgroups)| *subgroups);
+    // A subgroup that has few steps to do at all asks for less at a time, and needs fewer registers.
+    let steps = if most == SUBGROUPS && first.bits <= 4 { 4 } else { 2 };
+    let rounds = products.len() * depth.div_ceil(steps * STEP);
     let subgroups = rounds.next_power_of_two().min(most);
     let width = AffineProducts::COLUMNS;
+    let is_alone = |axis: usize| schedule.capacity_of(program.grid[axis].extent) == 0;
+    let alone = !shares || row_axis.is_some_and(is_alone);
+    let rows = if products.iter().all(|p| p.x == first.x) { 1 } else { products.len() };
+    let len = depth.next_multiple_of(steps * STEP);
+    let fits = alone
+        && products.iter().all(|p| aligned(p.x))
+        && rows * len * (first.dtype.size() + 1) <= ROWS;
+    if norm.is_some() && !fits {
+        return None;
+    }
     let result_len = products.len() * capacity * width;
     let result = l.shared("result", DType::F32, result_len);
-    let partial = l.shared("partial", DType::F32, result_len * subgroups);
+    let kept = if fits { products.len() * width } else { result_len };
+    let partial = l.shared("partial", DType::F32, kept * subgroups);
+    let ready = fits.then(|| Ready {
+        rows,
+        len,
+        row: l.shared("row", first.dtype, rows * len),
+        sums: l.shared("sums", DType::F32, rows * len / first.group),
+    });
 
     // Where the group's first column and row are.
     let group_of = |axis: usize| Value::Builtin(Builtin::Group(program.grid.len() - 1 - axis));
@@ -232,25 +380,24 @@ fn around(
         row0
     });
     let sums: HashSet<ExprId> = products.iter().map(|p| p.sum).collect();
-    let after = |id: ExprId| depends_on(program, id, &sums);
+    let squares: HashSet<ExprId> = norm.iter().map(|n| n.squares).collect();
+    // What says where the operands lie.
+    let mut needed = HashSet::new();
+    for place in products.iter().flat_map(Product::places) {
+        indices(place).for_each(|(_, id)| closure(program, id, &mut needed));
+    }
+    let mut early = true;
     for statement in &program.body {
         if let Stmt::Let(id) = statement
-            && is_scalar(program, *id)
-            && !after(*id)
+            && needed.contains(id)
         {
+            early &= !matches!(program.expr(*id).kind, ExprKind::Load { .. });
             l.bind(*id).ok()?;
         }
     }
     let mut operands = Vec::new();
     for p in products {
-        let mut rows = |place: &Place, grid: Option<usize>| {
-            let offset = l.offset(place, &[int(0)])?;
-            let stride = match grid.and_then(|grid| axis_of(program, place, grid)) {
-                Some(axis) if axis + 1 < place.axes.len() => Value::Stride(place.param, axis),
-                _ => Value::Wide(Box::new(int(0))),
-            };
-            Some(Rows { param: place.param, offset, stride })
-        };
+        let mut rows = |place: &Place, grid| rows_of(&mut l, place, grid);
         operands.push(AffineProduct {
             x: rows(p.x, row_axis)?,
             w: rows(p.w, Some(column_axis))?,
@@ -260,18 +407,28 @@ fn around(
     }
     let rest =
         |first: Value, axis: usize| binary(BinaryOp::Sub, size(program.grid[axis].extent), first);
-    let aligned = |place: &Place| schedule.aligned[place.param.index()];
+    let normed = match norm {
+        Some(norm) => {
+            let weight = rows_of(&mut l, norm.weight, None)?;
+            Some(Normed { weight, eps: l.known(norm.eps)? })
+        }
+        None => None,
+    };
     let routine = AffineProducts {
         bits: first.bits,
         group: first.group,
         dtype: first.dtype,
         tiles,
         width,
+        steps,
         aligned: products.iter().all(|p| aligned(p.x) && aligned(p.w)),
+        early,
+        ready,
+        normed,
         products: operands,
         groups: size(first.groups),
         rows: match (&row0, row_axis) {
-            (Some(row0), Some(axis)) => rest(row0.clone(), axis),
+            (Some(row0), Some(axis)) if shares => rest(row0.clone(), axis),
             _ => int(1),
         },
         columns: rest(column0.clone(), column_axis),
@@ -311,7 +468,9 @@ fn around(
                         let layout = l.layout(&program.expr(*id).ty.shape);
                         l.hold(*id, Held { register, layout });
                     }
-                    Stmt::Let(id) if !is_scalar(program, *id) => {}
+                    Stmt::Let(id)
+                        if !is_scalar(program, *id)
+                            || is_of_norm(program, *id, &squares, &sums) => {}
                     statement => l.statement(statement).ok()?,
                 }
             }
@@ -334,9 +493,34 @@ fn around(
     Some(threads)
 }
 
-/// True when an expression is, or is computed from, one of these.
-fn depends_on(program: &Program, id: ExprId, these: &HashSet<ExprId>) -> bool {
-    let mut found = these.contains(&id);
-    program.expr(id).kind.operands(|a| found = found || depends_on(program, a, these));
+/// The rows that a place names, along a grid axis if it depends on that.
+fn rows_of(l: &mut Lowering<'_>, place: &Place, grid: Option<usize>) -> Option<Rows> {
+    let offset = l.offset(place, &[int(0)])?;
+    let stride = match grid.and_then(|grid| axis_of(l.program, place, grid)) {
+        Some(axis) if axis + 1 < place.axes.len() => Value::Stride(place.param, axis),
+        _ => Value::Wide(Box::new(int(0))),
+    };
+    Some(Rows { param: place.param, offset, stride })
+}
+
+/// True when an expression is computed from the sum of a row's squares, other than by way of the products.
+fn is_of_norm(
+    program: &Program,
+    id: ExprId,
+    squares: &HashSet<ExprId>,
+    sums: &HashSet<ExprId>,
+) -> bool {
+    if sums.contains(&id) {
+        return false;
+    }
+    let mut found = squares.contains(&id);
+    program.expr(id).kind.operands(|a| found = found || is_of_norm(program, a, squares, sums));
     found
+}
+
+/// Adds an expression and all that it is computed from.
+fn closure(program: &Program, id: ExprId, all: &mut HashSet<ExprId>) {
+    if all.insert(id) {
+        program.expr(id).kind.operands(|a| closure(program, a, all));
+    }
 }

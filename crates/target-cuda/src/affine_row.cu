@@ -1,0 +1,147 @@
+// Products of one row: it is made ready once a group of threads, as the fragments of the right operand take it, with the
+// sum of each of its groups beside it, so that a step of a warp is little more than unpacking its weights.
+
+// Where element i of a lane's 32 goes, in the order of the pairs.
+template <int BITS> __device__ __forceinline__ int tw_place(int i) {
+    constexpr int APART = tw_pair_distance<BITS>();
+    return i / (2 * APART) * (2 * APART) + i % APART * 2 + i / APART % 2;
+}
+
+// Makes ready ROWS rows of `length` elements, `operands(i).x`; zeros up to `padded`. With NORM, the root mean square norm of
+// the only one, with a weight. By all threads of the group; `scratch` has room for a number a warp.
+template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, class Operands>
+__device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const Operands& operands, const unsigned short* weight, float eps, int length, int padded) {
+    float factor = 1.0f;
+    if (NORM) {
+        const unsigned short* x = tw_after_wait(operands(0).x);
+        float sum = 0.0f;
+        for (int i = threadIdx.x * 8; i < length; i += WARPS * 256) {
+            const uint4 v = *(const uint4*)(x + i);
+            const unsigned int words[4] = {v.x, v.y, v.z, v.w};
+            _Pragma("unroll") for (int j = 0; j < 4; j++) {
+                const float low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
+                sum = fmaf(low, low, fmaf(high, high, sum));
+            }
+        }
+        _Pragma("unroll") for (int by = 16; by > 0; by /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
+        if ((threadIdx.x & 31) == 0) scratch[threadIdx.x >> 5] = sum;
+        __syncthreads();
+        sum = 0.0f;
+        _Pragma("unroll") for (int i = 0; i < WARPS; i++) sum += scratch[i];
+        factor = rsqrtf(sum / (float)length + eps);
+    }
+    // A thread takes 8 elements, a quarter of what a lane holds in a step.
+    const int parts = padded / 8;
+    for (int base = 0; base < ROWS * parts; base += WARPS * 32) {
+        const int at = base + threadIdx.x, number = ROWS == 1 ? 0 : at / parts, part = at - number * parts, i = part * 8;
+        const bool on = at < ROWS * parts;
+        uint4 v = make_uint4(0u, 0u, 0u, 0u), u = v;
+        if (on && i < length) {
+            v = *(const uint4*)(tw_after_wait(operands(number).x) + i);
+            if (NORM) u = *(const uint4*)(weight + i);
+        }
+        unsigned int words[4] = {v.x, v.y, v.z, v.w};
+        const unsigned int weights[4] = {u.x, u.y, u.z, u.w};
+        float sum = 0.0f;
+        _Pragma("unroll") for (int j = 0; j < 4; j++) {
+            float low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
+            if (NORM) {
+                low = low * factor * tw_half<BF16>((unsigned short)weights[j]);
+                high = high * factor * tw_half<BF16>((unsigned short)(weights[j] >> 16));
+                words[j] = BF16 ? tw_pack_bf16(low, high) : tw_pack_f16(low, high);
+                low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
+            }
+            sum += low + high;
+        }
+        _Pragma("unroll") for (int by = 1; by < GROUP / 8; by *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
+        if (!on) continue;
+        if (i % GROUP == 0) sums[number * own_sums + i / GROUP] = sum;
+        unsigned int* to = ready + number * own_row + part / 4 * 16;
+        if (BITS == 4) {
+            // Four pairs of elements that are four apart.
+            *(uint4*)(to + part % 4 * 4) = make_uint4(__byte_perm(words[0], words[2], 0x5410), __byte_perm(words[0], words[2], 0x7632), __byte_perm(words[1], words[3], 0x5410), __byte_perm(words[1], words[3], 0x7632));
+        } else {
+            _Pragma("unroll") for (int e = 0; e < 8; e++) ((unsigned short*)to)[tw_place<BITS>(part % 4 * 8 + e)] = (unsigned short)(words[e / 2] >> e % 2 * 16);
+        }
+    }
+    __syncthreads();
+}
+
+// `result[product * apart + column]`: the products of a row with 16 columns, by all warps of the group, which share the
+// rounds of all products. `begin()` makes the row ready when the first weights are under way; where products have rows of
+// their own, these are `own_row` words and `own_sums` sums apart. `partial` has room for 16 sums of every product and warp.
+template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, class Operands, class Begin>
+__device__ __forceinline__ void tw_affine_row(float* result, int apart, float* partial, const unsigned int* row, const float* row_sums, int own_row, int own_sums, const Operands& operands, int groups, int columns, const Begin& begin) {
+    typedef tw_affine_shape<GROUP> Shape;
+    typedef tw_affine_warp<BITS, GROUP, 1, BF16, ALIGNED, STEPS> Warp;
+    constexpr int GROUPS = Shape::GROUPS, PLANES = Warp::PLANES, EACH = Shape::EACH;
+    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+    const int rounds = (groups + GROUPS * STEPS - 1) / (GROUPS * STEPS);
+    const unsigned int exponent = tw_exponent<BITS, BF16>();
+    const bool holds = g == t * GROUPS / 4;
+    Warp weights;
+    {
+        int product = 0, round = warp;
+        if (PRODUCTS > 1) while (round >= rounds && product + 1 < PRODUCTS) round -= rounds, product++;
+        const tw_affine of = operands(product);
+        if (round < rounds) weights.fetch(of, round * STEPS, groups, columns, tw_scale_vectors(of, groups));
+    }
+    bool fetched = true;
+    begin();
+    unsigned int x[16];
+    _Pragma("unroll") for (int i = 0; i < 16; i++) x[i] = 0u;
+    _Pragma("unroll 1") for (int product = 0, first = warp; product < PRODUCTS; product++) {
+        const tw_affine of = operands(product);
+        const int vectors = tw_scale_vectors(of, groups);
+        float total[2] = {0.0f, 0.0f};
+        int round = first;
+        _Pragma("unroll 1") for (; round < rounds; round += WARPS) {
+            if (!fetched) weights.fetch(of, round * STEPS, groups, columns, vectors);
+            fetched = false;
+            _Pragma("unroll") for (int s = 0; s < STEPS; s++) {
+                const int step = round * STEPS + s;
+                if (holds) {
+                    const uint4* from = (const uint4*)(row + product * own_row + (step * 4 + t) * 16);
+                    _Pragma("unroll") for (int j = 0; j < 4; j++) {
+                        const uint4 v = from[j];
+                        x[4 * j] = v.x, x[4 * j + 1] = v.y, x[4 * j + 2] = v.z, x[4 * j + 3] = v.w;
+                    }
+                }
+                float c[2][PLANES][4];
+                _Pragma("unroll") for (int h = 0; h < 2; h++)
+                    _Pragma("unroll") for (int p = 0; p < PLANES; p++)
+                        _Pragma("unroll") for (int j = 0; j < 4; j++) c[h][p][j] = 0.0f;
+                _Pragma("unroll") for (int k = 0; k < 8; k++)
+                    _Pragma("unroll") for (int p = 0; p < PLANES; p++) {
+                        unsigned int a[4];
+                        _Pragma("unroll") for (int j = 0; j < 4; j++) a[j] = tw_halves<BITS, BF16>(weights.w[s][j & 1], 2 * k + j / 2, p, exponent);
+                        tw_mma<BF16>(c[k % 2][p], a, x[2 * k], x[2 * k + 1]);
+                    }
+                const float added = BITS == 8 ? 272.0f : (float)(1 << BITS);
+                _Pragma("unroll") for (int j = 0; j < (GROUPS == 1 ? 1 : 2); j++) {
+                    const float ones = row_sums[product * own_sums + step * GROUPS + (GROUPS == 4 ? (t & 1) * 2 + j : j)];
+                    _Pragma("unroll") for (int i = 0; i < 2; i++) {
+                        const int group = s * EACH + (EACH == 2 ? j : 0);
+                        const float scale = tw_half<BF16>((unsigned short)(weights.scales[i][group / 2] >> group % 2 * 16));
+                        const float bias = tw_half<BF16>((unsigned short)(weights.biases[i][group / 2] >> group % 2 * 16));
+                        float q = c[0][0][2 * i + j] + c[1][0][2 * i + j];
+                        if (PLANES == 2) q = fmaf(16.0f, c[0][PLANES - 1][2 * i + j] + c[1][PLANES - 1][2 * i + j], q);
+                        total[i] = fmaf(scale, fmaf(-added, ones, q), fmaf(bias, ones, total[i]));
+                    }
+                }
+            }
+        }
+        first = round - rounds;
+        _Pragma("unroll") for (int i = 0; i < 2; i++) {
+            if (GROUPS == 4) total[i] += __shfl_xor_sync(0xffffffffu, total[i], 1);
+            if (t == 0) partial[(warp * PRODUCTS + product) * 16 + g + 8 * i] = total[i];
+        }
+    }
+    __syncthreads();
+    _Pragma("unroll 1") for (int i = threadIdx.x; i < PRODUCTS * 16; i += WARPS * 32) {
+        float sum = partial[i];
+        _Pragma("unroll") for (int w = 1; w < WARPS; w++) sum += partial[w * PRODUCTS * 16 + i];
+        result[i / 16 * apart + i % 16] = sum;
+    }
+    __syncthreads();
+}

@@ -1,0 +1,54 @@
+// max_and_argmax, f32, rows = 16384, cols = 1024
+
+struct max_and_argmax_arguments {
+    long long x_stride0;
+    int rows;
+    int cols;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_max_and_argmax(const float* __restrict__ x, float* greatest, unsigned int* position, const max_and_argmax_arguments arguments) {
+    const int thread_2 = (int)threadIdx.x & 31;
+    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 4;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float greatest_2 = -TW_INFINITY;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        greatest_2 = tw_max(greatest_2, x_in[i]);
+    }
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 1));
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 2));
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 4));
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 8));
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 16));
+    if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
+        greatest[(long long)(program_2)] = greatest_2;
+    }
+    unsigned int least = 4294967295u;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const bool test = x_in[i] == greatest_2;
+        const bool is_nan_x = x_in[i] != x_in[i];
+        const bool or_ = test || is_nan_x;
+        const unsigned int rounded = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+        least = min(least, (or_ ? rounded : 4294967295u));
+    }
+    least = min(least, __shfl_xor_sync(0xffffffffu, least, 1));
+    least = min(least, __shfl_xor_sync(0xffffffffu, least, 2));
+    least = min(least, __shfl_xor_sync(0xffffffffu, least, 4));
+    least = min(least, __shfl_xor_sync(0xffffffffu, least, 8));
+    least = min(least, __shfl_xor_sync(0xffffffffu, least, 16));
+    if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
+        position[(long long)(program_2)] = least;
+    }
+}

@@ -1,0 +1,90 @@
+// norm_quantized_matvec, f32, rows = 1, columns = 3072, groups = 32
+
+struct norm_quantized_matvec_arguments {
+    long long x_stride0;
+    long long w_stride0;
+    long long scales_stride0;
+    long long biases_stride0;
+    long long y_stride0;
+    int rows;
+    int groups;
+    int columns;
+    float eps;
+};
+
+extern "C" __global__ void __launch_bounds__(64) tw_kernel_norm_quantized_matvec(const float* __restrict__ x, const float* __restrict__ norm, const unsigned int* __restrict__ w, const float* __restrict__ scales, const float* __restrict__ biases, float* y, const norm_quantized_matvec_arguments arguments) {
+    __shared__ __align__(16) char shared_memory[24];
+    float* partial0 = (float*)(shared_memory + 0);
+    float* partial1 = (float*)(shared_memory + 16);
+    const int at = (int)threadIdx.x * 4;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.y) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 256)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        total = total + (x_in[i] * x_in[i]);
+    }
+    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial0[(int)(threadIdx.x >> 5)] = total;
+    }
+    __syncthreads();
+    total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        total = total + partial0[i];
+    }
+    const float wide = (float)((64 * arguments.groups));
+    const float added = (total / wide) + arguments.eps;
+    const float rsqrt_x = rsqrtf(added);
+    float product_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_2[i] = x_in[i] * rsqrt_x;
+    }
+    float norm_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(norm + (long long)((at + ((((i * 4) >> 2) & 7) * 256))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) norm_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const float product_3 = product_2[i] * norm_in[i];
+        total_2 = total_2 + (product_3 * (((float)(((w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+    }
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial1[(int)(threadIdx.x >> 5)] = total_2;
+    }
+    __syncthreads();
+    total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        total_2 = total_2 + partial1[i];
+    }
+    if (((int)threadIdx.x & 63) == 0) {
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = total_2;
+    }
+}

@@ -1,0 +1,115 @@
+// norm_quantized_swiglu_gemv, f32, rows = 1, columns = 14336, groups = 64
+
+struct norm_quantized_swiglu_gemv_arguments {
+    long long x_stride0;
+    long long gate_stride0;
+    long long gate_scales_stride0;
+    long long gate_biases_stride0;
+    long long up_stride0;
+    long long up_scales_stride0;
+    long long up_biases_stride0;
+    long long y_stride0;
+    int rows;
+    int groups;
+    int columns;
+    float eps;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swiglu_gemv(const float* __restrict__ x, const float* __restrict__ norm, const unsigned int* __restrict__ gate, const float* __restrict__ gate_scales, const float* __restrict__ gate_biases, const unsigned int* __restrict__ up, const float* __restrict__ up_scales, const float* __restrict__ up_biases, float* y, const norm_quantized_swiglu_gemv_arguments arguments) {
+    __shared__ __align__(16) char shared_memory[32];
+    float* partial0 = (float*)(shared_memory + 0);
+    float* partial1 = (float*)(shared_memory + 16);
+    float* partial2 = (float*)(shared_memory + 0);
+    const int at = (int)threadIdx.x * 4;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.y) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 512)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        total = total + (x_in[i] * x_in[i]);
+    }
+    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial0[(int)(threadIdx.x >> 5)] = total;
+    }
+    __syncthreads();
+    total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total = total + partial0[i];
+    }
+    const float wide = (float)((64 * arguments.groups));
+    const float added = (total / wide) + arguments.eps;
+    const float rsqrt_x = rsqrtf(added);
+    float product_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_2[i] = x_in[i] * rsqrt_x;
+    }
+    float norm_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(norm + (long long)((at + ((((i * 4) >> 2) & 7) * 512))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) norm_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float product_3[32];
+    float total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_3[i] = product_2[i] * norm_in[i];
+        total_2 = total_2 + (product_3[i] * (((float)(((gate[((long long)((int)blockIdx.x) * arguments.gate_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[((long long)((int)blockIdx.x) * arguments.gate_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long long)((int)blockIdx.x) * arguments.gate_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+    }
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial1[(int)(threadIdx.x >> 5)] = total_2;
+    }
+    __syncthreads();
+    total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_2 = total_2 + partial1[i];
+    }
+    float total_3 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        total_3 = total_3 + (product_3[i] * (((float)(((up[((long long)((int)blockIdx.x) * arguments.up_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[((long long)((int)blockIdx.x) * arguments.up_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long long)((int)blockIdx.x) * arguments.up_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+    }
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial2[(int)(threadIdx.x >> 5)] = total_3;
+    }
+    __syncthreads();
+    total_3 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_3 = total_3 + partial2[i];
+    }
+    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    if (((int)threadIdx.x & 127) == 0) {
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_9;
+    }
+}

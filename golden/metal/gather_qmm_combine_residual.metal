@@ -1,0 +1,568 @@
+// gather_qmm_combine_residual, f32, tokens = 1, experts = 128, columns = 2048, groups = 12
+
+struct gather_qmm_combine_residual_arguments {
+    long act_stride0;
+    long act_stride1;
+    long w_stride0;
+    long w_stride1;
+    long scales_stride0;
+    long scales_stride1;
+    long biases_stride0;
+    long biases_stride1;
+    long gate_stride0;
+    long indices_stride0;
+    long residual_stride0;
+    long y_stride0;
+    int tokens;
+    int groups;
+    int experts;
+    int columns;
+};
+
+[[kernel, max_total_threads_per_threadgroup(128)]]
+void tw_kernel_gather_qmm_combine_residual(
+    const device float* act [[buffer(0)]],
+    const device uint* w [[buffer(1)]],
+    const device float* scales [[buffer(2)]],
+    const device float* biases [[buffer(3)]],
+    const device float* gate [[buffer(4)]],
+    const device uint* indices [[buffer(5)]],
+    const device float* residual [[buffer(6)]],
+    device float* y [[buffer(7)]],
+    constant gather_qmm_combine_residual_arguments& arguments [[buffer(8)]],
+    device uint* faults [[buffer(9)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int thread_2 = (int)thread_index_in_threadgroup & 31;
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
+    const int program_2 = min(program, (arguments.columns + (-1)));
+    const int at = thread_2 * 4;
+    const int at_3 = thread_2 >> 4;
+    const int at_4 = (thread_2 & 15) * 4;
+    const uint indices_in = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(0)];
+    const int rounded = (int)min(indices_in, 2147483647u);
+    float act_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        act_in[i * 4] = 0.0f;
+        act_in[(i * 4) + 1] = 0.0f;
+        act_in[(i * 4) + 2] = 0.0f;
+        act_in[(i * 4) + 3] = 0.0f;
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(0) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in[(i * 4) + l] = vector.lane[l];
+            }
+        }
+    }
+    const int index = tw_checked(rounded, arguments.experts, faults, 0);
+    const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
+    const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
+    const float gate_in = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(0)];
+    const float residual_in = residual[((long)((int)threadgroup_position_in_grid.y) * arguments.residual_stride0) + (long)(program_2)];
+    float tile[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        uint unpacked;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        }
+        float tile_2;
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_2 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        }
+    }
+    float tile_3[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_3[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        float tile_4 = 0.0f;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        }
+        const float product_2 = act_in[i] * tile_4;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            total = total + product_2;
+        }
+    }
+    total = total + simd_shuffle_xor(total, 1);
+    total = total + simd_shuffle_xor(total, 2);
+    total = total + simd_shuffle_xor(total, 4);
+    total = total + simd_shuffle_xor(total, 8);
+    total = total + simd_shuffle_xor(total, 16);
+    const float product_3 = total * gate_in;
+    const uint indices_in_2 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(1)];
+    const int rounded_2 = (int)min(indices_in_2, 2147483647u);
+    float act_in_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        act_in_2[i * 4] = 0.0f;
+        act_in_2[(i * 4) + 1] = 0.0f;
+        act_in_2[(i * 4) + 2] = 0.0f;
+        act_in_2[(i * 4) + 3] = 0.0f;
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(1) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_2[(i * 4) + l] = vector.lane[l];
+            }
+        }
+    }
+    const int index_4 = tw_checked(rounded_2, arguments.experts, faults, 0);
+    const int index_5 = tw_checked(rounded_2, arguments.experts, faults, 1);
+    const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
+    const float gate_in_2 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(1)];
+    float tile_5[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_5[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        uint unpacked_2;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_2 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        }
+        float tile_6;
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_6 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        }
+    }
+    float tile_7[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_7[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    float total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        float tile_8 = 0.0f;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        }
+        const float product_5 = act_in_2[i] * tile_8;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            total_2 = total_2 + product_5;
+        }
+    }
+    total_2 = total_2 + simd_shuffle_xor(total_2, 1);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 2);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 4);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 8);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 16);
+    const float added_3 = product_3 + (total_2 * gate_in_2);
+    const uint indices_in_3 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(2)];
+    const int rounded_3 = (int)min(indices_in_3, 2147483647u);
+    float act_in_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        act_in_3[i * 4] = 0.0f;
+        act_in_3[(i * 4) + 1] = 0.0f;
+        act_in_3[(i * 4) + 2] = 0.0f;
+        act_in_3[(i * 4) + 3] = 0.0f;
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(2) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_3[(i * 4) + l] = vector.lane[l];
+            }
+        }
+    }
+    const int index_7 = tw_checked(rounded_3, arguments.experts, faults, 0);
+    const int index_8 = tw_checked(rounded_3, arguments.experts, faults, 1);
+    const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
+    const float gate_in_3 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(2)];
+    float tile_9[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_9[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        uint unpacked_3;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_3 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        }
+        float tile_10;
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_10 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        }
+    }
+    float tile_11[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_11[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    float total_3 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        float tile_12 = 0.0f;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        }
+        const float product_8 = act_in_3[i] * tile_12;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            total_3 = total_3 + product_8;
+        }
+    }
+    total_3 = total_3 + simd_shuffle_xor(total_3, 1);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 2);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 4);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 8);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 16);
+    const float added_5 = added_3 + (total_3 * gate_in_3);
+    const uint indices_in_4 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(3)];
+    const int rounded_4 = (int)min(indices_in_4, 2147483647u);
+    float act_in_4[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        act_in_4[i * 4] = 0.0f;
+        act_in_4[(i * 4) + 1] = 0.0f;
+        act_in_4[(i * 4) + 2] = 0.0f;
+        act_in_4[(i * 4) + 3] = 0.0f;
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(3) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_4[(i * 4) + l] = vector.lane[l];
+            }
+        }
+    }
+    const int index_10 = tw_checked(rounded_4, arguments.experts, faults, 0);
+    const int index_11 = tw_checked(rounded_4, arguments.experts, faults, 1);
+    const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
+    const float gate_in_4 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(3)];
+    float tile_13[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_13[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        uint unpacked_4;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_4 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        }
+        float tile_14;
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_14 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        }
+    }
+    float tile_15[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_15[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    float total_4 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        float tile_16 = 0.0f;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        }
+        const float product_11 = act_in_4[i] * tile_16;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            total_4 = total_4 + product_11;
+        }
+    }
+    total_4 = total_4 + simd_shuffle_xor(total_4, 1);
+    total_4 = total_4 + simd_shuffle_xor(total_4, 2);
+    total_4 = total_4 + simd_shuffle_xor(total_4, 4);
+    total_4 = total_4 + simd_shuffle_xor(total_4, 8);
+    total_4 = total_4 + simd_shuffle_xor(total_4, 16);
+    const float added_7 = added_5 + (total_4 * gate_in_4);
+    const uint indices_in_5 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(4)];
+    const int rounded_5 = (int)min(indices_in_5, 2147483647u);
+    float act_in_5[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        act_in_5[i * 4] = 0.0f;
+        act_in_5[(i * 4) + 1] = 0.0f;
+        act_in_5[(i * 4) + 2] = 0.0f;
+        act_in_5[(i * 4) + 3] = 0.0f;
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(4) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_5[(i * 4) + l] = vector.lane[l];
+            }
+        }
+    }
+    const int index_13 = tw_checked(rounded_5, arguments.experts, faults, 0);
+    const int index_14 = tw_checked(rounded_5, arguments.experts, faults, 1);
+    const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
+    const float gate_in_5 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(4)];
+    float tile_17[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_17[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        uint unpacked_5;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_5 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        }
+        float tile_18;
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_18 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        }
+    }
+    float tile_19[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_19[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    float total_5 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        float tile_20 = 0.0f;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        }
+        const float product_14 = act_in_5[i] * tile_20;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            total_5 = total_5 + product_14;
+        }
+    }
+    total_5 = total_5 + simd_shuffle_xor(total_5, 1);
+    total_5 = total_5 + simd_shuffle_xor(total_5, 2);
+    total_5 = total_5 + simd_shuffle_xor(total_5, 4);
+    total_5 = total_5 + simd_shuffle_xor(total_5, 8);
+    total_5 = total_5 + simd_shuffle_xor(total_5, 16);
+    const float added_9 = added_7 + (total_5 * gate_in_5);
+    const uint indices_in_6 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(5)];
+    const int rounded_6 = (int)min(indices_in_6, 2147483647u);
+    float act_in_6[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        act_in_6[i * 4] = 0.0f;
+        act_in_6[(i * 4) + 1] = 0.0f;
+        act_in_6[(i * 4) + 2] = 0.0f;
+        act_in_6[(i * 4) + 3] = 0.0f;
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(5) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_6[(i * 4) + l] = vector.lane[l];
+            }
+        }
+    }
+    const int index_16 = tw_checked(rounded_6, arguments.experts, faults, 0);
+    const int index_17 = tw_checked(rounded_6, arguments.experts, faults, 1);
+    const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
+    const float gate_in_6 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(5)];
+    float tile_21[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_21[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        uint unpacked_6;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_6 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        }
+        float tile_22;
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_22 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        }
+    }
+    float tile_23[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_23[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    float total_6 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        float tile_24 = 0.0f;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        }
+        const float product_17 = act_in_6[i] * tile_24;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            total_6 = total_6 + product_17;
+        }
+    }
+    total_6 = total_6 + simd_shuffle_xor(total_6, 1);
+    total_6 = total_6 + simd_shuffle_xor(total_6, 2);
+    total_6 = total_6 + simd_shuffle_xor(total_6, 4);
+    total_6 = total_6 + simd_shuffle_xor(total_6, 8);
+    total_6 = total_6 + simd_shuffle_xor(total_6, 16);
+    const float added_11 = added_9 + (total_6 * gate_in_6);
+    const uint indices_in_7 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(6)];
+    const int rounded_7 = (int)min(indices_in_7, 2147483647u);
+    float act_in_7[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        act_in_7[i * 4] = 0.0f;
+        act_in_7[(i * 4) + 1] = 0.0f;
+        act_in_7[(i * 4) + 2] = 0.0f;
+        act_in_7[(i * 4) + 3] = 0.0f;
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(6) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_7[(i * 4) + l] = vector.lane[l];
+            }
+        }
+    }
+    const int index_19 = tw_checked(rounded_7, arguments.experts, faults, 0);
+    const int index_20 = tw_checked(rounded_7, arguments.experts, faults, 1);
+    const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
+    const float gate_in_7 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(6)];
+    float tile_25[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_25[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        uint unpacked_7;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_7 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        }
+        float tile_26;
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_26 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        }
+    }
+    float tile_27[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_27[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    float total_7 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        float tile_28 = 0.0f;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        }
+        const float product_20 = act_in_7[i] * tile_28;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            total_7 = total_7 + product_20;
+        }
+    }
+    total_7 = total_7 + simd_shuffle_xor(total_7, 1);
+    total_7 = total_7 + simd_shuffle_xor(total_7, 2);
+    total_7 = total_7 + simd_shuffle_xor(total_7, 4);
+    total_7 = total_7 + simd_shuffle_xor(total_7, 8);
+    total_7 = total_7 + simd_shuffle_xor(total_7, 16);
+    const float added_13 = added_11 + (total_7 * gate_in_7);
+    const uint indices_in_8 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(7)];
+    const int rounded_8 = (int)min(indices_in_8, 2147483647u);
+    float act_in_8[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        act_in_8[i * 4] = 0.0f;
+        act_in_8[(i * 4) + 1] = 0.0f;
+        act_in_8[(i * 4) + 2] = 0.0f;
+        act_in_8[(i * 4) + 3] = 0.0f;
+        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(7) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) act_in_8[(i * 4) + l] = vector.lane[l];
+            }
+        }
+    }
+    const int index_22 = tw_checked(rounded_8, arguments.experts, faults, 0);
+    const int index_23 = tw_checked(rounded_8, arguments.experts, faults, 1);
+    const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
+    const float gate_in_8 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(7)];
+    float tile_29[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_29[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        uint unpacked_8;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            unpacked_8 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
+        }
+        float tile_30;
+        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
+            tile_30 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        }
+    }
+    float tile_31[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
+            tile_31[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+        }
+    }
+    float total_8 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        float tile_32 = 0.0f;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        }
+        const float product_23 = act_in_8[i] * tile_32;
+        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+            total_8 = total_8 + product_23;
+        }
+    }
+    total_8 = total_8 + simd_shuffle_xor(total_8, 1);
+    total_8 = total_8 + simd_shuffle_xor(total_8, 2);
+    total_8 = total_8 + simd_shuffle_xor(total_8, 4);
+    total_8 = total_8 + simd_shuffle_xor(total_8, 8);
+    total_8 = total_8 + simd_shuffle_xor(total_8, 16);
+    const float added_16 = residual_in + (added_13 + (total_8 * gate_in_8));
+    if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)(program_2)] = added_16;
+    }
+}

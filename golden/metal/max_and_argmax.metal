@@ -1,0 +1,63 @@
+// max_and_argmax, f32, rows = 16384, cols = 1024
+
+struct max_and_argmax_arguments {
+    long x_stride0;
+    int rows;
+    int cols;
+};
+
+[[kernel, max_total_threads_per_threadgroup(128)]]
+void tw_kernel_max_and_argmax(
+    const device float* x [[buffer(0)]],
+    device float* greatest [[buffer(1)]],
+    device uint* position [[buffer(2)]],
+    constant max_and_argmax_arguments& arguments [[buffer(3)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int thread_2 = (int)thread_index_in_threadgroup & 31;
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
+    const int program_2 = min(program, (arguments.rows + (-1)));
+    const int at = thread_2 * 4;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float greatest_2 = -INFINITY;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        greatest_2 = tw_max(greatest_2, x_in[i]);
+    }
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 1));
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 2));
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 4));
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 8));
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 16));
+    if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
+        greatest[(long)(program_2)] = greatest_2;
+    }
+    uint least = 4294967295u;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const bool test = x_in[i] == greatest_2;
+        const bool is_nan_x = x_in[i] != x_in[i];
+        const bool or_ = test || is_nan_x;
+        const uint rounded = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+        least = min(least, (or_ ? rounded : 4294967295u));
+    }
+    least = min(least, simd_shuffle_xor(least, 1));
+    least = min(least, simd_shuffle_xor(least, 2));
+    least = min(least, simd_shuffle_xor(least, 4));
+    least = min(least, simd_shuffle_xor(least, 8));
+    least = min(least, simd_shuffle_xor(least, 16));
+    if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
+        position[(long)(program_2)] = least;
+    }
+}

@@ -1,0 +1,130 @@
+// norm_quantized_swiglu_gemv, f32, rows = 1, columns = 14336, groups = 64
+
+struct norm_quantized_swiglu_gemv_arguments {
+    long x_stride0;
+    long gate_stride0;
+    long gate_scales_stride0;
+    long gate_biases_stride0;
+    long up_stride0;
+    long up_scales_stride0;
+    long up_biases_stride0;
+    long y_stride0;
+    int rows;
+    int groups;
+    int columns;
+    float eps;
+};
+
+[[kernel, max_total_threads_per_threadgroup(128)]]
+void tw_kernel_norm_quantized_swiglu_gemv(
+    const device float* x [[buffer(0)]],
+    const device float* norm [[buffer(1)]],
+    const device uint* gate [[buffer(2)]],
+    const device float* gate_scales [[buffer(3)]],
+    const device float* gate_biases [[buffer(4)]],
+    const device uint* up [[buffer(5)]],
+    const device float* up_scales [[buffer(6)]],
+    const device float* up_biases [[buffer(7)]],
+    device float* y [[buffer(8)]],
+    constant norm_quantized_swiglu_gemv_arguments& arguments [[buffer(9)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    threadgroup uint4 shared_memory[2];
+    threadgroup float* partial0 = (decltype(partial0))(shared_memory + 0);
+    threadgroup float* partial1 = (decltype(partial1))(shared_memory + 1);
+    threadgroup float* partial2 = (decltype(partial2))(shared_memory + 0);
+    const int at = (int)thread_index_in_threadgroup * 4;
+    float x_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(x + (((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + (long)((at + ((((i * 4) >> 2) & 7) * 512)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        total = total + (x_in[i] * x_in[i]);
+    }
+    total = total + simd_shuffle_xor(total, 1);
+    total = total + simd_shuffle_xor(total, 2);
+    total = total + simd_shuffle_xor(total, 4);
+    total = total + simd_shuffle_xor(total, 8);
+    total = total + simd_shuffle_xor(total, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial0[(int)simdgroup_index_in_threadgroup] = total;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total = total + partial0[i];
+    }
+    const float wide = (float)((64 * arguments.groups));
+    const float added = (total / wide) + arguments.eps;
+    const float rsqrt_x = precise::rsqrt(added);
+    float product_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_2[i] = x_in[i] * rsqrt_x;
+    }
+    float norm_in[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(norm + (long)((at + ((((i * 4) >> 2) & 7) * 512))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) norm_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float product_3[32];
+    float total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_3[i] = product_2[i] * norm_in[i];
+        total_2 = total_2 + (product_3[i] * (((float)(((gate[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+    }
+    total_2 = total_2 + simd_shuffle_xor(total_2, 1);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 2);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 4);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 8);
+    total_2 = total_2 + simd_shuffle_xor(total_2, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial1[(int)simdgroup_index_in_threadgroup] = total_2;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_2 = total_2 + partial1[i];
+    }
+    float total_3 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        total_3 = total_3 + (product_3[i] * (((float)(((up[((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+    }
+    total_3 = total_3 + simd_shuffle_xor(total_3, 1);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 2);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 4);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 8);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial2[(int)simdgroup_index_in_threadgroup] = total_3;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_3 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_3 = total_3 + partial2[i];
+    }
+    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    if (((int)thread_index_in_threadgroup & 127) == 0) {
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = product_9;
+    }
+}
