@@ -146,7 +146,9 @@ impl Replacement for FusedMoe {
     }
 
     fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
-        let Some(moe) = of_type::<Moe>(original) else { return original.forward(x, step) };
+        // Many tokens share their experts' weights only in products of their own.
+        let few = of_type::<Moe>(original).filter(|_| x.shape()[0] <= FEW_ROWS);
+        let Some(moe) = few else { return original.forward(x, step) };
         let [weights, indices] = moe.route(x, step)?;
         let gated = match &self.gated {
             Some(fused) => {
