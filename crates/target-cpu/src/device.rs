@@ -5,6 +5,7 @@ use crate::bind::{Request, TensorLayout};
 use crate::execute::{Fault, Launch, Machine, Scratch, Tensor};
 use crate::memory::{Block, CpuBuffer};
 use crate::pool::Pool;
+use crate::product::{self, Product, Resources, Stopped};
 use crate::schedule::{Cut, Schedule};
 use crate::simd::Level;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -49,6 +50,8 @@ struct Engine {
     native: bool,
     /// One a thread of the pool.
     workers: Vec<Mutex<Worker>>,
+    /// Panels of products.
+    panels: Mutex<Option<Block>>,
 }
 
 #[derive(Default)]
@@ -83,7 +86,7 @@ impl CpuDevice {
         let near = || 2 * second_cache().saturating_mul(pool.threads());
         let stream_from = options.stream_from.unwrap_or_else(near);
         let native = options.native && crate::native::runs_here(level);
-        let engine = Engine { level, pool, stream_from, native, workers };
+        let engine = Engine { level, pool, stream_from, native, workers, panels: Mutex::default() };
         CpuDevice { caps, engine: Arc::new(engine) }
     }
 }
@@ -138,6 +141,7 @@ impl Device for CpuDevice {
         }
         Ok(Arc::new(CpuExecutable {
             analysis: Analysis::of(program),
+            product: product::product(program),
             program: program.clone(),
             engine: self.engine.clone(),
             schedules: Mutex::default(),
@@ -162,6 +166,8 @@ const INLINE: usize = 32;
 struct CpuExecutable {
     program: Program,
     analysis: Analysis,
+    /// It is nothing but this.
+    product: Option<Product>,
     engine: Arc<Engine>,
     /// The latest last.
     schedules: Mutex<Vec<(Key, Arc<Schedule>)>>,
@@ -393,6 +399,20 @@ impl Executable for CpuExecutable {
                 }
             }
         }
+        if let Some(product) = self.product.as_ref().filter(|_| careful == 0) {
+            let layout = |param: usize| match &arguments[param] {
+                Argument::Tensor(region) => self.layout(param, region, bindings),
+                Argument::Scalar(_) => Vec::new(),
+            };
+            // SAFETY: the regions were checked to hold every element of their shapes.
+            let problem =
+                unsafe { product.problem(&self.program, &bindings.dims, tensors, &layout) };
+            if let Some(problem) = problem {
+                // SAFETY: as above; y overlaps nothing, and the caller keeps others away.
+                return unsafe { self.engine.multiply(&problem) }
+                    .map_err(|error| self.explain(error));
+            }
+        }
         let stream = written >= self.engine.stream_from;
         let schedule = self.schedule(bindings, arguments, careful, stream);
         let launch = Launch { grid: &schedule.grid, tensors, scalars };
@@ -440,6 +460,25 @@ impl CpuExecutable {
 }
 
 impl Engine {
+    /// Computes a product by blocks.
+    ///
+    /// # Safety
+    /// As [`product::run`].
+    unsafe fn multiply(&self, problem: &product::Problem) -> Result<(), Failure> {
+        let own = |worker: usize, work: &mut dyn FnMut(&mut Option<Block>)| {
+            let mut worker = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut worker.frame);
+        };
+        let (pool, level, shared) = (&self.pool, self.level, &self.panels);
+        // SAFETY: the caller's promise.
+        unsafe { product::run(problem, &Resources { pool, level, shared, own: &own }) }.map_err(
+            |stopped| match stopped {
+                Stopped::Memory(bytes) => Failure::Memory(bytes),
+                Stopped::Panicked => Failure::Panicked,
+            },
+        )
+    }
+
     /// Runs a schedule on the pool.
     ///
     /// # Safety

@@ -18,6 +18,7 @@ mod memory;
 mod native;
 mod packed;
 mod pool;
+mod product;
 mod schedule;
 mod simd;
 mod step;

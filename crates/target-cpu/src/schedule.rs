@@ -12,7 +12,7 @@ use tilewright_ir::{ExprKind, Program, Stmt};
 const BATCH_LANES: usize = 2048;
 /// Packed weights that a batch reads at most, unless its programs are few: they are read where they lie, and what is
 /// shared by the programs of a batch is prepared once for each.
-const BATCH_WEIGHTS: usize = 32 << 10;
+const BATCH_WEIGHTS: usize = 128 << 10;
 /// Programs that share what is prepared, at least.
 const FEW_PROGRAMS: usize = 16;
 /// The most programs of a batch.
@@ -150,8 +150,11 @@ impl Rows {
             }
             let fused = request.analysis.fused[id.index()].as_ref();
             packed |= matches!(fused, Some((Fusion::PackedSum { .. }, _)));
-            only_read &=
-                first.is_none() || matches!(expr.kind, ExprKind::Load { .. } | ExprKind::Cast(_));
+            let moved = matches!(
+                expr.kind,
+                ExprKind::Load { .. } | ExprKind::Cast(_) | ExprKind::Reshape(_)
+            );
+            only_read &= first.is_none() || moved;
             length = length.max(first.unwrap_or(1));
         }
         Rows { length: Some(length), packed: packed && only_read }

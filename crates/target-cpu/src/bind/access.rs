@@ -128,7 +128,20 @@ impl<'a> Binder<'a> {
                 batch = register.grid[last];
             }
         } else if self.request.batch > 1 {
-            return None;
+            // Where what is read from memory is the same for the programs of a batch, they lie a stride apart.
+            let last = self.request.grid.len().checked_sub(1)?;
+            for axis in &access.axes {
+                let start = match axis.positions {
+                    Positions::One(index) | Positions::Run { start: index, .. } => index,
+                    Positions::List { .. } => return None,
+                };
+                let [(_, stride)] = axis.parts[..] else { return None };
+                match start {
+                    Index::Affine { grid, .. } => batch += grid[last] as isize * stride,
+                    Index::At { batch: 0, .. } => {}
+                    Index::At { .. } => return None,
+                }
+            }
         }
         if access.main {
             let strides: Vec<isize> =

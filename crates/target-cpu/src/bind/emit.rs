@@ -307,7 +307,9 @@ impl<'a> Binder<'a> {
                 out
             }
             (Fusion::Unpacked, _) => self.unpacked(id),
-            (Fusion::PackedSum { bits, group }, tiles) => self.packed_sum(id, bits, group, tiles),
+            (Fusion::PackedSum { bits, group, halves }, tiles) => {
+                self.packed_sum(id, (bits, group, halves), tiles)
+            }
             (Fusion::SumOfProducts(axis), tiles) => {
                 self.sum_of_products(id, &tiles[0], &tiles[1], axis)
             }

@@ -3,7 +3,7 @@
 use super::emit::Rows;
 use super::tile::Tile;
 use super::*;
-use crate::simd::{quantized, unpack};
+use crate::simd::{integers, quantized, unpack};
 use tilewright_ir::{Axis, Literal, ParamKind, Place};
 
 /// What a fused unpacking reads.
@@ -69,8 +69,7 @@ impl<'a> Binder<'a> {
     pub(super) fn packed_sum(
         &mut self,
         id: ExprId,
-        bits: u32,
-        group: usize,
+        (bits, group, halves): (u32, usize, bool),
         tiles: &[Tile],
     ) -> Tile {
         let operands: Vec<&Tile> = tiles.iter().collect();
@@ -92,7 +91,10 @@ impl<'a> Binder<'a> {
         }
         self.rows(Rows {
             name: "sum_packed",
-            primitive: quantized::sum_of_products(bits, self.level()),
+            primitive: match halves {
+                true => integers::sum_of_products(bits, self.level()),
+                false => quantized::sum_of_products(bits, self.level()),
+            },
             nest: vec![(out.shape[0], strides)],
             len: x.shape[1],
             out: out.at,

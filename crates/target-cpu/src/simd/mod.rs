@@ -1,9 +1,11 @@
 //! SIMD primitives over blocks, written once over 16 lanes and instantiated for each level of the instruction set.
 
 pub(crate) mod arg;
+pub(crate) mod blocks;
 pub(crate) mod call;
 pub(crate) mod divide;
 pub(crate) mod dot;
+pub(crate) mod integers;
 pub(crate) mod lanes;
 pub(crate) mod map;
 #[allow(clippy::excessive_precision)] // coefficients as they were fitted

@@ -75,7 +75,7 @@ unsafe fn sum_rows<S: Simd, W: Weights>(s: S, call: &Call) {
 
 /// The bytes between scales and between biases.
 #[inline(always)]
-fn steps(call: &Call) -> (isize, isize) {
+pub(super) fn steps(call: &Call) -> (isize, isize) {
     (call.extra[1] as i32 as isize, (call.extra[1] >> 32) as i32 as isize)
 }
 

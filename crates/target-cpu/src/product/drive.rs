@@ -1,0 +1,511 @@
+//! Runs a bound product: first x becomes panels, then each unit of work is some columns of one expert for all its rows.
+
+use super::pack::{IntegerPanel, dequantize, float_panel, narrow, widen};
+use super::{Factor, Matrix, Problem, few};
+use crate::memory::Block;
+use crate::pool::Pool;
+use crate::simd::Level;
+use crate::simd::blocks::{Kernels, Tile};
+use crate::simd::integers::distance;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tilewright_ir::DType;
+use tilewright_target::TargetError;
+
+/// Rows that are computed together: their panels stay near the caches while the weights go by.
+const SLAB: usize = 512;
+/// Elements of the summed axis whose panel of weights stays in the first cache, as integers and as floats.
+const INTEGERS: usize = 512;
+const FLOATS: usize = 256;
+/// Products that are worth waking another thread.
+const WORTH_WAKING: usize = 1 << 18;
+
+/// What a product needs besides its arguments.
+pub struct Resources<'a> {
+    /// The threads.
+    pub pool: &'a Pool,
+    /// Their instructions.
+    pub level: Level,
+    /// Memory for panels of x.
+    pub shared: &'a Mutex<Option<Block>>,
+    /// Memory for each thread's own panel and tiles.
+    pub own: &'a (dyn Fn(usize, &mut dyn FnMut(&mut Option<Block>)) + Sync),
+}
+
+/// Why a product was not computed.
+#[derive(Clone, Debug)]
+pub enum Stopped {
+    /// There is no memory.
+    Memory(usize),
+    /// A thread panicked.
+    Panicked,
+}
+
+/// Rows of one expert that are computed together, and the panels of x that they are in.
+struct Part {
+    expert: usize,
+    rows: std::ops::Range<usize>,
+    first_panel: usize,
+}
+
+/// Computes `y = x w`.
+///
+/// # Safety
+/// The matrices of the problem hold every element that its sizes reach, y overlaps nothing, nobody else writes them, and
+/// the CPU has the level's features.
+///
+/// # Errors
+/// When there is no memory for the panels, or a thread panicked.
+pub unsafe fn run(problem: &Problem, resources: &Resources<'_>) -> Result<(), Stopped> {
+    let kernels = Kernels::of(resources.level);
+    let whole = match problem.factor {
+        Factor::Affine { .. } => problem.x.dtype != DType::F32,
+        Factor::Floats(_) => false,
+    };
+    let mut parts = Vec::new();
+    let (mut begin, mut panels, mut held) = (0, 0, 0);
+    let (fits, mut small) = (few::fits(problem), Vec::new());
+    for &(expert, end) in &problem.ends {
+        if fits && end - begin <= few::FEW {
+            small.push((expert, begin..end));
+            begin = end;
+        }
+        while begin < end {
+            let room = SLAB.saturating_sub(held).max(1);
+            let rows = begin..end.min(begin + room);
+            begin = rows.end;
+            held += rows.len();
+            let count = rows.len().div_ceil(kernels.rows);
+            parts.push(Part { expert, rows, first_panel: panels });
+            panels += count;
+            if held >= SLAB {
+                // SAFETY: the caller's promise.
+                unsafe { slab(problem, resources, &kernels, &parts, panels, whole) }?;
+                parts.clear();
+                (panels, held) = (0, 0);
+            }
+        }
+    }
+    if !small.is_empty() {
+        let rows = small.iter().map(|(_, rows)| rows.len()).sum();
+        // SAFETY: the caller's promise.
+        unsafe { few::run(problem, resources, &small, is_small(problem, rows)) }?;
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    // SAFETY: the caller's promise.
+    unsafe { slab(problem, resources, &kernels, &parts, panels, whole) }
+}
+
+/// True for work that is not worth waking another thread.
+fn is_small(problem: &Problem, rows: usize) -> bool {
+    rows.saturating_mul(problem.depth).saturating_mul(problem.columns) < WORTH_WAKING
+}
+
+/// # Safety
+/// As [`run`].
+unsafe fn slab(
+    problem: &Problem,
+    resources: &Resources<'_>,
+    kernels: &Kernels,
+    parts: &[Part],
+    panels: usize,
+    whole: bool,
+) -> Result<(), Stopped> {
+    if whole {
+        let odd = AtomicBool::new(false);
+        // SAFETY: the caller's promise.
+        unsafe { slab_of(problem, resources, kernels, parts, panels, Some(&odd)) }?;
+        if !odd.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { slab_of(problem, resources, kernels, parts, panels, None) }
+}
+
+/// The panels of x in memory.
+#[derive(Clone, Copy)]
+struct Panels {
+    /// `[panel][step][rows]`
+    words: *mut u32,
+    /// The same of what is left of integers.
+    rest: *mut u32,
+    /// `[panel][group][rows]`
+    units: *mut f32,
+    sums: *mut f32,
+    /// `[panel][group]`: what is left counts.
+    rests: *mut u8,
+    /// Words of a panel, and groups.
+    words_of: usize,
+    groups: usize,
+}
+
+// SAFETY: threads write different panels, and read them when all are written.
+unsafe impl Send for Panels {}
+// SAFETY: as above.
+unsafe impl Sync for Panels {}
+
+/// # Safety
+/// As [`run`]; with `odd`, as integers, and it is set instead where they would not do.
+unsafe fn slab_of(
+    problem: &Problem,
+    resources: &Resources<'_>,
+    kernels: &Kernels,
+    parts: &[Part],
+    panels: usize,
+    odd: Option<&AtomicBool>,
+) -> Result<(), Stopped> {
+    let width = kernels.rows;
+    let (bits, group) = match problem.factor {
+        Factor::Affine { bits, group, .. } => (bits, group),
+        Factor::Floats(_) => (32, problem.depth.max(1)),
+    };
+    let (words_of, groups) = match odd {
+        Some(_) => (problem.depth / 2 * width, problem.depth / group),
+        None => (problem.depth * width, 0),
+    };
+    let numbers = panels * groups * width;
+    let words = panels * words_of;
+    let rests = if odd.is_some() { words } else { 0 };
+    let marks = (panels * groups).div_ceil(4);
+    let bytes = (words + rests + 2 * numbers + marks).checked_mul(4);
+    let bytes = bytes.ok_or(Stopped::Memory(usize::MAX))?;
+    let mut shared = lock(resources.shared);
+    let at = room(&mut shared, bytes)?.cast::<u32>();
+    let units = at.wrapping_add(words + rests).cast::<f32>();
+    let x = Panels {
+        words: at,
+        rest: at.wrapping_add(words),
+        units,
+        sums: units.wrapping_add(numbers),
+        rests: units.wrapping_add(2 * numbers).cast(),
+        words_of,
+        groups,
+    };
+    let alone = is_small(problem, parts.iter().map(|part| part.rows.len()).sum());
+
+    // Panels of x.
+    let list: Vec<(usize, std::ops::Range<usize>)> = parts
+        .iter()
+        .flat_map(|part| {
+            let panels = part.rows.clone().step_by(width).enumerate();
+            panels.map(|(k, row)| (part.first_panel + k, row..part.rows.end.min(row + width)))
+        })
+        .collect();
+    let pack = |number: usize| {
+        let (panel, rows) = &list[number];
+        // SAFETY: this panel is this call's; the rows of x exist.
+        unsafe { pack_panel(problem, kernels, &x, *panel, rows.clone(), (bits, group), odd) };
+    };
+    run_all(resources.pool, list.len(), alone, &|_, number| pack(number))?;
+    if odd.is_some_and(|odd| odd.load(Ordering::Relaxed)) {
+        return Ok(());
+    }
+
+    // Columns.
+    let across = problem.columns.div_ceil(kernels.columns);
+    let need = Own::bytes(kernels, parts, group);
+    let failed = AtomicBool::new(false);
+    let work = |worker: usize, unit: usize| {
+        let (part, column) = (&parts[unit / across], unit % across * kernels.columns);
+        (resources.own)(worker, &mut |block| match room(block, need) {
+            Ok(at) => {
+                let own = Own::at(at, kernels, group);
+                // SAFETY: these columns of these rows are this call's, and so is the memory.
+                unsafe { columns(problem, kernels, &x, part, column, &own, odd.is_some()) };
+            }
+            Err(_) => failed.store(true, Ordering::Relaxed),
+        });
+    };
+    run_all(resources.pool, parts.len() * across, alone, &work)?;
+    if failed.load(Ordering::Relaxed) { Err(Stopped::Memory(need)) } else { Ok(()) }
+}
+
+/// Does each of `count` things on the pool, or here.
+pub(super) fn run_all(
+    pool: &Pool,
+    count: usize,
+    alone: bool,
+    work: &(dyn Fn(usize, usize) + Sync),
+) -> Result<(), Stopped> {
+    let chunks = if alone { 1 } else { count };
+    let work = |worker: usize, chunk: usize| match alone {
+        true => (0..count).for_each(|number| work(worker, number)),
+        false => work(worker, chunk),
+    };
+    pool.run(chunks, &work).map_err(|_| Stopped::Panicked)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// At least so many bytes of a block, which is made anew where it is smaller.
+pub(super) fn room(block: &mut Option<Block>, bytes: usize) -> Result<*mut u8, Stopped> {
+    if block.as_ref().is_none_or(|block| block.size() < bytes) {
+        *block = None;
+        let new = Block::new(bytes.max(1));
+        *block = Some(new.map_err(|_: TargetError| Stopped::Memory(bytes))?);
+    }
+    Ok(block.as_ref().map_or(std::ptr::null_mut(), |block| block.start().as_ptr()))
+}
+
+/// # Safety
+/// The rows of x and of the panel exist.
+unsafe fn pack_panel(
+    problem: &Problem,
+    kernels: &Kernels,
+    x: &Panels,
+    panel: usize,
+    rows: std::ops::Range<usize>,
+    (bits, group): (u32, usize),
+    odd: Option<&AtomicBool>,
+) {
+    let width = kernels.rows;
+    let numbers = x.groups * width;
+    let (from, first) = (panel * x.words_of, panel * numbers);
+    // SAFETY: the caller's promise; nobody else knows this panel.
+    let mut all = unsafe {
+        let rests = if odd.is_some() { x.words_of } else { 0 };
+        IntegerPanel {
+            pairs: std::slice::from_raw_parts_mut(x.words.add(from), x.words_of),
+            rest: std::slice::from_raw_parts_mut(x.rest.wrapping_add(from), rests),
+            units: std::slice::from_raw_parts_mut(x.units.add(first), numbers),
+            sums: std::slice::from_raw_parts_mut(x.sums.add(first), numbers),
+            rests: std::slice::from_raw_parts_mut(x.rests.add(panel * x.groups), x.groups),
+            width,
+            group,
+            apart: distance(bits),
+        }
+    };
+    all.rests.fill(0);
+    if rows.len() < width {
+        all.pairs.fill(0);
+        all.units.fill(0.0);
+        all.sums.fill(0.0);
+    }
+    let mut values = [0.0; INTEGERS];
+    for (k, row) in rows.enumerate() {
+        let (row, _) = problem.rows[row];
+        for from in (0..problem.depth).step_by(INTEGERS) {
+            let values = &mut values[..INTEGERS.min(problem.depth - from)];
+            // SAFETY: the caller's promise.
+            unsafe { widen(&problem.x, row as usize, from, values) };
+            match odd {
+                None => float_panel(k, width, values, &mut all.pairs[from * width..]),
+                Some(odd) => {
+                    // SAFETY: the caller's promise.
+                    if !unsafe { all.fill(kernels, k, from / group, values) } {
+                        odd.store(true, Ordering::Relaxed);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A thread's own memory.
+struct Own {
+    /// `[steps][columns]` of a round.
+    panel: *mut u32,
+    /// `[groups][columns]` of a round.
+    scales: *mut f32,
+    biases: *mut f32,
+    /// A row of weights, of a round.
+    row: *mut f32,
+    /// `[rows][columns]`
+    c: *mut f32,
+}
+
+impl Own {
+    fn sizes(kernels: &Kernels, group: usize) -> [usize; 4] {
+        let panel = (INTEGERS / 2).max(FLOATS) * kernels.columns;
+        let numbers = INTEGERS / group.clamp(1, INTEGERS) * kernels.columns;
+        [panel, numbers, numbers, INTEGERS]
+    }
+
+    fn bytes(kernels: &Kernels, parts: &[Part], group: usize) -> usize {
+        let rows = parts.iter().map(|part| part.rows.len()).max().unwrap_or(0);
+        let tiles = rows.next_multiple_of(kernels.rows) * kernels.columns;
+        (Self::sizes(kernels, group).iter().sum::<usize>() + tiles) * 4
+    }
+
+    fn at(at: *mut u8, kernels: &Kernels, group: usize) -> Own {
+        let [panel, scales, biases, row] = Self::sizes(kernels, group);
+        let at = at.cast::<f32>();
+        let after = |count: usize| at.wrapping_add(count);
+        Own {
+            panel: at.cast(),
+            scales: after(panel),
+            biases: after(panel + scales),
+            row: after(panel + scales + biases),
+            c: after(panel + scales + biases + row),
+        }
+    }
+}
+
+/// Computes the columns from `column` on for the rows of a part.
+///
+/// # Safety
+/// As [`run`]; the panels hold x, and `own` is this thread's.
+unsafe fn columns(
+    problem: &Problem,
+    kernels: &Kernels,
+    x: &Panels,
+    part: &Part,
+    column: usize,
+    own: &Own,
+    whole: bool,
+) {
+    let count = kernels.columns.min(problem.columns - column);
+    let width = kernels.columns;
+    let panels = part.rows.len().div_ceil(kernels.rows);
+    let round = if whole { INTEGERS } else { FLOATS };
+    for from in (0..problem.depth).step_by(round) {
+        let len = round.min(problem.depth - from);
+        // SAFETY: the caller's promise; `own` has room for a round.
+        unsafe {
+            let (steps, groups, first) = match whole {
+                true => integers_of(problem, kernels, part.expert, column, count, from, len, own),
+                false => {
+                    floats_of(problem, part.expert, (column, count, width), from, len, own);
+                    (len, 1, 0)
+                }
+            };
+            let per_step = if whole { 2 } else { 1 };
+            for panel in 0..panels {
+                let number = part.first_panel + panel;
+                let numbers = (number * x.groups + first) * kernels.rows;
+                let tile = Tile {
+                    x: x.words.add(number * x.words_of + from / per_step * kernels.rows),
+                    rest: x.rest.wrapping_add(number * x.words_of + from / 2 * kernels.rows),
+                    rests: x.rests.wrapping_add(number * x.groups + first),
+                    w: own.panel,
+                    c: own.c.add(panel * kernels.rows * width),
+                    rows: kernels.rows.min(part.rows.len() - panel * kernels.rows),
+                    steps,
+                    groups,
+                    units: x.units.wrapping_add(numbers),
+                    sums: x.sums.wrapping_add(numbers),
+                    scales: own.scales,
+                    biases: own.biases,
+                    first: from == 0,
+                };
+                if whole { (kernels.integers)(&tile) } else { (kernels.floats)(&tile) }
+            }
+        }
+    }
+    for (k, row) in part.rows.clone().enumerate() {
+        let (_, row) = problem.rows[row];
+        // SAFETY: the tiles are computed; these elements of y are this call's.
+        unsafe {
+            let values = std::slice::from_raw_parts(own.c.add(k * width), count);
+            narrow(&problem.y, row as usize, column, values);
+        }
+    }
+}
+
+/// A matrix of an expert.
+pub(super) fn of_expert(matrix: &Matrix, expert: usize, stride: isize) -> Matrix {
+    Matrix { at: matrix.at.wrapping_offset(stride * expert as isize), ..*matrix }
+}
+
+/// Packs a round of weights as pairs, with their scales and biases; steps of a group, groups, and the first group.
+///
+/// # Safety
+/// As [`columns`].
+unsafe fn integers_of(
+    problem: &Problem,
+    kernels: &Kernels,
+    expert: usize,
+    column: usize,
+    count: usize,
+    from: usize,
+    len: usize,
+    own: &Own,
+) -> (usize, usize, usize) {
+    let Factor::Affine { words, scales, biases, bits, group } = problem.factor else {
+        return (0, 0, 0);
+    };
+    let words = of_expert(&words, expert, problem.experts[0]);
+    let (first, groups, of_group) = (from / group, len / group, bits as usize * group / 32);
+    let mut rows = [std::ptr::null::<u32>(); 64];
+    for (k, to) in rows[..kernels.columns].iter_mut().enumerate() {
+        // Columns past the end repeat the last.
+        let row = words.row * (column + k.min(count - 1)) as isize;
+        *to = words.at.wrapping_offset(row).cast::<u32>().wrapping_add(first * of_group);
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        (kernels.pairs)(bits, groups * of_group, &rows[..kernels.columns], own.panel);
+        for (matrix, stride, to) in
+            [(&scales, problem.experts[1], own.scales), (&biases, problem.experts[2], own.biases)]
+        {
+            let matrix = of_expert(matrix, expert, stride);
+            let mut numbers = [0.0; INTEGERS / 32];
+            let numbers = &mut numbers[..groups];
+            for k in 0..kernels.columns {
+                widen(&matrix, column + k.min(count - 1), first, numbers);
+                for (g, number) in numbers.iter().enumerate() {
+                    *to.add(g * kernels.columns + k) = *number;
+                }
+            }
+        }
+    }
+    debug_assert_eq!(group / 2 % distance(bits), 0);
+    (group / 2, groups, first)
+}
+
+/// Packs a round of weights as floats.
+///
+/// # Safety
+/// As [`columns`].
+unsafe fn floats_of(
+    problem: &Problem,
+    expert: usize,
+    (column, count, width): (usize, usize, usize),
+    from: usize,
+    len: usize,
+    own: &Own,
+) {
+    // SAFETY: `own` has room for a row and a panel.
+    unsafe {
+        let row = std::slice::from_raw_parts_mut(own.row, len.max(width));
+        let panel = std::slice::from_raw_parts_mut(own.panel, len * width);
+        if count < width {
+            panel.fill(0);
+        }
+        match &problem.factor {
+            // Columns that lie side by side are read so.
+            Factor::Floats(w) if w.row == w.dtype.size() as isize => {
+                let turned = Matrix { row: w.element, element: w.row, ..*w };
+                for (step, to) in panel.chunks_exact_mut(width).enumerate() {
+                    let row = &mut row[..count];
+                    widen(&turned, from + step, column, row);
+                    to.iter_mut().zip(row).for_each(|(to, value)| *to = value.to_bits());
+                }
+            }
+            factor => {
+                for k in 0..count {
+                    match factor {
+                        Factor::Floats(w) => widen(w, column + k, from, &mut row[..len]),
+                        Factor::Affine { words, scales, biases, bits, group } => {
+                            let [w, s, b] = problem.experts;
+                            let parts = [
+                                &of_expert(words, expert, w),
+                                &of_expert(scales, expert, s),
+                                &of_expert(biases, expert, b),
+                            ];
+                            let (format, row) = ((*bits, *group), &mut row[..len]);
+                            dequantize(parts, format, column + k, from / group, row);
+                        }
+                    }
+                    float_panel(k, width, &row[..len], panel);
+                }
+            }
+        }
+    }
+}

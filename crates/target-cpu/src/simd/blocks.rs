@@ -1,0 +1,479 @@
+//! Products of many rows: blocks of both factors lie in panels in the order in which they are used, and a tile of the
+//! result stays in registers while they go by.
+//!
+//! A panel of x holds, step after step, one word for each of [`Kernels::rows`] rows; one of w a word for each of
+//! [`Kernels::columns`] columns. A word is an f32, or two 16-bit integers whose products are added
+//! ([`super::integers`]).
+
+use super::Level;
+use super::integers::{FINER, Whole, distance, integers};
+use super::lanes::{LANES, Lanes, Simd};
+use super::portable::Portable;
+
+/// What a tile is computed from.
+#[derive(Clone, Copy, Debug)]
+pub struct Tile {
+    /// `[steps][rows]` words.
+    pub x: *const u32,
+    /// The same of what is left of integers, for the groups where it counts in some row.
+    pub rest: *const u32,
+    /// By group: it does.
+    pub rests: *const u8,
+    /// `[steps][columns]` words.
+    pub w: *const u32,
+    /// `[rows][columns]` f32.
+    pub c: *mut f32,
+    /// Rows that are used.
+    pub rows: usize,
+    /// Steps, of one group where there are several.
+    pub steps: usize,
+    /// Groups, of integers.
+    pub groups: usize,
+    /// The unit of each row, for each group of integers.
+    pub units: *const f32,
+    /// The sum of each row, for each group of integers.
+    pub sums: *const f32,
+    /// The scale of each column, for each group of integers.
+    pub scales: *const f32,
+    /// The bias of each column, for each group of integers.
+    pub biases: *const f32,
+    /// `c` holds nothing yet; otherwise what it holds is added to.
+    pub first: bool,
+}
+
+/// The code for tiles of a level.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernels {
+    /// Rows of a tile.
+    pub rows: usize,
+    /// Columns of a tile.
+    pub columns: usize,
+    /// c += Σ x w.
+    ///
+    /// # Safety
+    /// Panels and tile are as their documentation says, and the CPU has the level's features.
+    pub floats: unsafe fn(&Tile),
+    /// c += scale unit Σ n q + bias sum, group after group.
+    ///
+    /// # Safety
+    /// As above.
+    pub integers: unsafe fn(&Tile),
+    /// A group of halves as integers; see [`integers`].
+    ///
+    /// # Safety
+    /// As [`integers`], and the features as above.
+    pub whole: unsafe fn(&[f32], &mut [u16], &mut [u16]) -> Option<Whole>,
+    /// Words of weights, one row for each column, as a panel of pairs: bits, words of a row, their rows, the panel.
+    ///
+    /// # Safety
+    /// Each row has the words, and the panel room for `distance` steps a word; the features as above.
+    pub pairs: unsafe fn(u32, usize, &[*const u32], *mut u32),
+}
+
+/// A level's way to multiply pairs, and the tile that its registers hold.
+trait Tiles: Copy {
+    type S: Simd;
+    const ROWS: usize;
+    const VECTORS: usize;
+    fn simd(self) -> Self::S;
+    /// c + the sum of the products of both 16-bit integers, in each lane.
+    fn multiply(
+        self,
+        x: <Self::S as Lanes>::I,
+        w: <Self::S as Lanes>::I,
+        c: <Self::S as Lanes>::I,
+    ) -> <Self::S as Lanes>::I;
+}
+
+#[derive(Clone, Copy)]
+struct OnPortable;
+
+impl Tiles for OnPortable {
+    type S = Portable;
+    const ROWS: usize = 4;
+    const VECTORS: usize = 1;
+
+    #[inline(always)]
+    fn simd(self) -> Portable {
+        Portable
+    }
+
+    #[inline(always)]
+    fn multiply(self, x: [u32; LANES], w: [u32; LANES], mut c: [u32; LANES]) -> [u32; LANES] {
+        for i in 0..LANES {
+            let low = i32::from(x[i] as i16) * i32::from(w[i] as i16);
+            let high = i32::from((x[i] >> 16) as i16) * i32::from((w[i] >> 16) as i16);
+            c[i] = c[i].wrapping_add((low + high) as u32);
+        }
+        c
+    }
+}
+
+/// # Safety
+/// As [`Kernels::floats`], for the first M rows.
+#[inline(always)]
+unsafe fn float_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Tile) {
+    let s = t.simd();
+    let mut total = [[s.f(0.0); V]; M];
+    let (mut x, mut w) = (tile.x.cast::<f32>(), tile.w.cast::<f32>());
+    // SAFETY: the panels have so many steps.
+    unsafe {
+        for _ in 0..tile.steps {
+            let mut vectors = [s.f(0.0); V];
+            for (v, vector) in vectors.iter_mut().enumerate() {
+                *vector = s.load(w.add(v * LANES));
+            }
+            for i in 0..M {
+                let one = s.f(*x.add(i));
+                for v in 0..V {
+                    total[i][v] = s.fma(one, vectors[v], total[i][v]);
+                }
+            }
+            x = x.add(T::ROWS);
+            w = w.add(V * LANES);
+        }
+        for i in 0..M {
+            for v in 0..V {
+                let to = tile.c.add((i * V + v) * LANES);
+                let sum = total[i][v];
+                s.store(to, if tile.first { sum } else { s.add(s.load(to), sum) });
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Kernels::integers`], for the first M rows.
+#[inline(always)]
+unsafe fn integer_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Tile) {
+    let s = t.simd();
+    // SAFETY: the panels have so many steps, the numbers so many groups.
+    unsafe {
+        for g in 0..tile.groups {
+            let first = g * tile.steps;
+            let w = tile.w.add(first * V * LANES);
+            let number = |of: *const f32, v: usize| s.load(of.add((g * V + v) * LANES));
+            let total = sums::<T, M, V>(t, tile.x.add(first * T::ROWS), w, tile.steps);
+            for i in 0..M {
+                let unit = s.f(*tile.units.add(g * T::ROWS + i));
+                let sum = s.f(*tile.sums.add(g * T::ROWS + i));
+                for v in 0..V {
+                    let to = tile.c.add((i * V + v) * LANES);
+                    let held = if tile.first && g == 0 { s.f(0.0) } else { s.load(to) };
+                    let scale = s.mul(number(tile.scales, v), unit);
+                    let c = s.fma(s.to_float(total[i][v]), scale, held);
+                    s.store(to, s.fma(number(tile.biases, v), sum, c));
+                }
+            }
+            if *tile.rests.add(g) == 0 {
+                continue;
+            }
+            let total = sums::<T, M, V>(t, tile.rest.add(first * T::ROWS), w, tile.steps);
+            for i in 0..M {
+                let unit = s.f(*tile.units.add(g * T::ROWS + i) * FINER);
+                for v in 0..V {
+                    let to = tile.c.add((i * V + v) * LANES);
+                    let scale = s.mul(number(tile.scales, v), unit);
+                    s.store(to, s.fma(s.to_float(total[i][v]), scale, s.load(to)));
+                }
+            }
+        }
+    }
+}
+
+/// Σ of the products of pairs.
+///
+/// # Safety
+/// Both panels have so many steps.
+#[inline(always)]
+unsafe fn sums<T: Tiles, const M: usize, const V: usize>(
+    t: T,
+    mut x: *const u32,
+    mut w: *const u32,
+    steps: usize,
+) -> [[<T::S as Lanes>::I; V]; M] {
+    let s = t.simd();
+    let mut total = [[s.i(0); V]; M];
+    for _ in 0..steps {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut vectors = [s.i(0); V];
+            for (v, vector) in vectors.iter_mut().enumerate() {
+                *vector = s.iload(w.add(v * LANES));
+            }
+            for i in 0..M {
+                let one = s.i(*x.add(i));
+                for v in 0..V {
+                    total[i][v] = t.multiply(one, vectors[v], total[i][v]);
+                }
+            }
+            x = x.add(T::ROWS);
+            w = w.add(V * LANES);
+        }
+    }
+    total
+}
+
+/// # Safety
+/// As [`Kernels::pairs`].
+#[inline(always)]
+unsafe fn pair_panel<T: Tiles, const V: usize>(
+    t: T,
+    bits: u32,
+    words: usize,
+    rows: &[*const u32],
+    out: *mut u32,
+) {
+    match bits {
+        // SAFETY: the caller's promise.
+        2 => unsafe { shifted_pairs::<T, V, 2>(t, words, rows, out) },
+        // SAFETY: the caller's promise.
+        4 => unsafe { shifted_pairs::<T, V, 4>(t, words, rows, out) },
+        // SAFETY: the caller's promise.
+        8 => unsafe { shifted_pairs::<T, V, 8>(t, words, rows, out) },
+        // SAFETY: the caller's promise.
+        _ => unsafe { stream_pairs::<V>(bits, words, rows, out) },
+    }
+}
+
+/// # Safety
+/// As [`Kernels::pairs`].
+#[inline(always)]
+unsafe fn shifted_pairs<T: Tiles, const V: usize, const BITS: u32>(
+    t: T,
+    words: usize,
+    rows: &[*const u32],
+    mut out: *mut u32,
+) {
+    let s = t.simd();
+    let mask = (1u32 << BITS) - 1;
+    let mask = s.i(mask | mask << 16);
+    for word in 0..words {
+        for v in 0..V {
+            let mut column = [0; LANES];
+            for (to, row) in column.iter_mut().zip(rows.iter().skip(v * LANES)) {
+                // SAFETY: inside the row.
+                *to = unsafe { *row.add(word) };
+            }
+            let mut q = s.i_from(column);
+            for place in 0..distance(BITS) {
+                // SAFETY: the panel has room for the steps of each word.
+                unsafe { s.istore(out.add((place * V + v) * LANES), s.and(q, mask)) };
+                q = match BITS {
+                    2 => s.shr::<2>(q),
+                    4 => s.shr::<4>(q),
+                    _ => s.shr::<8>(q),
+                };
+            }
+        }
+        out = out.wrapping_add(distance(BITS) * V * LANES);
+    }
+}
+
+/// The same for integers that straddle words, two neighbours a pair.
+///
+/// # Safety
+/// As [`Kernels::pairs`].
+unsafe fn stream_pairs<const V: usize>(
+    bits: u32,
+    words: usize,
+    rows: &[*const u32],
+    out: *mut u32,
+) {
+    let mask = (1u64 << bits) - 1;
+    for (column, row) in rows.iter().enumerate() {
+        // SAFETY: inside the row.
+        let word = |k: usize| if k < words { u64::from(unsafe { *row.add(k) }) } else { 0 };
+        for step in 0..words * 32 / (2 * bits as usize) {
+            let one = |i: usize| {
+                let (at, shift) = (i * bits as usize / 32, i * bits as usize % 32);
+                ((word(at) | word(at + 1) << 32) >> shift & mask) as u32
+            };
+            let pair = one(2 * step) | one(2 * step + 1) << 16;
+            // SAFETY: the panel has room for the steps.
+            unsafe { *out.add(step * V * LANES + column) = pair };
+        }
+    }
+}
+
+/// Calls a tile of as few rows as do.
+macro_rules! by_rows {
+    ($tile:ident, $of:ty, $token:expr, $call:expr) => {{
+        const ROWS: usize = <$of as Tiles>::ROWS;
+        const VECTORS: usize = <$of as Tiles>::VECTORS;
+        // SAFETY: the caller's promise.
+        unsafe {
+            match $call.rows {
+                rows if rows <= ROWS / 4 => {
+                    $tile::<$of, { ROWS / 4 }, VECTORS>($token, $call);
+                }
+                rows if rows <= ROWS / 2 => {
+                    $tile::<$of, { ROWS / 2 }, VECTORS>($token, $call);
+                }
+                _ => $tile::<$of, ROWS, VECTORS>($token, $call),
+            }
+        }
+    }};
+}
+
+/// The functions of a level, compiled for its features.
+macro_rules! kernels {
+    ($name:ident, $of:ty, $token:expr $(, $features:literal)?) => {
+        mod $name {
+            use super::*;
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn floats(tile: &Tile) {
+                by_rows!(float_tile, $of, $token, tile)
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn integer_tiles(tile: &Tile) {
+                by_rows!(integer_tile, $of, $token, tile)
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn whole(x: &[f32], out: &mut [u16], rest: &mut [u16]) -> Option<Whole> {
+                // SAFETY: the caller's promise.
+                unsafe { integers($token.simd(), x, out, rest) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn pairs(bits: u32, words: usize, rows: &[*const u32], out: *mut u32) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    pair_panel::<$of, { <$of as Tiles>::VECTORS }>($token, bits, words, rows, out)
+                }
+            }
+
+            pub const KERNELS: Kernels = Kernels {
+                rows: <$of as Tiles>::ROWS,
+                columns: <$of as Tiles>::VECTORS * LANES,
+                floats,
+                integers: integer_tiles,
+                whole,
+                pairs,
+            };
+        }
+    };
+}
+
+kernels!(portable_tiles, OnPortable, OnPortable);
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::super::avx2::Avx2;
+    use super::super::avx512::Avx512;
+    use super::*;
+    use std::arch::x86_64::*;
+
+    /// Six rows of two registers.
+    #[derive(Clone, Copy)]
+    pub(super) struct OnAvx2(pub Avx2);
+
+    /// Twelve rows of two registers.
+    #[derive(Clone, Copy)]
+    pub(super) struct OnAvx512(pub Avx512);
+
+    /// The same, with the product and sum of pairs as one instruction.
+    #[derive(Clone, Copy)]
+    pub(super) struct OnVnni(pub Avx512);
+
+    impl Tiles for OnAvx2 {
+        type S = Avx2;
+        const ROWS: usize = 6;
+        const VECTORS: usize = 1;
+
+        #[inline(always)]
+        fn simd(self) -> Avx2 {
+            self.0
+        }
+
+        #[inline(always)]
+        fn multiply(self, x: [__m256i; 2], w: [__m256i; 2], c: [__m256i; 2]) -> [__m256i; 2] {
+            // SAFETY: the token proves AVX2.
+            unsafe {
+                [
+                    _mm256_add_epi32(c[0], _mm256_madd_epi16(x[0], w[0])),
+                    _mm256_add_epi32(c[1], _mm256_madd_epi16(x[1], w[1])),
+                ]
+            }
+        }
+    }
+
+    impl Tiles for OnAvx512 {
+        type S = Avx512;
+        const ROWS: usize = 12;
+        const VECTORS: usize = 2;
+
+        #[inline(always)]
+        fn simd(self) -> Avx512 {
+            self.0
+        }
+
+        #[inline(always)]
+        fn multiply(
+            self,
+            x: <Avx512 as Lanes>::I,
+            w: <Avx512 as Lanes>::I,
+            c: <Avx512 as Lanes>::I,
+        ) -> <Avx512 as Lanes>::I {
+            // SAFETY: the token proves AVX-512 BW.
+            unsafe { _mm512_add_epi32(c, _mm512_madd_epi16(x, w)) }
+        }
+    }
+
+    impl Tiles for OnVnni {
+        type S = Avx512;
+        const ROWS: usize = 12;
+        const VECTORS: usize = 2;
+
+        #[inline(always)]
+        fn simd(self) -> Avx512 {
+            self.0
+        }
+
+        #[inline(always)]
+        fn multiply(
+            self,
+            x: <Avx512 as Lanes>::I,
+            w: <Avx512 as Lanes>::I,
+            c: <Avx512 as Lanes>::I,
+        ) -> <Avx512 as Lanes>::I {
+            // SAFETY: this token is only made in functions with the feature.
+            unsafe { _mm512_dpwssd_epi32(c, x, w) }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2_tiles, x86::OnAvx2, x86::OnAvx2(crate::simd::avx2::Avx2::assume()), "avx2,fma,f16c");
+#[cfg(target_arch = "x86_64")]
+kernels!(
+    avx512_tiles,
+    x86::OnAvx512,
+    x86::OnAvx512(crate::simd::avx512::Avx512::assume()),
+    "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
+);
+#[cfg(target_arch = "x86_64")]
+kernels!(
+    vnni_tiles,
+    x86::OnVnni,
+    x86::OnVnni(crate::simd::avx512::Avx512::assume()),
+    "avx512vnni,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
+);
+
+impl Kernels {
+    /// Those of a level; the best of them where this CPU has more than the level asks.
+    pub fn of(level: Level) -> Kernels {
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 if std::is_x86_feature_detected!("avx512vnni") => vnni_tiles::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512_tiles::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2_tiles::KERNELS,
+            _ => portable_tiles::KERNELS,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Integers against the halves that they stand for, and sums against f64.
+
+use super::*;
+use crate::simd::call::Operand;
+
+/// The next of a stream of words.
+fn random(state: &mut u32) -> u32 {
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    *state
+}
+
+fn halves(count: usize, state: &mut u32) -> Vec<f32> {
+    let mut one = |i: usize| {
+        let x = random(state) as f32 / u32::MAX as f32 - 0.5;
+        let x = x * if i % 97 == 0 { 20.0 } else { 1.0 };
+        f32::from_bits(x.to_bits() & 0xffff_0000)
+    };
+    (0..count).map(&mut one).collect()
+}
+
+fn integers_of(x: &[f32; 32], out: &mut [u16; 32], rest: &mut [u16; 32]) -> Option<Whole> {
+    // SAFETY: equally long.
+    unsafe { integers(Portable, x, out, rest) }
+}
+
+#[test]
+fn halves_are_exact_unless_small_and_odd_ones_are_refused() {
+    let (mut out, mut rest) = ([0; 32], [0; 32]);
+    let mut x = [0.0f32; 32];
+    x[3] = -1.9921875;
+    x[4] = 0.015625;
+    x[5] = 1.5 * 2f32.powi(-20);
+    let whole = integers_of(&x, &mut out, &mut rest).unwrap();
+    let unit = whole.unit;
+    assert_eq!((unit, whole.rest), (2f32.powi(-14), false));
+    let back = |i: usize| f32::from(out[i] as i16) * unit;
+    assert_eq!([back(3), back(4), back(0)], [x[3], x[4], 0.0]);
+    assert_eq!((back(5), whole.sum), (0.0, x[3] + x[4]), "far below the rest");
+    x[5] = 2f32.powi(-12) + 2f32.powi(-19);
+    let whole = integers_of(&x, &mut out, &mut rest).unwrap();
+    assert!(!whole.rest);
+    x[5..].fill(2f32.powi(-11) + 2f32.powi(-16));
+    let whole = integers_of(&x, &mut out, &mut rest).unwrap();
+    assert!(whole.rest);
+    let more = |i: usize| f32::from(rest[i] as i16) * unit * FINER;
+    assert_eq!(f32::from(out[9] as i16) * unit + more(9), x[9]);
+    assert_eq!(whole.sum, x.iter().sum());
+    let nothing = integers_of(&[0.0; 32], &mut out, &mut rest);
+    assert_eq!(nothing, Some(Whole { unit: 1.0, sum: 0.0, rest: false }));
+    for odd in [f32::NAN, f32::INFINITY, 1e-38] {
+        x[3] = odd;
+        x[4] = 0.0;
+        x[5..].fill(0.0);
+        assert_eq!(integers_of(&x, &mut out, &mut rest), None);
+    }
+}
+
+#[test]
+fn sums_are_those_of_the_definition_on_every_level_alike() {
+    let mut state = 7;
+    for (bits, len, group, rows) in [
+        (4, 64, 64, 1),
+        (4, 128, 32, 3),
+        (4, 1280, 64, 8),
+        (4, 4096 + 128, 128, 9),
+        (4, 8192 + 64, 32, 17),
+        (8, 32, 32, 5),
+        (8, 192, 64, 8),
+        (8, 4096 + 256, 128, 10),
+    ] {
+        let x = halves(len, &mut state);
+        let scales = halves(rows * len / group, &mut state);
+        let biases = halves(rows * len / group, &mut state);
+        let per_word = 32 / bits as usize;
+        let words: Vec<u32> = (0..rows * len / per_word).map(|_| random(&mut state)).collect();
+        let mut found: Vec<Vec<u32>> = Vec::new();
+        for level in Level::all() {
+            let mut out = vec![f32::NAN; rows];
+            let operand =
+                |at: *const u8, row: usize| Operand { at: at.cast_mut(), row: row as isize };
+            let mut call = Call::new(rows, len);
+            call.out = operand(out.as_mut_ptr().cast(), 4);
+            call.inputs = [
+                operand(x.as_ptr().cast(), 0),
+                operand(words.as_ptr().cast(), len / per_word * 4),
+                operand(scales.as_ptr().cast(), len / group * 4),
+                operand(biases.as_ptr().cast(), len / group * 4),
+            ];
+            call.extra = quantized::options(bits, group, 4, 4);
+            // SAFETY: the operands are as long as the primitive asks.
+            unsafe { sum_of_products(bits, level).call(&call) };
+            for (r, y) in out.iter().enumerate() {
+                let (mut exact, mut size) = (0.0, 0.0);
+                for i in 0..len {
+                    let at = r * len + i;
+                    let shift = bits as usize * (at % per_word);
+                    let q = words[at / per_word] >> shift & ((1 << bits) - 1);
+                    let (s, b) = (scales[at / group] as f64, biases[at / group] as f64);
+                    exact += x[i] as f64 * (q as f64 * s + b);
+                    size += (x[i] as f64).abs() * (q as f64 * s.abs() + b.abs());
+                }
+                let error = (*y as f64 - exact).abs() / size;
+                assert!(error < 4e-6, "{level:?} {bits} {len} {group}: {y} for {exact}");
+            }
+            found.push(out.iter().map(|y| y.to_bits()).collect());
+        }
+        assert!(found.windows(2).all(|two| two[0] == two[1]), "{bits} {len} {group}");
+    }
+}
