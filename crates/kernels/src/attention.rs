@@ -45,6 +45,13 @@ pub static ATTENTION: Entry = Entry {
         Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 9), ("length", 5)])
             .with(&[("head_dim", 8), ("group", 1)])
             .scalars(&[("scale", 0.3)]),
+        // Heads of 128 features, for which targets have ways of their own.
+        Case::of(&[("batch", 2), ("kv_heads", 2), ("queries", 150), ("length", 333)])
+            .with(&[("group", 2)])
+            .scalars(&[("scale", 0.09), ("window", 100.0)]),
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 140), ("length", 70)])
+            .with(&[("group", 1)])
+            .scalars(&[("scale", 0.2)]),
         Case::of(&[("batch", 1), ("kv_heads", 2), ("queries", 3), ("length", 0)])
             .scalars(&[("scale", 1.0)]),
         Case::of(&[("batch", 1), ("kv_heads", 8), ("queries", 1024), ("length", 1024)])

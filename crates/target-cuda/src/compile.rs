@@ -12,7 +12,7 @@ const STACK: usize = 64 << 20;
 /// Makes machine code for one architecture.
 pub(crate) struct Compiler {
     /// As NVRTC names it: `sm_90`.
-    architecture: String,
+    pub architecture: String,
     /// NVRTC's own.
     version: String,
     cache: Option<Cache>,
@@ -36,13 +36,33 @@ impl Compiler {
         self.machine_code_by(source, || compile(source, &self.architecture))
     }
 
+    /// The same for an architecture by name, as of one whose own instructions the source uses.
+    ///
+    /// # Errors
+    /// Those of [`compile`].
+    pub fn machine_code_for(
+        &self,
+        source: &str,
+        architecture: &str,
+    ) -> Result<Vec<u8>, TargetError> {
+        let key = Key::of(source, architecture, &self.version);
+        self.kept(key, || compile(source, architecture))
+    }
+
     /// The same by another way to compile.
     fn machine_code_by(
         &self,
         source: &str,
         compile: impl FnOnce() -> Result<Vec<u8>, TargetError>,
     ) -> Result<Vec<u8>, TargetError> {
-        let key = Key::of(source, &self.architecture, &self.version);
+        self.kept(Key::of(source, &self.architecture, &self.version), compile)
+    }
+
+    fn kept(
+        &self,
+        key: Key,
+        compile: impl FnOnce() -> Result<Vec<u8>, TargetError>,
+    ) -> Result<Vec<u8>, TargetError> {
         if let Some(image) = self.cache.as_ref().and_then(|cache| cache.find(key)) {
             return Ok(image);
         }

@@ -70,11 +70,21 @@ impl Gpu {
 
     /// The kernel `name` of a text that somebody wrote.
     pub fn source(&self, text: &str, name: &str) -> Result<Arc<Function>, TargetError> {
+        self.source_for(text, name, &self.compiler.architecture)
+    }
+
+    /// The same for an architecture by name.
+    pub fn source_for(
+        &self,
+        text: &str,
+        name: &str,
+        architecture: &str,
+    ) -> Result<Arc<Function>, TargetError> {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = sources.get(text) {
             return Ok(known.clone());
         }
-        let image = self.compiler.machine_code(text)?;
+        let image = self.compiler.machine_code_for(text, architecture)?;
         let function = Arc::new(Function::load(&self.context, &image, name)?);
         sources.insert(text.into(), function.clone());
         Ok(function)

@@ -7,6 +7,7 @@ use crate::dialect::STATIC_SHARED;
 use crate::driver::{FaultSlot, Function, Shape};
 use crate::multiply::LIBRARY;
 use crate::routine::read_early;
+use crate::specified::Specified;
 use std::any::Any;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -33,6 +34,8 @@ pub(crate) struct CudaExecutable {
     pub(crate) chosen: Mutex<HashMap<String, Way>>,
     /// What the program multiplies, if that is all it does.
     pub(crate) product: Option<Product>,
+    /// The text of this target's own that the program runs by, if there is one.
+    pub(crate) specified: Option<Specified>,
     /// For sizes that were launched, whether the library multiplies.
     pub(crate) by_library: Mutex<HashMap<Vec<usize>, bool>>,
 }
@@ -83,10 +86,11 @@ impl CudaExecutable {
     /// `program` for a GPU; its variants are compiled when a launch needs them.
     pub fn new(gpu: Arc<Gpu>, program: &Program) -> CudaExecutable {
         let product = product(program);
+        let specified = Specified::of(program, &gpu.compiler.architecture);
         let mut program = program.clone();
         pipeline::run(&mut program, PASSES, |_, _| {});
         let (variants, latest, chosen, by_library) = Default::default();
-        CudaExecutable { gpu, program, variants, latest, chosen, product, by_library }
+        CudaExecutable { gpu, program, variants, latest, chosen, product, specified, by_library }
     }
 
     /// The variant for these sizes; `aligned` says for each tensor whether its rows are.
@@ -431,6 +435,9 @@ impl Executable for CudaExecutable {
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError> {
         if self.by_library(&bindings.dims) && self.multiply(bindings, arguments)? {
+            return Ok(());
+        }
+        if self.by_specification(bindings, arguments)? {
             return Ok(());
         }
         let Some(mut prepared) = self.prepare(bindings, arguments)? else { return Ok(()) };

@@ -2,6 +2,7 @@
 //!
 //! Builds anywhere; [`CudaDevice::open`] says plainly what is missing on a machine that cannot run it.
 
+mod attention;
 mod cache;
 mod compile;
 mod copy;
@@ -10,17 +11,20 @@ mod device;
 mod dialect;
 mod driver;
 mod graph;
+mod grouped;
 mod launch;
 mod library;
 mod multiply;
 mod routine;
 mod source;
+mod specified;
 
 pub use compile::{Usage, compile, compile_with_usage};
 pub use device::{CudaBuffer, CudaDevice};
 pub use dialect::CudaC;
 pub use source::sign;
 
+use specified::Specified;
 use tilewright_ir::Program;
 use tilewright_passes::lower::{LowerError, Units, lower_with};
 use tilewright_target::c;
@@ -32,4 +36,13 @@ use tilewright_target::c;
 /// When the program has no lowering to threads.
 pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String, LowerError> {
     Ok(c::source(&lower_with(program, Units::Half, true, size)?.threads, &CudaC))
+}
+
+/// The CUDA C by which `program`, which is optimized, runs as a whole on an architecture such as `sm_90`, and what to
+/// compile it for; `None` where the text of [`source`] runs.
+pub fn own_source(program: &Program, architecture: &str) -> Option<(String, String)> {
+    match Specified::of(program, architecture)? {
+        Specified::Grouped(grouped) => Some((grouped.source(), architecture.into())),
+        Specified::Attention(attention) => Some((attention.source(), format!("{architecture}a"))),
+    }
 }
