@@ -2,7 +2,7 @@
 //!
 //! Within a group of weights x = n unit + r, with the unit a power of two such that the greatest |n| has fifteen bits. A
 //! bf16 has eight: r is 0 unless x is more than 128 times smaller than the greatest of its group. Where the r of a group
-//! are more than 2^-16 of it in the Euclidean norm, they become integers of a unit 2^15 times smaller in turn, else they
+//! are more than 2^-17 of it in the Euclidean norm, they become integers of a unit 2^15 times smaller in turn, else they
 //! are left out: by Cauchy and Schwarz no sum is further off than so much of the product of the norms of x and weights.
 //!
 //! So Σ x (q s + b) is, group after group, s unit Σ n q + b Σ x, where the sums of integers are exact: whoever computes
@@ -55,7 +55,7 @@ pub struct Whole {
 /// The unit of what is left, in units.
 pub const FINER: f32 = 1.0 / 32768.0;
 /// The square of the share of a group that may be left out.
-const NEGLIGIBLE: f32 = 1.0 / (65536.0 * 65536.0);
+const NEGLIGIBLE: f32 = 1.0 / (131_072.0 * 131_072.0);
 /// Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits.
 const ROUND: f32 = 12_582_912.0;
 

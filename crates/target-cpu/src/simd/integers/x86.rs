@@ -4,6 +4,9 @@ use super::*;
 use crate::simd::avx2::Avx2;
 use std::arch::x86_64::*;
 
+/// Rows from those that are multiplied to those that are fetched.
+const AHEAD: usize = 16;
+
 /// # Safety
 /// As [`rows`], with AVX2 and FMA.
 #[inline(always)]
@@ -15,8 +18,8 @@ pub unsafe fn columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: P
         let row: *const u32 = call.inputs[1].row(part.row(call, k));
         row.wrapping_add(part.at * BITS as usize / 32).cast()
     });
-    // The rows that come next lie so many bytes ahead.
-    let ahead = 8 * call.inputs[1].row;
+    // The rows that are fetched meanwhile lie so many bytes ahead.
+    let ahead = AHEAD as isize * call.inputs[1].row;
     let out: [*mut f32; 8] = std::array::from_fn(|k| call.out.row(part.row(call, k)));
     // SAFETY: vectors of words are inside the rows, numbers of groups as well; see `rows`.
     unsafe {
