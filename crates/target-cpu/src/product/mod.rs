@@ -131,7 +131,7 @@ impl Product {
         };
         // Rows of y are counted through tokens and slots.
         let layout = layouts(indices.index());
-        let &[ref token, ref slot] = &layout[..] else { return None };
+        let [token, slot] = &layout[..] else { return None };
         let (&[(_, token)], &[(slots, slot)]) = (&token[..], &slot[..]) else { return None };
         let weight = match self.weight {
             Weight::Affine { w, .. } | Weight::Floats { w, .. } => w,

@@ -14,7 +14,7 @@ fn random(state: &mut u32) -> u32 {
 fn halves(count: usize, state: &mut u32) -> Vec<f32> {
     let mut one = |i: usize| {
         let x = random(state) as f32 / u32::MAX as f32 - 0.5;
-        let x = x * if i % 97 == 0 { 20.0 } else { 1.0 };
+        let x = x * if i.is_multiple_of(97) { 20.0 } else { 1.0 };
         f32::from_bits(x.to_bits() & 0xffff_0000)
     };
     (0..count).map(&mut one).collect()

@@ -135,14 +135,14 @@ unsafe fn turned_eights(
 unsafe fn sums<const BITS: u32>(
     words: &[*const __m256i; 8],
     [first, vectors]: [usize; 2],
-    pairs: &[u32; CHUNK / 2],
+    pairs: &[MaybeUninit<u32>; CHUNK / 2],
     ahead: isize,
 ) -> [__m256i; 2] {
     // SAFETY: the caller's promise; a prefetch may name any address.
     unsafe {
         let mut sums = [_mm256_setzero_si256(); 8];
         for v in first..first + vectors {
-            let pairs = pairs.as_ptr().add(v * width(BITS) / 2);
+            let pairs = pairs.as_ptr().cast::<u32>().add(v * width(BITS) / 2);
             for k in 0..8 {
                 if v % 2 == 0 && ahead != 0 {
                     let next = words[k].add(v).cast::<i8>().wrapping_offset(ahead);
