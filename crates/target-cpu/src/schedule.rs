@@ -13,6 +13,10 @@ const BATCH_LANES: usize = 2048;
 /// Packed weights that a batch reads at most, unless its programs are few: they are read where they lie, and what is
 /// shared by the programs of a batch is prepared once for each.
 const BATCH_WEIGHTS: usize = 128 << 10;
+/// Batches a thread that occupy all threads evenly: more weights are read in larger ones.
+const MANY_BATCHES: usize = 8;
+/// The most programs that share what is prepared.
+const MOST_SHARING: usize = 512;
 /// Programs that share what is prepared, at least.
 const FEW_PROGRAMS: usize = 16;
 /// The most programs of a batch.
@@ -75,7 +79,7 @@ impl Schedule {
             Some(length) if !request.analysis.control && !request.analysis.atomic => {
                 let lanes = (BATCH_LANES / length.max(1)).clamp(1, MOST_PROGRAMS);
                 match rows.packed {
-                    true => sharing_batch(length, last.max(1)),
+                    true => sharing_batch(length, last.max(1), threads),
                     false => lanes.min(last.max(1)),
                 }
             }
@@ -163,8 +167,10 @@ impl Rows {
 
 /// Programs of a batch that multiply one row of `length` with packed weights of their own: a divisor of the number of
 /// programs where there is one, since what remains runs one by one.
-fn sharing_batch(length: usize, programs: usize) -> usize {
-    let most = (BATCH_WEIGHTS / length.max(1)).clamp(FEW_PROGRAMS, MOST_PROGRAMS).min(programs);
+fn sharing_batch(length: usize, programs: usize, threads: usize) -> usize {
+    let share = length.saturating_mul(programs) / (MANY_BATCHES * threads.max(1));
+    let most = BATCH_WEIGHTS.max(share) / length.max(1);
+    let most = most.clamp(FEW_PROGRAMS, MOST_SHARING).min(programs);
     let whole = (1..=most / LANES).rev().map(|vectors| vectors * LANES);
     whole.into_iter().find(|batch| programs.is_multiple_of(*batch)).unwrap_or(most)
 }

@@ -2,7 +2,7 @@
 //!
 //! Within a group of weights x = n unit + r, with the unit a power of two such that the greatest |n| has fifteen bits. A
 //! bf16 has eight: r is 0 unless x is more than 128 times smaller than the greatest of its group. Where the r of a group
-//! are more than 2^-16 of it in the Euclidean norm, they become integers of a unit 2^15 times smaller in turn, else they
+//! are more than 2^-17 of it in the Euclidean norm, they become integers of a unit 2^15 times smaller in turn, else they
 //! are left out: by Cauchy and Schwarz no sum is further off than so much of the product of the norms of x and weights.
 //!
 //! So Σ x (q s + b) is, group after group, s unit Σ n q + b Σ x, where the sums of integers are exact: whoever computes
@@ -55,7 +55,7 @@ pub struct Whole {
 /// The unit of what is left, in units.
 pub const FINER: f32 = 1.0 / 32768.0;
 /// The square of the share of a group that may be left out.
-const NEGLIGIBLE: f32 = 1.0 / (65536.0 * 65536.0);
+const NEGLIGIBLE: f32 = 1.0 / (131_072.0 * 131_072.0);
 /// Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits.
 const ROUND: f32 = 12_582_912.0;
 
@@ -121,9 +121,9 @@ pub unsafe fn integers<S: Simd>(
 /// Part of x, ready to be multiplied.
 struct Prepared {
     /// For each vector of eight words, and each place in a word: the pairs of x that belong there.
-    pairs: [u32; CHUNK / 2],
+    pairs: [MaybeUninit<u32>; CHUNK / 2],
     /// The same of what is left; anything where no group of a vector has any that counts.
-    rest: [u32; CHUNK / 2],
+    rest: [MaybeUninit<u32>; CHUNK / 2],
     units: [f32; CHUNK / LEAST_GROUP],
     sums: [f32; CHUNK / LEAST_GROUP],
     /// By group: what is left counts.
@@ -137,13 +137,14 @@ const fn width(bits: u32) -> usize {
 
 /// Pairs in the order of the vectors of eight words.
 #[inline(always)]
-fn in_vectors<const BITS: u32>(natural: &[u16], pairs: &mut [u32]) {
+fn in_vectors<const BITS: u32>(natural: &[u16], pairs: &mut [MaybeUninit<u32>]) {
     let apart = distance(BITS);
     let vectors = natural.chunks_exact(width(BITS));
     for (vector, pairs) in vectors.zip(pairs.chunks_exact_mut(width(BITS) / 2)) {
         for (word, x) in vector.chunks_exact(2 * apart).enumerate() {
             for place in 0..apart {
-                pairs[place * 8 + word] = x[place] as u32 | (x[place + apart] as u32) << 16;
+                let pair = x[place] as u32 | (x[place + apart] as u32) << 16;
+                pairs[place * 8 + word].write(pair);
             }
         }
     }
@@ -195,12 +196,15 @@ unsafe fn rows<S: Simd, const BITS: u32>(
 ) {
     let group = (call.extra[0] >> 32) as usize;
     let x: *const f32 = call.inputs[0].row(0);
-    let mut prepared = Prepared {
-        pairs: [0; CHUNK / 2],
-        rest: [0; CHUNK / 2],
-        units: [0.0; CHUNK / LEAST_GROUP],
-        sums: [0.0; CHUNK / LEAST_GROUP],
-        rests: [false; CHUNK / LEAST_GROUP + 1],
+    let mut room = MaybeUninit::<Prepared>::uninit();
+    // SAFETY: zeros are values of all its numbers. The pairs, which are much, need not even be that: they are read
+    // where `fill` has written them.
+    let prepared = unsafe {
+        let at = room.as_mut_ptr();
+        (&raw mut (*at).units).write_bytes(0, 1);
+        (&raw mut (*at).sums).write_bytes(0, 1);
+        (&raw mut (*at).rests).write_bytes(0, 1);
+        &mut *at
     };
     let mut at = 0;
     while at < call.len {
@@ -212,7 +216,7 @@ unsafe fn rows<S: Simd, const BITS: u32>(
             return unsafe { quantized::sum_of_products(BITS, level).call(call) };
         }
         for first in (0..call.rows).step_by(8) {
-            columns(call, &prepared, Part { at, len, group, first });
+            columns(call, prepared, Part { at, len, group, first });
         }
         at += len;
     }
@@ -279,14 +283,16 @@ unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, pa
         let mut total = if part.at == 0 { 0.0 } else { unsafe { *out } };
         for g in 0..part.len / part.group {
             let (first, of_group) = (g * part.group / (2 * apart), part.group / (2 * apart));
-            let sum = |pairs: &[u32]| {
+            let sum = |pairs: &[MaybeUninit<u32>]| {
                 let mut sum = 0i32;
                 for word in first..first + of_group {
                     // SAFETY: inside the row.
                     let q = unsafe { *words.add(part.at / (2 * apart) + word) };
                     let pairs = &pairs[word / 8 * width(BITS) / 2 + word % 8..];
                     for place in 0..apart {
-                        let (q, x) = (q >> (BITS as usize * place) & mask, pairs[place * 8]);
+                        // SAFETY: written by `fill`.
+                        let x = unsafe { pairs[place * 8].assume_init() };
+                        let q = q >> (BITS as usize * place) & mask;
                         sum += i32::from(x as i16) * (q & 0xffff) as i32
                             + i32::from((x >> 16) as i16) * (q >> 16) as i32;
                     }

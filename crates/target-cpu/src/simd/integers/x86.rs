@@ -4,6 +4,9 @@ use super::*;
 use crate::simd::avx2::Avx2;
 use std::arch::x86_64::*;
 
+/// Rows from those that are multiplied to those that are fetched.
+const AHEAD: usize = 16;
+
 /// # Safety
 /// As [`rows`], with AVX2 and FMA.
 #[inline(always)]
@@ -15,8 +18,8 @@ pub unsafe fn columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: P
         let row: *const u32 = call.inputs[1].row(part.row(call, k));
         row.wrapping_add(part.at * BITS as usize / 32).cast()
     });
-    // The rows that come next lie so many bytes ahead.
-    let ahead = 8 * call.inputs[1].row;
+    // The rows that are fetched meanwhile lie so many bytes ahead.
+    let ahead = AHEAD as isize * call.inputs[1].row;
     let out: [*mut f32; 8] = std::array::from_fn(|k| call.out.row(part.row(call, k)));
     // SAFETY: vectors of words are inside the rows, numbers of groups as well; see `rows`.
     unsafe {
@@ -132,14 +135,14 @@ unsafe fn turned_eights(
 unsafe fn sums<const BITS: u32>(
     words: &[*const __m256i; 8],
     [first, vectors]: [usize; 2],
-    pairs: &[u32; CHUNK / 2],
+    pairs: &[MaybeUninit<u32>; CHUNK / 2],
     ahead: isize,
 ) -> [__m256i; 2] {
     // SAFETY: the caller's promise; a prefetch may name any address.
     unsafe {
         let mut sums = [_mm256_setzero_si256(); 8];
         for v in first..first + vectors {
-            let pairs = pairs.as_ptr().add(v * width(BITS) / 2);
+            let pairs = pairs.as_ptr().cast::<u32>().add(v * width(BITS) / 2);
             for k in 0..8 {
                 if v % 2 == 0 && ahead != 0 {
                     let next = words[k].add(v).cast::<i8>().wrapping_offset(ahead);
