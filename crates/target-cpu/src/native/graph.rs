@@ -466,7 +466,11 @@ impl Lanes for Recorder<'_> {
     }
 
     fn exp_capped(self, a: Value) -> Value {
-        if self.narrow() { math::exp_capped(self, a) } else { wide::exp_capped(self, a) }
+        if self.narrow() { math::exp_by_halves(self, a) } else { wide::exp_capped(self, a) }
+    }
+
+    fn exp_low(self, a: Value) -> Value {
+        if self.narrow() { math::exp_from_above(self, a) } else { wide::exp_capped(self, a) }
     }
 
     fn split(self, a: Value) -> (Value, Value) {
