@@ -3,7 +3,8 @@
 //! Reading a long array from end to end needs no help, but a batch reads a few thousand elements of each tensor and
 //! then computes on them for a while, in which the memory would have nothing to do. So each tensor's next part is
 //! fetched by one of the steps in between, a line for each vector of its work, by the slowest first. A reduction that
-//! is alone fetches for itself: rows are often a page long, and what the hardware fetches by itself ends with the page.
+//! is alone fetches for itself where that pays: rows are often a page long, and what the hardware fetches by itself
+//! ends with the page. A long row is read from memory by the first sweep alone; the others fetch the next row.
 
 use super::Request;
 use crate::simd::Level;

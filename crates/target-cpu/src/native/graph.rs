@@ -550,10 +550,7 @@ impl Lanes for Recorder<'_> {
                 _ => {}
             }
         }
-        match self.narrow() {
-            true => self.mnot(self.ieq(a, self.i(0))),
-            false => self.two(Op::Test, a, a),
-        }
+        if self.narrow() { self.mnot(self.ieq(a, self.i(0))) } else { self.two(Op::Test, a, a) }
     }
 
     fn mand(self, a: Value, b: Value) -> Value {

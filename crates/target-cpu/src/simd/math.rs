@@ -64,7 +64,7 @@ pub fn exp_by_halves<S: Lanes>(s: S, x: S::F) -> S::F {
     let x = s.max_or_b(s.f(EXP_LEAST), x);
     let (shifted, _, r) = reduce_exp(s, x, 254);
     let p = s.add(expm1_small(s, r), s.f(1.0));
-    // 2^n as two normal factors with half of n and the rest: the first rounds nothing, the second perhaps to a denormal.
+    // 2^n as two normal factors, of half of n and of the rest: the first rounds nothing, the second once.
     let both = s.bits(power_in(s, shifted));
     let half = s.and(s.shl::<22>(s.bits(shifted)), s.i(0x7f80_0000));
     s.mul(s.mul(p, s.float(half)), s.float(s.isub(both, half)))
