@@ -141,11 +141,10 @@ fn test() -> Command {
         )
         .arg(names())
         .arg(device("Where to run [default: all]"))
-        .arg(
-            Arg::new("full").long("full").action(ArgAction::SetTrue).help(
-                "Every case on every device, the largest too: takes an hour and some gigabytes",
-            ),
-        )
+        .arg(Arg::new("full").long("full").action(ArgAction::SetTrue).help(
+            "Every case on every device, and on the interpreter those of up to 4 million elements: \
+                 takes some gigabytes",
+        ))
         .arg(
             Arg::new("limit")
                 .long("limit")

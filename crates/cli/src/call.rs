@@ -41,13 +41,15 @@ pub fn input(matches: &ArgMatches) -> Result<TensorFile, Failure> {
 
 /// Calls `callable` on the tensors of `file` as `--out`, `--grad` and `--device` say, and tells what was written.
 ///
-/// `expects` is where to look up what the callable takes. Everything is computed before anything is written.
+/// `expects` is where to look up what the callable takes, and `constants` are what else could have been set. Everything
+/// is computed before anything is written.
 ///
 /// # Errors
 /// Whatever does not fit, naming it.
 pub fn call(
     callable: &Callable,
     settings: &[Setting],
+    constants: &[&str],
     file: TensorFile,
     expects: &str,
     matches: &ArgMatches,
@@ -57,7 +59,7 @@ pub fn call(
     let wrong = |error| Failure::of(error, expects);
     let to = path(matches, "out")?;
     let mut inputs = Inputs { file, tensors: BTreeMap::new() };
-    let mut sorted = Sorted::new(&callable, settings)?;
+    let mut sorted = Sorted::new(&callable, settings, constants)?;
     sorted.add_from_file(&callable, &inputs.file)?;
     let grad = matches.get_flag("grad");
     let gradient = match grad {
@@ -146,7 +148,11 @@ struct Sorted {
 }
 
 impl Sorted {
-    fn new(callable: &Callable, settings: &[Setting]) -> Result<Sorted, Failure> {
+    fn new(
+        callable: &Callable,
+        settings: &[Setting],
+        constants: &[&str],
+    ) -> Result<Sorted, Failure> {
         let mut sorted = Sorted { scalars: Vec::new(), sizes: Vec::new() };
         let scalars = callable.scalars();
         let sizes = callable.sizes();
@@ -157,7 +163,9 @@ impl Sorted {
             } else if sizes.iter().any(|s| s == name) {
                 sorted.sizes.push((name.clone(), whole(setting)?));
             } else {
-                let known: Vec<&str> = scalars.iter().map(|s| s.name.as_str()).collect();
+                let mut known = constants.to_vec();
+                known.extend(scalars.iter().map(|s| s.name.as_str()));
+                known.extend(sizes.iter().map(String::as_str));
                 let next = match nearest(name, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if known.is_empty() => "it has none to set".into(),

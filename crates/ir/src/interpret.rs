@@ -250,11 +250,6 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// An expression as the author knows it.
-    fn name(&self, id: ExprId) -> String {
-        self.program.expr(id).name.clone().unwrap_or_else(|| format!("%{}", id.0))
-    }
-
     fn out_of_bounds(&self, tensor: &str, axis: usize, position: i64, extent: usize) -> Problem {
         Problem {
             kind: FaultKind::OutOfBounds,
@@ -298,7 +293,8 @@ impl<'a> Machine<'a> {
             ExprKind::Pick { of, indices } => {
                 let (tile, n) = (self.value(*of), self.value(*of).last_extent());
                 tile.pick(self.value(*indices), shape).map_err(|position| {
-                    self.out_of_bounds(&self.name(*of), tile.shape().len() - 1, position, n)
+                    let (name, axis) = program.axis_name(*of, tile.shape().len() - 1);
+                    self.out_of_bounds(&name, axis, position, n)
                 })?
             }
             ExprKind::Reduce(op, of, axis) => {
@@ -317,8 +313,8 @@ impl<'a> Machine<'a> {
             ExprKind::TopK { of, k } => {
                 let (tile, n) = (self.value(*of), self.value(*of).last_extent());
                 if *k > n {
-                    let axis = tile.shape().len() - 1;
-                    return Err(self.out_of_bounds(&self.name(*of), axis, *k as i64 - 1, n));
+                    let (name, axis) = program.axis_name(*of, tile.shape().len() - 1);
+                    return Err(self.out_of_bounds(&name, axis, *k as i64 - 1, n));
                 }
                 reduction::top_k(tile, *k, shape)
             }

@@ -13,6 +13,7 @@ pub mod infer;
 pub mod interpret;
 pub mod meaning;
 pub mod op;
+mod operands;
 pub mod program;
 pub mod random;
 pub mod text;

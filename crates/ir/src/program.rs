@@ -486,6 +486,24 @@ impl Program {
         self.params.iter().position(|p| p.name == name).map(|i| ParamId(i as u32))
     }
 
+    /// An axis of a value as the author knows it: that of the tensor whose axis it is, or the value's own, by its name
+    /// or number.
+    pub fn axis_name(&self, id: ExprId, axis: usize) -> (String, usize) {
+        let mut origin = self.expr(id);
+        let name = origin.name.clone();
+        while let ExprKind::Cast(of) = origin.kind {
+            origin = self.expr(of);
+        }
+        if let (None, ExprKind::Load { place, .. }) = (&name, &origin.kind) {
+            let axes = place.axes.iter().enumerate();
+            let mut kept = axes.filter(|(_, axis)| !matches!(axis, Axis::At(_)));
+            if let Some((number, Axis::All)) = kept.nth(axis) {
+                return (self.param(place.param).name.clone(), number);
+            }
+        }
+        (name.unwrap_or_else(|| format!("%{}", id.0)), axis)
+    }
+
     /// Adds an expression to the arena (not to the body) and returns its id.
     pub fn push(&mut self, kind: ExprKind, ty: Type, at: Option<Location>) -> ExprId {
         self.exprs.push(Expr { kind, ty, at, name: None });
@@ -494,40 +512,6 @@ impl Program {
 }
 
 impl ExprKind {
-    /// Calls `visit` with each operand, in order. The body of a [`Combine`] is not an operand; indices of a
-    /// [`Place`] are.
-    pub fn operands(&self, mut visit: impl FnMut(ExprId)) {
-        let mut copy = self.clone();
-        copy.map_operands(|id| {
-            visit(id);
-            id
-        });
-    }
-
-    /// Replaces each operand by `map` of it, in order.
-    pub fn map_operands(&mut self, mut map: impl FnMut(ExprId) -> ExprId) {
-        use ExprKind::*;
-        let mut go = |id: &mut ExprId| *id = map(*id);
-        match self {
-            Const(_) | Scalar(_) | Size(_) | Program(_) | LoopIndex | Argument | Iota(_)
-            | Get(_) => {}
-            Unary(_, a) | Cast(a) | Bitcast(a) | Broadcast(a) | Reshape(a) | Transpose(a, _) => {
-                go(a)
-            }
-            Slice { of, .. } | Reduce(_, of, _) | ArgReduce { of, .. } => go(of),
-            Scan { of, .. } | TopK { of, .. } | Part(of, _) | Unpack { of, .. } => go(of),
-            Binary(_, a, b) | Dot(a, b) | Pick { of: a, indices: b } => {
-                go(a);
-                go(b);
-            }
-            Ternary(_, abc) => abc.iter_mut().for_each(go),
-            Concat(parts, _) => parts.iter_mut().for_each(go),
-            ScanBy { of, .. } => of.iter_mut().for_each(go),
-            ReduceBy { of, identity, .. } => of.iter_mut().chain(identity).for_each(go),
-            Load { place, .. } => place.map_operands(map),
-        }
-    }
-
     /// The function of a user-defined reduction or scan.
     pub fn combine(&self) -> Option<&Combine> {
         match self {
@@ -547,17 +531,5 @@ impl ExprKind {
     /// True when the value depends on memory or variables, so that the place of its `Let` matters.
     pub fn is_ordered(&self) -> bool {
         matches!(self, ExprKind::Get(_) | ExprKind::Load { .. })
-    }
-}
-
-impl Place {
-    /// Replaces each index expression by `map` of it.
-    pub fn map_operands(&mut self, mut map: impl FnMut(ExprId) -> ExprId) {
-        for axis in &mut self.axes {
-            match axis {
-                Axis::At(id) | Axis::Gather(id) | Axis::Range { start: id, .. } => *id = map(*id),
-                Axis::All => {}
-            }
-        }
     }
 }

@@ -311,10 +311,7 @@ impl View {
             };
             place.axes[i] = axis(r, extent);
             let mut poisoned = false;
-            place.clone().map_operands(|id| {
-                poisoned |= id == POISON;
-                id
-            });
+            place.operands(&mut |id| poisoned |= id == POISON);
             if poisoned {
                 return POISON_VIEW;
             }

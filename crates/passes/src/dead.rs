@@ -71,10 +71,7 @@ impl Live<'_> {
     }
 
     fn place(&mut self, place: &Place) {
-        place.clone().map_operands(|id| {
-            self.mark(id);
-            id
-        });
+        place.operands(&mut |id| self.mark(id));
     }
 
     fn mark(&mut self, id: ExprId) {

@@ -1,13 +1,14 @@
 //! A compiled kernel and its launch.
 
 use crate::recording::Recorder;
+use crate::show::Show;
 use crate::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tilewright_ir::bind::{show_declared, show_shape};
 use tilewright_ir::{Access, Bindings, DType, Param, ParamKind, Program, bind};
-use tilewright_target::{Argument, Buffer, Chosen, Device, Executable, Region};
+use tilewright_target::{Argument, Buffer, Chosen, Device, DeviceKind, Executable, Region};
 
 /// Arguments of a call that are kept on the stack; kernels with more parameters allocate.
 const INLINE: usize = 24;
@@ -40,7 +41,7 @@ pub struct Kernel {
     plans: Mutex<Vec<Arc<Plan>>>,
     launches: AtomicU64,
     all: Arc<Counters>,
-    show_time: bool,
+    show: Show,
 }
 
 /// The sizes and shapes of one call.
@@ -117,11 +118,11 @@ impl Kernel {
         executable: Arc<dyn Executable>,
         device: Arc<dyn Device>,
         all: Arc<Counters>,
-        show_time: bool,
+        show: Show,
     ) -> Kernel {
         let (plans, launches) = Default::default();
         let recorded = Arc::new(recorded);
-        Kernel { recorded, optimized, executable, device, plans, launches, all, show_time }
+        Kernel { recorded, optimized, executable, device, plans, launches, all, show }
     }
 
     /// The kernel's name.
@@ -219,7 +220,7 @@ impl Kernel {
     /// When a value is missing, of the wrong kind, dtype or shape, or leaves its buffer; when an index that the data
     /// holds is out of range.
     pub fn launch(&self, plan: &Plan, values: &[Value<'_>]) -> Result<()> {
-        let start = self.show_time.then(Instant::now);
+        let start = self.show.time.then(Instant::now);
         // SAFETY: every input is borrowed shared and every output exclusively until this returns, which is
         // after the device has finished.
         unsafe { self.enqueue(plan, values) }?;
@@ -256,8 +257,12 @@ impl Kernel {
         unsafe { self.executable.launch(&plan.bindings, arguments) }?;
         // SAFETY: whoever records promised that the memory stays.
         unsafe { self.all.recorder.note(&self.executable, &self.recorded, plan, arguments) };
-        self.launches.fetch_add(1, Ordering::Relaxed);
+        let before = self.launches.fetch_add(1, Ordering::Relaxed);
         self.all.launches.fetch_add(1, Ordering::Relaxed);
+        // The CPU schedules a kernel once it knows sizes.
+        if before == 0 && self.show.schedule && self.device.caps().kind == DeviceKind::Cpu {
+            eprintln!("schedule of {} for cpu:\n{}", self.name(), self.describe());
+        }
         Ok(())
     }
 

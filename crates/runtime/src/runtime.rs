@@ -164,7 +164,7 @@ impl Runtime {
             });
         }
         let executable = self.device.compile(&optimized)?;
-        if self.show.schedule {
+        if self.show.schedule && self.caps().kind != DeviceKind::Cpu {
             eprintln!(
                 "schedule of {} for {}:\n{}",
                 program.name,
@@ -178,7 +178,7 @@ impl Runtime {
             executable,
             self.device.clone(),
             self.counters.clone(),
-            self.show.time,
+            self.show,
         ))
     }
 

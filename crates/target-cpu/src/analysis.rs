@@ -136,10 +136,7 @@ impl Analysis {
     }
 
     fn place(&mut self, place: &Place) {
-        place.clone().map_operands(|id| {
-            self.uses[id.index()] += 1;
-            id
-        });
+        place.operands(&mut |id| self.uses[id.index()] += 1);
     }
 
     fn varying(&self, program: &Program, id: ExprId) -> bool {
@@ -209,7 +206,14 @@ impl Analysis {
         match expr.kind {
             ExprKind::Unary(UnaryOp::Exp, a) if once(a) => {
                 let (x, y) = self.pair(program, a, BinaryOp::Sub)?;
-                Some((Fusion::Map(Fused::ExpSub), vec![x, y]))
+                let mut greatest = y;
+                while let ExprKind::Broadcast(of) = program.expr(greatest).kind {
+                    greatest = of;
+                }
+                let below = matches!(program.expr(greatest).kind,
+                    ExprKind::Reduce(ReduceOp::Max, of, _) if of == x);
+                let fused = if below { Fused::ExpBelow } else { Fused::ExpSub };
+                Some((Fusion::Map(fused), vec![x, y]))
             }
             ExprKind::Unary(UnaryOp::Tanh, a) if once(a) => {
                 let x = self.single(program, a, UnaryOp::Softplus)?;

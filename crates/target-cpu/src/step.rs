@@ -100,6 +100,8 @@ pub struct Native {
     pub block: BlockRole,
     /// Where the operands lie, and bytes from row to row.
     pub operands: Vec<(Address, isize)>,
+    /// By operand: a row of it is read.
+    pub loaded: Vec<bool>,
     /// Lanes that the primitives would have worked on.
     pub lanes: usize,
     /// The primitives, for people.

@@ -171,6 +171,10 @@ fn compilation(
         "\nMedians, each run with an empty cache. The first call is of the kernel's smallest case, and includes\n\
          what the device does once it knows sizes."
     )?;
+    let slowest = rows.iter().max_by(|a, b| a.total.median.total_cmp(&b.total.median));
+    if let (Some(slowest), true) = (slowest, rows.len() > 1) {
+        writeln!(out, "The slowest is {}: {:.3} ms.", slowest.kernel, slowest.total.median)?;
+    }
     Ok(())
 }
 

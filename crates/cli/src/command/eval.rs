@@ -30,5 +30,5 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let callable = spec.callable().map_err(|e| Failure::of(e, LANGUAGE))?;
     // The numbers are the defaults of the specification already.
-    call(&callable, &[], file, LANGUAGE, matches, out)
+    call(&callable, &[], &[], file, LANGUAGE, matches, out)
 }

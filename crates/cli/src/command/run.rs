@@ -40,7 +40,8 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let expects = format!("`tilewright kernels {name}` tells its inputs and their shapes");
     let callable = of_entry(entry, &constants).map_err(|e| Failure::of(e, &expects))?;
-    call(&callable, &others, file, &expects, matches, out)
+    let settable: Vec<&str> = entry.constants.iter().map(|(name, _)| *name).collect();
+    call(&callable, &others, &settable, file, &expects, matches, out)
 }
 
 /// Constants that an input's shape tells, as the experts of a gating: nobody should have to repeat them.

@@ -65,12 +65,29 @@ impl Tensor {
     /// All elements in row-major order of the shape, whatever the strides.
     pub fn values(&self) -> Vec<f64> {
         let size = self.dtype.size();
+        if self.is_row_major() {
+            let elements = self.bytes[self.offset * size..].chunks_exact(size);
+            return elements.take(self.elements()).map(|b| self.dtype.read(b)).collect();
+        }
         (0..self.elements())
             .map(|i| {
                 let at = self.position(i) * size;
                 self.bytes.get(at..at + size).map_or(f64::NAN, |b| self.dtype.read(b))
             })
             .collect()
+    }
+
+    /// True when the elements follow one another in memory, and all of them are there.
+    fn is_row_major(&self) -> bool {
+        let mut next = 1isize;
+        let axes = self.shape.iter().zip(&self.strides).rev();
+        let even = axes.into_iter().all(|(&extent, &stride)| {
+            let fits = extent <= 1 || stride == next;
+            next = next.saturating_mul(extent as isize);
+            fits
+        });
+        let held = self.bytes.len() / self.dtype.size();
+        even && self.offset.checked_add(self.elements()).is_some_and(|end| end <= held)
     }
 
     /// Where element number `element` in row-major order lies in `bytes`, in elements.
@@ -122,13 +139,52 @@ pub fn bind_arguments(program: &Program, arguments: &[Argument]) -> Result<Bindi
     bind(program, &shapes, &[])
 }
 
-/// The offset in elements of each position along each axis of a tensor as the kernel sees it.
-pub(super) fn axis_offsets(program: &Program, param: usize, tensor: &Tensor) -> Vec<Vec<isize>> {
+/// The offset in elements of each position along an axis of a tensor as the kernel sees it.
+pub(super) enum Offsets {
+    /// So far from one position to the next.
+    Even(isize),
+    /// Of each position.
+    Listed(Vec<isize>),
+}
+
+impl Offsets {
+    /// Of a position inside the axis.
+    pub fn at(&self, position: usize) -> isize {
+        match self {
+            Offsets::Even(stride) => position as isize * stride,
+            Offsets::Listed(offsets) => offsets[position],
+        }
+    }
+
+    /// Of the axis that runs over several in row-major order.
+    fn flattened(shape: &[usize], strides: &[isize]) -> Offsets {
+        // An axis may be of any extent where another is of none.
+        if shape.contains(&0) {
+            return Offsets::Even(0);
+        }
+        let longer = || shape.iter().zip(strides).filter(|(extent, _)| **extent != 1);
+        let inner = longer().next_back().map_or(0, |(_, stride)| *stride);
+        let (mut next, mut even) = (inner, true);
+        for (&extent, &stride) in longer().rev() {
+            even &= stride == next;
+            next = next.saturating_mul(extent as isize);
+        }
+        if even {
+            return Offsets::Even(inner);
+        }
+        let mut flat = vec![0];
+        for (&extent, &stride) in shape.iter().zip(strides) {
+            let steps = (0..extent as isize).map(|i| i * stride);
+            flat = flat.iter().flat_map(|&at| steps.clone().map(move |s| at + s)).collect();
+        }
+        Offsets::Listed(flat)
+    }
+}
+
+/// The offsets along each axis.
+pub(super) fn axis_offsets(program: &Program, param: usize, tensor: &Tensor) -> Vec<Offsets> {
     let ParamKind::Tensor { shape, leading, .. } = &program.params[param].kind else {
         return Vec::new();
-    };
-    let table = |extent: usize, stride: isize| -> Vec<isize> {
-        (0..extent as isize).map(|i| i * stride).collect()
     };
     let outer = match leading {
         true => tensor.shape.len() + 1 - shape.len(),
@@ -136,18 +192,8 @@ pub(super) fn axis_offsets(program: &Program, param: usize, tensor: &Tensor) -> 
     };
     let mut offsets = Vec::with_capacity(shape.len());
     if *leading {
-        // The flattened axis runs over the caller's leading axes in row-major order.
-        let leading = &tensor.shape[..outer];
-        // An axis may be of any extent where another is of none.
-        let mut flat = if leading.contains(&0) { vec![] } else { vec![0] };
-        let leading = if flat.is_empty() { &[] } else { leading };
-        for (&extent, &stride) in leading.iter().zip(&tensor.strides) {
-            let steps = table(extent, stride);
-            flat = flat.iter().flat_map(|&at| steps.iter().map(move |&s| at + s)).collect();
-        }
-        offsets.push(flat);
+        offsets.push(Offsets::flattened(&tensor.shape[..outer], &tensor.strides[..outer]));
     }
-    let inner = tensor.shape[outer..].iter().zip(&tensor.strides[outer..]);
-    offsets.extend(inner.map(|(&extent, &stride)| table(extent, stride)));
+    offsets.extend(tensor.strides[outer..].iter().map(|&stride| Offsets::Even(stride)));
     offsets
 }

@@ -2,7 +2,7 @@
 
 use super::{Machine, tile::Tile};
 use crate::meaning;
-use crate::{BinaryOp, Combine, DType, ExprId, ExprKind};
+use crate::{BinaryOp, Combine, DType, ExprId, ExprKind, TernaryOp};
 use std::collections::HashMap;
 
 impl Machine<'_> {
@@ -22,9 +22,34 @@ impl Machine<'_> {
             Some(data) => data[i],
             None => 0.0,
         };
-        if let (ExprKind::Binary(op, ..), DType::F32) = (kind, from)
-            && let Some(data) = arithmetic(*op, operands[0].data(), operands[1].data(), elements)
-        {
+        // Loops of the usual ops, without a look at the kind for each element.
+        let fast = match (kind, &operands[..]) {
+            (ExprKind::Unary(op, _), [a]) => {
+                Some(one(a.data(), elements, |a| meaning::unary(*op, from, a)))
+            }
+            (ExprKind::Cast(_), [a]) => {
+                // Every value of the narrower type is one of the wider.
+                if matches!((from, to), (_, DType::F64) | (DType::F16 | DType::BF16, DType::F32))
+                    && a.data().len() == elements
+                {
+                    return a.reshape(shape);
+                }
+                Some(one(a.data(), elements, |a| to.round(a)))
+            }
+            (ExprKind::Binary(op, ..), [a, b]) => {
+                let (a, b) = (a.data(), b.data());
+                let general = || pair(a, b, elements, |a, b| meaning::binary(*op, from, a, b));
+                Some(fast_pair(*op, from, a, b, elements).unwrap_or_else(general))
+            }
+            (ExprKind::Ternary(TernaryOp::Select, _), [m, a, b]) => {
+                let (m, a, b) = (m.data(), a.data(), b.data());
+                let at = |data: &[f64], i: usize| if data.len() == 1 { data[0] } else { data[i] };
+                let choose = |i| if at(m, i) != 0.0 { at(a, i) } else { at(b, i) };
+                Some((0..elements).map(choose).collect())
+            }
+            _ => None,
+        };
+        if let Some(data) = fast {
             return Tile::new(shape, data);
         }
         let apply = |i: usize| {
@@ -136,23 +161,41 @@ impl Machine<'_> {
     }
 }
 
-/// The arithmetic that most elements go through, without a look at the op for each: the same as
-/// [`meaning::binary`]. An operand of one element stands for all.
-fn arithmetic(op: BinaryOp, a: &[f64], b: &[f64], elements: usize) -> Option<Vec<f64>> {
-    fn each(a: &[f64], b: &[f64], elements: usize, f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-        let f = |a: f64, b: f64| f(a, b) as f32 as f64;
-        match (a, b) {
-            (&[a], &[b]) => vec![f(a, b); elements],
-            (&[a], _) => b.iter().map(|&b| f(a, b)).collect(),
-            (_, &[b]) => a.iter().map(|&a| f(a, b)).collect(),
-            _ => a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect(),
-        }
+/// `f` of each element; one element stands for all.
+fn one(a: &[f64], elements: usize, f: impl Fn(f64) -> f64) -> Vec<f64> {
+    match a {
+        &[a] => vec![f(a); elements],
+        _ => a.iter().map(|&a| f(a)).collect(),
     }
-    Some(match op {
-        BinaryOp::Add => each(a, b, elements, |a, b| a + b),
-        BinaryOp::Sub => each(a, b, elements, |a, b| a - b),
-        BinaryOp::Mul => each(a, b, elements, |a, b| a * b),
-        BinaryOp::Div => each(a, b, elements, |a, b| a / b),
+}
+
+/// `f` of each pair of elements; an operand of one element stands for all.
+fn pair(a: &[f64], b: &[f64], elements: usize, f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    match (a, b) {
+        (&[a], &[b]) => vec![f(a, b); elements],
+        (&[a], _) => b.iter().map(|&b| f(a, b)).collect(),
+        (_, &[b]) => a.iter().map(|&a| f(a, b)).collect(),
+        _ => a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect(),
+    }
+}
+
+/// What most elements go through, the same as [`meaning::binary`].
+fn fast_pair(
+    op: BinaryOp,
+    dtype: DType,
+    a: &[f64],
+    b: &[f64],
+    elements: usize,
+) -> Option<Vec<f64>> {
+    let truth = |truth: bool| truth as u8 as f64;
+    Some(match (op, dtype) {
+        (BinaryOp::Add, DType::F32) => pair(a, b, elements, |a, b| (a + b) as f32 as f64),
+        (BinaryOp::Sub, DType::F32) => pair(a, b, elements, |a, b| (a - b) as f32 as f64),
+        (BinaryOp::Mul, DType::F32) => pair(a, b, elements, |a, b| (a * b) as f32 as f64),
+        (BinaryOp::Div, DType::F32) => pair(a, b, elements, |a, b| (a / b) as f32 as f64),
+        (BinaryOp::Eq, _) => pair(a, b, elements, |a, b| truth(a == b)),
+        (BinaryOp::Lt, _) => pair(a, b, elements, |a, b| truth(a < b)),
+        (BinaryOp::Le, _) => pair(a, b, elements, |a, b| truth(a <= b)),
         _ => return None,
     })
 }

@@ -1,12 +1,14 @@
 //! Tensors of a run, their elements' histories, and the positions that a place touches.
 
-use super::argument::{Argument, axis_offsets};
+use super::argument::{Argument, Offsets, axis_offsets};
 use super::tile::{Tile, advance, row_major};
 use super::{FaultKind, Machine, Problem};
+use crate::interpret::Tensor;
 use crate::{
     Access, Axis, BinaryOp, Bindings, DType, ParamKind, Place, Program, StoreMode, meaning,
 };
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// Nobody, in the records of [`History`]. Programs are recorded as their number plus one.
 const NOBODY: u32 = 0;
@@ -14,7 +16,7 @@ const NOBODY: u32 = 0;
 const SEVERAL: u32 = u32::MAX;
 
 /// What has happened to one element.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq)]
 struct History {
     /// Who has written it.
     writer: u32,
@@ -32,8 +34,7 @@ struct Region<'a> {
     /// Programs along each grid axis, to name them.
     grid: Vec<usize>,
     base: isize,
-    /// By axis, the offset of each position in elements.
-    offsets: Vec<Vec<isize>>,
+    axes: Rc<Vec<RegionAxis>>,
     bytes: &'a mut [u8],
     /// By element in row-major order; empty for inputs.
     history: Vec<History>,
@@ -43,16 +44,43 @@ struct Region<'a> {
     sums: HashMap<usize, f64>,
 }
 
+/// An axis of a tensor.
+struct RegionAxis {
+    /// Where its positions lie in memory, in elements.
+    offsets: Offsets,
+    /// From position to position in row-major order.
+    step: usize,
+}
+
 /// All tensors of a run, by parameter.
 pub(super) struct Memory<'a> {
     regions: Vec<Option<Region<'a>>>,
 }
 
-/// The positions along one axis of a tensor that an access touches. `None` is past the end.
+/// The positions along one axis of a tensor that an access touches.
 pub(super) struct Positions {
-    list: Vec<Option<usize>>,
+    places: Places,
     /// False for an axis that vanishes from the tile.
     kept: bool,
+}
+
+enum Places {
+    /// `len` of them, evenly apart, of which the first `inside` are inside the axis and the others past its end.
+    Run { start: usize, step: usize, inside: usize, len: usize },
+    /// Each by itself, all inside.
+    List(Vec<usize>),
+}
+
+/// Elements that lie evenly apart.
+#[derive(Clone, Copy)]
+struct Run {
+    /// The first in memory, in elements, and from one to the next.
+    at: isize,
+    at_step: isize,
+    /// The same in row-major order.
+    element: usize,
+    element_step: usize,
+    count: usize,
 }
 
 /// Where one element of a tile lies.
@@ -102,7 +130,7 @@ impl<'a> Memory<'a> {
                         shape: shape.clone(),
                         grid: bindings.grid(program),
                         base: tensor.offset as isize,
-                        offsets: axis_offsets(program, number, tensor),
+                        axes: Rc::new(axes_of(program, number, tensor, shape)),
                         history: vec![History::default(); elements],
                         filled: *access != Access::Out,
                         sums: HashMap::new(),
@@ -139,14 +167,14 @@ impl<'a> Memory<'a> {
     ) -> Result<Tile, Problem> {
         let region = self.region(place)?;
         let mut data = Vec::with_capacity(shape.iter().product());
-        for_each_cell(&region.cells(axes), |cell| {
-            data.push(match cell {
-                Some(cell) => {
-                    region.note_read(cell.element, program + 1)?;
-                    region.read(cell)
+        for_each_run(region.base, &region.axes.clone(), axes, |run, outside| {
+            if let Some(run) = run {
+                if !region.history.is_empty() {
+                    run.cells().try_for_each(|cell| region.note_read(cell.element, program + 1))?;
                 }
-                None => fill,
-            });
+                region.read_run(run, &mut data);
+            }
+            data.extend(std::iter::repeat_n(fill, outside));
             Ok(())
         })?;
         Ok(Tile::new(shape, data))
@@ -161,27 +189,42 @@ impl<'a> Memory<'a> {
         mode: StoreMode,
         program: u32,
     ) -> Result<(), Problem> {
-        let shape: Vec<usize> = axes.iter().filter(|a| a.kept).map(|a| a.list.len()).collect();
+        let shape: Vec<usize> = axes.iter().filter(|a| a.kept).map(|a| a.places.len()).collect();
         let value = value.broadcast(&shape);
         let mask = mask.map(|mask| mask.broadcast(&shape));
         let repeats = mode == StoreMode::Set && axes.iter().any(Positions::repeats);
         let mut written = HashSet::new();
         let region = self.region(place)?;
+        let plain = mode == StoreMode::Set && mask.is_none() && !repeats && region.sums.is_empty();
         let mut number = 0;
-        for_each_cell(&region.cells(axes), |cell| {
-            let x = value.data()[number];
-            let active = mask.as_ref().is_none_or(|mask| mask.data()[number] != 0.0);
-            number += 1;
-            let Some(cell) = cell.filter(|_| active) else { return Ok(()) };
-            if repeats && !written.insert(cell.element) {
-                return Err(region.problem(
-                    FaultKind::RepeatedWrite,
-                    cell.element,
-                    "is written twice by one store: its indices repeat".into(),
-                ));
+        for_each_run(region.base, &region.axes.clone(), axes, |run, outside| {
+            let count = run.map_or(0, |run| run.count);
+            let values = &value.data()[number..number + count];
+            match run {
+                Some(run) if plain => {
+                    run.cells()
+                        .try_for_each(|cell| region.note_write(cell.element, program + 1, mode))?;
+                    region.write_run(run, values);
+                }
+                Some(run) => {
+                    for (i, (cell, &x)) in run.cells().zip(values).enumerate() {
+                        if mask.as_ref().is_some_and(|mask| mask.data()[number + i] == 0.0) {
+                            continue;
+                        }
+                        if repeats && !written.insert(cell.element) {
+                            return Err(region.problem(
+                                FaultKind::RepeatedWrite,
+                                cell.element,
+                                "is written twice by one store: its indices repeat".into(),
+                            ));
+                        }
+                        region.note_write(cell.element, program + 1, mode)?;
+                        region.write(cell, x, mode);
+                    }
+                }
+                None => {}
             }
-            region.note_write(cell.element, program + 1, mode)?;
-            region.write(cell, x, mode);
+            number += count + outside;
             Ok(())
         })
     }
@@ -199,13 +242,24 @@ impl<'a> Memory<'a> {
 }
 
 impl Region<'_> {
-    /// By axis, the memory offset and the row-major step of each position.
-    fn cells(&self, axes: &[Positions]) -> CellTable {
-        let steps = row_major(&self.shape);
-        let table = axes.iter().zip(&self.offsets).zip(steps).map(|((axis, offsets), step)| {
-            axis.list.iter().map(|p| p.map(|p| (offsets[p], p * step))).collect()
-        });
-        CellTable { base: self.base, axes: table.collect() }
+    /// Appends the elements of a run.
+    fn read_run(&self, run: Run, to: &mut Vec<f64>) {
+        let size = self.dtype.size();
+        let bytes = |cell: Cell| &self.bytes[cell.at * size..(cell.at + 1) * size];
+        // Loops for the usual types, without a look at the type for each element.
+        match self.dtype {
+            DType::F32 => to.extend(run.cells().map(|cell| DType::F32.read(bytes(cell)))),
+            DType::F64 => to.extend(run.cells().map(|cell| DType::F64.read(bytes(cell)))),
+            dtype => to.extend(run.cells().map(|cell| dtype.read(bytes(cell)))),
+        }
+    }
+
+    /// Puts `values` into the elements of a run.
+    fn write_run(&mut self, run: Run, values: &[f64]) {
+        let dtype = self.dtype;
+        for (cell, &x) in run.cells().zip(values) {
+            dtype.write(x, self.bytes(cell));
+        }
     }
 
     fn bytes(&mut self, cell: Cell) -> &mut [u8] {
@@ -283,7 +337,12 @@ impl Region<'_> {
     }
 
     fn note_write(&mut self, element: usize, me: u32, mode: StoreMode) -> Result<(), Problem> {
-        let History { writer, joiner, reader } = self.history[element];
+        let history = &mut self.history[element];
+        if mode == StoreMode::Set && *history == History::default() {
+            history.writer = me;
+            return Ok(());
+        }
+        let History { writer, joiner, reader } = *history;
         let (doing, atomic) = match mode {
             StoreMode::Set => ("written", false),
             _ => ("changed atomically", true),
@@ -317,42 +376,103 @@ fn note(record: &mut u32, me: u32) {
     *record = if is_other(*record, me) { SEVERAL } else { me };
 }
 
+/// The axes of a tensor argument as the kernel sees them.
+fn axes_of(program: &Program, param: usize, tensor: &Tensor, shape: &[usize]) -> Vec<RegionAxis> {
+    let offsets = axis_offsets(program, param, tensor).into_iter();
+    offsets.zip(row_major(shape)).map(|(offsets, step)| RegionAxis { offsets, step }).collect()
+}
+
 impl Positions {
     /// True when a position occurs twice, so that a store could write an element twice.
     fn repeats(&self) -> bool {
-        let increasing = self.list.windows(2).all(|pair| pair[0] < pair[1] || pair[1].is_none());
-        let mut seen = HashSet::new();
-        !increasing && self.list.iter().flatten().any(|position| !seen.insert(position))
+        match &self.places {
+            Places::Run { step, inside, .. } => *step == 0 && *inside > 1,
+            Places::List(list) => {
+                let mut seen = HashSet::new();
+                let increasing = list.windows(2).all(|pair| pair[0] < pair[1]);
+                !increasing && list.iter().any(|position| !seen.insert(position))
+            }
+        }
     }
 }
 
-struct CellTable {
-    base: isize,
-    axes: Vec<Vec<Option<(isize, usize)>>>,
+impl Places {
+    /// How many there are.
+    fn len(&self) -> usize {
+        match self {
+            Places::Run { len, .. } => *len,
+            Places::List(list) => list.len(),
+        }
+    }
+
+    /// Number `i`; `None` past the end of the axis.
+    fn get(&self, i: usize) -> Option<usize> {
+        match self {
+            Places::Run { start, step, inside, .. } => (i < *inside).then(|| start + i * step),
+            Places::List(list) => Some(list[i]),
+        }
+    }
 }
 
-/// Visits the cells of a place in row-major order of the tile; `None` past the end of a range.
-fn for_each_cell(
-    table: &CellTable,
-    mut visit: impl FnMut(Option<Cell>) -> Result<(), Problem>,
+impl Run {
+    /// Its elements.
+    fn cells(self) -> impl Iterator<Item = Cell> {
+        let Run { at, at_step, element, element_step, count } = self;
+        (0..count).map(move |i| Cell {
+            at: (at + i as isize * at_step) as usize,
+            element: element + i * element_step,
+        })
+    }
+}
+
+/// Visits the elements of a place in row-major order of the tile: runs, and how many positions past the end of a range
+/// follow each.
+fn for_each_run(
+    base: isize,
+    axes: &[RegionAxis],
+    positions: &[Positions],
+    mut visit: impl FnMut(Option<Run>, usize) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
-    let Some((last, outer)) = table.axes.split_last() else {
-        return visit(Some(Cell { at: table.base as usize, element: 0 }));
+    let one = |at, element| Run { at, at_step: 0, element, element_step: 0, count: 1 };
+    let (Some((last, outer)), Some((axis, outer_axes))) =
+        (positions.split_last(), axes.split_last())
+    else {
+        return visit(Some(one(base, 0)), 0);
     };
-    let extents: Vec<usize> = outer.iter().map(Vec::len).collect();
+    let extents: Vec<usize> = outer.iter().map(|positions| positions.places.len()).collect();
     let rounds: usize = extents.iter().product();
     let mut index = vec![0; outer.len()];
     for _ in 0..rounds {
-        let start =
-            index.iter().zip(outer).try_fold((table.base, 0), |(at, element), (&i, axis)| {
-                axis[i].map(|(offset, step)| (at + offset, element + step))
+        let of_axis = |(at, element): (isize, usize), axis: &RegionAxis, position: usize| {
+            (at + axis.offsets.at(position), element + position * axis.step)
+        };
+        let start = index
+            .iter()
+            .zip(outer)
+            .zip(outer_axes)
+            .try_fold((base, 0), |start, ((&i, positions), axis)| {
+                Some(of_axis(start, axis, positions.places.get(i)?))
             });
-        for position in last {
-            let cell = start.zip(*position).map(|((at, element), (offset, step))| Cell {
-                at: (at + offset) as usize,
-                element: element + step,
-            });
-            visit(cell)?;
+        match (start, &last.places, &axis.offsets) {
+            (None, places, _) => visit(None, places.len())?,
+            (
+                Some(start),
+                &Places::Run { start: first, step, inside, len },
+                Offsets::Even(stride),
+            ) => {
+                let (at, element) = of_axis(start, axis, first);
+                let (at_step, element_step) = (step as isize * stride, step * axis.step);
+                let run = Run { at, at_step, element, element_step, count: inside };
+                visit((inside > 0).then_some(run), len - inside)?;
+            }
+            (Some(start), places, _) => {
+                for i in 0..places.len() {
+                    match places.get(i).map(|position| of_axis(start, axis, position)) {
+                        Some((at, element)) => visit(Some(one(at, element)), 0)?,
+                        None => visit(None, 1)?,
+                    }
+                }
+            }
         }
         advance(&mut index, &extents);
     }
@@ -368,27 +488,35 @@ impl Machine<'_> {
         let axes = place.axes.iter().zip(&region.shape).enumerate();
         axes.map(|(number, (axis, &extent))| {
             let inside = |position: i64| match usize::try_from(position) {
-                Ok(p) if p < extent => Ok(Some(p)),
+                Ok(p) if p < extent => Ok(p),
                 _ => Err(self.out_of_bounds(region.name, number, position, extent)),
             };
-            let list = match axis {
-                Axis::At(id) => vec![inside(self.integer(*id))?],
-                Axis::All => (0..extent).map(Some).collect(),
+            let places = match axis {
+                Axis::At(id) => {
+                    let start = inside(self.integer(*id))?;
+                    Places::Run { start, step: 1, inside: 1, len: 1 }
+                }
+                Axis::All => Places::Run { start: 0, step: 1, inside: extent, len: extent },
                 Axis::Gather(id) => {
                     let tile = self.value(*id);
-                    tile.data().iter().map(|&p| inside(p as i64)).collect::<Result<_, _>>()?
+                    let list = tile.data().iter().map(|&p| inside(p as i64));
+                    Places::List(list.collect::<Result<_, _>>()?)
                 }
                 Axis::Range { start, len, step } => {
                     let start = self.integer(*start);
                     let Ok(start) = usize::try_from(start) else {
                         return Err(self.out_of_bounds(region.name, number, start, extent));
                     };
-                    let position = |i: usize| start.saturating_add(i.saturating_mul(*step));
-                    let list = (0..self.extent(*len)).map(position);
-                    list.map(|p| (p < extent).then_some(p)).collect()
+                    let (len, step) = (self.extent(*len), *step);
+                    let inside = match extent.checked_sub(start) {
+                        None | Some(0) => 0,
+                        Some(_) if step == 0 => len,
+                        Some(left) => left.div_ceil(step).min(len),
+                    };
+                    Places::Run { start, step, inside, len }
                 }
             };
-            Ok(Positions { list, kept: !matches!(axis, Axis::At(_)) })
+            Ok(Positions { places, kept: !matches!(axis, Axis::At(_)) })
         })
         .collect()
     }

@@ -50,7 +50,8 @@ pub(super) fn reduce(op: ReduceOp, dtype: DType, tile: &Tile, axis: usize) -> Ti
     for o in 0..outer {
         for j in 0..inner {
             let mut total = Accumulator::new(op, dtype);
-            (0..extent).for_each(|i| total.add(tile.data()[(o * extent + i) * inner + j]));
+            let lane = tile.data()[o * extent * inner..(o + 1) * extent * inner].iter();
+            lane.skip(j).step_by(inner).for_each(|&x| total.add(x));
             data.push(total.result());
         }
     }

@@ -53,7 +53,7 @@ impl Value {
     }
 
     /// Visits this value and all inside it, outermost first.
-    pub fn visit(&self, visit: &mut impl FnMut(&Value)) {
+    pub fn visit(&self, visit: &mut dyn FnMut(&Value)) {
         visit(self);
         for operand in self.operands() {
             operand.visit(visit);
@@ -61,7 +61,7 @@ impl Value {
     }
 
     /// Rewrites all inside this value, then itself.
-    pub fn rewrite(&mut self, rule: &mut impl FnMut(&mut Value)) {
+    pub fn rewrite(&mut self, rule: &mut dyn FnMut(&mut Value)) {
         for operand in self.operands_mut() {
             operand.rewrite(rule);
         }
@@ -69,7 +69,7 @@ impl Value {
     }
 
     /// True if the value or one inside it is such.
-    pub fn any(&self, test: &impl Fn(&Value) -> bool) -> bool {
+    pub fn any(&self, test: &dyn Fn(&Value) -> bool) -> bool {
         test(self) || self.operands().into_iter().any(|operand| operand.any(test))
     }
 
@@ -149,7 +149,7 @@ impl Code {
     }
 
     /// Visits this step and all inside it, in order.
-    pub fn visit(&self, visit: &mut impl FnMut(&Code)) {
+    pub fn visit(&self, visit: &mut dyn FnMut(&Code)) {
         visit(self);
         for code in self.body() {
             code.visit(visit);
@@ -157,7 +157,7 @@ impl Code {
     }
 
     /// Rewrites every value of this step and of those inside it.
-    pub fn rewrite_values(&mut self, rule: &mut impl FnMut(&mut Value)) {
+    pub fn rewrite_values(&mut self, rule: &mut dyn FnMut(&mut Value)) {
         for value in self.values_mut() {
             value.rewrite(rule);
         }

@@ -77,10 +77,7 @@ impl<'a> Analysis<'a> {
         self.forward.stores.iter().all(|store| {
             let mut fixed = self.at(store.value) == Fixed;
             fixed &= store.mask.is_none_or(|m| self.at(m) == Fixed);
-            store.place.clone().map_operands(|id| {
-                fixed &= self.at(id) == Fixed;
-                id
-            });
+            store.place.operands(&mut |id| fixed &= self.at(id) == Fixed);
             fixed
         })
     }

@@ -126,10 +126,7 @@ impl<'a> Blocks<'a> {
             Stmt::Store { place, value, mask, .. } => {
                 operands.push(*value);
                 operands.extend(mask);
-                place.clone().map_operands(|id| {
-                    operands.push(id);
-                    id
-                });
+                place.operands(&mut |id| operands.push(id));
             }
             Stmt::Set(..) | Stmt::For { .. } | Stmt::When { .. } => return None,
         }

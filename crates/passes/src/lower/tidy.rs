@@ -107,7 +107,7 @@ fn scalars(program: &mut ThreadProgram, body: &mut [Code]) {
 }
 
 /// Changes every step, the inner ones first.
-fn each(body: &mut [Code], change: &mut impl FnMut(&mut Code)) {
+fn each(body: &mut [Code], change: &mut dyn FnMut(&mut Code)) {
     for code in body {
         if let Some(inner) = code.body_mut() {
             each(inner, change);
@@ -351,7 +351,7 @@ fn unused(body: &mut Vec<Code>) {
 }
 
 /// Removes the steps that pass the test; true if there were any.
-fn remove(body: &mut Vec<Code>, test: &impl Fn(&Code) -> bool) -> bool {
+fn remove(body: &mut Vec<Code>, test: &dyn Fn(&Code) -> bool) -> bool {
     let before = body.len();
     let mut removed = false;
     for code in body.iter_mut() {

@@ -3,9 +3,11 @@
 //! Reading a long array from end to end needs no help, but a batch reads a few thousand elements of each tensor and
 //! then computes on them for a while, in which the memory would have nothing to do. So each tensor's next part is
 //! fetched by one of the steps in between, a line for each vector of its work, by the slowest first. A reduction that
-//! is alone fetches for itself: rows are often a page long, and what the hardware fetches by itself ends with the page.
+//! is alone fetches for itself where that pays: rows are often a page long, and what the hardware fetches by itself
+//! ends with the page. A long row is read from memory by the first sweep alone; the others fetch the next row.
 
 use super::Request;
+use crate::simd::Level;
 use crate::step::*;
 use tilewright_ir::UnaryOp;
 
@@ -32,42 +34,85 @@ pub(super) fn fetch_ahead(bound: &mut Bound, request: &Request<'_>) {
     if request.analysis.control {
         return;
     }
-    for pass in &mut bound.passes {
-        let blocks = bound.main.1 < bound.main.0;
-        let advance = |register: &Register| match (blocks, request.grid.len().checked_sub(1)) {
-            (true, _) => register.advance * bound.main.1 as isize,
-            (false, Some(last)) => register.grid[last] * request.batch as isize,
-            (false, None) => 0,
-        };
-        for stream in streams(&pass.blocks, &bound.registers, request, advance) {
-            let fits = |number: usize, invoke: &Invoke| {
-                number != stream.reader
-                    && invoke.prefetch == NOWHERE
-                    && invoke.outer.is_empty()
-                    && (invoke.call.rows, invoke.call.len) == (stream.rows, stream.len)
-                    && (invoke.block == BlockRole::Fixed) == (stream.block == BlockRole::Fixed)
-            };
-            let hosts =
-                pass.blocks.iter_mut().enumerate().filter_map(|(number, step)| match step {
-                    Step::Invoke(invoke) if fits(number, invoke) => Some(&mut **invoke),
-                    _ => None,
-                });
-            let slowest = hosts.filter(|host| work(host.name) > 0).max_by_key(|h| work(h.name));
-            let host = match slowest {
-                Some(host) => Some(host),
-                None => match &mut pass.blocks[stream.reader] {
-                    Step::Invoke(own) if reduces(own.name) && own.prefetch == NOWHERE => {
-                        Some(&mut **own)
-                    }
-                    _ => None,
-                },
-            };
-            if let Some(host) = host {
-                host.prefetch = stream.next;
-                host.call.prefetch.row = stream.row;
+    let blocks = bound.main.1 < bound.main.0;
+    let next_program = |register: &Register| match request.grid.len().checked_sub(1) {
+        Some(last) => register.grid[last] * request.batch as isize,
+        None => 0,
+    };
+    let block = bound.main.1 as isize;
+    let next_block = |register: &Register| register.advance * block;
+    let start = bound.passes.iter().position(|pass| !pass.blocks.is_empty()).unwrap_or(0);
+    let [first, later @ ..] = &mut bound.passes[start..] else { return };
+    // What the first sweep over a long row has read lies in the caches for the others. They have time to fetch what the
+    // same sweep will read of the next row.
+    let mut read: Vec<Option<usize>> = Vec::new();
+    if blocks && !later.is_empty() {
+        for stream in streams(&first.blocks, &bound.registers, request, next_program) {
+            read.push(bound.registers[stream.next.register as usize].param);
+            let steps = later.iter_mut().flat_map(|pass| pass.blocks.iter_mut());
+            if stream.block != BlockRole::Fixed {
+                give(steps.enumerate(), &stream, usize::MAX);
             }
         }
     }
+    for (number, pass) in bound.passes[start..].iter_mut().enumerate() {
+        let mut found = match blocks {
+            true => streams(&pass.blocks, &bound.registers, request, next_block),
+            false => streams(&pass.blocks, &bound.registers, request, next_program),
+        };
+        found.retain(|stream| {
+            number == 0 || !read.contains(&bound.registers[stream.next.register as usize].param)
+        });
+        for stream in found {
+            if give(pass.blocks.iter_mut().enumerate(), &stream, stream.reader) {
+                continue;
+            }
+            // What goes over a row once is a stream, which CPUs of AVX2 follow better than they are led.
+            let fetches_itself = |own: &Invoke| match own.name {
+                "argmax" | "argmin" | "top_k" => true,
+                name => request.level != Level::Avx2 && reduces(name),
+            };
+            match &mut pass.blocks[stream.reader] {
+                Step::Invoke(own) if fetches_itself(own) && own.prefetch == NOWHERE => {
+                    stream.ask(own);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// Lets a step fetch it.
+    fn ask(&self, host: &mut Invoke) {
+        host.prefetch = self.next;
+        host.call.prefetch.row = self.row;
+    }
+}
+
+/// Lets the slowest of the steps that go along with a stream fetch it, other than its reader; false if none does.
+fn give<'a>(
+    steps: impl Iterator<Item = (usize, &'a mut Step)>,
+    stream: &Stream,
+    reader: usize,
+) -> bool {
+    let fits = |number: usize, invoke: &Invoke| {
+        number != reader
+            && invoke.prefetch == NOWHERE
+            && invoke.outer.is_empty()
+            && (invoke.call.rows, invoke.call.len) == (stream.rows, stream.len)
+            && (invoke.block == BlockRole::Fixed) == (stream.block == BlockRole::Fixed)
+    };
+    let hosts = steps.filter_map(|(number, step)| match step {
+        Step::Invoke(invoke) if fits(number, invoke) => Some(&mut **invoke),
+        _ => None,
+    });
+    let slowest = hosts.filter(|host| work(host.name) > 0).max_by_key(|host| work(host.name));
+    match slowest {
+        Some(host) => stream.ask(host),
+        None => return false,
+    }
+    true
 }
 
 /// The large tensors that the steps read in place, row by row.
@@ -79,17 +124,27 @@ fn streams(
 ) -> Vec<Stream> {
     let mut found: Vec<Stream> = Vec::new();
     for (reader, step) in steps.iter().enumerate() {
-        let Step::Invoke(invoke) = step else { continue };
-        let (rows, len) = (invoke.call.rows, invoke.call.len);
-        if !invoke.outer.is_empty() || rows * len < LEAST_ELEMENTS {
+        let (rows, len, block, operands): (_, _, _, Vec<(Address, isize)>) = match step {
+            Step::Invoke(invoke) if invoke.outer.is_empty() => {
+                let operands = invoke.inputs.into_iter().zip(invoke.call.inputs.map(|o| o.row));
+                (invoke.call.rows, invoke.call.len, invoke.block, operands.collect())
+            }
+            Step::Native(native) => {
+                let loaded = native.operands.iter().zip(&native.loaded);
+                let operands = loaded.filter(|(_, loaded)| **loaded).map(|(operand, _)| *operand);
+                (native.rows, native.len, native.block, operands.collect())
+            }
+            _ => continue,
+        };
+        if rows * len < LEAST_ELEMENTS {
             continue;
         }
-        for (operand, at) in invoke.call.inputs.iter().zip(invoke.inputs) {
+        for (at, row) in operands {
             let Some(register) = registers.get(at.register as usize) else { continue };
             let Some(param) = register.param else { continue };
             let extents = request.tensors[param].iter().flatten().map(|part| part.0);
             // An operand with one element a row, or one for all programs, takes up nothing.
-            let dense = rows == 1 || operand.row.unsigned_abs() >= len * 4;
+            let dense = rows == 1 || row.unsigned_abs() >= len * 4;
             let next = advance(register);
             let known = found.iter().any(|s| s.next.register == at.register);
             if known
@@ -100,24 +155,24 @@ fn streams(
                 continue;
             }
             let next = Address { register: at.register, offset: at.offset + next };
-            found.push(Stream { next, row: operand.row, rows, len, block: invoke.block, reader });
+            found.push(Stream { next, row, rows, len, block, reader });
         }
     }
     found
 }
 
-/// True for the reductions that fetch ahead.
+/// True for the reductions that go over a row once and fetch ahead.
 fn reduces(name: &str) -> bool {
-    matches!(name, "sum" | "prod" | "max" | "min" | "sum_mul" | "argmax" | "argmin" | "top_k")
+    matches!(name, "sum" | "prod" | "max" | "min" | "sum_mul")
 }
 
 /// How long a vector takes in a primitive that fetches ahead, roughly; 0 for those that do not.
 fn work(name: &str) -> u32 {
     match name {
         "neg" | "abs" | "not" | "floor" | "ceil" | "round" | "trunc" => 1,
-        "exp_sub" | "silu" | "silu_mul" | "mish" | "tanh_softplus" => 8,
+        "exp_sub" | "silu" | "silu_mul" | "mish" | "tanh_softplus" | "philox" => 8,
         "copy" | "load" | "store" | "scan" | "iota" | "top_k" | "unpack" | "dot" | "dot_rows"
-        | "philox" | "argmax" | "argmin" => 0,
+        | "argmax" | "argmin" => 0,
         name if UnaryOp::parse(name).is_some() => 8,
         _ => 1,
     }

@@ -127,10 +127,7 @@ impl BlockPlan {
         };
         go(value);
         mask.into_iter().for_each(&mut go);
-        place.clone().map_operands(|id| {
-            go(id);
-            id
-        });
+        place.operands(&mut go);
         pass
     }
 }

@@ -459,6 +459,7 @@ impl<'a> Builder<'a> {
             operand.stream = false;
         }
         let code = Arc::new(Code::new(&compile(&self.chain)?)?);
+        let loaded = self.spots.iter().map(|spot| !spot.uniform && self.read.contains(spot));
         Some(Native {
             code,
             streaming,
@@ -467,6 +468,7 @@ impl<'a> Builder<'a> {
             len: self.len,
             block: self.block.unwrap_or(BlockRole::Fixed),
             operands: self.spots.iter().map(|spot| (spot.address, spot.row)).collect(),
+            loaded: loaded.collect(),
             lanes: self.lanes,
             names,
         })

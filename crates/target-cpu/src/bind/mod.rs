@@ -302,10 +302,7 @@ impl<'a> Binder<'a> {
                 }
             }
             Stmt::Store { place, value, mask, .. } => {
-                place.clone().map_operands(|operand| {
-                    go(operand);
-                    operand
-                });
+                place.operands(&mut go);
                 go(*value);
                 mask.iter().copied().for_each(go);
             }

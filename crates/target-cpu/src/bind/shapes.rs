@@ -70,7 +70,8 @@ impl<'a> Binder<'a> {
     }
 
     pub(super) fn pick(&mut self, id: ExprId, of: ExprId, indices: ExprId) -> Tile {
-        let name = self.name(of);
+        let last = self.request.program.expr(of).ty.shape.len().saturating_sub(1);
+        let (name, axis) = self.request.program.axis_name(of, last);
         let of = match super::blocks::picked_place(&self.request, of) {
             Some((place, fill)) => {
                 // The whole row, whichever block is present.
@@ -87,7 +88,7 @@ impl<'a> Binder<'a> {
         let (shape, _) = self.shape(id);
         // The indices of every program are checked, so they are laid out for every program.
         let indices = self.spread(&indices, &indices.shape[1..], false);
-        self.check(&indices, extent, name, rank - 2);
+        self.check(&indices, extent, name, axis);
         let out = self.new_tile(self.dtype(id), &shape, false, false);
         let mut nest: super::tile::Nest = Vec::new();
         let of_strides = of.strides_in(&of.shape);
@@ -126,12 +127,6 @@ impl<'a> Binder<'a> {
             block: if indices.main { BlockRole::Plain } else { BlockRole::Fixed },
         };
         self.push(Step::Check(Box::new(check)), false);
-    }
-
-    /// A value as the author knows it.
-    pub(super) fn name(&self, id: ExprId) -> String {
-        let name = self.request.program.expr(id).name.clone();
-        name.unwrap_or_else(|| format!("%{}", id.0))
     }
 
     pub(super) fn unpack(&mut self, id: ExprId, of: ExprId, bits: u32) -> Tile {

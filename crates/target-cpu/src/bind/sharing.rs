@@ -44,11 +44,10 @@ impl Sharing {
                 Stmt::Store { value, mask, place, .. } => {
                     let mut go = |id: ExprId| {
                         last_use[id.index()] = last_use[id.index()].max(position);
-                        id
                     };
                     go(*value);
-                    mask.map(&mut go);
-                    place.clone().map_operands(go);
+                    mask.iter().copied().for_each(&mut go);
+                    place.operands(&mut go);
                 }
                 _ => {}
             }

@@ -466,7 +466,11 @@ impl Lanes for Recorder<'_> {
     }
 
     fn exp_capped(self, a: Value) -> Value {
-        if self.narrow() { math::exp_capped(self, a) } else { wide::exp_capped(self, a) }
+        if self.narrow() { math::exp_by_halves(self, a) } else { wide::exp_capped(self, a) }
+    }
+
+    fn exp_low(self, a: Value) -> Value {
+        if self.narrow() { math::exp_from_above(self, a) } else { wide::exp_capped(self, a) }
     }
 
     fn split(self, a: Value) -> (Value, Value) {
@@ -546,10 +550,7 @@ impl Lanes for Recorder<'_> {
                 _ => {}
             }
         }
-        match self.narrow() {
-            true => self.mnot(self.ieq(a, self.i(0))),
-            false => self.two(Op::Test, a, a),
-        }
+        if self.narrow() { self.mnot(self.ieq(a, self.i(0))) } else { self.two(Op::Test, a, a) }
     }
 
     fn mand(self, a: Value, b: Value) -> Value {

@@ -148,7 +148,7 @@ fn every_map(level: Level) {
     for fused in [ops::Fused::Silu, ops::Fused::TanhSoftplus, ops::Fused::Mish, ops::Fused::Copy] {
         compare(fused.name(), ops::fused(fused, 0, level), level, &float);
     }
-    for fused in [ops::Fused::ExpSub, ops::Fused::SiluMul] {
+    for fused in [ops::Fused::ExpSub, ops::Fused::ExpBelow, ops::Fused::SiluMul] {
         compare(fused.name(), ops::fused(fused, 2, level), level, &float);
     }
 }

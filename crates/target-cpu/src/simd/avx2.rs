@@ -172,20 +172,33 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn umul_wide(self, a: I, b: I) -> (I, I) {
-        let half = |a: __m256i, b: __m256i| {
+    fn mul_even(self, a: I, b: I) -> I {
+        // SAFETY: as in `halves`.
+        unsafe { [_mm256_mul_epu32(a[0], b[0]), _mm256_mul_epu32(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn odd_down(self, a: I) -> I {
+        // SAFETY: as in `halves`.
+        unsafe { [_mm256_srli_epi64::<32>(a[0]), _mm256_srli_epi64::<32>(a[1])] }
+    }
+
+    #[inline(always)]
+    fn interleave_even(self, v: [I; 4]) -> [I; 2] {
+        let half = |k: usize| {
             // SAFETY: as in `halves`.
             unsafe {
-                let even = _mm256_mul_epu32(a, b);
-                let up = |v| _mm256_shuffle_epi32::<0xf5>(v);
-                let odd = _mm256_mul_epu32(up(a), up(b));
-                let high = _mm256_blend_epi32::<0xaa>(up(even), odd);
-                let low = _mm256_blend_epi32::<0xaa>(even, _mm256_shuffle_epi32::<0xa0>(odd));
-                (high, low)
+                let pair = |a, b| _mm256_blend_epi32::<0xaa>(a, _mm256_slli_epi64::<32>(b));
+                let (ab, cd) = (pair(v[0][k], v[1][k]), pair(v[2][k], v[3][k]));
+                let even = _mm256_unpacklo_epi64(ab, cd); // lanes 0, 4
+                let odd = _mm256_unpackhi_epi64(ab, cd); // lanes 2, 6
+                [
+                    _mm256_permute2x128_si256::<0x20>(even, odd),
+                    _mm256_permute2x128_si256::<0x31>(even, odd),
+                ]
             }
         };
-        let (low, high) = (half(a[0], b[0]), half(a[1], b[1]));
-        ([low.0, high.0], [low.1, high.1])
+        [half(0), half(1)]
     }
 
     #[inline(always)]

@@ -126,6 +126,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn exp_low(self, a: __m512) -> __m512 {
+        wide::exp_capped(self, a)
+    }
+
+    #[inline(always)]
     fn split(self, a: __m512) -> (__m512, __m512) {
         wide::split(self, a)
     }
@@ -171,21 +176,21 @@ impl Simd for Avx512 {
         f_from(a: [f32; LANES]) -> __m512 = std::mem::transmute::<[f32; LANES], __m512>(a);
         i_from(a: [u32; LANES]) -> __m512i = std::mem::transmute::<[u32; LANES], __m512i>(a);
         mask_bits(m: __mmask16) -> u32 = m as u32;
+        mul_even(a: __m512i, b: __m512i) -> __m512i = _mm512_mul_epu32(a, b);
+        odd_down(a: __m512i) -> __m512i = _mm512_srli_epi64::<32>(a);
         permute(a: __m512i, index: __m512i) -> __m512i = _mm512_permutexvar_epi32(index, a);
         last(a: __m512) -> __m512 = _mm512_permutexvar_ps(_mm512_set1_epi32(15), a);
     }
 
     #[inline(always)]
-    fn umul_wide(self, a: __m512i, b: __m512i) -> (__m512i, __m512i) {
-        const ODD: __mmask16 = 0xaaaa;
+    fn interleave_even(self, v: [__m512i; 4]) -> [__m512i; 2] {
         // SAFETY: as in `lanes_fn`.
         unsafe {
-            let even = _mm512_mul_epu32(a, b);
-            let up = |v| _mm512_shuffle_epi32::<0xf5>(v);
-            let odd = _mm512_mul_epu32(up(a), up(b));
-            let high = _mm512_mask_blend_epi32(ODD, up(even), odd);
-            let low = _mm512_mask_shuffle_epi32::<0xa0>(even, ODD, odd);
-            (high, low)
+            let pair = |a, b| _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64::<32>(b));
+            let (ab, cd) = (pair(v[0], v[1]), pair(v[2], v[3]));
+            let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+            let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+            [_mm512_permutex2var_epi64(ab, low, cd), _mm512_permutex2var_epi64(ab, high, cd)]
         }
     }
 

@@ -78,7 +78,12 @@ pub trait Lanes: Copy {
     /// e^a for a <= 89, or NaN.
     #[inline(always)]
     fn exp_capped(self, a: Self::F) -> Self::F {
-        super::math::exp_capped(self, a)
+        super::math::exp_by_halves(self, a)
+    }
+    /// e^a for a <= 70, or NaN.
+    #[inline(always)]
+    fn exp_low(self, a: Self::F) -> Self::F {
+        super::math::exp_from_above(self, a)
     }
     /// `a` as m * 2^e with m in [0.75, 1.5); for positive finite `a`, denormals included.
     #[inline(always)]
@@ -275,8 +280,10 @@ pub trait Simd: Lanes + Send + Sync + 'static {
         // SAFETY: the caller's promise.
         unsafe { std::ptr::copy_nonoverlapping(lanes.as_ptr(), p, n.min(LANES)) };
     }
-    /// High and low words of the unsigned product.
-    fn umul_wide(self, a: Self::I, b: Self::I) -> (Self::I, Self::I);
+    /// The unsigned product of each even lane, its low word there and its high word in the lane after it.
+    fn mul_even(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Each odd lane in the lane before it; zero in the odd ones.
+    fn odd_down(self, a: Self::I) -> Self::I;
 
     /// Truth as one bit a lane, lane 0 lowest.
     fn mask_bits(self, m: Self::M) -> u32;
@@ -289,6 +296,8 @@ pub trait Simd: Lanes + Send + Sync + 'static {
     fn last(self, a: Self::F) -> Self::F;
     /// Lanes 0..16 of a, b, c, d taken in turn: a0 b0 c0 d0 a1 b1 ..., as four vectors.
     fn interleave4(self, v: [Self::I; 4]) -> [Self::I; 4];
+    /// The even lanes of a, b, c, d taken in turn: a0 b0 c0 d0 a2 b2 ..., as two vectors.
+    fn interleave_even(self, v: [Self::I; 4]) -> [Self::I; 2];
     /// 16 u16, widened.
     /// # Safety
     /// 16 readable u16 at `p`.

@@ -15,16 +15,23 @@ const LN_2_REST: f32 = -1.904_654_2e-9;
 /// 1.5 * 2^23: adding it to a small float rounds that to an integer, ties to even.
 const TO_INTEGER: f32 = 12_582_912.0;
 
-/// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2
-const EXP_TAIL: [f32; 6] =
-    [0.5, 1.666_666_5e-1, 4.166_579_6e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_1e-4];
+/// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2, minimax: within 2^-28 of e^r.
+const EXP_TAIL: [f32; 5] = [0.5, 1.666_651_96e-1, 4.166_638_9e-2, 8.368_759e-3, 1.394_202e-3];
 
-/// Splits x into n ln 2 + r with |r| <= ln 2 / 2.
+/// x as n ln 2 + r with |r| <= ln 2 / 2: a float in whose lowest bits n + `bias` lies, n, and r.
 #[inline(always)]
-fn reduce_exp<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
-    let n = s.sub(s.fma(x, s.f(LOG2_E), s.f(TO_INTEGER)), s.f(TO_INTEGER));
+fn reduce_exp<S: Lanes>(s: S, x: S::F, bias: u8) -> (S::F, S::F, S::F) {
+    let to_integer = s.f(TO_INTEGER + bias as f32);
+    let shifted = s.fma(x, s.f(LOG2_E), to_integer);
+    let n = s.sub(shifted, to_integer);
     let r = s.fnma(n, s.f(LN_2), x);
-    (n, s.fnma(n, s.f(LN_2_REST), r))
+    (shifted, n, s.fnma(n, s.f(LN_2_REST), r))
+}
+
+/// 2^(n + bias - 127), if that is normal, from a float in whose lowest bits n + `bias` lies.
+#[inline(always)]
+fn power_in<S: Lanes>(s: S, shifted: S::F) -> S::F {
+    s.float(s.shl::<23>(s.bits(shifted)))
 }
 
 /// e^r - 1 for |r| <= ln 2 / 2
@@ -45,17 +52,32 @@ pub fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
     s.exp_capped(s.min_or_b(s.f(89.0), x))
 }
 
-/// e^x for x <= 0, where nothing can overflow (softmax, sigmoid)
+/// e^x for x <= 70, where nothing can overflow (softmax, sigmoid)
 #[inline(always)]
-pub fn exp_negative<S: Lanes>(s: S, x: S::F) -> S::F {
-    s.exp_capped(x)
+pub fn exp_low<S: Lanes>(s: S, x: S::F) -> S::F {
+    s.exp_low(x)
 }
 
 /// e^x for x <= 89: how levels do it that have nothing better
 #[inline(always)]
-pub fn exp_capped<S: Lanes>(s: S, x: S::F) -> S::F {
-    let (n, r) = reduce_exp(s, x);
-    s.scale_exp(x, EXP_LEAST, s.add(expm1_small(s, r), s.f(1.0)), n)
+pub fn exp_by_halves<S: Lanes>(s: S, x: S::F) -> S::F {
+    let x = s.max_or_b(s.f(EXP_LEAST), x);
+    let (shifted, _, r) = reduce_exp(s, x, 254);
+    let p = s.add(expm1_small(s, r), s.f(1.0));
+    // 2^n as two normal factors, of half of n and of the rest: the first rounds nothing, the second once.
+    let both = s.bits(power_in(s, shifted));
+    let half = s.and(s.shl::<22>(s.bits(shifted)), s.i(0x7f80_0000));
+    s.mul(s.mul(p, s.float(half)), s.float(s.isub(both, half)))
+}
+
+/// e^x for x <= 70: how levels do it that have nothing better
+#[inline(always)]
+pub fn exp_from_above<S: Lanes>(s: S, x: S::F) -> S::F {
+    // 2^n as 2^(n + 25), which is normal, times 2^-25, which rounds once, perhaps to a denormal.
+    let x = s.max_or_b(s.f(EXP_LEAST), x);
+    let (shifted, _, r) = reduce_exp(s, x, 127 + 25);
+    let p = s.add(expm1_small(s, r), s.f(1.0));
+    s.mul(s.mul(p, power_in(s, shifted)), s.f(1.0 / (1u32 << 25) as f32))
 }
 
 /// 2^x
@@ -81,11 +103,11 @@ pub fn expm1<S: Lanes>(s: S, x: S::F) -> S::F {
     s.select(s.eq(x, s.f(0.0)), x, s.add(half, half))
 }
 
-/// For x = n ln 2 + r: 2^(n - 1), and e^r - 1
+/// For x = n ln 2 + r from -80 to 88.8: 2^(n - 1), and e^r - 1
 #[inline(always)]
 fn expm1_parts<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
-    let (n, r) = reduce_exp(s, x);
-    (s.scale(s.f(0.5), n), expm1_small(s, r))
+    let (shifted, _, r) = reduce_exp(s, x, 126);
+    (power_in(s, shifted), expm1_small(s, r))
 }
 
 /// (log(1 + f) - f + f^2 / 2) / f^3 for 0.75 <= 1 + f < 1.5, minimax
@@ -172,7 +194,7 @@ fn log1p_unit<S: Lanes>(s: S, t: S::F) -> S::F {
 #[inline(always)]
 pub fn sigmoid<S: Lanes>(s: S, x: S::F) -> S::F {
     // e^x / (1 + e^x) below zero, 1 / (1 + e^-x) above.
-    let e = exp_negative(s, s.neg_abs(x));
+    let e = exp_low(s, s.neg_abs(x));
     let upper = s.recip_normal(s.add(e, s.f(1.0)));
     s.select(s.lt(x, s.f(0.0)), s.mul(e, upper), upper)
 }
@@ -186,7 +208,7 @@ pub fn silu<S: Lanes>(s: S, x: S::F) -> S::F {
 /// ln(1 + e^x)
 #[inline(always)]
 pub fn softplus<S: Lanes>(s: S, x: S::F) -> S::F {
-    let t = exp_negative(s, s.neg_abs(x));
+    let t = exp_low(s, s.neg_abs(x));
     s.add(s.max_or_b(s.f(0.0), x), log1p_unit(s, t))
 }
 
@@ -222,7 +244,7 @@ pub fn tanh_softplus<S: Lanes>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 fn mish_parts<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
     // Above 20 the quotient rounds to 1, and e^40 overflows nothing. NaN passes.
-    let e = exp(s, s.min_or_b(s.f(20.0), x));
+    let e = exp_low(s, s.min_or_b(s.f(20.0), x));
     let n = s.mul(e, s.add(e, s.f(2.0)));
     (n, s.add(n, s.f(2.0)))
 }
@@ -250,7 +272,7 @@ pub fn erf<S: Lanes>(s: S, x: S::F) -> S::F {
     let r = s.fma(s.poly(t, ERF_FAR), t, s.neg(t));
     // Past 4 the result rounds to 1; capped before the polynomial turns (NaN passes).
     let r = s.select(s.lt(s.f(4.0), t), s.f(-20.0), r);
-    let far = s.sub(s.f(1.0), exp_negative(s, r));
+    let far = s.sub(s.f(1.0), exp_low(s, r));
     // |x| <= 0.9277: odd polynomial
     let p = s.poly(z, ERF_NEAR);
     let near = s.fma(p, x, x);

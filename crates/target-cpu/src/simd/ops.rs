@@ -85,6 +85,7 @@ float_maps! {
     Lt(s, a, b) = s.float(s.one_if(s.lt(a, b)));
     Le(s, a, b) = s.float(s.one_if(s.le(a, b)));
     ExpSub(s, a, b) = math::exp(s, s.sub(a, b));
+    ExpBelow(s, a, b) = math::exp_low(s, s.sub(a, b));
     SiluMul(s, a, b) = s.mul(math::silu(s, a), b);
 
     Add(s, a, b) = s.add(a, b);
@@ -355,6 +356,8 @@ pub enum Fused {
     Mish,
     /// exp(a - b)
     ExpSub,
+    /// e^(a - b) where b is at least a: the greatest of its row
+    ExpBelow,
     /// a sigmoid(a) b
     SiluMul,
     /// (a op b) op c
@@ -393,7 +396,7 @@ impl Fused {
             Fused::Silu => "silu",
             Fused::TanhSoftplus => "tanh_softplus",
             Fused::Mish => "mish",
-            Fused::ExpSub => "exp_sub",
+            Fused::ExpSub | Fused::ExpBelow => "exp_sub",
             Fused::SiluMul => "silu_mul",
             Fused::Pair(Inner::Add, _) => "add_then",
             Fused::Pair(Inner::Sub, _) => "sub_then",
@@ -410,6 +413,7 @@ pub fn fused(op: Fused, uniform: u8, level: Level) -> Primitive {
         Fused::TanhSoftplus => map::<TanhSoftplus>(0, level),
         Fused::Mish => map::<Mish>(0, level),
         Fused::ExpSub => map::<ExpSub>(uniform, level),
+        Fused::ExpBelow => map::<ExpBelow>(uniform, level),
         Fused::SiluMul => map::<SiluMul>(uniform, level),
         Fused::Pair(Inner::Add, outer) => match outer {
             Outer::Add => map::<AddAdd>(uniform, level),

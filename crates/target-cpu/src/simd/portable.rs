@@ -151,12 +151,29 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn umul_wide(self, a: I, b: I) -> (I, I) {
-        let mut out = ([0; LANES], [0; LANES]);
-        for lane in 0..LANES {
+    fn mul_even(self, a: I, b: I) -> I {
+        let mut out = [0; LANES];
+        for lane in (0..LANES).step_by(2) {
             let product = a[lane] as u64 * b[lane] as u64;
-            out.0[lane] = (product >> 32) as u32;
-            out.1[lane] = product as u32;
+            (out[lane], out[lane + 1]) = (product as u32, (product >> 32) as u32);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn odd_down(self, a: I) -> I {
+        let mut out = [0; LANES];
+        for lane in (0..LANES).step_by(2) {
+            out[lane] = a[lane + 1];
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn interleave_even(self, v: [I; 4]) -> [I; 2] {
+        let mut out = [[0; LANES]; 2];
+        for k in 0..2 * LANES {
+            out[k / LANES][k % LANES] = v[k % 4][k / 4 * 2];
         }
         out
     }

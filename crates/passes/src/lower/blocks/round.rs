@@ -91,10 +91,7 @@ impl Blocks<'_> {
                 Sink::Store(Stmt::Store { place, value, mask, .. }) => {
                     open.push(*value);
                     open.extend(mask);
-                    place.clone().map_operands(|id| {
-                        open.push(id);
-                        id
-                    });
+                    place.operands(&mut |id| open.push(id));
                 }
                 Sink::Store(_) => return None,
             }

@@ -100,7 +100,7 @@ fn widen(place: &mut Place, inside: impl Fn(usize) -> bool, wide: Extent) {
 }
 
 /// Visits the stores in order.
-fn each_store(body: &mut [Stmt], visit: &mut impl FnMut(&mut Place, ExprId, Option<ExprId>)) {
+fn each_store(body: &mut [Stmt], visit: &mut dyn FnMut(&mut Place, ExprId, Option<ExprId>)) {
     for statement in body {
         match statement {
             Stmt::Store { place, value, mask, .. } => visit(place, *value, *mask),

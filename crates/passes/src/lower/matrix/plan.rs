@@ -280,8 +280,8 @@ fn is_block(place: &Place) -> bool {
 }
 
 /// Visits every `Let` with the number of the block that it stands in.
-pub(super) fn each_let(body: &[Stmt], visit: &mut impl FnMut(ExprId, usize)) {
-    fn walk(body: &[Stmt], next: &mut usize, visit: &mut impl FnMut(ExprId, usize)) {
+pub(super) fn each_let(body: &[Stmt], visit: &mut dyn FnMut(ExprId, usize)) {
+    fn walk(body: &[Stmt], next: &mut usize, visit: &mut dyn FnMut(ExprId, usize)) {
         let own = *next;
         for statement in body {
             match statement {
