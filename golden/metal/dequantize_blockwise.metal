@@ -4,7 +4,7 @@ struct dequantize_blockwise_arguments {
     int blocks;
 };
 
-[[kernel, max_total_threads_per_threadgroup(1024)]]
+[[kernel, max_total_threads_per_threadgroup(64)]]
 void tw_kernel_dequantize_blockwise(
     const device char* x [[buffer(0)]],
     const device float* scales [[buffer(1)]],
@@ -15,23 +15,27 @@ void tw_kernel_dequantize_blockwise(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
-    float tile_3[16384];
+    const int product = (int)threadgroup_position_in_grid.x * 2048;
+    const int product_2 = (int)threadgroup_position_in_grid.x * 16;
+    float tile_3[32];
     _Pragma("unroll")
-    for (int i_4 = 0; i_4 < 16384; i_4++) {
-        tile_3[i_4] = (float)(x[(long)(((((at + ((i_4 & 3) + (((i_4 >> 2) & 4095) * 4096))) >> 7) * 128) + ((at + ((i_4 & 3) + (((i_4 >> 2) & 4095) * 4096))) & 127)))]) * scales[(long)(((at + ((i_4 & 3) + (((i_4 >> 2) & 4095) * 4096))) >> 7))];
+    for (int i_3 = 0; i_3 < 32; i_3++) {
+        tile_3[i_3] = (float)((((product + ((((at + ((i_3 & 3) + (((i_3 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_3 & 3) + (((i_3 >> 2) & 7) * 256))) & 127))) < (128 * arguments.blocks)) ? x[(long)((product + ((((at + ((i_3 & 3) + (((i_3 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_3 & 3) + (((i_3 >> 2) & 7) * 256))) & 127))))] : 0)) * (((product_2 + ((at + ((i_3 & 3) + (((i_3 >> 2) & 7) * 256))) >> 7)) < arguments.blocks) ? scales[(long)((product_2 + ((at + ((i_3 & 3) + (((i_3 >> 2) & 7) * 256))) >> 7)))] : 0.0f);
     }
     _Pragma("unroll")
-    for (int i_4 = 0; i_4 < 4096; i_4++) {
-        float out[4];
-        out[0] = tile_3[i_4 * 4];
-        out[1] = tile_3[(i_4 * 4) + 1];
-        out[2] = tile_3[(i_4 * 4) + 2];
-        out[3] = tile_3[(i_4 * 4) + 3];
-        {
-            union { uint4 all; float lane[4]; } vector;
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (long)((at + ((((i_4 * 4) >> 2) & 4095) * 4096)))) = vector.all;
+    for (int i_3 = 0; i_3 < 8; i_3++) {
+        if ((product + (at + ((((i_3 * 4) >> 2) & 7) * 256))) < (128 * arguments.blocks)) {
+            float out[4];
+            out[0] = tile_3[i_3 * 4];
+            out[1] = tile_3[(i_3 * 4) + 1];
+            out[2] = tile_3[(i_3 * 4) + 2];
+            out[3] = tile_3[(i_3 * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(device uint4*)(y + (long)((product + (at + ((((i_3 * 4) >> 2) & 7) * 256))))) = vector.all;
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ struct dequantize_int4_arguments {
     float scale;
 };
 
-[[kernel, max_total_threads_per_threadgroup(1024)]]
+[[kernel, max_total_threads_per_threadgroup(64)]]
 void tw_kernel_dequantize_int4(
     const device uchar* x [[buffer(0)]],
     device float* y [[buffer(1)]],
@@ -15,24 +15,28 @@ void tw_kernel_dequantize_int4(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
-    float product[32768];
+    const int product = (int)threadgroup_position_in_grid.x * 1024;
+    const int product_2 = (int)threadgroup_position_in_grid.x * 2048;
+    float product_3[32];
     _Pragma("unroll")
-    for (int i_2 = 0; i_2 < 32768; i_2++) {
-        const uint unpacked = ((uint)(x[(long)((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) >> 3))]) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 8191) * 4096))) * 4) & 7)) & 31)) & 15u;
-        product[i_2] = (float)(unpacked) * arguments.scale;
+    for (int i_2 = 0; i_2 < 32; i_2++) {
+        const uint unpacked = ((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u;
+        product_3[i_2] = (float)(unpacked) * arguments.scale;
     }
     _Pragma("unroll")
-    for (int i_2 = 0; i_2 < 8192; i_2++) {
-        float out[4];
-        out[0] = product[i_2 * 4];
-        out[1] = product[(i_2 * 4) + 1];
-        out[2] = product[(i_2 * 4) + 2];
-        out[3] = product[(i_2 * 4) + 3];
-        {
-            union { uint4 all; float lane[4]; } vector;
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (long)((at + ((((i_2 * 4) >> 2) & 8191) * 4096)))) = vector.all;
+    for (int i_2 = 0; i_2 < 8; i_2++) {
+        if ((product_2 + (at + ((((i_2 * 4) >> 2) & 7) * 256))) < (2 * arguments.n)) {
+            float out[4];
+            out[0] = product_3[i_2 * 4];
+            out[1] = product_3[(i_2 * 4) + 1];
+            out[2] = product_3[(i_2 * 4) + 2];
+            out[3] = product_3[(i_2 * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(device uint4*)(y + (long)((product_2 + (at + ((((i_2 * 4) >> 2) & 7) * 256))))) = vector.all;
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ struct unpack_bits_arguments {
     int bytes;
 };
 
-[[kernel, max_total_threads_per_threadgroup(1024)]]
+[[kernel, max_total_threads_per_threadgroup(64)]]
 void tw_kernel_unpack_bits(
     const device uchar* x [[buffer(0)]],
     device uchar* y [[buffer(1)]],
@@ -13,37 +13,41 @@ void tw_kernel_unpack_bits(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int at = (int)thread_index_in_threadgroup * 16;
-    uchar rounded[65536];
+    const int at_2 = (int)thread_index_in_threadgroup * 16;
+    const int product = (int)threadgroup_position_in_grid.x * 256;
+    const int product_2 = (int)threadgroup_position_in_grid.x * 2048;
+    uchar rounded[32];
     _Pragma("unroll")
-    for (int i_2 = 0; i_2 < 65536; i_2++) {
-        const uint unpacked = ((uint)(x[(long)(((at + ((i_2 & 15) + (((i_2 >> 4) & 4095) * 16384))) >> 3))]) >> ((uint)(((at + ((i_2 & 15) + (((i_2 >> 4) & 4095) * 16384))) & 7)) & 31)) & 1u;
-        rounded[i_2] = tw_u32_to_u8(unpacked);
+    for (int i = 0; i < 32; i++) {
+        const uint unpacked = ((uint)((((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)) < arguments.bytes) ? x[(long)((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)))] : 0)) >> ((uint)(((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) & 7)) & 31)) & 1u;
+        rounded[i] = tw_u32_to_u8(unpacked);
     }
     _Pragma("unroll")
-    for (int i_2 = 0; i_2 < 4096; i_2++) {
-        uchar out[16];
-        out[0] = rounded[i_2 * 16];
-        out[1] = rounded[(i_2 * 16) + 1];
-        out[2] = rounded[(i_2 * 16) + 2];
-        out[3] = rounded[(i_2 * 16) + 3];
-        out[4] = rounded[(i_2 * 16) + 4];
-        out[5] = rounded[(i_2 * 16) + 5];
-        out[6] = rounded[(i_2 * 16) + 6];
-        out[7] = rounded[(i_2 * 16) + 7];
-        out[8] = rounded[(i_2 * 16) + 8];
-        out[9] = rounded[(i_2 * 16) + 9];
-        out[10] = rounded[(i_2 * 16) + 10];
-        out[11] = rounded[(i_2 * 16) + 11];
-        out[12] = rounded[(i_2 * 16) + 12];
-        out[13] = rounded[(i_2 * 16) + 13];
-        out[14] = rounded[(i_2 * 16) + 14];
-        out[15] = rounded[(i_2 * 16) + 15];
-        {
-            union { uint4 all; uchar lane[16]; } vector;
-            _Pragma("unroll")
-            for (int l = 0; l < 16; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (long)((at + ((((i_2 * 16) >> 4) & 4095) * 16384)))) = vector.all;
+    for (int i = 0; i < 2; i++) {
+        if ((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 1024))) < (8 * arguments.bytes)) {
+            uchar out[16];
+            out[0] = rounded[i * 16];
+            out[1] = rounded[(i * 16) + 1];
+            out[2] = rounded[(i * 16) + 2];
+            out[3] = rounded[(i * 16) + 3];
+            out[4] = rounded[(i * 16) + 4];
+            out[5] = rounded[(i * 16) + 5];
+            out[6] = rounded[(i * 16) + 6];
+            out[7] = rounded[(i * 16) + 7];
+            out[8] = rounded[(i * 16) + 8];
+            out[9] = rounded[(i * 16) + 9];
+            out[10] = rounded[(i * 16) + 10];
+            out[11] = rounded[(i * 16) + 11];
+            out[12] = rounded[(i * 16) + 12];
+            out[13] = rounded[(i * 16) + 13];
+            out[14] = rounded[(i * 16) + 14];
+            out[15] = rounded[(i * 16) + 15];
+            {
+                union { uint4 all; uchar lane[16]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 16; l++) vector.lane[l] = out[l];
+                *(device uint4*)(y + (long)((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 1024))))) = vector.all;
+            }
         }
     }
 }
