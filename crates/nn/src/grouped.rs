@@ -1,6 +1,7 @@
 //! Many tokens through a mixture of experts: the tokens of each expert are put side by side, so that its weights meet
 //! all of them in one product. Everything is counted and placed on the device; the host waits for nothing.
 
+use crate::linear::FEW_ROWS;
 use crate::unpacked::dequantize;
 use crate::{Error, Kernels, MoeShape, Result, Tensor};
 use tilewright_formats::Affine;
@@ -16,12 +17,13 @@ const MANY: usize = 128;
 
 /// Rows that each expert has on average from which on sorting pays: experts read their weights once a block, and before
 /// that once a token.
-const ROWS: usize = 4;
+const ROWS: usize = 2;
 
 /// The kernels around the experts' products.
 pub(crate) struct Grouped {
     shape: MoeShape,
-    unpacks_from: usize,
+    /// The device gains by it at all.
+    sorts: bool,
     count: Callable,
     place: [Callable; 2],
     dispatch: Callable,
@@ -46,7 +48,7 @@ impl Grouped {
         let k = [("k", shape.per_token)];
         Ok(Grouped {
             shape,
-            unpacks_from: kernels.unpacks_from(),
+            sorts: kernels.unpacks_from() != usize::MAX,
             count: kernels.get("expert_counts", &[])?,
             place: both(|block| kernels.get("expert_rows", &[block]))?,
             dispatch: kernels.get("moe_dispatch_rows", &k)?,
@@ -57,7 +59,7 @@ impl Grouped {
     /// True when so many tokens are worth sorting.
     pub fn pays(&self, tokens: usize) -> bool {
         let MoeShape { experts, per_token, .. } = self.shape;
-        tokens >= self.unpacks_from && tokens * per_token >= ROWS * experts
+        self.sorts && tokens > FEW_ROWS && tokens * per_token >= ROWS * experts
     }
 
     /// The rows of the tokens whose experts are `indices` `u32[tokens, k]`.
