@@ -91,10 +91,11 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
     unsigned int x[16];
     _Pragma("unroll") for (int i = 0; i < 16; i++) x[i] = 0u;
     _Pragma("unroll 1") for (int product = 0, first = warp; product < PRODUCTS; product++) {
-        const tw_affine of = operands(product);
-        const int vectors = tw_scale_vectors(of, groups);
         float total[2] = {0.0f, 0.0f};
-        int round = first;
+        int round = first, vectors = 0;
+        tw_affine of = {};
+        // Of many products a warp has rounds of few.
+        if (PRODUCTS <= 2 || round < rounds) of = operands(product), vectors = tw_scale_vectors(of, groups);
         _Pragma("unroll 1") for (; round < rounds; round += WARPS) {
             if (!fetched) weights.fetch(of, round * STEPS, groups, columns, vectors);
             fetched = false;

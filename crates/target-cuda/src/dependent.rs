@@ -72,7 +72,13 @@ mod tests {
                 // Nothing is read above the routine.
                 let above = &kernel[..kernel.find("tw_wait();").unwrap()];
                 let body = &above[above.find(") {\n").unwrap()..];
-                let reads = |name: &str| body.contains(&format!("{name}["));
+                let in_word = |c: char| c.is_alphanumeric() || c == '_';
+                let reads = |name: &str| {
+                    let mut found = body.match_indices(name).map(|(at, _)| at);
+                    found.any(|at| {
+                        !body[..at].ends_with(in_word) && body[at + name.len()..].starts_with('[')
+                    })
+                };
                 let read = threads.params.iter().find(|param| reads(&param.name));
                 assert!(read.is_none(), "{}:\n{kernel}", entry.name);
             }

@@ -39,11 +39,7 @@ pub(crate) fn groups_beside(program: &ThreadProgram) -> Option<usize> {
         if let Code::Routine(routine) = code
             && let Routine::AffineProducts(products) = routine
         {
-            threads = Some(match (&products.ready, products.steps) {
-                (Some(_), ..=2) => 768,
-                (Some(_), _) => 512,
-                (None, _) => [512, 384, 256][products.tiles.trailing_zeros().min(2) as usize],
-            });
+            threads = Some(32 * products.beside);
         }
     }
     threads.map(|threads| (threads / program.threads).max(1))

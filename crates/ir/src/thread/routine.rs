@@ -68,6 +68,8 @@ pub struct AffineProducts {
     pub width: usize,
     /// Steps of 128 weights of a column that a subgroup takes at a time.
     pub steps: usize,
+    /// Subgroups that should run on a multiprocessor at a time: how many registers each may have.
+    pub beside: usize,
     /// Rows of every tensor start at multiples of 16 bytes.
     pub aligned: bool,
     /// Nothing before the routine reads a tensor, and where the weights lie depends on no tensor: they may be asked for

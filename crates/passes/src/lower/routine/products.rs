@@ -12,13 +12,35 @@ use tilewright_ir::{
     Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Place, Program, ReduceOp, Stmt, UnaryOp,
 };
 
-/// Blocks of columns, and the subgroups that share one where there are no more of them: so that all run at a time, and
-/// few blocks are many threads as well. Measured on an H100, which has room for 16 such subgroups on each of its 132
-/// multiprocessors.
-const SHARED_BY: [(usize, usize); 2] = [(128, 16), (256, 8)];
+/// How the columns of a row's products are shared out.
+struct Shares {
+    /// Subgroups that share a block of columns, at most.
+    subgroups: usize,
+    /// Steps that a subgroup takes at a time.
+    steps: usize,
+    /// Subgroups that should run on a multiprocessor at a time.
+    beside: usize,
+}
 
-/// The subgroups that share one of more blocks.
-const SUBGROUPS: usize = 4;
+impl Shares {
+    /// For as many blocks of columns, or some fewer if not `exact`, and `products` of each. Few blocks are many subgroups
+    /// each, so that all memory is asked for at once; more than run at a time are few. Measured on an H100 with its 132
+    /// multiprocessors, in graphs, with 4 bits in groups of 64 (us, in their order here): 2048x2048 2.4; 4096x14336 15.6
+    /// (16.9 with steps of 2), 6144x4096 7.9 (8.9 with 4 subgroups), 2x8192x2048 9.6 (11.9 with 8), 2x12288x4096 25.5
+    /// (28.5 with steps of 4), 14336x4096 14.5 (17.1 with 8), 128256x2048 56.7 (61.0 with 16 beside).
+    fn of(blocks: usize, exact: bool, products: usize, depth: usize) -> Shares {
+        let (subgroups, steps, beside) = match blocks {
+            ..=128 => (16, 2, 16),
+            129..=256 => (8, if depth > 2048 { 4 } else { 2 }, 16),
+            257..=512 if !exact && products == 1 => (8, 2, 24),
+            257..=512 => (4, 4, 16),
+            _ if products > 1 => (4, 2, 24),
+            513..=1024 => (4, 4, 16),
+            _ => (4, 4, 20),
+        };
+        Shares { subgroups, steps, beside }
+    }
+}
 
 /// Weights of a column that a subgroup takes in a step.
 const STEP: usize = 128;
@@ -339,10 +361,13 @@ fn around(
     let count = |axis: usize| 1usize << schedule.capacity_of(program.grid[axis].extent).min(20);
     let others = (0..column_axis).filter(|axis| Some(*axis) != row_axis).map(count);
     let blocks = others.product::<usize>() * count(column_axis).div_ceil(AffineProducts::COLUMNS);
-    let shared_by = SHARED_BY.iter().find(|(most, _)| blocks <= *most);
-    let most = shared_by.map_or(SUBGROUPS, |(_, subgroups)| *subgroups);
-    // A subgroup that has few steps to do at all asks for less at a time, and needs fewer registers.
-    let steps = if most == SUBGROUPS && first.bits <= 4 { 4 } else { 2 };
+    let exact = schedule.is_exact(program.grid[column_axis].extent);
+    let mut shares_of = Shares::of(blocks, exact, products.len(), depth);
+    if first.bits > 4 {
+        // More registers for as many weights.
+        (shares_of.steps, shares_of.beside) = (2, 16);
+    }
+    let Shares { subgroups: most, steps, beside } = shares_of;
     let rounds = products.len() * depth.div_ceil(steps * STEP);
     let subgroups = rounds.next_power_of_two().min(most);
     let width = AffineProducts::COLUMNS;
@@ -421,6 +446,7 @@ fn around(
         tiles,
         width,
         steps,
+        beside: if fits { beside } else { [16, 12, 8][tiles.trailing_zeros().min(2) as usize] },
         aligned: products.iter().all(|p| aligned(p.x) && aligned(p.w)),
         early,
         ready,
