@@ -69,6 +69,8 @@ pub static CATALOG: &[&Entry] = &[
     &gather::GATHER_ADD,
     &scatter_add::SCATTER_ADD,
     &next_token::NEXT_TOKEN,
+    &sample_candidates::SAMPLE_CANDIDATES,
+    &sample_token::SAMPLE_TOKEN,
     &apply_rope::APPLY_ROPE,
     &apply_rope::APPLY_ROPE_AT,
     &apply_rope_interleaved::APPLY_ROPE_INTERLEAVED,

@@ -25,6 +25,7 @@ mod norm;
 pub mod patch;
 mod random;
 mod rope;
+mod sampler;
 mod weights;
 
 pub use attend::Attend;
@@ -43,6 +44,7 @@ pub use module::{Module, Slot, find, named_modules, replace};
 pub use moe::{ExpertLinear, Moe, MoeShape};
 pub use norm::{LayerNorm, RmsNorm, Softmax};
 pub use rope::Rope;
+pub use sampler::Draw;
 pub use tilewright_ir::DType;
 pub use tilewright_tensor::{Error, Recording, Result, Runtime, Tensor};
 pub use weights::{Part, PartKind, Weights};
