@@ -121,8 +121,7 @@ fn gguf(name: &str, stored: Stored) -> Vec<u8> {
         // What llama.cpp's converter makes of llama3 scaling: a divisor for each frequency.
         let rope = config.object("rope_parameters").unwrap().unwrap();
         let number = |field: &str| rope.number(field).unwrap().unwrap();
-        let [low, high, factor] =
-            ["low_freq_factor", "high_freq_factor", "factor"].map(&number);
+        let [low, high, factor] = ["low_freq_factor", "high_freq_factor", "factor"].map(&number);
         let original = number("original_max_position_embeddings");
         let divisor = |pair: usize| {
             let frequency = number("rope_theta").powf(-2.0 * pair as f64 / head_dim as f64);
