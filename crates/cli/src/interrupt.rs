@@ -10,24 +10,66 @@ static ENOUGH: AtomicBool = AtomicBool::new(false);
 
 /// Listens from here on. Where there are no signals, the system ends the program as ever.
 pub fn listen() {
-    #[cfg(unix)]
+    #[cfg(any(unix, windows))]
     signals::listen();
+}
+
+/// True where an interrupt only ends the answer that is given.
+#[cfg(any(unix, windows))]
+fn ends_an_answer() -> bool {
+    ANSWERING.load(Ordering::SeqCst) && !ENOUGH.swap(true, Ordering::SeqCst)
+}
+
+/// Ends the program, with nothing half-written left behind.
+#[cfg(any(unix, windows))]
+fn end() -> ! {
+    /// What a shell says of a program that an interrupt ended.
+    const STATUS: i32 = 130;
+    let _kept = tilewright_formats::abandon();
+    std::process::exit(STATUS);
+}
+
+#[cfg(windows)]
+mod signals {
+    const CTRL_C: u32 = 0;
+    const CTRL_BREAK: u32 = 1;
+
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn SetConsoleCtrlHandler(
+            handler: Option<unsafe extern "system" fn(u32) -> i32>,
+            add: i32,
+        ) -> i32;
+    }
+
+    /// Runs on a thread of its own, which the system makes: it may do what a thread may.
+    unsafe extern "system" fn interrupted(event: u32) -> i32 {
+        if !matches!(event, CTRL_C | CTRL_BREAK) {
+            return 0;
+        }
+        if super::ends_an_answer() {
+            return 1;
+        }
+        super::end()
+    }
+
+    /// Without a handler the system ends the program as ever, so a failure is none of the user's business.
+    pub(super) fn listen() {
+        // SAFETY: the handler has the signature that the system calls, and lives as long as the program.
+        unsafe { SetConsoleCtrlHandler(Some(interrupted), 1) };
+    }
 }
 
 #[cfg(unix)]
 mod signals {
-    use super::{ANSWERING, ENOUGH};
     use std::ffi::c_int;
     use std::sync::atomic::{AtomicI32, Ordering};
-
-    /// What a shell says of a program that an interrupt ended.
-    const STATUS: i32 = 130;
 
     /// The end of a pipe that wakes whoever cleans up: a handler itself may do next to nothing.
     static WAKE: AtomicI32 = AtomicI32::new(-1);
 
     extern "C" fn interrupted(_: c_int) {
-        if ANSWERING.load(Ordering::SeqCst) && !ENOUGH.swap(true, Ordering::SeqCst) {
+        if super::ends_an_answer() {
             return;
         }
         // SAFETY: `write` is one of the calls that a handler may make, and the byte lives.
@@ -47,8 +89,7 @@ mod signals {
             let mut byte = 0u8;
             // SAFETY: the byte has room for what is read.
             while unsafe { libc::read(ends[0], (&raw mut byte).cast(), 1) } < 0 {}
-            let _kept = tilewright_formats::abandon();
-            std::process::exit(STATUS);
+            super::end()
         });
         if waiting.is_ok() {
             let handler = interrupted as extern "C" fn(c_int);

@@ -10,6 +10,7 @@ mod command;
 mod failure;
 mod files;
 mod formula;
+mod hub;
 mod interrupt;
 mod model;
 mod patching;

@@ -5,17 +5,27 @@ use crate::failure::Failure;
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 use tilewright_engine::Sampling;
-use tilewright_formats::Checkpoint;
+use tilewright_formats::{Checkpoint, Gguf};
 use tilewright_ir::DType;
 use tilewright_nn::Model;
 
-/// The directory that `--model` names.
+/// The directory that `--model` names, fetched where it names a model of the hub.
 ///
 /// # Errors
-/// When it was not given.
+/// When it was not given, or cannot be fetched.
 pub fn directory(matches: &ArgMatches) -> Result<PathBuf, Failure> {
-    let missing = || Failure::usage("--model is needed", "give it the directory of a checkpoint");
-    matches.get_one::<PathBuf>("model").cloned().ok_or_else(missing)
+    let missing =
+        || Failure::usage("--model is needed", "give it the directory or the name of a checkpoint");
+    let asked = matches.get_one::<PathBuf>("model").ok_or_else(missing)?;
+    if Gguf::is_one(asked) {
+        let path = asked.display();
+        let next = format!("`tilewright convert --model {path} --out DIR` makes one of it");
+        return Err(Failure::usage(
+            format!("{path}: is a GGUF file, and a model is a folder"),
+            next,
+        ));
+    }
+    crate::hub::folder(asked)
 }
 
 /// The kind of float that `--dtype` names, if it was given.
@@ -41,6 +51,16 @@ pub fn load(matches: &ArgMatches, directory: &Path) -> Result<Model, Failure> {
         model.set_context(*context);
     }
     Ok(model)
+}
+
+/// The size of the vocabulary and the context of the model in a directory, of which only the configuration is read.
+///
+/// # Errors
+/// When the checkpoint is broken, or this build cannot run it.
+pub fn bounds(matches: &ArgMatches, directory: &Path) -> Result<[usize; 2], Failure> {
+    let decoder = tilewright_models::describe(Checkpoint::open(directory)?.config())?;
+    let context = matches.get_one::<usize>("context").copied();
+    Ok([decoder.vocabulary, context.unwrap_or(decoder.context)])
 }
 
 /// How tokens are chosen, by the options that `generate` and `chat` share.

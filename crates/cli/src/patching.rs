@@ -2,8 +2,7 @@
 
 use crate::failure::Failure;
 use clap::Arg;
-use clap::builder::PossibleValuesParser;
-use tilewright_nn::patch::{PatchResult, Patterns, SmartOptions, patch, smart_patch};
+use tilewright_nn::patch::{MODES, PatchResult, Patterns, SmartOptions, patch, smart_patch};
 use tilewright_nn::{Logits, Model, Result};
 
 /// Steps that a call under `smart` times.
@@ -14,15 +13,17 @@ pub fn argument() -> Arg {
     Arg::new("patch")
         .long("patch")
         .value_name("WHICH")
-        .value_parser(PossibleValuesParser::new(["none", "default", "all", "smart"]))
         .default_value("none")
-        .help("Fused kernels: none, those for inference, all, or those that measure faster here")
+        .help(
+            "Fused kernels: none, default (those for inference), all, smart (those that measure faster here), the \
+             name of a mode (inference, training), or patterns by name with commas between",
+        )
 }
 
 /// Patches as the option says. `prompt` is what `smart` times with; `tell` gets its lines.
 ///
 /// # Errors
-/// When the device fails.
+/// When there is no pattern of a name, or the device fails.
 pub fn apply(
     which: &str,
     model: &mut Model,
@@ -36,7 +37,9 @@ pub fn apply(
             let options = SmartOptions::default();
             smart_patch(model, &options, |model| sample(model, prompt), tell)?
         }
-        _ => PatchResult::default(),
+        "none" => PatchResult::default(),
+        mode if MODES.iter().any(|(name, _)| *name == mode) => patch(model, &Patterns::mode(mode)?),
+        names => patch(model, &Patterns::named(&names.split(',').collect::<Vec<_>>())?),
     })
 }
 

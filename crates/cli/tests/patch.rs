@@ -49,6 +49,7 @@ fn the_story_is_the_same_with_every_pattern() {
 fn patterns_and_modes_that_do_not_exist_are_named() {
     let unknown = "Unknown patch pattern: 'x'. Available: ['swiglu_mlp', ";
     validate(&["--patterns", "x"]).fails(2, unknown);
+    validate(&["--patterns", "rms_norm"]).fails(2, "help: did you mean `rmsnorm`?");
     validate(&["--mode", "bogus"]).fails(2, "Unknown mode 'bogus'. Expected one of: inference, ");
     validate(&["--mode", "inference", "--patterns", "softmax"]).fails(2, "cannot be used with");
     let model = story();
@@ -66,9 +67,12 @@ fn generate_patches_on_request() {
     let plain = tell("none").ok();
     assert_eq!(tell("default").ok(), plain);
     assert_eq!(tell("all").ok(), plain);
+    assert_eq!(tell("training").ok(), plain);
+    assert_eq!(tell("moe_mlp,rmsnorm").ok(), plain);
     let smart = tell("smart");
     assert_eq!((smart.status, &smart.stdout), (0, &plain));
     assert!(smart.stderr.starts_with("[smart_patch] Baseline: "), "{}", smart.stderr);
     assert!(smart.stderr.contains("  softmax: no matches (skipped)"), "{}", smart.stderr);
-    tell("some").fails(2, "some");
+    tell("some").fails(2, "Unknown patch pattern: 'some'");
+    tell("moe_mlp,moe-mlp").fails(2, "did you mean `moe_mlp`?");
 }

@@ -2,7 +2,7 @@
 
 use crate::Sampling;
 use std::ops::ControlFlow;
-use tilewright_nn::{Cache, Error, Logits, Model, Result};
+use tilewright_nn::{Cache, Draw, Error, Logits, Model, Result};
 
 /// Tokens that a GPU makes before the host looks at them: it waits for the device once for all of them.
 const BURST: usize = 8;
@@ -111,7 +111,7 @@ pub fn generate(
     mut show: impl FnMut(usize, u32) -> ControlFlow<()>,
 ) -> Result<Vec<Answer>> {
     for (number, request) in requests.iter().enumerate() {
-        check(model, number, request)?;
+        admit(bounds(model), number, request)?;
     }
     let longest = requests.iter().map(|r| r.prompt.len() + r.max_tokens).max().unwrap_or(0);
     let mut cache = model.cache(requests.len(), longest)?;
@@ -153,47 +153,71 @@ pub(crate) fn decode(
     sequences: &mut [Sequence<'_>],
     show: &mut impl FnMut(usize, u32) -> ControlFlow<()>,
 ) -> Result<()> {
-    let greedy = sequences.iter().all(|sequence| sequence.request.sampling.is_greedy());
-    let together = if model.kernels().runtime().caps().host_visible { 1 } else { BURST };
+    let is_host = model.kernels().runtime().caps().host_visible;
+    let together = if is_host { 1 } else { BURST };
+    // On GPUs the kernels that draw have not been proven yet: there the host draws the same tokens.
+    let drawn = is_host || sequences.iter().all(|s| s.request.sampling.is_greedy());
+    let draws = sequences.iter().map(|s| s.request.sampling.draw());
+    let draws: Option<Vec<Draw>> = if drawn { draws.collect() } else { None };
+    // Steps until the host looks again: one after a token that the device could not choose, more as it can.
+    let mut steps = together;
     while sequences.iter().any(|sequence| sequence.finish.is_none()) {
         let ids: Vec<Option<u32>> = sequences.iter().map(Sequence::next).collect();
-        match greedy {
-            true => decode_greedily(model, cache, sequences, &ids, together, show)?,
-            false => {
-                let logits = model.decode(cache, &ids)?.to_vec::<f32>()?;
-                let rows = logits.chunks(model.shape().vocabulary);
-                for (slot, (sequence, row)) in sequences.iter_mut().zip(rows).enumerate() {
-                    if sequence.finish.is_none() {
-                        sequence.choose(row.to_vec(), |token| show(slot, token))?;
-                    }
-                }
+        if let Some(draws) = &draws {
+            let most = [steps, together];
+            if decode_on_device(model, cache, sequences, draws, &ids, most, show)? {
+                continue;
+            }
+            steps = 1;
+        }
+        // Some have gone further meanwhile.
+        let ids: Vec<Option<u32>> = sequences.iter().map(Sequence::next).collect();
+        if ids.iter().all(Option::is_none) {
+            break;
+        }
+        let logits = model.decode(cache, &ids)?.to_vec::<f32>()?;
+        let rows = logits.chunks(model.shape().vocabulary);
+        for (slot, (sequence, row)) in sequences.iter_mut().zip(rows).enumerate() {
+            if sequence.finish.is_none() {
+                sequence.choose(row.to_vec(), |token| show(slot, token))?;
             }
         }
     }
     Ok(())
 }
 
-/// Continues sequences with their most probable tokens until one is finished. The tokens are fed back on the device;
-/// the host looks at `together` of them at once.
-fn decode_greedily(
+/// Continues sequences until one is finished, true, or one has a token that the device could not choose, false. The
+/// tokens are fed back on the device; the host looks at `steps` of them at once, and at twice as many each time, up to
+/// `together`.
+fn decode_on_device(
     model: &Model,
     cache: &mut Cache,
     sequences: &mut [Sequence<'_>],
+    draws: &[Draw],
     ids: &[Option<u32>],
-    together: usize,
+    [mut steps, together]: [usize; 2],
     show: &mut impl FnMut(usize, u32) -> ControlFlow<()>,
-) -> Result<()> {
-    let mut finished: Vec<(usize, usize)> = Vec::new();
-    let mut greedy = model.greedy(cache, ids)?;
-    while finished.is_empty() {
+) -> Result<bool> {
+    // How many tokens of a slot count, where its sequence is finished or the host must choose.
+    let mut kept: Vec<(usize, usize)> = Vec::new();
+    let mut chosen = true;
+    let greedy = sequences.iter().all(|sequence| sequence.request.sampling.is_greedy());
+    let mut going = match greedy {
+        true => model.greedy(cache, ids)?,
+        false => {
+            let texts: Vec<&[u32]> = sequences.iter().map(|s| s.tokens.as_slice()).collect();
+            model.sampled(cache, ids, draws, &texts)?
+        }
+    };
+    while kept.is_empty() {
         let live = sequences.iter().filter(|sequence| sequence.finish.is_none());
-        let steps = live.map(Sequence::room).min().unwrap_or(0).min(together);
-        if steps == 0 {
+        let now = live.map(Sequence::room).min().unwrap_or(0).min(steps);
+        if now == 0 {
             break;
         }
-        let before: Vec<usize> = (0..sequences.len()).map(|slot| greedy.len(slot)).collect();
-        for _ in 0..steps {
-            greedy.step()?;
+        let before: Vec<usize> = (0..sequences.len()).map(|slot| going.len(slot)).collect();
+        for _ in 0..now {
+            going.step()?;
         }
         for (slot, sequence) in sequences.iter_mut().enumerate() {
             if sequence.finish.is_some() {
@@ -201,35 +225,51 @@ fn decode_greedily(
             }
             // The token that entered lies at `before`, those that came after it.
             let first = before[slot] + 1;
-            for token in greedy.tokens(slot, first..first + steps)? {
+            for token in going.tokens(slot, first..first + now)? {
+                if token == Draw::UNDECIDED {
+                    chosen = false;
+                    // The last token has not entered for good.
+                    kept.push((slot, sequence.tokens.len() - 1));
+                    break;
+                }
                 sequence.take(token, |token| show(slot, token));
                 if sequence.finish.is_some() {
-                    finished.push((slot, sequence.tokens.len()));
+                    kept.push((slot, sequence.tokens.len()));
                     break;
                 }
             }
         }
+        steps = (2 * steps).min(together);
     }
-    drop(greedy);
-    for (slot, len) in finished {
-        // What came after its end has entered the cache, and is forgotten.
+    drop(going);
+    for (slot, len) in kept {
+        // What came after it has entered the cache, and is forgotten.
         cache.truncate(slot, len);
     }
-    Ok(())
+    Ok(chosen)
 }
 
-pub(crate) fn check(model: &Model, number: usize, request: &Request) -> Result<()> {
+/// The vocabulary and the context of a model.
+pub(crate) fn bounds(model: &Model) -> [usize; 2] {
+    [model.shape().vocabulary, model.shape().context]
+}
+
+/// Checks that request `number` is one for a model of this vocabulary and this context.
+///
+/// # Errors
+/// When its prompt is empty, a token is not of the vocabulary, a sampling option is outside its range, or prompt and
+/// answer do not fit the context.
+pub fn admit([vocabulary, context]: [usize; 2], number: usize, request: &Request) -> Result<()> {
     let of = |what: String| Error::usage(format!("prompt {number}: {what}"));
     if request.prompt.is_empty() {
         return Err(of("it has no tokens".into()).help("give it at least one"));
     }
-    let vocabulary = model.shape().vocabulary;
     if let Some(id) = request.prompt.iter().find(|id| **id as usize >= vocabulary) {
         let error = of(format!("token {id} is not of the vocabulary, which has {vocabulary}"));
         return Err(error.help("is the tokenizer that of the model?"));
     }
     request.sampling.check()?;
-    let (held, context) = (request.prompt.len(), model.shape().context);
+    let held = request.prompt.len();
     let total = held.saturating_add(request.max_tokens);
     if total > context {
         let answer = request.max_tokens;

@@ -11,7 +11,7 @@ mod sampling;
 mod session;
 
 pub use fidelity::{Fidelity, Trial, Validation, validate};
-pub use generate::{Answer, Finish, Request, generate};
+pub use generate::{Answer, Finish, Request, admit, generate};
 pub use perplexity::{perplexity, surprises};
 pub use sampling::Sampling;
 pub use session::Session;

@@ -1,7 +1,10 @@
 //! From logits to a token.
+//!
+//! The device draws, by the kernels `sample_candidates` and `sample_token`; the functions here say on the host what it
+//! draws, choose the first token after a prompt, and choose where the device cannot: see [`Sampling::draw`].
 
 use std::cmp::Ordering;
-use tilewright_nn::{Error, Result, not_numbers};
+use tilewright_nn::{Draw, Error, Result, not_numbers};
 
 /// How the next token is chosen. The steps come in this order: repetition penalty, temperature, top-k, top-p, min-p, draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +37,20 @@ impl Sampling {
     /// True when the most probable token is always taken, whatever came before.
     pub fn is_greedy(&self) -> bool {
         self.temperature == 0.0 && self.repetition_penalty == 1.0
+    }
+
+    /// The seed as the generator takes it: seeds below 2^32 are themselves.
+    fn word(&self) -> u32 {
+        (self.seed ^ (self.seed >> 32)) as u32
+    }
+
+    /// How the device draws; `None` where it cannot. It gathers the [`Draw::CANDIDATES`] most probable tokens, so that a
+    /// greater top-k is the host's business.
+    pub fn draw(&self) -> Option<Draw> {
+        let Sampling { temperature, top_k, top_p, min_p, repetition_penalty, .. } = *self;
+        let on_device = temperature == 0.0 || top_k.is_none_or(|k| k <= Draw::CANDIDATES);
+        let seed = self.word();
+        on_device.then_some(Draw { temperature, top_k, top_p, min_p, repetition_penalty, seed })
     }
 
     /// Checks the ranges.
@@ -77,7 +94,7 @@ impl Sampling {
         }
         let kept = self.keep(&logits);
         let total: f64 = kept.iter().map(|(p, _)| p).sum();
-        let mut rest = uniform(self.seed, history.len() as u64) * total;
+        let mut rest = Draw::uniform(self.word(), history.len()) * total;
         for (p, id) in &kept {
             rest -= p;
             if rest < 0.0 {
@@ -104,8 +121,8 @@ impl Sampling {
         }
     }
 
-    /// The tokens to draw from with their probabilities, which need not sum to 1: those of the most probable first, if
-    /// any filter asks for an order.
+    /// The tokens to draw from with their probabilities, which need not sum to 1: the most probable first where a filter
+    /// is set, else in the order of their ids.
     fn keep(&self, logits: &[f32]) -> Vec<(f64, u32)> {
         let scaled = |x: f32| x as f64 / self.temperature;
         let most = scaled(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
@@ -115,7 +132,8 @@ impl Sampling {
             kept.select_nth_unstable_by(k, descending);
             kept.truncate(k);
         }
-        if let Some(share) = self.top_p {
+        let top_p = self.top_p.filter(|share| *share < 1.0);
+        if let Some(share) = top_p {
             let total: f64 = kept.iter().map(|(p, _)| p).sum();
             // All that are less probable than this have less than the share that is cut off, so none of them is kept,
             // and the sort has few to sort.
@@ -134,7 +152,9 @@ impl Sampling {
             kept.retain(|(p, _)| *p >= share);
         }
         // An order that no filter's algorithm decides.
-        kept.sort_unstable_by_key(|(_, id)| *id);
+        if self.top_k.is_some() || top_p.is_some() || self.min_p.is_some_and(|share| share > 0.0) {
+            kept.sort_unstable_by(descending);
+        }
         kept
     }
 }
@@ -153,19 +173,6 @@ fn greatest(logits: &[f32]) -> u32 {
         }
     }
     best as u32
-}
-
-/// A number in 0 .. 1 that depends on nothing but the seed and the position (SplitMix64, Steele et al., 2014).
-fn uniform(seed: u64, position: u64) -> f64 {
-    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mix = |mut z: u64| {
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    };
-    let start = mix(seed.wrapping_add(GOLDEN));
-    let bits = mix(start.wrapping_add(position.wrapping_add(1).wrapping_mul(GOLDEN)));
-    (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]
@@ -191,14 +198,14 @@ mod tests {
     fn filters_keep_what_they_say() {
         assert_eq!(kept(warm()), [0, 1, 2, 3, 4]);
         assert_eq!(kept(Sampling { top_k: Some(1), ..warm() }), [1]);
-        assert_eq!(kept(Sampling { top_k: Some(3), ..warm() }), [1, 2, 3]);
-        assert_eq!(kept(Sampling { top_k: Some(9), ..warm() }).len(), 5);
+        assert_eq!(kept(Sampling { top_k: Some(3), ..warm() }), [1, 3, 2]);
+        assert_eq!(kept(Sampling { top_k: Some(9), ..warm() }), [1, 3, 2, 0, 4]);
         // The probabilities are 0.0538, 0.3973, 0.1462, 0.3973, 0.0073 after division by their sum.
         assert_eq!(kept(Sampling { top_p: Some(0.39), ..warm() }), [1]);
         assert_eq!(kept(Sampling { top_p: Some(0.5), ..warm() }), [1, 3]);
-        assert_eq!(kept(Sampling { top_p: Some(0.9), ..warm() }), [1, 2, 3]);
+        assert_eq!(kept(Sampling { top_p: Some(0.9), ..warm() }), [1, 3, 2]);
         assert_eq!(kept(Sampling { top_p: Some(1.0), ..warm() }).len(), 5);
-        assert_eq!(kept(Sampling { min_p: Some(0.3), ..warm() }), [1, 2, 3]);
+        assert_eq!(kept(Sampling { min_p: Some(0.3), ..warm() }), [1, 3, 2]);
         assert_eq!(kept(Sampling { min_p: Some(0.3), temperature: 0.5, ..warm() }), [1, 3]);
     }
 

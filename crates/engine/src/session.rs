@@ -1,6 +1,6 @@
 //! A conversation: one sequence whose cache lives on from answer to answer.
 
-use crate::generate::{Sequence, begin, check, decode};
+use crate::generate::{Sequence, admit, begin, bounds, decode};
 use crate::{Answer, Request};
 use std::ops::ControlFlow;
 use tilewright_nn::{Cache, Model, Result};
@@ -38,7 +38,7 @@ impl Session {
         request: &Request,
         mut show: impl FnMut(u32) -> ControlFlow<()>,
     ) -> Result<Answer> {
-        check(model, 0, request)?;
+        admit(bounds(model), 0, request)?;
         let needed = request.prompt.len() + request.max_tokens;
         let cache = match self.cache.take().filter(|cache| cache.capacity() >= needed) {
             Some(cache) => self.cache.insert(cache),

@@ -25,11 +25,13 @@
 //! ```
 
 mod affine;
+mod blocks;
 mod bytes;
 mod checkpoint;
 mod config;
 mod element;
 mod error;
+mod gguf;
 mod quantize;
 mod read;
 mod shards;
@@ -37,11 +39,13 @@ mod temporary;
 mod write;
 
 pub use affine::{Affine, AffineWeight, Quantization};
+pub use blocks::{Block, Groups};
 pub use bytes::{FileBytes, read_text};
 pub use checkpoint::{Checkpoint, Index};
 pub use config::Config;
 pub use element::ElementType;
 pub use error::FormatError;
+pub use gguf::{BlockTensor, Gguf};
 pub use quantize::Packed;
 pub use read::{StoredTensor, Tensor, TensorFile};
 pub use shards::{Outline, Shards};

@@ -71,6 +71,8 @@ pub static CATALOG: &[&Entry] = &[
     &scatter_add::SCATTER_ADD,
     &next_token::NEXT_TOKEN,
     &next_token::NEXT_TOKEN_OF_PARTS,
+    &sample_candidates::SAMPLE_CANDIDATES,
+    &sample_token::SAMPLE_TOKEN,
     &apply_rope::APPLY_ROPE,
     &apply_rope::APPLY_ROPE_AT,
     &apply_rope_interleaved::APPLY_ROPE_INTERLEAVED,

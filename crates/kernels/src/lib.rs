@@ -69,6 +69,8 @@ pub mod resize_bilinear;
 pub mod rmsnorm;
 pub mod rmsnorm_residual;
 pub mod rope_and_cache_update;
+pub mod sample_candidates;
+pub mod sample_token;
 pub mod scatter_add;
 pub mod softcap;
 pub mod softmax;

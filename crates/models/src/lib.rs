@@ -7,10 +7,12 @@ mod convert;
 mod decoder;
 mod families;
 mod family;
+mod gguf;
 mod known;
 mod rope;
 
 pub use convert::Conversion;
 pub use decoder::{AttentionStyle, Decoder, Experts, FeedForward, Norms};
 pub use families::{FAMILIES, Family, describe, find, load, load_listed};
+pub use gguf::Import;
 pub use known::{KNOWN, Known, known};

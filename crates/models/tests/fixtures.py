@@ -60,6 +60,9 @@ QUANTIZED = {
     "mixtral-4bit": ("mixtral", dict(q_bits=4, q_group_size=32), WIDE),
     "gemma-8bit": ("gemma", dict(q_bits=8, q_group_size=32), dict(hidden_act="gelu", hidden_activation="gelu")),
     "phi3-4bit": ("phi3", dict(q_bits=4, q_group_size=32), {}),
+    # mlx-lm attends to everything in these families, so that a window is wider than the text.
+    "mistral-4bit": ("mistral", dict(q_bits=4, q_group_size=32), dict(sliding_window=512)),
+    "gemma2-6bit": ("gemma2", dict(q_bits=6, q_group_size=32), dict(sliding_window=512)),
 }
 
 

@@ -111,7 +111,10 @@ fn patched_gives_what_unpatched_gives_and_unpatch_restores_every_bit() {
             close(&name, &patched, &plain, CLOSE);
             assert_eq!(tokens, greedy, "{name}");
             for report in attention_reports(&model) {
-                assert_eq!(report.stats.optimization_rate(), 1.0, "{name}: {report:?}");
+                let stats = &report.stats;
+                // The prompt by the fast kernel; the steps by the plain one, which is the fast one there.
+                assert!(stats.optimized_calls > 0 && stats.plain_calls > 0, "{name}: {report:?}");
+                assert_eq!(stats.fallback_calls, 0, "{name}: {report:?}");
             }
             assert_eq!(unpatch(&mut model), expected, "{name}");
             assert_eq!(kinds(&model), before, "{name}");
@@ -215,7 +218,8 @@ fn attention_says_why_it_falls_back() {
     run(&model);
     let stats = attention_reports(&model).remove(0).stats;
     assert_eq!((stats.total_calls, stats.fallback_calls), (26, 3));
-    assert!(stats.optimization_rate() > 0.8);
+    assert_eq!((stats.plain_calls, stats.optimized_calls), (23, 0));
+    assert_eq!(stats.optimization_rate(), 0.0);
 }
 
 /// A pattern that is right, and slow.

@@ -1,6 +1,7 @@
 //! Sequences that decode together: where they stand, on the device.
 
-use crate::{Cache, Error, Kernels, Result, Tensor};
+use crate::sampler::Sampler;
+use crate::{Cache, Draw, Error, Kernels, Result, Tensor};
 use std::ops::Range;
 use tilewright_tensor::Callable;
 
@@ -22,6 +23,8 @@ pub struct Decoding {
     next: Callable,
     /// The greatest logit of a part of the vocabulary, and the greatest of those.
     parts: [Callable; 2],
+    /// Draws the tokens, where they are not the most probable ones.
+    pub(crate) sampler: Option<Sampler>,
 }
 
 /// The most parts that a vocabulary is cut into, so that many programs read it.
@@ -53,6 +56,7 @@ impl Decoding {
             active,
             next: kernels.get("next_token", &[])?,
             parts: [kernels.get("max_and_argmax", &[])?, kernels.get("next_token_of_parts", &[])?],
+            sampler: None,
         })
     }
 
@@ -61,8 +65,12 @@ impl Decoding {
         &self.active
     }
 
-    /// Takes the most probable tokens of `logits` `[slots, vocabulary]`.
+    /// Takes the most probable tokens of `logits` `[slots, vocabulary]`, or draws some.
     pub(crate) fn advance(&mut self, logits: &Tensor) -> Result<()> {
+        let Decoding { sampler, history, ids, positions, lens, .. } = self;
+        if let Some(sampler) = sampler {
+            return sampler.advance(logits, [history, ids, positions, lens]);
+        }
         let (batch, vocabulary) = (logits.shape()[0], logits.shape()[1]);
         let parts = (1..=PARTS).rev().find(|n| vocabulary.is_multiple_of(*n)).unwrap_or(1);
         let made;
@@ -85,14 +93,19 @@ impl Decoding {
         Ok(())
     }
 
-    /// The tokens that came at these positions of a slot.
+    /// The tokens that came at these positions of a slot; those before [`Draw::UNDECIDED`] and that, where the host must
+    /// choose.
     ///
     /// # Errors
     /// When there is no such place, the device fails, or logits were no numbers.
     pub fn tokens(&self, slot: usize, positions: Range<usize>) -> Result<Vec<u32>> {
         let len = positions.end.saturating_sub(positions.start);
         let tokens = self.history.narrow(0, slot, 1)?.narrow(1, positions.start, len)?;
-        let tokens = tokens.to_vec::<u32>()?;
+        let mut tokens = tokens.to_vec::<u32>()?;
+        if let Some(at) = tokens.iter().position(|token| *token == Draw::UNDECIDED) {
+            // The sequence stayed there: what lies behind was never written.
+            tokens.truncate(at + 1);
+        }
         match tokens.iter().position(|token| *token == u32::MAX) {
             None => Ok(tokens),
             Some(at) => Err(not_numbers(positions.start + at)),

@@ -168,27 +168,34 @@ const MOST_REASONS: usize = 64;
 pub struct AttentionStats {
     /// Calls.
     pub total_calls: u64,
-    /// Those that went to the fast kernels.
+    /// Those that went to a fast kernel in place of the plain one.
     pub optimized_calls: u64,
-    /// Those that did not.
+    /// Those that the thresholds admit and that the plain kernel runs, being the fast one already: one query a sequence,
+    /// for which it reads the cache once for all heads of a group.
+    pub plain_calls: u64,
+    /// Those that the thresholds refuse.
     pub fallback_calls: u64,
     /// Each reason for not going there, and how often it was met.
     pub fallback_reasons: Vec<(String, u64)>,
 }
 
 impl AttentionStats {
-    /// The share of the calls that went to the fast kernels; 0 when there were none.
+    /// The share of the calls that went to a fast kernel in place of the plain one; 0 when there were none.
     pub fn optimization_rate(&self) -> f64 {
         self.optimized_calls as f64 / self.total_calls.max(1) as f64
     }
 
-    /// Counts a decision.
-    pub(crate) fn count(&mut self, (optimized, reason): &(bool, String)) {
+    /// Counts a decision of the thresholds; `plain` where the plain kernel is the fast one already.
+    pub(crate) fn count(&mut self, (admitted, reason): &(bool, String), plain: bool) {
         self.total_calls += 1;
-        if *optimized {
-            self.optimized_calls += 1;
-            return;
+        match (*admitted, plain) {
+            (true, true) => self.plain_calls += 1,
+            (true, false) => self.optimized_calls += 1,
+            (false, _) => self.fall_back(reason),
         }
+    }
+
+    fn fall_back(&mut self, reason: &String) {
         self.fallback_calls += 1;
         if let Some((_, count)) =
             self.fallback_reasons.iter_mut().find(|(known, _)| known == reason)
@@ -284,11 +291,13 @@ mod tests {
     fn statistics_of_no_calls_have_a_rate() {
         let mut stats = AttentionStats::default();
         assert_eq!(stats.optimization_rate(), 0.0);
-        stats.count(&(true, String::new()));
-        stats.count(&(false, "short".into()));
-        stats.count(&(false, "short".into()));
-        assert_eq!((stats.total_calls, stats.fallback_calls), (3, 2));
+        stats.count(&(true, String::new()), false);
+        stats.count(&(true, String::new()), true);
+        stats.count(&(false, "short".into()), false);
+        stats.count(&(false, "short".into()), true);
+        assert_eq!((stats.total_calls, stats.fallback_calls), (4, 2));
+        assert_eq!((stats.optimized_calls, stats.plain_calls), (1, 1));
         assert_eq!(stats.fallback_reasons, [("short".to_string(), 2)]);
-        assert!((stats.optimization_rate() - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!(stats.optimization_rate(), 0.25);
     }
 }

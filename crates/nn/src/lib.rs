@@ -26,6 +26,7 @@ mod norm;
 pub mod patch;
 mod random;
 mod rope;
+mod sampler;
 mod unpacked;
 mod weights;
 
@@ -45,6 +46,7 @@ pub use module::{Module, Slot, find, named_modules, replace};
 pub use moe::{ExpertLinear, Moe, MoeShape};
 pub use norm::{LayerNorm, RmsNorm, Softmax};
 pub use rope::Rope;
+pub use sampler::Draw;
 pub use tilewright_ir::DType;
 pub use tilewright_tensor::{Error, Recording, Result, Runtime, Tensor};
 pub use weights::{Part, PartKind, Weights};

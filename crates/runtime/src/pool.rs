@@ -10,6 +10,7 @@ use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ThreadId;
 use tilewright_target::host::Element;
 use tilewright_target::{Buffer, Device};
 
@@ -19,7 +20,7 @@ const KEEP: usize = 4 << 30;
 /// Freed buffers of one device.
 pub struct Pool {
     device: Arc<dyn Device>,
-    free: Mutex<Free>,
+    lists: Mutex<Lists>,
     reused: AtomicU64,
     fresh: AtomicU64,
 }
@@ -28,36 +29,49 @@ pub struct Pool {
 struct Free {
     by_size: BTreeMap<usize, Vec<Box<dyn Buffer>>>,
     bytes: usize,
-    /// What was free before somebody began to reserve.
-    set_aside: Option<Box<Free>>,
 }
 
-/// While it lives, what the pool gives out and gets back is reserved: it is used again only until
-/// [`finish`](Self::finish).
+#[derive(Default)]
+struct Lists {
+    free: Free,
+    /// The thread that reserves, and what it has freed so far: no other thread gets any of it, and it gets nothing else.
+    reserving: Option<(ThreadId, Free)>,
+}
+
+impl Lists {
+    /// The list of this thread.
+    fn own(&mut self) -> &mut Free {
+        match &mut self.reserving {
+            Some((thread, reserved)) if *thread == std::thread::current().id() => reserved,
+            _ => &mut self.free,
+        }
+    }
+}
+
+/// While it lives, what the pool gives to this thread and gets back from it is reserved: it is used again only until
+/// [`finish`](Self::finish), by this thread alone.
 pub(crate) struct Reserve<'a>(&'a Pool);
 
 /// Buffers that nobody else gets as long as this lives.
 pub(crate) struct Reserved(#[allow(dead_code, reason = "held for its buffers")] Free);
 
 impl Reserve<'_> {
-    /// Takes what is free now out of the pool.
+    /// Takes what is reserved out of the pool.
     pub fn finish(self) -> Reserved {
         self.end()
     }
 
     fn end(&self) -> Reserved {
-        let mut free = self.0.lock();
-        let before = free.set_aside.take().map(|before| *before).unwrap_or_default();
-        Reserved(std::mem::replace(&mut *free, before))
+        let own = |(thread, _): &mut (ThreadId, _)| *thread == std::thread::current().id();
+        let reserved = self.0.lock().reserving.take_if(own);
+        Reserved(reserved.map(|(_, reserved)| reserved).unwrap_or_default())
     }
 }
 
 impl Drop for Reserve<'_> {
     fn drop(&mut self) {
-        // After `finish` there is nothing set aside; after a panic the pool is as it was.
-        if self.0.lock().set_aside.is_some() {
-            drop(self.end());
-        }
+        // After `finish` nothing is left; after a panic the pool is as it was.
+        drop(self.end());
     }
 }
 
@@ -75,8 +89,8 @@ pub struct PoolStats {
 impl Pool {
     /// An empty pool over `device`.
     pub fn new(device: Arc<dyn Device>) -> Arc<Pool> {
-        let (free, reused, fresh) = Default::default();
-        Arc::new(Pool { device, free, reused, fresh })
+        let (lists, reused, fresh) = Default::default();
+        Arc::new(Pool { device, lists, reused, fresh })
     }
 
     /// Memory of at least `bytes` bytes of unspecified content, which comes back when dropped.
@@ -86,7 +100,8 @@ impl Pool {
     pub fn allocate(self: &Arc<Self>, bytes: usize) -> Result<Memory> {
         let class = size_class(bytes);
         let kept = {
-            let mut free = self.lock();
+            let mut lists = self.lock();
+            let free = lists.own();
             let found = free.by_size.get_mut(&class).and_then(Vec::pop);
             if let Some(buffer) = &found {
                 free.bytes -= buffer.size();
@@ -109,23 +124,14 @@ impl Pool {
         Ok(Memory { buffer: ManuallyDrop::new(buffer), class, pool: Some(self.clone()) })
     }
 
-    /// Gives everything kept back to the device.
+    /// Gives everything kept back to the device, but for what somebody reserves.
     pub fn clear(&self) {
-        let mut free = self.lock();
-        let set_aside = free.set_aside.is_some().then(Box::default);
-        if set_aside.is_some() {
-            // What is free here may be part of what is being recorded.
-            free.set_aside = set_aside;
-        } else {
-            *free = Free::default();
-        }
+        self.lock().free = Free::default();
     }
 
-    /// Begins to reserve.
+    /// Begins to reserve for this thread; one at a time.
     pub(crate) fn reserve(&self) -> Reserve<'_> {
-        let mut free = self.lock();
-        let before = std::mem::take(&mut *free);
-        free.set_aside = Some(Box::new(before));
+        self.lock().reserving = Some((std::thread::current().id(), Free::default()));
         Reserve(self)
     }
 
@@ -134,21 +140,22 @@ impl Pool {
         PoolStats {
             reused: self.reused.load(Ordering::Relaxed),
             fresh: self.fresh.load(Ordering::Relaxed),
-            kept_bytes: self.lock().bytes,
+            kept_bytes: self.lock().free.bytes,
         }
     }
 
     fn take_back(&self, class: usize, buffer: Box<dyn Buffer>) {
-        let mut free = self.lock();
+        let mut lists = self.lock();
+        let free = lists.own();
         if free.bytes + buffer.size() <= KEEP {
             free.bytes += buffer.size();
             free.by_size.entry(class).or_default().push(buffer);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Free> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lists> {
         // A panic elsewhere cannot leave the list half changed: every change is one push or pop.
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -232,6 +239,26 @@ mod tests {
         assert!(pool.stats().kept_bytes >= 1010);
         pool.clear();
         assert_eq!(pool.stats().kept_bytes, 0);
+    }
+
+    #[test]
+    fn what_a_thread_reserves_is_its_own() {
+        let pool = Pool::new(Arc::new(NullDevice::new()));
+        drop(pool.allocate(1000).unwrap());
+        let reserve = pool.reserve();
+        // Nothing that was free before, and again what this thread freed.
+        drop(pool.allocate(1000).unwrap());
+        drop(pool.allocate(1000).unwrap());
+        assert_eq!((pool.stats().fresh, pool.stats().reused), (2, 1));
+        // Another thread goes on with what was free before, and leaves there what it frees.
+        let other = || [pool.allocate(1000).unwrap(), pool.allocate(1000).unwrap()];
+        std::thread::scope(|scope| drop(scope.spawn(other).join().unwrap()));
+        assert_eq!((pool.stats().fresh, pool.stats().reused), (3, 2));
+        drop(pool.allocate(1000).unwrap());
+        assert_eq!((pool.stats().fresh, pool.stats().reused), (3, 3));
+        let reserved = reserve.finish();
+        assert_eq!(reserved.0.by_size.values().map(Vec::len).sum::<usize>(), 1);
+        assert_eq!(pool.lock().free.by_size.values().map(Vec::len).sum::<usize>(), 2);
     }
 
     #[test]

@@ -84,9 +84,10 @@ impl Runtime {
         }
         let reserve = self.pool().reserve();
         let result = work();
-        recorder.thread.store(0, Ordering::Release);
         let noted = std::mem::take(&mut *recorder.lock());
         let reserved = reserve.finish();
+        // Last: whoever waits begins now.
+        recorder.thread.store(0, Ordering::Release);
         let result = result?;
         self.synchronize()?;
         let (steps, programs) = noted.into_iter().unzip();

@@ -34,4 +34,4 @@ pub use tape::{Gradients, Tape, Variable};
 pub use tensor::Tensor;
 pub use tilewright_lang::oneliner::{Elementwise, MapReduce, Pass, Reduce};
 pub use tilewright_passes::GradOptions;
-pub use tilewright_runtime::{Error, Fault, Recording, Result, Runtime};
+pub use tilewright_runtime::{Error, Fault, Recording, Result, Runtime, nearest};

@@ -5,10 +5,12 @@
 //! stop string. All of these files are treated as hostile: a template runs on limited fuel, and whatever is wrong comes
 //! back as an error that names the file.
 
+mod gguf;
 mod stream;
 mod template;
 mod tokenizer;
 
+pub use gguf::tokenizer_files;
 pub use stream::Stream;
 pub use template::{ChatTemplate, Message};
 pub use tilewright_formats::FormatError;

@@ -69,7 +69,7 @@ fn generate() -> Command {
                 .value_name("FILE")
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(PathBuf))
-                .help("The same from a file, after those of --prompt"),
+                .help("The same from a file, or from stdin for -, after those of --prompt"),
         )
         .arg(system())
         .arg(flag("raw", "Continues the plain text, without the chat template"))
@@ -186,7 +186,7 @@ fn bench_model() -> Command {
 
 fn convert() -> Command {
     Command::new("convert")
-        .about("Packs the weights of a checkpoint of floats, as mlx_lm.convert does")
+        .about("Packs the weights of a checkpoint of floats, as mlx_lm.convert does, or imports a GGUF file")
         .arg(model())
         .arg(
             Arg::new("out")
@@ -204,7 +204,12 @@ fn convert() -> Command {
                 .value_name("DTYPE")
                 .help("The type of scales and of what stays floats [default: the checkpoint's]"),
         )
-        .after_help("Example:\n  tilewright convert --model DIR --out DIR-4bit --bits 4 --group 64")
+        .after_help(
+            "Of a GGUF file (llama, qwen2, qwen3, qwen3moe; F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q4_K, Q6_K) the weights \
+             keep their numbers, as 4 or 8 bits in groups of 32; Q6_K becomes f16.\n\n\
+             Examples:\n  tilewright convert --model DIR --out DIR-4bit --bits 4 --group 64\n  \
+             tilewright convert --model FILE.gguf --out DIR",
+        )
 }
 
 fn inspect() -> Command {
@@ -215,7 +220,7 @@ fn inspect() -> Command {
                 .value_name("PATH")
                 .required(true)
                 .value_parser(value_parser!(PathBuf))
-                .help("The directory of a checkpoint, or a safetensors file"),
+                .help("The directory or the name of a checkpoint, or a safetensors file"),
         )
         .arg(
             Arg::new("tensors")
@@ -236,10 +241,13 @@ fn inspect() -> Command {
 pub(super) fn model() -> Arg {
     Arg::new("model")
         .long("model")
-        .value_name("DIR")
+        .value_name("DIR|NAME")
         .required(true)
         .value_parser(value_parser!(PathBuf))
-        .help("The directory of a checkpoint: config.json, safetensors, tokenizer.json")
+        .help(
+            "The directory of a checkpoint: config.json, safetensors, tokenizer.json. Or its name on the hub, \
+             owner/name or owner/name@revision, which is fetched once into the cache of Hugging Face's tools",
+        )
 }
 
 pub(super) fn context() -> Arg {

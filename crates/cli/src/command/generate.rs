@@ -1,7 +1,7 @@
 //! `tilewright generate`: text from a model.
 
 use crate::failure::Failure;
-use crate::model::{directory, load, sampling};
+use crate::model::{bounds, directory, load, sampling};
 use crate::patching;
 use clap::ArgMatches;
 use serde_json::json;
@@ -9,7 +9,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tilewright_engine::{Answer, Finish, Request, generate};
+use tilewright_engine::{Answer, Finish, Request, admit, generate};
 use tilewright_formats::read_text;
 use tilewright_text::{Message, Stream, Text};
 
@@ -25,6 +25,11 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         .iter()
         .map(|prompt| request(matches, &text, prompt))
         .collect::<Result<Vec<_>, Failure>>()?;
+    // Before the weights are read, which may take long.
+    let [vocabulary, context] = bounds(matches, &directory)?;
+    for (number, request) in requests.iter().enumerate() {
+        admit([vocabulary, context], number, request)?;
+    }
     let mut model = load(matches, &directory)?;
     let which = matches.get_one::<String>("patch").map_or("none", String::as_str);
     let sample = requests.first().map_or(&[][..], |request| &request.prompt);
@@ -70,7 +75,8 @@ fn prompts(matches: &ArgMatches) -> Result<Vec<String>, Failure> {
     let mut prompts: Vec<String> =
         matches.get_many("prompt").into_iter().flatten().cloned().collect();
     for path in matches.get_many::<PathBuf>("prompt-file").into_iter().flatten() {
-        prompts.push(without_last_line_end(&read_text(path)?));
+        let text = if path.as_os_str() == "-" { stdin()? } else { read_text(path)? };
+        prompts.push(without_last_line_end(&text));
     }
     if !prompts.is_empty() {
         return Ok(prompts);
@@ -79,12 +85,17 @@ fn prompts(matches: &ArgMatches) -> Result<Vec<String>, Failure> {
         let next = "give --prompt TEXT or --prompt-file FILE, or pipe a text into it";
         return Err(Failure::usage("there is no prompt", next));
     }
+    Ok(vec![without_last_line_end(&stdin()?)])
+}
+
+/// What stdin holds.
+fn stdin() -> Result<String, Failure> {
     // No context holds as much text as this.
     const MOST: u64 = 64 << 20;
-    let mut prompt = String::new();
-    let read = std::io::stdin().take(MOST).read_to_string(&mut prompt);
+    let mut text = String::new();
+    let read = std::io::stdin().take(MOST).read_to_string(&mut text);
     read.map_err(|e| Failure::work(format!("stdin: cannot read it as text: {e}"), "pipe UTF-8"))?;
-    Ok(vec![without_last_line_end(&prompt)])
+    Ok(text)
 }
 
 /// What editors and `echo` put at the end of a text is no part of a prompt.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tilewright_formats::{Checkpoint, StoredTensor, TensorFile};
-use tilewright_models::describe;
+use tilewright_formats::{Checkpoint, Gguf, StoredTensor, TensorFile};
+use tilewright_models::{Import, describe};
 use tilewright_nn::{DType, Runtime, Tensor, Weights};
 use tilewright_text::Text;
 
@@ -18,8 +18,11 @@ use tilewright_text::Text;
 /// When the path is neither; a checkpoint that cannot run is described, with the reason.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let missing = || Failure::usage("PATH is needed", "give it a checkpoint's directory");
-    let path = matches.get_one::<PathBuf>("path").ok_or_else(missing)?;
+    let path = &crate::hub::folder(matches.get_one::<PathBuf>("path").ok_or_else(missing)?)?;
     let json = matches.get_flag("json");
+    if Gguf::is_one(path) {
+        return blocks(&Gguf::map(path)?, matches, out);
+    }
     if path.is_file() {
         let file = TensorFile::map(path)?;
         return tensors(&[&file], json, out);
@@ -52,6 +55,48 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if matches.get_flag("tensors") {
         writeln!(out)?;
         tensors(&checkpoint.files().iter().collect::<Vec<_>>(), json, out)?;
+    }
+    Ok(())
+}
+
+/// Describes a GGUF file.
+fn blocks(file: &Gguf, matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let of = |name: &str| file.metadata().text(name).ok().flatten().unwrap_or("-").to_string();
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for tensor in file.names().filter_map(|name| file.tensor(name)) {
+        *kinds.entry(tensor.block.name()).or_default() += 1;
+    }
+    let kinds: Vec<String> =
+        kinds.iter().map(|(kind, count)| format!("{kind} ({count})")).collect();
+    let answer = match Import::plan(file) {
+        Ok(_) => "yes, with `tilewright convert`".to_string(),
+        Err(error) => format!("no: {}; {}", error.what, error.next),
+    };
+    let facts = [
+        ("architecture", of("general.architecture")),
+        ("name", of("general.name")),
+        ("tokenizer", of("tokenizer.ggml.model")),
+        ("tensors", kinds.join(", ")),
+        ("can be imported", answer),
+    ];
+    if matches.get_flag("json") {
+        let facts: serde_json::Map<String, Value> =
+            facts.into_iter().map(|(name, value)| (name.replace(' ', "_"), json!(value))).collect();
+        writeln!(out, "{:#}", json!({"facts": facts}))?;
+        return Ok(());
+    }
+    let mut table = Table::new(&["", ""]);
+    for (name, value) in facts {
+        table.row([name.to_string(), value]);
+    }
+    table.print(out)?;
+    if matches.get_flag("tensors") {
+        writeln!(out)?;
+        let mut table = Table::new(&["Tensor", "Type", "Shape"]);
+        for (name, tensor) in file.names().filter_map(|name| Some((name, file.tensor(name)?))) {
+            table.row([name.into(), tensor.block.name().into(), show_shape(tensor.shape)]);
+        }
+        table.print(out)?;
     }
     Ok(())
 }

@@ -37,10 +37,11 @@ struct Dispatch {
 }
 
 impl Dispatch {
-    fn decide(&self, config: &AttentionConfig) -> bool {
+    /// Whether a call goes to a kernel that the plain one would not have run; `plain` where there is none.
+    fn decide(&self, config: &AttentionConfig, plain: bool) -> bool {
         let decision = self.thresholds.should_optimize(config);
-        self.stats.lock().unwrap_or_else(PoisonError::into_inner).count(&decision);
-        decision.0
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner).count(&decision, plain);
+        decision.0 && !plain
     }
 }
 
@@ -64,14 +65,12 @@ impl Replacement for Dispatch {
             seq_len,
             batch_size,
         };
-        if !self.decide(&config) {
-            return original.forward(q, step);
-        }
+        // One query a sequence: the plain kernel reads the cache once for all heads of a group already, and targets that
+        // can split it over programs do.
+        let plain = matches!(step.tokens, Tokens::Each { .. });
+        let fast = self.decide(&config, plain);
         match &step.tokens {
-            // One query a sequence: the plain kernel reads the cache once for all heads of a group already, and
-            // targets that can split it over programs do.
-            Tokens::Each { .. } => original.forward(q, step),
-            Tokens::Of { slot, end } => {
+            Tokens::Of { slot, end } if fast => {
                 let q = q.reshape(&[1, tokens, shape.heads, shape.head_dim])?;
                 let q = q.permute(&[0, 2, 1, 3])?;
                 let held = |cache: &Tensor| cache.narrow(0, *slot, 1)?.narrow(2, 0, *end);
@@ -81,6 +80,7 @@ impl Replacement for Dispatch {
                 let mixed = shape.scalars(call).run()?.single()?;
                 mixed.reshape(&[tokens, shape.heads * shape.head_dim])
             }
+            _ => original.forward(q, step),
         }
     }
 }

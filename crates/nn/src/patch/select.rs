@@ -2,6 +2,7 @@
 
 use super::{PATTERNS, Pattern};
 use crate::{Error, Result};
+use tilewright_tensor::nearest;
 
 /// Lists of patterns by what a model is patched for.
 pub static MODES: &[(&str, &[&str])] = &[
@@ -102,7 +103,11 @@ fn known(name: &str) -> Result<&'static Pattern> {
     PATTERNS.iter().find(|pattern| pattern.name == name).ok_or_else(|| {
         let names: Vec<String> = PATTERNS.iter().map(|p| format!("'{}'", p.name)).collect();
         let available = names.join(", ");
+        let next = match nearest(name, PATTERNS.iter().map(|pattern| pattern.name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "give it one of these names".into(),
+        };
         Error::usage(format!("Unknown patch pattern: '{name}'. Available: [{available}]"))
-            .help("give it one of these names")
+            .help(next)
     })
 }
