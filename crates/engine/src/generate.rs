@@ -155,10 +155,7 @@ pub(crate) fn decode(
 ) -> Result<()> {
     let is_host = model.kernels().runtime().caps().host_visible;
     let together = if is_host { 1 } else { BURST };
-    // On GPUs the kernels that draw have not been proven yet: there the host draws the same tokens.
-    let drawn = is_host || sequences.iter().all(|s| s.request.sampling.is_greedy());
-    let draws = sequences.iter().map(|s| s.request.sampling.draw());
-    let draws: Option<Vec<Draw>> = if drawn { draws.collect() } else { None };
+    let draws: Option<Vec<Draw>> = sequences.iter().map(|s| s.request.sampling.draw()).collect();
     // Steps until the host looks again: one after a token that the device could not choose, more as it can.
     let mut steps = together;
     while sequences.iter().any(|sequence| sequence.finish.is_none()) {
