@@ -24,6 +24,9 @@ const TOO_LARGE: &[&str] = &[
     "depthwise_conv_3x3",
     "gather_qmm_combine",
     "gather_qmm_combine_quantized",
+    "gather_qmm_combine_residual",
+    "grouped_linear",
+    "grouped_quantized_linear",
     "quantized_matmul",
 ];
 

@@ -251,8 +251,8 @@ mod tests {
         drop(pool.allocate(1000).unwrap());
         assert_eq!((pool.stats().fresh, pool.stats().reused), (2, 1));
         // Another thread goes on with what was free before, and leaves there what it frees.
-        let other = || [pool.allocate(1000).unwrap(), pool.allocate(1000).unwrap()];
-        std::thread::scope(|scope| drop(scope.spawn(other).join().unwrap()));
+        let other = || drop([pool.allocate(1000).unwrap(), pool.allocate(1000).unwrap()]);
+        std::thread::scope(|scope| scope.spawn(other).join().unwrap());
         assert_eq!((pool.stats().fresh, pool.stats().reused), (3, 2));
         drop(pool.allocate(1000).unwrap());
         assert_eq!((pool.stats().fresh, pool.stats().reused), (3, 3));

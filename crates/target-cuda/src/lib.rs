@@ -20,6 +20,7 @@ mod source;
 mod specified;
 
 pub use compile::{Usage, compile, compile_with_usage};
+pub use dependent::waiting;
 pub use device::{CudaBuffer, CudaDevice};
 pub use dialect::CudaC;
 pub use source::sign;

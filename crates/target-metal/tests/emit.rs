@@ -6,7 +6,7 @@ use tilewright_kernels::CATALOG;
 use tilewright_target_metal::source;
 
 /// Kernels some of whose cases want more threadgroup memory than Apple's GPUs have, and say so.
-const TOO_LARGE: [&str; 8] = [
+const TOO_LARGE: [&str; 10] = [
     "attention",
     "attention_merged",
     "attention_merged_softcap",
@@ -14,6 +14,8 @@ const TOO_LARGE: [&str; 8] = [
     "decode_attention",
     "decode_attention_softcap",
     "gather_qmm_combine",
+    "grouped_linear",
+    "grouped_quantized_linear",
     "quantized_matmul",
 ];
 
