@@ -9,7 +9,7 @@
 //! expert_rows:   rows[s]   = the row of slot s
 //!                owners[b] = the expert whose rows block b holds, or `experts` past the last
 //! ```
-//! `blocks` is at least Σ_e ⌈counts[e] / block⌉; min(slots, ⌊slots / block⌋ + experts) always is. An index past the last
+//! `blocks` is at least Σ_e ⌈`counts[e]` / block⌉; min(slots, ⌊slots / block⌋ + experts) always is. An index past the last
 //! expert counts as the last.
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};

@@ -57,7 +57,7 @@ pub(crate) fn grouped_f64(a: &Inputs) -> Vec<Vec<f64>> {
     vec![y]
 }
 
-/// One program a block of rows and [`COLUMNS`] columns.
+/// One program a block of rows and `COLUMNS` columns.
 pub fn grouped_linear(k: &mut Kernel, a: &Args) {
     let block = a.constant("block");
     let (x, w, y) = (a["x"], a["w"], a["y"]);

@@ -57,7 +57,7 @@ fn product_f64(a: &Inputs) -> Vec<Vec<f64>> {
     )
 }
 
-/// One program a block of rows and [`COLUMNS`] columns.
+/// One program a block of rows and `COLUMNS` columns.
 pub fn grouped_quantized_linear(k: &mut Kernel, a: &Args) {
     let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
     let (block, x) = (a.constant("block"), a["x"]);
