@@ -3,7 +3,7 @@
 use crate::{Axis, ExprId, ExprKind, Place};
 
 impl ExprKind {
-    /// Calls `visit` with each operand, in order. The body of a [`Combine`] is not an operand; indices of a
+    /// Calls `visit` with each operand, in order. The body of a `Combine` is not an operand; indices of a
     /// [`Place`] are.
     pub fn operands(&self, mut visit: impl FnMut(ExprId)) {
         self.each_operand(&mut visit);
