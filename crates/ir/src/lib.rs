@@ -16,6 +16,7 @@ pub mod op;
 mod operands;
 pub mod program;
 pub mod random;
+pub mod recognize;
 pub mod text;
 pub mod thread;
 pub mod tolerance;

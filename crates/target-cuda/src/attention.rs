@@ -3,10 +3,10 @@
 
 use crate::driver::{Function, Shape};
 use crate::launch::CudaExecutable;
-use crate::specified::{says, tensor};
+use crate::specified::says;
 use std::ffi::c_void;
 use std::sync::{Arc, OnceLock};
-use tilewright_ir::{Bindings, DType, Extent, Program};
+use tilewright_ir::{Bindings, DType, Extent, ParamId, Program};
 use tilewright_target::{Argument, TargetError};
 
 /// The tile program, for `GROUP` query heads a key head and halves of the type `TYPE`, whose result lies as `LAID` and
@@ -34,15 +34,18 @@ pub(crate) struct Attention {
 impl Attention {
     /// How `program`, which is optimized, runs if it is one and `architecture` has the products.
     pub fn of(program: &Program, architecture: &str) -> Option<Attention> {
-        let (dtype, shape) = tensor(program, 0)?;
+        if program.params.len() != 6 || architecture != ARCHITECTURE {
+            return None;
+        }
+        let (dtype, shape) = program.tensor(ParamId(0))?;
         let [_, Extent::Dim { times: group, .. }, queries, Extent::Const(128)] = *shape else {
             return None;
         };
         let half = matches!(dtype, DType::F16 | DType::BF16);
-        if !half || program.params.len() != 6 || architecture != ARCHITECTURE {
+        if !half {
             return None;
         }
-        let merged = tensor(program, 5)?.1.get(1) == Some(&queries);
+        let merged = program.tensor(ParamId(5))?.1.get(1) == Some(&queries);
         let (laid, placed) = match merged {
             false => ("batch, GROUP*kv_heads, queries", "%2, %3, %6..+64"),
             true => ("batch, queries, GROUP*kv_heads", "%2, %6..+64, %3"),

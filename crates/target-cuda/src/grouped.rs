@@ -3,10 +3,10 @@
 
 use crate::driver::{Function, Shape};
 use crate::launch::CudaExecutable;
-use crate::specified::{says, tensor};
+use crate::specified::says;
 use std::ffi::c_void;
 use std::sync::{Arc, OnceLock};
-use tilewright_ir::{Bindings, DType, Extent, Program};
+use tilewright_ir::{Bindings, DType, Extent, ParamId, Program};
 use tilewright_target::{Argument, TargetError, contiguous_strides};
 
 /// The tile program, for blocks of `BLOCK` rows of halves of the type `TYPE`.
@@ -35,12 +35,14 @@ pub(crate) struct Grouped {
 impl Grouped {
     /// How `program`, which is optimized, runs if it is one.
     pub fn of(program: &Program) -> Option<Grouped> {
-        let (dtype, shape) = tensor(program, 0)?;
+        if program.params.len() != 6 {
+            return None;
+        }
+        let (dtype, shape) = program.tensor(ParamId(0))?;
         let [Extent::Dim { times: rows @ (64 | 128), .. }, _] = *shape else { return None };
         let words = [("TYPE", dtype.name()), ("BLOCK", &rows.to_string())];
-        let fits = matches!(dtype, DType::F16 | DType::BF16)
-            && program.params.len() == 6
-            && says(program, SPECIFICATION, &words);
+        let fits =
+            matches!(dtype, DType::F16 | DType::BF16) && says(program, SPECIFICATION, &words);
         fits.then(|| Grouped { rows, bf16: dtype == DType::BF16, function: OnceLock::new() })
     }
 

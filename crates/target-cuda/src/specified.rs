@@ -5,7 +5,7 @@ use crate::attention::Attention;
 use crate::grouped::Grouped;
 use crate::launch::CudaExecutable;
 use tilewright_ir::text::{parse, print};
-use tilewright_ir::{Bindings, DType, Extent, ParamKind, Program};
+use tilewright_ir::{Bindings, Program};
 use tilewright_passes::pipeline;
 use tilewright_target::{Argument, TargetError};
 
@@ -37,14 +37,6 @@ impl CudaExecutable {
             Some(Specified::Attention(attention)) => self.attend(attention, bindings, arguments),
             None => Ok(false),
         }
-    }
-}
-
-/// The type and the shape of a tensor parameter.
-pub(crate) fn tensor(program: &Program, number: usize) -> Option<(DType, &[Extent])> {
-    match &program.params.get(number)?.kind {
-        ParamKind::Tensor { dtype, shape, .. } => Some((*dtype, shape)),
-        ParamKind::Scalar { .. } => None,
     }
 }
 

@@ -86,14 +86,6 @@ impl<'a> Analysis<'a> {
         self.answers[id.index()]
     }
 
-    fn constant(&self, id: ExprId) -> Option<f64> {
-        match &self.forward.program.expr(id).kind {
-            ExprKind::Const(literal) => Some(literal.value()),
-            ExprKind::Broadcast(a) => self.constant(*a),
-            _ => None,
-        }
-    }
-
     /// True when the shift is the same all along `axis` of `tile`.
     fn same_along(&self, tile: ExprId, axis: usize) -> bool {
         let shift = &self.forward.program.expr(self.shift).ty.shape;
@@ -168,10 +160,11 @@ impl<'a> Analysis<'a> {
             BinaryOp::Ne => (no, yes),
             _ => return None,
         };
-        let compares =
-            (a == s && self.constant(b) == Some(0.0)) || (b == s && self.constant(a) == Some(0.0));
+        let compares = (a == s && self.forward.program.constant(b) == Some(0.0))
+            || (b == s && self.forward.program.constant(a) == Some(0.0));
         let scales = matches!(self.at(s), Scales(_));
-        (compares && scales && self.constant(constant).is_some()).then(|| self.at(s))
+        (compares && scales && self.forward.program.constant(constant).is_some())
+            .then(|| self.at(s))
     }
 
     fn top_k(&self, id: ExprId) -> Option<Answer> {
@@ -193,15 +186,15 @@ impl<'a> Analysis<'a> {
             BinaryOp::Mul => match (x, y) {
                 (Scales(k), Scales(l)) => scales(k + l),
                 (Scales(k), Fixed) | (Fixed, Scales(k)) => Scales(k),
-                (Adds(k), Fixed) => self.constant(b).map_or(Other, |c| adds(k * c)),
-                (Fixed, Adds(k)) => self.constant(a).map_or(Other, |c| adds(k * c)),
+                (Adds(k), Fixed) => self.forward.program.constant(b).map_or(Other, |c| adds(k * c)),
+                (Fixed, Adds(k)) => self.forward.program.constant(a).map_or(Other, |c| adds(k * c)),
                 _ => Other,
             },
             BinaryOp::Div => match (x, y) {
                 (Scales(k), Scales(l)) => scales(k - l),
                 (Scales(k), Fixed) => Scales(k),
                 (Fixed, Scales(k)) => Scales(-k),
-                (Adds(k), Fixed) => self.constant(b).map_or(Other, |c| adds(k / c)),
+                (Adds(k), Fixed) => self.forward.program.constant(b).map_or(Other, |c| adds(k / c)),
                 _ => Other,
             },
             BinaryOp::Max | BinaryOp::Min => self.join(a, b),
@@ -222,8 +215,8 @@ impl<'a> Analysis<'a> {
             | BinaryOp::Le
             | BinaryOp::Gt
             | BinaryOp::Ge => match (x, y) {
-                (Scales(_), Fixed) if self.constant(b) == Some(0.0) => Fixed,
-                (Fixed, Scales(_)) if self.constant(a) == Some(0.0) => Fixed,
+                (Scales(_), Fixed) if self.forward.program.constant(b) == Some(0.0) => Fixed,
+                (Fixed, Scales(_)) if self.forward.program.constant(a) == Some(0.0) => Fixed,
                 _ => Other,
             },
             _ => Other,
@@ -240,8 +233,8 @@ impl<'a> Analysis<'a> {
         };
         match (self.at(a), self.at(b)) {
             (x, y) if x == y => x,
-            (Fixed, y) if absorbs(self.constant(a), y) => y,
-            (x, Fixed) if absorbs(self.constant(b), x) => x,
+            (Fixed, y) if absorbs(self.forward.program.constant(a), y) => y,
+            (x, Fixed) if absorbs(self.forward.program.constant(b), x) => x,
             _ => Other,
         }
     }

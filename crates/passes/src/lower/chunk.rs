@@ -5,8 +5,8 @@
 //! [`spread`]: super::spread
 
 use tilewright_ir::{
-    Axis, BinaryOp, DType, DimId, ExprId, ExprKind, Extent, GridAxis, Literal, ParamKind, Place,
-    Program, Stmt, StoreMode, Type,
+    Axis, BinaryOp, DType, DimId, ExprId, ExprKind, Extent, GridAxis, Literal, Place, Program,
+    Stmt, StoreMode, Type,
 };
 
 /// Elements of a chunk's widest tile, about: a team of 256 threads with 16 bytes of bf16 each.
@@ -76,7 +76,7 @@ fn leading(program: &Program, place: &Place) -> Option<Extent> {
     let (before, after) = place.axes.split_at(first);
     let one = before.iter().all(|axis| matches!(axis, Axis::At(_)));
     let whole = after.iter().all(|axis| matches!(axis, Axis::All));
-    let ParamKind::Tensor { shape, .. } = &program.param(place.param).kind else { return None };
+    let (_, shape) = program.tensor(place.param)?;
     (one && whole).then(|| shape[first])
 }
 

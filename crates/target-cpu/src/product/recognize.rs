@@ -3,9 +3,10 @@
 //! They come in two forms: a program for each block of the result, which adds up products of tiles round a loop; and a
 //! program for each element, which sums one row. The second may choose the weight by an index in memory.
 
+use tilewright_ir::recognize::{AffineWeights, BlockedProduct, Side};
 use tilewright_ir::{
-    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Literal, ParamId, ParamKind, Place, Program,
-    ReduceOp, Stmt, StoreMode, VarId,
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Place, Program, ReduceOp, Stmt,
+    StoreMode,
 };
 
 /// `y[i, j] = Σ_l x[i, l] w[l, j]`, rounded once; with indices, `y[t, k, j] = Σ_l x[t, l] w[indices[t, k], l, j]`.
@@ -49,23 +50,11 @@ struct Match<'a> {
     program: &'a Program,
 }
 
-/// Where a tile begins along an axis, and how long it is.
-#[derive(Clone, Copy)]
-enum Side {
-    /// At this program's index times the block of that grid axis.
-    Block { axis: usize, len: usize },
-    /// At the index of the loop times `times`.
-    Loop { index: ExprId, times: usize, len: usize },
-}
-
-/// Affine weights and the places that they come from.
+/// Affine weights and the places that their floats come from.
 struct Affine<'a> {
-    w: &'a Place,
+    found: AffineWeights<'a>,
     scales: &'a Place,
     biases: &'a Place,
-    bits: u32,
-    group: usize,
-    groups: Extent,
 }
 
 impl<'a> Match<'a> {
@@ -77,30 +66,6 @@ impl<'a> Match<'a> {
         &self.program.expr(id).ty.shape
     }
 
-    fn constant(self, id: ExprId) -> Option<f64> {
-        match self.kind(id) {
-            ExprKind::Const(Literal::Int(n)) => Some(*n as f64),
-            ExprKind::Const(Literal::Float(x)) => Some(*x),
-            ExprKind::Broadcast(of) => self.constant(*of),
-            _ => None,
-        }
-    }
-
-    fn tensor(self, param: ParamId) -> Option<(DType, &'a [Extent])> {
-        match &self.program.param(param).kind {
-            ParamKind::Tensor { dtype, shape, .. } => Some((*dtype, shape)),
-            ParamKind::Scalar { .. } => None,
-        }
-    }
-
-    /// The expression under changes of shape.
-    fn under_shapes(self, mut id: ExprId) -> ExprId {
-        while let ExprKind::Reshape(of) | ExprKind::Broadcast(of) = *self.kind(id) {
-            id = of;
-        }
-        id
-    }
-
     /// A loaded tile of floats, widened or not, with zeros outside.
     fn floats(self, id: ExprId) -> Option<(&'a Place, ExprId)> {
         let (id, widened) = match *self.kind(id) {
@@ -108,129 +73,53 @@ impl<'a> Match<'a> {
             _ => (id, true),
         };
         let ExprKind::Load { place, fill } = self.kind(id) else { return None };
-        let float = matches!(self.tensor(place.param)?.0, DType::F32 | DType::F16 | DType::BF16);
+        let float =
+            matches!(self.program.tensor(place.param)?.0, DType::F32 | DType::F16 | DType::BF16);
         (float && widened && fill.value() == 0.0).then_some((place, id))
     }
 
+    /// Affine weights in memory, with one scale and bias for each group of each column.
     fn affine(self, id: ExprId) -> Option<Affine<'a>> {
-        let sum = self.under_shapes(id);
-        let &[.., groups, Extent::Const(group)] = self.shape(sum) else { return None };
-        let ExprKind::Binary(BinaryOp::Add, a, b) = *self.kind(sum) else { return None };
-        let both = |product: ExprId, biases: ExprId| {
-            let ExprKind::Binary(BinaryOp::Mul, a, b) = *self.kind(self.under_shapes(product))
-            else {
-                return None;
-            };
-            let both = |q: ExprId, scales: ExprId| {
-                let ExprKind::Cast(q) = *self.kind(self.under_shapes(q)) else { return None };
-                let ExprKind::Unpack { of, bits } = *self.kind(q) else { return None };
-                let ExprKind::Load { place: w, .. } = self.kind(of) else { return None };
-                let (scales, scale) = self.floats(self.under_shapes(scales))?;
-                let (biases, bias) = self.floats(self.under_shapes(biases))?;
-                // One number for each group of each column.
-                let per_group = |id: ExprId| self.shape(id).last() == Some(&groups);
-                let words = self.tensor(w.param)?.0 == DType::U32;
-                (words && per_group(scale) && per_group(bias)).then_some(Affine {
-                    w,
-                    scales,
-                    biases,
-                    bits,
-                    group,
-                    groups,
-                })
-            };
-            both(a, b).or_else(|| both(b, a))
+        let found = AffineWeights::of(self.program, id)?;
+        let per_group = |id: ExprId| {
+            let (place, load) = self.floats(self.program.under_shapes(id))?;
+            (self.shape(load).last() == Some(&found.groups)).then_some(place)
         };
-        let found = both(a, b).or_else(|| both(b, a))?;
-        let known = matches!(found.bits, 2 | 3 | 4 | 5 | 6 | 8);
-        (known && matches!(found.group, 32 | 64 | 128)).then_some(found)
+        let (scales, biases) = (per_group(found.scales)?, per_group(found.biases)?);
+        Some(Affine { found, scales, biases })
     }
 
     /// The form with a program for each block.
     fn blocked(self) -> Option<Product> {
-        let [row_axis, column_axis] = self.program.grid.as_slice() else { return None };
-        let (mut variable, mut looped, mut stored) = (None, None, None);
-        for statement in &self.program.body {
-            match statement {
-                Stmt::Let(id) => {
-                    let memory = matches!(self.kind(*id), ExprKind::Load { .. });
-                    (!memory && !matches!(self.kind(*id), ExprKind::Dot(..))).then_some(())?;
-                }
-                Stmt::Set(var, value) if variable.is_none() && looped.is_none() => {
-                    (self.constant(*value)? == 0.0).then_some(())?;
-                    variable = Some(*var);
-                }
-                Stmt::For { .. } if looped.is_none() && stored.is_none() => {
-                    looped = Some(statement)
-                }
-                Stmt::Store { place, value, mask: None, mode: StoreMode::Set, .. }
-                    if stored.is_none() && looped.is_some() =>
-                {
-                    stored = Some((place, *value));
-                }
-                _ => return None,
-            }
-        }
-        let (sum, (y, value)) = (variable?, stored?);
-        let Some(Stmt::For { index, start, end, step, body }) = looped else { return None };
-        let ExprKind::Size(end) = *self.kind(*end) else { return None };
-        (self.constant(*start)? == 0.0 && self.is_sum(value, sum)).then_some(())?;
-        let (x, weights) = self.sum_of_dots(body, sum)?;
-        let (x, _) = self.floats(x)?;
-        let row = Side::Block { axis: 0, len: row_axis.block };
-        let column = Side::Block { axis: 1, len: column_axis.block };
-        let along = |times: usize| Side::Loop { index: *index, times, len: *step * times };
-        self.lies(y, [row, column])?;
-        let found = |weight, depth, x: &Place| Product {
+        let blocked = BlockedProduct::of(self.program)?;
+        let (x, _) = self.floats(blocked.left)?;
+        let lies = |place, sides| blocked.lies(place, sides).then_some(());
+        let found = |weight, depth| Product {
             x: x.param,
             weight,
             indices: None,
-            y: y.param,
-            rows: row_axis.extent,
+            y: blocked.out.param,
+            rows: blocked.rows.extent,
             depth,
-            columns: column_axis.extent,
+            columns: blocked.columns.extent,
             by_element: false,
         };
-        if let Some((w, turned)) = self.block(weights) {
-            self.lies(x, [row, along(1)])?;
-            self.lies(w, if turned { [column, along(1)] } else { [along(1), column] })?;
+        let along = Side::Loop;
+        if let Some((w, turned)) = self.block(blocked.right) {
+            lies(x, [Side::Rows, along(1)])?;
+            lies(w, if turned { [Side::Columns, along(1)] } else { [along(1), Side::Columns] })?;
             let weight = Weight::Floats { w: w.param, turned };
-            return self.fits(found(weight, end, x));
+            return self.fits(found(weight, blocked.end));
         }
-        let ExprKind::Transpose(affine, order) = self.kind(weights) else { return None };
+        let ExprKind::Transpose(affine, order) = self.kind(blocked.right) else { return None };
         (order.as_slice() == [1, 0]).then_some(())?;
         let affine = self.affine(*affine)?;
-        self.lies(x, [row, along(affine.group)])?;
-        self.lies(affine.w, [column, along(affine.bits as usize * affine.group / 32)])?;
-        self.lies(affine.scales, [column, along(1)])?;
-        self.lies(affine.biases, [column, along(1)])?;
-        self.fits(found(affine.weight(), times(end, affine.group)?, x))
-    }
-
-    /// The operands of the dot that the body of the loop adds to `sum`, if it does nothing else.
-    fn sum_of_dots(self, body: &[Stmt], sum: VarId) -> Option<(ExprId, ExprId)> {
-        let mut dot = None;
-        for statement in body {
-            match statement {
-                Stmt::Let(_) => {}
-                Stmt::Set(var, value) if *var == sum && dot.is_none() => {
-                    let ExprKind::Binary(BinaryOp::Add, a, b) = *self.kind(*value) else {
-                        return None;
-                    };
-                    dot = match (self.kind(a), self.kind(b)) {
-                        (ExprKind::Get(var), ExprKind::Dot(x, y))
-                        | (ExprKind::Dot(x, y), ExprKind::Get(var))
-                            if *var == sum =>
-                        {
-                            Some((*x, *y))
-                        }
-                        _ => return None,
-                    };
-                }
-                _ => return None,
-            }
-        }
-        dot
+        let AffineWeights { words, bits, group, .. } = affine.found;
+        lies(x, [Side::Rows, along(group)])?;
+        lies(words, [Side::Columns, along(bits as usize * group / 32)])?;
+        lies(affine.scales, [Side::Columns, along(1)])?;
+        lies(affine.biases, [Side::Columns, along(1)])?;
+        self.fits(found(affine.weight(), times(blocked.end, group)?))
     }
 
     /// The place of a block of floats, and whether it was transposed.
@@ -240,41 +129,6 @@ impl<'a> Match<'a> {
                 Some((self.floats(*of)?.0, true))
             }
             _ => Some((self.floats(id)?.0, false)),
-        }
-    }
-
-    fn lies(self, place: &Place, sides: [Side; 2]) -> Option<()> {
-        let [a, b] = place.axes.as_slice() else { return None };
-        (self.begins(a, sides[0]) && self.begins(b, sides[1])).then_some(())
-    }
-
-    fn begins(self, axis: &Axis, side: Side) -> bool {
-        let Axis::Range { start, len: Extent::Const(len), step: 1 } = *axis else { return false };
-        let product = |is: &dyn Fn(ExprId) -> bool, times: usize| match *self.kind(start) {
-            ExprKind::Binary(BinaryOp::Mul, a, b) => {
-                let of = |a, b| is(a) && self.constant(b) == Some(times as f64);
-                of(a, b) || of(b, a)
-            }
-            _ => false,
-        };
-        match side {
-            Side::Loop { index, times, len: round } => {
-                let is = |id| id == index;
-                len == round && (times == 1 && start == index || product(&is, times))
-            }
-            Side::Block { axis, len: block } => {
-                let is = |id| *self.kind(id) == ExprKind::Program(axis);
-                len == block && (block == 1 && is(start) || product(&is, block))
-            }
-        }
-    }
-
-    /// True for the variable's last value, rounded or not.
-    fn is_sum(self, id: ExprId, sum: VarId) -> bool {
-        match *self.kind(id) {
-            ExprKind::Cast(of) => matches!(*self.kind(of), ExprKind::Get(var) if var == sum),
-            ExprKind::Get(var) => var == sum,
-            _ => false,
         }
     }
 
@@ -298,9 +152,9 @@ impl<'a> Match<'a> {
             }
         }
         let (y, value) = stored?;
-        let mut sum = self.under_shapes(value);
+        let mut sum = self.program.under_shapes(value);
         if let ExprKind::Cast(of) = *self.kind(sum) {
-            sum = self.under_shapes(of);
+            sum = self.program.under_shapes(of);
         }
         let ExprKind::Reduce(ReduceOp::Sum, of, 0) = *self.kind(sum) else { return None };
         let ExprKind::Binary(BinaryOp::Mul, a, b) = *self.kind(of) else { return None };
@@ -311,7 +165,7 @@ impl<'a> Match<'a> {
         let in_order = numbers.iter().enumerate().all(|(k, number)| *number == Some(k));
         let [row, Axis::All] = x.axes.as_slice() else { return None };
         let rows = in_order && numbers.len() == grid.len() && self.program_of(row) == Some(0);
-        let places = [affine.w, affine.scales, affine.biases];
+        let places = [affine.found.words, affine.scales, affine.biases];
         let mut indices = None;
         for (number, place) in places.into_iter().enumerate() {
             let (expert, of_column) = match place.axes.as_slice() {
@@ -332,7 +186,7 @@ impl<'a> Match<'a> {
             indices,
             y: y.param,
             rows: others[0].extent,
-            depth: times(affine.groups, affine.group)?,
+            depth: times(affine.found.groups, affine.found.group)?,
             columns: column_axis.extent,
             by_element: true,
         };
@@ -352,17 +206,19 @@ impl<'a> Match<'a> {
 
     /// The tensor whose element at the first two grid axes an index is.
     fn index(self, id: ExprId) -> Option<ParamId> {
-        let ExprKind::Cast(of) = *self.kind(self.under_shapes(id)) else { return None };
-        let ExprKind::Load { place, .. } = self.kind(self.under_shapes(of)) else { return None };
+        let ExprKind::Cast(of) = *self.kind(self.program.under_shapes(id)) else { return None };
+        let ExprKind::Load { place, .. } = self.kind(self.program.under_shapes(of)) else {
+            return None;
+        };
         let [a, b] = place.axes.as_slice() else { return None };
         let both = self.program_of(a) == Some(0) && self.program_of(b) == Some(1);
-        (both && self.tensor(place.param)?.0 == DType::U32).then_some(place.param)
+        (both && self.program.tensor(place.param)?.0 == DType::U32).then_some(place.param)
     }
 
     /// `found`, if its tensors are as long as they should be and there are no others.
     fn fits(self, found: Product) -> Option<Product> {
         let Product { rows, depth, columns, .. } = found;
-        let shape = |param: ParamId| Some(self.tensor(param)?.1);
+        let shape = |param: ParamId| Some(self.program.tensor(param)?.1);
         let slots = found.indices.and_then(shape);
         let y = match slots {
             None => vec![rows, columns],
@@ -383,12 +239,13 @@ impl<'a> Match<'a> {
                 let ends = |param: ParamId, last: Extent| {
                     shape(param).is_some_and(|shape| shape.ends_with(&[columns, last]))
                 };
-                let alike = self.tensor(scales)?.0 == self.tensor(biases)?.0;
+                let alike = self.program.tensor(scales)?.0 == self.program.tensor(biases)?.0;
                 let long = depth == times(groups, group)?;
                 alike && long && ends(w, words) && ends(scales, groups) && ends(biases, groups)
             }
         };
-        let float = matches!(self.tensor(found.y)?.0, DType::F32 | DType::F16 | DType::BF16);
+        let float =
+            matches!(self.program.tensor(found.y)?.0, DType::F32 | DType::F16 | DType::BF16);
         let fits = shape(found.x)? == [rows, depth] && shape(found.y)? == y && float && weights;
         (fits && params == self.program.params.len()).then_some(found)
     }
@@ -396,13 +253,9 @@ impl<'a> Match<'a> {
 
 impl Affine<'_> {
     fn weight(&self) -> Weight {
-        Weight::Affine {
-            w: self.w.param,
-            scales: self.scales.param,
-            biases: self.biases.param,
-            bits: self.bits,
-            group: self.group,
-        }
+        let AffineWeights { words, bits, group, .. } = self.found;
+        let (scales, biases) = (self.scales.param, self.biases.param);
+        Weight::Affine { w: words.param, scales, biases, bits, group }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Attention over a cache: a loop over blocks of keys that carries, for a few queries, the greatest score, the sum of
 //! e^(score - greatest), and the values weighted with these.
 
-use super::{halves, is_input, is_scalar, under_shapes};
+use super::{halves, is_input, is_scalar};
 use crate::lower::map::arithmetic;
 use crate::lower::{Held, Lowering, Schedule, add, binary, int};
 use std::collections::HashMap;
@@ -114,7 +114,7 @@ impl<'a> Loop<'a> {
         }
         let (keep, values) = match *kind(values) {
             ExprKind::Ternary(TernaryOp::Select, [keep, values, zero]) => {
-                if constant(program, zero) != Some(0.0) {
+                if program.constant(zero) != Some(0.0) {
                     return None;
                 }
                 (Some(keep), values)
@@ -201,7 +201,7 @@ impl<'a> Loop<'a> {
             ExprKind::Binary(BinaryOp::Mul, a, b) => {
                 let by = |axis: ExprId, times: ExprId| match program.expr(axis).kind {
                     ExprKind::Program(axis) => {
-                        (constant(program, times) == Some(self.queries as f64)).then_some(axis)
+                        (program.constant(times) == Some(self.queries as f64)).then_some(axis)
                     }
                     _ => None,
                 };
@@ -229,7 +229,7 @@ impl<'a> Loop<'a> {
             Stmt::Let(_) => true,
             Stmt::Set(var, value) => {
                 sets += 1;
-                let first = constant(program, *value);
+                let first = program.constant(*value);
                 match *var {
                     v if v == self.greatest => first == Some(f64::NEG_INFINITY),
                     v if v == self.sum || v == self.mixed => first == Some(0.0),
@@ -239,14 +239,6 @@ impl<'a> Loop<'a> {
             _ => false,
         });
         all && sets == 3
-    }
-}
-
-/// A constant under changes of shape.
-fn constant(program: &Program, id: ExprId) -> Option<f64> {
-    match program.expr(under_shapes(program, id)).kind {
-        ExprKind::Const(literal) => Some(literal.value()),
-        _ => None,
     }
 }
 
@@ -264,8 +256,8 @@ fn is_base(program: &Program, id: ExprId, greatest: ExprId) -> bool {
     };
     let ExprKind::Binary(BinaryOp::Eq, a, b) = program.expr(test).kind else { return false };
     let none =
-        |a: ExprId, b: ExprId| a == greatest && constant(program, b) == Some(f64::NEG_INFINITY);
-    or == greatest && constant(program, zero) == Some(0.0) && (none(a, b) || none(b, a))
+        |a: ExprId, b: ExprId| a == greatest && program.constant(b) == Some(f64::NEG_INFINITY);
+    or == greatest && program.constant(zero) == Some(0.0) && (none(a, b) || none(b, a))
 }
 
 /// The one product that scores are computed from.
@@ -294,7 +286,7 @@ impl Lowering<'_> {
         let program = self.program;
         let expr = program.expr(id);
         let is_iota =
-            |id: ExprId| matches!(program.expr(under_shapes(program, id)).kind, ExprKind::Iota(_));
+            |id: ExprId| matches!(program.expr(program.under_shapes(id)).kind, ExprKind::Iota(_));
         if let ExprKind::Binary(BinaryOp::Add, a, b) = expr.kind
             && (is_iota(a) && b == of.index || is_iota(b) && a == of.index)
         {

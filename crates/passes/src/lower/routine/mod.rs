@@ -38,21 +38,13 @@ impl Lowering<'_> {
     }
 }
 
-/// The expression under changes of shape that move no element of a row.
-fn under_shapes(program: &Program, mut id: ExprId) -> ExprId {
-    while let ExprKind::Reshape(of) | ExprKind::Broadcast(of) = &program.expr(id).kind {
-        id = *of;
-    }
-    id
-}
-
 /// The place that a tile is read from, if it is a half type widened to f32 whose missing elements are zeros.
 fn halves(program: &Program, id: ExprId) -> Option<(&Place, DType)> {
-    let ExprKind::Cast(of) = program.expr(under_shapes(program, id)).kind else { return None };
+    let ExprKind::Cast(of) = program.expr(program.under_shapes(id)).kind else { return None };
     let expr = program.expr(of);
     let ExprKind::Load { place, fill } = &expr.kind else { return None };
     let half = matches!(expr.ty.dtype, DType::F16 | DType::BF16);
-    let widened = program.expr(under_shapes(program, id)).ty.dtype == DType::F32;
+    let widened = program.expr(program.under_shapes(id)).ty.dtype == DType::F32;
     (half && widened && fill.value() == 0.0 && is_input(program, place))
         .then_some((place, expr.ty.dtype))
 }

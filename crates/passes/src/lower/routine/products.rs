@@ -1,9 +1,10 @@
 //! `Σ_l x[l] (q[l] scale + bias)` of half floats with MLX affine weights: the last grid axis is the column of the weights,
 //! of which a group takes sixteen; where the weights do not depend on the row of x, it takes several rows too.
 
-use super::{depends, halves, indices, is_input, is_scalar, under_shapes};
+use super::{depends, halves, indices, is_input, is_scalar};
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, shift_left, shift_right, size};
 use std::collections::HashSet;
+use tilewright_ir::recognize::AffineWeights;
 use tilewright_ir::thread::{
     AffineProduct, AffineProducts, Builtin, Code, Normed, Ready, Routine, Rows, ThreadProgram,
     Value,
@@ -83,59 +84,36 @@ impl<'a> Product<'a> {
                 (place, dtype, Some(norm))
             }
         };
-        let affine = under_shapes(program, weights);
-        let shape = &program.expr(affine).ty.shape;
-        let [groups, Extent::Const(group)] = shape[..] else { return None };
-        let ExprKind::Binary(BinaryOp::Add, a, b) = program.expr(affine).kind else { return None };
-        let found = |product: ExprId, biases: ExprId| {
-            let product = under_shapes(program, product);
-            let ExprKind::Binary(BinaryOp::Mul, c, d) = program.expr(product).kind else {
-                return None;
-            };
-            let found = |q: ExprId, scales: ExprId| {
-                let ExprKind::Cast(q) = program.expr(under_shapes(program, q)).kind else {
-                    return None;
-                };
-                let ExprKind::Unpack { of, bits } = program.expr(q).kind else { return None };
-                let w = program.expr(of);
-                let ExprKind::Load { place: w_place, .. } = &w.kind else { return None };
-                let (scales_place, scales_dtype) = halves(program, scales)?;
-                let (biases_place, biases_dtype) = halves(program, biases)?;
-                let per_group = |id: ExprId| {
-                    let shape = &program.expr(under_shapes(program, id)).ty.shape;
-                    shape[..] == [groups]
-                };
-                let fits = w.ty.dtype == DType::U32
-                    && is_input(program, w_place)
-                    && scales_dtype == dtype
-                    && biases_dtype == dtype
-                    && per_group(scales)
-                    && per_group(biases);
-                fits.then_some(Product {
-                    sum,
-                    x: x_place,
-                    norm: norm.clone(),
-                    w: w_place,
-                    scales: scales_place,
-                    biases: biases_place,
-                    bits,
-                    group,
-                    groups,
-                    dtype,
-                })
-            };
-            found(c, d).or_else(|| found(d, c))
+        let AffineWeights { words, scales, biases, bits, group, groups } =
+            AffineWeights::of(program, weights)?;
+        let (scales_place, scales_dtype) = halves(program, scales)?;
+        let (biases_place, biases_dtype) = halves(program, biases)?;
+        let per_group =
+            |id: ExprId| program.expr(program.under_shapes(id)).ty.shape.as_slice() == [groups];
+        let fits = is_input(program, words)
+            && scales_dtype == dtype
+            && biases_dtype == dtype
+            && per_group(scales)
+            && per_group(biases);
+        let product = Product {
+            sum,
+            x: x_place,
+            norm,
+            w: words,
+            scales: scales_place,
+            biases: biases_place,
+            bits,
+            group,
+            groups,
+            dtype,
         };
-        let product = found(a, b).or_else(|| found(b, a))?;
         let whole_rows = product.places().into_iter().all(|place| {
             let (last, outer) = place.axes.split_last().unwrap_or((&Axis::All, &[]));
             *last == Axis::All && outer.iter().all(|axis| matches!(axis, Axis::At(_)))
         });
-        let known =
-            matches!(product.bits, 2 | 3 | 4 | 5 | 6 | 8) && matches!(product.group, 32 | 64 | 128);
         let weight = product.norm.as_ref().map(|norm| &norm.weight.axes[..]);
         let whole_weight = weight.is_none_or(|axes| axes == [Axis::All]);
-        (whole_rows && whole_weight && known).then_some(product)
+        (fits && whole_rows && whole_weight).then_some(product)
     }
 
     fn places(&self) -> [&'a Place; 4] {
@@ -154,7 +132,7 @@ struct Norm<'a> {
 
 impl<'a> Norm<'a> {
     fn of(program: &'a Program, id: ExprId) -> Option<(&'a Place, DType, Norm<'a>)> {
-        let cast = |id: ExprId| match program.expr(under_shapes(program, id)).kind {
+        let cast = |id: ExprId| match program.expr(program.under_shapes(id)).kind {
             ExprKind::Cast(of) => Some((of, program.expr(of).ty.dtype)),
             _ => None,
         };
@@ -171,17 +149,16 @@ impl<'a> Norm<'a> {
             let ExprKind::Unary(UnaryOp::Rsqrt, of) = program.expr(scalar).kind else {
                 return None;
             };
-            let ExprKind::Binary(BinaryOp::Add, a, b) =
-                program.expr(under_shapes(program, of)).kind
+            let ExprKind::Binary(BinaryOp::Add, a, b) = program.expr(program.under_shapes(of)).kind
             else {
                 return None;
             };
             let mean = |id: ExprId| {
-                let of = under_shapes(program, id);
+                let of = program.under_shapes(id);
                 let ExprKind::Binary(BinaryOp::Div, sum, count) = program.expr(of).kind else {
                     return None;
                 };
-                let squares = under_shapes(program, sum);
+                let squares = program.under_shapes(sum);
                 let ExprKind::Reduce(ReduceOp::Sum, square, 0) = program.expr(squares).kind else {
                     return None;
                 };
@@ -208,7 +185,7 @@ impl<'a> Norm<'a> {
 
 /// The factors of a product.
 fn flatten(program: &Program, id: ExprId, factors: &mut Vec<ExprId>) {
-    let id = under_shapes(program, id);
+    let id = program.under_shapes(id);
     match program.expr(id).kind {
         ExprKind::Binary(BinaryOp::Mul, a, b) => {
             flatten(program, a, factors);
@@ -220,7 +197,7 @@ fn flatten(program: &Program, id: ExprId, factors: &mut Vec<ExprId>) {
 
 /// The extent that a number is.
 fn size_of(program: &Program, id: ExprId) -> Option<Extent> {
-    let id = under_shapes(program, id);
+    let id = program.under_shapes(id);
     match program.expr(id).kind {
         ExprKind::Cast(of) => size_of(program, of),
         ExprKind::Size(extent) => Some(extent),
