@@ -79,9 +79,7 @@ impl Decoding {
             _ => {
                 let width = vocabulary / parts;
                 let rows = logits.reshape(&[batch * parts, width])?;
-                let [greatest, position] =
-                    <[Tensor; 2]>::try_from(self.parts[0].call_all(&[&rows])?.into_tensors())
-                        .map_err(|_| Error::failure("max_and_argmax gave not two tensors"))?;
+                let [greatest, position] = self.parts[0].call_all(&[&rows])?.pair()?;
                 let shape = [batch, parts];
                 made = [greatest.reshape(&shape)?, position.reshape(&shape)?];
                 let call = self.parts[1].bind().input("greatest", &made[0]);

@@ -3,7 +3,7 @@
 
 use crate::linear::FEW_ROWS;
 use crate::unpacked::dequantize;
-use crate::{Error, Kernels, MoeShape, Result, Tensor};
+use crate::{Kernels, MoeShape, Result, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
 
@@ -73,11 +73,8 @@ impl Grouped {
         let size = usize::from(slots >= MANY * experts);
         let blocks = (slots / BLOCKS[size] + experts).min(slots);
         let placed = self.place[size].bind().input("indices", indices).input("counts", &counts);
-        let mut placed = placed.size("blocks", blocks).run()?.into_tensors().into_iter();
-        match (placed.next(), placed.next()) {
-            (Some(rows), Some(owners)) => Ok(Rows { rows, size, owners }),
-            _ => Err(Error::failure("the tokens were given no rows")),
-        }
+        let [rows, owners] = placed.size("blocks", blocks).run()?.pair()?;
+        Ok(Rows { rows, size, owners })
     }
 
     /// The tokens `[tokens, depth]` in those rows.

@@ -1,7 +1,7 @@
 //! A sparse mixture of experts: a router chooses k gated layers for each token.
 
 use crate::grouped::{Grouped, Product, Rows};
-use crate::{Error, Gate, Kernels, Module, Result, Slot, Step, Tensor};
+use crate::{Gate, Kernels, Module, Result, Slot, Step, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
 
@@ -147,11 +147,7 @@ impl Moe {
 
     /// The same by what the router gave, `[tokens, experts]`.
     pub(crate) fn chosen(&self, logits: &Tensor) -> Result<[Tensor; 2]> {
-        let mut chosen = self.choose.call_all(&[logits])?.into_tensors().into_iter();
-        match (chosen.next(), chosen.next()) {
-            (Some(weights), Some(indices)) => Ok([weights, indices]),
-            _ => Err(Error::failure("the router chose nothing")),
-        }
+        self.choose.call_all(&[logits])?.pair()
     }
 
     /// What the gate lets through of each expert of a token, `[tokens, k, intermediate]`.
@@ -167,11 +163,6 @@ impl Moe {
         [weights, indices]: &[Tensor; 2],
     ) -> Result<Tensor> {
         self.combine.call(&[&self.down_proj.each(gated, indices)?, weights])
-    }
-
-    /// True when so many tokens go expert by expert.
-    pub(crate) fn goes_by_expert(&self, tokens: usize) -> bool {
-        self.grouped.pays(tokens)
     }
 
     /// The weighted sum of what its experts make of each token, expert by expert.
@@ -191,7 +182,7 @@ impl Module for Moe {
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let chosen = self.route(x, step)?;
-        if self.goes_by_expert(x.shape()[0]) {
+        if self.grouped.pays(x.shape()[0]) {
             return self.by_expert(x, &chosen);
         }
         self.combined(&self.gated(x, &chosen[1])?, &chosen)

@@ -317,6 +317,15 @@ impl Outputs {
             _ => Err(Error::usage(error)),
         }
     }
+
+    /// The two tensors, in the kernel's order.
+    ///
+    /// # Errors
+    /// When there are not exactly two.
+    pub fn pair(self) -> Result<[Tensor; 2]> {
+        let error = Error::usage(format!("{} has not two outputs", self.interface.name));
+        self.into_tensors().try_into().map_err(|_| error)
+    }
 }
 
 impl Index<&str> for Outputs {

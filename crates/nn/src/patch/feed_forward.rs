@@ -1,11 +1,11 @@
 //! Feed-forward layers whose products, gate and weighted sum are fewer kernels.
 
-use super::packed::{AddedProduct, NormedProduct, is_one_row, packed};
+use super::packed::{AddedProduct, NormedProduct, Packed, is_one_row, packed};
 use super::{Replacement, of_type};
 use crate::linear::FEW_ROWS;
 use crate::{
-    DenseLinear, Error, Gate, GatedMlp, Kernels, Module, Moe, PackedGatedMlp, QuantizedLinear,
-    Result, RmsNorm, Step, Tensor,
+    DenseLinear, Error, Gate, GatedMlp, Kernels, Module, Moe, PackedGatedMlp, Result, RmsNorm,
+    Step, Tensor,
 };
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
@@ -52,9 +52,8 @@ fn weights(ways: &Ways<'_>) -> Option<(Vec<Tensor>, Option<Affine>)> {
 
 /// The tensors of a linear layer without a bias.
 fn own(module: &dyn Module) -> Option<(Vec<Tensor>, Option<Affine>)> {
-    if let Some(linear) = of_type::<QuantizedLinear>(module) {
-        let tensors = [&linear.weight, &linear.scales, &linear.biases].map(Tensor::clone);
-        return (!linear.has_bias()).then(|| (tensors.into(), Some(linear.format)));
+    if let Some(Packed { tensors, format }) = packed(module) {
+        return Some((tensors.into(), Some(format)));
     }
     let linear = of_type::<DenseLinear>(module)?;
     (!linear.has_bias()).then(|| (vec![linear.weight.clone()], None))
@@ -84,7 +83,7 @@ struct FusedGatedMlp {
 
 pub(super) fn fuse_gated(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn Replacement>> {
     let fault = || Error::failure("its projections cannot be fused");
-    let (ways, gate, _) = parts(module).ok_or_else(fault)?;
+    let (ways, gate, down) = parts(module).ok_or_else(fault)?;
     let (weights, format) = weights(&ways).ok_or_else(fault)?;
     let fused = match (format, gate) {
         (Some(format), gate) => {
@@ -99,7 +98,6 @@ pub(super) fn fuse_gated(module: &dyn Module, kernels: &Kernels) -> Result<Box<d
         (None, Gate::Gelu) => kernels.get("fused_geglu_erf_gemv", &[])?,
         (None, Gate::GeluTanh) => kernels.get("fused_geglu_gemv", &[])?,
     };
-    let (_, _, down) = parts(module).ok_or_else(fault)?;
     let name = match gate {
         Gate::Silu => Some("norm_quantized_swiglu_gemv"),
         Gate::GeluTanh => Some("norm_quantized_geglu_gemv"),
@@ -201,11 +199,9 @@ impl Replacement for FusedMoe {
     }
 
     fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
-        let Some(moe) = of_type::<Moe>(original) else { return original.forward(x, step) };
         // Many tokens share their experts' weights only in products of their own.
-        if moe.goes_by_expert(x.shape()[0]) || x.shape()[0] > FEW_ROWS {
-            return original.forward(x, step);
-        }
+        let few = of_type::<Moe>(original).filter(|_| x.shape()[0] <= FEW_ROWS);
+        let Some(moe) = few else { return original.forward(x, step) };
         let [weights, indices] = moe.route(x, step)?;
         let gated = match &self.gated {
             Some(fused) => {

@@ -85,11 +85,7 @@ impl ResidualNorm {
     fn add(&self, norm: &RmsNorm, stream: &Tensor, inner: &Tensor) -> Result<[Tensor; 2]> {
         let call = self.fused.bind().input("x", stream).input("residual", inner);
         let call = call.input("weight", &norm.weight).scalar("eps", norm.eps);
-        let mut made = call.run()?.into_tensors().into_iter();
-        match (made.next(), made.next()) {
-            (Some(y), Some(sum)) => Ok([y, sum]),
-            _ => Err(Error::failure("residual_norm gave no sum")),
-        }
+        call.run()?.pair()
     }
 }
 

@@ -8,8 +8,8 @@ use tilewright_tensor::Callable;
 
 /// A packed weight `[columns, words]`, its scales and biases.
 pub(super) struct Packed {
-    tensors: [Tensor; 3],
-    format: Affine,
+    pub tensors: [Tensor; 3],
+    pub format: Affine,
 }
 
 /// The weight of a packed layer without a bias.
