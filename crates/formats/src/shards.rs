@@ -1,7 +1,7 @@
 //! Writing a checkpoint's tensors one after the other, so that none but the one at hand is in memory.
 
 use crate::write::{bytes_of, header};
-use crate::{ElementType, FormatError};
+use crate::{Affine, ElementType, FormatError};
 use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -16,6 +16,30 @@ pub struct Outline {
     pub dtype: ElementType,
     /// Axes, outermost first.
     pub shape: Vec<usize>,
+}
+
+impl Outline {
+    /// The three tensors that the weight of `module` becomes in `format`: words, and its scales and biases in `dtype`.
+    /// `shape` is the weight's own, of whole groups.
+    pub fn packed(
+        module: &str,
+        shape: &[usize],
+        format: Affine,
+        dtype: ElementType,
+    ) -> [Outline; 3] {
+        let Affine { bits, group } = format;
+        let (depth, rows) = shape.split_last().map_or((0, &[][..]), |(d, rows)| (*d, rows));
+        let of = |name: &str, dtype: ElementType, last: usize| Outline {
+            name: format!("{module}.{name}"),
+            dtype,
+            shape: [rows, &[last]].concat(),
+        };
+        [
+            of("weight", ElementType::U32, depth / 32 * bits),
+            of("scales", dtype, depth / group),
+            of("biases", dtype, depth / group),
+        ]
+    }
 }
 
 /// Files of a checkpoint under way: `model.safetensors`, or `model-00001-of-00002.safetensors` and so on where
@@ -33,6 +57,9 @@ pub struct Shards {
 }
 
 impl Shards {
+    /// Bytes of a file, as mlx-lm cuts them.
+    pub const FILE: usize = 5 << 30;
+
     /// Begins files of at most `most` bytes of these tensors each, in their order. `parameters` is the number of
     /// weights, before packing, for the index.
     ///

@@ -15,9 +15,6 @@ use tilewright_formats::{
 };
 use tilewright_nn::{Error, Part, PartKind, Result, Runtime, Weights};
 
-/// Bytes of a file, as mlx-lm cuts them.
-const FILE: usize = 5 << 30;
-
 /// Weights that are packed at once.
 const PIECE: usize = 4 << 20;
 
@@ -164,7 +161,7 @@ impl<'a> Conversion<'a> {
         let outlines = self.targets.iter().flat_map(Target::outlines);
         let weights = self.targets.iter().map(|t| t.shape.iter().product::<usize>() as u64).sum();
         let mut shards =
-            Shards::new(directory, outlines.collect(), FILE, weights).map_err(wrong)?;
+            Shards::new(directory, outlines.collect(), Shards::FILE, weights).map_err(wrong)?;
         for target in &self.targets {
             let mut packed = Packed::default();
             for source in &target.sources {
@@ -220,22 +217,11 @@ impl<'a> Conversion<'a> {
 
 impl Target {
     fn outlines(&self) -> Vec<Outline> {
-        let dtype = self.dtype;
-        let Some(Affine { bits, group }) = self.format else {
-            return vec![Outline { name: self.float_name(), dtype, shape: self.shape.clone() }];
-        };
-        let (depth, rows) = self.shape.split_last().map_or((0, &[][..]), |(d, rows)| (*d, rows));
-        let axes = |last: usize| [rows, &[last]].concat();
-        let of = |name: &str, dtype: ElementType, last: usize| Outline {
-            name: format!("{}.{name}", self.name),
-            dtype,
-            shape: axes(last),
-        };
-        vec![
-            of("weight", ElementType::U32, depth / 32 * bits),
-            of("scales", dtype, depth / group),
-            of("biases", dtype, depth / group),
-        ]
+        let (dtype, shape) = (self.dtype, &self.shape);
+        match self.format {
+            Some(format) => Outline::packed(&self.name, shape, format, dtype).into(),
+            None => vec![Outline { name: self.float_name(), dtype, shape: shape.clone() }],
+        }
     }
 
     fn float_name(&self) -> String {

@@ -11,9 +11,6 @@ use tilewright_formats::{
     Affine, Block, Config, ElementType, FormatError, Gguf, Outline, Quantization, Shards,
 };
 
-/// Bytes of a file, as mlx-lm cuts them.
-const FILE: usize = 5 << 30;
-
 /// The type of floats, and of scales and biases.
 const FLOAT: ElementType = ElementType::F16;
 
@@ -146,7 +143,7 @@ impl<'a> Import<'a> {
     ) -> Result<(), FormatError> {
         let outlines = self.targets.iter().flat_map(Target::outlines).collect();
         let weights = self.targets.iter().map(|t| t.shape.iter().product::<usize>() as u64).sum();
-        let mut shards = Shards::new(directory, outlines, FILE, weights)?;
+        let mut shards = Shards::new(directory, outlines, Shards::FILE, weights)?;
         for target in &self.targets {
             if step(&target.source).is_break() {
                 return Err(FormatError::new(self.file.path(), "stopped", "nothing was written"));
@@ -221,23 +218,13 @@ impl Target {
     }
 
     fn outlines(&self) -> Vec<Outline> {
-        let of = |name: String, dtype, last: usize| {
-            let mut shape = self.shape.clone();
-            if let Some(depth) = shape.last_mut() {
-                *depth = last;
+        match self.affine() {
+            Some(affine) => Outline::packed(&self.module, &self.shape, affine, FLOAT).into(),
+            None => {
+                let (name, shape) = (self.float_name(), self.shape.clone());
+                vec![Outline { name, dtype: FLOAT, shape }]
             }
-            Outline { name, dtype, shape }
-        };
-        let depth = self.shape.last().copied().unwrap_or(1);
-        let Some(Affine { bits, group }) = self.affine() else {
-            return vec![of(self.float_name(), FLOAT, depth)];
-        };
-        let name = |part: &str| format!("{}.{part}", self.module);
-        vec![
-            of(name("weight"), ElementType::U32, depth / 32 * bits),
-            of(name("scales"), FLOAT, depth / group),
-            of(name("biases"), FLOAT, depth / group),
-        ]
+        }
     }
 }
 
