@@ -233,7 +233,7 @@ unsafe fn of_vectors<const BITS: u32, const VECTORS: usize>(
             let at = words.wrapping_add(first + v);
             // SAFETY: the caller's promise; a prefetch may name any address.
             unsafe {
-                if (first + v) % 2 == 0 && ahead != 0 {
+                if (first + v).is_multiple_of(2) && ahead != 0 {
                     _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_offset(ahead));
                 }
                 let q = _mm256_loadu_si256(at);
