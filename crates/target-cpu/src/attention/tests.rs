@@ -103,9 +103,9 @@ fn check((sizes, window, lens): Sizes) {
         let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = scores.iter().map(|score| (score - max).exp()).sum();
         for d in 0..dim {
-            let mixed = range(b, query).zip(&scores).map(|(t, score)| {
-                (score - max).exp() / sum * value_values[(first + t) * dim + d]
-            });
+            let mixed = range(b, query)
+                .zip(&scores)
+                .map(|(t, score)| (score - max).exp() / sum * value_values[(first + t) * dim + d]);
             exact.push(mixed.sum::<f64>());
         }
     }
@@ -143,7 +143,10 @@ fn check((sizes, window, lens): Sizes) {
             for (i, (y, exact)) in out.iter().zip(&exact).enumerate() {
                 let y = f64::from(f32::from_bits(u32::from(*y) << 16));
                 let error = (y - exact).abs();
-                assert!(error <= 0.004 * exact.abs() + 1e-5, "{level:?} {sizes:?} {i}: {y} {exact}");
+                assert!(
+                    error <= 0.004 * exact.abs() + 1e-5,
+                    "{level:?} {sizes:?} {i}: {y} {exact}"
+                );
             }
             let before = first.get_or_insert_with(|| (level, out.clone()));
             if before.0 == level {

@@ -1,4 +1,4 @@
-//! Few rows of an expert: the weights are read where they lie, without panels, to the same bits as by blocks.
+//! Few rows of an expert: the weights are read where they lie, without panels.
 
 use super::drive::{Resources, Stopped, lock, of_expert, room, run_all};
 use super::pack::{narrow, widen};

@@ -2,7 +2,7 @@
 //! factor is copied into panels that tiles of the result are computed from ([`crate::simd::blocks`]).
 //!
 //! Work is cut by the shapes alone, so results repeat whatever the number of threads. x in bf16 times packed weights is
-//! computed with integers, as rows of such products are elsewhere: to the same bits.
+//! computed with integers.
 
 mod drive;
 mod few;
@@ -118,7 +118,7 @@ impl Product {
             }
         };
         let x = matrix(self.x).filter(dense)?.0;
-        // What is computed with integers has the same bits either way.
+        // What is computed with integers is as exact either way.
         if self.by_element && rows < MANY_ROWS && !few::fits(&x, &factor, depth) {
             return None;
         }

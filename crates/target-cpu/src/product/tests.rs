@@ -217,13 +217,14 @@ fn packed_weights_of_experts_in_every_width() {
             }
             if dtype == DType::BF16 {
                 assert!(found.windows(2).all(|two| two[0] == two[1]), "levels differ");
-                // A row alone gives what it gives among others.
+                // A row alone is read where it lies.
                 let mut alone = problem.clone();
                 alone.rows = vec![problem.rows[0]];
                 alone.ends = vec![(problem.ends[0].0, 1)];
                 let y = results(alone, rows * slots, Level::best(), 1);
                 let at = problem.rows[0].1 as usize * columns;
-                assert_eq!(y[at..at + columns], found[0][at..at + columns]);
+                let row = at..at + columns;
+                check(&y[row.clone()], &exact[row], 2f64.powi(-16), "a row alone");
             }
         }
     }

@@ -6,8 +6,8 @@
 //! turn, else they are left out: by Cauchy and Schwarz no sum is further off than that share of the product of the norms
 //! of x and weights. An f16 has eleven bits, of which too many would be left: its products are floats.
 //!
-//! So Σ x (q s + b) is, group after group, s unit Σ n q + b Σ x, where the sums of integers are exact: whoever computes
-//! them in whatever order, by rows or by blocks, gets the same bits.
+//! So Σ x (q s + b) is, group by group, s unit Σ n q + b Σ x, where the sums of integers are exact, in whatever order. What
+//! comes of group g goes to lane g % 8 of a row's sum, on every level alike.
 //!
 //! Rows take x in the order in which weights lie in their words. Nibbles are multiplied as bytes: n = 256 h + l, with h a
 //! signed byte and l an unsigned one, times q gives two sums of pairs that sixteen bits hold for a whole vector.
@@ -134,13 +134,18 @@ pub struct Prepared {
     /// For each vector of eight words: nibbles' x as the bytes h of the low ones, l of the low ones, h and l of the high
     /// ones; bytes' x as pairs for each place in a word.
     x: [MaybeUninit<u32>; CHUNK / 2],
-    /// The same of what is left; anything where no group of a vector has any that counts.
+    /// The same of what is left.
     rest: [MaybeUninit<u32>; CHUNK / 2],
     units: [f32; CHUNK / LEAST_GROUP],
     sums: [f32; CHUNK / LEAST_GROUP],
-    /// By group: what is left counts.
-    rests: [bool; CHUNK / LEAST_GROUP + 1],
+    /// By group: the unit of what is left, 0 where that does not count.
+    finer: [f32; CHUNK / LEAST_GROUP],
+    /// By [`GROUPS`] groups: what is left counts in some.
+    rests: [bool; CHUNK / LEAST_GROUP / GROUPS],
 }
+
+/// Groups whose sums are the lanes of one vector.
+const GROUPS: usize = 8;
 
 /// Weights of a vector of eight words.
 const fn width(bits: u32) -> usize {
@@ -186,6 +191,7 @@ impl Prepared {
         unsafe {
             (&raw mut (*at).units).write_bytes(0, 1);
             (&raw mut (*at).sums).write_bytes(0, 1);
+            (&raw mut (*at).finer).write_bytes(0, 1);
             (&raw mut (*at).rests).write_bytes(0, 1);
             &mut *at
         }
@@ -204,7 +210,7 @@ impl Prepared {
         // A vector may be two groups.
         let taken = group.max(width(BITS));
         for (number, x) in x.chunks_exact(taken).enumerate() {
-            let mut any = false;
+            rest.fill(0);
             for (k, x) in x.chunks_exact(group).enumerate() {
                 let g = number * (taken / group) + k;
                 let range = k * group..(k + 1) * group;
@@ -213,17 +219,14 @@ impl Prepared {
                 let whole = unsafe { integers(s, x, natural, rest, negligible) };
                 let Some(whole) = whole else { return false };
                 (self.units[g], self.sums[g]) = (whole.unit, whole.sum);
-                self.rests[g] = whole.rest;
-                any |= whole.rest;
-                if !whole.rest {
-                    rest.fill(0);
+                if whole.rest {
+                    self.finer[g] = whole.unit * FINER;
+                    self.rests[g / GROUPS] = true;
                 }
             }
             let range = number * taken / 2..(number + 1) * taken / 2;
             in_vectors::<BITS>(&natural[..taken], &mut self.x[range.clone()]);
-            if any {
-                in_vectors::<BITS>(&rest[..taken], &mut self.rest[range]);
-            }
+            in_vectors::<BITS>(&rest[..taken], &mut self.rest[range]);
         }
         true
     }
@@ -277,14 +280,6 @@ pub struct Part {
     pub short: bool,
 }
 
-impl Part {
-    /// The row that stands for the `k`-th of eight: one past the end is the last.
-    #[inline(always)]
-    fn row(&self, call: &Call, k: usize) -> usize {
-        (self.first + k).min(call.rows - 1)
-    }
-}
-
 /// A scale or bias.
 ///
 /// # Safety
@@ -300,28 +295,10 @@ unsafe fn number(at: *const u8, short: bool) -> f32 {
     }
 }
 
-/// A number for each of eight rows and each group of the part from `from` on: element `g * 8 + row`.
-///
-/// # Safety
-/// `operand` is that of scales or biases, the numbers of a row `step` bytes apart.
-#[inline(always)]
-unsafe fn turned(
-    call: &Call,
-    operand: usize,
-    step: isize,
-    part: Part,
-    from: usize,
-    out: &mut [MaybeUninit<f32>; CHUNK / LEAST_GROUP * 8],
-) {
-    let (first, groups) = (part.at / part.group, part.len / part.group);
-    for k in 0..8 {
-        let row: *const u8 = call.inputs[operand].row(part.row(call, k));
-        for g in from..groups {
-            let at = row.wrapping_offset(step * (first + g) as isize);
-            // SAFETY: the caller's promise.
-            out[g * 8 + k].write(unsafe { number(at, part.short) });
-        }
-    }
+/// The sum of lanes, as every level takes it.
+fn joined(lanes: [f32; GROUPS]) -> f32 {
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
 /// # Safety
@@ -337,9 +314,7 @@ unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, pa
             // SAFETY: the caller's promise.
             unsafe { number(at, part.short) }
         };
-        let out: *mut f32 = call.out.row(row);
-        // SAFETY: one element a row, written before if this is not the first part.
-        let mut total = if part.at == 0 { 0.0 } else { unsafe { *out } };
+        let mut lanes = [0f32; GROUPS];
         for g in 0..part.len / part.group {
             let sum = |x: &[MaybeUninit<u32>]| {
                 let mut sum = 0i32;
@@ -352,17 +327,27 @@ unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, pa
                 }
                 sum as f32
             };
-            let number_of = part.at / part.group + g;
-            let (scale, unit) = (number(2, scale_step, number_of), prepared.units[g]);
-            total = sum(&prepared.x).mul_add(scale * unit, total);
-            total = number(3, bias_step, number_of).mul_add(prepared.sums[g], total);
-            if prepared.rests[g] {
-                total = sum(&prepared.rest).mul_add(scale * (unit * FINER), total);
+            let of = part.at / part.group + g;
+            let (scale, lane) = (number(2, scale_step, of), &mut lanes[g % GROUPS]);
+            *lane = sum(&prepared.x).mul_add(scale * prepared.units[g], *lane);
+            *lane = number(3, bias_step, of).mul_add(prepared.sums[g], *lane);
+            if prepared.finer[g] != 0.0 {
+                *lane = sum(&prepared.rest).mul_add(scale * prepared.finer[g], *lane);
             }
         }
-        // SAFETY: as above.
-        unsafe { *out = total };
+        // SAFETY: one element a row, written before if this is not the first part.
+        unsafe { add_part(call.out.row(row), part.at, joined(lanes)) };
     }
+}
+
+/// The sum of a part goes to the sum of the row.
+///
+/// # Safety
+/// It can be written, and was if the part is not the first.
+#[inline(always)]
+unsafe fn add_part(out: *mut f32, at: usize, sum: f32) {
+    // SAFETY: the caller's promise.
+    unsafe { *out = if at == 0 { sum } else { *out + sum } };
 }
 
 /// The `i`-th of x that [`in_vectors`] has put in order.
