@@ -130,14 +130,17 @@ struct Prepared {
     rests: [bool; CHUNK / LEAST_GROUP + 1],
 }
 
-/// Weights of a vector of eight words.
+/// Weights of a vector of eight words; for weights that lie across words, those that are whole words again.
 const fn width(bits: u32) -> usize {
-    256 / bits as usize
+    if across::is(bits) { across::BLOCK } else { 256 / bits as usize }
 }
 
 /// Pairs in the order of the vectors of eight words.
 #[inline(always)]
 fn in_vectors<const BITS: u32>(natural: &[u16], pairs: &mut [MaybeUninit<u32>]) {
+    if across::is(BITS) {
+        return across::in_order(natural, pairs);
+    }
     let apart = distance(BITS);
     let vectors = natural.chunks_exact(width(BITS));
     for (vector, pairs) in vectors.zip(pairs.chunks_exact_mut(width(BITS) / 2)) {
@@ -312,12 +315,14 @@ unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, pa
     }
 }
 
+mod across;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 /// True for weights that there is code for, of lengths that are whole vectors of words.
 pub fn fits(bits: u32, group: usize, len: usize) -> bool {
-    let whole = matches!(bits, 4 | 8) && len.is_multiple_of(width(bits));
+    let known = matches!(bits, 4 | 8) || across::is(bits);
+    let whole = known && len.is_multiple_of(width(bits));
     whole && matches!(group, 32 | 64 | 128) && cfg!(target_endian = "little")
 }
 
@@ -348,7 +353,12 @@ unsafe fn avx2<const BITS: u32>(call: &Call, _: u8) {
 unsafe fn portable<const BITS: u32>(call: &Call, _: u8) {
     let columns = |call: &Call, p: &Prepared, part| {
         // SAFETY: the caller's promise.
-        unsafe { portable_columns::<BITS>(call, p, part) }
+        unsafe {
+            match const { across::is(BITS) } {
+                true => across::portable_columns::<BITS>(call, p, part),
+                false => portable_columns::<BITS>(call, p, part),
+            }
+        }
     };
     match is_shared::<BITS>(call) {
         // SAFETY: the caller's promise.
@@ -360,31 +370,24 @@ unsafe fn portable<const BITS: u32>(call: &Call, _: u8) {
 
 /// [`quantized::sum_of_products`] for x that are bf16 or f16 widened to f32.
 pub fn sum_of_products(bits: u32, level: Level) -> Primitive {
-    let four = bits == 4;
+    macro_rules! of_width {
+        ($of:ident) => {
+            match bits {
+                2 => $of::<2>,
+                3 => $of::<3>,
+                5 => $of::<5>,
+                6 => $of::<6>,
+                8 => $of::<8>,
+                _ => $of::<4>,
+            }
+        };
+    }
     Primitive::opaque(match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => {
-            if four {
-                avx512::<4>
-            } else {
-                avx512::<8>
-            }
-        }
+        Level::Avx512 => of_width!(avx512),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => {
-            if four {
-                avx2::<4>
-            } else {
-                avx2::<8>
-            }
-        }
-        _ => {
-            if four {
-                portable::<4>
-            } else {
-                portable::<8>
-            }
-        }
+        Level::Avx2 => of_width!(avx2),
+        _ => of_width!(portable),
     })
 }
 

@@ -5,7 +5,7 @@ use crate::simd::avx2::Avx2;
 use std::arch::x86_64::*;
 
 /// Rows from those that are multiplied to those that are fetched.
-const AHEAD: usize = 16;
+pub(super) const AHEAD: usize = 16;
 
 /// # Safety
 /// As [`rows`], with AVX2 and FMA.
@@ -87,7 +87,7 @@ pub unsafe fn columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: P
 /// # Safety
 /// As [`turned`], with AVX2.
 #[inline(always)]
-unsafe fn turned_eights(
+pub(super) unsafe fn turned_eights(
     call: &Call,
     operand: usize,
     step: isize,
@@ -192,7 +192,7 @@ unsafe fn multiplied<const BITS: u32>(
 
 /// Each half of the result holds the sums of that half of each of four vectors.
 #[inline(always)]
-unsafe fn joined(sums: &[__m256i]) -> __m256i {
+pub(super) unsafe fn joined(sums: &[__m256i]) -> __m256i {
     // SAFETY: AVX2 is the caller's promise.
     unsafe {
         let two = |a, b| _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
@@ -207,7 +207,10 @@ unsafe fn joined(sums: &[__m256i]) -> __m256i {
 pub unsafe fn sum<const BITS: u32>(call: &Call, level: Level) {
     // SAFETY: the caller's promise.
     unsafe {
-        let columns = |call: &Call, p: &Prepared, part| columns::<BITS>(call, p, part);
+        let columns = |call: &Call, p: &Prepared, part| match const { across::is(BITS) } {
+            true => across::columns::<BITS>(call, p, part),
+            false => columns::<BITS>(call, p, part),
+        };
         rows::<_, BITS>(Avx2::assume(), call, columns, level);
     }
 }
