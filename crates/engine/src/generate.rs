@@ -136,14 +136,23 @@ pub(crate) fn begin(
         return Ok(());
     }
     let rest = sequence.request.prompt.get(cache.len(slot)..).unwrap_or_default();
+    sequence.choose(read(model, cache, slot, rest)?, show)
+}
+
+/// Appends tokens to a slot in chunks; the logits after the last.
+pub(crate) fn read(
+    model: &Model,
+    cache: &mut Cache,
+    slot: usize,
+    tokens: &[u32],
+) -> Result<Vec<f32>> {
     let chunk = model.chunk();
-    let (first, last) = rest.split_at(rest.len().saturating_sub(1) / chunk * chunk);
+    let (first, last) = tokens.split_at(tokens.len().saturating_sub(1) / chunk * chunk);
     for chunk in first.chunks(chunk) {
         model.prefill(cache, slot, chunk, Logits::None)?;
     }
     let logits = model.prefill(cache, slot, last, Logits::Last)?;
-    let logits = logits.ok_or_else(|| Error::failure("the model gave no logits"))?;
-    sequence.choose(logits.to_vec()?, show)
+    logits.ok_or_else(|| Error::failure("the model gave no logits"))?.to_vec()
 }
 
 /// Continues sequences together until each is finished.

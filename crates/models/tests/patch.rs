@@ -265,7 +265,7 @@ fn smart_patch_takes_off_what_is_slow() {
         SmartOptions { patterns: Patterns::of(&patterns), threshold: 0.2, warmup: 1, iters: 3 };
     let sample = |model: &Model| {
         let mut cache = model.cache(1, 2)?;
-        model.decode(&mut cache, &[Some(1)]).map(drop)
+        model.decode(&mut cache, &[Some(1)]).map(|_| Vec::new())
     };
     let result = smart_patch(&mut model, &options, sample, |line| lines.push(line.to_string()));
     let result = result.unwrap();
@@ -281,6 +281,40 @@ fn smart_patch_takes_off_what_is_slow() {
     assert!(result.summary().starts_with("Patched 5 modules:\n  rmsnorm: 5 ("), "{result:?}");
     unpatch(&mut model);
     assert_eq!(run(&model).0, plain);
+}
+
+/// A pattern that is fast, and wrong.
+static WRONG: Pattern = Pattern {
+    name: "wrong",
+    doc: "gives what it got",
+    matches: |module| module.kind() == "GatedMlp",
+    replace: |_, _| Ok(Box::new(Wrong)),
+};
+
+struct Wrong;
+
+impl Replacement for Wrong {
+    fn kind(&self) -> &'static str {
+        "Wrong"
+    }
+
+    fn forward(&self, _: &dyn Module, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+}
+
+#[test]
+fn smart_patch_takes_off_what_changes_tokens() {
+    let mut model = named("llama-4bit");
+    let plain = run(&model);
+    let mut lines = Vec::new();
+    let patterns = Patterns::of(&[&WRONG]);
+    let options = SmartOptions { patterns, threshold: 0.0, warmup: 0, iters: 1 };
+    let sample = |model: &Model| Ok(run(model).1);
+    let result = smart_patch(&mut model, &options, sample, |line| lines.push(line.to_string()));
+    assert_eq!(lines[1], "  wrong: other tokens -> REVERT");
+    assert_eq!(result.unwrap().patched_count, 0);
+    assert_eq!(run(&model), plain);
 }
 
 #[test]
