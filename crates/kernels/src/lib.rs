@@ -57,6 +57,7 @@ pub mod moe_rows;
 pub mod next_token;
 pub mod norm_dropout;
 pub mod norm_quantized_matvec;
+mod nucleus;
 pub mod online_softmax;
 pub mod pack_bits;
 pub mod paged_attention;
