@@ -8,11 +8,19 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_unpack_bits(const uns
     const int at_2 = (int)threadIdx.x * 16;
     const int product = (int)blockIdx.x * 256;
     const int product_2 = (int)blockIdx.x * 2048;
+    unsigned int unpacked[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const unsigned char word = ((product + ((at_2 + (((i * 8) & 15) + ((((i * 8) >> 4) & 1) * 1024))) >> 3)) < arguments.bytes) ? x[(long long)((product + ((at_2 + (((i * 8) & 15) + ((((i * 8) >> 4) & 1) * 1024))) >> 3)))] : 0;
+        _Pragma("unroll")
+        for (int i_2 = 0; i_2 < 8; i_2++) {
+            unpacked[(i * 8) + i_2] = ((unsigned int)(word) >> ((unsigned int)(i_2) & 31)) & 1u;
+        }
+    }
     unsigned char rounded[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const unsigned int unpacked = ((unsigned int)((((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)) < arguments.bytes) ? x[(long long)((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)))] : 0)) >> ((unsigned int)(((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) & 7)) & 31)) & 1u;
-        rounded[i] = tw_u32_to_u8(unpacked);
+        rounded[i] = tw_u32_to_u8(unpacked[i]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {

@@ -16,11 +16,19 @@ void tw_kernel_unpack_bits(
     const int at_2 = (int)thread_index_in_threadgroup * 16;
     const int product = (int)threadgroup_position_in_grid.x * 256;
     const int product_2 = (int)threadgroup_position_in_grid.x * 2048;
+    uint unpacked[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const uchar word = ((product + ((at_2 + (((i * 8) & 15) + ((((i * 8) >> 4) & 1) * 1024))) >> 3)) < arguments.bytes) ? x[(long)((product + ((at_2 + (((i * 8) & 15) + ((((i * 8) >> 4) & 1) * 1024))) >> 3)))] : 0;
+        _Pragma("unroll")
+        for (int i_2 = 0; i_2 < 8; i_2++) {
+            unpacked[(i * 8) + i_2] = ((uint)(word) >> ((uint)(i_2) & 31)) & 1u;
+        }
+    }
     uchar rounded[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked = ((uint)((((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)) < arguments.bytes) ? x[(long)((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)))] : 0)) >> ((uint)(((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) & 7)) & 31)) & 1u;
-        rounded[i] = tw_u32_to_u8(unpacked);
+        rounded[i] = tw_u32_to_u8(unpacked[i]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {

@@ -24,6 +24,7 @@ mod names;
 mod order;
 mod position;
 mod random;
+mod recompute;
 mod rough;
 mod routine;
 mod rows;
