@@ -122,6 +122,7 @@ fn neighbouring_programs_are_joined() {
         columns,
         stages,
         square: 2,
+        direct: false,
     };
     for (matrix, team) in
         [(matrix(1, 1, 1, 3), 7), (matrix(0, 1, 1, 2), 7), (matrix(1, 2, 2, 4), 8)]
