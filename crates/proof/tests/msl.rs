@@ -70,7 +70,10 @@ fn the_emitted_msl_of_the_catalog_is_right() {
     let told: Vec<String> = failed.iter().map(|row| row.to_string()).collect();
     assert!(rows.iter().any(|row| row.outcome == Outcome::Pass), "nothing ran");
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), told.join("\n"));
-    let unknown: BTreeSet<&str> =
-        refused.iter().map(|row| row.kernel).filter(|name| !TOO_MANY_BUFFERS.contains(name)).collect();
+    let unknown: BTreeSet<&str> = refused
+        .iter()
+        .map(|row| row.kernel)
+        .filter(|name| !TOO_MANY_BUFFERS.contains(name))
+        .collect();
     assert!(unknown.is_empty(), "more kernels are refused: {unknown:?}");
 }
