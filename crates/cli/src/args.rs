@@ -161,9 +161,27 @@ fn test() -> Command {
                 .conflicts_with("full")
                 .help("Only cases whose largest tensor has at most this many elements"),
         )
+        .arg(
+            Arg::new("random")
+                .long("random")
+                .value_name("PROGRAMS")
+                .value_parser(value_parser!(u64).range(1..))
+                .conflicts_with_all(["names", "full", "limit"])
+                .help("Runs that many random programs instead, against the interpreter"),
+        )
+        .arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("SEED")
+                .value_parser(value_parser!(u64))
+                .default_value("0")
+                .help("The first random program; the next ones follow it")
+                .requires("random"),
+        )
         .arg(report("report", "Writes every check as JSON"))
         .after_help(
-            "Examples:\n  tilewright test\n  tilewright test softmax rmsnorm --report out.json",
+            "Examples:\n  tilewright test\n  tilewright test softmax rmsnorm --report out.json\n  \
+             tilewright test --random 2000 --device cuda",
         )
 }
 

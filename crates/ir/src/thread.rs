@@ -189,6 +189,8 @@ pub enum Code {
         offset: Value,
         /// How many.
         lanes: usize,
+        /// No thread reads them again, so they need not stay in a cache.
+        last: bool,
     },
     /// Writes `lanes` neighbouring elements, aligned to their size together.
     StoreVector {
@@ -202,6 +204,8 @@ pub enum Code {
         index: Value,
         /// How many.
         lanes: usize,
+        /// No thread reads them, and others that stay in a cache are of more use.
+        last: bool,
     },
     /// The four words of a block of Philox4x32-10 (see [`crate::TernaryOp::Philox`]) into neighbours of an array.
     Philox {

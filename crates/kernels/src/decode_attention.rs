@@ -36,6 +36,9 @@ pub static DECODE_ATTENTION: Entry = Entry {
             .with(&[("head_dim", 1), ("group", 1)])
             .scalars(&[("scale", 1.0)])
             .fills(&[("lens", Fill::Size("max_len"))]),
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("max_len", 9)])
+            .scalars(&[("scale", 0.09)])
+            .fills(&[("lens", Fill::Size("max_len"))]),
         Case::of(&[("batch", 3), ("kv_heads", 2), ("max_len", 67)])
             .with(&[("head_dim", 24), ("group", 5)])
             .scalars(&[("scale", 0.2)]),

@@ -218,6 +218,14 @@ impl Dialect for CudaC {
         }
     }
 
+    fn read_last(&self, place: &str) -> String {
+        format!("__ldcs({place})")
+    }
+
+    fn write_last(&self, place: &str, vector: &str) -> String {
+        format!("__stcs({place}, {vector})")
+    }
+
     fn atomic(&self, mode: StoreMode, dtype: DType, pointer: &str, value: &str) -> String {
         let name = match (mode, dtype.is_float()) {
             (StoreMode::AtomicMax, true) => "tw_atomic_max",

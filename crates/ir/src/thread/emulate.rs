@@ -142,7 +142,7 @@ impl Machine<'_> {
                 let value = self.value(value, active)?;
                 self.assign(*register, &index, value, active)?;
             }
-            Code::LoadVector { into, index, param, offset, lanes } => {
+            Code::LoadVector { into, index, param, offset, lanes, .. } => {
                 let index = self.value(index, active)?;
                 let offset = self.value(offset, active)?;
                 self.aligned(&offset, *lanes, active)?;
@@ -151,7 +151,7 @@ impl Machine<'_> {
                     self.assign(*into, &plus(&index, lane), value, active)?;
                 }
             }
-            Code::StoreVector { param, offset, from, index, lanes } => {
+            Code::StoreVector { param, offset, from, index, lanes, .. } => {
                 let index = self.value(index, active)?;
                 let offset = self.value(offset, active)?;
                 self.aligned(&offset, *lanes, active)?;
