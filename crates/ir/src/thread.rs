@@ -11,7 +11,9 @@ mod walk;
 
 use crate::{BinaryOp, DType, Dim, Extent, Literal, Param, ParamId, StoreMode, TernaryOp, UnaryOp};
 pub use emulate::{Fault, emulate};
-pub use routine::{AffineProduct, AffineProducts, Attend, Normed, Ready, Routine, Rows};
+pub use routine::{
+    AffineProduct, AffineProducts, Ahead, Attend, Fresh, Normed, Queries, Ready, Routine, Rows,
+};
 
 /// A register or register array: index into [`ThreadProgram::registers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
