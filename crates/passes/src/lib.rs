@@ -14,6 +14,7 @@ pub mod precision;
 pub mod product;
 mod rewrite;
 pub mod simplify;
+pub mod specification;
 
 pub use grad::{Backward, GradError, GradOptions, grad};
 pub use pipeline::{PASSES, Pass, optimize};

@@ -1,6 +1,7 @@
 //! The CPU as a device.
 
 use crate::analysis::Analysis;
+use crate::attention::{self, Attention};
 use crate::bind::{Request, TensorLayout};
 use crate::execute::{Fault, Launch, Machine, Scratch, Tensor};
 use crate::memory::{Block, CpuBuffer};
@@ -142,6 +143,7 @@ impl Device for CpuDevice {
         Ok(Arc::new(CpuExecutable {
             analysis: Analysis::of(program),
             product: product::product(program),
+            attention: Attention::of(program),
             program: program.clone(),
             engine: self.engine.clone(),
             schedules: Mutex::default(),
@@ -168,6 +170,8 @@ struct CpuExecutable {
     analysis: Analysis,
     /// It is nothing but this.
     product: Option<Product>,
+    /// Or this.
+    attention: Option<Attention>,
     engine: Arc<Engine>,
     /// The latest last.
     schedules: Mutex<Vec<(Key, Arc<Schedule>)>>,
@@ -399,18 +403,28 @@ impl Executable for CpuExecutable {
                 }
             }
         }
+        let layout = |param: usize| match &arguments[param] {
+            Argument::Tensor(region) => self.layout(param, region, bindings),
+            Argument::Scalar(_) => Vec::new(),
+        };
+        if let Some(attention) = self.attention.filter(|_| careful == 0) {
+            // SAFETY: the regions were checked to hold every element of their shapes.
+            if let Some(bound) = unsafe { attention.bind(tensors, scalars, &layout) } {
+                // SAFETY: as above; out overlaps nothing, and the caller keeps others away.
+                let attended =
+                    self.engine.with_resources(|with| unsafe { attention::run(&bound, with) });
+                return attended.map_err(|error| self.explain(error));
+            }
+        }
         if let Some(product) = self.product.as_ref().filter(|_| careful == 0) {
-            let layout = |param: usize| match &arguments[param] {
-                Argument::Tensor(region) => self.layout(param, region, bindings),
-                Argument::Scalar(_) => Vec::new(),
-            };
             // SAFETY: the regions were checked to hold every element of their shapes.
             let problem =
                 unsafe { product.problem(&self.program, &bindings.dims, tensors, &layout) };
             if let Some(problem) = problem {
                 // SAFETY: as above; y overlaps nothing, and the caller keeps others away.
-                return unsafe { self.engine.multiply(&problem) }
-                    .map_err(|error| self.explain(error));
+                let multiplied =
+                    self.engine.with_resources(|with| unsafe { product::run(&problem, with) });
+                return multiplied.map_err(|error| self.explain(error));
             }
         }
         let stream = written >= self.engine.stream_from;
@@ -460,23 +474,20 @@ impl CpuExecutable {
 }
 
 impl Engine {
-    /// Computes a product by blocks.
-    ///
-    /// # Safety
-    /// As [`product::run`].
-    unsafe fn multiply(&self, problem: &product::Problem) -> Result<(), Failure> {
+    /// Does what needs threads and memory, but no schedule.
+    fn with_resources(
+        &self,
+        work: impl FnOnce(&Resources<'_>) -> Result<(), Stopped>,
+    ) -> Result<(), Failure> {
         let own = |worker: usize, work: &mut dyn FnMut(&mut Option<Block>)| {
             let mut worker = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut worker.frame);
         };
         let (pool, level, shared) = (&self.pool, self.level, &self.panels);
-        // SAFETY: the caller's promise.
-        unsafe { product::run(problem, &Resources { pool, level, shared, own: &own }) }.map_err(
-            |stopped| match stopped {
-                Stopped::Memory(bytes) => Failure::Memory(bytes),
-                Stopped::Panicked => Failure::Panicked,
-            },
-        )
+        work(&Resources { pool, level, shared, own: &own }).map_err(|stopped| match stopped {
+            Stopped::Memory(bytes) => Failure::Memory(bytes),
+            Stopped::Panicked => Failure::Panicked,
+        })
     }
 
     /// Runs a schedule on the pool.

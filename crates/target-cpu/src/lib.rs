@@ -10,6 +10,7 @@
 #![allow(clippy::needless_range_loop)]
 
 mod analysis;
+mod attention;
 mod bind;
 mod describe;
 mod device;

@@ -17,13 +17,13 @@ pub fn packed_sum(
     [(x, y), (y, x)].into_iter().find_map(|(x, weights)| {
         let plain = program.expr(x).ty.shape.len() == 1 && x != weights;
         let (bits, group, operands) = weights_of(program, analysis, weights)?;
-        let halves = match program.expr(x).kind {
-            ExprKind::Cast(of) => matches!(program.expr(of).ty.dtype, DType::BF16 | DType::F16),
+        let short = match program.expr(x).kind {
+            ExprKind::Cast(of) => program.expr(of).ty.dtype == DType::BF16,
             _ => false,
         };
-        let fusion = Fusion::PackedSum { bits, group, halves };
+        let fusion = Fusion::PackedSum { bits, group, short };
         // Of other widths and floats, the weights are better spread out.
-        let plain = plain && (quantized::has(bits) || halves && integers::fits(bits, group, group));
+        let plain = plain && (quantized::has(bits) || short && integers::fits(bits, group, group));
         plain.then(|| (fusion, [&[x][..], &operands].concat()))
     })
 }

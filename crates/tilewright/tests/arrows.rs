@@ -10,7 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lang", &["ir"]),
     ("passes", &["ir"]),
     ("target", &["ir"]),
-    ("target-cpu", &["target", "ir"]),
+    ("target-cpu", &["target", "passes", "ir"]),
     ("target-cuda", &["target", "passes", "ir"]),
     ("target-metal", &["target", "passes", "ir"]),
     ("kernels", &["lang", "ir"]),

@@ -307,8 +307,8 @@ impl<'a> Binder<'a> {
                 out
             }
             (Fusion::Unpacked, _) => self.unpacked(id),
-            (Fusion::PackedSum { bits, group, halves }, tiles) => {
-                self.packed_sum(id, (bits, group, halves), tiles)
+            (Fusion::PackedSum { bits, group, short }, tiles) => {
+                self.packed_sum(id, (bits, group, short), tiles)
             }
             (Fusion::SumOfProducts(axis), tiles) => {
                 self.sum_of_products(id, &tiles[0], &tiles[1], axis)

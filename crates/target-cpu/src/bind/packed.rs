@@ -69,7 +69,7 @@ impl<'a> Binder<'a> {
     pub(super) fn packed_sum(
         &mut self,
         id: ExprId,
-        (bits, group, halves): (u32, usize, bool),
+        (bits, group, short): (u32, usize, bool),
         tiles: &[Tile],
     ) -> Tile {
         let operands: Vec<&Tile> = tiles.iter().collect();
@@ -91,7 +91,7 @@ impl<'a> Binder<'a> {
         }
         self.rows(Rows {
             name: "sum_packed",
-            primitive: match halves {
+            primitive: match short {
                 true => integers::sum_of_products(bits, self.level()),
                 false => quantized::sum_of_products(bits, self.level()),
             },

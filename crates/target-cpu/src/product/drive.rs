@@ -6,7 +6,7 @@ use crate::memory::Block;
 use crate::pool::Pool;
 use crate::simd::Level;
 use crate::simd::blocks::{Kernels, Tile};
-use crate::simd::integers::distance;
+use crate::simd::integers::{distance, negligible};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tilewright_ir::DType;
@@ -14,7 +14,8 @@ use tilewright_target::TargetError;
 
 /// Rows that are computed together: their panels stay near the caches while the weights go by.
 const SLAB: usize = 512;
-/// Elements of the summed axis whose panel of weights stays in the first cache, as integers and as floats.
+/// Elements of the summed axis whose panels of weights stay in the first cache, as integers and as floats, one beside the
+/// other.
 const INTEGERS: usize = 512;
 const FLOATS: usize = 256;
 /// Products that are worth waking another thread.
@@ -59,12 +60,12 @@ struct Part {
 pub unsafe fn run(problem: &Problem, resources: &Resources<'_>) -> Result<(), Stopped> {
     let kernels = Kernels::of(resources.level);
     let whole = match problem.factor {
-        Factor::Affine { .. } => problem.x.dtype != DType::F32,
+        Factor::Affine { .. } => problem.x.dtype == DType::BF16,
         Factor::Floats(_) => false,
     };
     let mut parts = Vec::new();
     let (mut begin, mut panels, mut held) = (0, 0, 0);
-    let (fits, mut small) = (few::fits(problem), Vec::new());
+    let (fits, mut small) = (few::fits(&problem.x, &problem.factor, problem.depth), Vec::new());
     for &(expert, end) in &problem.ends {
         if fits && end - begin <= few::FEW {
             small.push((expert, begin..end));
@@ -135,8 +136,8 @@ struct Panels {
     /// `[panel][group][rows]`
     units: *mut f32,
     sums: *mut f32,
-    /// `[panel][group]`: what is left counts.
-    rests: *mut u8,
+    /// `[panel][group]`: the rows in which what is left counts, a bit each.
+    rests: *mut u16,
     /// Words of a panel, and groups.
     words_of: usize,
     groups: usize,
@@ -169,7 +170,7 @@ unsafe fn slab_of(
     let numbers = panels * groups * width;
     let words = panels * words_of;
     let rests = if odd.is_some() { words } else { 0 };
-    let marks = (panels * groups).div_ceil(4);
+    let marks = (panels * groups).div_ceil(2);
     let bytes = (words + rests + 2 * numbers + marks).checked_mul(4);
     let bytes = bytes.ok_or(Stopped::Memory(usize::MAX))?;
     let mut shared = lock(resources.shared);
@@ -205,17 +206,15 @@ unsafe fn slab_of(
     }
 
     // Columns.
-    let across = problem.columns.div_ceil(kernels.columns);
+    let width = kernels.columns * kernels.beside;
+    let across = problem.columns.div_ceil(width);
     let need = Own::bytes(kernels, parts, group);
     let failed = AtomicBool::new(false);
     let work = |worker: usize, unit: usize| {
-        let (part, column) = (&parts[unit / across], unit % across * kernels.columns);
+        let (part, column) = (&parts[unit / across], unit % across * width);
         (resources.own)(worker, &mut |block| match room(block, need) {
-            Ok(at) => {
-                let own = Own::at(at, kernels, group);
-                // SAFETY: these columns of these rows are this call's, and so is the memory.
-                unsafe { columns(problem, kernels, &x, part, column, &own, odd.is_some()) };
-            }
+            // SAFETY: these columns of these rows are this call's, and so is the memory.
+            Ok(at) => unsafe { columns(problem, kernels, &x, part, column, at, odd.is_some()) },
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
@@ -224,7 +223,10 @@ unsafe fn slab_of(
 }
 
 /// Does each of `count` things on the pool, or here.
-pub(super) fn run_all(
+///
+/// # Errors
+/// When a thread panicked.
+pub fn run_all(
     pool: &Pool,
     count: usize,
     alone: bool,
@@ -238,12 +240,15 @@ pub(super) fn run_all(
     pool.run(chunks, &work).map_err(|_| Stopped::Panicked)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// At least so many bytes of a block, which is made anew where it is smaller.
-pub(super) fn room(block: &mut Option<Block>, bytes: usize) -> Result<*mut u8, Stopped> {
+///
+/// # Errors
+/// When there is no memory.
+pub fn room(block: &mut Option<Block>, bytes: usize) -> Result<*mut u8, Stopped> {
     if block.as_ref().is_none_or(|block| block.size() < bytes) {
         *block = None;
         let new = Block::new(bytes.max(1));
@@ -278,6 +283,7 @@ unsafe fn pack_panel(
             width,
             group,
             apart: distance(bits),
+            negligible: negligible(problem.depth),
         }
     };
     all.rests.fill(0);
@@ -321,21 +327,29 @@ struct Own {
 }
 
 impl Own {
-    fn sizes(kernels: &Kernels, group: usize) -> [usize; 4] {
-        let panel = (INTEGERS / 2).max(FLOATS) * kernels.columns;
-        let numbers = INTEGERS / group.clamp(1, INTEGERS) * kernels.columns;
-        [panel, numbers, numbers, INTEGERS]
+    /// Elements of the summed axis of a round.
+    fn round(kernels: &Kernels, whole: bool) -> usize {
+        (if whole { INTEGERS } else { FLOATS }) / kernels.beside
+    }
+
+    /// Words of the panel, scales, biases, the row, the tiles of so many rows.
+    fn sizes(kernels: &Kernels, group: usize, rows: usize) -> [usize; 5] {
+        let [integers, floats] = [true, false].map(|whole| Self::round(kernels, whole));
+        let numbers = integers / group.clamp(1, integers) * kernels.columns;
+        let tiles = rows.next_multiple_of(kernels.rows) * kernels.columns;
+        [(integers / 2).max(floats) * kernels.columns, numbers, numbers, integers, tiles]
     }
 
     fn bytes(kernels: &Kernels, parts: &[Part], group: usize) -> usize {
         let rows = parts.iter().map(|part| part.rows.len()).max().unwrap_or(0);
-        let tiles = rows.next_multiple_of(kernels.rows) * kernels.columns;
-        (Self::sizes(kernels, group).iter().sum::<usize>() + tiles) * 4
+        Self::sizes(kernels, group, rows).iter().sum::<usize>() * kernels.beside * 4
     }
 
-    fn at(at: *mut u8, kernels: &Kernels, group: usize) -> Own {
-        let [panel, scales, biases, row] = Self::sizes(kernels, group);
-        let at = at.cast::<f32>();
+    /// That of the tiles that are so many from the first.
+    fn at(at: *mut u8, kernels: &Kernels, group: usize, rows: usize, beside: usize) -> Own {
+        let sizes = Self::sizes(kernels, group, rows);
+        let [panel, scales, biases, row, _] = sizes;
+        let at = at.cast::<f32>().wrapping_add(beside * sizes.iter().sum::<usize>());
         let after = |count: usize| at.wrapping_add(count);
         Own {
             panel: at.cast(),
@@ -357,34 +371,50 @@ unsafe fn columns(
     x: &Panels,
     part: &Part,
     column: usize,
-    own: &Own,
+    own: *mut u8,
     whole: bool,
 ) {
-    let count = kernels.columns.min(problem.columns - column);
     let width = kernels.columns;
+    let group = match problem.factor {
+        Factor::Affine { group, .. } => group,
+        Factor::Floats(_) => problem.depth.max(1),
+    };
+    let beside = kernels.beside.min((problem.columns - column).div_ceil(width));
+    let of = |k: usize| {
+        let first = column + k * width;
+        let own = Own::at(own, kernels, group, part.rows.len(), k);
+        (first, width.min(problem.columns - first), own)
+    };
     let panels = part.rows.len().div_ceil(kernels.rows);
-    let round = if whole { INTEGERS } else { FLOATS };
+    let round = Own::round(kernels, whole);
     for from in (0..problem.depth).step_by(round) {
         let len = round.min(problem.depth - from);
-        // SAFETY: the caller's promise; `own` has room for a round.
-        unsafe {
-            let (steps, groups, first) = match whole {
-                true => integers_of(problem, kernels, part.expert, column, count, from, len, own),
-                false => {
-                    floats_of(problem, part.expert, (column, count, width), from, len, own);
-                    (len, 1, 0)
+        let (mut steps, mut groups, mut first) = (len, 1, 0);
+        for k in 0..beside {
+            let (column, count, own) = of(k);
+            // SAFETY: the caller's promise; `own` has room for a round.
+            unsafe {
+                if whole {
+                    (steps, groups, first) =
+                        integers_of(problem, kernels, part.expert, column, count, from, len, &own);
+                } else {
+                    floats_of(problem, part.expert, (column, count, width), from, len, &own);
                 }
-            };
-            let per_step = if whole { 2 } else { 1 };
-            for panel in 0..panels {
-                let number = part.first_panel + panel;
-                let numbers = (number * x.groups + first) * kernels.rows;
+            }
+        }
+        let per_step = if whole { 2 } else { 1 };
+        for panel in 0..panels {
+            let number = part.first_panel + panel;
+            let numbers = (number * x.groups + first) * kernels.rows;
+            for k in 0..beside {
+                let (_, _, own) = of(k);
+                let at = number * x.words_of + from / per_step * kernels.rows;
                 let tile = Tile {
-                    x: x.words.add(number * x.words_of + from / per_step * kernels.rows),
-                    rest: x.rest.wrapping_add(number * x.words_of + from / 2 * kernels.rows),
+                    x: x.words.wrapping_add(at),
+                    rest: x.rest.wrapping_add(at),
                     rests: x.rests.wrapping_add(number * x.groups + first),
                     w: own.panel,
-                    c: own.c.add(panel * kernels.rows * width),
+                    c: own.c.wrapping_add(panel * kernels.rows * width),
                     rows: kernels.rows.min(part.rows.len() - panel * kernels.rows),
                     steps,
                     groups,
@@ -394,16 +424,20 @@ unsafe fn columns(
                     biases: own.biases,
                     first: from == 0,
                 };
-                if whole { (kernels.integers)(&tile) } else { (kernels.floats)(&tile) }
+                // SAFETY: the caller's promise.
+                unsafe { if whole { (kernels.integers)(&tile) } else { (kernels.floats)(&tile) } }
             }
         }
     }
-    for (k, row) in part.rows.clone().enumerate() {
-        let (_, row) = problem.rows[row];
-        // SAFETY: the tiles are computed; these elements of y are this call's.
-        unsafe {
-            let values = std::slice::from_raw_parts(own.c.add(k * width), count);
-            narrow(&problem.y, row as usize, column, values);
+    for k in 0..beside {
+        let (column, count, own) = of(k);
+        for (k, row) in part.rows.clone().enumerate() {
+            let (_, row) = problem.rows[row];
+            // SAFETY: the tiles are computed; these elements of y are this call's.
+            unsafe {
+                let values = std::slice::from_raw_parts(own.c.add(k * width), count);
+                narrow(&problem.y, row as usize, column, values);
+            }
         }
     }
 }

@@ -1,26 +1,78 @@
 //! Few rows of an expert: the weights are read where they lie, without panels, to the same bits as by blocks.
 
-use super::drive::{Resources, Stopped, of_expert, room, run_all};
+use super::drive::{Resources, Stopped, lock, of_expert, room, run_all};
 use super::pack::{narrow, widen};
 use super::{Factor, Matrix, Problem};
 use crate::simd::call::{Call, Operand};
+use crate::simd::integers::{ByRows, CHUNK, Part, Prepared, negligible};
 use crate::simd::{integers, quantized};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilewright_ir::DType;
 
 /// Rows of an expert up to which panels do not pay.
-pub const FEW: usize = 3;
-/// Columns that share what is prepared of x.
+pub const FEW: usize = 8;
+/// Columns of a unit of work.
 const COLUMNS: usize = 128;
 
-/// True for products that few rows can be computed of.
-pub fn fits(problem: &Problem) -> bool {
-    match problem.factor {
-        Factor::Affine { bits, group, .. } => {
-            problem.x.dtype != DType::F32 && integers::fits(bits, group, problem.depth)
+/// True for products that few rows can be computed of: what is short has the type of x.
+pub fn fits(x: &Matrix, factor: &Factor, depth: usize) -> bool {
+    match *factor {
+        Factor::Affine { scales, biases, bits, group, .. } => {
+            let short = [x, &scales, &biases].iter().all(|part| part.dtype == DType::BF16);
+            short && integers::fits(bits, group, depth)
         }
         Factor::Floats(_) => false,
+    }
+}
+
+/// Rows of x as integers.
+struct Rows {
+    /// The rows, ascending.
+    numbers: Vec<u32>,
+    /// By row: integers would do.
+    whole: Vec<AtomicBool>,
+    /// By row, one for each [`CHUNK`] of it.
+    prepared: *mut Prepared,
+    chunks: usize,
+}
+
+// SAFETY: threads prepare different rows, and read them when all are prepared.
+unsafe impl Sync for Rows {}
+
+impl Rows {
+    /// Prepares a row; what was there is of no use where integers would not do.
+    ///
+    /// # Safety
+    /// The row of x exists, and nobody else prepares it.
+    unsafe fn prepare(&self, problem: &Problem, group: usize, code: &ByRows, place: usize) {
+        let mut values = [0.0; CHUNK];
+        for chunk in 0..self.chunks {
+            let from = chunk * CHUNK;
+            let values = &mut values[..CHUNK.min(problem.depth - from)];
+            // SAFETY: the caller's promise; there is room for the chunks of each row.
+            let whole = unsafe {
+                widen(&problem.x, self.numbers[place] as usize, from, values);
+                let to = Prepared::at(self.prepared.add(place * self.chunks + chunk));
+                (code.prepare)(to, values, group, negligible(problem.depth))
+            };
+            if !whole {
+                self.whole[place].store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The chunks of a row of x, if integers would do.
+    ///
+    /// # Safety
+    /// The rows are prepared.
+    unsafe fn of(&self, row: u32) -> Option<&[Prepared]> {
+        let place = self.numbers.binary_search(&row).ok()?;
+        let whole = self.whole[place].load(Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        whole.then(|| unsafe {
+            std::slice::from_raw_parts(self.prepared.add(place * self.chunks), self.chunks)
+        })
     }
 }
 
@@ -37,16 +89,35 @@ pub unsafe fn run(
     parts: &[(usize, Range<usize>)],
     alone: bool,
 ) -> Result<(), Stopped> {
-    let Factor::Affine { group, .. } = problem.factor else { return Ok(()) };
+    let Factor::Affine { bits, group, .. } = problem.factor else { return Ok(()) };
+    let code = ByRows::of(bits, resources.level);
+    let taken = parts.iter().flat_map(|(_, rows)| rows.clone()).map(|row| problem.rows[row].0);
+    let mut numbers: Vec<u32> = taken.collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let chunks = problem.depth.div_ceil(CHUNK);
+    let mut shared = lock(resources.shared);
+    let bytes = numbers.len() * chunks * size_of::<Prepared>();
+    let prepared = room(&mut shared, bytes)?.cast::<Prepared>();
+    let whole = numbers.iter().map(|_| AtomicBool::new(true)).collect();
+    let rows = Rows { numbers, whole, prepared, chunks };
+    let count = rows.numbers.len();
+    let prepare = |_: usize, place: usize| {
+        // SAFETY: the caller's promise; each row is prepared once.
+        unsafe { rows.prepare(problem, group, &code, place) };
+    };
+    run_all(resources.pool, count, count < 3, &prepare)?;
     let groups = problem.depth / group;
-    let need = (problem.depth + 2 * COLUMNS * groups + COLUMNS) * 4;
+    let most = parts.iter().map(|(_, rows)| rows.len()).max().unwrap_or(0);
+    // Results, and what a row that is no integers is computed from.
+    let need = (most * COLUMNS + problem.depth + 2 * COLUMNS * groups) * 4;
     let across = problem.columns.div_ceil(COLUMNS);
     let failed = AtomicBool::new(false);
     let work = |worker: usize, unit: usize| {
         let (part, column) = (&parts[unit / across], unit % across * COLUMNS);
         (resources.own)(worker, &mut |block| match room(block, need) {
             // SAFETY: these columns of these rows are this call's, and so is the memory.
-            Ok(at) => unsafe { columns(problem, resources, part, column, at.cast()) },
+            Ok(at) => unsafe { columns(problem, resources, &rows, part, column, at.cast()) },
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
@@ -55,24 +126,74 @@ pub unsafe fn run(
 }
 
 /// # Safety
-/// As [`run`]; `own` has room for a row of x, scales, biases and results.
+/// As [`run`]; `own` has room for the results and for what [`as_floats`] takes.
 unsafe fn columns(
     problem: &Problem,
     resources: &Resources<'_>,
+    x: &Rows,
     (expert, rows): &(usize, Range<usize>),
     column: usize,
     own: *mut f32,
 ) {
     let Factor::Affine { words, scales, biases, bits, group } = problem.factor else { return };
+    let code = ByRows::of(bits, resources.level);
     let count = COLUMNS.min(problem.columns - column);
-    let groups = problem.depth / group;
     let [w, s, b] = problem.experts;
-    let words = of_expert(&words, *expert, w);
-    let (numbers, held) = (own.wrapping_add(problem.depth), COLUMNS * groups);
-    let numbers = [numbers, numbers.wrapping_add(held)];
-    let y = numbers[1].wrapping_add(held);
-    let matrices: [Matrix; 2] = [of_expert(&scales, *expert, s), of_expert(&biases, *expert, b)];
-    for (matrix, to) in matrices.iter().zip(numbers) {
+    let parts = [of_expert(&words, *expert, w), of_expert(&scales, *expert, s)];
+    let parts = [parts[0], parts[1], of_expert(&biases, *expert, b)];
+    let mut call = Call::new(count, problem.depth);
+    for (input, part) in call.inputs[1..].iter_mut().zip(&parts) {
+        let at = part.at.wrapping_offset(part.row * column as isize);
+        *input = Operand { at, row: part.row };
+    }
+    call.extra = quantized::options(bits, group, 2, 2);
+    for first in (0..count).step_by(8) {
+        for (k, row) in rows.clone().enumerate() {
+            // SAFETY: the caller's promise.
+            let Some(chunks) = (unsafe { x.of(problem.rows[row].0) }) else { continue };
+            call.out = Operand { at: own.wrapping_add(k * COLUMNS).cast(), row: 4 };
+            for (chunk, prepared) in chunks.iter().enumerate() {
+                let at = chunk * CHUNK;
+                let len = CHUNK.min(problem.depth - at);
+                // SAFETY: the operands are as long as the code asks.
+                unsafe {
+                    (code.columns)(&call, prepared, Part { at, len, group, first, short: true });
+                }
+            }
+        }
+    }
+    for (k, row) in rows.clone().enumerate() {
+        let (from, to) = problem.rows[row];
+        let y = own.wrapping_add(k * COLUMNS);
+        // SAFETY: the caller's promise.
+        unsafe {
+            if x.of(from).is_none() {
+                let room = own.wrapping_add(rows.len() * COLUMNS);
+                as_floats(problem, resources, &parts, from, [column, count], y, room);
+            }
+            narrow(&problem.y, to as usize, column, std::slice::from_raw_parts(y, count));
+        }
+    }
+}
+
+/// Some columns of a row that is no integers.
+///
+/// # Safety
+/// As [`run`]; `own` has room for a row of x, and for scales and biases of the columns.
+unsafe fn as_floats(
+    problem: &Problem,
+    resources: &Resources<'_>,
+    [words, scales, biases]: &[Matrix; 3],
+    row: u32,
+    [column, count]: [usize; 2],
+    y: *mut f32,
+    own: *mut f32,
+) {
+    let Factor::Affine { bits, group, .. } = problem.factor else { return };
+    let groups = problem.depth / group;
+    let numbers = own.wrapping_add(problem.depth);
+    let numbers = [numbers, numbers.wrapping_add(count * groups)];
+    for (matrix, to) in [scales, biases].into_iter().zip(numbers) {
         for k in 0..count {
             // SAFETY: the caller's promise.
             unsafe {
@@ -92,15 +213,10 @@ unsafe fn columns(
     ];
     call.out = operand(y, 4);
     call.extra = quantized::options(bits, group, 4, 4);
-    for row in rows.clone() {
-        let (from, to) = problem.rows[row];
-        // SAFETY: the caller's promise; the operands are as long as the primitive asks.
-        unsafe {
-            let x = std::slice::from_raw_parts_mut(own, problem.depth);
-            widen(&problem.x, from as usize, 0, x);
-            integers::sum_of_products(bits, resources.level).call(&call);
-            let y = std::slice::from_raw_parts(y, count);
-            narrow(&problem.y, to as usize, column, y);
-        }
+    // SAFETY: the caller's promise; the operands are as long as the primitive asks.
+    unsafe {
+        let x = std::slice::from_raw_parts_mut(own, problem.depth);
+        widen(&problem.x, row as usize, 0, x);
+        quantized::sum_of_products(bits, resources.level).call(&call);
     }
 }

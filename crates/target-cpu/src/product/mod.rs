@@ -1,7 +1,7 @@
 //! Programs that are a matrix product and nothing else run by blocks on all threads, rather than step by step: each
 //! factor is copied into panels that tiles of the result are computed from ([`crate::simd::blocks`]).
 //!
-//! Work is cut by the shapes alone, so results repeat whatever the number of threads. x in half precision times packed weights is
+//! Work is cut by the shapes alone, so results repeat whatever the number of threads. x in bf16 times packed weights is
 //! computed with integers, as rows of such products are elsewhere: to the same bits.
 
 mod drive;
@@ -11,7 +11,8 @@ mod recognize;
 #[cfg(test)]
 mod tests;
 
-pub use drive::{Resources, Stopped, run};
+pub use drive::{Resources, Stopped, room, run, run_all};
+pub use pack::{narrow, widen};
 pub use recognize::{Product, Weight, product};
 
 use crate::bind::TensorLayout;
@@ -117,9 +118,8 @@ impl Product {
             }
         };
         let x = matrix(self.x).filter(dense)?.0;
-        // Halves give the same bits either way, and a chosen weight is better read where it lies.
-        let few = self.by_element && rows < MANY_ROWS;
-        if few && (self.indices.is_none() || x.dtype == DType::F32) {
+        // What is computed with integers has the same bits either way.
+        if self.by_element && rows < MANY_ROWS && !few::fits(&x, &factor, depth) {
             return None;
         }
         let (y, before) = matrix(self.y).filter(dense)?;

@@ -127,14 +127,16 @@ pub struct IntegerPanel<'a> {
     pub units: &'a mut [f32],
     /// `[groups][width]`
     pub sums: &'a mut [f32],
-    /// By group: what is left counts in some row.
-    pub rests: &'a mut [u8],
+    /// By group: the rows in which what is left counts, a bit each.
+    pub rests: &'a mut [u16],
     /// Rows side by side.
     pub width: usize,
     /// Elements of a group.
     pub group: usize,
     /// Elements that a pair holds are so far apart.
     pub apart: usize,
+    /// See [`crate::simd::integers::negligible`].
+    pub negligible: f32,
 }
 
 impl IntegerPanel<'_> {
@@ -155,7 +157,8 @@ impl IntegerPanel<'_> {
         for (k, x) in values.chunks_exact(group).enumerate() {
             let (g, natural, rest) = (first + k, &mut natural[..group], &mut rest[..group]);
             // SAFETY: a group each.
-            let Some(whole) = (unsafe { (kernels.whole)(x, natural, rest) }) else {
+            let Some(whole) = (unsafe { (kernels.whole)(x, natural, rest, self.negligible) })
+            else {
                 return false;
             };
             self.units[g * width + row] = whole.unit;
@@ -163,11 +166,8 @@ impl IntegerPanel<'_> {
             let steps = g * group / 2 * width..(g + 1) * group / 2 * width;
             in_steps(natural, &mut self.pairs[steps.clone()], [row, width, apart]);
             if whole.rest {
-                let steps = &mut self.rest[steps];
-                if std::mem::replace(&mut self.rests[g], 1) == 0 {
-                    steps.fill(0);
-                }
-                in_steps(rest, steps, [row, width, apart]);
+                self.rests[g] |= 1 << row;
+                in_steps(rest, &mut self.rest[steps], [row, width, apart]);
             }
         }
         true

@@ -15,10 +15,10 @@ use super::portable::Portable;
 pub struct Tile {
     /// `[steps][rows]` words.
     pub x: *const u32,
-    /// The same of what is left of integers, for the groups where it counts in some row.
+    /// The same of what is left of integers, for the groups and rows where it counts.
     pub rest: *const u32,
-    /// By group: it does.
-    pub rests: *const u8,
+    /// By group: the rows in which it does, a bit each.
+    pub rests: *const u16,
     /// `[steps][columns]` words.
     pub w: *const u32,
     /// `[rows][columns]` f32.
@@ -44,6 +44,8 @@ pub struct Tile {
 /// The code for tiles of a level.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernels {
+    /// Tiles side by side that are worth computing together, so that x is fetched once for them.
+    pub beside: usize,
     /// Rows of a tile.
     pub rows: usize,
     /// Columns of a tile.
@@ -58,11 +60,11 @@ pub struct Kernels {
     /// # Safety
     /// As above.
     pub integers: unsafe fn(&Tile),
-    /// A group of halves as integers; see [`integers`].
+    /// A group of bf16 as integers; see [`integers`].
     ///
     /// # Safety
     /// As [`integers`], and the features as above.
-    pub whole: unsafe fn(&[f32], &mut [u16], &mut [u16]) -> Option<Whole>,
+    pub whole: unsafe fn(&[f32], &mut [u16], &mut [u16], f32) -> Option<Whole>,
     /// Words of weights, one row for each column, as a panel of pairs: bits, words of a row, their rows, the panel.
     ///
     /// # Safety
@@ -83,6 +85,23 @@ trait Tiles: Copy {
         w: <Self::S as Lanes>::I,
         c: <Self::S as Lanes>::I,
     ) -> <Self::S as Lanes>::I;
+    /// Eight words from each of sixteen rows, as columns.
+    ///
+    /// # Safety
+    /// They can be read.
+    #[inline(always)]
+    unsafe fn turned(self, rows: [*const u32; LANES]) -> [<Self::S as Lanes>::I; 8] {
+        let mut out = [self.simd().i(0); 8];
+        for (word, out) in out.iter_mut().enumerate() {
+            let mut column = [0; LANES];
+            for (to, row) in column.iter_mut().zip(rows) {
+                // SAFETY: the caller's promise.
+                *to = unsafe { *row.add(word) };
+            }
+            *out = self.simd().i_from(column);
+        }
+        out
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -165,16 +184,17 @@ unsafe fn integer_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Ti
                     s.store(to, s.fma(number(tile.biases, v), sum, c));
                 }
             }
-            if *tile.rests.add(g) == 0 {
-                continue;
-            }
-            let total = sums::<T, M, V>(t, tile.rest.add(first * T::ROWS), w, tile.steps);
-            for i in 0..M {
+            let mut rows = u32::from(*tile.rests.add(g)) & ((1 << M) - 1);
+            while rows != 0 {
+                let i = rows.trailing_zeros() as usize;
+                rows &= rows - 1;
+                let x = tile.rest.add(first * T::ROWS + i);
+                let [total] = sums::<T, 1, V>(t, x, w, tile.steps);
                 let unit = s.f(*tile.units.add(g * T::ROWS + i) * FINER);
                 for v in 0..V {
                     let to = tile.c.add((i * V + v) * LANES);
                     let scale = s.mul(number(tile.scales, v), unit);
-                    s.store(to, s.fma(s.to_float(total[i][v]), scale, s.load(to)));
+                    s.store(to, s.fma(s.to_float(total[v]), scale, s.load(to)));
                 }
             }
         }
@@ -248,25 +268,42 @@ unsafe fn shifted_pairs<T: Tiles, const V: usize, const BITS: u32>(
     let s = t.simd();
     let mask = (1u32 << BITS) - 1;
     let mask = s.i(mask | mask << 16);
-    for word in 0..words {
+    let mut word = 0;
+    while word < words {
+        let count = if word + 8 <= words { 8 } else { 1 };
         for v in 0..V {
-            let mut column = [0; LANES];
-            for (to, row) in column.iter_mut().zip(rows.iter().skip(v * LANES)) {
-                // SAFETY: inside the row.
-                *to = unsafe { *row.add(word) };
+            let mut of_vector = [std::ptr::null(); LANES];
+            for (to, row) in of_vector.iter_mut().zip(rows.iter().skip(v * LANES)) {
+                *to = row.wrapping_add(word);
             }
-            let mut q = s.i_from(column);
-            for place in 0..distance(BITS) {
-                // SAFETY: the panel has room for the steps of each word.
-                unsafe { s.istore(out.add((place * V + v) * LANES), s.and(q, mask)) };
-                q = match BITS {
-                    2 => s.shr::<2>(q),
-                    4 => s.shr::<4>(q),
-                    _ => s.shr::<8>(q),
-                };
+            let mut turned = [s.i(0); 8];
+            if count == 8 {
+                // SAFETY: inside the rows.
+                turned = unsafe { t.turned(of_vector) };
+            } else {
+                let mut column = [0; LANES];
+                for (to, row) in column.iter_mut().zip(of_vector) {
+                    // SAFETY: inside the row.
+                    *to = unsafe { *row };
+                }
+                turned[0] = s.i_from(column);
+            }
+            for (k, q) in turned.iter().enumerate().take(count) {
+                let mut q = *q;
+                for place in 0..distance(BITS) {
+                    let step = k * distance(BITS) + place;
+                    // SAFETY: the panel has room for the steps of each word.
+                    unsafe { s.istore(out.add((step * V + v) * LANES), s.and(q, mask)) };
+                    q = match BITS {
+                        2 => s.shr::<2>(q),
+                        4 => s.shr::<4>(q),
+                        _ => s.shr::<8>(q),
+                    };
+                }
             }
         }
-        out = out.wrapping_add(distance(BITS) * V * LANES);
+        out = out.wrapping_add(count * distance(BITS) * V * LANES);
+        word += count;
     }
 }
 
@@ -333,9 +370,14 @@ macro_rules! kernels {
             }
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn whole(x: &[f32], out: &mut [u16], rest: &mut [u16]) -> Option<Whole> {
+            unsafe fn whole(
+                x: &[f32],
+                out: &mut [u16],
+                rest: &mut [u16],
+                negligible: f32,
+            ) -> Option<Whole> {
                 // SAFETY: the caller's promise.
-                unsafe { integers($token.simd(), x, out, rest) }
+                unsafe { integers($token.simd(), x, out, rest, negligible) }
             }
 
             $(#[target_feature(enable = $features)])?
@@ -347,6 +389,7 @@ macro_rules! kernels {
             }
 
             pub const KERNELS: Kernels = Kernels {
+                beside: if <$of as Tiles>::VECTORS == 1 { 2 } else { 1 },
                 rows: <$of as Tiles>::ROWS,
                 columns: <$of as Tiles>::VECTORS * LANES,
                 floats,
@@ -366,6 +409,58 @@ mod x86 {
     use super::super::avx512::Avx512;
     use super::*;
     use std::arch::x86_64::*;
+
+    /// Eight words of eight rows, as columns.
+    ///
+    /// # Safety
+    /// They can be read; AVX2.
+    #[inline(always)]
+    unsafe fn eight(rows: &[*const u32]) -> [__m256i; 8] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut r = [_mm256_setzero_si256(); 8];
+            for (to, row) in r.iter_mut().zip(rows) {
+                *to = _mm256_loadu_si256(row.cast());
+            }
+            let mut two = r;
+            for k in 0..4 {
+                two[2 * k] = _mm256_unpacklo_epi32(r[2 * k], r[2 * k + 1]);
+                two[2 * k + 1] = _mm256_unpackhi_epi32(r[2 * k], r[2 * k + 1]);
+            }
+            // In each half, four rows of one word of that half.
+            let mut four = two;
+            for k in 0..2 {
+                let [a, b, c, d] = [two[4 * k], two[4 * k + 1], two[4 * k + 2], two[4 * k + 3]];
+                four[4 * k] = _mm256_unpacklo_epi64(a, c);
+                four[4 * k + 1] = _mm256_unpackhi_epi64(a, c);
+                four[4 * k + 2] = _mm256_unpacklo_epi64(b, d);
+                four[4 * k + 3] = _mm256_unpackhi_epi64(b, d);
+            }
+            let mut out = four;
+            for k in 0..4 {
+                out[k] = _mm256_permute2x128_si256::<0x20>(four[k], four[k + 4]);
+                out[k + 4] = _mm256_permute2x128_si256::<0x31>(four[k], four[k + 4]);
+            }
+            out
+        }
+    }
+
+    /// Eight words of sixteen rows in registers of AVX-512.
+    ///
+    /// # Safety
+    /// As [`eight`], with AVX-512 F.
+    #[inline(always)]
+    unsafe fn sixteen(rows: [*const u32; LANES]) -> [<Avx512 as Lanes>::I; 8] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (low, high) = (eight(&rows[..8]), eight(&rows[8..]));
+            let mut out = [_mm512_setzero_si512(); 8];
+            for k in 0..8 {
+                out[k] = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low[k]), high[k]);
+            }
+            out
+        }
+    }
 
     /// Six rows of two registers.
     #[derive(Clone, Copy)]
@@ -399,6 +494,17 @@ mod x86 {
                 ]
             }
         }
+
+        #[inline(always)]
+        unsafe fn turned(self, rows: [*const u32; LANES]) -> [[__m256i; 2]; 8] {
+            // SAFETY: the caller's promise; the token proves AVX2.
+            let (low, high) = unsafe { (eight(&rows[..8]), eight(&rows[8..])) };
+            let mut out = [[low[0]; 2]; 8];
+            for k in 0..8 {
+                out[k] = [low[k], high[k]];
+            }
+            out
+        }
     }
 
     impl Tiles for OnAvx512 {
@@ -421,6 +527,12 @@ mod x86 {
             // SAFETY: the token proves AVX-512 BW.
             unsafe { _mm512_add_epi32(c, _mm512_madd_epi16(x, w)) }
         }
+
+        #[inline(always)]
+        unsafe fn turned(self, rows: [*const u32; LANES]) -> [<Avx512 as Lanes>::I; 8] {
+            // SAFETY: the caller's promise; the token proves AVX-512 F.
+            unsafe { sixteen(rows) }
+        }
     }
 
     impl Tiles for OnVnni {
@@ -442,6 +554,12 @@ mod x86 {
         ) -> <Avx512 as Lanes>::I {
             // SAFETY: this token is only made in functions with the feature.
             unsafe { _mm512_dpwssd_epi32(c, x, w) }
+        }
+
+        #[inline(always)]
+        unsafe fn turned(self, rows: [*const u32; LANES]) -> [<Avx512 as Lanes>::I; 8] {
+            // SAFETY: the caller's promise; the token proves AVX-512 F.
+            unsafe { sixteen(rows) }
         }
     }
 }

@@ -1,12 +1,16 @@
-//! Halves as 16-bit integers, so that their products with packed weights are whole numbers and sums of them exact.
+//! bf16 as 16-bit integers, so that their products with packed weights are whole numbers and sums of them exact.
 //!
 //! Within a group of weights x = n unit + r, with the unit a power of two such that the greatest |n| has fifteen bits. A
 //! bf16 has eight: r is 0 unless x is more than 128 times smaller than the greatest of its group. Where the r of a group
-//! are more than 2^-17 of it in the Euclidean norm, they become integers of a unit 2^15 times smaller in turn, else they
-//! are left out: by Cauchy and Schwarz no sum is further off than so much of the product of the norms of x and weights.
+//! are more than a [`negligible`] share of it in the Euclidean norm, they become integers of a unit 2^15 times smaller in
+//! turn, else they are left out: by Cauchy and Schwarz no sum is further off than that share of the product of the norms
+//! of x and weights. An f16 has eleven bits, of which too many would be left: its products are floats.
 //!
 //! So Σ x (q s + b) is, group after group, s unit Σ n q + b Σ x, where the sums of integers are exact: whoever computes
 //! them in whatever order, by rows or by blocks, gets the same bits.
+//!
+//! Rows take x in the order in which weights lie in their words. Nibbles are multiplied as bytes: n = 256 h + l, with h a
+//! signed byte and l an unsigned one, times q gives two sums of pairs that sixteen bits hold for a whole vector.
 
 use super::call::{Call, Primitive};
 use super::lanes::{LANES, Simd};
@@ -54,12 +58,18 @@ pub struct Whole {
 
 /// The unit of what is left, in units.
 pub const FINER: f32 = 1.0 / 32768.0;
-/// The square of the share of a group that may be left out.
-const NEGLIGIBLE: f32 = 1.0 / (131_072.0 * 131_072.0);
+/// The square of the share of a group that may be left out of sums of so many terms: 6 sqrt(n) 2^-24, three quarters of
+/// what roundings may add up to in such a sum of f32 (`tilewright_ir::tolerance`), were all groups to leave out so much.
+pub fn negligible(terms: usize) -> f32 {
+    const UNIT: f32 = 1.0 / (1u64 << 24) as f32;
+    36.0 * terms as f32 * (UNIT * UNIT)
+}
+
 /// Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// The integers of one group in natural order, and those of what is left where it counts. `None` where a number is not
+/// The integers of one group in natural order, and those of what is left where its square is more than a share of that of
+/// all. `None` where a number is not
 /// finite, or all are next to nothing.
 ///
 /// # Safety
@@ -70,6 +80,7 @@ pub unsafe fn integers<S: Simd>(
     x: &[f32],
     out: &mut [u16],
     rest: &mut [u16],
+    negligible: f32,
 ) -> Option<Whole> {
     let vectors = x.len() / LANES;
     let (at, out, rest) = (x.as_ptr(), out.as_mut_ptr(), rest.as_mut_ptr());
@@ -99,7 +110,7 @@ pub unsafe fn integers<S: Simd>(
     let total = |lanes: S::F| s.f_array(lanes).into_iter().sum::<f32>();
     let count = |lanes: S::I| s.i_array(lanes).into_iter().fold(0, u32::wrapping_add) as i32;
     let mut whole = Whole { unit, sum: count(sum) as f32 * unit, rest: false };
-    if total(left) > NEGLIGIBLE * total(all) {
+    if total(left) > negligible * total(all) {
         let mut sum = s.i(0);
         for v in 0..vectors {
             // SAFETY: inside x and rest.
@@ -119,9 +130,10 @@ pub unsafe fn integers<S: Simd>(
 }
 
 /// Part of x, ready to be multiplied.
-struct Prepared {
-    /// For each vector of eight words, and each place in a word: the pairs of x that belong there.
-    pairs: [MaybeUninit<u32>; CHUNK / 2],
+pub struct Prepared {
+    /// For each vector of eight words: nibbles' x as the bytes h of the low ones, l of the low ones, h and l of the high
+    /// ones; bytes' x as pairs for each place in a word.
+    x: [MaybeUninit<u32>; CHUNK / 2],
     /// The same of what is left; anything where no group of a vector has any that counts.
     rest: [MaybeUninit<u32>; CHUNK / 2],
     units: [f32; CHUNK / LEAST_GROUP],
@@ -135,28 +147,62 @@ const fn width(bits: u32) -> usize {
     if across::is(bits) { across::BLOCK } else { 256 / bits as usize }
 }
 
-/// Pairs in the order of the vectors of eight words.
+/// Integers in the order of the vectors of eight words.
 #[inline(always)]
-fn in_vectors<const BITS: u32>(natural: &[u16], pairs: &mut [MaybeUninit<u32>]) {
+fn in_vectors<const BITS: u32>(natural: &[u16], x: &mut [MaybeUninit<u32>]) {
     if across::is(BITS) {
-        return across::in_order(natural, pairs);
+        return across::in_order(natural, x);
     }
     let apart = distance(BITS);
     let vectors = natural.chunks_exact(width(BITS));
-    for (vector, pairs) in vectors.zip(pairs.chunks_exact_mut(width(BITS) / 2)) {
-        for (word, x) in vector.chunks_exact(2 * apart).enumerate() {
+    for (vector, x) in vectors.zip(x.chunks_exact_mut(width(BITS) / 2)) {
+        if BITS == 4 {
+            let mut bytes = [[0u8; 32]; 4];
+            for (i, pair) in vector.chunks_exact(2).enumerate() {
+                let [low, high] = [pair[0], pair[1]];
+                bytes[0][i] = (low >> 8) as u8;
+                bytes[1][i] = low as u8;
+                bytes[2][i] = (high >> 8) as u8;
+                bytes[3][i] = high as u8;
+            }
+            for (x, four) in x.iter_mut().zip(bytes.as_flattened().chunks_exact(4)) {
+                x.write(u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+            }
+            continue;
+        }
+        for (word, numbers) in vector.chunks_exact(2 * apart).enumerate() {
             for place in 0..apart {
-                let pair = x[place] as u32 | (x[place + apart] as u32) << 16;
-                pairs[place * 8 + word].write(pair);
+                let pair = u32::from(numbers[place]) | u32::from(numbers[place + apart]) << 16;
+                x[place * 8 + word].write(pair);
             }
         }
     }
 }
 
 impl Prepared {
+    /// Zeros at `at`, but for the integers, which are much: they are read where [`Self::fill`] has written them.
+    ///
+    /// # Safety
+    /// There is room for one, aligned.
+    pub unsafe fn at<'a>(at: *mut Prepared) -> &'a mut Prepared {
+        // SAFETY: zeros are values of all its numbers, and the integers need not be any.
+        unsafe {
+            (&raw mut (*at).units).write_bytes(0, 1);
+            (&raw mut (*at).sums).write_bytes(0, 1);
+            (&raw mut (*at).rests).write_bytes(0, 1);
+            &mut *at
+        }
+    }
+
     /// False where integers would not do.
     #[inline(always)]
-    fn fill<S: Simd, const BITS: u32>(&mut self, s: S, x: &[f32], group: usize) -> bool {
+    fn fill<S: Simd, const BITS: u32>(
+        &mut self,
+        s: S,
+        x: &[f32],
+        group: usize,
+        negligible: f32,
+    ) -> bool {
         let (mut natural, mut rest) = ([0u16; 128], [0u16; 128]);
         // A vector may be two groups.
         let taken = group.max(width(BITS));
@@ -167,7 +213,8 @@ impl Prepared {
                 let range = k * group..(k + 1) * group;
                 let (natural, rest) = (&mut natural[range.clone()], &mut rest[range]);
                 // SAFETY: a group each.
-                let Some(whole) = (unsafe { integers(s, x, natural, rest) }) else { return false };
+                let whole = unsafe { integers(s, x, natural, rest, negligible) };
+                let Some(whole) = whole else { return false };
                 (self.units[g], self.sums[g]) = (whole.unit, whole.sum);
                 self.rests[g] = whole.rest;
                 any |= whole.rest;
@@ -176,7 +223,7 @@ impl Prepared {
                 }
             }
             let range = number * taken / 2..(number + 1) * taken / 2;
-            in_vectors::<BITS>(&natural[..taken], &mut self.pairs[range.clone()]);
+            in_vectors::<BITS>(&natural[..taken], &mut self.x[range.clone()]);
             if any {
                 in_vectors::<BITS>(&rest[..taken], &mut self.rest[range]);
             }
@@ -185,7 +232,7 @@ impl Prepared {
     }
 }
 
-/// Σ x (q s + b) for rows that share x, as [`super::quantized`] describes the call, x being halves.
+/// Σ x (q s + b) for rows that share x, as [`super::quantized`] describes the call, x being bf16.
 ///
 /// # Safety
 /// As [`super::quantized::sum_of_products`], with one x for all rows. `columns` computes for eight rows from a number on
@@ -200,38 +247,37 @@ unsafe fn rows<S: Simd, const BITS: u32>(
     let group = (call.extra[0] >> 32) as usize;
     let x: *const f32 = call.inputs[0].row(0);
     let mut room = MaybeUninit::<Prepared>::uninit();
-    // SAFETY: zeros are values of all its numbers. The pairs, which are much, need not even be that: they are read
-    // where `fill` has written them.
-    let prepared = unsafe {
-        let at = room.as_mut_ptr();
-        (&raw mut (*at).units).write_bytes(0, 1);
-        (&raw mut (*at).sums).write_bytes(0, 1);
-        (&raw mut (*at).rests).write_bytes(0, 1);
-        &mut *at
-    };
+    // SAFETY: room for one.
+    let prepared = unsafe { Prepared::at(room.as_mut_ptr()) };
     let mut at = 0;
     while at < call.len {
         let len = CHUNK.min(call.len - at);
         // SAFETY: the elements are inside x.
         let x = unsafe { std::slice::from_raw_parts(x.add(at), len) };
-        if !prepared.fill::<S, BITS>(s, x, group) {
+        if !prepared.fill::<S, BITS>(s, x, group, negligible(call.len)) {
             // SAFETY: the caller's promise.
             return unsafe { quantized::sum_of_products(BITS, level).call(call) };
         }
         for first in (0..call.rows).step_by(8) {
-            columns(call, prepared, Part { at, len, group, first });
+            columns(call, prepared, Part { at, len, group, first, short: false });
         }
         at += len;
     }
 }
 
 /// Which part of the sums is to be computed.
-#[derive(Clone, Copy)]
-struct Part {
-    at: usize,
-    len: usize,
-    group: usize,
-    first: usize,
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// The first element of x.
+    pub at: usize,
+    /// Elements, at most [`CHUNK`].
+    pub len: usize,
+    /// Elements of a group.
+    pub group: usize,
+    /// The first of eight rows of weights.
+    pub first: usize,
+    /// Scales and biases are bf16, else f32.
+    pub short: bool,
 }
 
 impl Part {
@@ -239,6 +285,21 @@ impl Part {
     #[inline(always)]
     fn row(&self, call: &Call, k: usize) -> usize {
         (self.first + k).min(call.rows - 1)
+    }
+}
+
+/// A scale or bias.
+///
+/// # Safety
+/// It lies there.
+#[inline(always)]
+unsafe fn number(at: *const u8, short: bool) -> f32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match short {
+            true => f32::from_bits(u32::from(at.cast::<u16>().read_unaligned()) << 16),
+            false => at.cast::<f32>().read_unaligned(),
+        }
     }
 }
 
@@ -259,9 +320,9 @@ unsafe fn turned(
     for k in 0..8 {
         let row: *const u8 = call.inputs[operand].row(part.row(call, k));
         for g in from..groups {
-            let number = row.wrapping_offset(step * (first + g) as isize).cast::<f32>();
+            let at = row.wrapping_offset(step * (first + g) as isize);
             // SAFETY: the caller's promise.
-            out[g * 8 + k].write(unsafe { *number });
+            out[g * 8 + k].write(unsafe { number(at, part.short) });
         }
     }
 }
@@ -271,40 +332,32 @@ unsafe fn turned(
 #[inline(always)]
 unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
     let (scale_step, bias_step) = quantized::steps(call);
-    let (apart, mask) = (distance(BITS), (1u32 << BITS) - 1);
-    let mask = mask | mask << 16;
     for k in 0..8.min(call.rows - part.first) {
         let row = part.first + k;
-        let words: *const u32 = call.inputs[1].row(row);
+        let words = call.inputs[1].row::<u32>(row).wrapping_add(part.at * BITS as usize / 32);
         let number = |operand: usize, step: isize, g: usize| {
             let at = call.inputs[operand].row::<u8>(row).wrapping_offset(step * g as isize);
             // SAFETY: the caller's promise.
-            unsafe { *at.cast::<f32>() }
+            unsafe { number(at, part.short) }
         };
         let out: *mut f32 = call.out.row(row);
         // SAFETY: one element a row, written before if this is not the first part.
         let mut total = if part.at == 0 { 0.0 } else { unsafe { *out } };
         for g in 0..part.len / part.group {
-            let (first, of_group) = (g * part.group / (2 * apart), part.group / (2 * apart));
-            let sum = |pairs: &[MaybeUninit<u32>]| {
+            let sum = |x: &[MaybeUninit<u32>]| {
                 let mut sum = 0i32;
-                for word in first..first + of_group {
+                for i in g * part.group..(g + 1) * part.group {
+                    let bit = i * BITS as usize;
                     // SAFETY: inside the row.
-                    let q = unsafe { *words.add(part.at / (2 * apart) + word) };
-                    let pairs = &pairs[word / 8 * width(BITS) / 2 + word % 8..];
-                    for place in 0..apart {
-                        // SAFETY: written by `fill`.
-                        let x = unsafe { pairs[place * 8].assume_init() };
-                        let q = q >> (BITS as usize * place) & mask;
-                        sum += i32::from(x as i16) * (q & 0xffff) as i32
-                            + i32::from((x >> 16) as i16) * (q >> 16) as i32;
-                    }
+                    let q = unsafe { *words.wrapping_add(bit / 32) } >> (bit % 32);
+                    // SAFETY: written by `fill`.
+                    sum += unsafe { integer::<BITS>(x, i) } * (q & ((1 << BITS) - 1)) as i32;
                 }
                 sum as f32
             };
             let number_of = part.at / part.group + g;
             let (scale, unit) = (number(2, scale_step, number_of), prepared.units[g]);
-            total = sum(&prepared.pairs).mul_add(scale * unit, total);
+            total = sum(&prepared.x).mul_add(scale * unit, total);
             total = number(3, bias_step, number_of).mul_add(prepared.sums[g], total);
             if prepared.rests[g] {
                 total = sum(&prepared.rest).mul_add(scale * (unit * FINER), total);
@@ -313,6 +366,25 @@ unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, pa
         // SAFETY: as above.
         unsafe { *out = total };
     }
+}
+
+/// The `i`-th of x that [`in_vectors`] has put in order.
+///
+/// # Safety
+/// It has.
+#[inline(always)]
+unsafe fn integer<const BITS: u32>(x: &[MaybeUninit<u32>], i: usize) -> i32 {
+    let (vector, inside) = (i / width(BITS), i % width(BITS));
+    // SAFETY: the caller's promise.
+    let word = |k: usize| unsafe { x[vector * width(BITS) / 2 + k].assume_init() };
+    if BITS == 4 {
+        let byte = |k: usize| word(k / 4).to_le_bytes()[k % 4];
+        let at = inside % 2 * 64 + inside / 2;
+        return i32::from(byte(at) as i8) * 256 + i32::from(byte(at + 32));
+    }
+    let apart = distance(BITS);
+    let (of_word, place) = (inside / (2 * apart), inside % (2 * apart));
+    (word(place % apart * 8 + of_word) >> (place / apart * 16)) as i16 as i32
 }
 
 mod across;
@@ -351,15 +423,8 @@ unsafe fn avx2<const BITS: u32>(call: &Call, _: u8) {
 }
 
 unsafe fn portable<const BITS: u32>(call: &Call, _: u8) {
-    let columns = |call: &Call, p: &Prepared, part| {
-        // SAFETY: the caller's promise.
-        unsafe {
-            match const { across::is(BITS) } {
-                true => across::portable_columns::<BITS>(call, p, part),
-                false => portable_columns::<BITS>(call, p, part),
-            }
-        }
-    };
+    // SAFETY: the caller's promise.
+    let columns = |call: &Call, p: &Prepared, part| unsafe { portable_part::<BITS>(call, p, part) };
     match is_shared::<BITS>(call) {
         // SAFETY: the caller's promise.
         true => unsafe { rows::<_, BITS>(Portable, call, columns, Level::Portable) },
@@ -368,27 +433,81 @@ unsafe fn portable<const BITS: u32>(call: &Call, _: u8) {
     }
 }
 
-/// [`quantized::sum_of_products`] for x that are bf16 or f16 widened to f32.
+/// The instance of a function for so many bits.
+macro_rules! of_width {
+    ($bits:expr, $of:ident $(, $argument:expr)?) => {
+        match $bits {
+            2 => $of::<2>$(($argument))?,
+            3 => $of::<3>$(($argument))?,
+            5 => $of::<5>$(($argument))?,
+            6 => $of::<6>$(($argument))?,
+            8 => $of::<8>$(($argument))?,
+            _ => $of::<4>$(($argument))?,
+        }
+    };
+}
+
+/// [`quantized::sum_of_products`] for x that are bf16 widened to f32.
 pub fn sum_of_products(bits: u32, level: Level) -> Primitive {
-    macro_rules! of_width {
-        ($of:ident) => {
-            match bits {
-                2 => $of::<2>,
-                3 => $of::<3>,
-                5 => $of::<5>,
-                6 => $of::<6>,
-                8 => $of::<8>,
-                _ => $of::<4>,
-            }
-        };
-    }
     Primitive::opaque(match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => of_width!(avx512),
+        Level::Avx512 => of_width!(bits, avx512),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => of_width!(avx2),
-        _ => of_width!(portable),
+        Level::Avx2 => of_width!(bits, avx2),
+        _ => of_width!(bits, portable),
     })
+}
+
+/// How rows of packed weights are multiplied with an x that is prepared once for all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct ByRows {
+    /// Prepares at most [`CHUNK`] elements of x in groups of so many, with what is [`negligible`]; false where integers
+    /// would not do.
+    ///
+    /// # Safety
+    /// The CPU has the level's features, and [`fits`] holds for the group and the elements.
+    pub prepare: unsafe fn(&mut Prepared, &[f32], usize, f32) -> bool,
+    /// Computes a part for eight rows of the call, or adds to it where it is not the first; scales and biases lie as far
+    /// apart as the call's options say.
+    ///
+    /// # Safety
+    /// As [`quantized::sum_of_products`] but for the first input, which is prepared, and the type of scales and biases.
+    pub columns: unsafe fn(&Call, &Prepared, Part),
+}
+
+unsafe fn portable_prepare<const BITS: u32>(
+    to: &mut Prepared,
+    x: &[f32],
+    group: usize,
+    negligible: f32,
+) -> bool {
+    to.fill::<_, BITS>(Portable, x, group, negligible)
+}
+
+unsafe fn portable_part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match const { across::is(BITS) } {
+            true => across::portable_columns::<BITS>(call, prepared, part),
+            false => portable_columns::<BITS>(call, prepared, part),
+        }
+    }
+}
+
+impl ByRows {
+    /// For weights that [`fits`] knows.
+    pub fn of(bits: u32, level: Level) -> ByRows {
+        fn each<const BITS: u32>(level: Level) -> ByRows {
+            match level {
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 | Level::Avx2 => {
+                    ByRows { prepare: x86::prepare::<BITS>, columns: x86::part::<BITS> }
+                }
+                _ => ByRows { prepare: portable_prepare::<BITS>, columns: portable_part::<BITS> },
+            }
+        }
+        of_width!(bits, each, level)
+    }
 }
 
 #[cfg(test)]

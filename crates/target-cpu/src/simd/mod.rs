@@ -1,6 +1,7 @@
 //! SIMD primitives over blocks, written once over 16 lanes and instantiated for each level of the instruction set.
 
 pub(crate) mod arg;
+pub(crate) mod attend;
 pub(crate) mod blocks;
 pub(crate) mod call;
 pub(crate) mod divide;

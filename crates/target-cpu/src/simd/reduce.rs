@@ -26,6 +26,7 @@ pub trait Fold: 'static {
     /// Folds `x` (and `y` for pairs) into `total`.
     fn fold<S: Lanes>(s: S, total: S::F, x: S::F, y: S::F) -> S::F;
     /// Joins two totals.
+    #[inline(always)]
     fn join<S: Lanes>(s: S, a: S::F, b: S::F) -> S::F {
         Self::fold(s, a, b, b)
     }

@@ -33,10 +33,10 @@ pub unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared
     for k in 0..8.min(call.rows - part.first) {
         let row = part.first + k;
         let words = call.inputs[1].row::<u32>(row).wrapping_add(part.at / BLOCK * BITS as usize);
-        let number = |operand: usize, step: isize, g: usize| {
+        let of_group = |operand: usize, step: isize, g: usize| {
             let at = call.inputs[operand].row::<u8>(row).wrapping_offset(step * g as isize);
             // SAFETY: the caller's promise.
-            unsafe { *at.cast::<f32>() }
+            unsafe { number(at, part.short) }
         };
         let out: *mut f32 = call.out.row(row);
         // SAFETY: one element a row, written before if this is not the first part.
@@ -60,9 +60,9 @@ pub unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared
                 sum as f32
             };
             let number_of = part.at / part.group + g;
-            let (scale, unit) = (number(2, scale_step, number_of), prepared.units[g]);
-            total = sum(&prepared.pairs).mul_add(scale * unit, total);
-            total = number(3, bias_step, number_of).mul_add(prepared.sums[g], total);
+            let (scale, unit) = (of_group(2, scale_step, number_of), prepared.units[g]);
+            total = sum(&prepared.x).mul_add(scale * unit, total);
+            total = of_group(3, bias_step, number_of).mul_add(prepared.sums[g], total);
             if prepared.rests[g] {
                 total = sum(&prepared.rest).mul_add(scale * (unit * FINER), total);
             }
@@ -205,7 +205,7 @@ mod lanes {
                     _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, total)
                 };
                 let (range, unit) = ([g * blocks, blocks], prepared.units[g]);
-                total = add(total, sums::<BITS>(&words, range, &prepared.pairs, ahead), unit);
+                total = add(total, sums::<BITS>(&words, range, &prepared.x, ahead), unit);
                 let sum = _mm256_set1_ps(prepared.sums[g]);
                 total = _mm256_fmadd_ps(number(&biases), sum, total);
                 if prepared.rests[g] {

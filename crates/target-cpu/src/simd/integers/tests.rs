@@ -22,7 +22,7 @@ fn halves(count: usize, state: &mut u32) -> Vec<f32> {
 
 fn integers_of(x: &[f32; 32], out: &mut [u16; 32], rest: &mut [u16; 32]) -> Option<Whole> {
     // SAFETY: equally long.
-    unsafe { integers(Portable, x, out, rest) }
+    unsafe { integers(Portable, x, out, rest, 2f32.powi(-34)) }
 }
 
 #[test]
