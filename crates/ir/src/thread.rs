@@ -130,6 +130,15 @@ pub enum Value {
     Shared(SharedId, Box<Value>),
     /// Another lane's value.
     Shuffle(Shuffle, DType, Box<Value>),
+    /// The greatest or the least of all lanes' values, which are i32 or u32.
+    Extreme {
+        /// The greatest.
+        max: bool,
+        /// Their type.
+        dtype: DType,
+        /// What each lane has.
+        of: Box<Value>,
+    },
     /// Two floats rounded to a half type, the first in the low 16 bits of a u32: how matrix units take them.
     Pack(DType, Box<[Value; 2]>),
     /// The same, where an error of a few units in the last place of an f32 is lost in a later rounding to 16 bits.

@@ -3,8 +3,8 @@
 // shared memory in panels of 64 features, 128 bytes a row, chunks turned by the row as the hardware's 128-byte swizzle
 // turns them; keys and values come in a ring of two. Scores and the sum stay in registers, and only rounds at the edge of
 // what a query sees are masked. Causal, 4096 queries of 32 heads, 8 of keys, on an H100: 128 features with 64 keys a round
-// and two groups a multiprocessor 0.298 ms, 462 TFLOP/s (with 128 keys and one group 0.322), 64 features 0.177, 256
-// features 0.581; the generic lowering, whose warps compute addresses for longer than they multiply, takes 0.776 for 128.
+// and two groups a multiprocessor 0.278 ms, 494 TFLOP/s (with 128 keys and one group 0.322), 64 features 0.166, 256
+// features 0.565; the generic lowering, whose warps compute addresses for longer than they multiply, takes 0.776 for 128.
 
 struct tw_attention {
     const unsigned short *q, *keys, *values;

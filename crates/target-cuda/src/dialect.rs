@@ -72,6 +72,10 @@ impl Dialect for CudaC {
         }
     }
 
+    fn extreme(&self, max: bool, value: &str) -> String {
+        format!("__reduce_{}_sync(0xffffffffu, {value})", if max { "max" } else { "min" })
+    }
+
     fn barrier(&self) -> &'static str {
         "__syncthreads();"
     }

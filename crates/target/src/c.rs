@@ -25,6 +25,8 @@ pub trait Dialect {
     fn builtin(&self, builtin: Builtin) -> String;
     /// Another lane's value.
     fn shuffle(&self, shuffle: Shuffle, dtype: DType, value: &str) -> String;
+    /// The greatest or least 32-bit integer of all lanes.
+    fn extreme(&self, max: bool, value: &str) -> String;
     /// Waits for the group; what its threads wrote to shared memory and to tensors is seen after.
     fn barrier(&self) -> &'static str;
     /// Waits for the subgroup.
