@@ -39,11 +39,11 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention_sof
     const int at_7 = ((int)threadIdx.x >> 6) & 3;
     const int at_8 = (int)threadIdx.x & 63;
     const int product = (int)blockIdx.x * 4;
-    const int smaller = min(lens[(long long)((int)blockIdx.y)], arguments.max_len);
     float q_in = 0.0f;
     if ((product + at) < (4 * arguments.kv_heads)) {
         q_in = q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at)) * arguments.q_stride1)) + (long long)(at_2)];
     }
+    const int smaller = min(lens[(long long)((int)blockIdx.y)], arguments.max_len);
     const float product_2 = q_in * arguments.scale;
     const float tile = -TW_INFINITY;
     float v = tile;

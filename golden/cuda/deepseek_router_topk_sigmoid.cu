@@ -172,11 +172,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         best_3 = mine;
-        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 1));
-        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 2));
-        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 4));
-        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 8));
-        best_3 = max(best_3, __shfl_xor_sync(0xffffffffu, best_3, 16));
+        best_3 = __reduce_max_sync(0xffffffffu, best_3);
         if (mine == best_3) {
             mine = -2147483647 - 1;
         }
@@ -188,25 +184,25 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         count = count + ((!(tile_4[i] < bound)) ? 1 : 0);
     }
     int place = count;
-    const int other_15 = __shfl_up_sync(0xffffffffu, place, 1);
+    const int other_10 = __shfl_up_sync(0xffffffffu, place, 1);
     if ((int)(threadIdx.x & 31) >= 1) {
-        place = place + other_15;
+        place = place + other_10;
     }
-    const int other_16 = __shfl_up_sync(0xffffffffu, place, 2);
+    const int other_11 = __shfl_up_sync(0xffffffffu, place, 2);
     if ((int)(threadIdx.x & 31) >= 2) {
-        place = place + other_16;
+        place = place + other_11;
     }
-    const int other_17 = __shfl_up_sync(0xffffffffu, place, 4);
+    const int other_12 = __shfl_up_sync(0xffffffffu, place, 4);
     if ((int)(threadIdx.x & 31) >= 4) {
-        place = place + other_17;
+        place = place + other_12;
     }
-    const int other_18 = __shfl_up_sync(0xffffffffu, place, 8);
+    const int other_13 = __shfl_up_sync(0xffffffffu, place, 8);
     if ((int)(threadIdx.x & 31) >= 8) {
-        place = place + other_18;
+        place = place + other_13;
     }
-    const int other_19 = __shfl_up_sync(0xffffffffu, place, 16);
+    const int other_14 = __shfl_up_sync(0xffffffffu, place, 16);
     if ((int)(threadIdx.x & 31) >= 16) {
-        place = place + other_19;
+        place = place + other_14;
     }
     const int candidates = __shfl_sync(0xffffffffu, place, (threadIdx.x & 31) | 31);
     place = place - count;
@@ -234,17 +230,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
             int won_4;
             unsigned int won_at_2;
             won_4 = own_2;
-            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 1));
-            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 2));
-            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 4));
-            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 8));
-            won_4 = max(won_4, __shfl_xor_sync(0xffffffffu, won_4, 16));
+            won_4 = __reduce_max_sync(0xffffffffu, won_4);
             won_at_2 = (own_2 == won_4) ? own_at_2 : 4294967295u;
-            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 1));
-            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 2));
-            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 4));
-            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 8));
-            won_at_2 = min(won_at_2, __shfl_xor_sync(0xffffffffu, won_at_2, 16));
+            won_at_2 = __reduce_min_sync(0xffffffffu, won_at_2);
             if (at_7 == i) {
                 top_index_2 = won_at_2;
             }
@@ -274,41 +262,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         for (int round_5 = 0; round_5 < 8; round_5 += 1) {
             won_5 = own_3;
             won_at_3 = own_at_3;
-            const int other_30 = __shfl_xor_sync(0xffffffffu, won_5, 1);
-            const unsigned int other_31 = __shfl_xor_sync(0xffffffffu, won_at_3, 1);
-            const bool better_4 = (other_30 > won_5) || ((other_30 == won_5) && (other_31 < won_at_3));
-            const int value_4 = better_4 ? other_30 : won_5;
-            const unsigned int position_4 = better_4 ? other_31 : won_at_3;
-            won_5 = value_4;
-            won_at_3 = position_4;
-            const int other_32 = __shfl_xor_sync(0xffffffffu, won_5, 2);
-            const unsigned int other_33 = __shfl_xor_sync(0xffffffffu, won_at_3, 2);
-            const bool better_5 = (other_32 > won_5) || ((other_32 == won_5) && (other_33 < won_at_3));
-            const int value_5 = better_5 ? other_32 : won_5;
-            const unsigned int position_5 = better_5 ? other_33 : won_at_3;
-            won_5 = value_5;
-            won_at_3 = position_5;
-            const int other_34 = __shfl_xor_sync(0xffffffffu, won_5, 4);
-            const unsigned int other_35 = __shfl_xor_sync(0xffffffffu, won_at_3, 4);
-            const bool better_6 = (other_34 > won_5) || ((other_34 == won_5) && (other_35 < won_at_3));
-            const int value_6 = better_6 ? other_34 : won_5;
-            const unsigned int position_6 = better_6 ? other_35 : won_at_3;
-            won_5 = value_6;
-            won_at_3 = position_6;
-            const int other_36 = __shfl_xor_sync(0xffffffffu, won_5, 8);
-            const unsigned int other_37 = __shfl_xor_sync(0xffffffffu, won_at_3, 8);
-            const bool better_7 = (other_36 > won_5) || ((other_36 == won_5) && (other_37 < won_at_3));
-            const int value_7 = better_7 ? other_36 : won_5;
-            const unsigned int position_7 = better_7 ? other_37 : won_at_3;
-            won_5 = value_7;
-            won_at_3 = position_7;
-            const int other_38 = __shfl_xor_sync(0xffffffffu, won_5, 16);
-            const unsigned int other_39 = __shfl_xor_sync(0xffffffffu, won_at_3, 16);
-            const bool better_8 = (other_38 > won_5) || ((other_38 == won_5) && (other_39 < won_at_3));
-            const int value_8 = better_8 ? other_38 : won_5;
-            const unsigned int position_8 = better_8 ? other_39 : won_at_3;
-            won_5 = value_8;
-            won_at_3 = position_8;
+            won_5 = __reduce_max_sync(0xffffffffu, won_5);
+            won_at_3 = (own_3 == won_5) ? own_at_3 : 4294967295u;
+            won_at_3 = __reduce_min_sync(0xffffffffu, won_at_3);
             if (at_7 == round_5) {
                 top_index_2 = won_at_3;
             }

@@ -9,11 +9,19 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_dequantize_int4(const
     const int at = (int)threadIdx.x * 4;
     const int product = (int)blockIdx.x * 1024;
     const int product_2 = (int)blockIdx.x * 2048;
+    unsigned int unpacked[32];
+    _Pragma("unroll")
+    for (int i_2 = 0; i_2 < 16; i_2++) {
+        const unsigned char word = ((product + (((at + (((i_2 * 2) & 3) + ((((i_2 * 2) >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long long)((product + (((at + (((i_2 * 2) & 3) + ((((i_2 * 2) >> 2) & 7) * 256))) * 4) >> 3)))] : 0;
+        _Pragma("unroll")
+        for (int i_3 = 0; i_3 < 2; i_3++) {
+            unpacked[(i_2 * 2) + i_3] = ((unsigned int)(word) >> ((unsigned int)((i_3 * 4)) & 31)) & 15u;
+        }
+    }
     float product_3[32];
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 32; i_2++) {
-        const unsigned int unpacked = ((unsigned int)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((unsigned int)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u;
-        product_3[i_2] = (float)(unpacked) * arguments.scale;
+        product_3[i_2] = (float)(unpacked[i_2]) * arguments.scale;
     }
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 8; i_2++) {

@@ -26,10 +26,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_dequantize_af
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = scales[((long long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long long)((at_3 + ((i & 7) * 2)))];
+        const unsigned int word = w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)((((at_2 + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))];
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const unsigned int unpacked = (w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] >> ((unsigned int)((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
         const float product = (float)(((w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     _Pragma("unroll")

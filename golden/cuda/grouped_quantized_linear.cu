@@ -66,8 +66,11 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grouped_quantized_li
         }
         const int index_2 = tw_checked(smaller, arguments.experts, faults, 1);
         _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            const unsigned int word = (((product + (at + ((((i * 4) >> 2) & 7) * 16))) < arguments.columns) && ((product_3 + ((at_2 * 4) >> 5)) < (8 * arguments.groups))) ? w[(((long long)(tw_checked(smaller, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((product + (at + ((((i * 4) >> 2) & 7) * 16)))) * arguments.w_stride1)) + (long long)((product_3 + ((at_2 * 4) >> 5)))] : 0u;
+        }
+        _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            const unsigned int unpacked = (((((product + (at + (((i >> 2) & 7) * 16))) < arguments.columns) && ((product_3 + (((at_2 + (i & 3)) * 4) >> 5)) < (8 * arguments.groups))) ? w[(((long long)(tw_checked(smaller, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((product + (at + (((i >> 2) & 7) * 16)))) * arguments.w_stride1)) + (long long)((product_3 + (((at_2 + (i & 3)) * 4) >> 5)))] : 0u) >> ((unsigned int)((((at_2 + (i & 3)) * 4) & 31)) & 31)) & 15u;
             const float product_4 = (float)(((((((product + (at + (((i >> 2) & 7) * 16))) < arguments.columns) && ((product_3 + (((at_2 + (i & 3)) * 4) >> 5)) < (8 * arguments.groups))) ? w[(((long long)(tw_checked(smaller, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((product + (at + (((i >> 2) & 7) * 16)))) * arguments.w_stride1)) + (long long)((product_3 + (((at_2 + (i & 3)) * 4) >> 5)))] : 0u) >> ((unsigned int)((((at_2 + (i & 3)) * 4) & 31)) & 31)) & 15u)) * tile_2[(i >> 2) & 7];
         }
         const int index_3 = tw_checked(smaller, arguments.experts, faults, 2);
@@ -99,24 +102,24 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grouped_quantized_li
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_17 = 0; i_17 < 4; i_17++) {
-                    a[(i * 4) + i_17] = operand0[(slot * 4096) + ((((((k * 4) + i_17) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 8) >> 3) & 3) * 16)) * 32) + ((((k * 4) + i_17) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) & 31)))];
+                for (int i_18 = 0; i_18 < 4; i_18++) {
+                    a[(i * 4) + i_18] = operand0[(slot * 4096) + ((((((k * 4) + i_18) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 8) >> 3) & 3) * 16)) * 32) + ((((k * 4) + i_18) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) & 31)))];
                 }
             }
             _Pragma("unroll")
             for (int i = 0; i < 8; i++) {
                 _Pragma("unroll")
-                for (int i_17 = 0; i_17 < 4; i_17++) {
-                    b[(i * 4) + i_17] = operand1[(((((k * 4) + i_17) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) * 32) + ((((k * 4) + i_17) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) & 31))];
+                for (int i_18 = 0; i_18 < 4; i_18++) {
+                    b[(i * 4) + i_18] = operand1[(((((k * 4) + i_18) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) * 32) + ((((k * 4) + i_18) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) & 31))];
                 }
             }
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_17 = 0; i_17 < 4; i_17++) {
+                for (int i_18 = 0; i_18 < 4; i_18++) {
                     _Pragma("unroll")
-                    for (int i_22 = 0; i_22 < 8; i_22++) {
-                        added_2[(i_17 * 8) + i_22] = fma(a[(i_17 * 4) + i], b[(i_22 * 4) + i], added_2[(i_17 * 8) + i_22]);
+                    for (int i_23 = 0; i_23 < 8; i_23++) {
+                        added_2[(i_18 * 8) + i_23] = fma(a[(i_18 * 4) + i], b[(i_23 * 4) + i], added_2[(i_18 * 8) + i_23]);
                     }
                 }
             }

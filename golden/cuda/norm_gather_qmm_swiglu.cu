@@ -96,10 +96,10 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_norm_gather_qmm_swigl
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = gate_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_scales_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
+        const unsigned int word = gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const unsigned int unpacked = (gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product_4 = (float)(((gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     _Pragma("unroll")
@@ -129,10 +129,10 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_norm_gather_qmm_swigl
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile_5[i] = up_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.up_scales_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
+        const unsigned int word_2 = up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const unsigned int unpacked_2 = (up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((unsigned int)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product_6 = (float)(((up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_5[(i >> 2) & 7];
     }
     _Pragma("unroll")

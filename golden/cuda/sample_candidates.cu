@@ -79,41 +79,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
     for (int round = 0; round < 64; round += 1) {
         won = own;
         won_at = own_at;
-        const int other = __shfl_xor_sync(0xffffffffu, won, 1);
-        const unsigned int other_2 = __shfl_xor_sync(0xffffffffu, won_at, 1);
-        const bool better = (other > won) || ((other == won) && (other_2 < won_at));
-        const int value = better ? other : won;
-        const unsigned int position = better ? other_2 : won_at;
-        won = value;
-        won_at = position;
-        const int other_3 = __shfl_xor_sync(0xffffffffu, won, 2);
-        const unsigned int other_4 = __shfl_xor_sync(0xffffffffu, won_at, 2);
-        const bool better_2 = (other_3 > won) || ((other_3 == won) && (other_4 < won_at));
-        const int value_2 = better_2 ? other_3 : won;
-        const unsigned int position_2 = better_2 ? other_4 : won_at;
-        won = value_2;
-        won_at = position_2;
-        const int other_5 = __shfl_xor_sync(0xffffffffu, won, 4);
-        const unsigned int other_6 = __shfl_xor_sync(0xffffffffu, won_at, 4);
-        const bool better_3 = (other_5 > won) || ((other_5 == won) && (other_6 < won_at));
-        const int value_3 = better_3 ? other_5 : won;
-        const unsigned int position_3 = better_3 ? other_6 : won_at;
-        won = value_3;
-        won_at = position_3;
-        const int other_7 = __shfl_xor_sync(0xffffffffu, won, 8);
-        const unsigned int other_8 = __shfl_xor_sync(0xffffffffu, won_at, 8);
-        const bool better_4 = (other_7 > won) || ((other_7 == won) && (other_8 < won_at));
-        const int value_4 = better_4 ? other_7 : won;
-        const unsigned int position_4 = better_4 ? other_8 : won_at;
-        won = value_4;
-        won_at = position_4;
-        const int other_9 = __shfl_xor_sync(0xffffffffu, won, 16);
-        const unsigned int other_10 = __shfl_xor_sync(0xffffffffu, won_at, 16);
-        const bool better_5 = (other_9 > won) || ((other_9 == won) && (other_10 < won_at));
-        const int value_5 = better_5 ? other_9 : won;
-        const unsigned int position_5 = better_5 ? other_10 : won_at;
-        won = value_5;
-        won_at = position_5;
+        won = __reduce_max_sync(0xffffffffu, won);
+        won_at = (own == won) ? own_at : 4294967295u;
+        won_at = __reduce_min_sync(0xffffffffu, won_at);
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             if ((at_3 + (i & 1)) == round) {

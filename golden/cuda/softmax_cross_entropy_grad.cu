@@ -121,7 +121,7 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
         loss[(long long)((int)blockIdx.x)] = chosen_8;
     }
     for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
-        const int product_4 = j_2 * 8192;
+        const int product_4 = max(((quotient - 1) - j_2), 0) * 8192;
         bool test_7[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
@@ -138,7 +138,7 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
             if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
+                    vector.all = __ldcs((const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
                 }
@@ -147,11 +147,11 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
         float chosen_10[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float difference_4 = logits_in_3[i] - chosen_6;
-            const float exp_x_3 = expf(difference_4);
+            const float difference_6 = logits_in_3[i] - chosen_6;
+            const float exp_x_3 = expf(difference_6);
             const float quotient_2 = exp_x_3 / total_2;
-            const float difference_5 = quotient_2 - 1.0f;
-            const float product_5 = (test_7[i] ? difference_5 : quotient_2) * arguments.scale;
+            const float difference_7 = quotient_2 - 1.0f;
+            const float product_5 = (test_7[i] ? difference_7 : quotient_2) * arguments.scale;
             chosen_10[i] = test ? product_5 : 0.0f;
         }
         _Pragma("unroll")
@@ -166,7 +166,7 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
+                    __stcs((uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))), vector.all);
                 }
             }
         }

@@ -40,11 +40,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         best = mine;
-        best = max(best, __shfl_xor_sync(0xffffffffu, best, 1));
-        best = max(best, __shfl_xor_sync(0xffffffffu, best, 2));
-        best = max(best, __shfl_xor_sync(0xffffffffu, best, 4));
-        best = max(best, __shfl_xor_sync(0xffffffffu, best, 8));
-        best = max(best, __shfl_xor_sync(0xffffffffu, best, 16));
+        best = __reduce_max_sync(0xffffffffu, best);
         if (mine == best) {
             mine = -2147483647 - 1;
         }
@@ -56,25 +52,25 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
         count = count + ((!(x_in[i] < bound)) ? 1 : 0);
     }
     int place = count;
-    const int other_6 = __shfl_up_sync(0xffffffffu, place, 1);
+    const int other = __shfl_up_sync(0xffffffffu, place, 1);
     if ((int)(threadIdx.x & 31) >= 1) {
-        place = place + other_6;
+        place = place + other;
     }
-    const int other_7 = __shfl_up_sync(0xffffffffu, place, 2);
+    const int other_2 = __shfl_up_sync(0xffffffffu, place, 2);
     if ((int)(threadIdx.x & 31) >= 2) {
-        place = place + other_7;
+        place = place + other_2;
     }
-    const int other_8 = __shfl_up_sync(0xffffffffu, place, 4);
+    const int other_3 = __shfl_up_sync(0xffffffffu, place, 4);
     if ((int)(threadIdx.x & 31) >= 4) {
-        place = place + other_8;
+        place = place + other_3;
     }
-    const int other_9 = __shfl_up_sync(0xffffffffu, place, 8);
+    const int other_4 = __shfl_up_sync(0xffffffffu, place, 8);
     if ((int)(threadIdx.x & 31) >= 8) {
-        place = place + other_9;
+        place = place + other_4;
     }
-    const int other_10 = __shfl_up_sync(0xffffffffu, place, 16);
+    const int other_5 = __shfl_up_sync(0xffffffffu, place, 16);
     if ((int)(threadIdx.x & 31) >= 16) {
-        place = place + other_10;
+        place = place + other_5;
     }
     const int candidates = __shfl_sync(0xffffffffu, place, (threadIdx.x & 31) | 31);
     place = place - count;
@@ -102,17 +98,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
             int won;
             unsigned int won_at;
             won = own;
-            won = max(won, __shfl_xor_sync(0xffffffffu, won, 1));
-            won = max(won, __shfl_xor_sync(0xffffffffu, won, 2));
-            won = max(won, __shfl_xor_sync(0xffffffffu, won, 4));
-            won = max(won, __shfl_xor_sync(0xffffffffu, won, 8));
-            won = max(won, __shfl_xor_sync(0xffffffffu, won, 16));
+            won = __reduce_max_sync(0xffffffffu, won);
             won_at = (own == won) ? own_at : 4294967295u;
-            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 1));
-            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 2));
-            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 4));
-            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 8));
-            won_at = min(won_at, __shfl_xor_sync(0xffffffffu, won_at, 16));
+            won_at = __reduce_min_sync(0xffffffffu, won_at);
             if (at_2 == i) {
                 top = __int_as_float((won ^ ((won >> 31) & 2147483647)));
                 top_index = won_at;
@@ -143,41 +131,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
         for (int round_3 = 0; round_3 < 8; round_3 += 1) {
             won_2 = own_2;
             won_at_2 = own_at_2;
-            const int other_21 = __shfl_xor_sync(0xffffffffu, won_2, 1);
-            const unsigned int other_22 = __shfl_xor_sync(0xffffffffu, won_at_2, 1);
-            const bool better = (other_21 > won_2) || ((other_21 == won_2) && (other_22 < won_at_2));
-            const int value = better ? other_21 : won_2;
-            const unsigned int position = better ? other_22 : won_at_2;
-            won_2 = value;
-            won_at_2 = position;
-            const int other_23 = __shfl_xor_sync(0xffffffffu, won_2, 2);
-            const unsigned int other_24 = __shfl_xor_sync(0xffffffffu, won_at_2, 2);
-            const bool better_2 = (other_23 > won_2) || ((other_23 == won_2) && (other_24 < won_at_2));
-            const int value_2 = better_2 ? other_23 : won_2;
-            const unsigned int position_2 = better_2 ? other_24 : won_at_2;
-            won_2 = value_2;
-            won_at_2 = position_2;
-            const int other_25 = __shfl_xor_sync(0xffffffffu, won_2, 4);
-            const unsigned int other_26 = __shfl_xor_sync(0xffffffffu, won_at_2, 4);
-            const bool better_3 = (other_25 > won_2) || ((other_25 == won_2) && (other_26 < won_at_2));
-            const int value_3 = better_3 ? other_25 : won_2;
-            const unsigned int position_3 = better_3 ? other_26 : won_at_2;
-            won_2 = value_3;
-            won_at_2 = position_3;
-            const int other_27 = __shfl_xor_sync(0xffffffffu, won_2, 8);
-            const unsigned int other_28 = __shfl_xor_sync(0xffffffffu, won_at_2, 8);
-            const bool better_4 = (other_27 > won_2) || ((other_27 == won_2) && (other_28 < won_at_2));
-            const int value_4 = better_4 ? other_27 : won_2;
-            const unsigned int position_4 = better_4 ? other_28 : won_at_2;
-            won_2 = value_4;
-            won_at_2 = position_4;
-            const int other_29 = __shfl_xor_sync(0xffffffffu, won_2, 16);
-            const unsigned int other_30 = __shfl_xor_sync(0xffffffffu, won_at_2, 16);
-            const bool better_5 = (other_29 > won_2) || ((other_29 == won_2) && (other_30 < won_at_2));
-            const int value_5 = better_5 ? other_29 : won_2;
-            const unsigned int position_5 = better_5 ? other_30 : won_at_2;
-            won_2 = value_5;
-            won_at_2 = position_5;
+            won_2 = __reduce_max_sync(0xffffffffu, won_2);
+            won_at_2 = (own_2 == won_2) ? own_at_2 : 4294967295u;
+            won_at_2 = __reduce_min_sync(0xffffffffu, won_at_2);
             if (at_2 == round_3) {
                 top = __int_as_float((won_2 ^ ((won_2 >> 31) & 2147483647)));
                 top_index = won_at_2;

@@ -4,19 +4,27 @@ struct unpack_bits_arguments {
     int bytes;
 };
 
-extern "C" __global__ void __launch_bounds__(64) tw_kernel_unpack_bits(const unsigned char* __restrict__ x, unsigned char* y, const unpack_bits_arguments arguments) {
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_unpack_bits(const unsigned char* __restrict__ x, unsigned char* y, const unpack_bits_arguments arguments) {
     const int at_2 = (int)threadIdx.x * 16;
-    const int product = (int)blockIdx.x * 256;
-    const int product_2 = (int)blockIdx.x * 2048;
+    const int product = (int)blockIdx.x * 1024;
+    const int product_2 = (int)blockIdx.x * 8192;
+    unsigned int unpacked[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const unsigned char word = ((product + ((at_2 + (((i * 8) & 15) + ((((i * 8) >> 4) & 1) * 4096))) >> 3)) < arguments.bytes) ? x[(long long)((product + ((at_2 + (((i * 8) & 15) + ((((i * 8) >> 4) & 1) * 4096))) >> 3)))] : 0;
+        _Pragma("unroll")
+        for (int i_2 = 0; i_2 < 8; i_2++) {
+            unpacked[(i * 8) + i_2] = ((unsigned int)(word) >> ((unsigned int)(i_2) & 31)) & 1u;
+        }
+    }
     unsigned char rounded[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const unsigned int unpacked = ((unsigned int)((((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)) < arguments.bytes) ? x[(long long)((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)))] : 0)) >> ((unsigned int)(((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) & 7)) & 31)) & 1u;
-        rounded[i] = tw_u32_to_u8(unpacked);
+        rounded[i] = tw_u32_to_u8(unpacked[i]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        if ((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 1024))) < (8 * arguments.bytes)) {
+        if ((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 4096))) < (8 * arguments.bytes)) {
             unsigned char out[16];
             out[0] = rounded[i * 16];
             out[1] = rounded[(i * 16) + 1];
@@ -38,7 +46,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_unpack_bits(const uns
                 union { uint4 all; unsigned char lane[16]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 16; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + (long long)((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 1024))))) = vector.all;
+                *(uint4*)(y + (long long)((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 4096))))) = vector.all;
             }
         }
     }

@@ -1,2 +1,160 @@
 // decode_attention, f32, batch = 1, kv_heads = 8, max_len = 4096
-// refused: decode_attention: needs 34816 bytes of threadgroup memory, Metal has 32768
+
+struct decode_attention_arguments {
+    long q_stride0;
+    long q_stride1;
+    long keys_stride0;
+    long keys_stride1;
+    long keys_stride2;
+    long values_stride0;
+    long values_stride1;
+    long values_stride2;
+    long out_stride0;
+    long out_stride1;
+    int batch;
+    int kv_heads;
+    int max_len;
+    float scale;
+    int window;
+};
+
+[[kernel, max_total_threads_per_threadgroup(512)]]
+void tw_kernel_decode_attention(
+    const device float* q [[buffer(0)]],
+    const device float* keys [[buffer(1)]],
+    const device float* values [[buffer(2)]],
+    const device int* lens [[buffer(3)]],
+    device float* out [[buffer(4)]],
+    constant decode_attention_arguments& arguments [[buffer(5)]],
+    device uint* faults [[buffer(6)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    threadgroup uint4 shared_memory[128];
+    threadgroup float* tile0 = (decltype(tile0))(shared_memory + 0);
+    threadgroup float* partial1 = (decltype(partial1))(shared_memory + 0);
+    threadgroup float* tile2 = (decltype(tile2))(shared_memory + 0);
+    threadgroup float* tile3 = (decltype(tile3))(shared_memory + 0);
+    threadgroup float* partial4 = (decltype(partial4))(shared_memory + 0);
+    threadgroup float* tile5 = (decltype(tile5))(shared_memory + 0);
+    threadgroup float* tile6 = (decltype(tile6))(shared_memory + 0);
+    const int at = (int)thread_index_in_threadgroup >> 7;
+    const int at_2 = (int)thread_index_in_threadgroup & 127;
+    const int at_3 = ((int)thread_index_in_threadgroup & 15) * 4;
+    const int at_6 = (int)thread_index_in_threadgroup >> 4;
+    const int at_7 = ((int)thread_index_in_threadgroup >> 6) & 3;
+    const int at_8 = (int)thread_index_in_threadgroup & 63;
+    const int product = (int)threadgroup_position_in_grid.x * 4;
+    const int smaller = min(lens[(long)((int)threadgroup_position_in_grid.y)], arguments.max_len);
+    float q_in = 0.0f;
+    if ((product + at) < (4 * arguments.kv_heads)) {
+        q_in = q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at)) * arguments.q_stride1)) + (long)(at_2)];
+    }
+    const float product_2 = q_in * arguments.scale;
+    const float tile = -INFINITY;
+    float v = tile;
+    const float tile_2 = 0.0f;
+    float v_2 = tile_2;
+    const float tile_3 = 0.0f;
+    float v_3 = tile_3;
+    const int larger = max((smaller - arguments.window), 0);
+    const int product_3 = (larger / 64) * 64;
+    for (int j = product_3; j < smaller; j += 64) {
+        const int index = tw_checked(j, 2147483647, faults, 0);
+        _Pragma("unroll")
+        for (int i_6 = 0; i_6 < 16; i_6++) {
+            const float tile_4 = ((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3))) < arguments.max_len) ? keys[((((long)((int)threadgroup_position_in_grid.y) * arguments.keys_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3)))) * arguments.keys_stride2)) + (long)((at_6 + (((i_6 >> 2) & 3) * 32)))] : 0.0f;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        tile0[(at * 128) + at_2] = product_2;
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products = 0.0f;
+        for (int k = 0; k < 128; k += 1) {
+            products = fma(tile0[(at_7 * 128) + k], (((tw_checked(j, 2147483647, faults, 0) + at_8) < arguments.max_len) ? keys[((((long)((int)threadgroup_position_in_grid.y) * arguments.keys_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 0) + at_8)) * arguments.keys_stride2)) + (long)(k)] : 0.0f), products);
+        }
+        const int index_2 = tw_checked(j, 2147483647, faults, 1);
+        const float chosen_2 = (((int)(((uint)(at_8) + (uint)(j))) >= larger) && ((int)(((uint)(at_8) + (uint)(j))) < smaller)) ? products : (-INFINITY);
+        const float tile_6 = v;
+        float greatest = -INFINITY;
+        greatest = tw_max(greatest, chosen_2);
+        greatest = tw_max(greatest, simd_shuffle_xor(greatest, 1));
+        greatest = tw_max(greatest, simd_shuffle_xor(greatest, 2));
+        greatest = tw_max(greatest, simd_shuffle_xor(greatest, 4));
+        greatest = tw_max(greatest, simd_shuffle_xor(greatest, 8));
+        greatest = tw_max(greatest, simd_shuffle_xor(greatest, 16));
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if ((int)thread_index_in_simdgroup == 0) {
+            partial1[(int)simdgroup_index_in_threadgroup] = greatest;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        greatest = -INFINITY;
+        _Pragma("unroll")
+        for (int i_6 = 0; i_6 < 2; i_6++) {
+            greatest = tw_max(greatest, partial1[((int)simdgroup_index_in_threadgroup & 14) + i_6]);
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 319) == 0) {
+            tile2[at_7] = greatest;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        const float larger_2 = tw_max(tile_6, tile2[at]);
+        const bool test_3 = larger_2 == (-INFINITY);
+        const float chosen_3 = test_3 ? 0.0f : larger_2;
+        const float difference_2 = tile_6 - chosen_3;
+        const float exp_x = precise::exp(difference_2);
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 127) == 0) {
+            tile3[at] = chosen_3;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        const float difference_3 = chosen_2 - tile3[at_7];
+        const float exp_x_2 = precise::exp(difference_3);
+        const float product_4 = v_2 * exp_x;
+        float total = 0.0f;
+        total = total + exp_x_2;
+        total = total + simd_shuffle_xor(total, 1);
+        total = total + simd_shuffle_xor(total, 2);
+        total = total + simd_shuffle_xor(total, 4);
+        total = total + simd_shuffle_xor(total, 8);
+        total = total + simd_shuffle_xor(total, 16);
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if ((int)thread_index_in_simdgroup == 0) {
+            partial4[(int)simdgroup_index_in_threadgroup] = total;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        total = 0.0f;
+        _Pragma("unroll")
+        for (int i_6 = 0; i_6 < 2; i_6++) {
+            total = total + partial4[((int)simdgroup_index_in_threadgroup & 14) + i_6];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 319) == 0) {
+            tile5[at_7] = total;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        const float added_2 = product_4 + tile5[at];
+        v_2 = added_2;
+        const float product_5 = v_3 * exp_x;
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if (((int)thread_index_in_threadgroup & 256) == 0) {
+            tile6[(at_7 * 64) + at_8] = exp_x_2;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float products_2 = 0.0f;
+        for (int k_2 = 0; k_2 < 64; k_2 += 1) {
+            products_2 = fma(tile6[(at * 64) + k_2], ((((int)(((uint)(k_2) + (uint)(j))) >= larger) && ((int)(((uint)(k_2) + (uint)(j))) < smaller)) ? (((tw_checked(j, 2147483647, faults, 1) + k_2) < arguments.max_len) ? values[((((long)((int)threadgroup_position_in_grid.y) * arguments.values_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 1) + k_2)) * arguments.values_stride2)) + (long)(at_2)] : 0.0f) : 0.0f), products_2);
+        }
+        const float added_3 = product_5 + products_2;
+        v_3 = added_3;
+        v = larger_2;
+    }
+    const float tile_9 = v_2;
+    const bool test_4 = tile_9 > 0.0f;
+    const float tile_10 = v_3;
+    const float quotient_2 = tile_10 / tile_9;
+    const float chosen_5 = test_4 ? quotient_2 : 0.0f;
+    if ((product + at) < (4 * arguments.kv_heads)) {
+        out[(((long)((int)threadgroup_position_in_grid.y) * arguments.out_stride0) + ((long)((product + at)) * arguments.out_stride1)) + (long)(at_2)] = chosen_5;
+    }
+}

@@ -182,11 +182,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         best_3 = mine;
-        best_3 = max(best_3, simd_shuffle_xor(best_3, 1));
-        best_3 = max(best_3, simd_shuffle_xor(best_3, 2));
-        best_3 = max(best_3, simd_shuffle_xor(best_3, 4));
-        best_3 = max(best_3, simd_shuffle_xor(best_3, 8));
-        best_3 = max(best_3, simd_shuffle_xor(best_3, 16));
+        best_3 = simd_max(best_3);
         if (mine == best_3) {
             mine = -2147483647 - 1;
         }
@@ -198,25 +194,25 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         count = count + ((!(tile_4[i] < bound)) ? 1 : 0);
     }
     int place = count;
-    const int other_15 = simd_shuffle_up(place, 1);
+    const int other_10 = simd_shuffle_up(place, 1);
     if ((int)thread_index_in_simdgroup >= 1) {
-        place = place + other_15;
+        place = place + other_10;
     }
-    const int other_16 = simd_shuffle_up(place, 2);
+    const int other_11 = simd_shuffle_up(place, 2);
     if ((int)thread_index_in_simdgroup >= 2) {
-        place = place + other_16;
+        place = place + other_11;
     }
-    const int other_17 = simd_shuffle_up(place, 4);
+    const int other_12 = simd_shuffle_up(place, 4);
     if ((int)thread_index_in_simdgroup >= 4) {
-        place = place + other_17;
+        place = place + other_12;
     }
-    const int other_18 = simd_shuffle_up(place, 8);
+    const int other_13 = simd_shuffle_up(place, 8);
     if ((int)thread_index_in_simdgroup >= 8) {
-        place = place + other_18;
+        place = place + other_13;
     }
-    const int other_19 = simd_shuffle_up(place, 16);
+    const int other_14 = simd_shuffle_up(place, 16);
     if ((int)thread_index_in_simdgroup >= 16) {
-        place = place + other_19;
+        place = place + other_14;
     }
     const int candidates = simd_shuffle(place, thread_index_in_simdgroup | 31);
     place = place - count;
@@ -244,17 +240,9 @@ void tw_kernel_deepseek_router_topk_sigmoid(
             int won_4;
             uint won_at_2;
             won_4 = own_2;
-            won_4 = max(won_4, simd_shuffle_xor(won_4, 1));
-            won_4 = max(won_4, simd_shuffle_xor(won_4, 2));
-            won_4 = max(won_4, simd_shuffle_xor(won_4, 4));
-            won_4 = max(won_4, simd_shuffle_xor(won_4, 8));
-            won_4 = max(won_4, simd_shuffle_xor(won_4, 16));
+            won_4 = simd_max(won_4);
             won_at_2 = (own_2 == won_4) ? own_at_2 : 4294967295u;
-            won_at_2 = min(won_at_2, simd_shuffle_xor(won_at_2, 1));
-            won_at_2 = min(won_at_2, simd_shuffle_xor(won_at_2, 2));
-            won_at_2 = min(won_at_2, simd_shuffle_xor(won_at_2, 4));
-            won_at_2 = min(won_at_2, simd_shuffle_xor(won_at_2, 8));
-            won_at_2 = min(won_at_2, simd_shuffle_xor(won_at_2, 16));
+            won_at_2 = simd_min(won_at_2);
             if (at_7 == i) {
                 top_index_2 = won_at_2;
             }
@@ -284,41 +272,9 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         for (int round_5 = 0; round_5 < 8; round_5 += 1) {
             won_5 = own_3;
             won_at_3 = own_at_3;
-            const int other_30 = simd_shuffle_xor(won_5, 1);
-            const uint other_31 = simd_shuffle_xor(won_at_3, 1);
-            const bool better_4 = (other_30 > won_5) || ((other_30 == won_5) && (other_31 < won_at_3));
-            const int value_4 = better_4 ? other_30 : won_5;
-            const uint position_4 = better_4 ? other_31 : won_at_3;
-            won_5 = value_4;
-            won_at_3 = position_4;
-            const int other_32 = simd_shuffle_xor(won_5, 2);
-            const uint other_33 = simd_shuffle_xor(won_at_3, 2);
-            const bool better_5 = (other_32 > won_5) || ((other_32 == won_5) && (other_33 < won_at_3));
-            const int value_5 = better_5 ? other_32 : won_5;
-            const uint position_5 = better_5 ? other_33 : won_at_3;
-            won_5 = value_5;
-            won_at_3 = position_5;
-            const int other_34 = simd_shuffle_xor(won_5, 4);
-            const uint other_35 = simd_shuffle_xor(won_at_3, 4);
-            const bool better_6 = (other_34 > won_5) || ((other_34 == won_5) && (other_35 < won_at_3));
-            const int value_6 = better_6 ? other_34 : won_5;
-            const uint position_6 = better_6 ? other_35 : won_at_3;
-            won_5 = value_6;
-            won_at_3 = position_6;
-            const int other_36 = simd_shuffle_xor(won_5, 8);
-            const uint other_37 = simd_shuffle_xor(won_at_3, 8);
-            const bool better_7 = (other_36 > won_5) || ((other_36 == won_5) && (other_37 < won_at_3));
-            const int value_7 = better_7 ? other_36 : won_5;
-            const uint position_7 = better_7 ? other_37 : won_at_3;
-            won_5 = value_7;
-            won_at_3 = position_7;
-            const int other_38 = simd_shuffle_xor(won_5, 16);
-            const uint other_39 = simd_shuffle_xor(won_at_3, 16);
-            const bool better_8 = (other_38 > won_5) || ((other_38 == won_5) && (other_39 < won_at_3));
-            const int value_8 = better_8 ? other_38 : won_5;
-            const uint position_8 = better_8 ? other_39 : won_at_3;
-            won_5 = value_8;
-            won_at_3 = position_8;
+            won_5 = simd_max(won_5);
+            won_at_3 = (own_3 == won_5) ? own_at_3 : 4294967295u;
+            won_at_3 = simd_min(won_at_3);
             if (at_7 == round_5) {
                 top_index_2 = won_at_3;
             }

@@ -23,21 +23,21 @@ void tw_kernel_dequantize_affine(
     const int at_2 = (int)thread_index_in_threadgroup * 4;
     float tile_4[32];
     _Pragma("unroll")
-    for (int i_7 = 0; i_7 < 32; i_7++) {
-        tile_4[i_7] = ((float)(((w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)(((((((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6) * 64) + ((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)(((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))]) + biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)(((at_2 + ((i_7 & 3) + (((i_7 >> 2) & 7) * 512))) >> 6))];
+    for (int i_8 = 0; i_8 < 32; i_8++) {
+        tile_4[i_8] = ((float)(((w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)(((((((at_2 + ((i_8 & 3) + (((i_8 >> 2) & 7) * 512))) >> 6) * 64) + ((at_2 + ((i_8 & 3) + (((i_8 >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at_2 + ((i_8 & 3) + (((i_8 >> 2) & 7) * 512))) >> 6) * 64) + ((at_2 + ((i_8 & 3) + (((i_8 >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)(((at_2 + ((i_8 & 3) + (((i_8 >> 2) & 7) * 512))) >> 6))]) + biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)(((at_2 + ((i_8 & 3) + (((i_8 >> 2) & 7) * 512))) >> 6))];
     }
     _Pragma("unroll")
-    for (int i_7 = 0; i_7 < 8; i_7++) {
+    for (int i_8 = 0; i_8 < 8; i_8++) {
         float out[4];
-        out[0] = tile_4[i_7 * 4];
-        out[1] = tile_4[(i_7 * 4) + 1];
-        out[2] = tile_4[(i_7 * 4) + 2];
-        out[3] = tile_4[(i_7 * 4) + 3];
+        out[0] = tile_4[i_8 * 4];
+        out[1] = tile_4[(i_8 * 4) + 1];
+        out[2] = tile_4[(i_8 * 4) + 2];
+        out[3] = tile_4[(i_8 * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at_2 + ((((i_7 * 4) >> 2) & 7) * 512))))) = vector.all;
+            *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + (long)((at_2 + ((((i_8 * 4) >> 2) & 7) * 512))))) = vector.all;
         }
     }
 }

@@ -20,22 +20,22 @@ void tw_kernel_dequantize_blockwise_int4(
     const int product_3 = (int)threadgroup_position_in_grid.x * 2048;
     float tile_3[32];
     _Pragma("unroll")
-    for (int i_4 = 0; i_4 < 32; i_4++) {
-        tile_3[i_4] = (float)((((uint)((((product + ((((((at + ((i_4 & 3) + (((i_4 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_4 & 3) + (((i_4 >> 2) & 7) * 256))) & 127)) * 4) >> 3)) < (64 * arguments.blocks)) ? x[(long)((product + ((((((at + ((i_4 & 3) + (((i_4 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_4 & 3) + (((i_4 >> 2) & 7) * 256))) & 127)) * 4) >> 3)))] : 0)) >> ((uint)(((((((at + ((i_4 & 3) + (((i_4 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_4 & 3) + (((i_4 >> 2) & 7) * 256))) & 127)) * 4) & 7)) & 31)) & 15u)) * (((product_2 + ((at + ((i_4 & 3) + (((i_4 >> 2) & 7) * 256))) >> 7)) < arguments.blocks) ? scales[(long)((product_2 + ((at + ((i_4 & 3) + (((i_4 >> 2) & 7) * 256))) >> 7)))] : 0.0f);
+    for (int i_5 = 0; i_5 < 32; i_5++) {
+        tile_3[i_5] = (float)((((uint)((((product + ((((((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) & 127)) * 4) >> 3)) < (64 * arguments.blocks)) ? x[(long)((product + ((((((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) & 127)) * 4) >> 3)))] : 0)) >> ((uint)(((((((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) & 127)) * 4) & 7)) & 31)) & 15u)) * (((product_2 + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7)) < arguments.blocks) ? scales[(long)((product_2 + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7)))] : 0.0f);
     }
     _Pragma("unroll")
-    for (int i_4 = 0; i_4 < 8; i_4++) {
-        if ((product_3 + (at + ((((i_4 * 4) >> 2) & 7) * 256))) < (128 * arguments.blocks)) {
+    for (int i_5 = 0; i_5 < 8; i_5++) {
+        if ((product_3 + (at + ((((i_5 * 4) >> 2) & 7) * 256))) < (128 * arguments.blocks)) {
             float out[4];
-            out[0] = tile_3[i_4 * 4];
-            out[1] = tile_3[(i_4 * 4) + 1];
-            out[2] = tile_3[(i_4 * 4) + 2];
-            out[3] = tile_3[(i_4 * 4) + 3];
+            out[0] = tile_3[i_5 * 4];
+            out[1] = tile_3[(i_5 * 4) + 1];
+            out[2] = tile_3[(i_5 * 4) + 2];
+            out[3] = tile_3[(i_5 * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (long)((product_3 + (at + ((((i_4 * 4) >> 2) & 7) * 256))))) = vector.all;
+                *(device uint4*)(y + (long)((product_3 + (at + ((((i_5 * 4) >> 2) & 7) * 256))))) = vector.all;
             }
         }
     }

@@ -17,11 +17,19 @@ void tw_kernel_dequantize_int4(
     const int at = (int)thread_index_in_threadgroup * 4;
     const int product = (int)threadgroup_position_in_grid.x * 1024;
     const int product_2 = (int)threadgroup_position_in_grid.x * 2048;
+    uint unpacked[32];
+    _Pragma("unroll")
+    for (int i_2 = 0; i_2 < 16; i_2++) {
+        const uchar word = ((product + (((at + (((i_2 * 2) & 3) + ((((i_2 * 2) >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + (((i_2 * 2) & 3) + ((((i_2 * 2) >> 2) & 7) * 256))) * 4) >> 3)))] : 0;
+        _Pragma("unroll")
+        for (int i_3 = 0; i_3 < 2; i_3++) {
+            unpacked[(i_2 * 2) + i_3] = ((uint)(word) >> ((uint)((i_3 * 4)) & 31)) & 15u;
+        }
+    }
     float product_3[32];
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 32; i_2++) {
-        const uint unpacked = ((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u;
-        product_3[i_2] = (float)(unpacked) * arguments.scale;
+        product_3[i_2] = (float)(unpacked[i_2]) * arguments.scale;
     }
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 8; i_2++) {

@@ -34,10 +34,38 @@ void tw_kernel_dequantize_nf4(
     const float tile_26 = 0.562617f;
     const float tile_28 = 0.72295684f;
     const float tile_30 = 1.0f;
+    uint unpacked[32];
+    _Pragma("unroll")
+    for (int i_2 = 0; i_2 < 16; i_2++) {
+        const uchar word = ((product + (((at + (((i_2 * 2) & 3) + ((((i_2 * 2) >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + (((i_2 * 2) & 3) + ((((i_2 * 2) >> 2) & 7) * 256))) * 4) >> 3)))] : 0;
+        _Pragma("unroll")
+        for (int i_3 = 0; i_3 < 2; i_3++) {
+            unpacked[(i_2 * 2) + i_3] = ((uint)(word) >> ((uint)((i_3 * 4)) & 31)) & 15u;
+        }
+    }
     float product_3[32];
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 32; i_2++) {
-        product_3[i_2] = ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 15) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 14) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 13) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 12) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 11) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 10) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 9) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 8) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 7) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 6) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 5) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 4) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 3) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 2) ? ((tw_checked((int)((((uint)((((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)) < arguments.n) ? x[(long)((product + (((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) >> 3)))] : 0)) >> ((uint)((((at + ((i_2 & 3) + (((i_2 >> 2) & 7) * 256))) * 4) & 7)) & 31)) & 15u)), 16, faults, 0) < 1) ? tile : tile_2) : tile_4) : tile_6) : tile_8) : tile_10) : tile_12) : tile_14) : tile_16) : tile_18) : tile_20) : tile_22) : tile_24) : tile_26) : tile_28) : tile_30) * arguments.scale;
+        const int index = tw_checked((int)(unpacked[i_2]), 16, faults, 0);
+        const bool odd = (index & 1) != 0;
+        const float entry = odd ? tile_2 : tile;
+        const float entry_2 = odd ? tile_6 : tile_4;
+        const float entry_3 = odd ? tile_10 : tile_8;
+        const float entry_4 = odd ? tile_14 : tile_12;
+        const float entry_5 = odd ? tile_18 : tile_16;
+        const float entry_6 = odd ? tile_22 : tile_20;
+        const float entry_7 = odd ? tile_26 : tile_24;
+        const float entry_8 = odd ? tile_30 : tile_28;
+        const bool odd_2 = (index & 2) != 0;
+        const float entry_9 = odd_2 ? entry_2 : entry;
+        const float entry_10 = odd_2 ? entry_4 : entry_3;
+        const float entry_11 = odd_2 ? entry_6 : entry_5;
+        const float entry_12 = odd_2 ? entry_8 : entry_7;
+        const bool odd_3 = (index & 4) != 0;
+        const float entry_13 = odd_3 ? entry_10 : entry_9;
+        const float entry_14 = odd_3 ? entry_12 : entry_11;
+        const bool odd_4 = (index & 8) != 0;
+        product_3[i_2] = (odd_4 ? entry_14 : entry_13) * arguments.scale;
     }
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 8; i_2++) {

@@ -38,10 +38,10 @@ void tw_kernel_gather_dequantize_affine(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = scales[((long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long)((at_3 + ((i & 7) * 2)))];
+        const uint word = w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((at_2 + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))];
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked = (w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] >> ((uint)((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
         const float product = (float)(((w[((long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     _Pragma("unroll")

@@ -54,10 +54,10 @@ void tw_kernel_gather_qmm(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
+        const uint word = w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked = (w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product = (float)(((w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     _Pragma("unroll")

@@ -67,13 +67,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
             tile[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
+        const uint word = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        uint unpacked;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
-        }
         float tile_2;
         if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
             tile_2 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
@@ -132,13 +129,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
             tile_5[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
+        const uint word_2 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        uint unpacked_2;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_2 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
-        }
         float tile_6;
         if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
             tile_6 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
@@ -197,13 +191,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
             tile_9[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
+        const uint word_3 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        uint unpacked_3;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_3 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
-        }
         float tile_10;
         if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
             tile_10 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
@@ -262,13 +253,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
             tile_13[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
+        const uint word_4 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        uint unpacked_4;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_4 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
-        }
         float tile_14;
         if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
             tile_14 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
@@ -327,13 +315,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
             tile_17[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
+        const uint word_5 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        uint unpacked_5;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_5 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
-        }
         float tile_18;
         if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
             tile_18 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
@@ -392,13 +377,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
             tile_21[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
+        const uint word_6 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        uint unpacked_6;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_6 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
-        }
         float tile_22;
         if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
             tile_22 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
@@ -457,13 +439,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
             tile_25[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
+        const uint word_7 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        uint unpacked_7;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_7 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
-        }
         float tile_26;
         if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
             tile_26 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
@@ -522,13 +501,10 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
             tile_29[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
         }
+        const uint word_8 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        uint unpacked_8;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            unpacked_8 = ((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) >> 5))] : 0u) >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 128))) * 4) & 31)) & 31)) & 15u;
-        }
         float tile_30;
         if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
             tile_30 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));

@@ -67,10 +67,10 @@ void tw_kernel_gather_qmm_swiglu(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = gate_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
+        const uint word = gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked = (gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product = (float)(((gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
     }
     _Pragma("unroll")
@@ -100,10 +100,10 @@ void tw_kernel_gather_qmm_swiglu(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile_5[i] = up_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
+        const uint word_2 = up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked_2 = (up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) >> 5))] >> ((uint)((((at + ((i & 3) + (((i >> 2) & 7) * 256))) * 4) & 31)) & 31)) & 15u;
         const float product_3 = (float)(((up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_5[(i >> 2) & 7];
     }
     _Pragma("unroll")

@@ -92,41 +92,9 @@ void tw_kernel_sample_candidates(
     for (int round = 0; round < 64; round += 1) {
         won = own;
         won_at = own_at;
-        const int other = simd_shuffle_xor(won, 1);
-        const uint other_2 = simd_shuffle_xor(won_at, 1);
-        const bool better = (other > won) || ((other == won) && (other_2 < won_at));
-        const int value = better ? other : won;
-        const uint position = better ? other_2 : won_at;
-        won = value;
-        won_at = position;
-        const int other_3 = simd_shuffle_xor(won, 2);
-        const uint other_4 = simd_shuffle_xor(won_at, 2);
-        const bool better_2 = (other_3 > won) || ((other_3 == won) && (other_4 < won_at));
-        const int value_2 = better_2 ? other_3 : won;
-        const uint position_2 = better_2 ? other_4 : won_at;
-        won = value_2;
-        won_at = position_2;
-        const int other_5 = simd_shuffle_xor(won, 4);
-        const uint other_6 = simd_shuffle_xor(won_at, 4);
-        const bool better_3 = (other_5 > won) || ((other_5 == won) && (other_6 < won_at));
-        const int value_3 = better_3 ? other_5 : won;
-        const uint position_3 = better_3 ? other_6 : won_at;
-        won = value_3;
-        won_at = position_3;
-        const int other_7 = simd_shuffle_xor(won, 8);
-        const uint other_8 = simd_shuffle_xor(won_at, 8);
-        const bool better_4 = (other_7 > won) || ((other_7 == won) && (other_8 < won_at));
-        const int value_4 = better_4 ? other_7 : won;
-        const uint position_4 = better_4 ? other_8 : won_at;
-        won = value_4;
-        won_at = position_4;
-        const int other_9 = simd_shuffle_xor(won, 16);
-        const uint other_10 = simd_shuffle_xor(won_at, 16);
-        const bool better_5 = (other_9 > won) || ((other_9 == won) && (other_10 < won_at));
-        const int value_5 = better_5 ? other_9 : won;
-        const uint position_5 = better_5 ? other_10 : won_at;
-        won = value_5;
-        won_at = position_5;
+        won = simd_max(won);
+        won_at = (own == won) ? own_at : 4294967295u;
+        won_at = simd_min(won_at);
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             if ((at_3 + (i & 1)) == round) {

@@ -131,7 +131,7 @@ void tw_kernel_softmax_cross_entropy_grad(
         loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_8;
     }
     for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
-        const int product_4 = j_2 * 8192;
+        const int product_4 = max(((quotient - 1) - j_2), 0) * 8192;
         bool test_7[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
@@ -157,11 +157,11 @@ void tw_kernel_softmax_cross_entropy_grad(
         float chosen_10[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float difference_4 = logits_in_3[i] - chosen_6;
-            const float exp_x_3 = precise::exp(difference_4);
+            const float difference_6 = logits_in_3[i] - chosen_6;
+            const float exp_x_3 = precise::exp(difference_6);
             const float quotient_2 = exp_x_3 / total_2;
-            const float difference_5 = quotient_2 - 1.0f;
-            const float product_5 = (test_7[i] ? difference_5 : quotient_2) * arguments.scale;
+            const float difference_7 = quotient_2 - 1.0f;
+            const float product_5 = (test_7[i] ? difference_7 : quotient_2) * arguments.scale;
             chosen_10[i] = test ? product_5 : 0.0f;
         }
         _Pragma("unroll")

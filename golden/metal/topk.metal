@@ -48,11 +48,7 @@ void tw_kernel_topk(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         best = mine;
-        best = max(best, simd_shuffle_xor(best, 1));
-        best = max(best, simd_shuffle_xor(best, 2));
-        best = max(best, simd_shuffle_xor(best, 4));
-        best = max(best, simd_shuffle_xor(best, 8));
-        best = max(best, simd_shuffle_xor(best, 16));
+        best = simd_max(best);
         if (mine == best) {
             mine = -2147483647 - 1;
         }
@@ -64,25 +60,25 @@ void tw_kernel_topk(
         count = count + ((!(x_in[i] < bound)) ? 1 : 0);
     }
     int place = count;
-    const int other_6 = simd_shuffle_up(place, 1);
+    const int other = simd_shuffle_up(place, 1);
     if ((int)thread_index_in_simdgroup >= 1) {
-        place = place + other_6;
+        place = place + other;
     }
-    const int other_7 = simd_shuffle_up(place, 2);
+    const int other_2 = simd_shuffle_up(place, 2);
     if ((int)thread_index_in_simdgroup >= 2) {
-        place = place + other_7;
+        place = place + other_2;
     }
-    const int other_8 = simd_shuffle_up(place, 4);
+    const int other_3 = simd_shuffle_up(place, 4);
     if ((int)thread_index_in_simdgroup >= 4) {
-        place = place + other_8;
+        place = place + other_3;
     }
-    const int other_9 = simd_shuffle_up(place, 8);
+    const int other_4 = simd_shuffle_up(place, 8);
     if ((int)thread_index_in_simdgroup >= 8) {
-        place = place + other_9;
+        place = place + other_4;
     }
-    const int other_10 = simd_shuffle_up(place, 16);
+    const int other_5 = simd_shuffle_up(place, 16);
     if ((int)thread_index_in_simdgroup >= 16) {
-        place = place + other_10;
+        place = place + other_5;
     }
     const int candidates = simd_shuffle(place, thread_index_in_simdgroup | 31);
     place = place - count;
@@ -110,17 +106,9 @@ void tw_kernel_topk(
             int won;
             uint won_at;
             won = own;
-            won = max(won, simd_shuffle_xor(won, 1));
-            won = max(won, simd_shuffle_xor(won, 2));
-            won = max(won, simd_shuffle_xor(won, 4));
-            won = max(won, simd_shuffle_xor(won, 8));
-            won = max(won, simd_shuffle_xor(won, 16));
+            won = simd_max(won);
             won_at = (own == won) ? own_at : 4294967295u;
-            won_at = min(won_at, simd_shuffle_xor(won_at, 1));
-            won_at = min(won_at, simd_shuffle_xor(won_at, 2));
-            won_at = min(won_at, simd_shuffle_xor(won_at, 4));
-            won_at = min(won_at, simd_shuffle_xor(won_at, 8));
-            won_at = min(won_at, simd_shuffle_xor(won_at, 16));
+            won_at = simd_min(won_at);
             if (at_2 == i) {
                 top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
                 top_index = won_at;
@@ -151,41 +139,9 @@ void tw_kernel_topk(
         for (int round_3 = 0; round_3 < 8; round_3 += 1) {
             won_2 = own_2;
             won_at_2 = own_at_2;
-            const int other_21 = simd_shuffle_xor(won_2, 1);
-            const uint other_22 = simd_shuffle_xor(won_at_2, 1);
-            const bool better = (other_21 > won_2) || ((other_21 == won_2) && (other_22 < won_at_2));
-            const int value = better ? other_21 : won_2;
-            const uint position = better ? other_22 : won_at_2;
-            won_2 = value;
-            won_at_2 = position;
-            const int other_23 = simd_shuffle_xor(won_2, 2);
-            const uint other_24 = simd_shuffle_xor(won_at_2, 2);
-            const bool better_2 = (other_23 > won_2) || ((other_23 == won_2) && (other_24 < won_at_2));
-            const int value_2 = better_2 ? other_23 : won_2;
-            const uint position_2 = better_2 ? other_24 : won_at_2;
-            won_2 = value_2;
-            won_at_2 = position_2;
-            const int other_25 = simd_shuffle_xor(won_2, 4);
-            const uint other_26 = simd_shuffle_xor(won_at_2, 4);
-            const bool better_3 = (other_25 > won_2) || ((other_25 == won_2) && (other_26 < won_at_2));
-            const int value_3 = better_3 ? other_25 : won_2;
-            const uint position_3 = better_3 ? other_26 : won_at_2;
-            won_2 = value_3;
-            won_at_2 = position_3;
-            const int other_27 = simd_shuffle_xor(won_2, 8);
-            const uint other_28 = simd_shuffle_xor(won_at_2, 8);
-            const bool better_4 = (other_27 > won_2) || ((other_27 == won_2) && (other_28 < won_at_2));
-            const int value_4 = better_4 ? other_27 : won_2;
-            const uint position_4 = better_4 ? other_28 : won_at_2;
-            won_2 = value_4;
-            won_at_2 = position_4;
-            const int other_29 = simd_shuffle_xor(won_2, 16);
-            const uint other_30 = simd_shuffle_xor(won_at_2, 16);
-            const bool better_5 = (other_29 > won_2) || ((other_29 == won_2) && (other_30 < won_at_2));
-            const int value_5 = better_5 ? other_29 : won_2;
-            const uint position_5 = better_5 ? other_30 : won_at_2;
-            won_2 = value_5;
-            won_at_2 = position_5;
+            won_2 = simd_max(won_2);
+            won_at_2 = (own_2 == won_2) ? own_at_2 : 4294967295u;
+            won_at_2 = simd_min(won_at_2);
             if (at_2 == round_3) {
                 top = as_type<float>((won_2 ^ ((won_2 >> 31) & 2147483647)));
                 top_index = won_at_2;

@@ -4,7 +4,7 @@ struct unpack_bits_arguments {
     int bytes;
 };
 
-[[kernel, max_total_threads_per_threadgroup(64)]]
+[[kernel, max_total_threads_per_threadgroup(256)]]
 void tw_kernel_unpack_bits(
     const device uchar* x [[buffer(0)]],
     device uchar* y [[buffer(1)]],
@@ -14,17 +14,25 @@ void tw_kernel_unpack_bits(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at_2 = (int)thread_index_in_threadgroup * 16;
-    const int product = (int)threadgroup_position_in_grid.x * 256;
-    const int product_2 = (int)threadgroup_position_in_grid.x * 2048;
+    const int product = (int)threadgroup_position_in_grid.x * 1024;
+    const int product_2 = (int)threadgroup_position_in_grid.x * 8192;
+    uint unpacked[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const uchar word = ((product + ((at_2 + (((i * 8) & 15) + ((((i * 8) >> 4) & 1) * 4096))) >> 3)) < arguments.bytes) ? x[(long)((product + ((at_2 + (((i * 8) & 15) + ((((i * 8) >> 4) & 1) * 4096))) >> 3)))] : 0;
+        _Pragma("unroll")
+        for (int i_2 = 0; i_2 < 8; i_2++) {
+            unpacked[(i * 8) + i_2] = ((uint)(word) >> ((uint)(i_2) & 31)) & 1u;
+        }
+    }
     uchar rounded[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const uint unpacked = ((uint)((((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)) < arguments.bytes) ? x[(long)((product + ((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) >> 3)))] : 0)) >> ((uint)(((at_2 + ((i & 15) + (((i >> 4) & 1) * 1024))) & 7)) & 31)) & 1u;
-        rounded[i] = tw_u32_to_u8(unpacked);
+        rounded[i] = tw_u32_to_u8(unpacked[i]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        if ((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 1024))) < (8 * arguments.bytes)) {
+        if ((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 4096))) < (8 * arguments.bytes)) {
             uchar out[16];
             out[0] = rounded[i * 16];
             out[1] = rounded[(i * 16) + 1];
@@ -46,7 +54,7 @@ void tw_kernel_unpack_bits(
                 union { uint4 all; uchar lane[16]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 16; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (long)((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 1024))))) = vector.all;
+                *(device uint4*)(y + (long)((product_2 + (at_2 + ((((i * 16) >> 4) & 1) * 4096))))) = vector.all;
             }
         }
     }

@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
+use std::str::FromStr;
 use tilewright_runtime::targets::TARGETS;
 
 /// The commands and their options.
@@ -33,6 +34,13 @@ pub fn command() -> Command {
         .subcommand(tune())
         .subcommands(models::commands())
         .subcommand(validate::command())
+        .mut_subcommands(|command| command.mut_args(negative))
+}
+
+/// A negative number is the value of an option, whose range says what is wrong with it, and not an option itself.
+fn negative(arg: Arg) -> Arg {
+    let takes_values = arg.get_action().takes_values();
+    arg.allow_negative_numbers(takes_values)
 }
 
 fn tour() -> Command {
@@ -149,13 +157,31 @@ fn test() -> Command {
             Arg::new("limit")
                 .long("limit")
                 .value_name("ELEMENTS")
-                .value_parser(value_parser!(usize))
+                .value_parser(whole::<usize>)
                 .conflicts_with("full")
                 .help("Only cases whose largest tensor has at most this many elements"),
         )
+        .arg(
+            Arg::new("random")
+                .long("random")
+                .value_name("PROGRAMS")
+                .value_parser(value_parser!(u64).range(1..))
+                .conflicts_with_all(["names", "full", "limit"])
+                .help("Runs that many random programs instead, against the interpreter"),
+        )
+        .arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("SEED")
+                .value_parser(value_parser!(u64))
+                .default_value("0")
+                .help("The first random program; the next ones follow it")
+                .requires("random"),
+        )
         .arg(report("report", "Writes every check as JSON"))
         .after_help(
-            "Examples:\n  tilewright test\n  tilewright test softmax rmsnorm --report out.json",
+            "Examples:\n  tilewright test\n  tilewright test softmax rmsnorm --report out.json\n  \
+             tilewright test --random 2000 --device cuda",
         )
 }
 
@@ -281,6 +307,16 @@ fn json_flag() -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON, for machines")
 }
 
+/// A whole number from 0 on.
+fn whole<N: FromStr>(text: &str) -> Result<N, String> {
+    text.trim().parse().map_err(|_| "it is a whole number from 0 on".into())
+}
+
+/// Any number; whoever uses it knows its range.
+fn real(text: &str) -> Result<f64, String> {
+    text.trim().parse().map_err(|_| "it is a number, as in 0.8".into())
+}
+
 /// A `--set name=value`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
@@ -347,12 +383,14 @@ fn in_two_lines(error: &clap::Error) -> Failure {
             .into_iter()
             .find_map(|kind| match error.get(kind)? {
                 ContextValue::String(name) => Some(name.clone()),
-                ContextValue::Strings(names) => names.first().cloned(),
+                // The most similar one is the last.
+                ContextValue::Strings(names) => names.last().cloned(),
                 _ => None,
             });
+    let help = format!("`{} --help`", command_named());
     let next = match suggestion {
-        Some(name) => format!("did you mean `{name}`? `tilewright --help` lists the commands"),
-        None => format!("see `{} --help`", command_named()),
+        Some(name) => format!("did you mean `{name}`? {help} lists what there is"),
+        None => format!("see {help}"),
     };
     Failure::usage(what, next)
 }

@@ -28,7 +28,9 @@ pub fn device(matches: &ArgMatches) -> Result<Arc<Runtime>, Failure> {
 /// As [`device`], `None` when `--device` was not given.
 pub fn chosen_device(matches: &ArgMatches) -> Result<Option<Arc<Runtime>>, Failure> {
     let Some(name) = matches.get_one::<String>("device") else { return Ok(None) };
-    Ok(Some(Runtime::open(name)?))
+    let opened = Runtime::open(name);
+    let next = "`tilewright devices` lists what there is; without --device it is the CPU";
+    Ok(Some(opened.map_err(|error| Failure::of(error, next))?))
 }
 
 /// The file that `--in` names.

@@ -25,7 +25,41 @@ pub fn directory(matches: &ArgMatches) -> Result<PathBuf, Failure> {
             next,
         ));
     }
-    crate::hub::folder(asked)
+    let folder = crate::hub::folder(asked)?;
+    whole(&folder)?;
+    Ok(folder)
+}
+
+/// Checks that a folder may be a checkpoint.
+///
+/// # Errors
+/// Saying what is there instead.
+pub fn whole(folder: &Path) -> Result<(), Failure> {
+    let path = folder.display();
+    if !folder.exists() {
+        let next = "pass the folder of a checkpoint, or its name on the hub, owner/name";
+        return Err(Failure::work(format!("{path}: does not exist"), next));
+    }
+    if folder.is_file() {
+        let next = match folder.parent().filter(|parent| parent.join("config.json").is_file()) {
+            Some(parent) if parent.as_os_str().is_empty() => "pass the folder: .".into(),
+            Some(parent) => format!("pass the folder: {}", parent.display()),
+            None => "pass the folder that holds the model's config.json".into(),
+        };
+        return Err(Failure::usage(format!("{path}: is a file, and a model is a folder"), next));
+    }
+    if folder.join("config.json").exists() {
+        return Ok(());
+    }
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut blocks: Vec<PathBuf> =
+        files.map(|entry| entry.path()).filter(|path| Gguf::is_one(path)).collect();
+    blocks.sort();
+    let next = match blocks.first().map(|file| file.display()) {
+        Some(file) => format!("`tilewright convert --model {file} --out DIR` makes a model of it"),
+        None => "pass the folder that holds the model's config.json".into(),
+    };
+    Err(Failure::work(format!("{path}: holds no config.json"), next))
 }
 
 /// The kind of float that `--dtype` names, if it was given.
@@ -60,6 +94,9 @@ pub fn load(matches: &ArgMatches, directory: &Path) -> Result<Model, Failure> {
 pub fn bounds(matches: &ArgMatches, directory: &Path) -> Result<[usize; 2], Failure> {
     let decoder = tilewright_models::describe(Checkpoint::open(directory)?.config())?;
     let context = matches.get_one::<usize>("context").copied();
+    if context == Some(0) {
+        return Err(Failure::usage("--context is 0", "it is at least 1"));
+    }
     Ok([decoder.vocabulary, context.unwrap_or(decoder.context)])
 }
 

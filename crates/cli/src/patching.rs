@@ -1,7 +1,8 @@
 //! Patching on the command line: the `--patch` option.
 
 use crate::failure::Failure;
-use clap::Arg;
+use clap::{Arg, ArgMatches};
+use tilewright_engine::Sampling;
 use tilewright_nn::patch::{MODES, PatchResult, Patterns, SmartOptions, patch, smart_patch};
 use tilewright_nn::{Logits, Model, Result};
 
@@ -20,39 +21,63 @@ pub fn argument() -> Arg {
         )
 }
 
-/// Patches as the option says. `prompt` is what `smart` times with; `tell` gets its lines.
-///
-/// # Errors
-/// When there is no pattern of a name, or the device fails.
-pub fn apply(
-    which: &str,
-    model: &mut Model,
-    prompt: &[u32],
-    tell: impl FnMut(&str),
-) -> std::result::Result<PatchResult, Failure> {
-    Ok(match which {
-        "default" => patch(model, &Patterns::inference()),
-        "all" => patch(model, &Patterns::all()),
-        "smart" => {
-            let options = SmartOptions::default();
-            smart_patch(model, &options, |model| sample(model, prompt), tell)?
-        }
-        "none" => PatchResult::default(),
-        mode if MODES.iter().any(|(name, _)| *name == mode) => patch(model, &Patterns::mode(mode)?),
-        names => patch(model, &Patterns::named(&names.split(',').collect::<Vec<_>>())?),
-    })
+/// What the option asks for.
+pub enum Patching {
+    /// Patterns that are known beforehand.
+    Of(Patterns),
+    /// Those that measure faster.
+    Smart,
 }
 
-/// What is timed: the prompt, and some steps after it.
-fn sample(model: &Model, prompt: &[u32]) -> Result<()> {
+impl Patching {
+    /// Reads the option, before anything that takes long.
+    ///
+    /// # Errors
+    /// When there is no pattern of a name.
+    pub fn asked(matches: &ArgMatches) -> std::result::Result<Patching, Failure> {
+        let which = matches.get_one::<String>("patch").map_or("none", String::as_str);
+        Ok(Patching::Of(match which {
+            "smart" => return Ok(Patching::Smart),
+            "none" => Patterns::none(),
+            "default" => Patterns::inference(),
+            "all" => Patterns::all(),
+            mode if MODES.iter().any(|(name, _)| *name == mode) => Patterns::mode(mode)?,
+            names => Patterns::named(&names.split(',').map(str::trim).collect::<Vec<_>>())?,
+        }))
+    }
+
+    /// Patches the model. `prompt` is what is timed; `tell` gets a line for each step of that.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn apply(
+        &self,
+        model: &mut Model,
+        prompt: &[u32],
+        tell: impl FnMut(&str),
+    ) -> std::result::Result<PatchResult, Failure> {
+        Ok(match self {
+            Patching::Of(patterns) => patch(model, patterns),
+            Patching::Smart => {
+                let options = SmartOptions::default();
+                smart_patch(model, &options, |model| sample(model, prompt), tell)?
+            }
+        })
+    }
+}
+
+/// What is timed and compared: the prompt, some steps after it, and the tokens that the model would say.
+fn sample(model: &Model, prompt: &[u32]) -> Result<Vec<u32>> {
     let room = model.shape().context.saturating_sub(STEPS);
     let prompt = &prompt[..prompt.len().min(64).min(room)];
     let mut cache = model.cache(1, prompt.len() + STEPS)?;
-    model.prefill(&mut cache, 0, prompt, Logits::None)?;
+    let says = |logits: Vec<f32>| Sampling::GREEDY.sample(logits, prompt);
+    let logits = model.prefill(&mut cache, 0, prompt, Logits::Last)?;
+    let mut tokens =
+        logits.map(|logits| says(logits.to_vec()?)).transpose()?.into_iter().collect::<Vec<_>>();
     for step in 0..STEPS {
         let id = prompt.get(step).or(prompt.first()).copied();
-        // The logits are read, as a sampler does, so that the device is done.
-        model.decode(&mut cache, &[id])?.to_vec::<f32>()?;
+        tokens.push(says(model.decode(&mut cache, &[id])?.to_vec()?)?);
     }
-    Ok(())
+    Ok(tokens)
 }

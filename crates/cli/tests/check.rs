@@ -28,6 +28,21 @@ fn one_device_can_be_chosen() {
 }
 
 #[test]
+fn random_programs_are_run_and_reported() {
+    let here = directory("test-random");
+    let args = ["test", "--random", "6", "--seed", "40", "--device", "cpu", "--report", "r.json"];
+    let told = tilewright_in(&here, &args).ok();
+    let all = "6 random programs from seed 40 on cpu: 6 agree with the interpreter, 0 do not\n";
+    assert_eq!(told, all);
+    let text = std::fs::read_to_string(here.join("r.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let seeds: Vec<_> = report.as_array().unwrap().iter().map(|row| &row["seed"]).collect();
+    assert_eq!(seeds, [40, 41, 42, 43, 44, 45]);
+    tilewright(&["test", "softmax", "--random", "6"]).fails(2, "--random");
+    tilewright(&["test", "--seed", "6"]).fails(2, "--random");
+}
+
+#[test]
 fn wrong_use_names_the_fault() {
     tilewright(&["test", "softmaks"]).fails(2, "did you mean `softmax`?");
     tilewright(&["test", "relu", "--report", "no/such/file"]).fails(1, "no/such/file: cannot");

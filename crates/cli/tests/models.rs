@@ -186,6 +186,36 @@ fn what_cannot_run_says_why() {
 }
 
 #[test]
+fn what_is_no_checkpoint_says_what_to_pass() {
+    let weights = format!("{}/model.safetensors", story());
+    let here = directory("no-checkpoint");
+    let of = |model: &str| {
+        ["generate", "chat", "bench-model", "validate", "inspect"].map(|command| {
+            let name = if command == "inspect" { &[][..] } else { &["--model"] };
+            tilewright_in(&here, &[&[command][..], name, &[model]].concat())
+        })
+    };
+    of("absent").into_iter().for_each(|run| run.fails(1, "absent: does not exist"));
+    of("./").into_iter().for_each(|run| run.fails(1, "holds no config.json"));
+    std::fs::write(here.join("model.gguf"), b"GGUF").unwrap();
+    of("./")
+        .into_iter()
+        .for_each(|run| run.fails(1, "tilewright convert --model ./model.gguf --out DIR"));
+    // What holds tensors is described, whether a model or not.
+    let [rest @ .., _] = of("model.gguf");
+    rest.into_iter()
+        .for_each(|run| run.fails(2, "tilewright convert --model model.gguf --out DIR"));
+    let [rest @ .., inspected] = of(&weights);
+    rest.into_iter()
+        .for_each(|run| run.fails(2, "model.safetensors: is a file, and a model is a folder"));
+    inspected.ok();
+    let config = format!("{}/config.json", story());
+    of(&config)
+        .into_iter()
+        .for_each(|run| run.fails(2, &format!("help: pass the folder: {}", story())));
+}
+
+#[test]
 fn wrong_use_is_refused_before_any_work() {
     let model = story();
     let generate = |more: &[&str]| {
@@ -196,6 +226,14 @@ fn wrong_use_is_refused_before_any_work() {
     generate(&["--max-tokens", "3000"]).fails(2, "do not fit the model's context of 2048");
     generate(&["--top-p", "1.5"]).fails(2, "top-p is 1.5");
     generate(&["--temp=-1"]).fails(2, "the temperature is -1");
+    generate(&["--temp", "-1"]).fails(2, "the temperature is -1");
+    generate(&["--top-p", "-0.5"]).fails(2, "top-p is -0.5");
+    generate(&["--top-k", "-3"]).fails(2, "it is a whole number from 0 on");
+    generate(&["--temp", "warm"]).fails(2, "it is a number, as in 0.8");
+    generate(&["--context", "0"]).fails(2, "--context is 0");
+    tilewright(&["bench-model"]).fails(2, "--synthetic");
+    tilewright(&["validate", "--model", &model, "--max-tokens", "0"]).fails(2, "--max-tokens is 0");
+    tilewright(&["generat"]).fails(2, "did you mean `generate`? `tilewright --help`");
     generate(&["--dtype", "i32"]).fails(2, "--dtype i32");
     let args = ["logits", "--model", &model, "--tokens", "4096", "--out", "x.safetensors"];
     tilewright(&args).fails(2, "token 4096 is not of the vocabulary");

@@ -51,7 +51,7 @@ fn prompts_come_from_stdin_and_files() {
     let answers = tilewright(&both).json()["answers"].clone();
     assert_eq!(answers.as_array().unwrap().len(), 2);
     assert_eq!(format!("{}\n", answers[1]["text"].as_str().unwrap()), given);
-    fed(&common, "").fails(2, "it has no tokens");
+    fed(&common, "").fails(2, "there is no prompt");
     // A dash is stdin.
     let dash = [&common[..], &["--prompt-file", "-"]].concat();
     assert_eq!(fed(&dash, "The old king\n").ok(), given);

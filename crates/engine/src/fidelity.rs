@@ -1,5 +1,6 @@
 //! A model against itself patched: the same greedy tokens, and how much sooner they come.
 
+use crate::generate::read;
 use crate::{Request, generate};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -81,6 +82,16 @@ impl Fidelity {
     }
 }
 
+/// The first place where a patched model chose another token, as the model as it is sees it: where both logits are next to
+/// equal, rounding decided.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Divergence {
+    /// The tokens that the model as it is and the patched one chose.
+    pub tokens: [u32; 2],
+    /// The logits that the model as it is gives them.
+    pub logits: [f32; 2],
+}
+
 /// What [`validate`] found.
 #[derive(Clone, Debug)]
 pub struct Validation {
@@ -92,6 +103,8 @@ pub struct Validation {
     pub patch: PatchResult,
     /// The first run of each compared.
     pub fidelity: Fidelity,
+    /// Where they part, unless one of them only ends sooner.
+    pub divergence: Option<Divergence>,
 }
 
 impl Validation {
@@ -139,7 +152,25 @@ pub fn validate(
         }
     }
     let fidelity = Fidelity::of(&baseline[0].tokens, &patched[0].tokens);
-    Ok(Validation { baseline, patched, patch: result, fidelity })
+    let divergence = match fidelity.first_divergence {
+        Some(place) => part(model, request, [&baseline[0].tokens, &patched[0].tokens], place)?,
+        None => None,
+    };
+    Ok(Validation { baseline, patched, patch: result, fidelity, divergence })
+}
+
+/// What `model` gives the two tokens that came at `place` of an answer.
+fn part(
+    model: &Model,
+    request: &Request,
+    [plain, patched]: [&[u32]; 2],
+    place: usize,
+) -> Result<Option<Divergence>> {
+    let (Some(a), Some(b)) = (plain.get(place), patched.get(place)) else { return Ok(None) };
+    let text = [&request.prompt, &plain[..place]].concat();
+    let logits = read(model, &mut model.cache(1, text.len())?, 0, &text)?;
+    let of = |token: u32| logits.get(token as usize).copied().unwrap_or(f32::NAN);
+    Ok(Some(Divergence { tokens: [*a, *b], logits: [of(*a), of(*b)] }))
 }
 
 #[cfg(test)]

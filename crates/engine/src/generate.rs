@@ -2,7 +2,7 @@
 
 use crate::Sampling;
 use std::ops::ControlFlow;
-use tilewright_nn::{Cache, Draw, Error, Logits, Model, Result};
+use tilewright_nn::{Cache, Draw, Error, Greedy, Logits, Model, Result};
 
 /// Tokens that a GPU makes before the host looks at them: it waits for the device once for all of them.
 const BURST: usize = 8;
@@ -136,14 +136,23 @@ pub(crate) fn begin(
         return Ok(());
     }
     let rest = sequence.request.prompt.get(cache.len(slot)..).unwrap_or_default();
+    sequence.choose(read(model, cache, slot, rest)?, show)
+}
+
+/// Appends tokens to a slot in chunks; the logits after the last.
+pub(crate) fn read(
+    model: &Model,
+    cache: &mut Cache,
+    slot: usize,
+    tokens: &[u32],
+) -> Result<Vec<f32>> {
     let chunk = model.chunk();
-    let (first, last) = rest.split_at(rest.len().saturating_sub(1) / chunk * chunk);
+    let (first, last) = tokens.split_at(tokens.len().saturating_sub(1) / chunk * chunk);
     for chunk in first.chunks(chunk) {
         model.prefill(cache, slot, chunk, Logits::None)?;
     }
     let logits = model.prefill(cache, slot, last, Logits::Last)?;
-    let logits = logits.ok_or_else(|| Error::failure("the model gave no logits"))?;
-    sequence.choose(logits.to_vec()?, show)
+    logits.ok_or_else(|| Error::failure("the model gave no logits"))?.to_vec()
 }
 
 /// Continues sequences together until each is finished.
@@ -154,61 +163,38 @@ pub(crate) fn decode(
     show: &mut impl FnMut(usize, u32) -> ControlFlow<()>,
 ) -> Result<()> {
     let is_host = model.kernels().runtime().caps().host_visible;
-    let together = if is_host { 1 } else { BURST };
-    let draws: Option<Vec<Draw>> = sequences.iter().map(|s| s.request.sampling.draw()).collect();
-    // Steps until the host looks again: one after a token that the device could not choose, more as it can.
-    let mut steps = together;
+    let most = if is_host { 1 } else { BURST };
+    let draws: Vec<Draw> = sequences.iter().map(|s| s.request.sampling.draw()).collect();
+    let greedy = sequences.iter().all(|sequence| sequence.request.sampling.is_greedy());
     while sequences.iter().any(|sequence| sequence.finish.is_none()) {
         let ids: Vec<Option<u32>> = sequences.iter().map(Sequence::next).collect();
-        if let Some(draws) = &draws {
-            let most = [steps, together];
-            if decode_on_device(model, cache, sequences, draws, &ids, most, show)? {
-                continue;
+        let going = match greedy {
+            true => model.greedy(cache, &ids)?,
+            false => {
+                let texts: Vec<&[u32]> = sequences.iter().map(|s| s.tokens.as_slice()).collect();
+                model.sampled(cache, &ids, &draws, &texts)?
             }
-            steps = 1;
-        }
-        // Some have gone further meanwhile.
-        let ids: Vec<Option<u32>> = sequences.iter().map(Sequence::next).collect();
-        if ids.iter().all(Option::is_none) {
-            break;
-        }
-        let logits = model.decode(cache, &ids)?.to_vec::<f32>()?;
-        let rows = logits.chunks(model.shape().vocabulary);
-        for (slot, (sequence, row)) in sequences.iter_mut().zip(rows).enumerate() {
-            if sequence.finish.is_none() {
-                sequence.choose(row.to_vec(), |token| show(slot, token))?;
-            }
+        };
+        for (slot, len) in until_one_is_finished(going, sequences, most, show)? {
+            // What came after its last token has entered the cache, and is forgotten.
+            cache.truncate(slot, len);
         }
     }
     Ok(())
 }
 
-/// Continues sequences until one is finished, true, or one has a token that the device could not choose, false. The
-/// tokens are fed back on the device; the host looks at `steps` of them at once, and at twice as many each time, up to
-/// `together`.
-fn decode_on_device(
-    model: &Model,
-    cache: &mut Cache,
+/// Continues sequences until one is finished or more: which, and their lengths. The tokens are fed back on the device; the
+/// host looks at `most` of them at once.
+fn until_one_is_finished(
+    mut going: Greedy<'_>,
     sequences: &mut [Sequence<'_>],
-    draws: &[Draw],
-    ids: &[Option<u32>],
-    [mut steps, together]: [usize; 2],
+    most: usize,
     show: &mut impl FnMut(usize, u32) -> ControlFlow<()>,
-) -> Result<bool> {
-    // How many tokens of a slot count, where its sequence is finished or the host must choose.
-    let mut kept: Vec<(usize, usize)> = Vec::new();
-    let mut chosen = true;
-    let greedy = sequences.iter().all(|sequence| sequence.request.sampling.is_greedy());
-    let mut going = match greedy {
-        true => model.greedy(cache, ids)?,
-        false => {
-            let texts: Vec<&[u32]> = sequences.iter().map(|s| s.tokens.as_slice()).collect();
-            model.sampled(cache, ids, draws, &texts)?
-        }
-    };
-    while kept.is_empty() {
+) -> Result<Vec<(usize, usize)>> {
+    let mut finished: Vec<(usize, usize)> = Vec::new();
+    while finished.is_empty() {
         let live = sequences.iter().filter(|sequence| sequence.finish.is_none());
-        let now = live.map(Sequence::room).min().unwrap_or(0).min(steps);
+        let now = live.map(Sequence::room).min().unwrap_or(0).min(most);
         if now == 0 {
             break;
         }
@@ -223,27 +209,15 @@ fn decode_on_device(
             // The token that entered lies at `before`, those that came after it.
             let first = before[slot] + 1;
             for token in going.tokens(slot, first..first + now)? {
-                if token == Draw::UNDECIDED {
-                    chosen = false;
-                    // The last token has not entered for good.
-                    kept.push((slot, sequence.tokens.len() - 1));
-                    break;
-                }
                 sequence.take(token, |token| show(slot, token));
                 if sequence.finish.is_some() {
-                    kept.push((slot, sequence.tokens.len()));
+                    finished.push((slot, sequence.tokens.len()));
                     break;
                 }
             }
         }
-        steps = (2 * steps).min(together);
     }
-    drop(going);
-    for (slot, len) in kept {
-        // What came after it has entered the cache, and is forgotten.
-        cache.truncate(slot, len);
-    }
-    Ok(chosen)
+    Ok(finished)
 }
 
 /// The vocabulary and the context of a model.

@@ -10,7 +10,7 @@ mod perplexity;
 mod sampling;
 mod session;
 
-pub use fidelity::{Fidelity, Trial, Validation, validate};
+pub use fidelity::{Divergence, Fidelity, Trial, Validation, validate};
 pub use generate::{Answer, Finish, Request, admit, generate};
 pub use perplexity::{perplexity, surprises};
 pub use sampling::Sampling;

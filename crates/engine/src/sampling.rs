@@ -1,7 +1,7 @@
 //! From logits to a token.
 //!
 //! The device draws, by the kernels `sample_candidates` and `sample_token`; the functions here say on the host what it
-//! draws, choose the first token after a prompt, and choose where the device cannot: see [`Sampling::draw`].
+//! draws, and choose the first token after a prompt.
 
 use std::cmp::Ordering;
 use tilewright_nn::{Draw, Error, Result, not_numbers};
@@ -44,13 +44,10 @@ impl Sampling {
         (self.seed ^ (self.seed >> 32)) as u32
     }
 
-    /// How the device draws; `None` where it cannot. It gathers the [`Draw::CANDIDATES`] most probable tokens, so that a
-    /// greater top-k is the host's business.
-    pub fn draw(&self) -> Option<Draw> {
+    /// How the device draws.
+    pub fn draw(&self) -> Draw {
         let Sampling { temperature, top_k, top_p, min_p, repetition_penalty, .. } = *self;
-        let on_device = temperature == 0.0 || top_k.is_none_or(|k| k <= Draw::CANDIDATES);
-        let seed = self.word();
-        on_device.then_some(Draw { temperature, top_k, top_p, min_p, repetition_penalty, seed })
+        Draw { temperature, top_k, top_p, min_p, repetition_penalty, seed: self.word() }
     }
 
     /// Checks the ranges.
@@ -122,7 +119,7 @@ impl Sampling {
     }
 
     /// The tokens to draw from with their probabilities, which need not sum to 1: the most probable first where a filter
-    /// is set, else in the order of their ids.
+    /// leaves few enough to be sorted ([`Draw::CANDIDATES`]), else in the order of their ids.
     fn keep(&self, logits: &[f32]) -> Vec<(f64, u32)> {
         let scaled = |x: f32| x as f64 / self.temperature;
         let most = scaled(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
@@ -152,8 +149,16 @@ impl Sampling {
             kept.retain(|(p, _)| *p >= share);
         }
         // An order that no filter's algorithm decides.
-        if self.top_k.is_some() || top_p.is_some() || self.min_p.is_some_and(|share| share > 0.0) {
-            kept.sort_unstable_by(descending);
+        let sorted = match self.top_k {
+            Some(k) => k.min(logits.len()) <= Draw::CANDIDATES,
+            None => {
+                let filtered = top_p.is_some() || self.min_p.is_some_and(|share| share > 0.0);
+                filtered && kept.len() < Draw::CANDIDATES
+            }
+        };
+        match sorted {
+            true => kept.sort_unstable_by(descending),
+            false => kept.sort_unstable_by_key(|(_, id)| *id),
         }
         kept
     }

@@ -11,7 +11,9 @@ mod walk;
 
 use crate::{BinaryOp, DType, Dim, Extent, Literal, Param, ParamId, StoreMode, TernaryOp, UnaryOp};
 pub use emulate::{Fault, emulate};
-pub use routine::{AffineProduct, AffineProducts, Attend, Normed, Ready, Routine, Rows};
+pub use routine::{
+    AffineProduct, AffineProducts, Ahead, Attend, Fresh, Normed, Queries, Ready, Routine, Rows,
+};
 
 /// A register or register array: index into [`ThreadProgram::registers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,6 +130,15 @@ pub enum Value {
     Shared(SharedId, Box<Value>),
     /// Another lane's value.
     Shuffle(Shuffle, DType, Box<Value>),
+    /// The greatest or the least of all lanes' values, which are i32 or u32.
+    Extreme {
+        /// The greatest.
+        max: bool,
+        /// Their type.
+        dtype: DType,
+        /// What each lane has.
+        of: Box<Value>,
+    },
     /// Two floats rounded to a half type, the first in the low 16 bits of a u32: how matrix units take them.
     Pack(DType, Box<[Value; 2]>),
     /// The same, where an error of a few units in the last place of an f32 is lost in a later rounding to 16 bits.
@@ -189,6 +200,8 @@ pub enum Code {
         offset: Value,
         /// How many.
         lanes: usize,
+        /// No thread reads them again, so they need not stay in a cache.
+        last: bool,
     },
     /// Writes `lanes` neighbouring elements, aligned to their size together.
     StoreVector {
@@ -202,6 +215,8 @@ pub enum Code {
         index: Value,
         /// How many.
         lanes: usize,
+        /// No thread reads them, and others that stay in a cache are of more use.
+        last: bool,
     },
     /// The four words of a block of Philox4x32-10 (see [`crate::TernaryOp::Philox`]) into neighbours of an array.
     Philox {

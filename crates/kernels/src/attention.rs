@@ -45,7 +45,17 @@ pub static ATTENTION: Entry = Entry {
         Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 9), ("length", 5)])
             .with(&[("head_dim", 8), ("group", 1)])
             .scalars(&[("scale", 0.3)]),
-        // Heads of 128 features, for which targets have ways of their own.
+        // Few elements in large tiles, for which a GPU may have no room beside each other.
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 3), ("length", 7)])
+            .with(&[("head_dim", 256), ("group", 2)])
+            .scalars(&[("scale", 0.06)]),
+        // Heads of 64, 128 and 256 features, for which targets have ways of their own.
+        Case::of(&[("batch", 1), ("kv_heads", 2), ("queries", 150), ("length", 200)])
+            .with(&[("head_dim", 64), ("group", 2)])
+            .scalars(&[("scale", 0.125), ("window", 90.0)]),
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 131), ("length", 170)])
+            .with(&[("head_dim", 256), ("group", 2)])
+            .scalars(&[("scale", 0.0625)]),
         Case::of(&[("batch", 2), ("kv_heads", 2), ("queries", 150), ("length", 333)])
             .with(&[("group", 2)])
             .scalars(&[("scale", 0.09), ("window", 100.0)]),

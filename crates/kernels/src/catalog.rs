@@ -83,6 +83,8 @@ pub static CATALOG: &[&Entry] = &[
     &rope_and_cache_update::ROPE_AND_CACHE_UPDATE,
     &qkv_rope_cache::QKV_ROPE_CACHE,
     &qkv_rope_cache::QKV_NORM_ROPE_CACHE,
+    &rope_decode_attention::ROPE_DECODE_ATTENTION,
+    &rope_decode_attention::NORM_ROPE_DECODE_ATTENTION,
     &paged_rope_and_cache_update::PAGED_ROPE_AND_CACHE_UPDATE,
     &topk_gating_softmax::TOPK_GATING_SOFTMAX,
     &topk_gating_softmax::TOPK_GATING_SOFTMAX_BIAS,

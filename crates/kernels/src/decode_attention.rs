@@ -11,7 +11,7 @@ use crate::online_softmax::OnlineSoftmax;
 use crate::softcap::{softcap, softcap_f64};
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Args, Kernel, Tile};
+use tilewright_lang::{Args, Kernel, Tile, View};
 
 /// The catalog's row.
 pub static DECODE_ATTENTION: Entry = Entry {
@@ -35,6 +35,9 @@ pub static DECODE_ATTENTION: Entry = Entry {
         Case::of(&[("batch", 1), ("kv_heads", 1), ("max_len", 1)])
             .with(&[("head_dim", 1), ("group", 1)])
             .scalars(&[("scale", 1.0)])
+            .fills(&[("lens", Fill::Size("max_len"))]),
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("max_len", 9)])
+            .scalars(&[("scale", 0.09)])
             .fills(&[("lens", Fill::Size("max_len"))]),
         Case::of(&[("batch", 3), ("kv_heads", 2), ("max_len", 67)])
             .with(&[("head_dim", 24), ("group", 5)])
@@ -91,7 +94,7 @@ pub static DECODE_ATTENTION_SOFTCAP: Entry = Entry {
 pub(crate) const KEYS: usize = 64;
 
 /// Attention in f64, one head after the other; `shape` is what becomes of a score.
-fn decode_attention_f64(a: &Inputs, shape: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
+pub(crate) fn decode_attention_f64(a: &Inputs, shape: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
     let (dim, max_len, kv_heads) = (a.size("head_dim"), a.size("max_len"), a.size("kv_heads"));
     let heads = a.size("group") * kv_heads;
     let (keys, values) = (a.tensor("keys"), a.tensor("values"));
@@ -128,13 +131,25 @@ pub fn decode_attention_softcap(k: &mut Kernel, a: &Args) {
 }
 
 fn decode_attention_of(k: &mut Kernel, a: &Args, shape: impl Fn(Tile) -> Tile) {
-    let (group, head_dim) = (a.constant("group"), a.constant("head_dim"));
+    let group = a.constant("group");
     let (batch, kv_head) = (k.program(), k.programs(a["keys"].size(1)));
     let q = a["q"].row(batch).rows(kv_head * group, group); // [group, head_dim]
-    let keys = a["keys"].row(batch).row(kv_head); // [max_len, head_dim]
-    let values = a["values"].row(batch).row(kv_head);
+    let caches = ["keys", "values"].map(|name| a[name].row(batch).row(kv_head)); // [max_len, head_dim]
+    attend(k, a, [batch, kv_head], q.load().to(F32), caches, shape);
+}
+
+/// The queries `q` `[group, head_dim]` of a key head over its keys and values.
+pub(crate) fn attend(
+    k: &mut Kernel,
+    a: &Args,
+    [batch, kv_head]: [Tile; 2],
+    q: Tile,
+    [keys, values]: [View; 2],
+    shape: impl Fn(Tile) -> Tile,
+) {
+    let (group, head_dim) = (a.constant("group"), a.constant("head_dim"));
     let length = a["lens"].at(batch).load().min(keys.size(0));
-    let scaled = q.load().to(F32) * a.scalar("scale");
+    let scaled = q * a.scalar("scale");
     let attended = OnlineSoftmax::new(k, group, head_dim);
     let oldest = (length - a.scalar("window")).max(0);
     for start in k.range_step(oldest / KEYS * KEYS, length, KEYS) {

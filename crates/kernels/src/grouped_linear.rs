@@ -24,6 +24,7 @@ pub static GROUPED_LINEAR: Entry = Entry {
     fills: &[("owners", Fill::Index("experts"))],
     cases: &[
         Case::of(&[("blocks", 1), ("experts", 1), ("columns", 1), ("depth", 1)]),
+        Case::of(&[("blocks", 1), ("experts", 2), ("columns", 5), ("depth", 40)]),
         Case::of(&[("blocks", 3), ("experts", 7), ("columns", 129), ("depth", 67)]),
         Case::of(&[("blocks", 5), ("experts", 2), ("columns", 33), ("depth", 64)])
             .with(&[("block", 128)])

@@ -81,19 +81,13 @@ pub static QKV_NORM_ROPE_CACHE: Entry = Entry {
                 v_cache: &T[batch, kv_heads, max_len, head_dim], eps: f32 = 1e-6 \
                 -> q_out: T[tokens, group*kv_heads, head_dim]",
     build: qkv_norm_rope_cache,
-    reference: |a| {
-        append_f64(a, |name, head| {
-            let weight = a.tensor(if name == "q" { "q_weight" } else { "k_weight" });
-            let normed = rms_normalized_f64(head, a.scalar("eps"));
-            normed.iter().zip(weight).map(|(x, w)| x * w).collect()
-        })
-    },
+    reference: |a| append_f64(a, |name, head| normed_head_f64(a, name, head)),
     ..QKV_ROPE_CACHE
 };
 
 /// The update in f64: copies of the caches with the rows of the new tokens replaced. `prepare` is what becomes of a head
 /// of `q` or `k` before it turns.
-fn append_f64(a: &Inputs, prepare: impl Fn(&str, &[f64]) -> Vec<f64>) -> Vec<Vec<f64>> {
+pub(crate) fn append_f64(a: &Inputs, prepare: impl Fn(&str, &[f64]) -> Vec<f64>) -> Vec<Vec<f64>> {
     let (dim, half, kv_heads) = (a.size("head_dim"), a.size("half"), a.size("kv_heads"));
     let place = |name: &str, token: usize| a.tensor(name)[token] as usize;
     let turned = |name: &str, heads: usize| -> Vec<Vec<f64>> {
@@ -128,13 +122,22 @@ pub fn qkv_rope_cache(k: &mut Kernel, a: &Args) {
 
 /// One program a key head of a token, and the queries of that head.
 pub fn qkv_norm_rope_cache(k: &mut Kernel, a: &Args) {
-    let dtype = a["q"].dtype();
-    append(k, a, |name, head, [start, len]| {
-        let square = head.load().to(F32).square().row_mean(); // one a head
-        let weight = a[if name == "q" { "q_weight" } else { "k_weight" }].range(start, len);
-        let normed = head.range(start, len).load().to(F32) * (square + a.scalar("eps")).rsqrt();
-        (normed * weight.load().to(F32)).to(dtype).to(F32)
-    });
+    append(k, a, |name, head, range| normed_head(a, name, head, range));
+}
+
+/// The features `start .. start + len` of normed heads of `q` or `k`, rounded to the storage type.
+pub(crate) fn normed_head(a: &Args, name: &str, head: View, [start, len]: [usize; 2]) -> Tile {
+    let square = head.load().to(F32).square().row_mean(); // one a head
+    let weight = a[if name == "q" { "q_weight" } else { "k_weight" }].range(start, len);
+    let normed = head.range(start, len).load().to(F32) * (square + a.scalar("eps")).rsqrt();
+    (normed * weight.load().to(F32)).to(a["q"].dtype()).to(F32)
+}
+
+/// A normed head in f64.
+pub(crate) fn normed_head_f64(a: &Inputs, name: &str, head: &[f64]) -> Vec<f64> {
+    let weight = a.tensor(if name == "q" { "q_weight" } else { "k_weight" });
+    let normed = rms_normalized_f64(head, a.scalar("eps"));
+    normed.iter().zip(weight).map(|(x, w)| x * w).collect()
 }
 
 /// The update; `prepared` makes the features `start .. start + len` of heads of `q` or `k`, before they turn.

@@ -22,6 +22,7 @@ pub static QUANTIZED_MATMUL: Entry = Entry {
         Case::of(&[("rows", 67), ("columns", 33), ("groups", 5)]).with(&[("group", 32)]),
         Case::of(&[("rows", 3), ("columns", 65), ("groups", 3)]).with(&[("bits", 8)]),
         Case::of(&[("rows", 5), ("columns", 7), ("groups", 3)]).with(&[("bits", 6)]),
+        Case::of(&[("rows", 3), ("columns", 5), ("groups", 2)]).with(&[("group", 128)]),
         Case::of(&[("rows", 64), ("columns", 64), ("groups", 2)]).with(&[("group", 128)]),
         Case::of(&[("rows", 0), ("columns", 3), ("groups", 1)]),
         Case::of(&[("rows", 512), ("columns", 2048), ("groups", 32)]).bench(),

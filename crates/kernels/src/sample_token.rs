@@ -11,19 +11,20 @@
 //! ids. Temperature 0 takes the greatest x. history: `[batch, max_len]`; all else `[batch]`.
 //!
 //! Of a part of the vocabulary only its k best tokens are known here, of all parts together the k best. Where tokens beyond
-//! them might be kept (top_k above k, or none and the k best do not reach top_p or min_p), history gets 2^32 - 2, the sequence stays
-//! as it is, and whoever reads the history must draw from the logits. Logits that are no numbers give 2^32 - 1.
+//! them may be kept (top_k above k, or none and the last of the k best is kept), the logits are searched for what is kept
+//! (by `nucleus.rs`), and tokens are drawn in the order of their ids too. Logits that are no numbers give 2^32 - 1.
 //! The draw depends on the seed and the number of the token alone, never on what else is in the batch or on the device.
 //!
 //! Tried: noise of its own for each token (the greatest of x / temperature + Gumbel noise), which needs no sums, takes ten
 //! rounds of Philox for each of 150 000 tokens, and with 24 bits of noise every hundredth draw is one of the
 //! tokens that nobody would ever say.
 
+use crate::nucleus::{Row, kept_f64};
 use crate::sample_candidates::{
-    PART, base, base_f64, inverse_f64, inverse_temperature, penalized, penalized_f64, weight,
+    PART, base, base_f64, inverse_f64, inverse_temperature, penalized_f64, weight,
 };
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
-use tilewright_ir::DType::{BF16, F16, F32, I32, U32};
+use tilewright_ir::DType::{self, BF16, F16, F32, I32, U32};
 use tilewright_ir::meaning::philox;
 use tilewright_lang::{Args, Kernel, Tile};
 
@@ -71,11 +72,17 @@ pub static SAMPLE_TOKEN: Entry = Entry {
         ]),
         Case::of(&[("batch", 3), ("vocabulary", 2048), ("parts", 2), ("max_len", 3)])
             .fills(&[("temperature", Fill::Integer(0))]),
-        // More than is known here: undecided, or decided by top_p.
+        // More than is known here, but for some that top_p or min_p decide.
         Case::of(&[("batch", 8), ("vocabulary", 4000), ("parts", 4), ("max_len", 9)])
             .with(&[("k", 8)]),
+        // Logits of which many are equal.
+        Case::of(&[("batch", 6), ("vocabulary", 1500), ("parts", 2), ("max_len", 9)])
+            .with(&[("k", 4)])
+            .fills(&[("logits", Fill::Integer(8)), ("masses", Fill::Uniform(200.0, 300.0))]),
         Case::of(&[("batch", 0), ("vocabulary", 8), ("parts", 1), ("max_len", 4)]),
+        // A sequence that takes no part, as one that grew with every run would not fit.
         Case::of(&[("batch", 1), ("vocabulary", 151936), ("parts", 149), ("max_len", 1024)])
+            .fills(&[("lens", Fill::Integer(0))])
             .bench(),
     ],
     flops: None,
@@ -83,8 +90,6 @@ pub static SAMPLE_TOKEN: Entry = Entry {
 
 /// What the host reads where the logits of a sequence were no numbers.
 const BROKEN: f64 = u32::MAX as f64;
-/// What the host reads where tokens beyond the candidates might be kept.
-const UNDECIDED: f64 = BROKEN - 1.0;
 
 /// The first place at which a running sum exceeds `bound`, of those that weigh anything.
 fn first_above(weights: &[f64], bound: f64) -> Option<usize> {
@@ -141,40 +146,44 @@ fn sample_f64(a: &Inputs) -> Vec<Vec<f64>> {
         let uniform = (philox(0, of("seed") as u32, lens[b] as u32) >> 8) as f64 / 2f64.powi(24);
         let open = (weights[k - 1] > 0.0 && !limited) || top_k > k as f64;
         let free = top_k <= 0.0 && top_p >= 1.0 && min_p <= 0.0;
-        let mut told = if inverse == 0.0 {
+        let general = open && !free && inverse > 0.0 && greatest.is_finite();
+        let id = if inverse == 0.0 || (open && !free && !general) {
             token(order[0])
-        } else if free {
-            let part = first_above(&shares, uniform * all).unwrap_or(0);
-            let rest = uniform * all - shares[..part].iter().sum::<f64>();
+        } else if free || general {
             let row = &a.tensor("logits")[b * vocabulary..(b + 1) * vocabulary];
+            let seen = &seen[b * vocabulary..];
+            // Rounded, as which of them are equal decides what is kept.
             let at = |i: usize| match row.get(i) {
-                Some(x) => penalized_f64(*x, seen[b * vocabulary + i] > 0.0, of("penalty")),
+                Some(x) => DType::F32.round(penalized_f64(*x, seen[i] > 0.0, of("penalty"))),
                 None => f64::NEG_INFINITY,
             };
-            let x: Vec<f64> = (part * PART..(part + 1) * PART).map(at).collect();
+            let x: Vec<f64> = (0..parts * PART).map(at).collect();
             let own: Vec<f64> =
                 x.iter().map(|x| weight_f64((x - base).min(0.0), inverse)).collect();
-            let most = (0..PART).rev().max_by(|&i, &j| x[i].total_cmp(&x[j]));
-            let chosen = first_above(&own, rest).or(most).unwrap_or(0);
-            ((part * PART + chosen) as f64).min(vocabulary as f64 - 1.0)
-        } else if open {
-            UNDECIDED
+            let own = if general { kept_f64(&x, &own, all, [top_k, top_p, min_p]) } else { own };
+            // Where nothing is kept out, the parts weigh what their masses say.
+            let sums: Vec<f64> = own.chunks(PART).map(|part| part.iter().sum()).collect();
+            let shares = if general { sums } else { shares };
+            let bound = uniform * if general { shares.iter().sum() } else { all };
+            let found = first_above(&shares, bound);
+            let part = found.unwrap_or(0);
+            let rest = bound - shares[..part].iter().sum::<f64>();
+            let part = part * PART..(part + 1) * PART;
+            let most = part.clone().rev().max_by(|&i, &j| x[i].total_cmp(&x[j]));
+            let chosen = first_above(&own[part.clone()], rest).map(|i| part.start + i);
+            match general && found.is_none() {
+                true => token(order[0]),
+                false => (chosen.or(most).unwrap_or(0) as f64).min(vocabulary as f64 - 1.0),
+            }
         } else {
             let sum: f64 = weights.iter().sum();
             token(order[first_above(&weights, uniform * sum).unwrap_or(0)])
         };
-        let id = told;
-        if !greatest.is_finite() {
-            told = BROKEN;
-        }
-        history[b * max_len + lens[b] as usize] = told;
-        if told != UNDECIDED {
-            let id = if id == UNDECIDED { token(order[0]) } else { id };
-            seen[b * vocabulary + id as usize] = 1.0;
-            ids[b] = id;
-            positions[b] += 1.0;
-            lens[b] += 1.0;
-        }
+        history[b * max_len + lens[b] as usize] = if greatest.is_finite() { id } else { BROKEN };
+        seen[b * vocabulary + id as usize] = 1.0;
+        ids[b] = id;
+        positions[b] += 1.0;
+        lens[b] += 1.0;
     }
     vec![seen, history, ids, positions, lens]
 }
@@ -221,26 +230,31 @@ pub fn sample_token(k: &mut Kernel, a: &Args) {
     let open = (place.ge(count as f64 - 1.0) & kept.gt(0.0)).row_any().reshape(&[]) & !limited;
     let open = open | top_k.gt(count as f64);
 
+    let free = top_k.le(0) & top_p.ge(1.0) & min_p.le(0.0);
+    let frozen = !inverse.gt(0.0);
+    let searched = open & !free & !frozen & greatest.is_finite();
+    let filtered = Row { k, a, row, base, inverse };
+    let cut = filtered.cut(searched, all, [top_k, top_p, min_p]);
+    let [part_kept, rest_kept, missing] = filtered.draw(searched, &cut, uniform);
+
     let bound = uniform * all;
     let part = first(shares, bound).0.to(I32).reshape(&[]);
     let earlier = k.iota(a["masses"].size(1)).lt(part).select(shares, 0.0);
     let rest = bound - earlier.row_sum().reshape(&[]);
-    let start = part * PART;
-    let x = penalized(a, row, start); // [PART]
-    // Nothing exceeds the greatest, unless the candidates are those of other logits.
-    let (own_first, found) = first(weight((x - base).min(0.0), inverse), rest);
-    let anywhere = found.select(own_first, x.row_argmax()).to(I32).reshape(&[]) + start;
+    let part = searched.select(part_kept.max(0), part);
+    let rest = searched.select(rest_kept, rest);
+    let [x, own] = filtered.kept(part, &cut, missing);
+    let (own_first, found) = first(own, rest);
+    let anywhere = found.select(own_first, x.row_argmax()).to(I32).reshape(&[]) + part * PART;
     let anywhere = anywhere.min(a["logits"].size(1).tile() - 1).to(U32);
 
-    let free = top_k.le(0) & top_p.ge(1.0) & min_p.le(0.0);
-    let frozen = !inverse.gt(0.0);
     let likeliest = token(place.row_min().reshape(&[]));
-    let id = (frozen | (open & !free)).select(likeliest, free.select(anywhere, drawn));
-    let undecided = open & !free & !frozen & greatest.is_finite();
-    let told = undecided.select(UNDECIDED, id);
-    let told = greatest.is_finite().select(told, BROKEN);
-    k.when(len.gt(0), || a["history"].row(row).at(len).store(told));
-    k.when(len.gt(0) & !undecided, || {
+    let anywhere = (searched & part_kept.lt(0)).select(likeliest, anywhere);
+    let id = (free | searched).select(anywhere, drawn);
+    let id = (frozen | open & !free & !searched).select(likeliest, id);
+    let told = greatest.is_finite().select(id, BROKEN);
+    k.when(len.gt(0), || {
+        a["history"].row(row).at(len).store(told);
         a["seen"].row(row).at(id.to(I32)).store(1);
         a["ids"].at(row).store(id);
         a["positions"].at(row).store(position + 1);

@@ -159,13 +159,13 @@ fn steps_of(model: &Model) -> (Vec<f32>, usize) {
     (logits, launches)
 }
 
-/// Where few rows are multiplied by routines, a step takes few launches: of a layer two products round its attention, the
-/// rotation, the attention, and two products of the feed-forward layer, four kernels of a mixture; the embedding, the last
-/// norm, the head and two for the next token.
+/// Where few rows are multiplied by routines, a step takes few launches: of a layer the attention, which turns what it
+/// reads, two products round it, and two of the feed-forward layer, four kernels of a mixture; the embedding, the last norm,
+/// the head and two for the next token.
 #[test]
 fn a_row_passes_through_few_kernels_where_products_are_routines() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    for (name, launches) in [("llama-4bit", 5 + 6 + 6), ("qwen3_moe-4bit", 5 + 8 + 6)] {
+    for (name, launches) in [("llama-4bit", 5 + 5 + 5), ("qwen3_moe-4bit", 5 + 7 + 5)] {
         let checkpoint = Checkpoint::open(&root.join(name)).unwrap();
         let runtime = Runtime::open("emulator").unwrap();
         let mut model = load(&checkpoint, runtime, Some(DType::BF16)).unwrap();
@@ -265,7 +265,7 @@ fn smart_patch_takes_off_what_is_slow() {
         SmartOptions { patterns: Patterns::of(&patterns), threshold: 0.2, warmup: 1, iters: 3 };
     let sample = |model: &Model| {
         let mut cache = model.cache(1, 2)?;
-        model.decode(&mut cache, &[Some(1)]).map(drop)
+        model.decode(&mut cache, &[Some(1)]).map(|_| Vec::new())
     };
     let result = smart_patch(&mut model, &options, sample, |line| lines.push(line.to_string()));
     let result = result.unwrap();
@@ -281,6 +281,40 @@ fn smart_patch_takes_off_what_is_slow() {
     assert!(result.summary().starts_with("Patched 5 modules:\n  rmsnorm: 5 ("), "{result:?}");
     unpatch(&mut model);
     assert_eq!(run(&model).0, plain);
+}
+
+/// A pattern that is fast, and wrong.
+static WRONG: Pattern = Pattern {
+    name: "wrong",
+    doc: "gives what it got",
+    matches: |module| module.kind() == "GatedMlp",
+    replace: |_, _| Ok(Box::new(Wrong)),
+};
+
+struct Wrong;
+
+impl Replacement for Wrong {
+    fn kind(&self) -> &'static str {
+        "Wrong"
+    }
+
+    fn forward(&self, _: &dyn Module, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+}
+
+#[test]
+fn smart_patch_takes_off_what_changes_tokens() {
+    let mut model = named("llama-4bit");
+    let plain = run(&model);
+    let mut lines = Vec::new();
+    let patterns = Patterns::of(&[&WRONG]);
+    let options = SmartOptions { patterns, threshold: 0.0, warmup: 0, iters: 1 };
+    let sample = |model: &Model| Ok(run(model).1);
+    let result = smart_patch(&mut model, &options, sample, |line| lines.push(line.to_string()));
+    assert_eq!(lines[1], "  wrong: other tokens -> REVERT");
+    assert_eq!(result.unwrap().patched_count, 0);
+    assert_eq!(run(&model), plain);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sequences that decode together: where they stand, on the device.
 
 use crate::sampler::Sampler;
-use crate::{Cache, Draw, Error, Kernels, Result, Tensor};
+use crate::{Cache, Error, Kernels, Result, Tensor};
 use std::ops::Range;
 use tilewright_tensor::Callable;
 
@@ -91,19 +91,14 @@ impl Decoding {
         Ok(())
     }
 
-    /// The tokens that came at these positions of a slot; those before [`Draw::UNDECIDED`] and that, where the host must
-    /// choose.
+    /// The tokens that came at these positions of a slot.
     ///
     /// # Errors
     /// When there is no such place, the device fails, or logits were no numbers.
     pub fn tokens(&self, slot: usize, positions: Range<usize>) -> Result<Vec<u32>> {
         let len = positions.end.saturating_sub(positions.start);
         let tokens = self.history.narrow(0, slot, 1)?.narrow(1, positions.start, len)?;
-        let mut tokens = tokens.to_vec::<u32>()?;
-        if let Some(at) = tokens.iter().position(|token| *token == Draw::UNDECIDED) {
-            // The sequence stayed there: what lies behind was never written.
-            tokens.truncate(at + 1);
-        }
+        let tokens = tokens.to_vec::<u32>()?;
         match tokens.iter().position(|token| *token == u32::MAX) {
             None => Ok(tokens),
             Some(at) => Err(not_numbers(positions.start + at)),

@@ -10,7 +10,7 @@ use tilewright_tensor::Callable;
 pub struct Draw {
     /// What logits are divided by; 0 takes the greatest.
     pub temperature: f64,
-    /// Keeps this many of the most probable tokens; at most [`Draw::CANDIDATES`].
+    /// Keeps this many of the most probable tokens.
     pub top_k: Option<usize>,
     /// Keeps the fewest most probable tokens that have this share of the probability together.
     pub top_p: Option<f64>,
@@ -23,12 +23,8 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// The most tokens that a device looks at together.
+    /// The most tokens that a device sorts: of more it draws in the order of their ids.
     pub const CANDIDATES: usize = 64;
-
-    /// What [`Greedy::tokens`] gives, as the last, where tokens beyond the candidates might be drawn: the sequence stands as
-    /// it did, and the host must choose.
-    pub const UNDECIDED: u32 = u32::MAX - 1;
 
     /// A number in 0 .. 1 that depends on nothing but the seed and the position of a token, of 24 bits: the one that the
     /// device draws for it.
@@ -86,7 +82,8 @@ impl Sampler {
         let constants = [("k", Draw::CANDIDATES)];
         let parts = vocabulary.div_ceil(PART);
         let empty = |dtype, columns| Tensor::empty(runtime, dtype, &[slots, columns]);
-        let top_k: Vec<i32> = draws.iter().map(|draw| draw.top_k.unwrap_or(0) as i32).collect();
+        let top_k: Vec<i32> =
+            draws.iter().map(|draw| draw.top_k.map_or(0, |k| k.min(vocabulary) as i32)).collect();
         let seeds: Vec<u32> = draws.iter().map(|draw| draw.seed).collect();
         Ok(Sampler {
             candidates: kernels.get("sample_candidates", &constants)?,

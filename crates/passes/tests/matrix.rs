@@ -122,6 +122,7 @@ fn neighbouring_programs_are_joined() {
         columns,
         stages,
         square: 2,
+        direct: false,
     };
     for (matrix, team) in
         [(matrix(1, 1, 1, 3), 7), (matrix(0, 1, 1, 2), 7), (matrix(1, 2, 2, 4), 8)]
@@ -136,6 +137,25 @@ fn neighbouring_programs_are_joined() {
             let right = 64 << matrix.coarsen[1];
             assert_eq!(blocks, [right, 64 << matrix.coarsen[0]]);
             check(&threads, shape, turned).unwrap_or_else(|e| panic!("{matrix:?}: {e}"));
+        }
+    }
+}
+
+/// A float product whose operands have no room in shared memory, here for the asking.
+#[test]
+fn operands_may_be_read_where_they_lie() {
+    for turned in [[false, false], [false, true], [true, false], [true, true]] {
+        let program = product(turned[0], turned[1]);
+        for shape in [[64, 64, 64], [3, 67, 129], [65, 0, 8]] {
+            let threads = lowered(&program, &sizes(&program, shape), |schedule| {
+                let (way, coarsen) = (Way::Float, vec![0, 0]);
+                let direct =
+                    Matrix { way, coarsen, columns: 1, stages: 1, square: 1, direct: true };
+                schedule.matrix = Some(direct);
+                schedule.team = 7;
+            });
+            assert_eq!(threads.shared_bytes(), 0, "{:?}", threads.shared);
+            check(&threads, shape, turned).unwrap_or_else(|e| panic!("{turned:?} {shape:?}: {e}"));
         }
     }
 }

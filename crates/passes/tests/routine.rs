@@ -21,8 +21,10 @@ const ROUTINES: &[&str] = &[
     "norm_quantized_geglu_gemv",
     "norm_quantized_matvec",
     "norm_quantized_swiglu_gemv",
+    "norm_rope_decode_attention",
     "quantized_matvec",
     "quantized_matvec_residual",
+    "rope_decode_attention",
 ];
 
 fn lowered(program: &Program, routines: bool) -> Option<ThreadProgram> {

@@ -3,7 +3,8 @@
 //! [`Selection::run`] runs every case of every selected kernel, in every dtype it claims, on every present target, and
 //! compares with the f64 reference within a computed tolerance; it checks gradients against finite differences, and
 //! targets against the interpreter on hostile values. Each check is a [`Row`]. `tilewright test` prints them, the test
-//! suite asserts them, and a mutation test breaks kernels and passes to see that they fail.
+//! suite asserts them, and a mutation test breaks kernels and passes to see that they fail. [`check_random_program`] holds
+//! a device to the interpreter beyond the catalog.
 //!
 //! [`Bench`] times a kernel with its inputs in place, and [`copy_bandwidth`] is what its bytes are held against;
 //! [`time_compilation`] times the way there.
@@ -18,6 +19,7 @@ mod gradient;
 mod hostile;
 mod judge;
 mod launch;
+mod programs;
 mod random;
 mod row;
 mod runner;
@@ -33,6 +35,7 @@ pub use execute::{Layout, execute, execute_program};
 pub use gradient::{check_gradient, gradient_of};
 pub use judge::{UNIT, Worst, judge, sensitivities, varies};
 pub use launch::{LaunchCost, time_launches};
+pub use programs::{Disagreement, check_random_program};
 pub use random::Random;
 pub use row::{Check, Outcome, Row};
 pub use runner::{Job, Selection, check_variant};

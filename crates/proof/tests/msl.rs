@@ -13,29 +13,14 @@ use tilewright_runtime::Runtime;
 /// Tensors of up to this many elements are run.
 const ELEMENTS: usize = 3_000;
 
-/// Kernels of which some case, or some gradient, breaks a limit of every Apple GPU, and is refused in words.
-const TOO_LARGE: &[&str] = &[
-    "attention",
-    "attention_merged",
-    "attention_merged_softcap",
-    "attention_softcap",
-    "decode_attention",
-    "decode_attention_softcap",
-    "depthwise_conv_3x3",
-    "gather_qmm_combine",
-    "gather_qmm_combine_quantized",
-    "gather_qmm_combine_residual",
-    "grouped_linear",
-    "grouped_quantized_linear",
-    "quantized_matmul",
-];
+/// Kernels whose gradient takes more tensors than Apple's GPUs take buffers, and is refused in words.
+const TOO_MANY_BUFFERS: &[&str] =
+    &["depthwise_conv_3x3", "gather_qmm_combine_quantized", "gather_qmm_combine_residual"];
 
 /// True for such a refusal.
-fn is_too_large(row: &Row) -> bool {
-    row.outcome.reason().is_some_and(|why| {
-        why.contains("cannot run on Metal: needs")
-            || why.contains("of threadgroup memory, Metal has")
-    })
+fn has_too_many_buffers(row: &Row) -> bool {
+    row.check.name() == "backward"
+        && row.outcome.reason().is_some_and(|why| why.contains("buffers, Metal has 31"))
 }
 
 #[test]
@@ -81,11 +66,14 @@ fn the_emitted_msl_of_the_catalog_is_right() {
     let (refused, failed): (Vec<&Row>, Vec<&Row>) = rows
         .iter()
         .filter(|row| matches!(row.outcome, Outcome::Fail(_)))
-        .partition(|row| is_too_large(row));
+        .partition(|row| has_too_many_buffers(row));
     let told: Vec<String> = failed.iter().map(|row| row.to_string()).collect();
     assert!(rows.iter().any(|row| row.outcome == Outcome::Pass), "nothing ran");
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), told.join("\n"));
-    let unknown: BTreeSet<&str> =
-        refused.iter().map(|row| row.kernel).filter(|name| !TOO_LARGE.contains(name)).collect();
+    let unknown: BTreeSet<&str> = refused
+        .iter()
+        .map(|row| row.kernel)
+        .filter(|name| !TOO_MANY_BUFFERS.contains(name))
+        .collect();
     assert!(unknown.is_empty(), "more kernels are refused: {unknown:?}");
 }

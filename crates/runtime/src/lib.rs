@@ -28,5 +28,6 @@ pub use runtime::{Runtime, Stats};
 pub use show::Show;
 pub use tilewright_target::host::{BorrowedBuffer, Element, HostBuffer};
 pub use tilewright_target::{
-    Buffer, Caps, Chosen, Device, DeviceKind, TargetError, contiguous_strides,
+    Argument as Passed, Buffer, Caps, Chosen, Device, DeviceKind, Region, TargetError,
+    contiguous_strides,
 };

@@ -3,7 +3,7 @@
 
 use crate::analysis::{Analysis, Fusion};
 use crate::simd::ops::{Fused, Inner, Outer};
-use crate::simd::quantized;
+use crate::simd::{integers, quantized};
 use tilewright_ir::{DType, ExprId, ExprKind, Program};
 
 /// The fusion for the sum of the product of two vectors, one of which is such weights, and its operands: x, the words,
@@ -22,6 +22,8 @@ pub fn packed_sum(
             _ => false,
         };
         let fusion = Fusion::PackedSum { bits, group, short };
+        // Of other widths and floats, the weights are better spread out.
+        let plain = plain && (quantized::has(bits) || short && integers::fits(bits, group, group));
         plain.then(|| (fusion, [&[x][..], &operands].concat()))
     })
 }
@@ -63,8 +65,7 @@ fn weights_of(
         let ExprKind::Unpack { of: words, bits } = *kind(unpack) else { return None };
         let packed = program.expr(words).ty.dtype == DType::U32
             && program.expr(cast).ty.dtype == DType::F32
-            && program.expr(words).ty.shape.len() == 1
-            && quantized::has(bits);
+            && program.expr(words).ty.shape.len() == 1;
         let alone = once(q) && once(cast) && once(unpack);
         (packed && alone).then_some((bits, group, [words, column(scales)?, biases]))
     })

@@ -7,20 +7,45 @@ template <int BITS> __device__ __forceinline__ int tw_place(int i) {
     return i / (2 * APART) * (2 * APART) + i % APART * 2 + i / APART % 2;
 }
 
-// Makes ready ROWS rows of `length` elements, `operands(i).x`; zeros up to `padded`. With NORM, the root mean square norm of
-// the only one, with a weight. By all threads of the group; `scratch` has room for a number a warp.
-template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, class Operands>
-__device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const Operands& operands, const unsigned short* weight, float eps, int length, int padded) {
+// What a thread takes of ROWS rows with room for LEN elements, 8 elements at a time, of which BATCH are under way at once.
+template <int LEN, int ROWS, int WARPS> struct tw_parts {
+    static constexpr int THREADS = WARPS * 32, EACH = (ROWS * LEN / 8 + THREADS - 1) / THREADS, BATCH = EACH < 4 ? EACH : 4, BATCHES = (EACH + BATCH - 1) / BATCH;
+    uint4 of[BATCH];
+
+    static __device__ __forceinline__ int at(int batch, int j) { return (batch * BATCH + j) * THREADS + threadIdx.x; }
+
+    // Asks for those of one row.
+    __device__ __forceinline__ void load(const unsigned short* row, int length, int batch) {
+        _Pragma("unroll") for (int j = 0; j < BATCH; j++) of[j] = at(batch, j) * 8 < length ? *(const uint4*)(row + at(batch, j) * 8) : make_uint4(0u, 0u, 0u, 0u);
+    }
+    // Asks for those of all rows, `parts` 8s each.
+    template <class Operands> __device__ __forceinline__ void load_rows(const Operands& operands, int length, int parts, int batch) {
+        _Pragma("unroll") for (int j = 0; j < BATCH; j++) {
+            const int number = ROWS == 1 ? 0 : at(batch, j) / parts, i = (at(batch, j) - number * parts) * 8;
+            of[j] = number < ROWS && i < length ? *(const uint4*)(tw_after_wait(operands(number).x) + i) : make_uint4(0u, 0u, 0u, 0u);
+        }
+    }
+};
+
+// Makes ready ROWS rows of `length` elements, `operands(i).x`; zeros up to `padded`, LEN at most. With NORM, the root mean
+// square norm of the only one, with a weight, of which `weights` are the first. By all threads of the group; `scratch` has
+// room for a number a warp. What is read is asked for together: each time costs as much as some rounds of weights.
+template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, class Operands>
+__device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const Operands& operands, tw_parts<LEN, ROWS, WARPS>& weights, const unsigned short* weight, float eps, int length, int padded) {
+    typedef tw_parts<LEN, ROWS, WARPS> Parts;
+    const int parts = padded / 8;
     float factor = 1.0f;
+    Parts x;
     if (NORM) {
-        const unsigned short* x = tw_after_wait(operands(0).x);
         float sum = 0.0f;
-        for (int i = threadIdx.x * 8; i < length; i += WARPS * 256) {
-            const uint4 v = *(const uint4*)(x + i);
-            const unsigned int words[4] = {v.x, v.y, v.z, v.w};
-            _Pragma("unroll") for (int j = 0; j < 4; j++) {
-                const float low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
-                sum = fmaf(low, low, fmaf(high, high, sum));
+        _Pragma("unroll") for (int batch = 0; batch < Parts::BATCHES; batch++) {
+            x.load_rows(operands, length, parts, batch);
+            _Pragma("unroll") for (int k = 0; k < Parts::BATCH; k++) {
+                const unsigned int words[4] = {x.of[k].x, x.of[k].y, x.of[k].z, x.of[k].w};
+                _Pragma("unroll") for (int j = 0; j < 4; j++) {
+                    const float low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
+                    sum = fmaf(low, low, fmaf(high, high, sum));
+                }
             }
         }
         _Pragma("unroll") for (int by = 16; by > 0; by /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
@@ -30,38 +55,35 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
         _Pragma("unroll") for (int i = 0; i < WARPS; i++) sum += scratch[i];
         factor = rsqrtf(sum / (float)length + eps);
     }
-    // A thread takes 8 elements, a quarter of what a lane holds in a step.
-    const int parts = padded / 8;
-    for (int base = 0; base < ROWS * parts; base += WARPS * 32) {
-        const int at = base + threadIdx.x, number = ROWS == 1 ? 0 : at / parts, part = at - number * parts, i = part * 8;
-        const bool on = at < ROWS * parts;
-        uint4 v = make_uint4(0u, 0u, 0u, 0u), u = v;
-        if (on && i < length) {
-            v = *(const uint4*)(tw_after_wait(operands(number).x) + i);
-            if (NORM) u = *(const uint4*)(weight + i);
-        }
-        unsigned int words[4] = {v.x, v.y, v.z, v.w};
-        const unsigned int weights[4] = {u.x, u.y, u.z, u.w};
-        float sum = 0.0f;
-        _Pragma("unroll") for (int j = 0; j < 4; j++) {
-            float low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
-            if (NORM) {
-                low = low * factor * tw_half<BF16>((unsigned short)weights[j]);
-                high = high * factor * tw_half<BF16>((unsigned short)(weights[j] >> 16));
-                words[j] = BF16 ? tw_pack_bf16(low, high) : tw_pack_f16(low, high);
-                low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
+    // A part is a quarter of what a lane holds in a step.
+    _Pragma("unroll 1") for (int batch = 0; batch < Parts::BATCHES; batch++) {
+        if (!NORM || Parts::BATCHES > 1) x.load_rows(operands, length, parts, batch);
+        if (NORM && batch > 0) weights.load(weight, length, batch);
+        _Pragma("unroll") for (int k = 0; k < Parts::BATCH; k++) {
+            const int at = Parts::at(batch, k), number = ROWS == 1 ? 0 : at / parts, part = at - number * parts, i = part * 8;
+            unsigned int words[4] = {x.of[k].x, x.of[k].y, x.of[k].z, x.of[k].w};
+            const unsigned int factors[4] = {weights.of[k].x, weights.of[k].y, weights.of[k].z, weights.of[k].w};
+            float sum = 0.0f;
+            _Pragma("unroll") for (int j = 0; j < 4; j++) {
+                float low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
+                if (NORM) {
+                    low = low * factor * tw_half<BF16>((unsigned short)factors[j]);
+                    high = high * factor * tw_half<BF16>((unsigned short)(factors[j] >> 16));
+                    words[j] = BF16 ? tw_pack_bf16(low, high) : tw_pack_f16(low, high);
+                    low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
+                }
+                sum += low + high;
             }
-            sum += low + high;
-        }
-        _Pragma("unroll") for (int by = 1; by < GROUP / 8; by *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
-        if (!on) continue;
-        if (i % GROUP == 0) sums[number * own_sums + i / GROUP] = sum;
-        unsigned int* to = ready + number * own_row + part / 4 * 16;
-        if (BITS == 4) {
-            // Four pairs of elements that are four apart.
-            *(uint4*)(to + part % 4 * 4) = make_uint4(__byte_perm(words[0], words[2], 0x5410), __byte_perm(words[0], words[2], 0x7632), __byte_perm(words[1], words[3], 0x5410), __byte_perm(words[1], words[3], 0x7632));
-        } else {
-            _Pragma("unroll") for (int e = 0; e < 8; e++) ((unsigned short*)to)[tw_place<BITS>(part % 4 * 8 + e)] = (unsigned short)(words[e / 2] >> e % 2 * 16);
+            _Pragma("unroll") for (int by = 1; by < GROUP / 8; by *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
+            if (number >= ROWS || part >= parts) continue;
+            if (i % GROUP == 0) sums[number * own_sums + i / GROUP] = sum;
+            unsigned int* to = ready + number * own_row + part / 4 * 16;
+            if (BITS == 4) {
+                // Four pairs of elements that are four apart.
+                *(uint4*)(to + part % 4 * 4) = make_uint4(__byte_perm(words[0], words[2], 0x5410), __byte_perm(words[0], words[2], 0x7632), __byte_perm(words[1], words[3], 0x5410), __byte_perm(words[1], words[3], 0x7632));
+            } else {
+                _Pragma("unroll") for (int e = 0; e < 8; e++) ((unsigned short*)to)[tw_place<BITS>(part % 4 * 8 + e)] = (unsigned short)(words[e / 2] >> e % 2 * 16);
+            }
         }
     }
     __syncthreads();

@@ -22,6 +22,62 @@ struct tw_cache {
     long long q_stride, keys_stride, values_stride;
     float scale;
     int first, end, extent; // positions of the keys: from, to, and rows of the caches
+    // The row of the caches that may have been read before it was written, and what is there now.
+    int fresh;
+    const unsigned short* fresh_key;
+    const unsigned short* fresh_value;
+};
+
+// A part of a row of a cache, which the kernel may also write.
+__device__ __forceinline__ uint4 tw_cached(const uint4* p) {
+    uint4 v;
+    asm volatile("ld.global.L1::no_allocate.L2::128B.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p) : "memory");
+    return v;
+}
+
+// The 16 keys and values that a warp takes at a time, as the fragments of the right operands take them.
+template <int D, int WARPS> struct tw_tile {
+    static constexpr int CHUNKS = D / 8, K = (CHUNKS + 3) / 4, V = (CHUNKS + 7) / 8;
+    uint4 keys[2][K], values[4][V];
+    int tile, last;
+
+    __device__ __forceinline__ void load_keys(const tw_cache& of) {
+        const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+        _Pragma("unroll") for (int h = 0; h < 2; h++) {
+            const int key = of.first + tile * 16 + 8 * h + g;
+            const uint4* p = (const uint4*)(of.keys + key * of.keys_stride);
+            _Pragma("unroll") for (int i = 0; i < K; i++) keys[h][i] = key < of.extent && i * 4 + t < CHUNKS ? tw_cached(p + i * 4 + t) : make_uint4(0u, 0u, 0u, 0u);
+        }
+    }
+    template <class Keep> __device__ __forceinline__ void load_values(const tw_cache& of, const Keep& keep) {
+        const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+        _Pragma("unroll") for (int h = 0; h < 4; h++) {
+            const int key = of.first + tile * 16 + 2 * t + (h & 1) + (h & 2) * 4;
+            const bool on = key < of.extent && keep(key);
+            const uint4* p = (const uint4*)(of.values + key * of.values_stride);
+            _Pragma("unroll") for (int i = 0; i < V; i++) values[h][i] = on && i * 8 + g < CHUNKS ? tw_cached(p + i * 8 + g) : make_uint4(0u, 0u, 0u, 0u);
+        }
+    }
+    // Puts the row that was missed in its place.
+    template <class Keep> __device__ __forceinline__ void refresh(const tw_cache& of, const Keep& keep) {
+        const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, at = of.fresh - of.first - tile * 16;
+        if (at < 0 || at >= 16) return;
+        _Pragma("unroll") for (int h = 0; h < 2; h++)
+            if (at == 8 * h + g)
+                _Pragma("unroll") for (int i = 0; i < K; i++)
+                    if (i * 4 + t < CHUNKS) keys[h][i] = ((const uint4*)of.fresh_key)[i * 4 + t];
+        _Pragma("unroll") for (int h = 0; h < 4; h++)
+            if (at == 2 * t + (h & 1) + (h & 2) * 4 && keep(of.fresh))
+                _Pragma("unroll") for (int i = 0; i < V; i++)
+                    if (i * 8 + g < CHUNKS) values[h][i] = ((const uint4*)of.fresh_value)[i * 8 + g];
+    }
+    // The first tile of this warp in its group's share.
+    template <class Keep> __device__ __forceinline__ void load(const tw_cache& of, const Keep& keep, int split, int splits) {
+        const int tiles = max(of.end - of.first + 15, 0) / 16, share = (tiles + splits - 1) / splits;
+        last = min(tiles, (split + 1) * share);
+        tile = split * share + (threadIdx.x >> 5);
+        if (tile < last) load_keys(of), load_values(of, keep);
+    }
 };
 
 // e^(x - base), 0 where x is -inf.
@@ -118,8 +174,8 @@ __device__ __forceinline__ void tw_join_cluster(float* state, const float* own_s
 // `state` gets the state of all keys; false for groups that are not the last of `splits`. `score(s, position)` makes the
 // score of a scaled product, `keep(position)` says whether a value counts. `warps` has room for WARPS states and a factor
 // a query of `splits` or WARPS states, `groups` for a state of each split.
-template <int D, int QUERIES, bool BF16, int WARPS, class Score, class Keep>
-__device__ __forceinline__ bool tw_attend(float* state, float* warps, const tw_cache& of, const Score& score, const Keep& keep, int split, int splits, float* groups, unsigned int* arrived) {
+template <int D, int QUERIES, bool BF16, int WARPS, bool FRESH, class Score, class Keep>
+__device__ __forceinline__ bool tw_attend(float* state, float* warps, const tw_cache& of, tw_tile<D, WARPS>& now, const Score& score, const Keep& keep, int split, int splits, float* groups, unsigned int* arrived) {
     constexpr int CHUNKS = D / 8, K = (CHUNKS + 3) / 4, V = (CHUNKS + 7) / 8, SIZE = tw_state_size<D, QUERIES>();
     const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, warp = threadIdx.x >> 5;
     const uint4 zero = make_uint4(0u, 0u, 0u, 0u);
@@ -130,27 +186,11 @@ __device__ __forceinline__ bool tw_attend(float* state, float* warps, const tw_c
     float mixed[V * 8][4];
     _Pragma("unroll") for (int i = 0; i < V * 8; i++)
         _Pragma("unroll") for (int j = 0; j < 4; j++) mixed[i][j] = 0.0f;
-    const int tiles = max(of.end - of.first + 15, 0) / 16, share = (tiles + splits - 1) / splits;
-    const int last_tile = min(tiles, (split + 1) * share);
-    uint4 keys[2][K];
-    const auto load_keys = [&](int tile) {
-        _Pragma("unroll") for (int h = 0; h < 2; h++) {
-            const int key = of.first + tile * 16 + 8 * h + g;
-            const uint4* p = (const uint4*)(of.keys + key * of.keys_stride);
-            _Pragma("unroll") for (int i = 0; i < K; i++) keys[h][i] = key < of.extent && i * 4 + t < CHUNKS ? tw_stream(p + i * 4 + t) : zero;
-        }
-    };
-    int tile = split * share + warp;
-    if (tile < last_tile) load_keys(tile);
-    _Pragma("unroll 1") for (; tile < last_tile; tile += WARPS) {
-        const int key0 = of.first + tile * 16;
-        uint4 values[4][V];
-        _Pragma("unroll") for (int h = 0; h < 4; h++) {
-            const int key = key0 + 2 * t + (h & 1) + (h & 2) * 4;
-            const bool on = key < of.extent && keep(key);
-            const uint4* p = (const uint4*)(of.values + key * of.values_stride);
-            _Pragma("unroll") for (int i = 0; i < V; i++) values[h][i] = on && i * 8 + g < CHUNKS ? tw_stream(p + i * 8 + g) : zero;
-        }
+    uint4 (&keys)[2][K] = now.keys;
+    uint4 (&values)[4][V] = now.values;
+    _Pragma("unroll 1") while (now.tile < now.last) {
+        const int key0 = of.first + now.tile * 16;
+        if (FRESH) now.refresh(of, keep);
         float s[2][4];
         _Pragma("unroll") for (int h = 0; h < 2; h++) {
             _Pragma("unroll") for (int j = 0; j < 4; j++) s[h][j] = 0.0f;
@@ -161,8 +201,9 @@ __device__ __forceinline__ bool tw_attend(float* state, float* warps, const tw_c
             }
             _Pragma("unroll") for (int j = 0; j < 2; j++) s[h][j] = score(s[h][j] * of.scale, key0 + 8 * h + 2 * t + j);
         }
-        // The next keys are under way while this tile's values come and are summed.
-        if (tile + WARPS < last_tile) load_keys(tile + WARPS);
+        // The next keys are under way while this tile's values are summed.
+        now.tile += WARPS;
+        if (now.tile < now.last) now.load_keys(of);
         float found = tw_max(tw_max(s[0][0], s[0][1]), tw_max(s[1][0], s[1][1]));
         found = tw_max(found, __shfl_xor_sync(0xffffffffu, found, 1));
         found = tw_max(tw_max(found, __shfl_xor_sync(0xffffffffu, found, 2)), greatest);
@@ -189,6 +230,7 @@ __device__ __forceinline__ bool tw_attend(float* state, float* warps, const tw_c
                 tw_mma<BF16>(mixed[i * 8 + e], a, __byte_perm(v[0][e / 2], v[1][e / 2], half), __byte_perm(v[2][e / 2], v[3][e / 2], half));
             }
         }
+        if (now.tile < now.last) now.load_values(of, keep);
     }
     sum += __shfl_xor_sync(0xffffffffu, sum, 1);
     sum += __shfl_xor_sync(0xffffffffu, sum, 2);

@@ -72,6 +72,10 @@ impl Dialect for CudaC {
         }
     }
 
+    fn extreme(&self, max: bool, value: &str) -> String {
+        format!("__reduce_{}_sync(0xffffffffu, {value})", if max { "max" } else { "min" })
+    }
+
     fn barrier(&self) -> &'static str {
         "__syncthreads();"
     }
@@ -216,6 +220,14 @@ impl Dialect for CudaC {
             4 => "unsigned int",
             _ => "unsigned short",
         }
+    }
+
+    fn read_last(&self, place: &str) -> String {
+        format!("__ldcs({place})")
+    }
+
+    fn write_last(&self, place: &str, vector: &str) -> String {
+        format!("__stcs({place}, {vector})")
     }
 
     fn atomic(&self, mode: StoreMode, dtype: DType, pointer: &str, value: &str) -> String {

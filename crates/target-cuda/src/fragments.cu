@@ -24,6 +24,12 @@ __device__ __forceinline__ const unsigned short* tw_after_wait(const unsigned sh
     return p;
 }
 
+// Brings what is needed later into the first cache, without waiting for it.
+__device__ __forceinline__ void tw_touch(const void* p) {
+    unsigned int x;
+    asm volatile("ld.global.u8 %0, [%1];" : "=r"(x) : "l"(p));
+}
+
 // Weights are read once and not kept in the first cache.
 __device__ __forceinline__ uint4 tw_stream(const uint4* p) {
     uint4 v;

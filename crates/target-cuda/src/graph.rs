@@ -106,10 +106,13 @@ impl Graph {
                 None => return Ok(None),
             }
         }
-        let written: HashSet<u64> =
-            prepared.iter().flat_map(|step| &step.memory().written).copied().collect();
-        let early = |step: &Prepared| step.starts_early(|buffer| written.contains(&buffer));
-        let early: Vec<bool> = prepared.iter().map(early).collect();
+        // What runs before the graph has ended when it starts; what comes later in it waits.
+        let mut written: HashSet<u64> = HashSet::new();
+        let mut early = Vec::with_capacity(prepared.len());
+        for step in &prepared {
+            early.push(step.starts_early(|buffer| written.contains(&buffer)));
+            written.extend(&step.memory().written);
+        }
         let mut graph = Graph { graph: null_mut(), exec: null_mut(), nodes: Vec::new(), prepared };
         let refused = failed("a graph was refused");
         // SAFETY: handles are written before they are read; the driver copies a node's arguments before it returns.

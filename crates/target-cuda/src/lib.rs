@@ -42,8 +42,7 @@ pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String,
 /// The CUDA C by which `program`, which is optimized, runs as a whole on an architecture such as `sm_90`, and what to
 /// compile it for; `None` where the text of [`source`] runs.
 pub fn own_source(program: &Program, architecture: &str) -> Option<(String, String)> {
-    match Specified::of(program, architecture)? {
-        Specified::Grouped(grouped) => Some((grouped.source(), architecture.into())),
-        Specified::Attention(attention) => Some((attention.source(), format!("{architecture}a"))),
-    }
+    let specified = Specified::of(program, architecture)?;
+    let text = specified.text();
+    Some((text.source.clone(), text.architecture.clone()))
 }

@@ -1,9 +1,10 @@
 //! Routines as CUDA C: calls of the templates in `affine_products.cu` and `attention_split.cu`.
 
-use tilewright_ir::DType;
 use tilewright_ir::thread::{
-    AffineProduct, AffineProducts, Attend, Code, Routine, Rows, SharedId, ThreadProgram, Value,
+    AffineProduct, AffineProducts, Ahead, Attend, Code, Queries, Routine, Rows, SharedId,
+    ThreadProgram, Value,
 };
+use tilewright_ir::{Access, DType, ParamKind};
 
 /// The templates that a program needs.
 pub(crate) fn templates(program: &ThreadProgram) -> String {
@@ -15,7 +16,9 @@ pub(crate) fn templates(program: &ThreadProgram) -> String {
                     include_str!("fragments.cu"),
                     match routine {
                         Routine::AffineProducts(_) => include_str!("affine_products.cu"),
-                        Routine::Attend(_) => include_str!("attention_split.cu"),
+                        Routine::Ahead(_) | Routine::Attend(_) => {
+                            include_str!("attention_split.cu")
+                        }
                     },
                     match routine {
                         Routine::AffineProducts(r) if r.ready.is_some() => {
@@ -50,12 +53,17 @@ pub(crate) fn groups_beside(program: &ThreadProgram) -> Option<usize> {
 pub(crate) fn read_early(program: &ThreadProgram) -> Vec<usize> {
     let mut early = Vec::new();
     for code in &program.body {
-        if let Code::Routine(routine) = code
-            && let Routine::AffineProducts(products) = routine
-            && products.early
-        {
-            let weights = products.products.iter().flat_map(|p| [&p.w, &p.scales, &p.biases]);
-            early.extend(weights.map(|rows| rows.param.index()));
+        match code {
+            Code::Routine(Routine::AffineProducts(products)) if products.early => {
+                let weights = products.products.iter().flat_map(|p| [&p.w, &p.scales, &p.biases]);
+                let normed = products.normed.iter().map(|normed| &normed.weight);
+                early.extend(weights.chain(normed).map(|rows| rows.param.index()));
+            }
+            Code::Routine(Routine::Ahead(ahead)) => {
+                let caches = [ahead.keys.param, ahead.values.param];
+                early.extend(ahead.early.iter().chain(&caches).map(|param| param.index()));
+            }
+            _ => {}
         }
     }
     early
@@ -70,6 +78,7 @@ pub(crate) fn lines(
     let text = Text { program, value };
     match routine {
         Routine::AffineProducts(routine) => text.affine_products(routine),
+        Routine::Ahead(routine) => text.ahead(routine),
         Routine::Attend(routine) => text.attend(routine),
     }
 }
@@ -144,15 +153,74 @@ impl Text<'_> {
             r.capacity() * r.width,
         ));
         lines.push(format!("    const int length = {groups} * {group};"));
+        let len = ready.len;
+        lines.push(format!("    tw_parts<{len}, {}, {subgroups}> tw_weights;", ready.rows));
+        if r.normed.is_some() {
+            lines.push(format!("    tw_weights.load({weight}, length, 0);"));
+        }
+        if !wait.is_empty() {
+            lines.push("    tw_wait();".into());
+        }
+        // What is needed at the end comes meanwhile.
+        let later = r.finished_with.iter().map(|(param, offset)| {
+            let name = &self.program.params[param.index()].name;
+            format!("tw_touch({name} + {}); ", (self.value)(offset))
+        });
+        let later: String = later.collect();
+        if !later.is_empty() {
+            let width = r.width;
+            lines.push(format!("    if (threadIdx.x < min({width}, {columns})) {{ {later}}}"));
+        }
         lines.push(format!(
-            "    {wait}tw_ready_rows<{bits}, {group}, {bf16}, {subgroups}, {}, {}>((unsigned int*){row}, \
-             {sums}, {own_row}, {own_sums}, {partial}, tw_operands, {weight}, {eps}, length, \
+            "    tw_ready_rows<{bits}, {group}, {bf16}, {subgroups}, {}, {}, {len}>((unsigned int*){row}, \
+             {sums}, {own_row}, {own_sums}, {partial}, tw_operands, tw_weights, {weight}, {eps}, length, \
              (length + {}) / {whole} * {whole});",
             r.normed.is_some(),
             ready.rows,
             whole - 1,
         ));
         lines.push("});".into());
+        lines
+    }
+
+    /// The first keys and values, asked for, and the wait.
+    fn ahead(&self, r: &Ahead) -> Vec<String> {
+        let value = self.value;
+        let position = &self.program.registers[r.position.0 as usize].name;
+        let mut lines = vec!["tw_cache tw_early;".to_string()];
+        lines.extend(self.cache("tw_early", [&r.keys, &r.values], [&r.first, &r.end, &r.extent]));
+        lines.push(self.first_of(r.head_dim));
+        lines.push(format!(
+            "tw_first.load(tw_early, [&](int {position}) {{ return {}; }}, blockIdx.z, gridDim.z);",
+            value(&r.keep)
+        ));
+        lines.push("tw_wait();".into());
+        // What the launch before may have made is not known to the compiler until now.
+        let early: Vec<usize> = r.early.iter().map(|param| param.index()).collect();
+        for (number, param) in self.program.params.iter().enumerate() {
+            let input = matches!(param.kind, ParamKind::Tensor { access: Access::In, .. });
+            if input && !early.contains(&number) {
+                lines.push(format!("asm volatile(\"\" : \"+l\"({})::\"memory\");", param.name));
+            }
+        }
+        lines
+    }
+
+    /// What a warp has of its first keys and values.
+    fn first_of(&self, head_dim: usize) -> String {
+        format!("tw_tile<{head_dim}, {}> tw_first;", self.program.threads / 32)
+    }
+
+    /// Where the caches of `name` lie.
+    fn cache(&self, name: &str, rows: [&Rows; 2], numbers: [&Value; 3]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (field, rows) in ["keys", "values"].into_iter().zip(rows) {
+            lines.push(format!("{name}.{field} = {};", self.start(rows)));
+            lines.push(format!("{name}.{field}_stride = {};", self.stride(rows)));
+        }
+        for (field, number) in ["first", "end", "extent"].into_iter().zip(numbers) {
+            lines.push(format!("{name}.{field} = {};", (self.value)(number)));
+        }
         lines
     }
 
@@ -163,14 +231,18 @@ impl Text<'_> {
         };
         let (product, position) = (name(r.product), name(r.position));
         let mut lines = vec!["tw_cache of;".to_string()];
-        for (field, rows) in [("q", &r.q), ("keys", &r.keys), ("values", &r.values)] {
-            lines.push(format!("of.{field} = {};", self.start(rows)));
-            lines.push(format!("of.{field}_stride = {};", self.stride(rows)));
-        }
-        let numbers =
-            [("scale", &r.scale), ("first", &r.first), ("end", &r.end), ("extent", &r.extent)];
-        for (field, number) in numbers {
-            lines.push(format!("of.{field} = {};", value(number)));
+        lines.extend(self.cache("of", [&r.keys, &r.values], [&r.first, &r.end, &r.extent]));
+        let (q, q_stride) = match &r.q {
+            Queries::Rows(q) => (self.start(q), self.stride(q)),
+            Queries::Shared(array) => (self.shared(*array).into(), r.head_dim.to_string()),
+        };
+        lines.push(format!("of.q = {q};"));
+        lines.push(format!("of.q_stride = {q_stride};"));
+        lines.push(format!("of.scale = {};", value(&r.scale)));
+        if let Some(fresh) = &r.fresh {
+            lines.push(format!("of.fresh = {};", value(&fresh.position)));
+            lines.push(format!("of.fresh_key = {};", self.shared(fresh.key)));
+            lines.push(format!("of.fresh_value = {};", self.shared(fresh.value)));
         }
         lines.push(format!(
             "const auto score = [&](float {product}, int {position}) {{ return {}; }};",
@@ -180,18 +252,23 @@ impl Text<'_> {
             "const auto keep = [&](int {position}) {{ return {}; }};",
             value(&r.keep)
         ));
+        if !r.is_ahead {
+            lines.push(self.first_of(r.head_dim));
+            lines.push("tw_first.load(of, keep, blockIdx.z, gridDim.z);".into());
+        }
         lines.push("const int program = blockIdx.y * gridDim.x + blockIdx.x;".into());
         lines.push(format!(
             "float* groups = tw_groups + (long long)program * gridDim.z * {};",
             Attend::state_len(r.head_dim, r.queries)
         ));
         lines.push(format!(
-            "if (!tw_attend<{}, {}, {}, {}>({}, {}, of, score, keep, blockIdx.z, gridDim.z, groups, \
-             tw_arrived + program)) return;",
+            "if (!tw_attend<{}, {}, {}, {}, {}>({}, {}, of, tw_first, score, keep, blockIdx.z, gridDim.z, \
+             groups, tw_arrived + program)) return;",
             r.head_dim,
             r.queries,
             r.dtype == DType::BF16,
             self.program.threads / 32,
+            r.fresh.is_some(),
             self.shared(r.state),
             self.shared(r.partial),
         ));

@@ -2,12 +2,34 @@
 //! runs by the text, whatever its name, and by the generic lowering where the text cannot take its tensors.
 
 use crate::attention::Attention;
+use crate::driver::{Function, Shape};
 use crate::grouped::Grouped;
-use crate::launch::CudaExecutable;
+use crate::launch::{CudaExecutable, Placed};
+use std::ffi::c_void;
+use std::sync::{Arc, OnceLock};
 use tilewright_ir::text::{parse, print};
 use tilewright_ir::{Bindings, Program};
 use tilewright_passes::pipeline;
-use tilewright_target::{Argument, TargetError};
+use tilewright_target::{Argument, TargetError, c};
+
+/// CUDA C of this target's own, compiled when it is first asked for.
+pub(crate) struct OwnText {
+    /// All of it.
+    pub source: String,
+    /// The architecture to compile it for.
+    pub architecture: String,
+    /// Bytes of shared memory of a group.
+    pub shared: usize,
+    name: &'static str,
+    function: OnceLock<Option<Arc<Function>>>,
+}
+
+impl OwnText {
+    /// The text of the kernel `name`.
+    pub fn new(name: &'static str, source: String, architecture: String, shared: usize) -> OwnText {
+        OwnText { source, architecture, shared, name, function: OnceLock::new() }
+    }
+}
 
 /// A text that a program may run by.
 pub(crate) enum Specified {
@@ -15,11 +37,51 @@ pub(crate) enum Specified {
     Attention(Attention),
 }
 
+/// A launch of a text: how many groups of how many threads, and what the kernel takes, a word or more each.
+pub(crate) struct Work {
+    pub grid: (u32, u32),
+    pub threads: u32,
+    /// Each argument's words. The machine counts bytes from the lowest: an int is the front of its word.
+    pub arguments: Vec<Vec<u64>>,
+}
+
+/// What a text makes of a call.
+pub(crate) enum Taken {
+    /// Nothing: the tensors lie as it cannot take them.
+    No,
+    /// There is nothing to compute.
+    Nothing,
+    /// This.
+    Work(Work),
+}
+
 impl Specified {
     /// That of `program`, which is optimized, if there is one; `architecture` as the compiler names it.
     pub fn of(program: &Program, architecture: &str) -> Option<Specified> {
-        let grouped = Grouped::of(program).map(Specified::Grouped);
+        let grouped = Grouped::of(program, architecture).map(Specified::Grouped);
         grouped.or_else(|| Attention::of(program, architecture).map(Specified::Attention))
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &OwnText {
+        match self {
+            Specified::Grouped(grouped) => &grouped.text,
+            Specified::Attention(attention) => &attention.text,
+        }
+    }
+
+    /// What it makes of a call whose tensors lie so; scalars have no place.
+    fn take(
+        &self,
+        tensors: &[Option<Placed>],
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+    ) -> Taken {
+        let taken = match self {
+            Specified::Grouped(grouped) => grouped.take(tensors, bindings),
+            Specified::Attention(attention) => attention.take(tensors, bindings, arguments),
+        };
+        taken.unwrap_or(Taken::No)
     }
 }
 
@@ -30,13 +92,41 @@ impl CudaExecutable {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) -> Result<bool, TargetError> {
-        match &self.specified {
-            Some(Specified::Grouped(grouped)) => {
-                self.multiply_grouped(grouped, bindings, arguments)
+        let Some(specified) = &self.specified else { return Ok(false) };
+        let mut tensors = Vec::with_capacity(arguments.len());
+        for (number, argument) in arguments.iter().enumerate() {
+            let Argument::Tensor(region) = argument else {
+                tensors.push(None);
+                continue;
+            };
+            let is_input = !c::is_written(&self.program.params[number].kind);
+            let overwritten = is_input && self.is_overwritten(region, arguments);
+            let tensor = self.place(number, region, bindings, overwritten)?;
+            if tensor.stand_in.is_some() {
+                return Ok(false);
             }
-            Some(Specified::Attention(attention)) => self.attend(attention, bindings, arguments),
-            None => Ok(false),
+            tensors.push(Some(tensor));
         }
+        let mut work = match specified.take(&tensors, bindings, arguments) {
+            Taken::No => return Ok(false),
+            Taken::Nothing => return Ok(true),
+            Taken::Work(work) => work,
+        };
+        let text = specified.text();
+        let function = text.function.get_or_init(|| {
+            let function = self.gpu.source_for(&text.source, text.name, &text.architecture).ok()?;
+            function.allow_shared(text.shared).ok()?;
+            Some(function)
+        });
+        let Some(function) = function else { return Ok(false) };
+        let mut pointers: Vec<*mut c_void> =
+            work.arguments.iter_mut().map(|words| words.as_mut_ptr().cast()).collect();
+        let (grid, threads) = ((work.grid.0, work.grid.1, 1), (work.threads, 1, 1));
+        let shape = Shape { grid, threads, shared: text.shared };
+        // SAFETY: `place` checked that each tensor lies in its buffer, and the caller keeps the memory alive; the texts get
+        // sizes and strides that are those of the tensors.
+        unsafe { function.launch(shape, &mut pointers) }?;
+        Ok(true)
     }
 }
 

@@ -53,15 +53,15 @@ fn packed_weights_of_experts() {
 }
 
 #[test]
-fn attention_with_heads_of_128_features() {
+fn attention_with_heads_of_64_128_or_256_features() {
     for dtype in [BF16, F16] {
-        for group in [1, 4, 7] {
-            has_text("attention", dtype, &[("group", group)]);
-            has_text("attention_merged", dtype, &[("group", group)]);
+        for (group, features) in [(1, 64), (1, 128), (4, 128), (7, 128), (2, 256)] {
+            has_text("attention", dtype, &[("group", group), ("head_dim", features)]);
+            has_text("attention_merged", dtype, &[("group", group), ("head_dim", features)]);
         }
     }
     has_none("attention", F32, &[]);
-    has_none("attention", BF16, &[("head_dim", 64)]);
+    has_none("attention", BF16, &[("head_dim", 96)]);
     has_none("attention", BF16, &[("causal", 0)]);
     has_none("attention_softcap", BF16, &[]);
     let older = own_source(&program("attention", BF16, &[]), "sm_80");

@@ -66,6 +66,10 @@ impl Dialect for Msl {
         }
     }
 
+    fn extreme(&self, max: bool, value: &str) -> String {
+        format!("simd_{}({value})", if max { "max" } else { "min" })
+    }
+
     fn barrier(&self) -> &'static str {
         "threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);"
     }

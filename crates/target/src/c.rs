@@ -25,6 +25,8 @@ pub trait Dialect {
     fn builtin(&self, builtin: Builtin) -> String;
     /// Another lane's value.
     fn shuffle(&self, shuffle: Shuffle, dtype: DType, value: &str) -> String;
+    /// The greatest or least 32-bit integer of all lanes.
+    fn extreme(&self, max: bool, value: &str) -> String;
     /// Waits for the group; what its threads wrote to shared memory and to tensors is seen after.
     fn barrier(&self) -> &'static str;
     /// Waits for the subgroup.
@@ -54,6 +56,14 @@ pub trait Dialect {
     fn bitcast(&self, from: DType, to: DType, value: &str) -> String;
     /// The type of `lanes` neighbours in memory, of `bytes` bytes together.
     fn vector_type(&self, bytes: usize) -> &'static str;
+    /// What lies at `place`, a pointer to a vector, when nobody reads it again.
+    fn read_last(&self, place: &str) -> String {
+        format!("*{place}")
+    }
+    /// Writes a vector that nobody reads for long.
+    fn write_last(&self, place: &str, vector: &str) -> String {
+        format!("*{place} = {vector}")
+    }
     /// An atomic update of an element.
     fn atomic(&self, mode: StoreMode, dtype: DType, pointer: &str, value: &str) -> String;
     /// The address space of tensors in casts, with a trailing space if any.
@@ -369,7 +379,7 @@ impl Printer<'_> {
                     None => self.line(&format!("{} = {value};", self.name(*register))),
                 }
             }
-            Code::LoadVector { into, index, param, offset, lanes } => {
+            Code::LoadVector { into, index, param, offset, lanes, last } => {
                 let (name, dtype) = self.param(*param);
                 let (storage, space) =
                     (self.dialect.storage_type(dtype), self.dialect.device_space());
@@ -377,15 +387,20 @@ impl Printer<'_> {
                 let (offset, index) = (self.value(offset), self.place(index));
                 let into = self.name(*into);
                 let element = self.dialect.read_storage(dtype, "vector.lane[l]");
+                let place = format!("(const {space}{vector}*)({name} + {offset})");
+                let read = match last {
+                    true => self.dialect.read_last(&place),
+                    false => format!("*{place}"),
+                };
                 let lines = [
                     format!("union {{ {vector} all; {storage} lane[{lanes}]; }} vector;"),
-                    format!("vector.all = *(const {space}{vector}*)({name} + {offset});"),
+                    format!("vector.all = {read};"),
                     "_Pragma(\"unroll\")".into(),
                     format!("for (int l = 0; l < {lanes}; l++) {into}[{index}] = {element};"),
                 ];
                 self.scope(&lines);
             }
-            Code::StoreVector { param, offset, from, index, lanes } => {
+            Code::StoreVector { param, offset, from, index, lanes, last } => {
                 let (name, dtype) = self.param(*param);
                 let (storage, space) =
                     (self.dialect.storage_type(dtype), self.dialect.device_space());
@@ -393,11 +408,16 @@ impl Printer<'_> {
                 let (offset, index) = (self.value(offset), self.place(index));
                 let element = format!("{}[{index}]", self.name(*from));
                 let element = self.dialect.write_storage(dtype, &element);
+                let place = format!("({space}{vector}*)({name} + {offset})");
+                let write = match last {
+                    true => self.dialect.write_last(&place, "vector.all"),
+                    false => format!("*{place} = vector.all"),
+                };
                 let lines = [
                     format!("union {{ {vector} all; {storage} lane[{lanes}]; }} vector;"),
                     "_Pragma(\"unroll\")".into(),
                     format!("for (int l = 0; l < {lanes}; l++) vector.lane[l] = {element};"),
-                    format!("*({space}{vector}*)({name} + {offset}) = vector.all;"),
+                    format!("{write};"),
                 ];
                 self.scope(&lines);
             }

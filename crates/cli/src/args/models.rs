@@ -1,7 +1,7 @@
 //! The commands that run models.
 
-use super::{device, json_flag, output, report};
-use clap::{Arg, ArgAction, Command, value_parser};
+use super::{device, json_flag, output, real, report, whole};
+use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use std::path::PathBuf;
 
 /// Every one of them.
@@ -10,11 +10,11 @@ pub(super) fn commands() -> [Command; 7] {
 }
 
 fn number(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name("X").value_parser(value_parser!(f64)).help(help)
+    Arg::new(name).long(name).value_name("X").value_parser(real).help(help)
 }
 
 fn count(name: &'static str, help: impl Into<clap::builder::StyledStr>) -> Arg {
-    Arg::new(name).long(name).value_name("N").value_parser(value_parser!(usize)).help(help)
+    Arg::new(name).long(name).value_name("N").value_parser(whole::<usize>).help(help)
 }
 
 fn flag(name: &'static str, help: &'static str) -> Arg {
@@ -33,7 +33,7 @@ fn sampling(most: &str) -> [Arg; 8] {
         Arg::new("seed")
             .long("seed")
             .value_name("N")
-            .value_parser(value_parser!(u64))
+            .value_parser(whole::<u64>)
             .help("What the draws depend on [default: 0]"),
         Arg::new("stop")
             .long("stop")
@@ -97,7 +97,7 @@ fn logits() -> Command {
                 .long("tokens")
                 .value_name("ID,ID,..")
                 .value_delimiter(',')
-                .value_parser(value_parser!(u32))
+                .value_parser(whole::<u32>)
                 .required(true)
                 .help("The token ids"),
         )
@@ -159,7 +159,7 @@ fn bench_model() -> Command {
     names.sort_unstable();
     Command::new("bench-model")
         .about("Times a model: prefill and decode, and the share of the memory's speed that decode reaches")
-        .arg(model().required(false).required_unless_present("synthetic"))
+        .arg(model().required(false))
         .arg(
             Arg::new("synthetic")
                 .long("synthetic")
@@ -168,6 +168,7 @@ fn bench_model() -> Command {
                 .value_parser(names)
                 .help("An architecture with random weights, made on the device"),
         )
+        .group(ArgGroup::new("which").args(["model", "synthetic"]).required(true))
         .arg(count("bits", "Bits of a random weight: 2, 3, 4, 5, 6, 8, or 16 for none packed [default: 4]"))
         .arg(count("group", "Weights that share a scale [default: 64]"))
         .arg(count("prompt", "Tokens of the prompt [default: 512]"))
@@ -254,7 +255,7 @@ pub(super) fn context() -> Arg {
     Arg::new("context")
         .long("context")
         .value_name("N")
-        .value_parser(value_parser!(usize))
+        .value_parser(whole::<usize>)
         .help("The most tokens of a sequence [default: what config.json says]")
 }
 

@@ -1,13 +1,13 @@
 //! `tilewright validate`.
 
 use super::models::{context, float, model};
-use super::{device, json_flag};
-use clap::{Arg, ArgAction, Command, value_parser};
+use super::{device, json_flag, whole};
+use clap::{Arg, ArgAction, Command};
 
 /// The command.
 pub fn command() -> Command {
     let count = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("N").value_parser(value_parser!(usize)).help(help)
+        Arg::new(name).long(name).value_name("N").value_parser(whole::<usize>).help(help)
     };
     Command::new("validate")
         .about("Compares greedy tokens and speed of a model as it is and patched")

@@ -3,7 +3,7 @@
 use crate::call::device;
 use crate::failure::Failure;
 use crate::model::{directory, float};
-use crate::patching;
+use crate::patching::Patching;
 use crate::table::Table;
 use crate::timing::CopyRates;
 use clap::ArgMatches;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use tilewright_formats::{Affine, Checkpoint, replace_file};
-use tilewright_models::{known, load_listed};
+use tilewright_models::{Decoder, known, load_listed};
 use tilewright_nn::{Cache, DType, Logits, Model, Part, PartKind, Runtime, Weights};
 
 /// Bytes of the copy that the memory's speed is measured with: more than any cache holds.
@@ -48,19 +48,20 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let (prompt, decode) = (count("prompt", 512)?, count("decode", 128)?);
     let work = Work { prompt, decode, batch: count("batch", 1)?, runs: count("runs", 3)? };
     let format = format(matches)?;
+    let patching = Patching::asked(matches)?;
     let runtime = device(matches)?;
-    let begin = Instant::now();
-    let (name, mut model, parts) = build(matches, &runtime, format)?;
-    let which = matches.get_one::<String>("patch").map_or("none", String::as_str);
-    let prompt_ids = prompt_of(&model, prompt);
-    let patched = patching::apply(which, &mut model, &prompt_ids, |line| eprintln!("{line}"))?;
-    runtime.synchronize()?;
-    let built = begin.elapsed().as_secs_f64();
-    let context = model.shape().context;
+    let context = context(matches)?;
     if prompt.saturating_add(decode) > context {
         let what = format!("{prompt} tokens and {decode} more do not fit the context of {context}");
         return Err(Failure::usage(what, "give a smaller --prompt or --decode"));
     }
+    let begin = Instant::now();
+    let (name, mut model, parts) = build(matches, &runtime, format)?;
+    let which = matches.get_one::<String>("patch").map_or("none", String::as_str);
+    let prompt_ids = prompt_of(&model, prompt);
+    let patched = patching.apply(&mut model, &prompt_ids, |line| eprintln!("{line}"))?;
+    runtime.synchronize()?;
+    let built = begin.elapsed().as_secs_f64();
     let mut cache = model.cache(work.batch, prompt + decode + 1)?;
     let speeds = time(&model, &mut cache, &work)?;
     let copy = CopyRates::new(&runtime).of(COPY)?;
@@ -118,13 +119,29 @@ fn build(
         let (model, parts) = load_listed(&checkpoint, runtime.clone(), dtype)?;
         return Ok((directory.display().to_string(), model, parts));
     };
-    let missing = || Failure::usage(format!("there is no `{name}`"), "see `bench-model --help`");
-    let decoder = known(name).ok_or_else(missing)?.decoder()?;
+    let decoder = synthetic(name)?;
     let weights = Weights::random(runtime.clone(), dtype.unwrap_or(DType::BF16), format);
     let (model, parts) = decoder.build_listed(weights)?;
     let packed =
         format.map_or("floats".into(), |f| format!("{} bits, groups of {}", f.bits, f.group));
     Ok((format!("{name} with random weights, {packed}"), model, parts))
+}
+
+/// The architecture of that name.
+fn synthetic(name: &str) -> Result<Decoder, Failure> {
+    let missing = || Failure::usage(format!("there is no `{name}`"), "see `bench-model --help`");
+    Ok(known(name).ok_or_else(missing)?.decoder()?)
+}
+
+/// The most tokens of a sequence, before anything is built.
+fn context(matches: &ArgMatches) -> Result<usize, Failure> {
+    match matches.get_one::<String>("synthetic") {
+        Some(name) => Ok(synthetic(name)?.context),
+        None => {
+            let checkpoint = Checkpoint::open(&directory(matches)?)?;
+            Ok(tilewright_models::describe(checkpoint.config())?.context)
+        }
+    }
 }
 
 /// Tokens that differ.

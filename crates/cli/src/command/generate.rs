@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::model::{bounds, directory, load, sampling};
-use crate::patching;
+use crate::patching::Patching;
 use clap::ArgMatches;
 use serde_json::json;
 use std::io::{IsTerminal, Read, Write};
@@ -18,6 +18,8 @@ use tilewright_text::{Message, Stream, Text};
 /// # Errors
 /// When the checkpoint cannot be run, the prompt does not fit its context, or stdout is closed.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let patching = Patching::asked(matches)?;
+    sampling(matches).check()?;
     let directory = directory(matches)?;
     let text = Text::open(&directory)?;
     let prompts = prompts(matches)?;
@@ -31,9 +33,8 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         admit([vocabulary, context], number, request)?;
     }
     let mut model = load(matches, &directory)?;
-    let which = matches.get_one::<String>("patch").map_or("none", String::as_str);
     let sample = requests.first().map_or(&[][..], |request| &request.prompt);
-    let patched = patching::apply(which, &mut model, sample, |line| eprintln!("{line}"))?;
+    let patched = patching.apply(&mut model, sample, |line| eprintln!("{line}"))?;
     let stops: Vec<String> = matches.get_many("stop").into_iter().flatten().cloned().collect();
     let mut show = Show::new(matches, &text, &stops, requests.len(), out);
     let answers = generate(&model, &requests, |number, token| show.token(number, token));
@@ -81,11 +82,15 @@ fn prompts(matches: &ArgMatches) -> Result<Vec<String>, Failure> {
     if !prompts.is_empty() {
         return Ok(prompts);
     }
-    if std::io::stdin().is_terminal() {
+    let text = match std::io::stdin().is_terminal() {
+        true => String::new(),
+        false => without_last_line_end(&stdin()?),
+    };
+    if text.is_empty() {
         let next = "give --prompt TEXT or --prompt-file FILE, or pipe a text into it";
         return Err(Failure::usage("there is no prompt", next));
     }
-    Ok(vec![without_last_line_end(&stdin()?)])
+    Ok(vec![text])
 }
 
 /// What stdin holds.

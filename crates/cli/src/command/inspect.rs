@@ -23,10 +23,11 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if Gguf::is_one(path) {
         return blocks(&Gguf::map(path)?, matches, out);
     }
-    if path.is_file() {
+    if path.is_file() && path.extension().is_none_or(|kind| kind != "json") {
         let file = TensorFile::map(path)?;
         return tensors(&[&file], json, out);
     }
+    crate::model::whole(path)?;
     let checkpoint = Checkpoint::open(path)?;
     let mut facts = facts(&checkpoint);
     facts.extend(text(path));

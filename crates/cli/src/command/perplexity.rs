@@ -20,6 +20,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let path = matches.get_one::<PathBuf>("text");
     let path = path.ok_or_else(|| Failure::usage("--text is needed", "give it a file"))?;
     let number = |name: &str| matches.get_one::<usize>(name).copied();
+    if number("pieces") == Some(0) {
+        return Err(Failure::usage("--pieces is 0", "it is at least 1"));
+    }
     let tokens = Text::open(&directory)?.encode(&read_text(path)?)?;
     let model = load(matches, &directory)?;
     let length = number("length").unwrap_or(512.min(model.shape().context));

@@ -11,13 +11,16 @@ use std::io::Write;
 use std::path::PathBuf;
 use tilewright_formats::replace_file;
 use tilewright_kernels::{CATALOG, Entry};
-use tilewright_proof::{Outcome, Row, Selection};
+use tilewright_proof::{Outcome, Row, Selection, check_random_program};
 
 /// Runs the checks, prints a row a kernel and the failures, writes the report.
 ///
 /// # Errors
 /// For an unknown name; [`Failure::Told`] when a check failed.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    if let Some(&programs) = matches.get_one::<u64>("random") {
+        return random(matches, programs, out);
+    }
     let mut selection = Selection::new(kernels(matches)?);
     if matches.get_flag("full") {
         selection = selection.full();
@@ -36,6 +39,51 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         replace_file(path, |file| writeln!(file, "{report:#}"))?;
     }
     print(&selection, &rows, out)
+}
+
+/// Runs random programs on every device, or the one that was chosen, and prints those that differ.
+///
+/// # Errors
+/// [`Failure::Told`] when one does.
+fn random(matches: &ArgMatches, programs: u64, out: &mut dyn Write) -> Result<(), Failure> {
+    let first = matches.get_one::<u64>("seed").copied().unwrap_or(0);
+    let runtimes = match chosen_device(matches)? {
+        Some(runtime) => vec![runtime],
+        None => Selection::new(Vec::new()).runtimes,
+    };
+    let progress = Progress::new(runtimes.len() * programs as usize);
+    let mut rows = Vec::new();
+    let (mut failed, mut counts) = (0, String::new());
+    for runtime in &runtimes {
+        let before = failed;
+        for seed in (0..programs).map(|number| first.wrapping_add(number)) {
+            progress.begin(runtime.target());
+            let found = check_random_program(&**runtime.device(), seed);
+            let outcome = if found.is_some() { "fail" } else { "pass" };
+            let reason = found.as_ref().map(|found| found.what.clone());
+            let device = runtime.target();
+            rows.push(json!({
+                "seed": seed, "device": device, "outcome": outcome, "reason": reason,
+            }));
+            if let Some(found) = found {
+                writeln!(out, "{device}, {found}\n")?;
+                failed += 1;
+            }
+            progress.step();
+        }
+        let failed = failed - before;
+        counts += &format!(
+            "{programs} random programs from seed {first} on {}: {} agree with the interpreter, {failed} do not\n",
+            runtime.target(),
+            programs - failed,
+        );
+    }
+    drop(progress);
+    if let Some(path) = matches.get_one::<PathBuf>("report") {
+        replace_file(path, |file| writeln!(file, "{:#}", Value::Array(rows)))?;
+    }
+    out.write_all(counts.as_bytes())?;
+    if failed == 0 { Ok(()) } else { Err(Failure::Told) }
 }
 
 /// The kernels that were named, or all.

@@ -6,7 +6,7 @@ use crate::table::Table;
 use clap::ArgMatches;
 use serde_json::json;
 use std::io::Write;
-use tilewright_engine::{Request, Sampling, Trial, Validation, validate};
+use tilewright_engine::{Divergence, Request, Sampling, Trial, Validation, validate};
 use tilewright_nn::patch::Patterns;
 use tilewright_text::{Message, Text};
 
@@ -27,6 +27,11 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         None => text.encode(prompt)?,
     };
     let count = |name: &str, default| matches.get_one::<usize>(name).copied().unwrap_or(default);
+    for name in ["max-tokens", "runs"] {
+        if count(name, 1) == 0 {
+            return Err(Failure::usage(format!("--{name} is 0"), "it is at least 1"));
+        }
+    }
     let request = Request {
         prompt,
         max_tokens: count("max-tokens", 200),
@@ -83,6 +88,9 @@ fn print(model: &str, read: usize, found: &Validation, out: &mut dyn Write) -> R
     if let Some(place) = fidelity.first_divergence {
         writeln!(out, "First divergence at token {place}")?;
     }
+    if let Some(Divergence { tokens: [a, b], logits: [x, y] }) = found.divergence {
+        writeln!(out, "There the baseline gives its token {a} {x} and the patched one's {b} {y}")?;
+    }
     writeln!(out)?;
     let mut table = Table::new(&["", ">Baseline", ">Patched", ">Speedup"]);
     for (name, of) in figures(read) {
@@ -125,6 +133,7 @@ fn report(model: &str, read: usize, found: &Validation) -> serde_json::Value {
         "identical": fidelity.identical,
         "total": fidelity.total,
         "first_divergence": fidelity.first_divergence,
+        "divergence": found.divergence.map(|found| json!({"tokens": found.tokens, "logits": found.logits})),
         "pass": fidelity.holds(),
         "baseline_tokens": found.baseline[0].tokens,
         "patched_tokens": found.patched[0].tokens,

@@ -142,7 +142,7 @@ impl Machine<'_> {
                 let value = self.value(value, active)?;
                 self.assign(*register, &index, value, active)?;
             }
-            Code::LoadVector { into, index, param, offset, lanes } => {
+            Code::LoadVector { into, index, param, offset, lanes, .. } => {
                 let index = self.value(index, active)?;
                 let offset = self.value(offset, active)?;
                 self.aligned(&offset, *lanes, active)?;
@@ -151,7 +151,7 @@ impl Machine<'_> {
                     self.assign(*into, &plus(&index, lane), value, active)?;
                 }
             }
-            Code::StoreVector { param, offset, from, index, lanes } => {
+            Code::StoreVector { param, offset, from, index, lanes, .. } => {
                 let index = self.value(index, active)?;
                 let offset = self.value(offset, active)?;
                 self.aligned(&offset, *lanes, active)?;
@@ -508,20 +508,32 @@ impl Machine<'_> {
             }
             Value::Shuffle(shuffle, _, a) => {
                 let a = self.value(a, active)?;
-                let mut all = vec![GARBAGE; active.len()];
-                for (first, subgroup) in active.chunks(SUBGROUP).enumerate() {
-                    if subgroup.contains(&true) && subgroup.contains(&false) {
-                        return Err("some lanes do not reach a shuffle".into());
-                    }
-                    for lane in 0..subgroup.len() {
-                        let thread = first * SUBGROUP + lane;
-                        all[thread] = a.at(first * SUBGROUP + shuffle.source(lane));
-                    }
-                }
-                Lanes::Each(all)
+                exchanged(active, |first, lane| a.at(first + shuffle.source(lane)))?
+            }
+            Value::Extreme { max, of, .. } => {
+                let of = self.value(of, active)?;
+                let pick = if *max { f64::max } else { f64::min };
+                exchanged(active, |first, _| {
+                    (first..first + SUBGROUP).map(|t| of.at(t)).fold(of.at(first), pick)
+                })?
             }
         })
     }
+}
+
+/// What each lane of the subgroups that are active gets: `of` the first thread of its subgroup and its own number.
+fn exchanged(active: &[bool], of: impl Fn(usize, usize) -> f64) -> Result<Lanes, String> {
+    let mut all = vec![GARBAGE; active.len()];
+    for (number, subgroup) in active.chunks(SUBGROUP).enumerate() {
+        if subgroup.contains(&true) && subgroup.contains(&false) {
+            return Err("some lanes do not reach a shuffle".into());
+        }
+        let first = number * SUBGROUP;
+        for lane in 0..subgroup.len() {
+            all[first + lane] = of(first, lane);
+        }
+    }
+    Ok(Lanes::Each(all))
 }
 
 impl Shuffle {

@@ -79,6 +79,9 @@ pub struct AffineProducts {
     pub ready: Option<Ready>,
     /// The norm of the only row, if it is normed.
     pub normed: Option<Normed>,
+    /// What the thread of a column reads after the routine, the first thread that of the first column: each a tensor and a
+    /// 64-bit offset. It may be asked for early, once the launch before is waited for.
+    pub finished_with: Vec<(ParamId, Value)>,
     /// Which products.
     pub products: Vec<AffineProduct>,
     /// Groups of a column, i32.
@@ -103,6 +106,31 @@ impl AffineProducts {
     }
 }
 
+/// Where the queries of [`Attend`] are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Queries {
+    /// Rows of a tensor.
+    Rows(Rows),
+    /// Shared memory, `[queries][head_dim]`, which all threads have met to read.
+    Shared(SharedId),
+}
+
+impl Queries {
+    fn rows(&self) -> Option<&Rows> {
+        match self {
+            Queries::Rows(rows) => Some(rows),
+            Queries::Shared(_) => None,
+        }
+    }
+
+    fn rows_mut(&mut self) -> Option<&mut Rows> {
+        match self {
+            Queries::Rows(rows) => Some(rows),
+            Queries::Shared(_) => None,
+        }
+    }
+}
+
 /// A softmax-weighted sum over keys and values for the queries that share them. `state` gets for each query the
 /// greatest score, the sum of e^(score - greatest), and the values weighted with these.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,7 +142,7 @@ pub struct Attend {
     /// The half type of all.
     pub dtype: DType,
     /// The queries.
-    pub q: Rows,
+    pub q: Queries,
     /// The keys.
     pub keys: Rows,
     /// The values.
@@ -139,6 +167,50 @@ pub struct Attend {
     pub state: SharedId,
     /// Room for a state of each subgroup and for [`Split::MOST`](super::Split::MOST) numbers a query.
     pub partial: SharedId,
+    /// A row of the caches that the program has just written.
+    pub fresh: Option<Fresh>,
+    /// An [`Ahead`] comes before it.
+    pub is_ahead: bool,
+}
+
+/// A key and a value that the program has written to the caches, and that all threads have met to read from shared
+/// memory: whoever read the caches before may have missed them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fresh {
+    /// Their position, i32.
+    pub position: Value,
+    /// The key, in the half type.
+    pub key: SharedId,
+    /// The value.
+    pub value: SharedId,
+}
+
+/// Asks for the first keys and values of an [`Attend`] while what comes before the program in a graph still runs, and
+/// waits for that. What the [`Attend`] calls fresh may be missing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ahead {
+    /// As in [`Attend`].
+    pub head_dim: usize,
+    /// As in [`Attend`].
+    pub queries: usize,
+    /// As in [`Attend`].
+    pub dtype: DType,
+    /// As in [`Attend`].
+    pub keys: Rows,
+    /// As in [`Attend`].
+    pub values: Rows,
+    /// As in [`Attend`].
+    pub first: Value,
+    /// As in [`Attend`].
+    pub end: Value,
+    /// As in [`Attend`].
+    pub extent: Value,
+    /// The position that `keep` reads, i32.
+    pub position: RegisterId,
+    /// As in [`Attend`].
+    pub keep: Value,
+    /// What is read before the wait, besides keys and values.
+    pub early: Vec<ParamId>,
 }
 
 impl Attend {
@@ -153,6 +225,8 @@ impl Attend {
 pub enum Routine {
     /// Products with quantized weights.
     AffineProducts(Box<AffineProducts>),
+    /// The beginning of attention over a cache.
+    Ahead(Box<Ahead>),
     /// Attention over a cache. Groups may share it: then all but the last end here.
     Attend(Box<Attend>),
 }
@@ -192,11 +266,18 @@ impl Routine {
                 let rows = r.products.iter().flat_map(|p| p.rows());
                 let own = [&r.groups, &r.rows, &r.columns];
                 let normed = r.normed.iter().flat_map(Normed::values);
-                rows.flat_map(Rows::values).chain(own).chain(normed).collect()
+                let later = r.finished_with.iter().map(|(_, offset)| offset);
+                rows.flat_map(Rows::values).chain(own).chain(normed).chain(later).collect()
             }
             Routine::Attend(r) => {
-                let rows = [&r.q, &r.keys, &r.values].into_iter().flat_map(Rows::values);
-                rows.chain([&r.scale, &r.first, &r.end, &r.extent, &r.score, &r.keep]).collect()
+                let rows = r.q.rows().into_iter().chain([&r.keys, &r.values]);
+                let rows = rows.flat_map(Rows::values);
+                let own = [&r.scale, &r.first, &r.end, &r.extent, &r.score, &r.keep];
+                rows.chain(own).chain(r.fresh.iter().map(|fresh| &fresh.position)).collect()
+            }
+            Routine::Ahead(r) => {
+                let rows = [&r.keys, &r.values].into_iter().flat_map(Rows::values);
+                rows.chain([&r.first, &r.end, &r.extent, &r.keep]).collect()
             }
         }
     }
@@ -205,6 +286,7 @@ impl Routine {
     pub fn named_mut(&mut self) -> Vec<&mut RegisterId> {
         match self {
             Routine::AffineProducts(_) => Vec::new(),
+            Routine::Ahead(r) => vec![&mut r.position],
             Routine::Attend(r) => vec![&mut r.product, &mut r.position],
         }
     }
@@ -219,16 +301,22 @@ impl Routine {
                     .flat_map(|p| [&mut p.x, &mut p.w, &mut p.scales, &mut p.biases]);
                 let own = [&mut r.groups, &mut r.rows, &mut r.columns];
                 let normed = r.normed.iter_mut().flat_map(Normed::values_mut);
-                rows.flat_map(Rows::values_mut).chain(own).chain(normed).collect()
+                let later = r.finished_with.iter_mut().map(|(_, offset)| offset);
+                rows.flat_map(Rows::values_mut).chain(own).chain(normed).chain(later).collect()
             }
             Routine::Attend(r) => {
-                let rows = [&mut r.q, &mut r.keys, &mut r.values];
+                let rows = r.q.rows_mut().into_iter().chain([&mut r.keys, &mut r.values]);
                 let own = [&mut r.scale, &mut r.first, &mut r.end, &mut r.extent];
-                rows.into_iter()
-                    .flat_map(Rows::values_mut)
+                rows.flat_map(Rows::values_mut)
                     .chain(own)
                     .chain([&mut r.score, &mut r.keep])
+                    .chain(r.fresh.iter_mut().map(|fresh| &mut fresh.position))
                     .collect()
+            }
+            Routine::Ahead(r) => {
+                let rows = [&mut r.keys, &mut r.values].into_iter().flat_map(Rows::values_mut);
+                let own = [&mut r.first, &mut r.end, &mut r.extent, &mut r.keep];
+                rows.chain(own).collect()
             }
         }
     }

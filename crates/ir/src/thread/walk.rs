@@ -12,6 +12,7 @@ impl Value {
             | Value::Rough(a)
             | Value::Shared(_, a)
             | Value::Shuffle(_, _, a)
+            | Value::Extreme { of: a, .. }
             | Value::Checked(_, a)
             | Value::Cast { of: a, .. }
             | Value::Bitcast { of: a, .. }
@@ -36,6 +37,7 @@ impl Value {
             | Value::Rough(a)
             | Value::Shared(_, a)
             | Value::Shuffle(_, _, a)
+            | Value::Extreme { of: a, .. }
             | Value::Checked(_, a)
             | Value::Cast { of: a, .. }
             | Value::Bitcast { of: a, .. }
@@ -75,7 +77,7 @@ impl Value {
 
     /// True when computing it, or not, is noticed by nobody: no exchange between lanes, no note of a fault.
     pub fn is_pure(&self) -> bool {
-        !self.any(&|v| matches!(v, Value::Shuffle(..) | Value::Checked(..)))
+        !self.any(&|v| matches!(v, Value::Shuffle(..) | Value::Extreme { .. } | Value::Checked(..)))
     }
 }
 

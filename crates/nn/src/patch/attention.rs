@@ -45,6 +45,31 @@ impl Dispatch {
     }
 }
 
+/// Counts a call of attention, if a dispatcher stands over it, that another kernel does in its place: one query a sequence,
+/// for which the dispatcher would have left the plain kernel as it is.
+pub(super) fn count_plain(attend: &dyn Module, step: &Step<'_>) {
+    let any: Option<&dyn Any> = super::patched(attend).map(|p| p.replacement.as_ref() as _);
+    let dispatch = any.and_then(|any| any.downcast_ref::<Dispatch>());
+    let (Some(dispatch), Some(attend)) = (dispatch, of_type::<Attend>(attend)) else { return };
+    dispatch.decide(&config(attend, step, step.positions.shape()[0]), true);
+}
+
+/// What a call is to the dispatcher.
+fn config(attend: &Attend, step: &Step<'_>, tokens: usize) -> AttentionConfig {
+    let shape = attend.shape();
+    let (seq_len, batch_size) = match &step.tokens {
+        Tokens::Of { end, .. } => (*end, 1),
+        Tokens::Each { longest, .. } => (*longest, tokens),
+    };
+    AttentionConfig {
+        num_heads: shape.heads,
+        num_kv_heads: shape.kv_heads,
+        head_dim: shape.head_dim,
+        seq_len,
+        batch_size,
+    }
+}
+
 impl Replacement for Dispatch {
     fn kind(&self) -> &'static str {
         "AttentionDispatch"
@@ -52,19 +77,10 @@ impl Replacement for Dispatch {
 
     fn forward(&self, original: &dyn Module, q: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let attend = of_type::<Attend>(original);
-        let shape = attend.ok_or_else(|| Error::failure("it is no attention"))?.shape();
+        let attend = attend.ok_or_else(|| Error::failure("it is no attention"))?;
+        let shape = attend.shape();
         let (tokens, cache) = (q.shape()[0], &step.cache.layers[shape.layer]);
-        let (seq_len, batch_size) = match &step.tokens {
-            Tokens::Of { end, .. } => (*end, 1),
-            Tokens::Each { longest, .. } => (*longest, tokens),
-        };
-        let config = AttentionConfig {
-            num_heads: shape.heads,
-            num_kv_heads: shape.kv_heads,
-            head_dim: shape.head_dim,
-            seq_len,
-            batch_size,
-        };
+        let config = config(attend, step, tokens);
         // One query a sequence: the plain kernel reads the cache once for all heads of a group already, and targets that
         // can split it over programs do.
         let plain = matches!(step.tokens, Tokens::Each { .. });

@@ -1,10 +1,16 @@
 //! Norms of heads, rotation and the caches' update of an attention layer as one kernel; on devices with routines for
-//! packed weights also its three ways in as one product, with the norm before it, and its way out with the sum after it.
+//! packed weights also its three ways in as one product, with the norm before it, its way out with the sum after it, and
+//! for one new token a sequence the softmax-weighted sum in the kernel that turns and appends.
 
+use super::attention::count_plain;
 use super::packed::{AddedProduct, NormedProduct, Packed, fault, is_one_row, packed};
 use super::{Replacement, of_type};
+use crate::cache::Tokens;
 use crate::linear::FEW_ROWS;
-use crate::{Attention, DType, Error, Kernels, Module, Projections, Result, RmsNorm, Step, Tensor};
+use crate::{
+    Attention, AttentionShape, DType, Error, Kernels, Module, Projections, Result, RmsNorm, Step,
+    Tensor,
+};
 use tilewright_tensor::Callable;
 
 /// The norms of query and key heads.
@@ -25,6 +31,8 @@ pub(super) fn matches(module: &dyn Module) -> bool {
 struct Around {
     into: NormedProduct,
     out: AddedProduct,
+    /// What lies between, for one new token a sequence; absent where scores are capped.
+    between: Option<Callable>,
 }
 
 struct FusedRotation {
@@ -43,7 +51,7 @@ pub(super) fn fuse(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn Rep
     let (head_dim, half) = (shape.head_dim, shape.rotary / 2);
     let constants = [("head_dim", head_dim), ("half", half), ("group", shape.group())];
     let around = match kernels.runtime().caps().routines {
-        true => around(attention, kernels)?,
+        true => around(attention, kernels, &constants)?,
         false => None,
     };
     Ok(Box::new(FusedRotation { fused: kernels.get(name, &constants)?, around }))
@@ -51,7 +59,11 @@ pub(super) fn fuse(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn Rep
 
 /// The products around the softmax-weighted sum, if their weights are packed alike. Projections that are three take
 /// memory of their own as one.
-fn around(attention: &Attention, kernels: &Kernels) -> Result<Option<Around>> {
+fn around(
+    attention: &Attention,
+    kernels: &Kernels,
+    constants: &[(&str, usize)],
+) -> Result<Option<Around>> {
     let into = match &attention.projections {
         Projections::Fused(qkv) => packed(qkv.as_ref()),
         Projections::Split(parts) => {
@@ -64,7 +76,15 @@ fn around(attention: &Attention, kernels: &Kernels) -> Result<Option<Around>> {
         return Ok(None);
     };
     let (into, out) = (NormedProduct::new(kernels, into)?, AddedProduct::new(kernels, out)?);
-    Ok(Some(Around { into, out }))
+    let name = match norms(attention).ok_or_else(fault)? {
+        Some(_) => "norm_rope_decode_attention",
+        None => "rope_decode_attention",
+    };
+    let between = match attention.shape.softcap {
+        None => Some(kernels.get(name, constants)?),
+        Some(_) => None,
+    };
+    Ok(Some(Around { into, out, between }))
 }
 
 impl FusedRotation {
@@ -89,6 +109,30 @@ impl FusedRotation {
         let q = call.run()?.single()?;
         attention.attend.forward(&q, step)
     }
+}
+
+/// The mixture of values for the queries of one new token a sequence, which `between` turns and appends.
+fn decoded(
+    between: &Callable,
+    attention: &Attention,
+    [q, k, v]: &[Tensor; 3],
+    step: &mut Step<'_>,
+) -> Result<Option<Tensor>> {
+    let Tokens::Each { lens, .. } = &step.tokens else { return Ok(None) };
+    count_plain(attention.attend.as_ref(), step);
+    let [cos, sin] = &step.cache.ropes[attention.shape.rope];
+    let cache = &mut step.cache.layers[attention.shape.layer];
+    let call = between.bind().input("q", q).input("k", k).input("v", v);
+    let call = call.input("cos", cos).input("sin", sin).input("lens", lens);
+    let call = call.input("positions", &step.positions);
+    let mut call = call.output("k_cache", &mut cache.keys).output("v_cache", &mut cache.values);
+    if let Some([q_norm, k_norm]) = norms(attention).ok_or_else(fault)? {
+        call = call.input("q_weight", &q_norm.weight).input("k_weight", &k_norm.weight);
+        call = call.scalar("eps", q_norm.eps);
+    }
+    let mixed = attention.shape.scalars(call).run()?.single()?;
+    let AttentionShape { heads, head_dim, .. } = attention.shape;
+    mixed.reshape(&[q.shape()[0], heads * head_dim]).map(Some)
 }
 
 impl Replacement for FusedRotation {
@@ -118,7 +162,14 @@ impl Replacement for FusedRotation {
         let Some(around) = self.around.as_ref().filter(|_| is_one_row(x)) else { return Ok(None) };
         let attention = of_type::<Attention>(original).ok_or_else(fault)?;
         let heads = attention.heads(&around.into.of_norm(norm, x)?)?;
-        let mixed = self.mixed(attention, heads, step)?;
+        let mixed = match &around.between {
+            Some(between) => decoded(between, attention, &heads, step)?,
+            None => None,
+        };
+        let mixed = match mixed {
+            Some(mixed) => mixed,
+            None => self.mixed(attention, heads, step)?,
+        };
         around.out.of(&mixed, x).map(Some)
     }
 }

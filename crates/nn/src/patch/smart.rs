@@ -1,7 +1,9 @@
-//! `smart_patch`: each pattern is tried, timed against the model without it, and kept only if it pays.
+//! `smart_patch`: each pattern is tried, compared and timed against the model without it, and kept only if the model says
+//! the same and says it sooner.
 
 use super::{PatchResult, Patterns, patch, unpatch_pattern};
 use crate::{Error, Model, Result};
+use std::cell::Cell;
 use std::time::Instant;
 
 /// How patterns are judged.
@@ -23,25 +25,29 @@ impl Default for SmartOptions {
     }
 }
 
-/// Tries each pattern on `model`, times `sample` with and without it, keeps what pays and takes the rest off again. The
-/// calls with and without take turns, so that what else the machine does meets both alike. `tell` gets a line for each
-/// step.
+/// Tries each pattern on `model`, times `sample` with and without it, keeps what pays and takes the rest off again, as it
+/// does with a pattern that changes the tokens that `sample` gives. The calls with and without take turns, so that what
+/// else the machine does meets both alike. `tell` gets a line for each step.
 ///
 /// # Errors
 /// When `sample` fails, or nothing is to be timed.
 pub fn smart_patch(
     model: &mut Model,
     options: &SmartOptions,
-    mut sample: impl FnMut(&Model) -> Result<()>,
+    mut sample: impl FnMut(&Model) -> Result<Vec<u32>>,
     mut tell: impl FnMut(&str),
 ) -> Result<PatchResult> {
     if options.iters == 0 {
         return Err(Error::usage("smart_patch: there are no timed calls").help("time at least one"));
     }
+    let expected = sample(model)?;
+    let same = Cell::new(true);
     let mut time = |model: &Model| -> Result<f64> {
         let start = Instant::now();
-        sample(model)?;
-        Ok(start.elapsed().as_secs_f64() * 1e3)
+        let tokens = sample(model)?;
+        let took = start.elapsed().as_secs_f64() * 1e3;
+        same.set(same.get() && tokens == expected);
+        Ok(took)
     };
     for _ in 0..options.warmup {
         time(model)?;
@@ -59,8 +65,14 @@ pub fn smart_patch(
             tell(&format!("  {name}: no matches (skipped)"));
             continue;
         }
-        for _ in 0..options.warmup {
+        same.set(true);
+        for _ in 0..options.warmup.max(1) {
             time(model)?;
+        }
+        if !same.get() {
+            unpatch_pattern(model, name);
+            tell(&format!("  {name}: other tokens -> REVERT"));
+            continue;
         }
         let (mut with, mut without) = (Vec::new(), Vec::new());
         for _ in 0..options.iters {

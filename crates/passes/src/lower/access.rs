@@ -96,6 +96,9 @@ impl Lowering<'_> {
             ExprKind::Binary(BinaryOp::Add | BinaryOp::Mul, a, b) => {
                 open && self.stays_inside(*a, extent, true) && self.stays_inside(*b, extent, true)
             }
+            ExprKind::Binary(BinaryOp::Max, a, b) => {
+                open && (self.stays_inside(*a, extent, true) || self.stays_inside(*b, extent, true))
+            }
             _ => false,
         }
     }
@@ -103,6 +106,16 @@ impl Lowering<'_> {
     /// Checks the indices of a place once, before the loop over the registers.
     fn check_once(&mut self, place: &Place) {
         self.checked_indices.clear();
+        self.check_too(place);
+    }
+
+    /// Checks the indices of places once, before a loop that reads from all of them.
+    pub(super) fn check_all<'a>(&mut self, places: impl IntoIterator<Item = &'a Place>) {
+        self.checked_indices.clear();
+        places.into_iter().for_each(|place| self.check_too(place));
+    }
+
+    fn check_too(&mut self, place: &Place) {
         for (axis, how) in place.axes.iter().enumerate() {
             let (Axis::At(id) | Axis::Range { start: id, .. }) = how else { continue };
             if let Some(checked @ Value::Checked(..)) = self.checked_index(place, axis, *id) {
@@ -257,6 +270,7 @@ impl Lowering<'_> {
                     param: place.param,
                     offset,
                     lanes,
+                    last: l.is_last(place),
                 },
             };
             match valid {
@@ -274,6 +288,11 @@ impl Lowering<'_> {
         self.checked_indices.clear();
         self.hold(id, Held { register, layout });
         Ok(())
+    }
+
+    /// True in the last pass over a row for what is the program's own: nobody comes back to it.
+    fn is_last(&self, place: &Place) -> bool {
+        self.in_last_pass && place.axes.iter().any(|axis| matches!(axis, Axis::At(_)))
     }
 
     /// Lowers a store. Where several threads hold one element, the first of them writes it.
@@ -334,6 +353,7 @@ impl Lowering<'_> {
                         from,
                         index: int(0),
                         lanes,
+                        last: l.is_last(place),
                     });
                     Ok(())
                 });

@@ -28,6 +28,16 @@ pub(super) fn resident_groups(program: &Program) -> usize {
     if program.exprs.iter().any(|e| meets_elsewise(&e.kind)) { 0 } else { 2 }
 }
 
+/// The index of the last pass over the rows of a program in blocks, if there are several.
+pub(super) fn last_pass(program: &Program) -> Option<ExprId> {
+    let passes = program.body.iter().filter_map(|statement| match statement {
+        Stmt::For { index, .. } => Some(*index),
+        _ => None,
+    });
+    let passes: Vec<ExprId> = passes.collect();
+    passes.last().copied().filter(|_| passes.len() > 1)
+}
+
 /// `program` with its long rows in blocks; `None` when it has none, or is no straight line of maps, reductions, scans
 /// and top-k over them.
 pub(super) fn blocked(program: &Program, schedule: &Schedule) -> Option<Program> {
@@ -45,6 +55,7 @@ pub(super) fn blocked(program: &Program, schedule: &Schedule) -> Option<Program>
         unknown: HashSet::new(),
         with_sum: HashMap::new(),
         gathered: HashMap::new(),
+        passes: 0,
     };
     blocks.find_exponentials();
     for statement in &program.body {
@@ -97,6 +108,8 @@ struct Blocks<'a> {
     with_sum: HashMap<ExprId, Exponentials>,
     /// Such sums once they are gathered: for each position in a block the maximum, and the sum relative to it.
     gathered: HashMap<ExprId, (ExprId, ExprId)>,
+    /// Passes that were made.
+    passes: usize,
 }
 
 /// `sum`, over a row x, of exp(x - shift).

@@ -4,13 +4,13 @@
 //! Of a row without order few others are left; these meet in shared memory, one a lane, where each round costs a
 //! reduction and no search. Rows with more left (sorted, masked or constant ones) take the rounds over all elements.
 
-use super::collective::{Joiner, literal};
+use super::collective::literal;
 use super::layout::Layout;
 use super::map::both;
 use super::top::{LEAST, NOWHERE, compare, key, of_key, select};
 use super::{LowerError, Lowering, SUBGROUP, binary, int};
 use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
-use tilewright_ir::{BinaryOp, DType, ExprId, Extent, Literal, ReduceOp, UnaryOp};
+use tilewright_ir::{BinaryOp, DType, ExprId, Extent, Literal, UnaryOp};
 
 /// Lanes of a subgroup, and so the most candidates.
 const LANES: usize = 1 << SUBGROUP;
@@ -154,7 +154,7 @@ impl Lowering<'_> {
         let round = self.register("round", DType::I32, None);
         let (body, ()) = self.nested(|l| {
             l.code(Code::Set(best, Value::Get(mine)));
-            l.subgroup_extreme(best, DType::I32, ReduceOp::Max);
+            l.subgroup_extreme(best, DType::I32, true);
             let won = binary(BinaryOp::Eq, Value::Get(mine), Value::Get(best));
             l.code(Code::If(won, vec![Code::Set(mine, int(LEAST))]));
         });
@@ -173,10 +173,10 @@ impl Lowering<'_> {
             l.code(Code::Declare(won));
             l.code(Code::Declare(won_at));
             l.code(Code::Set(won, Value::Get(own)));
-            l.subgroup_extreme(won, DType::I32, ReduceOp::Max);
+            l.subgroup_extreme(won, DType::I32, true);
             let is_best = binary(BinaryOp::Eq, Value::Get(own), Value::Get(won));
             l.code(Code::Set(won_at, select(DType::U32, is_best, Value::Get(own_at), nowhere())));
-            l.subgroup_extreme(won_at, DType::U32, ReduceOp::Min);
+            l.subgroup_extreme(won_at, DType::U32, false);
             l.unroll(top.result.registers(), |l, i| {
                 let position = l.position(top.result, last, &i);
                 let turn = binary(BinaryOp::Eq, position, Value::Get(round));
@@ -192,12 +192,10 @@ impl Lowering<'_> {
         self.code(Code::Unroll(round, top.k, body));
     }
 
-    /// Joins a register of all lanes.
-    fn subgroup_extreme(&mut self, register: RegisterId, dtype: DType, op: ReduceOp) {
-        for step in 0..SUBGROUP {
-            let joiner = Joiner::Op(op, dtype);
-            self.join_lanes(&[register], &[dtype], &int(0), Shuffle::Xor(1 << step), &joiner);
-        }
+    /// Makes a register the greatest, or the least, of all lanes' in a subgroup.
+    pub(super) fn subgroup_extreme(&mut self, register: RegisterId, dtype: DType, max: bool) {
+        let of = Box::new(Value::Get(register));
+        self.code(Code::Set(register, Value::Extreme { max, dtype, of }));
     }
 
     fn plain_value(&mut self, top: &TopK<'_>, register: &Value) -> Result<Value, LowerError> {

@@ -9,8 +9,8 @@ use tilewright_ir::{
     Stmt, StoreMode, Type,
 };
 
-/// Elements of a chunk's widest tile, about: a team of 256 threads with 16 bytes of bf16 each.
-const CHUNK: usize = 2048;
+/// Bytes that a chunk stores of its widest tile, about: fewer, and starting groups takes longer than they run.
+const CHUNK: usize = 8192;
 
 /// Cuts the line of a program without a grid into chunks and gives each to a program of its own. Other programs, and
 /// those that [`spread`](super::spread::spread) takes, stay as they are.
@@ -19,7 +19,7 @@ pub fn chunk(program: &mut Program) {
         return;
     }
     let Some(line) = line(program) else { return };
-    let units = (CHUNK / widest(program)).next_power_of_two();
+    let units = (CHUNK / stored_bytes(program) / widest(program)).next_power_of_two();
     let index = Type { dtype: DType::I32, shape: Vec::new() };
     let mut lets = Vec::new();
     let mut push = |program: &mut Program, kind: ExprKind| {
@@ -126,6 +126,15 @@ fn stays_in_chunk(program: &Program, id: ExprId, is_long: &impl Fn(ExprId) -> bo
         Load { place, .. } => leading(program, place).is_some(),
         _ => false,
     }
+}
+
+/// Bytes of an element of the widest type that is stored.
+fn stored_bytes(program: &Program) -> usize {
+    let stored = program.body.iter().filter_map(|statement| match statement {
+        Stmt::Store { place, .. } => program.tensor(place.param),
+        _ => None,
+    });
+    stored.map(|(dtype, _)| dtype.size()).max().unwrap_or(4)
 }
 
 /// Elements that the widest value, stored or computed, has for one of the line.

@@ -76,28 +76,6 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// Computes a rearranged tile anew from memory, sizes and indices.
-    fn recompute(&mut self, id: ExprId, name: &str) -> Result<(), LowerError> {
-        let ty = self.program.expr(id).ty.clone();
-        let layout = self.layout(&ty.shape);
-        let register = self.register(name, ty.dtype, Some(layout.registers()));
-        self.code(Code::Declare(register));
-        self.unroll(layout.registers(), |l, i| {
-            let value = l.element(id, &layout, &i)?;
-            let valid = l.valid(&layout, &aligned(&ty.shape, &layout), &i);
-            match valid {
-                None => l.code(Code::SetElement(register, i, value)),
-                Some(valid) => {
-                    l.code(Code::SetElement(register, i.clone(), literal(0.0, ty.dtype)));
-                    l.code(Code::If(valid, vec![Code::SetElement(register, i, value)]));
-                }
-            }
-            Ok(())
-        })?;
-        self.hold(id, Held { register, layout });
-        Ok(())
-    }
-
     /// Reduces the components `of` together along `axis`: first over the registers of a thread, then over the lanes of a
     /// subgroup, then over the subgroups of the team. The order is fixed, so results repeat bit for bit.
     fn reduce(

@@ -118,36 +118,54 @@ impl Lowering<'_> {
     }
 
     /// Lowers a matrix product to a loop over the inner axis: both operands in shared memory, each thread its own
-    /// elements of the result.
+    /// elements of the result. Where there is no room for both, what can be is computed anew from the tensors instead.
     fn dot(&mut self, id: ExprId, name: &str, a: ExprId, b: ExprId) -> Result<(), LowerError> {
         let program = self.program;
         let ty = program.expr(id).ty.clone();
         let layout = self.layout(&ty.shape);
-        let (left, right) = (self.share_without_waiting(a)?, self.share(b)?);
         let (left_ty, right_ty) = (&program.expr(a).ty, &program.expr(b).ty);
+        let [left_bytes, right_bytes] = [left_ty, right_ty].map(|ty| self.shared_bytes(ty));
+        let room = self.schedule.shared.unwrap_or(usize::MAX);
+        let crowded = left_bytes + right_bytes > room;
+        // The larger of those that can be.
+        let anew = |l: &Self, id, bytes, other, of_other| {
+            crowded && l.can_recompute(id) && (bytes >= of_other || !l.can_recompute(other))
+        };
+        let right_anew = anew(self, b, right_bytes, a, left_bytes);
+        let left_anew = !right_anew && anew(self, a, left_bytes, b, right_bytes);
+        let left = if left_anew { None } else { Some(self.share_without_waiting(a)?) };
+        let right = if right_anew { None } else { Some(self.share_without_waiting(b)?) };
+        self.barrier();
+        // What is computed anew checks its own indices.
+        self.check_all([]);
         let register = self.register(name, ty.dtype, Some(layout.registers()));
         self.code(Code::Declare(register));
         self.unroll(layout.registers(), |l, i| {
             l.code(Code::SetElement(register, i, literal(0.0, ty.dtype)));
         });
         let counter = self.register("k", DType::I32, None);
-        let (body, ()) = self.nested(|l| {
+        let (body, result) = self.nested(|l| {
             l.unroll(layout.registers(), |l, i| {
                 let rank = layout.capacity.len();
                 let row = l.position(&layout, rank - 2, &i);
                 let column = l.position(&layout, rank - 1, &i);
                 let k = Value::Get(counter);
-                let read = |shared, ty: &tilewright_ir::Type, at: [Value; 2]| {
-                    let of = Box::new(l.read(shared, &ty.shape, &at));
+                let mut read = |id, shared: Option<Shared>, at: [Value; 2]| {
+                    let ty = &program.expr(id).ty;
+                    let lost = || LowerError(format!("{}: %{} is lost", program.name, id.0));
+                    let of = Box::new(match shared {
+                        Some(shared) => l.read(shared, &ty.shape, &at),
+                        None => l.value_at(id, &at).ok_or_else(lost)?,
+                    });
                     let (from, to) = (ty.dtype, accumulator(ty.dtype));
                     // Products wrap, whatever the sign.
-                    match from == DType::U32 {
+                    Ok(match from == DType::U32 {
                         true => Value::Bitcast { from, to, of },
                         false => Value::Cast { from, to, of },
-                    }
+                    })
                 };
-                let x = read(left, left_ty, [row, k.clone()]);
-                let y = read(right, right_ty, [k, column]);
+                let x = read(a, left, [row, k.clone()])?;
+                let y = read(b, right, [k, column])?;
                 let sum = Value::Element(register, Box::new(i.clone()));
                 let value = match ty.dtype.is_float() {
                     true => Value::Ternary(TernaryOp::Fma, ty.dtype, Box::new([x, y, sum])),
@@ -158,12 +176,20 @@ impl Lowering<'_> {
                     }
                 };
                 l.code(Code::SetElement(register, i, value));
-            });
+                Ok::<(), LowerError>(())
+            })
         });
+        result?;
         let end = super::size(left_ty.shape[1]);
         self.code(Code::For { counter, start: int(0), end, step: int(1), body });
         self.hold(id, Held { register, layout });
         Ok(())
+    }
+
+    /// Bytes that a tile takes in shared memory.
+    fn shared_bytes(&self, ty: &tilewright_ir::Type) -> usize {
+        let capacity: u32 = ty.shape.iter().map(|&e| self.schedule.capacity_of(e)).sum();
+        ty.dtype.size().checked_shl(capacity + self.schedule.teams).unwrap_or(usize::MAX)
     }
 
     /// Writes a tile to shared memory in row-major order and waits for all of it.

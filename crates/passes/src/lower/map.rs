@@ -288,7 +288,7 @@ impl Lowering<'_> {
 
     /// For the integer at `positions` of an unpacked tile: the position of its word, the shift within it, and whether
     /// integers may straddle two words.
-    fn packed_at(
+    pub(super) fn packed_at(
         &mut self,
         of: ExprId,
         bits: u32,
@@ -405,7 +405,7 @@ pub(super) fn reshaped(from: &[Extent], positions: &[Value], to: &[Extent]) -> V
 }
 
 /// `bits` bits of `word` from `shift` on, continued in `next` where they straddle.
-fn unpacked(
+pub(super) fn unpacked(
     word: Value,
     next: Option<Value>,
     shift: Value,

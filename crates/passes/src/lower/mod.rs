@@ -24,6 +24,7 @@ mod names;
 mod order;
 mod position;
 mod random;
+mod recompute;
 mod rough;
 mod routine;
 mod rows;
@@ -110,6 +111,7 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     let mut lowering = Lowering::new(program, schedule);
     if is_blocked {
         lowering.resident = blocks::resident_groups(program);
+        lowering.last_pass = blocks::last_pass(program);
     }
     lowering.prologue();
     lowering.block(&program.body)?;
@@ -175,6 +177,9 @@ struct Lowering<'a> {
     resident: usize,
     /// Depth of run-time loops around the current statement.
     loops: usize,
+    /// The index of the last loop over a row that is read several times, and whether that is being lowered.
+    last_pass: Option<ExprId>,
+    in_last_pass: bool,
     names: names::Names,
 }
 
@@ -216,8 +221,8 @@ impl<'a> Lowering<'a> {
             checked_indices: HashMap::new(),
             checks: Vec::new(),
             counts_up: Vec::new(),
-            plan: match schedule.matrix {
-                Some(_) => matrix::Plan::of(program),
+            plan: match &schedule.matrix {
+                Some(matrix) => matrix::Plan::of(program, matrix.direct),
                 None => matrix::Plan::default(),
             },
             tiles: HashMap::new(),
@@ -226,6 +231,8 @@ impl<'a> Lowering<'a> {
             rough: rough::rough(program),
             resident: 0,
             loops: 0,
+            last_pass: None,
+            in_last_pass: false,
             names: names::Names::new(program),
         }
     }

@@ -28,6 +28,8 @@ pub struct Schedule {
     pub matrix: Option<Matrix>,
     /// The device has routines, see [`tilewright_ir::thread::Routine`].
     pub routines: bool,
+    /// Bytes of shared memory that a group may use, where that is little.
+    pub shared: Option<usize>,
 }
 
 /// log2 of the elements of a row that a thread takes, where two or three rows are held at once: enough loads in flight,
@@ -72,6 +74,7 @@ impl Schedule {
             linear,
             matrix: None,
             routines,
+            shared: (units == Units::Float).then_some(matrix::THREADGROUP),
         };
         let split = split_axis(program, |e| schedule.capacity_of(e)).is_some();
         let outer = program.grid.iter().rev().skip(usize::from(!split));

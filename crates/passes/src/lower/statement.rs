@@ -32,6 +32,8 @@ impl Lowering<'_> {
                 let layout = self.layout(&[]);
                 self.hold(*index, Held { register: counter, layout });
                 self.loops += 1;
+                let before = self.in_last_pass;
+                self.in_last_pass |= self.last_pass == Some(*index);
                 let (body, result) = self.scope(|l| {
                     if l.order.carried(l.program, body) {
                         l.barrier();
@@ -39,6 +41,7 @@ impl Lowering<'_> {
                     l.block(body)
                 });
                 self.loops -= 1;
+                self.in_last_pass = before;
                 let step = int(*step as i64);
                 self.code(Code::For { counter, start, end, step, body });
                 result

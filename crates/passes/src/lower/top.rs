@@ -6,7 +6,7 @@
 use super::candidates::TopK;
 use super::collective::{Joiner, wins};
 use super::map::{aligned, both};
-use super::{Held, LowerError, Lowering, binary, int};
+use super::{Held, LowerError, Lowering, SUBGROUP, binary, int};
 use tilewright_ir::thread::{Code, RegisterId, Value};
 use tilewright_ir::{BinaryOp, DType, ExprId, Extent, Literal, TernaryOp, UnaryOp};
 
@@ -120,7 +120,18 @@ impl Lowering<'_> {
             for (&w, &o) in won.iter().zip(&own) {
                 l.code(Code::Set(w, Value::Get(o)));
             }
-            l.reduce_threads(&won, &[DType::I32, DType::U32], &narrow, &bits, &joiner, &identity);
+            if bits.iter().copied().eq(0..SUBGROUP) && narrow.registers() == 1 {
+                // Of a subgroup: the greatest key, then the least position that has it.
+                l.subgroup_extreme(won[0], DType::I32, true);
+                let has = binary(BinaryOp::Eq, Value::Get(own[0]), Value::Get(won[0]));
+                let nowhere = Value::Const(Literal::Int(NOWHERE), DType::U32);
+                let at = select(DType::U32, has, Value::Get(own[1]), nowhere);
+                l.code(Code::Set(won[1], at));
+                l.subgroup_extreme(won[1], DType::U32, false);
+            } else {
+                let dtypes = [DType::I32, DType::U32];
+                l.reduce_threads(&won, &dtypes, &narrow, &bits, &joiner, &identity);
+            }
             l.unroll(result.registers(), |l, i| {
                 let turn = binary(BinaryOp::Eq, l.position(result, last, &i), Value::Get(round));
                 let value = of_key(Value::Get(won[0]), dtype);

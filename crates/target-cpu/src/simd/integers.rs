@@ -147,14 +147,22 @@ pub struct Prepared {
 /// Groups whose sums are the lanes of one vector.
 const GROUPS: usize = 8;
 
-/// Weights of a vector of eight words.
+/// Weights of a vector of eight words; for weights that lie across words, those that are whole words again.
 const fn width(bits: u32) -> usize {
-    256 / bits as usize
+    if across::is(bits) { across::BLOCK } else { 256 / bits as usize }
+}
+
+/// Words of that many weights.
+const fn words(bits: u32) -> usize {
+    width(bits) * bits as usize / 32
 }
 
 /// Integers in the order of the vectors of eight words.
 #[inline(always)]
 fn in_vectors<const BITS: u32>(natural: &[u16], x: &mut [MaybeUninit<u32>]) {
+    if across::is(BITS) {
+        return across::in_order(natural, x);
+    }
     let apart = distance(BITS);
     let vectors = natural.chunks_exact(width(BITS));
     for (vector, x) in vectors.zip(x.chunks_exact_mut(width(BITS) / 2)) {
@@ -319,11 +327,17 @@ unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, pa
             let sum = |x: &[MaybeUninit<u32>]| {
                 let mut sum = 0i32;
                 for i in g * part.group..(g + 1) * part.group {
-                    let bit = i * BITS as usize;
-                    // SAFETY: inside the row.
-                    let q = unsafe { *words.wrapping_add(bit / 32) } >> (bit % 32);
-                    // SAFETY: written by `fill`.
-                    sum += unsafe { integer::<BITS>(x, i) } * (q & ((1 << BITS) - 1)) as i32;
+                    let (word, shift) = across::place(BITS, i);
+                    // SAFETY: the words are inside the row, and the integers were written by `fill`.
+                    sum += unsafe {
+                        let low = u64::from(*words.wrapping_add(word));
+                        let high = match shift + BITS > 32 {
+                            true => u64::from(*words.wrapping_add(word + 1)) << 32,
+                            false => 0,
+                        };
+                        let q = (low | high) >> shift & ((1 << BITS) - 1);
+                        integer::<BITS>(x, i) * q as i32
+                    };
                 }
                 sum as f32
             };
@@ -364,17 +378,22 @@ unsafe fn integer<const BITS: u32>(x: &[MaybeUninit<u32>], i: usize) -> i32 {
         let at = inside % 2 * 64 + inside / 2;
         return i32::from(byte(at) as i8) * 256 + i32::from(byte(at + 32));
     }
+    if across::is(BITS) {
+        return i32::from((word(inside / 2) >> (16 * (inside % 2))) as i16);
+    }
     let apart = distance(BITS);
     let (of_word, place) = (inside / (2 * apart), inside % (2 * apart));
     (word(place % apart * 8 + of_word) >> (place / apart * 16)) as i16 as i32
 }
 
+mod across;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 /// True for weights that there is code for, of lengths that are whole vectors of words.
 pub fn fits(bits: u32, group: usize, len: usize) -> bool {
-    let whole = matches!(bits, 4 | 8) && len.is_multiple_of(width(bits));
+    let known = matches!(bits, 4 | 8) || across::is(bits);
+    let whole = known && len.is_multiple_of(width(bits));
     whole && matches!(group, 32 | 64 | 128) && cfg!(target_endian = "little")
 }
 
@@ -415,33 +434,28 @@ unsafe fn portable<const BITS: u32>(call: &Call, _: u8) {
     }
 }
 
+/// The instance of a function for so many bits.
+macro_rules! of_width {
+    ($bits:expr, $of:ident $(, $argument:expr)?) => {
+        match $bits {
+            2 => $of::<2>$(($argument))?,
+            3 => $of::<3>$(($argument))?,
+            5 => $of::<5>$(($argument))?,
+            6 => $of::<6>$(($argument))?,
+            8 => $of::<8>$(($argument))?,
+            _ => $of::<4>$(($argument))?,
+        }
+    };
+}
+
 /// [`quantized::sum_of_products`] for x that are bf16 widened to f32.
 pub fn sum_of_products(bits: u32, level: Level) -> Primitive {
-    let four = bits == 4;
     Primitive::opaque(match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => {
-            if four {
-                avx512::<4>
-            } else {
-                avx512::<8>
-            }
-        }
+        Level::Avx512 => of_width!(bits, avx512),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => {
-            if four {
-                avx2::<4>
-            } else {
-                avx2::<8>
-            }
-        }
-        _ => {
-            if four {
-                portable::<4>
-            } else {
-                portable::<8>
-            }
-        }
+        Level::Avx2 => of_width!(bits, avx2),
+        _ => of_width!(bits, portable),
     })
 }
 
@@ -477,7 +491,7 @@ unsafe fn portable_part<const BITS: u32>(call: &Call, prepared: &Prepared, part:
 }
 
 impl ByRows {
-    /// For weights of 4 or 8 bits.
+    /// For weights that [`fits`] knows.
     pub fn of(bits: u32, level: Level) -> ByRows {
         fn each<const BITS: u32>(level: Level) -> ByRows {
             match level {
@@ -488,7 +502,7 @@ impl ByRows {
                 _ => ByRows { prepare: portable_prepare::<BITS>, columns: portable_part::<BITS> },
             }
         }
-        if bits == 4 { each::<4>(level) } else { each::<8>(level) }
+        of_width!(bits, each, level)
     }
 }
 

@@ -296,16 +296,58 @@ impl Weights for Eight {
     }
 }
 
+/// Weights of any width, one by one: for x that are no numbers, which integers cannot stand for.
+struct Any<const BITS: usize>;
+
+impl<const BITS: usize> Weights for Any<BITS> {
+    type Prepared<S: Simd> = (S::F, S::F);
+
+    #[inline(always)]
+    fn prepare<S: Simd>(_: S, scale: S::F, bias: S::F) -> (S::F, S::F) {
+        (scale, bias)
+    }
+
+    #[inline(always)]
+    unsafe fn weights<S: Simd>(
+        s: S,
+        &(scale, bias): &(S::F, S::F),
+        words: *const u32,
+        at: usize,
+    ) -> S::F {
+        let one = |lane: usize| {
+            let (word, shift) = ((at + lane) * BITS / 32, (at + lane) * BITS % 32);
+            // SAFETY: the caller's promise; a weight that lies across two words has both.
+            unsafe {
+                let low = *words.add(word) >> shift;
+                let high = match shift + BITS > 32 {
+                    true => *words.add(word + 1) << (32 - shift),
+                    false => 0,
+                };
+                (low | high) & ((1 << BITS) - 1)
+            }
+        };
+        let q = s.i_from(std::array::from_fn(one));
+        s.add(s.mul(s.to_float(q), scale), bias)
+    }
+}
+
 primitive! { fn sum<W: Weights; > = sum_rows }
 
-/// True for the widths that have an instance.
+/// True for the widths that are multiplied with floats as fast as with [`super::integers`].
 pub fn has(bits: u32) -> bool {
     bits == 4 || bits == 8 && cfg!(target_endian = "little")
 }
 
-/// The sum of products with weights of so many bits, one of those that [`has`] names.
+/// The sum of products with weights of so many bits.
 pub fn sum_of_products(bits: u32, level: Level) -> Primitive {
-    if bits == 4 { sum::<Four>(level) } else { sum::<Eight>(level) }
+    match bits {
+        2 => sum::<Any<2>>(level),
+        3 => sum::<Any<3>>(level),
+        5 => sum::<Any<5>>(level),
+        6 => sum::<Any<6>>(level),
+        8 => sum::<Eight>(level),
+        _ => sum::<Four>(level),
+    }
 }
 
 #[cfg(test)]

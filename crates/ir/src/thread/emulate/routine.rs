@@ -3,7 +3,7 @@
 
 use super::{Argument, Lanes, Machine, Step, threads};
 use crate::DType;
-use crate::thread::{AffineProducts, Attend, Routine, Rows, SharedId, Value};
+use crate::thread::{AffineProducts, Attend, Queries, Routine, Rows, SharedId, Value};
 
 impl Machine<'_> {
     pub(super) fn routine(&mut self, routine: &Routine, active: &[bool]) -> Step<()> {
@@ -13,6 +13,8 @@ impl Machine<'_> {
         self.epoch += 1;
         match routine {
             Routine::AffineProducts(r) => self.affine_products(r, active)?,
+            // It computes nothing, and asks for nothing that is not there.
+            Routine::Ahead(_) => {}
             Routine::Attend(r) => self.attend(r, active)?,
         }
         self.epoch += 1;
@@ -57,6 +59,13 @@ impl Machine<'_> {
         self.shared.write(array, declared, index as f64, DType::F32.round(value), visit)
     }
 
+    /// `len` elements of shared memory.
+    fn kept(&mut self, array: SharedId, from: usize, len: usize) -> Step<Vec<f64>> {
+        let (declared, visit) = (&self.program.shared[array.0 as usize], self.visit(0));
+        let mut element = |at| self.shared.read(array, declared, at as f64, visit);
+        (from..from + len).map(&mut element).collect()
+    }
+
     fn affine_products(&mut self, r: &AffineProducts, active: &[bool]) -> Step<()> {
         let count = |n: f64| n.max(0.0) as usize;
         let rows = count(self.uniform(&r.rows, active)?).min(r.capacity());
@@ -98,7 +107,10 @@ impl Machine<'_> {
         let extent = self.uniform(&r.extent, active)?;
         let scale = self.uniform(&r.scale, active)?;
         for query in 0..r.queries {
-            let q = self.row(&r.q, query, 0, r.head_dim, active)?;
+            let q = match &r.q {
+                Queries::Rows(rows) => self.row(rows, query, 0, r.head_dim, active)?,
+                Queries::Shared(array) => self.kept(*array, query * r.head_dim, r.head_dim)?,
+            };
             let (mut scores, mut values) = (Vec::new(), Vec::new());
             for position in first as usize..end.max(first) as usize {
                 let inside = (position as f64) < extent;

@@ -52,6 +52,9 @@ pub struct Matrix {
     pub stages: usize,
     /// Neighbouring groups take a square of blocks of this many rows, whose operands stay in the cache.
     pub square: usize,
+    /// Operands that are loads are read from the tensors where they are multiplied, since shared memory has no room for
+    /// them.
+    pub direct: bool,
 }
 
 /// log2 of the rows and of the summed positions of one product of a subgroup; columns come in pairs of eight.
@@ -109,7 +112,7 @@ const SHARED: usize = 100 << 10;
 const ALL_SHARED: usize = 224 << 10;
 
 /// The same of an Apple GPU.
-const THREADGROUP: usize = 32 << 10;
+pub(super) const THREADGROUP: usize = 32 << 10;
 
 /// A good way to run the dots of `program` block by block, and log2 of the threads of a group; `None` if it has none that
 /// can be.
@@ -129,11 +132,16 @@ pub(super) fn choose(program: &Program, dims: &[usize], units: Units) -> Option<
     let rows = dots.keys().map(|id| log2(*id, 0)).min()?;
     let columns = dots.keys().map(|id| log2(*id, 1)).min()?;
     let coarsen = vec![0; program.grid.len()];
-    let mut matrix = Matrix { way, coarsen, columns: 0, stages: 2, square: 1 };
+    let mut matrix = Matrix { way, coarsen, columns: 0, stages: 2, square: 1, direct: false };
     let limit = if way == Way::Float { THREADGROUP } else { ALL_SHARED };
     // Sums that are reduced or multiplied further keep their rows in one subgroup.
     if !plan::alone(program, &dots) {
-        matrix.stages = [2, 1].into_iter().find(|stages| plan::bytes(program, *stages) <= limit)?;
+        let fits = |stages: &usize| plan::bytes(program, *stages, false) <= limit;
+        matrix.direct = ![2, 1].iter().any(fits);
+        if matrix.direct && (way != Way::Float || plan::bytes(program, 1, true) > limit) {
+            return None;
+        }
+        matrix.stages = [2, 1].into_iter().find(fits).unwrap_or(1);
         return Some((matrix, 5 + (rows - TILE).min(2)));
     }
     let (mut rows, mut columns) = (rows, columns);
@@ -161,7 +169,10 @@ pub(super) fn choose(program: &Program, dims: &[usize], units: Units) -> Option<
     }
     let bytes = plan::staged_bytes(program, &dots, rows, columns).max(1);
     if bytes > limit {
-        return None;
+        matrix.direct = way == Way::Float && plan::bytes(program, 1, true) <= limit;
+        if !matrix.direct {
+            return None;
+        }
     }
     if way == Way::Threads {
         matrix.stages = (ALL_SHARED / bytes).clamp(1, 2);

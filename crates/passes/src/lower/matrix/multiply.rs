@@ -14,7 +14,7 @@ use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, TernaryOp};
 struct Operands {
     left: Source,
     left_rows: bool,
-    right: Tile,
+    right: Source,
     right_rows: bool,
     depth: u32,
 }
@@ -22,8 +22,15 @@ struct Operands {
 /// Where an operand comes from.
 enum Source {
     Memory(Tile),
+    /// A load, read from its tensor where it is multiplied.
+    Tensor(ExprId),
     /// Registers of the layout of a sum.
     Registers(ExprId, Layout),
+}
+
+/// What stands in the way of a dot whose operand is where its way of multiplying cannot read it.
+fn not_in_memory() -> LowerError {
+    LowerError("an operand of a dot is not in the memory that it is multiplied from".into())
 }
 
 impl Lowering<'_> {
@@ -63,9 +70,9 @@ impl Lowering<'_> {
         let columns = self.schedule.matrix.as_ref().map_or(0, |m| m.columns);
         let left = match self.in_registers(a, &layout, depth) {
             Some((wide, layout)) if columns == 0 => Source::Registers(wide, layout),
-            _ => Source::Memory(self.in_memory(a)?),
+            _ => self.source(a)?,
         };
-        let right_tile = self.in_memory(b)?;
+        let right = self.source(b)?;
 
         let sum = self.register(name, DType::F32, Some(layout.registers()));
         if let Some(init) = init {
@@ -81,13 +88,8 @@ impl Lowering<'_> {
             Ok::<(), LowerError>(())
         })?;
 
-        let operands = Operands {
-            left,
-            left_rows: !a.transposed,
-            right: right_tile,
-            right_rows: b.transposed,
-            depth,
-        };
+        let operands =
+            Operands { left, left_rows: !a.transposed, right, right_rows: b.transposed, depth };
         match self.schedule.matrix.as_ref().map(|m| m.way) {
             Some(Way::Half) => self.multiply_half(sum, &layout, half, operands)?,
             Some(Way::Float) => self.multiply_float(sum, &layout, a.tile, &operands)?,
@@ -105,7 +107,8 @@ impl Lowering<'_> {
         half: DType,
         operands: Operands,
     ) -> Result<(), LowerError> {
-        let Operands { left, left_rows, right: right_tile, right_rows, depth } = operands;
+        let Operands { left, left_rows, right, right_rows, depth } = operands;
+        let Source::Memory(right_tile) = right else { return Err(not_in_memory()) };
         let columns = self.schedule.matrix.as_ref().map_or(0, |m| m.columns);
         let rows = self.schedule.team - super::super::SUBGROUP - columns;
         let log2_rows = layout.capacity[self.rank - 2] - rows;
@@ -117,6 +120,7 @@ impl Lowering<'_> {
             (shift_left(subgroup.0, log2_rows), shift_left(subgroup.1, log2_columns));
         let left = match left {
             Source::Registers(..) => (left, (int(0), int(0))),
+            Source::Tensor(_) => return Err(not_in_memory()),
             Source::Memory(tile) => {
                 let place = self.lane_place(&tile, left_rows, false, rows_from);
                 (Source::Memory(tile), place)
@@ -137,6 +141,7 @@ impl Lowering<'_> {
                 (Source::Registers(wide, layout), _) => {
                     l.pack_fragments((into_a, down), half, *wide, layout, &step)?;
                 }
+                (Source::Tensor(_), _) => return Err(not_in_memory()),
             }
             l.load_fragments((into_b, right), &right_tile, right_rows, &right_from, &step);
             let shape = MatrixShape::Half16x8x16(half);
@@ -189,6 +194,15 @@ impl Lowering<'_> {
         let row = add(add(lane(1, 0), lane(2, 1)), lane(4, 2));
         let row = self.prologue_let("row", DType::I32, row);
         let column = self.prologue_let("column", DType::I32, add(lane(0, 1), lane(3, 2)));
+        let places =
+            [&operands.left, &operands.right].into_iter().filter_map(|source| match source {
+                Source::Tensor(id) => match &program.expr(*id).kind {
+                    ExprKind::Load { place, .. } => Some(place),
+                    _ => None,
+                },
+                _ => None,
+            });
+        self.check_all(places);
         let counter = self.register("k", DType::I32, None);
         let (body, result) = self.nested(|l| {
             let first = shift_left(Value::Get(counter), 3);
@@ -199,11 +213,11 @@ impl Lowering<'_> {
             l.unroll(down, |l, m| {
                 l.unroll(2, |l, r| {
                     let value = match &operands.left {
-                        Source::Memory(tile) => {
+                        source @ (Source::Memory(_) | Source::Tensor(_)) => {
                             let register = shift_left(m.clone(), along(rank - 1));
                             let outer = l.position(layout, rank - 2, &register);
                             let inner = add(add(first.clone(), column.clone()), r.clone());
-                            l.element_of(tile, operands.left_rows, outer, inner)
+                            l.element_of(source, operands.left_rows, outer, inner)?
                         }
                         Source::Registers(wide, held) => {
                             let count = held.register.iter().filter(|b| b.axis == rank - 1).count();
@@ -227,10 +241,11 @@ impl Lowering<'_> {
                     let at = add(shift_left(n.clone(), 1), r);
                     let outer = l.position(layout, rank - 1, &at);
                     let inner = add(first.clone(), row.clone());
-                    let value = l.element_of(&operands.right, operands.right_rows, outer, inner);
+                    let value = l.element_of(&operands.right, operands.right_rows, outer, inner)?;
                     l.code(Code::SetElement(into_b, at, value));
-                });
-            });
+                    Ok::<(), LowerError>(())
+                })
+            })?;
             l.tiles(down, right, |l, m, n, tile| {
                 l.code(Code::MatrixMultiply {
                     shape: MatrixShape::Float8x8x8,
@@ -249,7 +264,7 @@ impl Lowering<'_> {
             Source::Registers(..) => {
                 self.code(Code::Unroll(counter, 1 << (operands.depth - 3), body));
             }
-            Source::Memory(_) => {
+            Source::Memory(_) | Source::Tensor(_) => {
                 self.code(Code::For { counter, start: int(0), end, step: int(1), body });
             }
         }
@@ -266,10 +281,8 @@ impl Lowering<'_> {
         let rank = self.rank;
         let along = |axis: usize| layout.register.iter().filter(|b| b.axis == axis).count() as u32;
         let (down, right) = (1usize << along(rank - 2), 1usize << along(rank - 1));
-        let lost = || LowerError("a dot by threads takes its operands from memory".into());
-        let Source::Memory(left) = &operands.left else { return Err(lost()) };
         let counter = self.register("k", DType::I32, None);
-        let (body, ()) = self.nested(|l| {
+        let (body, result) = self.nested(|l| {
             let first = shift_left(Value::Get(counter), 2);
             let into_a = l.register("a", DType::F32, Some(4 * down));
             let into_b = l.register("b", DType::F32, Some(4 * right));
@@ -279,19 +292,22 @@ impl Lowering<'_> {
                 let outer = l.position(layout, rank - 2, &shift_left(m.clone(), along(rank - 1)));
                 l.unroll(4, |l, j| {
                     let inner = add(first.clone(), j.clone());
-                    let value = l.element_of(left, operands.left_rows, outer.clone(), inner);
+                    let (source, rows) = (&operands.left, operands.left_rows);
+                    let value = l.element_of(source, rows, outer.clone(), inner)?;
                     l.code(Code::SetElement(into_a, add(shift_left(m.clone(), 2), j), value));
-                });
-            });
+                    Ok::<(), LowerError>(())
+                })
+            })?;
             l.unroll(right, |l, n| {
                 let outer = l.position(layout, rank - 1, &n);
                 l.unroll(4, |l, j| {
                     let inner = add(first.clone(), j.clone());
-                    let value =
-                        l.element_of(&operands.right, operands.right_rows, outer.clone(), inner);
+                    let (source, rows) = (&operands.right, operands.right_rows);
+                    let value = l.element_of(source, rows, outer.clone(), inner)?;
                     l.code(Code::SetElement(into_b, add(shift_left(n.clone(), 2), j), value));
-                });
-            });
+                    Ok::<(), LowerError>(())
+                })
+            })?;
             l.unroll(4, |l, j| {
                 l.tiles(down, right, |l, m, n, at| {
                     let of = |array, at: Value| {
@@ -306,23 +322,45 @@ impl Lowering<'_> {
                     ));
                 });
             });
+            Ok::<(), LowerError>(())
         });
+        result?;
         let end = int(1 << (operands.depth - 2));
         self.code(Code::For { counter, start: int(0), end, step: int(1), body });
         Ok(())
     }
 
-    /// An element of an operand, widened to f32.
-    fn element_of(&mut self, tile: &Tile, outer_rows: bool, outer: Value, inner: Value) -> Value {
-        let at = match outer_rows {
-            true => tile.place(outer, inner),
-            false => tile.place(inner, outer),
+    /// An element of an operand in memory, widened to f32.
+    fn element_of(
+        &mut self,
+        source: &Source,
+        outer_rows: bool,
+        outer: Value,
+        inner: Value,
+    ) -> Result<Value, LowerError> {
+        let [row, column] = if outer_rows { [outer, inner] } else { [inner, outer] };
+        let (from, of) = match source {
+            Source::Memory(tile) => {
+                let at = tile.place(row, column);
+                (self.shared[tile.array.0 as usize].dtype, Value::Shared(tile.array, Box::new(at)))
+            }
+            Source::Tensor(id) => {
+                let of = self.value_at(*id, &[row, column]).ok_or_else(not_in_memory)?;
+                (self.program.expr(*id).ty.dtype, of)
+            }
+            Source::Registers(..) => return Err(not_in_memory()),
         };
-        let from = self.shared[tile.array.0 as usize].dtype;
-        let of = Box::new(Value::Shared(tile.array, Box::new(at)));
-        match from {
-            DType::F32 => *of,
-            from => Value::Cast { from, to: DType::F32, of },
+        Ok(match from {
+            DType::F32 => of,
+            from => Value::Cast { from, to: DType::F32, of: Box::new(of) },
+        })
+    }
+
+    /// Where an operand is read from, if it does not lie in registers.
+    fn source(&mut self, operand: Operand) -> Result<Source, LowerError> {
+        match self.plan.direct.contains(&operand.tile) {
+            true => Ok(Source::Tensor(operand.tile)),
+            false => self.in_memory(operand).map(Source::Memory),
         }
     }
 

@@ -25,6 +25,8 @@ pub(in crate::lower) struct Plan {
     pub consumed: HashSet<ExprId>,
     /// Those among them that are loads, copied to shared memory as they are.
     pub staged: HashSet<ExprId>,
+    /// The same where they are not copied but read from the tensors.
+    pub direct: HashSet<ExprId>,
     /// Sums of a dot, used nowhere else, and another tile: the dot begins with it.
     pub sums: HashMap<ExprId, (ExprId, ExprId)>,
     /// The dots of `sums`.
@@ -107,10 +109,11 @@ pub(in crate::lower) fn staged_bytes(
     dots.values().map(bytes).max().unwrap_or(0)
 }
 
-/// Bytes of all operands of a program, with `stages` blocks of each that runs ahead.
-pub(super) fn bytes(program: &Program, stages: usize) -> usize {
-    let plan = Plan::of(program);
-    let tiles: HashSet<ExprId> = plan.dots.values().flatten().map(|o| o.tile).collect();
+/// Bytes of all operands of a program that are in shared memory, with `stages` blocks of each that runs ahead.
+pub(super) fn bytes(program: &Program, stages: usize, direct: bool) -> usize {
+    let plan = Plan::of(program, direct);
+    let tiles = plan.dots.values().flatten().map(|o| o.tile);
+    let tiles: HashSet<ExprId> = tiles.filter(|tile| !plan.direct.contains(tile)).collect();
     let of = |id: &ExprId| {
         let ty = &program.expr(*id).ty;
         let elements: u32 = ty.shape.iter().map(|e| e.constant().map_or(0, ceil_log2)).sum();
@@ -121,8 +124,8 @@ pub(super) fn bytes(program: &Program, stages: usize) -> usize {
 }
 
 impl Plan {
-    /// The plan for `program`.
-    pub fn of(program: &Program) -> Plan {
+    /// The plan for `program`, with or without loads that are read from the tensors.
+    pub fn of(program: &Program, direct: bool) -> Plan {
         let dots = dots(program);
         let mut plan = Plan { dots, ..Plan::default() };
         if plan.dots.is_empty() {
@@ -190,6 +193,9 @@ impl Plan {
                     break;
                 }
             }
+        }
+        if direct {
+            plan.direct = std::mem::take(&mut plan.staged);
         }
         plan.look_ahead(program, &program.body);
         plan

@@ -1,14 +1,16 @@
 //! Attention over a cache: a loop over blocks of keys that carries, for a few queries, the greatest score, the sum of
 //! e^(score - greatest), and the values weighted with these.
 
-use super::{halves, is_input, is_scalar};
+use super::{closure, depends, halves, indices, is_input, is_scalar, widened};
 use crate::lower::map::arithmetic;
-use crate::lower::{Held, Lowering, Schedule, add, binary, int};
-use std::collections::HashMap;
-use tilewright_ir::thread::{Attend, Code, RegisterId, Routine, Rows, Split, ThreadProgram, Value};
+use crate::lower::{Held, Lowering, Schedule, add, binary, int, size};
+use std::collections::{HashMap, HashSet};
+use tilewright_ir::thread::{
+    Ahead, Attend, Code, Fresh, Queries, RegisterId, Routine, Rows, Split, ThreadProgram, Value,
+};
 use tilewright_ir::{
-    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, ReduceOp, Stmt,
-    TernaryOp, UnaryOp, VarId,
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, ParamKind, Place, Program, ReduceOp,
+    Stmt, StoreMode, TernaryOp, UnaryOp, VarId,
 };
 
 /// log2 of the threads of a group.
@@ -19,6 +21,27 @@ const QUERIES: usize = 8;
 
 /// Bytes of shared memory that the states of all subgroups may take.
 const STATES: usize = 40 << 10;
+
+/// What attends.
+#[derive(Clone, Copy)]
+enum Query<'a> {
+    /// Rows of a tensor.
+    Rows(&'a Place),
+    /// A tile that the program computes before the loop, in the half type.
+    Tile(ExprId),
+}
+
+impl<'a> Query<'a> {
+    fn of(program: &'a Program, id: ExprId) -> Option<(Query<'a>, DType)> {
+        if let Some((place, dtype)) = halves(program, id) {
+            return Some((Query::Rows(place), dtype));
+        }
+        let ExprKind::Cast(of) = program.expr(id).kind else { return None };
+        let dtype = program.expr(of).ty.dtype;
+        let is_half = matches!(dtype, DType::F16 | DType::BF16);
+        is_half.then_some((Query::Tile(of), dtype))
+    }
+}
 
 /// The loop, understood.
 struct Loop<'a> {
@@ -34,7 +57,7 @@ struct Loop<'a> {
     mixed: VarId,
     product: ExprId,
     scores: ExprId,
-    q: &'a Place,
+    q: Query<'a>,
     scale: Option<ExprId>,
     keys: &'a Place,
     values: &'a Place,
@@ -50,7 +73,12 @@ pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProg
     let (before, rest) = program.body.split_at(at);
     let (the_loop, after) = rest.split_first()?;
     let found = Loop::of(program, the_loop)?;
-    let straight = |s: &Stmt| matches!(s, Stmt::Let(_) | Stmt::Store { .. });
+    let caches = [found.keys.param, found.values.param];
+    let straight = |s: &Stmt| match s {
+        Stmt::Let(_) => true,
+        Stmt::Store { place, .. } => !caches.contains(&place.param),
+        _ => false,
+    };
     if !after.iter().all(straight) || !found.starts_empty(program, before) {
         return None;
     }
@@ -137,9 +165,9 @@ impl<'a> Loop<'a> {
         if scale.is_some_and(|scale| !is_scalar(program, scale)) {
             return None;
         }
-        let (q, dtype) = halves(program, q)?;
-        let (keys_place, keys_dtype) = halves(program, keys)?;
-        let (values_place, values_dtype) = halves(program, values)?;
+        let (q, dtype) = Query::of(program, q)?;
+        let (keys_place, keys_dtype) = widened(program, keys)?;
+        let (values_place, values_dtype) = widened(program, values)?;
         let [Extent::Const(block), Extent::Const(head_dim)] = program.expr(keys).ty.shape[..]
         else {
             return None;
@@ -164,7 +192,7 @@ impl<'a> Loop<'a> {
             values: values_place,
             keep,
         };
-        let blocks = [keys_place, values_place].iter().all(|p| found.is_block(program, p));
+        let blocks = [keys_place, values_place].iter().all(|p| found.is_block(p));
         let fits = keys_dtype == dtype
             && values_dtype == dtype
             && *step == block
@@ -179,20 +207,25 @@ impl<'a> Loop<'a> {
     }
 
     /// True when a place is the loop's block of rows.
-    fn is_block(&self, program: &Program, place: &Place) -> bool {
+    fn is_block(&self, place: &Place) -> bool {
         let [outer @ .., rows, Axis::All] = &place.axes[..] else { return false };
         let len = Extent::Const(self.block);
         let range = Axis::Range { start: self.index, len, step: 1 };
-        *rows == range
-            && is_input(program, place)
-            && outer.iter().all(|axis| matches!(axis, Axis::At(_)))
+        *rows == range && outer.iter().all(|axis| matches!(axis, Axis::At(_)))
     }
 
     /// True when q's place is as many rows as there are queries, all of which are there.
     fn takes_its_queries(&self, program: &Program) -> bool {
-        let [outer @ .., rows, Axis::All] = &self.q.axes[..] else { return false };
+        let place = match self.q {
+            Query::Rows(place) => place,
+            Query::Tile(tile) => {
+                let shape = [self.queries, self.head_dim].map(Extent::Const);
+                return program.expr(tile).ty.shape == shape;
+            }
+        };
+        let [outer @ .., rows, Axis::All] = &place.axes[..] else { return false };
         let Axis::Range { start, len, step: 1 } = *rows else { return false };
-        let ParamKind::Tensor { shape, .. } = &program.param(self.q.param).kind else {
+        let ParamKind::Tensor { shape, .. } = &program.param(place.param).kind else {
             return false;
         };
         let all = shape[shape.len() - 2];
@@ -227,6 +260,8 @@ impl<'a> Loop<'a> {
         let mut sets = 0;
         let all = before.iter().all(|statement| match statement {
             Stmt::Let(_) => true,
+            // What is appended to the caches is there before the loop reads them.
+            Stmt::Store { .. } => matches!(self.q, Query::Tile(_)),
             Stmt::Set(var, value) => {
                 sets += 1;
                 let first = program.constant(*value);
@@ -342,7 +377,10 @@ fn around(
     before: &[Stmt],
     after: &[Stmt],
 ) -> Option<ThreadProgram> {
-    let rows = [of.q, of.keys, of.values];
+    let rows = match of.q {
+        Query::Rows(q) => vec![of.keys, of.values, q],
+        Query::Tile(_) => vec![of.keys, of.values],
+    };
     if rows.iter().any(|place| !schedule.aligned[place.param.index()]) {
         return None;
     }
@@ -357,11 +395,23 @@ fn around(
     let mut l = Lowering::new(program, &own);
     let state = l.shared("state", DType::F32, state_len);
     let partial = l.shared("partial", DType::F32, (state_len << (team - 5)) + factors);
-    for statement in before {
-        match statement {
-            Stmt::Let(id) if is_scalar(program, *id) => l.bind(*id).ok()?,
-            _ => {}
-        }
+    let tile = match of.q {
+        Query::Rows(_) => None,
+        Query::Tile(tile) => Some(tile),
+    };
+    let appended = Appended::of(program, before, [of.keys, of.values])?;
+    let is_ahead = tile.is_some() && appended.is_some();
+    let needed = needed(program, before, tile);
+    let lets = |early: bool| {
+        before.iter().filter_map(move |statement| match statement {
+            Stmt::Let(id) if early == (is_ahead && is_early(program, *id)) => Some(*id),
+            _ => None,
+        })
+    };
+    let needs = |id: &ExprId| is_scalar(program, *id) || needed.contains(id);
+    let late: Vec<ExprId> = lets(false).filter(needs).collect();
+    for id in lets(is_ahead).filter(needs) {
+        l.bind(id).ok()?;
     }
     let first = l.known(of.start)?;
     let first = l.let_value("first", DType::I32, first);
@@ -384,18 +434,13 @@ fn around(
         operands.push(Rows { param: place.param, offset, stride });
     }
     l.held.remove(&of.index);
-    let [q, keys, values] = <[Rows; 3]>::try_from(operands).ok()?;
+    let mut operands = operands.into_iter();
+    let (keys, values) = (operands.next()?, operands.next()?);
     let product = l.register("product", DType::F32, None);
     let position = l.register("position", DType::I32, None);
-    let score = l.for_one(of, of.scores, product, position)?;
     let keep = match of.keep {
         None => Value::Const(tilewright_ir::Literal::Bool(true), DType::Bool),
         Some(keep) => l.for_one(of, keep, product, position)?,
-    };
-    let one = Value::Const(tilewright_ir::Literal::Float(1.0), DType::F32);
-    let scale = match of.scale {
-        None => one,
-        Some(scale) => l.known(scale)?,
     };
     let extent = |place: &Place| match &program.param(place.param).kind {
         ParamKind::Tensor { shape, .. } => Some(shape[shape.len() - 2]),
@@ -406,6 +451,53 @@ fn around(
         return None;
     }
     let (head_dim, queries, dtype) = (of.head_dim, of.queries, of.dtype);
+    let extent = size(positions);
+    if is_ahead {
+        let lets = lets(true).filter(|id| needs(id));
+        l.routine(Routine::Ahead(Box::new(Ahead {
+            head_dim,
+            queries,
+            dtype,
+            keys: keys.clone(),
+            values: values.clone(),
+            first: first.clone(),
+            end: end.clone(),
+            extent: extent.clone(),
+            position,
+            keep: keep.clone(),
+            early: lets.filter_map(|id| loaded(program, id)).collect(),
+        })));
+        // All that is left to read is asked for together.
+        let read = |id: &ExprId| matches!(program.expr(*id).kind, ExprKind::Load { .. });
+        for id in late.iter().filter(|id| read(id)) {
+            l.bind(*id).ok()?;
+        }
+        for statement in before {
+            match statement {
+                Stmt::Let(id) if late.contains(id) && !read(id) => l.bind(*id).ok()?,
+                Stmt::Store { .. } => l.statement(statement).ok()?,
+                _ => {}
+            }
+        }
+    }
+    let (q, fresh) = match (tile, &appended) {
+        (None, _) => (Queries::Rows(operands.next()?), None),
+        (Some(_), None) => return None,
+        (Some(tile), Some(appended)) => {
+            let shared = [tile, appended.values[0], appended.values[1]];
+            let [q, key, value] = shared.map(|id| l.share_without_waiting(id).ok());
+            let (key, value) = (key?.array, value?.array);
+            let position = l.known(appended.position)?;
+            l.barrier();
+            (Queries::Shared(q?.array), Some(Fresh { position, key, value }))
+        }
+    };
+    let score = l.for_one(of, of.scores, product, position)?;
+    let one = Value::Const(tilewright_ir::Literal::Float(1.0), DType::F32);
+    let scale = match of.scale {
+        None => one,
+        Some(scale) => l.known(scale)?,
+    };
     l.routine(Routine::Attend(Box::new(Attend {
         head_dim,
         queries,
@@ -416,13 +508,15 @@ fn around(
         scale,
         first,
         end,
-        extent: super::super::size(positions),
+        extent,
         product,
         position,
         score,
         keep,
         state,
         partial,
+        fresh,
+        is_ahead,
     })));
     let features = queries * head_dim;
     l.take(program, of.mixed, state, 0, head_dim);
@@ -433,6 +527,78 @@ fn around(
     }
     let split = Split { positions, state: state_len };
     Some(l.finish_routine(1 << team, Some(split)))
+}
+
+/// The rows of keys and values that a program writes before its loop, at one position.
+struct Appended {
+    position: ExprId,
+    values: [ExprId; 2],
+}
+
+impl Appended {
+    /// `Some(None)` where the caches are inputs, `None` where something else is written.
+    fn of(program: &Program, before: &[Stmt], caches: [&Place; 2]) -> Option<Option<Appended>> {
+        let mut found = [None; 2];
+        for statement in before {
+            let Stmt::Store { place, value, mask, mode, .. } = statement else { continue };
+            let cache = caches.iter().position(|cache| cache.param == place.param)?;
+            let [outer @ .., Axis::At(position), Axis::All] = &place.axes[..] else { return None };
+            let same = caches[cache].axes.starts_with(outer) && *mode == StoreMode::Set;
+            if !same || mask.is_some() || found[cache].is_some() {
+                return None;
+            }
+            found[cache] = Some((*position, *value));
+        }
+        match found {
+            [None, None] => {
+                let inputs = caches.iter().all(|cache| is_input(program, cache));
+                inputs.then_some(None)
+            }
+            [Some((position, key)), Some((other, value))] => {
+                (position == other).then_some(Some(Appended { position, values: [key, value] }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The tensor that an expression loads.
+fn loaded(program: &Program, id: ExprId) -> Option<ParamId> {
+    match &program.expr(id).kind {
+        ExprKind::Load { place, .. } => Some(place.param),
+        _ => None,
+    }
+}
+
+/// True for what need not wait for the launch before: it is not computed from rows of half floats that belong to the
+/// program, which that launch may have made. What is early is checked where launches are joined.
+fn is_early(program: &Program, id: ExprId) -> bool {
+    let mut all = HashSet::new();
+    closure(program, id, &mut all);
+    let own_row = |place: &Place| {
+        let half = matches!(program.tensor(place.param), Some((DType::F16 | DType::BF16, _)));
+        half && indices(place)
+            .any(|(_, id)| (0..program.grid.len()).any(|axis| depends(program, id, axis)))
+    };
+    !all.iter().any(|id| match &program.expr(*id).kind {
+        ExprKind::Load { place, .. } => own_row(place),
+        ExprKind::Get(_) => true,
+        _ => false,
+    })
+}
+
+/// What stores before the loop, and the tile of the queries, are computed from.
+fn needed(program: &Program, before: &[Stmt], tile: Option<ExprId>) -> HashSet<ExprId> {
+    let mut all = HashSet::new();
+    tile.into_iter().for_each(|id| closure(program, id, &mut all));
+    for statement in before {
+        if let Stmt::Store { place, value, mask, .. } = statement {
+            let places = indices(place).map(|(_, id)| id);
+            let read = places.chain([*value]).chain(*mask);
+            read.for_each(|id| closure(program, id, &mut all));
+        }
+    }
+    all
 }
 
 impl Lowering<'_> {

@@ -7,6 +7,7 @@ mod attend;
 mod products;
 
 use super::{Lowering, Schedule};
+use std::collections::HashSet;
 use tilewright_ir::thread::{Code, Routine, Split, ThreadProgram, Value};
 use tilewright_ir::{Access, Axis, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program};
 
@@ -40,13 +41,17 @@ impl Lowering<'_> {
 
 /// The place that a tile is read from, if it is a half type widened to f32 whose missing elements are zeros.
 fn halves(program: &Program, id: ExprId) -> Option<(&Place, DType)> {
+    widened(program, id).filter(|(place, _)| is_input(program, place))
+}
+
+/// The same of a tensor that the program may also write.
+fn widened(program: &Program, id: ExprId) -> Option<(&Place, DType)> {
     let ExprKind::Cast(of) = program.expr(program.under_shapes(id)).kind else { return None };
     let expr = program.expr(of);
     let ExprKind::Load { place, fill } = &expr.kind else { return None };
     let half = matches!(expr.ty.dtype, DType::F16 | DType::BF16);
     let widened = program.expr(program.under_shapes(id)).ty.dtype == DType::F32;
-    (half && widened && fill.value() == 0.0 && is_input(program, place))
-        .then_some((place, expr.ty.dtype))
+    (half && widened && fill.value() == 0.0).then_some((place, expr.ty.dtype))
 }
 
 /// True when nobody writes the tensor.
@@ -73,4 +78,11 @@ fn indices(place: &Place) -> impl Iterator<Item = (usize, ExprId)> + '_ {
 /// True for tiles of one element.
 fn is_scalar(program: &Program, id: ExprId) -> bool {
     program.expr(id).ty.shape.iter().all(|e| *e == Extent::Const(1))
+}
+
+/// Adds an expression and all that it is computed from.
+fn closure(program: &Program, id: ExprId, all: &mut HashSet<ExprId>) {
+    if all.insert(id) {
+        program.expr(id).kind.operands(|a| closure(program, a, all));
+    }
 }

@@ -1,7 +1,7 @@
 //! `Σ_l x[l] (q[l] scale + bias)` of half floats with MLX affine weights: the last grid axis is the column of the weights,
 //! of which a group takes sixteen; where the weights do not depend on the row of x, it takes several rows too.
 
-use super::{depends, halves, indices, is_input, is_scalar};
+use super::{closure, depends, halves, indices, is_input, is_scalar};
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, shift_left, shift_right, size};
 use std::collections::HashSet;
 use tilewright_ir::recognize::AffineWeights;
@@ -10,7 +10,8 @@ use tilewright_ir::thread::{
     Value,
 };
 use tilewright_ir::{
-    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Place, Program, ReduceOp, Stmt, UnaryOp,
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Place, Program, ReduceOp, Stmt,
+    UnaryOp,
 };
 
 /// How the columns of a row's products are shared out.
@@ -416,6 +417,12 @@ fn around(
         }
         None => None,
     };
+    // Each column has a thread.
+    let own = add(column0.clone(), Value::Builtin(Builtin::Thread));
+    let finished_with = match fits {
+        true => finished_with(&mut l, column_axis, own, &sums),
+        false => Vec::new(),
+    };
     let routine = AffineProducts {
         bits: first.bits,
         group: first.group,
@@ -428,6 +435,7 @@ fn around(
         early,
         ready,
         normed,
+        finished_with,
         products: operands,
         groups: size(first.groups),
         rows: match (&row0, row_axis) {
@@ -496,6 +504,36 @@ fn around(
     Some(threads)
 }
 
+/// Single elements that a thread reads after the products of its `column`, where they lie at places that no tensor tells.
+fn finished_with(
+    l: &mut Lowering<'_>,
+    column_axis: usize,
+    column: Value,
+    sums: &HashSet<ExprId>,
+) -> Vec<(ParamId, Value)> {
+    let program = l.program;
+    let is_load = |id: ExprId| matches!(program.expr(id).kind, ExprKind::Load { .. });
+    let known = |place: &Place| {
+        let mut from = HashSet::new();
+        indices(place).for_each(|(_, id)| closure(program, id, &mut from));
+        !from.iter().any(|id| is_load(*id) || sums.contains(id))
+    };
+    let group = l.programs[column_axis].replace(column);
+    let mut found = Vec::new();
+    for statement in &program.body {
+        if let Stmt::Let(id) = statement
+            && is_scalar(program, *id)
+            && let ExprKind::Load { place, .. } = &program.expr(*id).kind
+            && known(place)
+            && let Some(offset) = l.offset(place, &[])
+        {
+            found.push((place.param, offset));
+        }
+    }
+    l.programs[column_axis] = group;
+    found
+}
+
 /// The rows that a place names, along a grid axis if it depends on that.
 fn rows_of(l: &mut Lowering<'_>, place: &Place, grid: Option<usize>) -> Option<Rows> {
     let offset = l.offset(place, &[int(0)])?;
@@ -519,11 +557,4 @@ fn is_of_norm(
     let mut found = squares.contains(&id);
     program.expr(id).kind.operands(|a| found = found || is_of_norm(program, a, squares, sums));
     found
-}
-
-/// Adds an expression and all that it is computed from.
-fn closure(program: &Program, id: ExprId, all: &mut HashSet<ExprId>) {
-    if all.insert(id) {
-        program.expr(id).kind.operands(|a| closure(program, a, all));
-    }
 }

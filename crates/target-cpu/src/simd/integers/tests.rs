@@ -69,12 +69,20 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
         (8, 32, 32, 5),
         (8, 192, 64, 8),
         (8, 4096 + 256, 128, 10),
+        (2, 32, 32, 5),
+        (2, 4096 + 128, 128, 3),
+        (3, 192, 64, 8),
+        (3, 4096 + 32, 32, 17),
+        (5, 128, 32, 9),
+        (5, 256, 128, 1),
+        (6, 96, 32, 3),
+        (6, 4096 + 256, 64, 10),
     ] {
         let x = halves(len, &mut state);
         let scales = halves(rows * len / group, &mut state);
         let biases = halves(rows * len / group, &mut state);
-        let per_word = 32 / bits as usize;
-        let words: Vec<u32> = (0..rows * len / per_word).map(|_| random(&mut state)).collect();
+        let in_row = len * bits as usize / 32;
+        let words: Vec<u32> = (0..rows * in_row).map(|_| random(&mut state)).collect();
         let mut found: Vec<Vec<u32>> = Vec::new();
         for level in Level::all() {
             let mut out = vec![f32::NAN; rows];
@@ -84,7 +92,7 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
             call.out = operand(out.as_mut_ptr().cast(), 4);
             call.inputs = [
                 operand(x.as_ptr().cast(), 0),
-                operand(words.as_ptr().cast(), len / per_word * 4),
+                operand(words.as_ptr().cast(), in_row * 4),
                 operand(scales.as_ptr().cast(), len / group * 4),
                 operand(biases.as_ptr().cast(), len / group * 4),
             ];
@@ -95,8 +103,11 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
                 let (mut exact, mut size) = (0.0, 0.0);
                 for i in 0..len {
                     let at = r * len + i;
-                    let shift = bits as usize * (at % per_word);
-                    let q = words[at / per_word] >> shift & ((1 << bits) - 1);
+                    // Rows are whole words, so that bits are counted through them.
+                    let bit = |k: usize| {
+                        words[(at * bits as usize + k) / 32] >> ((at * bits as usize + k) % 32) & 1
+                    };
+                    let q: u32 = (0..bits as usize).map(|k| bit(k) << k).sum();
                     let (s, b) = (scales[at / group] as f64, biases[at / group] as f64);
                     exact += x[i] as f64 * (q as f64 * s + b);
                     size += (x[i] as f64).abs() * (q as f64 * s.abs() + b.abs());

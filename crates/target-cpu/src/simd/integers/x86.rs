@@ -169,20 +169,23 @@ unsafe fn half_groups<const BITS: u32>(
     }
 }
 
-/// The products of vector `v` of eight words, added up for each word.
+/// The products of vector `v` of words, added up in eight lanes.
 ///
 /// # Safety
 /// As [`sums`].
 #[inline(always)]
 unsafe fn products<const BITS: u32>(words: *const u32, x: *const u32, v: usize) -> __m256i {
+    let (at, x) = (words.wrapping_add(v * self::words(BITS)), x.wrapping_add(v * width(BITS) / 2));
     // SAFETY: the caller's promise; a prefetch may name any address.
     unsafe {
-        let at: *const __m256i = words.cast::<__m256i>().add(v);
         if v.is_multiple_of(2) {
             _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(AHEAD));
         }
-        let (q, x) = (_mm256_loadu_si256(at), x.add(v * width(BITS) / 2));
-        if BITS == 4 { nibbles(q, x) } else { bytes(q, x) }
+        match BITS {
+            4 => nibbles(_mm256_loadu_si256(at.cast()), x),
+            8 => bytes(_mm256_loadu_si256(at.cast()), x),
+            _ => across::multiplied::<BITS>(at.cast(), x.cast()),
+        }
     }
 }
 
