@@ -55,24 +55,19 @@ void tw_kernel_sample_token(
     threadgroup float* partial15 = (decltype(partial15))(shared_memory + 0);
     threadgroup float* partial16 = (decltype(partial16))(shared_memory + 0);
     threadgroup float* partial17 = (decltype(partial17))(shared_memory + 0);
-    threadgroup float* partial18 = (decltype(partial18))(shared_memory + 0);
-    threadgroup float* partial19 = (decltype(partial19))(shared_memory + 0);
-    threadgroup float* partial20 = (decltype(partial20))(shared_memory + 0);
-    threadgroup float* partial21 = (decltype(partial21))(shared_memory + 0);
-    threadgroup float* partial22 = (decltype(partial22))(shared_memory + 0);
+    threadgroup float* total18 = (decltype(total18))(shared_memory + 0);
+    threadgroup float* partial19 = (decltype(partial19))(shared_memory + 2);
+    threadgroup uint* partial20 = (decltype(partial20))(shared_memory + 0);
+    threadgroup float* partial21 = (decltype(partial21))(shared_memory + 2);
+    threadgroup float* total22 = (decltype(total22))(shared_memory + 0);
     threadgroup float* total23 = (decltype(total23))(shared_memory + 0);
     threadgroup float* partial24 = (decltype(partial24))(shared_memory + 2);
     threadgroup uint* partial25 = (decltype(partial25))(shared_memory + 0);
-    threadgroup float* partial26 = (decltype(partial26))(shared_memory + 2);
-    threadgroup float* total27 = (decltype(total27))(shared_memory + 0);
-    threadgroup float* total28 = (decltype(total28))(shared_memory + 0);
-    threadgroup float* partial29 = (decltype(partial29))(shared_memory + 2);
-    threadgroup uint* partial30 = (decltype(partial30))(shared_memory + 0);
-    threadgroup uchar* partial31 = (decltype(partial31))(shared_memory + 2);
-    threadgroup float* partial32 = (decltype(partial32))(shared_memory + 0);
-    threadgroup uint* partial33 = (decltype(partial33))(shared_memory + 2);
-    threadgroup int* partial34 = (decltype(partial34))(shared_memory + 0);
-    threadgroup int* partial35 = (decltype(partial35))(shared_memory + 2);
+    threadgroup uchar* partial26 = (decltype(partial26))(shared_memory + 2);
+    threadgroup float* partial27 = (decltype(partial27))(shared_memory + 0);
+    threadgroup uint* partial28 = (decltype(partial28))(shared_memory + 2);
+    threadgroup int* partial29 = (decltype(partial29))(shared_memory + 0);
+    threadgroup int* partial30 = (decltype(partial30))(shared_memory + 2);
     const int at = (int)thread_index_in_threadgroup * 4;
     const int at_2 = (int)thread_index_in_threadgroup;
     const int at_4 = (int)thread_index_in_threadgroup & 63;
@@ -470,313 +465,335 @@ void tw_kernel_sample_token(
     const bool and_8 = or_4 && not_x_3;
     const bool and_9 = and_8 && test_19;
     const bool and_10 = and_9 && test_2;
-    const float wide_2 = (float)(top_k_in);
     const bool and_11 = and_10 && test_4;
+    const bool test_20 = top_p_in < 1.0f;
+    const bool and_12 = and_10 && test_20;
     int v = -2147483647 - 1;
-    const int chosen_11 = and_11 ? 2147483647 : (-2147483647 - 1);
-    int v_2 = chosen_11;
-    float v_3 = 0.0f;
-    const int chosen_12 = and_11 ? 17 : 0;
+    float v_2 = 0.0f;
+    float v_3 = total;
+    int v_4 = -2147483647 - 1;
+    float v_5 = 0.0f;
+    const int chosen_11 = and_11 ? 1 : 0;
+    const int chosen_12 = and_12 ? 2 : chosen_11;
+    const int chosen_13 = and_11 ? 0 : 1;
+    const float wide_2 = (float)(top_k_in);
     float tile_9[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         tile_9[i] = 0.0f;
     }
-    for (int j = 0; j < chosen_12; j += 1) {
-        const int tile_10 = v;
-        const int tile_11 = v_2;
-        const int added = (tile_10 >> 1) + (tile_11 >> 1);
-        const int and_12 = tile_10 & tile_11;
-        const int added_2 = added + (and_12 & 1);
-        const int tile_12 = v;
-        const int shr_4 = tile_12 >> 1;
-        const int shr_5 = added_2 >> 1;
-        const int added_3 = shr_4 + shr_5;
-        const int and_14 = tile_12 & added_2;
-        const int added_4 = added_3 + (and_14 & 1);
-        const int tile_13 = v_2;
-        const int added_5 = shr_5 + (tile_13 >> 1);
-        const int and_16 = added_2 & tile_13;
-        const int added_6 = added_5 + (and_16 & 1);
-        float v_4[4];
-        float v_5[4];
-        float v_6[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            v_4[i] = tile_9[i];
-            v_5[i] = tile_9[i];
-            v_6[i] = tile_9[i];
-        }
-        for (int j_2 = 0; j_2 < arguments.parts; j_2 += 1) {
-            const int product_7 = j_2 * 1024;
-            float logits_in[4];
+    for (int j = chosen_13; j < chosen_12; j += 1) {
+        const bool test_21 = j == 0;
+        const float product_7 = top_p_in * v_3;
+        const float chosen_14 = test_21 ? wide_2 : product_7;
+        int v_6 = -2147483647 - 1;
+        int v_7 = 2147483647;
+        float v_8 = 0.0f;
+        for (int j_2 = 0; j_2 < 17; j_2 += 1) {
+            const int tile_11 = v_6;
+            const int tile_12 = v_7;
+            const int added = (tile_11 >> 1) + (tile_12 >> 1);
+            const int and_13 = tile_11 & tile_12;
+            const int added_2 = added + (and_13 & 1);
+            const int tile_13 = v_6;
+            const int shr_4 = tile_13 >> 1;
+            const int shr_5 = added_2 >> 1;
+            const int added_3 = shr_4 + shr_5;
+            const int and_15 = tile_13 & added_2;
+            const int added_4 = added_3 + (and_15 & 1);
+            const int tile_14 = v_7;
+            const int added_5 = shr_5 + (tile_14 >> 1);
+            const int and_17 = added_2 & tile_14;
+            const int added_6 = added_5 + (and_17 & 1);
+            float v_9[4];
+            float v_10[4];
+            float v_11[4];
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
-                logits_in[i] = -INFINITY;
+                v_9[i] = tile_9[i];
+                v_10[i] = tile_9[i];
+                v_11[i] = tile_9[i];
             }
-            if ((product_7 + at) < arguments.vocabulary) {
+            for (int j_3 = 0; j_3 < arguments.parts; j_3 += 1) {
+                const int product_8 = j_3 * 1024;
+                float logits_in[4];
+                _Pragma("unroll")
+                for (int i = 0; i < 4; i++) {
+                    logits_in[i] = -INFINITY;
+                }
+                if ((product_8 + at) < arguments.vocabulary) {
+                    {
+                        union { uint4 all; float lane[4]; } vector;
+                        vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_8 + at))));
+                        _Pragma("unroll")
+                        for (int l = 0; l < 4; l++) logits_in[l] = vector.lane[l];
+                    }
+                }
+                uchar seen_in[4];
+                _Pragma("unroll")
+                for (int i = 0; i < 4; i++) {
+                    seen_in[i] = 0;
+                }
+                if ((product_8 + at) < arguments.vocabulary) {
+                    {
+                        union { uint all; uchar lane[4]; } vector;
+                        vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_8 + at))));
+                        _Pragma("unroll")
+                        for (int l = 0; l < 4; l++) seen_in[l] = vector.lane[l];
+                    }
+                }
+                const float penalty_in = penalty[(long)((int)threadgroup_position_in_grid.x)];
+                _Pragma("unroll")
+                for (int i = 0; i < 4; i++) {
+                    const int rounded_6 = (int)(seen_in[i]);
+                    const bool test_22 = rounded_6 > 0;
+                    const bool test_23 = logits_in[i] >= 0.0f;
+                    const float quotient = logits_in[i] / penalty_in;
+                    const float product_9 = logits_in[i] * penalty_in;
+                    const float chosen_15 = test_23 ? quotient : product_9;
+                    const float chosen_16 = test_22 ? chosen_15 : logits_in[i];
+                    const float smaller = tw_min((chosen_16 - chosen_2), 0.0f);
+                    const bool test_24 = smaller > (-INFINITY);
+                    const float product_10 = smaller * chosen;
+                    const float exp_x_3 = precise::exp(product_10);
+                    const float chosen_17 = test_24 ? exp_x_3 : 0.0f;
+                    const bool test_25 = chosen_16 != 0.0f;
+                    const float chosen_18 = test_25 ? chosen_16 : 0.0f;
+                    const int tile_15 = as_type<int>(chosen_18);
+                    const bool test_26 = tile_15 >= 0;
+                    const int xor_ = tile_15 ^ 2147483647;
+                    const int chosen_19 = test_26 ? tile_15 : xor_;
+                    const float chosen_20 = test_21 ? 1.0f : chosen_17;
+                    const bool test_27 = chosen_19 > added_4;
+                    const float added_7 = v_9[i] + (test_27 ? chosen_20 : 0.0f);
+                    v_9[i] = added_7;
+                    const bool test_28 = chosen_19 > added_2;
+                    const float added_8 = v_10[i] + (test_28 ? chosen_20 : 0.0f);
+                    v_10[i] = added_8;
+                    const bool test_29 = chosen_19 > added_6;
+                    const float added_9 = v_11[i] + (test_29 ? chosen_20 : 0.0f);
+                    v_11[i] = added_9;
+                }
+            }
+            float total_7 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                total_7 = total_7 + v_9[i];
+            }
+            total_7 = total_7 + simd_shuffle_xor(total_7, 1);
+            total_7 = total_7 + simd_shuffle_xor(total_7, 2);
+            total_7 = total_7 + simd_shuffle_xor(total_7, 4);
+            total_7 = total_7 + simd_shuffle_xor(total_7, 8);
+            total_7 = total_7 + simd_shuffle_xor(total_7, 16);
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            if ((int)thread_index_in_simdgroup == 0) {
+                partial12[(int)simdgroup_index_in_threadgroup] = total_7;
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            total_7 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                total_7 = total_7 + partial12[i];
+            }
+            float total_8 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                total_8 = total_8 + v_10[i];
+            }
+            total_8 = total_8 + simd_shuffle_xor(total_8, 1);
+            total_8 = total_8 + simd_shuffle_xor(total_8, 2);
+            total_8 = total_8 + simd_shuffle_xor(total_8, 4);
+            total_8 = total_8 + simd_shuffle_xor(total_8, 8);
+            total_8 = total_8 + simd_shuffle_xor(total_8, 16);
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            if ((int)thread_index_in_simdgroup == 0) {
+                partial13[(int)simdgroup_index_in_threadgroup] = total_8;
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            total_8 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                total_8 = total_8 + partial13[i];
+            }
+            float total_9 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                total_9 = total_9 + v_11[i];
+            }
+            total_9 = total_9 + simd_shuffle_xor(total_9, 1);
+            total_9 = total_9 + simd_shuffle_xor(total_9, 2);
+            total_9 = total_9 + simd_shuffle_xor(total_9, 4);
+            total_9 = total_9 + simd_shuffle_xor(total_9, 8);
+            total_9 = total_9 + simd_shuffle_xor(total_9, 16);
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            if ((int)thread_index_in_simdgroup == 0) {
+                partial14[(int)simdgroup_index_in_threadgroup] = total_9;
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            total_9 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                total_9 = total_9 + partial14[i];
+            }
+            const bool test_30 = total_7 >= chosen_14;
+            const bool test_31 = total_8 >= chosen_14;
+            const bool test_32 = total_9 >= chosen_14;
+            const float tile_25 = v_8;
+            const float chosen_24 = test_30 ? total_8 : total_7;
+            const float chosen_25 = test_31 ? total_9 : chosen_24;
+            const float chosen_26 = test_32 ? tile_25 : chosen_25;
+            const int tile_26 = v_7;
+            const int chosen_27 = test_30 ? added_2 : added_4;
+            const int chosen_28 = test_31 ? added_6 : chosen_27;
+            const int chosen_29 = test_32 ? tile_26 : chosen_28;
+            const int tile_27 = v_6;
+            const int chosen_30 = test_30 ? added_4 : tile_27;
+            const int chosen_31 = test_31 ? added_2 : chosen_30;
+            const int chosen_32 = test_32 ? added_6 : chosen_31;
+            v_6 = chosen_32;
+            v_7 = chosen_29;
+            v_8 = chosen_26;
+        }
+        const int tile_28 = v_7;
+        const float tile_29 = v_8;
+        float v_12 = 0.0f;
+        const int chosen_33 = test_21 ? arguments.parts : 0;
+        for (int j_4 = 0; j_4 < chosen_33; j_4 += 1) {
+            const int product_11 = j_4 * 1024;
+            float logits_in_2[4];
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                logits_in_2[i] = -INFINITY;
+            }
+            if ((product_11 + at) < arguments.vocabulary) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_7 + at))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_11 + at))));
                     _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in[l] = vector.lane[l];
+                    for (int l = 0; l < 4; l++) logits_in_2[l] = vector.lane[l];
                 }
             }
-            uchar seen_in[4];
+            uchar seen_in_2[4];
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
-                seen_in[i] = 0;
+                seen_in_2[i] = 0;
             }
-            if ((product_7 + at) < arguments.vocabulary) {
+            if ((product_11 + at) < arguments.vocabulary) {
                 {
                     union { uint all; uchar lane[4]; } vector;
-                    vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_7 + at))));
+                    vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_11 + at))));
                     _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) seen_in[l] = vector.lane[l];
+                    for (int l = 0; l < 4; l++) seen_in_2[l] = vector.lane[l];
                 }
             }
-            const float penalty_in = penalty[(long)((int)threadgroup_position_in_grid.x)];
+            const float penalty_in_2 = penalty[(long)((int)threadgroup_position_in_grid.x)];
+            const float tile_31 = v_12;
+            float total_10 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
-                const int rounded_6 = (int)(seen_in[i]);
-                const bool test_20 = rounded_6 > 0;
-                const bool test_21 = logits_in[i] >= 0.0f;
-                const float quotient = logits_in[i] / penalty_in;
-                const float product_8 = logits_in[i] * penalty_in;
-                const float chosen_13 = test_21 ? quotient : product_8;
-                const float chosen_14 = test_20 ? chosen_13 : logits_in[i];
-                const float smaller = tw_min((chosen_14 - chosen_2), 0.0f);
-                const bool test_22 = smaller > (-INFINITY);
-                const float product_9 = smaller * chosen;
-                const float exp_x_3 = precise::exp(product_9);
-                const float chosen_15 = test_22 ? exp_x_3 : 0.0f;
-                const bool test_23 = chosen_14 != 0.0f;
-                const float chosen_16 = test_23 ? chosen_14 : 0.0f;
-                const int tile_14 = as_type<int>(chosen_16);
-                const bool test_24 = tile_14 >= 0;
-                const int xor_ = tile_14 ^ 2147483647;
-                const int chosen_17 = test_24 ? tile_14 : xor_;
-                const bool test_25 = chosen_15 >= 0.0f;
-                const float chosen_18 = test_25 ? 1.0f : 0.0f;
-                const bool test_26 = chosen_17 > added_4;
-                const float added_7 = v_4[i] + (test_26 ? chosen_18 : 0.0f);
-                v_4[i] = added_7;
-                const bool test_27 = chosen_17 > added_2;
-                const float added_8 = v_5[i] + (test_27 ? chosen_18 : 0.0f);
-                v_5[i] = added_8;
-                const bool test_28 = chosen_17 > added_6;
-                const float added_9 = v_6[i] + (test_28 ? chosen_18 : 0.0f);
-                v_6[i] = added_9;
+                const int rounded_7 = (int)(seen_in_2[i]);
+                const bool test_33 = rounded_7 > 0;
+                const bool test_34 = logits_in_2[i] >= 0.0f;
+                const float quotient_2 = logits_in_2[i] / penalty_in_2;
+                const float product_12 = logits_in_2[i] * penalty_in_2;
+                const float chosen_34 = test_34 ? quotient_2 : product_12;
+                const float chosen_35 = test_33 ? chosen_34 : logits_in_2[i];
+                const float smaller_2 = tw_min((chosen_35 - chosen_2), 0.0f);
+                const bool test_35 = smaller_2 > (-INFINITY);
+                const float product_13 = smaller_2 * chosen;
+                const float exp_x_4 = precise::exp(product_13);
+                const float chosen_36 = test_35 ? exp_x_4 : 0.0f;
+                const bool test_36 = chosen_35 != 0.0f;
+                const float chosen_37 = test_36 ? chosen_35 : 0.0f;
+                const int tile_30 = as_type<int>(chosen_37);
+                const bool test_37 = tile_30 >= 0;
+                const int xor_2 = tile_30 ^ 2147483647;
+                const int chosen_38 = test_37 ? tile_30 : xor_2;
+                const bool test_38 = chosen_38 > tile_28;
+                total_10 = total_10 + (test_38 ? chosen_36 : 0.0f);
             }
+            total_10 = total_10 + simd_shuffle_xor(total_10, 1);
+            total_10 = total_10 + simd_shuffle_xor(total_10, 2);
+            total_10 = total_10 + simd_shuffle_xor(total_10, 4);
+            total_10 = total_10 + simd_shuffle_xor(total_10, 8);
+            total_10 = total_10 + simd_shuffle_xor(total_10, 16);
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            if ((int)thread_index_in_simdgroup == 0) {
+                partial15[(int)simdgroup_index_in_threadgroup] = total_10;
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            total_10 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                total_10 = total_10 + partial15[i];
+            }
+            const float added_10 = tile_31 + total_10;
+            v_12 = added_10;
         }
-        float total_7 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            total_7 = total_7 + v_4[i];
-        }
-        total_7 = total_7 + simd_shuffle_xor(total_7, 1);
-        total_7 = total_7 + simd_shuffle_xor(total_7, 2);
-        total_7 = total_7 + simd_shuffle_xor(total_7, 4);
-        total_7 = total_7 + simd_shuffle_xor(total_7, 8);
-        total_7 = total_7 + simd_shuffle_xor(total_7, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial12[(int)simdgroup_index_in_threadgroup] = total_7;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_7 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_7 = total_7 + partial12[i];
-        }
-        float total_8 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            total_8 = total_8 + v_5[i];
-        }
-        total_8 = total_8 + simd_shuffle_xor(total_8, 1);
-        total_8 = total_8 + simd_shuffle_xor(total_8, 2);
-        total_8 = total_8 + simd_shuffle_xor(total_8, 4);
-        total_8 = total_8 + simd_shuffle_xor(total_8, 8);
-        total_8 = total_8 + simd_shuffle_xor(total_8, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial13[(int)simdgroup_index_in_threadgroup] = total_8;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_8 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_8 = total_8 + partial13[i];
-        }
-        float total_9 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            total_9 = total_9 + v_6[i];
-        }
-        total_9 = total_9 + simd_shuffle_xor(total_9, 1);
-        total_9 = total_9 + simd_shuffle_xor(total_9, 2);
-        total_9 = total_9 + simd_shuffle_xor(total_9, 4);
-        total_9 = total_9 + simd_shuffle_xor(total_9, 8);
-        total_9 = total_9 + simd_shuffle_xor(total_9, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial14[(int)simdgroup_index_in_threadgroup] = total_9;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_9 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_9 = total_9 + partial14[i];
-        }
-        const bool test_29 = total_7 >= wide_2;
-        const bool test_30 = total_8 >= wide_2;
-        const bool test_31 = total_9 >= wide_2;
-        const float tile_24 = v_3;
-        const float chosen_22 = test_29 ? total_8 : total_7;
-        const float chosen_23 = test_30 ? total_9 : chosen_22;
-        const float chosen_24 = test_31 ? tile_24 : chosen_23;
-        const int tile_25 = v_2;
-        const int chosen_25 = test_29 ? added_2 : added_4;
-        const int chosen_26 = test_30 ? added_6 : chosen_25;
-        const int chosen_27 = test_31 ? tile_25 : chosen_26;
-        const int tile_26 = v;
-        const int chosen_28 = test_29 ? added_4 : tile_26;
-        const int chosen_29 = test_30 ? added_2 : chosen_28;
-        const int chosen_30 = test_31 ? added_6 : chosen_29;
-        v = chosen_30;
-        v_2 = chosen_27;
-        v_3 = chosen_24;
+        const float difference_5 = chosen_14 - tile_29;
+        const bool test_39 = tile_28 >= 0;
+        const int xor_3 = tile_28 ^ 2147483647;
+        const int chosen_40 = test_39 ? tile_28 : xor_3;
+        const float smaller_3 = tw_min((as_type<float>(chosen_40) - chosen_2), 0.0f);
+        const bool test_40 = smaller_3 > (-INFINITY);
+        const float product_14 = smaller_3 * chosen;
+        const float exp_x_5 = precise::exp(product_14);
+        const float chosen_41 = test_40 ? exp_x_5 : 0.0f;
+        const int tile_34 = v;
+        const int chosen_42 = test_21 ? tile_28 : tile_34;
+        v = chosen_42;
+        const float tile_35 = v_2;
+        const float chosen_43 = test_21 ? difference_5 : tile_35;
+        v_2 = chosen_43;
+        const float added_11 = v_12 + (difference_5 * chosen_41);
+        const float tile_37 = v_3;
+        const float chosen_44 = test_21 ? added_11 : tile_37;
+        v_3 = chosen_44;
+        const int tile_38 = v_4;
+        const int chosen_45 = test_21 ? tile_38 : tile_28;
+        v_4 = chosen_45;
+        const float quotient_3 = difference_5 / chosen_41;
+        const float larger = tw_max(ceil(quotient_3), 1.0f);
+        v_5 = larger;
     }
-    const int tile_27 = v_2;
-    const float difference_4 = wide_2 - v_3;
-    float v_7 = 0.0f;
-    const int chosen_31 = and_11 ? arguments.parts : 0;
-    for (int j_3 = 0; j_3 < chosen_31; j_3 += 1) {
-        const int product_10 = j_3 * 1024;
-        float logits_in_2[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            logits_in_2[i] = -INFINITY;
-        }
-        if ((product_10 + at) < arguments.vocabulary) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_10 + at))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) logits_in_2[l] = vector.lane[l];
-            }
-        }
-        uchar seen_in_2[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            seen_in_2[i] = 0;
-        }
-        if ((product_10 + at) < arguments.vocabulary) {
-            {
-                union { uint all; uchar lane[4]; } vector;
-                vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_10 + at))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) seen_in_2[l] = vector.lane[l];
-            }
-        }
-        const float penalty_in_2 = penalty[(long)((int)threadgroup_position_in_grid.x)];
-        const float tile_30 = v_7;
-        float total_10 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            const int rounded_7 = (int)(seen_in_2[i]);
-            const bool test_32 = rounded_7 > 0;
-            const bool test_33 = logits_in_2[i] >= 0.0f;
-            const float quotient_2 = logits_in_2[i] / penalty_in_2;
-            const float product_11 = logits_in_2[i] * penalty_in_2;
-            const float chosen_32 = test_33 ? quotient_2 : product_11;
-            const float chosen_33 = test_32 ? chosen_32 : logits_in_2[i];
-            const float smaller_2 = tw_min((chosen_33 - chosen_2), 0.0f);
-            const bool test_34 = smaller_2 > (-INFINITY);
-            const float product_12 = smaller_2 * chosen;
-            const float exp_x_4 = precise::exp(product_12);
-            const float chosen_34 = test_34 ? exp_x_4 : 0.0f;
-            const bool test_35 = chosen_33 != 0.0f;
-            const float chosen_35 = test_35 ? chosen_33 : 0.0f;
-            const int tile_29 = as_type<int>(chosen_35);
-            const bool test_36 = tile_29 >= 0;
-            const int xor_2 = tile_29 ^ 2147483647;
-            const int chosen_36 = test_36 ? tile_29 : xor_2;
-            const bool test_37 = chosen_36 > tile_27;
-            total_10 = total_10 + (test_37 ? chosen_34 : 0.0f);
-        }
-        total_10 = total_10 + simd_shuffle_xor(total_10, 1);
-        total_10 = total_10 + simd_shuffle_xor(total_10, 2);
-        total_10 = total_10 + simd_shuffle_xor(total_10, 4);
-        total_10 = total_10 + simd_shuffle_xor(total_10, 8);
-        total_10 = total_10 + simd_shuffle_xor(total_10, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial15[(int)simdgroup_index_in_threadgroup] = total_10;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_10 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_10 = total_10 + partial15[i];
-        }
-        const float added_10 = tile_30 + total_10;
-        v_7 = added_10;
-    }
-    const float tile_32 = v_7;
-    const bool test_38 = tile_27 >= 0;
-    const int xor_3 = tile_27 ^ 2147483647;
-    const int chosen_38 = test_38 ? tile_27 : xor_3;
-    const float smaller_3 = tw_min((as_type<float>(chosen_38) - chosen_2), 0.0f);
-    const bool test_39 = smaller_3 > (-INFINITY);
-    const float product_13 = smaller_3 * chosen;
-    const float exp_x_5 = precise::exp(product_13);
-    const float added_11 = tile_32 + (difference_4 * (test_39 ? exp_x_5 : 0.0f));
-    const float product_15 = top_p_in * (and_11 ? added_11 : total);
-    const bool test_40 = top_p_in < 1.0f;
-    const bool and_18 = and_10 && test_40;
-    int v_8 = -2147483647 - 1;
-    const int chosen_41 = and_18 ? 2147483647 : (-2147483647 - 1);
-    int v_9 = chosen_41;
-    float v_10 = 0.0f;
-    const int chosen_42 = and_18 ? 17 : 0;
-    for (int j_4 = 0; j_4 < chosen_42; j_4 += 1) {
-        const int tile_34 = v_8;
-        const int tile_35 = v_9;
-        const int added_12 = (tile_34 >> 1) + (tile_35 >> 1);
-        const int and_19 = tile_34 & tile_35;
-        const int added_13 = added_12 + (and_19 & 1);
-        const int tile_36 = v_8;
-        const int shr_9 = tile_36 >> 1;
-        const int shr_10 = added_13 >> 1;
-        const int added_14 = shr_9 + shr_10;
-        const int and_21 = tile_36 & added_13;
-        const int added_15 = added_14 + (and_21 & 1);
-        const int tile_37 = v_9;
-        const int added_16 = shr_10 + (tile_37 >> 1);
-        const int and_23 = added_13 & tile_37;
-        const int added_17 = added_16 + (and_23 & 1);
-        float v_11[4];
-        float v_12[4];
-        float v_13[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            v_11[i] = tile_9[i];
-            v_12[i] = tile_9[i];
-            v_13[i] = tile_9[i];
-        }
-        for (int j_5 = 0; j_5 < arguments.parts; j_5 += 1) {
-            const int product_16 = j_5 * 1024;
+    const int tile_39 = v;
+    const int tile_40 = v_4;
+    const float smaller_4 = tw_min(v_2, v_5);
+    const bool test_41 = tile_40 > tile_39;
+    const float tile_43 = v_5;
+    const float tile_44 = v_2;
+    const float chosen_46 = test_41 ? tile_43 : tile_44;
+    const int larger_2 = max(tile_39, tile_40);
+    const bool test_42 = tile_39 == tile_40;
+    const float chosen_47 = test_42 ? smaller_4 : chosen_46;
+    const float chosen_48 = and_10 ? min_p_in : 0.0f;
+    const bool test_43 = larger_2 >= 0;
+    const int xor_4 = larger_2 ^ 2147483647;
+    const int chosen_49 = test_43 ? larger_2 : xor_4;
+    const float smaller_5 = tw_min((as_type<float>(chosen_49) - chosen_2), 0.0f);
+    const bool test_44 = smaller_5 > (-INFINITY);
+    const float product_16 = smaller_5 * chosen;
+    const float exp_x_6 = precise::exp(product_16);
+    const float chosen_50 = test_44 ? exp_x_6 : 0.0f;
+    int v_13 = -1;
+    float v_14 = 0.0f;
+    float v_15 = 0.0f;
+    float v_16 = INFINITY;
+    const int chosen_51 = and_10 ? 2 : 0;
+    for (int j_5 = 0; j_5 < chosen_51; j_5 += 1) {
+        float v_17 = 0.0f;
+        float v_18 = 0.0f;
+        for (int j_6 = 0; j_6 < arguments.parts; j_6 += 1) {
+            const int product_17 = j_6 * 1024;
             float logits_in_3[4];
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 logits_in_3[i] = -INFINITY;
             }
-            if ((product_16 + at) < arguments.vocabulary) {
+            if ((product_17 + at) < arguments.vocabulary) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_16 + at))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_17 + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_3[l] = vector.lane[l];
                 }
@@ -786,395 +803,124 @@ void tw_kernel_sample_token(
             for (int i = 0; i < 4; i++) {
                 seen_in_3[i] = 0;
             }
-            if ((product_16 + at) < arguments.vocabulary) {
+            if ((product_17 + at) < arguments.vocabulary) {
                 {
                     union { uint all; uchar lane[4]; } vector;
-                    vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_16 + at))));
+                    vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_17 + at))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) seen_in_3[l] = vector.lane[l];
                 }
             }
             const float penalty_in_3 = penalty[(long)((int)threadgroup_position_in_grid.x)];
+            float chosen_58[4];
+            float total_11 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 const int rounded_8 = (int)(seen_in_3[i]);
-                const bool test_41 = rounded_8 > 0;
-                const bool test_42 = logits_in_3[i] >= 0.0f;
-                const float quotient_3 = logits_in_3[i] / penalty_in_3;
-                const float product_17 = logits_in_3[i] * penalty_in_3;
-                const float chosen_43 = test_42 ? quotient_3 : product_17;
-                const float chosen_44 = test_41 ? chosen_43 : logits_in_3[i];
-                const float smaller_4 = tw_min((chosen_44 - chosen_2), 0.0f);
-                const bool test_43 = smaller_4 > (-INFINITY);
-                const float product_18 = smaller_4 * chosen;
-                const float exp_x_6 = precise::exp(product_18);
-                const float chosen_45 = test_43 ? exp_x_6 : 0.0f;
-                const bool test_44 = chosen_44 != 0.0f;
-                const float chosen_46 = test_44 ? chosen_44 : 0.0f;
-                const int tile_38 = as_type<int>(chosen_46);
-                const bool test_45 = tile_38 >= 0;
-                const int xor_4 = tile_38 ^ 2147483647;
-                const int chosen_47 = test_45 ? tile_38 : xor_4;
-                const bool test_46 = chosen_47 > added_15;
-                const float added_18 = v_11[i] + (test_46 ? chosen_45 : 0.0f);
-                v_11[i] = added_18;
-                const bool test_47 = chosen_47 > added_13;
-                const float added_19 = v_12[i] + (test_47 ? chosen_45 : 0.0f);
-                v_12[i] = added_19;
-                const bool test_48 = chosen_47 > added_17;
-                const float added_20 = v_13[i] + (test_48 ? chosen_45 : 0.0f);
-                v_13[i] = added_20;
+                const bool test_45 = rounded_8 > 0;
+                const bool test_46 = logits_in_3[i] >= 0.0f;
+                const float quotient_4 = logits_in_3[i] / penalty_in_3;
+                const float product_18 = logits_in_3[i] * penalty_in_3;
+                const float chosen_52 = test_46 ? quotient_4 : product_18;
+                const float chosen_53 = test_45 ? chosen_52 : logits_in_3[i];
+                const float smaller_6 = tw_min((chosen_53 - chosen_2), 0.0f);
+                const bool test_47 = smaller_6 > (-INFINITY);
+                const float product_19 = smaller_6 * chosen;
+                const float exp_x_7 = precise::exp(product_19);
+                const float chosen_54 = test_47 ? exp_x_7 : 0.0f;
+                const bool test_48 = chosen_53 != 0.0f;
+                const float chosen_55 = test_48 ? chosen_53 : 0.0f;
+                const int tile_46 = as_type<int>(chosen_55);
+                const bool test_49 = tile_46 >= 0;
+                const int xor_5 = tile_46 ^ 2147483647;
+                const int chosen_56 = test_49 ? tile_46 : xor_5;
+                const bool test_50 = chosen_54 >= chosen_48;
+                const bool test_51 = chosen_56 > larger_2;
+                const bool and_19 = test_51 && test_50;
+                const float chosen_57 = and_19 ? chosen_54 : 0.0f;
+                const bool test_52 = chosen_56 == larger_2;
+                const bool and_20 = test_52 && test_50;
+                chosen_58[i] = and_20 ? 1.0f : 0.0f;
+                total_11 = total_11 + chosen_57;
             }
+            total_11 = total_11 + simd_shuffle_xor(total_11, 1);
+            total_11 = total_11 + simd_shuffle_xor(total_11, 2);
+            total_11 = total_11 + simd_shuffle_xor(total_11, 4);
+            total_11 = total_11 + simd_shuffle_xor(total_11, 8);
+            total_11 = total_11 + simd_shuffle_xor(total_11, 16);
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            if ((int)thread_index_in_simdgroup == 0) {
+                partial16[(int)simdgroup_index_in_threadgroup] = total_11;
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            total_11 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                total_11 = total_11 + partial16[i];
+            }
+            float total_12 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                total_12 = total_12 + chosen_58[i];
+            }
+            total_12 = total_12 + simd_shuffle_xor(total_12, 1);
+            total_12 = total_12 + simd_shuffle_xor(total_12, 2);
+            total_12 = total_12 + simd_shuffle_xor(total_12, 4);
+            total_12 = total_12 + simd_shuffle_xor(total_12, 8);
+            total_12 = total_12 + simd_shuffle_xor(total_12, 16);
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            if ((int)thread_index_in_simdgroup == 0) {
+                partial17[(int)simdgroup_index_in_threadgroup] = total_12;
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            total_12 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                total_12 = total_12 + partial17[i];
+            }
+            const float tile_49 = v_17;
+            const float tile_50 = v_18;
+            const bool test_53 = tile_50 > 0.0f;
+            const float product_20 = tw_min(tile_50, chosen_47) * chosen_50;
+            const float added_12 = tile_49 + (test_53 ? product_20 : 0.0f);
+            const float added_13 = v_17 + total_11;
+            const float added_14 = v_18 + total_12;
+            const bool test_54 = added_14 > 0.0f;
+            const float product_21 = tw_min(added_14, chosen_47) * chosen_50;
+            const float added_15 = added_13 + (test_54 ? product_21 : 0.0f);
+            const int tile_53 = v_13;
+            const bool test_55 = tile_53 < 0;
+            const float tile_54 = v_16;
+            const bool test_56 = added_15 > tile_54;
+            const bool and_21 = test_55 && test_56;
+            const float difference_9 = v_16 - added_12;
+            const float tile_56 = v_14;
+            const float chosen_61 = and_21 ? difference_9 : tile_56;
+            v_14 = chosen_61;
+            const float difference_10 = chosen_47 - v_18;
+            const float tile_58 = v_15;
+            const float chosen_62 = and_21 ? difference_10 : tile_58;
+            v_15 = chosen_62;
+            const int tile_59 = v_13;
+            const int chosen_63 = and_21 ? j_6 : tile_59;
+            v_13 = chosen_63;
+            const float added_16 = v_17 + total_11;
+            v_17 = added_16;
+            const float added_17 = v_18 + total_12;
+            v_18 = added_17;
         }
-        float total_11 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            total_11 = total_11 + v_11[i];
-        }
-        total_11 = total_11 + simd_shuffle_xor(total_11, 1);
-        total_11 = total_11 + simd_shuffle_xor(total_11, 2);
-        total_11 = total_11 + simd_shuffle_xor(total_11, 4);
-        total_11 = total_11 + simd_shuffle_xor(total_11, 8);
-        total_11 = total_11 + simd_shuffle_xor(total_11, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial16[(int)simdgroup_index_in_threadgroup] = total_11;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_11 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_11 = total_11 + partial16[i];
-        }
-        float total_12 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            total_12 = total_12 + v_12[i];
-        }
-        total_12 = total_12 + simd_shuffle_xor(total_12, 1);
-        total_12 = total_12 + simd_shuffle_xor(total_12, 2);
-        total_12 = total_12 + simd_shuffle_xor(total_12, 4);
-        total_12 = total_12 + simd_shuffle_xor(total_12, 8);
-        total_12 = total_12 + simd_shuffle_xor(total_12, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial17[(int)simdgroup_index_in_threadgroup] = total_12;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_12 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_12 = total_12 + partial17[i];
-        }
-        float total_13 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            total_13 = total_13 + v_13[i];
-        }
-        total_13 = total_13 + simd_shuffle_xor(total_13, 1);
-        total_13 = total_13 + simd_shuffle_xor(total_13, 2);
-        total_13 = total_13 + simd_shuffle_xor(total_13, 4);
-        total_13 = total_13 + simd_shuffle_xor(total_13, 8);
-        total_13 = total_13 + simd_shuffle_xor(total_13, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial18[(int)simdgroup_index_in_threadgroup] = total_13;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_13 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_13 = total_13 + partial18[i];
-        }
-        const bool test_49 = total_11 >= product_15;
-        const bool test_50 = total_12 >= product_15;
-        const bool test_51 = total_13 >= product_15;
-        const float tile_48 = v_10;
-        const float chosen_51 = test_49 ? total_12 : total_11;
-        const float chosen_52 = test_50 ? total_13 : chosen_51;
-        const float chosen_53 = test_51 ? tile_48 : chosen_52;
-        const int tile_49 = v_9;
-        const int chosen_54 = test_49 ? added_13 : added_15;
-        const int chosen_55 = test_50 ? added_17 : chosen_54;
-        const int chosen_56 = test_51 ? tile_49 : chosen_55;
-        const int tile_50 = v_8;
-        const int chosen_57 = test_49 ? added_15 : tile_50;
-        const int chosen_58 = test_50 ? added_13 : chosen_57;
-        const int chosen_59 = test_51 ? added_17 : chosen_58;
-        v_8 = chosen_59;
-        v_9 = chosen_56;
-        v_10 = chosen_53;
+        const float tile_62 = v_17;
+        const float tile_63 = v_18;
+        const bool test_57 = tile_63 > 0.0f;
+        const float product_22 = tw_min(tile_63, chosen_47) * chosen_50;
+        const float product_23 = product_5 * (tile_62 + (test_57 ? product_22 : 0.0f));
+        v_16 = product_23;
     }
-    const int tile_51 = v_9;
-    const float difference_8 = product_15 - v_10;
-    const bool test_52 = tile_51 >= 0;
-    const int xor_5 = tile_51 ^ 2147483647;
-    const int chosen_60 = test_52 ? tile_51 : xor_5;
-    const float smaller_5 = tw_min((as_type<float>(chosen_60) - chosen_2), 0.0f);
-    const bool test_53 = smaller_5 > (-INFINITY);
-    const float product_19 = smaller_5 * chosen;
-    const float exp_x_7 = precise::exp(product_19);
-    const float chosen_61 = test_53 ? exp_x_7 : 0.0f;
-    const float quotient_4 = difference_8 / chosen_61;
-    const float larger = tw_max(ceil(quotient_4), 1.0f);
-    const int larger_2 = max(tile_27, tile_51);
-    const bool test_54 = tile_27 == tile_51;
-    const float smaller_6 = tw_min(difference_4, larger);
-    const bool test_55 = tile_51 > tile_27;
-    const float chosen_62 = test_55 ? larger : difference_4;
-    const float chosen_63 = test_54 ? smaller_6 : chosen_62;
-    const float chosen_64 = and_10 ? min_p_in : 0.0f;
-    const int chosen_65 = and_10 ? arguments.parts : 0;
-    const bool test_56 = larger_2 >= 0;
-    const int xor_6 = larger_2 ^ 2147483647;
-    const int chosen_66 = test_56 ? larger_2 : xor_6;
-    const float smaller_7 = tw_min((as_type<float>(chosen_66) - chosen_2), 0.0f);
-    const bool test_57 = smaller_7 > (-INFINITY);
-    const float product_20 = smaller_7 * chosen;
-    const float exp_x_8 = precise::exp(product_20);
-    const float chosen_67 = test_57 ? exp_x_8 : 0.0f;
-    float v_14 = 0.0f;
-    float v_15 = 0.0f;
-    for (int j_6 = 0; j_6 < chosen_65; j_6 += 1) {
-        const int product_21 = j_6 * 1024;
-        float logits_in_4[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            logits_in_4[i] = -INFINITY;
-        }
-        if ((product_21 + at) < arguments.vocabulary) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_21 + at))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) logits_in_4[l] = vector.lane[l];
-            }
-        }
-        uchar seen_in_4[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            seen_in_4[i] = 0;
-        }
-        if ((product_21 + at) < arguments.vocabulary) {
-            {
-                union { uint all; uchar lane[4]; } vector;
-                vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_21 + at))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) seen_in_4[l] = vector.lane[l];
-            }
-        }
-        const float penalty_in_4 = penalty[(long)((int)threadgroup_position_in_grid.x)];
-        float chosen_74[4];
-        float total_14 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            const int rounded_9 = (int)(seen_in_4[i]);
-            const bool test_58 = rounded_9 > 0;
-            const bool test_59 = logits_in_4[i] >= 0.0f;
-            const float quotient_5 = logits_in_4[i] / penalty_in_4;
-            const float product_22 = logits_in_4[i] * penalty_in_4;
-            const float chosen_68 = test_59 ? quotient_5 : product_22;
-            const float chosen_69 = test_58 ? chosen_68 : logits_in_4[i];
-            const float smaller_8 = tw_min((chosen_69 - chosen_2), 0.0f);
-            const bool test_60 = smaller_8 > (-INFINITY);
-            const float product_23 = smaller_8 * chosen;
-            const float exp_x_9 = precise::exp(product_23);
-            const float chosen_70 = test_60 ? exp_x_9 : 0.0f;
-            const bool test_61 = chosen_69 != 0.0f;
-            const float chosen_71 = test_61 ? chosen_69 : 0.0f;
-            const int tile_55 = as_type<int>(chosen_71);
-            const bool test_62 = tile_55 >= 0;
-            const int xor_7 = tile_55 ^ 2147483647;
-            const int chosen_72 = test_62 ? tile_55 : xor_7;
-            const bool test_63 = chosen_70 >= chosen_64;
-            const bool test_64 = chosen_72 > larger_2;
-            const bool and_25 = test_64 && test_63;
-            const float chosen_73 = and_25 ? chosen_70 : 0.0f;
-            const bool test_65 = chosen_72 == larger_2;
-            const bool and_26 = test_65 && test_63;
-            chosen_74[i] = and_26 ? 1.0f : 0.0f;
-            total_14 = total_14 + chosen_73;
-        }
-        total_14 = total_14 + simd_shuffle_xor(total_14, 1);
-        total_14 = total_14 + simd_shuffle_xor(total_14, 2);
-        total_14 = total_14 + simd_shuffle_xor(total_14, 4);
-        total_14 = total_14 + simd_shuffle_xor(total_14, 8);
-        total_14 = total_14 + simd_shuffle_xor(total_14, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial19[(int)simdgroup_index_in_threadgroup] = total_14;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_14 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_14 = total_14 + partial19[i];
-        }
-        float total_15 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            total_15 = total_15 + chosen_74[i];
-        }
-        total_15 = total_15 + simd_shuffle_xor(total_15, 1);
-        total_15 = total_15 + simd_shuffle_xor(total_15, 2);
-        total_15 = total_15 + simd_shuffle_xor(total_15, 4);
-        total_15 = total_15 + simd_shuffle_xor(total_15, 8);
-        total_15 = total_15 + simd_shuffle_xor(total_15, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial20[(int)simdgroup_index_in_threadgroup] = total_15;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_15 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_15 = total_15 + partial20[i];
-        }
-        const float added_21 = v_14 + total_14;
-        v_14 = added_21;
-        const float added_22 = v_15 + total_15;
-        v_15 = added_22;
-    }
-    const float tile_60 = v_14;
-    const float tile_61 = v_15;
-    const bool test_66 = tile_61 > 0.0f;
-    const float product_24 = tw_min(tile_61, chosen_63) * chosen_67;
-    const float product_25 = product_5 * (tile_60 + (test_66 ? product_24 : 0.0f));
-    float v_16 = 0.0f;
-    float v_17 = 0.0f;
-    int v_18 = -1;
-    float v_19 = 0.0f;
-    float v_20 = 0.0f;
-    for (int j_7 = 0; j_7 < chosen_65; j_7 += 1) {
-        const int product_26 = j_7 * 1024;
-        float logits_in_5[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            logits_in_5[i] = -INFINITY;
-        }
-        if ((product_26 + at) < arguments.vocabulary) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_26 + at))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) logits_in_5[l] = vector.lane[l];
-            }
-        }
-        uchar seen_in_5[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            seen_in_5[i] = 0;
-        }
-        if ((product_26 + at) < arguments.vocabulary) {
-            {
-                union { uint all; uchar lane[4]; } vector;
-                vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_26 + at))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) seen_in_5[l] = vector.lane[l];
-            }
-        }
-        const float penalty_in_5 = penalty[(long)((int)threadgroup_position_in_grid.x)];
-        float chosen_82[4];
-        float total_16 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            const int rounded_10 = (int)(seen_in_5[i]);
-            const bool test_67 = rounded_10 > 0;
-            const bool test_68 = logits_in_5[i] >= 0.0f;
-            const float quotient_6 = logits_in_5[i] / penalty_in_5;
-            const float product_27 = logits_in_5[i] * penalty_in_5;
-            const float chosen_76 = test_68 ? quotient_6 : product_27;
-            const float chosen_77 = test_67 ? chosen_76 : logits_in_5[i];
-            const float smaller_10 = tw_min((chosen_77 - chosen_2), 0.0f);
-            const bool test_69 = smaller_10 > (-INFINITY);
-            const float product_28 = smaller_10 * chosen;
-            const float exp_x_10 = precise::exp(product_28);
-            const float chosen_78 = test_69 ? exp_x_10 : 0.0f;
-            const bool test_70 = chosen_77 != 0.0f;
-            const float chosen_79 = test_70 ? chosen_77 : 0.0f;
-            const int tile_62 = as_type<int>(chosen_79);
-            const bool test_71 = tile_62 >= 0;
-            const int xor_8 = tile_62 ^ 2147483647;
-            const int chosen_80 = test_71 ? tile_62 : xor_8;
-            const bool test_72 = chosen_78 >= chosen_64;
-            const bool test_73 = chosen_80 > larger_2;
-            const bool and_27 = test_73 && test_72;
-            const float chosen_81 = and_27 ? chosen_78 : 0.0f;
-            const bool test_74 = chosen_80 == larger_2;
-            const bool and_28 = test_74 && test_72;
-            chosen_82[i] = and_28 ? 1.0f : 0.0f;
-            total_16 = total_16 + chosen_81;
-        }
-        total_16 = total_16 + simd_shuffle_xor(total_16, 1);
-        total_16 = total_16 + simd_shuffle_xor(total_16, 2);
-        total_16 = total_16 + simd_shuffle_xor(total_16, 4);
-        total_16 = total_16 + simd_shuffle_xor(total_16, 8);
-        total_16 = total_16 + simd_shuffle_xor(total_16, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial21[(int)simdgroup_index_in_threadgroup] = total_16;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_16 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_16 = total_16 + partial21[i];
-        }
-        float total_17 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            total_17 = total_17 + chosen_82[i];
-        }
-        total_17 = total_17 + simd_shuffle_xor(total_17, 1);
-        total_17 = total_17 + simd_shuffle_xor(total_17, 2);
-        total_17 = total_17 + simd_shuffle_xor(total_17, 4);
-        total_17 = total_17 + simd_shuffle_xor(total_17, 8);
-        total_17 = total_17 + simd_shuffle_xor(total_17, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial22[(int)simdgroup_index_in_threadgroup] = total_17;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        total_17 = 0.0f;
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total_17 = total_17 + partial22[i];
-        }
-        const float tile_65 = v_16;
-        const float tile_66 = v_17;
-        const bool test_75 = tile_66 > 0.0f;
-        const float product_29 = tw_min(tile_66, chosen_63) * chosen_67;
-        const float added_24 = tile_65 + (test_75 ? product_29 : 0.0f);
-        const float added_25 = v_16 + total_16;
-        const float added_26 = v_17 + total_17;
-        const bool test_76 = added_26 > 0.0f;
-        const float product_30 = tw_min(added_26, chosen_63) * chosen_67;
-        const float added_27 = added_25 + (test_76 ? product_30 : 0.0f);
-        const int tile_69 = v_18;
-        const bool test_77 = tile_69 < 0;
-        const bool test_78 = added_27 > product_25;
-        const bool and_29 = test_77 && test_78;
-        const float difference_13 = product_25 - added_24;
-        const float tile_70 = v_19;
-        const float chosen_85 = and_29 ? difference_13 : tile_70;
-        v_19 = chosen_85;
-        const float difference_14 = chosen_63 - v_17;
-        const float tile_72 = v_20;
-        const float chosen_86 = and_29 ? difference_14 : tile_72;
-        v_20 = chosen_86;
-        const int tile_73 = v_18;
-        const int chosen_87 = and_29 ? j_7 : tile_73;
-        v_18 = chosen_87;
-        const float added_28 = v_16 + total_16;
-        v_16 = added_28;
-        const float added_29 = v_17 + total_17;
-        v_17 = added_29;
-    }
-    const int tile_76 = v_18;
-    const float tile_77 = v_19;
-    const float tile_78 = v_20;
-    const float product_31 = product_5 * total;
-    const float penalty_in_6 = penalty[(long)((int)threadgroup_position_in_grid.x)];
+    const int tile_64 = v_13;
+    const float tile_65 = v_14;
+    const float tile_66 = v_15;
+    const float product_24 = product_5 * total;
+    const float penalty_in_4 = penalty[(long)((int)threadgroup_position_in_grid.x)];
     float running_5;
     float carry_3 = 0.0f;
     float sum_3 = 0.0f;
@@ -1182,41 +928,41 @@ void tw_kernel_sample_token(
     running_5 = sum_3;
     const int lane_3 = (int)thread_index_in_simdgroup & 31;
     float running_6 = sum_3;
-    const float other_118 = simd_shuffle_up(running_6, 1);
-    running_6 = (lane_3 >= 1) ? (other_118 + running_6) : running_6;
-    const float other_119 = simd_shuffle_up(running_6, 2);
-    running_6 = (lane_3 >= 2) ? (other_119 + running_6) : running_6;
-    const float other_120 = simd_shuffle_up(running_6, 4);
-    running_6 = (lane_3 >= 4) ? (other_120 + running_6) : running_6;
-    const float other_121 = simd_shuffle_up(running_6, 8);
-    running_6 = (lane_3 >= 8) ? (other_121 + running_6) : running_6;
-    const float other_122 = simd_shuffle_up(running_6, 16);
-    running_6 = (lane_3 >= 16) ? (other_122 + running_6) : running_6;
-    const float other_123 = simd_shuffle_up(running_6, 1);
-    const float below_3 = (lane_3 >= 1) ? other_123 : 0.0f;
-    const float total_18 = simd_shuffle(running_6, thread_index_in_simdgroup | 31);
+    const float other_93 = simd_shuffle_up(running_6, 1);
+    running_6 = (lane_3 >= 1) ? (other_93 + running_6) : running_6;
+    const float other_94 = simd_shuffle_up(running_6, 2);
+    running_6 = (lane_3 >= 2) ? (other_94 + running_6) : running_6;
+    const float other_95 = simd_shuffle_up(running_6, 4);
+    running_6 = (lane_3 >= 4) ? (other_95 + running_6) : running_6;
+    const float other_96 = simd_shuffle_up(running_6, 8);
+    running_6 = (lane_3 >= 8) ? (other_96 + running_6) : running_6;
+    const float other_97 = simd_shuffle_up(running_6, 16);
+    running_6 = (lane_3 >= 16) ? (other_97 + running_6) : running_6;
+    const float other_98 = simd_shuffle_up(running_6, 1);
+    const float below_3 = (lane_3 >= 1) ? other_98 : 0.0f;
+    const float total_13 = simd_shuffle(running_6, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if ((int)thread_index_in_simdgroup == 0) {
-        total23[(int)simdgroup_index_in_threadgroup] = total_18;
+        total18[(int)simdgroup_index_in_threadgroup] = total_13;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_3 = 0.0f;
     float all_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float part_3 = total23[i];
+        const float part_3 = total18[i];
         base_3 = (i < (int)simdgroup_index_in_threadgroup) ? (base_3 + part_3) : base_3;
         all_3 = all_3 + part_3;
     }
     running_5 = (carry_3 + (base_3 + below_3)) + running_5;
     carry_3 = carry_3 + all_3;
-    const bool test_79 = running_5 > product_31;
-    const bool test_80 = product_2 > 0.0f;
-    const bool and_30 = test_79 && test_80;
-    const float chosen_88 = and_30 ? 1.0f : 0.0f;
+    const bool test_58 = running_5 > product_24;
+    const bool test_59 = product_2 > 0.0f;
+    const bool and_22 = test_58 && test_59;
+    const float chosen_65 = and_22 ? 1.0f : 0.0f;
     float greatest_3 = -INFINITY;
     if (at_2 < arguments.parts) {
-        greatest_3 = tw_max(greatest_3, chosen_88);
+        greatest_3 = tw_max(greatest_3, chosen_65);
     }
     greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 1));
     greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 2));
@@ -1224,22 +970,22 @@ void tw_kernel_sample_token(
     greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 8));
     greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial24[(int)simdgroup_index_in_threadgroup] = greatest_3;
+        partial19[(int)simdgroup_index_in_threadgroup] = greatest_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_3 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        greatest_3 = tw_max(greatest_3, partial24[i]);
+        greatest_3 = tw_max(greatest_3, partial19[i]);
     }
-    const bool test_81 = chosen_88 == greatest_3;
-    const bool is_nan_x_2 = chosen_88 != chosen_88;
-    const bool or_5 = test_81 || is_nan_x_2;
-    const uint rounded_11 = (uint)(at_2);
-    const uint chosen_89 = or_5 ? rounded_11 : 4294967295u;
+    const bool test_60 = chosen_65 == greatest_3;
+    const bool is_nan_x_2 = chosen_65 != chosen_65;
+    const bool or_5 = test_60 || is_nan_x_2;
+    const uint rounded_9 = (uint)(at_2);
+    const uint chosen_66 = or_5 ? rounded_9 : 4294967295u;
     uint least_2 = 4294967295u;
     if (at_2 < arguments.parts) {
-        least_2 = min(least_2, chosen_89);
+        least_2 = min(least_2, chosen_66);
     }
     least_2 = min(least_2, simd_shuffle_xor(least_2, 1));
     least_2 = min(least_2, simd_shuffle_xor(least_2, 2));
@@ -1247,189 +993,189 @@ void tw_kernel_sample_token(
     least_2 = min(least_2, simd_shuffle_xor(least_2, 8));
     least_2 = min(least_2, simd_shuffle_xor(least_2, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial25[(int)simdgroup_index_in_threadgroup] = least_2;
+        partial20[(int)simdgroup_index_in_threadgroup] = least_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_2 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        least_2 = min(least_2, partial25[i]);
+        least_2 = min(least_2, partial20[i]);
     }
-    const int rounded_12 = (int)min(least_2, 2147483647u);
-    const bool test_82 = at_2 < rounded_12;
-    const float chosen_90 = test_82 ? product_2 : 0.0f;
-    float total_19 = 0.0f;
+    const int rounded_10 = (int)min(least_2, 2147483647u);
+    const bool test_61 = at_2 < rounded_10;
+    const float chosen_67 = test_61 ? product_2 : 0.0f;
+    float total_14 = 0.0f;
     if (at_2 < arguments.parts) {
-        total_19 = total_19 + chosen_90;
+        total_14 = total_14 + chosen_67;
     }
-    total_19 = total_19 + simd_shuffle_xor(total_19, 1);
-    total_19 = total_19 + simd_shuffle_xor(total_19, 2);
-    total_19 = total_19 + simd_shuffle_xor(total_19, 4);
-    total_19 = total_19 + simd_shuffle_xor(total_19, 8);
-    total_19 = total_19 + simd_shuffle_xor(total_19, 16);
+    total_14 = total_14 + simd_shuffle_xor(total_14, 1);
+    total_14 = total_14 + simd_shuffle_xor(total_14, 2);
+    total_14 = total_14 + simd_shuffle_xor(total_14, 4);
+    total_14 = total_14 + simd_shuffle_xor(total_14, 8);
+    total_14 = total_14 + simd_shuffle_xor(total_14, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial26[(int)simdgroup_index_in_threadgroup] = total_19;
+        partial21[(int)simdgroup_index_in_threadgroup] = total_14;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    total_19 = 0.0f;
+    total_14 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total_19 = total_19 + partial26[i];
+        total_14 = total_14 + partial21[i];
     }
-    const float difference_15 = product_31 - total_19;
-    const int larger_3 = max(tile_76, 0);
-    const int chosen_91 = and_10 ? larger_3 : rounded_12;
-    const float chosen_92 = and_10 ? tile_77 : difference_15;
-    const int product_32 = chosen_91 * 1024;
-    const int index_2 = tw_checked(product_32, 2147483647, faults, 1);
-    float logits_in_6[4];
+    const float difference_11 = product_24 - total_14;
+    const int larger_3 = max(tile_64, 0);
+    const int chosen_68 = and_10 ? larger_3 : rounded_10;
+    const float chosen_69 = and_10 ? tile_65 : difference_11;
+    const int product_25 = chosen_68 * 1024;
+    const int index_2 = tw_checked(product_25, 2147483647, faults, 1);
+    float logits_in_4[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        logits_in_6[i] = -INFINITY;
+        logits_in_4[i] = -INFINITY;
     }
     if ((index_2 + at) < arguments.vocabulary) {
         {
             union { uint4 all; float lane[4]; } vector;
             vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((index_2 + at))));
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) logits_in_6[l] = vector.lane[l];
+            for (int l = 0; l < 4; l++) logits_in_4[l] = vector.lane[l];
         }
     }
-    const int index_3 = tw_checked(product_32, 2147483647, faults, 2);
-    uchar seen_in_6[4];
+    const int index_3 = tw_checked(product_25, 2147483647, faults, 2);
+    uchar seen_in_4[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        seen_in_6[i] = 0;
+        seen_in_4[i] = 0;
     }
     if ((index_3 + at) < arguments.vocabulary) {
         {
             union { uint all; uchar lane[4]; } vector;
             vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((index_3 + at))));
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) seen_in_6[l] = vector.lane[l];
+            for (int l = 0; l < 4; l++) seen_in_4[l] = vector.lane[l];
         }
     }
-    float chosen_94[4];
-    float chosen_95[4];
-    int chosen_97[4];
-    bool test_88[4];
+    float chosen_71[4];
+    float chosen_72[4];
+    int chosen_74[4];
+    bool test_67[4];
     float running_7[4];
     float carry_4 = 0.0f;
     float sum_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        const int rounded_13 = (int)(seen_in_6[i]);
-        const bool test_83 = rounded_13 > 0;
-        const bool test_84 = logits_in_6[i] >= 0.0f;
-        const float quotient_7 = logits_in_6[i] / penalty_in_6;
-        const float product_33 = logits_in_6[i] * penalty_in_6;
-        const float chosen_93 = test_84 ? quotient_7 : product_33;
-        chosen_94[i] = test_83 ? chosen_93 : logits_in_6[i];
-        const float smaller_13 = tw_min((chosen_94[i] - chosen_2), 0.0f);
-        const bool test_85 = smaller_13 > (-INFINITY);
-        const float product_34 = smaller_13 * chosen;
-        const float exp_x_11 = precise::exp(product_34);
-        chosen_95[i] = test_85 ? exp_x_11 : 0.0f;
-        const bool test_86 = chosen_94[i] != 0.0f;
-        const float chosen_96 = test_86 ? chosen_94[i] : 0.0f;
-        const int tile_81 = as_type<int>(chosen_96);
-        const bool test_87 = tile_81 >= 0;
-        const int xor_9 = tile_81 ^ 2147483647;
-        chosen_97[i] = test_87 ? tile_81 : xor_9;
-        test_88[i] = chosen_97[i] == larger_2;
-        const float chosen_98 = test_88[i] ? 1.0f : 0.0f;
-        const float x_5 = chosen_98;
+        const int rounded_11 = (int)(seen_in_4[i]);
+        const bool test_62 = rounded_11 > 0;
+        const bool test_63 = logits_in_4[i] >= 0.0f;
+        const float quotient_5 = logits_in_4[i] / penalty_in_4;
+        const float product_26 = logits_in_4[i] * penalty_in_4;
+        const float chosen_70 = test_63 ? quotient_5 : product_26;
+        chosen_71[i] = test_62 ? chosen_70 : logits_in_4[i];
+        const float smaller_10 = tw_min((chosen_71[i] - chosen_2), 0.0f);
+        const bool test_64 = smaller_10 > (-INFINITY);
+        const float product_27 = smaller_10 * chosen;
+        const float exp_x_8 = precise::exp(product_27);
+        chosen_72[i] = test_64 ? exp_x_8 : 0.0f;
+        const bool test_65 = chosen_71[i] != 0.0f;
+        const float chosen_73 = test_65 ? chosen_71[i] : 0.0f;
+        const int tile_69 = as_type<int>(chosen_73);
+        const bool test_66 = tile_69 >= 0;
+        const int xor_6 = tile_69 ^ 2147483647;
+        chosen_74[i] = test_66 ? tile_69 : xor_6;
+        test_67[i] = chosen_74[i] == larger_2;
+        const float chosen_75 = test_67[i] ? 1.0f : 0.0f;
+        const float x_5 = chosen_75;
         running_7[i] = sum_4;
         sum_4 = sum_4 + x_5;
     }
     const int lane_4 = (int)thread_index_in_simdgroup & 31;
     float running_8 = sum_4;
-    const float other_139 = simd_shuffle_up(running_8, 1);
-    running_8 = (lane_4 >= 1) ? (other_139 + running_8) : running_8;
-    const float other_140 = simd_shuffle_up(running_8, 2);
-    running_8 = (lane_4 >= 2) ? (other_140 + running_8) : running_8;
-    const float other_141 = simd_shuffle_up(running_8, 4);
-    running_8 = (lane_4 >= 4) ? (other_141 + running_8) : running_8;
-    const float other_142 = simd_shuffle_up(running_8, 8);
-    running_8 = (lane_4 >= 8) ? (other_142 + running_8) : running_8;
-    const float other_143 = simd_shuffle_up(running_8, 16);
-    running_8 = (lane_4 >= 16) ? (other_143 + running_8) : running_8;
-    const float other_144 = simd_shuffle_up(running_8, 1);
-    const float below_4 = (lane_4 >= 1) ? other_144 : 0.0f;
-    const float total_20 = simd_shuffle(running_8, thread_index_in_simdgroup | 31);
+    const float other_114 = simd_shuffle_up(running_8, 1);
+    running_8 = (lane_4 >= 1) ? (other_114 + running_8) : running_8;
+    const float other_115 = simd_shuffle_up(running_8, 2);
+    running_8 = (lane_4 >= 2) ? (other_115 + running_8) : running_8;
+    const float other_116 = simd_shuffle_up(running_8, 4);
+    running_8 = (lane_4 >= 4) ? (other_116 + running_8) : running_8;
+    const float other_117 = simd_shuffle_up(running_8, 8);
+    running_8 = (lane_4 >= 8) ? (other_117 + running_8) : running_8;
+    const float other_118 = simd_shuffle_up(running_8, 16);
+    running_8 = (lane_4 >= 16) ? (other_118 + running_8) : running_8;
+    const float other_119 = simd_shuffle_up(running_8, 1);
+    const float below_4 = (lane_4 >= 1) ? other_119 : 0.0f;
+    const float total_15 = simd_shuffle(running_8, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if ((int)thread_index_in_simdgroup == 0) {
-        total27[(int)simdgroup_index_in_threadgroup] = total_20;
+        total22[(int)simdgroup_index_in_threadgroup] = total_15;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_4 = 0.0f;
     float all_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float part_4 = total27[i];
+        const float part_4 = total22[i];
         base_4 = (i < (int)simdgroup_index_in_threadgroup) ? (base_4 + part_4) : base_4;
         all_4 = all_4 + part_4;
     }
     const float before_4 = carry_4 + (base_4 + below_4);
     carry_4 = carry_4 + all_4;
-    float chosen_99[4];
+    float chosen_76[4];
     float running_9[4];
     float carry_5 = 0.0f;
     float sum_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         running_7[i] = before_4 + running_7[i];
-        const bool test_89 = chosen_97[i] > larger_2;
-        const bool test_90 = running_7[i] < tile_78;
-        const bool and_31 = test_88[i] && test_90;
-        const bool or_6 = test_89 || and_31;
-        const bool test_91 = chosen_95[i] >= chosen_64;
-        const bool and_32 = or_6 && test_91;
-        chosen_99[i] = and_32 ? chosen_95[i] : 0.0f;
-        sum_5 = sum_5 + chosen_99[i];
+        const bool test_68 = chosen_74[i] > larger_2;
+        const bool test_69 = running_7[i] < tile_66;
+        const bool and_23 = test_67[i] && test_69;
+        const bool or_6 = test_68 || and_23;
+        const bool test_70 = chosen_72[i] >= chosen_48;
+        const bool and_24 = or_6 && test_70;
+        chosen_76[i] = and_24 ? chosen_72[i] : 0.0f;
+        sum_5 = sum_5 + chosen_76[i];
         running_9[i] = sum_5;
     }
     const int lane_5 = (int)thread_index_in_simdgroup & 31;
     float running_10 = sum_5;
-    const float other_145 = simd_shuffle_up(running_10, 1);
-    running_10 = (lane_5 >= 1) ? (other_145 + running_10) : running_10;
-    const float other_146 = simd_shuffle_up(running_10, 2);
-    running_10 = (lane_5 >= 2) ? (other_146 + running_10) : running_10;
-    const float other_147 = simd_shuffle_up(running_10, 4);
-    running_10 = (lane_5 >= 4) ? (other_147 + running_10) : running_10;
-    const float other_148 = simd_shuffle_up(running_10, 8);
-    running_10 = (lane_5 >= 8) ? (other_148 + running_10) : running_10;
-    const float other_149 = simd_shuffle_up(running_10, 16);
-    running_10 = (lane_5 >= 16) ? (other_149 + running_10) : running_10;
-    const float other_150 = simd_shuffle_up(running_10, 1);
-    const float below_5 = (lane_5 >= 1) ? other_150 : 0.0f;
-    const float total_21 = simd_shuffle(running_10, thread_index_in_simdgroup | 31);
+    const float other_120 = simd_shuffle_up(running_10, 1);
+    running_10 = (lane_5 >= 1) ? (other_120 + running_10) : running_10;
+    const float other_121 = simd_shuffle_up(running_10, 2);
+    running_10 = (lane_5 >= 2) ? (other_121 + running_10) : running_10;
+    const float other_122 = simd_shuffle_up(running_10, 4);
+    running_10 = (lane_5 >= 4) ? (other_122 + running_10) : running_10;
+    const float other_123 = simd_shuffle_up(running_10, 8);
+    running_10 = (lane_5 >= 8) ? (other_123 + running_10) : running_10;
+    const float other_124 = simd_shuffle_up(running_10, 16);
+    running_10 = (lane_5 >= 16) ? (other_124 + running_10) : running_10;
+    const float other_125 = simd_shuffle_up(running_10, 1);
+    const float below_5 = (lane_5 >= 1) ? other_125 : 0.0f;
+    const float total_16 = simd_shuffle(running_10, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if ((int)thread_index_in_simdgroup == 0) {
-        total28[(int)simdgroup_index_in_threadgroup] = total_21;
+        total23[(int)simdgroup_index_in_threadgroup] = total_16;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_5 = 0.0f;
     float all_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float part_5 = total28[i];
+        const float part_5 = total23[i];
         base_5 = (i < (int)simdgroup_index_in_threadgroup) ? (base_5 + part_5) : base_5;
         all_5 = all_5 + part_5;
     }
     const float before_5 = carry_5 + (base_5 + below_5);
     carry_5 = carry_5 + all_5;
-    bool and_33[4];
-    float chosen_100[4];
+    bool and_25[4];
+    float chosen_77[4];
     float greatest_4 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         running_9[i] = before_5 + running_9[i];
-        const bool test_92 = running_9[i] > chosen_92;
-        const bool test_93 = chosen_99[i] > 0.0f;
-        and_33[i] = test_92 && test_93;
-        chosen_100[i] = and_33[i] ? 1.0f : 0.0f;
-        greatest_4 = tw_max(greatest_4, chosen_100[i]);
+        const bool test_71 = running_9[i] > chosen_69;
+        const bool test_72 = chosen_76[i] > 0.0f;
+        and_25[i] = test_71 && test_72;
+        chosen_77[i] = and_25[i] ? 1.0f : 0.0f;
+        greatest_4 = tw_max(greatest_4, chosen_77[i]);
     }
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 1));
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 2));
@@ -1437,23 +1183,23 @@ void tw_kernel_sample_token(
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 8));
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial29[(int)simdgroup_index_in_threadgroup] = greatest_4;
+        partial24[(int)simdgroup_index_in_threadgroup] = greatest_4;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_4 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        greatest_4 = tw_max(greatest_4, partial29[i]);
+        greatest_4 = tw_max(greatest_4, partial24[i]);
     }
-    uint rounded_14[4];
+    uint rounded_12[4];
     uint least_3 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        const bool test_94 = chosen_100[i] == greatest_4;
-        const bool is_nan_x_3 = chosen_100[i] != chosen_100[i];
-        const bool or_7 = test_94 || is_nan_x_3;
-        rounded_14[i] = (uint)((at + (i & 3)));
-        least_3 = min(least_3, (or_7 ? rounded_14[i] : 4294967295u));
+        const bool test_73 = chosen_77[i] == greatest_4;
+        const bool is_nan_x_3 = chosen_77[i] != chosen_77[i];
+        const bool or_7 = test_73 || is_nan_x_3;
+        rounded_12[i] = (uint)((at + (i & 3)));
+        least_3 = min(least_3, (or_7 ? rounded_12[i] : 4294967295u));
     }
     least_3 = min(least_3, simd_shuffle_xor(least_3, 1));
     least_3 = min(least_3, simd_shuffle_xor(least_3, 2));
@@ -1461,42 +1207,42 @@ void tw_kernel_sample_token(
     least_3 = min(least_3, simd_shuffle_xor(least_3, 8));
     least_3 = min(least_3, simd_shuffle_xor(least_3, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial30[(int)simdgroup_index_in_threadgroup] = least_3;
+        partial25[(int)simdgroup_index_in_threadgroup] = least_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_3 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        least_3 = min(least_3, partial30[i]);
+        least_3 = min(least_3, partial25[i]);
     }
     bool reduced_2 = false;
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        reduced_2 = reduced_2 || and_33[i];
+        reduced_2 = reduced_2 || and_25[i];
     }
-    const bool other_161 = simd_shuffle_xor((int)(reduced_2), 1);
-    reduced_2 = reduced_2 || other_161;
-    const bool other_162 = simd_shuffle_xor((int)(reduced_2), 2);
-    reduced_2 = reduced_2 || other_162;
-    const bool other_163 = simd_shuffle_xor((int)(reduced_2), 4);
-    reduced_2 = reduced_2 || other_163;
-    const bool other_164 = simd_shuffle_xor((int)(reduced_2), 8);
-    reduced_2 = reduced_2 || other_164;
-    const bool other_165 = simd_shuffle_xor((int)(reduced_2), 16);
-    reduced_2 = reduced_2 || other_165;
+    const bool other_136 = simd_shuffle_xor((int)(reduced_2), 1);
+    reduced_2 = reduced_2 || other_136;
+    const bool other_137 = simd_shuffle_xor((int)(reduced_2), 2);
+    reduced_2 = reduced_2 || other_137;
+    const bool other_138 = simd_shuffle_xor((int)(reduced_2), 4);
+    reduced_2 = reduced_2 || other_138;
+    const bool other_139 = simd_shuffle_xor((int)(reduced_2), 8);
+    reduced_2 = reduced_2 || other_139;
+    const bool other_140 = simd_shuffle_xor((int)(reduced_2), 16);
+    reduced_2 = reduced_2 || other_140;
     if ((int)thread_index_in_simdgroup == 0) {
-        partial31[(int)simdgroup_index_in_threadgroup] = reduced_2;
+        partial26[(int)simdgroup_index_in_threadgroup] = reduced_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     reduced_2 = false;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        reduced_2 = reduced_2 || (partial31[i] != 0);
+        reduced_2 = reduced_2 || (partial26[i] != 0);
     }
     float greatest_5 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        greatest_5 = tw_max(greatest_5, chosen_94[i]);
+        greatest_5 = tw_max(greatest_5, chosen_71[i]);
     }
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 1));
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 2));
@@ -1504,21 +1250,21 @@ void tw_kernel_sample_token(
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 8));
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial32[(int)simdgroup_index_in_threadgroup] = greatest_5;
+        partial27[(int)simdgroup_index_in_threadgroup] = greatest_5;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_5 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        greatest_5 = tw_max(greatest_5, partial32[i]);
+        greatest_5 = tw_max(greatest_5, partial27[i]);
     }
     uint least_4 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        const bool test_95 = chosen_94[i] == greatest_5;
-        const bool is_nan_x_4 = chosen_94[i] != chosen_94[i];
-        const bool or_8 = test_95 || is_nan_x_4;
-        least_4 = min(least_4, (or_8 ? rounded_14[i] : 4294967295u));
+        const bool test_74 = chosen_71[i] == greatest_5;
+        const bool is_nan_x_4 = chosen_71[i] != chosen_71[i];
+        const bool or_8 = test_74 || is_nan_x_4;
+        least_4 = min(least_4, (or_8 ? rounded_12[i] : 4294967295u));
     }
     least_4 = min(least_4, simd_shuffle_xor(least_4, 1));
     least_4 = min(least_4, simd_shuffle_xor(least_4, 2));
@@ -1526,17 +1272,17 @@ void tw_kernel_sample_token(
     least_4 = min(least_4, simd_shuffle_xor(least_4, 8));
     least_4 = min(least_4, simd_shuffle_xor(least_4, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial33[(int)simdgroup_index_in_threadgroup] = least_4;
+        partial28[(int)simdgroup_index_in_threadgroup] = least_4;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_4 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        least_4 = min(least_4, partial33[i]);
+        least_4 = min(least_4, partial28[i]);
     }
-    const uint chosen_103 = reduced_2 ? least_3 : least_4;
-    const int smaller_14 = min(((int)min(chosen_103, 2147483647u) + product_32), (arguments.vocabulary - 1));
-    const uint rounded_16 = (unsigned int)max(smaller_14, 0);
+    const uint chosen_80 = reduced_2 ? least_3 : least_4;
+    const int smaller_11 = min(((int)min(chosen_80, 2147483647u) + product_25), (arguments.vocabulary - 1));
+    const uint rounded_14 = (unsigned int)max(smaller_11, 0);
     int least_5 = 2147483647;
     least_5 = min(least_5, at_4);
     least_5 = min(least_5, simd_shuffle_xor(least_5, 1));
@@ -1545,65 +1291,65 @@ void tw_kernel_sample_token(
     least_5 = min(least_5, simd_shuffle_xor(least_5, 8));
     least_5 = min(least_5, simd_shuffle_xor(least_5, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial34[(int)simdgroup_index_in_threadgroup] = least_5;
+        partial29[(int)simdgroup_index_in_threadgroup] = least_5;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_5 = 2147483647;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least_5 = min(least_5, partial34[((int)simdgroup_index_in_threadgroup & 6) + i]);
+        least_5 = min(least_5, partial29[((int)simdgroup_index_in_threadgroup & 6) + i]);
     }
-    const bool test_96 = at_4 == least_5;
-    const int chosen_104 = test_96 ? rounded_5 : 0;
-    int total_22 = 0;
-    total_22 = total_22 + chosen_104;
-    total_22 = total_22 + simd_shuffle_xor(total_22, 1);
-    total_22 = total_22 + simd_shuffle_xor(total_22, 2);
-    total_22 = total_22 + simd_shuffle_xor(total_22, 4);
-    total_22 = total_22 + simd_shuffle_xor(total_22, 8);
-    total_22 = total_22 + simd_shuffle_xor(total_22, 16);
+    const bool test_75 = at_4 == least_5;
+    const int chosen_81 = test_75 ? rounded_5 : 0;
+    int total_17 = 0;
+    total_17 = total_17 + chosen_81;
+    total_17 = total_17 + simd_shuffle_xor(total_17, 1);
+    total_17 = total_17 + simd_shuffle_xor(total_17, 2);
+    total_17 = total_17 + simd_shuffle_xor(total_17, 4);
+    total_17 = total_17 + simd_shuffle_xor(total_17, 8);
+    total_17 = total_17 + simd_shuffle_xor(total_17, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial35[(int)simdgroup_index_in_threadgroup] = total_22;
+        partial30[(int)simdgroup_index_in_threadgroup] = total_17;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    total_22 = 0;
+    total_17 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_22 = total_22 + partial35[((int)simdgroup_index_in_threadgroup & 6) + i];
+        total_17 = total_17 + partial30[((int)simdgroup_index_in_threadgroup & 6) + i];
     }
-    const int index_4 = tw_checked(total_22, (64 * arguments.parts), faults, 0);
+    const int index_4 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
     const uint tokens_in_2 = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index_4)];
-    const bool test_97 = tile_76 < 0;
-    const bool and_34 = and_10 && test_97;
-    const uint chosen_105 = and_34 ? tokens_in_2 : rounded_16;
+    const bool test_76 = tile_64 < 0;
+    const bool and_26 = and_10 && test_76;
+    const uint chosen_82 = and_26 ? tokens_in_2 : rounded_14;
     const bool or_9 = and_7 || and_10;
-    const uint chosen_106 = or_9 ? chosen_105 : tokens_in;
+    const uint chosen_83 = or_9 ? chosen_82 : tokens_in;
     const bool not_x_4 = !and_10;
-    const bool and_35 = and_8 && not_x_4;
-    const bool or_10 = not_x_2 || and_35;
-    const uint chosen_107 = or_10 ? tokens_in_2 : chosen_106;
-    const uint chosen_108 = test_2 ? chosen_107 : 4294967295u;
-    const bool test_98 = lens_in > 0;
-    if (test_98) {
+    const bool and_27 = and_8 && not_x_4;
+    const bool or_10 = not_x_2 || and_27;
+    const uint chosen_84 = or_10 ? tokens_in_2 : chosen_83;
+    const uint chosen_85 = test_2 ? chosen_84 : 4294967295u;
+    const bool test_77 = lens_in > 0;
+    if (test_77) {
         const int index_5 = tw_checked(lens_in, arguments.max_len, faults, 3);
         if (((int)thread_index_in_threadgroup & 255) == 0) {
-            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_5)] = chosen_108;
+            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_5)] = chosen_85;
         }
-        const int rounded_17 = (int)min(chosen_107, 2147483647u);
-        const int index_6 = tw_checked(rounded_17, arguments.vocabulary, faults, 4);
+        const int rounded_15 = (int)min(chosen_84, 2147483647u);
+        const int index_6 = tw_checked(rounded_15, arguments.vocabulary, faults, 4);
         if (((int)thread_index_in_threadgroup & 255) == 0) {
             seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)(index_6)] = 1;
         }
         if (((int)thread_index_in_threadgroup & 255) == 0) {
-            ids[(long)((int)threadgroup_position_in_grid.x)] = chosen_107;
+            ids[(long)((int)threadgroup_position_in_grid.x)] = chosen_84;
         }
-        const int added_31 = positions_in + 1;
+        const int added_20 = positions_in + 1;
         if (((int)thread_index_in_threadgroup & 255) == 0) {
-            positions[(long)((int)threadgroup_position_in_grid.x)] = added_31;
+            positions[(long)((int)threadgroup_position_in_grid.x)] = added_20;
         }
-        const int added_32 = lens_in + 1;
+        const int added_21 = lens_in + 1;
         if (((int)thread_index_in_threadgroup & 255) == 0) {
-            lens[(long)((int)threadgroup_position_in_grid.x)] = added_32;
+            lens[(long)((int)threadgroup_position_in_grid.x)] = added_21;
         }
     }
 }

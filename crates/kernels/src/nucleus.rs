@@ -72,14 +72,13 @@ impl Row<'_> {
         weight((float(key) - self.base).min(0.0), self.inverse)
     }
 
-    /// The integer of the cut above which the sums of `measure` are not yet `needed`, and the sum above it; the lowest and
-    /// 0 where not `asked`.
-    fn search(&self, asked: Tile, needed: Tile, measure: impl Fn(Tile) -> Tile) -> (Tile, Tile) {
+    /// The integer of the cut above which the sums of `measure` are not yet `needed`, and the sum above it.
+    fn search(&self, needed: Tile, measure: impl Fn(Tile) -> Tile) -> [Tile; 2] {
         let (k, parts) = (self.k, self.a["masses"].size(1).tile());
         let low = k.var(k.full(I32, &[], LOWEST));
-        let high = k.var(asked.select(k.full(I32, &[], i32::MAX as f64), LOWEST));
+        let high = k.var(k.full(I32, &[], i32::MAX as f64));
         let above = k.var(k.full(F32, &[], 0.0));
-        for _ in k.range(0, asked.select(k.full(I32, &[], TURNS), 0)) {
+        for _ in k.range(0, TURNS) {
             let half = middle(low.get(), high.get());
             let bounds = [middle(low.get(), half), half, middle(half, high.get())];
             let mut sums = bounds.map(|_| k.var(k.full(F32, &[PART.into()], 0.0)));
@@ -101,7 +100,7 @@ impl Row<'_> {
             high.set(end);
             above.set(next);
         }
-        (high.get(), above.get())
+        [high.get(), above.get()]
     }
 
     /// The sum of the weights above the cut in a part, and how many equal it.
@@ -116,56 +115,66 @@ impl Row<'_> {
     /// What the filters keep of a sequence that is `asked` for; everything where it is not. `all` is the mass of everything.
     pub(crate) fn cut(&self, asked: Tile, all: Tile, [top_k, top_p, min_p]: [Tile; 3]) -> Cut {
         let k = self.k;
-        let count = top_k.to(F32);
-        let limited = asked & top_k.gt(0);
-        let (by_count, before) = self.search(limited, count, |w| w.ge(0.0).select(1.0, 0.0));
-        let equal = count - before;
-        let mass = k.var(k.full(F32, &[], 0.0));
-        let parts = self.a["masses"].size(1).tile();
-        for part in k.range(0, limited.select(parts, 0)) {
-            let (x, w) = self.part(part);
-            let w = ordered(x).gt(by_count).select(w, 0.0);
-            mass.set(mass.get() + w.row_sum().reshape(&[]));
+        let lowest = || k.var(k.full(I32, &[], LOWEST));
+        let (limited, shared) = (asked & top_k.gt(0), asked & top_p.lt(1.0));
+        // By top_k, the integer and how much of what equals it is kept, and the mass of it all; the same by top_p of that.
+        let (key, ties, total) = (lowest(), k.var(k.full(F32, &[], 0.0)), k.var(all));
+        let (key_of_mass, ties_of_mass) = (lowest(), k.var(k.full(F32, &[], 0.0)));
+        let number = |n: usize| k.full(I32, &[], n);
+        let end = shared.select(number(2), limited.select(number(1), 0));
+        for stage in k.range(limited.select(number(0), 1), end) {
+            let by_count = stage.eq(0);
+            let needed = by_count.select(top_k.to(F32), top_p * total.get());
+            let [cut, before] = self.search(needed, |w| by_count.select(1.0, w));
+            let mass = k.var(k.full(F32, &[], 0.0));
+            let parts = self.a["masses"].size(1).tile();
+            for part in k.range(0, by_count.select(parts, 0)) {
+                let (x, w) = self.part(part);
+                let w = ordered(x).gt(cut).select(w, 0.0);
+                mass.set(mass.get() + w.row_sum().reshape(&[]));
+            }
+            let (equal, weight) = (needed - before, self.weight_of(cut));
+            key.set(by_count.select(cut, key.get()));
+            ties.set(by_count.select(equal, ties.get()));
+            total.set(by_count.select(mass.get() + equal * weight, total.get()));
+            key_of_mass.set(by_count.select(key_of_mass.get(), cut));
+            ties_of_mass.set((equal / weight).ceil().max(1.0));
         }
-        let total = limited.select(mass.get() + equal * self.weight_of(by_count), all);
-        let needed = top_p * total;
-        let (by_mass, before) = self.search(asked & top_p.lt(1.0), needed, |w| w);
-        let enough = ((needed - before) / self.weight_of(by_mass)).ceil().max(1.0);
-        let key = by_count.max(by_mass);
-        let ties = by_count
-            .eq(by_mass)
-            .select(equal.min(enough), by_mass.gt(by_count).select(enough, equal));
-        Cut { key, ties, least: asked.select(min_p, 0.0) }
+        let (by_count, by_mass) = (key.get(), key_of_mass.get());
+        let fewer = ties.get().min(ties_of_mass.get());
+        let greater = by_mass.gt(by_count).select(ties_of_mass.get(), ties.get());
+        Cut {
+            key: by_count.max(by_mass),
+            ties: by_count.eq(by_mass).select(fewer, greater),
+            least: asked.select(min_p, 0.0),
+        }
     }
 
     /// The part in which the token lies that `uniform` draws of what is kept, how much of the sum is left before it, and
     /// how many of what equals the cut are still missing. The part is -1 where not `asked`, or where rounding leaves none.
     pub(crate) fn draw(&self, asked: Tile, cut: &Cut, uniform: Tile) -> [Tile; 3] {
         let k = self.k;
-        let parts = asked.select(self.a["masses"].size(1).tile(), 0);
+        let parts = self.a["masses"].size(1).tile();
         let nothing = || k.var(k.full(F32, &[], 0.0));
         let at_cut = self.weight_of(cut.key);
         let of_ties = |count: Tile| count.gt(0.0).select(count.min(cut.ties) * at_cut, 0.0);
-        let (mut sum, mut equal) = (nothing(), nothing());
-        for part in k.range(0, parts) {
-            let [above, ties] = self.sums(part, cut);
-            sum += above;
-            equal += ties;
-        }
-        let bound = uniform * (sum.get() + of_ties(equal.get()));
-        let (mut sum, mut equal) = (nothing(), nothing());
-        let found = k.var(k.full(I32, &[], -1.0));
-        let (rest, missing) = (nothing(), nothing());
-        for part in k.range(0, parts) {
-            let [above, ties] = self.sums(part, cut);
-            let before = sum.get() + of_ties(equal.get());
-            let after = sum.get() + above + of_ties(equal.get() + ties);
-            let takes = found.get().lt(0) & after.gt(bound);
-            rest.set(takes.select(bound - before, rest.get()));
-            missing.set(takes.select(cut.ties - equal.get(), missing.get()));
-            found.set(takes.select(part, found.get()));
-            sum += above;
-            equal += ties;
+        let (found, rest, missing) = (k.var(k.full(I32, &[], -1.0)), nothing(), nothing());
+        // The first round finds the sum, the second the part.
+        let bound = k.var(k.full(F32, &[], f64::INFINITY));
+        for _ in k.range(0, asked.select(k.full(I32, &[], 2), 0)) {
+            let (mut sum, mut equal) = (nothing(), nothing());
+            for part in k.range(0, parts) {
+                let [above, ties] = self.sums(part, cut);
+                let before = sum.get() + of_ties(equal.get());
+                let after = sum.get() + above + of_ties(equal.get() + ties);
+                let takes = found.get().lt(0) & after.gt(bound.get());
+                rest.set(takes.select(bound.get() - before, rest.get()));
+                missing.set(takes.select(cut.ties - equal.get(), missing.get()));
+                found.set(takes.select(part, found.get()));
+                sum += above;
+                equal += ties;
+            }
+            bound.set(uniform * (sum.get() + of_ties(equal.get())));
         }
         [found.get(), rest.get(), missing.get()]
     }
