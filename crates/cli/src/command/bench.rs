@@ -168,8 +168,9 @@ fn compilation(
     table.print(out)?;
     writeln!(
         out,
-        "\nMedians, each run with an empty cache. The first call is of the kernel's smallest case, and includes\n\
-         what the device does once it knows sizes."
+        "\nMedians, each run with nothing kept in memory; what a GPU's compiler made is kept on disk from the\n\
+         first run on. The first call is of the kernel's smallest case, and includes what the device does once\n\
+         it knows sizes."
     )?;
     let slowest = rows.iter().max_by(|a, b| a.total.median.total_cmp(&b.total.median));
     if let (Some(slowest), true) = (slowest, rows.len() > 1) {
