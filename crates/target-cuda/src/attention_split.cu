@@ -10,8 +10,8 @@
 //
 // Tried and slower on an H100, 32768 keys of 8 heads for 32 queries (49.9 us so): keys that are asked for when they are
 // needed (53.9, with a slower join); twice as many splits, whose states take longer to join (58.8); groups of four warps (53.6).
-// Asking meanwhile for the weights that the next products read, into the second cache: the products gain what this loses (29 us
-// a layer instead of 28 for 8 heads of 64 and 2048 features), and where it is asked for before the queries come, all lose.
+// Asking meanwhile for the weights that the next products read, into the second cache: the products gain what this loses (444
+// instead of 450 tokens a second of 8 billion weights); before the queries come, all lose (430).
 
 template <bool BF16> __device__ __forceinline__ unsigned int tw_two_halves(float low, float high) {
     return BF16 ? tw_to_bf16(low) | (unsigned int)tw_to_bf16(high) << 16 : tw_to_f16(low) | (unsigned int)tw_to_f16(high) << 16;
