@@ -159,9 +159,9 @@ fn steps_of(model: &Model) -> (Vec<f32>, usize) {
     (logits, launches)
 }
 
-/// Where few rows are multiplied by routines, a step takes few launches: of a layer the attention, which turns what it
-/// reads, two products round it, and two of the feed-forward layer, four kernels of a mixture; the embedding, the last norm,
-/// the head and two for the next token.
+/// Where few rows are multiplied by routines, a step takes few launches: of a layer two products round its attention, which
+/// rotates and appends too, and two products of the feed-forward layer, four kernels of a mixture; the embedding, the last
+/// norm, the head and two for the next token.
 #[test]
 fn a_row_passes_through_few_kernels_where_products_are_routines() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");

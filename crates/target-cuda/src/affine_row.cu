@@ -1,5 +1,10 @@
 // Products of one row: it is made ready once a group of threads, as the fragments of the right operand take it, with the
 // sum of each of its groups beside it, so that a step of a warp is little more than unpacking its weights.
+//
+// Tried and slower on an H100, for the four products of a layer of a model of 8 billion weights, one after the other (52 us
+// so, 36 by bytes): bulk copies of whole blocks of columns to shared memory (8.5 us for 6144x4096, 24.9 for 2x12288x4096; but
+// 116 instead of 119 for 151936x4096), groups that stay, with a ring of such blocks (60 to 74 for the four), two rounds under
+// way at once before the wait, which the row then waits behind (53 instead of 52), launching the next kernel before the wait.
 
 // Where element i of a lane's 32 goes, in the order of the pairs.
 template <int BITS> __device__ __forceinline__ int tw_place(int i) {
@@ -19,27 +24,27 @@ template <int LEN, int ROWS, int WARPS> struct tw_parts {
         _Pragma("unroll") for (int j = 0; j < BATCH; j++) of[j] = at(batch, j) * 8 < length ? *(const uint4*)(row + at(batch, j) * 8) : make_uint4(0u, 0u, 0u, 0u);
     }
     // Asks for those of all rows, `parts` 8s each.
-    template <class Operands> __device__ __forceinline__ void load_rows(const Operands& operands, int length, int parts, int batch) {
+    template <class RowOf> __device__ __forceinline__ void load_rows(const RowOf& row_of, int length, int parts, int batch) {
         _Pragma("unroll") for (int j = 0; j < BATCH; j++) {
             const int number = ROWS == 1 ? 0 : at(batch, j) / parts, i = (at(batch, j) - number * parts) * 8;
-            of[j] = number < ROWS && i < length ? *(const uint4*)(tw_after_wait(operands(number).x) + i) : make_uint4(0u, 0u, 0u, 0u);
+            of[j] = number < ROWS && i < length ? *(const uint4*)(tw_after_wait(row_of(number)) + i) : make_uint4(0u, 0u, 0u, 0u);
         }
     }
 };
 
-// Makes ready ROWS rows of `length` elements, `operands(i).x`; zeros up to `padded`, LEN at most. With NORM, the root mean
-// square norm of the only one, with a weight, of which `weights` are the first. By all threads of the group; `scratch` has
-// room for a number a warp. What is read is asked for together: each time costs as much as some rounds of weights.
-template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, class Operands>
-__device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const Operands& operands, tw_parts<LEN, ROWS, WARPS>& weights, const unsigned short* weight, float eps, int length, int padded) {
+// Makes ready ROWS rows of `length` elements, `row_of(i)`; zeros up to `padded`, LEN at most. With NORM, the root mean
+// square norm of the only one, with a weight, of which `weights` are the first parts. LOADED tells that `x` are those of the
+// rows. By all threads of the group; `scratch` has room for a number a warp. What is read is asked for together: each time
+// costs as much as some rounds of weights.
+template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, bool LOADED, class RowOf>
+__device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const RowOf& row_of, tw_parts<LEN, ROWS, WARPS>& x, tw_parts<LEN, ROWS, WARPS>& weights, const unsigned short* weight, float eps, int length, int padded) {
     typedef tw_parts<LEN, ROWS, WARPS> Parts;
     const int parts = padded / 8;
     float factor = 1.0f;
-    Parts x;
     if (NORM) {
         float sum = 0.0f;
         _Pragma("unroll") for (int batch = 0; batch < Parts::BATCHES; batch++) {
-            x.load_rows(operands, length, parts, batch);
+            if (!LOADED || batch > 0) x.load_rows(row_of, length, parts, batch);
             _Pragma("unroll") for (int k = 0; k < Parts::BATCH; k++) {
                 const unsigned int words[4] = {x.of[k].x, x.of[k].y, x.of[k].z, x.of[k].w};
                 _Pragma("unroll") for (int j = 0; j < 4; j++) {
@@ -57,7 +62,8 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
     }
     // A part is a quarter of what a lane holds in a step.
     _Pragma("unroll 1") for (int batch = 0; batch < Parts::BATCHES; batch++) {
-        if (!NORM || Parts::BATCHES > 1) x.load_rows(operands, length, parts, batch);
+        // With a norm, those of the last batch are there; else, where they were asked for before, those of the first.
+        if (NORM ? Parts::BATCHES > 1 : !LOADED || batch > 0) x.load_rows(row_of, length, parts, batch);
         if (NORM && batch > 0) weights.load(weight, length, batch);
         _Pragma("unroll") for (int k = 0; k < Parts::BATCH; k++) {
             const int at = Parts::at(batch, k), number = ROWS == 1 ? 0 : at / parts, part = at - number * parts, i = part * 8;
@@ -90,76 +96,93 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
 }
 
 // `result[product * apart + column]`: the products of a row with 16 columns, by all warps of the group, which share the
-// rounds of all products. `begin()` makes the row ready when the first weights are under way; where products have rows of
-// their own, these are `own_row` words and `own_sums` sums apart. `partial` has room for 16 sums of every product and warp.
-template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, class Operands, class Begin>
+// rounds of all products, ROUNDS each at most: as they come, or both at once where that is two. `begin()` makes the row
+// ready when the first weights are under way; where products have rows of their own, these are `own_row` words and
+// `own_sums` sums apart. `partial` has room for 16 sums of every product and warp.
+template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, int ROUNDS, class Operands, class Begin>
 __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* partial, const unsigned int* row, const float* row_sums, int own_row, int own_sums, const Operands& operands, int groups, int columns, const Begin& begin) {
     typedef tw_affine_shape<GROUP> Shape;
     typedef tw_affine_warp<BITS, GROUP, 1, BF16, ALIGNED, STEPS> Warp;
     constexpr int GROUPS = Shape::GROUPS, PLANES = Warp::PLANES, EACH = Shape::EACH;
     const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-    const int rounds = (groups + GROUPS * STEPS - 1) / (GROUPS * STEPS);
+    const int rounds = (groups + GROUPS * STEPS - 1) / (GROUPS * STEPS), all = rounds * PRODUCTS;
     const unsigned int exponent = tw_exponent<BITS, BF16>();
     const bool holds = g == t * GROUPS / 4;
-    Warp weights;
-    {
-        int product = 0, round = warp;
-        if (PRODUCTS > 1) while (round >= rounds && product + 1 < PRODUCTS) round -= rounds, product++;
+    const auto product_of = [&](int at) { return PRODUCTS == 1 ? 0 : PRODUCTS == 2 ? (int)(at >= rounds) : at / rounds; };
+    const auto fetch = [&](Warp& into, int at) {
+        if (at >= all) return;
+        const int product = product_of(at);
         const tw_affine of = operands(product);
-        if (round < rounds) weights.fetch(of, round * STEPS, groups, columns, tw_scale_vectors(of, groups));
-    }
-    bool fetched = true;
+        into.fetch(of, (at - product * rounds) * STEPS, groups, columns, tw_scale_vectors(of, groups));
+    };
+    Warp even, odd;
+    fetch(even, warp);
+    if (ROUNDS == 2) fetch(odd, warp + WARPS);
     begin();
+    float* own = partial + warp * PRODUCTS * 16;
+    if (PRODUCTS > 1) {
+        // Of many products a warp has rounds of few.
+        _Pragma("unroll 1") for (int i = lane; i < PRODUCTS * 16; i += 32) own[i] = 0.0f;
+        __syncwarp();
+    }
     unsigned int x[16];
     _Pragma("unroll") for (int i = 0; i < 16; i++) x[i] = 0u;
-    _Pragma("unroll 1") for (int product = 0, first = warp; product < PRODUCTS; product++) {
-        float total[2] = {0.0f, 0.0f};
-        int round = first, vectors = 0;
-        tw_affine of = {};
-        // Of many products a warp has rounds of few.
-        if (PRODUCTS <= 2 || round < rounds) of = operands(product), vectors = tw_scale_vectors(of, groups);
-        _Pragma("unroll 1") for (; round < rounds; round += WARPS) {
-            if (!fetched) weights.fetch(of, round * STEPS, groups, columns, vectors);
-            fetched = false;
-            _Pragma("unroll") for (int s = 0; s < STEPS; s++) {
-                const int step = round * STEPS + s;
-                if (holds) {
-                    const uint4* from = (const uint4*)(row + product * own_row + (step * 4 + t) * 16);
-                    _Pragma("unroll") for (int j = 0; j < 4; j++) {
-                        const uint4 v = from[j];
-                        x[4 * j] = v.x, x[4 * j + 1] = v.y, x[4 * j + 2] = v.z, x[4 * j + 3] = v.w;
-                    }
+    float total[2] = {0.0f, 0.0f};
+    int before = warp < all ? product_of(warp) : 0;
+    const auto keep = [&](int product) {
+        _Pragma("unroll") for (int i = 0; i < 2; i++) {
+            if (GROUPS == 4) total[i] += __shfl_xor_sync(0xffffffffu, total[i], 1);
+            if (t == 0) own[product * 16 + g + 8 * i] = total[i];
+            total[i] = 0.0f;
+        }
+    };
+    const auto take = [&](const Warp& weights, int at) {
+        if (at >= all) return;
+        const int product = product_of(at), round = at - product * rounds;
+        if (PRODUCTS > 1 && product != before) keep(before), before = product;
+        _Pragma("unroll") for (int s = 0; s < STEPS; s++) {
+            const int step = round * STEPS + s;
+            if (holds) {
+                const uint4* from = (const uint4*)(row + product * own_row + (step * 4 + t) * 16);
+                _Pragma("unroll") for (int j = 0; j < 4; j++) {
+                    const uint4 v = from[j];
+                    x[4 * j] = v.x, x[4 * j + 1] = v.y, x[4 * j + 2] = v.z, x[4 * j + 3] = v.w;
                 }
-                float c[2][PLANES][4];
-                _Pragma("unroll") for (int h = 0; h < 2; h++)
-                    _Pragma("unroll") for (int p = 0; p < PLANES; p++)
-                        _Pragma("unroll") for (int j = 0; j < 4; j++) c[h][p][j] = 0.0f;
-                _Pragma("unroll") for (int k = 0; k < 8; k++)
-                    _Pragma("unroll") for (int p = 0; p < PLANES; p++) {
-                        unsigned int a[4];
-                        _Pragma("unroll") for (int j = 0; j < 4; j++) a[j] = tw_halves<BITS, BF16>(weights.w[s][j & 1], 2 * k + j / 2, p, exponent);
-                        tw_mma<BF16>(c[k % 2][p], a, x[2 * k], x[2 * k + 1]);
-                    }
-                const float added = BITS == 8 ? 272.0f : (float)(1 << BITS);
-                _Pragma("unroll") for (int j = 0; j < (GROUPS == 1 ? 1 : 2); j++) {
-                    const float ones = row_sums[product * own_sums + step * GROUPS + (GROUPS == 4 ? (t & 1) * 2 + j : j)];
-                    _Pragma("unroll") for (int i = 0; i < 2; i++) {
-                        const int group = s * EACH + (EACH == 2 ? j : 0);
-                        const float scale = tw_half<BF16>((unsigned short)(weights.scales[i][group / 2] >> group % 2 * 16));
-                        const float bias = tw_half<BF16>((unsigned short)(weights.biases[i][group / 2] >> group % 2 * 16));
-                        float q = c[0][0][2 * i + j] + c[1][0][2 * i + j];
-                        if (PLANES == 2) q = fmaf(16.0f, c[0][PLANES - 1][2 * i + j] + c[1][PLANES - 1][2 * i + j], q);
-                        total[i] = fmaf(scale, fmaf(-added, ones, q), fmaf(bias, ones, total[i]));
-                    }
+            }
+            float c[2][PLANES][4];
+            _Pragma("unroll") for (int h = 0; h < 2; h++)
+                _Pragma("unroll") for (int p = 0; p < PLANES; p++)
+                    _Pragma("unroll") for (int j = 0; j < 4; j++) c[h][p][j] = 0.0f;
+            _Pragma("unroll") for (int k = 0; k < 8; k++)
+                _Pragma("unroll") for (int p = 0; p < PLANES; p++) {
+                    unsigned int a[4];
+                    _Pragma("unroll") for (int j = 0; j < 4; j++) a[j] = tw_halves<BITS, BF16>(weights.w[s][j & 1], 2 * k + j / 2, p, exponent);
+                    tw_mma<BF16>(c[k % 2][p], a, x[2 * k], x[2 * k + 1]);
+                }
+            const float added = BITS == 8 ? 272.0f : (float)(1 << BITS);
+            _Pragma("unroll") for (int j = 0; j < (GROUPS == 1 ? 1 : 2); j++) {
+                const float ones = row_sums[product * own_sums + step * GROUPS + (GROUPS == 4 ? (t & 1) * 2 + j : j)];
+                _Pragma("unroll") for (int i = 0; i < 2; i++) {
+                    const int group = s * EACH + (EACH == 2 ? j : 0);
+                    const float scale = tw_half<BF16>((unsigned short)(weights.scales[i][group / 2] >> group % 2 * 16));
+                    const float bias = tw_half<BF16>((unsigned short)(weights.biases[i][group / 2] >> group % 2 * 16));
+                    float q = c[0][0][2 * i + j] + c[1][0][2 * i + j];
+                    if (PLANES == 2) q = fmaf(16.0f, c[0][PLANES - 1][2 * i + j] + c[1][PLANES - 1][2 * i + j], q);
+                    total[i] = fmaf(scale, fmaf(-added, ones, q), fmaf(bias, ones, total[i]));
                 }
             }
         }
-        first = round - rounds;
-        _Pragma("unroll") for (int i = 0; i < 2; i++) {
-            if (GROUPS == 4) total[i] += __shfl_xor_sync(0xffffffffu, total[i], 1);
-            if (t == 0) partial[(warp * PRODUCTS + product) * 16 + g + 8 * i] = total[i];
+    };
+    if (ROUNDS <= 2) {
+        take(even, warp);
+        if (ROUNDS == 2) take(odd, warp + WARPS);
+    } else {
+        _Pragma("unroll 1") for (int at = warp; at < all; at += WARPS) {
+            if (at != warp) fetch(even, at);
+            take(even, at);
         }
     }
+    keep(before);
     __syncthreads();
     _Pragma("unroll 1") for (int i = threadIdx.x; i < PRODUCTS * 16; i += WARPS * 32) {
         float sum = partial[i];

@@ -135,6 +135,9 @@ impl Text<'_> {
             return lines;
         };
         lines.push("};".into());
+        let rows: Vec<String> = r.products.iter().map(|p| self.start(&p.x)).collect();
+        let rows = chosen(rows);
+        lines.push(format!("const auto tw_row_of = [&](int product) {{ return {rows}; }};"));
         let (row, sums) = (self.shared(ready.row), self.shared(ready.sums));
         let (own_row, own_sums) = match ready.rows {
             1 => (0, 0),
@@ -145,21 +148,30 @@ impl Text<'_> {
             None => ("nullptr".into(), "0.0f".into()),
         };
         let whole = steps * 128;
+        // Two rounds at once, where none is under way before the wait.
+        let rounds = match (count * ready.len / whole).div_ceil(subgroups) {
+            2 if r.early => 3,
+            rounds => rounds,
+        };
+        let (length, len) = (format!("{groups} * {group}"), ready.len);
+        let padded = format!("({length} + {}) / {whole} * {whole}", whole - 1);
+        let parts = format!("tw_parts<{len}, {}, {subgroups}>", ready.rows);
+        lines.push(format!("{parts} tw_x, tw_weights;"));
+        let weights = format!("tw_weights.load({weight}, {length}, 0);");
+        let weights = if r.normed.is_some() { weights.as_str() } else { "" };
+        // What is asked for first comes first: the rows, unless they are still being made.
+        if !r.early {
+            lines.push(format!("{weights} tw_x.load_rows(tw_row_of, {length}, {padded} / 8, 0);"));
+        }
         lines.push(format!(
-            "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {subgroups}, {steps}>({result}, {}, \
+            "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {subgroups}, {steps}, {rounds}>({result}, {}, \
              {partial}, (const unsigned int*){row}, {sums}, {own_row}, {own_sums}, tw_operands, {groups}, \
              {columns}, [&]() {{",
             r.aligned,
             r.capacity() * r.width,
         ));
-        lines.push(format!("    const int length = {groups} * {group};"));
-        let len = ready.len;
-        lines.push(format!("    tw_parts<{len}, {}, {subgroups}> tw_weights;", ready.rows));
-        if r.normed.is_some() {
-            lines.push(format!("    tw_weights.load({weight}, length, 0);"));
-        }
-        if !wait.is_empty() {
-            lines.push("    tw_wait();".into());
+        if r.early {
+            lines.push(format!("    {weights} tw_wait();"));
         }
         // What is needed at the end comes meanwhile.
         let later = r.finished_with.iter().map(|(param, offset)| {
@@ -172,12 +184,12 @@ impl Text<'_> {
             lines.push(format!("    if (threadIdx.x < min({width}, {columns})) {{ {later}}}"));
         }
         lines.push(format!(
-            "    tw_ready_rows<{bits}, {group}, {bf16}, {subgroups}, {}, {}, {len}>((unsigned int*){row}, \
-             {sums}, {own_row}, {own_sums}, {partial}, tw_operands, tw_weights, {weight}, {eps}, length, \
-             (length + {}) / {whole} * {whole});",
+            "    tw_ready_rows<{bits}, {group}, {bf16}, {subgroups}, {}, {}, {len}, {}>((unsigned int*){row}, \
+             {sums}, {own_row}, {own_sums}, {partial}, tw_row_of, tw_x, tw_weights, {weight}, {eps}, \
+             {length}, {padded});",
             r.normed.is_some(),
             ready.rows,
-            whole - 1,
+            !r.early,
         ));
         lines.push("});".into());
         lines

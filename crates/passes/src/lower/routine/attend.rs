@@ -1,16 +1,17 @@
 //! Attention over a cache: a loop over blocks of keys that carries, for a few queries, the greatest score, the sum of
 //! e^(score - greatest), and the values weighted with these.
 
-use super::{closure, depends, halves, indices, is_input, is_scalar, widened};
+use super::appended::{Appended, is_early, loaded, needed};
+use super::{halves, is_scalar, widened};
 use crate::lower::map::arithmetic;
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, size};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use tilewright_ir::thread::{
     Ahead, Attend, Code, Fresh, Queries, RegisterId, Routine, Rows, Split, ThreadProgram, Value,
 };
 use tilewright_ir::{
-    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, ParamKind, Place, Program, ReduceOp,
-    Stmt, StoreMode, TernaryOp, UnaryOp, VarId,
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, ReduceOp, Stmt,
+    TernaryOp, UnaryOp, VarId,
 };
 
 /// log2 of the threads of a group.
@@ -527,78 +528,6 @@ fn around(
     }
     let split = Split { positions, state: state_len };
     Some(l.finish_routine(1 << team, Some(split)))
-}
-
-/// The rows of keys and values that a program writes before its loop, at one position.
-struct Appended {
-    position: ExprId,
-    values: [ExprId; 2],
-}
-
-impl Appended {
-    /// `Some(None)` where the caches are inputs, `None` where something else is written.
-    fn of(program: &Program, before: &[Stmt], caches: [&Place; 2]) -> Option<Option<Appended>> {
-        let mut found = [None; 2];
-        for statement in before {
-            let Stmt::Store { place, value, mask, mode, .. } = statement else { continue };
-            let cache = caches.iter().position(|cache| cache.param == place.param)?;
-            let [outer @ .., Axis::At(position), Axis::All] = &place.axes[..] else { return None };
-            let same = caches[cache].axes.starts_with(outer) && *mode == StoreMode::Set;
-            if !same || mask.is_some() || found[cache].is_some() {
-                return None;
-            }
-            found[cache] = Some((*position, *value));
-        }
-        match found {
-            [None, None] => {
-                let inputs = caches.iter().all(|cache| is_input(program, cache));
-                inputs.then_some(None)
-            }
-            [Some((position, key)), Some((other, value))] => {
-                (position == other).then_some(Some(Appended { position, values: [key, value] }))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// The tensor that an expression loads.
-fn loaded(program: &Program, id: ExprId) -> Option<ParamId> {
-    match &program.expr(id).kind {
-        ExprKind::Load { place, .. } => Some(place.param),
-        _ => None,
-    }
-}
-
-/// True for what need not wait for the launch before: it is not computed from rows of half floats that belong to the
-/// program, which that launch may have made. What is early is checked where launches are joined.
-fn is_early(program: &Program, id: ExprId) -> bool {
-    let mut all = HashSet::new();
-    closure(program, id, &mut all);
-    let own_row = |place: &Place| {
-        let half = matches!(program.tensor(place.param), Some((DType::F16 | DType::BF16, _)));
-        half && indices(place)
-            .any(|(_, id)| (0..program.grid.len()).any(|axis| depends(program, id, axis)))
-    };
-    !all.iter().any(|id| match &program.expr(*id).kind {
-        ExprKind::Load { place, .. } => own_row(place),
-        ExprKind::Get(_) => true,
-        _ => false,
-    })
-}
-
-/// What stores before the loop, and the tile of the queries, are computed from.
-fn needed(program: &Program, before: &[Stmt], tile: Option<ExprId>) -> HashSet<ExprId> {
-    let mut all = HashSet::new();
-    tile.into_iter().for_each(|id| closure(program, id, &mut all));
-    for statement in before {
-        if let Stmt::Store { place, value, mask, .. } = statement {
-            let places = indices(place).map(|(_, id)| id);
-            let read = places.chain([*value]).chain(*mask);
-            read.for_each(|id| closure(program, id, &mut all));
-        }
-    }
-    all
 }
 
 impl Lowering<'_> {

@@ -3,6 +3,7 @@
 //! A program whose weights are affine integers, or that attends over a cache, becomes a [`Routine`] and what the generic
 //! lowering makes of the rest. A program that does not fit takes the generic way as a whole.
 
+mod appended;
 mod attend;
 mod products;
 
