@@ -40,7 +40,7 @@ pub static ROPE_DECODE_ATTENTION: Entry = Entry {
             .scalars(&[("scale", 1.0)])
             .fills(&[("lens", Fill::Size("max_len"))]),
         Case::of(&[("batch", 3), ("kv_heads", 2), ("max_len", 67), ("length", 67)])
-            .with(&[("head_dim", 24), ("half", 10), ("group", 2)])
+            .with(&[("head_dim", 24), ("half", 10), ("group", 3)])
             .scalars(&[("scale", 0.2)])
             .fills(&[("lens", Fill::Size("max_len"))]),
         Case::of(&[("batch", 4), ("kv_heads", 1), ("max_len", 200), ("length", 200)])

@@ -147,8 +147,8 @@ impl Lowering<'_> {
         let (body, result) = self.nested(|l| {
             l.unroll(layout.registers(), |l, i| {
                 let rank = layout.capacity.len();
-                let row = l.position(&layout, rank - 2, &i);
-                let column = l.position(&layout, rank - 1, &i);
+                let row = l.position_inside(&layout, rank - 2, ty.shape[0], &i);
+                let column = l.position_inside(&layout, rank - 1, ty.shape[1], &i);
                 let k = Value::Get(counter);
                 let mut read = |id, shared: Option<Shared>, at: [Value; 2]| {
                     let ty = &program.expr(id).ty;

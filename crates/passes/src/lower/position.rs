@@ -3,7 +3,7 @@
 use super::layout::{Layout, Run};
 use super::{Lowering, add, binary, int, padded, run, shift_left, shift_right};
 use tilewright_ir::thread::Value;
-use tilewright_ir::{BinaryOp, DType, Extent};
+use tilewright_ir::{BinaryOp, DType, Extent, TernaryOp};
 
 impl Lowering<'_> {
     /// The position along `axis` that a register of this thread holds, an i32.
@@ -38,6 +38,23 @@ impl Lowering<'_> {
             }
             _ => inside,
         }
+    }
+
+    /// As [`position`](Self::position) along an axis of `extent` elements; 0 past the last, where nobody asks for the result
+    /// and other memory must not be read.
+    pub(super) fn position_inside(
+        &mut self,
+        layout: &Layout,
+        axis: usize,
+        extent: Extent,
+        register: &Value,
+    ) -> Value {
+        let position = self.position(layout, axis, register);
+        if extent == Extent::Const(1) || self.schedule.is_exact(extent) {
+            return position;
+        }
+        let inside = binary(BinaryOp::Lt, position.clone(), super::size(extent));
+        Value::Ternary(TernaryOp::Select, DType::I32, Box::new([inside, position, int(0)]))
     }
 
     /// The condition that a register of this thread holds an element of a tile of `shape`; `None` when all do.
