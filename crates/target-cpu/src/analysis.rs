@@ -37,7 +37,7 @@ pub enum Fusion {
     SumOfProducts(usize),
     /// Integers unpacked from a tensor that is only read: the load belongs to it.
     Unpacked,
-    /// The sum of x times packed weights of so many bits in groups of so many, x being widened bf16 or not; see
+    /// The sum of x times packed weights of so many bits in groups of so many, x being widened halves or not; see
     /// [`crate::packed`].
     PackedSum { bits: u32, group: usize, short: bool },
 }

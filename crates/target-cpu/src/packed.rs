@@ -18,7 +18,7 @@ pub fn packed_sum(
         let plain = program.expr(x).ty.shape.len() == 1 && x != weights;
         let (bits, group, operands) = weights_of(program, analysis, weights)?;
         let short = match program.expr(x).kind {
-            ExprKind::Cast(of) => program.expr(of).ty.dtype == DType::BF16,
+            ExprKind::Cast(of) => matches!(program.expr(of).ty.dtype, DType::BF16 | DType::F16),
             _ => false,
         };
         let fusion = Fusion::PackedSum { bits, group, short };

@@ -60,7 +60,7 @@ struct Part {
 pub unsafe fn run(problem: &Problem, resources: &Resources<'_>) -> Result<(), Stopped> {
     let kernels = Kernels::of(resources.level);
     let whole = match problem.factor {
-        Factor::Affine { .. } => problem.x.dtype == DType::BF16,
+        Factor::Affine { .. } => problem.x.dtype != DType::F32,
         Factor::Floats(_) => false,
     };
     let mut parts = Vec::new();

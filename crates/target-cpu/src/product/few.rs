@@ -15,12 +15,13 @@ pub const FEW: usize = 8;
 /// Columns of a unit of work.
 const COLUMNS: usize = 128;
 
-/// True for products that few rows can be computed of: what is short has the type of x.
+/// True for products that few rows can be computed of.
 pub fn fits(x: &Matrix, factor: &Factor, depth: usize) -> bool {
     match *factor {
         Factor::Affine { scales, biases, bits, group, .. } => {
-            let short = [x, &scales, &biases].iter().all(|part| part.dtype == DType::BF16);
-            short && integers::fits(bits, group, depth)
+            x.dtype != DType::F32
+                && scales.dtype == biases.dtype
+                && integers::fits(bits, group, depth)
         }
         Factor::Floats(_) => false,
     }
@@ -146,7 +147,8 @@ unsafe fn columns(
         let at = part.at.wrapping_offset(part.row * column as isize);
         *input = Operand { at, row: part.row };
     }
-    call.extra = quantized::options(bits, group, 2, 2);
+    let (numbers, step) = (scales.dtype, scales.dtype.size() as isize);
+    call.extra = quantized::options(bits, group, step, step);
     for first in (0..count).step_by(8) {
         for (k, row) in rows.clone().enumerate() {
             // SAFETY: the caller's promise.
@@ -157,7 +159,7 @@ unsafe fn columns(
                 let len = CHUNK.min(problem.depth - at);
                 // SAFETY: the operands are as long as the code asks.
                 unsafe {
-                    (code.columns)(&call, prepared, Part { at, len, group, first, short: true });
+                    (code.columns)(&call, prepared, Part { at, len, group, first, numbers });
                 }
             }
         }

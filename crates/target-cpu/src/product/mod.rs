@@ -1,7 +1,7 @@
 //! Programs that are a matrix product and nothing else run by blocks on all threads, rather than step by step: each
 //! factor is copied into panels that tiles of the result are computed from ([`crate::simd::blocks`]).
 //!
-//! Work is cut by the shapes alone, so results repeat whatever the number of threads. x in bf16 times packed weights is
+//! Work is cut by the shapes alone, so results repeat whatever the number of threads. halves times packed weights are
 //! computed with integers.
 
 mod drive;
@@ -12,7 +12,7 @@ mod recognize;
 mod tests;
 
 pub use drive::{Resources, Stopped, room, run, run_all};
-pub use pack::{narrow, widen};
+pub use pack::{half_to_float, narrow, widen};
 pub use recognize::{Product, Weight, product};
 
 use crate::bind::TensorLayout;

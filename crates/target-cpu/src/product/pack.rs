@@ -78,8 +78,9 @@ fn float_to_bf16(x: f32) -> u16 {
     if x.is_nan() { (bits >> 16) as u16 | 0x40 } else { rounded as u16 }
 }
 
+/// Exactly.
 #[inline(always)]
-fn half_to_float(bits: u16) -> f32 {
+pub fn half_to_float(bits: u16) -> f32 {
     let (exponent, mantissa) = (u32::from(bits >> 10 & 31), u32::from(bits & 0x3ff));
     let sign = u32::from(bits >> 15) << 31;
     let magnitude = match exponent {

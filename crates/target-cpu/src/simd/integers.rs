@@ -1,10 +1,10 @@
-//! bf16 as 16-bit integers, so that their products with packed weights are whole numbers and sums of them exact.
+//! Halves as 16-bit integers, so that their products with packed weights are whole numbers and sums of them exact.
 //!
 //! Within a group of weights x = n unit + r, with the unit a power of two such that the greatest |n| has fifteen bits. A
 //! bf16 has eight: r is 0 unless x is more than 128 times smaller than the greatest of its group. Where the r of a group
 //! are more than a [`negligible`] share of it in the Euclidean norm, they become integers of a unit 2^15 times smaller in
 //! turn, else they are left out: by Cauchy and Schwarz no sum is further off than that share of the product of the norms
-//! of x and weights. An f16 has eleven bits, of which too many would be left: its products are floats.
+//! of x and weights. An f16 has eleven bits: what is left of it counts more often.
 //!
 //! So Σ x (q s + b) is, group by group, s unit Σ n q + b Σ x, where the sums of integers are exact, in whatever order. What
 //! comes of group g goes to lane g % 8 of a row's sum, on every level alike.
@@ -16,7 +16,9 @@ use super::call::{Call, Primitive};
 use super::lanes::{LANES, Simd};
 use super::portable::Portable;
 use super::{Level, quantized};
+use crate::product::half_to_float;
 use std::mem::MaybeUninit;
+use tilewright_ir::DType;
 
 /// Elements of x that are prepared before they are used: they stay in the first cache.
 pub const CHUNK: usize = 4096;
@@ -240,7 +242,7 @@ impl Prepared {
     }
 }
 
-/// Σ x (q s + b) for rows that share x, as [`super::quantized`] describes the call, x being bf16.
+/// Σ x (q s + b) for rows that share x, as [`super::quantized`] describes the call, x being halves.
 ///
 /// # Safety
 /// As [`super::quantized::sum_of_products`], with one x for all rows. `columns` computes for eight rows from a number on
@@ -267,7 +269,7 @@ unsafe fn rows<S: Simd, const BITS: u32>(
             return unsafe { quantized::sum_of_products(BITS, level).call(call) };
         }
         for first in (0..call.rows).step_by(8) {
-            columns(call, prepared, Part { at, len, group, first, short: false });
+            columns(call, prepared, Part { at, len, group, first, numbers: DType::F32 });
         }
         at += len;
     }
@@ -284,8 +286,8 @@ pub struct Part {
     pub group: usize,
     /// The first of eight rows of weights.
     pub first: usize,
-    /// Scales and biases are bf16, else f32.
-    pub short: bool,
+    /// The type of scales and biases: f32, f16 or bf16.
+    pub numbers: DType,
 }
 
 /// A scale or bias.
@@ -293,12 +295,13 @@ pub struct Part {
 /// # Safety
 /// It lies there.
 #[inline(always)]
-unsafe fn number(at: *const u8, short: bool) -> f32 {
+unsafe fn number(at: *const u8, dtype: DType) -> f32 {
     // SAFETY: the caller's promise.
     unsafe {
-        match short {
-            true => f32::from_bits(u32::from(at.cast::<u16>().read_unaligned()) << 16),
-            false => at.cast::<f32>().read_unaligned(),
+        match dtype {
+            DType::F32 => at.cast::<f32>().read_unaligned(),
+            DType::BF16 => f32::from_bits(u32::from(at.cast::<u16>().read_unaligned()) << 16),
+            _ => half_to_float(at.cast::<u16>().read_unaligned()),
         }
     }
 }
@@ -320,7 +323,7 @@ unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, pa
         let number = |operand: usize, step: isize, g: usize| {
             let at = call.inputs[operand].row::<u8>(row).wrapping_offset(step * g as isize);
             // SAFETY: the caller's promise.
-            unsafe { number(at, part.short) }
+            unsafe { number(at, part.numbers) }
         };
         let mut lanes = [0f32; GROUPS];
         for g in 0..part.len / part.group {
@@ -448,7 +451,7 @@ macro_rules! of_width {
     };
 }
 
-/// [`quantized::sum_of_products`] for x that are bf16 widened to f32.
+/// [`quantized::sum_of_products`] for x that are bf16 or f16 widened to f32.
 pub fn sum_of_products(bits: u32, level: Level) -> Primitive {
     Primitive::opaque(match level {
         #[cfg(target_arch = "x86_64")]

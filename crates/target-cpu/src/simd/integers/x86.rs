@@ -9,17 +9,17 @@ use std::arch::x86_64::*;
 const AHEAD: usize = 3072;
 
 /// # Safety
-/// As [`rows`], with AVX2 and FMA.
+/// As [`rows`], with AVX2, FMA and F16C.
 #[inline(always)]
 pub unsafe fn columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
     let (scale_step, bias_step) = quantized::steps(call);
-    let size = if part.short { 2 } else { 4 };
+    let size = part.numbers.size() as isize;
     let (first, groups) = (part.at / part.group, part.len / part.group);
     for row in part.first..call.rows.min(part.first + 8) {
         let words = call.inputs[1].row::<u32>(row).wrapping_add(part.at * BITS as usize / 32);
         let numbers = |operand: usize, step: isize| {
             let at = call.inputs[operand].row::<u8>(row).wrapping_offset(step * first as isize);
-            Numbers { at, step, short: part.short, dense: step == size }
+            Numbers { at, step, dtype: part.numbers, dense: step == size }
         };
         let (scales, biases) = (numbers(2, scale_step), numbers(3, bias_step));
         // SAFETY: the words and the numbers of the groups are inside the rows, and prepared is what belongs to them.
@@ -55,7 +55,7 @@ pub unsafe fn columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: P
 struct Numbers {
     at: *const u8,
     step: isize,
-    short: bool,
+    dtype: DType,
     /// They lie side by side.
     dense: bool,
 }
@@ -72,15 +72,20 @@ impl Numbers {
             if count < GROUPS || !self.dense {
                 let mut all = [0.0; GROUPS];
                 for (k, to) in all[..count].iter_mut().enumerate() {
-                    *to = number(self.at.wrapping_offset(self.step * (g + k) as isize), self.short);
+                    *to = number(self.at.wrapping_offset(self.step * (g + k) as isize), self.dtype);
                 }
                 return _mm256_loadu_ps(all.as_ptr());
             }
-            if self.short {
-                let all = _mm_loadu_si128(self.at.add(2 * g).cast());
-                return _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(all)));
+            if self.dtype == DType::F32 {
+                return _mm256_loadu_ps(self.at.add(4 * g).cast());
             }
-            _mm256_loadu_ps(self.at.add(4 * g).cast())
+            let all = _mm_loadu_si128(self.at.add(2 * g).cast());
+            match self.dtype {
+                DType::BF16 => {
+                    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(all)))
+                }
+                _ => _mm256_cvtph_ps(all),
+            }
         }
     }
 }
@@ -239,7 +244,7 @@ unsafe fn of_four(sums: &[__m256i; 4]) -> __m256i {
 }
 
 /// # Safety
-/// As [`rows`], with AVX2 and FMA.
+/// As [`rows`], with AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub unsafe fn sum<const BITS: u32>(call: &Call, level: Level) {
     // SAFETY: the caller's promise.
@@ -250,7 +255,7 @@ pub unsafe fn sum<const BITS: u32>(call: &Call, level: Level) {
 }
 
 /// # Safety
-/// As [`ByRows::prepare`], with AVX2 and FMA.
+/// As [`ByRows::prepare`], with AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub unsafe fn prepare<const BITS: u32>(
     to: &mut Prepared,
@@ -263,7 +268,7 @@ pub unsafe fn prepare<const BITS: u32>(
 }
 
 /// # Safety
-/// As [`ByRows::columns`], with AVX2 and FMA.
+/// As [`ByRows::columns`], with AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
     // SAFETY: the caller's promise.
