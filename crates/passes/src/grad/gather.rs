@@ -12,7 +12,8 @@ use tilewright_ir::{
 /// cache lines take, and few enough that a row of a few thousand occupies a device.
 const COLUMNS: usize = 256;
 
-/// Columns of a gradient that one program adds partial results of: a few, so that there are many programs.
+/// Columns of a gradient that one program adds partial results of: a few, so that there are many programs. On an H100
+/// 16 or 8 of them make no difference (65536 rows of 2048 in bf16: layernorm 0.300 for 0.302 ms, rmsnorm 0.295 for 0.293).
 const SUMMED_COLUMNS: usize = 32;
 
 /// Partial results that are added side by side before these are added up: as many loads are in flight at once.

@@ -17,7 +17,8 @@ use tilewright_ir::{
 
 /// Programs of the forward grid that one program of a two-stage reduction adds up. Fixed, so that the sum depends
 /// on the shapes alone; small enough that a few thousand rows occupy a GPU, large enough that the partial sums are a
-/// small part of what is read.
+/// small part of what is read. On an H100, layernorm of 2048 columns in bf16: with 128, 65536 rows take 0.293 ms for
+/// 0.302, but 8192 rows 0.124 for 0.073.
 const CHUNK: usize = 64;
 
 /// One first-stage program in the making.
