@@ -13,20 +13,20 @@ struct sample_token_arguments {
     int max_len;
 };
 
-extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const float* __restrict__ logits, const float* __restrict__ values, const unsigned int* __restrict__ tokens, const float* __restrict__ masses, const float* __restrict__ temperature, const int* __restrict__ top_k, const float* __restrict__ top_p, const float* __restrict__ min_p, const float* __restrict__ penalty, const unsigned int* __restrict__ seed, unsigned char* seen, unsigned int* history, unsigned int* ids, int* positions, int* lens, const sample_token_arguments arguments, uint4* faults) {
-    __shared__ __align__(16) char shared_memory[96];
+extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const float* __restrict__ logits, const float* __restrict__ values, const unsigned int* __restrict__ tokens, const float* __restrict__ masses, const float* __restrict__ temperature, const int* __restrict__ top_k, const float* __restrict__ top_p, const float* __restrict__ min_p, const float* __restrict__ penalty, const unsigned int* __restrict__ seed, unsigned char* seen, unsigned int* history, unsigned int* ids, int* positions, int* lens, const sample_token_arguments arguments, uint4* faults) {
+    __shared__ __align__(16) char shared_memory[384];
     int* partial0 = (int*)(shared_memory + 0);
-    unsigned int* partial1 = (unsigned int*)(shared_memory + 32);
-    float* partial2 = (float*)(shared_memory + 64);
+    unsigned int* partial1 = (unsigned int*)(shared_memory + 128);
+    float* partial2 = (float*)(shared_memory + 256);
     float* partial3 = (float*)(shared_memory + 0);
-    float* partial4 = (float*)(shared_memory + 32);
+    float* partial4 = (float*)(shared_memory + 128);
     float* total5 = (float*)(shared_memory + 0);
     float* partial6 = (float*)(shared_memory + 16);
     float* total7 = (float*)(shared_memory + 0);
     float* partial8 = (float*)(shared_memory + 16);
-    unsigned int* partial9 = (unsigned int*)(shared_memory + 48);
+    unsigned int* partial9 = (unsigned int*)(shared_memory + 144);
     int* partial10 = (int*)(shared_memory + 0);
-    unsigned char* partial11 = (unsigned char*)(shared_memory + 32);
+    unsigned char* partial11 = (unsigned char*)(shared_memory + 128);
     float* partial12 = (float*)(shared_memory + 0);
     float* partial13 = (float*)(shared_memory + 0);
     float* partial14 = (float*)(shared_memory + 0);
@@ -35,20 +35,21 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     float* partial17 = (float*)(shared_memory + 0);
     float* total18 = (float*)(shared_memory + 0);
     float* partial19 = (float*)(shared_memory + 32);
-    unsigned int* partial20 = (unsigned int*)(shared_memory + 0);
-    float* partial21 = (float*)(shared_memory + 32);
+    unsigned int* partial20 = (unsigned int*)(shared_memory + 160);
+    float* partial21 = (float*)(shared_memory + 0);
     float* total22 = (float*)(shared_memory + 0);
     float* total23 = (float*)(shared_memory + 0);
-    float* partial24 = (float*)(shared_memory + 32);
+    float* partial24 = (float*)(shared_memory + 128);
     unsigned int* partial25 = (unsigned int*)(shared_memory + 0);
-    unsigned char* partial26 = (unsigned char*)(shared_memory + 32);
+    unsigned char* partial26 = (unsigned char*)(shared_memory + 128);
     float* partial27 = (float*)(shared_memory + 0);
-    unsigned int* partial28 = (unsigned int*)(shared_memory + 32);
+    unsigned int* partial28 = (unsigned int*)(shared_memory + 128);
     int* partial29 = (int*)(shared_memory + 0);
-    int* partial30 = (int*)(shared_memory + 32);
+    int* partial30 = (int*)(shared_memory + 128);
     const int at = (int)threadIdx.x * 4;
-    const int at_2 = (int)threadIdx.x;
+    const int at_2 = (int)threadIdx.x & 255;
     const int at_4 = (int)threadIdx.x & 63;
+    const int at_6 = (int)threadIdx.x;
     const int lens_in = lens[(long long)((int)blockIdx.x)];
     const int positions_in = positions[(long long)((int)blockIdx.x)];
     const float temperature_in = temperature[(long long)((int)blockIdx.x)];
@@ -58,17 +59,17 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     const int top_k_in = top_k[(long long)((int)blockIdx.x)];
     const float top_p_in = top_p[(long long)((int)blockIdx.x)];
     const float min_p_in = min_p[(long long)((int)blockIdx.x)];
-    float values_in[64];
+    float values_in[16];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 4; i++) {
         values_in[i * 4] = 0.0f;
         values_in[(i * 4) + 1] = 0.0f;
         values_in[(i * 4) + 2] = 0.0f;
         values_in[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 15) * 1024)) < (64 * arguments.parts)) {
+        if ((at + ((((i * 4) >> 2) & 3) * 4096)) < (64 * arguments.parts)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(values + (((long long)((int)blockIdx.x) * arguments.values_stride0) + (long long)((at + ((((i * 4) >> 2) & 15) * 1024)))));
+                vector.all = *(const uint4*)(values + (((long long)((int)blockIdx.x) * arguments.values_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 4096)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) values_in[(i * 4) + l] = vector.lane[l];
             }
@@ -81,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     const unsigned int seed_in = seed[(long long)((int)blockIdx.x)];
     float top;
     unsigned int top_index;
-    int key[64];
+    int key[16];
     int own;
     unsigned int own_at;
     int won;
@@ -89,10 +90,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     own = -2147483647 - 1;
     own_at = 4294967295u;
     _Pragma("unroll")
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 16; i++) {
         const float x = values_in[i];
-        key[i] = ((at + ((i & 3) + (((i >> 2) & 15) * 1024))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (__float_as_int(((x == 0.0f) ? 0.0f : x)) ^ ((__float_as_int(((x == 0.0f) ? 0.0f : x)) >> 31) & 2147483647))) : (-2147483647 - 1);
-        const unsigned int at_3 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 15) * 1024))));
+        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (__float_as_int(((x == 0.0f) ? 0.0f : x)) ^ ((__float_as_int(((x == 0.0f) ? 0.0f : x)) >> 31) & 2147483647))) : (-2147483647 - 1);
+        const unsigned int at_3 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))));
         if (key[i] > own) {
             own = key[i];
             own_at = at_3;
@@ -145,7 +146,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
         won = -2147483647 - 1;
         won_at = 4294967295u;
         _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < 32; i++) {
             const bool better_6 = (partial0[i] > won) || ((partial0[i] == won) && (partial1[i] < won_at));
             const int value_6 = better_6 ? partial0[i] : won;
             const unsigned int position_6 = better_6 ? partial1[i] : won_at;
@@ -160,8 +161,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
             own = -2147483647 - 1;
             own_at = 4294967295u;
             _Pragma("unroll")
-            for (int i = 0; i < 64; i++) {
-                const unsigned int at_5 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 15) * 1024))));
+            for (int i = 0; i < 16; i++) {
+                const unsigned int at_5 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))));
                 if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_5)))) {
                     own = key[i];
                     own_at = at_5;
@@ -183,7 +184,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     greatest = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest = tw_max(greatest, partial2[((int)(threadIdx.x >> 5) & 6) + i]);
+        greatest = tw_max(greatest, partial2[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const float abs_x = fabsf(greatest);
     const bool test_2 = abs_x < TW_INFINITY;
@@ -213,7 +214,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total = total + partial3[i];
+        total = total + partial3[((int)(threadIdx.x >> 5) & 24) + i];
     }
     const bool test_4 = top_k_in > 0;
     const bool test_5 = top_k_in <= 64;
@@ -241,7 +242,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_2 = total_2 + partial4[((int)(threadIdx.x >> 5) & 6) + i];
+        total_2 = total_2 + partial4[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const float chosen_6 = and_ ? total_2 : total;
     float running;
@@ -266,7 +267,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     const float below = (lane_ >= 1) ? other_31 : 0.0f;
     const float total_3 = __shfl_sync(0xffffffffu, running_2, (threadIdx.x & 31) | 31);
     __syncthreads();
-    if (((int)threadIdx.x & 223) == 0) {
+    if (((int)threadIdx.x & 991) == 0) {
         total5[(int)(threadIdx.x >> 5) & 1] = total_3;
     }
     __syncthreads();
@@ -306,7 +307,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_4 = total_4 + partial6[((int)(threadIdx.x >> 5) & 6) + i];
+        total_4 = total_4 + partial6[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const float product_6 = product_5 * total_4;
     float running_3;
@@ -330,7 +331,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     const float below_2 = (lane_2 >= 1) ? other_42 : 0.0f;
     const float total_5 = __shfl_sync(0xffffffffu, running_4, (threadIdx.x & 31) | 31);
     __syncthreads();
-    if (((int)threadIdx.x & 223) == 0) {
+    if (((int)threadIdx.x & 991) == 0) {
         total7[(int)(threadIdx.x >> 5) & 1] = total_5;
     }
     __syncthreads();
@@ -362,7 +363,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     greatest_2 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest_2 = tw_max(greatest_2, partial8[((int)(threadIdx.x >> 5) & 6) + i]);
+        greatest_2 = tw_max(greatest_2, partial8[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const bool test_13 = chosen_8 == greatest_2;
     const bool is_nan_x = chosen_8 != chosen_8;
@@ -383,7 +384,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     least = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least = min(least, partial9[((int)(threadIdx.x >> 5) & 6) + i]);
+        least = min(least, partial9[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const int rounded_4 = (int)min(least, 2147483647u);
     const bool test_14 = at_4 == rounded_4;
@@ -403,7 +404,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     total_6 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_6 = total_6 + partial10[((int)(threadIdx.x >> 5) & 6) + i];
+        total_6 = total_6 + partial10[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const int index = tw_checked(total_6, (64 * arguments.parts), faults, 0);
     const unsigned int tokens_in = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index)];
@@ -428,7 +429,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     reduced = false;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        reduced = reduced || (partial11[((int)(threadIdx.x >> 5) & 6) + i] != 0);
+        reduced = reduced || (partial11[((int)(threadIdx.x >> 5) & 30) + i] != 0);
     }
     const bool and_5 = reduced && not_x;
     const bool test_16 = top_k_in > 64;
@@ -455,11 +456,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     const int chosen_12 = and_12 ? 2 : chosen_11;
     const int chosen_13 = and_11 ? 0 : 1;
     const float wide_2 = (float)(top_k_in);
-    float tile_9[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile_9[i] = 0.0f;
-    }
+    const float tile_9 = 0.0f;
     for (int j = chosen_13; j < chosen_12; j += 1) {
         const bool test_21 = j == 0;
         const float product_7 = top_p_in * v_3;
@@ -483,81 +480,52 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
             const int added_5 = shr_5 + (tile_14 >> 1);
             const int and_17 = added_2 & tile_14;
             const int added_6 = added_5 + (and_17 & 1);
-            float v_9[4];
-            float v_10[4];
-            float v_11[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                v_9[i] = tile_9[i];
-                v_10[i] = tile_9[i];
-                v_11[i] = tile_9[i];
-            }
+            float v_9 = tile_9;
+            float v_10 = tile_9;
+            float v_11 = tile_9;
             for (int j_3 = 0; j_3 < arguments.parts; j_3 += 1) {
                 const int product_8 = j_3 * 1024;
-                float logits_in[4];
-                _Pragma("unroll")
-                for (int i = 0; i < 4; i++) {
-                    logits_in[i] = -TW_INFINITY;
+                float logits_in = -TW_INFINITY;
+                if ((product_8 + at_6) < arguments.vocabulary) {
+                    logits_in = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_8 + at_6))];
                 }
-                if ((product_8 + at) < arguments.vocabulary) {
-                    {
-                        union { uint4 all; float lane[4]; } vector;
-                        vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_8 + at))));
-                        _Pragma("unroll")
-                        for (int l = 0; l < 4; l++) logits_in[l] = vector.lane[l];
-                    }
-                }
-                unsigned char seen_in[4];
-                _Pragma("unroll")
-                for (int i = 0; i < 4; i++) {
-                    seen_in[i] = 0;
-                }
-                if ((product_8 + at) < arguments.vocabulary) {
-                    {
-                        union { unsigned int all; unsigned char lane[4]; } vector;
-                        vector.all = *(const unsigned int*)(seen + (((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_8 + at))));
-                        _Pragma("unroll")
-                        for (int l = 0; l < 4; l++) seen_in[l] = vector.lane[l];
-                    }
+                unsigned char seen_in = 0;
+                if ((product_8 + at_6) < arguments.vocabulary) {
+                    seen_in = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_8 + at_6))];
                 }
                 const float penalty_in = penalty[(long long)((int)blockIdx.x)];
-                _Pragma("unroll")
-                for (int i = 0; i < 4; i++) {
-                    const int rounded_6 = (int)(seen_in[i]);
-                    const bool test_22 = rounded_6 > 0;
-                    const bool test_23 = logits_in[i] >= 0.0f;
-                    const float quotient = logits_in[i] / penalty_in;
-                    const float product_9 = logits_in[i] * penalty_in;
-                    const float chosen_15 = test_23 ? quotient : product_9;
-                    const float chosen_16 = test_22 ? chosen_15 : logits_in[i];
-                    const float smaller = tw_min((chosen_16 - chosen_2), 0.0f);
-                    const bool test_24 = smaller > (-TW_INFINITY);
-                    const float product_10 = smaller * chosen;
-                    const float exp_x_3 = expf(product_10);
-                    const float chosen_17 = test_24 ? exp_x_3 : 0.0f;
-                    const bool test_25 = chosen_16 != 0.0f;
-                    const float chosen_18 = test_25 ? chosen_16 : 0.0f;
-                    const int tile_15 = __float_as_int(chosen_18);
-                    const bool test_26 = tile_15 >= 0;
-                    const int xor_ = tile_15 ^ 2147483647;
-                    const int chosen_19 = test_26 ? tile_15 : xor_;
-                    const float chosen_20 = test_21 ? 1.0f : chosen_17;
-                    const bool test_27 = chosen_19 > added_4;
-                    const float added_7 = v_9[i] + (test_27 ? chosen_20 : 0.0f);
-                    v_9[i] = added_7;
-                    const bool test_28 = chosen_19 > added_2;
-                    const float added_8 = v_10[i] + (test_28 ? chosen_20 : 0.0f);
-                    v_10[i] = added_8;
-                    const bool test_29 = chosen_19 > added_6;
-                    const float added_9 = v_11[i] + (test_29 ? chosen_20 : 0.0f);
-                    v_11[i] = added_9;
-                }
+                const int rounded_6 = (int)(seen_in);
+                const bool test_22 = rounded_6 > 0;
+                const bool test_23 = logits_in >= 0.0f;
+                const float quotient = logits_in / penalty_in;
+                const float product_9 = logits_in * penalty_in;
+                const float chosen_15 = test_23 ? quotient : product_9;
+                const float chosen_16 = test_22 ? chosen_15 : logits_in;
+                const float smaller = tw_min((chosen_16 - chosen_2), 0.0f);
+                const bool test_24 = smaller > (-TW_INFINITY);
+                const float product_10 = smaller * chosen;
+                const float exp_x_3 = expf(product_10);
+                const float chosen_17 = test_24 ? exp_x_3 : 0.0f;
+                const bool test_25 = chosen_16 != 0.0f;
+                const float chosen_18 = test_25 ? chosen_16 : 0.0f;
+                const int tile_15 = __float_as_int(chosen_18);
+                const bool test_26 = tile_15 >= 0;
+                const int xor_ = tile_15 ^ 2147483647;
+                const int chosen_19 = test_26 ? tile_15 : xor_;
+                const float chosen_20 = test_21 ? 1.0f : chosen_17;
+                const bool test_27 = chosen_19 > added_4;
+                const float added_7 = v_9 + (test_27 ? chosen_20 : 0.0f);
+                v_9 = added_7;
+                const bool test_28 = chosen_19 > added_2;
+                const float added_8 = v_10 + (test_28 ? chosen_20 : 0.0f);
+                v_10 = added_8;
+                const bool test_29 = chosen_19 > added_6;
+                const float added_9 = v_11 + (test_29 ? chosen_20 : 0.0f);
+                v_11 = added_9;
             }
+            const float tile_19 = v_9;
             float total_7 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                total_7 = total_7 + v_9[i];
-            }
+            total_7 = total_7 + tile_19;
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 1);
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 2);
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 4);
@@ -570,14 +538,12 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
             __syncthreads();
             total_7 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_7 = total_7 + partial12[i];
             }
+            const float tile_21 = v_10;
             float total_8 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                total_8 = total_8 + v_10[i];
-            }
+            total_8 = total_8 + tile_21;
             total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 1);
             total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 2);
             total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 4);
@@ -590,14 +556,12 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
             __syncthreads();
             total_8 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_8 = total_8 + partial13[i];
             }
+            const float tile_23 = v_11;
             float total_9 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                total_9 = total_9 + v_11[i];
-            }
+            total_9 = total_9 + tile_23;
             total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 1);
             total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 2);
             total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 4);
@@ -610,7 +574,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
             __syncthreads();
             total_9 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_9 = total_9 + partial14[i];
             }
             const bool test_30 = total_7 >= chosen_14;
@@ -638,58 +602,38 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
         const int chosen_33 = test_21 ? arguments.parts : 0;
         for (int j_4 = 0; j_4 < chosen_33; j_4 += 1) {
             const int product_11 = j_4 * 1024;
-            float logits_in_2[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                logits_in_2[i] = -TW_INFINITY;
+            float logits_in_2 = -TW_INFINITY;
+            if ((product_11 + at_6) < arguments.vocabulary) {
+                logits_in_2 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_11 + at_6))];
             }
-            if ((product_11 + at) < arguments.vocabulary) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_11 + at))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_2[l] = vector.lane[l];
-                }
-            }
-            unsigned char seen_in_2[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                seen_in_2[i] = 0;
-            }
-            if ((product_11 + at) < arguments.vocabulary) {
-                {
-                    union { unsigned int all; unsigned char lane[4]; } vector;
-                    vector.all = *(const unsigned int*)(seen + (((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_11 + at))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) seen_in_2[l] = vector.lane[l];
-                }
+            unsigned char seen_in_2 = 0;
+            if ((product_11 + at_6) < arguments.vocabulary) {
+                seen_in_2 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_11 + at_6))];
             }
             const float penalty_in_2 = penalty[(long long)((int)blockIdx.x)];
+            const int rounded_7 = (int)(seen_in_2);
+            const bool test_33 = rounded_7 > 0;
+            const bool test_34 = logits_in_2 >= 0.0f;
+            const float quotient_2 = logits_in_2 / penalty_in_2;
+            const float product_12 = logits_in_2 * penalty_in_2;
+            const float chosen_34 = test_34 ? quotient_2 : product_12;
+            const float chosen_35 = test_33 ? chosen_34 : logits_in_2;
+            const float smaller_2 = tw_min((chosen_35 - chosen_2), 0.0f);
+            const bool test_35 = smaller_2 > (-TW_INFINITY);
+            const float product_13 = smaller_2 * chosen;
+            const float exp_x_4 = expf(product_13);
+            const float chosen_36 = test_35 ? exp_x_4 : 0.0f;
+            const bool test_36 = chosen_35 != 0.0f;
+            const float chosen_37 = test_36 ? chosen_35 : 0.0f;
+            const int tile_30 = __float_as_int(chosen_37);
+            const bool test_37 = tile_30 >= 0;
+            const int xor_2 = tile_30 ^ 2147483647;
+            const int chosen_38 = test_37 ? tile_30 : xor_2;
+            const bool test_38 = chosen_38 > tile_28;
+            const float chosen_39 = test_38 ? chosen_36 : 0.0f;
             const float tile_31 = v_12;
             float total_10 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                const int rounded_7 = (int)(seen_in_2[i]);
-                const bool test_33 = rounded_7 > 0;
-                const bool test_34 = logits_in_2[i] >= 0.0f;
-                const float quotient_2 = logits_in_2[i] / penalty_in_2;
-                const float product_12 = logits_in_2[i] * penalty_in_2;
-                const float chosen_34 = test_34 ? quotient_2 : product_12;
-                const float chosen_35 = test_33 ? chosen_34 : logits_in_2[i];
-                const float smaller_2 = tw_min((chosen_35 - chosen_2), 0.0f);
-                const bool test_35 = smaller_2 > (-TW_INFINITY);
-                const float product_13 = smaller_2 * chosen;
-                const float exp_x_4 = expf(product_13);
-                const float chosen_36 = test_35 ? exp_x_4 : 0.0f;
-                const bool test_36 = chosen_35 != 0.0f;
-                const float chosen_37 = test_36 ? chosen_35 : 0.0f;
-                const int tile_30 = __float_as_int(chosen_37);
-                const bool test_37 = tile_30 >= 0;
-                const int xor_2 = tile_30 ^ 2147483647;
-                const int chosen_38 = test_37 ? tile_30 : xor_2;
-                const bool test_38 = chosen_38 > tile_28;
-                total_10 = total_10 + (test_38 ? chosen_36 : 0.0f);
-            }
+            total_10 = total_10 + chosen_39;
             total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 1);
             total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 2);
             total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 4);
@@ -702,7 +646,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
             __syncthreads();
             total_10 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_10 = total_10 + partial15[i];
             }
             const float added_10 = tile_31 + total_10;
@@ -763,64 +707,42 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
         float v_18 = 0.0f;
         for (int j_6 = 0; j_6 < arguments.parts; j_6 += 1) {
             const int product_17 = j_6 * 1024;
-            float logits_in_3[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                logits_in_3[i] = -TW_INFINITY;
+            float logits_in_3 = -TW_INFINITY;
+            if ((product_17 + at_6) < arguments.vocabulary) {
+                logits_in_3 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_17 + at_6))];
             }
-            if ((product_17 + at) < arguments.vocabulary) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_17 + at))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_3[l] = vector.lane[l];
-                }
-            }
-            unsigned char seen_in_3[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                seen_in_3[i] = 0;
-            }
-            if ((product_17 + at) < arguments.vocabulary) {
-                {
-                    union { unsigned int all; unsigned char lane[4]; } vector;
-                    vector.all = *(const unsigned int*)(seen + (((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_17 + at))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) seen_in_3[l] = vector.lane[l];
-                }
+            unsigned char seen_in_3 = 0;
+            if ((product_17 + at_6) < arguments.vocabulary) {
+                seen_in_3 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_17 + at_6))];
             }
             const float penalty_in_3 = penalty[(long long)((int)blockIdx.x)];
-            float chosen_58[4];
+            const int rounded_8 = (int)(seen_in_3);
+            const bool test_45 = rounded_8 > 0;
+            const bool test_46 = logits_in_3 >= 0.0f;
+            const float quotient_4 = logits_in_3 / penalty_in_3;
+            const float product_18 = logits_in_3 * penalty_in_3;
+            const float chosen_52 = test_46 ? quotient_4 : product_18;
+            const float chosen_53 = test_45 ? chosen_52 : logits_in_3;
+            const float smaller_6 = tw_min((chosen_53 - chosen_2), 0.0f);
+            const bool test_47 = smaller_6 > (-TW_INFINITY);
+            const float product_19 = smaller_6 * chosen;
+            const float exp_x_7 = expf(product_19);
+            const float chosen_54 = test_47 ? exp_x_7 : 0.0f;
+            const bool test_48 = chosen_53 != 0.0f;
+            const float chosen_55 = test_48 ? chosen_53 : 0.0f;
+            const int tile_46 = __float_as_int(chosen_55);
+            const bool test_49 = tile_46 >= 0;
+            const int xor_5 = tile_46 ^ 2147483647;
+            const int chosen_56 = test_49 ? tile_46 : xor_5;
+            const bool test_50 = chosen_54 >= chosen_48;
+            const bool test_51 = chosen_56 > larger_2;
+            const bool and_19 = test_51 && test_50;
+            const float chosen_57 = and_19 ? chosen_54 : 0.0f;
+            const bool test_52 = chosen_56 == larger_2;
+            const bool and_20 = test_52 && test_50;
+            const float chosen_58 = and_20 ? 1.0f : 0.0f;
             float total_11 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                const int rounded_8 = (int)(seen_in_3[i]);
-                const bool test_45 = rounded_8 > 0;
-                const bool test_46 = logits_in_3[i] >= 0.0f;
-                const float quotient_4 = logits_in_3[i] / penalty_in_3;
-                const float product_18 = logits_in_3[i] * penalty_in_3;
-                const float chosen_52 = test_46 ? quotient_4 : product_18;
-                const float chosen_53 = test_45 ? chosen_52 : logits_in_3[i];
-                const float smaller_6 = tw_min((chosen_53 - chosen_2), 0.0f);
-                const bool test_47 = smaller_6 > (-TW_INFINITY);
-                const float product_19 = smaller_6 * chosen;
-                const float exp_x_7 = expf(product_19);
-                const float chosen_54 = test_47 ? exp_x_7 : 0.0f;
-                const bool test_48 = chosen_53 != 0.0f;
-                const float chosen_55 = test_48 ? chosen_53 : 0.0f;
-                const int tile_46 = __float_as_int(chosen_55);
-                const bool test_49 = tile_46 >= 0;
-                const int xor_5 = tile_46 ^ 2147483647;
-                const int chosen_56 = test_49 ? tile_46 : xor_5;
-                const bool test_50 = chosen_54 >= chosen_48;
-                const bool test_51 = chosen_56 > larger_2;
-                const bool and_19 = test_51 && test_50;
-                const float chosen_57 = and_19 ? chosen_54 : 0.0f;
-                const bool test_52 = chosen_56 == larger_2;
-                const bool and_20 = test_52 && test_50;
-                chosen_58[i] = and_20 ? 1.0f : 0.0f;
-                total_11 = total_11 + chosen_57;
-            }
+            total_11 = total_11 + chosen_57;
             total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 1);
             total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 2);
             total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 4);
@@ -833,14 +755,11 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
             __syncthreads();
             total_11 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_11 = total_11 + partial16[i];
             }
             float total_12 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                total_12 = total_12 + chosen_58[i];
-            }
+            total_12 = total_12 + chosen_58;
             total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 1);
             total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 2);
             total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 4);
@@ -853,7 +772,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
             __syncthreads();
             total_12 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_12 = total_12 + partial17[i];
             }
             const float tile_49 = v_17;
@@ -920,8 +839,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     const float below_3 = (lane_3 >= 1) ? other_98 : 0.0f;
     const float total_13 = __shfl_sync(0xffffffffu, running_6, (threadIdx.x & 31) | 31);
     __syncthreads();
-    if ((int)(threadIdx.x & 31) == 0) {
-        total18[(int)(threadIdx.x >> 5)] = total_13;
+    if (((int)threadIdx.x & 799) == 0) {
+        total18[(int)(threadIdx.x >> 5) & 7] = total_13;
     }
     __syncthreads();
     float base_3 = 0.0f;
@@ -929,7 +848,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float part_3 = total18[i];
-        base_3 = (i < (int)(threadIdx.x >> 5)) ? (base_3 + part_3) : base_3;
+        base_3 = (i < ((int)(threadIdx.x >> 5) & 7)) ? (base_3 + part_3) : base_3;
         all_3 = all_3 + part_3;
     }
     running_5 = (carry_3 + (base_3 + below_3)) + running_5;
@@ -954,7 +873,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     greatest_3 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        greatest_3 = tw_max(greatest_3, partial19[i]);
+        greatest_3 = tw_max(greatest_3, partial19[((int)(threadIdx.x >> 5) & 24) + i]);
     }
     const bool test_60 = chosen_65 == greatest_3;
     const bool is_nan_x_2 = chosen_65 != chosen_65;
@@ -977,7 +896,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     least_2 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        least_2 = min(least_2, partial20[i]);
+        least_2 = min(least_2, partial20[((int)(threadIdx.x >> 5) & 24) + i]);
     }
     const int rounded_10 = (int)min(least_2, 2147483647u);
     const bool test_61 = at_2 < rounded_10;
@@ -998,7 +917,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     total_14 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total_14 = total_14 + partial21[i];
+        total_14 = total_14 + partial21[((int)(threadIdx.x >> 5) & 24) + i];
     }
     const float difference_11 = product_24 - total_14;
     const int larger_3 = max(tile_64, 0);
@@ -1006,66 +925,41 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     const float chosen_69 = and_10 ? tile_65 : difference_11;
     const int product_25 = chosen_68 * 1024;
     const int index_2 = tw_checked(product_25, 2147483647, faults, 1);
-    float logits_in_4[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        logits_in_4[i] = -TW_INFINITY;
-    }
-    if ((index_2 + at) < arguments.vocabulary) {
-        {
-            union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((index_2 + at))));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) logits_in_4[l] = vector.lane[l];
-        }
+    float logits_in_4 = -TW_INFINITY;
+    if ((index_2 + at_6) < arguments.vocabulary) {
+        logits_in_4 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((index_2 + at_6))];
     }
     const int index_3 = tw_checked(product_25, 2147483647, faults, 2);
-    unsigned char seen_in_4[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        seen_in_4[i] = 0;
+    unsigned char seen_in_4 = 0;
+    if ((index_3 + at_6) < arguments.vocabulary) {
+        seen_in_4 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((index_3 + at_6))];
     }
-    if ((index_3 + at) < arguments.vocabulary) {
-        {
-            union { unsigned int all; unsigned char lane[4]; } vector;
-            vector.all = *(const unsigned int*)(seen + (((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((index_3 + at))));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) seen_in_4[l] = vector.lane[l];
-        }
-    }
-    float chosen_71[4];
-    float chosen_72[4];
-    int chosen_74[4];
-    bool test_67[4];
-    float running_7[4];
+    const int rounded_11 = (int)(seen_in_4);
+    const bool test_62 = rounded_11 > 0;
+    const bool test_63 = logits_in_4 >= 0.0f;
+    const float quotient_5 = logits_in_4 / penalty_in_4;
+    const float product_26 = logits_in_4 * penalty_in_4;
+    const float chosen_70 = test_63 ? quotient_5 : product_26;
+    const float chosen_71 = test_62 ? chosen_70 : logits_in_4;
+    const float smaller_10 = tw_min((chosen_71 - chosen_2), 0.0f);
+    const bool test_64 = smaller_10 > (-TW_INFINITY);
+    const float product_27 = smaller_10 * chosen;
+    const float exp_x_8 = expf(product_27);
+    const float chosen_72 = test_64 ? exp_x_8 : 0.0f;
+    const bool test_65 = chosen_71 != 0.0f;
+    const float chosen_73 = test_65 ? chosen_71 : 0.0f;
+    const int tile_69 = __float_as_int(chosen_73);
+    const bool test_66 = tile_69 >= 0;
+    const int xor_6 = tile_69 ^ 2147483647;
+    const int chosen_74 = test_66 ? tile_69 : xor_6;
+    const bool test_67 = chosen_74 == larger_2;
+    const float chosen_75 = test_67 ? 1.0f : 0.0f;
+    float running_7;
     float carry_4 = 0.0f;
     float sum_4 = 0.0f;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const int rounded_11 = (int)(seen_in_4[i]);
-        const bool test_62 = rounded_11 > 0;
-        const bool test_63 = logits_in_4[i] >= 0.0f;
-        const float quotient_5 = logits_in_4[i] / penalty_in_4;
-        const float product_26 = logits_in_4[i] * penalty_in_4;
-        const float chosen_70 = test_63 ? quotient_5 : product_26;
-        chosen_71[i] = test_62 ? chosen_70 : logits_in_4[i];
-        const float smaller_10 = tw_min((chosen_71[i] - chosen_2), 0.0f);
-        const bool test_64 = smaller_10 > (-TW_INFINITY);
-        const float product_27 = smaller_10 * chosen;
-        const float exp_x_8 = expf(product_27);
-        chosen_72[i] = test_64 ? exp_x_8 : 0.0f;
-        const bool test_65 = chosen_71[i] != 0.0f;
-        const float chosen_73 = test_65 ? chosen_71[i] : 0.0f;
-        const int tile_69 = __float_as_int(chosen_73);
-        const bool test_66 = tile_69 >= 0;
-        const int xor_6 = tile_69 ^ 2147483647;
-        chosen_74[i] = test_66 ? tile_69 : xor_6;
-        test_67[i] = chosen_74[i] == larger_2;
-        const float chosen_75 = test_67[i] ? 1.0f : 0.0f;
-        const float x_5 = chosen_75;
-        running_7[i] = sum_4;
-        sum_4 = sum_4 + x_5;
-    }
+    const float x_5 = chosen_75;
+    running_7 = sum_4;
+    sum_4 = sum_4 + x_5;
     const int lane_4 = (int)(threadIdx.x & 31) & 31;
     float running_8 = sum_4;
     const float other_114 = __shfl_up_sync(0xffffffffu, running_8, 1);
@@ -1089,30 +983,25 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     float base_4 = 0.0f;
     float all_4 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         const float part_4 = total22[i];
         base_4 = (i < (int)(threadIdx.x >> 5)) ? (base_4 + part_4) : base_4;
         all_4 = all_4 + part_4;
     }
-    const float before_4 = carry_4 + (base_4 + below_4);
+    running_7 = (carry_4 + (base_4 + below_4)) + running_7;
     carry_4 = carry_4 + all_4;
-    float chosen_76[4];
-    float running_9[4];
+    const bool test_68 = chosen_74 > larger_2;
+    const bool test_69 = running_7 < tile_66;
+    const bool and_23 = test_67 && test_69;
+    const bool or_6 = test_68 || and_23;
+    const bool test_70 = chosen_72 >= chosen_48;
+    const bool and_24 = or_6 && test_70;
+    const float chosen_76 = and_24 ? chosen_72 : 0.0f;
+    float running_9;
     float carry_5 = 0.0f;
     float sum_5 = 0.0f;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        running_7[i] = before_4 + running_7[i];
-        const bool test_68 = chosen_74[i] > larger_2;
-        const bool test_69 = running_7[i] < tile_66;
-        const bool and_23 = test_67[i] && test_69;
-        const bool or_6 = test_68 || and_23;
-        const bool test_70 = chosen_72[i] >= chosen_48;
-        const bool and_24 = or_6 && test_70;
-        chosen_76[i] = and_24 ? chosen_72[i] : 0.0f;
-        sum_5 = sum_5 + chosen_76[i];
-        running_9[i] = sum_5;
-    }
+    sum_5 = sum_5 + chosen_76;
+    running_9 = sum_5;
     const int lane_5 = (int)(threadIdx.x & 31) & 31;
     float running_10 = sum_5;
     const float other_120 = __shfl_up_sync(0xffffffffu, running_10, 1);
@@ -1136,25 +1025,19 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     float base_5 = 0.0f;
     float all_5 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         const float part_5 = total23[i];
         base_5 = (i < (int)(threadIdx.x >> 5)) ? (base_5 + part_5) : base_5;
         all_5 = all_5 + part_5;
     }
-    const float before_5 = carry_5 + (base_5 + below_5);
+    running_9 = (carry_5 + (base_5 + below_5)) + running_9;
     carry_5 = carry_5 + all_5;
-    bool and_25[4];
-    float chosen_77[4];
+    const bool test_71 = running_9 > chosen_69;
+    const bool test_72 = chosen_76 > 0.0f;
+    const bool and_25 = test_71 && test_72;
+    const float chosen_77 = and_25 ? 1.0f : 0.0f;
     float greatest_4 = -TW_INFINITY;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        running_9[i] = before_5 + running_9[i];
-        const bool test_71 = running_9[i] > chosen_69;
-        const bool test_72 = chosen_76[i] > 0.0f;
-        and_25[i] = test_71 && test_72;
-        chosen_77[i] = and_25[i] ? 1.0f : 0.0f;
-        greatest_4 = tw_max(greatest_4, chosen_77[i]);
-    }
+    greatest_4 = tw_max(greatest_4, chosen_77);
     greatest_4 = tw_max(greatest_4, __shfl_xor_sync(0xffffffffu, greatest_4, 1));
     greatest_4 = tw_max(greatest_4, __shfl_xor_sync(0xffffffffu, greatest_4, 2));
     greatest_4 = tw_max(greatest_4, __shfl_xor_sync(0xffffffffu, greatest_4, 4));
@@ -1166,19 +1049,16 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     __syncthreads();
     greatest_4 = -TW_INFINITY;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         greatest_4 = tw_max(greatest_4, partial24[i]);
     }
-    unsigned int rounded_12[4];
+    const bool test_73 = chosen_77 == greatest_4;
+    const bool is_nan_x_3 = chosen_77 != chosen_77;
+    const bool or_7 = test_73 || is_nan_x_3;
+    const unsigned int rounded_12 = (unsigned int)(at_6);
+    const unsigned int chosen_78 = or_7 ? rounded_12 : 4294967295u;
     unsigned int least_3 = 4294967295u;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const bool test_73 = chosen_77[i] == greatest_4;
-        const bool is_nan_x_3 = chosen_77[i] != chosen_77[i];
-        const bool or_7 = test_73 || is_nan_x_3;
-        rounded_12[i] = (unsigned int)((at + (i & 3)));
-        least_3 = min(least_3, (or_7 ? rounded_12[i] : 4294967295u));
-    }
+    least_3 = min(least_3, chosen_78);
     least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 1));
     least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 2));
     least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 4));
@@ -1190,14 +1070,11 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     __syncthreads();
     least_3 = 4294967295u;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         least_3 = min(least_3, partial25[i]);
     }
     bool reduced_2 = false;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        reduced_2 = reduced_2 || and_25[i];
-    }
+    reduced_2 = reduced_2 || and_25;
     const bool other_136 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 1);
     reduced_2 = reduced_2 || other_136;
     const bool other_137 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 2);
@@ -1214,14 +1091,11 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     __syncthreads();
     reduced_2 = false;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         reduced_2 = reduced_2 || (partial26[i] != 0);
     }
     float greatest_5 = -TW_INFINITY;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        greatest_5 = tw_max(greatest_5, chosen_71[i]);
-    }
+    greatest_5 = tw_max(greatest_5, chosen_71);
     greatest_5 = tw_max(greatest_5, __shfl_xor_sync(0xffffffffu, greatest_5, 1));
     greatest_5 = tw_max(greatest_5, __shfl_xor_sync(0xffffffffu, greatest_5, 2));
     greatest_5 = tw_max(greatest_5, __shfl_xor_sync(0xffffffffu, greatest_5, 4));
@@ -1233,17 +1107,15 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     __syncthreads();
     greatest_5 = -TW_INFINITY;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         greatest_5 = tw_max(greatest_5, partial27[i]);
     }
+    const bool test_74 = chosen_71 == greatest_5;
+    const bool is_nan_x_4 = chosen_71 != chosen_71;
+    const bool or_8 = test_74 || is_nan_x_4;
+    const unsigned int chosen_79 = or_8 ? rounded_12 : 4294967295u;
     unsigned int least_4 = 4294967295u;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const bool test_74 = chosen_71[i] == greatest_5;
-        const bool is_nan_x_4 = chosen_71[i] != chosen_71[i];
-        const bool or_8 = test_74 || is_nan_x_4;
-        least_4 = min(least_4, (or_8 ? rounded_12[i] : 4294967295u));
-    }
+    least_4 = min(least_4, chosen_79);
     least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 1));
     least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 2));
     least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 4));
@@ -1255,7 +1127,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     __syncthreads();
     least_4 = 4294967295u;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         least_4 = min(least_4, partial28[i]);
     }
     const unsigned int chosen_80 = reduced_2 ? least_3 : least_4;
@@ -1275,7 +1147,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     least_5 = 2147483647;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least_5 = min(least_5, partial29[((int)(threadIdx.x >> 5) & 6) + i]);
+        least_5 = min(least_5, partial29[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const bool test_75 = at_4 == least_5;
     const int chosen_81 = test_75 ? rounded_5 : 0;
@@ -1293,7 +1165,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     total_17 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_17 = total_17 + partial30[((int)(threadIdx.x >> 5) & 6) + i];
+        total_17 = total_17 + partial30[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const int index_4 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
     const unsigned int tokens_in_2 = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index_4)];
@@ -1310,23 +1182,23 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_sample_token(const f
     const bool test_77 = lens_in > 0;
     if (test_77) {
         const int index_5 = tw_checked(lens_in, arguments.max_len, faults, 3);
-        if (((int)threadIdx.x & 255) == 0) {
+        if (((int)threadIdx.x & 1023) == 0) {
             history[((long long)((int)blockIdx.x) * arguments.history_stride0) + (long long)(index_5)] = chosen_85;
         }
         const int rounded_15 = (int)min(chosen_84, 2147483647u);
         const int index_6 = tw_checked(rounded_15, arguments.vocabulary, faults, 4);
-        if (((int)threadIdx.x & 255) == 0) {
+        if (((int)threadIdx.x & 1023) == 0) {
             seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)(index_6)] = 1;
         }
-        if (((int)threadIdx.x & 255) == 0) {
+        if (((int)threadIdx.x & 1023) == 0) {
             ids[(long long)((int)blockIdx.x)] = chosen_84;
         }
         const int added_20 = positions_in + 1;
-        if (((int)threadIdx.x & 255) == 0) {
+        if (((int)threadIdx.x & 1023) == 0) {
             positions[(long long)((int)blockIdx.x)] = added_20;
         }
         const int added_21 = lens_in + 1;
-        if (((int)threadIdx.x & 255) == 0) {
+        if (((int)threadIdx.x & 1023) == 0) {
             lens[(long long)((int)blockIdx.x)] = added_21;
         }
     }

@@ -13,7 +13,7 @@ struct sample_token_arguments {
     int max_len;
 };
 
-[[kernel, max_total_threads_per_threadgroup(256)]]
+[[kernel, max_total_threads_per_threadgroup(1024)]]
 void tw_kernel_sample_token(
     const device float* logits [[buffer(0)]],
     const device float* values [[buffer(1)]],
@@ -36,19 +36,19 @@ void tw_kernel_sample_token(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    threadgroup uint4 shared_memory[6];
+    threadgroup uint4 shared_memory[24];
     threadgroup int* partial0 = (decltype(partial0))(shared_memory + 0);
-    threadgroup uint* partial1 = (decltype(partial1))(shared_memory + 2);
-    threadgroup float* partial2 = (decltype(partial2))(shared_memory + 4);
+    threadgroup uint* partial1 = (decltype(partial1))(shared_memory + 8);
+    threadgroup float* partial2 = (decltype(partial2))(shared_memory + 16);
     threadgroup float* partial3 = (decltype(partial3))(shared_memory + 0);
-    threadgroup float* partial4 = (decltype(partial4))(shared_memory + 2);
+    threadgroup float* partial4 = (decltype(partial4))(shared_memory + 8);
     threadgroup float* total5 = (decltype(total5))(shared_memory + 0);
     threadgroup float* partial6 = (decltype(partial6))(shared_memory + 1);
     threadgroup float* total7 = (decltype(total7))(shared_memory + 0);
     threadgroup float* partial8 = (decltype(partial8))(shared_memory + 1);
-    threadgroup uint* partial9 = (decltype(partial9))(shared_memory + 3);
+    threadgroup uint* partial9 = (decltype(partial9))(shared_memory + 9);
     threadgroup int* partial10 = (decltype(partial10))(shared_memory + 0);
-    threadgroup uchar* partial11 = (decltype(partial11))(shared_memory + 2);
+    threadgroup uchar* partial11 = (decltype(partial11))(shared_memory + 8);
     threadgroup float* partial12 = (decltype(partial12))(shared_memory + 0);
     threadgroup float* partial13 = (decltype(partial13))(shared_memory + 0);
     threadgroup float* partial14 = (decltype(partial14))(shared_memory + 0);
@@ -57,20 +57,21 @@ void tw_kernel_sample_token(
     threadgroup float* partial17 = (decltype(partial17))(shared_memory + 0);
     threadgroup float* total18 = (decltype(total18))(shared_memory + 0);
     threadgroup float* partial19 = (decltype(partial19))(shared_memory + 2);
-    threadgroup uint* partial20 = (decltype(partial20))(shared_memory + 0);
-    threadgroup float* partial21 = (decltype(partial21))(shared_memory + 2);
+    threadgroup uint* partial20 = (decltype(partial20))(shared_memory + 10);
+    threadgroup float* partial21 = (decltype(partial21))(shared_memory + 0);
     threadgroup float* total22 = (decltype(total22))(shared_memory + 0);
     threadgroup float* total23 = (decltype(total23))(shared_memory + 0);
-    threadgroup float* partial24 = (decltype(partial24))(shared_memory + 2);
+    threadgroup float* partial24 = (decltype(partial24))(shared_memory + 8);
     threadgroup uint* partial25 = (decltype(partial25))(shared_memory + 0);
-    threadgroup uchar* partial26 = (decltype(partial26))(shared_memory + 2);
+    threadgroup uchar* partial26 = (decltype(partial26))(shared_memory + 8);
     threadgroup float* partial27 = (decltype(partial27))(shared_memory + 0);
-    threadgroup uint* partial28 = (decltype(partial28))(shared_memory + 2);
+    threadgroup uint* partial28 = (decltype(partial28))(shared_memory + 8);
     threadgroup int* partial29 = (decltype(partial29))(shared_memory + 0);
-    threadgroup int* partial30 = (decltype(partial30))(shared_memory + 2);
+    threadgroup int* partial30 = (decltype(partial30))(shared_memory + 8);
     const int at = (int)thread_index_in_threadgroup * 4;
-    const int at_2 = (int)thread_index_in_threadgroup;
+    const int at_2 = (int)thread_index_in_threadgroup & 255;
     const int at_4 = (int)thread_index_in_threadgroup & 63;
+    const int at_6 = (int)thread_index_in_threadgroup;
     const int lens_in = lens[(long)((int)threadgroup_position_in_grid.x)];
     const int positions_in = positions[(long)((int)threadgroup_position_in_grid.x)];
     const float temperature_in = temperature[(long)((int)threadgroup_position_in_grid.x)];
@@ -80,17 +81,17 @@ void tw_kernel_sample_token(
     const int top_k_in = top_k[(long)((int)threadgroup_position_in_grid.x)];
     const float top_p_in = top_p[(long)((int)threadgroup_position_in_grid.x)];
     const float min_p_in = min_p[(long)((int)threadgroup_position_in_grid.x)];
-    float values_in[64];
+    float values_in[16];
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 4; i++) {
         values_in[i * 4] = 0.0f;
         values_in[(i * 4) + 1] = 0.0f;
         values_in[(i * 4) + 2] = 0.0f;
         values_in[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 15) * 1024)) < (64 * arguments.parts)) {
+        if ((at + ((((i * 4) >> 2) & 3) * 4096)) < (64 * arguments.parts)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(values + (((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride0) + (long)((at + ((((i * 4) >> 2) & 15) * 1024)))));
+                vector.all = *(const device uint4*)(values + (((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride0) + (long)((at + ((((i * 4) >> 2) & 3) * 4096)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) values_in[(i * 4) + l] = vector.lane[l];
             }
@@ -103,7 +104,7 @@ void tw_kernel_sample_token(
     const uint seed_in = seed[(long)((int)threadgroup_position_in_grid.x)];
     float top;
     uint top_index;
-    int key[64];
+    int key[16];
     int own;
     uint own_at;
     int won;
@@ -111,10 +112,10 @@ void tw_kernel_sample_token(
     own = -2147483647 - 1;
     own_at = 4294967295u;
     _Pragma("unroll")
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 16; i++) {
         const float x = values_in[i];
-        key[i] = ((at + ((i & 3) + (((i >> 2) & 15) * 1024))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (as_type<int>(((x == 0.0f) ? 0.0f : x)) ^ ((as_type<int>(((x == 0.0f) ? 0.0f : x)) >> 31) & 2147483647))) : (-2147483647 - 1);
-        const uint at_3 = (uint)((at + ((i & 3) + (((i >> 2) & 15) * 1024))));
+        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (as_type<int>(((x == 0.0f) ? 0.0f : x)) ^ ((as_type<int>(((x == 0.0f) ? 0.0f : x)) >> 31) & 2147483647))) : (-2147483647 - 1);
+        const uint at_3 = (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))));
         if (key[i] > own) {
             own = key[i];
             own_at = at_3;
@@ -167,7 +168,7 @@ void tw_kernel_sample_token(
         won = -2147483647 - 1;
         won_at = 4294967295u;
         _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < 32; i++) {
             const bool better_6 = (partial0[i] > won) || ((partial0[i] == won) && (partial1[i] < won_at));
             const int value_6 = better_6 ? partial0[i] : won;
             const uint position_6 = better_6 ? partial1[i] : won_at;
@@ -182,8 +183,8 @@ void tw_kernel_sample_token(
             own = -2147483647 - 1;
             own_at = 4294967295u;
             _Pragma("unroll")
-            for (int i = 0; i < 64; i++) {
-                const uint at_5 = (uint)((at + ((i & 3) + (((i >> 2) & 15) * 1024))));
+            for (int i = 0; i < 16; i++) {
+                const uint at_5 = (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))));
                 if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_5)))) {
                     own = key[i];
                     own_at = at_5;
@@ -205,7 +206,7 @@ void tw_kernel_sample_token(
     greatest = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest = tw_max(greatest, partial2[((int)simdgroup_index_in_threadgroup & 6) + i]);
+        greatest = tw_max(greatest, partial2[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const float abs_x = fabs(greatest);
     const bool test_2 = abs_x < INFINITY;
@@ -235,7 +236,7 @@ void tw_kernel_sample_token(
     total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total = total + partial3[i];
+        total = total + partial3[((int)simdgroup_index_in_threadgroup & 24) + i];
     }
     const bool test_4 = top_k_in > 0;
     const bool test_5 = top_k_in <= 64;
@@ -263,7 +264,7 @@ void tw_kernel_sample_token(
     total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_2 = total_2 + partial4[((int)simdgroup_index_in_threadgroup & 6) + i];
+        total_2 = total_2 + partial4[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const float chosen_6 = and_ ? total_2 : total;
     float running;
@@ -288,7 +289,7 @@ void tw_kernel_sample_token(
     const float below = (lane_ >= 1) ? other_31 : 0.0f;
     const float total_3 = simd_shuffle(running_2, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    if (((int)thread_index_in_threadgroup & 223) == 0) {
+    if (((int)thread_index_in_threadgroup & 991) == 0) {
         total5[(int)simdgroup_index_in_threadgroup & 1] = total_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
@@ -328,7 +329,7 @@ void tw_kernel_sample_token(
     total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_4 = total_4 + partial6[((int)simdgroup_index_in_threadgroup & 6) + i];
+        total_4 = total_4 + partial6[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const float product_6 = product_5 * total_4;
     float running_3;
@@ -352,7 +353,7 @@ void tw_kernel_sample_token(
     const float below_2 = (lane_2 >= 1) ? other_42 : 0.0f;
     const float total_5 = simd_shuffle(running_4, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    if (((int)thread_index_in_threadgroup & 223) == 0) {
+    if (((int)thread_index_in_threadgroup & 991) == 0) {
         total7[(int)simdgroup_index_in_threadgroup & 1] = total_5;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
@@ -384,7 +385,7 @@ void tw_kernel_sample_token(
     greatest_2 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest_2 = tw_max(greatest_2, partial8[((int)simdgroup_index_in_threadgroup & 6) + i]);
+        greatest_2 = tw_max(greatest_2, partial8[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const bool test_13 = chosen_8 == greatest_2;
     const bool is_nan_x = chosen_8 != chosen_8;
@@ -405,7 +406,7 @@ void tw_kernel_sample_token(
     least = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least = min(least, partial9[((int)simdgroup_index_in_threadgroup & 6) + i]);
+        least = min(least, partial9[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const int rounded_4 = (int)min(least, 2147483647u);
     const bool test_14 = at_4 == rounded_4;
@@ -425,7 +426,7 @@ void tw_kernel_sample_token(
     total_6 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_6 = total_6 + partial10[((int)simdgroup_index_in_threadgroup & 6) + i];
+        total_6 = total_6 + partial10[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const int index = tw_checked(total_6, (64 * arguments.parts), faults, 0);
     const uint tokens_in = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index)];
@@ -450,7 +451,7 @@ void tw_kernel_sample_token(
     reduced = false;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        reduced = reduced || (partial11[((int)simdgroup_index_in_threadgroup & 6) + i] != 0);
+        reduced = reduced || (partial11[((int)simdgroup_index_in_threadgroup & 30) + i] != 0);
     }
     const bool and_5 = reduced && not_x;
     const bool test_16 = top_k_in > 64;
@@ -477,11 +478,7 @@ void tw_kernel_sample_token(
     const int chosen_12 = and_12 ? 2 : chosen_11;
     const int chosen_13 = and_11 ? 0 : 1;
     const float wide_2 = (float)(top_k_in);
-    float tile_9[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile_9[i] = 0.0f;
-    }
+    const float tile_9 = 0.0f;
     for (int j = chosen_13; j < chosen_12; j += 1) {
         const bool test_21 = j == 0;
         const float product_7 = top_p_in * v_3;
@@ -505,81 +502,52 @@ void tw_kernel_sample_token(
             const int added_5 = shr_5 + (tile_14 >> 1);
             const int and_17 = added_2 & tile_14;
             const int added_6 = added_5 + (and_17 & 1);
-            float v_9[4];
-            float v_10[4];
-            float v_11[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                v_9[i] = tile_9[i];
-                v_10[i] = tile_9[i];
-                v_11[i] = tile_9[i];
-            }
+            float v_9 = tile_9;
+            float v_10 = tile_9;
+            float v_11 = tile_9;
             for (int j_3 = 0; j_3 < arguments.parts; j_3 += 1) {
                 const int product_8 = j_3 * 1024;
-                float logits_in[4];
-                _Pragma("unroll")
-                for (int i = 0; i < 4; i++) {
-                    logits_in[i] = -INFINITY;
+                float logits_in = -INFINITY;
+                if ((product_8 + at_6) < arguments.vocabulary) {
+                    logits_in = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_8 + at_6))];
                 }
-                if ((product_8 + at) < arguments.vocabulary) {
-                    {
-                        union { uint4 all; float lane[4]; } vector;
-                        vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_8 + at))));
-                        _Pragma("unroll")
-                        for (int l = 0; l < 4; l++) logits_in[l] = vector.lane[l];
-                    }
-                }
-                uchar seen_in[4];
-                _Pragma("unroll")
-                for (int i = 0; i < 4; i++) {
-                    seen_in[i] = 0;
-                }
-                if ((product_8 + at) < arguments.vocabulary) {
-                    {
-                        union { uint all; uchar lane[4]; } vector;
-                        vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_8 + at))));
-                        _Pragma("unroll")
-                        for (int l = 0; l < 4; l++) seen_in[l] = vector.lane[l];
-                    }
+                uchar seen_in = 0;
+                if ((product_8 + at_6) < arguments.vocabulary) {
+                    seen_in = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_8 + at_6))];
                 }
                 const float penalty_in = penalty[(long)((int)threadgroup_position_in_grid.x)];
-                _Pragma("unroll")
-                for (int i = 0; i < 4; i++) {
-                    const int rounded_6 = (int)(seen_in[i]);
-                    const bool test_22 = rounded_6 > 0;
-                    const bool test_23 = logits_in[i] >= 0.0f;
-                    const float quotient = logits_in[i] / penalty_in;
-                    const float product_9 = logits_in[i] * penalty_in;
-                    const float chosen_15 = test_23 ? quotient : product_9;
-                    const float chosen_16 = test_22 ? chosen_15 : logits_in[i];
-                    const float smaller = tw_min((chosen_16 - chosen_2), 0.0f);
-                    const bool test_24 = smaller > (-INFINITY);
-                    const float product_10 = smaller * chosen;
-                    const float exp_x_3 = precise::exp(product_10);
-                    const float chosen_17 = test_24 ? exp_x_3 : 0.0f;
-                    const bool test_25 = chosen_16 != 0.0f;
-                    const float chosen_18 = test_25 ? chosen_16 : 0.0f;
-                    const int tile_15 = as_type<int>(chosen_18);
-                    const bool test_26 = tile_15 >= 0;
-                    const int xor_ = tile_15 ^ 2147483647;
-                    const int chosen_19 = test_26 ? tile_15 : xor_;
-                    const float chosen_20 = test_21 ? 1.0f : chosen_17;
-                    const bool test_27 = chosen_19 > added_4;
-                    const float added_7 = v_9[i] + (test_27 ? chosen_20 : 0.0f);
-                    v_9[i] = added_7;
-                    const bool test_28 = chosen_19 > added_2;
-                    const float added_8 = v_10[i] + (test_28 ? chosen_20 : 0.0f);
-                    v_10[i] = added_8;
-                    const bool test_29 = chosen_19 > added_6;
-                    const float added_9 = v_11[i] + (test_29 ? chosen_20 : 0.0f);
-                    v_11[i] = added_9;
-                }
+                const int rounded_6 = (int)(seen_in);
+                const bool test_22 = rounded_6 > 0;
+                const bool test_23 = logits_in >= 0.0f;
+                const float quotient = logits_in / penalty_in;
+                const float product_9 = logits_in * penalty_in;
+                const float chosen_15 = test_23 ? quotient : product_9;
+                const float chosen_16 = test_22 ? chosen_15 : logits_in;
+                const float smaller = tw_min((chosen_16 - chosen_2), 0.0f);
+                const bool test_24 = smaller > (-INFINITY);
+                const float product_10 = smaller * chosen;
+                const float exp_x_3 = precise::exp(product_10);
+                const float chosen_17 = test_24 ? exp_x_3 : 0.0f;
+                const bool test_25 = chosen_16 != 0.0f;
+                const float chosen_18 = test_25 ? chosen_16 : 0.0f;
+                const int tile_15 = as_type<int>(chosen_18);
+                const bool test_26 = tile_15 >= 0;
+                const int xor_ = tile_15 ^ 2147483647;
+                const int chosen_19 = test_26 ? tile_15 : xor_;
+                const float chosen_20 = test_21 ? 1.0f : chosen_17;
+                const bool test_27 = chosen_19 > added_4;
+                const float added_7 = v_9 + (test_27 ? chosen_20 : 0.0f);
+                v_9 = added_7;
+                const bool test_28 = chosen_19 > added_2;
+                const float added_8 = v_10 + (test_28 ? chosen_20 : 0.0f);
+                v_10 = added_8;
+                const bool test_29 = chosen_19 > added_6;
+                const float added_9 = v_11 + (test_29 ? chosen_20 : 0.0f);
+                v_11 = added_9;
             }
+            const float tile_19 = v_9;
             float total_7 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                total_7 = total_7 + v_9[i];
-            }
+            total_7 = total_7 + tile_19;
             total_7 = total_7 + simd_shuffle_xor(total_7, 1);
             total_7 = total_7 + simd_shuffle_xor(total_7, 2);
             total_7 = total_7 + simd_shuffle_xor(total_7, 4);
@@ -592,14 +560,12 @@ void tw_kernel_sample_token(
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_7 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_7 = total_7 + partial12[i];
             }
+            const float tile_21 = v_10;
             float total_8 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                total_8 = total_8 + v_10[i];
-            }
+            total_8 = total_8 + tile_21;
             total_8 = total_8 + simd_shuffle_xor(total_8, 1);
             total_8 = total_8 + simd_shuffle_xor(total_8, 2);
             total_8 = total_8 + simd_shuffle_xor(total_8, 4);
@@ -612,14 +578,12 @@ void tw_kernel_sample_token(
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_8 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_8 = total_8 + partial13[i];
             }
+            const float tile_23 = v_11;
             float total_9 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                total_9 = total_9 + v_11[i];
-            }
+            total_9 = total_9 + tile_23;
             total_9 = total_9 + simd_shuffle_xor(total_9, 1);
             total_9 = total_9 + simd_shuffle_xor(total_9, 2);
             total_9 = total_9 + simd_shuffle_xor(total_9, 4);
@@ -632,7 +596,7 @@ void tw_kernel_sample_token(
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_9 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_9 = total_9 + partial14[i];
             }
             const bool test_30 = total_7 >= chosen_14;
@@ -660,58 +624,38 @@ void tw_kernel_sample_token(
         const int chosen_33 = test_21 ? arguments.parts : 0;
         for (int j_4 = 0; j_4 < chosen_33; j_4 += 1) {
             const int product_11 = j_4 * 1024;
-            float logits_in_2[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                logits_in_2[i] = -INFINITY;
+            float logits_in_2 = -INFINITY;
+            if ((product_11 + at_6) < arguments.vocabulary) {
+                logits_in_2 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_11 + at_6))];
             }
-            if ((product_11 + at) < arguments.vocabulary) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_11 + at))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_2[l] = vector.lane[l];
-                }
-            }
-            uchar seen_in_2[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                seen_in_2[i] = 0;
-            }
-            if ((product_11 + at) < arguments.vocabulary) {
-                {
-                    union { uint all; uchar lane[4]; } vector;
-                    vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_11 + at))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) seen_in_2[l] = vector.lane[l];
-                }
+            uchar seen_in_2 = 0;
+            if ((product_11 + at_6) < arguments.vocabulary) {
+                seen_in_2 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_11 + at_6))];
             }
             const float penalty_in_2 = penalty[(long)((int)threadgroup_position_in_grid.x)];
+            const int rounded_7 = (int)(seen_in_2);
+            const bool test_33 = rounded_7 > 0;
+            const bool test_34 = logits_in_2 >= 0.0f;
+            const float quotient_2 = logits_in_2 / penalty_in_2;
+            const float product_12 = logits_in_2 * penalty_in_2;
+            const float chosen_34 = test_34 ? quotient_2 : product_12;
+            const float chosen_35 = test_33 ? chosen_34 : logits_in_2;
+            const float smaller_2 = tw_min((chosen_35 - chosen_2), 0.0f);
+            const bool test_35 = smaller_2 > (-INFINITY);
+            const float product_13 = smaller_2 * chosen;
+            const float exp_x_4 = precise::exp(product_13);
+            const float chosen_36 = test_35 ? exp_x_4 : 0.0f;
+            const bool test_36 = chosen_35 != 0.0f;
+            const float chosen_37 = test_36 ? chosen_35 : 0.0f;
+            const int tile_30 = as_type<int>(chosen_37);
+            const bool test_37 = tile_30 >= 0;
+            const int xor_2 = tile_30 ^ 2147483647;
+            const int chosen_38 = test_37 ? tile_30 : xor_2;
+            const bool test_38 = chosen_38 > tile_28;
+            const float chosen_39 = test_38 ? chosen_36 : 0.0f;
             const float tile_31 = v_12;
             float total_10 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                const int rounded_7 = (int)(seen_in_2[i]);
-                const bool test_33 = rounded_7 > 0;
-                const bool test_34 = logits_in_2[i] >= 0.0f;
-                const float quotient_2 = logits_in_2[i] / penalty_in_2;
-                const float product_12 = logits_in_2[i] * penalty_in_2;
-                const float chosen_34 = test_34 ? quotient_2 : product_12;
-                const float chosen_35 = test_33 ? chosen_34 : logits_in_2[i];
-                const float smaller_2 = tw_min((chosen_35 - chosen_2), 0.0f);
-                const bool test_35 = smaller_2 > (-INFINITY);
-                const float product_13 = smaller_2 * chosen;
-                const float exp_x_4 = precise::exp(product_13);
-                const float chosen_36 = test_35 ? exp_x_4 : 0.0f;
-                const bool test_36 = chosen_35 != 0.0f;
-                const float chosen_37 = test_36 ? chosen_35 : 0.0f;
-                const int tile_30 = as_type<int>(chosen_37);
-                const bool test_37 = tile_30 >= 0;
-                const int xor_2 = tile_30 ^ 2147483647;
-                const int chosen_38 = test_37 ? tile_30 : xor_2;
-                const bool test_38 = chosen_38 > tile_28;
-                total_10 = total_10 + (test_38 ? chosen_36 : 0.0f);
-            }
+            total_10 = total_10 + chosen_39;
             total_10 = total_10 + simd_shuffle_xor(total_10, 1);
             total_10 = total_10 + simd_shuffle_xor(total_10, 2);
             total_10 = total_10 + simd_shuffle_xor(total_10, 4);
@@ -724,7 +668,7 @@ void tw_kernel_sample_token(
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_10 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_10 = total_10 + partial15[i];
             }
             const float added_10 = tile_31 + total_10;
@@ -785,64 +729,42 @@ void tw_kernel_sample_token(
         float v_18 = 0.0f;
         for (int j_6 = 0; j_6 < arguments.parts; j_6 += 1) {
             const int product_17 = j_6 * 1024;
-            float logits_in_3[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                logits_in_3[i] = -INFINITY;
+            float logits_in_3 = -INFINITY;
+            if ((product_17 + at_6) < arguments.vocabulary) {
+                logits_in_3 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_17 + at_6))];
             }
-            if ((product_17 + at) < arguments.vocabulary) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_17 + at))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_3[l] = vector.lane[l];
-                }
-            }
-            uchar seen_in_3[4];
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                seen_in_3[i] = 0;
-            }
-            if ((product_17 + at) < arguments.vocabulary) {
-                {
-                    union { uint all; uchar lane[4]; } vector;
-                    vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_17 + at))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) seen_in_3[l] = vector.lane[l];
-                }
+            uchar seen_in_3 = 0;
+            if ((product_17 + at_6) < arguments.vocabulary) {
+                seen_in_3 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_17 + at_6))];
             }
             const float penalty_in_3 = penalty[(long)((int)threadgroup_position_in_grid.x)];
-            float chosen_58[4];
+            const int rounded_8 = (int)(seen_in_3);
+            const bool test_45 = rounded_8 > 0;
+            const bool test_46 = logits_in_3 >= 0.0f;
+            const float quotient_4 = logits_in_3 / penalty_in_3;
+            const float product_18 = logits_in_3 * penalty_in_3;
+            const float chosen_52 = test_46 ? quotient_4 : product_18;
+            const float chosen_53 = test_45 ? chosen_52 : logits_in_3;
+            const float smaller_6 = tw_min((chosen_53 - chosen_2), 0.0f);
+            const bool test_47 = smaller_6 > (-INFINITY);
+            const float product_19 = smaller_6 * chosen;
+            const float exp_x_7 = precise::exp(product_19);
+            const float chosen_54 = test_47 ? exp_x_7 : 0.0f;
+            const bool test_48 = chosen_53 != 0.0f;
+            const float chosen_55 = test_48 ? chosen_53 : 0.0f;
+            const int tile_46 = as_type<int>(chosen_55);
+            const bool test_49 = tile_46 >= 0;
+            const int xor_5 = tile_46 ^ 2147483647;
+            const int chosen_56 = test_49 ? tile_46 : xor_5;
+            const bool test_50 = chosen_54 >= chosen_48;
+            const bool test_51 = chosen_56 > larger_2;
+            const bool and_19 = test_51 && test_50;
+            const float chosen_57 = and_19 ? chosen_54 : 0.0f;
+            const bool test_52 = chosen_56 == larger_2;
+            const bool and_20 = test_52 && test_50;
+            const float chosen_58 = and_20 ? 1.0f : 0.0f;
             float total_11 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                const int rounded_8 = (int)(seen_in_3[i]);
-                const bool test_45 = rounded_8 > 0;
-                const bool test_46 = logits_in_3[i] >= 0.0f;
-                const float quotient_4 = logits_in_3[i] / penalty_in_3;
-                const float product_18 = logits_in_3[i] * penalty_in_3;
-                const float chosen_52 = test_46 ? quotient_4 : product_18;
-                const float chosen_53 = test_45 ? chosen_52 : logits_in_3[i];
-                const float smaller_6 = tw_min((chosen_53 - chosen_2), 0.0f);
-                const bool test_47 = smaller_6 > (-INFINITY);
-                const float product_19 = smaller_6 * chosen;
-                const float exp_x_7 = precise::exp(product_19);
-                const float chosen_54 = test_47 ? exp_x_7 : 0.0f;
-                const bool test_48 = chosen_53 != 0.0f;
-                const float chosen_55 = test_48 ? chosen_53 : 0.0f;
-                const int tile_46 = as_type<int>(chosen_55);
-                const bool test_49 = tile_46 >= 0;
-                const int xor_5 = tile_46 ^ 2147483647;
-                const int chosen_56 = test_49 ? tile_46 : xor_5;
-                const bool test_50 = chosen_54 >= chosen_48;
-                const bool test_51 = chosen_56 > larger_2;
-                const bool and_19 = test_51 && test_50;
-                const float chosen_57 = and_19 ? chosen_54 : 0.0f;
-                const bool test_52 = chosen_56 == larger_2;
-                const bool and_20 = test_52 && test_50;
-                chosen_58[i] = and_20 ? 1.0f : 0.0f;
-                total_11 = total_11 + chosen_57;
-            }
+            total_11 = total_11 + chosen_57;
             total_11 = total_11 + simd_shuffle_xor(total_11, 1);
             total_11 = total_11 + simd_shuffle_xor(total_11, 2);
             total_11 = total_11 + simd_shuffle_xor(total_11, 4);
@@ -855,14 +777,11 @@ void tw_kernel_sample_token(
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_11 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_11 = total_11 + partial16[i];
             }
             float total_12 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 4; i++) {
-                total_12 = total_12 + chosen_58[i];
-            }
+            total_12 = total_12 + chosen_58;
             total_12 = total_12 + simd_shuffle_xor(total_12, 1);
             total_12 = total_12 + simd_shuffle_xor(total_12, 2);
             total_12 = total_12 + simd_shuffle_xor(total_12, 4);
@@ -875,7 +794,7 @@ void tw_kernel_sample_token(
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_12 = 0.0f;
             _Pragma("unroll")
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 32; i++) {
                 total_12 = total_12 + partial17[i];
             }
             const float tile_49 = v_17;
@@ -942,8 +861,8 @@ void tw_kernel_sample_token(
     const float below_3 = (lane_3 >= 1) ? other_98 : 0.0f;
     const float total_13 = simd_shuffle(running_6, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    if ((int)thread_index_in_simdgroup == 0) {
-        total18[(int)simdgroup_index_in_threadgroup] = total_13;
+    if (((int)thread_index_in_threadgroup & 799) == 0) {
+        total18[(int)simdgroup_index_in_threadgroup & 7] = total_13;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_3 = 0.0f;
@@ -951,7 +870,7 @@ void tw_kernel_sample_token(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float part_3 = total18[i];
-        base_3 = (i < (int)simdgroup_index_in_threadgroup) ? (base_3 + part_3) : base_3;
+        base_3 = (i < ((int)simdgroup_index_in_threadgroup & 7)) ? (base_3 + part_3) : base_3;
         all_3 = all_3 + part_3;
     }
     running_5 = (carry_3 + (base_3 + below_3)) + running_5;
@@ -976,7 +895,7 @@ void tw_kernel_sample_token(
     greatest_3 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        greatest_3 = tw_max(greatest_3, partial19[i]);
+        greatest_3 = tw_max(greatest_3, partial19[((int)simdgroup_index_in_threadgroup & 24) + i]);
     }
     const bool test_60 = chosen_65 == greatest_3;
     const bool is_nan_x_2 = chosen_65 != chosen_65;
@@ -999,7 +918,7 @@ void tw_kernel_sample_token(
     least_2 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        least_2 = min(least_2, partial20[i]);
+        least_2 = min(least_2, partial20[((int)simdgroup_index_in_threadgroup & 24) + i]);
     }
     const int rounded_10 = (int)min(least_2, 2147483647u);
     const bool test_61 = at_2 < rounded_10;
@@ -1020,7 +939,7 @@ void tw_kernel_sample_token(
     total_14 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total_14 = total_14 + partial21[i];
+        total_14 = total_14 + partial21[((int)simdgroup_index_in_threadgroup & 24) + i];
     }
     const float difference_11 = product_24 - total_14;
     const int larger_3 = max(tile_64, 0);
@@ -1028,66 +947,41 @@ void tw_kernel_sample_token(
     const float chosen_69 = and_10 ? tile_65 : difference_11;
     const int product_25 = chosen_68 * 1024;
     const int index_2 = tw_checked(product_25, 2147483647, faults, 1);
-    float logits_in_4[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        logits_in_4[i] = -INFINITY;
-    }
-    if ((index_2 + at) < arguments.vocabulary) {
-        {
-            union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((index_2 + at))));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) logits_in_4[l] = vector.lane[l];
-        }
+    float logits_in_4 = -INFINITY;
+    if ((index_2 + at_6) < arguments.vocabulary) {
+        logits_in_4 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((index_2 + at_6))];
     }
     const int index_3 = tw_checked(product_25, 2147483647, faults, 2);
-    uchar seen_in_4[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        seen_in_4[i] = 0;
+    uchar seen_in_4 = 0;
+    if ((index_3 + at_6) < arguments.vocabulary) {
+        seen_in_4 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((index_3 + at_6))];
     }
-    if ((index_3 + at) < arguments.vocabulary) {
-        {
-            union { uint all; uchar lane[4]; } vector;
-            vector.all = *(const device uint*)(seen + (((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((index_3 + at))));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) seen_in_4[l] = vector.lane[l];
-        }
-    }
-    float chosen_71[4];
-    float chosen_72[4];
-    int chosen_74[4];
-    bool test_67[4];
-    float running_7[4];
+    const int rounded_11 = (int)(seen_in_4);
+    const bool test_62 = rounded_11 > 0;
+    const bool test_63 = logits_in_4 >= 0.0f;
+    const float quotient_5 = logits_in_4 / penalty_in_4;
+    const float product_26 = logits_in_4 * penalty_in_4;
+    const float chosen_70 = test_63 ? quotient_5 : product_26;
+    const float chosen_71 = test_62 ? chosen_70 : logits_in_4;
+    const float smaller_10 = tw_min((chosen_71 - chosen_2), 0.0f);
+    const bool test_64 = smaller_10 > (-INFINITY);
+    const float product_27 = smaller_10 * chosen;
+    const float exp_x_8 = precise::exp(product_27);
+    const float chosen_72 = test_64 ? exp_x_8 : 0.0f;
+    const bool test_65 = chosen_71 != 0.0f;
+    const float chosen_73 = test_65 ? chosen_71 : 0.0f;
+    const int tile_69 = as_type<int>(chosen_73);
+    const bool test_66 = tile_69 >= 0;
+    const int xor_6 = tile_69 ^ 2147483647;
+    const int chosen_74 = test_66 ? tile_69 : xor_6;
+    const bool test_67 = chosen_74 == larger_2;
+    const float chosen_75 = test_67 ? 1.0f : 0.0f;
+    float running_7;
     float carry_4 = 0.0f;
     float sum_4 = 0.0f;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const int rounded_11 = (int)(seen_in_4[i]);
-        const bool test_62 = rounded_11 > 0;
-        const bool test_63 = logits_in_4[i] >= 0.0f;
-        const float quotient_5 = logits_in_4[i] / penalty_in_4;
-        const float product_26 = logits_in_4[i] * penalty_in_4;
-        const float chosen_70 = test_63 ? quotient_5 : product_26;
-        chosen_71[i] = test_62 ? chosen_70 : logits_in_4[i];
-        const float smaller_10 = tw_min((chosen_71[i] - chosen_2), 0.0f);
-        const bool test_64 = smaller_10 > (-INFINITY);
-        const float product_27 = smaller_10 * chosen;
-        const float exp_x_8 = precise::exp(product_27);
-        chosen_72[i] = test_64 ? exp_x_8 : 0.0f;
-        const bool test_65 = chosen_71[i] != 0.0f;
-        const float chosen_73 = test_65 ? chosen_71[i] : 0.0f;
-        const int tile_69 = as_type<int>(chosen_73);
-        const bool test_66 = tile_69 >= 0;
-        const int xor_6 = tile_69 ^ 2147483647;
-        chosen_74[i] = test_66 ? tile_69 : xor_6;
-        test_67[i] = chosen_74[i] == larger_2;
-        const float chosen_75 = test_67[i] ? 1.0f : 0.0f;
-        const float x_5 = chosen_75;
-        running_7[i] = sum_4;
-        sum_4 = sum_4 + x_5;
-    }
+    const float x_5 = chosen_75;
+    running_7 = sum_4;
+    sum_4 = sum_4 + x_5;
     const int lane_4 = (int)thread_index_in_simdgroup & 31;
     float running_8 = sum_4;
     const float other_114 = simd_shuffle_up(running_8, 1);
@@ -1111,30 +1005,25 @@ void tw_kernel_sample_token(
     float base_4 = 0.0f;
     float all_4 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         const float part_4 = total22[i];
         base_4 = (i < (int)simdgroup_index_in_threadgroup) ? (base_4 + part_4) : base_4;
         all_4 = all_4 + part_4;
     }
-    const float before_4 = carry_4 + (base_4 + below_4);
+    running_7 = (carry_4 + (base_4 + below_4)) + running_7;
     carry_4 = carry_4 + all_4;
-    float chosen_76[4];
-    float running_9[4];
+    const bool test_68 = chosen_74 > larger_2;
+    const bool test_69 = running_7 < tile_66;
+    const bool and_23 = test_67 && test_69;
+    const bool or_6 = test_68 || and_23;
+    const bool test_70 = chosen_72 >= chosen_48;
+    const bool and_24 = or_6 && test_70;
+    const float chosen_76 = and_24 ? chosen_72 : 0.0f;
+    float running_9;
     float carry_5 = 0.0f;
     float sum_5 = 0.0f;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        running_7[i] = before_4 + running_7[i];
-        const bool test_68 = chosen_74[i] > larger_2;
-        const bool test_69 = running_7[i] < tile_66;
-        const bool and_23 = test_67[i] && test_69;
-        const bool or_6 = test_68 || and_23;
-        const bool test_70 = chosen_72[i] >= chosen_48;
-        const bool and_24 = or_6 && test_70;
-        chosen_76[i] = and_24 ? chosen_72[i] : 0.0f;
-        sum_5 = sum_5 + chosen_76[i];
-        running_9[i] = sum_5;
-    }
+    sum_5 = sum_5 + chosen_76;
+    running_9 = sum_5;
     const int lane_5 = (int)thread_index_in_simdgroup & 31;
     float running_10 = sum_5;
     const float other_120 = simd_shuffle_up(running_10, 1);
@@ -1158,25 +1047,19 @@ void tw_kernel_sample_token(
     float base_5 = 0.0f;
     float all_5 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         const float part_5 = total23[i];
         base_5 = (i < (int)simdgroup_index_in_threadgroup) ? (base_5 + part_5) : base_5;
         all_5 = all_5 + part_5;
     }
-    const float before_5 = carry_5 + (base_5 + below_5);
+    running_9 = (carry_5 + (base_5 + below_5)) + running_9;
     carry_5 = carry_5 + all_5;
-    bool and_25[4];
-    float chosen_77[4];
+    const bool test_71 = running_9 > chosen_69;
+    const bool test_72 = chosen_76 > 0.0f;
+    const bool and_25 = test_71 && test_72;
+    const float chosen_77 = and_25 ? 1.0f : 0.0f;
     float greatest_4 = -INFINITY;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        running_9[i] = before_5 + running_9[i];
-        const bool test_71 = running_9[i] > chosen_69;
-        const bool test_72 = chosen_76[i] > 0.0f;
-        and_25[i] = test_71 && test_72;
-        chosen_77[i] = and_25[i] ? 1.0f : 0.0f;
-        greatest_4 = tw_max(greatest_4, chosen_77[i]);
-    }
+    greatest_4 = tw_max(greatest_4, chosen_77);
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 1));
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 2));
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 4));
@@ -1188,19 +1071,16 @@ void tw_kernel_sample_token(
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_4 = -INFINITY;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         greatest_4 = tw_max(greatest_4, partial24[i]);
     }
-    uint rounded_12[4];
+    const bool test_73 = chosen_77 == greatest_4;
+    const bool is_nan_x_3 = chosen_77 != chosen_77;
+    const bool or_7 = test_73 || is_nan_x_3;
+    const uint rounded_12 = (uint)(at_6);
+    const uint chosen_78 = or_7 ? rounded_12 : 4294967295u;
     uint least_3 = 4294967295u;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const bool test_73 = chosen_77[i] == greatest_4;
-        const bool is_nan_x_3 = chosen_77[i] != chosen_77[i];
-        const bool or_7 = test_73 || is_nan_x_3;
-        rounded_12[i] = (uint)((at + (i & 3)));
-        least_3 = min(least_3, (or_7 ? rounded_12[i] : 4294967295u));
-    }
+    least_3 = min(least_3, chosen_78);
     least_3 = min(least_3, simd_shuffle_xor(least_3, 1));
     least_3 = min(least_3, simd_shuffle_xor(least_3, 2));
     least_3 = min(least_3, simd_shuffle_xor(least_3, 4));
@@ -1212,14 +1092,11 @@ void tw_kernel_sample_token(
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_3 = 4294967295u;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         least_3 = min(least_3, partial25[i]);
     }
     bool reduced_2 = false;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        reduced_2 = reduced_2 || and_25[i];
-    }
+    reduced_2 = reduced_2 || and_25;
     const bool other_136 = simd_shuffle_xor((int)(reduced_2), 1);
     reduced_2 = reduced_2 || other_136;
     const bool other_137 = simd_shuffle_xor((int)(reduced_2), 2);
@@ -1236,14 +1113,11 @@ void tw_kernel_sample_token(
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     reduced_2 = false;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         reduced_2 = reduced_2 || (partial26[i] != 0);
     }
     float greatest_5 = -INFINITY;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        greatest_5 = tw_max(greatest_5, chosen_71[i]);
-    }
+    greatest_5 = tw_max(greatest_5, chosen_71);
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 1));
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 2));
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 4));
@@ -1255,17 +1129,15 @@ void tw_kernel_sample_token(
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_5 = -INFINITY;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         greatest_5 = tw_max(greatest_5, partial27[i]);
     }
+    const bool test_74 = chosen_71 == greatest_5;
+    const bool is_nan_x_4 = chosen_71 != chosen_71;
+    const bool or_8 = test_74 || is_nan_x_4;
+    const uint chosen_79 = or_8 ? rounded_12 : 4294967295u;
     uint least_4 = 4294967295u;
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        const bool test_74 = chosen_71[i] == greatest_5;
-        const bool is_nan_x_4 = chosen_71[i] != chosen_71[i];
-        const bool or_8 = test_74 || is_nan_x_4;
-        least_4 = min(least_4, (or_8 ? rounded_12[i] : 4294967295u));
-    }
+    least_4 = min(least_4, chosen_79);
     least_4 = min(least_4, simd_shuffle_xor(least_4, 1));
     least_4 = min(least_4, simd_shuffle_xor(least_4, 2));
     least_4 = min(least_4, simd_shuffle_xor(least_4, 4));
@@ -1277,7 +1149,7 @@ void tw_kernel_sample_token(
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_4 = 4294967295u;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 32; i++) {
         least_4 = min(least_4, partial28[i]);
     }
     const uint chosen_80 = reduced_2 ? least_3 : least_4;
@@ -1297,7 +1169,7 @@ void tw_kernel_sample_token(
     least_5 = 2147483647;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least_5 = min(least_5, partial29[((int)simdgroup_index_in_threadgroup & 6) + i]);
+        least_5 = min(least_5, partial29[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const bool test_75 = at_4 == least_5;
     const int chosen_81 = test_75 ? rounded_5 : 0;
@@ -1315,7 +1187,7 @@ void tw_kernel_sample_token(
     total_17 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_17 = total_17 + partial30[((int)simdgroup_index_in_threadgroup & 6) + i];
+        total_17 = total_17 + partial30[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const int index_4 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
     const uint tokens_in_2 = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index_4)];
@@ -1332,23 +1204,23 @@ void tw_kernel_sample_token(
     const bool test_77 = lens_in > 0;
     if (test_77) {
         const int index_5 = tw_checked(lens_in, arguments.max_len, faults, 3);
-        if (((int)thread_index_in_threadgroup & 255) == 0) {
+        if (((int)thread_index_in_threadgroup & 1023) == 0) {
             history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_5)] = chosen_85;
         }
         const int rounded_15 = (int)min(chosen_84, 2147483647u);
         const int index_6 = tw_checked(rounded_15, arguments.vocabulary, faults, 4);
-        if (((int)thread_index_in_threadgroup & 255) == 0) {
+        if (((int)thread_index_in_threadgroup & 1023) == 0) {
             seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)(index_6)] = 1;
         }
-        if (((int)thread_index_in_threadgroup & 255) == 0) {
+        if (((int)thread_index_in_threadgroup & 1023) == 0) {
             ids[(long)((int)threadgroup_position_in_grid.x)] = chosen_84;
         }
         const int added_20 = positions_in + 1;
-        if (((int)thread_index_in_threadgroup & 255) == 0) {
+        if (((int)thread_index_in_threadgroup & 1023) == 0) {
             positions[(long)((int)threadgroup_position_in_grid.x)] = added_20;
         }
         const int added_21 = lens_in + 1;
-        if (((int)thread_index_in_threadgroup & 255) == 0) {
+        if (((int)thread_index_in_threadgroup & 1023) == 0) {
             lens[(long)((int)threadgroup_position_in_grid.x)] = added_21;
         }
     }

@@ -42,6 +42,10 @@ const OF_MANY_ROWS: u32 = 4;
 /// The same for top-k, whose rounds cost a meeting each.
 const OF_TOP_K: u32 = 6;
 
+/// The same for top-k where rows are carried round loops too: their text, unrolled for the elements of a subgroup, is more
+/// than an instruction cache holds.
+const OF_TOP_K_AND_LOOPS: u32 = 2;
+
 /// The same for maps, whose threads never meet: one or two vectors of each row, and many threads.
 const OF_MAPS: u32 = 3;
 
@@ -138,13 +142,14 @@ fn elements_a_thread(program: &Program) -> u32 {
         .iter()
         .filter(|e| matches!(e.kind, ExprKind::Load { .. }) && rank(&e.ty.shape) == longest);
     let vars = program.vars.iter().filter(|var| rank(&var.ty.shape) == longest);
+    let vars = vars.count();
     if program.exprs.iter().any(|e| matches!(e.kind, ExprKind::TopK { .. })) {
-        return OF_TOP_K;
+        return if vars == 0 { OF_TOP_K } else { OF_TOP_K_AND_LOOPS };
     }
     if is_whole(program) {
         return OF_MAPS;
     }
-    if loads.count() + vars.count() > 3 { OF_MANY_ROWS } else { ELEMENTS_A_THREAD }
+    if loads.count() + vars > 3 { OF_MANY_ROWS } else { ELEMENTS_A_THREAD }
 }
 
 /// True when several teams may share a group. The last group's spare teams repeat the last program without storing, so
