@@ -46,11 +46,11 @@ void tw_kernel_decode_attention(
     const int at_7 = ((int)thread_index_in_threadgroup >> 6) & 3;
     const int at_8 = (int)thread_index_in_threadgroup & 63;
     const int product = (int)threadgroup_position_in_grid.x * 4;
-    const int smaller = min(lens[(long)((int)threadgroup_position_in_grid.y)], arguments.max_len);
     float q_in = 0.0f;
     if ((product + at) < (4 * arguments.kv_heads)) {
         q_in = q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at)) * arguments.q_stride1)) + (long)(at_2)];
     }
+    const int smaller = min(lens[(long)((int)threadgroup_position_in_grid.y)], arguments.max_len);
     const float product_2 = q_in * arguments.scale;
     const float tile = -INFINITY;
     float v = tile;
