@@ -34,15 +34,14 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
     float* tile3 = (float*)(shared_memory + 1104);
     float* partial4 = (float*)(shared_memory + 0);
     float* tile5 = (float*)(shared_memory + 0);
-    float* tile6 = (float*)(shared_memory + 0);
-    float* tile7 = (float*)(shared_memory + 2048);
-    float* partial8 = (float*)(shared_memory + 0);
+    float* tile6 = (float*)(shared_memory + 2048);
+    float* partial7 = (float*)(shared_memory + 0);
+    float* tile8 = (float*)(shared_memory + 0);
     float* tile9 = (float*)(shared_memory + 0);
-    float* tile10 = (float*)(shared_memory + 0);
-    float* partial11 = (float*)(shared_memory + 0);
+    float* partial10 = (float*)(shared_memory + 0);
+    float* tile11 = (float*)(shared_memory + 0);
     float* tile12 = (float*)(shared_memory + 0);
-    float* tile13 = (float*)(shared_memory + 0);
-    float* tile14 = (float*)(shared_memory + 1024);
+    float* tile13 = (float*)(shared_memory + 1024);
     const int at = (int)threadIdx.x & 63;
     const int at_2 = (int)threadIdx.x >> 7;
     const int at_3 = (int)threadIdx.x & 127;
@@ -154,44 +153,22 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         const bool and_ = test && test_2;
         __syncthreads();
         const int index_5 = tw_checked(j, 2147483647, faults, 4);
-        float k_cache_in[16];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            k_cache_in[i * 4] = 0.0f;
-            k_cache_in[(i * 4) + 1] = 0.0f;
-            k_cache_in[(i * 4) + 2] = 0.0f;
-            k_cache_in[(i * 4) + 3] = 0.0f;
-            if ((index_5 + (at_5 + ((((i * 4) >> 2) & 3) * 16))) < arguments.max_len) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(k_cache + (((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((index_5 + (at_5 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.k_cache_stride2)) + (long long)(at_6)));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) k_cache_in[(i * 4) + l] = vector.lane[l];
-                }
-            }
-        }
-        __syncthreads();
-        _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile5[((at_5 + (((i >> 2) & 3) * 16)) * 128) + (at_6 + (i & 3))] = k_cache_in[i];
-        }
-        __syncthreads();
         float tile_6[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile_6[i] = tile5[((at_8 + (i & 3)) * 128) + (at_7 + (((i >> 2) & 3) * 32))];
+            tile_6[i] = ((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i & 3))) < arguments.max_len) ? k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i & 3)))) * arguments.k_cache_stride2)) + (long long)((at_7 + (((i >> 2) & 3) * 32)))] : 0.0f;
         }
         __syncthreads();
-        tile6[(at_2 * 128) + at_3] = product_20;
+        tile5[(at_2 * 128) + at_3] = product_20;
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile7[((at_7 + (((i >> 2) & 3) * 32)) * 64) + (at_8 + (i & 3))] = tile_6[i];
+            tile6[((at_7 + (((i >> 2) & 3) * 32)) * 64) + (at_8 + (i & 3))] = tile_6[i];
         }
         __syncthreads();
         float products = 0.0f;
         for (int k_2 = 0; k_2 < 128; k_2 += 1) {
-            products = fma(tile6[(at_4 * 128) + k_2], tile7[(k_2 * 64) + at], products);
+            products = fma(tile5[(at_4 * 128) + k_2], tile6[(k_2 * 64) + at], products);
         }
         bool tile_7[4];
         _Pragma("unroll")
@@ -231,30 +208,30 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 16));
         __syncthreads();
         if ((int)(threadIdx.x & 31) == 0) {
-            partial8[(int)(threadIdx.x >> 5)] = greatest;
+            partial7[(int)(threadIdx.x >> 5)] = greatest;
         }
         __syncthreads();
         greatest = -TW_INFINITY;
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            greatest = tw_max(greatest, partial8[((int)(threadIdx.x >> 5) & 14) + i]);
+            greatest = tw_max(greatest, partial7[((int)(threadIdx.x >> 5) & 14) + i]);
         }
         __syncthreads();
         if (((int)threadIdx.x & 319) == 0) {
-            tile9[at_4] = greatest;
+            tile8[at_4] = greatest;
         }
         __syncthreads();
-        const float larger_2 = tw_max(tile_8, tile9[at_2]);
+        const float larger_2 = tw_max(tile_8, tile8[at_2]);
         const bool test_3 = larger_2 == (-TW_INFINITY);
         const float chosen_3 = test_3 ? 0.0f : larger_2;
         const float difference_4 = tile_8 - chosen_3;
         const float exp_x = expf(difference_4);
         __syncthreads();
         if (((int)threadIdx.x & 127) == 0) {
-            tile10[at_2] = chosen_3;
+            tile9[at_2] = chosen_3;
         }
         __syncthreads();
-        const float difference_5 = chosen_2 - tile10[at_4];
+        const float difference_5 = chosen_2 - tile9[at_4];
         const float exp_x_2 = expf(difference_5);
         const float product_22 = v_3 * exp_x;
         float total_3 = 0.0f;
@@ -266,35 +243,35 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
         __syncthreads();
         if ((int)(threadIdx.x & 31) == 0) {
-            partial11[(int)(threadIdx.x >> 5)] = total_3;
+            partial10[(int)(threadIdx.x >> 5)] = total_3;
         }
         __syncthreads();
         total_3 = 0.0f;
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            total_3 = total_3 + partial11[((int)(threadIdx.x >> 5) & 14) + i];
+            total_3 = total_3 + partial10[((int)(threadIdx.x >> 5) & 14) + i];
         }
         __syncthreads();
         if (((int)threadIdx.x & 319) == 0) {
-            tile12[at_4] = total_3;
+            tile11[at_4] = total_3;
         }
         __syncthreads();
-        const float added_6 = product_22 + tile12[at_2];
+        const float added_6 = product_22 + tile11[at_2];
         v_3 = added_6;
         const float product_23 = v_4 * exp_x;
         __syncthreads();
         if (((int)threadIdx.x & 256) == 0) {
-            tile13[(at_4 * 64) + at] = exp_x_2;
+            tile12[(at_4 * 64) + at] = exp_x_2;
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile14[((at_5 + (((i >> 2) & 3) * 16)) * 128) + (at_6 + (i & 3))] = chosen[i];
+            tile13[((at_5 + (((i >> 2) & 3) * 16)) * 128) + (at_6 + (i & 3))] = chosen[i];
         }
         __syncthreads();
         float products_2 = 0.0f;
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
-            products_2 = fma(tile13[(at_2 * 64) + k_3], tile14[(k_3 * 128) + at_3], products_2);
+            products_2 = fma(tile12[(at_2 * 64) + k_3], tile13[(k_3 * 128) + at_3], products_2);
         }
         const float added_7 = product_23 + products_2;
         v_4 = added_7;

@@ -28,15 +28,14 @@ struct rope_decode_attention_arguments {
 extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attention(const float* __restrict__ q, const float* __restrict__ k, const float* __restrict__ v, const float* __restrict__ cos, const float* __restrict__ sin, const int* __restrict__ positions, const int* __restrict__ lens, float* k_cache, float* v_cache, float* out, const rope_decode_attention_arguments arguments, uint4* faults) {
     __shared__ __align__(16) char shared_memory[34816];
     float* tile0 = (float*)(shared_memory + 0);
-    float* tile1 = (float*)(shared_memory + 0);
-    float* tile2 = (float*)(shared_memory + 2048);
+    float* tile1 = (float*)(shared_memory + 2048);
+    float* partial2 = (float*)(shared_memory + 0);
     float* partial3 = (float*)(shared_memory + 0);
-    float* partial4 = (float*)(shared_memory + 0);
+    float* tile4 = (float*)(shared_memory + 0);
     float* tile5 = (float*)(shared_memory + 0);
-    float* tile6 = (float*)(shared_memory + 0);
-    float* tile7 = (float*)(shared_memory + 1024);
-    float* tile8 = (float*)(shared_memory + 33792);
-    unsigned char* tile9 = (unsigned char*)(shared_memory + 0);
+    float* tile6 = (float*)(shared_memory + 1024);
+    float* tile7 = (float*)(shared_memory + 33792);
+    unsigned char* tile8 = (unsigned char*)(shared_memory + 0);
     const int at = (int)threadIdx.x & 63;
     const int at_2 = ((int)threadIdx.x >> 6) & 3;
     const int at_3 = (int)threadIdx.x >> 7;
@@ -77,71 +76,49 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         const bool and_ = test && test_2;
         __syncthreads();
         const int index_5 = tw_checked(j, 2147483647, faults, 4);
-        float k_cache_in[16];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            k_cache_in[i * 4] = 0.0f;
-            k_cache_in[(i * 4) + 1] = 0.0f;
-            k_cache_in[(i * 4) + 2] = 0.0f;
-            k_cache_in[(i * 4) + 3] = 0.0f;
-            if ((index_5 + (at_5 + ((((i * 4) >> 2) & 3) * 16))) < arguments.max_len) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(k_cache + (((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((index_5 + (at_5 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.k_cache_stride2)) + (long long)(at_6)));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) k_cache_in[(i * 4) + l] = vector.lane[l];
-                }
-            }
-        }
-        __syncthreads();
-        _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile0[((at_5 + (((i >> 2) & 3) * 16)) * 128) + (at_6 + (i & 3))] = k_cache_in[i];
-        }
-        __syncthreads();
         float tile_6[16];
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile_6[i] = tile0[((at_8 + (i & 3)) * 128) + (at_7 + (((i >> 2) & 3) * 32))];
+        for (int i_2 = 0; i_2 < 16; i_2++) {
+            tile_6[i_2] = ((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3))) < arguments.max_len) ? k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3)))) * arguments.k_cache_stride2)) + (long long)((at_7 + (((i_2 >> 2) & 3) * 32)))] : 0.0f;
         }
         __syncthreads();
-        tile1[(at_3 * 128) + at_4] = product_10;
+        tile0[(at_3 * 128) + at_4] = product_10;
         __syncthreads();
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile2[((at_7 + (((i >> 2) & 3) * 32)) * 64) + (at_8 + (i & 3))] = tile_6[i];
+        for (int i_2 = 0; i_2 < 16; i_2++) {
+            tile1[((at_7 + (((i_2 >> 2) & 3) * 32)) * 64) + (at_8 + (i_2 & 3))] = tile_6[i_2];
         }
         __syncthreads();
         float products = 0.0f;
         for (int k_2 = 0; k_2 < 128; k_2 += 1) {
-            products = fma(tile1[(at_2 * 128) + k_2], tile2[(k_2 * 64) + at], products);
+            products = fma(tile0[(at_2 * 128) + k_2], tile1[(k_2 * 64) + at], products);
         }
         bool tile_7[4];
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            tile_7[i] = ((int)(((unsigned int)((at_5 + ((i & 3) * 16))) + (unsigned int)(j))) >= larger) && ((int)(((unsigned int)((at_5 + ((i & 3) * 16))) + (unsigned int)(j))) < smaller);
+        for (int i_2 = 0; i_2 < 4; i_2++) {
+            tile_7[i_2] = ((int)(((unsigned int)((at_5 + ((i_2 & 3) * 16))) + (unsigned int)(j))) >= larger) && ((int)(((unsigned int)((at_5 + ((i_2 & 3) * 16))) + (unsigned int)(j))) < smaller);
         }
         const int index_6 = tw_checked(j, 2147483647, faults, 5);
         float v_cache_in[16];
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            v_cache_in[i * 4] = 0.0f;
-            v_cache_in[(i * 4) + 1] = 0.0f;
-            v_cache_in[(i * 4) + 2] = 0.0f;
-            v_cache_in[(i * 4) + 3] = 0.0f;
-            if ((index_6 + (at_5 + ((((i * 4) >> 2) & 3) * 16))) < arguments.max_len) {
+        for (int i_2 = 0; i_2 < 4; i_2++) {
+            v_cache_in[i_2 * 4] = 0.0f;
+            v_cache_in[(i_2 * 4) + 1] = 0.0f;
+            v_cache_in[(i_2 * 4) + 2] = 0.0f;
+            v_cache_in[(i_2 * 4) + 3] = 0.0f;
+            if ((index_6 + (at_5 + ((((i_2 * 4) >> 2) & 3) * 16))) < arguments.max_len) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(v_cache + (((((long long)((int)blockIdx.y) * arguments.v_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.v_cache_stride1)) + ((long long)((index_6 + (at_5 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.v_cache_stride2)) + (long long)(at_6)));
+                    vector.all = *(const uint4*)(v_cache + (((((long long)((int)blockIdx.y) * arguments.v_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.v_cache_stride1)) + ((long long)((index_6 + (at_5 + ((((i_2 * 4) >> 2) & 3) * 16)))) * arguments.v_cache_stride2)) + (long long)(at_6)));
                     _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) v_cache_in[(i * 4) + l] = vector.lane[l];
+                    for (int l = 0; l < 4; l++) v_cache_in[(i_2 * 4) + l] = vector.lane[l];
                 }
             }
         }
         float chosen[16];
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            chosen[i] = tile_7[(i >> 2) & 3] ? v_cache_in[i] : 0.0f;
+        for (int i_2 = 0; i_2 < 16; i_2++) {
+            chosen[i_2] = tile_7[(i_2 >> 2) & 3] ? v_cache_in[i_2] : 0.0f;
         }
         const float chosen_2 = and_ ? products : (-TW_INFINITY);
         const float tile_8 = v_2;
@@ -154,13 +131,13 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 16));
         __syncthreads();
         if ((int)(threadIdx.x & 31) == 0) {
-            partial3[(int)(threadIdx.x >> 5)] = greatest;
+            partial2[(int)(threadIdx.x >> 5)] = greatest;
         }
         __syncthreads();
         greatest = -TW_INFINITY;
         _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
-            greatest = tw_max(greatest, partial3[((int)(threadIdx.x >> 5) & 14) + i]);
+        for (int i_2 = 0; i_2 < 2; i_2++) {
+            greatest = tw_max(greatest, partial2[((int)(threadIdx.x >> 5) & 14) + i_2]);
         }
         const float larger_2 = tw_max(tile_8, greatest);
         const bool test_3 = larger_2 == (-TW_INFINITY);
@@ -179,36 +156,36 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         total = total + __shfl_xor_sync(0xffffffffu, total, 16);
         __syncthreads();
         if ((int)(threadIdx.x & 31) == 0) {
-            partial4[(int)(threadIdx.x >> 5)] = total;
+            partial3[(int)(threadIdx.x >> 5)] = total;
         }
         __syncthreads();
         total = 0.0f;
         _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
-            total = total + partial4[((int)(threadIdx.x >> 5) & 14) + i];
+        for (int i_2 = 0; i_2 < 2; i_2++) {
+            total = total + partial3[((int)(threadIdx.x >> 5) & 14) + i_2];
         }
         const float added_4 = product_12 + total;
         v_3 = added_4;
         const float tile_10 = v_4;
         __syncthreads();
         if (((int)threadIdx.x & 319) == 0) {
-            tile5[at_2] = exp_x;
+            tile4[at_2] = exp_x;
         }
         __syncthreads();
-        const float product_13 = tile_10 * tile5[at_3];
+        const float product_13 = tile_10 * tile4[at_3];
         __syncthreads();
         if (((int)threadIdx.x & 256) == 0) {
-            tile6[(at_2 * 64) + at] = exp_x_2;
+            tile5[(at_2 * 64) + at] = exp_x_2;
         }
         __syncthreads();
         _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            tile7[((at_5 + (((i >> 2) & 3) * 16)) * 128) + (at_6 + (i & 3))] = chosen[i];
+        for (int i_2 = 0; i_2 < 16; i_2++) {
+            tile6[((at_5 + (((i_2 >> 2) & 3) * 16)) * 128) + (at_6 + (i_2 & 3))] = chosen[i_2];
         }
         __syncthreads();
         float products_2 = 0.0f;
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
-            products_2 = fma(tile6[(at_3 * 64) + k_3], tile7[(k_3 * 128) + at_4], products_2);
+            products_2 = fma(tile5[(at_3 * 64) + k_3], tile6[(k_3 * 128) + at_4], products_2);
         }
         const float added_5 = product_13 + products_2;
         v_4 = added_5;
@@ -218,16 +195,16 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
     const bool test_4 = tile_11 > 0.0f;
     const float tile_12 = v_4;
     if (((int)threadIdx.x & 319) == 0) {
-        tile8[at_2] = tile_11;
+        tile7[at_2] = tile_11;
     }
     __syncthreads();
-    const float tile_13 = tile8[at_3];
+    const float tile_13 = tile7[at_3];
     const float quotient_2 = tile_12 / tile_13;
     if (((int)threadIdx.x & 319) == 0) {
-        tile9[at_2] = test_4;
+        tile8[at_2] = test_4;
     }
     __syncthreads();
-    const bool test_5 = tile9[at_3] != 0;
+    const bool test_5 = tile8[at_3] != 0;
     const float chosen_4 = test_5 ? quotient_2 : 0.0f;
     if ((product + at_3) < (4 * arguments.kv_heads)) {
         out[(((long long)((int)blockIdx.y) * arguments.out_stride0) + ((long long)((product + at_3)) * arguments.out_stride1)) + (long long)(at_4)] = chosen_4;

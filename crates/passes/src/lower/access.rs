@@ -246,7 +246,7 @@ impl Lowering<'_> {
         let ty = self.program.expr(id).ty.clone();
         let layout = self.layout(&ty.shape);
         let lanes = 1usize << self.vector(place, &layout, ty.dtype);
-        self.before_load(place, &layout);
+        self.before_load(id, place, &layout);
         self.check_once(place);
         let register = self.register(name, ty.dtype, Some(layout.registers()));
         self.code(Code::Declare(register));

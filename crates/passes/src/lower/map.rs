@@ -4,7 +4,7 @@ use super::access::as_i32;
 use super::{Held, LowerError, Lowering, int, padded};
 use crate::lower::layout::{Layout, Run};
 use tilewright_ir::thread::{Builtin, Check, Value};
-use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, Place, TernaryOp};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, TernaryOp};
 
 impl Lowering<'_> {
     /// The element of `id` that belongs to a register of `layout`.
@@ -44,7 +44,7 @@ impl Lowering<'_> {
             ExprKind::Const(_) | ExprKind::Scalar(_) | ExprKind::Size(_) => true,
             ExprKind::Program(_) | ExprKind::LoopIndex | ExprKind::Iota(_) => true,
             ExprKind::Reshape(a) => self.can_recompute(*a),
-            ExprKind::Load { place, .. } => self.is_read_only(place),
+            ExprKind::Load { .. } => self.settled.contains(&id),
             ExprKind::Unary(..)
             | ExprKind::Binary(..)
             | ExprKind::Ternary(..)
@@ -179,7 +179,7 @@ impl Lowering<'_> {
                 *at.last_mut()? = self.picked(*of, *indices, index)?;
                 self.value_at(*of, &at)?
             }
-            ExprKind::Load { place, fill } if self.is_read_only(place) => {
+            ExprKind::Load { place, fill } if self.settled.contains(&id) => {
                 let offset = self.offset(place, positions)?;
                 let read = Value::Load { param: place.param, offset: Box::new(offset) };
                 let valid = self.inside_tile(&expr.ty.shape, positions);
@@ -323,12 +323,6 @@ impl Lowering<'_> {
             }
         }
         condition
-    }
-
-    /// True when no statement of the program writes the tensor.
-    fn is_read_only(&self, place: &Place) -> bool {
-        use tilewright_ir::{Access, ParamKind};
-        matches!(self.program.param(place.param).kind, ParamKind::Tensor { access: Access::In, .. })
     }
 }
 

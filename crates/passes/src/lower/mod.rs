@@ -180,6 +180,8 @@ struct Lowering<'a> {
     /// The index of the last loop over a row that is read several times, and whether that is being lowered.
     last_pass: Option<ExprId>,
     in_last_pass: bool,
+    /// Loads that may be repeated later, see [`order::settled`].
+    settled: HashSet<ExprId>,
     names: names::Names,
 }
 
@@ -233,6 +235,7 @@ impl<'a> Lowering<'a> {
             loops: 0,
             last_pass: None,
             in_last_pass: false,
+            settled: order::settled(program),
             names: names::Names::new(program),
         }
     }

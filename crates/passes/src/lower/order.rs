@@ -3,8 +3,8 @@
 
 use super::Lowering;
 use super::layout::Layout;
-use std::collections::HashMap;
-use tilewright_ir::{Access, ExprKind, ParamId, ParamKind, Place, Program, Stmt};
+use std::collections::{HashMap, HashSet};
+use tilewright_ir::{Access, ExprId, ExprKind, ParamId, ParamKind, Place, Program, Stmt};
 
 /// One way to reach a tensor: which elements, by which threads.
 type Way = (Place, Layout);
@@ -68,14 +68,53 @@ fn touched(program: &Program, body: &[Stmt], read: &mut Vec<ParamId>, written: &
     }
 }
 
+/// The loads whose tensors nothing writes from there on: read again later, they give the same.
+pub(super) fn settled(program: &Program) -> HashSet<ExprId> {
+    let mut found = HashSet::new();
+    settle(program, &program.body, &mut HashSet::new(), &mut found);
+    found
+}
+
+/// Adds those of `body`; `later` has what is written after it, and then in it too.
+fn settle(
+    program: &Program,
+    body: &[Stmt],
+    later: &mut HashSet<ParamId>,
+    found: &mut HashSet<ExprId>,
+) {
+    for statement in body.iter().rev() {
+        match statement {
+            Stmt::Let(id) => {
+                if let ExprKind::Load { place, .. } = &program.expr(*id).kind
+                    && !later.contains(&place.param)
+                {
+                    found.insert(*id);
+                }
+            }
+            Stmt::Store { place, .. } => {
+                later.insert(place.param);
+            }
+            Stmt::For { body, .. } => {
+                // The next turn comes after this one.
+                let mut written = Vec::new();
+                touched(program, body, &mut Vec::new(), &mut written);
+                later.extend(written);
+                settle(program, body, later, found);
+            }
+            Stmt::When { body, .. } => settle(program, body, later, found),
+            Stmt::Set(..) => {}
+        }
+    }
+}
+
 /// True when each thread reaches its own elements only, the same in both ways.
 fn own(a: &Way, b: &Way) -> bool {
     a == b && a.1.copies().is_empty()
 }
 
 impl Lowering<'_> {
-    /// Before a load: waits for stores of other threads to the same tensor.
-    pub(super) fn before_load(&mut self, place: &Place, layout: &Layout) {
+    /// Before a load: waits for stores of other threads to the same tensor, and for all where any thread may repeat it.
+    pub(super) fn before_load(&mut self, id: ExprId, place: &Place, layout: &Layout) {
         let ParamKind::Tensor { access, .. } = &self.program.param(place.param).kind else {
             return;
         };
@@ -84,7 +123,8 @@ impl Lowering<'_> {
         }
         let way = (place.clone(), layout.clone());
         let written = self.order.written.get(&place.param);
-        if written.is_some_and(|ways| !ways.iter().all(|w| own(w, &way))) {
+        let repeated = self.settled.contains(&id);
+        if written.is_some_and(|ways| repeated || !ways.iter().all(|w| own(w, &way))) {
             self.barrier();
         }
         self.order.read.entry(place.param).or_default().push(way);
