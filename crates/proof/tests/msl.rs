@@ -3,7 +3,6 @@
 //!
 //! `KERNEL=softmax cargo test -p tilewright-proof --test msl` takes one kernel, `LIMIT=20000` larger cases.
 
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tilewright_kernels::CATALOG;
@@ -13,14 +12,20 @@ use tilewright_runtime::Runtime;
 /// Tensors of up to this many elements are run.
 const ELEMENTS: usize = 3_000;
 
-/// Kernels whose gradient takes more tensors than Apple's GPUs take buffers, and is refused in words.
-const TOO_MANY_BUFFERS: &[&str] =
-    &["depthwise_conv_3x3", "gather_qmm_combine_quantized", "gather_qmm_combine_residual"];
+/// Kernels some of whose gradients break a limit of every Apple GPU, which is refused in words: more tensors than it takes
+/// buffers, or, with heads of 256 features, more threadgroup memory than there is.
+const TOO_LARGE: &[(&str, &str)] = &[
+    ("attention", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
+    ("depthwise_conv_3x3", "buffers, Metal has 31"),
+    ("gather_qmm_combine_quantized", "buffers, Metal has 31"),
+    ("gather_qmm_combine_residual", "buffers, Metal has 31"),
+];
 
 /// True for such a refusal.
-fn has_too_many_buffers(row: &Row) -> bool {
+fn is_too_large(row: &Row) -> bool {
+    let said = |limit: &str| row.outcome.reason().is_some_and(|why| why.contains(limit));
     row.check.name() == "backward"
-        && row.outcome.reason().is_some_and(|why| why.contains("buffers, Metal has 31"))
+        && TOO_LARGE.iter().any(|(kernel, limit)| row.kernel == *kernel && said(limit))
 }
 
 #[test]
@@ -63,17 +68,10 @@ fn the_emitted_msl_of_the_catalog_is_right() {
         }
     });
     let rows = rows.into_inner().unwrap();
-    let (refused, failed): (Vec<&Row>, Vec<&Row>) = rows
-        .iter()
-        .filter(|row| matches!(row.outcome, Outcome::Fail(_)))
-        .partition(|row| has_too_many_buffers(row));
+    let failed: Vec<&Row> = (rows.iter())
+        .filter(|row| matches!(row.outcome, Outcome::Fail(_)) && !is_too_large(row))
+        .collect();
     let told: Vec<String> = failed.iter().map(|row| row.to_string()).collect();
     assert!(rows.iter().any(|row| row.outcome == Outcome::Pass), "nothing ran");
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), told.join("\n"));
-    let unknown: BTreeSet<&str> = refused
-        .iter()
-        .map(|row| row.kernel)
-        .filter(|name| !TOO_MANY_BUFFERS.contains(name))
-        .collect();
-    assert!(unknown.is_empty(), "more kernels are refused: {unknown:?}");
 }
