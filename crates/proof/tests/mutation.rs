@@ -49,7 +49,7 @@ const KERNELS: &[Mutant] = &[
     ),
     ("every second block of the depth", "matmul", "step 64", "step 128"),
     ("starts one block late", "matmul", "for %10 in %8..%9", "for %10 in %1..%9"),
-    ("reads the position past the length", "decode_attention", "lt %26, %8", "le %26, %8"),
+    ("reads the position past the length", "decode_attention", "lt %26, %9", "le %26, %9"),
     ("forgets the old sum", "decode_attention", "add %51, %52", "max %52, %52"),
     ("the rotation's sense", "apply_rope", "sub %9, %10", "add %9, %10"),
     ("seed and offset exchanged", "dropout", "philox %4, %1, %2", "philox %4, %2, %1"),

@@ -2,8 +2,9 @@
 //! program in `attention.ir` becomes on architecture 9.0.
 
 use crate::launch::Placed;
-use crate::specified::{OwnText, Taken, Work, says};
+use crate::specified::{OwnText, Taken, Work};
 use tilewright_ir::{Bindings, DType, Extent, ParamId, Program};
+use tilewright_passes::specification::says;
 use tilewright_target::Argument;
 
 /// The tile program, for `GROUP` query heads a key head and `DIM` halves of the type `TYPE` a head, whose result lies as

@@ -2,8 +2,9 @@
 //! `grouped_affine.cu` is what the tile program in `grouped_affine.ir` becomes here.
 
 use crate::launch::Placed;
-use crate::specified::{OwnText, Taken, Work, says};
+use crate::specified::{OwnText, Taken, Work};
 use tilewright_ir::{Bindings, DType, Extent, ParamId, Program};
+use tilewright_passes::specification::says;
 use tilewright_target::contiguous_strides;
 
 /// The tile program, for blocks of `BLOCK` rows of halves of the type `TYPE`.

@@ -7,9 +7,7 @@ use crate::grouped::Grouped;
 use crate::launch::{CudaExecutable, Placed};
 use std::ffi::c_void;
 use std::sync::{Arc, OnceLock};
-use tilewright_ir::text::{parse, print};
 use tilewright_ir::{Bindings, Program};
-use tilewright_passes::pipeline;
 use tilewright_target::{Argument, TargetError, c};
 
 /// CUDA C of this target's own, compiled when it is first asked for.
@@ -128,18 +126,4 @@ impl CudaExecutable {
         unsafe { function.launch(shape, &mut pointers) }?;
         Ok(true)
     }
-}
-
-/// True when `program` says from its parameters on what the text `specification` says with these words put in, both
-/// optimized.
-pub(crate) fn says(program: &Program, specification: &str, words: &[(&str, &str)]) -> bool {
-    let put = |text: String, (word, by): &(&str, &str)| text.replace(word, by);
-    let text = words.iter().fold(specification.to_string(), put);
-    let Ok(mut specified) = parse(&text) else { return false };
-    pipeline::optimize(&mut specified);
-    let said = |program: &Program| {
-        let text = print(&program.compact());
-        text.split_once('(').map(|(_, said)| said.to_string())
-    };
-    said(program) == said(&specified)
 }
