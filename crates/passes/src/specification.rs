@@ -4,8 +4,8 @@
 //! that code, whatever its name; what does not runs as any other.
 
 use crate::pipeline;
-use tilewright_ir::Program;
 use tilewright_ir::text::{parse, print};
+use tilewright_ir::{DType, Extent, ParamId, Program};
 
 /// True when `program`, which is optimized, says from its parameters on what `specification` says with these words put in.
 pub fn says(program: &Program, specification: &str, words: &[(&str, &str)]) -> bool {
@@ -18,6 +18,50 @@ pub fn says(program: &Program, specification: &str, words: &[(&str, &str)]) -> b
         text.split_once('(').map(|(_, said)| said.to_string())
     };
     said(program) == said(&specified)
+}
+
+/// Causal attention of many queries over all keys, in a half type: the tile program in `attention.ir`, for so many query
+/// heads a key head and features a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CausalAttention {
+    /// The half type of all tensors.
+    pub dtype: DType,
+    /// Query heads of a key head.
+    pub group: usize,
+    /// Features of a head.
+    pub head_dim: usize,
+    /// The heads of a query lie side by side in the result.
+    pub merged: bool,
+}
+
+impl CausalAttention {
+    /// That which `program`, which is optimized, is.
+    pub fn of(program: &Program) -> Option<CausalAttention> {
+        if program.params.len() != 6 {
+            return None;
+        }
+        let (dtype, shape) = program.tensor(ParamId(0))?;
+        let [_, Extent::Dim { times: group, .. }, queries, Extent::Const(head_dim)] = *shape else {
+            return None;
+        };
+        if !matches!(dtype, DType::F16 | DType::BF16) {
+            return None;
+        }
+        let merged = program.tensor(ParamId(5))?.1.get(1) == Some(&queries);
+        let (laid, placed) = match merged {
+            false => ("batch, GROUP*kv_heads, queries", "%2, %3, %6..+64"),
+            true => ("batch, queries, GROUP*kv_heads", "%2, %6..+64, %3"),
+        };
+        let words = [
+            ("TYPE", dtype.name()),
+            ("LAID", laid),
+            ("PLACED", placed),
+            ("GROUP", &group.to_string()),
+            ("DIM", &head_dim.to_string()),
+        ];
+        let is_one = says(program, include_str!("specification/attention.ir"), &words);
+        is_one.then_some(CausalAttention { dtype, group, head_dim, merged })
+    }
 }
 
 #[cfg(test)]

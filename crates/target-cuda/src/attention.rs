@@ -1,15 +1,11 @@
 //! Attention of many queries with heads of 64, 128 or 256 features on warpgroup products: `attention.cu` is what the tile
-//! program in `attention.ir` becomes on architecture 9.0.
+//! program [`CausalAttention`] becomes on architecture 9.0.
 
 use crate::launch::Placed;
 use crate::specified::{OwnText, Taken, Work};
-use tilewright_ir::{Bindings, DType, Extent, ParamId, Program};
-use tilewright_passes::specification::says;
+use tilewright_ir::{Bindings, DType, Program};
+use tilewright_passes::specification::CausalAttention;
 use tilewright_target::Argument;
-
-/// The tile program, for `GROUP` query heads a key head and `DIM` halves of the type `TYPE` a head, whose result lies as
-/// `LAID` and is stored at `PLACED`.
-const SPECIFICATION: &str = include_str!("attention.ir");
 
 /// The architecture that has these products; the text is compiled with all that is its own.
 const ARCHITECTURE: &str = "sm_90";
@@ -32,33 +28,12 @@ pub(crate) struct Attention {
 impl Attention {
     /// How `program`, which is optimized, runs if it is one and `architecture` has the products.
     pub fn of(program: &Program, architecture: &str) -> Option<Attention> {
-        if program.params.len() != 6 || architecture != ARCHITECTURE {
+        if architecture != ARCHITECTURE {
             return None;
         }
-        let (dtype, shape) = program.tensor(ParamId(0))?;
-        let [_, Extent::Dim { times: group, .. }, queries, Extent::Const(features)] = *shape else {
-            return None;
-        };
+        let CausalAttention { dtype, head_dim: features, merged, .. } =
+            CausalAttention::of(program)?;
         let (_, keys, beside) = *SHAPES.iter().find(|(known, ..)| *known == features)?;
-        if !matches!(dtype, DType::F16 | DType::BF16) {
-            return None;
-        }
-        let merged = program.tensor(ParamId(5))?.1.get(1) == Some(&queries);
-        let (laid, placed) = match merged {
-            false => ("batch, GROUP*kv_heads, queries", "%2, %3, %6..+64"),
-            true => ("batch, queries, GROUP*kv_heads", "%2, %6..+64, %3"),
-        };
-        let (group, dim) = (group.to_string(), features.to_string());
-        let words = [
-            ("TYPE", dtype.name()),
-            ("LAID", laid),
-            ("PLACED", placed),
-            ("GROUP", &group),
-            ("DIM", &dim),
-        ];
-        if !says(program, SPECIFICATION, &words) {
-            return None;
-        }
         let kernel = format!(
             "extern \"C\" __global__ void __launch_bounds__({THREADS}, {beside}) tw_attend_many(const \
              __grid_constant__ tw_attention of) {{\n    tw_attention_many<{features}, {keys}, {}>(of);\n}}\n",

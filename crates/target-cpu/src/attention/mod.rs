@@ -1,5 +1,5 @@
 //! Programs that are attention over keys and values in halves and nothing else run by code of this target's own
-//! ([`crate::simd::attend`]): `decode.ir` and `prefill.ir` say what it computes. It reads the keys and values of a head
+//! ([`crate::simd::attend`]): `decode.ir` and [`CausalAttention`] say what it computes. It reads the keys and values of a head
 //! once for all the queries that share them; the generic way spreads each block out several times.
 //!
 //! Weights stay f32, where the tile program of many queries rounds them to halves for the sake of matrix units. Work is cut
@@ -14,7 +14,7 @@ use crate::simd::LANES;
 use crate::simd::attend::{Attends, Cached, Few, KEYS, Many};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilewright_ir::{DType, Extent, ParamId, Program};
-use tilewright_passes::specification::says;
+use tilewright_passes::specification::{CausalAttention, says};
 
 /// Queries of a head that are taken together, and heads of a group.
 const QUERIES: usize = 64;
@@ -89,40 +89,29 @@ impl Strided {
 impl Attention {
     /// What `program`, which is optimized, is, if it is attention that there is code for.
     pub fn of(program: &Program) -> Option<Attention> {
-        let (text, laid) = match program.params.len() {
-            7 => (include_str!("decode.ir"), None),
-            6 => (include_str!("prefill.ir"), Some(())),
-            _ => return None,
+        let (attention, dim) = match CausalAttention::of(program) {
+            Some(CausalAttention { dtype, group, head_dim, merged }) => {
+                (Attention { kind: Kind::Prefill { merged }, group, dtype }, head_dim)
+            }
+            None => Attention::of_decoding(program)?,
         };
-        let (dtype, shape) = program.tensor(ParamId(0))?;
-        let (&Extent::Const(dim), &Extent::Dim { times: group, .. }) =
-            (shape.last()?, shape.get(1)?)
-        else {
-            return None;
-        };
-        let fits =
-            matches!(dtype, DType::F16 | DType::BF16) && dim.is_multiple_of(LANES) && dim > 0;
-        if !fits || shape.len() != if laid.is_some() { 4 } else { 3 } {
+        (dim.is_multiple_of(LANES) && dim > 0).then_some(attention)
+    }
+
+    /// Attention of one query a sequence, and the features of a head.
+    fn of_decoding(program: &Program) -> Option<(Attention, usize)> {
+        if program.params.len() != 7 {
             return None;
         }
-        let merged = laid.is_some() && program.tensor(ParamId(5))?.1.get(1) == shape.get(2);
-        let (laid, placed) = match merged {
-            false => ("batch, GROUP*kv_heads, queries", "%2, %3, %6..+64"),
-            true => ("batch, queries, GROUP*kv_heads", "%2, %6..+64, %3"),
-        };
-        let (group_word, dim) = (group.to_string(), dim.to_string());
-        let words = [
-            ("TYPE", dtype.name()),
-            ("LAID", laid),
-            ("PLACED", placed),
-            ("GROUP", &group_word),
-            ("DIM", &dim),
-        ];
-        let kind = match program.params.len() {
-            7 => Kind::Decode,
-            _ => Kind::Prefill { merged },
-        };
-        says(program, text, &words).then_some(Attention { kind, group, dtype })
+        let (dtype, shape) = program.tensor(ParamId(0))?;
+        let [_, Extent::Dim { times: group, .. }, Extent::Const(dim)] = *shape else { return None };
+        if !matches!(dtype, DType::F16 | DType::BF16) {
+            return None;
+        }
+        let words =
+            [("TYPE", dtype.name()), ("GROUP", &group.to_string()), ("DIM", &dim.to_string())];
+        let is_one = says(program, include_str!("decode.ir"), &words);
+        is_one.then_some((Attention { kind: Kind::Decode, group, dtype }, dim))
     }
 
     /// Binds it to the arguments of a call; `None` where tensors are laid out otherwise.
