@@ -8,10 +8,10 @@ use super::{Replacement, of_type};
 use crate::cache::Tokens;
 use crate::linear::FEW_ROWS;
 use crate::{
-    Attention, AttentionShape, DType, Error, Kernels, Module, Projections, Result, RmsNorm, Step,
-    Tensor,
+    Attention, AttentionShape, Cache, DType, Error, Kernels, Module, Projections, Result, RmsNorm,
+    Step, Tensor,
 };
-use tilewright_tensor::Callable;
+use tilewright_tensor::{Call, Callable};
 
 /// The norms of query and key heads.
 type Norms<'a> = [&'a RmsNorm; 2];
@@ -92,47 +92,51 @@ impl FusedRotation {
     fn mixed(
         &self,
         attention: &Attention,
-        [q, k, v]: [Tensor; 3],
+        heads: &[Tensor; 3],
         step: &mut Step<'_>,
     ) -> Result<Tensor> {
-        let norms = norms(attention).ok_or_else(fault)?;
-        let [cos, sin] = &step.cache.ropes[attention.shape.rope];
-        let cache = &mut step.cache.layers[attention.shape.layer];
-        let call = self.fused.bind().input("q", &q).input("k", &k).input("v", &v);
-        let call = call.input("cos", cos).input("sin", sin);
-        let call = call.input("slots", &step.slots).input("positions", &step.positions);
-        let mut call = call.output("k_cache", &mut cache.keys).output("v_cache", &mut cache.values);
-        if let Some([q_norm, k_norm]) = norms {
-            call = call.input("q_weight", &q_norm.weight).input("k_weight", &k_norm.weight);
-            call = call.scalar("eps", q_norm.eps);
-        }
-        let q = call.run()?.single()?;
+        let call = appending(&self.fused, attention, heads, &step.positions, step.cache)?;
+        let q = call.input("slots", &step.slots).run()?.single()?;
         attention.attend.forward(&q, step)
     }
+}
+
+/// The call of a kernel that turns the queries and keys of tokens and appends to the caches, but for what only that kernel
+/// takes.
+fn appending<'a>(
+    kernel: &'a Callable,
+    attention: &'a Attention,
+    [q, k, v]: &'a [Tensor; 3],
+    positions: &'a Tensor,
+    cache: &'a mut Cache,
+) -> Result<Call<'a>> {
+    let [cos, sin] = &cache.ropes[attention.shape.rope];
+    let layer = &mut cache.layers[attention.shape.layer];
+    let call = kernel.bind().input("q", q).input("k", k).input("v", v);
+    let call = call.input("cos", cos).input("sin", sin).input("positions", positions);
+    let call = call.output("k_cache", &mut layer.keys).output("v_cache", &mut layer.values);
+    Ok(match norms(attention).ok_or_else(fault)? {
+        Some([q_norm, k_norm]) => call
+            .input("q_weight", &q_norm.weight)
+            .input("k_weight", &k_norm.weight)
+            .scalar("eps", q_norm.eps),
+        None => call,
+    })
 }
 
 /// The mixture of values for the queries of one new token a sequence, which `between` turns and appends.
 fn decoded(
     between: &Callable,
     attention: &Attention,
-    [q, k, v]: &[Tensor; 3],
+    heads: &[Tensor; 3],
     step: &mut Step<'_>,
 ) -> Result<Option<Tensor>> {
     let Tokens::Each { lens, .. } = &step.tokens else { return Ok(None) };
     count_plain(attention.attend.as_ref(), step);
-    let [cos, sin] = &step.cache.ropes[attention.shape.rope];
-    let cache = &mut step.cache.layers[attention.shape.layer];
-    let call = between.bind().input("q", q).input("k", k).input("v", v);
-    let call = call.input("cos", cos).input("sin", sin).input("lens", lens);
-    let call = call.input("positions", &step.positions);
-    let mut call = call.output("k_cache", &mut cache.keys).output("v_cache", &mut cache.values);
-    if let Some([q_norm, k_norm]) = norms(attention).ok_or_else(fault)? {
-        call = call.input("q_weight", &q_norm.weight).input("k_weight", &k_norm.weight);
-        call = call.scalar("eps", q_norm.eps);
-    }
-    let mixed = attention.shape.scalars(call).run()?.single()?;
-    let AttentionShape { heads, head_dim, .. } = attention.shape;
-    mixed.reshape(&[q.shape()[0], heads * head_dim]).map(Some)
+    let call = appending(between, attention, heads, &step.positions, step.cache)?;
+    let mixed = attention.shape.scalars(call.input("lens", lens)).run()?.single()?;
+    let AttentionShape { heads: count, head_dim, .. } = attention.shape;
+    mixed.reshape(&[heads[0].shape()[0], count * head_dim]).map(Some)
 }
 
 impl Replacement for FusedRotation {
@@ -148,7 +152,7 @@ impl Replacement for FusedRotation {
             }
             _ => attention.project(x, step)?,
         };
-        let mixed = self.mixed(attention, heads, step)?;
+        let mixed = self.mixed(attention, &heads, step)?;
         attention.o_proj.forward(&mixed, step)
     }
 
@@ -168,7 +172,7 @@ impl Replacement for FusedRotation {
         };
         let mixed = match mixed {
             Some(mixed) => mixed,
-            None => self.mixed(attention, heads, step)?,
+            None => self.mixed(attention, &heads, step)?,
         };
         around.out.of(&mixed, x).map(Some)
     }
