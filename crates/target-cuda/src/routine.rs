@@ -1,7 +1,7 @@
 //! Routines as CUDA C: calls of the templates in `affine_products.cu` and `attention_split.cu`.
 
 use tilewright_ir::thread::{
-    AffineProduct, AffineProducts, Ahead, Attend, Code, Queries, Routine, Rows, SharedId,
+    AffineProduct, AffineProducts, Ahead, Attend, Cached, Code, Queries, Routine, Rows, SharedId,
     ThreadProgram, Value,
 };
 use tilewright_ir::{Access, DType, ParamKind};
@@ -60,7 +60,7 @@ pub(crate) fn read_early(program: &ThreadProgram) -> Vec<usize> {
                 early.extend(weights.chain(normed).map(|rows| rows.param.index()));
             }
             Code::Routine(Routine::Ahead(ahead)) => {
-                let caches = [ahead.keys.param, ahead.values.param];
+                let caches = [ahead.cached.keys.param, ahead.cached.values.param];
                 early.extend(ahead.early.iter().chain(&caches).map(|param| param.index()));
             }
             _ => {}
@@ -198,13 +198,13 @@ impl Text<'_> {
     /// The first keys and values, asked for, and the wait.
     fn ahead(&self, r: &Ahead) -> Vec<String> {
         let value = self.value;
-        let position = &self.program.registers[r.position.0 as usize].name;
+        let position = &self.program.registers[r.cached.position.0 as usize].name;
         let mut lines = vec!["tw_cache tw_early;".to_string()];
-        lines.extend(self.cache("tw_early", [&r.keys, &r.values], [&r.first, &r.end, &r.extent]));
-        lines.push(self.first_of(r.head_dim));
+        lines.extend(self.cache("tw_early", &r.cached));
+        lines.push(self.first_of(r.cached.head_dim));
         lines.push(format!(
             "tw_first.load(tw_early, [&](int {position}) {{ return {}; }}, blockIdx.z, gridDim.z);",
-            value(&r.keep)
+            value(&r.cached.keep)
         ));
         lines.push("tw_wait();".into());
         // What the launch before may have made is not known to the compiler until now.
@@ -224,13 +224,13 @@ impl Text<'_> {
     }
 
     /// Where the caches of `name` lie.
-    fn cache(&self, name: &str, rows: [&Rows; 2], numbers: [&Value; 3]) -> Vec<String> {
+    fn cache(&self, name: &str, of: &Cached) -> Vec<String> {
         let mut lines = Vec::new();
-        for (field, rows) in ["keys", "values"].into_iter().zip(rows) {
+        for (field, rows) in [("keys", &of.keys), ("values", &of.values)] {
             lines.push(format!("{name}.{field} = {};", self.start(rows)));
             lines.push(format!("{name}.{field}_stride = {};", self.stride(rows)));
         }
-        for (field, number) in ["first", "end", "extent"].into_iter().zip(numbers) {
+        for (field, number) in [("first", &of.first), ("end", &of.end), ("extent", &of.extent)] {
             lines.push(format!("{name}.{field} = {};", (self.value)(number)));
         }
         lines
@@ -241,12 +241,12 @@ impl Text<'_> {
         let name = |register: tilewright_ir::thread::RegisterId| {
             &self.program.registers[register.0 as usize].name
         };
-        let (product, position) = (name(r.product), name(r.position));
+        let (product, position) = (name(r.product), name(r.cached.position));
         let mut lines = vec!["tw_cache of;".to_string()];
-        lines.extend(self.cache("of", [&r.keys, &r.values], [&r.first, &r.end, &r.extent]));
+        lines.extend(self.cache("of", &r.cached));
         let (q, q_stride) = match &r.q {
             Queries::Rows(q) => (self.start(q), self.stride(q)),
-            Queries::Shared(array) => (self.shared(*array).into(), r.head_dim.to_string()),
+            Queries::Shared(array) => (self.shared(*array).into(), r.cached.head_dim.to_string()),
         };
         lines.push(format!("of.q = {q};"));
         lines.push(format!("of.q_stride = {q_stride};"));
@@ -262,21 +262,21 @@ impl Text<'_> {
         ));
         lines.push(format!(
             "const auto keep = [&](int {position}) {{ return {}; }};",
-            value(&r.keep)
+            value(&r.cached.keep)
         ));
-        if !r.is_ahead {
-            lines.push(self.first_of(r.head_dim));
+        if r.fresh.is_none() {
+            lines.push(self.first_of(r.cached.head_dim));
             lines.push("tw_first.load(of, keep, blockIdx.z, gridDim.z);".into());
         }
         lines.push("const int program = blockIdx.y * gridDim.x + blockIdx.x;".into());
         lines.push(format!(
             "float* groups = tw_groups + (long long)program * gridDim.z * {};",
-            Attend::state_len(r.head_dim, r.queries)
+            Attend::state_len(r.cached.head_dim, r.queries)
         ));
         lines.push(format!(
             "if (!tw_attend<{}, {}, {}, {}, {}>({}, {}, of, tw_first, score, keep, blockIdx.z, gridDim.z, \
              groups, tw_arrived + program)) return;",
-            r.head_dim,
+            r.cached.head_dim,
             r.queries,
             r.dtype == DType::BF16,
             self.program.threads / 32,

@@ -131,46 +131,51 @@ impl Queries {
     }
 }
 
-/// A softmax-weighted sum over keys and values for the queries that share them. `state` gets for each query the
-/// greatest score, the sum of e^(score - greatest), and the values weighted with these.
+/// The keys and values that a program attends over.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Attend {
+pub struct Cached {
     /// Elements of a query, key or value.
     pub head_dim: usize,
-    /// How many queries.
-    pub queries: usize,
-    /// The half type of all.
-    pub dtype: DType,
-    /// The queries.
-    pub q: Queries,
     /// The keys.
     pub keys: Rows,
     /// The values.
     pub values: Rows,
-    /// A factor of the products, f32.
-    pub scale: Value,
     /// First position of the keys, i32.
     pub first: Value,
     /// End of the positions, i32.
     pub end: Value,
     /// Rows of keys and values: what lies past them counts as zeros.
     pub extent: Value,
-    /// The scaled product that `score` reads, f32.
-    pub product: RegisterId,
-    /// The position that `score` and `keep` read, i32.
+    /// The position that `keep`, and the score of a product, read, i32.
     pub position: RegisterId,
-    /// The score of a product, f32.
-    pub score: Value,
     /// False for values that count as zeros.
     pub keep: Value,
+}
+
+/// A softmax-weighted sum over keys and values for the queries that share them. `state` gets for each query the
+/// greatest score, the sum of e^(score - greatest), and the values weighted with these.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attend {
+    /// The keys and values.
+    pub cached: Cached,
+    /// How many queries.
+    pub queries: usize,
+    /// The half type of all.
+    pub dtype: DType,
+    /// The queries.
+    pub q: Queries,
+    /// A factor of the products, f32.
+    pub scale: Value,
+    /// The scaled product that `score` reads, f32.
+    pub product: RegisterId,
+    /// The score of a product, f32.
+    pub score: Value,
     /// The weighted values, `[queries][head_dim]`; the greatest scores; the sums; see [`Attend::state_len`].
     pub state: SharedId,
     /// Room for a state of each subgroup and for [`Split::MOST`](super::Split::MOST) numbers a query.
     pub partial: SharedId,
-    /// A row of the caches that the program has just written.
+    /// A row of the caches that the program has just written; then an [`Ahead`] comes before it.
     pub fresh: Option<Fresh>,
-    /// An [`Ahead`] comes before it.
-    pub is_ahead: bool,
 }
 
 /// A key and a value that the program has written to the caches, and that all threads have met to read from shared
@@ -189,26 +194,8 @@ pub struct Fresh {
 /// waits for that. What the [`Attend`] calls fresh may be missing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ahead {
-    /// As in [`Attend`].
-    pub head_dim: usize,
-    /// As in [`Attend`].
-    pub queries: usize,
-    /// As in [`Attend`].
-    pub dtype: DType,
-    /// As in [`Attend`].
-    pub keys: Rows,
-    /// As in [`Attend`].
-    pub values: Rows,
-    /// As in [`Attend`].
-    pub first: Value,
-    /// As in [`Attend`].
-    pub end: Value,
-    /// As in [`Attend`].
-    pub extent: Value,
-    /// The position that `keep` reads, i32.
-    pub position: RegisterId,
-    /// As in [`Attend`].
-    pub keep: Value,
+    /// The keys and values, as in the [`Attend`].
+    pub cached: Cached,
     /// What is read before the wait, besides keys and values.
     pub early: Vec<ParamId>,
 }
@@ -270,14 +257,22 @@ impl Routine {
                 rows.flat_map(Rows::values).chain(own).chain(normed).chain(later).collect()
             }
             Routine::Attend(r) => {
-                let rows = r.q.rows().into_iter().chain([&r.keys, &r.values]);
+                let rows = r.q.rows().into_iter().chain([&r.cached.keys, &r.cached.values]);
                 let rows = rows.flat_map(Rows::values);
-                let own = [&r.scale, &r.first, &r.end, &r.extent, &r.score, &r.keep];
+                let own = [
+                    &r.scale,
+                    &r.cached.first,
+                    &r.cached.end,
+                    &r.cached.extent,
+                    &r.score,
+                    &r.cached.keep,
+                ];
                 rows.chain(own).chain(r.fresh.iter().map(|fresh| &fresh.position)).collect()
             }
             Routine::Ahead(r) => {
-                let rows = [&r.keys, &r.values].into_iter().flat_map(Rows::values);
-                rows.chain([&r.first, &r.end, &r.extent, &r.keep]).collect()
+                let rows = [&r.cached.keys, &r.cached.values].into_iter().flat_map(Rows::values);
+                rows.chain([&r.cached.first, &r.cached.end, &r.cached.extent, &r.cached.keep])
+                    .collect()
             }
         }
     }
@@ -286,8 +281,8 @@ impl Routine {
     pub fn named_mut(&mut self) -> Vec<&mut RegisterId> {
         match self {
             Routine::AffineProducts(_) => Vec::new(),
-            Routine::Ahead(r) => vec![&mut r.position],
-            Routine::Attend(r) => vec![&mut r.product, &mut r.position],
+            Routine::Ahead(r) => vec![&mut r.cached.position],
+            Routine::Attend(r) => vec![&mut r.product, &mut r.cached.position],
         }
     }
 
@@ -305,17 +300,26 @@ impl Routine {
                 rows.flat_map(Rows::values_mut).chain(own).chain(normed).chain(later).collect()
             }
             Routine::Attend(r) => {
-                let rows = r.q.rows_mut().into_iter().chain([&mut r.keys, &mut r.values]);
-                let own = [&mut r.scale, &mut r.first, &mut r.end, &mut r.extent];
+                let rows =
+                    r.q.rows_mut().into_iter().chain([&mut r.cached.keys, &mut r.cached.values]);
+                let own =
+                    [&mut r.scale, &mut r.cached.first, &mut r.cached.end, &mut r.cached.extent];
                 rows.flat_map(Rows::values_mut)
                     .chain(own)
-                    .chain([&mut r.score, &mut r.keep])
+                    .chain([&mut r.score, &mut r.cached.keep])
                     .chain(r.fresh.iter_mut().map(|fresh| &mut fresh.position))
                     .collect()
             }
             Routine::Ahead(r) => {
-                let rows = [&mut r.keys, &mut r.values].into_iter().flat_map(Rows::values_mut);
-                let own = [&mut r.first, &mut r.end, &mut r.extent, &mut r.keep];
+                let rows = [&mut r.cached.keys, &mut r.cached.values]
+                    .into_iter()
+                    .flat_map(Rows::values_mut);
+                let own = [
+                    &mut r.cached.first,
+                    &mut r.cached.end,
+                    &mut r.cached.extent,
+                    &mut r.cached.keep,
+                ];
                 rows.chain(own).collect()
             }
         }

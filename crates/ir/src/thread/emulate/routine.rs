@@ -103,30 +103,33 @@ impl Machine<'_> {
     }
 
     fn attend(&mut self, r: &Attend, active: &[bool]) -> Step<()> {
-        let (first, end) = (self.uniform(&r.first, active)?, self.uniform(&r.end, active)?);
-        let extent = self.uniform(&r.extent, active)?;
+        let (first, end) =
+            (self.uniform(&r.cached.first, active)?, self.uniform(&r.cached.end, active)?);
+        let extent = self.uniform(&r.cached.extent, active)?;
         let scale = self.uniform(&r.scale, active)?;
         for query in 0..r.queries {
             let q = match &r.q {
-                Queries::Rows(rows) => self.row(rows, query, 0, r.head_dim, active)?,
-                Queries::Shared(array) => self.kept(*array, query * r.head_dim, r.head_dim)?,
+                Queries::Rows(rows) => self.row(rows, query, 0, r.cached.head_dim, active)?,
+                Queries::Shared(array) => {
+                    self.kept(*array, query * r.cached.head_dim, r.cached.head_dim)?
+                }
             };
             let (mut scores, mut values) = (Vec::new(), Vec::new());
             for position in first as usize..end.max(first) as usize {
                 let inside = (position as f64) < extent;
                 let row = |of: &Rows, machine: &mut Self| match inside {
-                    true => machine.row(of, position, 0, r.head_dim, active),
-                    false => Ok(vec![0.0; r.head_dim]),
+                    true => machine.row(of, position, 0, r.cached.head_dim, active),
+                    false => Ok(vec![0.0; r.cached.head_dim]),
                 };
-                let key = row(&r.keys, self)?;
+                let key = row(&r.cached.keys, self)?;
                 let product: f64 = q.iter().zip(&key).map(|(q, k)| q * k).sum();
                 self.registers[r.product.0 as usize][0] =
                     Lanes::Same(DType::F32.round(product * scale));
-                self.registers[r.position.0 as usize][0] = Lanes::Same(position as f64);
+                self.registers[r.cached.position.0 as usize][0] = Lanes::Same(position as f64);
                 scores.push(self.uniform(&r.score, active)?);
-                values.push(match self.uniform(&r.keep, active)? != 0.0 {
-                    true => row(&r.values, self)?,
-                    false => vec![0.0; r.head_dim],
+                values.push(match self.uniform(&r.cached.keep, active)? != 0.0 {
+                    true => row(&r.cached.values, self)?,
+                    false => vec![0.0; r.cached.head_dim],
                 });
             }
             let greatest =
@@ -137,12 +140,12 @@ impl Machine<'_> {
                 });
             let base = if greatest == f64::NEG_INFINITY { 0.0 } else { greatest };
             let weights: Vec<f64> = scores.iter().map(|s| (s - base).exp()).collect();
-            let features = r.queries * r.head_dim;
+            let features = r.queries * r.cached.head_dim;
             self.keep(r.state, features + query, greatest)?;
             self.keep(r.state, features + r.queries + query, weights.iter().sum())?;
-            for d in 0..r.head_dim {
+            for d in 0..r.cached.head_dim {
                 let mixed = weights.iter().zip(&values).map(|(w, v)| w * v[d]).sum();
-                self.keep(r.state, query * r.head_dim + d, mixed)?;
+                self.keep(r.state, query * r.cached.head_dim + d, mixed)?;
             }
         }
         Ok(())

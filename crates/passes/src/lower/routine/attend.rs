@@ -7,7 +7,8 @@ use crate::lower::map::arithmetic;
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, size};
 use std::collections::HashMap;
 use tilewright_ir::thread::{
-    Ahead, Attend, Code, Fresh, Queries, RegisterId, Routine, Rows, Split, ThreadProgram, Value,
+    Ahead, Attend, Cached, Code, Fresh, Queries, RegisterId, Routine, Rows, Split, ThreadProgram,
+    Value,
 };
 use tilewright_ir::{
     Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, ReduceOp, Stmt,
@@ -453,21 +454,11 @@ fn around(
     }
     let (head_dim, queries, dtype) = (of.head_dim, of.queries, of.dtype);
     let extent = size(positions);
+    let cached = Cached { head_dim, keys, values, first, end, extent, position, keep };
     if is_ahead {
         let lets = lets(true).filter(|id| needs(id));
-        l.routine(Routine::Ahead(Box::new(Ahead {
-            head_dim,
-            queries,
-            dtype,
-            keys: keys.clone(),
-            values: values.clone(),
-            first: first.clone(),
-            end: end.clone(),
-            extent: extent.clone(),
-            position,
-            keep: keep.clone(),
-            early: lets.filter_map(|id| loaded(program, id)).collect(),
-        })));
+        let early = lets.filter_map(|id| loaded(program, id)).collect();
+        l.routine(Routine::Ahead(Box::new(Ahead { cached: cached.clone(), early })));
         // All that is left to read is asked for together.
         let read = |id: &ExprId| matches!(program.expr(*id).kind, ExprKind::Load { .. });
         for id in late.iter().filter(|id| read(id)) {
@@ -500,24 +491,16 @@ fn around(
         Some(scale) => l.known(scale)?,
     };
     l.routine(Routine::Attend(Box::new(Attend {
-        head_dim,
+        cached,
         queries,
         dtype,
         q,
-        keys,
-        values,
         scale,
-        first,
-        end,
-        extent,
         product,
-        position,
         score,
-        keep,
         state,
         partial,
         fresh,
-        is_ahead,
     })));
     let features = queries * head_dim;
     l.take(program, of.mixed, state, 0, head_dim);
