@@ -1,10 +1,8 @@
 //! Which kernels of the catalog are seen as attention, and what it gives on every level against f64.
 
 use super::*;
-use crate::memory::Block;
-use crate::pool::Pool;
+use crate::product::tests::with_resources;
 use crate::simd::Level;
-use std::sync::Mutex;
 
 fn found(name: &str, dtype: DType, head_dim: usize, group: usize) -> Option<Kind> {
     let entry = tilewright_kernels::find(name).unwrap();
@@ -53,15 +51,8 @@ impl Random {
 }
 
 fn run_with(bound: &Bound, level: Level, threads: usize) {
-    let pool = Pool::new(threads);
-    let own: Vec<Mutex<Option<Block>>> = (0..threads).map(|_| Mutex::default()).collect();
-    let shared = Mutex::default();
-    let with = |worker: usize, work: &mut dyn FnMut(&mut Option<Block>)| {
-        work(&mut own[worker].lock().unwrap());
-    };
-    let resources = Resources { pool: &pool, level, shared: &shared, own: &with };
     // SAFETY: the tensors of the tests hold every element, and out is the test's.
-    unsafe { run(bound, &resources) }.unwrap();
+    with_resources(level, threads, |resources| unsafe { run(bound, resources) }.unwrap());
 }
 
 /// Batch, key heads, group, queries, keys of the cache, features, window; the lengths that count for one query a head.

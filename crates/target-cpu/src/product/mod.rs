@@ -9,7 +9,7 @@ mod few;
 mod pack;
 mod recognize;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 pub use drive::{Resources, Stopped, room, run, run_all};
 pub use pack::{half_to_float, narrow, widen};

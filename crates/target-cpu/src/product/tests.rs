@@ -57,6 +57,18 @@ impl Tensor {
     }
 }
 
+/// Calls `work` with threads of a level that nobody else has.
+pub fn with_resources(level: Level, threads: usize, work: impl FnOnce(&Resources<'_>)) {
+    let pool = Pool::new(threads);
+    let own: Vec<Mutex<Option<Block>>> = (0..threads).map(|_| Mutex::default()).collect();
+    let shared = Mutex::default();
+    let with = |worker: usize, work: &mut dyn FnMut(&mut Option<Block>)| {
+        work(&mut own[worker].lock().unwrap());
+    };
+    let resources = Resources { pool: &pool, level, shared: &shared, own: &with };
+    work(&resources);
+}
+
 /// Runs a problem and gives y as bits.
 fn results(mut problem: Problem, rows: usize, level: Level, threads: usize) -> Vec<u32> {
     let mut y = vec![f32::NAN.to_bits(); rows * problem.columns];
@@ -66,15 +78,8 @@ fn results(mut problem: Problem, rows: usize, level: Level, threads: usize) -> V
         element: 4,
         dtype: DType::F32,
     };
-    let pool = Pool::new(threads);
-    let own: Vec<Mutex<Option<Block>>> = (0..threads).map(|_| Mutex::default()).collect();
-    let shared = Mutex::default();
-    let with = |worker: usize, work: &mut dyn FnMut(&mut Option<Block>)| {
-        work(&mut own[worker].lock().unwrap());
-    };
-    let resources = Resources { pool: &pool, level, shared: &shared, own: &with };
     // SAFETY: the tensors of the tests hold every element, and y is this function's.
-    unsafe { run(&problem, &resources) }.unwrap();
+    with_resources(level, threads, |resources| unsafe { run(&problem, resources) }.unwrap());
     y
 }
 

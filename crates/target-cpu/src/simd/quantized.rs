@@ -272,10 +272,16 @@ impl Weights for Four {
     }
 }
 
-/// Bytes.
-struct Eight;
+/// Integers that are spread out to lanes, and scaled there.
+trait Spread: 'static {
+    /// 16 of them from number `at` of the row on.
+    ///
+    /// # Safety
+    /// Their words can be read.
+    unsafe fn integers<S: Simd>(s: S, words: *const u32, at: usize) -> S::I;
+}
 
-impl Weights for Eight {
+impl<T: Spread> Weights for T {
     type Prepared<S: Simd> = (S::F, S::F);
 
     #[inline(always)]
@@ -291,29 +297,28 @@ impl Weights for Eight {
         at: usize,
     ) -> S::F {
         // SAFETY: the caller's promise.
-        let q = unsafe { s.load_u8(words.cast::<u8>().add(at)) };
+        let q = unsafe { T::integers(s, words, at) };
         s.add(s.mul(s.to_float(q), scale), bias)
+    }
+}
+
+/// Bytes.
+struct Eight;
+
+impl Spread for Eight {
+    #[inline(always)]
+    unsafe fn integers<S: Simd>(s: S, words: *const u32, at: usize) -> S::I {
+        // SAFETY: the caller's promise.
+        unsafe { s.load_u8(words.cast::<u8>().add(at)) }
     }
 }
 
 /// Weights of any width, one by one: for x that are no numbers, which integers cannot stand for.
 struct Any<const BITS: usize>;
 
-impl<const BITS: usize> Weights for Any<BITS> {
-    type Prepared<S: Simd> = (S::F, S::F);
-
+impl<const BITS: usize> Spread for Any<BITS> {
     #[inline(always)]
-    fn prepare<S: Simd>(_: S, scale: S::F, bias: S::F) -> (S::F, S::F) {
-        (scale, bias)
-    }
-
-    #[inline(always)]
-    unsafe fn weights<S: Simd>(
-        s: S,
-        &(scale, bias): &(S::F, S::F),
-        words: *const u32,
-        at: usize,
-    ) -> S::F {
+    unsafe fn integers<S: Simd>(s: S, words: *const u32, at: usize) -> S::I {
         let one = |lane: usize| {
             let (word, shift) = ((at + lane) * BITS / 32, (at + lane) * BITS % 32);
             // SAFETY: the caller's promise; a weight that lies across two words has both.
@@ -326,8 +331,7 @@ impl<const BITS: usize> Weights for Any<BITS> {
                 (low | high) & ((1 << BITS) - 1)
             }
         };
-        let q = s.i_from(std::array::from_fn(one));
-        s.add(s.mul(s.to_float(q), scale), bias)
+        s.i_from(std::array::from_fn(one))
     }
 }
 
