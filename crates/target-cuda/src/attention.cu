@@ -49,40 +49,28 @@ __device__ __forceinline__ unsigned long long tw_attention_matrix(unsigned int a
     "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31," \
     "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63}"
 
-// Products of 64 rows with N columns.
+// Products of 64 rows with N columns, of which a thread holds COUNT sums; A to E name the operands after them.
+#define TW_WGMMA(N, TYPE) "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." TYPE "." TYPE " "
+#define TW_ATTENTION_PRODUCT(N, COUNT, NAMES, SUMS, A, B, C, D, E) \
+    template <> struct tw_attention_product<N> { \
+        /* d (+)= a b with both in shared memory, rows of features. */ \
+        template <bool BF16> static __device__ __forceinline__ void scores(float (&d)[COUNT], unsigned long long a, unsigned long long b, int add) { \
+            if (BF16) \
+                asm volatile("{.reg .pred p; setp.ne.b32 p, " C ", 0; " TW_WGMMA(N, "bf16") NAMES ", " A ", " B ", p, 1, 1, 0, 0;}" : SUMS(d) : "l"(a), "l"(b), "r"(add)); \
+            else \
+                asm volatile("{.reg .pred p; setp.ne.b32 p, " C ", 0; " TW_WGMMA(N, "f16") NAMES ", " A ", " B ", p, 1, 1, 0, 0;}" : SUMS(d) : "l"(a), "l"(b), "r"(add)); \
+        } \
+        /* d += a b with a in registers and b in shared memory, a row a summed position. */ \
+        template <bool BF16> static __device__ __forceinline__ void mix(float (&d)[COUNT], const unsigned int (&a)[4], unsigned long long b) { \
+            if (BF16) \
+                asm volatile(TW_WGMMA(N, "bf16") NAMES ", {" A "," B "," C "," D "}, " E ", 1, 1, 1, 1;" : SUMS(d) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b)); \
+            else \
+                asm volatile(TW_WGMMA(N, "f16") NAMES ", {" A "," B "," C "," D "}, " E ", 1, 1, 1, 1;" : SUMS(d) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b)); \
+        } \
+    };
 template <int N> struct tw_attention_product;
-template <> struct tw_attention_product<64> {
-    // d (+)= a b with both in shared memory, rows of features.
-    template <bool BF16> static __device__ __forceinline__ void scores(float (&d)[32], unsigned long long a, unsigned long long b, int add) {
-        if (BF16)
-            asm volatile("{.reg .pred p; setp.ne.b32 p, %34, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " TW_NAMES32 ", %32, %33, p, 1, 1, 0, 0;}" : TW_SUMS32(d) : "l"(a), "l"(b), "r"(add));
-        else
-            asm volatile("{.reg .pred p; setp.ne.b32 p, %34, 0; wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 " TW_NAMES32 ", %32, %33, p, 1, 1, 0, 0;}" : TW_SUMS32(d) : "l"(a), "l"(b), "r"(add));
-    }
-    // d += a b with a in registers and b in shared memory, a row a summed position.
-    template <bool BF16> static __device__ __forceinline__ void mix(float (&d)[32], const unsigned int (&a)[4], unsigned long long b) {
-        if (BF16)
-            asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " TW_NAMES32 ", {%32,%33,%34,%35}, %36, 1, 1, 1, 1;" : TW_SUMS32(d) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
-        else
-            asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 " TW_NAMES32 ", {%32,%33,%34,%35}, %36, 1, 1, 1, 1;" : TW_SUMS32(d) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
-    }
-};
-template <> struct tw_attention_product<128> {
-    // d (+)= a b with both in shared memory, rows of features.
-    template <bool BF16> static __device__ __forceinline__ void scores(float (&d)[64], unsigned long long a, unsigned long long b, int add) {
-        if (BF16)
-            asm volatile("{.reg .pred p; setp.ne.b32 p, %66, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " TW_NAMES64 ", %64, %65, p, 1, 1, 0, 0;}" : TW_SUMS64(d) : "l"(a), "l"(b), "r"(add));
-        else
-            asm volatile("{.reg .pred p; setp.ne.b32 p, %66, 0; wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 " TW_NAMES64 ", %64, %65, p, 1, 1, 0, 0;}" : TW_SUMS64(d) : "l"(a), "l"(b), "r"(add));
-    }
-    // d += a b with a in registers and b in shared memory, a row a summed position.
-    template <bool BF16> static __device__ __forceinline__ void mix(float (&d)[64], const unsigned int (&a)[4], unsigned long long b) {
-        if (BF16)
-            asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 " TW_NAMES64 ", {%64,%65,%66,%67}, %68, 1, 1, 1, 1;" : TW_SUMS64(d) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
-        else
-            asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 " TW_NAMES64 ", {%64,%65,%66,%67}, %68, 1, 1, 1, 1;" : TW_SUMS64(d) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
-    }
-};
+TW_ATTENTION_PRODUCT(64, 32, TW_NAMES32, TW_SUMS32, "%32", "%33", "%34", "%35", "%36")
+TW_ATTENTION_PRODUCT(128, 64, TW_NAMES64, TW_SUMS64, "%64", "%65", "%66", "%67", "%68")
 
 __device__ __forceinline__ float tw_attention_exp2(float x) {
     float y;
