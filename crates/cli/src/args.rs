@@ -165,7 +165,7 @@ fn test() -> Command {
             Arg::new("random")
                 .long("random")
                 .value_name("PROGRAMS")
-                .value_parser(value_parser!(u64).range(1..))
+                .value_parser(some)
                 .conflicts_with_all(["names", "full", "limit"])
                 .help("Runs that many random programs instead, against the interpreter"),
         )
@@ -173,7 +173,7 @@ fn test() -> Command {
             Arg::new("seed")
                 .long("seed")
                 .value_name("SEED")
-                .value_parser(value_parser!(u64))
+                .value_parser(whole::<u64>)
                 .default_value("0")
                 .help("The first random program; the next ones follow it")
                 .requires("random"),
@@ -310,6 +310,12 @@ fn json_flag() -> Arg {
 /// A whole number from 0 on.
 fn whole<N: FromStr>(text: &str) -> Result<N, String> {
     text.trim().parse().map_err(|_| "it is a whole number from 0 on".into())
+}
+
+/// A whole number from 1 on.
+fn some(text: &str) -> Result<u64, String> {
+    let number = text.trim().parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "it is a whole number from 1 on".into())
 }
 
 /// Any number; whoever uses it knows its range.

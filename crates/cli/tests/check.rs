@@ -40,6 +40,9 @@ fn random_programs_are_run_and_reported() {
     assert_eq!(seeds, [40, 41, 42, 43, 44, 45]);
     tilewright(&["test", "softmax", "--random", "6"]).fails(2, "--random");
     tilewright(&["test", "--seed", "6"]).fails(2, "--random");
+    for count in ["0", "-2", "many"] {
+        tilewright(&["test", "--random", count]).fails(2, "it is a whole number from 1 on");
+    }
 }
 
 #[test]
