@@ -1,7 +1,8 @@
 //! A pool of threads that share the chunks of one job at a time.
 //!
-//! Which thread takes which chunk is left to chance; results must not depend on it. Between jobs the workers spin for
-//! a few microseconds, because the next launch usually follows at once, and then sleep.
+//! Which thread takes which chunk is left to chance; results must not depend on it. Chunks are taken in their order, or each
+//! thread begins with a run of neighbours of its own, so that it reads memory from one end to the other. Between jobs the
+//! workers spin for a while, because the next launch usually follows at once, and then sleep.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -27,17 +28,23 @@ struct Shared {
     gate: AtomicU64,
     /// Workers that have left the present job.
     left: AtomicUsize,
-    /// The next chunk to take.
-    next: AtomicUsize,
+    /// The next chunk to take of each run of neighbours; there are as many as threads at most.
+    next: Vec<Next>,
     panicked: AtomicBool,
     stop: AtomicBool,
     job: Mutex<Job>,
 }
 
+/// A counter that shares its cache line with nothing.
+#[derive(Default)]
+#[repr(align(128))]
+struct Next(AtomicUsize);
+
 #[derive(Clone)]
 struct Job {
     work: *const Work<'static>,
     chunks: usize,
+    runs: usize,
     caller: Option<Thread>,
 }
 
@@ -57,10 +64,10 @@ impl Pool {
         let shared = Arc::new(Shared {
             gate: AtomicU64::new(0),
             left: AtomicUsize::new(0),
-            next: AtomicUsize::new(0),
+            next: (0..threads.max(1)).map(|_| Next::default()).collect(),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
-            job: Mutex::new(Job { work: &|_, _| {}, chunks: 0, caller: None }),
+            job: Mutex::new(Job { work: &|_, _| {}, chunks: 0, runs: 1, caller: None }),
         });
         // A thread that the system refuses is done without.
         let workers = (1..threads)
@@ -87,12 +94,27 @@ impl Pool {
     /// # Errors
     /// When a chunk panicked; the other chunks were still done.
     pub fn run(&self, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {
+        self.run_in(1, chunks, work)
+    }
+
+    /// As [`run`](Self::run), but each thread begins with chunks that are neighbours, and helps the others when it has none
+    /// left: for chunks of much memory, one behind the other.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_apart(&self, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {
+        self.run_in(self.threads().min(chunks).max(1), chunks, work)
+    }
+
+    fn run_in(&self, runs: usize, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {
         let _busy = lock(&self.busy);
         let shared = &*self.shared;
         shared.panicked.store(false, Ordering::Relaxed);
-        shared.next.store(0, Ordering::Relaxed);
+        for (run, next) in shared.next[..runs].iter().enumerate() {
+            next.0.store(start(run, runs, chunks), Ordering::Relaxed);
+        }
         if chunks <= 1 || self.workers.is_empty() {
-            shared.take_chunks(0, chunks, work);
+            shared.take_chunks(0, [runs, chunks], work);
             return shared.verdict();
         }
         // SAFETY: only the lifetime changes. Workers follow the pointer only inside the job, and this call ends the
@@ -100,14 +122,14 @@ impl Pool {
         let work_pointer =
             unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
         *lock(&shared.job) =
-            Job { work: work_pointer, chunks, caller: Some(std::thread::current()) };
+            Job { work: work_pointer, chunks, runs, caller: Some(std::thread::current()) };
         shared.left.store(0, Ordering::Relaxed);
         let number = (shared.gate.load(Ordering::Relaxed) >> 32).wrapping_add(1);
         shared.gate.store(number << 32 | OPEN, Ordering::Release);
         for worker in self.workers.iter().take(chunks - 1) {
             worker.thread().unpark();
         }
-        shared.take_chunks(0, chunks, work);
+        shared.take_chunks(0, [runs, chunks], work);
         // Those still asleep need not be waited for.
         let joined = (shared.gate.fetch_and(!OPEN, Ordering::AcqRel) & JOINED) as usize;
         let mut spins = 0;
@@ -146,7 +168,7 @@ impl Shared {
                     spins = 0;
                     let job = lock(&self.job).clone();
                     // SAFETY: the job is open and this worker has joined it, so `run` waits for it to leave.
-                    self.take_chunks(number, job.chunks, unsafe { &*job.work });
+                    self.take_chunks(number, [job.runs, job.chunks], unsafe { &*job.work });
                     self.left.fetch_add(1, Ordering::AcqRel);
                     if let Some(caller) = job.caller {
                         caller.unpark();
@@ -167,14 +189,18 @@ impl Shared {
         }
     }
 
-    fn take_chunks(&self, worker: usize, chunks: usize, work: &Work<'_>) {
-        loop {
-            let chunk = self.next.fetch_add(1, Ordering::Relaxed);
-            if chunk >= chunks {
-                return;
-            }
-            if catch_unwind(AssertUnwindSafe(|| work(worker, chunk))).is_err() {
-                self.panicked.store(true, Ordering::Release);
+    fn take_chunks(&self, worker: usize, [runs, chunks]: [usize; 2], work: &Work<'_>) {
+        // Its own run first, then those of the others.
+        for run in (0..runs).map(|k| (worker + k) % runs) {
+            let end = start(run + 1, runs, chunks);
+            loop {
+                let chunk = self.next[run].0.fetch_add(1, Ordering::Relaxed);
+                if chunk >= end {
+                    break;
+                }
+                if catch_unwind(AssertUnwindSafe(|| work(worker, chunk))).is_err() {
+                    self.panicked.store(true, Ordering::Release);
+                }
             }
         }
     }
@@ -182,6 +208,11 @@ impl Shared {
     fn verdict(&self) -> Result<(), Panicked> {
         if self.panicked.load(Ordering::Acquire) { Err(Panicked) } else { Ok(()) }
     }
+}
+
+/// The first chunk of a run, of so many runs of nearly the same length.
+fn start(run: usize, runs: usize, chunks: usize) -> usize {
+    chunks / runs * run + run.min(chunks % runs)
 }
 
 /// Locks a mutex whose data a panic cannot leave half-written.
@@ -198,14 +229,17 @@ mod tests {
         for threads in [1, 2, 5] {
             let pool = Pool::new(threads);
             for chunks in [0, 1, 2, 3, 100] {
-                for _ in 0..50 {
+                for round in 0..100 {
                     let counts: Vec<AtomicUsize> =
                         (0..chunks).map(|_| AtomicUsize::new(0)).collect();
-                    pool.run(chunks, &|worker, chunk| {
+                    let count = |worker, chunk: usize| {
                         assert!(worker < threads);
                         counts[chunk].fetch_add(1, Ordering::Relaxed);
-                    })
-                    .unwrap();
+                    };
+                    match round % 2 {
+                        0 => pool.run(chunks, &count).unwrap(),
+                        _ => pool.run_apart(chunks, &count).unwrap(),
+                    }
                     assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
                 }
             }

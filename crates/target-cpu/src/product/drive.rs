@@ -218,11 +218,11 @@ unsafe fn slab_of(
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
-    run_all(resources.pool, parts.len() * across, alone, &work)?;
+    run_apart(resources.pool, parts.len() * across, alone, &work)?;
     if failed.load(Ordering::Relaxed) { Err(Stopped::Memory(need)) } else { Ok(()) }
 }
 
-/// Does each of `count` things on the pool, or here.
+/// Does each of `count` things on the pool, the first ones first, or here.
 ///
 /// # Errors
 /// When a thread panicked.
@@ -232,12 +232,27 @@ pub fn run_all(
     alone: bool,
     work: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<(), Stopped> {
-    let chunks = if alone { 1 } else { count };
-    let work = |worker: usize, chunk: usize| match alone {
-        true => (0..count).for_each(|number| work(worker, number)),
-        false => work(worker, chunk),
+    let done = match alone {
+        true => pool.run(1, &|worker, _| (0..count).for_each(|number| work(worker, number))),
+        false => pool.run(count, work),
     };
-    pool.run(chunks, &work).map_err(|_| Stopped::Panicked)
+    done.map_err(|_| Stopped::Panicked)
+}
+
+/// The same, but each thread begins with neighbours of its own.
+///
+/// # Errors
+/// As [`run_all`].
+pub fn run_apart(
+    pool: &Pool,
+    count: usize,
+    alone: bool,
+    work: &(dyn Fn(usize, usize) + Sync),
+) -> Result<(), Stopped> {
+    match alone {
+        true => run_all(pool, count, alone, work),
+        false => pool.run_apart(count, work).map_err(|_| Stopped::Panicked),
+    }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,6 +1,6 @@
 //! Few rows of an expert: the weights are read where they lie, without panels.
 
-use super::drive::{Resources, Stopped, lock, of_expert, room, run_all};
+use super::drive::{Resources, Stopped, lock, of_expert, room, run_all, run_apart};
 use super::pack::{narrow, widen};
 use super::{Factor, Matrix, Problem};
 use crate::simd::call::{Call, Operand};
@@ -122,7 +122,7 @@ pub unsafe fn run(
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
-    run_all(resources.pool, parts.len() * across, alone, &work)?;
+    run_apart(resources.pool, parts.len() * across, alone, &work)?;
     if failed.load(Ordering::Relaxed) { Err(Stopped::Memory(need)) } else { Ok(()) }
 }
 
