@@ -4,7 +4,7 @@
 use crate::simd::ops::{Fused, Inner, Outer};
 use tilewright_ir::{
     Access, BinaryOp, DType, ExprId, ExprKind, ParamKind, Place, Program, ReduceOp, Stmt,
-    StoreMode, UnaryOp,
+    StoreMode, TernaryOp, UnaryOp,
 };
 
 /// See the [module](self).
@@ -16,6 +16,8 @@ pub struct Analysis {
     pub varies: Vec<bool>,
     /// Values computed by one map of other operands than the IR says.
     pub fused: Vec<Option<(Fusion, Vec<ExprId>)>>,
+    /// Quotients of a row of exponentials by their sum.
+    pub parts: Vec<bool>,
     /// Values that only fused ones use, so that nobody computes them.
     pub absorbed: Vec<bool>,
     /// Tensors that are both read and written, whose loads must happen in their place.
@@ -33,6 +35,8 @@ pub struct Analysis {
 pub enum Fusion {
     /// A map.
     Map(Fused),
+    /// Random numbers of the positions 0, 1, 2 ..., of a seed and a stream.
+    CountedPhilox,
     /// The sum over an axis of a product.
     SumOfProducts(usize),
     /// Integers unpacked from a tensor that is only read: the load belongs to it.
@@ -50,6 +54,7 @@ impl Analysis {
             uses: vec![0; count],
             varies: vec![false; count],
             fused: vec![None; count],
+            parts: vec![false; count],
             absorbed: vec![false; count],
             careful: vec![false; program.params.len()],
             stores: vec![0; program.params.len()],
@@ -74,6 +79,7 @@ impl Analysis {
         }
         for &id in &lets {
             analysis.fused[id.index()] = analysis.fuse(program, id, &summed);
+            analysis.parts[id.index()] = is_part(program, id);
         }
         // Count again, now from the stores backwards: what only absorbed values used is absorbed too.
         analysis.uses.fill(0);
@@ -198,6 +204,11 @@ impl Analysis {
         if let ExprKind::Unpack { of, .. } = expr.kind {
             return self.unpacked(program, id, of);
         }
+        if let ExprKind::Ternary(TernaryOp::Philox, [position, seed, stream]) = expr.kind {
+            let single = |id: ExprId| program.expr(id).ty.shape.is_empty();
+            let counted = is_count(program, position) && single(seed) && single(stream);
+            return counted.then(|| (Fusion::CountedPhilox, vec![seed, stream]));
+        }
         if expr.ty.dtype != DType::F32 {
             return None;
         }
@@ -206,13 +217,17 @@ impl Analysis {
         match expr.kind {
             ExprKind::Unary(UnaryOp::Exp, a) if once(a) => {
                 let (x, y) = self.pair(program, a, BinaryOp::Sub)?;
-                let mut greatest = y;
-                while let ExprKind::Broadcast(of) = program.expr(greatest).kind {
-                    greatest = of;
-                }
-                let below = matches!(program.expr(greatest).kind,
-                    ExprKind::Reduce(ReduceOp::Max, of, _) if of == x);
-                let fused = if below { Fused::ExpBelow } else { Fused::ExpSub };
+                let greatest = repeated(program, y);
+                let is_max = |id: ExprId| matches!(program.expr(id).kind, ExprKind::Reduce(ReduceOp::Max, of, _) if of == x);
+                let fused = match program.expr(greatest).kind {
+                    _ if is_max(greatest) => Fused::ExpBelow,
+                    ExprKind::Ternary(TernaryOp::Select, [_, max, other])
+                        if is_max(repeated(program, max)) && is_zero(program, other) =>
+                    {
+                        Fused::ExpBelowOrZero
+                    }
+                    _ => Fused::ExpSub,
+                };
                 Some((Fusion::Map(fused), vec![x, y]))
             }
             ExprKind::Unary(UnaryOp::Tanh, a) if once(a) => {
@@ -317,6 +332,35 @@ impl Analysis {
         }
         None
     }
+}
+
+/// What a value repeats.
+fn repeated(program: &Program, mut id: ExprId) -> ExprId {
+    while let ExprKind::Broadcast(of) = program.expr(id).kind {
+        id = of;
+    }
+    id
+}
+
+/// True for 0, 1, 2 ..., whatever integers they are.
+fn is_count(program: &Program, id: ExprId) -> bool {
+    match program.expr(id).kind {
+        ExprKind::Iota(_) => true,
+        ExprKind::Cast(of) => program.expr(id).ty.dtype == DType::U32 && is_count(program, of),
+        _ => false,
+    }
+}
+
+fn is_zero(program: &Program, id: ExprId) -> bool {
+    matches!(program.expr(repeated(program, id)).kind, ExprKind::Const(literal) if literal.value() == 0.0)
+}
+
+/// True for an exponential over the sum of its row.
+fn is_part(program: &Program, id: ExprId) -> bool {
+    let ExprKind::Binary(BinaryOp::Div, part, whole) = program.expr(id).kind else { return false };
+    matches!(program.expr(part).kind, ExprKind::Unary(UnaryOp::Exp, _))
+        && matches!(program.expr(repeated(program, whole)).kind,
+            ExprKind::Reduce(ReduceOp::Sum, of, _) if of == part)
 }
 
 /// Visits the operands of an expression, and what the body of its combine function takes from outside.

@@ -2,10 +2,10 @@
 //! the threads.
 
 use crate::analysis::{Analysis, Fusion};
-use crate::bind::{Request, bind};
+use crate::bind::{Request, Scalars, bind};
 use crate::simd::LANES;
 use crate::step::{Bound, Step};
-use tilewright_ir::{ExprKind, Program, Stmt};
+use tilewright_ir::{Axis, ExprKind, Program, Stmt};
 
 /// Lanes of a batch: few enough that the live tiles of a batch stay in the first cache, enough that a step's overhead
 /// is nothing.
@@ -21,6 +21,8 @@ const MOST_SHARING: usize = 512;
 const FEW_PROGRAMS: usize = 16;
 /// The most programs of a batch.
 const MOST_PROGRAMS: usize = 1024;
+/// Programs of a batch that look a row up: while one is copied, the next is fetched.
+const LOOKING_UP: usize = 4;
 /// Rows up to this length are whole: their tiles stay near the first cache. Longer ones come in blocks where they can.
 const WHOLE_ROW: usize = 8 << 10;
 /// Elements of a block of a longer row.
@@ -77,7 +79,8 @@ impl Schedule {
         }
         let batch = match rows.length {
             Some(length) if !request.analysis.control && !request.analysis.atomic => {
-                let lanes = (BATCH_LANES / length.max(1)).clamp(1, MOST_PROGRAMS);
+                let least = if rows.looked_up { LOOKING_UP } else { 1 };
+                let lanes = (BATCH_LANES / length.max(1)).clamp(least, MOST_PROGRAMS);
                 match rows.packed {
                     true => sharing_batch(length, last.max(1), threads),
                     false => lanes.min(last.max(1)),
@@ -135,11 +138,14 @@ struct Rows {
     length: Option<usize>,
     /// Rows are only read, for sums of products with packed weights.
     packed: bool,
+    /// A row's place depends on what is loaded.
+    looked_up: bool,
 }
 
 impl Rows {
     fn of(request: &Request<'_>) -> Rows {
-        let (mut length, mut packed, mut only_read) = (1, false, true);
+        let (mut length, mut packed, mut only_read, mut looked_up) = (1, false, true, false);
+        let scalars = Scalars::new(request.program, request.dims, request.grid);
         for id in lets(request.program, request.analysis) {
             let expr = request.program.expr(id);
             let extents = expr.ty.shape.iter().map(|extent| extent.value(request.dims));
@@ -150,7 +156,7 @@ impl Rows {
                 ExprKind::Dot(..) | ExprKind::ReduceBy { .. } | ExprKind::ScanBy { .. }
             );
             if second.is_some() || alone {
-                return Rows { length: None, packed: false };
+                return Rows { length: None, packed: false, looked_up: false };
             }
             let fused = request.analysis.fused[id.index()].as_ref();
             packed |= matches!(fused, Some((Fusion::PackedSum { .. }, _)));
@@ -159,9 +165,16 @@ impl Rows {
                 ExprKind::Load { .. } | ExprKind::Cast(_) | ExprKind::Reshape(_)
             );
             only_read &= first.is_none() || moved;
+            if let ExprKind::Load { place, .. } = &expr.kind
+                && first.is_some()
+            {
+                let unknown =
+                    |axis: &Axis| matches!(axis, Axis::At(id) if scalars.affine(*id).is_none());
+                looked_up |= place.axes.iter().any(unknown);
+            }
             length = length.max(first.unwrap_or(1));
         }
-        Rows { length: Some(length), packed: packed && only_read }
+        Rows { length: Some(length), packed: packed && only_read, looked_up }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `smart_patch`: each pattern is tried, compared and timed against the model without it, and kept only if the model says
 //! the same and says it sooner.
 
-use super::{PatchResult, Patterns, patch, unpatch_pattern};
+use super::{Pattern, PatchResult, Patterns, patch, unpatch_pattern};
 use crate::{Error, Model, Result};
 use std::cell::Cell;
 use std::time::Instant;
@@ -56,6 +56,7 @@ pub fn smart_patch(
     let baseline = median(times);
     tell(&format!("[smart_patch] Baseline: {baseline:.2} ms"));
     let mut result = PatchResult::default();
+    let mut kept = Vec::new();
     for pattern in options.patterns.iter() {
         let name = pattern.name;
         let alone = Patterns::of(&[pattern]);
@@ -74,18 +75,13 @@ pub fn smart_patch(
             tell(&format!("  {name}: other tokens -> REVERT"));
             continue;
         }
-        let (mut with, mut without) = (Vec::new(), Vec::new());
-        for _ in 0..options.iters {
-            with.push(time(model)?);
-            unpatch_pattern(model, name);
-            without.push(time(model)?);
-            patch(model, &alone);
-        }
-        let speedup = median(without) / median(with);
+        let (without, with) = in_turns(model, &[pattern], options.iters, &mut time)?;
+        let speedup = without / with;
         let rounded = (speedup * 1e4).round() / 1e4;
         result.speeds.push((name, rounded));
         if speedup >= options.threshold {
             tell(&format!("  {name}: {speedup:.3}x -> KEEP ({} modules)", found.patched_count));
+            kept.push(pattern);
             result.patched_count += found.patched_count;
             result.pattern_counts.extend(found.pattern_counts);
         } else {
@@ -94,11 +90,32 @@ pub fn smart_patch(
             tell(&format!("  {name}: {speedup:.3}x -> REVERT (below {threshold} threshold)"));
         }
     }
-    let times = (0..options.iters).map(|_| time(model)).collect::<Result<Vec<_>>>()?;
-    let (after, before) = (median(times), baseline);
+    let (before, after) = in_turns(model, &kept, options.iters, &mut time)?;
     let speedup = before / after;
     tell(&format!("[smart_patch] Result: {before:.2} -> {after:.2} ms ({speedup:.3}x)"));
     Ok(result)
+}
+
+/// The median times without these patterns and with them, one call after the other. The model has them, and has them
+/// again afterwards.
+fn in_turns(
+    model: &mut Model,
+    patterns: &[&'static Pattern],
+    iters: usize,
+    time: &mut impl FnMut(&Model) -> Result<f64>,
+) -> Result<(f64, f64)> {
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..iters {
+        with.push(time(model)?);
+        for pattern in patterns.iter().rev() {
+            unpatch_pattern(model, pattern.name);
+        }
+        without.push(time(model)?);
+        for &pattern in patterns {
+            patch(model, &Patterns::of(&[pattern]));
+        }
+    }
+    Ok((median(without), median(with)))
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -392,7 +392,8 @@ impl<'a> Binder<'a> {
     /// True for values that [`Binder::result`] places.
     pub(super) fn computes_lanes(&self, id: ExprId) -> bool {
         if self.request.analysis.fused[id.index()].is_some() {
-            return matches!(self.request.analysis.fused[id.index()], Some((Fusion::Map(_), _)));
+            let fused = &self.request.analysis.fused[id.index()];
+            return matches!(fused, Some((Fusion::Map(_) | Fusion::CountedPhilox, _)));
         }
         matches!(
             self.request.program.expr(id).kind,

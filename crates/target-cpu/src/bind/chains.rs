@@ -19,7 +19,8 @@ const AHEAD: i32 = 1024;
 const MOST_STEPS: usize = 64;
 
 /// Replaces steps by chains where native code can take them.
-pub(super) fn join(bound: &mut Bound, slots: &mut Slots, overlapping: &[bool], level: Level) {
+pub(super) fn join(bound: &mut Bound, slots: &mut Slots, request: &Request<'_>) {
+    let (overlapping, level, grid) = (request.overlapping, request.level, request.grid.len());
     let mut visits: HashMap<usize, usize> = HashMap::new();
     let mut count = |address: &mut Address| {
         if let Some(slot) = Slots::of(*address) {
@@ -38,7 +39,7 @@ pub(super) fn join(bound: &mut Bound, slots: &mut Slots, overlapping: &[bool], l
         Word::Scalar(..) => None,
     });
     let words = words.map(|(address, bits)| ((address.register, address.offset), bits)).collect();
-    let joiner = Joiner { level, registers: &bound.registers, overlapping, words, visits };
+    let joiner = Joiner { level, registers: &bound.registers, grid, overlapping, words, visits };
     for pass in &mut bound.passes {
         joiner.list(&mut pass.blocks, slots);
         joiner.list(&mut pass.after, slots);
@@ -49,6 +50,8 @@ pub(super) fn join(bound: &mut Bound, slots: &mut Slots, overlapping: &[bool], l
 struct Joiner<'a> {
     level: Level,
     registers: &'a [Register],
+    /// Axes of the grid.
+    grid: usize,
     /// Parameters whose memory overlaps another's.
     overlapping: &'a [bool],
     /// Constants in the frame.
@@ -110,7 +113,8 @@ impl Joiner<'_> {
                 && !matches!(invoke.primitive.meaning, Meaning::Opaque))
         };
         let end = steps[..most].iter().position(|step| !known(step)).unwrap_or(most);
-        if end < 2 {
+        let least = if end > 0 && self.is_worth_alone(&steps[0]) { 1 } else { 2 };
+        if end < least {
             return None;
         }
         let sizes = steps[..end].iter().filter_map(|step| match step {
@@ -122,10 +126,10 @@ impl Joiner<'_> {
         let rows = sizes.iter().copied().find(|&(rows, _)| rows > 1).unwrap_or(first);
         for (rows, len) in [rows, first] {
             let mut limit = end;
-            while limit >= 2 {
+            while limit >= least {
                 let mut builder = Builder::new(self, rows, len);
                 let taken = builder.take(&steps[..limit]);
-                if taken < 2 {
+                if taken < least {
                     break;
                 }
                 if let Some(native) = builder.finish(&mut steps[..taken]) {
@@ -137,6 +141,18 @@ impl Joiner<'_> {
         None
     }
 
+    /// True for a map that AVX2 has no other way to fetch ahead for: its rows do not follow one another.
+    fn is_worth_alone(&self, step: &Step) -> bool {
+        let Step::Invoke(invoke) = step else { return false };
+        let Invoke { primitive, call, inputs, .. } = &**invoke;
+        let Meaning::Map { operands, uniform, .. } = primitive.meaning else { return false };
+        let apart = |k: usize| {
+            let (address, row, format) = (inputs[k], call.inputs[k].row, Format::Word);
+            self.apart(Spot { address, row, uniform: false, format }, call.len) != 0
+        };
+        self.level == Level::Avx2 && (0..operands).any(|k| uniform >> k & 1 == 0 && apart(k))
+    }
+
     fn region(&self, address: Address) -> Region {
         match self.registers.get(address.register as usize) {
             Some(Register { param: Some(param), .. }) => Region::Param(*param),
@@ -144,6 +160,16 @@ impl Joiner<'_> {
                 Region::Slot(slot(Address { register: FRAME, offset: register.offset }))
             }
             _ => Region::Slot(slot(address)),
+        }
+    }
+
+    /// Bytes from a row of `len` elements to the next of a tensor, where that is not the row's length.
+    fn apart(&self, spot: Spot, len: usize) -> i32 {
+        let register = self.registers.get(spot.address.register as usize);
+        let rows = register.zip(self.grid.checked_sub(1)).map_or(0, |(r, last)| r.grid[last]);
+        match rows.unsigned_abs() > len * spot.format.size() {
+            true => i32::try_from(rows).unwrap_or(0),
+            false => 0,
         }
     }
 
@@ -271,8 +297,9 @@ impl<'a> Builder<'a> {
         }
         let tensor = matches!(self.joiner.region(spot.address), Region::Param(_));
         let ahead = if tensor && !spot.uniform { AHEAD } else { 0 };
+        let apart = if ahead != 0 { self.joiner.apart(spot, self.len) } else { 0 };
         let Spot { uniform, format, .. } = spot;
-        self.chain.operands.push(Operand { uniform, format, ahead, stream: false });
+        self.chain.operands.push(Operand { uniform, format, ahead, apart, stream: false });
         self.spots.push(spot);
         self.spots.len() - 1
     }

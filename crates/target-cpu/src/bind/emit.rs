@@ -87,7 +87,7 @@ impl<'a> Binder<'a> {
             }
         }
         let addresses: Vec<Address> = inputs.iter().map(|tile| tile.at).collect();
-        let extra = if name == PHILOX { [uniform as u64, 0] } else { extra };
+        let extra = if name == PHILOX { [0, uniform as u64] } else { extra };
         self.rows(Rows {
             name,
             primitive: choose(uniform),
@@ -232,7 +232,12 @@ impl<'a> Binder<'a> {
         let (dtype, level) = (a.dtype, self.level());
         let hoisted = self.hoists(id, &[&a, &b]);
         let out = self.result(id, hoisted);
-        self.map(op.name(), &|mask| ops::binary(op, dtype, mask, level), &[&a, &b], &out, [0; 2]);
+        let part = self.request.analysis.parts[id.index()] && dtype == DType::F32;
+        let choose = |mask| match part && mask == 0b10 {
+            true => divide::parts(level),
+            false => ops::binary(op, dtype, mask, level),
+        };
+        self.map(op.name(), &choose, &[&a, &b], &out, [0; 2]);
         let exact = matches!(
             op,
             BinaryOp::Max | BinaryOp::Min | BinaryOp::And | BinaryOp::Or | BinaryOp::Xor
@@ -304,6 +309,23 @@ impl<'a> Binder<'a> {
                     &out,
                     [0; 2],
                 );
+                out
+            }
+            (Fusion::CountedPhilox, tiles) => {
+                let out = self.result(id, self.hoists(id, &[&tiles[0], &tiles[1]]));
+                let apart = |tile: &Tile| tile.strides_in(&out.shape)[0];
+                let strides = [out.strides[0], 0, apart(&tiles[0]), apart(&tiles[1]), 0];
+                self.rows(Rows {
+                    name: PHILOX,
+                    primitive: random::philox(level),
+                    nest: vec![(out.shape[0], strides)],
+                    len: out.shape[1],
+                    out: out.at,
+                    inputs: &[NOWHERE, tiles[0].at, tiles[1].at],
+                    extra: [0, random::COUNTED | 0b110],
+                    block: if out.main { BlockRole::Counting } else { BlockRole::Fixed },
+                    hoisted: out.hoisted,
+                });
                 out
             }
             (Fusion::Unpacked, _) => self.unpacked(id),

@@ -21,9 +21,9 @@ pub use tile::Tile;
 
 use crate::analysis::{Analysis, Fusion};
 use crate::execute::lane;
-use crate::simd::{Level, memory, ops, random};
+use crate::simd::{Level, divide, memory, ops, random};
 use crate::step::*;
-use affine::Scalars;
+pub use affine::Scalars;
 use blocks::BlockPlan;
 use sharing::Sharing;
 use slots::Slots;
@@ -106,7 +106,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         main: request.main.unwrap_or((1, 1)),
     };
     if request.native {
-        chains::join(&mut bound, &mut binder.slots, request.overlapping, request.level);
+        chains::join(&mut bound, &mut binder.slots, &request);
     }
     ahead::fetch_ahead(&mut bound, &request);
     bound.frame = binder.slots.settle(&mut bound);

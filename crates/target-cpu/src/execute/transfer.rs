@@ -61,12 +61,35 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Where the run begins that a load copies for a program of the batch: to be fetched, so nothing is checked.
+    fn start(&self, transfer: &Transfer, program: usize) -> *const u8 {
+        let mut at = self.launch.tensors[transfer.param];
+        for axis in &transfer.axes {
+            let (index, first) = match axis.positions {
+                Positions::One(index) => (index, 0),
+                Positions::Run { start, step, .. } => (
+                    start,
+                    step * if transfer.block == BlockRole::Fixed { 0 } else { self.block.0 },
+                ),
+                Positions::List { .. } => return std::ptr::null(),
+            };
+            at = at.wrapping_offset(Self::along(axis, self.index(index, program) as usize + first));
+        }
+        at
+    }
+
     pub(super) fn transfer(&mut self, transfer: &Transfer) -> Outcome {
         // Byte offsets along each axis of the tile, `None` where a run has passed the end.
         let mut lists = std::mem::take(&mut self.scratch.offsets);
         let mut outcome = Ok(());
         for program in 0..transfer.batch {
-            outcome = self.transfer_one(transfer, program, &mut lists);
+            let next = match transfer.kind {
+                TransferKind::Load { .. } if program + 1 < transfer.batch => {
+                    self.start(transfer, program + 1)
+                }
+                _ => std::ptr::null(),
+            };
+            outcome = self.transfer_one(transfer, program, next, &mut lists);
             if outcome.is_err() {
                 break;
             }
@@ -79,6 +102,7 @@ impl Machine<'_> {
         &mut self,
         transfer: &Transfer,
         program: usize,
+        next: *const u8,
         lists: &mut [Vec<Option<isize>>; 4],
     ) -> Outcome {
         let mut base = self.launch.tensors[transfer.param];
@@ -145,6 +169,7 @@ impl Machine<'_> {
         }
         let shift = (transfer.elements * 4 * program) as isize;
         let mut cursor = Cursor {
+            next,
             tile: self.at(transfer.tile).wrapping_offset(shift).cast(),
             mask: match transfer.kind {
                 TransferKind::Store { mask, .. } if mask != NOWHERE => {
@@ -182,8 +207,9 @@ struct Line {
     stride: isize,
 }
 
-/// The next lanes of a tile and its mask.
+/// The next lanes of a tile and its mask, and what the next program will load, if that is to be fetched meanwhile.
 struct Cursor {
+    next: *const u8,
     tile: *mut u32,
     mask: *mut u32,
 }
@@ -205,6 +231,7 @@ impl Cursor {
             match transfer.kind {
                 TransferKind::Load { fill } => {
                     (call.inputs[0], call.out) = (place, tile);
+                    call.prefetch.at = self.next.cast_mut();
                     transfer.primitive.call(&call);
                     for lane in valid..line.len {
                         *self.tile.add(lane) = fill;

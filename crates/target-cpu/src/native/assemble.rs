@@ -68,6 +68,8 @@ pub enum When {
     Below = 0x82,
     /// Unsigned greater or equal (and: the carry flag is clear).
     NotBelow = 0x83,
+    /// Equal, zero.
+    Equal = 0x84,
     /// Not equal, not zero.
     NotEqual = 0x85,
 }
@@ -392,6 +394,13 @@ impl Assembler {
     /// Zero into a general register.
     pub fn clear(&mut self, register: General) {
         self.bytes(&[0x31, 0xc0 | register << 3 | register]);
+    }
+
+    /// A jump where the 64 bits at an address are zero.
+    pub fn jump_if_zero(&mut self, at: Memory) -> Jump {
+        self.load(SCRATCH, at);
+        self.bytes(&[0x48, 0x85, 0xc0 | SCRATCH << 3 | SCRATCH]);
+        self.jump(When::Equal)
     }
 
     /// Adds a constant to the element counter.

@@ -190,3 +190,31 @@ pub fn commutes(plain: Plain) -> bool {
             | Plain::Xor
     )
 }
+
+/// Predicates of comparisons.
+pub mod predicate {
+    /// Equal, both for floats and integers.
+    pub const EQUAL: u8 = 0;
+    /// Less, both for floats and integers.
+    pub const LESS: u8 = 17;
+    /// Less or equal, floats.
+    pub const LESS_OR_EQUAL: u8 = 18;
+    /// Either is NaN.
+    pub const UNORDERED: u8 = 3;
+    /// Not less, floats: also where either is NaN.
+    pub const NOT_LESS: u8 = 21;
+    /// Greater, integers.
+    pub const INT_GREATER: u8 = 6;
+}
+
+/// Rounding modes of `vrndscaleps`, exceptions suppressed.
+pub mod rounding {
+    /// To the nearest, ties to even.
+    pub const NEAREST: u8 = 8;
+    /// Downwards.
+    pub const DOWN: u8 = 9;
+    /// Upwards.
+    pub const UP: u8 = 10;
+    /// Toward zero.
+    pub const ZERO: u8 = 11;
+}

@@ -373,10 +373,15 @@ impl<'a> Lowering<'a> {
         }
         let mut unusual = Vec::new();
         for condition in conditions {
-            let Place::Bits(memory) = self.given[condition.index()] else { return Err(Full) };
-            self.out.load_mask(REST, memory);
-            self.out.mask_all(REST);
-            unusual.push(self.out.jump(When::NotBelow));
+            unusual.push(match self.given[condition.index()] {
+                Place::Bits(memory) => {
+                    self.out.load_mask(REST, memory);
+                    self.out.mask_all(REST);
+                    self.out.jump(When::NotBelow)
+                }
+                Place::Lanes(memory) => self.out.jump_if_zero(memory),
+                _ => return Err(Full),
+            });
         }
         self.loops(sweep, &steps, true)?;
         if !unusual.is_empty() {
@@ -548,17 +553,17 @@ impl<'a> Lowering<'a> {
 
     /// Addresses to fetch for each vector: of what this sweep is the first to load. CPUs of AVX2 follow a stream by
     /// themselves, and what is asked for beside that only takes the place of what they fetch: reading, they are
-    /// a fifth slower with it (Zen 3).
+    /// a fifth slower with it (Zen 3). But they lose it where a row does not begin at the end of the last.
     fn ahead(&self, sweep: usize, steps: &[Do]) -> Vec<(General, usize, i32)> {
-        if self.graph.narrow {
+        if self.graph.narrow && self.sweeps > 1 {
             return Vec::new();
         }
-        let fresh = self.first_loads(sweep, steps).into_iter();
-        fresh
-            .map(|(k, base)| {
-                (base, self.chain.operands[k].format.size(), self.chain.operands[k].ahead)
-            })
-            .collect()
+        let fetched = self.first_loads(sweep, steps).into_iter().map(|(k, base)| {
+            let operand = self.chain.operands[k];
+            let ahead = if self.graph.narrow { operand.apart } else { operand.ahead };
+            (base, operand.format.size(), ahead)
+        });
+        fetched.filter(|&(.., ahead)| ahead != 0).collect()
     }
 
     /// Operands whose next row is fetched meanwhile: what the first sweep loads, in the second, which has that row's

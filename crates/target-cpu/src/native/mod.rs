@@ -16,11 +16,13 @@ mod join;
 mod lower;
 mod moves;
 mod multiply;
+mod record;
 mod registers;
 
 pub use code::{Arguments, Code, runs_here};
-pub use graph::{Chain, Format, Op, Operand, Recorder, Sink, Value};
+pub use graph::{Chain, Format, Op, Operand, Sink, Value};
 pub use lower::compile;
+pub use record::Recorder;
 
 /// A map as native code knows it: records its arithmetic on recorded values.
 pub type Record = fn(Recorder<'_>, [Value; 3]) -> Value;

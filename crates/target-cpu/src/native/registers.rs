@@ -2,7 +2,7 @@
 
 use super::assemble::*;
 use super::code::{Arguments, SPILL_WORDS};
-use super::graph::{Graph, Node, Op, Operand, Value, operands, predicate};
+use super::graph::{Graph, Node, Op, Operand, Value, operands};
 use std::mem::offset_of;
 
 /// The mask register that holds the lanes of a row's rest.

@@ -3,10 +3,11 @@
 use super::*;
 use crate::simd::call::{Call, Meaning, Operand as Row, Primitive};
 use crate::simd::reduce::{FIRST, LAST};
-use crate::simd::{Level, ops, reduce};
+use crate::simd::{Level, divide, ops, reduce};
 use tilewright_ir::{BinaryOp, DType, ReduceOp, TernaryOp, UnaryOp};
 
-const WORD: Operand = Operand { uniform: false, format: Format::Word, ahead: 0, stream: false };
+const WORD: Operand =
+    Operand { uniform: false, format: Format::Word, ahead: 0, apart: 0, stream: false };
 
 /// The levels whose native code can run here.
 fn levels() -> impl Iterator<Item = Level> {
@@ -150,6 +151,39 @@ fn every_map(level: Level) {
     }
     for fused in [ops::Fused::ExpSub, ops::Fused::ExpBelow, ops::Fused::SiluMul] {
         compare(fused.name(), ops::fused(fused, 2, level), level, &float);
+    }
+}
+
+#[test]
+fn what_a_row_chooses_holds_for_the_row() {
+    use ops::Fused::{ExpBelow, ExpBelowOrZero, ExpSub};
+    for level in levels() {
+        let mut noise = Noise(11);
+        compare("parts", divide::parts(level), level, &|noise| noise.float().to_bits());
+        let (rows, len) = (4, 37);
+        let mut greatest = [0.0f32, 2.5, -0.0, -1e4].map(f32::to_bits);
+        let below =
+            |k: usize, x: f32| if k % 2 == 0 { x } else { -x.abs() - 1e4 * (k == 3) as u32 as f32 };
+        let mut x: Vec<u32> =
+            (0..rows * len).map(|i| below(i / len, noise.float()).to_bits()).collect();
+        let mut expected = vec![0u32; rows * len];
+        for k in 0..rows {
+            let primitive = ops::fused(if k % 2 == 0 { ExpSub } else { ExpBelow }, 2, level);
+            let mut call = Call::new(1, len);
+            call.inputs[0] = Row { at: x[k * len..].as_mut_ptr().cast(), row: 0 };
+            call.inputs[1] = Row { at: (&raw mut greatest[k]).cast(), row: 0 };
+            call.out = Row { at: expected[k * len..].as_mut_ptr().cast(), row: 0 };
+            // SAFETY: one row of `len` words, and one word.
+            unsafe { primitive.call(&call) };
+        }
+        let chosen = ops::fused(ExpBelowOrZero, 2, level);
+        let Meaning::Map { record, operands, uniform } = chosen.meaning else { panic!("is a map") };
+        let code = code_of(record, operands, uniform, level);
+        let mut found = vec![1u32; rows * len];
+        run(&code, rows, len, &mut [(&mut x, false), (&mut greatest, true), (&mut found, false)]);
+        for (k, (&a, &b)) in found.iter().zip(&expected).enumerate() {
+            assert!(same(a, b), "{level:?} at {k}: {a:08x} is not {b:08x}");
+        }
     }
 }
 

@@ -81,6 +81,7 @@ impl Lanes for Avx2 {
         eq(a: F, b: F) -> F = _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b);
         unordered(a: F, b: F) -> F = _mm256_cmp_ps::<_CMP_UNORD_Q>(a, b);
         select(m: F, a: F, b: F) -> F = _mm256_blendv_ps(b, a, m);
+        where_negative(x: F, a: F, b: F) -> F = _mm256_blendv_ps(b, a, x);
         bits(a: F) -> I = _mm256_castps_si256(a);
         float(a: I) -> F = _mm256_castsi256_ps(a);
         round_to_int(a: F) -> I = _mm256_cvtps_epi32(a);
@@ -107,6 +108,11 @@ impl Lanes for Avx2 {
         shl = _mm256_slli_epi32;
         shr = _mm256_srli_epi32;
         sar = _mm256_srai_epi32;
+    }
+
+    #[inline(always)]
+    fn part_of(self, n: F, d: F, r: F) -> F {
+        super::math::part_of(self, n, d, r)
     }
 
     #[inline(always)]

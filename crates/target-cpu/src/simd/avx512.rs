@@ -111,6 +111,16 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn part_of(self, n: Self::F, d: Self::F, r: Self::F) -> Self::F {
+        super::math::part_of(self, n, d, r)
+    }
+
+    #[inline(always)]
+    fn div_by_normal(self, n: Self::F, d: Self::F) -> Self::F {
+        wide::div_by_normal(self, n, d)
+    }
+
+    #[inline(always)]
     fn div_with(self, n: __m512, d: __m512, r: __m512) -> __m512 {
         wide::div_with(self, n, d, r)
     }

@@ -130,7 +130,7 @@ fn cycles_of_primitives() {
         let counts: Vec<u32> = (0..LEN as u32).collect();
         let mut call = table.call();
         call.inputs[0].at = counts.as_ptr().cast_mut().cast();
-        call.extra = [6, 0];
+        call.extra = [0, 6];
         table.show("philox", random::philox(level), &call);
         for len in [128, 1024, LEN] {
             let mut call = table.call();

@@ -18,10 +18,21 @@ impl Lanewise for DivWith {
     }
 }
 
+/// a / b for a from 0 to b, given 1 / b.
+struct PartOf;
+
+impl Lanewise for PartOf {
+    const OPERANDS: usize = 3;
+    #[inline(always)]
+    fn apply<S: Lanes>(s: S, [n, d, r]: [S::F; 3]) -> S::F {
+        s.part_of(n, d, r)
+    }
+}
+
 /// # Safety
 /// Output and input 0: `len` elements a row. Input 1: one element a row.
 #[inline(always)]
-unsafe fn divide_rows<S: Simd>(s: S, call: &Call) {
+unsafe fn divide_rows<S: Simd, const PART: bool>(s: S, call: &Call) {
     for r in 0..call.rows {
         // SAFETY: one element a row.
         let d = unsafe { *call.inputs[1].row::<f32>(r) };
@@ -37,7 +48,10 @@ unsafe fn divide_rows<S: Simd>(s: S, call: &Call) {
         unsafe {
             if d.is_normal() && reciprocal.is_normal() {
                 row.inputs[2] = Operand { at: (&raw mut reciprocal).cast(), row: 0 };
-                map_rows::<S, DivWith>(s, &row, 0b110);
+                match PART {
+                    true => map_rows::<S, PartOf>(s, &row, 0b110),
+                    false => map_rows::<S, DivWith>(s, &row, 0b110),
+                }
             } else {
                 map_rows::<S, Div>(s, &row, 0b10);
             }
@@ -45,20 +59,36 @@ unsafe fn divide_rows<S: Simd>(s: S, call: &Call) {
     }
 }
 
-primitive! { fn divide<; > = divide_rows }
+primitive! { fn divide<; const PART: bool> = divide_rows }
 
 /// The quotient of rows of f32 by one element a row.
 pub fn by_uniform(level: Level) -> Primitive {
-    divide(level).that(Meaning::Map { record, operands: 2, uniform: 0b10 })
+    divide::<false>(level).that(Meaning::Map { record, operands: 2, uniform: 0b10 })
+}
+
+/// The same of rows whose elements are not negative and not greater than what they are divided by, or NaN; as
+/// exponentials are of their sum.
+pub fn parts(level: Level) -> Primitive {
+    divide::<true>(level).that(Meaning::Map { record: record_parts, operands: 2, uniform: 0b10 })
 }
 
 /// The same for native code.
 fn record(s: Recorder<'_>, [n, d, _]: [Value; 3]) -> Value {
+    let (usual, reciprocal) = reciprocal(s, d);
+    s.either(usual, s.div_with(n, d, reciprocal), s.div(n, d))
+}
+
+fn record_parts(s: Recorder<'_>, [n, d, _]: [Value; 3]) -> Value {
+    let (usual, reciprocal) = reciprocal(s, d);
+    s.either(usual, s.part_of(n, d, reciprocal), s.div(n, d))
+}
+
+/// 1 / d, and whether it and d are normal.
+fn reciprocal(s: Recorder<'_>, d: Value) -> (Value, Value) {
     let reciprocal = s.div(s.f(1.0), d);
     let normal = |x: Value| {
         let size = s.abs(x);
         s.mand(s.le(s.f(f32::MIN_POSITIVE), size), s.lt(size, s.f(f32::INFINITY)))
     };
-    let usual = s.mand(normal(d), normal(reciprocal));
-    s.either(usual, s.div_with(n, d, reciprocal), s.div(n, d))
+    (s.mand(normal(d), normal(reciprocal)), reciprocal)
 }

@@ -35,9 +35,16 @@ fn power_in<S: Lanes>(s: S, shifted: S::F) -> S::F {
 }
 
 /// e^r - 1 for |r| <= ln 2 / 2
+///
+/// By pairs of terms rather than Horner's rule: an exponential is one long chain of operations that wait for one
+/// another, and what a CPU can look ahead, not what it can compute, is what limits how many chains run at once.
 #[inline(always)]
 fn expm1_small<S: Lanes>(s: S, r: S::F) -> S::F {
-    s.fma(s.mul(r, r), s.poly(r, EXP_TAIL), r)
+    let [c0, c1, c2, c3, c4] = EXP_TAIL;
+    let square = s.mul(r, r);
+    let low = s.fma(r, s.f(c1), s.f(c0));
+    let high = s.fma(square, s.f(c4), s.fma(r, s.f(c3), s.f(c2)));
+    s.fma(square, s.fma(square, high, low), r)
 }
 
 /// Below ln 2^-150, where e^x rounds to 0.
@@ -73,11 +80,12 @@ pub fn exp_by_halves<S: Lanes>(s: S, x: S::F) -> S::F {
 /// e^x for x <= 70: how levels do it that have nothing better
 #[inline(always)]
 pub fn exp_from_above<S: Lanes>(s: S, x: S::F) -> S::F {
-    // 2^n as 2^(n + 25), which is normal, times 2^-25, which rounds once, perhaps to a denormal.
+    // 2^n as 2^(n + 25), which is normal, times 2^-25, which is exact down to the least denormal. None of it waits for
+    // the polynomial, after which there is one rounding.
     let x = s.max_or_b(s.f(EXP_LEAST), x);
     let (shifted, _, r) = reduce_exp(s, x, 127 + 25);
-    let p = s.add(expm1_small(s, r), s.f(1.0));
-    s.mul(s.mul(p, power_in(s, shifted)), s.f(1.0 / (1u32 << 25) as f32))
+    let power = s.mul(power_in(s, shifted), s.f(1.0 / (1u32 << 25) as f32));
+    s.fma(expm1_small(s, r), power, power)
 }
 
 /// 2^x
@@ -190,19 +198,33 @@ fn log1p_unit<S: Lanes>(s: S, t: S::F) -> S::F {
     log_parts(s, e, f)
 }
 
+/// See [`Lanes::part_of`]: how levels do it that have fused multiplication.
+#[inline(always)]
+pub fn part_of<S: Lanes>(s: S, n: S::F, d: S::F, r: S::F) -> S::F {
+    // Markstein: with r = 1 / d correctly rounded, one correction of n r is the correctly rounded quotient.
+    let q = s.mul(n, r);
+    s.fma(s.fnma(q, d, n), r, q)
+}
+
 /// 1 / (1 + e^-x)
 #[inline(always)]
 pub fn sigmoid<S: Lanes>(s: S, x: S::F) -> S::F {
-    // e^x / (1 + e^x) below zero, 1 / (1 + e^-x) above.
+    let (n, d) = sigmoid_parts(s, x);
+    s.div_by_normal(n, d)
+}
+
+/// Of 1 / (1 + e^-x), the numerator and the denominator, from 1 to 2: e^x / (1 + e^x) below zero, 1 / (1 + e^-x) above.
+#[inline(always)]
+fn sigmoid_parts<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
     let e = exp_low(s, s.neg_abs(x));
-    let upper = s.recip_normal(s.add(e, s.f(1.0)));
-    s.select(s.lt(x, s.f(0.0)), s.mul(e, upper), upper)
+    (s.where_negative(x, e, s.f(1.0)), s.add(e, s.f(1.0)))
 }
 
 /// x / (1 + e^-x)
 #[inline(always)]
 pub fn silu<S: Lanes>(s: S, x: S::F) -> S::F {
-    s.mul(x, sigmoid(s, x))
+    let (n, d) = sigmoid_parts(s, x);
+    s.div_by_normal(s.mul(x, n), d)
 }
 
 /// ln(1 + e^x)
@@ -231,22 +253,22 @@ pub fn tanh<S: Lanes>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub fn mish<S: Lanes>(s: S, x: S::F) -> S::F {
     let (n, d) = mish_parts(s, x);
-    s.mul(x, s.mul(n, s.recip_normal(d)))
+    s.mul(x, s.div_by_normal(n, d))
 }
 
 /// tanh(ln(1 + e^x))
 #[inline(always)]
 pub fn tanh_softplus<S: Lanes>(s: S, x: S::F) -> S::F {
     let (n, d) = mish_parts(s, x);
-    s.mul(n, s.recip_normal(d))
+    s.div_by_normal(n, d)
 }
 
 #[inline(always)]
 fn mish_parts<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
     // Above 20 the quotient rounds to 1, and e^40 overflows nothing. NaN passes.
     let e = exp_low(s, s.min_or_b(s.f(20.0), x));
-    let n = s.mul(e, s.add(e, s.f(2.0)));
-    (n, s.add(n, s.f(2.0)))
+    let more = s.add(e, s.f(2.0));
+    (s.mul(e, more), s.fma(e, more, s.f(2.0)))
 }
 
 /// erf(x) / x - 1 in x^2 up to |x| = 0.9277, minimax

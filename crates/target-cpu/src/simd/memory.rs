@@ -6,6 +6,7 @@
 use super::Level;
 use super::call::{Call, Meaning, Primitive, primitive};
 use super::lanes::{LANES, Simd};
+use super::map::prefetch;
 use super::ops::to_bf16;
 use tilewright_ir::{DType, StoreMode};
 
@@ -117,11 +118,15 @@ unsafe fn load_rows<S: Simd, F: Format>(s: S, call: &Call) {
     };
     for r in 0..call.rows {
         let (from, out): (*const u8, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
+        let next: *const u8 = call.prefetch.row(r);
         let mut at = if r < rows { columns } else { 0 };
-        // SAFETY: `at` stays below `len` in both rows.
+        // SAFETY: `at` stays below `len` in both rows. Prefetching is safe at any address.
         unsafe {
             if stride == F::SIZE as isize {
                 while at + LANES <= call.len {
+                    if !next.is_null() {
+                        prefetch(next.wrapping_add(at * F::SIZE));
+                    }
                     s.istore(out.add(at), F::load(s, from.add(at * F::SIZE)));
                     at += LANES;
                 }

@@ -1,10 +1,11 @@
 //! The maps of the IR's op table, and the pairs of ops that are cheaper as one.
 
-use super::call::Primitive;
+use super::call::{Meaning, Primitive};
 use super::lanes::Lanes;
 use super::map::{Lanewise, Single, map, map_singly};
 use super::trigonometry::{Cos, Sin};
 use super::{Level, divide, math};
+use crate::native::{Recorder, Value};
 use tilewright_ir::{BinaryOp, DType, TernaryOp, UnaryOp};
 
 /// Declares maps of floats: the operands are lanes of f32.
@@ -160,7 +161,7 @@ bit_maps! {
     FloatToTruth(s, x) = s.one_if(s.mnot(s.eq(s.float(x), s.f(0.0))));
     TruthToFloat(s, x) = s.iselect(s.truth(x), s.bits(s.f(1.0)), s.i(0));
     IntToFloat(s, x) = s.bits(s.to_float(x));
-    UnsignedToFloat(s, x) = s.bits(unsigned_to_float(s, x));
+    UnsignedToFloat(s, x) = s.bits(s.unsigned_to_float(x));
     FloatToInt(s, x) = float_to_int(s, s.float(x));
     FloatToUnsigned(s, x) = float_to_unsigned(s, s.float(x));
     FloatToSignedByte(s, x) = s.trunc_to_int(clamp(s, s.float(x), -128.0, 127.0));
@@ -194,14 +195,6 @@ fn int_clamp<S: Lanes>(s: S, x: S::I, least: i32, greatest: i32) -> S::I {
 #[inline(always)]
 fn unsigned_cap<S: Lanes>(s: S, x: S::I, greatest: u32) -> S::I {
     s.iselect(s.ugt(x, s.i(greatest)), s.i(greatest), x)
-}
-
-#[inline(always)]
-fn unsigned_to_float<S: Lanes>(s: S, x: S::I) -> S::F {
-    // Halves are exact; their sum rounds once.
-    let high = s.to_float(s.shr::<16>(x));
-    let low = s.to_float(s.and(x, s.i(0xffff)));
-    s.fma(high, s.f(65536.0), low)
 }
 
 #[inline(always)]
@@ -358,6 +351,8 @@ pub enum Fused {
     ExpSub,
     /// e^(a - b) where b is at least a: the greatest of its row
     ExpBelow,
+    /// e^(a - b) where b is that, or 0
+    ExpBelowOrZero,
     /// a sigmoid(a) b
     SiluMul,
     /// (a op b) op c
@@ -396,13 +391,20 @@ impl Fused {
             Fused::Silu => "silu",
             Fused::TanhSoftplus => "tanh_softplus",
             Fused::Mish => "mish",
-            Fused::ExpSub | Fused::ExpBelow => "exp_sub",
+            Fused::ExpSub | Fused::ExpBelow | Fused::ExpBelowOrZero => "exp_sub",
             Fused::SiluMul => "silu_mul",
             Fused::Pair(Inner::Add, _) => "add_then",
             Fused::Pair(Inner::Sub, _) => "sub_then",
             Fused::Pair(Inner::Mul, _) => "mul_then",
         }
     }
+}
+
+/// [`Fused::ExpBelowOrZero`] for native code, which chooses by the row.
+fn exp_below_or_zero(s: Recorder<'_>, [a, b, _]: [Value; 3]) -> Value {
+    let difference = s.sub(a, b);
+    let zero = s.eq(b, s.f(0.0));
+    s.either(s.mnot(zero), math::exp_low(s, difference), math::exp(s, difference))
 }
 
 /// The map of a fused pair.
@@ -414,6 +416,9 @@ pub fn fused(op: Fused, uniform: u8, level: Level) -> Primitive {
         Fused::Mish => map::<Mish>(0, level),
         Fused::ExpSub => map::<ExpSub>(uniform, level),
         Fused::ExpBelow => map::<ExpBelow>(uniform, level),
+        Fused::ExpBelowOrZero if uniform == 0b10 => map::<ExpSub>(uniform, level)
+            .that(Meaning::Map { record: exp_below_or_zero, operands: 2, uniform }),
+        Fused::ExpBelowOrZero => map::<ExpSub>(uniform, level),
         Fused::SiluMul => map::<SiluMul>(uniform, level),
         Fused::Pair(Inner::Add, outer) => match outer {
             Outer::Add => map::<AddAdd>(uniform, level),

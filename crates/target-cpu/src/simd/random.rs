@@ -47,9 +47,10 @@ fn words<S: Simd>(s: S, block: S::I, stream: S::I, keys: &Keys<S>) -> [S::I; 4] 
 fn mix<S: Simd>(s: S, x: [S::I; 4], by: [S::I; 2], key: [S::I; 2]) -> [S::I; 4] {
     let (product0, product1) = (s.mul_even(x[0], by[0]), s.mul_even(x[2], by[1]));
     [
-        s.xor(s.xor(s.odd_down(product1), x[1]), key[0]),
+        // What does not wait for a product comes first.
+        s.xor(s.odd_down(product1), s.xor(x[1], key[0])),
         product1,
-        s.xor(s.xor(s.odd_down(product0), x[3]), key[1]),
+        s.xor(s.odd_down(product0), s.xor(x[3], key[1])),
         product0,
     ]
 }
@@ -57,12 +58,17 @@ fn mix<S: Simd>(s: S, x: [S::I; 4], by: [S::I; 2], key: [S::I; 2]) -> [S::I; 4] 
 /// Positions that are drawn together: the four words of a block for every even lane.
 const TOGETHER: usize = 2 * LANES;
 
+/// Of `extra[1]`: the positions are not read but count up from `extra[0]` in every row.
+pub const COUNTED: u64 = 1 << 8;
+
 /// # Safety
-/// Output and input 0 (positions): `len` elements a row. Inputs 1 (seed) and 2 (stream): one element a row where bit 1
-/// or 2 of `extra[0]` is set, else `len`.
+/// Output and input 0 (positions, unless `extra[1]` has [`COUNTED`]): `len` elements a row. Inputs 1 (seed) and 2
+/// (stream): one element a row where bit 1 or 2 of `extra[1]` is set, else `len`.
 #[inline(always)]
 unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
-    let uniform = call.extra[0] & 6 == 6;
+    let uniform = call.extra[1] & 6 == 6;
+    let counted = call.extra[1] & COUNTED != 0;
+    let first = call.extra[0] as u32;
     let lane = s.i_from(COUNT);
     let pair = s.shr::<1>(lane);
     for r in 0..call.rows {
@@ -78,12 +84,15 @@ unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
                 let (keys, stream) = (keys(s, *seed), s.i(*stream));
                 while at + TOGETHER <= call.len {
                     // So many consecutive positions from a multiple of 4 are the words of consecutive blocks.
-                    let start = *position.add(at);
+                    let start =
+                        if counted { first.wrapping_add(at as u32) } else { *position.add(at) };
                     let mut consecutive = start % 4 == 0 && start <= u32::MAX - TOGETHER as u32;
                     for k in 0..2 {
-                        let expected = s.iadd(s.i(start + (k * LANES) as u32), lane);
-                        let found = s.iload(position.add(at + k * LANES));
-                        consecutive &= s.mask_bits(s.ieq(found, expected)) == 0xffff;
+                        if !counted {
+                            let expected = s.iadd(s.i(start + (k * LANES) as u32), lane);
+                            let found = s.iload(position.add(at + k * LANES));
+                            consecutive &= s.mask_bits(s.ieq(found, expected)) == 0xffff;
+                        }
                         prefetch(ahead.wrapping_add((at + k * LANES) * 4));
                     }
                     if !consecutive {
@@ -98,9 +107,9 @@ unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
             }
             while at < call.len {
                 let pick = |p: *const u32, k: u64| {
-                    *p.add(if call.extra[0] >> k & 1 == 1 { 0 } else { at })
+                    *p.add(if call.extra[1] >> k & 1 == 1 { 0 } else { at })
                 };
-                let p = *position.add(at);
+                let p = if counted { first.wrapping_add(at as u32) } else { *position.add(at) };
                 *out.add(at) = one(p, pick(seed, 1), pick(stream, 2));
                 at += 1;
             }

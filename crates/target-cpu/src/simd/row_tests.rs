@@ -254,10 +254,15 @@ fn philox_is_that_of_the_ir() {
             call.inputs[1] = operand(&seed, 0);
             call.inputs[2] = operand(&stream, 0);
             call.out = operand_mut(&mut out, 0);
-            call.extra[0] = 6;
+            call.extra = [0, 6];
             run(random::philox(level), &call);
             let want: Vec<u32> = positions.iter().map(|&p| meaning::philox(p, 77, 3)).collect();
             assert_eq!(out, want, "{level:?} from {start}");
+            out.fill(0);
+            call.inputs[0] = Operand::NONE;
+            call.extra = [start as u64, random::COUNTED | 6];
+            run(random::philox(level), &call);
+            assert_eq!(out, want, "{level:?} counted from {start}");
         }
     }
 }

@@ -59,6 +59,12 @@ pub fn div_normal<S: Wide>(s: S, n: S::F, d: S::F) -> S::F {
     s.fma(s.fnma(q, d, n), r, q)
 }
 
+/// See [`Lanes::div_by_normal`].
+#[inline(always)]
+pub fn div_by_normal<S: Wide>(s: S, n: S::F, d: S::F) -> S::F {
+    s.mul(n, s.recip_normal(d))
+}
+
 /// See [`Lanes::div_with`].
 #[inline(always)]
 pub fn div_with<S: Wide>(s: S, n: S::F, d: S::F, r: S::F) -> S::F {
