@@ -6,6 +6,8 @@ struct dequantize_nf4_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(64) tw_kernel_dequantize_nf4(const unsigned char* __restrict__ x, float* y, const dequantize_nf4_arguments arguments, uint4* faults) {
+    __shared__ __align__(16) char shared_memory[64];
+    float* table0 = (float*)(shared_memory + 0);
     const int at = (int)threadIdx.x * 4;
     const int product = (int)blockIdx.x * 1024;
     const int product_2 = (int)blockIdx.x * 2048;
@@ -34,11 +36,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_dequantize_nf4(const 
             unpacked[(i_2 * 2) + i_3] = ((unsigned int)(word) >> ((unsigned int)((i_3 * 4)) & 31)) & 15u;
         }
     }
-    float product_3[32];
-    _Pragma("unroll")
-    for (int i_2 = 0; i_2 < 32; i_2++) {
-        const int index = tw_checked((int)(unpacked[i_2]), 16, faults, 0);
-        const bool odd = (index & 1) != 0;
+    if ((int)threadIdx.x < 16) {
+        const bool odd = ((int)threadIdx.x & 1) != 0;
         const float entry = odd ? tile_2 : tile;
         const float entry_2 = odd ? tile_6 : tile_4;
         const float entry_3 = odd ? tile_10 : tile_8;
@@ -47,16 +46,24 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_dequantize_nf4(const 
         const float entry_6 = odd ? tile_22 : tile_20;
         const float entry_7 = odd ? tile_26 : tile_24;
         const float entry_8 = odd ? tile_30 : tile_28;
-        const bool odd_2 = (index & 2) != 0;
+        const bool odd_2 = ((int)threadIdx.x & 2) != 0;
         const float entry_9 = odd_2 ? entry_2 : entry;
         const float entry_10 = odd_2 ? entry_4 : entry_3;
         const float entry_11 = odd_2 ? entry_6 : entry_5;
         const float entry_12 = odd_2 ? entry_8 : entry_7;
-        const bool odd_3 = (index & 4) != 0;
+        const bool odd_3 = ((int)threadIdx.x & 4) != 0;
         const float entry_13 = odd_3 ? entry_10 : entry_9;
         const float entry_14 = odd_3 ? entry_12 : entry_11;
-        const bool odd_4 = (index & 8) != 0;
-        product_3[i_2] = (odd_4 ? entry_14 : entry_13) * arguments.scale;
+        const bool odd_4 = ((int)threadIdx.x & 8) != 0;
+        const float entry_15 = odd_4 ? entry_14 : entry_13;
+        table0[(int)threadIdx.x] = entry_15;
+    }
+    __syncthreads();
+    float product_3[32];
+    _Pragma("unroll")
+    for (int i_2 = 0; i_2 < 32; i_2++) {
+        const int index = tw_checked((int)(unpacked[i_2]), 16, faults, 0);
+        product_3[i_2] = table0[index] * arguments.scale;
     }
     _Pragma("unroll")
     for (int i_2 = 0; i_2 < 8; i_2++) {

@@ -19,25 +19,31 @@ struct gather_qmm_combine_quantized_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_quantized(const float* __restrict__ act, const unsigned int* __restrict__ w, const float* __restrict__ scales, const float* __restrict__ biases, const float* __restrict__ gate, const unsigned int* __restrict__ indices, float* y, const gather_qmm_combine_quantized_arguments arguments, uint4* faults) {
-    const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
-    const int program_2 = min(program, (arguments.columns + (-1)));
-    const int at = thread_2 * 4;
-    const int at_3 = thread_2 >> 4;
-    const int at_4 = (thread_2 & 15) * 4;
+    __shared__ __align__(16) char shared_memory[32];
+    float* partial0 = (float*)(shared_memory + 0);
+    float* partial1 = (float*)(shared_memory + 16);
+    float* partial2 = (float*)(shared_memory + 0);
+    float* partial3 = (float*)(shared_memory + 16);
+    float* partial4 = (float*)(shared_memory + 0);
+    float* partial5 = (float*)(shared_memory + 16);
+    float* partial6 = (float*)(shared_memory + 0);
+    float* partial7 = (float*)(shared_memory + 16);
+    const int at = (int)threadIdx.x * 4;
+    const int at_4 = (int)threadIdx.x >> 4;
+    const int at_5 = ((int)threadIdx.x & 15) * 4;
     const unsigned int indices_in = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(0)];
     const int rounded = (int)min(indices_in, 2147483647u);
-    float act_in[32];
+    float act_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in[i * 4] = 0.0f;
         act_in[(i * 4) + 1] = 0.0f;
         act_in[(i * 4) + 2] = 0.0f;
         act_in[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(0) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(0) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in[(i * 4) + l] = vector.lane[l];
             }
@@ -47,37 +53,37 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     const float gate_in = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(0)];
-    float tile[8];
+    float tile[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const unsigned int word = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const unsigned int word = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_2;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_2 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_2 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_3[8];
+    float tile_3[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_3[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_3[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_4 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_2 = act_in[i] * tile_4;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total = total + product_2;
         }
     }
@@ -86,20 +92,29 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total = total + __shfl_xor_sync(0xffffffffu, total, 4);
     total = total + __shfl_xor_sync(0xffffffffu, total, 8);
     total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial0[(int)(threadIdx.x >> 5)] = total;
+    }
+    __syncthreads();
+    total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total = total + partial0[i];
+    }
     const float product_3 = total * gate_in;
     const unsigned int indices_in_2 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(1)];
     const int rounded_2 = (int)min(indices_in_2, 2147483647u);
-    float act_in_2[32];
+    float act_in_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_2[i * 4] = 0.0f;
         act_in_2[(i * 4) + 1] = 0.0f;
         act_in_2[(i * 4) + 2] = 0.0f;
         act_in_2[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(1) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(1) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -109,37 +124,37 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_5 = tw_checked(rounded_2, arguments.experts, faults, 1);
     const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
     const float gate_in_2 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(1)];
-    float tile_5[8];
+    float tile_5[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_5[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_5[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const unsigned int word_2 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const unsigned int word_2 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_6;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_6 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_6 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_7[8];
+    float tile_7[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_7[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_7[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_2 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_8 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_5 = act_in_2[i] * tile_8;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_2 = total_2 + product_5;
         }
     }
@@ -148,20 +163,29 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial1[(int)(threadIdx.x >> 5)] = total_2;
+    }
+    __syncthreads();
+    total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_2 = total_2 + partial1[i];
+    }
     const float added_3 = product_3 + (total_2 * gate_in_2);
     const unsigned int indices_in_3 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(2)];
     const int rounded_3 = (int)min(indices_in_3, 2147483647u);
-    float act_in_3[32];
+    float act_in_3[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_3[i * 4] = 0.0f;
         act_in_3[(i * 4) + 1] = 0.0f;
         act_in_3[(i * 4) + 2] = 0.0f;
         act_in_3[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(2) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(2) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_3[(i * 4) + l] = vector.lane[l];
             }
@@ -171,37 +195,37 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_8 = tw_checked(rounded_3, arguments.experts, faults, 1);
     const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
     const float gate_in_3 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(2)];
-    float tile_9[8];
+    float tile_9[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_9[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_9[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const unsigned int word_3 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const unsigned int word_3 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_10;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_10 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_10 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_11[8];
+    float tile_11[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_11[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_11[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_3 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_12 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_8 = act_in_3[i] * tile_12;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_3 = total_3 + product_8;
         }
     }
@@ -210,20 +234,29 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial2[(int)(threadIdx.x >> 5)] = total_3;
+    }
+    __syncthreads();
+    total_3 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_3 = total_3 + partial2[i];
+    }
     const float added_5 = added_3 + (total_3 * gate_in_3);
     const unsigned int indices_in_4 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(3)];
     const int rounded_4 = (int)min(indices_in_4, 2147483647u);
-    float act_in_4[32];
+    float act_in_4[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_4[i * 4] = 0.0f;
         act_in_4[(i * 4) + 1] = 0.0f;
         act_in_4[(i * 4) + 2] = 0.0f;
         act_in_4[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(3) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(3) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_4[(i * 4) + l] = vector.lane[l];
             }
@@ -233,37 +266,37 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_11 = tw_checked(rounded_4, arguments.experts, faults, 1);
     const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
     const float gate_in_4 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(3)];
-    float tile_13[8];
+    float tile_13[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_13[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_13[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const unsigned int word_4 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const unsigned int word_4 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_14;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_14 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_14 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_15[8];
+    float tile_15[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_15[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_15[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_4 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_16 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_11 = act_in_4[i] * tile_16;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_4 = total_4 + product_11;
         }
     }
@@ -272,20 +305,29 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 4);
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 8);
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial3[(int)(threadIdx.x >> 5)] = total_4;
+    }
+    __syncthreads();
+    total_4 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_4 = total_4 + partial3[i];
+    }
     const float added_7 = added_5 + (total_4 * gate_in_4);
     const unsigned int indices_in_5 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(4)];
     const int rounded_5 = (int)min(indices_in_5, 2147483647u);
-    float act_in_5[32];
+    float act_in_5[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_5[i * 4] = 0.0f;
         act_in_5[(i * 4) + 1] = 0.0f;
         act_in_5[(i * 4) + 2] = 0.0f;
         act_in_5[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(4) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(4) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_5[(i * 4) + l] = vector.lane[l];
             }
@@ -295,37 +337,37 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_14 = tw_checked(rounded_5, arguments.experts, faults, 1);
     const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
     const float gate_in_5 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(4)];
-    float tile_17[8];
+    float tile_17[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_17[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_17[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const unsigned int word_5 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const unsigned int word_5 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_18;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_18 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_18 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_19[8];
+    float tile_19[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_19[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_19[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_5 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_20 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_14 = act_in_5[i] * tile_20;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_5 = total_5 + product_14;
         }
     }
@@ -334,20 +376,29 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 4);
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 8);
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial4[(int)(threadIdx.x >> 5)] = total_5;
+    }
+    __syncthreads();
+    total_5 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_5 = total_5 + partial4[i];
+    }
     const float added_9 = added_7 + (total_5 * gate_in_5);
     const unsigned int indices_in_6 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(5)];
     const int rounded_6 = (int)min(indices_in_6, 2147483647u);
-    float act_in_6[32];
+    float act_in_6[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_6[i * 4] = 0.0f;
         act_in_6[(i * 4) + 1] = 0.0f;
         act_in_6[(i * 4) + 2] = 0.0f;
         act_in_6[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(5) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(5) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_6[(i * 4) + l] = vector.lane[l];
             }
@@ -357,37 +408,37 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_17 = tw_checked(rounded_6, arguments.experts, faults, 1);
     const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
     const float gate_in_6 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(5)];
-    float tile_21[8];
+    float tile_21[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_21[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_21[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const unsigned int word_6 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const unsigned int word_6 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_22;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_22 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_22 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_23[8];
+    float tile_23[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_23[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_23[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_6 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_24 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_17 = act_in_6[i] * tile_24;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_6 = total_6 + product_17;
         }
     }
@@ -396,20 +447,29 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 4);
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 8);
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial5[(int)(threadIdx.x >> 5)] = total_6;
+    }
+    __syncthreads();
+    total_6 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_6 = total_6 + partial5[i];
+    }
     const float added_11 = added_9 + (total_6 * gate_in_6);
     const unsigned int indices_in_7 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(6)];
     const int rounded_7 = (int)min(indices_in_7, 2147483647u);
-    float act_in_7[32];
+    float act_in_7[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_7[i * 4] = 0.0f;
         act_in_7[(i * 4) + 1] = 0.0f;
         act_in_7[(i * 4) + 2] = 0.0f;
         act_in_7[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(6) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(6) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_7[(i * 4) + l] = vector.lane[l];
             }
@@ -419,37 +479,37 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_20 = tw_checked(rounded_7, arguments.experts, faults, 1);
     const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
     const float gate_in_7 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(6)];
-    float tile_25[8];
+    float tile_25[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_25[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_25[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const unsigned int word_7 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const unsigned int word_7 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_26;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_26 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_26 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_27[8];
+    float tile_27[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_27[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_27[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_7 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_28 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_20 = act_in_7[i] * tile_28;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_7 = total_7 + product_20;
         }
     }
@@ -458,20 +518,29 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 4);
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 8);
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial6[(int)(threadIdx.x >> 5)] = total_7;
+    }
+    __syncthreads();
+    total_7 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_7 = total_7 + partial6[i];
+    }
     const float added_13 = added_11 + (total_7 * gate_in_7);
     const unsigned int indices_in_8 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(7)];
     const int rounded_8 = (int)min(indices_in_8, 2147483647u);
-    float act_in_8[32];
+    float act_in_8[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_8[i * 4] = 0.0f;
         act_in_8[(i * 4) + 1] = 0.0f;
         act_in_8[(i * 4) + 2] = 0.0f;
         act_in_8[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(7) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const uint4*)(act + ((((long long)((int)blockIdx.y) * arguments.act_stride0) + ((long long)(7) * arguments.act_stride1)) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_8[(i * 4) + l] = vector.lane[l];
             }
@@ -481,37 +550,37 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_23 = tw_checked(rounded_8, arguments.experts, faults, 1);
     const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
     const float gate_in_8 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(7)];
-    float tile_29[8];
+    float tile_29[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_29[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_29[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const unsigned int word_8 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const unsigned int word_8 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_30;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_30 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_30 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_31[8];
+    float tile_31[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_31[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_31[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_8 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_32 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_23 = act_in_8[i] * tile_32;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_8 = total_8 + product_23;
         }
     }
@@ -520,8 +589,17 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 4);
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 8);
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 16);
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial7[(int)(threadIdx.x >> 5)] = total_8;
+    }
+    __syncthreads();
+    total_8 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_8 = total_8 + partial7[i];
+    }
     const float added_15 = added_13 + (total_8 * gate_in_8);
-    if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)(program_2)] = added_15;
+    if (((int)threadIdx.x & 127) == 0) {
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = added_15;
     }
 }

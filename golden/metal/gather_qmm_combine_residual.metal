@@ -35,25 +35,31 @@ void tw_kernel_gather_qmm_combine_residual(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
-    const int program_2 = min(program, (arguments.columns + (-1)));
-    const int at = thread_2 * 4;
-    const int at_3 = thread_2 >> 4;
-    const int at_4 = (thread_2 & 15) * 4;
+    threadgroup uint4 shared_memory[2];
+    threadgroup float* partial0 = (decltype(partial0))(shared_memory + 0);
+    threadgroup float* partial1 = (decltype(partial1))(shared_memory + 1);
+    threadgroup float* partial2 = (decltype(partial2))(shared_memory + 0);
+    threadgroup float* partial3 = (decltype(partial3))(shared_memory + 1);
+    threadgroup float* partial4 = (decltype(partial4))(shared_memory + 0);
+    threadgroup float* partial5 = (decltype(partial5))(shared_memory + 1);
+    threadgroup float* partial6 = (decltype(partial6))(shared_memory + 0);
+    threadgroup float* partial7 = (decltype(partial7))(shared_memory + 1);
+    const int at = (int)thread_index_in_threadgroup * 4;
+    const int at_4 = (int)thread_index_in_threadgroup >> 4;
+    const int at_5 = ((int)thread_index_in_threadgroup & 15) * 4;
     const uint indices_in = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(0)];
     const int rounded = (int)min(indices_in, 2147483647u);
-    float act_in[32];
+    float act_in[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in[i * 4] = 0.0f;
         act_in[(i * 4) + 1] = 0.0f;
         act_in[(i * 4) + 2] = 0.0f;
         act_in[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(0) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(0) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in[(i * 4) + l] = vector.lane[l];
             }
@@ -63,38 +69,38 @@ void tw_kernel_gather_qmm_combine_residual(
     const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     const float gate_in = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(0)];
-    const float residual_in = residual[((long)((int)threadgroup_position_in_grid.y) * arguments.residual_stride0) + (long)(program_2)];
-    float tile[8];
+    const float residual_in = residual[((long)((int)threadgroup_position_in_grid.y) * arguments.residual_stride0) + (long)((int)threadgroup_position_in_grid.x)];
+    float tile[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const uint word = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const uint word = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_2;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_2 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_2 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_3[8];
+    float tile_3[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_3[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_3[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_4 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_2 = act_in[i] * tile_4;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total = total + product_2;
         }
     }
@@ -103,20 +109,29 @@ void tw_kernel_gather_qmm_combine_residual(
     total = total + simd_shuffle_xor(total, 4);
     total = total + simd_shuffle_xor(total, 8);
     total = total + simd_shuffle_xor(total, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial0[(int)simdgroup_index_in_threadgroup] = total;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total = total + partial0[i];
+    }
     const float product_3 = total * gate_in;
     const uint indices_in_2 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(1)];
     const int rounded_2 = (int)min(indices_in_2, 2147483647u);
-    float act_in_2[32];
+    float act_in_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_2[i * 4] = 0.0f;
         act_in_2[(i * 4) + 1] = 0.0f;
         act_in_2[(i * 4) + 2] = 0.0f;
         act_in_2[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(1) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(1) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_2[(i * 4) + l] = vector.lane[l];
             }
@@ -126,37 +141,37 @@ void tw_kernel_gather_qmm_combine_residual(
     const int index_5 = tw_checked(rounded_2, arguments.experts, faults, 1);
     const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
     const float gate_in_2 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(1)];
-    float tile_5[8];
+    float tile_5[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_5[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_5[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const uint word_2 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const uint word_2 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_6;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_6 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_6 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_7[8];
+    float tile_7[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_7[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_7[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_2 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_8 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_5 = act_in_2[i] * tile_8;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_2 = total_2 + product_5;
         }
     }
@@ -165,20 +180,29 @@ void tw_kernel_gather_qmm_combine_residual(
     total_2 = total_2 + simd_shuffle_xor(total_2, 4);
     total_2 = total_2 + simd_shuffle_xor(total_2, 8);
     total_2 = total_2 + simd_shuffle_xor(total_2, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial1[(int)simdgroup_index_in_threadgroup] = total_2;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_2 = total_2 + partial1[i];
+    }
     const float added_3 = product_3 + (total_2 * gate_in_2);
     const uint indices_in_3 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(2)];
     const int rounded_3 = (int)min(indices_in_3, 2147483647u);
-    float act_in_3[32];
+    float act_in_3[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_3[i * 4] = 0.0f;
         act_in_3[(i * 4) + 1] = 0.0f;
         act_in_3[(i * 4) + 2] = 0.0f;
         act_in_3[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(2) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(2) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_3[(i * 4) + l] = vector.lane[l];
             }
@@ -188,37 +212,37 @@ void tw_kernel_gather_qmm_combine_residual(
     const int index_8 = tw_checked(rounded_3, arguments.experts, faults, 1);
     const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
     const float gate_in_3 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(2)];
-    float tile_9[8];
+    float tile_9[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_9[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_9[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const uint word_3 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const uint word_3 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_10;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_10 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_10 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_11[8];
+    float tile_11[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_11[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_11[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_3 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_12 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_8 = act_in_3[i] * tile_12;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_3 = total_3 + product_8;
         }
     }
@@ -227,20 +251,29 @@ void tw_kernel_gather_qmm_combine_residual(
     total_3 = total_3 + simd_shuffle_xor(total_3, 4);
     total_3 = total_3 + simd_shuffle_xor(total_3, 8);
     total_3 = total_3 + simd_shuffle_xor(total_3, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial2[(int)simdgroup_index_in_threadgroup] = total_3;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_3 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_3 = total_3 + partial2[i];
+    }
     const float added_5 = added_3 + (total_3 * gate_in_3);
     const uint indices_in_4 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(3)];
     const int rounded_4 = (int)min(indices_in_4, 2147483647u);
-    float act_in_4[32];
+    float act_in_4[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_4[i * 4] = 0.0f;
         act_in_4[(i * 4) + 1] = 0.0f;
         act_in_4[(i * 4) + 2] = 0.0f;
         act_in_4[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(3) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(3) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_4[(i * 4) + l] = vector.lane[l];
             }
@@ -250,37 +283,37 @@ void tw_kernel_gather_qmm_combine_residual(
     const int index_11 = tw_checked(rounded_4, arguments.experts, faults, 1);
     const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
     const float gate_in_4 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(3)];
-    float tile_13[8];
+    float tile_13[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_13[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_13[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const uint word_4 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const uint word_4 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_14;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_14 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_14 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_15[8];
+    float tile_15[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_15[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_15[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_4 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_16 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_11 = act_in_4[i] * tile_16;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_4 = total_4 + product_11;
         }
     }
@@ -289,20 +322,29 @@ void tw_kernel_gather_qmm_combine_residual(
     total_4 = total_4 + simd_shuffle_xor(total_4, 4);
     total_4 = total_4 + simd_shuffle_xor(total_4, 8);
     total_4 = total_4 + simd_shuffle_xor(total_4, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial3[(int)simdgroup_index_in_threadgroup] = total_4;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_4 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_4 = total_4 + partial3[i];
+    }
     const float added_7 = added_5 + (total_4 * gate_in_4);
     const uint indices_in_5 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(4)];
     const int rounded_5 = (int)min(indices_in_5, 2147483647u);
-    float act_in_5[32];
+    float act_in_5[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_5[i * 4] = 0.0f;
         act_in_5[(i * 4) + 1] = 0.0f;
         act_in_5[(i * 4) + 2] = 0.0f;
         act_in_5[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(4) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(4) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_5[(i * 4) + l] = vector.lane[l];
             }
@@ -312,37 +354,37 @@ void tw_kernel_gather_qmm_combine_residual(
     const int index_14 = tw_checked(rounded_5, arguments.experts, faults, 1);
     const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
     const float gate_in_5 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(4)];
-    float tile_17[8];
+    float tile_17[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_17[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_17[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const uint word_5 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const uint word_5 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_18;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_18 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_18 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_19[8];
+    float tile_19[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_19[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_19[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_5 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_20 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_14 = act_in_5[i] * tile_20;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_5 = total_5 + product_14;
         }
     }
@@ -351,20 +393,29 @@ void tw_kernel_gather_qmm_combine_residual(
     total_5 = total_5 + simd_shuffle_xor(total_5, 4);
     total_5 = total_5 + simd_shuffle_xor(total_5, 8);
     total_5 = total_5 + simd_shuffle_xor(total_5, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial4[(int)simdgroup_index_in_threadgroup] = total_5;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_5 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_5 = total_5 + partial4[i];
+    }
     const float added_9 = added_7 + (total_5 * gate_in_5);
     const uint indices_in_6 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(5)];
     const int rounded_6 = (int)min(indices_in_6, 2147483647u);
-    float act_in_6[32];
+    float act_in_6[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_6[i * 4] = 0.0f;
         act_in_6[(i * 4) + 1] = 0.0f;
         act_in_6[(i * 4) + 2] = 0.0f;
         act_in_6[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(5) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(5) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_6[(i * 4) + l] = vector.lane[l];
             }
@@ -374,37 +425,37 @@ void tw_kernel_gather_qmm_combine_residual(
     const int index_17 = tw_checked(rounded_6, arguments.experts, faults, 1);
     const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
     const float gate_in_6 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(5)];
-    float tile_21[8];
+    float tile_21[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_21[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_21[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const uint word_6 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const uint word_6 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_22;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_22 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_22 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_23[8];
+    float tile_23[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_23[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_23[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_6 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_24 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_17 = act_in_6[i] * tile_24;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_6 = total_6 + product_17;
         }
     }
@@ -413,20 +464,29 @@ void tw_kernel_gather_qmm_combine_residual(
     total_6 = total_6 + simd_shuffle_xor(total_6, 4);
     total_6 = total_6 + simd_shuffle_xor(total_6, 8);
     total_6 = total_6 + simd_shuffle_xor(total_6, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial5[(int)simdgroup_index_in_threadgroup] = total_6;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_6 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_6 = total_6 + partial5[i];
+    }
     const float added_11 = added_9 + (total_6 * gate_in_6);
     const uint indices_in_7 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(6)];
     const int rounded_7 = (int)min(indices_in_7, 2147483647u);
-    float act_in_7[32];
+    float act_in_7[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_7[i * 4] = 0.0f;
         act_in_7[(i * 4) + 1] = 0.0f;
         act_in_7[(i * 4) + 2] = 0.0f;
         act_in_7[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(6) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(6) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_7[(i * 4) + l] = vector.lane[l];
             }
@@ -436,37 +496,37 @@ void tw_kernel_gather_qmm_combine_residual(
     const int index_20 = tw_checked(rounded_7, arguments.experts, faults, 1);
     const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
     const float gate_in_7 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(6)];
-    float tile_25[8];
+    float tile_25[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_25[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_25[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const uint word_7 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const uint word_7 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_26;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_26 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_26 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_27[8];
+    float tile_27[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_27[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_27[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_7 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_28 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_20 = act_in_7[i] * tile_28;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_7 = total_7 + product_20;
         }
     }
@@ -475,20 +535,29 @@ void tw_kernel_gather_qmm_combine_residual(
     total_7 = total_7 + simd_shuffle_xor(total_7, 4);
     total_7 = total_7 + simd_shuffle_xor(total_7, 8);
     total_7 = total_7 + simd_shuffle_xor(total_7, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial6[(int)simdgroup_index_in_threadgroup] = total_7;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_7 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_7 = total_7 + partial6[i];
+    }
     const float added_13 = added_11 + (total_7 * gate_in_7);
     const uint indices_in_8 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(7)];
     const int rounded_8 = (int)min(indices_in_8, 2147483647u);
-    float act_in_8[32];
+    float act_in_8[8];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         act_in_8[i * 4] = 0.0f;
         act_in_8[(i * 4) + 1] = 0.0f;
         act_in_8[(i * 4) + 2] = 0.0f;
         act_in_8[(i * 4) + 3] = 0.0f;
-        if ((at + ((((i * 4) >> 2) & 7) * 128)) < (64 * arguments.groups)) {
+        if ((at + ((((i * 4) >> 2) & 1) * 512)) < (64 * arguments.groups)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(7) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+                vector.all = *(const device uint4*)(act + ((((long)((int)threadgroup_position_in_grid.y) * arguments.act_stride0) + ((long)(7) * arguments.act_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 512)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) act_in_8[(i * 4) + l] = vector.lane[l];
             }
@@ -498,37 +567,37 @@ void tw_kernel_gather_qmm_combine_residual(
     const int index_23 = tw_checked(rounded_8, arguments.experts, faults, 1);
     const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
     const float gate_in_8 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(7)];
-    float tile_29[8];
+    float tile_29[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_29[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_29[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
-        const uint word_8 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const uint word_8 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
     }
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_30;
-        if ((at_3 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_30 = (float)((((((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
+            tile_30 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((uint)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
         }
     }
-    float tile_31[8];
+    float tile_31[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_3 + ((i & 7) * 2)) < arguments.groups) {
-            tile_31[i] = ((at_3 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 2)))] : 0.0f;
+    for (int i = 0; i < 2; i++) {
+        if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
+            tile_31[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_8 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 8; i++) {
         float tile_32 = 0.0f;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
         const float product_23 = act_in_8[i] * tile_32;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             total_8 = total_8 + product_23;
         }
     }
@@ -537,8 +606,17 @@ void tw_kernel_gather_qmm_combine_residual(
     total_8 = total_8 + simd_shuffle_xor(total_8, 4);
     total_8 = total_8 + simd_shuffle_xor(total_8, 8);
     total_8 = total_8 + simd_shuffle_xor(total_8, 16);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial7[(int)simdgroup_index_in_threadgroup] = total_8;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    total_8 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_8 = total_8 + partial7[i];
+    }
     const float added_16 = residual_in + (added_13 + (total_8 * gate_in_8));
-    if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)(program_2)] = added_16;
+    if (((int)thread_index_in_threadgroup & 127) == 0) {
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = added_16;
     }
 }

@@ -32,14 +32,18 @@ pub struct CausalAttention {
     pub head_dim: usize,
     /// The heads of a query lie side by side in the result.
     pub merged: bool,
+    /// Scores are kept inside a bound: `cap tanh(score / cap)`, the scalar after the scale.
+    pub capped: bool,
 }
 
 impl CausalAttention {
     /// That which `program`, which is optimized, is.
     pub fn of(program: &Program) -> Option<CausalAttention> {
-        if program.params.len() != 6 {
-            return None;
-        }
+        let capped = match program.params.len() {
+            6 => false,
+            7 => true,
+            _ => return None,
+        };
         let (dtype, shape) = program.tensor(ParamId(0))?;
         let [_, Extent::Dim { times: group, .. }, queries, Extent::Const(head_dim)] = *shape else {
             return None;
@@ -47,12 +51,25 @@ impl CausalAttention {
         if !matches!(dtype, DType::F16 | DType::BF16) {
             return None;
         }
-        let merged = program.tensor(ParamId(5))?.1.get(1) == Some(&queries);
+        let merged =
+            program.tensor(ParamId(program.params.len() as u32 - 1))?.1.get(1) == Some(&queries);
         let (laid, placed) = match merged {
             false => ("batch, GROUP*kv_heads, queries", "%2, %3, %6..+64"),
             true => ("batch, queries, GROUP*kv_heads", "%2, %6..+64, %3"),
         };
+        let (cap, bound, scores) = match capped {
+            false => ("", "", "%39: f32[64, 64] = mul %38, %0"),
+            true => (
+                " softcap: scalar f32 = 50.0,",
+                "%89: f32 = scalar softcap\n",
+                "%90: f32[64, 64] = mul %38, %0\n%91: f32[64, 64] = div %90, %89\n\
+                 %92: f32[64, 64] = tanh %91\n%39: f32[64, 64] = mul %92, %89",
+            ),
+        };
         let words = [
+            ("CAP", cap),
+            ("BOUND", bound),
+            ("SCORES", scores),
             ("TYPE", dtype.name()),
             ("LAID", laid),
             ("PLACED", placed),
@@ -60,7 +77,7 @@ impl CausalAttention {
             ("DIM", &head_dim.to_string()),
         ];
         let is_one = says(program, include_str!("specification/attention.ir"), &words);
-        is_one.then_some(CausalAttention { dtype, group, head_dim, merged })
+        is_one.then_some(CausalAttention { dtype, group, head_dim, merged, capped })
     }
 }
 

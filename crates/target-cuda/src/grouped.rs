@@ -100,6 +100,6 @@ impl Grouped {
         ];
         let grid = (columns.div_ceil(COLUMNS) as u32, *blocks as u32);
         let arguments = words.into_iter().map(|word| vec![word]).collect();
-        Some(Taken::Work(Work { grid, threads: COLUMNS as u32, arguments }))
+        Some(Taken::Work(Work { text: 0, grid, threads: COLUMNS as u32, arguments }))
     }
 }

@@ -14,6 +14,7 @@ mod graph;
 mod grouped;
 mod launch;
 mod library;
+mod map;
 mod multiply;
 mod routine;
 mod source;
@@ -40,9 +41,9 @@ pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String,
 }
 
 /// The CUDA C by which `program`, which is optimized, runs as a whole on an architecture such as `sm_90`, and what to
-/// compile it for; `None` where the text of [`source`] runs.
-pub fn own_source(program: &Program, architecture: &str) -> Option<(String, String)> {
-    let specified = Specified::of(program, architecture)?;
-    let text = specified.text();
-    Some((text.source.clone(), text.architecture.clone()))
+/// compile it for: a text for each of the sizes that make a difference. None where the text of [`source`] runs.
+pub fn own_sources(program: &Program, architecture: &str) -> Vec<(String, String)> {
+    let specified = Specified::of(program, architecture);
+    let texts = specified.iter().flat_map(|specified| specified.texts());
+    texts.map(|text| (text.source.clone(), text.architecture.clone())).collect()
 }

@@ -37,6 +37,8 @@ pub(crate) enum Specified {
 
 /// A launch of a text: how many groups of how many threads, and what the kernel takes, a word or more each.
 pub(crate) struct Work {
+    /// Which of the texts.
+    pub text: usize,
     pub grid: (u32, u32),
     pub threads: u32,
     /// Each argument's words. The machine counts bytes from the lowest: an int is the front of its word.
@@ -60,24 +62,25 @@ impl Specified {
         grouped.or_else(|| Attention::of(program, architecture).map(Specified::Attention))
     }
 
-    /// Its text.
-    pub fn text(&self) -> &OwnText {
+    /// Its texts, of which a call runs one.
+    pub fn texts(&self) -> &[OwnText] {
         match self {
-            Specified::Grouped(grouped) => &grouped.text,
-            Specified::Attention(attention) => &attention.text,
+            Specified::Grouped(grouped) => std::slice::from_ref(&grouped.text),
+            Specified::Attention(attention) => &attention.texts,
         }
     }
 
-    /// What it makes of a call whose tensors lie so; scalars have no place.
+    /// What it makes of a call whose tensors lie so, on a GPU that runs `places` groups at a time; scalars have no place.
     fn take(
         &self,
         tensors: &[Option<Placed>],
         bindings: &Bindings,
         arguments: &[Argument<'_>],
+        places: usize,
     ) -> Taken {
         let taken = match self {
             Specified::Grouped(grouped) => grouped.take(tensors, bindings),
-            Specified::Attention(attention) => attention.take(tensors, bindings, arguments),
+            Specified::Attention(attention) => attention.take(tensors, bindings, arguments, places),
         };
         taken.unwrap_or(Taken::No)
     }
@@ -105,12 +108,12 @@ impl CudaExecutable {
             }
             tensors.push(Some(tensor));
         }
-        let mut work = match specified.take(&tensors, bindings, arguments) {
+        let mut work = match specified.take(&tensors, bindings, arguments, self.gpu.places) {
             Taken::No => return Ok(false),
             Taken::Nothing => return Ok(true),
             Taken::Work(work) => work,
         };
-        let text = specified.text();
+        let text = &specified.texts()[work.text];
         let function = text.function.get_or_init(|| {
             let function = self.gpu.source_for(&text.source, text.name, &text.architecture).ok()?;
             function.allow_shared(text.shared).ok()?;

@@ -3,9 +3,9 @@
 use super::{Code, RegisterId, Value};
 
 impl Value {
-    /// The values that this one is made of.
-    pub fn operands(&self) -> Vec<&Value> {
-        match self {
+    /// The values that this one is made of: three at most. Programs are walked often, and nothing is allocated for it.
+    fn operands(&self) -> impl Iterator<Item = &Value> {
+        let found: [Option<&Value>; 3] = match self {
             Value::Element(_, a)
             | Value::Unary(_, _, a)
             | Value::Wide(a)
@@ -16,21 +16,25 @@ impl Value {
             | Value::Checked(_, a)
             | Value::Cast { of: a, .. }
             | Value::Bitcast { of: a, .. }
-            | Value::Load { offset: a, .. } => vec![a],
-            Value::Binary(_, _, a, b) => vec![a, b],
-            Value::Ternary(_, _, abc) => abc.iter().collect(),
-            Value::Pack(_, ab) => ab.iter().collect(),
+            | Value::Load { offset: a, .. } => [Some(a), None, None],
+            Value::Binary(_, _, a, b) => [Some(a), Some(b), None],
+            Value::Ternary(_, _, abc) => abc.each_ref().map(Some),
+            Value::Pack(_, ab) => {
+                let [a, b] = ab.each_ref();
+                [Some(a), Some(b), None]
+            }
             Value::Const(..)
             | Value::Get(_)
             | Value::Builtin(_)
             | Value::Size(_)
             | Value::Scalar(_)
-            | Value::Stride(..) => Vec::new(),
-        }
+            | Value::Stride(..) => [None, None, None],
+        };
+        found.into_iter().flatten()
     }
 
-    fn operands_mut(&mut self) -> Vec<&mut Value> {
-        match self {
+    fn operands_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        let found: [Option<&mut Value>; 3] = match self {
             Value::Element(_, a)
             | Value::Unary(_, _, a)
             | Value::Wide(a)
@@ -41,17 +45,21 @@ impl Value {
             | Value::Checked(_, a)
             | Value::Cast { of: a, .. }
             | Value::Bitcast { of: a, .. }
-            | Value::Load { offset: a, .. } => vec![a],
-            Value::Binary(_, _, a, b) => vec![a, b],
-            Value::Ternary(_, _, abc) => abc.iter_mut().collect(),
-            Value::Pack(_, ab) => ab.iter_mut().collect(),
+            | Value::Load { offset: a, .. } => [Some(a), None, None],
+            Value::Binary(_, _, a, b) => [Some(a), Some(b), None],
+            Value::Ternary(_, _, abc) => abc.each_mut().map(Some),
+            Value::Pack(_, ab) => {
+                let [a, b] = ab.each_mut();
+                [Some(a), Some(b), None]
+            }
             Value::Const(..)
             | Value::Get(_)
             | Value::Builtin(_)
             | Value::Size(_)
             | Value::Scalar(_)
-            | Value::Stride(..) => Vec::new(),
-        }
+            | Value::Stride(..) => [None, None, None],
+        };
+        found.into_iter().flatten()
     }
 
     /// Visits this value and all inside it, outermost first.
@@ -72,7 +80,7 @@ impl Value {
 
     /// True if the value or one inside it is such.
     pub fn any(&self, test: &dyn Fn(&Value) -> bool) -> bool {
-        test(self) || self.operands().into_iter().any(|operand| operand.any(test))
+        test(self) || self.operands().any(|operand| operand.any(test))
     }
 
     /// True when computing it, or not, is noticed by nobody: no exchange between lanes, no note of a fault.

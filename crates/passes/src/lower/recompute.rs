@@ -2,11 +2,18 @@
 //! neighbouring elements share is computed once: the word that integers are unpacked of, the index of a lookup.
 
 use super::collective::literal;
+use super::exchange::Shared;
 use super::map::{aligned, unpacked};
 use super::{Held, LowerError, Lowering, add, binary, int, shift_left};
 use crate::lower::layout::Layout;
 use tilewright_ir::thread::{Code, Value};
 use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, TernaryOp};
+
+/// The most entries of a table that the threads of the smallest team write, one each.
+const ENTRIES: usize = 32;
+
+/// Lookups of a thread for which a table in shared memory pays.
+const LOOKUPS: usize = 8;
 
 /// A word of packed integers: its value, and the bits before the first that is of interest.
 struct Word {
@@ -21,6 +28,7 @@ impl Lowering<'_> {
         let layout = self.layout(&ty.shape);
         let register = self.register(name, ty.dtype, Some(layout.registers()));
         self.code(Code::Declare(register));
+        let table = self.table_in_shared(id, &layout);
         let shared = self.elements_a_word(id, &layout);
         self.unroll(layout.registers() >> shared, |l, number| {
             let first = shift_left(number, shared);
@@ -31,7 +39,7 @@ impl Lowering<'_> {
                 let (body, result) = l.nested(|l| {
                     let value = match &word {
                         Some(word) => l.lane_of(id, word, lane),
-                        None => l.recomputed(id, &layout, &i)?,
+                        None => l.recomputed(id, &layout, &i, table)?,
                     };
                     l.code(Code::SetElement(register, i.clone(), value));
                     Ok::<(), LowerError>(())
@@ -56,6 +64,7 @@ impl Lowering<'_> {
         id: ExprId,
         layout: &Layout,
         register: &Value,
+        table: Option<Shared>,
     ) -> Result<Value, LowerError> {
         let ExprKind::Pick { of, indices } = self.program.expr(id).kind else {
             return self.element(id, layout, register);
@@ -66,6 +75,10 @@ impl Lowering<'_> {
         let index = self.picked(of, indices, index).ok_or_else(|| missing.clone())?;
         // A lookup may ask for it many times.
         let index = self.let_value("index", DType::I32, index);
+        if let Some(table) = table {
+            let at = self.place_in_team(table.len, index);
+            return Ok(Value::Shared(table.array, Box::new(at)));
+        }
         if let Some(value) = self.of_table(of, &index) {
             return Ok(value);
         }
@@ -77,6 +90,30 @@ impl Lowering<'_> {
             *last = index;
         }
         self.value_at(of, &at).ok_or(missing)
+    }
+
+    /// The table that `id` looks up, if it is written out and a thread looks up often: an entry is then one read instead of
+    /// a selection an entry.
+    fn table_in_shared(&mut self, id: ExprId, layout: &Layout) -> Option<Shared> {
+        let ExprKind::Pick { of, .. } = self.program.expr(id).kind else { return None };
+        let mut entries = Vec::new();
+        self.entries(of, &mut entries)?;
+        let len = entries.len().next_power_of_two();
+        if layout.registers() < LOOKUPS || len > ENTRIES {
+            return None;
+        }
+        let dtype = self.program.expr(of).ty.dtype;
+        if self.loops > 0 {
+            self.barrier();
+        }
+        let table = Shared { array: self.shared("table", dtype, len), len };
+        let thread = self.thread.clone();
+        let (mut code, entry) = self.nested(|l| l.of_table(of, &thread));
+        let at = self.place_in_team(len, thread.clone());
+        code.push(Code::StoreShared(table.array, at, entry?));
+        self.code(Code::If(binary(BinaryOp::Lt, thread, int(len as i64)), code));
+        self.barrier();
+        Some(table)
     }
 
     /// An entry of a table that is written out, number by number: halved by each bit of the index, the lowest first, so

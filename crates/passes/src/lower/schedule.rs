@@ -39,6 +39,13 @@ const ELEMENTS_A_THREAD: u32 = 5;
 /// The same where more rows are held.
 const OF_MANY_ROWS: u32 = 4;
 
+/// The same where rows are held by the dozen, as those of all experts of a token: their text, unrolled for the elements of a
+/// thread, takes the compiler minutes and registers that nothing has.
+const OF_DOZENS_OF_ROWS: u32 = 3;
+
+/// How many rows are that many.
+const DOZENS: usize = 24;
+
 /// The same for top-k, whose rounds cost a meeting each.
 const OF_TOP_K: u32 = 6;
 
@@ -149,7 +156,15 @@ fn elements_a_thread(program: &Program) -> u32 {
     if is_whole(program) {
         return OF_MAPS;
     }
-    if loads.count() + vars > 3 { OF_MANY_ROWS } else { ELEMENTS_A_THREAD }
+    let rows = program
+        .exprs
+        .iter()
+        .filter(|e| matches!(e.kind, ExprKind::Load { .. }) && rank(&e.ty.shape) > 0);
+    match loads.count() + vars {
+        _ if rows.count() >= DOZENS => OF_DOZENS_OF_ROWS,
+        4.. => OF_MANY_ROWS,
+        _ => ELEMENTS_A_THREAD,
+    }
 }
 
 /// True when several teams may share a group. The last group's spare teams repeat the last program without storing, so

@@ -144,6 +144,57 @@ fn uses(body: &[Code], register: RegisterId) -> Uses {
     uses
 }
 
+/// How a body uses each of its registers, and where: what [`uses`] tells, of all at once.
+#[derive(Default)]
+struct Index {
+    of: Vec<Used>,
+}
+
+/// How a body uses a register, and the first and the last of its steps that do, or that hold steps which do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    uses: Uses,
+    first: usize,
+    last: usize,
+}
+
+impl Index {
+    fn of(body: &[Code]) -> Index {
+        let mut index = Index::default();
+        for (at, code) in body.iter().enumerate() {
+            code.visit(&mut |code| {
+                code.written().iter().for_each(|r| index.note(*r, at).writes += 1);
+                code.taken().iter().for_each(|r| index.note(*r, at).reads += 1);
+                for value in code.values() {
+                    value.visit(&mut |value| {
+                        if let Value::Get(r) | Value::Element(r, _) = value {
+                            index.note(*r, at).reads += 1;
+                        }
+                    });
+                }
+            });
+        }
+        index
+    }
+
+    fn note(&mut self, register: RegisterId, at: usize) -> &mut Uses {
+        let number = register.0 as usize;
+        if self.of.len() <= number {
+            self.of.resize(number + 1, Used::default());
+        }
+        let used = &mut self.of[number];
+        if used.uses == Uses::default() {
+            used.first = at;
+        }
+        used.last = at;
+        &mut used.uses
+    }
+
+    fn get(&self, register: RegisterId) -> Used {
+        self.of.get(register.0 as usize).copied().unwrap_or_default()
+    }
+}
+
 /// The register, and the place in it, that a value only repeats.
 fn repeated(value: &Value) -> Option<(RegisterId, Value)> {
     match value {
@@ -297,21 +348,23 @@ fn is_called(op: BinaryOp) -> bool {
 
 /// `T x; x = v;` becomes `const T x = v;` where nothing else writes x.
 fn declared_once(body: &mut Vec<Code>) {
-    let mut at = 0;
-    while at < body.len() {
+    // Neither change nor removal of a declaration changes what uses a register, or in which order.
+    let index = Index::of(body);
+    let mut removed = vec![false; body.len()];
+    for at in 0..body.len() {
         if let Code::Set(register, value) = &body[at]
+            && let Used { uses: Uses { writes: 1, .. }, first, .. } = index.get(*register)
+            && first == at
+            && !value.any(&|v| *v == Value::Get(*register))
             && let Some(declared) =
                 body[..at].iter().position(|code| *code == Code::Declare(*register))
-            && uses(&body[..at], *register) == Uses::default()
-            && uses(&body[at + 1..], *register).writes == 0
-            && !value.any(&|v| *v == Value::Get(*register))
         {
             body[at] = Code::Let(*register, value.clone());
-            body.remove(declared);
-            continue;
+            removed[declared] = true;
         }
-        at += 1;
     }
+    let mut removed = removed.into_iter();
+    body.retain(|_| !removed.next().unwrap_or(false));
 }
 
 /// Removes what nobody reads, inside out until nothing is left to remove.

@@ -90,10 +90,10 @@ impl Attention {
     /// What `program`, which is optimized, is, if it is attention that there is code for.
     pub fn of(program: &Program) -> Option<Attention> {
         let (attention, dim) = match CausalAttention::of(program) {
-            Some(CausalAttention { dtype, group, head_dim, merged }) => {
+            Some(CausalAttention { dtype, group, head_dim, merged, capped: false }) => {
                 (Attention { kind: Kind::Prefill { merged }, group, dtype }, head_dim)
             }
-            None => Attention::of_decoding(program)?,
+            _ => Attention::of_decoding(program)?,
         };
         (dim.is_multiple_of(LANES) && dim > 0).then_some(attention)
     }

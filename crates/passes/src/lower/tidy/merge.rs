@@ -1,6 +1,6 @@
 //! Loops over the same elements that become one, and the arrays that this leaves to a single turn.
 
-use super::{Uses, each, replace, uses};
+use super::{Index, Used, Uses, each, replace, uses};
 use std::collections::HashSet;
 use tilewright_ir::StoreMode;
 use tilewright_ir::thread::{Code, RegisterId, ThreadProgram, Value};
@@ -163,14 +163,15 @@ pub(super) fn arrays(program: &mut ThreadProgram, body: &mut Vec<Code>) {
             _ => None,
         })
         .collect();
+    // What becomes of an array changes neither how often nor where it is used.
+    let index = Index::of(body);
+    let mut moved = HashSet::new();
     for array in declared {
-        let all = uses(body, array);
-        let owner = body.iter().position(|code| match code {
-            Code::Unroll(_, _, inner) => all != Uses::default() && uses(inner, array) == all,
-            _ => false,
-        });
-        let Some(owner) = owner else { continue };
-        let Code::Unroll(counter, _, inner) = &mut body[owner] else { continue };
+        let Used { uses: all, first, last } = index.get(array);
+        if all == Uses::default() || first != last {
+            continue;
+        }
+        let Code::Unroll(counter, _, inner) = &mut body[first] else { continue };
         let counter = Value::Get(*counter);
         if !only_here(inner, array, &counter) {
             continue;
@@ -183,7 +184,7 @@ pub(super) fn arrays(program: &mut ThreadProgram, body: &mut Vec<Code>) {
         if value.any(&|v| matches!(v, Value::Element(r, _) if *r == array)) {
             continue;
         }
-        let single = uses(inner, array).writes == 1;
+        let single = all.writes == 1;
         each(inner, &mut |code| {
             if let Code::SetElement(register, _, value) = code
                 && *register == array
@@ -203,7 +204,10 @@ pub(super) fn arrays(program: &mut ThreadProgram, body: &mut Vec<Code>) {
             inner.insert(first, Code::Declare(array));
         }
         program.registers[array.0 as usize].len = None;
-        body.retain(|code| *code != Code::Declare(array));
+        moved.insert(array);
+    }
+    if !moved.is_empty() {
+        body.retain(|code| !matches!(code, Code::Declare(array) if moved.contains(array)));
     }
     for code in body.iter_mut() {
         if let Some(inner) = code.body_mut() {
