@@ -12,8 +12,8 @@ mod walk;
 use crate::{BinaryOp, DType, Dim, Extent, Literal, Param, ParamId, StoreMode, TernaryOp, UnaryOp};
 pub use emulate::{Fault, emulate};
 pub use routine::{
-    AffineProduct, AffineProducts, Ahead, Attend, Cached, Fresh, Normed, Queries, Ready, Routine,
-    Rows,
+    AffineProduct, AffineProducts, Ahead, Attend, Cached, Choose, Fresh, HeadNorms, Normed,
+    Queries, Ready, Routine, Rows, Turned,
 };
 
 /// A register or register array: index into [`ThreadProgram::registers`].

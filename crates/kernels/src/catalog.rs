@@ -103,6 +103,8 @@ pub static CATALOG: &[&Entry] = &[
     &gather_qmm_combine::GATHER_QMM_COMBINE,
     &gather_qmm_combine::GATHER_QMM_COMBINE_QUANTIZED,
     &gather_qmm_combine::GATHER_QMM_COMBINE_RESIDUAL,
+    &routed_qmm::NORM_ROUTED_QMM_SWIGLU,
+    &routed_qmm::ROUTED_QMM_COMBINE_RESIDUAL,
     &adamw_step::ADAMW_STEP,
     &pack_bits::PACK_BITS,
     &unpack_bits::UNPACK_BITS,

@@ -130,20 +130,32 @@ pub fn gather_qmm(k: &mut Kernel, a: &Args) {
 
 /// One program an element of y.
 pub fn gather_qmm_swiglu(k: &mut Kernel, a: &Args) {
-    gated(k, a, |x| x);
+    gated(k, a, |x| x, |token, slot| listed(a, token, slot));
 }
 
 /// One program an element of y, which norms its token as all others do.
 pub fn norm_gather_qmm_swiglu(k: &mut Kernel, a: &Args) {
-    gated(k, a, |x| rms_normed(x, a["norm"], a.scalar("eps")));
+    let norm = |x| rms_normed(x, a["norm"], a.scalar("eps"));
+    gated(k, a, norm, |token, slot| listed(a, token, slot));
 }
 
-fn gated(k: &mut Kernel, a: &Args, prepared: impl Fn(Tile) -> Tile) {
+/// The expert of a token's slot.
+fn listed(a: &Args, token: Tile, slot: Tile) -> Tile {
+    a["indices"].row(token).at(slot).load().to(I32)
+}
+
+/// The gated form, with what becomes of a token before and the expert of its slot.
+pub(crate) fn gated(
+    k: &mut Kernel,
+    a: &Args,
+    prepared: impl Fn(Tile) -> Tile,
+    expert: impl Fn(Tile, Tile) -> Tile,
+) {
     let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
     let (token, slot) = (k.program(), k.programs(a.constant("k")));
     let column = k.programs(a["gate"].size(1));
     let x = prepared(a["x"].row(token).load().to(F32)); // [group*groups]
-    let expert = a["indices"].row(token).at(slot).load().to(I32);
+    let expert = expert(token, slot);
     let product = |w: &str, scales: &str, biases: &str| {
         let part = |name: &str| a[name].row(expert).row(column);
         let sum = (x * affine(part(w), part(scales), part(biases), format)).row_sum();

@@ -136,26 +136,50 @@ pub fn gather_qmm_combine(k: &mut Kernel, a: &Args) {
 /// One program an element of y.
 pub fn gather_qmm_combine_quantized(k: &mut Kernel, a: &Args) {
     let (token, column) = (k.program(), k.programs(a["w"].size(1)));
-    a["y"].row(token).at(column).store(combined(a, token, column));
+    a["y"].row(token).at(column).store(combined(
+        a,
+        token,
+        column,
+        |j| expert(a, token, j),
+        |j| weight(a, token, j),
+    ));
 }
 
 /// One program an element of y. The weighted sum is rounded to the storage type before it is added, as a kernel of its
 /// own rounds it.
 pub fn gather_qmm_combine_residual(k: &mut Kernel, a: &Args) {
     let (token, column) = (k.program(), k.programs(a["w"].size(1)));
-    let sum = combined(a, token, column).to(a["y"].dtype()).to(F32);
+    let sum = combined(a, token, column, |j| expert(a, token, j), |j| weight(a, token, j))
+        .to(a["y"].dtype())
+        .to(F32);
     a["y"].row(token).at(column).store(a["residual"].row(token).at(column).load().to(F32) + sum);
 }
 
-/// One element of the weighted sum.
-fn combined(a: &Args, token: Tile, column: Tile) -> Tile {
+/// Expert j of a token.
+fn expert(a: &Args, token: Tile, j: usize) -> Tile {
+    a["indices"].row(token).at(j).load().to(I32)
+}
+
+/// The weight of expert j of a token.
+fn weight(a: &Args, token: Tile, j: usize) -> Tile {
+    a["gate"].row(token).at(j).load()
+}
+
+/// One element of the weighted sum, with expert j of a token and the weight of that.
+pub(crate) fn combined(
+    a: &Args,
+    token: Tile,
+    column: Tile,
+    expert: impl Fn(usize) -> Tile,
+    weight: impl Fn(usize) -> Tile,
+) -> Tile {
     let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
     let weighted = |j: usize| {
-        let expert = a["indices"].row(token).at(j).load().to(I32);
+        let expert = expert(j);
         let part = |name: &str| a[name].row(expert).row(column);
         let act = a["act"].row(token).row(j).load().to(F32); // [group*groups]
         let product = (act * affine(part("w"), part("scales"), part("biases"), format)).row_sum();
-        product.to(a["y"].dtype()).to(F32) * a["gate"].row(token).at(j).load()
+        product.to(a["y"].dtype()).to(F32) * weight(j)
     };
     let rest = (1..a.constant("k")).map(weighted);
     rest.fold(weighted(0), |sum, next| sum + next)

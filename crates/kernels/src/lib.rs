@@ -71,6 +71,7 @@ pub mod rmsnorm;
 pub mod rmsnorm_residual;
 pub mod rope_and_cache_update;
 pub mod rope_decode_attention;
+pub mod routed_qmm;
 pub mod sample_candidates;
 pub mod sample_token;
 pub mod scatter_add;

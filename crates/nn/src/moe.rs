@@ -142,12 +142,7 @@ impl Moe {
 impl Moe {
     /// The weights and the numbers of each token's experts.
     pub(crate) fn route(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 2]> {
-        self.chosen(&self.router.forward(x, step)?)
-    }
-
-    /// The same by what the router gave, `[tokens, experts]`.
-    pub(crate) fn chosen(&self, logits: &Tensor) -> Result<[Tensor; 2]> {
-        self.choose.call_all(&[logits])?.pair()
+        self.choose.call_all(&[&self.router.forward(x, step)?])?.pair()
     }
 
     /// What the gate lets through of each expert of a token, `[tokens, k, intermediate]`.

@@ -22,9 +22,11 @@ const ROUTINES: &[&str] = &[
     "norm_quantized_matvec",
     "norm_quantized_swiglu_gemv",
     "norm_rope_decode_attention",
+    "norm_routed_qmm_swiglu",
     "quantized_matvec",
     "quantized_matvec_residual",
     "rope_decode_attention",
+    "routed_qmm_combine_residual",
 ];
 
 fn lowered(program: &Program, routines: bool) -> Option<ThreadProgram> {

@@ -12,6 +12,15 @@ template <int BITS> __device__ __forceinline__ int tw_place(int i) {
     return i / (2 * APART) * (2 * APART) + i % APART * 2 + i / APART % 2;
 }
 
+// A part of a row. An OLDER one may have been made while this multiprocessor ran the launch before that which it has not
+// waited for yet: the first cache may not know of it.
+template <bool OLDER> __device__ __forceinline__ uint4 tw_row_part(const unsigned short* p) {
+    if (!OLDER) return *(const uint4*)tw_after_wait(p);
+    uint4 v;
+    asm volatile("ld.global.cg.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p) : "memory");
+    return v;
+}
+
 // What a thread takes of ROWS rows with room for LEN elements, 8 elements at a time, of which BATCH are under way at once.
 template <int LEN, int ROWS, int WARPS> struct tw_parts {
     static constexpr int THREADS = WARPS * 32, EACH = (ROWS * LEN / 8 + THREADS - 1) / THREADS, BATCH = EACH < 4 ? EACH : 4, BATCHES = (EACH + BATCH - 1) / BATCH;
@@ -24,10 +33,10 @@ template <int LEN, int ROWS, int WARPS> struct tw_parts {
         _Pragma("unroll") for (int j = 0; j < BATCH; j++) of[j] = at(batch, j) * 8 < length ? *(const uint4*)(row + at(batch, j) * 8) : make_uint4(0u, 0u, 0u, 0u);
     }
     // Asks for those of all rows, `parts` 8s each.
-    template <class RowOf> __device__ __forceinline__ void load_rows(const RowOf& row_of, int length, int parts, int batch) {
+    template <bool OLDER, class RowOf> __device__ __forceinline__ void load_rows(const RowOf& row_of, int length, int parts, int batch) {
         _Pragma("unroll") for (int j = 0; j < BATCH; j++) {
             const int number = ROWS == 1 ? 0 : at(batch, j) / parts, i = (at(batch, j) - number * parts) * 8;
-            of[j] = number < ROWS && i < length ? *(const uint4*)(tw_after_wait(row_of(number)) + i) : make_uint4(0u, 0u, 0u, 0u);
+            of[j] = number < ROWS && i < length ? tw_row_part<OLDER>(row_of(number) + i) : make_uint4(0u, 0u, 0u, 0u);
         }
     }
 };
@@ -36,7 +45,7 @@ template <int LEN, int ROWS, int WARPS> struct tw_parts {
 // square norm of the only one, with a weight, of which `weights` are the first parts. LOADED tells that `x` are those of the
 // rows. By all threads of the group; `scratch` has room for a number a warp. What is read is asked for together: each time
 // costs as much as some rounds of weights.
-template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, bool LOADED, class RowOf>
+template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, bool LOADED, bool OLDER, class RowOf>
 __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const RowOf& row_of, tw_parts<LEN, ROWS, WARPS>& x, tw_parts<LEN, ROWS, WARPS>& weights, const unsigned short* weight, float eps, int length, int padded) {
     typedef tw_parts<LEN, ROWS, WARPS> Parts;
     const int parts = padded / 8;
@@ -44,7 +53,7 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
     if (NORM) {
         float sum = 0.0f;
         _Pragma("unroll") for (int batch = 0; batch < Parts::BATCHES; batch++) {
-            if (!LOADED || batch > 0) x.load_rows(row_of, length, parts, batch);
+            if (!LOADED || batch > 0) x.template load_rows<OLDER>(row_of, length, parts, batch);
             _Pragma("unroll") for (int k = 0; k < Parts::BATCH; k++) {
                 const unsigned int words[4] = {x.of[k].x, x.of[k].y, x.of[k].z, x.of[k].w};
                 _Pragma("unroll") for (int j = 0; j < 4; j++) {
@@ -63,7 +72,7 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
     // A part is a quarter of what a lane holds in a step.
     _Pragma("unroll 1") for (int batch = 0; batch < Parts::BATCHES; batch++) {
         // With a norm, those of the last batch are there; else, where they were asked for before, those of the first.
-        if (NORM ? Parts::BATCHES > 1 : !LOADED || batch > 0) x.load_rows(row_of, length, parts, batch);
+        if (NORM ? Parts::BATCHES > 1 : !LOADED || batch > 0) x.template load_rows<OLDER>(row_of, length, parts, batch);
         if (NORM && batch > 0) weights.load(weight, length, batch);
         _Pragma("unroll") for (int k = 0; k < Parts::BATCH; k++) {
             const int at = Parts::at(batch, k), number = ROWS == 1 ? 0 : at / parts, part = at - number * parts, i = part * 8;
@@ -96,7 +105,8 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
 }
 
 // `result[product * apart + column]`: the products of a row with 16 columns, by all warps of the group, which share the
-// rounds of all products, ROUNDS each at most: as they come, or both at once where that is two. `begin()` makes the row
+// rounds of all products: one each, two at once, one after the other (3), or two at once and then one after the other (4),
+// as ROUNDS says. `begin()` makes the row
 // ready when the first weights are under way; where products have rows of their own, these are `own_row` words and
 // `own_sums` sums apart. `partial` has room for 16 sums of every product and warp.
 template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, int ROUNDS, class Operands, class Begin>
@@ -117,7 +127,7 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
     };
     Warp even, odd;
     fetch(even, warp);
-    if (ROUNDS == 2) fetch(odd, warp + WARPS);
+    if (ROUNDS == 2 || ROUNDS == 4) fetch(odd, warp + WARPS);
     begin();
     float* own = partial + warp * PRODUCTS * 16;
     if (PRODUCTS > 1) {
@@ -173,11 +183,13 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
             }
         }
     };
-    if (ROUNDS <= 2) {
+    if (ROUNDS != 3) {
         take(even, warp);
-        if (ROUNDS == 2) take(odd, warp + WARPS);
-    } else {
-        _Pragma("unroll 1") for (int at = warp; at < all; at += WARPS) {
+        if (ROUNDS != 1) take(odd, warp + WARPS);
+    }
+    if (ROUNDS > 2) {
+        constexpr int BEFORE = ROUNDS == 4 ? 2 : 0;
+        _Pragma("unroll 1") for (int at = warp + BEFORE * WARPS; at < all; at += WARPS) {
             if (at != warp) fetch(even, at);
             take(even, at);
         }

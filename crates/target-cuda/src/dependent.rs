@@ -16,7 +16,7 @@ pub fn waiting(source: &str, program: &ThreadProgram) -> String {
     let kernel = source.find("extern \"C\" __global__").unwrap_or(source.len());
     let body = source[kernel..].find(") {\n").map(|at| kernel + at + 4);
     match body {
-        Some(body) if read_early(program).is_empty() => {
+        Some(body) if read_early(program).is_none() => {
             [&source[..body], WAIT, &source[body..]].concat()
         }
         _ => source.into(),

@@ -109,9 +109,12 @@ impl Graph {
         // What runs before the graph has ended when it starts; what comes later in it waits.
         let mut written: HashSet<u64> = HashSet::new();
         let mut early = Vec::with_capacity(prepared.len());
+        let mut ahead: &[u64] = &[];
         for step in &prepared {
-            early.push(step.starts_early(|buffer| written.contains(&buffer)));
-            written.extend(&step.memory().written);
+            let is_made = |buffer: u64| ahead.contains(&buffer);
+            early.push(step.starts_early(|buffer| written.contains(&buffer), is_made));
+            ahead = &step.memory().written;
+            written.extend(ahead);
         }
         let mut graph = Graph { graph: null_mut(), exec: null_mut(), nodes: Vec::new(), prepared };
         let refused = failed("a graph was refused");

@@ -6,7 +6,7 @@ use crate::device::{CudaBuffer, Gpu, own_buffer};
 use crate::dialect::STATIC_SHARED;
 use crate::driver::{FaultSlot, Function, Shape};
 use crate::multiply::LIBRARY;
-use crate::routine::read_early;
+use crate::routine::{Early, read_early};
 use crate::specified::Specified;
 use std::any::Any;
 use std::collections::HashMap;
@@ -69,8 +69,8 @@ struct Variant {
     faults: Option<Arc<FaultSlot>>,
     /// The hash of its source.
     source: u64,
-    /// It waits by itself for what is ahead of it in a graph; the tensors, by number, that it reads before.
-    early: Option<Vec<usize>>,
+    /// It waits by itself for what is ahead of it in a graph; what it reads before.
+    early: Option<Early>,
 }
 
 /// A tensor as a kernel takes it.
@@ -168,7 +168,7 @@ impl CudaExecutable {
             false => Some(self.gpu.context.fault_slot(&threads)?),
         };
         let source = hash(&source);
-        let early = dependent.map(|_| read_early(&threads));
+        let early = dependent.map(|_| read_early(&threads).unwrap_or_default());
         let variant = Arc::new(Variant { threads, function, clustered, faults, source, early });
         variants.insert(schedule, variant.clone());
         Ok(variant)
@@ -391,14 +391,22 @@ impl Prepared {
         &self.memory
     }
 
-    /// True when it may start while the launch ahead of it in a graph still runs, where launches of the graph write what
-    /// `is_written` tells.
-    pub fn starts_early(&self, is_written: impl Fn(u64) -> bool) -> bool {
-        let is_kept = |tensor: &usize| match self.memory.of.get(*tensor) {
-            Some(Some(buffer)) => !is_written(*buffer),
-            _ => false,
-        };
-        self.variant.early.as_ref().is_some_and(|early| early.iter().all(is_kept))
+    /// True when it may start while the launch ahead of it in a graph still runs, where launches before it in the graph
+    /// write what `is_written` tells, and the one ahead what `is_made` tells. Each lets the next one start once it has
+    /// waited in its turn: when this one starts, all but the one ahead have ended.
+    pub fn starts_early(
+        &self,
+        is_written: impl Fn(u64) -> bool,
+        is_made: impl Fn(u64) -> bool,
+    ) -> bool {
+        let of = |tensor: &usize| self.memory.of.get(*tensor).copied().flatten();
+        self.variant.early.as_ref().is_some_and(|early| {
+            early.settled.iter().all(|tensor| of(tensor).is_some_and(|buffer| !is_written(buffer)))
+                && early
+                    .older
+                    .iter()
+                    .all(|tensor| of(tensor).is_some_and(|buffer| !is_made(buffer)))
+        })
     }
 
     /// Calls `launch` with the kernel, its grid, threads, shared memory and arguments: one pointer a tensor, each a device

@@ -65,7 +65,7 @@ fn every_kernel_waits_once_and_before_it_reads_what_another_may_write() {
     let (program, attention) = text("rope_decode_attention");
     let early = read_before_waiting(&program);
     let name = |i: &usize| program.params[*i].name.as_str();
-    assert_eq!(early.iter().map(name).collect::<Vec<_>>(), ["positions", "cos", "sin", "lens"]);
+    assert_eq!(early.iter().map(name).collect::<Vec<_>>(), ["positions", "lens", "cos", "sin"]);
     assert!(attention.contains("tw_wait();"));
     // Which weights those are is read from a tensor.
     assert!(!text("gather_qmm").1.contains("tw_wait();"));

@@ -198,6 +198,68 @@ pub struct Ahead {
     pub cached: Cached,
     /// What is read before the wait, besides keys and values.
     pub early: Vec<ParamId>,
+    /// The heads that turn after the wait, if it is these.
+    pub turned: Option<Turned>,
+}
+
+/// The heads of one token: queries and key turn, `(a cos - b sin, a sin + b cos)` of the halves a and b of a head, normed
+/// before that where they have norms; the key and the value enter the caches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turned {
+    /// The half type of heads, weights and caches.
+    pub dtype: DType,
+    /// Elements of a head.
+    pub head_dim: usize,
+    /// How many queries.
+    pub queries: usize,
+    /// The queries.
+    pub q: Rows,
+    /// The key.
+    pub key: Rows,
+    /// The value.
+    pub value: Rows,
+    /// The norms.
+    pub norms: Option<HeadNorms>,
+    /// The cosines of half a head, f32.
+    pub cos: Rows,
+    /// The sines.
+    pub sin: Rows,
+    /// Where queries, key and value go.
+    pub to: [SharedId; 3],
+    /// The rows of the caches where key and value go.
+    pub caches: [Rows; 2],
+}
+
+/// Root mean square norms of heads, rounded to their type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadNorms {
+    /// The weight of queries.
+    pub queries: Rows,
+    /// That of keys.
+    pub key: Rows,
+    /// What is added to the mean, f32.
+    pub eps: Value,
+}
+
+impl Turned {
+    fn values(&self) -> Vec<&Value> {
+        let rows = [&self.q, &self.key, &self.value, &self.cos, &self.sin];
+        let rows = rows.into_iter().chain(&self.caches);
+        let norms = self.norms.iter();
+        let rows = rows.chain(norms.clone().flat_map(|n| [&n.queries, &n.key]));
+        rows.flat_map(Rows::values).chain(norms.map(|n| &n.eps)).collect()
+    }
+
+    fn values_mut(&mut self) -> Vec<&mut Value> {
+        let rows = [&mut self.q, &mut self.key, &mut self.value, &mut self.cos, &mut self.sin];
+        let mut all: Vec<&mut Value> = Vec::new();
+        all.extend(rows.into_iter().chain(&mut self.caches).flat_map(Rows::values_mut));
+        if let Some(norms) = &mut self.norms {
+            all.extend([&mut norms.queries, &mut norms.key].into_iter().flat_map(Rows::values_mut));
+            all.push(&mut norms.eps);
+        }
+        all
+    }
 }
 
 impl Attend {
@@ -207,9 +269,33 @@ impl Attend {
     }
 }
 
+/// The k greatest of a row of logits, descending, the lower position first of equal ones, and the softmax of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choose {
+    /// The row.
+    pub logits: Rows,
+    /// Its half type.
+    pub dtype: DType,
+    /// How many logits.
+    pub experts: usize,
+    /// How many are chosen.
+    pub k: usize,
+    /// The softmax is that of the chosen alone, not of all.
+    pub normalize: bool,
+    /// The launch before the last, or one before that, made the logits: they may be read while the last one runs, unless
+    /// that writes them.
+    pub early: bool,
+    /// Where the positions go, u32.
+    pub positions: SharedId,
+    /// Where the weights go, f32.
+    pub weights: SharedId,
+}
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Routine {
+    /// The choice of experts.
+    Choose(Box<Choose>),
     /// Products with quantized weights.
     AffineProducts(Box<AffineProducts>),
     /// The beginning of attention over a cache.
@@ -249,6 +335,7 @@ impl Routine {
     /// The values that it reads.
     pub fn values(&self) -> Vec<&Value> {
         match self {
+            Routine::Choose(r) => r.logits.values().into(),
             Routine::AffineProducts(r) => {
                 let rows = r.products.iter().flat_map(|p| p.rows());
                 let own = [&r.groups, &r.rows, &r.columns];
@@ -271,8 +358,8 @@ impl Routine {
             }
             Routine::Ahead(r) => {
                 let rows = [&r.cached.keys, &r.cached.values].into_iter().flat_map(Rows::values);
-                rows.chain([&r.cached.first, &r.cached.end, &r.cached.extent, &r.cached.keep])
-                    .collect()
+                let own = [&r.cached.first, &r.cached.end, &r.cached.extent, &r.cached.keep];
+                rows.chain(own).chain(r.turned.iter().flat_map(Turned::values)).collect()
             }
         }
     }
@@ -280,7 +367,7 @@ impl Routine {
     /// The registers that it declares for itself.
     pub fn named_mut(&mut self) -> Vec<&mut RegisterId> {
         match self {
-            Routine::AffineProducts(_) => Vec::new(),
+            Routine::Choose(_) | Routine::AffineProducts(_) => Vec::new(),
             Routine::Ahead(r) => vec![&mut r.cached.position],
             Routine::Attend(r) => vec![&mut r.product, &mut r.cached.position],
         }
@@ -289,6 +376,7 @@ impl Routine {
     /// As [`values`](Self::values), to change them.
     pub fn values_mut(&mut self) -> Vec<&mut Value> {
         match self {
+            Routine::Choose(r) => r.logits.values_mut().into(),
             Routine::AffineProducts(r) => {
                 let rows = r
                     .products
@@ -320,7 +408,7 @@ impl Routine {
                     &mut r.cached.extent,
                     &mut r.cached.keep,
                 ];
-                rows.chain(own).collect()
+                rows.chain(own).chain(r.turned.iter_mut().flat_map(Turned::values_mut)).collect()
             }
         }
     }

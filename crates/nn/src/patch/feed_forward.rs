@@ -159,7 +159,7 @@ struct FusedMoe {
     around: Option<AroundMoe>,
 }
 
-/// The kernels of a mixture with the norm before it and the sum after it.
+/// The kernels of a mixture with the norm before it and the sum after it; the last two look for the experts themselves.
 struct AroundMoe {
     router: NormedProduct,
     gated: Callable,
@@ -182,10 +182,14 @@ pub(super) fn fuse_moe(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn
     let combined = kernels.get("gather_qmm_combine_quantized", &constants(format))?;
     let around = match (packed(moe.router.as_ref()), &gated, moe.gate_proj.format) {
         (Some(router), Some(_), Some(into)) if kernels.runtime().caps().routines => {
+            let experts = [("experts", moe.shape.experts)];
+            let normalize = [("norm_topk_prob", usize::from(moe.shape.normalize))];
+            let into = [&constants(into)[..], &experts].concat();
+            let out_of = [&constants(format)[..], &experts, &normalize].concat();
             Some(AroundMoe {
                 router: NormedProduct::new(kernels, router)?,
-                gated: kernels.get("norm_gather_qmm_swiglu", &constants(into))?,
-                combined: kernels.get("gather_qmm_combine_residual", &constants(format))?,
+                gated: kernels.get("norm_routed_qmm_swiglu", &into)?,
+                combined: kernels.get("routed_qmm_combine_residual", &out_of)?,
             })
         }
         _ => None,
@@ -223,16 +227,16 @@ impl Replacement for FusedMoe {
     ) -> Result<Option<Tensor>> {
         let Some(around) = self.around.as_ref().filter(|_| is_one_row(x)) else { return Ok(None) };
         let Some(moe) = of_type::<Moe>(original) else { return Ok(None) };
-        let [weights, indices] = moe.chosen(&around.router.of_norm(norm, x)?)?;
+        let logits = around.router.of_norm(norm, x)?;
         let mut call = around.gated.bind().input("x", x).input("norm", &norm.weight);
-        call = call.input("indices", &indices);
+        call = call.input("logits", &logits);
         let into = moe.gate_proj.weight.iter().chain(&moe.up_proj.weight);
         for (name, tensor) in GATED.iter().zip(into) {
             call = call.input(name, tensor);
         }
         let gated = call.scalar("eps", norm.eps).run()?.single()?;
         let down = moe.down_proj.weight.iter();
-        let inputs = [&gated].into_iter().chain(down).chain([&weights, &indices, x]);
+        let inputs = [&gated].into_iter().chain(down).chain([&logits, x]);
         around.combined.call(&inputs.collect::<Vec<_>>()).map(Some)
     }
 }

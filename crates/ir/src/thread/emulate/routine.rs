@@ -2,8 +2,10 @@
 //! after a barrier.
 
 use super::{Argument, Lanes, Machine, Step, threads};
-use crate::DType;
-use crate::thread::{AffineProducts, Attend, Queries, Routine, Rows, SharedId, Value};
+use crate::thread::{
+    AffineProducts, Attend, Choose, Queries, Routine, Rows, SharedId, Turned, Value,
+};
+use crate::{DType, StoreMode};
 
 impl Machine<'_> {
     pub(super) fn routine(&mut self, routine: &Routine, active: &[bool]) -> Step<()> {
@@ -12,9 +14,14 @@ impl Machine<'_> {
         }
         self.epoch += 1;
         match routine {
+            Routine::Choose(r) => self.choose(r, active)?,
             Routine::AffineProducts(r) => self.affine_products(r, active)?,
-            // It computes nothing, and asks for nothing that is not there.
-            Routine::Ahead(_) => {}
+            // What it asks for ahead it asks for again later.
+            Routine::Ahead(r) => {
+                if let Some(turned) = &r.turned {
+                    self.turn(turned, active)?;
+                }
+            }
             Routine::Attend(r) => self.attend(r, active)?,
         }
         self.epoch += 1;
@@ -66,6 +73,26 @@ impl Machine<'_> {
         (from..from + len).map(&mut element).collect()
     }
 
+    fn choose(&mut self, r: &Choose, active: &[bool]) -> Step<()> {
+        let logits = self.row(&r.logits, 0, 0, r.experts, active)?;
+        // NaN counts as greatest; a stable sort leaves equal ones in order.
+        let key = |i: &usize| logits[*i] + 0.0;
+        let is_nan = |i: &usize| logits[*i].is_nan();
+        let mut order: Vec<usize> = (0..r.experts).collect();
+        order.sort_by(|a, b| is_nan(b).cmp(&is_nan(a)).then(key(b).total_cmp(&key(a))));
+        order.truncate(r.k);
+        let summed = if r.normalize { order.clone() } else { (0..r.experts).collect() };
+        let greatest = logits[order[0]];
+        let weight = |i: &usize| (logits[*i] - greatest).exp();
+        let total: f64 = summed.iter().map(weight).sum();
+        for (at, i) in order.iter().enumerate() {
+            let (declared, visit) = (&self.program.shared[r.positions.0 as usize], self.visit(0));
+            self.shared.write(r.positions, declared, at as f64, *i as f64, visit)?;
+            self.keep(r.weights, at, weight(i) / total)?;
+        }
+        Ok(())
+    }
+
     fn affine_products(&mut self, r: &AffineProducts, active: &[bool]) -> Step<()> {
         let count = |n: f64| n.max(0.0) as usize;
         let rows = count(self.uniform(&r.rows, active)?).min(r.capacity());
@@ -97,6 +124,47 @@ impl Machine<'_> {
                     let at = (number * r.capacity() + row) * r.width + column;
                     self.keep(r.result, at, sum)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, r: &Turned, active: &[bool]) -> Step<()> {
+        let half = r.head_dim / 2;
+        let (cos, sin) =
+            (self.row(&r.cos, 0, 0, half, active)?, self.row(&r.sin, 0, 0, half, active)?);
+        for number in 0usize..r.queries + 2 {
+            let (from, at, to) = match number.checked_sub(r.queries) {
+                None => (&r.q, number, r.to[0]),
+                Some(0) => (&r.key, 0, r.to[1]),
+                Some(_) => (&r.value, 0, r.to[2]),
+            };
+            let mut head = self.row(from, at, 0, r.head_dim, active)?;
+            if number <= r.queries {
+                if let Some(norms) = &r.norms {
+                    let weight = if number < r.queries { &norms.queries } else { &norms.key };
+                    let weight = self.row(weight, 0, 0, r.head_dim, active)?;
+                    let eps = self.uniform(&norms.eps, active)?;
+                    let mean = head.iter().map(|x| x * x).sum::<f64>() / head.len() as f64;
+                    let factor = (mean + eps).sqrt().recip();
+                    let terms = head.iter_mut().zip(&weight);
+                    terms.for_each(|(x, w)| *x = r.dtype.round(*x * factor * w));
+                }
+                for i in 0..half {
+                    let (a, b) = (head[i], head[i + half]);
+                    head[i] = a * cos[i] - b * sin[i];
+                    head[i + half] = a * sin[i] + b * cos[i];
+                }
+            }
+            for (i, x) in head.iter().enumerate() {
+                self.keep(to, at * r.head_dim + i, r.dtype.round(*x))?;
+            }
+            let Some(cache) = number.checked_sub(r.queries).map(|i| &r.caches[i]) else { continue };
+            let first = self.uniform(&cache.offset, active)?;
+            let one: Vec<bool> = (0..active.len()).map(|thread| thread == 0).collect();
+            for (i, x) in head.iter().enumerate() {
+                let (at, x) = (Lanes::Same(first + i as f64), Lanes::Same(*x));
+                self.store(cache.param.index(), &at, &x, StoreMode::Set, &one)?;
             }
         }
         Ok(())

@@ -5,15 +5,21 @@ use std::collections::HashSet;
 use tilewright_ir::{Axis, DType, ExprId, ExprKind, ParamId, Place, Program, Stmt, StoreMode};
 
 /// The rows of keys and values that a program writes before its loop, at one position.
-pub(super) struct Appended {
+pub(super) struct Appended<'a> {
     pub position: ExprId,
     /// The key and the value.
     pub values: [ExprId; 2],
+    /// Where they go.
+    pub places: [&'a Place; 2],
 }
 
-impl Appended {
+impl<'a> Appended<'a> {
     /// `Some(None)` where the caches are inputs, `None` where something else is written.
-    pub fn of(program: &Program, before: &[Stmt], caches: [&Place; 2]) -> Option<Option<Appended>> {
+    pub fn of(
+        program: &Program,
+        before: &'a [Stmt],
+        caches: [&Place; 2],
+    ) -> Option<Option<Appended<'a>>> {
         let mut found = [None; 2];
         for statement in before {
             let Stmt::Store { place, value, mask, mode, .. } = statement else { continue };
@@ -23,15 +29,17 @@ impl Appended {
             if !same || mask.is_some() || found[cache].is_some() {
                 return None;
             }
-            found[cache] = Some((*position, *value));
+            found[cache] = Some((*position, *value, place));
         }
         match found {
             [None, None] => {
                 let inputs = caches.iter().all(|cache| is_input(program, cache));
                 inputs.then_some(None)
             }
-            [Some((position, key)), Some((other, value))] => {
-                (position == other).then_some(Some(Appended { position, values: [key, value] }))
+            [Some((position, key, keys)), Some((other, value, values))] => {
+                let (appended, places) = ([key, value], [keys, values]);
+                let all = Appended { position, values: appended, places };
+                (position == other).then_some(Some(all))
             }
             _ => None,
         }

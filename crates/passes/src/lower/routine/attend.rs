@@ -2,6 +2,7 @@
 //! e^(score - greatest), and the values weighted with these.
 
 use super::appended::{Appended, is_early, loaded, needed};
+use super::turned::Turning;
 use super::{halves, is_scalar, widened};
 use crate::lower::map::arithmetic;
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, size};
@@ -11,8 +12,8 @@ use tilewright_ir::thread::{
     Value,
 };
 use tilewright_ir::{
-    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, ReduceOp, Stmt,
-    TernaryOp, UnaryOp, VarId,
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, ParamKind, Place, Program, ReduceOp,
+    Stmt, TernaryOp, UnaryOp, VarId,
 };
 
 /// log2 of the threads of a group.
@@ -410,7 +411,12 @@ fn around(
             _ => None,
         })
     };
-    let needs = |id: &ExprId| is_scalar(program, *id) || needed.contains(id);
+    let turning = match (tile, &appended) {
+        (Some(tile), Some(appended)) => Turning::of(program, schedule, tile, appended),
+        _ => None,
+    };
+    let turns = |id: &ExprId| turning.as_ref().is_some_and(|turning| turning.computes(*id));
+    let needs = |id: &ExprId| (is_scalar(program, *id) || needed.contains(id)) && !turns(id);
     let late: Vec<ExprId> = lets(false).filter(needs).collect();
     for id in lets(is_ahead).filter(needs) {
         l.bind(id).ok()?;
@@ -455,10 +461,17 @@ fn around(
     let (head_dim, queries, dtype) = (of.head_dim, of.queries, of.dtype);
     let extent = size(positions);
     let cached = Cached { head_dim, keys, values, first, end, extent, position, keep };
+    let mut arrays = None;
     if is_ahead {
         let lets = lets(true).filter(|id| needs(id));
-        let early = lets.filter_map(|id| loaded(program, id)).collect();
-        l.routine(Routine::Ahead(Box::new(Ahead { cached: cached.clone(), early })));
+        let mut early: Vec<ParamId> = lets.filter_map(|id| loaded(program, id)).collect();
+        let mut turned = None;
+        if let Some(turning) = &turning {
+            early.extend(turning.early());
+            let (heads, to) = turning.lowered(&mut l, queries)?;
+            (turned, arrays) = (Some(heads), Some(to));
+        }
+        l.routine(Routine::Ahead(Box::new(Ahead { cached: cached.clone(), early, turned })));
         // All that is left to read is asked for together.
         let read = |id: &ExprId| matches!(program.expr(*id).kind, ExprKind::Load { .. });
         for id in late.iter().filter(|id| read(id)) {
@@ -467,7 +480,7 @@ fn around(
         for statement in before {
             match statement {
                 Stmt::Let(id) if late.contains(id) && !read(id) => l.bind(*id).ok()?,
-                Stmt::Store { .. } => l.statement(statement).ok()?,
+                Stmt::Store { .. } if arrays.is_none() => l.statement(statement).ok()?,
                 _ => {}
             }
         }
@@ -476,12 +489,17 @@ fn around(
         (None, _) => (Queries::Rows(operands.next()?), None),
         (Some(_), None) => return None,
         (Some(tile), Some(appended)) => {
-            let shared = [tile, appended.values[0], appended.values[1]];
-            let [q, key, value] = shared.map(|id| l.share_without_waiting(id).ok());
-            let (key, value) = (key?.array, value?.array);
+            let [q, key, value] = match arrays {
+                Some(arrays) => arrays,
+                None => {
+                    let shared = [tile, appended.values[0], appended.values[1]];
+                    let [q, key, value] = shared.map(|id| l.share_without_waiting(id).ok());
+                    [q?.array, key?.array, value?.array]
+                }
+            };
             let position = l.known(appended.position)?;
             l.barrier();
-            (Queries::Shared(q?.array), Some(Fresh { position, key, value }))
+            (Queries::Shared(q), Some(Fresh { position, key, value }))
         }
     };
     let score = l.for_one(of, of.scores, product, position)?;

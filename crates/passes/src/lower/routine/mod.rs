@@ -5,7 +5,9 @@
 
 mod appended;
 mod attend;
+mod choice;
 mod products;
+mod turned;
 
 use super::{Lowering, Schedule};
 use std::collections::HashSet;

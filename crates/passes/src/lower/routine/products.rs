@@ -1,6 +1,7 @@
 //! `Σ_l x[l] (q[l] scale + bias)` of half floats with MLX affine weights: the last grid axis is the column of the weights,
 //! of which a group takes sixteen; where the weights do not depend on the row of x, it takes several rows too.
 
+use super::choice::{Choice, Chosen};
 use super::{closure, depends, halves, indices, is_input, is_scalar};
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, shift_left, shift_right, size};
 use std::collections::HashSet;
@@ -230,10 +231,13 @@ pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProg
     if program.grid.iter().any(|axis| axis.block != 1) || program.grid.len() > 3 {
         return None;
     }
+    let choice = Choice::of(program)?;
+    let chooses = |id: &ExprId| choice.as_ref().is_some_and(|choice| choice.computes(*id));
     let mut products: Vec<Product<'_>> = Vec::new();
     let mut squares = HashSet::new();
     for statement in &program.body {
         match statement {
+            Stmt::Let(id) if chooses(id) => {}
             Stmt::Let(id) if matches!(program.expr(*id).kind, ExprKind::Reduce(..)) => {
                 match Product::of(program, *id) {
                     Some(product) => products.push(product),
@@ -265,7 +269,7 @@ pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProg
         && squares.iter().all(|id| first.norm.as_ref().is_some_and(|norm| norm.squares == *id));
     if !all_normed
         || !products.iter().all(same)
-        || !only_products_take_rows(program, &products, &squares)
+        || !only_products_take_rows(program, &products, &squares, chooses)
     {
         return None;
     }
@@ -276,18 +280,20 @@ pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProg
                 && [p.w, p.scales, p.biases].iter().all(|place| is_free_of(program, place, axis))
         })
     });
-    around(program, schedule, &products, column_axis, row_axis)
+    around(program, schedule, &products, choice.as_ref(), [Some(column_axis), row_axis])
 }
 
-/// True when what is longer than one element is read by products, and by nothing else.
+/// True when what is longer than one element is read by products, or by what `chooses` experts, and by nothing else.
 fn only_products_take_rows(
     program: &Program,
     products: &[Product<'_>],
     squares: &HashSet<ExprId>,
+    chooses: impl Fn(&ExprId) -> bool,
 ) -> bool {
     let sums: HashSet<ExprId> = products.iter().map(|p| p.sum).collect();
     program.body.iter().all(|statement| {
         let id = match statement {
+            Stmt::Let(id) if chooses(id) => return true,
             Stmt::Let(id) => id,
             // What a norm makes of a row goes into products alone.
             Stmt::Store { value, .. } => return !is_of_norm(program, *value, squares, &sums),
@@ -298,7 +304,7 @@ fn only_products_take_rows(
             return true;
         }
         let mut all = true;
-        program.expr(*id).kind.operands(|a| all &= is_scalar(program, a));
+        program.expr(*id).kind.operands(|a| all &= is_scalar(program, a) || chooses(&a));
         all && match &program.expr(*id).kind {
             ExprKind::Load { place, .. } => is_input(program, place),
             _ => true,
@@ -310,9 +316,10 @@ fn around(
     program: &Program,
     schedule: &Schedule,
     products: &[Product<'_>],
-    column_axis: usize,
-    row_axis: Option<usize>,
+    choice: Option<&Choice<'_>>,
+    [column_axis, row_axis]: [Option<usize>; 2],
 ) -> Option<ThreadProgram> {
+    let column_axis = column_axis?;
     let first = products.first()?;
     let norm = first.norm.as_ref();
     let depth = first.group << schedule.capacity_of(first.groups);
@@ -340,18 +347,30 @@ fn around(
     let others = (0..column_axis).filter(|axis| Some(*axis) != row_axis).map(count);
     let blocks = others.product::<usize>() * count(column_axis).div_ceil(AffineProducts::COLUMNS);
     let exact = schedule.is_exact(program.grid[column_axis].extent);
-    let mut shares_of = Shares::of(blocks, exact, products.len(), depth);
+    let rows = if products.iter().all(|p| p.x == first.x) { 1 } else { products.len() };
+    let mut shares_of = match choice {
+        // Its weights are asked for after a wait: all at once.
+        Some(_) if rows == 1 => Shares { subgroups: 8, steps: 4, beside: 24 },
+        _ => Shares::of(blocks, exact, products.len(), depth),
+    };
     if first.bits > 4 {
         // More registers for as many weights.
         (shares_of.steps, shares_of.beside) = (2, 16);
     }
     let Shares { subgroups: most, steps, beside } = shares_of;
     let rounds = products.len() * depth.div_ceil(steps * STEP);
-    let subgroups = rounds.next_power_of_two().min(most);
     let width = AffineProducts::COLUMNS;
     let is_alone = |axis: usize| schedule.capacity_of(program.grid[axis].extent) == 0;
     let alone = !shares || row_axis.is_some_and(is_alone);
-    let rows = if products.iter().all(|p| p.x == first.x) { 1 } else { products.len() };
+    let subgroups = match rows {
+        1 => rounds.next_power_of_two().min(most),
+        // As many rounds for each, of rows that fill three quarters of their room where that is not known.
+        _ => {
+            let filled = if schedule.is_exact(first.groups) { depth } else { depth / 4 * 3 };
+            let rounds = products.len() * filled.div_ceil(steps * STEP);
+            rounds.div_ceil(rounds.div_ceil(most))
+        }
+    };
     let len = depth.next_multiple_of(steps * STEP);
     let fits = alone
         && products.iter().all(|p| aligned(p.x))
@@ -389,10 +408,18 @@ fn around(
     for place in products.iter().flat_map(Product::places) {
         indices(place).for_each(|(_, id)| closure(program, id, &mut needed));
     }
-    let mut early = true;
+    // Rows of its experts' own were made by who knew them: the logits are older than these.
+    let chosen = match choice {
+        Some(choice) => Some(Chosen::new(&mut l, choice, rows > 1)?),
+        None => None,
+    };
+    let chooses = |id: ExprId| choice.is_some_and(|choice| choice.computes(id));
+    let mut early = choice.is_none() || rows > 1;
     for statement in &program.body {
         if let Stmt::Let(id) = statement
             && needed.contains(id)
+            && !chooses(*id)
+            && !bind_chosen(&mut l, chosen.as_ref(), *id)?
         {
             early &= !matches!(program.expr(*id).kind, ExprKind::Load { .. });
             l.bind(*id).ok()?;
@@ -481,7 +508,9 @@ fn around(
                     }
                     Stmt::Let(id)
                         if !is_scalar(program, *id)
-                            || is_of_norm(program, *id, &squares, &sums) => {}
+                            || chooses(*id)
+                            || is_of_norm(program, *id, &squares, &sums)
+                            || bind_chosen(l, chosen.as_ref(), *id)? => {}
                     statement => l.statement(statement).ok()?,
                 }
             }
@@ -502,6 +531,11 @@ fn around(
         threads.grid[axes - 1 - axis].per_group = rows_of_group;
     }
     Some(threads)
+}
+
+/// True when `id` is part of a choice and has its register.
+fn bind_chosen(l: &mut Lowering<'_>, chosen: Option<&Chosen<'_>>, id: ExprId) -> Option<bool> {
+    chosen.map_or(Some(false), |chosen| chosen.bind(l, id))
 }
 
 /// Single elements that a thread reads after the products of its `column`, where they lie at places that no tensor tells.

@@ -1,0 +1,198 @@
+// norm_routed_qmm_swiglu, f32, tokens = 1, columns = 768, groups = 32
+
+struct norm_routed_qmm_swiglu_arguments {
+    long long x_stride0;
+    long long logits_stride0;
+    long long gate_stride0;
+    long long gate_stride1;
+    long long gate_scales_stride0;
+    long long gate_scales_stride1;
+    long long gate_biases_stride0;
+    long long gate_biases_stride1;
+    long long up_stride0;
+    long long up_stride1;
+    long long up_scales_stride0;
+    long long up_scales_stride1;
+    long long up_biases_stride0;
+    long long up_biases_stride1;
+    long long y_stride0;
+    long long y_stride1;
+    int tokens;
+    int groups;
+    int columns;
+    float eps;
+};
+
+extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_routed_qmm_swiglu(const float* __restrict__ x, const float* __restrict__ norm, const float* __restrict__ logits, const unsigned int* __restrict__ gate, const float* __restrict__ gate_scales, const float* __restrict__ gate_biases, const unsigned int* __restrict__ up, const float* __restrict__ up_scales, const float* __restrict__ up_biases, float* y, const norm_routed_qmm_swiglu_arguments arguments, uint4* faults) {
+    __shared__ __align__(16) char shared_memory[144];
+    unsigned int* tile0 = (unsigned int*)(shared_memory + 0);
+    unsigned int* tile1 = (unsigned int*)(shared_memory + 128);
+    const int thread_2 = (int)threadIdx.x & 31;
+    const int team = (int)threadIdx.x >> 5;
+    const int program = ((int)blockIdx.x * 4) + team;
+    const int program_2 = min(program, (arguments.columns + (-1)));
+    const int at = thread_2 * 4;
+    const int at_3 = thread_2 & 7;
+    const int at_6 = thread_2 >> 4;
+    const int at_7 = (thread_2 & 15) * 4;
+    float x_in[64];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.z) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 15) * 128)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float logits_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.z) * arguments.logits_stride0) + (long long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) logits_in[l] = vector.lane[l];
+    }
+    float total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 64; i++) {
+        total = total + (x_in[i] * x_in[i]);
+    }
+    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
+    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    const float wide = (float)((64 * arguments.groups));
+    const float added = (total / wide) + arguments.eps;
+    const float rsqrt_x = rsqrtf(added);
+    float product_2[64];
+    _Pragma("unroll")
+    for (int i = 0; i < 64; i++) {
+        product_2[i] = x_in[i] * rsqrt_x;
+    }
+    float norm_in[64];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(norm + (long long)((at + ((((i * 4) >> 2) & 15) * 128))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) norm_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float product_3[64];
+    _Pragma("unroll")
+    for (int i = 0; i < 64; i++) {
+        product_3[i] = product_2[i] * norm_in[i];
+    }
+    unsigned int top_index;
+    int key[4];
+    int own;
+    unsigned int own_at;
+    int won;
+    unsigned int won_at;
+    own = -2147483647 - 1;
+    own_at = 4294967295u;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        const float x_2 = logits_in[i];
+        key[i] = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
+        const unsigned int at_2 = (unsigned int)((at + (i & 3)));
+        if (key[i] > own) {
+            own = key[i];
+            own_at = at_2;
+        }
+    }
+    for (int round = 0; round < 8; round += 1) {
+        won = own;
+        won_at = own_at;
+        won = __reduce_max_sync(0xffffffffu, won);
+        won_at = (own == won) ? own_at : 4294967295u;
+        won_at = __reduce_min_sync(0xffffffffu, won_at);
+        if (at_3 == round) {
+            top_index = won_at;
+        }
+        if (own_at == won_at) {
+            own = -2147483647 - 1;
+            own_at = 4294967295u;
+            _Pragma("unroll")
+            for (int i = 0; i < 4; i++) {
+                const unsigned int at_4 = (unsigned int)((at + (i & 3)));
+                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
+                    own = key[i];
+                    own_at = at_4;
+                }
+            }
+        }
+    }
+    const int tile = (int)blockIdx.y;
+    if ((thread_2 & 24) == 0) {
+        tile0[(team * 8) + at_3] = top_index;
+    }
+    __syncwarp();
+    const unsigned int picked = tile0[(team * 8) + tw_checked(tile, 8, faults, 0)];
+    if ((thread_2 & 31) == 0) {
+        tile1[team] = picked;
+    }
+    __syncwarp();
+    const unsigned int tile_2 = tile1[team];
+    const int rounded = (int)min(tile_2, 2147483647u);
+    const int index = tw_checked(rounded, 128, faults, 1);
+    const int index_2 = tw_checked(rounded, 128, faults, 2);
+    const int index_3 = tw_checked(rounded, 128, faults, 3);
+    const int index_4 = tw_checked(rounded, 128, faults, 4);
+    const int index_5 = tw_checked(rounded, 128, faults, 5);
+    const int index_6 = tw_checked(rounded, 128, faults, 6);
+    float tile_3[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        tile_3[i] = gate_scales[(((long long)(tw_checked(rounded, 128, faults, 1)) * arguments.gate_scales_stride0) + ((long long)(program_2) * arguments.gate_scales_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
+        const unsigned int word = gate[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long long)(program_2) * arguments.gate_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 15) * 128)) * 4) >> 5))];
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 64; i++) {
+        const float product_4 = (float)(((gate[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long long)(program_2) * arguments.gate_stride1)) + (long long)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_3[(i >> 2) & 15];
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        const float tile_5 = gate_biases[(((long long)(tw_checked(rounded, 128, faults, 3)) * arguments.gate_biases_stride0) + ((long long)(program_2) * arguments.gate_biases_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
+    }
+    float total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 64; i++) {
+        total_2 = total_2 + (product_3[i] * (((float)(((gate[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long long)(program_2) * arguments.gate_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[(((long long)(tw_checked(rounded, 128, faults, 1)) * arguments.gate_scales_stride0) + ((long long)(program_2) * arguments.gate_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]) + gate_biases[(((long long)(tw_checked(rounded, 128, faults, 3)) * arguments.gate_biases_stride0) + ((long long)(program_2) * arguments.gate_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]));
+    }
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
+    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
+    float tile_7[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        tile_7[i] = up_scales[(((long long)(tw_checked(rounded, 128, faults, 4)) * arguments.up_scales_stride0) + ((long long)(program_2) * arguments.up_scales_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
+        const unsigned int word_2 = up[(((long long)(tw_checked(rounded, 128, faults, 5)) * arguments.up_stride0) + ((long long)(program_2) * arguments.up_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 15) * 128)) * 4) >> 5))];
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 64; i++) {
+        const float product_6 = (float)(((up[(((long long)(tw_checked(rounded, 128, faults, 5)) * arguments.up_stride0) + ((long long)(program_2) * arguments.up_stride1)) + (long long)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_7[(i >> 2) & 15];
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        const float tile_9 = up_biases[(((long long)(tw_checked(rounded, 128, faults, 6)) * arguments.up_biases_stride0) + ((long long)(program_2) * arguments.up_biases_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
+    }
+    float total_3 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 64; i++) {
+        total_3 = total_3 + (product_3[i] * (((float)(((up[(((long long)(tw_checked(rounded, 128, faults, 5)) * arguments.up_stride0) + ((long long)(program_2) * arguments.up_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[(((long long)(tw_checked(rounded, 128, faults, 4)) * arguments.up_scales_stride0) + ((long long)(program_2) * arguments.up_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]) + up_biases[(((long long)(tw_checked(rounded, 128, faults, 6)) * arguments.up_biases_stride0) + ((long long)(program_2) * arguments.up_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]));
+    }
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
+    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
+        y[(((long long)((int)blockIdx.z) * arguments.y_stride0) + ((long long)((int)blockIdx.y) * arguments.y_stride1)) + (long long)(program_2)] = product_9;
+    }
+}
