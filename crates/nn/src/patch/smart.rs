@@ -1,7 +1,7 @@
 //! `smart_patch`: each pattern is tried, compared and timed against the model without it, and kept only if the model says
 //! the same and says it sooner.
 
-use super::{Pattern, PatchResult, Patterns, patch, unpatch_pattern};
+use super::{PatchResult, Pattern, Patterns, patch, unpatch_pattern};
 use crate::{Error, Model, Result};
 use std::cell::Cell;
 use std::time::Instant;

@@ -162,13 +162,15 @@ fn what_a_row_chooses_holds_for_the_row() {
         compare("parts", divide::parts(level), level, &|noise| noise.float().to_bits());
         let (rows, len) = (4, 37);
         let mut greatest = [0.0f32, 2.5, -0.0, -1e4].map(f32::to_bits);
-        let below =
-            |k: usize, x: f32| if k % 2 == 0 { x } else { -x.abs() - 1e4 * (k == 3) as u32 as f32 };
+        let below = |k: usize, x: f32| {
+            if k.is_multiple_of(2) { x } else { -x.abs() - 1e4 * (k == 3) as u32 as f32 }
+        };
         let mut x: Vec<u32> =
             (0..rows * len).map(|i| below(i / len, noise.float()).to_bits()).collect();
         let mut expected = vec![0u32; rows * len];
         for k in 0..rows {
-            let primitive = ops::fused(if k % 2 == 0 { ExpSub } else { ExpBelow }, 2, level);
+            let primitive =
+                ops::fused(if k.is_multiple_of(2) { ExpSub } else { ExpBelow }, 2, level);
             let mut call = Call::new(1, len);
             call.inputs[0] = Row { at: x[k * len..].as_mut_ptr().cast(), row: 0 };
             call.inputs[1] = Row { at: (&raw mut greatest[k]).cast(), row: 0 };
