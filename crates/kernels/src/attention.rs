@@ -62,6 +62,10 @@ pub static ATTENTION: Entry = Entry {
         Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 140), ("length", 70)])
             .with(&[("group", 1)])
             .scalars(&[("scale", 0.2)]),
+        // Many heads: targets may take few and many in different ways.
+        Case::of(&[("batch", 3), ("kv_heads", 41), ("queries", 2), ("length", 50)])
+            .with(&[("head_dim", 256), ("group", 1)])
+            .scalars(&[("scale", 0.0625)]),
         Case::of(&[("batch", 1), ("kv_heads", 2), ("queries", 3), ("length", 0)])
             .scalars(&[("scale", 1.0)]),
         Case::of(&[("batch", 1), ("kv_heads", 8), ("queries", 1024), ("length", 1024)])
@@ -96,6 +100,15 @@ pub static ATTENTION_SOFTCAP: Entry = Entry {
         Case::of(&[("batch", 2), ("kv_heads", 2), ("queries", 13), ("length", 67)])
             .with(&[("head_dim", 24), ("group", 3)])
             .scalars(&[("scale", 0.2), ("softcap", 2.0), ("window", 5.0)]),
+        Case::of(&[("batch", 1), ("kv_heads", 2), ("queries", 150), ("length", 200)])
+            .with(&[("head_dim", 64), ("group", 2)])
+            .scalars(&[("scale", 0.125), ("softcap", 3.0), ("window", 90.0)]),
+        Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 131), ("length", 170)])
+            .with(&[("head_dim", 256), ("group", 2)])
+            .scalars(&[("scale", 0.0625)]),
+        Case::of(&[("batch", 1), ("kv_heads", 41), ("queries", 2), ("length", 50)])
+            .with(&[("head_dim", 64), ("group", 3)])
+            .scalars(&[("scale", 0.125), ("softcap", 1.0), ("window", 40.0)]),
         Case::of(&[("batch", 1), ("kv_heads", 2), ("queries", 3), ("length", 0)])
             .scalars(&[("scale", 1.0)]),
         Case::of(&[("batch", 1), ("kv_heads", 8), ("queries", 1024), ("length", 1024)])
