@@ -116,11 +116,14 @@ impl Module for Attention {
         }
         let [cos, sin] = &step.cache.ropes[self.shape.rope];
         let turned = |heads: &Tensor| self.rope.call(&[heads, &step.positions, cos, sin]);
-        let (q, k) = (turned(&q)?, turned(&k)?);
+        // What they were is given back before the next is made.
+        q = turned(&q)?;
+        k = turned(&k)?;
         let cache = &mut step.cache.layers[self.shape.layer];
         let update = self.update.bind().input("k", &k).input("v", &v);
         let update = update.input("slots", &step.slots).input("positions", &step.positions);
         update.output("k_cache", &mut cache.keys).output("v_cache", &mut cache.values).run()?;
+        drop((k, v));
         let mixed = self.attend.forward(&q, step)?;
         self.o_proj.forward(&mixed, step)
     }

@@ -7,8 +7,8 @@ use std::ops::Range;
 /// [`Model::greedy`].
 ///
 /// All that differs from one step to the next lies in device tensors, so that a step is the same launches as the one before.
-/// On devices with memory of their own the second step is recorded, and later ones run the recording: on an NVIDIA GPU
-/// one captured graph a token.
+/// The second step is recorded, and later ones run the recording, without plans and memory to be found for each launch: on
+/// an NVIDIA GPU it is one captured graph a token.
 pub struct Greedy<'a> {
     /// Dropped before the tensors that its launches use.
     recorded: Option<Recorded>,
@@ -31,11 +31,10 @@ struct Recorded {
 
 impl<'a> Greedy<'a> {
     pub(crate) fn new(model: &'a Model, cache: &'a mut Cache, decoding: Decoding) -> Greedy<'a> {
-        let records = !model.kernels().runtime().caps().host_visible;
-        Greedy { recorded: None, decoding, model, cache, records, is_warm: false }
+        Greedy { recorded: None, decoding, model, cache, records: true, is_warm: false }
     }
 
-    /// Records steps on every device, or on none.
+    /// Records steps, as is the rule, or none.
     pub fn recording(mut self, records: bool) -> Greedy<'a> {
         (self.records, self.recorded) = (records, None);
         self

@@ -1,7 +1,8 @@
 //! Memory that is used again: a freed buffer waits for the next tensor of its size.
 //!
 //! Fresh pages cost a page fault each, which on a memory-bound kernel is more than the kernel itself. A pool keeps
-//! what was freed, by size class, up to a bound.
+//! what was freed, by size class, up to a bound. In the host's memory, where a model leaves little for anything else, smaller
+//! tensors also get what larger ones have left, and nothing is asked of the system before as much was given back.
 
 use crate::Result;
 use crate::adopt::{SharedBuffer, VecBuffer};
@@ -16,6 +17,9 @@ use tilewright_target::{Buffer, Device};
 
 /// Freed bytes that a pool keeps at most.
 const KEEP: usize = 4 << 30;
+
+/// Bytes from which host memory is spared.
+const FRUGAL: usize = 256 << 10;
 
 /// Freed buffers of one device.
 pub struct Pool {
@@ -36,6 +40,30 @@ struct Lists {
     free: Free,
     /// The thread that reserves, and what it has freed so far: no other thread gets any of it, and it gets nothing else.
     reserving: Option<(ThreadId, Free)>,
+}
+
+impl Free {
+    /// A buffer of that class or, where those may serve, of another that is less than three times as large.
+    fn take(&mut self, class: usize, larger: bool) -> Option<(usize, Box<dyn Buffer>)> {
+        let most = if larger { class.saturating_mul(3) } else { class };
+        let (&found, _) = self.by_size.range(class..=most).find(|(_, list)| !list.is_empty())?;
+        let buffer = self.by_size.get_mut(&found)?.pop()?;
+        self.bytes -= buffer.size();
+        Some((found, buffer))
+    }
+
+    /// Takes out smaller buffers, the largest first, until they are as much as one of that class; no tiny ones.
+    fn smaller(&mut self, class: usize) -> Vec<Box<dyn Buffer>> {
+        let (mut out, mut bytes) = (Vec::new(), 0);
+        for (_, list) in self.by_size.range_mut(class / 8 + 1..class).rev() {
+            while let Some(buffer) = list.pop_if(|_| bytes < class) {
+                bytes += buffer.size();
+                out.push(buffer);
+            }
+        }
+        self.bytes -= bytes;
+        out
+    }
 }
 
 impl Lists {
@@ -99,26 +127,24 @@ impl Pool {
     /// When the device has no such memory, even after the pool gave up what it kept.
     pub fn allocate(self: &Arc<Self>, bytes: usize) -> Result<Memory> {
         let class = size_class(bytes);
-        let kept = {
-            let mut lists = self.lock();
-            let free = lists.own();
-            let found = free.by_size.get_mut(&class).and_then(Vec::pop);
-            if let Some(buffer) = &found {
-                free.bytes -= buffer.size();
-            }
-            found
-        };
-        let buffer = match kept {
-            Some(buffer) => {
+        let frugal = class >= FRUGAL && self.device.caps().host_visible;
+        let kept = self.lock().own().take(class, frugal);
+        let (class, buffer) = match kept {
+            Some(kept) => {
                 self.reused.fetch_add(1, Ordering::Relaxed);
-                buffer
+                kept
             }
             None => {
                 self.fresh.fetch_add(1, Ordering::Relaxed);
-                self.device.allocate(class).or_else(|_| {
+                if frugal {
+                    let smaller = self.lock().own().smaller(class);
+                    drop(smaller);
+                }
+                let fresh = self.device.allocate(class).or_else(|_| {
                     self.clear();
                     self.device.allocate(class)
-                })?
+                })?;
+                (class, fresh)
             }
         };
         Ok(Memory { buffer: ManuallyDrop::new(buffer), class, pool: Some(self.clone()) })
@@ -239,6 +265,25 @@ mod tests {
         assert!(pool.stats().kept_bytes >= 1010);
         pool.clear();
         assert_eq!(pool.stats().kept_bytes, 0);
+    }
+
+    #[test]
+    fn little_of_the_hosts_memory_waits_for_its_size() {
+        let device = crate::Runtime::open("cpu").unwrap().device().clone();
+        assert!(device.caps().host_visible);
+        let pool = Pool::new(device);
+        let [small, large] = [1 << 20, 3 << 20];
+        drop([pool.allocate(small).unwrap(), pool.allocate(small).unwrap()]);
+        drop(pool.allocate(small / 8).unwrap());
+        // The small ones go before the large one comes, but not the tiny one.
+        drop(pool.allocate(large).unwrap());
+        assert_eq!(pool.stats(), PoolStats { reused: 0, fresh: 4, kept_bytes: large + small / 8 });
+        // Then it serves both, and is still known by its own size.
+        let lent = pool.allocate(small).unwrap();
+        assert_eq!((lent.buffer().size(), pool.stats().reused), (large, 1));
+        drop(lent);
+        drop(pool.allocate(large).unwrap());
+        assert_eq!((pool.stats().fresh, pool.stats().reused), (4, 2));
     }
 
     #[test]

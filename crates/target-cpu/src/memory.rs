@@ -10,6 +10,11 @@ use tilewright_target::{Buffer, TargetError};
 
 /// Size and alignment of a huge page.
 const HUGE: usize = 2 << 20;
+/// That of every page, at most.
+const SMALL: usize = 64 << 10;
+
+/// Bytes from which memory comes from the system and goes back to it, so that only what is touched is ever there.
+const MAPPED: usize = 256 << 10;
 
 /// Initialized memory, aligned to 64 bytes, and to a huge page from that size on.
 pub struct Block(Kind);
@@ -35,24 +40,30 @@ impl Block {
     /// [`TargetError::Memory`] when there is not that much.
     pub fn new(size: usize) -> Result<Self, TargetError> {
         #[cfg(target_os = "linux")]
-        if size >= HUGE {
+        if size >= MAPPED {
             return Self::map(size);
         }
         Ok(Block(Kind::Small(HostBuffer::new(size)?)))
     }
 
-    /// Memory straight from the system: aligned to huge pages, with the wish to get them.
+    /// Memory straight from the system: where large, aligned to huge pages, with the wish to get them.
     #[cfg(target_os = "linux")]
     fn map(size: usize) -> Result<Self, TargetError> {
         let memory = TargetError::Memory { bytes: size };
-        let size = size.checked_next_multiple_of(HUGE).ok_or(memory.clone())?;
-        let room = size.checked_add(HUGE).ok_or(memory.clone())?;
+        // What is left of the last huge page comes in small ones: it would else be touched for nothing.
+        let size = size.checked_next_multiple_of(SMALL).ok_or(memory.clone())?;
+        let align = if size >= HUGE { HUGE } else { 0 };
+        let room = size.checked_add(align).ok_or(memory.clone())?;
         let (protection, flags) =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         // SAFETY: a new anonymous mapping touches no existing memory.
         let raw = unsafe { libc::mmap(std::ptr::null_mut(), room, protection, flags, -1, 0) };
         if raw == libc::MAP_FAILED {
             return Err(memory);
+        }
+        if align == 0 {
+            let start = NonNull::new(raw.cast::<u8>()).ok_or(memory)?;
+            return Ok(Block(Kind::Mapped { start, size }));
         }
         let front = (raw as usize).wrapping_neg() % HUGE;
         // SAFETY: the parts before and behind the aligned range belong to the new mapping and nobody uses them. The

@@ -1,6 +1,7 @@
 //! Runs a bound product: first x becomes panels, then each unit of work is some columns of one expert for all its rows.
 
-use super::pack::{IntegerPanel, dequantize, float_panel, narrow, widen};
+use super::own::{INTEGERS, Own};
+use super::pack::{IntegerPanel, dequantize, float_panel, widen};
 use super::{Factor, Matrix, Problem, few};
 use crate::memory::Block;
 use crate::pool::Pool;
@@ -14,10 +15,6 @@ use tilewright_target::TargetError;
 
 /// Rows that are computed together: their panels stay near the caches while the weights go by.
 const SLAB: usize = 512;
-/// Elements of the summed axis whose panels of weights stay in the first cache, as integers and as floats, one beside the
-/// other.
-const INTEGERS: usize = 512;
-const FLOATS: usize = 256;
 /// Products that are worth waking another thread.
 const WORTH_WAKING: usize = 1 << 18;
 
@@ -138,6 +135,8 @@ struct Panels {
     sums: *mut f32,
     /// `[panel][group]`: the rows in which what is left counts, a bit each.
     rests: *mut u16,
+    /// `[panel][group][rows]`: the steps in which it does, a bit each.
+    places: *mut u64,
     /// Words of a panel, and groups.
     words_of: usize,
     groups: usize,
@@ -171,10 +170,12 @@ unsafe fn slab_of(
     let words = panels * words_of;
     let rests = if odd.is_some() { words } else { 0 };
     let marks = (panels * groups).div_ceil(2);
-    let bytes = (words + rests + 2 * numbers + marks).checked_mul(4);
+    let places = if odd.is_some() { numbers } else { 0 };
+    let bytes = (2 * places + words + rests + 2 * numbers + marks).checked_mul(4);
     let bytes = bytes.ok_or(Stopped::Memory(usize::MAX))?;
     let mut shared = lock(resources.shared);
-    let at = room(&mut shared, bytes)?.cast::<u32>();
+    let start = room(&mut shared, bytes)?.cast::<u64>();
+    let at = start.wrapping_add(places).cast::<u32>();
     let units = at.wrapping_add(words + rests).cast::<f32>();
     let x = Panels {
         words: at,
@@ -182,6 +183,7 @@ unsafe fn slab_of(
         units,
         sums: units.wrapping_add(numbers),
         rests: units.wrapping_add(2 * numbers).cast(),
+        places: start,
         words_of,
         groups,
     };
@@ -208,7 +210,8 @@ unsafe fn slab_of(
     // Columns.
     let width = kernels.columns * kernels.beside;
     let across = problem.columns.div_ceil(width);
-    let need = Own::bytes(kernels, parts, group);
+    let rows = parts.iter().map(|part| part.rows.len()).max().unwrap_or(0);
+    let need = Own::bytes(kernels, rows, groups);
     let failed = AtomicBool::new(false);
     let work = |worker: usize, unit: usize| {
         let (part, column) = (&parts[unit / across], unit % across * width);
@@ -295,6 +298,10 @@ unsafe fn pack_panel(
             units: std::slice::from_raw_parts_mut(x.units.add(first), numbers),
             sums: std::slice::from_raw_parts_mut(x.sums.add(first), numbers),
             rests: std::slice::from_raw_parts_mut(x.rests.add(panel * x.groups), x.groups),
+            places: match odd {
+                Some(_) => std::slice::from_raw_parts_mut(x.places.add(first), numbers),
+                None => &mut [],
+            },
             width,
             group,
             apart: distance(bits),
@@ -313,7 +320,7 @@ unsafe fn pack_panel(
         for from in (0..problem.depth).step_by(INTEGERS) {
             let values = &mut values[..INTEGERS.min(problem.depth - from)];
             // SAFETY: the caller's promise.
-            unsafe { widen(&problem.x, row as usize, from, values) };
+            unsafe { (kernels.widen)(&problem.x, row as usize, from, values) };
             match odd {
                 None => float_panel(k, width, values, &mut all.pairs[from * width..]),
                 Some(odd) => {
@@ -324,54 +331,6 @@ unsafe fn pack_panel(
                     }
                 }
             }
-        }
-    }
-}
-
-/// A thread's own memory.
-struct Own {
-    /// `[steps][columns]` of a round.
-    panel: *mut u32,
-    /// `[groups][columns]` of a round.
-    scales: *mut f32,
-    biases: *mut f32,
-    /// A row of weights, of a round.
-    row: *mut f32,
-    /// `[rows][columns]`
-    c: *mut f32,
-}
-
-impl Own {
-    /// Elements of the summed axis of a round.
-    fn round(kernels: &Kernels, whole: bool) -> usize {
-        (if whole { INTEGERS } else { FLOATS }) / kernels.beside
-    }
-
-    /// Words of the panel, scales, biases, the row, the tiles of so many rows.
-    fn sizes(kernels: &Kernels, group: usize, rows: usize) -> [usize; 5] {
-        let [integers, floats] = [true, false].map(|whole| Self::round(kernels, whole));
-        let numbers = integers / group.clamp(1, integers) * kernels.columns;
-        let tiles = rows.next_multiple_of(kernels.rows) * kernels.columns;
-        [(integers / 2).max(floats) * kernels.columns, numbers, numbers, integers, tiles]
-    }
-
-    fn bytes(kernels: &Kernels, parts: &[Part], group: usize) -> usize {
-        let rows = parts.iter().map(|part| part.rows.len()).max().unwrap_or(0);
-        Self::sizes(kernels, group, rows).iter().sum::<usize>() * kernels.beside * 4
-    }
-
-    /// That of the tiles that are so many from the first.
-    fn at(at: *mut u8, kernels: &Kernels, group: usize, rows: usize, beside: usize) -> Own {
-        let sizes = Self::sizes(kernels, group, rows);
-        let [panel, scales, biases, row, _] = sizes;
-        let at = at.cast::<f32>().wrapping_add(beside * sizes.iter().sum::<usize>());
-        let after = |count: usize| at.wrapping_add(count);
-        Own {
-            panel: at.cast(),
-            scales: after(panel),
-            biases: after(panel + scales),
-            row: after(panel + scales + biases),
-            c: after(panel + scales + biases + row),
         }
     }
 }
@@ -390,14 +349,10 @@ unsafe fn columns(
     whole: bool,
 ) {
     let width = kernels.columns;
-    let group = match problem.factor {
-        Factor::Affine { group, .. } => group,
-        Factor::Floats(_) => problem.depth.max(1),
-    };
     let beside = kernels.beside.min((problem.columns - column).div_ceil(width));
     let of = |k: usize| {
         let first = column + k * width;
-        let own = Own::at(own, kernels, group, part.rows.len(), k);
+        let own = Own::at(own, kernels, x.groups, part.rows.len(), k);
         (first, width.min(problem.columns - first), own)
     };
     let panels = part.rows.len().div_ceil(kernels.rows);
@@ -410,8 +365,12 @@ unsafe fn columns(
             // SAFETY: the caller's promise; `own` has room for a round.
             unsafe {
                 if whole {
+                    if from == 0 {
+                        numbers_of(problem, kernels, part.expert, [column, count], x.groups, &own);
+                    }
+                    let range = [from, len];
                     (steps, groups, first) =
-                        integers_of(problem, kernels, part.expert, column, count, from, len, &own);
+                        integers_of(problem, kernels, part.expert, [column, count], range, &own);
                 } else {
                     floats_of(problem, part.expert, (column, count, width), from, len, &own);
                 }
@@ -428,6 +387,7 @@ unsafe fn columns(
                     x: x.words.wrapping_add(at),
                     rest: x.rest.wrapping_add(at),
                     rests: x.rests.wrapping_add(number * x.groups + first),
+                    places: x.places.wrapping_add(numbers),
                     w: own.panel,
                     c: own.c.wrapping_add(panel * kernels.rows * width),
                     rows: kernels.rows.min(part.rows.len() - panel * kernels.rows),
@@ -435,8 +395,8 @@ unsafe fn columns(
                     groups,
                     units: x.units.wrapping_add(numbers),
                     sums: x.sums.wrapping_add(numbers),
-                    scales: own.scales,
-                    biases: own.biases,
+                    scales: own.scales.wrapping_add(first * width),
+                    biases: own.biases.wrapping_add(first * width),
                     first: from == 0,
                 };
                 // SAFETY: the caller's promise.
@@ -446,14 +406,9 @@ unsafe fn columns(
     }
     for k in 0..beside {
         let (column, count, own) = of(k);
-        for (k, row) in part.rows.clone().enumerate() {
-            let (_, row) = problem.rows[row];
-            // SAFETY: the tiles are computed; these elements of y are this call's.
-            unsafe {
-                let values = std::slice::from_raw_parts(own.c.add(k * width), count);
-                narrow(&problem.y, row as usize, column, values);
-            }
-        }
+        let rows = &problem.rows[part.rows.clone()];
+        // SAFETY: the tiles are computed; these elements of y are this call's.
+        unsafe { (kernels.narrow)(&problem.y, rows, [column, count], own.c) };
     }
 }
 
@@ -462,7 +417,43 @@ pub(super) fn of_expert(matrix: &Matrix, expert: usize, stride: isize) -> Matrix
     Matrix { at: matrix.at.wrapping_offset(stride * expert as isize), ..*matrix }
 }
 
-/// Packs a round of weights as pairs, with their scales and biases; steps of a group, groups, and the first group.
+/// Scales and biases of columns, and a word ahead of time of those beside them, which are next.
+///
+/// # Safety
+/// As [`columns`].
+unsafe fn numbers_of(
+    problem: &Problem,
+    kernels: &Kernels,
+    expert: usize,
+    [column, count]: [usize; 2],
+    groups: usize,
+    own: &Own,
+) {
+    let Factor::Affine { scales, biases, .. } = problem.factor else { return };
+    let mut row = [0.0; 64];
+    for (matrix, stride, to) in
+        [(&scales, problem.experts[1], own.scales), (&biases, problem.experts[2], own.biases)]
+    {
+        let matrix = of_expert(matrix, expert, stride);
+        for k in 0..kernels.columns {
+            let column = column + k.min(count - 1);
+            let next = matrix.row * (column + kernels.columns * kernels.beside) as isize;
+            prefetch(matrix.at.wrapping_offset(next));
+            for from in (0..groups).step_by(row.len()) {
+                let row = &mut row[..64.min(groups - from)];
+                // SAFETY: the caller's promise.
+                unsafe {
+                    (kernels.widen)(&matrix, column, from, row);
+                    for (g, number) in row.iter().enumerate() {
+                        *to.add((from + g) * kernels.columns + k) = *number;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Packs a round of weights as pairs; steps of a group, groups, and the first group.
 ///
 /// # Safety
 /// As [`columns`].
@@ -470,42 +461,48 @@ unsafe fn integers_of(
     problem: &Problem,
     kernels: &Kernels,
     expert: usize,
-    column: usize,
-    count: usize,
-    from: usize,
-    len: usize,
+    [column, count]: [usize; 2],
+    [from, len]: [usize; 2],
     own: &Own,
 ) -> (usize, usize, usize) {
-    let Factor::Affine { words, scales, biases, bits, group } = problem.factor else {
+    let Factor::Affine { words, bits, group, .. } = problem.factor else {
         return (0, 0, 0);
     };
     let words = of_expert(&words, expert, problem.experts[0]);
     let (first, groups, of_group) = (from / group, len / group, bits as usize * group / 32);
+    // The next round is of these columns, or of those beside them.
+    let ahead = match from + len < problem.depth {
+        true => 4 * (groups * of_group) as isize,
+        false => {
+            words.row * (kernels.columns * kernels.beside) as isize
+                - 4 * (first * of_group) as isize
+        }
+    };
     let mut rows = [std::ptr::null::<u32>(); 64];
     for (k, to) in rows[..kernels.columns].iter_mut().enumerate() {
         // Columns past the end repeat the last.
         let row = words.row * (column + k.min(count - 1)) as isize;
         *to = words.at.wrapping_offset(row).cast::<u32>().wrapping_add(first * of_group);
-    }
-    // SAFETY: the caller's promise.
-    unsafe {
-        (kernels.pairs)(bits, groups * of_group, &rows[..kernels.columns], own.panel);
-        for (matrix, stride, to) in
-            [(&scales, problem.experts[1], own.scales), (&biases, problem.experts[2], own.biases)]
-        {
-            let matrix = of_expert(matrix, expert, stride);
-            let mut numbers = [0.0; INTEGERS / 32];
-            let numbers = &mut numbers[..groups];
-            for k in 0..kernels.columns {
-                widen(&matrix, column + k.min(count - 1), first, numbers);
-                for (g, number) in numbers.iter().enumerate() {
-                    *to.add(g * kernels.columns + k) = *number;
-                }
-            }
+        for line in 0..(4 * groups * of_group).div_ceil(64) {
+            prefetch(to.cast::<u8>().wrapping_offset(ahead).wrapping_add(64 * line));
         }
     }
+    // SAFETY: the caller's promise.
+    unsafe { (kernels.pairs)(bits, groups * of_group, &rows[..kernels.columns], own.panel) };
     debug_assert_eq!(group / 2 % distance(bits), 0);
     (group / 2, groups, first)
+}
+
+/// Asks for memory that is soon read; any address will do.
+fn prefetch(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64, and a prefetch of no memory does nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
 }
 
 /// Packs a round of weights as floats.

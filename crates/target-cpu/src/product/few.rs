@@ -12,8 +12,9 @@ use tilewright_ir::DType;
 
 /// Rows of an expert up to which panels do not pay.
 pub const FEW: usize = 8;
-/// Columns of a unit of work.
+/// The most columns of a unit of work, and the weights that it reads, about: the last thread is done soon after the first.
 const COLUMNS: usize = 128;
+const WEIGHTS: usize = 64 << 10;
 
 /// True for products that few rows can be computed of.
 pub fn fits(x: &Matrix, factor: &Factor, depth: usize) -> bool {
@@ -112,13 +113,17 @@ pub unsafe fn run(
     let most = parts.iter().map(|(_, rows)| rows.len()).max().unwrap_or(0);
     // Results, and what a row that is no integers is computed from.
     let need = (most * COLUMNS + problem.depth + 2 * COLUMNS * groups) * 4;
-    let across = problem.columns.div_ceil(COLUMNS);
+    let row = problem.depth * bits as usize / 8;
+    let width = (WEIGHTS / row.max(1) / 8 * 8).clamp(8, COLUMNS);
+    let across = problem.columns.div_ceil(width);
     let failed = AtomicBool::new(false);
     let work = |worker: usize, unit: usize| {
-        let (part, column) = (&parts[unit / across], unit % across * COLUMNS);
+        let (part, column) = (&parts[unit / across], unit % across * width);
         (resources.own)(worker, &mut |block| match room(block, need) {
             // SAFETY: these columns of these rows are this call's, and so is the memory.
-            Ok(at) => unsafe { columns(problem, resources, &rows, part, column, at.cast()) },
+            Ok(at) => unsafe {
+                columns(problem, resources, &rows, part, [column, width], at.cast())
+            },
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
@@ -133,12 +138,12 @@ unsafe fn columns(
     resources: &Resources<'_>,
     x: &Rows,
     (expert, rows): &(usize, Range<usize>),
-    column: usize,
+    [column, width]: [usize; 2],
     own: *mut f32,
 ) {
     let Factor::Affine { words, scales, biases, bits, group } = problem.factor else { return };
     let code = ByRows::of(bits, resources.level);
-    let count = COLUMNS.min(problem.columns - column);
+    let count = width.min(problem.columns - column);
     let [w, s, b] = problem.experts;
     let parts = [of_expert(&words, *expert, w), of_expert(&scales, *expert, s)];
     let parts = [parts[0], parts[1], of_expert(&biases, *expert, b)];

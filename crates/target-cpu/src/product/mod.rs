@@ -6,6 +6,7 @@
 
 mod drive;
 mod few;
+mod own;
 mod pack;
 mod recognize;
 #[cfg(test)]

@@ -130,6 +130,8 @@ pub struct IntegerPanel<'a> {
     pub sums: &'a mut [f32],
     /// By group: the rows in which what is left counts, a bit each.
     pub rests: &'a mut [u16],
+    /// `[groups][width]`: the steps whose pairs of what is left are not 0, a bit each; of no meaning elsewhere.
+    pub places: &'a mut [u64],
     /// Rows side by side.
     pub width: usize,
     /// Elements of a group.
@@ -168,7 +170,11 @@ impl IntegerPanel<'_> {
             in_steps(natural, &mut self.pairs[steps.clone()], [row, width, apart]);
             if whole.rest {
                 self.rests[g] |= 1 << row;
-                in_steps(rest, &mut self.rest[steps], [row, width, apart]);
+                let steps = &mut self.rest[steps];
+                in_steps(rest, steps, [row, width, apart]);
+                let pairs = steps[row..].iter().step_by(width).enumerate();
+                self.places[g * width + row] =
+                    pairs.fold(0, |places, (k, pair)| places | u64::from(*pair != 0) << k);
             }
         }
         true

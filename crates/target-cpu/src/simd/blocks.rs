@@ -9,6 +9,7 @@ use super::Level;
 use super::integers::{FINER, Whole, distance, integers};
 use super::lanes::{LANES, Lanes, Simd};
 use super::portable::Portable;
+use crate::product::{self, Matrix};
 
 /// What a tile is computed from.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub struct Tile {
     pub rest: *const u32,
     /// By group: the rows in which it does, a bit each.
     pub rests: *const u16,
+    /// `[groups][rows]`: the steps of the group whose words of what is left are not 0, a bit each; they are few.
+    pub places: *const u64,
     /// `[steps][columns]` words.
     pub w: *const u32,
     /// `[rows][columns]` f32.
@@ -70,6 +73,17 @@ pub struct Kernels {
     /// # Safety
     /// Each row has the words, and the panel room for `distance` steps a word; the features as above.
     pub pairs: unsafe fn(u32, usize, &[*const u32], *mut u32),
+    /// [`product::widen`].
+    ///
+    /// # Safety
+    /// As its own, and the features as above.
+    pub widen: unsafe fn(&Matrix, usize, usize, &mut [f32]),
+    /// Rounds `[rows][columns]` f32 to so many elements of rows of a matrix, the second numbers of each pair, from one on: rows
+    /// that lie as far apart as a tile is wide.
+    ///
+    /// # Safety
+    /// The f32 can be read, and the rest as [`product::narrow`]; the features as above.
+    pub narrow: unsafe fn(&Matrix, &[(u32, u32)], [usize; 2], *const f32),
 }
 
 /// A level's way to multiply pairs, and the tile that its registers hold.
@@ -189,7 +203,17 @@ unsafe fn integer_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Ti
                 let i = rows.trailing_zeros() as usize;
                 rows &= rows - 1;
                 let x = tile.rest.add(first * T::ROWS + i);
-                let [total] = sums::<T, 1, V>(t, x, w, tile.steps);
+                let mut places = *tile.places.add(g * T::ROWS + i);
+                let mut total = [s.i(0); V];
+                while places != 0 {
+                    let step = places.trailing_zeros() as usize;
+                    places &= places - 1;
+                    let one = s.i(*x.add(step * T::ROWS));
+                    for (v, total) in total.iter_mut().enumerate() {
+                        let w = s.iload(w.add((step * V + v) * LANES));
+                        *total = t.multiply(one, w, *total);
+                    }
+                }
                 let unit = s.f(*tile.units.add(g * T::ROWS + i) * FINER);
                 for v in 0..V {
                     let to = tile.c.add((i * V + v) * LANES);
@@ -215,7 +239,7 @@ unsafe fn sums<T: Tiles, const M: usize, const V: usize>(
     let s = t.simd();
     let mut total = [[s.i(0); V]; M];
     for _ in 0..steps {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise. (Several steps a turn need more registers than there are.)
         unsafe {
             let mut vectors = [s.i(0); V];
             for (v, vector) in vectors.iter_mut().enumerate() {
@@ -388,6 +412,33 @@ macro_rules! kernels {
                 }
             }
 
+            $(#[target_feature(enable = $features)])?
+            unsafe fn widen(of: &Matrix, row: usize, from: usize, to: &mut [f32]) {
+                // SAFETY: the caller's promise.
+                unsafe { product::widen(of, row, from, to) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn narrow(
+                to: &Matrix,
+                rows: &[(u32, u32)],
+                [column, count]: [usize; 2],
+                mut from: *const f32,
+            ) {
+                const WIDTH: usize = <$of as Tiles>::VECTORS * LANES;
+                for &(_, row) in rows {
+                    // SAFETY: the caller's promise. Rows of known length need no loop.
+                    unsafe {
+                        let all = std::slice::from_raw_parts(from, count);
+                        match <&[f32; WIDTH]>::try_from(all) {
+                            Ok(all) => product::narrow(to, row as usize, column, all),
+                            Err(_) => product::narrow(to, row as usize, column, all),
+                        }
+                    }
+                    from = from.wrapping_add(WIDTH);
+                }
+            }
+
             pub const KERNELS: Kernels = Kernels {
                 beside: if <$of as Tiles>::VECTORS == 1 { 2 } else { 1 },
                 rows: <$of as Tiles>::ROWS,
@@ -396,6 +447,8 @@ macro_rules! kernels {
                 integers: integer_tiles,
                 whole,
                 pairs,
+                widen,
+                narrow,
             };
         }
     };
@@ -404,165 +457,7 @@ macro_rules! kernels {
 kernels!(portable_tiles, OnPortable, OnPortable);
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::super::avx2::Avx2;
-    use super::super::avx512::Avx512;
-    use super::*;
-    use std::arch::x86_64::*;
-
-    /// Eight words of eight rows, as columns.
-    ///
-    /// # Safety
-    /// They can be read; AVX2.
-    #[inline(always)]
-    unsafe fn eight(rows: &[*const u32]) -> [__m256i; 8] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut r = [_mm256_setzero_si256(); 8];
-            for (to, row) in r.iter_mut().zip(rows) {
-                *to = _mm256_loadu_si256(row.cast());
-            }
-            let mut two = r;
-            for k in 0..4 {
-                two[2 * k] = _mm256_unpacklo_epi32(r[2 * k], r[2 * k + 1]);
-                two[2 * k + 1] = _mm256_unpackhi_epi32(r[2 * k], r[2 * k + 1]);
-            }
-            // In each half, four rows of one word of that half.
-            let mut four = two;
-            for k in 0..2 {
-                let [a, b, c, d] = [two[4 * k], two[4 * k + 1], two[4 * k + 2], two[4 * k + 3]];
-                four[4 * k] = _mm256_unpacklo_epi64(a, c);
-                four[4 * k + 1] = _mm256_unpackhi_epi64(a, c);
-                four[4 * k + 2] = _mm256_unpacklo_epi64(b, d);
-                four[4 * k + 3] = _mm256_unpackhi_epi64(b, d);
-            }
-            let mut out = four;
-            for k in 0..4 {
-                out[k] = _mm256_permute2x128_si256::<0x20>(four[k], four[k + 4]);
-                out[k + 4] = _mm256_permute2x128_si256::<0x31>(four[k], four[k + 4]);
-            }
-            out
-        }
-    }
-
-    /// Eight words of sixteen rows in registers of AVX-512.
-    ///
-    /// # Safety
-    /// As [`eight`], with AVX-512 F.
-    #[inline(always)]
-    unsafe fn sixteen(rows: [*const u32; LANES]) -> [<Avx512 as Lanes>::I; 8] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let (low, high) = (eight(&rows[..8]), eight(&rows[8..]));
-            let mut out = [_mm512_setzero_si512(); 8];
-            for k in 0..8 {
-                out[k] = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low[k]), high[k]);
-            }
-            out
-        }
-    }
-
-    /// Six rows of two registers.
-    #[derive(Clone, Copy)]
-    pub(super) struct OnAvx2(pub Avx2);
-
-    /// Twelve rows of two registers.
-    #[derive(Clone, Copy)]
-    pub(super) struct OnAvx512(pub Avx512);
-
-    /// The same, with the product and sum of pairs as one instruction.
-    #[derive(Clone, Copy)]
-    pub(super) struct OnVnni(pub Avx512);
-
-    impl Tiles for OnAvx2 {
-        type S = Avx2;
-        const ROWS: usize = 6;
-        const VECTORS: usize = 1;
-
-        #[inline(always)]
-        fn simd(self) -> Avx2 {
-            self.0
-        }
-
-        #[inline(always)]
-        fn multiply(self, x: [__m256i; 2], w: [__m256i; 2], c: [__m256i; 2]) -> [__m256i; 2] {
-            // SAFETY: the token proves AVX2.
-            unsafe {
-                [
-                    _mm256_add_epi32(c[0], _mm256_madd_epi16(x[0], w[0])),
-                    _mm256_add_epi32(c[1], _mm256_madd_epi16(x[1], w[1])),
-                ]
-            }
-        }
-
-        #[inline(always)]
-        unsafe fn turned(self, rows: [*const u32; LANES]) -> [[__m256i; 2]; 8] {
-            // SAFETY: the caller's promise; the token proves AVX2.
-            let (low, high) = unsafe { (eight(&rows[..8]), eight(&rows[8..])) };
-            let mut out = [[low[0]; 2]; 8];
-            for k in 0..8 {
-                out[k] = [low[k], high[k]];
-            }
-            out
-        }
-    }
-
-    impl Tiles for OnAvx512 {
-        type S = Avx512;
-        const ROWS: usize = 12;
-        const VECTORS: usize = 2;
-
-        #[inline(always)]
-        fn simd(self) -> Avx512 {
-            self.0
-        }
-
-        #[inline(always)]
-        fn multiply(
-            self,
-            x: <Avx512 as Lanes>::I,
-            w: <Avx512 as Lanes>::I,
-            c: <Avx512 as Lanes>::I,
-        ) -> <Avx512 as Lanes>::I {
-            // SAFETY: the token proves AVX-512 BW.
-            unsafe { _mm512_add_epi32(c, _mm512_madd_epi16(x, w)) }
-        }
-
-        #[inline(always)]
-        unsafe fn turned(self, rows: [*const u32; LANES]) -> [<Avx512 as Lanes>::I; 8] {
-            // SAFETY: the caller's promise; the token proves AVX-512 F.
-            unsafe { sixteen(rows) }
-        }
-    }
-
-    impl Tiles for OnVnni {
-        type S = Avx512;
-        const ROWS: usize = 12;
-        const VECTORS: usize = 2;
-
-        #[inline(always)]
-        fn simd(self) -> Avx512 {
-            self.0
-        }
-
-        #[inline(always)]
-        fn multiply(
-            self,
-            x: <Avx512 as Lanes>::I,
-            w: <Avx512 as Lanes>::I,
-            c: <Avx512 as Lanes>::I,
-        ) -> <Avx512 as Lanes>::I {
-            // SAFETY: this token is only made in functions with the feature.
-            unsafe { _mm512_dpwssd_epi32(c, x, w) }
-        }
-
-        #[inline(always)]
-        unsafe fn turned(self, rows: [*const u32; LANES]) -> [<Avx512 as Lanes>::I; 8] {
-            // SAFETY: the caller's promise; the token proves AVX-512 F.
-            unsafe { sixteen(rows) }
-        }
-    }
-}
+mod x86;
 
 #[cfg(target_arch = "x86_64")]
 kernels!(avx2_tiles, x86::OnAvx2, x86::OnAvx2(crate::simd::avx2::Avx2::assume()), "avx2,fma,f16c");
