@@ -3,9 +3,9 @@
 //! product and these two kernels; products are rounded where the kernels round them that these replace
 //! ([`crate::gather_qmm`], [`crate::gather_qmm_combine`]).
 
-use crate::gather_qmm::{NORM_GATHER_QMM_SWIGLU, gated};
-use crate::gather_qmm_combine::{GATHER_QMM_COMBINE_RESIDUAL, combined};
-use crate::rmsnorm::rms_normed;
+use crate::gather_qmm::{GATHER_QMM_SWIGLU, gated};
+use crate::gather_qmm_combine::{GATHER_QMM_COMBINE_QUANTIZED, combined};
+use crate::rmsnorm::{rms_normed, rms_normed_f64};
 use crate::topk_gating_softmax::gating_f64;
 use crate::{Case, Entry, Fill, Grad, Inputs};
 use tilewright_ir::DType::{F32, I32};
@@ -24,7 +24,10 @@ pub static NORM_ROUTED_QMM_SWIGLU: Entry = Entry {
                 up_scales: T[experts, columns, groups], up_biases: T[experts, columns, groups], \
                 eps: f32 = 1e-6 -> y: T[*tokens, k, columns]",
     build: norm_routed_qmm_swiglu,
-    reference: |a| (NORM_GATHER_QMM_SWIGLU.reference)(&routed_f64(a)),
+    reference: |a| {
+        let normed = rms_normed_f64(a, a.size("group") * a.size("groups"));
+        (GATHER_QMM_SWIGLU.reference)(&routed_f64(a).with_tensor("x", &normed))
+    },
     grad: Grad::None("decoding only"),
     constants: &[("bits", 4), ("group", 64), ("experts", 128), ("k", 8)],
     fills: &[
@@ -51,7 +54,7 @@ pub static NORM_ROUTED_QMM_SWIGLU: Entry = Entry {
         Case::of(&[("tokens", 0), ("columns", 4), ("groups", 1)]).with(&[("experts", 3), ("k", 2)]),
         Case::of(&[("tokens", 1), ("columns", 768), ("groups", 32)]).bench(),
     ],
-    ..NORM_GATHER_QMM_SWIGLU
+    ..GATHER_QMM_SWIGLU
 };
 
 /// The catalog's row of the way out.
@@ -65,7 +68,10 @@ pub static ROUTED_QMM_COMBINE_RESIDUAL: Entry = Entry {
                 scales: T[experts, columns, groups], biases: T[experts, columns, groups], \
                 logits: T[*tokens, experts], residual: T[*tokens, columns] -> y: T[*tokens, columns]",
     build: routed_qmm_combine_residual,
-    reference: |a| (GATHER_QMM_COMBINE_RESIDUAL.reference)(&routed_f64(a)),
+    reference: |a| {
+        let sum = (GATHER_QMM_COMBINE_QUANTIZED.reference)(&routed_f64(a)).remove(0);
+        vec![sum.iter().zip(a.tensor("residual")).map(|(y, r)| y + r).collect()]
+    },
     grad: Grad::None("decoding only"),
     constants: &[("bits", 4), ("group", 64), ("experts", 128), ("k", 8), ("norm_topk_prob", 1)],
     fills: &[
@@ -90,7 +96,7 @@ pub static ROUTED_QMM_COMBINE_RESIDUAL: Entry = Entry {
         Case::of(&[("tokens", 0), ("columns", 3), ("groups", 1)]).with(&[("experts", 2), ("k", 1)]),
         Case::of(&[("tokens", 1), ("columns", 2048), ("groups", 12)]).bench(),
     ],
-    ..GATHER_QMM_COMBINE_RESIDUAL
+    ..GATHER_QMM_COMBINE_QUANTIZED
 };
 
 /// The inputs of the kernels that take experts and weights.
@@ -138,3 +144,10 @@ pub fn routed_qmm_combine_residual(k: &mut Kernel, a: &Args) {
     let sum = sum.to(a["y"].dtype()).to(F32);
     a["y"].row(token).at(column).store(a["residual"].row(token).at(column).load().to(F32) + sum);
 }
+
+// Tried and slower on an H100, a layer of Qwen3-30B-A3B in graphs (us, 38.3 with a kernel for the choice and indices for
+// these two, 30.1 so): the router's product and the choice in the way in too, by clusters of 8 groups that exchange their
+// logits (36.9 beside 38.3: the exchange costs what a launch does, and the logits are too young then for the way out to ask
+// for its weights early). For the way in, on 4 subgroups with two rounds each 31.1 for 29.6, with less room for groups 31.5;
+// its row made ready after the wait 0.2 to 0.9 more. For the way out, on 16 or 24 subgroups for 12 30.9, on 8 32.4, with its
+// second round asked for after the wait 30.9, with 80 registers 32.1.

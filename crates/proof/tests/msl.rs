@@ -18,7 +18,6 @@ const TOO_LARGE: &[(&str, &str)] = &[
     ("attention", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
     ("depthwise_conv_3x3", "buffers, Metal has 31"),
     ("gather_qmm_combine_quantized", "buffers, Metal has 31"),
-    ("gather_qmm_combine_residual", "buffers, Metal has 31"),
 ];
 
 /// True for such a refusal.

@@ -175,13 +175,64 @@ __device__ __forceinline__ void tw_join_cluster(float* state, const float* own_s
     // Nobody leaves while his state is read.
     tw_cluster_barrier();
 }
+
+// Elements from `p` on in the shared memory of a group of the cluster, in the widest loads.
+template <int COUNT> __device__ __forceinline__ void tw_load_remote(float (&v)[COUNT], unsigned int p) {
+    if (COUNT % 4 == 0) {
+        _Pragma("unroll") for (int i = 0; i < COUNT; i += 4) asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(v[i]), "=f"(v[(i + 1) % COUNT]), "=f"(v[(i + 2) % COUNT]), "=f"(v[(i + 3) % COUNT]) : "r"(p + 4 * i));
+    } else {
+        _Pragma("unroll") for (int i = 0; i < COUNT; i++) asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(v[i]) : "r"(p + 4 * i));
+    }
+}
+
+// The same, of which each group gets the part that warp `split` takes, of as many elements each thread after those of the
+// thread before; true for the threads of that warp. Of 8 warps and groups each.
+template <int D, int QUERIES>
+__device__ __forceinline__ bool tw_join_parts(float* state, const float* own_state, int split) {
+    constexpr int OWN = QUERIES * D / 256 > 0 ? QUERIES * D / 256 : 1;
+    tw_cluster_barrier();
+    const bool is_mine = (int)(threadIdx.x >> 5) == split;
+    if (is_mine) {
+        const int first = threadIdx.x * OWN, query = first / D;
+        const unsigned int own = (unsigned int)__cvta_generic_to_shared(own_state);
+        float parts[8][OWN], top[8][1], total[8][1];
+        _Pragma("unroll") for (int j = 0; j < 8; j++) {
+            unsigned int from;
+            asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(from) : "r"(own), "r"(j));
+            tw_load_remote(top[j], from + 4 * (QUERIES * D + query));
+            tw_load_remote(total[j], from + 4 * (QUERIES * D + QUERIES + query));
+            tw_load_remote(parts[j], from + 4 * first);
+        }
+        float most = top[0][0];
+        _Pragma("unroll") for (int j = 1; j < 8; j++) most = tw_max(most, top[j][0]);
+        const float base = most == -TW_INFINITY ? 0.0f : most;
+        float all[OWN];
+        _Pragma("unroll") for (int i = 0; i < OWN; i++) all[i] = 0.0f;
+        _Pragma("unroll") for (int j = 0; j < 8; j++) {
+            const float factor = tw_weight(top[j][0], base);
+            total[j][0] *= factor;
+            _Pragma("unroll") for (int i = 0; i < OWN; i++) all[i] = fmaf(parts[j][i], factor, all[i]);
+        }
+        _Pragma("unroll") for (int by = 4; by > 0; by /= 2)
+            _Pragma("unroll") for (int j = 0; j < by; j++) total[j][0] += total[j + by][0];
+        _Pragma("unroll") for (int i = 0; i < OWN; i++) state[first + i] = all[i];
+        // One thread for each query that the warp has elements of.
+        if ((threadIdx.x & 31) == 0 || first % D == 0) state[QUERIES * D + query] = most, state[QUERIES * D + QUERIES + query] = total[0][0];
+        __syncwarp();
+    }
+    // Nobody leaves while his state is read: those that are done here wait for the others.
+    asm volatile("barrier.cluster.arrive.release;" ::: "memory");
+    if (!is_mine) asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
+    return is_mine;
+}
 #endif
 
 // `state` gets the state of all keys; false for groups that are not the last of `splits`. `score(s, position)` makes the
 // score of a scaled product, `keep(position)` says whether a value counts. `warps` has room for WARPS states and a factor
-// a query of `splits` or WARPS states, `groups` for a state of each split.
-template <int D, int QUERIES, bool BF16, int WARPS, bool FRESH, class Score, class Keep>
-__device__ __forceinline__ bool tw_attend(float* state, float* warps, const tw_cache& of, tw_tile<D, WARPS>& now, const Score& score, const Keep& keep, int split, int splits, float* groups, unsigned int* arrived) {
+// a query of `splits` or WARPS states, `groups` for a state of each split. With PARTED, groups of a cluster may each get a part
+// of the state: it is true for the threads that have one, and `own` has room for a state.
+template <int D, int QUERIES, bool BF16, int WARPS, bool FRESH, bool PARTED, class Score, class Keep>
+__device__ __forceinline__ bool tw_attend(float* state, float* own, float* warps, const tw_cache& of, tw_tile<D, WARPS>& now, const Score& score, const Keep& keep, int split, int splits, float* groups, unsigned int* arrived) {
     constexpr int CHUNKS = D / 8, K = (CHUNKS + 3) / 4, V = (CHUNKS + 7) / 8, SIZE = tw_state_size<D, QUERIES>();
     const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, warp = threadIdx.x >> 5;
     const uint4 zero = make_uint4(0u, 0u, 0u, 0u);
@@ -241,15 +292,15 @@ __device__ __forceinline__ bool tw_attend(float* state, float* warps, const tw_c
     sum += __shfl_xor_sync(0xffffffffu, sum, 1);
     sum += __shfl_xor_sync(0xffffffffu, sum, 2);
     if (g < QUERIES) {
-        float* own = warps + warp * SIZE;
-        if (t == 0) own[QUERIES * D + g] = greatest, own[QUERIES * D + QUERIES + g] = sum;
+        float* of_warp = warps + warp * SIZE;
+        if (t == 0) of_warp[QUERIES * D + g] = greatest, of_warp[QUERIES * D + QUERIES + g] = sum;
         _Pragma("unroll") for (int i = 0; i < V; i++)
             _Pragma("unroll") for (int j = 0; j < 2; j++) {
                 const int chunk = i * 8 + 2 * t + j;
                 if (chunk < CHUNKS)
                     _Pragma("unroll") for (int e = 0; e < 2; e++) {
                         const float(*m)[4] = &mixed[i * 8 + 4 * e];
-                        ((float4*)own)[tw_feature<D>(g, chunk * 2 + e)] = make_float4(m[0][j] + m[0][j + 2], m[1][j] + m[1][j + 2], m[2][j] + m[2][j + 2], m[3][j] + m[3][j + 2]);
+                        ((float4*)of_warp)[tw_feature<D>(g, chunk * 2 + e)] = make_float4(m[0][j] + m[0][j + 2], m[1][j] + m[1][j + 2], m[2][j] + m[2][j + 2], m[3][j] + m[3][j + 2]);
                     }
             }
     }
@@ -261,6 +312,10 @@ __device__ __forceinline__ bool tw_attend(float* state, float* warps, const tw_c
         return true;
     }
 #ifdef TW_CLUSTER
+    if (PARTED && WARPS == 8 && QUERIES * D % 256 == 0) {
+        tw_merge<D, QUERIES, WARPS * 32, true>(own, warps, WARPS, factors);
+        return tw_join_parts<D, QUERIES>(state, own, split);
+    }
     tw_merge<D, QUERIES, WARPS * 32, true>(state, warps, WARPS, factors);
     tw_join_cluster<D, QUERIES, WARPS>(state, state, factors, split);
     return split == 0;

@@ -456,14 +456,16 @@ impl Text<'_> {
             Attend::state_len(r.cached.head_dim, r.queries)
         ));
         lines.push(format!(
-            "if (!tw_attend<{}, {}, {}, {}, {}>({}, {}, of, tw_first, score, keep, blockIdx.z, gridDim.z, \
+            "if (!tw_attend<{}, {}, {}, {}, {}, {}>({}, {}, {}, of, tw_first, score, keep, blockIdx.z, gridDim.z, \
              groups, tw_arrived + program)) return;",
             r.cached.head_dim,
             r.queries,
             r.dtype == DType::BF16,
             self.program.threads / 32,
             r.fresh.is_some(),
+            r.parted.is_some(),
             self.shared(r.state),
+            self.shared(r.parted.unwrap_or(r.state)),
             self.shared(r.partial),
         ));
         std::iter::once("{".into())

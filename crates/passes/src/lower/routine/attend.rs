@@ -4,8 +4,9 @@
 use super::appended::{Appended, is_early, loaded, needed};
 use super::turned::Turning;
 use super::{halves, is_scalar, widened};
+use crate::lower::layout::Bit;
 use crate::lower::map::arithmetic;
-use crate::lower::{Held, Lowering, Schedule, add, binary, int, size};
+use crate::lower::{Held, Lowering, Schedule, add, binary, int, padded, size};
 use std::collections::HashMap;
 use tilewright_ir::thread::{
     Ahead, Attend, Cached, Code, Fresh, Queries, RegisterId, Routine, Rows, Split, ThreadProgram,
@@ -415,6 +416,11 @@ fn around(
         (Some(tile), Some(appended)) => Turning::of(program, schedule, tile, appended),
         _ => None,
     };
+    if turning.is_some() {
+        // Where halves of heads are nowhere else, what there is one of a query lies as the sums' rows do.
+        let mixed = padded(&program.vars[of.mixed.index()].ty.shape, l.rank);
+        l.masters.sort_by_key(|master| *master != mixed);
+    }
     let turns = |id: &ExprId| turning.as_ref().is_some_and(|turning| turning.computes(*id));
     let needs = |id: &ExprId| (is_scalar(program, *id) || needed.contains(id)) && !turns(id);
     let late: Vec<ExprId> = lets(false).filter(needs).collect();
@@ -508,6 +514,19 @@ fn around(
         None => one,
         Some(scale) => l.known(scale)?,
     };
+    let features = queries * head_dim;
+    let is_flat = l.takes_flat(program, of.mixed, 1 << team);
+    let (end, finished) = l.nested(|l| {
+        l.take(program, of.mixed, state, 0, head_dim);
+        l.take(program, of.greatest, state, features, 1);
+        l.take(program, of.sum, state, features + queries, 1);
+        after.iter().try_for_each(|statement| l.statement(statement).ok())
+    });
+    finished?;
+    let parted = match is_flat && !meets(&end) {
+        true => Some(l.shared("own", DType::F32, state_len)),
+        false => None,
+    };
     l.routine(Routine::Attend(Box::new(Attend {
         cached,
         queries,
@@ -519,19 +538,41 @@ fn around(
         state,
         partial,
         fresh,
+        parted,
     })));
-    let features = queries * head_dim;
-    l.take(program, of.mixed, state, 0, head_dim);
-    l.take(program, of.greatest, state, features, 1);
-    l.take(program, of.sum, state, features + queries, 1);
-    for statement in after {
-        l.statement(statement).ok()?;
-    }
+    end.into_iter().for_each(|code| l.code(code));
     let split = Split { positions, state: state_len };
     Some(l.finish_routine(1 << team, Some(split)))
 }
 
+/// True when threads wait for others, or take what others hold.
+fn meets(body: &[Code]) -> bool {
+    let mut found = false;
+    for code in body {
+        code.visit(&mut |code| {
+            let exchange = |v: &Value| matches!(v, Value::Shuffle(..) | Value::Extreme { .. });
+            found |= matches!(code, Code::Barrier | Code::SubgroupBarrier | Code::StoreShared(..))
+                || code.values().into_iter().any(|value| value.any(&exchange));
+        });
+    }
+    found
+}
+
 impl Lowering<'_> {
+    /// True when each of `threads` threads holds as many elements of a variable's tile, after those of the thread before.
+    fn takes_flat(&self, program: &Program, var: VarId, threads: usize) -> bool {
+        let layout = self.layout(&program.vars[var.index()].ty.shape);
+        let columns = layout.capacity.last().copied().unwrap_or(0);
+        let last = layout.capacity.len().wrapping_sub(1);
+        let flat = |bit: &Bit| if bit.axis == last { bit.bit } else { columns + bit.bit };
+        let rows_at = last.wrapping_sub(1);
+        let bits = layout.register.iter().map(Some).chain(layout.thread.iter().map(Option::as_ref));
+        let in_order = bits
+            .enumerate()
+            .all(|(i, bit)| bit.is_some_and(|bit| bit.axis >= rows_at && flat(bit) == i as u32));
+        in_order && 1 << layout.thread.len() == threads
+    }
+
     /// A variable's tile of `[rows, columns]` from shared memory, row-major from the element `from` on.
     fn take(
         &mut self,
