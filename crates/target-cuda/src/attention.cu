@@ -7,6 +7,11 @@
 //
 // SPLIT: where there are fewer tiles than multiprocessors, both warpgroups take the same 64 queries, and every second round
 // each; their sums are joined at the end.
+//
+// Causal, bf16, 4096 queries of 32 heads, 8 of keys, on an H100: 64 features 0.171 ms, 128 features 0.237 (580 TFLOP/s), 256
+// features 0.417 (658). Slower: no turns (128 features 0.259 for 0.246, 256 features 0.497 for 0.440), rounds of 64 keys for
+// 256 features (0.469), two groups a multiprocessor for 64 features (0.202: registers run short, and products wait for one
+// another). Three warpgroups for 64 features take the same there, and longer where queries are few (1000: 22 us for 17).
 
 struct __align__(64) tw_map {
     unsigned long long words[16];
@@ -195,18 +200,12 @@ template <int DIM, int KEYS, int STAGES, int TEAMS, bool SPLIT, bool BF16, bool 
         const auto done_with = [&](unsigned int barrier) { if (first_lane) tw_barrier_arrive(barrier); };
         // The warpgroups take turns to start products.
         const auto turn = [&]() {
-#ifndef NO_TURNS
             if (!SPLIT) asm volatile("bar.sync %0, 256;" ::"r"(tw_thread() >> 7) : "memory");
-#endif
         };
         const auto pass = [&]() {
-#ifndef NO_TURNS
             if (!SPLIT) asm volatile("bar.arrive %0, 256;" ::"r"((tw_thread() >> 7) % TEAMS + 1) : "memory");
-#endif
         };
-#ifndef NO_TURNS
         if (!SPLIT && team == TEAMS - 1) pass();
-#endif
         // The number of the tile of keys that is next; every EVERY is the warpgroup's.
         constexpr int EVERY = SPLIT ? 2 : 1;
         unsigned int next_tile = SPLIT ? team : 0;

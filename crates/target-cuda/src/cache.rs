@@ -13,7 +13,7 @@ use std::time::SystemTime;
 const BOUND: u64 = 256 << 20;
 
 /// What every file begins with.
-const MAGIC: &[u8; 8] = b"twcubin1";
+const MAGIC: &[u8; 8] = b"twcubin2";
 
 /// A folder of machine code.
 #[derive(Clone, Debug)]
@@ -29,8 +29,7 @@ pub(crate) struct Key(u128);
 impl Key {
     /// The key of a source, for an architecture, by a version of the compiler.
     pub fn of(source: &str, architecture: &str, version: &str) -> Key {
-        let parts = [source, "\0", architecture, "\0", version];
-        Key(fnv(parts.iter().flat_map(|part| part.bytes())))
+        Key(fnv([source, architecture, version].map(str::as_bytes)))
     }
 }
 
@@ -50,8 +49,8 @@ impl Cache {
         let rest = bytes.strip_prefix(MAGIC)?;
         let (owner, rest) = rest.split_first_chunk::<16>()?;
         let (sum, image) = rest.split_first_chunk::<16>()?;
-        let whole = u128::from_le_bytes(*owner) == key.0
-            && u128::from_le_bytes(*sum) == fnv(image.iter().copied());
+        let whole =
+            u128::from_le_bytes(*owner) == key.0 && u128::from_le_bytes(*sum) == fnv([image]);
         whole.then(|| image.to_vec())
     }
 
@@ -63,7 +62,7 @@ impl Cache {
         let mut bytes = Vec::with_capacity(40 + image.len());
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&key.0.to_le_bytes());
-        bytes.extend_from_slice(&fnv(image.iter().copied()).to_le_bytes());
+        bytes.extend_from_slice(&fnv([image]).to_le_bytes());
         bytes.extend_from_slice(image);
         let kept = fs::create_dir_all(&self.folder)
             .and_then(|()| fs::write(&beside, &bytes))
@@ -108,11 +107,20 @@ fn is_ours(path: &Path) -> bool {
     key.len() == 32 && key.bytes().all(|b| b.is_ascii_hexdigit()) && !rest.is_empty()
 }
 
-/// FNV-1a of 128 bits (Fowler, Noll and Vo): not against an attacker, who could write the folder anyway.
-fn fnv(bytes: impl Iterator<Item = u8>) -> u128 {
+/// FNV-1a of 128 bits (Fowler, Noll and Vo), eight bytes at a time, of parts and their lengths: not against an attacker,
+/// who could write the folder anyway.
+fn fnv<const PARTS: usize>(parts: [&[u8]; PARTS]) -> u128 {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
+    let mut hash = OFFSET;
+    let mut take = |word: u64| hash = (hash ^ u128::from(word)).wrapping_mul(PRIME);
+    for part in parts {
+        let (words, rest) = part.as_chunks::<8>();
+        words.iter().for_each(|word| take(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| take(u64::from(*byte)));
+        take(part.len() as u64);
+    }
+    hash
 }
 
 #[cfg(test)]

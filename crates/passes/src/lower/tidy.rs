@@ -249,12 +249,14 @@ fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
         }
     }
     let mut at = 0;
+    let mut index = Index::of(body);
     while at < body.len() {
         let found = copied(program, &body[at..]).filter(|&(from, to, steps)| {
-            let after = &body[at + steps..];
-            body[..at].contains(&Code::Declare(to))
-                && uses(&body[..at], to) == Uses::default()
-                && uses(after, to).writes == 0
+            let (copy, after) = (&body[at..at + steps], &body[at + steps..]);
+            let Used { uses: all, first, .. } = index.get(to);
+            first == at
+                && body[..at].contains(&Code::Declare(to))
+                && uses(copy, to).writes == all.writes
                 && uses(after, from).writes == 0
         });
         let Some((from, to, steps)) = found else {
@@ -278,6 +280,7 @@ fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
                 }
             });
         }
+        index = Index::of(body);
     }
 }
 
@@ -319,6 +322,8 @@ fn once(body: &mut Vec<Code>) {
             once(inner);
         }
     }
+    // A value that moves is read as often as before.
+    let index = Index::of(body);
     let mut at = 0;
     while at + 1 < body.len() {
         if let (Code::Let(register, value), next) = (&body[at], &body[at + 1])
@@ -327,7 +332,7 @@ fn once(body: &mut Vec<Code>) {
             && let Value::Binary(op, _, a, b) = result
             && is_called(*op)
             && (**a == Value::Get(*register)) != (**b == Value::Get(*register))
-            && uses(&body[at + 1..], *register).reads == 1
+            && index.get(*register).uses.reads == 1
         {
             let (register, value) = (*register, value.clone());
             replace(&mut body[at + 1], register, &value);
