@@ -126,8 +126,8 @@ impl Pool {
     /// # Errors
     /// When the device has no such memory, even after the pool gave up what it kept.
     pub fn allocate(self: &Arc<Self>, bytes: usize) -> Result<Memory> {
-        let class = size_class(bytes);
-        let frugal = class >= FRUGAL && self.device.caps().host_visible;
+        let frugal = bytes >= FRUGAL && self.device.caps().host_visible;
+        let class = if frugal { whole_pages(bytes) } else { size_class(bytes) };
         let kept = self.lock().own().take(class, frugal);
         let (class, buffer) = match kept {
             Some(kept) => {
@@ -190,6 +190,11 @@ fn size_class(bytes: usize) -> usize {
     let bytes = bytes.max(64);
     let step = (bytes.next_power_of_two() / 16).max(64);
     bytes.checked_next_multiple_of(step).unwrap_or(bytes)
+}
+
+/// The size asked of the host's memory, where larger buffers serve too.
+fn whole_pages(bytes: usize) -> usize {
+    bytes.checked_next_multiple_of(4096).unwrap_or(bytes)
 }
 
 /// A buffer of a [`Pool`], or one that was made elsewhere.

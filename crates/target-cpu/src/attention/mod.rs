@@ -20,7 +20,7 @@ use tilewright_passes::specification::{CausalAttention, says};
 const QUERIES: usize = 64;
 const TOGETHER: usize = 2;
 /// Products that are worth waking another thread.
-const WORTH_WAKING: usize = 1 << 18;
+const WORTH_WAKING: usize = 1 << 16;
 
 /// What kind of attention a program is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
