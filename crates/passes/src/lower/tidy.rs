@@ -249,12 +249,13 @@ fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
         }
     }
     let mut at = 0;
-    let mut index = Index::of(body);
+    // Steps that are gone were all before; what reads the original instead changes no register that is looked up later.
+    let (index, mut gone) = (Index::of(body), 0);
     while at < body.len() {
         let found = copied(program, &body[at..]).filter(|&(from, to, steps)| {
             let (copy, after) = (&body[at..at + steps], &body[at + steps..]);
             let Used { uses: all, first, .. } = index.get(to);
-            first == at
+            first == at + gone
                 && body[..at].contains(&Code::Declare(to))
                 && uses(copy, to).writes == all.writes
                 && uses(after, from).writes == 0
@@ -280,7 +281,7 @@ fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
                 }
             });
         }
-        index = Index::of(body);
+        gone += steps;
     }
 }
 
