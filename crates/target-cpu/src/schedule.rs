@@ -21,6 +21,9 @@ const MOST_SHARING: usize = 512;
 const FEW_PROGRAMS: usize = 16;
 /// The most programs of a batch.
 const MOST_PROGRAMS: usize = 1024;
+/// Lanes of a batch that only reads its rows, where they lie: a step's overhead, in which nothing is read, must be little
+/// beside the time that the memory takes for them.
+const READ_LANES: usize = 32 << 10;
 /// Programs of a batch that look a row up: while one is copied, the next is fetched.
 const LOOKING_UP: usize = 4;
 /// Rows up to this length are whole: their tiles stay near the first cache. Longer ones come in blocks where they can.
@@ -80,7 +83,11 @@ impl Schedule {
         let batch = match rows.length {
             Some(length) if !request.analysis.control && !request.analysis.atomic => {
                 let least = if rows.looked_up { LOOKING_UP } else { 1 };
-                let lanes = (BATCH_LANES / length.max(1)).clamp(least, MOST_PROGRAMS);
+                let mut lanes = (BATCH_LANES / length.max(1)).clamp(least, MOST_PROGRAMS);
+                if rows.in_place {
+                    let even = last / (MANY_BATCHES * threads.max(1));
+                    lanes = lanes.max(even.min(READ_LANES / length.max(1)).min(MOST_PROGRAMS));
+                }
                 match rows.packed {
                     true => sharing_batch(length, last.max(1), threads),
                     false => lanes.min(last.max(1)),
@@ -140,11 +147,14 @@ struct Rows {
     packed: bool,
     /// A row's place depends on what is loaded.
     looked_up: bool,
+    /// Rows are only read, and lie as lanes.
+    in_place: bool,
 }
 
 impl Rows {
     fn of(request: &Request<'_>) -> Rows {
         let (mut length, mut packed, mut only_read, mut looked_up) = (1, false, true, false);
+        let mut in_place = true;
         let scalars = Scalars::new(request.program, request.dims, request.grid);
         for id in lets(request.program, request.analysis) {
             let expr = request.program.expr(id);
@@ -156,7 +166,7 @@ impl Rows {
                 ExprKind::Dot(..) | ExprKind::ReduceBy { .. } | ExprKind::ScanBy { .. }
             );
             if second.is_some() || alone {
-                return Rows { length: None, packed: false, looked_up: false };
+                return Rows { length: None, packed: false, looked_up: false, in_place: false };
             }
             let fused = request.analysis.fused[id.index()].as_ref();
             packed |= matches!(fused, Some((Fusion::PackedSum { .. }, _)));
@@ -165,6 +175,8 @@ impl Rows {
                 ExprKind::Load { .. } | ExprKind::Cast(_) | ExprKind::Reshape(_)
             );
             only_read &= first.is_none() || moved;
+            in_place &= first.is_none()
+                || matches!(expr.kind, ExprKind::Load { .. }) && expr.ty.dtype.size() == 4;
             if let ExprKind::Load { place, .. } = &expr.kind
                 && first.is_some()
             {
@@ -174,7 +186,12 @@ impl Rows {
             }
             length = length.max(first.unwrap_or(1));
         }
-        Rows { length: Some(length), packed: packed && only_read, looked_up }
+        Rows {
+            length: Some(length),
+            packed: packed && only_read,
+            looked_up,
+            in_place: in_place && !looked_up && length > 1,
+        }
     }
 }
 
