@@ -42,7 +42,8 @@ template <int LEN, int ROWS, int WARPS> struct tw_parts {
 };
 
 // Makes ready ROWS rows of `length` elements, `row_of(i)`; zeros up to `padded`, LEN at most. With NORM, the root mean
-// square norm of the only one, with a weight, of which `weights` are the first parts. LOADED tells that `x` are those of the
+// square norm of the only one, with a weight, of which `weights` are the first parts; it sums in the order of a norm's own
+// kernel, so that rows of one warp have its bits. LOADED tells that `x` are those of the
 // rows. By all threads of the group; `scratch` has room for a number a warp. What is read is asked for together: each time
 // costs as much as some rounds of weights.
 template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, bool LOADED, bool OLDER, class RowOf>
@@ -58,11 +59,11 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
                 const unsigned int words[4] = {x.of[k].x, x.of[k].y, x.of[k].z, x.of[k].w};
                 _Pragma("unroll") for (int j = 0; j < 4; j++) {
                     const float low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
-                    sum = fmaf(low, low, fmaf(high, high, sum));
+                    sum = fmaf(high, high, fmaf(low, low, sum));
                 }
             }
         }
-        _Pragma("unroll") for (int by = 16; by > 0; by /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
+        _Pragma("unroll") for (int by = 1; by < 32; by *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
         if ((threadIdx.x & 31) == 0) scratch[threadIdx.x >> 5] = sum;
         __syncthreads();
         sum = 0.0f;

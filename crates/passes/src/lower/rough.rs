@@ -45,12 +45,17 @@ pub(super) fn rough(program: &Program) -> HashSet<ExprId> {
     rough
 }
 
-/// True for ops that have a fast form, on more than one element.
+/// True for ops that have a fast form, on more than one element: what a row has one of must not cost its elements bits. A
+/// gate is as fast on one element, since a product that it is fused with has one element a program, and is to give the bits
+/// of kernels of their own.
 fn gains(program: &Program, id: ExprId) -> bool {
     let expr = program.expr(id);
+    if matches!(expr.kind, ExprKind::Unary(UnaryOp::Sigmoid, _)) {
+        return true;
+    }
     let fast = matches!(
         expr.kind,
-        ExprKind::Unary(UnaryOp::Exp | UnaryOp::Exp2 | UnaryOp::Sigmoid | UnaryOp::Recip, _)
+        ExprKind::Unary(UnaryOp::Exp | UnaryOp::Exp2 | UnaryOp::Recip, _)
             | ExprKind::Binary(BinaryOp::Div, ..)
     );
     fast && expr.ty.shape.iter().any(|e| *e != Extent::Const(1))
@@ -140,6 +145,20 @@ mod tests {
              store y[%0, :] = %6\n"
         );
         assert!(of(&wide).is_empty());
+    }
+
+    #[test]
+    fn a_gate_is_the_same_on_one_element_as_on_many() {
+        let source = |shape: &str, place: &str| {
+            format!(
+                "kernel t(x: in f32[n], y: out bf16[n])\ngrid n\n%0: i32 = program 0\n\
+                 %1: f32[{shape}] = load x[{place}]\n%2: f32[{shape}] = sigmoid %1\n\
+                 %3: f32[{shape}] = exp %1\n%4: f32[{shape}] = mul %2, %3\n\
+                 %5: bf16[{shape}] = cast %4\nstore y[{place}] = %5\n"
+            )
+        };
+        assert_eq!(of(&source("n", ":")), [2, 3]);
+        assert_eq!(of(&source("", "%0")), [2]);
     }
 
     #[test]
