@@ -6,7 +6,7 @@
 use crate::gather_qmm::{GATHER_QMM_SWIGLU, gated};
 use crate::gather_qmm_combine::{GATHER_QMM_COMBINE_QUANTIZED, combined};
 use crate::rmsnorm::{rms_normed, rms_normed_f64};
-use crate::topk_gating_softmax::gating_f64;
+use crate::topk_gating_softmax::{gates, gating_f64};
 use crate::{Case, Entry, Fill, Grad, Inputs};
 use tilewright_ir::DType::{F32, I32};
 use tilewright_lang::{Args, Kernel, Tile};
@@ -133,10 +133,7 @@ pub fn norm_routed_qmm_swiglu(k: &mut Kernel, a: &Args) {
 pub fn routed_qmm_combine_residual(k: &mut Kernel, a: &Args) {
     let (token, column) = (k.program(), k.programs(a["w"].size(1)));
     let (logits, [best, experts]) = chosen(a, token);
-    let weights = match a.constant("norm_topk_prob") {
-        0 => logits.softmax().pick(experts),
-        _ => best.softmax(),
-    };
+    let weights = gates(logits, best, experts, a.constant("norm_topk_prob") != 0);
     let slots: Vec<Tile> =
         (0..a.constant("k")).map(|j| k.full(I32, &[1.into()], j as f64)).collect();
     let one = |of: Tile, j: usize| of.pick(slots[j]).reshape(&[]);

@@ -9,7 +9,7 @@
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Kernel, View};
+use tilewright_lang::{Kernel, Tile, View};
 
 /// The catalog's row without a bias.
 pub static TOPK_GATING_SOFTMAX: Entry = Entry {
@@ -105,9 +105,13 @@ pub fn topk_gating_softmax(
     let token = k.program();
     let logits = x.row(token).load().to(F32); // [experts]
     let (best, experts) = logits.top_k(top); // [k]
-    let chosen = if normalize { best.softmax() } else { logits.softmax().pick(experts) };
-    weights.row(token).store(chosen);
+    weights.row(token).store(gates(logits, best, experts, normalize));
     indices.row(token).store(experts);
+}
+
+/// The weights of the chosen experts, `[k]`: the softmax of the best logits, or of all of them at these.
+pub(crate) fn gates(logits: Tile, best: Tile, experts: Tile, normalize: bool) -> Tile {
+    if normalize { best.softmax() } else { logits.softmax().pick(experts) }
 }
 
 /// One program a token.

@@ -5,6 +5,7 @@
 
 mod appended;
 mod attend;
+mod attended;
 mod choice;
 mod products;
 mod turned;
