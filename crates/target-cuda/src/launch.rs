@@ -332,6 +332,20 @@ impl Executable for CudaExecutable {
         Ok(())
     }
 
+    fn compile_for(
+        &self,
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), TargetError> {
+        if self.by_library(&bindings.dims) {
+            return Ok(());
+        }
+        match self.specified(bindings, arguments)? {
+            Taken::No => self.prepare(bindings, arguments).map(drop),
+            Taken::Nothing | Taken::Work(_) => Ok(()),
+        }
+    }
+
     fn schedules(&self, bindings: &Bindings) -> Vec<String> {
         let dims = &bindings.dims;
         let candidates =
