@@ -7,6 +7,7 @@ mod appended;
 mod attend;
 mod attended;
 mod choice;
+mod norm;
 mod products;
 mod turned;
 
