@@ -27,7 +27,7 @@ pub use affine::Scalars;
 use blocks::BlockPlan;
 use sharing::Sharing;
 use slots::Slots;
-use std::collections::HashMap;
+use tilewright_ir::table::HashMap;
 use tilewright_ir::{
     BinaryOp, DType, ExprId, ExprKind, Extent, Program, Stmt, StoreMode, TernaryOp,
 };
@@ -77,12 +77,12 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         slots: Slots::default(),
         registers: vec![Register { param: None, offset: 0, grid: [0; GRID_AXES], advance: 0 }],
         words: Vec::new(),
-        constants: HashMap::new(),
+        constants: HashMap::default(),
         prologue: Vec::new(),
         steps: Vec::new(),
         values: vec![Vec::new(); request.program.exprs.len()],
         vars: vec![None; request.program.vars.len()],
-        targets: HashMap::new(),
+        targets: HashMap::default(),
         sharing: Sharing::of(&request),
     };
     if plan.as_ref().is_some_and(|plan| plan.sweeps() > 1) {

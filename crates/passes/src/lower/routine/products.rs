@@ -5,8 +5,8 @@ use super::choice::{Choice, Chosen};
 use super::norm::Factor;
 use super::{closure, depends, halves, indices, is_input, is_scalar};
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, shift_left, shift_right, size};
-use std::collections::HashSet;
 use tilewright_ir::recognize::AffineWeights;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{
     AffineProduct, AffineProducts, Builtin, Code, Normed, Ready, Routine, Rows, ThreadProgram,
     Value,
@@ -194,7 +194,7 @@ pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProg
     let choice = Choice::of(program)?;
     let chooses = |id: &ExprId| choice.as_ref().is_some_and(|choice| choice.computes(*id));
     let mut products: Vec<Product<'_>> = Vec::new();
-    let mut squares = HashSet::new();
+    let mut squares = HashSet::default();
     for statement in &program.body {
         match statement {
             Stmt::Let(id) if chooses(id) => {}
@@ -364,7 +364,7 @@ fn around(
     let sums: HashSet<ExprId> = products.iter().map(|p| p.sum).collect();
     let squares: HashSet<ExprId> = norm.iter().map(|n| n.squares).collect();
     // What says where the operands lie.
-    let mut needed = HashSet::new();
+    let mut needed = HashSet::default();
     for place in products.iter().flat_map(Product::places) {
         indices(place).for_each(|(_, id)| closure(program, id, &mut needed));
     }
@@ -508,7 +508,7 @@ fn finished_with(
     let program = l.program;
     let is_load = |id: ExprId| matches!(program.expr(id).kind, ExprKind::Load { .. });
     let known = |place: &Place| {
-        let mut from = HashSet::new();
+        let mut from = HashSet::default();
         indices(place).for_each(|(_, id)| closure(program, id, &mut from));
         !from.iter().any(|id| is_load(*id) || sums.contains(id))
     };

@@ -5,7 +5,7 @@ use super::appended::Appended;
 use super::norm::Factor;
 use super::{closure, halves, indices, is_input};
 use crate::lower::{Lowering, Schedule, int};
-use std::collections::HashSet;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{HeadNorms, Rows, SharedId, Turned, Value};
 use tilewright_ir::{Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Place, Program};
 
@@ -56,7 +56,7 @@ impl<'a> Turning<'a> {
             && program.expr(value).ty.shape[..] == [Extent::Const(head_dim)]
             && program.expr(key).ty.shape[..] == [Extent::Const(head_dim)]
             && FEATURES.contains(&head_dim);
-        let mut inside = HashSet::new();
+        let mut inside = HashSet::default();
         [tile, key, value].iter().for_each(|id| closure(program, *id, &mut inside));
         let turning = Turning {
             queries,
@@ -67,7 +67,7 @@ impl<'a> Turning<'a> {
             caches: appended.places,
             inside,
         };
-        let mut places = HashSet::new();
+        let mut places = HashSet::default();
         for place in turning.places() {
             indices(place).for_each(|(_, id)| closure(program, id, &mut places));
         }
