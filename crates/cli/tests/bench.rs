@@ -65,3 +65,8 @@ fn sizes_dtype_and_gradient_can_be_chosen() {
     tilewright(&["bench", "rmsnorm", "--set", "columns=3"]).fails(2, "it has eps, rows, cols");
     tilewright(&["bench", "argmax", "--grad"]).fails(2, "cannot be differentiated");
 }
+
+#[test]
+fn what_moves_on_in_place_is_timed_from_the_same_position() {
+    tilewright(&["bench", "next_token", "--set", "max_len=4", "--set", "vocabulary=9"]).ok();
+}

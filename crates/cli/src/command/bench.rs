@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tilewright_formats::replace_file;
 use tilewright_ir::DType;
-use tilewright_kernels::{Case, Entry};
+use tilewright_kernels::{Case, Entry, Grad};
 use tilewright_proof::{
     Bench, Budget, Compilation, Outputs, Timing, time_compilation, time_launches,
 };
@@ -43,12 +43,12 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         return launch(&runtime, matches, out);
     }
     if matches.get_flag("compile") {
-        return compilation(&runtime, &kernels(matches)?, matches, out);
+        return compilation(&runtime, &timed_kernels(matches)?, matches, out);
     }
     let outputs = if matches.get_flag("fresh") { Outputs::Fresh } else { Outputs::Preallocated };
     let (asked, settings) = (dtype(matches)?, settings(matches)?);
     let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
-    for entry in kernels(matches)? {
+    for entry in timed_kernels(matches)? {
         let dtype = kernel_dtype(entry, asked)?;
         for case in entry.cases.iter().filter(|case| case.bench) {
             work.push((entry, changed(entry, case, dtype, &settings)?, dtype));
@@ -57,15 +57,23 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let progress = Progress::new(work.len());
     let mut rates = CopyRates::new(&runtime);
     let mut rows: Vec<Timed> = Vec::new();
+    let mut failed = Vec::new();
     for (entry, case, dtype) in &work {
         progress.begin(entry.name);
         let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
-        let mut clock = prepare(&runtime, entry, case, *dtype, outputs)?;
-        let timing = clock.time(BUDGET)?;
-        rows.push(Timed::of(clock.row(timing, None), &mut rates)?);
+        let timed = prepare(&runtime, entry, case, *dtype, outputs)
+            .and_then(|mut clock| Ok((clock.time(BUDGET)?, clock)));
+        match timed {
+            Ok((timing, clock)) => rows.push(Timed::of(clock.row(timing, None), &mut rates)?),
+            Err(error) => failed.push(error),
+        }
         progress.step();
     }
     drop(progress);
+    // The figures of the others are not lost with one that does not run.
+    if rows.is_empty() && !failed.is_empty() {
+        return Err(failed.remove(0).into());
+    }
     if let Some(path) = matches.get_one::<PathBuf>("json") {
         let rows = rows.iter().map(|row| row.to_json(runtime.target())).collect();
         replace_file(path, |file| writeln!(file, "{:#}", Value::Array(rows)))?;
@@ -78,7 +86,31 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
          plain copy of as many bytes on all cores. Outputs are {}.",
         outputs.name()
     )?;
-    Ok(())
+    match failed.len() {
+        0 => Ok(()),
+        1 => Err(failed.remove(0).into()),
+        more => {
+            let others = more - 1;
+            writeln!(
+                out,
+                "\n{more} cases did not run; the first failure, without {others} others:"
+            )?;
+            Err(failed.remove(0).into())
+        }
+    }
+}
+
+/// The kernels that were named; if none was, all that have the dtype and the gradient that were asked for.
+///
+/// # Errors
+/// For an unknown name or dtype.
+pub fn timed_kernels(matches: &ArgMatches) -> Result<Vec<&'static Entry>, Failure> {
+    let (mut found, asked) = (kernels(matches)?, dtype(matches)?);
+    if !matches.contains_id("names") {
+        found.retain(|entry| asked.is_none_or(|asked| entry.dtypes.contains(&asked)));
+        found.retain(|entry| !matches.get_flag("grad") || !matches!(entry.grad, Grad::None(_)));
+    }
+    Ok(found)
 }
 
 /// The case with the sizes, constants and scalars that were set.
@@ -126,10 +158,11 @@ fn compilation(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let progress = Progress::new(entries.len());
+    let asked = dtype(matches)?;
     let mut rows: Vec<Compilation> = Vec::new();
     for entry in entries {
         progress.begin(entry.name);
-        let dtype = entry.dtypes.first().copied().unwrap_or(DType::F32);
+        let dtype = kernel_dtype(entry, asked)?;
         rows.extend(time_compilation(runtime, entry, dtype, COMPILATION)?);
         progress.step();
     }

@@ -1,7 +1,6 @@
 //! `tilewright tune`: the fastest schedule of each kernel, by measuring.
 
-use super::bench::changed;
-use super::test::kernels;
+use super::bench::{changed, timed_kernels};
 use super::{dtype, kernel_dtype, settings};
 use crate::call::device;
 use crate::failure::Failure;
@@ -28,7 +27,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = device(matches)?;
     let (asked, settings) = (dtype(matches)?, settings(matches)?);
     let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
-    for entry in kernels(matches)? {
+    for entry in timed_kernels(matches)? {
         let first = kernel_dtype(entry, asked)?;
         let dtypes =
             if asked.is_none() && !entry.dtypes.is_empty() { entry.dtypes } else { &[first] };
