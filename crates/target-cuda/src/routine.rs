@@ -203,6 +203,8 @@ impl Text<'_> {
                 }
             }
             2 if r.early => 3,
+            // One after the other.
+            5.. => 3,
             rounds => rounds,
         };
         if !is_ready {
