@@ -50,20 +50,23 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_apply_gqa_rope(const
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) sin_in[l] = vector.lane[l];
     }
-    float difference[8];
-    float added[8];
+    float fma_x[8];
+    float fma_x_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        difference[i] = (x_in[i] * cos_in[i & 3]) - (x_in_2[i] * sin_in[i & 3]);
-        added[i] = (x_in[i] * sin_in[i & 3]) + (x_in_2[i] * cos_in[i & 3]);
+        const float product = x_in_2[i] * sin_in[i & 3];
+        const float neg_x = -product;
+        fma_x[i] = fma(x_in[i], cos_in[i & 3], neg_x);
+        const float product_2 = x_in_2[i] * cos_in[i & 3];
+        fma_x_2[i] = fma(x_in[i], sin_in[i & 3], product_2);
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         float out[4];
-        out[0] = difference[i * 4];
-        out[1] = difference[(i * 4) + 1];
-        out[2] = difference[(i * 4) + 2];
-        out[3] = difference[(i * 4) + 3];
+        out[0] = fma_x[i * 4];
+        out[1] = fma_x[(i * 4) + 1];
+        out[2] = fma_x[(i * 4) + 2];
+        out[3] = fma_x[(i * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
@@ -75,10 +78,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_apply_gqa_rope(const
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         float out_2[4];
-        out_2[0] = added[i * 4];
-        out_2[1] = added[(i * 4) + 1];
-        out_2[2] = added[(i * 4) + 2];
-        out_2[3] = added[(i * 4) + 3];
+        out_2[0] = fma_x_2[i * 4];
+        out_2[1] = fma_x_2[(i * 4) + 1];
+        out_2[2] = fma_x_2[(i * 4) + 2];
+        out_2[3] = fma_x_2[(i * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")

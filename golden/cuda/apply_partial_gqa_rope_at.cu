@@ -21,8 +21,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
     const int index = tw_checked(positions_in, arguments.length, faults, 0);
     float cos_in[4];
     _Pragma("unroll")
-    for (int i_33 = 0; i_33 < 4; i_33++) {
-        cos_in[i_33] = 0.0f;
+    for (int i_31 = 0; i_31 < 4; i_31++) {
+        cos_in[i_31] = 0.0f;
     }
     if (at < 48) {
         {
@@ -35,8 +35,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
     const int index_2 = tw_checked(positions_in, arguments.length, faults, 1);
     float sin_in[4];
     _Pragma("unroll")
-    for (int i_33 = 0; i_33 < 4; i_33++) {
-        sin_in[i_33] = 0.0f;
+    for (int i_31 = 0; i_31 < 4; i_31++) {
+        sin_in[i_31] = 0.0f;
     }
     if (at < 48) {
         {
@@ -49,95 +49,98 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
     float x_in[32];
     float x_in_2[32];
     _Pragma("unroll")
-    for (int i_33 = 0; i_33 < 8; i_33++) {
-        x_in[i_33 * 4] = 0.0f;
-        x_in[(i_33 * 4) + 1] = 0.0f;
-        x_in[(i_33 * 4) + 2] = 0.0f;
-        x_in[(i_33 * 4) + 3] = 0.0f;
+    for (int i_31 = 0; i_31 < 8; i_31++) {
+        x_in[i_31 * 4] = 0.0f;
+        x_in[(i_31 * 4) + 1] = 0.0f;
+        x_in[(i_31 * 4) + 2] = 0.0f;
+        x_in[(i_31 * 4) + 3] = 0.0f;
         if (at < 48) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i_33 * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)(at)));
+                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i_31 * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)(at)));
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) x_in[(i_33 * 4) + l] = vector.lane[l];
+                for (int l = 0; l < 4; l++) x_in[(i_31 * 4) + l] = vector.lane[l];
             }
         }
-        x_in_2[i_33 * 4] = 0.0f;
-        x_in_2[(i_33 * 4) + 1] = 0.0f;
-        x_in_2[(i_33 * 4) + 2] = 0.0f;
-        x_in_2[(i_33 * 4) + 3] = 0.0f;
+        x_in_2[i_31 * 4] = 0.0f;
+        x_in_2[(i_31 * 4) + 1] = 0.0f;
+        x_in_2[(i_31 * 4) + 2] = 0.0f;
+        x_in_2[(i_31 * 4) + 3] = 0.0f;
         if (at < 48) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i_33 * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)((48 + at))));
+                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_2 + ((((i_31 * 4) >> 2) & 7) * 4))) * arguments.x_stride1)) + (long long)((48 + at))));
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) x_in_2[(i_33 * 4) + l] = vector.lane[l];
+                for (int l = 0; l < 4; l++) x_in_2[(i_31 * 4) + l] = vector.lane[l];
             }
         }
     }
-    float difference[32];
-    float added[32];
+    float fma_x[32];
+    float fma_x_2[32];
     _Pragma("unroll")
-    for (int i_33 = 0; i_33 < 32; i_33++) {
-        difference[i_33] = (x_in[i_33] * cos_in[i_33 & 3]) - (x_in_2[i_33] * sin_in[i_33 & 3]);
-        added[i_33] = (x_in[i_33] * sin_in[i_33 & 3]) + (x_in_2[i_33] * cos_in[i_33 & 3]);
+    for (int i_31 = 0; i_31 < 32; i_31++) {
+        const float product = x_in_2[i_31] * sin_in[i_31 & 3];
+        const float neg_x = -product;
+        fma_x[i_31] = fma(x_in[i_31], cos_in[i_31 & 3], neg_x);
+        const float product_2 = x_in_2[i_31] * cos_in[i_31 & 3];
+        fma_x_2[i_31] = fma(x_in[i_31], sin_in[i_31 & 3], product_2);
     }
     _Pragma("unroll")
-    for (int i_33 = 0; i_33 < 8; i_33++) {
+    for (int i_31 = 0; i_31 < 8; i_31++) {
         if (at < 48) {
             float out[4];
-            out[0] = difference[i_33 * 4];
-            out[1] = difference[(i_33 * 4) + 1];
-            out[2] = difference[(i_33 * 4) + 2];
-            out[3] = difference[(i_33 * 4) + 3];
+            out[0] = fma_x[i_31 * 4];
+            out[1] = fma_x[(i_31 * 4) + 1];
+            out[2] = fma_x[(i_31 * 4) + 2];
+            out[3] = fma_x[(i_31 * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i_33 * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)(at))) = vector.all;
+                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i_31 * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)(at))) = vector.all;
             }
         }
     }
     __syncthreads();
     _Pragma("unroll")
-    for (int i_33 = 0; i_33 < 8; i_33++) {
+    for (int i_31 = 0; i_31 < 8; i_31++) {
         if (at < 48) {
             float out_2[4];
-            out_2[0] = added[i_33 * 4];
-            out_2[1] = added[(i_33 * 4) + 1];
-            out_2[2] = added[(i_33 * 4) + 2];
-            out_2[3] = added[(i_33 * 4) + 3];
+            out_2[0] = fma_x_2[i_31 * 4];
+            out_2[1] = fma_x_2[(i_31 * 4) + 1];
+            out_2[2] = fma_x_2[(i_31 * 4) + 2];
+            out_2[3] = fma_x_2[(i_31 * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i_33 * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)((48 + at)))) = vector.all;
+                *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_2 + ((((i_31 * 4) >> 2) & 7) * 4))) * arguments.y_stride1)) + (long long)((48 + at)))) = vector.all;
             }
         }
     }
     float x_in_3[16];
     _Pragma("unroll")
-    for (int i_33 = 0; i_33 < 4; i_33++) {
+    for (int i_31 = 0; i_31 < 4; i_31++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_3 + ((((i_33 * 4) >> 2) & 3) * 8))) * arguments.x_stride1)) + (long long)((96 + at_4))));
+            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.x) * arguments.x_stride0) + ((long long)((at_3 + ((((i_31 * 4) >> 2) & 3) * 8))) * arguments.x_stride1)) + (long long)((96 + at_4))));
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) x_in_3[(i_33 * 4) + l] = vector.lane[l];
+            for (int l = 0; l < 4; l++) x_in_3[(i_31 * 4) + l] = vector.lane[l];
         }
     }
     __syncthreads();
     _Pragma("unroll")
-    for (int i_33 = 0; i_33 < 4; i_33++) {
+    for (int i_31 = 0; i_31 < 4; i_31++) {
         float out_3[4];
-        out_3[0] = x_in_3[i_33 * 4];
-        out_3[1] = x_in_3[(i_33 * 4) + 1];
-        out_3[2] = x_in_3[(i_33 * 4) + 2];
-        out_3[3] = x_in_3[(i_33 * 4) + 3];
+        out_3[0] = x_in_3[i_31 * 4];
+        out_3[1] = x_in_3[(i_31 * 4) + 1];
+        out_3[2] = x_in_3[(i_31 * 4) + 2];
+        out_3[3] = x_in_3[(i_31 * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) vector.lane[l] = out_3[l];
-            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_3 + ((((i_33 * 4) >> 2) & 3) * 8))) * arguments.y_stride1)) + (long long)((96 + at_4)))) = vector.all;
+            *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at_3 + ((((i_31 * 4) >> 2) & 3) * 8))) * arguments.y_stride1)) + (long long)((96 + at_4)))) = vector.all;
         }
     }
 }

@@ -39,24 +39,27 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_apply_rope_interleav
         _Pragma("unroll")
         for (int l = 0; l < 2; l++) sin_in[l] = vector.lane[l];
     }
-    float difference[2];
-    float added[2];
+    float fma_x[2];
+    float fma_x_2[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        difference[i] = (x_in[i] * cos_in[i]) - (x_in_2[i] * sin_in[i]);
-        added[i] = (x_in[i] * sin_in[i]) + (x_in_2[i] * cos_in[i]);
+        const float product = x_in_2[i] * sin_in[i];
+        const float neg_x = -product;
+        fma_x[i] = fma(x_in[i], cos_in[i], neg_x);
+        const float product_2 = x_in_2[i] * cos_in[i];
+        fma_x_2[i] = fma(x_in[i], sin_in[i], product_2);
     }
     if (program < arguments.rows) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            y[((long long)(program_2) * arguments.y_stride0) + (long long)(((at + (i & 1)) * 2))] = difference[i];
+            y[((long long)(program_2) * arguments.y_stride0) + (long long)(((at + (i & 1)) * 2))] = fma_x[i];
         }
     }
     __syncwarp();
     if (program < arguments.rows) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            y[((long long)(program_2) * arguments.y_stride0) + (long long)((1 + ((at + (i & 1)) * 2)))] = added[i];
+            y[((long long)(program_2) * arguments.y_stride0) + (long long)((1 + ((at + (i & 1)) * 2)))] = fma_x_2[i];
         }
     }
 }

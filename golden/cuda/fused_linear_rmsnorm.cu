@@ -108,27 +108,41 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_linear_rmsnorm
             slot = ((slot + 1) == 2) ? 0 : (slot + 1);
         }
         __syncthreads();
-        float product_2[32];
+        float squares[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            product_2[i] = v_2[i] * v_2[i];
-        }
-        float total[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            total[i] = 0.0f;
+            const float product_2 = v_2[i] * v_2[i];
+            squares[i] = product_2;
         }
         _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            total[(i >> 2) & 7] = total[(i >> 2) & 7] + product_2[i];
+        for (int i = 0; i < 16; i++) {
+            squares[i * 2] = __fadd_rn(squares[i * 2], squares[(i * 2) + 1]);
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 1);
-            total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 2);
-            total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 4);
-            total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 8);
-            const float added_2 = v[i] + total[i];
+            squares[i * 4] = __fadd_rn(squares[i * 4], squares[(i * 4) + 2]);
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 1));
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 2));
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 4));
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 8));
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            float total = 0.0f;
+            total = __fadd_rn(total, squares[i * 4]);
+            const float added_2 = v[i] + total;
             v[i] = added_2;
             if (((product + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.rows) && ((j + at_2) < arguments.columns)) {
                 float out[4];

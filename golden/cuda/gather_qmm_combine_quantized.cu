@@ -172,7 +172,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float added_3 = product_3 + (total_2 * gate_in_2);
+    const float fma_x = fma(total_2, gate_in_2, product_3);
     const unsigned int indices_in_3 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(2)];
     const int rounded_3 = (int)min(indices_in_3, 2147483647u);
     float act_in_3[8];
@@ -224,9 +224,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_8 = act_in_3[i] * tile_12;
+        const float product_7 = act_in_3[i] * tile_12;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_3 = total_3 + product_8;
+            total_3 = total_3 + product_7;
         }
     }
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
@@ -243,7 +243,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_3 = total_3 + partial2[i];
     }
-    const float added_5 = added_3 + (total_3 * gate_in_3);
+    const float fma_x_2 = fma(total_3, gate_in_3, fma_x);
     const unsigned int indices_in_4 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(3)];
     const int rounded_4 = (int)min(indices_in_4, 2147483647u);
     float act_in_4[8];
@@ -295,9 +295,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_11 = act_in_4[i] * tile_16;
+        const float product_9 = act_in_4[i] * tile_16;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_4 = total_4 + product_11;
+            total_4 = total_4 + product_9;
         }
     }
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 1);
@@ -314,7 +314,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_4 = total_4 + partial3[i];
     }
-    const float added_7 = added_5 + (total_4 * gate_in_4);
+    const float fma_x_3 = fma(total_4, gate_in_4, fma_x_2);
     const unsigned int indices_in_5 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(4)];
     const int rounded_5 = (int)min(indices_in_5, 2147483647u);
     float act_in_5[8];
@@ -366,9 +366,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_14 = act_in_5[i] * tile_20;
+        const float product_11 = act_in_5[i] * tile_20;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_5 = total_5 + product_14;
+            total_5 = total_5 + product_11;
         }
     }
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 1);
@@ -385,7 +385,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_5 = total_5 + partial4[i];
     }
-    const float added_9 = added_7 + (total_5 * gate_in_5);
+    const float fma_x_4 = fma(total_5, gate_in_5, fma_x_3);
     const unsigned int indices_in_6 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(5)];
     const int rounded_6 = (int)min(indices_in_6, 2147483647u);
     float act_in_6[8];
@@ -437,9 +437,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_17 = act_in_6[i] * tile_24;
+        const float product_13 = act_in_6[i] * tile_24;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_6 = total_6 + product_17;
+            total_6 = total_6 + product_13;
         }
     }
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 1);
@@ -456,7 +456,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_6 = total_6 + partial5[i];
     }
-    const float added_11 = added_9 + (total_6 * gate_in_6);
+    const float fma_x_5 = fma(total_6, gate_in_6, fma_x_4);
     const unsigned int indices_in_7 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(6)];
     const int rounded_7 = (int)min(indices_in_7, 2147483647u);
     float act_in_7[8];
@@ -508,9 +508,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_20 = act_in_7[i] * tile_28;
+        const float product_15 = act_in_7[i] * tile_28;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_7 = total_7 + product_20;
+            total_7 = total_7 + product_15;
         }
     }
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 1);
@@ -527,7 +527,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_7 = total_7 + partial6[i];
     }
-    const float added_13 = added_11 + (total_7 * gate_in_7);
+    const float fma_x_6 = fma(total_7, gate_in_7, fma_x_5);
     const unsigned int indices_in_8 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(7)];
     const int rounded_8 = (int)min(indices_in_8, 2147483647u);
     float act_in_8[8];
@@ -579,9 +579,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_23 = act_in_8[i] * tile_32;
+        const float product_17 = act_in_8[i] * tile_32;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_8 = total_8 + product_23;
+            total_8 = total_8 + product_17;
         }
     }
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 1);
@@ -598,8 +598,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_8 = total_8 + partial7[i];
     }
-    const float added_15 = added_13 + (total_8 * gate_in_8);
+    const float fma_x_7 = fma(total_8, gate_in_8, fma_x_6);
     if (((int)threadIdx.x & 127) == 0) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = added_15;
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = fma_x_7;
     }
 }

@@ -23,12 +23,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_grpo_advantage_norm(
     const float wide = (float)(arguments.members);
     const float difference = rewards_in - (total / wide);
     const float product = difference * difference;
+    float squares = product;
+    squares = __fadd_rn(squares, __shfl_xor_sync(0xffffffffu, squares, 1));
+    squares = __fadd_rn(squares, __shfl_xor_sync(0xffffffffu, squares, 2));
+    squares = __fadd_rn(squares, __shfl_xor_sync(0xffffffffu, squares, 4));
+    squares = __fadd_rn(squares, __shfl_xor_sync(0xffffffffu, squares, 8));
     float total_2 = 0.0f;
-    total_2 = total_2 + product;
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
+    total_2 = __fadd_rn(total_2, squares);
     const float added = (total_2 / wide) + arguments.eps;
     const float product_2 = difference * rsqrtf(added);
     if ((program < arguments.groups) && ((thread_2 & 16) == 0)) {

@@ -36,17 +36,51 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm(const floa
     const float wide = (float)(arguments.cols);
     const float quotient = total / wide;
     float difference[32];
-    float total_2 = 0.0f;
+    float squares[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         difference[i] = x_in[i] - quotient;
-        total_2 = total_2 + (difference[i] * difference[i]);
+        const float product = difference[i] * difference[i];
+        squares[i] = product;
     }
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        squares[i * 2] = __fadd_rn(squares[i * 2], squares[(i * 2) + 1]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], squares[(i * 4) + 2]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 1));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 2));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 4));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 8));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 16));
+    }
+    float total_2;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 8] = __fadd_rn(squares[i * 8], squares[(i * 8) + 4]);
+    }
+    total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_2 = __fadd_rn(total_2, squares[i * 8]);
+    }
     const float added = (total_2 / wide) + arguments.eps;
     const float rsqrt_x = rsqrtf(added);
     float product_2[32];

@@ -11,7 +11,7 @@ struct layernorm_residual_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(const float* __restrict__ x, const float* __restrict__ residual, const float* __restrict__ weight, const float* __restrict__ bias, float* y, float* sum, const layernorm_residual_arguments arguments) {
-    __shared__ __align__(16) char shared_memory[24];
+    __shared__ __align__(16) char shared_memory[48];
     float* partial0 = (float*)(shared_memory + 0);
     float* partial1 = (float*)(shared_memory + 16);
     const int at = (int)threadIdx.x * 4;
@@ -56,25 +56,53 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(co
     const float wide = (float)(arguments.cols);
     const float quotient = total / wide;
     float difference[16];
-    float total_2 = 0.0f;
+    float squares[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         difference[i] = added[i] - quotient;
-        total_2 = total_2 + (difference[i] * difference[i]);
+        const float product = difference[i] * difference[i];
+        squares[i] = product;
     }
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 2] = __fadd_rn(squares[i * 2], squares[(i * 2) + 1]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], squares[(i * 4) + 2]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 1));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 2));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 4));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 8));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 16));
+    }
+    float total_2;
     if ((int)(threadIdx.x & 31) == 0) {
-        partial1[(int)(threadIdx.x >> 5)] = total_2;
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            partial1[(i * 2) + (int)(threadIdx.x >> 5)] = squares[i * 4];
+        }
     }
     __syncthreads();
     total_2 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 2; i++) {
-        total_2 = total_2 + partial1[i];
+    for (int i = 0; i < 4; i++) {
+        total_2 = __fadd_rn(total_2, __fadd_rn(partial1[i * 2], partial1[(i * 2) + 1]));
     }
     const float added_2 = (total_2 / wide) + arguments.eps;
     const float rsqrt_x = rsqrtf(added_2);

@@ -45,10 +45,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_moe_combine_rows(con
         }
     }
     const float weights_in_2 = weights[((long long)((int)blockIdx.x) * arguments.weights_stride0) + (long long)(1)];
-    float added[8];
+    float fma_x[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        added[i] = product[i] + (experts_in_2[i] * weights_in_2);
+        fma_x[i] = fma(experts_in_2[i], weights_in_2, product[i]);
     }
     const unsigned int rows_in_3 = rows[((long long)((int)blockIdx.x) * arguments.rows_stride0) + (long long)(2)];
     const int rounded_3 = (int)min(rows_in_3, 2147483647u);
@@ -64,10 +64,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_moe_combine_rows(con
         }
     }
     const float weights_in_3 = weights[((long long)((int)blockIdx.x) * arguments.weights_stride0) + (long long)(2)];
-    float added_2[8];
+    float fma_x_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        added_2[i] = added[i] + (experts_in_3[i] * weights_in_3);
+        fma_x_2[i] = fma(experts_in_3[i], weights_in_3, fma_x[i]);
     }
     const unsigned int rows_in_4 = rows[((long long)((int)blockIdx.x) * arguments.rows_stride0) + (long long)(3)];
     const int rounded_4 = (int)min(rows_in_4, 2147483647u);
@@ -83,10 +83,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_moe_combine_rows(con
         }
     }
     const float weights_in_4 = weights[((long long)((int)blockIdx.x) * arguments.weights_stride0) + (long long)(3)];
-    float added_3[8];
+    float fma_x_3[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        added_3[i] = added_2[i] + (experts_in_4[i] * weights_in_4);
+        fma_x_3[i] = fma(experts_in_4[i], weights_in_4, fma_x_2[i]);
     }
     const unsigned int rows_in_5 = rows[((long long)((int)blockIdx.x) * arguments.rows_stride0) + (long long)(4)];
     const int rounded_5 = (int)min(rows_in_5, 2147483647u);
@@ -102,10 +102,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_moe_combine_rows(con
         }
     }
     const float weights_in_5 = weights[((long long)((int)blockIdx.x) * arguments.weights_stride0) + (long long)(4)];
-    float added_4[8];
+    float fma_x_4[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        added_4[i] = added_3[i] + (experts_in_5[i] * weights_in_5);
+        fma_x_4[i] = fma(experts_in_5[i], weights_in_5, fma_x_3[i]);
     }
     const unsigned int rows_in_6 = rows[((long long)((int)blockIdx.x) * arguments.rows_stride0) + (long long)(5)];
     const int rounded_6 = (int)min(rows_in_6, 2147483647u);
@@ -121,10 +121,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_moe_combine_rows(con
         }
     }
     const float weights_in_6 = weights[((long long)((int)blockIdx.x) * arguments.weights_stride0) + (long long)(5)];
-    float added_5[8];
+    float fma_x_5[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        added_5[i] = added_4[i] + (experts_in_6[i] * weights_in_6);
+        fma_x_5[i] = fma(experts_in_6[i], weights_in_6, fma_x_4[i]);
     }
     const unsigned int rows_in_7 = rows[((long long)((int)blockIdx.x) * arguments.rows_stride0) + (long long)(6)];
     const int rounded_7 = (int)min(rows_in_7, 2147483647u);
@@ -140,10 +140,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_moe_combine_rows(con
         }
     }
     const float weights_in_7 = weights[((long long)((int)blockIdx.x) * arguments.weights_stride0) + (long long)(6)];
-    float added_6[8];
+    float fma_x_6[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        added_6[i] = added_5[i] + (experts_in_7[i] * weights_in_7);
+        fma_x_6[i] = fma(experts_in_7[i], weights_in_7, fma_x_5[i]);
     }
     const unsigned int rows_in_8 = rows[((long long)((int)blockIdx.x) * arguments.rows_stride0) + (long long)(7)];
     const int rounded_8 = (int)min(rows_in_8, 2147483647u);
@@ -159,18 +159,18 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_moe_combine_rows(con
         }
     }
     const float weights_in_8 = weights[((long long)((int)blockIdx.x) * arguments.weights_stride0) + (long long)(7)];
-    float added_7[8];
+    float fma_x_7[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        added_7[i] = added_6[i] + (experts_in_8[i] * weights_in_8);
+        fma_x_7[i] = fma(experts_in_8[i], weights_in_8, fma_x_6[i]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         float out[4];
-        out[0] = added_7[i * 4];
-        out[1] = added_7[(i * 4) + 1];
-        out[2] = added_7[(i * 4) + 2];
-        out[3] = added_7[(i * 4) + 3];
+        out[0] = fma_x_7[i * 4];
+        out[1] = fma_x_7[(i * 4) + 1];
+        out[2] = fma_x_7[(i * 4) + 2];
+        out[3] = fma_x_7[(i * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")

@@ -16,9 +16,9 @@ struct norm_quantized_swiglu_gemv_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swiglu_gemv(const float* __restrict__ x, const float* __restrict__ norm, const unsigned int* __restrict__ gate, const float* __restrict__ gate_scales, const float* __restrict__ gate_biases, const unsigned int* __restrict__ up, const float* __restrict__ up_scales, const float* __restrict__ up_biases, float* y, const norm_quantized_swiglu_gemv_arguments arguments) {
-    __shared__ __align__(16) char shared_memory[32];
+    __shared__ __align__(16) char shared_memory[144];
     float* partial0 = (float*)(shared_memory + 0);
-    float* partial1 = (float*)(shared_memory + 16);
+    float* partial1 = (float*)(shared_memory + 128);
     float* partial2 = (float*)(shared_memory + 0);
     const int at = (int)threadIdx.x * 4;
     float x_in[32];
@@ -31,24 +31,52 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float total = 0.0f;
+    float squares[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * x_in[i]);
+        const float product = x_in[i] * x_in[i];
+        squares[i] = product;
     }
-    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
-    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
-    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
-    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
-    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        squares[i * 2] = __fadd_rn(squares[i * 2], squares[(i * 2) + 1]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], squares[(i * 4) + 2]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 1));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 2));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 4));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 8));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 16));
+    }
+    float total;
     if ((int)(threadIdx.x & 31) == 0) {
-        partial0[(int)(threadIdx.x >> 5)] = total;
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            partial0[(i * 4) + (int)(threadIdx.x >> 5)] = squares[i * 4];
+        }
     }
     __syncthreads();
     total = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        total = total + partial0[i];
+    for (int i = 0; i < 16; i++) {
+        total = __fadd_rn(total, __fadd_rn(partial0[i * 2], partial0[(i * 2) + 1]));
     }
     const float wide = (float)((64 * arguments.groups));
     const float added = (total / wide) + arguments.eps;

@@ -96,20 +96,23 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         q_in_3 = q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_4)) * arguments.q_stride1)) + (long long)((64 + at))];
     }
     const float product_6 = (q_in_3 * rsqrt_x_2) * q_weight[(long long)((64 + at))];
-    const float difference = (product_4 * cos_in) - (product_6 * sin_in);
-    const float added_2 = (product_4 * sin_in) + (product_6 * cos_in);
+    const float product_7 = product_6 * sin_in;
+    const float neg_x = -product_7;
+    const float fma_x = fma(product_4, cos_in, neg_x);
+    const float product_8 = product_6 * cos_in;
+    const float fma_x_2 = fma(product_4, sin_in, product_8);
     if (((int)threadIdx.x & 256) == 0) {
-        tile2[(at_4 * 64) + at] = difference;
+        tile2[(at_4 * 64) + at] = fma_x;
     }
     if (((int)threadIdx.x & 256) == 0) {
-        tile3[(at_4 * 64) + at] = added_2;
+        tile3[(at_4 * 64) + at] = fma_x_2;
     }
     __syncthreads();
     const float tile = (at_3 < 64) ? tile2[(at_2 * 64) + at_3] : tile3[(at_2 * 64) + (at_3 - 64)];
     const float k_in = k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)(at_3)];
-    const float product_11 = k_in * k_in;
+    const float product_9 = k_in * k_in;
     float total_2 = 0.0f;
-    total_2 = total_2 + product_11;
+    total_2 = total_2 + product_9;
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
@@ -124,9 +127,9 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial4[((int)(threadIdx.x >> 5) & 12) + i];
     }
-    const float added_3 = (total_2 / wide) + arguments.eps;
-    const float rsqrt_x_3 = rsqrtf(added_3);
-    const float tile_2 = (at_3 < 64) ? ((((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)(at_3)] * rsqrt_x_3) * k_weight[(long long)(at_3)]) * cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)(at_3)]) - (((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((64 + at_3))] * rsqrt_x_3) * k_weight[(long long)((64 + at_3))]) * sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)(at_3)])) : ((((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((at_3 - 64))] * rsqrt_x_3) * k_weight[(long long)((at_3 - 64))]) * sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)((at_3 - 64))]) + (((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((64 + (at_3 - 64)))] * rsqrt_x_3) * k_weight[(long long)((64 + (at_3 - 64)))]) * cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)((at_3 - 64))]));
+    const float added_2 = (total_2 / wide) + arguments.eps;
+    const float rsqrt_x_3 = rsqrtf(added_2);
+    const float tile_2 = (at_3 < 64) ? fma(((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)(at_3)] * rsqrt_x_3) * k_weight[(long long)(at_3)]), cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)(at_3)], (-(((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((64 + at_3))] * rsqrt_x_3) * k_weight[(long long)((64 + at_3))]) * sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)(at_3)]))) : fma(((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((at_3 - 64))] * rsqrt_x_3) * k_weight[(long long)((at_3 - 64))]), sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)((at_3 - 64))], (((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((64 + (at_3 - 64)))] * rsqrt_x_3) * k_weight[(long long)((64 + (at_3 - 64)))]) * cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)((at_3 - 64))]));
     const int index_3 = tw_checked(positions_in, arguments.max_len, faults, 2);
     if (((int)threadIdx.x & 384) == 0) {
         k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)(index_3) * arguments.k_cache_stride2)) + (long long)(at_3)] = tile_2;
@@ -137,7 +140,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         v_cache[((((long long)((int)blockIdx.y) * arguments.v_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.v_cache_stride1)) + ((long long)(index_4) * arguments.v_cache_stride2)) + (long long)(at_3)] = v_in;
     }
     const int smaller = min(lens[(long long)((int)blockIdx.y)], arguments.max_len);
-    const float product_20 = tile * arguments.scale;
+    const float product_16 = tile * arguments.scale;
     const float tile_3 = -TW_INFINITY;
     float v_2 = tile_3;
     const float tile_4 = 0.0f;
@@ -145,11 +148,11 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
     const float tile_5 = 0.0f;
     float v_4 = tile_5;
     const int larger = max((smaller - arguments.window), 0);
-    const int product_21 = (larger / 64) * 64;
-    for (int j = product_21; j < smaller; j += 64) {
-        const int added_5 = (int)(((unsigned int)(at) + (unsigned int)(j)));
-        const bool test = added_5 >= larger;
-        const bool test_2 = added_5 < smaller;
+    const int product_17 = (larger / 64) * 64;
+    for (int j = product_17; j < smaller; j += 64) {
+        const int added_3 = (int)(((unsigned int)(at) + (unsigned int)(j)));
+        const bool test = added_3 >= larger;
+        const bool test_2 = added_3 < smaller;
         const bool and_ = test && test_2;
         __syncthreads();
         const int index_5 = tw_checked(j, 2147483647, faults, 4);
@@ -159,7 +162,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
             tile_6[i] = ((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i & 3))) < arguments.max_len) ? k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i & 3)))) * arguments.k_cache_stride2)) + (long long)((at_7 + (((i >> 2) & 3) * 32)))] : 0.0f;
         }
         __syncthreads();
-        tile5[(at_2 * 128) + at_3] = product_20;
+        tile5[(at_2 * 128) + at_3] = product_16;
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
@@ -224,16 +227,16 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         const float larger_2 = tw_max(tile_8, tile8[at_2]);
         const bool test_3 = larger_2 == (-TW_INFINITY);
         const float chosen_3 = test_3 ? 0.0f : larger_2;
-        const float difference_4 = tile_8 - chosen_3;
-        const float exp_x = expf(difference_4);
+        const float difference_2 = tile_8 - chosen_3;
+        const float exp_x = expf(difference_2);
         __syncthreads();
         if (((int)threadIdx.x & 127) == 0) {
             tile9[at_2] = chosen_3;
         }
         __syncthreads();
-        const float difference_5 = chosen_2 - tile9[at_4];
-        const float exp_x_2 = expf(difference_5);
-        const float product_22 = v_3 * exp_x;
+        const float difference_3 = chosen_2 - tile9[at_4];
+        const float exp_x_2 = expf(difference_3);
+        const float product_18 = v_3 * exp_x;
         float total_3 = 0.0f;
         total_3 = total_3 + exp_x_2;
         total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
@@ -256,9 +259,9 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
             tile11[at_4] = total_3;
         }
         __syncthreads();
-        const float added_6 = product_22 + tile11[at_2];
-        v_3 = added_6;
-        const float product_23 = v_4 * exp_x;
+        const float added_4 = product_18 + tile11[at_2];
+        v_3 = added_4;
+        const float product_19 = v_4 * exp_x;
         __syncthreads();
         if (((int)threadIdx.x & 256) == 0) {
             tile12[(at_4 * 64) + at] = exp_x_2;
@@ -273,8 +276,8 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
             products_2 = fma(tile12[(at_2 * 64) + k_3], tile13[(k_3 * 128) + at_3], products_2);
         }
-        const float added_7 = product_23 + products_2;
-        v_4 = added_7;
+        const float added_5 = product_19 + products_2;
+        v_4 = added_5;
         v_2 = larger_2;
     }
     const float tile_11 = v_3;

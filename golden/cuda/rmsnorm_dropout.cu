@@ -26,16 +26,50 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rmsnorm_dropout(cons
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float total = 0.0f;
+    float squares[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * x_in[i]);
+        const float product = x_in[i] * x_in[i];
+        squares[i] = product;
     }
-    total = total + __shfl_xor_sync(0xffffffffu, total, 1);
-    total = total + __shfl_xor_sync(0xffffffffu, total, 2);
-    total = total + __shfl_xor_sync(0xffffffffu, total, 4);
-    total = total + __shfl_xor_sync(0xffffffffu, total, 8);
-    total = total + __shfl_xor_sync(0xffffffffu, total, 16);
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        squares[i * 2] = __fadd_rn(squares[i * 2], squares[(i * 2) + 1]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], squares[(i * 4) + 2]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 1));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 2));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 4));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 8));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = __fadd_rn(squares[i * 4], __shfl_xor_sync(0xffffffffu, squares[i * 4], 16));
+    }
+    float total;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 8] = __fadd_rn(squares[i * 8], squares[(i * 8) + 4]);
+    }
+    total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total = __fadd_rn(total, squares[i * 8]);
+    }
     const float wide = (float)(arguments.cols);
     const float added = (total / wide) + arguments.eps;
     const float rsqrt_x = rsqrtf(added);

@@ -48,8 +48,8 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
     const int index = tw_checked(positions_in, arguments.length, faults, 0);
     const int index_2 = tw_checked(positions_in, arguments.length, faults, 1);
     const int product = (int)blockIdx.x * 4;
-    const float tile = (at_4 < 64) ? (((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_3)) * arguments.q_stride1)) + (long long)(at_4)] : 0.0f) * cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)(at_4)]) - ((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_3)) * arguments.q_stride1)) + (long long)((64 + at_4))] : 0.0f) * sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)(at_4)])) : (((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_3)) * arguments.q_stride1)) + (long long)((at_4 - 64))] : 0.0f) * sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)((at_4 - 64))]) + ((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_3)) * arguments.q_stride1)) + (long long)((64 + (at_4 - 64)))] : 0.0f) * cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)((at_4 - 64))]));
-    const float tile_2 = (at_4 < 64) ? ((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)(at_4)] * cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)(at_4)]) - (k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((64 + at_4))] * sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)(at_4)])) : ((k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((at_4 - 64))] * sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)((at_4 - 64))]) + (k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((64 + (at_4 - 64)))] * cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)((at_4 - 64))]));
+    const float tile = (at_4 < 64) ? fma((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_3)) * arguments.q_stride1)) + (long long)(at_4)] : 0.0f), cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)(at_4)], (-((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_3)) * arguments.q_stride1)) + (long long)((64 + at_4))] : 0.0f) * sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)(at_4)]))) : fma((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_3)) * arguments.q_stride1)) + (long long)((at_4 - 64))] : 0.0f), sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)((at_4 - 64))], ((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_3)) * arguments.q_stride1)) + (long long)((64 + (at_4 - 64)))] : 0.0f) * cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)((at_4 - 64))]));
+    const float tile_2 = (at_4 < 64) ? fma(k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)(at_4)], cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)(at_4)], (-(k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((64 + at_4))] * sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)(at_4)]))) : fma(k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((at_4 - 64))], sin[((long long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin_stride0) + (long long)((at_4 - 64))], (k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)((64 + (at_4 - 64)))] * cos[((long long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos_stride0) + (long long)((at_4 - 64))]));
     const int index_3 = tw_checked(positions_in, arguments.max_len, faults, 2);
     if (((int)threadIdx.x & 384) == 0) {
         k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)(index_3) * arguments.k_cache_stride2)) + (long long)(at_4)] = tile_2;
@@ -60,7 +60,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         v_cache[((((long long)((int)blockIdx.y) * arguments.v_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.v_cache_stride1)) + ((long long)(index_4) * arguments.v_cache_stride2)) + (long long)(at_4)] = v_in;
     }
     const int smaller = min(lens[(long long)((int)blockIdx.y)], arguments.max_len);
-    const float product_10 = tile * arguments.scale;
+    const float product_6 = tile * arguments.scale;
     const float tile_3 = -TW_INFINITY;
     float v_2 = tile_3;
     const float tile_4 = 0.0f;
@@ -68,11 +68,11 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
     const float tile_5 = 0.0f;
     float v_4 = tile_5;
     const int larger = max((smaller - arguments.window), 0);
-    const int product_11 = (larger / 64) * 64;
-    for (int j = product_11; j < smaller; j += 64) {
-        const int added_3 = (int)(((unsigned int)(at) + (unsigned int)(j)));
-        const bool test = added_3 >= larger;
-        const bool test_2 = added_3 < smaller;
+    const int product_7 = (larger / 64) * 64;
+    for (int j = product_7; j < smaller; j += 64) {
+        const int added = (int)(((unsigned int)(at) + (unsigned int)(j)));
+        const bool test = added >= larger;
+        const bool test_2 = added < smaller;
         const bool and_ = test && test_2;
         __syncthreads();
         const int index_5 = tw_checked(j, 2147483647, faults, 4);
@@ -82,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
             tile_6[i_2] = ((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3))) < arguments.max_len) ? k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3)))) * arguments.k_cache_stride2)) + (long long)((at_7 + (((i_2 >> 2) & 3) * 32)))] : 0.0f;
         }
         __syncthreads();
-        tile0[(at_3 * 128) + at_4] = product_10;
+        tile0[(at_3 * 128) + at_4] = product_6;
         __syncthreads();
         _Pragma("unroll")
         for (int i_2 = 0; i_2 < 16; i_2++) {
@@ -142,11 +142,11 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         const float larger_2 = tw_max(tile_8, greatest);
         const bool test_3 = larger_2 == (-TW_INFINITY);
         const float chosen_3 = test_3 ? 0.0f : larger_2;
-        const float difference_4 = tile_8 - chosen_3;
-        const float exp_x = expf(difference_4);
-        const float difference_5 = chosen_2 - chosen_3;
-        const float exp_x_2 = expf(difference_5);
-        const float product_12 = v_3 * exp_x;
+        const float difference_2 = tile_8 - chosen_3;
+        const float exp_x = expf(difference_2);
+        const float difference_3 = chosen_2 - chosen_3;
+        const float exp_x_2 = expf(difference_3);
+        const float product_8 = v_3 * exp_x;
         float total = 0.0f;
         total = total + exp_x_2;
         total = total + __shfl_xor_sync(0xffffffffu, total, 1);
@@ -164,15 +164,15 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         for (int i_2 = 0; i_2 < 2; i_2++) {
             total = total + partial3[((int)(threadIdx.x >> 5) & 14) + i_2];
         }
-        const float added_4 = product_12 + total;
-        v_3 = added_4;
+        const float added_2 = product_8 + total;
+        v_3 = added_2;
         const float tile_10 = v_4;
         __syncthreads();
         if (((int)threadIdx.x & 319) == 0) {
             tile4[at_2] = exp_x;
         }
         __syncthreads();
-        const float product_13 = tile_10 * tile4[at_3];
+        const float product_9 = tile_10 * tile4[at_3];
         __syncthreads();
         if (((int)threadIdx.x & 256) == 0) {
             tile5[(at_2 * 64) + at] = exp_x_2;
@@ -187,8 +187,8 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
             products_2 = fma(tile5[(at_3 * 64) + k_3], tile6[(k_3 * 128) + at_4], products_2);
         }
-        const float added_5 = product_13 + products_2;
-        v_4 = added_5;
+        const float added_3 = product_9 + products_2;
+        v_4 = added_3;
         v_2 = larger_2;
     }
     const float tile_11 = v_3;

@@ -57,18 +57,21 @@ void tw_kernel_apply_rope(
         _Pragma("unroll")
         for (int l = 0; l < 2; l++) sin_in[l] = vector.lane[l];
     }
-    float difference[2];
-    float added[2];
+    float fma_x[2];
+    float fma_x_2[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        difference[i] = (x_in[i] * cos_in[i]) - (x_in_2[i] * sin_in[i]);
-        added[i] = (x_in[i] * sin_in[i]) + (x_in_2[i] * cos_in[i]);
+        const float product = x_in_2[i] * sin_in[i];
+        const float neg_x = -product;
+        fma_x[i] = fma(x_in[i], cos_in[i], neg_x);
+        const float product_2 = x_in_2[i] * cos_in[i];
+        fma_x_2[i] = fma(x_in[i], sin_in[i], product_2);
     }
     if (program < arguments.rows) {
         {
             union { uint2 all; float lane[2]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 2; l++) vector.lane[l] = difference[l];
+            for (int l = 0; l < 2; l++) vector.lane[l] = fma_x[l];
             *(device uint2*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((0 + at)))) = vector.all;
         }
     }
@@ -77,7 +80,7 @@ void tw_kernel_apply_rope(
         {
             union { uint2 all; float lane[2]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 2; l++) vector.lane[l] = added[l];
+            for (int l = 0; l < 2; l++) vector.lane[l] = fma_x_2[l];
             *(device uint2*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((arguments.half_ + at)))) = vector.all;
         }
     }

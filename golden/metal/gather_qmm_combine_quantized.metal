@@ -186,7 +186,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float added_3 = product_3 + (total_2 * gate_in_2);
+    const float fma_x = fma(total_2, gate_in_2, product_3);
     const uint indices_in_3 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(2)];
     const int rounded_3 = (int)min(indices_in_3, 2147483647u);
     float act_in_3[8];
@@ -238,9 +238,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_8 = act_in_3[i] * tile_12;
+        const float product_7 = act_in_3[i] * tile_12;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_3 = total_3 + product_8;
+            total_3 = total_3 + product_7;
         }
     }
     total_3 = total_3 + simd_shuffle_xor(total_3, 1);
@@ -257,7 +257,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_3 = total_3 + partial2[i];
     }
-    const float added_5 = added_3 + (total_3 * gate_in_3);
+    const float fma_x_2 = fma(total_3, gate_in_3, fma_x);
     const uint indices_in_4 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(3)];
     const int rounded_4 = (int)min(indices_in_4, 2147483647u);
     float act_in_4[8];
@@ -309,9 +309,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_11 = act_in_4[i] * tile_16;
+        const float product_9 = act_in_4[i] * tile_16;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_4 = total_4 + product_11;
+            total_4 = total_4 + product_9;
         }
     }
     total_4 = total_4 + simd_shuffle_xor(total_4, 1);
@@ -328,7 +328,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_4 = total_4 + partial3[i];
     }
-    const float added_7 = added_5 + (total_4 * gate_in_4);
+    const float fma_x_3 = fma(total_4, gate_in_4, fma_x_2);
     const uint indices_in_5 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(4)];
     const int rounded_5 = (int)min(indices_in_5, 2147483647u);
     float act_in_5[8];
@@ -380,9 +380,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_14 = act_in_5[i] * tile_20;
+        const float product_11 = act_in_5[i] * tile_20;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_5 = total_5 + product_14;
+            total_5 = total_5 + product_11;
         }
     }
     total_5 = total_5 + simd_shuffle_xor(total_5, 1);
@@ -399,7 +399,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_5 = total_5 + partial4[i];
     }
-    const float added_9 = added_7 + (total_5 * gate_in_5);
+    const float fma_x_4 = fma(total_5, gate_in_5, fma_x_3);
     const uint indices_in_6 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(5)];
     const int rounded_6 = (int)min(indices_in_6, 2147483647u);
     float act_in_6[8];
@@ -451,9 +451,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_17 = act_in_6[i] * tile_24;
+        const float product_13 = act_in_6[i] * tile_24;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_6 = total_6 + product_17;
+            total_6 = total_6 + product_13;
         }
     }
     total_6 = total_6 + simd_shuffle_xor(total_6, 1);
@@ -470,7 +470,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_6 = total_6 + partial5[i];
     }
-    const float added_11 = added_9 + (total_6 * gate_in_6);
+    const float fma_x_5 = fma(total_6, gate_in_6, fma_x_4);
     const uint indices_in_7 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(6)];
     const int rounded_7 = (int)min(indices_in_7, 2147483647u);
     float act_in_7[8];
@@ -522,9 +522,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_20 = act_in_7[i] * tile_28;
+        const float product_15 = act_in_7[i] * tile_28;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_7 = total_7 + product_20;
+            total_7 = total_7 + product_15;
         }
     }
     total_7 = total_7 + simd_shuffle_xor(total_7, 1);
@@ -541,7 +541,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_7 = total_7 + partial6[i];
     }
-    const float added_13 = added_11 + (total_7 * gate_in_7);
+    const float fma_x_6 = fma(total_7, gate_in_7, fma_x_5);
     const uint indices_in_8 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(7)];
     const int rounded_8 = (int)min(indices_in_8, 2147483647u);
     float act_in_8[8];
@@ -593,9 +593,9 @@ void tw_kernel_gather_qmm_combine_quantized(
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
             tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
         }
-        const float product_23 = act_in_8[i] * tile_32;
+        const float product_17 = act_in_8[i] * tile_32;
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_8 = total_8 + product_23;
+            total_8 = total_8 + product_17;
         }
     }
     total_8 = total_8 + simd_shuffle_xor(total_8, 1);
@@ -612,8 +612,8 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_8 = total_8 + partial7[i];
     }
-    const float added_15 = added_13 + (total_8 * gate_in_8);
+    const float fma_x_7 = fma(total_8, gate_in_8, fma_x_6);
     if (((int)thread_index_in_threadgroup & 127) == 0) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = added_15;
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = fma_x_7;
     }
 }

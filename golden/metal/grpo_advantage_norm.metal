@@ -31,12 +31,13 @@ void tw_kernel_grpo_advantage_norm(
     const float wide = (float)(arguments.members);
     const float difference = rewards_in - (total / wide);
     const float product = difference * difference;
+    float squares = product;
+    squares = fma(squares, 1.0f, simd_shuffle_xor(squares, 1));
+    squares = fma(squares, 1.0f, simd_shuffle_xor(squares, 2));
+    squares = fma(squares, 1.0f, simd_shuffle_xor(squares, 4));
+    squares = fma(squares, 1.0f, simd_shuffle_xor(squares, 8));
     float total_2 = 0.0f;
-    total_2 = total_2 + product;
-    total_2 = total_2 + simd_shuffle_xor(total_2, 1);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 2);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 4);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 8);
+    total_2 = fma(total_2, 1.0f, squares);
     const float added = (total_2 / wide) + arguments.eps;
     const float product_2 = difference * precise::rsqrt(added);
     if ((program < arguments.groups) && ((thread_2 & 16) == 0)) {

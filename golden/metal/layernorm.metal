@@ -46,17 +46,51 @@ void tw_kernel_layernorm(
     const float wide = (float)(arguments.cols);
     const float quotient = total / wide;
     float difference[32];
-    float total_2 = 0.0f;
+    float squares[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         difference[i] = x_in[i] - quotient;
-        total_2 = total_2 + (difference[i] * difference[i]);
+        const float product = difference[i] * difference[i];
+        squares[i] = product;
     }
-    total_2 = total_2 + simd_shuffle_xor(total_2, 1);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 2);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 4);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 8);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 16);
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        squares[i * 2] = fma(squares[i * 2], 1.0f, squares[(i * 2) + 1]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, squares[(i * 4) + 2]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 1));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 2));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 4));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 8));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 16));
+    }
+    float total_2;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 8] = fma(squares[i * 8], 1.0f, squares[(i * 8) + 4]);
+    }
+    total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total_2 = fma(total_2, 1.0f, squares[i * 8]);
+    }
     const float added = (total_2 / wide) + arguments.eps;
     const float rsqrt_x = precise::rsqrt(added);
     float product_2[32];

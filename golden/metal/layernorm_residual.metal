@@ -24,7 +24,7 @@ void tw_kernel_layernorm_residual(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     threadgroup float partial0[2];
-    threadgroup float partial1[2];
+    threadgroup float partial1[8];
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[16];
     float residual_in[16];
@@ -67,25 +67,53 @@ void tw_kernel_layernorm_residual(
     const float wide = (float)(arguments.cols);
     const float quotient = total / wide;
     float difference[16];
-    float total_2 = 0.0f;
+    float squares[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         difference[i] = added[i] - quotient;
-        total_2 = total_2 + (difference[i] * difference[i]);
+        const float product = difference[i] * difference[i];
+        squares[i] = product;
     }
-    total_2 = total_2 + simd_shuffle_xor(total_2, 1);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 2);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 4);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 8);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 16);
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 2] = fma(squares[i * 2], 1.0f, squares[(i * 2) + 1]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, squares[(i * 4) + 2]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 1));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 2));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 4));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 8));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 16));
+    }
+    float total_2;
     if ((int)thread_index_in_simdgroup == 0) {
-        partial1[(int)simdgroup_index_in_threadgroup] = total_2;
+        _Pragma("unroll")
+        for (int i = 0; i < 4; i++) {
+            partial1[(i * 2) + (int)simdgroup_index_in_threadgroup] = squares[i * 4];
+        }
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_2 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 2; i++) {
-        total_2 = total_2 + partial1[i];
+    for (int i = 0; i < 4; i++) {
+        total_2 = fma(total_2, 1.0f, fma(partial1[i * 2], 1.0f, partial1[(i * 2) + 1]));
     }
     const float added_2 = (total_2 / wide) + arguments.eps;
     const float rsqrt_x = precise::rsqrt(added_2);

@@ -31,9 +31,9 @@ void tw_kernel_norm_quantized_geglu_gemv(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    threadgroup uint4 shared_memory[2];
+    threadgroup uint4 shared_memory[9];
     threadgroup float* partial0 = (decltype(partial0))(shared_memory + 0);
-    threadgroup float* partial1 = (decltype(partial1))(shared_memory + 1);
+    threadgroup float* partial1 = (decltype(partial1))(shared_memory + 8);
     threadgroup float* partial2 = (decltype(partial2))(shared_memory + 0);
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[32];
@@ -46,24 +46,52 @@ void tw_kernel_norm_quantized_geglu_gemv(
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float total = 0.0f;
+    float squares[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * x_in[i]);
+        const float product = x_in[i] * x_in[i];
+        squares[i] = product;
     }
-    total = total + simd_shuffle_xor(total, 1);
-    total = total + simd_shuffle_xor(total, 2);
-    total = total + simd_shuffle_xor(total, 4);
-    total = total + simd_shuffle_xor(total, 8);
-    total = total + simd_shuffle_xor(total, 16);
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        squares[i * 2] = fma(squares[i * 2], 1.0f, squares[(i * 2) + 1]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, squares[(i * 4) + 2]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 1));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 2));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 4));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 8));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 16));
+    }
+    float total;
     if ((int)thread_index_in_simdgroup == 0) {
-        partial0[(int)simdgroup_index_in_threadgroup] = total;
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            partial0[(i * 4) + (int)simdgroup_index_in_threadgroup] = squares[i * 4];
+        }
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        total = total + partial0[i];
+    for (int i = 0; i < 16; i++) {
+        total = fma(total, 1.0f, fma(partial0[i * 2], 1.0f, partial0[(i * 2) + 1]));
     }
     const float wide = (float)((64 * arguments.groups));
     const float added = (total / wide) + arguments.eps;

@@ -102,30 +102,47 @@ void tw_kernel_qkv_norm_rope_cache(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
-    float product_2[16];
+    float squares[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        product_2[i] = q_in[i] * q_in[i];
+        const float product_2 = q_in[i] * q_in[i];
+        squares[i] = product_2;
     }
-    float total[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 2] = fma(squares[i * 2], 1.0f, squares[(i * 2) + 1]);
+    }
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        total[i] = 0.0f;
+        squares[i * 4] = fma(squares[i * 4], 1.0f, squares[(i * 4) + 2]);
     }
     _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        total[(i >> 2) & 3] = total[(i >> 2) & 3] + product_2[i];
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 1));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 2));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 4));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 8));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 16));
     }
     const float wide = (float)(128);
     float quotient[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        total[i] = total[i] + simd_shuffle_xor(total[i], 1);
-        total[i] = total[i] + simd_shuffle_xor(total[i], 2);
-        total[i] = total[i] + simd_shuffle_xor(total[i], 4);
-        total[i] = total[i] + simd_shuffle_xor(total[i], 8);
-        total[i] = total[i] + simd_shuffle_xor(total[i], 16);
-        quotient[i] = total[i] / wide;
+        float total = 0.0f;
+        total = fma(total, 1.0f, squares[i * 4]);
+        quotient[i] = total / wide;
     }
     float q_in_2[8];
     _Pragma("unroll")
@@ -220,23 +237,26 @@ void tw_kernel_qkv_norm_rope_cache(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) q_weight_in_2[l] = vector.lane[l];
     }
-    float difference[8];
-    float added_2[8];
+    float fma_x[8];
+    float fma_x_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float product_6 = product_5[i] * q_weight_in_2[i & 3];
-        difference[i] = (product_4[i] * cos_in[i & 3]) - (product_6 * sin_in[i & 3]);
-        added_2[i] = (product_4[i] * sin_in[i & 3]) + (product_6 * cos_in[i & 3]);
+        const float product_7 = product_6 * sin_in[i & 3];
+        const float neg_x = -product_7;
+        fma_x[i] = fma(product_4[i], cos_in[i & 3], neg_x);
+        const float product_8 = product_6 * cos_in[i & 3];
+        fma_x_2[i] = fma(product_4[i], sin_in[i & 3], product_8);
     }
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             if ((product + (at_3 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
                 float out[4];
-                out[0] = difference[i * 4];
-                out[1] = difference[(i * 4) + 1];
-                out[2] = difference[(i * 4) + 2];
-                out[3] = difference[(i * 4) + 3];
+                out[0] = fma_x[i * 4];
+                out[1] = fma_x[(i * 4) + 1];
+                out[2] = fma_x[(i * 4) + 2];
+                out[3] = fma_x[(i * 4) + 3];
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
@@ -252,10 +272,10 @@ void tw_kernel_qkv_norm_rope_cache(
         for (int i = 0; i < 2; i++) {
             if ((product + (at_3 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
                 float out_2[4];
-                out_2[0] = added_2[i * 4];
-                out_2[1] = added_2[(i * 4) + 1];
-                out_2[2] = added_2[(i * 4) + 2];
-                out_2[3] = added_2[(i * 4) + 3];
+                out_2[0] = fma_x_2[i * 4];
+                out_2[1] = fma_x_2[(i * 4) + 1];
+                out_2[2] = fma_x_2[(i * 4) + 2];
+                out_2[3] = fma_x_2[(i * 4) + 3];
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
@@ -265,22 +285,30 @@ void tw_kernel_qkv_norm_rope_cache(
             }
         }
     }
-    float total_2 = 0.0f;
+    float squares_2[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        total_2 = total_2 + (k_in[i] * k_in[i]);
+        const float product_9 = k_in[i] * k_in[i];
+        squares_2[i] = product_9;
     }
-    total_2 = total_2 + simd_shuffle_xor(total_2, 1);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 2);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 4);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 8);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 16);
-    const float added_3 = (total_2 / wide) + arguments.eps;
-    const float rsqrt_x_3 = precise::rsqrt(added_3);
-    float product_12[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        squares_2[i * 2] = fma(squares_2[i * 2], 1.0f, squares_2[(i * 2) + 1]);
+    }
+    squares_2[0] = fma(squares_2[0], 1.0f, squares_2[2]);
+    squares_2[0] = fma(squares_2[0], 1.0f, simd_shuffle_xor(squares_2[0], 1));
+    squares_2[0] = fma(squares_2[0], 1.0f, simd_shuffle_xor(squares_2[0], 2));
+    squares_2[0] = fma(squares_2[0], 1.0f, simd_shuffle_xor(squares_2[0], 4));
+    squares_2[0] = fma(squares_2[0], 1.0f, simd_shuffle_xor(squares_2[0], 8));
+    squares_2[0] = fma(squares_2[0], 1.0f, simd_shuffle_xor(squares_2[0], 16));
+    float total_2 = 0.0f;
+    total_2 = fma(total_2, 1.0f, squares_2[0]);
+    const float added_2 = (total_2 / wide) + arguments.eps;
+    const float rsqrt_x_3 = precise::rsqrt(added_2);
+    float product_10[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        product_12[i] = k_in_2[i] * rsqrt_x_3;
+        product_10[i] = k_in_2[i] * rsqrt_x_3;
     }
     float k_weight_in[4];
     {
@@ -289,12 +317,12 @@ void tw_kernel_qkv_norm_rope_cache(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) k_weight_in[l] = vector.lane[l];
     }
-    float product_13[4];
-    float product_14[4];
+    float product_11[4];
+    float product_12[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        product_13[i] = product_12[i] * k_weight_in[i];
-        product_14[i] = k_in_3[i] * rsqrt_x_3;
+        product_11[i] = product_10[i] * k_weight_in[i];
+        product_12[i] = k_in_3[i] * rsqrt_x_3;
     }
     float k_weight_in_2[4];
     {
@@ -303,13 +331,16 @@ void tw_kernel_qkv_norm_rope_cache(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) k_weight_in_2[l] = vector.lane[l];
     }
-    float difference_2[4];
-    float added_4[4];
+    float fma_x_3[4];
+    float fma_x_4[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        const float product_15 = product_14[i] * k_weight_in_2[i];
-        difference_2[i] = (product_13[i] * cos_in[i]) - (product_15 * sin_in[i]);
-        added_4[i] = (product_13[i] * sin_in[i]) + (product_15 * cos_in[i]);
+        const float product_13 = product_12[i] * k_weight_in_2[i];
+        const float product_14 = product_13 * sin_in[i];
+        const float neg_x_2 = -product_14;
+        fma_x_3[i] = fma(product_11[i], cos_in[i], neg_x_2);
+        const float product_15 = product_13 * cos_in[i];
+        fma_x_4[i] = fma(product_11[i], sin_in[i], product_15);
     }
     const int index_3 = tw_checked(slots_in, arguments.batch, faults, 2);
     const int index_4 = tw_checked(positions_in, arguments.max_len, faults, 3);
@@ -317,7 +348,7 @@ void tw_kernel_qkv_norm_rope_cache(
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = difference_2[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x_3[l];
             *(device uint4*)(k_cache + (((((long)(index_3) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_4) * arguments.k_cache_stride2)) + (long)(at))) = vector.all;
         }
     }
@@ -328,7 +359,7 @@ void tw_kernel_qkv_norm_rope_cache(
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = added_4[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x_4[l];
             *(device uint4*)(k_cache + (((((long)(index_5) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_6) * arguments.k_cache_stride2)) + (long)((64 + at)))) = vector.all;
         }
     }

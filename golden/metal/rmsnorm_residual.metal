@@ -44,17 +44,51 @@ void tw_kernel_rmsnorm_residual(
         }
     }
     float added[32];
-    float total = 0.0f;
+    float squares[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         added[i] = x_in[i] + residual_in[i];
-        total = total + (added[i] * added[i]);
+        const float product = added[i] * added[i];
+        squares[i] = product;
     }
-    total = total + simd_shuffle_xor(total, 1);
-    total = total + simd_shuffle_xor(total, 2);
-    total = total + simd_shuffle_xor(total, 4);
-    total = total + simd_shuffle_xor(total, 8);
-    total = total + simd_shuffle_xor(total, 16);
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        squares[i * 2] = fma(squares[i * 2], 1.0f, squares[(i * 2) + 1]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, squares[(i * 4) + 2]);
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 1));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 2));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 4));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 8));
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        squares[i * 4] = fma(squares[i * 4], 1.0f, simd_shuffle_xor(squares[i * 4], 16));
+    }
+    float total;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i * 8] = fma(squares[i * 8], 1.0f, squares[(i * 8) + 4]);
+    }
+    total = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        total = fma(total, 1.0f, squares[i * 8]);
+    }
     const float wide = (float)(arguments.cols);
     const float added_2 = (total / wide) + arguments.eps;
     const float rsqrt_x = precise::rsqrt(added_2);

@@ -114,22 +114,25 @@ void tw_kernel_rope_and_cache_update(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) v_in[l] = vector.lane[l];
     }
-    float difference[8];
-    float added[8];
+    float fma_x[8];
+    float fma_x_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        difference[i] = (q_in[i] * cos_in[i & 3]) - (q_in_2[i] * sin_in[i & 3]);
-        added[i] = (q_in[i] * sin_in[i & 3]) + (q_in_2[i] * cos_in[i & 3]);
+        const float product_2 = q_in_2[i] * sin_in[i & 3];
+        const float neg_x = -product_2;
+        fma_x[i] = fma(q_in[i], cos_in[i & 3], neg_x);
+        const float product_3 = q_in_2[i] * cos_in[i & 3];
+        fma_x_2[i] = fma(q_in[i], sin_in[i & 3], product_3);
     }
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
                 float out[4];
-                out[0] = difference[i * 4];
-                out[1] = difference[(i * 4) + 1];
-                out[2] = difference[(i * 4) + 2];
-                out[3] = difference[(i * 4) + 3];
+                out[0] = fma_x[i * 4];
+                out[1] = fma_x[(i * 4) + 1];
+                out[2] = fma_x[(i * 4) + 2];
+                out[3] = fma_x[(i * 4) + 3];
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
@@ -145,10 +148,10 @@ void tw_kernel_rope_and_cache_update(
         for (int i = 0; i < 2; i++) {
             if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 2))) < (4 * arguments.kv_heads)) {
                 float out_2[4];
-                out_2[0] = added[i * 4];
-                out_2[1] = added[(i * 4) + 1];
-                out_2[2] = added[(i * 4) + 2];
-                out_2[3] = added[(i * 4) + 3];
+                out_2[0] = fma_x_2[i * 4];
+                out_2[1] = fma_x_2[(i * 4) + 1];
+                out_2[2] = fma_x_2[(i * 4) + 2];
+                out_2[3] = fma_x_2[(i * 4) + 3];
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
@@ -158,19 +161,22 @@ void tw_kernel_rope_and_cache_update(
             }
         }
     }
-    float difference_2[4];
-    float added_2[4];
+    float fma_x_3[4];
+    float fma_x_4[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        difference_2[i] = (k_in[i] * cos_in[i]) - (k_in_2[i] * sin_in[i]);
-        added_2[i] = (k_in[i] * sin_in[i]) + (k_in_2[i] * cos_in[i]);
+        const float product_4 = k_in_2[i] * sin_in[i];
+        const float neg_x_2 = -product_4;
+        fma_x_3[i] = fma(k_in[i], cos_in[i], neg_x_2);
+        const float product_5 = k_in_2[i] * cos_in[i];
+        fma_x_4[i] = fma(k_in[i], sin_in[i], product_5);
     }
     const int index_3 = tw_checked(offsets_in, arguments.max_len, faults, 2);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = difference_2[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x_3[l];
             *(device uint4*)(k_cache + (((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_3) * arguments.k_cache_stride2)) + (long)((0 + at)))) = vector.all;
         }
     }
@@ -180,7 +186,7 @@ void tw_kernel_rope_and_cache_update(
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = added_2[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x_4[l];
             *(device uint4*)(k_cache + (((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_4) * arguments.k_cache_stride2)) + (long)((arguments.half_ + at)))) = vector.all;
         }
     }

@@ -61,8 +61,8 @@ void tw_kernel_rope_decode_attention(
     const int index = tw_checked(positions_in, arguments.length, faults, 0);
     const int index_2 = tw_checked(positions_in, arguments.length, faults, 1);
     const int product = (int)threadgroup_position_in_grid.x * 4;
-    const float tile = (at_4 < 64) ? (((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at_3)) * arguments.q_stride1)) + (long)(at_4)] : 0.0f) * cos_[((long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos__stride0) + (long)(at_4)]) - ((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at_3)) * arguments.q_stride1)) + (long)((64 + at_4))] : 0.0f) * sin_[((long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin__stride0) + (long)(at_4)])) : (((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at_3)) * arguments.q_stride1)) + (long)((at_4 - 64))] : 0.0f) * sin_[((long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin__stride0) + (long)((at_4 - 64))]) + ((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at_3)) * arguments.q_stride1)) + (long)((64 + (at_4 - 64)))] : 0.0f) * cos_[((long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos__stride0) + (long)((at_4 - 64))]));
-    const float tile_2 = (at_4 < 64) ? ((k[(((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_stride1)) + (long)(at_4)] * cos_[((long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos__stride0) + (long)(at_4)]) - (k[(((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_stride1)) + (long)((64 + at_4))] * sin_[((long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin__stride0) + (long)(at_4)])) : ((k[(((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_stride1)) + (long)((at_4 - 64))] * sin_[((long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin__stride0) + (long)((at_4 - 64))]) + (k[(((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_stride1)) + (long)((64 + (at_4 - 64)))] * cos_[((long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos__stride0) + (long)((at_4 - 64))]));
+    const float tile = (at_4 < 64) ? fma((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at_3)) * arguments.q_stride1)) + (long)(at_4)] : 0.0f), cos_[((long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos__stride0) + (long)(at_4)], (-((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at_3)) * arguments.q_stride1)) + (long)((64 + at_4))] : 0.0f) * sin_[((long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin__stride0) + (long)(at_4)]))) : fma((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at_3)) * arguments.q_stride1)) + (long)((at_4 - 64))] : 0.0f), sin_[((long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin__stride0) + (long)((at_4 - 64))], ((((product + at_3) < (4 * arguments.kv_heads)) ? q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at_3)) * arguments.q_stride1)) + (long)((64 + (at_4 - 64)))] : 0.0f) * cos_[((long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos__stride0) + (long)((at_4 - 64))]));
+    const float tile_2 = (at_4 < 64) ? fma(k[(((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_stride1)) + (long)(at_4)], cos_[((long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos__stride0) + (long)(at_4)], (-(k[(((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_stride1)) + (long)((64 + at_4))] * sin_[((long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin__stride0) + (long)(at_4)]))) : fma(k[(((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_stride1)) + (long)((at_4 - 64))], sin_[((long)(tw_checked(positions_in, arguments.length, faults, 1)) * arguments.sin__stride0) + (long)((at_4 - 64))], (k[(((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_stride1)) + (long)((64 + (at_4 - 64)))] * cos_[((long)(tw_checked(positions_in, arguments.length, faults, 0)) * arguments.cos__stride0) + (long)((at_4 - 64))]));
     const int index_3 = tw_checked(positions_in, arguments.max_len, faults, 2);
     if (((int)thread_index_in_threadgroup & 384) == 0) {
         k_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_cache_stride1)) + ((long)(index_3) * arguments.k_cache_stride2)) + (long)(at_4)] = tile_2;
@@ -73,7 +73,7 @@ void tw_kernel_rope_decode_attention(
         v_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.v_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.v_cache_stride1)) + ((long)(index_4) * arguments.v_cache_stride2)) + (long)(at_4)] = v_in;
     }
     const int smaller = min(lens[(long)((int)threadgroup_position_in_grid.y)], arguments.max_len);
-    const float product_10 = tile * arguments.scale;
+    const float product_6 = tile * arguments.scale;
     const float tile_3 = -INFINITY;
     float v_2 = tile_3;
     const float tile_4 = 0.0f;
@@ -81,11 +81,11 @@ void tw_kernel_rope_decode_attention(
     const float tile_5 = 0.0f;
     float v_4 = tile_5;
     const int larger = max((smaller - arguments.window), 0);
-    const int product_11 = (larger / 64) * 64;
-    for (int j = product_11; j < smaller; j += 64) {
-        const int added_3 = (int)(((uint)(at) + (uint)(j)));
-        const bool test = added_3 >= larger;
-        const bool test_2 = added_3 < smaller;
+    const int product_7 = (larger / 64) * 64;
+    for (int j = product_7; j < smaller; j += 64) {
+        const int added = (int)(((uint)(at) + (uint)(j)));
+        const bool test = added >= larger;
+        const bool test_2 = added < smaller;
         const bool and_ = test && test_2;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         const int index_5 = tw_checked(j, 2147483647, faults, 4);
@@ -94,7 +94,7 @@ void tw_kernel_rope_decode_attention(
             const float tile_6 = ((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3))) < arguments.max_len) ? k_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3)))) * arguments.k_cache_stride2)) + (long)((at_7 + (((i_2 >> 2) & 3) * 32)))] : 0.0f;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        tile0[(at_3 * 128) + at_4] = product_10;
+        tile0[(at_3 * 128) + at_4] = product_6;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products = 0.0f;
         for (int k_2 = 0; k_2 < 128; k_2 += 1) {
@@ -123,11 +123,11 @@ void tw_kernel_rope_decode_attention(
         const float larger_2 = tw_max(tile_8, greatest);
         const bool test_3 = larger_2 == (-INFINITY);
         const float chosen_3 = test_3 ? 0.0f : larger_2;
-        const float difference_4 = tile_8 - chosen_3;
-        const float exp_x = precise::exp(difference_4);
-        const float difference_5 = chosen_2 - chosen_3;
-        const float exp_x_2 = precise::exp(difference_5);
-        const float product_12 = v_3 * exp_x;
+        const float difference_2 = tile_8 - chosen_3;
+        const float exp_x = precise::exp(difference_2);
+        const float difference_3 = chosen_2 - chosen_3;
+        const float exp_x_2 = precise::exp(difference_3);
+        const float product_8 = v_3 * exp_x;
         float total = 0.0f;
         total = total + exp_x_2;
         total = total + simd_shuffle_xor(total, 1);
@@ -145,15 +145,15 @@ void tw_kernel_rope_decode_attention(
         for (int i_2 = 0; i_2 < 2; i_2++) {
             total = total + partial2[((int)simdgroup_index_in_threadgroup & 14) + i_2];
         }
-        const float added_4 = product_12 + total;
-        v_3 = added_4;
+        const float added_2 = product_8 + total;
+        v_3 = added_2;
         const float tile_10 = v_4;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 319) == 0) {
             tile3[at_2] = exp_x;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        const float product_13 = tile_10 * tile3[at_3];
+        const float product_9 = tile_10 * tile3[at_3];
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 256) == 0) {
             tile4[(at_2 * 64) + at] = exp_x_2;
@@ -163,8 +163,8 @@ void tw_kernel_rope_decode_attention(
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
             products_2 = fma(tile4[(at_3 * 64) + k_3], ((((int)(((uint)(k_3) + (uint)(j))) >= larger) && ((int)(((uint)(k_3) + (uint)(j))) < smaller)) ? (((tw_checked(j, 2147483647, faults, 5) + k_3) < arguments.max_len) ? v_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.v_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.v_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 5) + k_3)) * arguments.v_cache_stride2)) + (long)(at_4)] : 0.0f) : 0.0f), products_2);
         }
-        const float added_5 = product_13 + products_2;
-        v_4 = added_5;
+        const float added_3 = product_9 + products_2;
+        v_4 = added_3;
         v_2 = larger_2;
     }
     const float tile_11 = v_3;

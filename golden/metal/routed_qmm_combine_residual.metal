@@ -376,7 +376,7 @@ void tw_kernel_routed_qmm_combine_residual(
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float tile_20 = tile7[team];
-    const float added_3 = product_3 + (total_3 * tile_20);
+    const float fma_x = fma(total_3, tile_20, product_3);
     if ((thread_2 & 24) == 0) {
         tile8[(team * 8) + at_3] = top_index;
     }
@@ -420,9 +420,9 @@ void tw_kernel_routed_qmm_combine_residual(
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             tile_25 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_3, 128, faults, 2)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_3, 128, faults, 1)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_3, 128, faults, 3)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
-        const float product_8 = act_in_3[i] * tile_25;
+        const float product_7 = act_in_3[i] * tile_25;
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_4 = total_4 + product_8;
+            total_4 = total_4 + product_7;
         }
     }
     total_4 = total_4 + simd_shuffle_xor(total_4, 1);
@@ -440,7 +440,7 @@ void tw_kernel_routed_qmm_combine_residual(
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float tile_26 = tile11[team];
-    const float added_5 = added_3 + (total_4 * tile_26);
+    const float fma_x_2 = fma(total_4, tile_26, fma_x);
     if ((thread_2 & 24) == 0) {
         tile12[(team * 8) + at_3] = top_index;
     }
@@ -484,9 +484,9 @@ void tw_kernel_routed_qmm_combine_residual(
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             tile_31 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_4, 128, faults, 2)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_4, 128, faults, 1)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_4, 128, faults, 3)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
-        const float product_11 = act_in_4[i] * tile_31;
+        const float product_9 = act_in_4[i] * tile_31;
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_5 = total_5 + product_11;
+            total_5 = total_5 + product_9;
         }
     }
     total_5 = total_5 + simd_shuffle_xor(total_5, 1);
@@ -504,7 +504,7 @@ void tw_kernel_routed_qmm_combine_residual(
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float tile_32 = tile15[team];
-    const float added_7 = added_5 + (total_5 * tile_32);
+    const float fma_x_3 = fma(total_5, tile_32, fma_x_2);
     if ((thread_2 & 24) == 0) {
         tile16[(team * 8) + at_3] = top_index;
     }
@@ -548,9 +548,9 @@ void tw_kernel_routed_qmm_combine_residual(
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             tile_37 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_5, 128, faults, 2)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_5, 128, faults, 1)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_5, 128, faults, 3)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
-        const float product_14 = act_in_5[i] * tile_37;
+        const float product_11 = act_in_5[i] * tile_37;
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_6 = total_6 + product_14;
+            total_6 = total_6 + product_11;
         }
     }
     total_6 = total_6 + simd_shuffle_xor(total_6, 1);
@@ -568,7 +568,7 @@ void tw_kernel_routed_qmm_combine_residual(
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float tile_38 = tile19[team];
-    const float added_9 = added_7 + (total_6 * tile_38);
+    const float fma_x_4 = fma(total_6, tile_38, fma_x_3);
     if ((thread_2 & 24) == 0) {
         tile20[(team * 8) + at_3] = top_index;
     }
@@ -612,9 +612,9 @@ void tw_kernel_routed_qmm_combine_residual(
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             tile_43 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_6, 128, faults, 2)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_6, 128, faults, 1)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_6, 128, faults, 3)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
-        const float product_17 = act_in_6[i] * tile_43;
+        const float product_13 = act_in_6[i] * tile_43;
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_7 = total_7 + product_17;
+            total_7 = total_7 + product_13;
         }
     }
     total_7 = total_7 + simd_shuffle_xor(total_7, 1);
@@ -632,7 +632,7 @@ void tw_kernel_routed_qmm_combine_residual(
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float tile_44 = tile23[team];
-    const float added_11 = added_9 + (total_7 * tile_44);
+    const float fma_x_5 = fma(total_7, tile_44, fma_x_4);
     if ((thread_2 & 24) == 0) {
         tile24[(team * 8) + at_3] = top_index;
     }
@@ -676,9 +676,9 @@ void tw_kernel_routed_qmm_combine_residual(
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             tile_49 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_7, 128, faults, 2)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_7, 128, faults, 1)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_7, 128, faults, 3)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
-        const float product_20 = act_in_7[i] * tile_49;
+        const float product_15 = act_in_7[i] * tile_49;
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_8 = total_8 + product_20;
+            total_8 = total_8 + product_15;
         }
     }
     total_8 = total_8 + simd_shuffle_xor(total_8, 1);
@@ -696,7 +696,7 @@ void tw_kernel_routed_qmm_combine_residual(
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float tile_50 = tile27[team];
-    const float added_13 = added_11 + (total_8 * tile_50);
+    const float fma_x_6 = fma(total_8, tile_50, fma_x_5);
     if ((thread_2 & 24) == 0) {
         tile28[(team * 8) + at_3] = top_index;
     }
@@ -740,9 +740,9 @@ void tw_kernel_routed_qmm_combine_residual(
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
             tile_55 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long)(tw_checked(rounded_8, 128, faults, 2)) * arguments.w_stride0) + ((long)(program_2) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long)(tw_checked(rounded_8, 128, faults, 1)) * arguments.scales_stride0) + ((long)(program_2) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long)(tw_checked(rounded_8, 128, faults, 3)) * arguments.biases_stride0) + ((long)(program_2) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
         }
-        const float product_23 = act_in_8[i] * tile_55;
+        const float product_17 = act_in_8[i] * tile_55;
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_9 = total_9 + product_23;
+            total_9 = total_9 + product_17;
         }
     }
     total_9 = total_9 + simd_shuffle_xor(total_9, 1);
@@ -760,8 +760,8 @@ void tw_kernel_routed_qmm_combine_residual(
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float tile_56 = tile31[team];
-    const float added_16 = residual_in + (added_13 + (total_9 * tile_56));
+    const float added_9 = residual_in + fma(total_9, tile_56, fma_x_6);
     if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)(program_2)] = added_16;
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)(program_2)] = added_9;
     }
 }

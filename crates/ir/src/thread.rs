@@ -98,6 +98,8 @@ pub enum Value {
     Binary(BinaryOp, DType, Box<Value>, Box<Value>),
     /// An op of the table; the type is that of the result.
     Ternary(TernaryOp, DType, Box<[Value; 3]>),
+    /// The sum of two f32 values, each rounded before: what a product is part of, compilers may otherwise round once.
+    Apart(Box<[Value; 2]>),
     /// Conversion between types; see [`DType::round`].
     Cast {
         /// Operand type.

@@ -112,7 +112,7 @@ fn turn_halves(x: View, cos: View, sin: View, y: View) {
 
 /// The points (a, b) turned by the angles of these cosines and sines.
 pub(crate) fn rotate(a: Tile, b: Tile, cos: Tile, sin: Tile) -> (Tile, Tile) {
-    (a * cos - b * sin, a * sin + b * cos)
+    (a.fma(cos, -(b * sin)), a.fma(sin, b * cos))
 }
 
 #[cfg(test)]

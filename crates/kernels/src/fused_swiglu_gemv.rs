@@ -2,8 +2,7 @@
 //! so that neither goes to memory. `act` is silu, gelu with tanh or gelu with erf, a kernel each. Packed weights have
 //! [`crate::fused_quantized_swiglu_gemv`].
 //!
-//! Both products are rounded to the storage type before the gate, as the kernels round them that this one replaces;
-//! but not to f16, in which great ones would be infinite.
+//! Both products are rounded to the storage type before the gate, as the kernels round them that this one replaces.
 
 use crate::activation::{gelu_f64, gelu_tanh_f64, silu_f64};
 use crate::linear::linear_f64;
@@ -70,7 +69,7 @@ pub fn fused_gemv(k: &mut Kernel, a: &Args, act: fn(Tile) -> Tile) {
     let dtype = a["y"].dtype();
     let product = |name: &str| {
         let sum = (x * a[name].row(column).load().to(F32)).row_sum();
-        if dtype == F16 { sum } else { sum.to(dtype).to(F32) }
+        sum.to(dtype).to(F32)
     };
     let (gate, up) = (product("gate"), product("up"));
     a["y"].row(row).at(column).store(act(gate) * up);

@@ -8,6 +8,7 @@
 
 use crate::dequantize_affine::{Affine, affine, affine_f64};
 use crate::matmul::{COLUMNS, DEPTH};
+use crate::moe_combine::weighted_sum;
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};
 use tilewright_lang::{Args, Kernel, Tile};
@@ -152,8 +153,7 @@ pub(crate) fn combined(
         let part = |name: &str| a[name].row(expert).row(column);
         let act = a["act"].row(token).row(j).load().to(F32); // [group*groups]
         let product = (act * affine(part("w"), part("scales"), part("biases"), format)).row_sum();
-        product.to(a["y"].dtype()).to(F32) * weight(j)
+        (product.to(a["y"].dtype()).to(F32), weight(j))
     };
-    let rest = (1..a.constant("k")).map(weighted);
-    rest.fold(weighted(0), |sum, next| sum + next)
+    weighted_sum(a.constant("k"), weighted)
 }

@@ -2,7 +2,7 @@
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Kernel, View};
+use tilewright_lang::{Kernel, Tile, View};
 
 /// The catalog's row.
 pub static MOE_COMBINE: Entry = Entry {
@@ -44,7 +44,12 @@ fn combine_f64(a: &Inputs) -> Vec<Vec<f64>> {
 pub fn moe_combine(k: &mut Kernel, experts: View, weights: View, y: View, count: usize) {
     let token = k.program();
     let (experts, weights) = (experts.row(token), weights.row(token));
-    let weighted = |j| experts.row(j).load().to(F32) * weights.at(j).load(); // [cols]
-    let rest = (1..count).map(weighted);
-    y.row(token).store(rest.fold(weighted(0), |sum, next| sum + next));
+    let each = |j| (experts.row(j).load().to(F32), weights.at(j).load()); // [cols], []
+    y.row(token).store(weighted_sum(count, each));
+}
+
+/// `Σ_j x w` of the terms `(x, w)` in their order, rounded once each.
+pub(crate) fn weighted_sum(count: usize, term: impl Fn(usize) -> (Tile, Tile)) -> Tile {
+    let (first, weight) = term(0);
+    (1..count).map(term).fold(first * weight, |sum, (x, w)| x.fma(w, sum))
 }

@@ -6,6 +6,7 @@
 //! ```
 //! The rows of a dispatch to which no token goes are left unwritten; nothing reads them back.
 
+use crate::moe_combine::weighted_sum;
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};
 use tilewright_lang::{Args, Kernel};
@@ -94,8 +95,8 @@ pub fn moe_combine_rows(k: &mut Kernel, a: &Args) {
     let token = k.program();
     let weighted = |j: usize| {
         let row = a["rows"].row(token).at(j).load().to(I32);
-        a["experts"].row(row).load().to(F32) * a["weights"].row(token).at(j).load() // [cols]
+        // [cols], []
+        (a["experts"].row(row).load().to(F32), a["weights"].row(token).at(j).load())
     };
-    let rest = (1..a.constant("k")).map(weighted);
-    a["y"].row(token).store(rest.fold(weighted(0), |sum, next| sum + next));
+    a["y"].row(token).store(weighted_sum(a.constant("k"), weighted));
 }

@@ -106,7 +106,7 @@ template <int GROUP> struct tw_affine_shape {
 template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED, int STEPS> struct tw_affine_warp {
     typedef tw_affine_shape<GROUP> Shape;
     static constexpr int GROUPS = Shape::GROUPS, EACH = Shape::EACH, OWN = Shape::OWN, PLANES = BITS == 8 ? 2 : 1;
-    static constexpr int WORDS = (STEPS * EACH + 1) / 2;
+    static constexpr int WORDS = (STEPS * EACH + 1) / 2, SIZE = TILES * Shape::ROWS * 16;
     float sums[TILES][OWN][2];
     // The weights, scales and biases of a round.
     unsigned int w[STEPS][2][BITS], scales[2][WORDS], biases[2][WORDS];
@@ -217,26 +217,45 @@ template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED, int STEPS> st
         else fetch_scales<0>(of, step0, groups, columns);
     }
 
-    // Adds their products.
-    __device__ __forceinline__ void multiply(const tw_affine& of, int step0, int groups, int rows, unsigned int exponent) {
+    // Adds their products to what `partial` has, two steps to one of its SLOTS arrays in turn; the first to each is all there.
+    template <int SLOTS> __device__ __forceinline__ void multiply(float* partial, const tw_affine& of, int step0, int groups, int rows, unsigned int exponent) {
         unsigned int x[2][TILES][16];
         load_rows(x[0], of, step0, groups, rows);
         _Pragma("unroll") for (int s = 0; s < STEPS; s++) {
+            const int unit = (step0 + s) / 2;
+            float* own = partial + unit % SLOTS * SIZE;
+            if (s % 2 == 0) {
+                if (unit < SLOTS) clear();
+                else resume(own);
+            }
             if (s + 1 < STEPS) load_rows(x[(s + 1) & 1], of, step0 + s + 1, groups, rows);
             step(w[s], scales, biases, s, x[s & 1], exponent);
+            if (s % 2 == 1) keep(own);
         }
+    }
+
+    // Where a sum of this lane belongs in [row][16 columns].
+    static __device__ __forceinline__ int place(int n, int j, int i) {
+        const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+        const int row = n * Shape::ROWS + (GROUPS == 1 ? 2 * t + j : GROUPS == 2 ? t : t / 2);
+        return row * 16 + g + 8 * i;
+    }
+
+    // Goes on with sums that this warp has kept.
+    __device__ __forceinline__ void resume(const float* partial) {
+        _Pragma("unroll") for (int n = 0; n < TILES; n++)
+            _Pragma("unroll") for (int j = 0; j < OWN; j++)
+                _Pragma("unroll") for (int i = 0; i < 2; i++) sums[n][j][i] = GROUPS < 4 || (threadIdx.x & 1) == 0 ? partial[place(n, j, i)] : 0.0f;
     }
 
     // Writes the warp's sums to [row][16 columns].
     __device__ __forceinline__ void keep(float* partial) {
-        const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
         _Pragma("unroll") for (int n = 0; n < TILES; n++)
             _Pragma("unroll") for (int j = 0; j < OWN; j++)
                 _Pragma("unroll") for (int i = 0; i < 2; i++) {
                     float sum = sums[n][j][i];
                     if (GROUPS == 4) sum += __shfl_xor_sync(0xffffffffu, sum, 1);
-                    const int row = n * Shape::ROWS + (GROUPS == 1 ? 2 * t + j : GROUPS == 2 ? t : t / 2);
-                    if (GROUPS < 4 || (t & 1) == 0) partial[row * 16 + g + 8 * i] = sum;
+                    if (GROUPS < 4 || (threadIdx.x & 1) == 0) partial[place(n, j, i)] = sum;
                 }
     }
 };
@@ -249,8 +268,9 @@ __device__ __forceinline__ int tw_scale_vectors(const tw_affine& of, int groups)
 
 // `result[product][row][16]`: the products of up to TILES * 8 / (128 / GROUP) rows with 16 columns, by all warps of the
 // group, which share the rounds of all products; `operands(i)` says where those of product i lie. `partial` has room for
-// the results of every warp. `begin()` runs when the first weights are under way, before the rows are read.
-template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, class Operands, class Begin>
+// SLOTS results of each: sums of 256 elements, which go to them in turn, whichever warp has them. A multiple of the warps'
+// steps for each slot keeps it to one warp. `begin()` runs when the first weights are under way, before the rows are read.
+template <int BITS, int GROUP, int TILES, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, int SLOTS, class Operands, class Begin>
 __device__ __forceinline__ void tw_affine_products(float* result, float* partial, const Operands& operands, int groups, int rows, int columns, const Begin& begin) {
     typedef tw_affine_shape<GROUP> Shape;
     constexpr int SIZE = TILES * Shape::ROWS * 16;
@@ -270,25 +290,24 @@ __device__ __forceinline__ void tw_affine_products(float* result, float* partial
         tw_affine of = operands(product);
         of.x = tw_after_wait(of.x);
         const int vectors = tw_scale_vectors(of, groups);
-        sums.clear();
         // The rounds of all products are dealt out in turn.
         int round = first;
         _Pragma("unroll 1") for (; round < rounds; round += WARPS) {
             if (!fetched) sums.fetch(of, round * STEPS, groups, columns, vectors);
             fetched = false;
-            sums.multiply(of, round * STEPS, groups, rows, exponent);
+            sums.template multiply<SLOTS>(partial + product * SLOTS * SIZE, of, round * STEPS, groups, rows, exponent);
         }
         first = round - rounds;
-        sums.keep(partial + (warp * PRODUCTS + product) * SIZE);
     }
     __syncthreads();
+    const int units = min((groups + 2 * Shape::GROUPS - 1) / (2 * Shape::GROUPS), SLOTS);
     const int used = min(rows, TILES * Shape::ROWS) * 16;
     _Pragma("unroll") for (int product = 0; product < PRODUCTS; product++)
         _Pragma("unroll 1") for (int i = threadIdx.x; i < used; i += WARPS * 32) {
-            const int at = product * SIZE + i;
-            float sum = partial[at];
-            _Pragma("unroll") for (int w = 1; w < WARPS; w++) sum += partial[w * PRODUCTS * SIZE + at];
-            result[at] = sum;
+            const float* own = partial + product * SLOTS * SIZE + i;
+            float sum = own[0];
+            _Pragma("unroll 4") for (int slot = 1; slot < units; slot++) sum += own[slot * SIZE];
+            result[product * SIZE + i] = sum;
         }
     __syncthreads();
 }

@@ -42,32 +42,34 @@ template <int LEN, int ROWS, int WARPS> struct tw_parts {
 };
 
 // Makes ready ROWS rows of `length` elements, `row_of(i)`; zeros up to `padded`, LEN at most. With NORM, the root mean
-// square norm of the only one, with a weight, of which `weights` are the first parts; it sums in the order of a norm's own
-// kernel, so that rows of one warp have its bits. LOADED tells that `x` are those of the
-// rows. By all threads of the group; `scratch` has room for a number a warp. What is read is asked for together: each time
-// costs as much as some rounds of weights.
+// square norm of the only one, with a weight, of which `weights` are the first parts; its squares are added in the order in
+// which a norm's own kernel adds them: neighbours of 256 elements, and these one after the other. LOADED tells that `x` are
+// those of the rows. By all threads of the group; `scratch` has room for a number for each 256 elements. What is read is asked
+// for together: each time costs as much as some rounds of weights.
 template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, bool LOADED, bool OLDER, class RowOf>
 __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const RowOf& row_of, tw_parts<LEN, ROWS, WARPS>& x, tw_parts<LEN, ROWS, WARPS>& weights, const unsigned short* weight, float eps, int length, int padded) {
     typedef tw_parts<LEN, ROWS, WARPS> Parts;
     const int parts = padded / 8;
     float factor = 1.0f;
     if (NORM) {
-        float sum = 0.0f;
         _Pragma("unroll") for (int batch = 0; batch < Parts::BATCHES; batch++) {
             if (!LOADED || batch > 0) x.template load_rows<OLDER>(row_of, length, parts, batch);
             _Pragma("unroll") for (int k = 0; k < Parts::BATCH; k++) {
                 const unsigned int words[4] = {x.of[k].x, x.of[k].y, x.of[k].z, x.of[k].w};
+                float pairs[4];
                 _Pragma("unroll") for (int j = 0; j < 4; j++) {
                     const float low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
-                    sum = fmaf(high, high, fmaf(low, low, sum));
+                    pairs[j] = __fadd_rn(__fmul_rn(low, low), __fmul_rn(high, high));
                 }
+                float sum = __fadd_rn(__fadd_rn(pairs[0], pairs[1]), __fadd_rn(pairs[2], pairs[3]));
+                _Pragma("unroll") for (int by = 1; by < 32; by *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
+                const int at = Parts::at(batch, k);
+                if (at % 32 == 0 && at < parts) scratch[at / 32] = sum;
             }
         }
-        _Pragma("unroll") for (int by = 1; by < 32; by *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
-        if ((threadIdx.x & 31) == 0) scratch[threadIdx.x >> 5] = sum;
         __syncthreads();
-        sum = 0.0f;
-        _Pragma("unroll") for (int i = 0; i < WARPS; i++) sum += scratch[i];
+        float sum = 0.0f;
+        _Pragma("unroll 16") for (int i = 0; i < (LEN + 255) / 256; i++) sum += i * 32 < parts ? scratch[i] : 0.0f;
         factor = rsqrtf(sum / (float)length + eps);
     }
     // A part is a quarter of what a lane holds in a step.
@@ -109,8 +111,9 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
 // rounds of all products: one each, two at once, one after the other (3), or two at once and then one after the other (4),
 // as ROUNDS says. `begin()` makes the row
 // ready when the first weights are under way; where products have rows of their own, these are `own_row` words and
-// `own_sums` sums apart. `partial` has room for 16 sums of every product and warp.
-template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, int ROUNDS, class Operands, class Begin>
+// `own_sums` sums apart. `partial` has room for 16 sums of every product and 256 elements of its row, of which there are
+// UNITS at most: what these are does not depend on the warps that share them, nor does the order in which they are added.
+template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, int ROUNDS, int UNITS, class Operands, class Begin>
 __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* partial, const unsigned int* row, const float* row_sums, int own_row, int own_sums, const Operands& operands, int groups, int columns, const Begin& begin) {
     typedef tw_affine_shape<GROUP> Shape;
     typedef tw_affine_warp<BITS, GROUP, 1, BF16, ALIGNED, STEPS> Warp;
@@ -130,27 +133,20 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
     fetch(even, warp);
     if (ROUNDS == 2 || ROUNDS == 4) fetch(odd, warp + WARPS);
     begin();
-    float* own = partial + warp * PRODUCTS * 16;
-    if (PRODUCTS > 1) {
-        // Of many products a warp has rounds of few.
-        _Pragma("unroll 1") for (int i = lane; i < PRODUCTS * 16; i += 32) own[i] = 0.0f;
-        __syncwarp();
-    }
+    const int units = (groups + 2 * GROUPS - 1) / (2 * GROUPS);
     unsigned int x[16];
     _Pragma("unroll") for (int i = 0; i < 16; i++) x[i] = 0u;
     float total[2] = {0.0f, 0.0f};
-    int before = warp < all ? product_of(warp) : 0;
-    const auto keep = [&](int product) {
+    const auto keep = [&](int product, int unit) {
         _Pragma("unroll") for (int i = 0; i < 2; i++) {
             if (GROUPS == 4) total[i] += __shfl_xor_sync(0xffffffffu, total[i], 1);
-            if (t == 0) own[product * 16 + g + 8 * i] = total[i];
+            if (t == 0 && unit < units) partial[(product * UNITS + unit) * 16 + g + 8 * i] = total[i];
             total[i] = 0.0f;
         }
     };
     const auto take = [&](const Warp& weights, int at) {
         if (at >= all) return;
         const int product = product_of(at), round = at - product * rounds;
-        if (PRODUCTS > 1 && product != before) keep(before), before = product;
         _Pragma("unroll") for (int s = 0; s < STEPS; s++) {
             const int step = round * STEPS + s;
             if (holds) {
@@ -182,6 +178,7 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
                     total[i] = fmaf(scale, fmaf(-added, ones, q), fmaf(bias, ones, total[i]));
                 }
             }
+            if (s % 2 == 1) keep(product, step / 2);
         }
     };
     if (ROUNDS != 3) {
@@ -195,12 +192,17 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
             take(even, at);
         }
     }
-    keep(before);
     __syncthreads();
-    _Pragma("unroll 1") for (int i = threadIdx.x; i < PRODUCTS * 16; i += WARPS * 32) {
-        float sum = partial[i];
-        _Pragma("unroll") for (int w = 1; w < WARPS; w++) sum += partial[w * PRODUCTS * 16 + i];
-        result[i / 16 * apart + i % 16] = sum;
+    // Four threads a column.
+    _Pragma("unroll 1") for (int i = threadIdx.x; i < PRODUCTS * 64; i += WARPS * 32) {
+        const int product = i / 64, column = i / 4 % 16, first = i % 4;
+        const float* own = partial + product * UNITS * 16 + column;
+        float sum = 0.0f;
+        _Pragma("unroll 4") for (int j = 0; j < (UNITS + 3) / 4; j++)
+            if (first + 4 * j < units) sum += own[(first + 4 * j) * 16];
+        sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+        sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+        if (first == 0) result[product * apart + column] = sum;
     }
     __syncthreads();
 }

@@ -67,9 +67,13 @@ template <int D, int QUERIES, int WARPS, bool BF16, bool NORM> struct tw_turning
                 float x[OWN];
                 _Pragma("unroll") for (int i = 0; i < OWN; i++) x[i] = heads[r].template at<BF16>(i);
                 if (NORM) {
-                    float sum = 0.0f;
-                    _Pragma("unroll") for (int i = 0; i < OWN; i++) sum = sum + x[i] * x[i];
-                    _Pragma("unroll") for (int by = 1; by < 32; by *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
+                    // In the order in which a norm's own kernel adds them: neighbours first.
+                    float squares[OWN];
+                    _Pragma("unroll") for (int i = 0; i < OWN; i++) squares[i] = __fmul_rn(x[i], x[i]);
+                    _Pragma("unroll") for (int by = 1; by < OWN; by *= 2)
+                        _Pragma("unroll") for (int i = 0; i < OWN; i += 2 * by) squares[i] = __fadd_rn(squares[i], squares[i + by]);
+                    float sum = squares[0];
+                    _Pragma("unroll") for (int by = 1; by < 32; by *= 2) sum = __fadd_rn(sum, __shfl_xor_sync(0xffffffffu, sum, by));
                     const float factor = rsqrtf(sum / (float)D + of.eps);
                     _Pragma("unroll") for (int i = 0; i < OWN; i++) {
                         const float weight = row < QUERIES ? q_weight.template at<BF16>(i) : key_weight.template at<BF16>(i);
@@ -79,7 +83,7 @@ template <int D, int QUERIES, int WARPS, bool BF16, bool NORM> struct tw_turning
                 float turned[OWN];
                 _Pragma("unroll") for (int i = 0; i < OWN; i++) {
                     const float other = __shfl_xor_sync(0xffffffffu, x[i], 16);
-                    turned[i] = lane < 16 ? x[i] * cos[i] - other * sin[i] : other * sin[i] + x[i] * cos[i];
+                    turned[i] = lane < 16 ? fmaf(x[i], cos[i], -(other * sin[i])) : fmaf(other, sin[i], x[i] * cos[i]);
                 }
                 _Pragma("unroll") for (int i = 0; i < OWN / 2; i++) heads[r].of[i] = tw_two_halves<BF16>(turned[2 * i], turned[2 * i + 1]);
             }

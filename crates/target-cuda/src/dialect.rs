@@ -48,6 +48,10 @@ impl Dialect for CudaC {
         }
     }
 
+    fn apart(&self, a: &str, b: &str) -> String {
+        format!("__fadd_rn({a}, {b})")
+    }
+
     fn shuffle(&self, shuffle: Shuffle, dtype: DType, value: &str) -> String {
         let value = match dtype {
             DType::Bool | DType::I8 | DType::U8 => format!("(int){value}"),

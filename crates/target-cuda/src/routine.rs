@@ -168,9 +168,9 @@ impl Text<'_> {
         let (bits, group, count, steps) = (r.bits, r.group, r.products.len(), r.steps);
         let head = match &r.ready {
             None => format!(
-                "tw_affine_products<{bits}, {group}, {}, {bf16}, {}, {count}, {subgroups}, {steps}>\
+                "tw_affine_products<{bits}, {group}, {}, {bf16}, {}, {count}, {subgroups}, {steps}, {}>\
                  ({result}, {partial}, [&](int product) {{",
-                r.tiles, r.aligned
+                r.tiles, r.aligned, r.slots
             ),
             Some(_) => "const auto tw_operands = [&](int product) {".into(),
         };
@@ -203,6 +203,8 @@ impl Text<'_> {
                 }
             }
             2 if r.early => 3,
+            // One after the other.
+            5.. => 3,
             rounds => rounds,
         };
         if !is_ready {
@@ -213,9 +215,10 @@ impl Text<'_> {
             lines.push(own.load(false));
         }
         lines.push(format!(
-            "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {subgroups}, {steps}, {rounds}>({result}, {}, \
+            "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {subgroups}, {steps}, {rounds}, {}>({result}, {}, \
              {partial}, (const unsigned int*){}, {}, {}, {}, tw_operands, {groups}, {columns}, [&]() {{",
             r.aligned,
+            r.slots,
             r.capacity() * r.width,
             own.row,
             own.sums,

@@ -47,6 +47,10 @@ impl Dialect for Msl {
         }
     }
 
+    fn apart(&self, a: &str, b: &str) -> String {
+        format!("fma({a}, 1.0f, {b})")
+    }
+
     fn shuffle(&self, shuffle: Shuffle, dtype: DType, value: &str) -> String {
         let value = match dtype {
             DType::Bool | DType::I8 | DType::U8 => format!("(int)({value})"),

@@ -46,6 +46,8 @@ pub trait Dialect {
     fn fast_quotient(&self, _a: &str, _b: &str) -> Option<String> {
         None
     }
+    /// The sum of two f32 values that is no part of a fused multiply and add.
+    fn apart(&self, a: &str, b: &str) -> String;
     /// A call of a float function of two operands (`pow`, `fmod`).
     fn float_call(&self, op: BinaryOp) -> &'static str;
     /// A register value read from memory.

@@ -470,6 +470,10 @@ impl Machine<'_> {
                 let one = |t: usize| meaning::ternary(*op, *dtype, a.at(t), b.at(t), c.at(t));
                 Lanes::Each((0..active.len()).map(one).collect())
             }
+            Value::Apart(ab) => {
+                let [a, b] = [&ab[0], &ab[1]].map(|v| self.value(v, active));
+                zip(&a?, &b?, |a, b| meaning::binary(BinaryOp::Add, DType::F32, a, b))
+            }
             Value::Pack(dtype, ab) => {
                 let [low, high] = [&ab[0], &ab[1]].map(|v| self.value(v, active));
                 zip(&low?, &high?, |low, high| matrix::pack(*dtype, low, high))

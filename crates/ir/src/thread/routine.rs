@@ -92,11 +92,17 @@ pub struct AffineProducts {
     pub columns: Value,
     /// Where the results go, f32.
     pub result: SharedId,
-    /// Room for the results of each subgroup.
+    /// Room for parts of the results.
     pub partial: SharedId,
+    /// How many parts of each result: each [`UNIT`](Self::UNIT) of depth is summed by itself, so
+    /// that a product does not depend on how many subgroups share it. Where rows are not made ready, units go to the slots
+    /// in turn.
+    pub slots: usize,
 }
 
 impl AffineProducts {
+    /// Weights of a column that are summed by themselves.
+    pub const UNIT: usize = 256;
     /// Columns of a subgroup.
     pub const COLUMNS: usize = 16;
 

@@ -19,7 +19,7 @@ impl Value {
             | Value::Load { offset: a, .. } => [Some(a), None, None],
             Value::Binary(_, _, a, b) => [Some(a), Some(b), None],
             Value::Ternary(_, _, abc) => abc.each_ref().map(Some),
-            Value::Pack(_, ab) => {
+            Value::Pack(_, ab) | Value::Apart(ab) => {
                 let [a, b] = ab.each_ref();
                 [Some(a), Some(b), None]
             }
@@ -48,7 +48,7 @@ impl Value {
             | Value::Load { offset: a, .. } => [Some(a), None, None],
             Value::Binary(_, _, a, b) => [Some(a), Some(b), None],
             Value::Ternary(_, _, abc) => abc.each_mut().map(Some),
-            Value::Pack(_, ab) => {
+            Value::Pack(_, ab) | Value::Apart(ab) => {
                 let [a, b] = ab.each_mut();
                 [Some(a), Some(b), None]
             }

@@ -30,6 +30,12 @@ impl Lowering<'_> {
         match &expr.kind {
             ExprKind::Reduce(op, of, axis) => {
                 let dtype = expr.ty.dtype;
+                if *op == ReduceOp::Sum
+                    && let Some(total) = self.sum_of_squares(*of, *axis, name)?
+                {
+                    self.hold(id, total);
+                    return Ok(());
+                }
                 let identity = vec![literal(op.identity(dtype), dtype)];
                 let results =
                     self.reduce(&[*of], *axis, &[dtype], identity, &Joiner::Op(*op, dtype), name)?;

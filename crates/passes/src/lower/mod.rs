@@ -31,6 +31,7 @@ mod rows;
 mod scan;
 pub mod schedule;
 mod spread;
+mod squares;
 mod statement;
 mod stored;
 mod tidy;

@@ -42,13 +42,38 @@ pub(super) fn rough(program: &Program) -> HashSet<ExprId> {
             break;
         }
     }
-    rough.retain(|id| gains(program, *id));
+    let spread = spread(program);
+    rough.retain(|id| gains(program, *id) && !spread.contains(id));
     rough
 }
 
-/// True for ops that have a fast form, on more than one element: what a row has one of must not cost its elements bits. A
-/// gate is as fast on one element, since a product that it is fused with has one element a program, and is to give the bits
-/// of kernels of their own.
+/// What is made longer, itself or by way of ops on as many elements: a row of a tile of rows has one of it.
+fn spread(program: &Program) -> HashSet<ExprId> {
+    let is_one = |extent: Option<&Extent>| extent.is_none_or(|e| *e == Extent::Const(1));
+    let mut spread = HashSet::default();
+    for (number, expr) in program.exprs.iter().enumerate().rev() {
+        use ExprKind::*;
+        if !matches!(expr.kind, Unary(..) | Binary(..) | Ternary(..) | Broadcast(_) | Reshape(_)) {
+            continue;
+        }
+        let is_spread = spread.contains(&ExprId(number as u32));
+        let longer = |id: ExprId| {
+            let mut of = program.expr(id).ty.shape.iter().rev().fuse();
+            let mut to = expr.ty.shape.iter().rev();
+            !matches!(expr.kind, Reshape(_))
+                && to.any(|to| is_one(of.next()) && *to != Extent::Const(1))
+        };
+        expr.kind.operands(|a| {
+            if is_spread || longer(a) {
+                spread.insert(a);
+            }
+        });
+    }
+    spread
+}
+
+/// True for ops that have a fast form, on more than one element: what is stored alone is exact. A gate is as fast on one,
+/// since a product that it is fused with has one element a program, and is to give the bits of kernels of their own.
 fn gains(program: &Program, id: ExprId) -> bool {
     let expr = program.expr(id);
     if matches!(expr.kind, ExprKind::Unary(UnaryOp::Sigmoid, _)) {
@@ -160,6 +185,16 @@ mod tests {
         };
         assert_eq!(of(&source("n", ":")), [2, 3]);
         assert_eq!(of(&source("", "%0")), [2]);
+    }
+
+    #[test]
+    fn what_each_row_has_one_of_is_exact() {
+        // The mean of each row of a tile, and the row divided by it.
+        let source = "kernel t(x: in f32[n, 8], y: out bf16[n, 8])\ngrid 1\n\
+                      %0: f32[n, 8] = load x[:, :]\n%1: f32[n, 1] = reduce_sum %0 axis 1\n\
+                      %2: f32 = const 8\n%3: f32[n, 1] = div %1, %2\n\
+                      %4: f32[n, 8] = div %0, %3\n%5: bf16[n, 8] = cast %4\nstore y[:, :] = %5\n";
+        assert_eq!(of(source), [4]);
     }
 
     #[test]

@@ -75,6 +75,7 @@ impl Printer<'_> {
                 let element = format!("{}[{}]", array.name, self.bare(index));
                 d.read_storage(array.dtype, &element)
             }
+            Value::Apart(ab) => d.apart(&self.bare(&ab[0]), &self.bare(&ab[1])),
             Value::Pack(dtype, ab) => d.pack(*dtype, &self.bare(&ab[0]), &self.bare(&ab[1])),
             Value::Extreme { max, of, .. } => d.extreme(*max, &self.bare(of)),
             Value::Shuffle(shuffle, dtype, a) => d.shuffle(*shuffle, *dtype, &self.value(a)),

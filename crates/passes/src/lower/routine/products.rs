@@ -49,7 +49,10 @@ impl Shares {
 const STEP: usize = 128;
 
 /// Bytes of shared memory that rows that are made ready may take.
-const ROWS: usize = 64 << 10;
+const ROWS: usize = 96 << 10;
+
+/// The most sums of each element of several rows: as many as subgroups share their steps, or a multiple.
+const SLOTS: usize = 16;
 
 /// The most tiles of rows.
 const TILES: usize = 4;
@@ -338,10 +341,14 @@ fn around(
     if norm.is_some() && !fits {
         return None;
     }
+    // Where rows are not made ready, each subgroup has slots of its own.
+    let subgroups = if fits { subgroups } else { rounds.next_power_of_two().min(most) };
     let result_len = products.len() * capacity * width;
     let result = l.shared("result", DType::F32, result_len);
-    let kept = if fits { products.len() * width } else { result_len };
-    let partial = l.shared("partial", DType::F32, kept * subgroups);
+    let units = depth.div_ceil(AffineProducts::UNIT);
+    let (room, slots) =
+        if fits { (products.len() * width, units) } else { (result_len, units.min(SLOTS)) };
+    let partial = l.shared("partial", DType::F32, room * slots);
     let ready = fits.then(|| Ready {
         rows,
         len,
@@ -395,8 +402,8 @@ fn around(
             biases: rows(p.biases, Some(column_axis))?,
         });
     }
-    let rest =
-        |first: Value, axis: usize| binary(BinaryOp::Sub, size(program.grid[axis].extent), first);
+    let end_of = |axis: usize| size(program.grid[axis].extent);
+    let rest = |first: Value, axis: usize| binary(BinaryOp::Sub, end_of(axis), first);
     let normed = match norm {
         Some(norm) => {
             let weight = rows_of(&mut l, norm.weight, None)?;
@@ -432,6 +439,7 @@ fn around(
         columns: rest(column0.clone(), column_axis),
         result,
         partial,
+        slots,
     };
     l.routine(Routine::AffineProducts(Box::new(routine)));
 

@@ -7,7 +7,9 @@ use super::{closure, halves, indices, is_input};
 use crate::lower::{Lowering, Schedule, int};
 use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{HeadNorms, Rows, SharedId, Turned, Value};
-use tilewright_ir::{Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Place, Program};
+use tilewright_ir::{
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Place, Program, TernaryOp, UnaryOp,
+};
 
 /// Features of heads whose halves lie in the two halves of a subgroup, some neighbours a lane.
 const FEATURES: [usize; 3] = [64, 128, 256];
@@ -151,14 +153,16 @@ impl<'a> Heads<'a> {
         let ExprKind::Concat(parts, axis) = kind(joined) else { return None };
         let [first, second] = parts[..] else { return None };
         let rank = program.expr(joined).ty.shape.len();
-        let ExprKind::Binary(BinaryOp::Sub, a_cos, b_sin) = *kind(first) else { return None };
-        let ExprKind::Binary(BinaryOp::Add, a_sin, b_cos) = *kind(second) else { return None };
+        let ExprKind::Ternary(TernaryOp::Fma, [a, cos, minus]) = *kind(first) else { return None };
+        let ExprKind::Ternary(TernaryOp::Fma, [a2, sin2, plus]) = *kind(second) else {
+            return None;
+        };
+        let ExprKind::Unary(UnaryOp::Neg, b_sin) = *kind(minus) else { return None };
         let factors = |id: ExprId| match *kind(id) {
             ExprKind::Binary(BinaryOp::Mul, x, y) => Some((x, y)),
             _ => None,
         };
-        let ((a, cos), (b, sin)) = (factors(a_cos)?, factors(b_sin)?);
-        let ((a2, sin2), (b2, cos2)) = (factors(a_sin)?, factors(b_cos)?);
+        let ((b, sin), (b2, cos2)) = (factors(b_sin)?, factors(plus)?);
         let same = (a, b, cos, sin) == (a2, b2, cos2, sin2) && *axis + 1 == rank;
         let half = &program.expr(a).ty.shape.last()?.clone();
         let angle = |id: ExprId| {
