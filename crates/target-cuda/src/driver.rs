@@ -28,7 +28,9 @@ struct Calls {
 
 impl Calls {
     fn find() -> Result<Calls, TargetError> {
-        let absent = |_| TargetError::Device("CUDA: the driver is too old; that of CUDA 12 is needed".into());
+        let absent = |_| {
+            TargetError::Device("CUDA: the driver is too old; that of CUDA 12 is needed".into())
+        };
         // SAFETY: the library is present, stays loaded, and these are its functions' types.
         unsafe {
             let library = sys::culib();
