@@ -15,12 +15,40 @@ pub(crate) fn failed(what: &str) -> impl Fn(result::DriverError) -> TargetError 
     }
 }
 
+/// What every launch calls, looked up once: the bindings look first whether they have.
+struct Calls {
+    set_current: unsafe extern "C" fn(sys::CUcontext) -> sys::CUresult,
+    launch: unsafe extern "C" fn(
+        *const sys::CUlaunchConfig,
+        sys::CUfunction,
+        *mut *mut c_void,
+        *mut *mut c_void,
+    ) -> sys::CUresult,
+}
+
+impl Calls {
+    fn find() -> Result<Calls, TargetError> {
+        let absent = |_| {
+            TargetError::Device("CUDA: the driver is too old; that of CUDA 12 is needed".into())
+        };
+        // SAFETY: the library is present, stays loaded, and these are its functions' types.
+        unsafe {
+            let library = sys::culib();
+            Ok(Calls {
+                set_current: *library.get(b"cuCtxSetCurrent\0").map_err(absent)?,
+                launch: *library.get(b"cuLaunchKernelEx\0").map_err(absent)?,
+            })
+        }
+    }
+}
+
 /// The primary context of a GPU and a stream in it. All work of a device goes through the one stream, so it is
 /// ordered.
 pub(crate) struct Context {
     device: sys::CUdevice,
     context: sys::CUcontext,
     pub stream: sys::CUstream,
+    calls: Calls,
     /// Where kernels note indices out of range, of those that are alive.
     faults: Mutex<Vec<Weak<FaultSlot>>>,
 }
@@ -44,6 +72,7 @@ impl Context {
             }
         }
         require_nvrtc()?;
+        let calls = Calls::find()?;
         result::init().map_err(failed("the driver does not start"))?;
         let device = result::device::get(ordinal).map_err(failed("there is no such GPU"))?;
         // SAFETY: `device` is valid; the context is released in `drop`.
@@ -53,13 +82,16 @@ impl Context {
         unsafe { result::ctx::set_current(context) }.map_err(failed("no context"))?;
         let stream = result::stream::create(result::stream::StreamKind::NonBlocking)
             .map_err(failed("no stream"))?;
-        Ok(Arc::new(Context { device, context, stream, faults: Mutex::default() }))
+        Ok(Arc::new(Context { device, context, stream, calls, faults: Mutex::default() }))
     }
 
     /// Makes the context current on this thread.
     pub fn enter(&self) -> Result<(), TargetError> {
         // SAFETY: the context lives as long as `self`.
-        unsafe { result::ctx::set_current(self.context) }.map_err(failed("the context is lost"))
+        match unsafe { (self.calls.set_current)(self.context) } {
+            sys::CUresult::CUDA_SUCCESS => Ok(()),
+            error => error.result().map_err(failed("the context is lost")),
+        }
     }
 
     /// A number that the driver knows of the GPU.
@@ -294,10 +326,12 @@ impl Function {
             numAttrs: u32::from(self.waits),
         };
         let (function, arguments) = (self.function, arguments.as_mut_ptr());
+        let launch = self.context.calls.launch;
         // SAFETY: the caller's; the driver reads configuration and arguments before it returns.
-        unsafe { sys::cuLaunchKernelEx(&config, function, arguments, std::ptr::null_mut()) }
-            .result()
-            .map_err(failed("the launch was refused"))
+        match unsafe { launch(&config, function, arguments, std::ptr::null_mut()) } {
+            sys::CUresult::CUDA_SUCCESS => Ok(()),
+            error => error.result().map_err(failed("the launch was refused")),
+        }
     }
 
     /// The launch as a node of a graph.
