@@ -193,13 +193,39 @@ impl Printer<'_> {
         format!("{}[{}]", param.map_or("?", |p| p.name.as_str()), axes.join(", "))
     }
 
+    /// A value, by its number. Programs are looked up by their text, so that what they mostly consist of is written without
+    /// the machinery of formats.
+    fn value(&mut self, id: ExprId) {
+        let (mut digits, mut rest, mut at) = ([0; 10], id.0, 10);
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.text.push('%');
+        self.text.extend(digits[at..].iter().map(|&digit| char::from(digit)));
+    }
+
+    fn op(&mut self, name: &str, operands: &[ExprId]) {
+        self.text.push_str(name);
+        for (number, &operand) in operands.iter().enumerate() {
+            self.text.push_str(if number == 0 { " " } else { ", " });
+            self.value(operand);
+        }
+    }
+
     fn expr(&mut self, id: ExprId) {
         let Some(expr) = self.program.exprs.get(id.index()) else {
             put!(self, "%{}", id.0);
             return;
         };
-        put!(self, "%{}", id.0);
-        self.text.push_str(&name(&expr.name));
+        self.value(id);
+        if expr.name.is_some() {
+            self.text.push_str(&name(&expr.name));
+        }
         self.text.push_str(": ");
         self.text.push_str(expr.ty.dtype.name());
         if !expr.ty.shape.is_empty() {
@@ -219,15 +245,13 @@ impl Printer<'_> {
             ExprKind::LoopIndex => put!(self, "loop_index"),
             ExprKind::Argument => put!(self, "argument"),
             ExprKind::Iota(len) => put!(self, "iota {}", extent(*len)),
-            ExprKind::Unary(op, a) => put!(self, "{} %{}", op.name(), a.0),
-            ExprKind::Binary(op, a, b) => put!(self, "{} %{}, %{}", op.name(), a.0, b.0),
-            ExprKind::Ternary(op, [a, b, c]) => {
-                put!(self, "{} %{}, %{}, %{}", op.name(), a.0, b.0, c.0);
-            }
-            ExprKind::Cast(a) => put!(self, "cast %{}", a.0),
-            ExprKind::Bitcast(a) => put!(self, "bitcast %{}", a.0),
-            ExprKind::Broadcast(a) => put!(self, "broadcast %{}", a.0),
-            ExprKind::Reshape(a) => put!(self, "reshape %{}", a.0),
+            ExprKind::Unary(op, a) => self.op(op.name(), &[*a]),
+            ExprKind::Binary(op, a, b) => self.op(op.name(), &[*a, *b]),
+            ExprKind::Ternary(op, abc) => self.op(op.name(), abc),
+            ExprKind::Cast(a) => self.op("cast", &[*a]),
+            ExprKind::Bitcast(a) => self.op("bitcast", &[*a]),
+            ExprKind::Broadcast(a) => self.op("broadcast", &[*a]),
+            ExprKind::Reshape(a) => self.op("reshape", &[*a]),
             ExprKind::Transpose(a, order) => put!(self, "transpose %{} {order:?}", a.0),
             ExprKind::Slice { of, axis, start } => {
                 put!(self, "slice %{} axis {axis} from {}", of.0, extent(*start));

@@ -189,18 +189,22 @@ impl Simd for Avx2 {
         unsafe { [_mm256_srli_epi64::<32>(a[0]), _mm256_srli_epi64::<32>(a[1])] }
     }
 
+    const FOURS: [u32; LANES] = [0, 0, 2, 0, 1, 0, 3, 0, 4, 0, 6, 0, 5, 0, 7, 0];
+
     #[inline(always)]
     fn interleave_even(self, v: [I; 4]) -> [I; 2] {
         let half = |k: usize| {
             // SAFETY: as in `halves`.
             unsafe {
-                let pair = |a, b| _mm256_blend_epi32::<0xaa>(a, _mm256_slli_epi64::<32>(b));
-                let (ab, cd) = (pair(v[0][k], v[1][k]), pair(v[2][k], v[3][k]));
-                let even = _mm256_unpacklo_epi64(ab, cd); // lanes 0, 4
-                let odd = _mm256_unpackhi_epi64(ab, cd); // lanes 2, 6
+                let both = |a, b| {
+                    let (a, b) = (_mm256_castsi256_ps(a), _mm256_castsi256_ps(b));
+                    _mm256_shuffle_ps::<0b10_00_10_00>(a, b)
+                };
+                // In each 128-bit part a0 a2 b0 b2 and c0 c2 d0 d2.
+                let (ab, cd) = (both(v[0][k], v[1][k]), both(v[2][k], v[3][k]));
                 [
-                    _mm256_permute2x128_si256::<0x20>(even, odd),
-                    _mm256_permute2x128_si256::<0x31>(even, odd),
+                    _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(ab, cd)),
+                    _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(ab, cd)),
                 ]
             }
         };

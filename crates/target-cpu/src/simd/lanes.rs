@@ -273,6 +273,9 @@ pub fn by_bits<S: Lanes>(s: S, a: S::F) -> (S::F, S::F) {
 pub trait Simd: Lanes + Send + Sync + 'static {
     /// More than 24 vectors fit into the registers.
     const MANY_REGISTERS: bool = false;
+    /// Where [`interleave_even`](Self::interleave_even) puts what lies in an even lane: which four of its result they
+    /// are. Whatever takes the fewest instructions; odd lanes have no place.
+    const FOURS: [u32; LANES] = [0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0];
     /// Lanes as an array.
     fn f_array(self, a: Self::F) -> [f32; LANES];
     /// Lanes as an array.
@@ -327,7 +330,7 @@ pub trait Simd: Lanes + Send + Sync + 'static {
     fn last(self, a: Self::F) -> Self::F;
     /// Lanes 0..16 of a, b, c, d taken in turn: a0 b0 c0 d0 a1 b1 ..., as four vectors.
     fn interleave4(self, v: [Self::I; 4]) -> [Self::I; 4];
-    /// The even lanes of a, b, c, d taken in turn: a0 b0 c0 d0 a2 b2 ..., as two vectors.
+    /// The even lanes of a, b, c, d taken in turn, four by four in the order of [`FOURS`](Self::FOURS), as two vectors.
     fn interleave_even(self, v: [Self::I; 4]) -> [Self::I; 2];
     /// 16 u16, widened.
     /// # Safety

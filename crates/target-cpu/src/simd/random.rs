@@ -69,8 +69,7 @@ unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
     let uniform = call.extra[1] & 6 == 6;
     let counted = call.extra[1] & COUNTED != 0;
     let first = call.extra[0] as u32;
-    let lane = s.i_from(COUNT);
-    let pair = s.shr::<1>(lane);
+    let (lane, four) = (s.i_from(COUNT), s.i_from(S::FOURS));
     for r in 0..call.rows {
         let (position, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
         let (seed, stream): (*const u32, *const u32) =
@@ -98,7 +97,7 @@ unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
                     if !consecutive {
                         break;
                     }
-                    let block = s.iadd(s.i(start / 4), pair);
+                    let block = s.iadd(s.i(start / 4), four);
                     let two = s.interleave_even(words(s, block, stream, &keys));
                     s.istore(out.add(at), two[0]);
                     s.istore(out.add(at + LANES), two[1]);
