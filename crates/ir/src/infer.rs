@@ -27,8 +27,13 @@ pub fn show_type(program: &Program, ty: &Type) -> String {
 
 /// Writes a shape as `[rows, 2*cols]`.
 pub fn show_tile_shape(program: &Program, shape: &[Extent]) -> String {
-    let axes: Vec<String> = shape.iter().map(|&e| show_extent(program, e)).collect();
-    format!("[{}]", axes.join(", "))
+    let mut shown = String::from("[");
+    for (axis, &extent) in shape.iter().enumerate() {
+        shown.push_str(if axis > 0 { ", " } else { "" });
+        shown.push_str(&show_extent(program, extent));
+    }
+    shown.push(']');
+    shown
 }
 
 /// The shape of `a` and `b` after NumPy broadcasting: axes are aligned at the right, equal extents stay, and a

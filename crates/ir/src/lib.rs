@@ -17,6 +17,7 @@ mod operands;
 pub mod program;
 pub mod random;
 pub mod recognize;
+pub mod table;
 pub mod text;
 pub mod thread;
 pub mod tolerance;

@@ -261,6 +261,9 @@ impl<'a> Checker<'a> {
             self.mistake(format!("the value %{} does not exist", id.0));
             return;
         };
+        if self.exprs[id.index()] == Seen::Visible {
+            return;
+        }
         let name = self.name(id);
         match (self.exprs[id.index()], &expr.kind) {
             (Seen::Visible, _) => {}

@@ -126,21 +126,23 @@ pub(crate) const KEYS: usize = 64;
 /// Attention in f64, one query after the other; `shape` is what becomes of a score.
 fn attention_f64(a: &Inputs, shape: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
     let (dim, queries, length) = (a.size("head_dim"), a.size("queries"), a.size("length"));
+    let (group, causal) = (a.size("group"), a.size("causal") != 0);
+    let (keys, values) = (a.tensor("keys"), a.tensor("values"));
+    let (scale, window) = (a.scalar("scale"), a.scalar("window"));
     let mut out = Vec::new();
     for (row, q) in a.rows("q", dim).enumerate() {
         // Rows of q count [batch, head, query], and batch * heads + head divided by the group is the head of the keys.
-        let (head, query) = (row / queries / a.size("group"), row % queries);
-        let cached =
-            |name: &str, j: usize| a.tensor(name)[(head * length + j) * dim..][..dim].to_vec();
+        let (head, query) = (row / queries / group, row % queries);
         let position = query as f64 + length as f64 - queries as f64;
         let sees = |j: &usize| {
             let distance = position - *j as f64;
-            a.size("causal") == 0 || (0.0 <= distance && distance < a.scalar("window"))
+            !causal || (0.0 <= distance && distance < window)
         };
         let seen: Vec<usize> = (0..length).filter(sees).collect();
         let score = |j: &usize| {
-            let dot: f64 = q.iter().zip(cached("keys", *j)).map(|(q, k)| q * k).sum();
-            shape(a.scalar("scale") * dot)
+            let key = &keys[(head * length + j) * dim..][..dim];
+            let dot: f64 = q.iter().zip(key).map(|(q, k)| q * k).sum();
+            shape(scale * dot)
         };
         let scores: Vec<f64> = seen.iter().map(score).collect();
         let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -148,7 +150,8 @@ fn attention_f64(a: &Inputs, shape: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
         let mut mixed = vec![0.0; dim];
         for (j, score) in seen.iter().zip(scores) {
             let weight = (score - max).exp() / sum;
-            mixed.iter_mut().zip(cached("values", *j)).for_each(|(m, v)| *m += weight * v);
+            let value = &values[(head * length + j) * dim..][..dim];
+            mixed.iter_mut().zip(value).for_each(|(m, v)| *m += weight * v);
         }
         out.extend(mixed);
     }

@@ -3,10 +3,10 @@
 //! Every pass writes its result through an [`Emitter`], so common subexpressions vanish wherever a pass creates
 //! them, and an expression that does not type is a reported fault instead of a broken program.
 
-use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use tilewright_ir::infer::infer;
+use tilewright_ir::table::HashMap;
+use tilewright_ir::table::Quick;
 use tilewright_ir::{
     Access, BinaryOp, Combine, DType, ExprId, ExprKind, Extent, Literal, Location, ParamKind,
     Place, Program, ReduceOp, Shape, Stmt, StoreMode, TernaryOp, Type, UnaryOp, VarId, Variable,
@@ -24,11 +24,32 @@ pub(crate) struct Emitter {
     fault: Option<String>,
 }
 
-/// A block of statements and the expressions that it makes visible, by fingerprint.
+/// A block of statements and the expressions that it makes visible, by fingerprint; one whose fingerprint is taken by
+/// another has the next number that is free.
 #[derive(Default)]
 struct Block {
     body: Vec<Stmt>,
-    visible: HashMap<u64, Vec<ExprId>>,
+    visible: HashMap<u64, ExprId>,
+}
+
+impl Block {
+    /// The first visible expression of that fingerprint that passes the test.
+    fn find(&self, mut fingerprint: u64, is_it: impl Fn(ExprId) -> bool) -> Option<ExprId> {
+        while let Some(&id) = self.visible.get(&fingerprint) {
+            if is_it(id) {
+                return Some(id);
+            }
+            fingerprint = fingerprint.wrapping_add(1);
+        }
+        None
+    }
+
+    fn show(&mut self, mut fingerprint: u64, id: ExprId) {
+        while self.visible.contains_key(&fingerprint) {
+            fingerprint = fingerprint.wrapping_add(1);
+        }
+        self.visible.insert(fingerprint, id);
+    }
 }
 
 /// What an emitted expression may be merged with.
@@ -43,8 +64,19 @@ pub(crate) enum Merge {
 impl Emitter {
     /// An empty program with the name, sizes, parameters, grid and variables of `program`.
     pub fn like(program: &Program) -> Emitter {
-        let header = Program { exprs: Vec::new(), body: Vec::new(), ..program.clone() };
-        Emitter { program: header, at: None, blocks: vec![Block::default()], fault: None }
+        // Field by field: what a pass is to write anew is not copied.
+        let header = Program {
+            name: program.name.clone(),
+            dims: program.dims.clone(),
+            params: program.params.clone(),
+            grid: program.grid.clone(),
+            exprs: Vec::with_capacity(program.exprs.len()),
+            vars: program.vars.clone(),
+            body: Vec::new(),
+        };
+        let mut block = Block::default();
+        block.visible.reserve(program.exprs.len());
+        Emitter { program: header, at: None, blocks: vec![block], fault: None }
     }
 
     /// The finished program.
@@ -86,11 +118,13 @@ impl Emitter {
         let mergeable = merge == Merge::Equal && self.mergeable(&kind);
         let fingerprint = if mergeable { fingerprint(&kind, &ty) } else { 0 };
         if mergeable {
-            let found = self.blocks.iter().flat_map(|b| b.visible.get(&fingerprint)).flatten();
-            for &id in found {
+            let equal = |id: ExprId| {
                 let expr = self.program.expr(id);
-                if expr.ty == ty && same(&expr.kind, &kind) {
-                    return id;
+                expr.ty == ty && same(&expr.kind, &kind)
+            };
+            for block in &self.blocks {
+                if let Some(known) = block.find(fingerprint, equal) {
+                    return known;
                 }
             }
         }
@@ -101,7 +135,7 @@ impl Emitter {
                 block.body.push(Stmt::Let(id));
             }
             if mergeable {
-                block.visible.entry(fingerprint).or_default().push(id);
+                block.show(fingerprint, id);
             }
         }
         id
@@ -151,7 +185,7 @@ impl Emitter {
     /// Names an expression that has no name yet.
     pub fn name(&mut self, id: ExprId, name: impl Into<String>) {
         if let Some(expr) = self.program.exprs.get_mut(id.index()) {
-            expr.name.get_or_insert(name.into());
+            expr.name.get_or_insert_with(|| name.into());
         }
     }
 
@@ -377,7 +411,7 @@ impl Emitter {
         combine: &Combine,
         map: impl Fn(ExprId) -> ExprId,
     ) -> Combine {
-        let mut inner: HashMap<ExprId, ExprId> = HashMap::new();
+        let mut inner: HashMap<ExprId, ExprId> = HashMap::default();
         let mut copy = |ids: &[ExprId]| -> Vec<ExprId> {
             let mut copied = Vec::with_capacity(ids.len());
             for &id in ids {
@@ -410,7 +444,7 @@ impl Emitter {
 
 /// A hash that equal expressions share.
 fn fingerprint(kind: &ExprKind, ty: &Type) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Quick::default();
     std::mem::discriminant(kind).hash(&mut hasher);
     ty.hash(&mut hasher);
     match kind {

@@ -1,6 +1,6 @@
 //! Loop-invariant code: what has the same value in every round is computed once, before the loop.
 
-use std::collections::HashSet;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::{ExprId, ExprKind, Program, Stmt};
 
 /// Moves expressions that do not depend on a loop in front of it.
@@ -20,7 +20,7 @@ fn block(program: &Program, body: &mut Vec<Stmt>) {
         match &mut statement {
             Stmt::For { index, body, .. } => {
                 block(program, body);
-                let mut inside = HashSet::from([*index]);
+                let mut inside = HashSet::from_iter([*index]);
                 let mut kept = Vec::with_capacity(body.len());
                 for inner in body.drain(..) {
                     match inner {

@@ -18,12 +18,8 @@ pub struct Pass {
 pub static PASSES: &[Pass] = &[
     Pass {
         name: "simplify",
-        doc: "folds constants and applies identities that hold for every value",
-        run: simplify::simplify,
-    },
-    Pass {
-        name: "stabilize",
-        doc: "replaces formulas that overflow or cancel: log(1 + e^x) becomes softplus(x)",
+        doc: "folds constants, applies identities that hold for every value, and replaces formulas that overflow or \
+              cancel: log(1 + e^x) becomes softplus(x)",
         run: simplify::stabilize,
     },
     Pass {

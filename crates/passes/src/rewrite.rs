@@ -145,7 +145,9 @@ impl Copy<'_> {
         if !(self.keep.expr)(id) {
             return;
         }
-        let mut expr = self.source.expr(id).clone();
+        let source = self.source.expr(id);
+        let (kind, ty, at) = (source.kind.clone(), source.ty.clone(), source.at.clone());
+        let mut expr = Expr { kind, ty, at, name: None };
         expr.kind.map_operands(|operand| self.get(operand).unwrap_or(operand));
         match &mut expr.kind {
             ExprKind::Get(var) => match self.vars[var.index()] {
@@ -160,9 +162,8 @@ impl Copy<'_> {
             _ => {}
         }
         to.at = expr.at.clone();
-        let name = expr.name.take();
         let new = to.apply(expr);
-        if let Some(name) = name {
+        if let Some(name) = &source.name {
             to.name(new, name);
         }
         self.map[id.index()] = Some(new);

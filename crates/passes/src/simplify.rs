@@ -1,6 +1,7 @@
 //! Simplification: laws that hold for every value, NaN, infinities and the sign of zero included.
 //!
-//! The stable forms, which replace arithmetic by more accurate arithmetic, are a pass of their own: [`stabilize`].
+//! The stable forms, which replace arithmetic by more accurate arithmetic, are laws apart; [`stabilize`] applies both in
+//! one walk, which leaves what two would: operands are rewritten before what uses them.
 
 pub(crate) mod algebra;
 pub(crate) mod casts;

@@ -1,11 +1,11 @@
 //! Running a call on a device: copies in, outputs poisoned, copies out.
 
 use crate::call::Call;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::interpret::{Argument, Tensor};
 use tilewright_ir::{Access, DType, ParamKind, Program};
 use tilewright_runtime::{
-    HostBuffer, Kernel, Memory, Result, Runtime, TensorMut, TensorRef, Value,
+    DeviceKind, HostBuffer, Kernel, Memory, Result, Runtime, TensorMut, TensorRef, Value,
 };
 
 /// How the inputs lie in memory.
@@ -29,7 +29,7 @@ const POISON: u8 = 0xff;
 pub fn execute(runtime: &Runtime, call: &Call, layout: Layout) -> Result<Vec<Tensor>> {
     let kernel = runtime.compile(&call.program)?;
     let placed = place(&call.program, &call.arguments, layout, call.same_memory)?;
-    launch(&kernel, &call.arguments, placed)
+    launch(runtime, &kernel, &call.arguments, placed)
 }
 
 /// As [`execute`], of a program with arguments of its own.
@@ -42,7 +42,7 @@ pub fn execute_program(
     arguments: &[Argument],
 ) -> Result<Vec<Tensor>> {
     let kernel = runtime.compile(program)?;
-    launch(&kernel, arguments, place(program, arguments, Layout::Contiguous, None)?)
+    launch(runtime, &kernel, arguments, place(program, arguments, Layout::Contiguous, None)?)
 }
 
 /// Puts the arguments into memory.
@@ -70,12 +70,27 @@ fn place(
     Ok(placed)
 }
 
-fn launch(kernel: &Kernel, arguments: &[Argument], mut placed: Vec<Placed>) -> Result<Vec<Tensor>> {
+/// On a GPU one launch is under way at a time: it tells of a stray index at the next wait, whoever waits.
+static ON_GPU: Mutex<()> = Mutex::new(());
+
+fn launch(
+    runtime: &Runtime,
+    kernel: &Kernel,
+    arguments: &[Argument],
+    mut placed: Vec<Placed>,
+) -> Result<Vec<Tensor>> {
     let shapes: Vec<Option<&[usize]>> =
         arguments.iter().map(|a| a.tensor().map(|t| t.shape.as_slice())).collect();
     let plan = kernel.plan(&shapes, &[])?;
     let values: Vec<Value<'_>> = placed.iter_mut().map(Placed::value).collect();
-    kernel.launch(&plan, &values)?;
+    if matches!(runtime.caps().kind, DeviceKind::Cuda | DeviceKind::Metal) {
+        // What takes longest needs no turn.
+        kernel.compile_for(&plan, &values)?;
+        let _turn = ON_GPU.lock().unwrap_or_else(PoisonError::into_inner);
+        kernel.launch(&plan, &values)?;
+    } else {
+        kernel.launch(&plan, &values)?;
+    }
     drop(values);
     let mut outputs = Vec::new();
     for p in placed {

@@ -94,8 +94,8 @@ impl Selection {
 
     /// Runs everything, and tells `each` piece of work when it `begin`s and when it is done.
     ///
-    /// Where no target is a GPU, pieces run side by side on several cores: most of the time goes to the interpreter and
-    /// the references, which know one core only. The rows are in the order of the work all the same.
+    /// Pieces run side by side on several cores: most of the time goes to the interpreter, the references and compilers,
+    /// which know one core only. A GPU is given one launch at a time. The rows are in the order of the work all the same.
     pub fn run(&self, begin: impl Fn(&Job) + Sync, done: impl Fn(&Job) + Sync) -> Vec<Row> {
         let jobs = self.jobs();
         let next = AtomicUsize::new(0);
@@ -110,8 +110,10 @@ impl Selection {
                 found.lock().unwrap_or_else(|poison| poison.into_inner()).push((k, rows));
             }
         };
+        // Each may hold a large case, so there are not many.
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(MOST_THREADS);
         std::thread::scope(|scope| {
-            for _ in 1..self.threads() {
+            for _ in 1..threads {
                 // One that cannot be had leaves its work to the others.
                 let _ = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
             }
@@ -120,17 +122,6 @@ impl Selection {
         let mut found = found.into_inner().unwrap_or_else(|poison| poison.into_inner());
         found.sort_by_key(|&(k, _)| k);
         found.into_iter().flat_map(|(_, rows)| rows).collect()
-    }
-
-    /// Threads that the work is for. Each may hold a large case, so there are not many.
-    fn threads(&self) -> usize {
-        let gpu = |runtime: &Arc<Runtime>| {
-            matches!(runtime.caps().kind, DeviceKind::Cuda | DeviceKind::Metal)
-        };
-        if self.runtimes.iter().any(gpu) {
-            return 1;
-        }
-        std::thread::available_parallelism().map_or(1, |n| n.get()).min(MOST_THREADS)
     }
 
     /// The largest tensor, in elements, that a target is given.

@@ -266,6 +266,17 @@ impl Kernel {
         Ok(())
     }
 
+    /// Compiles what a launch of these values would run by, and launches nothing.
+    ///
+    /// # Errors
+    /// As [`launch`](Self::launch), but for what only the work shows.
+    pub fn compile_for(&self, plan: &Plan, values: &[Value<'_>]) -> Result<()> {
+        self.check_count(values.len())?;
+        let arguments = values.iter().enumerate().map(|(i, value)| self.argument(plan, i, value));
+        let arguments: Vec<Argument<'_>> = arguments.collect::<Result<_>>()?;
+        Ok(self.executable.compile_for(&plan.bindings, &arguments)?)
+    }
+
     /// Checks one value against its parameter and turns it into the target's form.
     fn argument<'a>(&self, plan: &Plan, i: usize, value: &'a Value<'_>) -> Result<Argument<'a>> {
         let param = &self.recorded.params[i];

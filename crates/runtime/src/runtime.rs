@@ -124,7 +124,7 @@ impl Runtime {
     /// Every mistake of an invalid program; a construct or dtype that the device does not have.
     pub fn compile(&self, program: &Program) -> Result<Arc<Kernel>> {
         // The text form holds everything but where the program was written.
-        let key = program.to_string();
+        let key = tilewright_ir::text::print(program);
         if let Some(kernel) = self.cache().get(&key) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(kernel.clone());

@@ -14,6 +14,8 @@ pub struct Analysis {
     pub uses: Vec<u32>,
     /// Values that may differ between programs, or change in a loop.
     pub varies: Vec<bool>,
+    /// Values that may differ between programs along the last grid axis.
+    pub apart: Vec<bool>,
     /// Values computed by one map of other operands than the IR says.
     pub fused: Vec<Option<(Fusion, Vec<ExprId>)>>,
     /// Quotients of a row of exponentials by their sum.
@@ -53,6 +55,7 @@ impl Analysis {
         let mut analysis = Analysis {
             uses: vec![0; count],
             varies: vec![false; count],
+            apart: vec![false; count],
             fused: vec![None; count],
             parts: vec![false; count],
             absorbed: vec![false; count],
@@ -69,7 +72,9 @@ impl Analysis {
         for &id in &lets {
             let kind = &program.expr(id).kind;
             each_operand(program, kind, |operand| analysis.uses[operand.index()] += 1);
-            analysis.varies[id.index()] = analysis.varying(program, id);
+            analysis.varies[id.index()] = varying(program, id, &analysis.varies, |_| true);
+            let last = |axis: usize| axis + 1 == program.grid.len();
+            analysis.apart[id.index()] = varying(program, id, &analysis.apart, last);
         }
         let mut summed = vec![false; count];
         for &id in &lets {
@@ -143,24 +148,6 @@ impl Analysis {
 
     fn place(&mut self, place: &Place) {
         place.operands(&mut |id| self.uses[id.index()] += 1);
-    }
-
-    fn varying(&self, program: &Program, id: ExprId) -> bool {
-        let kind = &program.expr(id).kind;
-        let own = match kind {
-            ExprKind::Program(_) | ExprKind::LoopIndex | ExprKind::Get(_) => true,
-            ExprKind::Load { place, .. } => {
-                let tensor = &program.param(place.param).kind;
-                !matches!(tensor, ParamKind::Tensor { access: Access::In, .. })
-            }
-            _ => false,
-        };
-        let mut varies = own;
-        each_operand(program, kind, |operand| {
-            varies |= self.varies[operand.index()]
-                || matches!(program.expr(operand).kind, ExprKind::LoopIndex);
-        });
-        varies
     }
 
     /// The operands of `id`, if it is that binary op and nothing else yet.
@@ -332,6 +319,26 @@ impl Analysis {
         }
         None
     }
+}
+
+/// True for a value that may change in a loop, or differs between programs along grid axes of which `moves` is true, as
+/// values before it that are `varying` do.
+fn varying(program: &Program, id: ExprId, varies: &[bool], moves: impl Fn(usize) -> bool) -> bool {
+    let kind = &program.expr(id).kind;
+    let mut found = match kind {
+        ExprKind::Program(axis) => moves(*axis),
+        ExprKind::LoopIndex | ExprKind::Get(_) => true,
+        ExprKind::Load { place, .. } => {
+            let tensor = &program.param(place.param).kind;
+            !matches!(tensor, ParamKind::Tensor { access: Access::In, .. })
+        }
+        _ => false,
+    };
+    each_operand(program, kind, |operand| {
+        found |=
+            varies[operand.index()] || matches!(program.expr(operand).kind, ExprKind::LoopIndex);
+    });
+    found
 }
 
 /// What a value repeats.

@@ -174,7 +174,8 @@ impl Rows {
                 expr.kind,
                 ExprKind::Load { .. } | ExprKind::Cast(_) | ExprKind::Reshape(_)
             );
-            only_read &= first.is_none() || moved;
+            // What the programs share is computed once.
+            only_read &= first.is_none() || moved || !request.analysis.apart[id.index()];
             in_place &= first.is_none()
                 || matches!(expr.kind, ExprKind::Load { .. }) && expr.ty.dtype.size() == 4;
             if let ExprKind::Load { place, .. } = &expr.kind
@@ -243,4 +244,59 @@ fn work_of(bound: &Bound) -> usize {
         list.iter().map(of).fold(0, usize::saturating_add)
     }
     bound.passes.iter().map(|pass| steps(&pass.blocks) + steps(&pass.after)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Level;
+
+    #[test]
+    fn what_the_programs_of_a_batch_share_is_computed_once() {
+        let text =
+            "kernel shared(x: in f32[rows, n], w: in f32[columns, n], y: out f32[rows, columns])
+            grid rows, columns
+            %0: i32 = program 0
+            %1: i32 = program 1
+            %2: f32[n] = load x[%0, :]
+            %3: f32[n] = exp %2
+            %4: f32[n] = load w[%1, :]
+            %5: f32[n] = mul %3, %4
+            %6: f32[1] = reduce_sum %5 axis 0
+            %7: f32 = reshape %6
+            store y[%0, %1] = %7";
+        let program = tilewright_ir::text::parse(text).unwrap();
+        let analysis = Analysis::of(&program);
+        let of = |rows: usize, columns: usize| {
+            vec![vec![(rows, 4 * columns as isize)], vec![(columns, 4)]]
+        };
+        let request = Request {
+            program: &program,
+            analysis: &analysis,
+            level: Level::Portable,
+            dims: &[3, 24, 100],
+            grid: &[3, 100],
+            tensors: &[of(3, 24), of(100, 24), of(3, 100)],
+            careful: &[false; 3],
+            overlapping: &[false; 3],
+            stream: false,
+            native: false,
+            batch: 1,
+            main: None,
+        };
+        let schedule = Schedule::choose(request, 1);
+        let lanes = |name: &str| {
+            let steps = &schedule.bound.passes[0].blocks;
+            let of = |step: &Step| match step {
+                Step::Invoke(invoke) if invoke.name == name => {
+                    Some(invoke.call.rows * invoke.call.len)
+                }
+                _ => None,
+            };
+            steps.iter().find_map(of)
+        };
+        assert!(schedule.bound.batch > 1);
+        assert_eq!(lanes("exp"), Some(24));
+        assert_eq!(lanes("sum_mul"), Some(24 * schedule.bound.batch));
+    }
 }

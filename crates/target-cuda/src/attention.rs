@@ -3,6 +3,7 @@
 
 use crate::launch::Placed;
 use crate::map::{Tiles, map};
+use crate::prepared::Words;
 use crate::specified::{OwnText, Taken, Work};
 use std::f32::consts::LOG2_E;
 use tilewright_ir::{Bindings, DType, Program};
@@ -104,7 +105,7 @@ impl Attention {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
         places: usize,
-    ) -> Option<Taken> {
+    ) -> Option<Taken<Work>> {
         let (Some(q), Some(keys), Some(values), Some(Some(out))) =
             (tensors[0].as_ref(), tensors[1].as_ref(), tensors[2].as_ref(), tensors.last())
         else {
@@ -172,6 +173,8 @@ impl Attention {
         ]);
         let groups = if shape.split { tiles } else { tiles.min(places) };
         let (grid, threads) = ((groups as u32, 1), shape.threads() as u32);
-        Some(Taken::Work(Work { text, grid, threads, arguments: vec![words] }))
+        let mut arguments = Words::default();
+        arguments.push(words);
+        Some(Taken::Work(Work { text, grid, threads, arguments }))
     }
 }

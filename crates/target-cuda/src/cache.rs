@@ -1,7 +1,8 @@
 //! Machine code on disk: what was compiled once is read the next time.
 //!
-//! A file is named by a hash of the source, the architecture and the compiler's version. It is written beside its place
-//! and then moved there, so a reader finds it whole or not at all; one that is damaged is compiled anew. The oldest go
+//! A file is named by a hash of what it was made from: for machine code the source, the architecture and the version of
+//! NVRTC, for an outline the program, the schedule and the text of our own compiler too. It is written beside its place and
+//! then moved there, so a reader finds it whole or not at all; one that is damaged is compiled anew. The oldest go
 //! when there is too much.
 
 use std::fs;
@@ -24,12 +25,12 @@ pub(crate) struct Cache {
 
 /// What machine code was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key(u128);
+pub(crate) struct Key(pub u128);
 
 impl Key {
-    /// The key of a source, for an architecture, by a version of the compiler.
-    pub fn of(source: &str, architecture: &str, version: &str) -> Key {
-        Key(fnv([source, architecture, version].map(str::as_bytes)))
+    /// The key of all that it depends on.
+    pub fn of<const PARTS: usize>(parts: [&str; PARTS]) -> Key {
+        Key(fnv(parts.map(str::as_bytes)))
     }
 }
 
@@ -43,7 +44,7 @@ impl Cache {
         self.folder.join(format!("{:032x}.cubin", key.0))
     }
 
-    /// The machine code of that key, if it is there and whole.
+    /// What was kept by that key, if it is there and whole.
     pub fn find(&self, key: Key) -> Option<Vec<u8>> {
         let bytes = fs::read(self.path(key)).ok()?;
         let rest = bytes.strip_prefix(MAGIC)?;
@@ -54,7 +55,7 @@ impl Cache {
         whole.then(|| image.to_vec())
     }
 
-    /// Keeps machine code. A folder that cannot be written keeps nothing, which only costs time.
+    /// Keeps it. A folder that cannot be written keeps nothing, which only costs time.
     pub fn keep(&self, key: Key, image: &[u8]) {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -137,14 +138,14 @@ mod tests {
     fn what_is_kept_is_found_again() {
         let folder = folder("kept");
         let cache = Cache::new(folder.clone());
-        let key = Key::of("source", "sm_90", "13.0");
+        let key = Key::of(["source", "sm_90", "13.0"]);
         assert_eq!(cache.find(key), None);
         cache.keep(key, b"machine code");
         assert_eq!(cache.find(key).as_deref(), Some(&b"machine code"[..]));
         for other in [
-            Key::of("source ", "sm_90", "13.0"),
-            Key::of("source", "sm_80", "13.0"),
-            Key::of("source", "sm_90", "12.8"),
+            Key::of(["source ", "sm_90", "13.0"]),
+            Key::of(["source", "sm_80", "13.0"]),
+            Key::of(["source", "sm_90", "12.8"]),
         ] {
             assert_ne!(other, key);
             assert_eq!(cache.find(other), None);
@@ -156,7 +157,7 @@ mod tests {
     fn damaged_files_are_not_used() {
         let folder = folder("damaged");
         let cache = Cache::new(folder.clone());
-        let key = Key::of("source", "sm_90", "13.0");
+        let key = Key::of(["source", "sm_90", "13.0"]);
         cache.keep(key, b"machine code");
         let whole = fs::read(cache.path(key)).unwrap();
         for cut in 0..whole.len() {
@@ -178,7 +179,7 @@ mod tests {
         let cache = Cache { folder: folder.clone(), bound: 1000 };
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("notes.txt"), [0; 5000]).unwrap();
-        let key = |n: usize| Key::of(&n.to_string(), "sm_90", "13.0");
+        let key = |n: usize| Key::of([&n.to_string(), "sm_90", "13.0"]);
         for n in 0..10 {
             cache.keep(key(n), &[n as u8; 200]);
             let file = fs::File::options().write(true).open(cache.path(key(n))).unwrap();
@@ -196,7 +197,7 @@ mod tests {
     fn a_reader_beside_writers_finds_it_whole_or_not_at_all() {
         let folder = folder("atomic");
         let cache = Cache::new(folder.clone());
-        let key = Key::of("source", "sm_90", "13.0");
+        let key = Key::of(["source", "sm_90", "13.0"]);
         let image = vec![7u8; 300_000];
         std::thread::scope(|scope| {
             for _ in 0..2 {
@@ -223,7 +224,7 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_made_keeps_nothing() {
         let cache = Cache::new(PathBuf::from("/proc/nowhere"));
-        let key = Key::of("source", "sm_90", "13.0");
+        let key = Key::of(["source", "sm_90", "13.0"]);
         cache.keep(key, b"machine code");
         assert_eq!(cache.find(key), None);
     }

@@ -33,7 +33,7 @@ impl Compiler {
     /// # Errors
     /// Those of [`compile`].
     pub fn machine_code(&self, source: &str) -> Result<Vec<u8>, TargetError> {
-        self.machine_code_by(source, || compile(source, &self.architecture))
+        self.machine_code_for(source, &self.architecture)
     }
 
     /// The same for an architecture by name, as of one whose own instructions the source uses.
@@ -45,17 +45,8 @@ impl Compiler {
         source: &str,
         architecture: &str,
     ) -> Result<Vec<u8>, TargetError> {
-        let key = Key::of(source, architecture, &self.version);
+        let key = Key::of([source, architecture, &self.version]);
         self.kept(key, || compile(source, architecture))
-    }
-
-    /// The same by another way to compile.
-    fn machine_code_by(
-        &self,
-        source: &str,
-        compile: impl FnOnce() -> Result<Vec<u8>, TargetError>,
-    ) -> Result<Vec<u8>, TargetError> {
-        self.kept(Key::of(source, &self.architecture, &self.version), compile)
     }
 
     fn kept(
@@ -63,14 +54,39 @@ impl Compiler {
         key: Key,
         compile: impl FnOnce() -> Result<Vec<u8>, TargetError>,
     ) -> Result<Vec<u8>, TargetError> {
-        if let Some(image) = self.cache.as_ref().and_then(|cache| cache.find(key)) {
+        if let Some(image) = self.find(key) {
             return Ok(image);
         }
         let image = compile()?;
-        if let Some(cache) = &self.cache {
-            cache.keep(key, &image);
-        }
+        self.keep(key, &image);
         Ok(image)
+    }
+
+    /// The key by which machine code of a source is kept.
+    pub fn key(&self, source: &str) -> Key {
+        Key::of([source, &self.architecture, &self.version])
+    }
+
+    /// The key of all that decides what becomes of `program`, in words, but for its schedule; `None` where the text of our
+    /// own compiler is not known, or nothing is kept.
+    pub fn said(&self, program: &str, dependents: bool) -> Option<Key> {
+        let own = env!("TILEWRIGHT_COMPILER");
+        let dependents = if dependents { "dependents" } else { "" };
+        let known = self.cache.is_some() && !own.is_empty();
+        let parts = ["outline", own, dependents, program, &self.architecture, &self.version];
+        known.then(|| Key::of(parts))
+    }
+
+    /// What was kept by a key.
+    pub fn find(&self, key: Key) -> Option<Vec<u8>> {
+        self.cache.as_ref()?.find(key)
+    }
+
+    /// Keeps something.
+    pub fn keep(&self, key: Key, bytes: &[u8]) {
+        if let Some(cache) = &self.cache {
+            cache.keep(key, bytes);
+        }
     }
 }
 
@@ -213,7 +229,7 @@ mod tests {
         };
         let mut compiled = 0;
         let mut get = || {
-            let image = compiler.machine_code_by("source", || {
+            let image = compiler.kept(compiler.key("source"), || {
                 compiled += 1;
                 Ok(b"machine code".to_vec())
             });
@@ -236,13 +252,38 @@ mod tests {
     }
 
     #[test]
+    fn outlines_belong_to_program_device_and_compilers() {
+        let cache = Some(Cache::new(std::env::temp_dir().join("tilewright-nothing")));
+        let of = |architecture: &str, version: &str, cache: &Option<Cache>| Compiler {
+            architecture: architecture.into(),
+            version: version.into(),
+            cache: cache.clone(),
+        };
+        let compiler = of("sm_90", "12.9", &cache);
+        let said = compiler.said("program", true);
+        assert!(said.is_some());
+        assert_eq!(said, compiler.said("program", true));
+        for other in [
+            compiler.said("program ", true),
+            compiler.said("program", false),
+            of("sm_80", "12.9", &cache).said("program", true),
+            of("sm_90", "13.0", &cache).said("program", true),
+            of("sm_90", "12.9", &None).said("program", true),
+        ] {
+            assert_ne!(other, said);
+        }
+        assert_eq!(of("sm_90", "12.9", &None).said("program", true), None);
+        assert_ne!(said, Some(compiler.key("program")));
+    }
+
+    #[test]
     fn a_failure_keeps_nothing() {
         let folder =
             std::env::temp_dir().join(format!("tilewright-failing-{}", std::process::id()));
         let cache = Some(Cache::new(folder.clone()));
         let compiler = Compiler { architecture: "sm_90".into(), version: "12.9".into(), cache };
         let failing = || Err(TargetError::Device("NVRTC: no".into()));
-        assert!(compiler.machine_code_by("source", failing).is_err());
+        assert!(compiler.kept(compiler.key("source"), failing).is_err());
         assert!(!folder.exists());
     }
 }

@@ -224,6 +224,8 @@ pub(crate) struct Function {
     context: Arc<Context>,
     module: sys::CUmodule,
     function: sys::CUfunction,
+    /// Before all else it waits for the kernel ahead of it.
+    waits: bool,
 }
 
 // SAFETY: a loaded function is immutable and may be launched from any thread.
@@ -242,8 +244,14 @@ impl Function {
                 result::module::load_data(image.as_ptr().cast()).map_err(failed("no module"))?;
             let function = result::module::get_function(module, name)
                 .map_err(failed("no kernel in the module"))?;
-            Ok(Function { context: context.clone(), module, function })
+            Ok(Function { context: context.clone(), module, function, waits: false })
         }
+    }
+
+    /// The same, of a text that before all else waits for the kernel ahead of it: it may be started while that still runs.
+    pub fn waiting(mut self) -> Function {
+        self.waits = true;
+        self
     }
 
     /// Lets launches ask for that many bytes of shared memory.
@@ -267,9 +275,28 @@ impl Function {
     ) -> Result<(), TargetError> {
         self.context.enter()?;
         let Shape { grid, threads, shared } = shape;
-        let (function, stream) = (self.function, self.context.stream);
-        // SAFETY: the caller's.
-        unsafe { result::launch_kernel(function, grid, threads, shared as u32, stream, arguments) }
+        let mut attribute = sys::CUlaunchAttribute {
+            id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+            pad: [0; 4],
+            value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+        };
+        let config = sys::CUlaunchConfig {
+            gridDimX: grid.0,
+            gridDimY: grid.1,
+            gridDimZ: grid.2,
+            blockDimX: threads.0,
+            blockDimY: threads.1,
+            blockDimZ: threads.2,
+            sharedMemBytes: shared as u32,
+            hStream: self.context.stream,
+            attrs: &raw mut attribute,
+            // It costs less to start what need not be held back, on host and GPU.
+            numAttrs: u32::from(self.waits),
+        };
+        let (function, arguments) = (self.function, arguments.as_mut_ptr());
+        // SAFETY: the caller's; the driver reads configuration and arguments before it returns.
+        unsafe { sys::cuLaunchKernelEx(&config, function, arguments, std::ptr::null_mut()) }
+            .result()
             .map_err(failed("the launch was refused"))
     }
 

@@ -2,7 +2,9 @@
 
 use crate::device::Gpu;
 use crate::driver::failed;
-use crate::launch::{CudaExecutable, Prepared};
+use crate::launch::CudaExecutable;
+use crate::prepared::{Memory, Prepared};
+use crate::specified::Taken;
 use cudarc::driver::sys;
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
@@ -38,10 +40,11 @@ impl Recording for Captured {
         if let Some(graph) = &mut self.graph {
             match prepare(changed)? {
                 // Which steps may start early depends on what others write.
-                Some(prepared) if graph.prepared[step].memory() != prepared.memory() => {
-                    self.graph = Graph::of(&self.steps)?;
+                // Which steps may start early depends on what others write, and on whether they wait by themselves.
+                Some((prepared, memory)) if graph.fits(step, &prepared, &memory) => {
+                    graph.set(step, prepared)?;
                 }
-                Some(prepared) => graph.set(step, prepared)?,
+                Some(_) => self.graph = Graph::of(&self.steps)?,
                 None => self.graph = None,
             }
         } else {
@@ -75,12 +78,17 @@ impl Drop for Captured {
     }
 }
 
-/// A step in the driver's terms, if it can be repeated so.
-fn prepare(step: &Step) -> Result<Option<Prepared>, TargetError> {
+/// A step in the driver's terms and the memory that it uses, if it can be repeated so.
+fn prepare(step: &Step) -> Result<Option<(Prepared, Memory)>, TargetError> {
     let executable = step.executable().as_any().and_then(|any| any.downcast_ref());
     let Some(executable): Option<&CudaExecutable> = executable else { return Ok(None) };
-    let prepared = executable.prepare(step.bindings(), &step.arguments())?;
-    Ok(prepared.filter(Prepared::repeats))
+    let arguments = step.arguments();
+    let prepared = match executable.specified(step.bindings(), &arguments)? {
+        Taken::No => executable.prepare(step.bindings(), &arguments)?.filter(Prepared::repeats),
+        Taken::Nothing => None,
+        Taken::Work(own) => Some(own),
+    };
+    Ok(prepared.map(|prepared| (prepared, Memory::of(&executable.program, &arguments))))
 }
 
 /// A graph of kernels, each after the one before; where it waits for that by itself, it may start while that runs.
@@ -90,6 +98,7 @@ struct Graph {
     nodes: Vec<sys::CUgraphNode>,
     /// Keeps loaded what the nodes run.
     prepared: Vec<Prepared>,
+    memory: Vec<Memory>,
 }
 
 // SAFETY: the driver's handles may be used from any thread, by one at a time, which `&mut` and ownership see to; the
@@ -99,24 +108,24 @@ unsafe impl Send for Graph {}
 impl Graph {
     /// `None` when a step cannot be repeated as it is.
     fn of(steps: &[Step]) -> Result<Option<Graph>, TargetError> {
-        let mut prepared = Vec::with_capacity(steps.len());
+        let (mut prepared, mut memory) = (Vec::with_capacity(steps.len()), Vec::new());
         for step in steps {
-            match prepare(step)? {
-                Some(step) => prepared.push(step),
-                None => return Ok(None),
-            }
+            let Some((step, of)) = prepare(step)? else { return Ok(None) };
+            prepared.push(step);
+            memory.push(of);
         }
         // What runs before the graph has ended when it starts; what comes later in it waits.
         let mut written: HashSet<u64> = HashSet::new();
         let mut early = Vec::with_capacity(prepared.len());
         let mut ahead: &[u64] = &[];
-        for step in &prepared {
+        for (step, memory) in prepared.iter().zip(&memory) {
             let is_made = |buffer: u64| ahead.contains(&buffer);
-            early.push(step.starts_early(|buffer| written.contains(&buffer), is_made));
-            ahead = &step.memory().written;
+            early.push(step.starts_early(memory, |buffer| written.contains(&buffer), is_made));
+            ahead = &memory.written;
             written.extend(ahead);
         }
-        let mut graph = Graph { graph: null_mut(), exec: null_mut(), nodes: Vec::new(), prepared };
+        let (nodes, handle, exec) = (Vec::new(), null_mut(), null_mut());
+        let mut graph = Graph { graph: handle, exec, nodes, prepared, memory };
         let refused = failed("a graph was refused");
         // SAFETY: handles are written before they are read; the driver copies a node's arguments before it returns.
         unsafe {
@@ -147,6 +156,11 @@ impl Graph {
                 .map_err(&refused)?;
         }
         Ok(Some(graph))
+    }
+
+    /// True when the edges are right for another launch in a step's place.
+    fn fits(&self, step: usize, prepared: &Prepared, memory: &Memory) -> bool {
+        self.memory[step] == *memory && self.prepared[step].early() == prepared.early()
     }
 
     /// Runs another launch in a step's place from the next start on.

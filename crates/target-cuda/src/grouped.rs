@@ -2,6 +2,7 @@
 //! `grouped_affine.cu` is what the tile program in `grouped_affine.ir` becomes here.
 
 use crate::launch::Placed;
+use crate::prepared::Words;
 use crate::specified::{OwnText, Taken, Work};
 use tilewright_ir::{Bindings, DType, Extent, ParamId, Program};
 use tilewright_passes::specification::says;
@@ -60,7 +61,7 @@ impl Grouped {
     }
 
     /// The launch for tensors that lie so.
-    pub fn take(&self, tensors: &[Option<Placed>], bindings: &Bindings) -> Option<Taken> {
+    pub fn take(&self, tensors: &[Option<Placed>], bindings: &Bindings) -> Option<Taken<Work>> {
         let [Some(x), Some(owners), Some(w), Some(scales), Some(biases), Some(y)] = tensors else {
             return None;
         };
@@ -99,7 +100,8 @@ impl Grouped {
             depth as u64,
         ];
         let grid = (columns.div_ceil(COLUMNS) as u32, *blocks as u32);
-        let arguments = words.into_iter().map(|word| vec![word]).collect();
+        let mut arguments = Words::default();
+        words.into_iter().for_each(|word| arguments.push([word]));
         Some(Taken::Work(Work { text: 0, grid, threads: COLUMNS as u32, arguments }))
     }
 }

@@ -1,20 +1,19 @@
 //! Compiled programs and their launches.
 
-use crate::CudaC;
-use crate::dependent::{CLUSTER, clustered, waiting};
+use crate::cache::Key;
+use crate::dependent::CLUSTER;
 use crate::device::{CudaBuffer, Gpu, own_buffer};
 use crate::dialect::STATIC_SHARED;
-use crate::driver::{FaultSlot, Function, Shape};
+use crate::driver::Shape;
 use crate::multiply::LIBRARY;
-use crate::routine::{Early, read_early};
-use crate::specified::Specified;
+use crate::prepared::{Prepared, Run, Words};
+use crate::specified::{Specified, Taken};
+use crate::variant::{Aligned, Latest, Variant};
 use std::any::Any;
 use std::collections::HashMap;
-use std::ffi::c_void;
-use std::sync::{Arc, Mutex, PoisonError};
-use tilewright_ir::thread::ThreadProgram;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tilewright_ir::{Access, Bindings, Param, ParamKind, Program};
-use tilewright_passes::lower::{Choice, PASSES, Schedule, Units, bucket, lower};
+use tilewright_passes::lower::{Choice, PASSES, Schedule, Units, bucket};
 use tilewright_passes::pipeline;
 use tilewright_passes::product::{Product, product};
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
@@ -27,9 +26,11 @@ use tilewright_target::{
 pub(crate) struct CudaExecutable {
     pub(crate) gpu: Arc<Gpu>,
     pub(crate) program: Program,
-    variants: Mutex<HashMap<Schedule, Arc<Variant>>>,
+    /// The key of the program and of all but the schedule that decides what becomes of it; see `Compiler::said`.
+    pub(crate) said: OnceLock<Option<Key>>,
+    pub(crate) variants: Mutex<HashMap<Schedule, Arc<Variant>>>,
     /// The latest launches, newest first, so that a repeated one need not look for its schedule.
-    latest: Mutex<Vec<Latest>>,
+    pub(crate) latest: Mutex<Vec<Latest>>,
     /// How somebody chose to run, by bucket of sizes.
     pub(crate) chosen: Mutex<HashMap<String, Way>>,
     /// What the program multiplies, if that is all it does.
@@ -47,31 +48,8 @@ pub(crate) enum Way {
     Library,
 }
 
-/// What a launch was, and the variant that it took.
-struct Latest {
-    dims: Vec<usize>,
-    aligned: Vec<bool>,
-    variant: Arc<Variant>,
-}
-
 /// The most positions that one cluster shares.
 const SHORT: usize = 2048;
-
-/// How many launches a program remembers.
-const REMEMBERED: usize = 8;
-
-struct Variant {
-    threads: ThreadProgram,
-    function: Function,
-    /// The same with groups that share work as a cluster, where there are such.
-    clustered: Option<Function>,
-    /// Where it notes indices out of range, if it checks any.
-    faults: Option<Arc<FaultSlot>>,
-    /// The hash of its source.
-    source: u64,
-    /// It waits by itself for what is ahead of it in a graph; what it reads before.
-    early: Option<Early>,
-}
 
 /// A tensor as a kernel takes it.
 pub(crate) struct Placed {
@@ -89,89 +67,18 @@ impl CudaExecutable {
         let specified = Specified::of(program, &gpu.compiler.architecture);
         let mut program = program.clone();
         pipeline::run(&mut program, PASSES, |_, _| {});
-        let (variants, latest, chosen, by_library) = Default::default();
-        CudaExecutable { gpu, program, variants, latest, chosen, product, specified, by_library }
-    }
-
-    /// The variant for these sizes; `aligned` says for each tensor whether its rows are.
-    fn variant_for(&self, dims: &[usize], aligned: Vec<bool>) -> Result<Arc<Variant>, TargetError> {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = latest.iter().find(|l| l.dims == dims && l.aligned == aligned) {
-            return Ok(known.variant.clone());
+        let (said, variants, latest, chosen, by_library) = Default::default();
+        CudaExecutable {
+            gpu,
+            program,
+            said,
+            variants,
+            latest,
+            chosen,
+            product,
+            specified,
+            by_library,
         }
-        let variant = self.scheduled(dims, &aligned)?;
-        latest.truncate(REMEMBERED - 1);
-        latest.insert(0, Latest { dims: dims.to_vec(), aligned, variant: variant.clone() });
-        Ok(variant)
-    }
-
-    /// The variant by the schedule that somebody chose, or that was measured to be best, or by the default one.
-    fn scheduled(&self, dims: &[usize], aligned: &[bool]) -> Result<Arc<Variant>, TargetError> {
-        let mut default = Schedule::default_for(&self.program, dims, Units::Half);
-        default.aligned = aligned.to_vec();
-        default.routines = true;
-        let bucket = bucket(&self.program, dims);
-        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Way::Schedule(choice)) = chosen.get(&bucket)
-            && let Some(schedule) = default.with(&self.program, dims, *choice)
-        {
-            return self.variant(schedule);
-        }
-        drop(chosen);
-        // What was measured was measured with aligned rows.
-        let all_aligned = aligned.iter().all(|aligned| *aligned);
-        let found = all_aligned.then(|| self.gpu.tuned.find(&self.gpu.name, &bucket)).flatten();
-        if let Some(found) = found
-            && let Some(choice) = Choice::parse(&found.schedule)
-            && let Some(schedule) = default.with(&self.program, dims, choice)
-            && hash(&self.text(&schedule)?.1) == found.source
-            && let Ok(variant) = self.variant(schedule)
-        {
-            return Ok(variant);
-        }
-        self.variant(default)
-    }
-
-    /// What a thread does by a schedule, and its source.
-    fn text(&self, schedule: &Schedule) -> Result<(ThreadProgram, String), TargetError> {
-        let threads = lower(&self.program, schedule).map_err(|e| TargetError::Unsupported {
-            program: self.program.name.clone(),
-            what: format!("cannot run on CUDA: {e}"),
-        })?;
-        let source = c::source(&threads, &CudaC);
-        Ok((threads, source))
-    }
-
-    fn variant(&self, schedule: Schedule) -> Result<Arc<Variant>, TargetError> {
-        let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(variant) = variants.get(&schedule) {
-            return Ok(variant.clone());
-        }
-        let (threads, source) = self.text(&schedule)?;
-        let dependent = self.gpu.dependents.then(|| waiting(&source, &threads));
-        let image = self.gpu.compiler.machine_code(dependent.as_ref().unwrap_or(&source))?;
-        let function = Function::load(&self.gpu.context, &image, &c::kernel_name(&threads))?;
-        let clustered = match (&dependent, &threads.split) {
-            (Some(source), Some(_)) => {
-                let image = self.gpu.compiler.machine_code(&clustered(source))?;
-                Some(Function::load(&self.gpu.context, &image, &c::kernel_name(&threads))?)
-            }
-            _ => None,
-        };
-        if threads.shared_bytes() > STATIC_SHARED {
-            for function in [Some(&function), clustered.as_ref()].into_iter().flatten() {
-                function.allow_shared(threads.shared_bytes())?;
-            }
-        }
-        let faults = match threads.checks.is_empty() {
-            true => None,
-            false => Some(self.gpu.context.fault_slot(&threads)?),
-        };
-        let source = hash(&source);
-        let early = dependent.map(|_| read_early(&threads).unwrap_or_default());
-        let variant = Arc::new(Variant { threads, function, clustered, faults, source, early });
-        variants.insert(schedule, variant.clone());
-        Ok(variant)
     }
 
     fn argument_error(&self, param: &Param, what: impl Into<String>) -> TargetError {
@@ -282,38 +189,53 @@ impl CudaExecutable {
 }
 
 impl CudaExecutable {
-    /// What a launch passes to the driver; `None` when there is nothing to run.
+    /// What a launch by the lowering passes to the driver: an address a tensor, the argument struct laid out as
+    /// `c::argument_fields` declares it, then the place for faults and those of shared work if the kernel has such. `None`
+    /// when there is nothing to run.
     pub(crate) fn prepare(
         &self,
         bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) -> Result<Option<Prepared>, TargetError> {
-        let mut all_aligned = vec![true; arguments.len()];
-        let mut placed: Vec<Option<Placed>> = Vec::with_capacity(arguments.len());
+        let mut all_aligned = Aligned::ALL;
+        let mut stand_ins = Vec::new();
+        let mut words = Words::with_room(arguments.len() + 4);
         let mut block = ArgumentBlock::default();
-        let mut memory = Memory::default();
         for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {
-            let Argument::Tensor(region) = argument else {
-                placed.push(None);
-                memory.of.push(None);
-                continue;
+            let Argument::Tensor(region) = argument else { continue };
+            let ParamKind::Tensor { dtype, .. } = param.kind else {
+                return Err(self.argument_error(param, "is a number, got a tensor"));
             };
-            memory.of.push(own_buffer(region).map(|buffer| buffer.address));
-            if c::is_written(&param.kind) {
-                memory.written.extend(memory.of[i]);
-            }
-            let overwritten = !c::is_written(&param.kind) && self.is_overwritten(region, arguments);
-            let tensor = self.place(i, region, bindings, overwritten)?;
-            let ParamKind::Tensor { dtype, .. } = param.kind else { continue };
+            let shape = &bindings.kernel_shapes[i];
+            let outer = shape.len().saturating_sub(1);
             let lanes = (16 / dtype.size()) as isize;
-            let mut aligned = tensor.address.is_multiple_of(16);
-            let outer = tensor.strides.len().saturating_sub(1);
-            for (axis, &stride) in tensor.strides.iter().enumerate().take(outer) {
-                aligned &= stride % lanes == 0 || bindings.kernel_shapes[i][axis] <= 1;
+            let mut is_aligned = true;
+            let mut stride = |axis: usize, stride: isize| {
+                is_aligned &= stride % lanes == 0 || shape[axis] <= 1;
                 block.wide(stride as i64);
+            };
+            let overwritten = !c::is_written(&param.kind) && self.is_overwritten(region, arguments);
+            let address = match own_buffer(region).filter(|_| !overwritten) {
+                // As nearly all lie, without asking for memory on the host.
+                Some(own) if region.strides.is_none() => {
+                    region
+                        .check(&bindings.shapes[i], dtype.size())
+                        .map_err(|what| self.argument_error(param, what))?;
+                    (0..outer).for_each(|axis| stride(axis, row_major_stride(shape, axis)));
+                    own.address + (region.offset * dtype.size()) as u64
+                }
+                _ => {
+                    let tensor = self.place(i, region, bindings, overwritten)?;
+                    let strides = tensor.strides.iter().enumerate().take(outer);
+                    strides.for_each(|(axis, &of)| stride(axis, of));
+                    stand_ins.extend(tensor.stand_in.map(|stand_in| (i, stand_in)));
+                    tensor.address
+                }
+            };
+            if !is_aligned || !address.is_multiple_of(16) {
+                all_aligned.except(i);
             }
-            all_aligned[i] = aligned;
-            placed.push(Some(tensor));
+            words.push([address]);
         }
         for &dim in &bindings.dims {
             block.word(dim as u32);
@@ -326,8 +248,9 @@ impl CudaExecutable {
             }
         }
         let variant = self.variant_for(&bindings.dims, all_aligned)?;
+        let threads = &variant.outline.threads;
         let mut grid = [1u32; 3];
-        for (slot, groups) in grid.iter_mut().zip(variant.threads.groups(&bindings.dims)) {
+        for (slot, groups) in grid.iter_mut().zip(threads.groups(&bindings.dims)) {
             let groups = i32::try_from(groups).map_err(|_| {
                 TargetError::Device("CUDA: too many programs for one launch".into())
             })?;
@@ -336,8 +259,14 @@ impl CudaExecutable {
         if grid.contains(&0) {
             return Ok(None);
         }
-        let (mut joined, mut in_cluster) = (None, false);
-        if let Some(split) = &variant.threads.split {
+        let block = block.finish();
+        let (block, _) = block.as_chunks::<8>();
+        words.push(block.iter().map(|bytes| u64::from_ne_bytes(*bytes)));
+        if let Some(faults) = &variant.faults {
+            words.push([faults.address()]);
+        }
+        let mut in_cluster = false;
+        if let Some(split) = &threads.split {
             let programs: usize = grid.iter().map(|&n| n as usize).product();
             let room = crate::device::STATES / (4 * split.state);
             let places =
@@ -348,92 +277,27 @@ impl CudaExecutable {
             let short = split.positions.value(&bindings.dims) <= SHORT;
             in_cluster = variant.clustered.is_some() && count > 1 && few && short;
             grid[2] = if in_cluster { CLUSTER } else { count } as u32;
-            joined = Some(self.gpu.states()?);
+            self.gpu.states()?.into_iter().for_each(|address| words.push([address]));
         }
-        let addresses = placed.iter().flatten().map(|p| p.address).collect();
-        let block = block.finish();
-        let prepared =
-            Prepared { variant, grid, addresses, block, joined, in_cluster, placed, memory };
-        Ok(Some(prepared))
+        let shared = threads.shared_bytes();
+        let shape = Shape {
+            grid: grid.into(),
+            threads: (threads.threads as u32, 1, 1),
+            shared: if shared > STATIC_SHARED { shared } else { 0 },
+        };
+        let run = Run::Lowered { variant, in_cluster, stand_ins };
+        Ok(Some(Prepared { run, shape, arguments: words }))
     }
+}
+
+/// As [`contiguous_strides`], of one axis but the last.
+fn row_major_stride(shape: &[usize], axis: usize) -> isize {
+    let within = shape[axis + 1..].iter().map(|&extent| extent.max(1) as isize);
+    within.fold(1, isize::saturating_mul)
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A launch in the driver's terms.
-pub(crate) struct Prepared {
-    variant: Arc<Variant>,
-    grid: [u32; 3],
-    addresses: Vec<u64>,
-    block: Vec<u8>,
-    /// Where groups that share work leave their states, and where they count themselves, if the kernel has such groups.
-    joined: Option<[u64; 2]>,
-    /// The groups that share work are a cluster.
-    in_cluster: bool,
-    placed: Vec<Option<Placed>>,
-    memory: Memory,
-}
-
-/// Which memory a launch uses, by the addresses of whole buffers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
-    /// That of each argument, where it is the GPU's.
-    of: Vec<Option<u64>>,
-    /// What it writes.
-    pub written: Vec<u64>,
-}
-
-impl Prepared {
-    /// Which memory it uses.
-    pub fn memory(&self) -> &Memory {
-        &self.memory
-    }
-
-    /// True when it may start while the launch ahead of it in a graph still runs, where launches before it in the graph
-    /// write what `is_written` tells, and the one ahead what `is_made` tells. Each lets the next one start once it has
-    /// waited in its turn: when this one starts, all but the one ahead have ended.
-    pub fn starts_early(
-        &self,
-        is_written: impl Fn(u64) -> bool,
-        is_made: impl Fn(u64) -> bool,
-    ) -> bool {
-        let of = |tensor: &usize| self.memory.of.get(*tensor).copied().flatten();
-        self.variant.early.as_ref().is_some_and(|early| {
-            early.settled.iter().all(|tensor| of(tensor).is_some_and(|buffer| !is_written(buffer)))
-                && early
-                    .older
-                    .iter()
-                    .all(|tensor| of(tensor).is_some_and(|buffer| !is_made(buffer)))
-        })
-    }
-
-    /// Calls `launch` with the kernel, its grid, threads, shared memory and arguments: one pointer a tensor, each a device
-    /// address checked to cover its tensor, then the argument struct laid out as `c::argument_fields` declares it, then
-    /// the place for faults and those of shared work if the kernel has such.
-    pub fn with<R>(&mut self, launch: impl FnOnce(&Function, Shape, &mut [*mut c_void]) -> R) -> R {
-        let mut pointers: Vec<*mut c_void> = Vec::with_capacity(self.addresses.len() + 4);
-        pointers.extend(self.addresses.iter_mut().map(|a| (a as *mut u64).cast::<c_void>()));
-        pointers.push(self.block.as_mut_ptr().cast());
-        let mut faults = self.variant.faults.as_ref().map(|slot| slot.address());
-        pointers.extend(faults.as_mut().map(|address| (address as *mut u64).cast::<c_void>()));
-        let joined = self.joined.iter_mut().flatten();
-        pointers.extend(joined.map(|address| (address as *mut u64).cast::<c_void>()));
-        let shared = self.variant.threads.shared_bytes();
-        let shape = Shape {
-            grid: self.grid.into(),
-            threads: (self.variant.threads.threads as u32, 1, 1),
-            shared: if shared > STATIC_SHARED { shared } else { 0 },
-        };
-        let clustered = self.variant.clustered.as_ref().filter(|_| self.in_cluster);
-        launch(clustered.unwrap_or(&self.variant.function), shape, &mut pointers)
-    }
-
-    /// True when every tensor is taken as it lies, so that the launch may be repeated as it is.
-    pub fn repeats(&self) -> bool {
-        self.placed.iter().flatten().all(|placed| placed.stand_in.is_none())
-    }
 }
 
 impl Executable for CudaExecutable {
@@ -445,24 +309,41 @@ impl Executable for CudaExecutable {
         if self.by_library(&bindings.dims) && self.multiply(bindings, arguments)? {
             return Ok(());
         }
-        if self.by_specification(bindings, arguments)? {
-            return Ok(());
+        match self.specified(bindings, arguments)? {
+            Taken::No => {}
+            Taken::Nothing => return Ok(()),
+            // SAFETY: as below, without stand-ins.
+            Taken::Work(mut own) => {
+                return own.with(|function, shape, words| unsafe { function.launch(shape, words) });
+            }
         }
         let Some(mut prepared) = self.prepare(bindings, arguments)? else { return Ok(()) };
         // SAFETY: arguments are those of the kernel; the caller keeps the memory alive, and stand-ins are freed on the
         // same stream after the work.
         prepared.with(|function, shape, pointers| unsafe { function.launch(shape, pointers) })?;
-        for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {
-            let (Argument::Tensor(region), Some(Placed { stand_in: Some(stand_in), .. })) =
-                (argument, &prepared.placed[i])
-            else {
-                continue;
-            };
-            if c::is_written(&param.kind) {
-                self.take_back(i, region, &bindings.shapes[i], stand_in)?;
+        let Run::Lowered { stand_ins, .. } = &prepared.run else { return Ok(()) };
+        for (i, stand_in) in stand_ins {
+            if let Argument::Tensor(region) = &arguments[*i]
+                && c::is_written(&self.program.params[*i].kind)
+            {
+                self.take_back(*i, region, &bindings.shapes[*i], stand_in)?;
             }
         }
         Ok(())
+    }
+
+    fn compile_for(
+        &self,
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), TargetError> {
+        if self.by_library(&bindings.dims) {
+            return Ok(());
+        }
+        match self.specified(bindings, arguments)? {
+            Taken::No => self.prepare(bindings, arguments).map(drop),
+            Taken::Nothing | Taken::Work(_) => Ok(()),
+        }
     }
 
     fn schedules(&self, bindings: &Bindings) -> Vec<String> {
@@ -491,7 +372,7 @@ impl Executable for CudaExecutable {
                 let what = format!("cannot run on CUDA by the schedule `{schedule}`");
                 return Err(TargetError::Unsupported { program: self.program.name.clone(), what });
             };
-            (Way::Schedule(choice), self.variant(schedule)?.source)
+            (Way::Schedule(choice), self.variant(schedule)?.outline.source)
         };
         let bucket = bucket(&self.program, dims);
         lock(&self.chosen).insert(bucket.clone(), way);
@@ -505,9 +386,10 @@ impl Executable for CudaExecutable {
     }
 
     fn describe(&self) -> String {
-        let variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
-        let sources = variants.iter().map(|(schedule, variant)| {
-            format!("// {schedule:?}\n{}", c::source(&variant.threads, &CudaC))
+        let schedules: Vec<Schedule> = lock(&self.variants).keys().cloned().collect();
+        let sources = schedules.iter().map(|schedule| match self.text(schedule) {
+            Ok((_, source)) => format!("// {schedule:?}\n{source}"),
+            Err(error) => format!("// {schedule:?}\n// {error}"),
         });
         sources.collect::<Vec<_>>().join("\n")
     }

@@ -16,9 +16,12 @@ mod launch;
 mod library;
 mod map;
 mod multiply;
+mod outline;
+mod prepared;
 mod routine;
 mod source;
 mod specified;
+mod variant;
 
 pub use compile::{Usage, compile, compile_with_usage};
 pub use dependent::waiting;

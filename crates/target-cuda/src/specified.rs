@@ -5,7 +5,7 @@ use crate::attention::Attention;
 use crate::driver::{Function, Shape};
 use crate::grouped::Grouped;
 use crate::launch::{CudaExecutable, Placed};
-use std::ffi::c_void;
+use crate::prepared::{Prepared, Run, Words};
 use std::sync::{Arc, OnceLock};
 use tilewright_ir::{Bindings, Program};
 use tilewright_target::{Argument, TargetError, c};
@@ -41,18 +41,17 @@ pub(crate) struct Work {
     pub text: usize,
     pub grid: (u32, u32),
     pub threads: u32,
-    /// Each argument's words. The machine counts bytes from the lowest: an int is the front of its word.
-    pub arguments: Vec<Vec<u64>>,
+    pub arguments: Words,
 }
 
 /// What a text makes of a call.
-pub(crate) enum Taken {
+pub(crate) enum Taken<T> {
     /// Nothing: the tensors lie as it cannot take them.
     No,
     /// There is nothing to compute.
     Nothing,
     /// This.
-    Work(Work),
+    Work(T),
 }
 
 impl Specified {
@@ -77,7 +76,7 @@ impl Specified {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
         places: usize,
-    ) -> Taken {
+    ) -> Taken<Work> {
         let taken = match self {
             Specified::Grouped(grouped) => grouped.take(tensors, bindings),
             Specified::Attention(attention) => attention.take(tensors, bindings, arguments, places),
@@ -87,13 +86,13 @@ impl Specified {
 }
 
 impl CudaExecutable {
-    /// Runs the program by a text of this target's own; false when it is to run by the lowering.
-    pub fn by_specification(
+    /// The launch by a text of this target's own, if the program has one that takes these tensors.
+    pub fn specified(
         &self,
         bindings: &Bindings,
         arguments: &[Argument<'_>],
-    ) -> Result<bool, TargetError> {
-        let Some(specified) = &self.specified else { return Ok(false) };
+    ) -> Result<Taken<Prepared>, TargetError> {
+        let Some(specified) = &self.specified else { return Ok(Taken::No) };
         let mut tensors = Vec::with_capacity(arguments.len());
         for (number, argument) in arguments.iter().enumerate() {
             let Argument::Tensor(region) = argument else {
@@ -104,13 +103,13 @@ impl CudaExecutable {
             let overwritten = is_input && self.is_overwritten(region, arguments);
             let tensor = self.place(number, region, bindings, overwritten)?;
             if tensor.stand_in.is_some() {
-                return Ok(false);
+                return Ok(Taken::No);
             }
             tensors.push(Some(tensor));
         }
-        let mut work = match specified.take(&tensors, bindings, arguments, self.gpu.places) {
-            Taken::No => return Ok(false),
-            Taken::Nothing => return Ok(true),
+        let work = match specified.take(&tensors, bindings, arguments, self.gpu.places) {
+            Taken::No => return Ok(Taken::No),
+            Taken::Nothing => return Ok(Taken::Nothing),
             Taken::Work(work) => work,
         };
         let text = &specified.texts()[work.text];
@@ -119,14 +118,11 @@ impl CudaExecutable {
             function.allow_shared(text.shared).ok()?;
             Some(function)
         });
-        let Some(function) = function else { return Ok(false) };
-        let mut pointers: Vec<*mut c_void> =
-            work.arguments.iter_mut().map(|words| words.as_mut_ptr().cast()).collect();
+        let Some(function) = function else { return Ok(Taken::No) };
         let (grid, threads) = ((work.grid.0, work.grid.1, 1), (work.threads, 1, 1));
         let shape = Shape { grid, threads, shared: text.shared };
-        // SAFETY: `place` checked that each tensor lies in its buffer, and the caller keeps the memory alive; the texts get
-        // sizes and strides that are those of the tensors.
-        unsafe { function.launch(shape, &mut pointers) }?;
-        Ok(true)
+        // `place` checked that each tensor lies in its buffer; the texts get sizes and strides that are those of the tensors.
+        let run = Run::Own(function.clone());
+        Ok(Taken::Work(Prepared { run, shape, arguments: work.arguments }))
     }
 }

@@ -129,6 +129,85 @@ fn a_graph_tells_indices_out_of_range() {
     assert_eq!(read(&*y, DType::F32, 2), [2., 5.]);
 }
 
+/// Attention of many queries has a text of its own on architecture 9.0, which a recording takes as a launch does.
+#[test]
+fn a_graph_runs_by_the_texts_that_a_launch_runs_by() {
+    let Some(device) = device() else { return };
+    let entry = tilewright_kernels::find("attention").unwrap();
+    let recorded = entry.record(&entry.specialization(DType::BF16, &[("head_dim", 64)])).unwrap();
+    let (program, executable) = compile(&device, &recorded);
+    let (queries, length) = (150, 200);
+    let shapes = [vec![1, 4, queries, 64], vec![1, 1, length, 64], vec![1, 1, length, 64]];
+    let given: Vec<Option<Vec<usize>>> =
+        shapes.iter().cloned().map(Some).chain([None, None, None]).collect();
+    let sizes = bind(&program, &given, &[]).unwrap();
+    let filled = |shape: &Vec<usize>, turn: f64| {
+        let count: usize = shape.iter().product();
+        let values: Vec<f64> = (0..count).map(|i| (i as f64 * turn).sin()).collect();
+        buffer(&device, DType::BF16, &values)
+    };
+    let [q, keys, values] = [0, 1, 2].map(|i| filled(&shapes[i], 0.37 + i as f64));
+    let count = 4 * queries * 64;
+    let by = |window: f64, out: &dyn Buffer| {
+        let (scale, window) = (Argument::Scalar(0.125), Argument::Scalar(window));
+        let arguments = [whole(&*q), whole(&*keys), whole(&*values), scale, window, whole(out)];
+        // SAFETY: the buffers outlive the recording.
+        unsafe { Step::new(executable.clone(), &sizes, &arguments) }
+    };
+    let [launched, replayed] = [0, 1].map(|_| buffer(&device, DType::BF16, &vec![0.0; count]));
+    let mut recording = device.record(vec![by(1e9, &*replayed)]).unwrap();
+    assert!(recording.is_captured());
+    for window in [1e9, 33.0] {
+        // SAFETY: the buffers are this test's.
+        unsafe { by(window, &*launched).launch() }.unwrap();
+        recording.change(0, &Change { bindings: None, scalars: &[(4, window)] }).unwrap();
+        assert!(recording.is_captured());
+        // SAFETY: as above.
+        unsafe { recording.enqueue() }.unwrap();
+        device.synchronize().unwrap();
+        let right = read(&*launched, DType::BF16, count);
+        assert!(right.iter().any(|x| *x != 0.0));
+        assert_eq!(read(&*replayed, DType::BF16, count), right, "a window of {window}");
+    }
+}
+
+/// What one device has compiled, another that keeps its files in the same folder neither lowers nor compiles.
+#[test]
+fn what_was_compiled_is_found_again() {
+    let folder = std::env::temp_dir().join(format!("tilewright-found-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let open = || CudaDevice::open(0, Some(folder.clone()), Arc::new(Untuned));
+    let mut files = Vec::new();
+    for _ in 0..3 {
+        let Ok(device) = open().inspect_err(|missing| println!("skipped: {missing}")) else {
+            return;
+        };
+        let (program, executable) = compile(&device, &pick());
+        let sizes = bind(&program, &[Some(vec![2, 3]), Some(vec![2]), None], &[]).unwrap();
+        let x = buffer(&device, DType::F32, &[1., 2., 3., 4., 5., 6.]);
+        let at = buffer(&device, DType::I32, &[2.0, 0.0]);
+        let stray = buffer(&device, DType::I32, &[0.0, 3.0]);
+        let y = buffer(&device, DType::F32, &[0.; 2]);
+        // SAFETY: the buffers outlive the work.
+        unsafe { executable.launch(&sizes, &[whole(&*x), whole(&*at), whole(&*y)]) }.unwrap();
+        device.synchronize().unwrap();
+        assert_eq!(read(&*y, DType::F32, 2), [3., 4.]);
+        // SAFETY: as above.
+        unsafe { executable.launch(&sizes, &[whole(&*x), whole(&*stray), whole(&*y)]) }.unwrap();
+        let told = device.synchronize().unwrap_err().to_string();
+        assert!(told.contains("pick: position 3 is outside"), "{told}");
+        files.push(std::fs::read_dir(&folder).unwrap().count());
+        // The third finds an outline without its machine code.
+        if files.len() == 2 {
+            let all = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap());
+            let largest = all.max_by_key(|file| file.metadata().unwrap().len()).unwrap();
+            std::fs::remove_file(largest.path()).unwrap();
+        }
+    }
+    assert_eq!(files, [2, 2, 2], "machine code and its outline");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 /// Not a limit on the clock, which other work shares: the figures are printed.
 #[test]
 fn what_a_launch_costs() {

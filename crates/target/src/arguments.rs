@@ -5,8 +5,14 @@ use crate::contiguous_strides;
 use tilewright_ir::DType;
 
 /// The bytes of the argument struct, by C's rules of alignment.
-#[derive(Default)]
 pub struct ArgumentBlock(Vec<u8>);
+
+impl Default for ArgumentBlock {
+    /// With room for what most kernels take.
+    fn default() -> ArgumentBlock {
+        ArgumentBlock(Vec::with_capacity(128))
+    }
+}
 
 impl ArgumentBlock {
     fn align(&mut self, to: usize) {

@@ -127,6 +127,19 @@ pub trait Executable: Send + Sync {
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError>;
 
+    /// Compiles what a launch with these arguments would run by, and launches nothing; on targets that compile before they
+    /// know sizes there is nothing to do.
+    ///
+    /// # Errors
+    /// As [`launch`](Self::launch), as far as that is known before.
+    fn compile_for(
+        &self,
+        _bindings: &Bindings,
+        _arguments: &[Argument<'_>],
+    ) -> Result<(), TargetError> {
+        Ok(())
+    }
+
     /// What was compiled, station by station, for people: schedule, instructions, source.
     fn describe(&self) -> String;
 

@@ -198,7 +198,14 @@ impl Printer<'_> {
             put!(self, "%{}", id.0);
             return;
         };
-        put!(self, "%{}{}: {} = ", id.0, name(&expr.name), show_type(self.program, &expr.ty));
+        put!(self, "%{}", id.0);
+        self.text.push_str(&name(&expr.name));
+        self.text.push_str(": ");
+        self.text.push_str(expr.ty.dtype.name());
+        if !expr.ty.shape.is_empty() {
+            self.text.push_str(&show_tile_shape(self.program, &expr.ty.shape));
+        }
+        self.text.push_str(" = ");
         let extent = |e| show_extent(self.program, e);
         match &expr.kind {
             ExprKind::Const(value) => put!(self, "const {}", literal(*value)),

@@ -90,56 +90,72 @@ impl Value {
 }
 
 impl Code {
-    /// The values of this step, without those of the steps inside it.
-    pub fn values(&self) -> Vec<&Value> {
-        match self {
+    /// The values of this step, without those of the steps inside it. Only for a routine is anything allocated.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        let mut routine = Vec::new();
+        let found: [Option<&Value>; 4] = match self {
             Code::Declare(_) | Code::Barrier | Code::SubgroupBarrier | Code::Unroll(..) => {
-                Vec::new()
+                [None; 4]
             }
-            Code::CopyCommit | Code::CopyWait(_) => Vec::new(),
+            Code::CopyCommit | Code::CopyWait(_) => [None; 4],
             Code::CopyAsync { index, offset, valid, .. } => {
-                [index, offset].into_iter().chain(valid).collect()
+                [Some(index), Some(offset), valid.as_ref(), None]
             }
-            Code::LoadMatrix { index, at, .. } => vec![index, at],
-            Code::MatrixMultiply { index, a, b, .. } => vec![index, &a.1, &b.1],
-            Code::Let(_, a) | Code::Set(_, a) | Code::If(a, _) => vec![a],
-            Code::SetElement(_, a, b) | Code::StoreShared(_, a, b) => vec![a, b],
+            Code::LoadMatrix { index, at, .. } => [Some(index), Some(at), None, None],
+            Code::MatrixMultiply { index, a, b, .. } => [Some(index), Some(&a.1), Some(&b.1), None],
+            Code::Let(_, a) | Code::Set(_, a) | Code::If(a, _) => [Some(a), None, None, None],
+            Code::SetElement(_, a, b) | Code::StoreShared(_, a, b) => {
+                [Some(a), Some(b), None, None]
+            }
             Code::LoadVector { index, offset, .. } | Code::StoreVector { index, offset, .. } => {
-                vec![index, offset]
+                [Some(index), Some(offset), None, None]
             }
-            Code::Store { offset, value, .. } => vec![offset, value],
+            Code::Store { offset, value, .. } => [Some(offset), Some(value), None, None],
             Code::Philox { index, position, seed, stream, .. } => {
-                vec![index, position, seed, stream]
+                [index, position, seed, stream].map(Some)
             }
-            Code::For { start, end, step, .. } => vec![start, end, step],
-            Code::Routine(routine) => routine.values(),
-        }
+            Code::For { start, end, step, .. } => [Some(start), Some(end), Some(step), None],
+            Code::Routine(r) => {
+                routine = r.values();
+                [None; 4]
+            }
+        };
+        found.into_iter().flatten().chain(routine)
     }
 
     /// As [`values`](Self::values), to change them.
-    pub fn values_mut(&mut self) -> Vec<&mut Value> {
-        match self {
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        let mut routine = Vec::new();
+        let found: [Option<&mut Value>; 4] = match self {
             Code::Declare(_) | Code::Barrier | Code::SubgroupBarrier | Code::Unroll(..) => {
-                Vec::new()
+                [None, None, None, None]
             }
-            Code::CopyCommit | Code::CopyWait(_) => Vec::new(),
+            Code::CopyCommit | Code::CopyWait(_) => [None, None, None, None],
             Code::CopyAsync { index, offset, valid, .. } => {
-                [index, offset].into_iter().chain(valid).collect()
+                [Some(index), Some(offset), valid.as_mut(), None]
             }
-            Code::LoadMatrix { index, at, .. } => vec![index, at],
-            Code::MatrixMultiply { index, a, b, .. } => vec![index, &mut a.1, &mut b.1],
-            Code::Let(_, a) | Code::Set(_, a) | Code::If(a, _) => vec![a],
-            Code::SetElement(_, a, b) | Code::StoreShared(_, a, b) => vec![a, b],
+            Code::LoadMatrix { index, at, .. } => [Some(index), Some(at), None, None],
+            Code::MatrixMultiply { index, a, b, .. } => {
+                [Some(index), Some(&mut a.1), Some(&mut b.1), None]
+            }
+            Code::Let(_, a) | Code::Set(_, a) | Code::If(a, _) => [Some(a), None, None, None],
+            Code::SetElement(_, a, b) | Code::StoreShared(_, a, b) => {
+                [Some(a), Some(b), None, None]
+            }
             Code::LoadVector { index, offset, .. } | Code::StoreVector { index, offset, .. } => {
-                vec![index, offset]
+                [Some(index), Some(offset), None, None]
             }
-            Code::Store { offset, value, .. } => vec![offset, value],
+            Code::Store { offset, value, .. } => [Some(offset), Some(value), None, None],
             Code::Philox { index, position, seed, stream, .. } => {
-                vec![index, position, seed, stream]
+                [index, position, seed, stream].map(Some)
             }
-            Code::For { start, end, step, .. } => vec![start, end, step],
-            Code::Routine(routine) => routine.values_mut(),
-        }
+            Code::For { start, end, step, .. } => [Some(start), Some(end), Some(step), None],
+            Code::Routine(r) => {
+                routine = r.values_mut();
+                [None, None, None, None]
+            }
+        };
+        found.into_iter().flatten().chain(routine)
     }
 
     /// The steps inside this one.
@@ -191,12 +207,13 @@ impl Code {
     }
 
     /// The arrays that this step itself reads, those that its values read not among them.
-    pub fn taken(&self) -> Vec<RegisterId> {
-        match self {
-            Code::StoreVector { from, .. } => vec![*from],
-            Code::MatrixMultiply { into, a, b, .. } => vec![*into, a.0, b.0],
-            _ => Vec::new(),
-        }
+    pub fn taken(&self) -> impl Iterator<Item = RegisterId> + use<> {
+        let found = match self {
+            Code::StoreVector { from, .. } => [Some(*from), None, None],
+            Code::MatrixMultiply { into, a, b, .. } => [Some(*into), Some(a.0), Some(b.0)],
+            _ => [None; 3],
+        };
+        found.into_iter().flatten()
     }
 
     /// The registers that this step names itself, to change them: written, taken, declared or counted with.

@@ -8,7 +8,7 @@
 use super::straight::Straight;
 use crate::emit::Emitter;
 use crate::extent;
-use std::collections::HashMap;
+use tilewright_ir::table::HashMap;
 use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Shape};
 
 /// A (partial) adjoint: `value`, or `value / over`.
@@ -53,7 +53,7 @@ impl<'a> Sweep<'a> {
         map: &'a [Option<ExprId>],
         active: &'a [bool],
     ) -> Self {
-        let mut quotients = HashMap::new();
+        let mut quotients = HashMap::default();
         for &id in &forward.order {
             if let ExprKind::Binary(BinaryOp::Div, a, b) = forward.program.expr(id).kind
                 && let (Some(a), Some(b), Some(q)) =
@@ -63,7 +63,7 @@ impl<'a> Sweep<'a> {
             }
         }
         let pending = vec![Vec::new(); forward.program.exprs.len()];
-        Sweep { forward, out, map, active, pending, parts: HashMap::new(), quotients }
+        Sweep { forward, out, map, active, pending, parts: HashMap::default(), quotients }
     }
 
     /// The type that adjoints of a value of `dtype` have.

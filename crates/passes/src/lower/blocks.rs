@@ -6,7 +6,7 @@ mod round;
 
 use super::Schedule;
 use crate::emit::Emitter;
-use std::collections::{HashMap, HashSet};
+use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
     Access, Axis, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, Shape, Stmt, Type,
     infer,
@@ -53,12 +53,12 @@ pub(super) fn blocked(program: &Program, schedule: &Schedule) -> Option<Program>
         program,
         row,
         out: Emitter::like(program),
-        known: HashMap::new(),
-        parts: HashMap::new(),
+        known: HashMap::default(),
+        parts: HashMap::default(),
         pending: Vec::new(),
-        unknown: HashSet::new(),
-        with_sum: HashMap::new(),
-        gathered: HashMap::new(),
+        unknown: HashSet::default(),
+        with_sum: HashMap::default(),
+        gathered: HashMap::default(),
         passes: 0,
     };
     blocks.find_exponentials();
@@ -193,7 +193,7 @@ impl<'a> Blocks<'a> {
         if self.unknown.is_empty() {
             return false;
         }
-        let (mut open, mut seen) = (operands.to_vec(), HashSet::new());
+        let (mut open, mut seen) = (operands.to_vec(), HashSet::default());
         while let Some(id) = open.pop() {
             if self.unknown.contains(&id) {
                 return true;
@@ -286,7 +286,7 @@ impl<'a> Blocks<'a> {
                 return Some(self.out.cast(flat, DType::I32));
             }
             kind if is_map(kind) => {
-                let mut picked = HashMap::new();
+                let mut picked = HashMap::default();
                 let mut operands = Vec::new();
                 kind.operands(|a| operands.push(a));
                 for a in operands {

@@ -4,6 +4,7 @@ use super::map::aligned;
 use super::rows::LineScan;
 use super::{Held, LowerError, Lowering, SUBGROUP, binary, int, run, shift_left, shift_right};
 use crate::lower::layout::Layout;
+use tilewright_ir::table::HashMap;
 use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
 use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Literal, ReduceOp, TernaryOp};
 
@@ -282,7 +283,7 @@ impl Lowering<'_> {
                 vec![value, position]
             }
             Joiner::By(combine) => {
-                let mut known: std::collections::HashMap<ExprId, Value> = combine
+                let mut known: HashMap<ExprId, Value> = combine
                     .left
                     .iter()
                     .chain(&combine.right)
@@ -301,7 +302,7 @@ impl Lowering<'_> {
     }
 
     /// A scalar expression of a combine function.
-    fn scalar_of(&mut self, id: ExprId, known: &std::collections::HashMap<ExprId, Value>) -> Value {
+    fn scalar_of(&mut self, id: ExprId, known: &HashMap<ExprId, Value>) -> Value {
         if let Some(value) = known.get(&id) {
             return value.clone();
         }

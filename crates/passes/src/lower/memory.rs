@@ -74,11 +74,11 @@ impl Walk {
         self.position += 1;
         match code {
             Code::StoreShared(array, ..) => {
-                code.values().into_iter().for_each(|value| self.value(value));
+                code.values().for_each(|value| self.value(value));
                 self.used(*array);
             }
             Code::CopyAsync { to: array, .. } | Code::LoadMatrix { from: array, .. } => {
-                code.values().into_iter().for_each(|value| self.value(value));
+                code.values().for_each(|value| self.value(value));
                 self.used(*array);
             }
             Code::Barrier => {
@@ -101,7 +101,7 @@ impl Walk {
                 self.block(body);
                 self.conditions -= 1;
             }
-            code => code.values().into_iter().for_each(|value| self.value(value)),
+            code => code.values().for_each(|value| self.value(value)),
         }
     }
 

@@ -43,7 +43,7 @@ use layout::Layout;
 pub use matrix::{Matrix, Units, Way};
 use schedule::LARGEST_TEAM;
 pub use schedule::Schedule;
-use std::collections::{HashMap, HashSet};
+use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::thread::{
     Builtin, Check, Code, GroupAxis, Register, RegisterId, SharedArray, SharedId, Split,
     ThreadProgram, Value,
@@ -204,14 +204,14 @@ impl<'a> Lowering<'a> {
             schedule,
             masters,
             rank,
-            held: HashMap::new(),
-            parts: HashMap::new(),
-            vars: HashMap::new(),
+            held: HashMap::default(),
+            parts: HashMap::default(),
+            vars: HashMap::default(),
             registers: Vec::new(),
             shared: Vec::new(),
             blocks: vec![Vec::new()],
             prologue: Vec::new(),
-            coordinates: HashMap::new(),
+            coordinates: HashMap::default(),
             thread: Value::Builtin(Builtin::Thread),
             active: None,
             programs: vec![None; program.grid.len()],
@@ -220,15 +220,15 @@ impl<'a> Lowering<'a> {
                 .map(|axis| (axis, schedule.team + schedule.vector)),
             part: Value::Builtin(Builtin::Group(0)),
             order: order::Order::default(),
-            checked_indices: HashMap::new(),
+            checked_indices: HashMap::default(),
             checks: Vec::new(),
             counts_up: Vec::new(),
             plan: match &schedule.matrix {
                 Some(matrix) => matrix::Plan::of(program, matrix.direct),
                 None => matrix::Plan::default(),
             },
-            tiles: HashMap::new(),
-            steps: HashMap::new(),
+            tiles: HashMap::default(),
+            steps: HashMap::default(),
             only_stored: stored::only_stored(program),
             rough: rough::rough(program),
             resident: 0,

@@ -1,6 +1,6 @@
 //! Names of registers in the emitted text.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Program, ReduceOp, TernaryOp};
 
 /// Words that the C family, or the text around a kernel's body, uses itself.
@@ -10,22 +10,28 @@ const WORDS: &str = "abs alignas arguments asm atomicAdd auto bool break case ch
     switch template thread threadgroup throw true try typedef typename uint union unsigned using virtual void \
     volatile while";
 
-/// The names that are taken.
-pub(super) struct Names(HashSet<String>);
+/// The names that are taken, each with the least number that may still be free behind it.
+pub(super) struct Names(HashMap<String, usize>);
 
 impl Names {
     /// Those of the parameters, and words of the language.
     pub fn new(program: &Program) -> Names {
         let words = WORDS.split_whitespace().map(str::to_string);
-        Names(words.chain(program.params.iter().map(|p| p.name.clone())).collect())
+        let names = words.chain(program.params.iter().map(|p| p.name.clone()));
+        Names(names.map(|name| (name, 2)).collect())
     }
 
     /// The name, or the first of `name_2`, `name_3`, ... that is free; taken from now on.
     pub fn unique(&mut self, name: &str) -> String {
-        let numbered = (2..).map(|number| format!("{name}_{number}"));
-        let mut names = std::iter::once(name.to_string()).chain(numbered);
-        let free = names.find(|name| !self.0.contains(name)).unwrap_or_default();
-        self.0.insert(free.clone());
+        let Some(&first) = self.0.get(name) else {
+            self.0.insert(name.to_string(), 2);
+            return name.to_string();
+        };
+        let numbered = (first..).map(|number| (number, format!("{name}_{number}")));
+        let mut free = numbered.skip_while(|(_, name)| self.0.contains_key(name));
+        let (number, free) = free.next().unwrap_or_default();
+        self.0.insert(name.to_string(), number + 1);
+        self.0.insert(free.clone(), 2);
         free
     }
 }

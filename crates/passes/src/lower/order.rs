@@ -3,7 +3,7 @@
 
 use super::Lowering;
 use super::layout::Layout;
-use std::collections::{HashMap, HashSet};
+use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{Access, ExprId, ExprKind, ParamId, ParamKind, Place, Program, Stmt};
 
 /// One way to reach a tensor: which elements, by which threads.
@@ -70,8 +70,8 @@ fn touched(program: &Program, body: &[Stmt], read: &mut Vec<ParamId>, written: &
 
 /// The loads whose tensors nothing writes from there on: read again later, they give the same.
 pub(super) fn settled(program: &Program) -> HashSet<ExprId> {
-    let mut found = HashSet::new();
-    settle(program, &program.body, &mut HashSet::new(), &mut found);
+    let mut found = HashSet::default();
+    settle(program, &program.body, &mut HashSet::default(), &mut found);
     found
 }
 

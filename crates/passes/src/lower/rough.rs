@@ -4,7 +4,7 @@
 //! exact as f32. An exponential or quotient among them may take the device's fast one, which errs by a few units of f32,
 //! where the rounding to come errs by thousands.
 
-use std::collections::HashSet;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::{
     BinaryOp, DType, ExprId, ExprKind, Extent, Program, ReduceOp, Stmt, TernaryOp, UnaryOp,
 };
@@ -18,7 +18,8 @@ pub(super) fn rough(program: &Program) -> HashSet<ExprId> {
     // What is used where it must be exact is exact, and so is all that leads to it.
     loop {
         let before = rough.len();
-        for (number, expr) in program.exprs.iter().enumerate() {
+        // Users come after what they use.
+        for (number, expr) in program.exprs.iter().enumerate().rev() {
             let user = ExprId(number as u32);
             let is_rough = rough.contains(&user);
             expr.kind.operands(|a| {

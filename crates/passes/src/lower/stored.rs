@@ -1,6 +1,6 @@
 //! Roundings that storing does by itself.
 
-use std::collections::HashSet;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::{DType, ExprId, ExprKind, Program, Stmt, StoreMode};
 
 /// The conversions from f32 to a half type whose results are stored and not used otherwise.

@@ -8,7 +8,7 @@
 mod fold;
 mod merge;
 
-use std::collections::HashSet;
+use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::thread::{Code, Register, RegisterId, ThreadProgram, Value};
 use tilewright_ir::{BinaryOp, DType, Literal};
 
@@ -16,7 +16,7 @@ use tilewright_ir::{BinaryOp, DType, Literal};
 pub(super) fn tidy(program: &mut ThreadProgram) {
     let mut body = std::mem::take(&mut program.body);
     single_turns(&mut body);
-    let mut counts = HashSet::new();
+    let mut counts = HashSet::default();
     fold::counting(&body, &mut counts);
     let mut fold = |value: &mut Value| fold::fold(value, &counts);
     body.iter_mut().for_each(|code| code.rewrite_values(&mut fold));
@@ -24,11 +24,15 @@ pub(super) fn tidy(program: &mut ThreadProgram) {
     copies(program, &mut body);
     fills(program, &mut body);
     // Joining loops leaves arrays that nobody else sees, whose removal may bring loops together that were apart.
+    let registers = program.registers.len();
     for _ in 0..ROUNDS {
-        merge::loops(&mut body);
-        merge::arrays(program, &mut body);
-        once(&mut body);
-        unused(&mut body);
+        let mut changed = merge::loops(&mut body);
+        changed |= merge::arrays(program, &mut body);
+        changed |= once(&mut body);
+        changed |= unused(&mut body, registers);
+        if !changed {
+            break;
+        }
     }
     counters(&mut body, &[], &mut Vec::new());
     program.body = body;
@@ -79,7 +83,7 @@ fn scalars(program: &mut ThreadProgram, body: &mut [Code]) {
             | Code::Philox { into: r, .. } => {
                 single[r.0 as usize] = false;
             }
-            code => code.taken().iter().for_each(|r| single[r.0 as usize] = false),
+            code => code.taken().for_each(|r| single[r.0 as usize] = false),
         });
     }
     for (register, single) in program.registers.iter_mut().zip(&single) {
@@ -130,7 +134,7 @@ fn uses(body: &[Code], register: RegisterId) -> Uses {
     for code in body {
         code.visit(&mut |code| {
             uses.writes += usize::from(code.written() == Some(register));
-            uses.reads += code.taken().iter().filter(|taken| **taken == register).count();
+            uses.reads += code.taken().filter(|taken| *taken == register).count();
             for value in code.values() {
                 value.visit(&mut |value| match value {
                     Value::Get(r) | Value::Element(r, _) => {
@@ -147,7 +151,7 @@ fn uses(body: &[Code], register: RegisterId) -> Uses {
 /// How a body uses each of its registers, and where: what [`uses`] tells, of all at once.
 #[derive(Default)]
 struct Index {
-    of: Vec<Used>,
+    of: HashMap<RegisterId, Used>,
 }
 
 /// How a body uses a register, and the first and the last of its steps that do, or that hold steps which do.
@@ -156,6 +160,8 @@ struct Used {
     uses: Uses,
     first: usize,
     last: usize,
+    /// The last that writes it, if one does.
+    last_write: usize,
 }
 
 impl Index {
@@ -163,12 +169,16 @@ impl Index {
         let mut index = Index::default();
         for (at, code) in body.iter().enumerate() {
             code.visit(&mut |code| {
-                code.written().iter().for_each(|r| index.note(*r, at).writes += 1);
-                code.taken().iter().for_each(|r| index.note(*r, at).reads += 1);
+                if let Some(register) = code.written() {
+                    let used = index.note(register, at);
+                    used.uses.writes += 1;
+                    used.last_write = at;
+                }
+                code.taken().for_each(|r| index.note(r, at).uses.reads += 1);
                 for value in code.values() {
                     value.visit(&mut |value| {
                         if let Value::Get(r) | Value::Element(r, _) = value {
-                            index.note(*r, at).reads += 1;
+                            index.note(*r, at).uses.reads += 1;
                         }
                     });
                 }
@@ -177,21 +187,14 @@ impl Index {
         index
     }
 
-    fn note(&mut self, register: RegisterId, at: usize) -> &mut Uses {
-        let number = register.0 as usize;
-        if self.of.len() <= number {
-            self.of.resize(number + 1, Used::default());
-        }
-        let used = &mut self.of[number];
-        if used.uses == Uses::default() {
-            used.first = at;
-        }
+    fn note(&mut self, register: RegisterId, at: usize) -> &mut Used {
+        let used = self.of.entry(register).or_insert(Used { first: at, ..Used::default() });
         used.last = at;
-        &mut used.uses
+        used
     }
 
     fn get(&self, register: RegisterId) -> Used {
-        self.of.get(register.0 as usize).copied().unwrap_or_default()
+        self.of.get(&register).copied().unwrap_or_default()
     }
 }
 
@@ -250,22 +253,29 @@ fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
     }
     let mut at = 0;
     // Steps that are gone were all before; what reads the original instead changes no register that is looked up later.
-    let (index, mut gone) = (Index::of(body), 0);
+    let (mut index, mut gone) = (None, 0);
     while at < body.len() {
-        let found = copied(program, &body[at..]).filter(|&(from, to, steps)| {
-            let (copy, after) = (&body[at..at + steps], &body[at + steps..]);
-            let Used { uses: all, first, .. } = index.get(to);
-            first == at + gone
-                && body[..at].contains(&Code::Declare(to))
-                && uses(copy, to).writes == all.writes
-                && uses(after, from).writes == 0
-        });
-        let Some((from, to, steps)) = found else {
+        let Some((from, to, steps)) = copied(program, &body[at..]) else {
             at += 1;
             continue;
         };
+        let index = index.get_or_insert_with(|| Index::of(body));
+        let Used { uses: all, first, last, .. } = index.get(to);
+        let original = index.get(from);
+        let never_again = original.uses.writes == 0 || original.last_write < at + gone + steps;
+        let is_copy = first == at + gone
+            && never_again
+            && uses(&body[at..at + steps], to).writes == all.writes
+            && body[..at].contains(&Code::Declare(to));
+        if !is_copy {
+            at += 1;
+            continue;
+        }
         body.drain(at..at + steps);
-        for code in &mut body[at..] {
+        gone += steps;
+        // Behind its last use there is nothing to change.
+        let end = (last + 1).saturating_sub(gone).clamp(at, body.len());
+        for code in &mut body[at..end] {
             code.rewrite_values(&mut |value| match value {
                 Value::Get(register) | Value::Element(register, _) if *register == to => {
                     *register = from;
@@ -281,7 +291,6 @@ fn copies(program: &ThreadProgram, body: &mut Vec<Code>) {
                 }
             });
         }
-        gone += steps;
     }
 }
 
@@ -316,15 +325,16 @@ fn fills(program: &mut ThreadProgram, body: &mut Vec<Code>) {
 }
 
 /// Puts a value that the next step alone reads, as one side of its own operation, where it is read; makes a value of a
-/// register that is set once, right after it is declared.
-fn once(body: &mut Vec<Code>) {
+/// register that is set once, right after it is declared. True if it found one.
+fn once(body: &mut Vec<Code>) -> bool {
+    let mut changed = false;
     for code in body.iter_mut() {
         if let Some(inner) = code.body_mut() {
-            once(inner);
+            changed |= once(inner);
         }
     }
     // A value that moves is read as often as before.
-    let index = Index::of(body);
+    let mut index = None;
     let mut at = 0;
     while at + 1 < body.len() {
         if let (Code::Let(register, value), next) = (&body[at], &body[at + 1])
@@ -333,16 +343,17 @@ fn once(body: &mut Vec<Code>) {
             && let Value::Binary(op, _, a, b) = result
             && is_called(*op)
             && (**a == Value::Get(*register)) != (**b == Value::Get(*register))
-            && index.get(*register).uses.reads == 1
+            && index.get_or_insert_with(|| Index::of(body)).get(*register).uses.reads == 1
         {
             let (register, value) = (*register, value.clone());
             replace(&mut body[at + 1], register, &value);
             body.remove(at);
+            changed = true;
             continue;
         }
         at += 1;
     }
-    declared_once(body);
+    changed | declared_once(body)
 }
 
 /// True for operations whose operands are each printed, and so computed, once and always; a conjunction of truth values
@@ -352,8 +363,11 @@ fn is_called(op: BinaryOp) -> bool {
     matches!(op, Add | Sub | Mul | Max | Min | Xor)
 }
 
-/// `T x; x = v;` becomes `const T x = v;` where nothing else writes x.
-fn declared_once(body: &mut Vec<Code>) {
+/// `T x; x = v;` becomes `const T x = v;` where nothing else writes x; true if there was one.
+fn declared_once(body: &mut Vec<Code>) -> bool {
+    if !body.iter().any(|code| matches!(code, Code::Set(..))) {
+        return false;
+    }
     // Neither change nor removal of a declaration changes what uses a register, or in which order.
     let index = Index::of(body);
     let mut removed = vec![false; body.len()];
@@ -369,43 +383,46 @@ fn declared_once(body: &mut Vec<Code>) {
             removed[declared] = true;
         }
     }
+    let before = body.len();
     let mut removed = removed.into_iter();
     body.retain(|_| !removed.next().unwrap_or(false));
+    body.len() < before
 }
 
-/// Removes what nobody reads, inside out until nothing is left to remove.
-fn unused(body: &mut Vec<Code>) {
+/// Removes what nobody reads of so many registers, inside out until nothing is left to remove; true if there was such.
+fn unused(body: &mut Vec<Code>, registers: usize) -> bool {
+    let mut changed = false;
     loop {
-        let (mut read, mut written) = (HashSet::new(), HashSet::new());
+        let (mut read, mut written) = (vec![false; registers], vec![false; registers]);
         for code in body.iter() {
             code.visit(&mut |code| {
-                written.extend(code.written());
-                read.extend(code.taken());
+                code.written().iter().for_each(|r| written[r.0 as usize] = true);
+                code.taken().for_each(|r| read[r.0 as usize] = true);
                 for value in code.values() {
                     value.visit(&mut |value| {
                         if let Value::Get(r) | Value::Element(r, _) = value {
-                            read.insert(*r);
+                            read[r.0 as usize] = true;
                         }
                     });
                 }
             });
         }
+        let is_read = |register: &RegisterId| read[register.0 as usize];
         if !remove(body, &|code| match code {
-            Code::Declare(register) => !read.contains(register) && !written.contains(register),
+            Code::Declare(register) => !is_read(register) && !written[register.0 as usize],
             Code::Let(register, value)
             | Code::Set(register, value)
-            | Code::SetElement(register, _, value) => !read.contains(register) && value.is_pure(),
-            Code::LoadVector { into, offset, .. } => !read.contains(into) && offset.is_pure(),
-            Code::Philox { into, .. } => {
-                !read.contains(into) && code.values().iter().all(|value| value.is_pure())
-            }
+            | Code::SetElement(register, _, value) => !is_read(register) && value.is_pure(),
+            Code::LoadVector { into, offset, .. } => !is_read(into) && offset.is_pure(),
+            Code::Philox { into, .. } => !is_read(into) && code.values().all(Value::is_pure),
             Code::Unroll(_, _, inner) | Code::If(_, inner) | Code::For { body: inner, .. } => {
-                inner.is_empty() && code.values().iter().all(|value| value.is_pure())
+                inner.is_empty() && code.values().all(Value::is_pure)
             }
             _ => false,
         }) {
-            return;
+            return changed;
         }
+        changed = true;
     }
 }
 

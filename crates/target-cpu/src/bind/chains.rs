@@ -21,7 +21,7 @@ const MOST_STEPS: usize = 64;
 /// Replaces steps by chains where native code can take them.
 pub(super) fn join(bound: &mut Bound, slots: &mut Slots, request: &Request<'_>) {
     let (overlapping, level, grid) = (request.overlapping, request.level, request.grid.len());
-    let mut visits: HashMap<usize, usize> = HashMap::new();
+    let mut visits: HashMap<usize, usize> = HashMap::default();
     let mut count = |address: &mut Address| {
         if let Some(slot) = Slots::of(*address) {
             *visits.entry(slot).or_default() += 1;
@@ -124,7 +124,8 @@ impl Joiner<'_> {
         let sizes: Vec<(usize, usize)> = sizes.map(|call| (call.rows, call.len)).collect();
         let first = *sizes.first()?;
         let rows = sizes.iter().copied().find(|&(rows, _)| rows > 1).unwrap_or(first);
-        for (rows, len) in [rows, first] {
+        let both = [Some(rows), Some(first).filter(|first| *first != rows)];
+        for (rows, len) in both.into_iter().flatten() {
             let mut limit = end;
             while limit >= least {
                 let mut builder = Builder::new(self, rows, len);
@@ -446,7 +447,7 @@ impl<'a> Builder<'a> {
 
     /// The step that stands for `steps`, all of them recorded; `None` when there is no code for it.
     fn finish(mut self, steps: &mut [Step]) -> Option<Native> {
-        let mut own: HashMap<usize, usize> = HashMap::new();
+        let mut own: HashMap<usize, usize> = HashMap::default();
         let names = steps.iter().filter_map(|step| match step {
             Step::Invoke(invoke) => Some(invoke.name),
             _ => None,

@@ -27,7 +27,7 @@ pub use affine::Scalars;
 use blocks::BlockPlan;
 use sharing::Sharing;
 use slots::Slots;
-use std::collections::HashMap;
+use tilewright_ir::table::HashMap;
 use tilewright_ir::{
     BinaryOp, DType, ExprId, ExprKind, Extent, Program, Stmt, StoreMode, TernaryOp,
 };
@@ -77,12 +77,12 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         slots: Slots::default(),
         registers: vec![Register { param: None, offset: 0, grid: [0; GRID_AXES], advance: 0 }],
         words: Vec::new(),
-        constants: HashMap::new(),
+        constants: HashMap::default(),
         prologue: Vec::new(),
         steps: Vec::new(),
         values: vec![Vec::new(); request.program.exprs.len()],
         vars: vec![None; request.program.vars.len()],
-        targets: HashMap::new(),
+        targets: HashMap::default(),
         sharing: Sharing::of(&request),
     };
     if plan.as_ref().is_some_and(|plan| plan.sweeps() > 1) {
@@ -217,7 +217,10 @@ impl<'a> Binder<'a> {
         match stmt {
             Stmt::Let(id) => {
                 if !self.request.analysis.absorbed[id.index()] {
-                    self.values[id.index()] = self.compute(*id, rest);
+                    self.values[id.index()] = match self.is_repeated(*id) {
+                        true => self.compute_once(*id, rest),
+                        false => self.compute(*id, rest),
+                    };
                 }
             }
             Stmt::Set(var, value) => self.set(*var, *value),
@@ -310,6 +313,49 @@ impl<'a> Binder<'a> {
             _ => {}
         }
         count
+    }
+
+    /// True for a value of operands that all programs of the batch see alike.
+    fn is_repeated(&self, id: ExprId) -> bool {
+        let pure = match &self.request.analysis.fused[id.index()] {
+            Some((fusion, _)) => matches!(fusion, Fusion::Map(_) | Fusion::SumOfProducts(_)),
+            None => matches!(
+                self.request.program.expr(id).kind,
+                ExprKind::Unary(..)
+                    | ExprKind::Binary(..)
+                    | ExprKind::Cast(_)
+                    | ExprKind::Reduce(..)
+            ),
+        };
+        if self.request.batch == 1 || !pure || self.targets.contains_key(&id) {
+            return false;
+        }
+        let operands = blocks::operands_of(&self.request, id);
+        let tiles = || operands.iter().map(|operand| self.value(*operand));
+        tiles().all(|tile| tile.shape[0] == 1 || tile.strides[0] == 0)
+            && tiles().any(|tile| tile.shape[0] > 1)
+    }
+
+    /// Computes a value once for all programs of the batch, each of which then sees the same.
+    fn compute_once(&mut self, id: ExprId, rest: &[Stmt]) -> Vec<Tile> {
+        let operands = blocks::operands_of(&self.request, id);
+        let whole: Vec<Tile> = operands.iter().map(|operand| self.value(*operand)).collect();
+        for (operand, tile) in operands.iter().zip(&whole) {
+            let (mut one, mut strides) = (tile.shape.clone(), tile.strides.clone());
+            (one[0], strides[0]) = (1, 0);
+            self.values[operand.index()][0] = tile.view(one, strides);
+        }
+        let batch = std::mem::replace(&mut self.request.batch, 1);
+        let found = self.compute(id, rest);
+        self.request.batch = batch;
+        for (operand, tile) in operands.iter().zip(whole) {
+            self.values[operand.index()][0] = tile;
+        }
+        let seen = |mut tile: Tile| {
+            (tile.shape[0], tile.strides[0]) = (batch, 0);
+            tile
+        };
+        found.into_iter().map(seen).collect()
     }
 
     /// Emits what computes a value; its results.

@@ -356,7 +356,7 @@ impl<'a> Binder<'a> {
         let outs: Vec<Tile> =
             rows.iter().map(|tile| self.new_tile(tile.dtype, &out_shape, false, false)).collect();
         // Values of the body by expression: the arguments first.
-        let mut numbers: HashMap<ExprId, usize> = HashMap::new();
+        let mut numbers: HashMap<ExprId, usize> = HashMap::default();
         for (k, &argument) in function.left.iter().chain(&function.right).enumerate() {
             numbers.insert(argument, k);
         }

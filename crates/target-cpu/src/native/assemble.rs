@@ -108,6 +108,11 @@ impl Assembler {
         if self.narrow { LANES / 2 } else { LANES }
     }
 
+    /// Vector registers that there are.
+    pub fn vectors(&self) -> usize {
+        if self.narrow { 16 } else { 32 }
+    }
+
     /// Bytes of a vector.
     pub fn width(&self) -> i32 {
         4 * self.lanes() as i32
@@ -127,17 +132,19 @@ impl Assembler {
 
     /// A place among the constants for these words, shared with equal ones.
     pub fn constant(&mut self, words: &[u32]) -> Memory {
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        let step = bytes.len();
-        let found = (0..self.constants.len() / step)
-            .map(|k| k * step)
-            .find(|&at| self.constants[at..at + step] == bytes[..]);
-        Memory::Constant(found.unwrap_or_else(|| {
-            let at = self.constants.len().next_multiple_of(step);
-            self.constants.resize(at, 0);
-            self.constants.extend(&bytes);
-            at
-        }))
+        let bytes = || words.iter().flat_map(|word| word.to_le_bytes());
+        let step = size_of_val(words);
+        let known = self.constants.chunks_exact(step);
+        let found = known.map(|known| known.iter().copied()).position(|known| known.eq(bytes()));
+        Memory::Constant(found.map_or_else(
+            || {
+                let at = self.constants.len().next_multiple_of(step);
+                self.constants.resize(at, 0);
+                self.constants.extend(bytes());
+                at
+            },
+            |number| number * step,
+        ))
     }
 
     fn byte(&mut self, byte: u8) {

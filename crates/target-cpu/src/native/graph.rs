@@ -5,7 +5,7 @@ use crate::simd::Level;
 use crate::simd::call::Folding;
 use crate::simd::lanes::LANES;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use tilewright_ir::table::HashMap;
 
 /// A recorded value: 16 lanes, or 16 truth values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

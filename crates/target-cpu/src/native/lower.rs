@@ -11,8 +11,8 @@ use super::graph::{Chain, Graph, Op, Sink, Value, operands};
 use super::registers::{Do, Full, Place, Pointer, REST, Run, fill, is_given};
 use crate::simd::LANES;
 use crate::simd::call::Operand as Row;
-use std::collections::{HashMap, HashSet};
 use std::mem::offset_of;
+use tilewright_ir::table::{HashMap, HashSet};
 
 /// Lanes that a fold keeps apart; see [`simd::reduce`](crate::simd::reduce).
 const TOTALS: usize = crate::simd::reduce::STATE;
@@ -74,7 +74,7 @@ impl<'a> Lowering<'a> {
             given: vec![Place::Nowhere; graph.nodes.len()],
             homes: 0,
             pointers: Vec::new(),
-            kept: HashMap::new(),
+            kept: HashMap::default(),
             sinks: chain.sinks.clone(),
         };
         lowering.point();
@@ -115,9 +115,9 @@ impl<'a> Lowering<'a> {
     /// Decides which values are kept from sweep to sweep: those that an earlier sweep computes anyway, that have a
     /// place, and that are not cheap.
     fn keep(&mut self) {
-        let mut computed = HashSet::new();
+        let mut computed = HashSet::default();
         for sweep in 0..self.sweeps {
-            let mut seen = HashSet::new();
+            let mut seen = HashSet::default();
             let mut open = self.roots(sweep);
             while let Some(value) = open.pop() {
                 if !self.varies(value) || !seen.insert(value) {
@@ -148,7 +148,7 @@ impl<'a> Lowering<'a> {
 
     /// Instructions that computing a value of the row again takes.
     fn cost(&self, value: Value) -> usize {
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         let mut open = vec![value];
         while let Some(value) = open.pop() {
             let kept = self.kept.contains_key(&value);
@@ -174,7 +174,7 @@ impl<'a> Lowering<'a> {
 
     /// What a sweep does for each vector.
     fn steps(&self, sweep: usize, usual: bool) -> Vec<Do> {
-        let mut wanted = HashSet::new();
+        let mut wanted = HashSet::default();
         let mut reloads = Vec::new();
         let mut open = self.roots(sweep);
         while let Some(value) = open.pop() {
@@ -304,7 +304,7 @@ impl<'a> Lowering<'a> {
 
     /// Computes what is the same for the whole row once a sweep's folds are known.
     fn of_row(&mut self, sweep: usize) -> Result<(), Full> {
-        let mut wanted = HashSet::new();
+        let mut wanted = HashSet::default();
         let stored = self.sinks.iter().map(|sink| sink.value);
         let mut open: Vec<Value> = stored.chain(self.graph.folds.iter().map(|f| f.next)).collect();
         while let Some(value) = open.pop() {
@@ -357,9 +357,9 @@ impl<'a> Lowering<'a> {
         if steps.is_empty() {
             return Ok(());
         }
-        let mut conditions = HashSet::new();
+        let mut conditions = HashSet::default();
         let mut open: Vec<Value> = self.roots(sweep);
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         while let Some(value) = open.pop() {
             if self.varies(value) && seen.insert(value) {
                 let node = self.graph.node(value);
@@ -398,7 +398,7 @@ impl<'a> Lowering<'a> {
 
     /// The loops of a sweep, with as many constants in registers as there is room for.
     fn loops(&mut self, sweep: usize, steps: &[Do], usual: bool) -> Result<(), Full> {
-        let mut uses: HashMap<Value, usize> = HashMap::new();
+        let mut uses: HashMap<Value, usize> = HashMap::default();
         for step in steps {
             let mut note = |value: Value| {
                 let value = Run::resolve(self.graph, usual, value);
@@ -457,6 +457,11 @@ impl<'a> Lowering<'a> {
                 Some((k, Value(total as u32)))
             })
             .collect();
+        // Nothing is begun that cannot be finished: constants and totals stay in registers for the whole loop.
+        let kept = TOTALS / self.out.lanes();
+        if held.len() + folds.len() * kept > self.out.vectors() {
+            return Err(Full);
+        }
         let ahead = self.ahead(sweep, steps);
         let next_row = self.next_row(sweep);
         let graph = self.graph;
@@ -473,7 +478,6 @@ impl<'a> Lowering<'a> {
             places[value.index()] = Place::Vector { register, pinned: true };
         }
         let lanes = run.out.lanes();
-        let kept = TOTALS / lanes;
         let mut totals: Vec<Vec<Vector>> = Vec::new();
         for &(fold, _) in &folds {
             let mut registers = Vec::new();

@@ -9,6 +9,7 @@ use super::Level;
 use super::arg::COUNT;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
+use super::map::prefetch;
 use super::reduce::join_sums;
 
 /// Constants of the primitive: bits and elements of a group in the first word, the bytes between scales and between
@@ -84,6 +85,9 @@ const TURN: usize = 8 * LANES;
 /// Elements that are turned before they are used: they stay in the first cache.
 const CHUNK: usize = 8 * TURN;
 
+/// Rows from that whose weights are multiplied to that whose are fetched.
+const AHEAD: usize = 4;
+
 /// Part of x in the order in which nibbles lie in words: vector `j` of a turn holds the elements whose weights are
 /// nibble `j` of each word. They are divided by 16^j, so that nibbles can be multiplied where they stand: a word masked
 /// to nibble j is q 16^j, which f32 holds exactly, and so is every quotient by a power of two that is no denormal. The
@@ -141,10 +145,19 @@ unsafe fn shared_rows<S: Simd>(s: S, call: &Call, group: usize) {
             let words: *const u32 = call.inputs[1].row(r);
             let (scales, biases): (*const u8, *const u8) =
                 (call.inputs[2].row(r), call.inputs[3].row(r));
+            // Rows lie apart, so that the memory does not know by itself which comes next.
+            let next: *const u32 = call.inputs[1].row(r + AHEAD);
+            for (numbers, step) in [(2, scale_step), (3, bias_step)] {
+                let numbers: *const u8 = call.inputs[numbers].row(r + AHEAD);
+                for group in [at / group, (at + len - 1) / group] {
+                    prefetch(numbers.wrapping_offset(step * group as isize));
+                }
+            }
             let mut total = [s.f(0.0); 2];
             let mut done = 0;
             while done < len {
                 let first = (at + done) / group;
+                prefetch(next.wrapping_add((at + done) / 8).cast());
                 // SAFETY: the words, and the groups from `first` on that they belong to, are inside the row.
                 unsafe {
                     let all = s.iload(words.add((at + done) / 8));

@@ -1,7 +1,7 @@
 //! One pass over a long row: a loop over its blocks that computes what it needs of the row and feeds it to the sinks.
 
 use super::{BLOCK, Blocks, Sink, is_map};
-use std::collections::HashMap;
+use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
     Axis, BinaryOp, Combine, DType, ExprId, ExprKind, Extent, ReduceOp, Shape, Stmt, Type, UnaryOp,
     VarId,
@@ -41,7 +41,7 @@ impl Blocks<'_> {
         let only_stores = sinks.iter().all(|sink| matches!(sink, Sink::Store(_)));
         reverse |= self.passes % 2 == 1 && scans.is_empty() && only_stores;
         self.passes += 1;
-        let mut vars = HashMap::new();
+        let mut vars = HashMap::default();
         for &id in &scans {
             vars.insert(id, self.carries(id)?);
         }
@@ -71,7 +71,7 @@ impl Blocks<'_> {
         let within = self.out.emit(ExprKind::Iota(BLOCK_EXTENT), None);
         let position = self.out.add(within, start);
         let inside = self.out.binary(BinaryOp::Lt, position, size);
-        let (known, parts) = (HashMap::new(), HashMap::new());
+        let (known, parts) = (HashMap::default(), HashMap::default());
         let mut round = Round { number, start, inside, known, parts, vars };
         for sink in &sinks {
             match sink {
@@ -102,7 +102,7 @@ impl Blocks<'_> {
                 Sink::Store(_) => return None,
             }
         }
-        let (mut found, mut seen) = (Vec::new(), std::collections::HashSet::new());
+        let (mut found, mut seen) = (Vec::new(), HashSet::default());
         let (mut forward, mut backward) = (false, false);
         while let Some(id) = open.pop() {
             if !self.is_row(id) || !seen.insert(id) {
@@ -440,7 +440,7 @@ impl Blocks<'_> {
                 *round.parts.get(of)?.get(*part)?
             }
             kind if is_map(kind) => {
-                let mut operands = HashMap::new();
+                let mut operands = HashMap::default();
                 let mut all = Vec::new();
                 kind.operands(|a| all.push(a));
                 for a in all {

@@ -5,7 +5,7 @@
 //! multiplied along, stored to, but not reduced or rearranged.
 
 use super::plan::{Operand, Uses};
-use std::collections::HashMap;
+use tilewright_ir::table::HashMap;
 use tilewright_ir::{
     Axis, BinaryOp, ExprId, ExprKind, Extent, Literal, Place, Program, Shape, Stmt, VarId,
 };

@@ -2,7 +2,7 @@
 
 use super::TILE;
 use crate::lower::schedule::ceil_log2;
-use std::collections::{HashMap, HashSet};
+use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
     Access, Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt,
 };
@@ -38,7 +38,7 @@ pub(in crate::lower) struct Plan {
 /// The dots of floats that can be done block by block: of constant extents of 16 or more. A half type widened to f32
 /// counts as it was; what else is f32 stays on exact multiplications.
 pub(in crate::lower) fn dots(program: &Program) -> HashMap<ExprId, [Operand; 2]> {
-    let mut found = HashMap::new();
+    let mut found = HashMap::default();
     each_let(&program.body, &mut |id, _| {
         let expr = program.expr(id);
         if let ExprKind::Dot(a, b) = expr.kind
@@ -172,7 +172,7 @@ impl Plan {
                 }
             }
         }
-        let mut blocks: HashMap<ExprId, usize> = HashMap::new();
+        let mut blocks: HashMap<ExprId, usize> = HashMap::default();
         each_let(&program.body, &mut |id, block| {
             blocks.insert(id, block);
         });
@@ -205,7 +205,7 @@ impl Plan {
         for statement in body {
             match statement {
                 Stmt::For { index, body, .. } => {
-                    let mut inside = HashSet::from([*index]);
+                    let mut inside = HashSet::from_iter([*index]);
                     each_let(body, &mut |id, _| {
                         inside.insert(id);
                     });
@@ -317,7 +317,7 @@ impl Uses {
         for (number, expr) in program.exprs.iter().enumerate() {
             expr.kind.operands(|a| by[a.index()].push(ExprId(number as u32)));
         }
-        let mut in_statements = HashSet::new();
+        let mut in_statements = HashSet::default();
         statements(&program.body, &mut in_statements);
         Uses { by, in_statements }
     }

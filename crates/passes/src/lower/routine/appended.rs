@@ -1,7 +1,7 @@
 //! What attention over a cache does before its loop: it appends a row to the caches, and makes its queries.
 
 use super::{closure, depends, indices, is_input};
-use std::collections::HashSet;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::{Axis, DType, ExprId, ExprKind, ParamId, Place, Program, Stmt, StoreMode};
 
 /// The rows of keys and values that a program writes before its loop, at one position.
@@ -57,7 +57,7 @@ pub(super) fn loaded(program: &Program, id: ExprId) -> Option<ParamId> {
 /// True for what need not wait for the launch before: it is not computed from rows of half floats that belong to the
 /// program, which that launch may have made. What is early is checked where launches are joined.
 pub(super) fn is_early(program: &Program, id: ExprId) -> bool {
-    let mut all = HashSet::new();
+    let mut all = HashSet::default();
     closure(program, id, &mut all);
     let own_row = |place: &Place| {
         let half = matches!(program.tensor(place.param), Some((DType::F16 | DType::BF16, _)));
@@ -73,7 +73,7 @@ pub(super) fn is_early(program: &Program, id: ExprId) -> bool {
 
 /// What stores before the loop, and the tile of the queries, are computed from.
 pub(super) fn needed(program: &Program, before: &[Stmt], tile: Option<ExprId>) -> HashSet<ExprId> {
-    let mut all = HashSet::new();
+    let mut all = HashSet::default();
     tile.into_iter().for_each(|id| closure(program, id, &mut all));
     for statement in before {
         if let Stmt::Store { place, value, mask, .. } = statement {

@@ -285,7 +285,7 @@ fn meets(body: &[Code]) -> bool {
         code.visit(&mut |code| {
             let exchange = |v: &Value| matches!(v, Value::Shuffle(..) | Value::Extreme { .. });
             found |= matches!(code, Code::Barrier | Code::SubgroupBarrier | Code::StoreShared(..))
-                || code.values().into_iter().any(|value| value.any(&exchange));
+                || code.values().any(|value| value.any(&exchange));
         });
     }
     found

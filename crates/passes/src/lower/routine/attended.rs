@@ -1,7 +1,7 @@
 //! What a program says that attends over a cache: its loop over blocks of keys, understood.
 
 use super::{halves, is_scalar, widened};
-use std::collections::HashMap;
+use tilewright_ir::table::HashMap;
 use tilewright_ir::{
     Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, ReduceOp, Stmt,
     TernaryOp, UnaryOp, VarId,
@@ -56,7 +56,7 @@ impl<'a> Loop<'a> {
     /// That of a loop that attends.
     pub fn of(program: &'a Program, statement: &Stmt) -> Option<Loop<'a>> {
         let Stmt::For { index, start, end, step, body } = statement else { return None };
-        let mut sets = HashMap::new();
+        let mut sets = HashMap::default();
         for statement in body {
             match statement {
                 Stmt::Let(_) => {}

@@ -3,7 +3,7 @@
 
 use super::{closure, halves, indices};
 use crate::lower::{Held, Lowering, int};
-use std::collections::HashSet;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{Choose, Code, Routine, Rows, SharedId, Value};
 use tilewright_ir::{
     Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Place, Program, ReduceOp, Stmt, UnaryOp,
@@ -66,12 +66,12 @@ impl<'a> Choice<'a> {
             (weights, None) => (true, weights),
             _ => return None,
         };
-        let mut inside = HashSet::new();
+        let mut inside = HashSet::default();
         for id in [Some(top), positions, weights].into_iter().flatten() {
             closure(program, id, &mut inside);
         }
         // Where the row lies is said outside.
-        let mut place = HashSet::new();
+        let mut place = HashSet::default();
         indices(logits).for_each(|(_, id)| closure(program, id, &mut place));
         inside.retain(|id| !place.contains(id));
         let choice = Choice { logits, dtype, experts, k, normalize, positions, weights, inside };
@@ -127,7 +127,7 @@ impl<'a> Chosen<'a> {
     /// Chooses; `early` says that the logits were made by a launch before the last.
     pub fn new(l: &mut Lowering<'_>, of: &'a Choice<'a>, early: bool) -> Option<Chosen<'a>> {
         let program = l.program;
-        let mut needed = HashSet::new();
+        let mut needed = HashSet::default();
         indices(of.logits).for_each(|(_, id)| closure(program, id, &mut needed));
         let loads = |id: &ExprId| matches!(program.expr(*id).kind, ExprKind::Load { .. });
         if needed.iter().any(loads) {

@@ -7,11 +7,12 @@ mod appended;
 mod attend;
 mod attended;
 mod choice;
+mod norm;
 mod products;
 mod turned;
 
 use super::{Lowering, Schedule};
-use std::collections::HashSet;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{Code, Routine, Split, ThreadProgram, Value};
 use tilewright_ir::{Access, Axis, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program};
 

@@ -2,17 +2,17 @@
 //! of which a group takes sixteen; where the weights do not depend on the row of x, it takes several rows too.
 
 use super::choice::{Choice, Chosen};
+use super::norm::Factor;
 use super::{closure, depends, halves, indices, is_input, is_scalar};
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, shift_left, shift_right, size};
-use std::collections::HashSet;
 use tilewright_ir::recognize::AffineWeights;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{
     AffineProduct, AffineProducts, Builtin, Code, Normed, Ready, Routine, Rows, ThreadProgram,
     Value,
 };
 use tilewright_ir::{
     Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Place, Program, ReduceOp, Stmt,
-    UnaryOp,
 };
 
 /// How the columns of a row's products are shared out.
@@ -146,40 +146,11 @@ impl<'a> Norm<'a> {
         let scalar = factors.iter().position(|id| row(*id).is_none())?;
         let scalar = factors.remove(scalar);
         let [a, b] = factors[..] else { return None };
+        let factor = Factor::of(program, scalar)?;
         let of = |x: ExprId, weight: ExprId| {
-            let ((x_place, _), (weight, _)) = (row(x)?, row(weight)?);
-            let ExprKind::Unary(UnaryOp::Rsqrt, of) = program.expr(scalar).kind else {
-                return None;
-            };
-            let ExprKind::Binary(BinaryOp::Add, a, b) = program.expr(program.under_shapes(of)).kind
-            else {
-                return None;
-            };
-            let mean = |id: ExprId| {
-                let of = program.under_shapes(id);
-                let ExprKind::Binary(BinaryOp::Div, sum, count) = program.expr(of).kind else {
-                    return None;
-                };
-                let squares = program.under_shapes(sum);
-                let ExprKind::Reduce(ReduceOp::Sum, square, 0) = program.expr(squares).kind else {
-                    return None;
-                };
-                let ExprKind::Binary(BinaryOp::Mul, c, d) = program.expr(square).kind else {
-                    return None;
-                };
-                let shape = &program.expr(square).ty.shape[..];
-                let counted = matches!(size_of(program, count), Some(n) if shape == [n]);
-                let same = row(c)?.0 == x_place && row(d)?.0 == x_place;
-                (same && counted).then_some(squares)
-            };
-            let found = |squares: ExprId, eps: ExprId| {
-                is_scalar(program, eps).then_some((x_place, dtype, Norm { weight, eps, squares }))
-            };
-            match (mean(a), mean(b)) {
-                (Some(squares), None) => found(squares, b),
-                (None, Some(squares)) => found(squares, a),
-                _ => None,
-            }
+            let ((x, _), (weight, _)) = (row(x)?, row(weight)?);
+            let norm = Norm { weight, eps: factor.eps, squares: factor.squares };
+            (x == factor.x && factor.dtype == dtype).then_some((x, dtype, norm))
         };
         of(a, b).or_else(|| of(b, a))
     }
@@ -194,17 +165,6 @@ fn flatten(program: &Program, id: ExprId, factors: &mut Vec<ExprId>) {
             flatten(program, b, factors);
         }
         _ => factors.push(id),
-    }
-}
-
-/// The extent that a number is.
-fn size_of(program: &Program, id: ExprId) -> Option<Extent> {
-    let id = program.under_shapes(id);
-    match program.expr(id).kind {
-        ExprKind::Cast(of) => size_of(program, of),
-        ExprKind::Size(extent) => Some(extent),
-        ExprKind::Const(literal) => Some(Extent::Const(literal.value() as usize)),
-        _ => None,
     }
 }
 
@@ -234,7 +194,7 @@ pub(super) fn lower(program: &Program, schedule: &Schedule) -> Option<ThreadProg
     let choice = Choice::of(program)?;
     let chooses = |id: &ExprId| choice.as_ref().is_some_and(|choice| choice.computes(*id));
     let mut products: Vec<Product<'_>> = Vec::new();
-    let mut squares = HashSet::new();
+    let mut squares = HashSet::default();
     for statement in &program.body {
         match statement {
             Stmt::Let(id) if chooses(id) => {}
@@ -404,7 +364,7 @@ fn around(
     let sums: HashSet<ExprId> = products.iter().map(|p| p.sum).collect();
     let squares: HashSet<ExprId> = norm.iter().map(|n| n.squares).collect();
     // What says where the operands lie.
-    let mut needed = HashSet::new();
+    let mut needed = HashSet::default();
     for place in products.iter().flat_map(Product::places) {
         indices(place).for_each(|(_, id)| closure(program, id, &mut needed));
     }
@@ -548,7 +508,7 @@ fn finished_with(
     let program = l.program;
     let is_load = |id: ExprId| matches!(program.expr(id).kind, ExprKind::Load { .. });
     let known = |place: &Place| {
-        let mut from = HashSet::new();
+        let mut from = HashSet::default();
         indices(place).for_each(|(_, id)| closure(program, id, &mut from));
         !from.iter().any(|id| is_load(*id) || sums.contains(id))
     };

@@ -2,13 +2,12 @@
 //! What a generic lowering makes of them meets between the halves of a head; whole heads to a subgroup do not.
 
 use super::appended::Appended;
+use super::norm::Factor;
 use super::{closure, halves, indices, is_input};
 use crate::lower::{Lowering, Schedule, int};
-use std::collections::HashSet;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{HeadNorms, Rows, SharedId, Turned, Value};
-use tilewright_ir::{
-    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Place, Program, ReduceOp, UnaryOp,
-};
+use tilewright_ir::{Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Place, Program};
 
 /// Features of heads whose halves lie in the two halves of a subgroup, some neighbours a lane.
 const FEATURES: [usize; 3] = [64, 128, 256];
@@ -57,7 +56,7 @@ impl<'a> Turning<'a> {
             && program.expr(value).ty.shape[..] == [Extent::Const(head_dim)]
             && program.expr(key).ty.shape[..] == [Extent::Const(head_dim)]
             && FEATURES.contains(&head_dim);
-        let mut inside = HashSet::new();
+        let mut inside = HashSet::default();
         [tile, key, value].iter().for_each(|id| closure(program, *id, &mut inside));
         let turning = Turning {
             queries,
@@ -68,7 +67,7 @@ impl<'a> Turning<'a> {
             caches: appended.places,
             inside,
         };
-        let mut places = HashSet::new();
+        let mut places = HashSet::default();
         for place in turning.places() {
             indices(place).for_each(|(_, id)| closure(program, id, &mut places));
         }
@@ -207,22 +206,12 @@ fn half_of<'a>(program: &'a Program, id: ExprId, dtype: DType, start: usize) -> 
     let ExprKind::Binary(BinaryOp::Mul, scaled, weight) = *kind(normed) else { return None };
     let ExprKind::Binary(BinaryOp::Mul, x, factor) = *kind(scaled) else { return None };
     let (place, weight) = (part(x)?, part(weight)?);
-    let ExprKind::Unary(UnaryOp::Rsqrt, of) = *kind(factor) else { return None };
-    let ExprKind::Binary(BinaryOp::Add, mean, eps) = *kind(of) else { return None };
-    let ExprKind::Binary(BinaryOp::Div, sum, count) = *kind(mean) else { return None };
-    let ExprKind::Reduce(ReduceOp::Sum, squares, axis) = *kind(sum) else { return None };
-    let ExprKind::Binary(BinaryOp::Mul, c, d) = *kind(squares) else { return None };
-    let ((whole, found), (other, _)) = (halves(program, c)?, halves(program, d)?);
-    let ExprKind::Cast(count) = *kind(count) else { return None };
-    let shape = &program.expr(squares).ty.shape;
-    let counted = matches!(*kind(count), ExprKind::Size(extent) if Some(&extent) == shape.last());
-    let (own, last) = place.axes.split_at(place.axes.len() - 1);
-    let of_the_same = whole == other
-        && found == dtype
-        && whole.param == place.param
-        && whole.axes.split_at(own.len()) == (own, &[Axis::All][..])
-        && axis + 1 == shape.len()
-        && last.len() == 1;
+    let factor = Factor::of(program, factor)?;
+    let of_the_same = match (factor.x.axes.split_last(), place.axes.split_last()) {
+        (Some((last, outer)), Some((_, own))) => *last == Axis::All && outer == own,
+        _ => false,
+    };
+    let of_the_same = of_the_same && factor.x.param == place.param && factor.dtype == dtype;
     let rounded_to = program.expr(rounded).ty.dtype == dtype;
-    (of_the_same && counted && rounded_to).then_some((place, Some((weight, eps))))
+    (of_the_same && rounded_to).then_some((place, Some((weight, factor.eps))))
 }

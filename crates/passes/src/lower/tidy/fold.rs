@@ -1,7 +1,7 @@
 //! Arithmetic on indices that is known already.
 
 use super::int;
-use std::collections::HashSet;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{Code, RegisterId, Value};
 use tilewright_ir::{BinaryOp, DType, Literal};
 

@@ -1,8 +1,8 @@
 //! Loops over the same elements that become one, and the arrays that this leaves to a single turn.
 
 use super::{Index, Used, Uses, each, replace, uses};
-use std::collections::HashSet;
 use tilewright_ir::StoreMode;
+use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{Code, RegisterId, ThreadProgram, Value};
 
 /// What a loop's turns touch.
@@ -95,11 +95,12 @@ impl Touched {
     }
 }
 
-/// Joins neighbouring unrolled loops of as many turns. Declarations between them move up.
-pub(super) fn loops(body: &mut Vec<Code>) {
+/// Joins neighbouring unrolled loops of as many turns; true if there were such. Declarations between them move up.
+pub(super) fn loops(body: &mut Vec<Code>) -> bool {
+    let mut changed = false;
     for code in body.iter_mut() {
         if let Some(inner) = code.body_mut() {
-            loops(inner);
+            changed |= loops(inner);
         }
     }
     let mut at = 0;
@@ -124,7 +125,8 @@ pub(super) fn loops(body: &mut Vec<Code>) {
             at += 1;
             continue;
         }
-        let Code::Unroll(_, _, mut second) = body.remove(next) else { return };
+        let Code::Unroll(_, _, mut second) = body.remove(next) else { return changed };
+        changed = true;
         second.iter_mut().for_each(|code| replace(code, other, &Value::Get(counter)));
         if let Code::Unroll(_, _, first) = &mut body[at] {
             first.append(&mut second);
@@ -133,6 +135,7 @@ pub(super) fn loops(body: &mut Vec<Code>) {
         body[at..next].rotate_left(1);
         at += next - 1 - at;
     }
+    changed
 }
 
 /// True for a step that may as well come before a loop that touches this.
@@ -154,8 +157,9 @@ fn moves_up(code: &Code, touched: &Touched) -> bool {
     }
 }
 
-/// Makes scalars of arrays that one loop alone uses, each turn its own element, which it writes first.
-pub(super) fn arrays(program: &mut ThreadProgram, body: &mut Vec<Code>) {
+/// Makes scalars of arrays that one loop alone uses, each turn its own element, which it writes first; true if there
+/// were such.
+pub(super) fn arrays(program: &mut ThreadProgram, body: &mut Vec<Code>) -> bool {
     let declared: Vec<RegisterId> = body
         .iter()
         .filter_map(|code| match code {
@@ -164,10 +168,10 @@ pub(super) fn arrays(program: &mut ThreadProgram, body: &mut Vec<Code>) {
         })
         .collect();
     // What becomes of an array changes neither how often nor where it is used.
-    let index = Index::of(body);
-    let mut moved = HashSet::new();
+    let index = if declared.is_empty() { Index::default() } else { Index::of(body) };
+    let mut moved = HashSet::default();
     for array in declared {
-        let Used { uses: all, first, last } = index.get(array);
+        let Used { uses: all, first, last, .. } = index.get(array);
         if all == Uses::default() || first != last {
             continue;
         }
@@ -206,14 +210,16 @@ pub(super) fn arrays(program: &mut ThreadProgram, body: &mut Vec<Code>) {
         program.registers[array.0 as usize].len = None;
         moved.insert(array);
     }
-    if !moved.is_empty() {
+    let mut changed = !moved.is_empty();
+    if changed {
         body.retain(|code| !matches!(code, Code::Declare(array) if moved.contains(array)));
     }
     for code in body.iter_mut() {
         if let Some(inner) = code.body_mut() {
-            arrays(program, inner);
+            changed |= arrays(program, inner);
         }
     }
+    changed
 }
 
 /// True if an array is used at one index only, and by no vector access.
@@ -228,7 +234,7 @@ fn only_here(body: &[Code], array: RegisterId, index: &Value) -> bool {
                 | Code::Philox { into: r, .. } => *r != array,
                 Code::Set(r, _) | Code::Let(r, _) => *r != array,
                 Code::LoadMatrix { into: r, .. } => *r != array,
-                code => !code.taken().contains(&array),
+                code => !code.taken().any(|taken| taken == array),
             };
             for value in code.values() {
                 value.visit(&mut |value| {
