@@ -131,7 +131,8 @@ pub unsafe fn integers<S: Simd>(
     Some(whole)
 }
 
-/// Part of x, ready to be multiplied.
+/// Part of x, ready to be multiplied. (Aligned, so that no vector lies across two lines of the cache.)
+#[repr(C, align(64))]
 pub struct Prepared {
     /// For each vector of eight words: nibbles' x as the bytes h of the low ones, l of the low ones, h and l of the high
     /// ones; bytes' x as pairs for each place in a word.
@@ -169,13 +170,20 @@ fn in_vectors<const BITS: u32>(natural: &[u16], x: &mut [MaybeUninit<u32>]) {
     let vectors = natural.chunks_exact(width(BITS));
     for (vector, x) in vectors.zip(x.chunks_exact_mut(width(BITS) / 2)) {
         if BITS == 4 {
+            let Ok(vector) = <&[u16; 64]>::try_from(vector) else { continue };
             let mut bytes = [[0u8; 32]; 4];
-            for (i, pair) in vector.chunks_exact(2).enumerate() {
-                let [low, high] = [pair[0], pair[1]];
-                bytes[0][i] = (low >> 8) as u8;
-                bytes[1][i] = low as u8;
-                bytes[2][i] = (high >> 8) as u8;
-                bytes[3][i] = high as u8;
+            // Simple loops of known length: each becomes a few shuffles.
+            for (i, to) in bytes[0].iter_mut().enumerate() {
+                *to = (vector[2 * i] >> 8) as u8;
+            }
+            for (i, to) in bytes[1].iter_mut().enumerate() {
+                *to = vector[2 * i] as u8;
+            }
+            for (i, to) in bytes[2].iter_mut().enumerate() {
+                *to = (vector[2 * i + 1] >> 8) as u8;
+            }
+            for (i, to) in bytes[3].iter_mut().enumerate() {
+                *to = vector[2 * i + 1] as u8;
             }
             for (x, four) in x.iter_mut().zip(bytes.as_flattened().chunks_exact(4)) {
                 x.write(u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
@@ -220,7 +228,6 @@ impl Prepared {
         // A vector may be two groups.
         let taken = group.max(width(BITS));
         for (number, x) in x.chunks_exact(taken).enumerate() {
-            rest.fill(0);
             for (k, x) in x.chunks_exact(group).enumerate() {
                 let g = number * (taken / group) + k;
                 let range = k * group..(k + 1) * group;
@@ -232,11 +239,27 @@ impl Prepared {
                 if whole.rest {
                     self.finer[g] = whole.unit * FINER;
                     self.rests[g / GROUPS] = true;
+                } else {
+                    rest.fill(0);
                 }
             }
             let range = number * taken / 2..(number + 1) * taken / 2;
             in_vectors::<BITS>(&natural[..taken], &mut self.x[range.clone()]);
-            in_vectors::<BITS>(&rest[..taken], &mut self.rest[range]);
+            let groups = number * taken / group..(number + 1) * taken / group;
+            if self.finer[groups].iter().any(|finer| *finer != 0.0) {
+                in_vectors::<BITS>(&rest[..taken], &mut self.rest[range]);
+            }
+        }
+        // Those whose neighbours' count are multiplied, too.
+        let eights = self.rests.iter().enumerate().filter(|(_, counts)| **counts);
+        for (eight, _) in eights {
+            let groups = eight * GROUPS..((eight + 1) * GROUPS).min(x.len() / group);
+            for taken in groups.step_by(taken / group).map(|g| g * group..g * group + taken) {
+                let [from, to] = [taken.start, taken.end].map(|at| at / group);
+                if self.finer[from..to].iter().all(|finer| *finer == 0.0) {
+                    self.rest[taken.start / 2..taken.end / 2].fill(MaybeUninit::new(0));
+                }
+            }
         }
         true
     }
