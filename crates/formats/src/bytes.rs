@@ -68,6 +68,23 @@ impl FileBytes {
         map.map(|map| FileBytes(Source::Mapped(map)))
             .map_err(|e| FormatError::io(path, "map it into memory", &e))
     }
+
+    /// Lets go of the memory behind some bytes of a mapped file, and of what else is in their pages: they are read anew
+    /// should they be used again.
+    pub(crate) fn release(&self, range: std::ops::Range<usize>) {
+        #[cfg(unix)]
+        if let Source::Mapped(map) = &self.0
+            && range.start < range.end
+            && range.end <= map.len()
+        {
+            let advice = memmap2::UncheckedAdvice::DontNeed;
+            // SAFETY: pages of a file that nobody writes to hold the same bytes when they are read again. The advice is a
+            // wish, of whole pages from that of the first byte on.
+            let _ = unsafe { map.unchecked_advise_range(advice, range.start, range.len()) };
+        }
+        #[cfg(not(unix))]
+        let _ = range;
+    }
 }
 
 /// Opens a file that has a length. A pipe or device has none to bound the reading by.

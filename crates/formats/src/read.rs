@@ -60,6 +60,13 @@ impl StoredTensor {
         self.file.get(self.range.clone()).unwrap_or_default()
     }
 
+    /// Lets go of the memory behind some of its bytes, which were copied: it need not hold them twice.
+    pub fn release(&self, range: Range<usize>) {
+        let start = self.range.start.saturating_add(range.start);
+        let end = self.range.start.saturating_add(range.end).min(self.range.end);
+        self.file.release(start..end);
+    }
+
     /// The whole file, for who keeps the bytes without a copy, and where in it the tensor lies.
     pub fn shared(&self) -> (Arc<FileBytes>, Range<usize>) {
         (self.file.clone(), self.range.clone())

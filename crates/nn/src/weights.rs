@@ -19,6 +19,8 @@ pub struct Weights<'a> {
     source: Source<'a>,
     kernels: Kernels,
     dtype: DType,
+    /// Tensors are copied out of their files.
+    copied: bool,
     /// The tensors that modules were made of.
     used: RefCell<BTreeSet<String>>,
     /// The modules that were made.
@@ -98,7 +100,11 @@ impl<'a> Weights<'a> {
 
     fn of(source: Source<'a>, runtime: Arc<Runtime>, dtype: DType) -> Weights<'a> {
         let (used, parts, table) = Default::default();
-        Weights { source, kernels: Kernels::new(runtime), dtype, used, parts, table }
+        // What memory hardly holds is better left to the system, which reads it again when it is used.
+        let copied = runtime.copies_pay()
+            && matches!(source, Source::Checkpoint(checkpoint)
+                if size_of_all(checkpoint) <= runtime.caps().memory / 2);
+        Weights { source, kernels: Kernels::new(runtime), dtype, copied, used, parts, table }
     }
 
     /// The kernels that modules are made with.
@@ -297,7 +303,7 @@ impl<'a> Weights<'a> {
         used.extend([&weight, &scales, &biases].map(|tensor| tensor.name.clone()));
         let words = match self.source {
             Source::Listed(_) => nothing(DType::U32)?,
-            _ => tensor(&weight)?.on(self.kernels.runtime())?,
+            _ => self.tensor(&weight)?.on(self.kernels.runtime())?,
         };
         Ok(([words, self.place(&scales)?, self.place(&biases)?], format))
     }
@@ -322,11 +328,22 @@ impl<'a> Weights<'a> {
         Ok(stored)
     }
 
+    /// A tensor of the checkpoint: over the bytes of its file, or a copy of them where that pays and memory is plenty.
+    fn tensor(&self, stored: &StoredTensor) -> Result<Tensor> {
+        if !self.copied {
+            return tensor(stored);
+        }
+        let runtime = self.kernels.runtime();
+        let dtype = dtype_of(stored.dtype);
+        let mut copied = |range| stored.release(range);
+        Tensor::copied_from(runtime, dtype, &stored.shape, stored.bytes(), &mut copied)
+    }
+
     /// Floats in the model's type on the device.
     fn place(&self, stored: &StoredTensor) -> Result<Tensor> {
         match self.source {
             Source::Listed(_) => nothing(self.dtype),
-            _ => tensor(stored)?.to(self.dtype)?.on(self.kernels.runtime()),
+            _ => self.tensor(stored)?.to(self.dtype)?.on(self.kernels.runtime()),
         }
     }
 
@@ -355,6 +372,12 @@ impl Weight {
             Weight::Dense(tensor) => size(tensor),
         }
     }
+}
+
+/// Bytes of all tensors of a checkpoint.
+fn size_of_all(checkpoint: &Checkpoint) -> u64 {
+    let stored = checkpoint.names().filter_map(|name| checkpoint.tensor(name).ok());
+    stored.map(|stored| stored.bytes().len() as u64).sum()
 }
 
 fn size(tensor: &Tensor) -> usize {

@@ -86,6 +86,12 @@ impl Runtime {
         self.device.caps()
     }
 
+    /// True where memory that the device gives is read faster than that of mapped files, so that what is read again and
+    /// again is worth a copy: huge pages on the CPU.
+    pub fn copies_pay(&self) -> bool {
+        self.caps().kind == DeviceKind::Cpu
+    }
+
     /// The device itself.
     pub fn device(&self) -> &Arc<dyn Device> {
         &self.device

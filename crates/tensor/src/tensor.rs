@@ -57,6 +57,31 @@ impl Tensor {
         Ok(Tensor::adopt(memory, dtype, shape))
     }
 
+    /// A tensor in `runtime`'s memory of the numbers that little-endian `bytes` hold. `copied` hears of each piece of
+    /// them that is no longer used.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn copied_from(
+        runtime: &Runtime,
+        dtype: DType,
+        shape: &[usize],
+        bytes: &[u8],
+        copied: &mut dyn FnMut(Range<usize>),
+    ) -> Result<Tensor> {
+        const PIECE: usize = 4 << 20;
+        if bytes.len() != element_count(dtype, shape)? * dtype.size() {
+            return Tensor::from_bytes(dtype, shape, bytes);
+        }
+        let mut memory = runtime.allocate(bytes.len())?;
+        for (number, piece) in bytes.chunks(PIECE).enumerate() {
+            let start = number * PIECE;
+            memory.buffer_mut().write(start, piece)?;
+            copied(start..start + piece.len());
+        }
+        Ok(Tensor::adopt(memory, dtype, shape))
+    }
+
     /// A tensor over bytes that somebody shares, such as part of a mapped file, without a copy. Bytes that do not lie
     /// at a multiple of the dtype's size are copied.
     ///
