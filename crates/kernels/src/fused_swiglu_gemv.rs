@@ -2,7 +2,8 @@
 //! so that neither goes to memory. `act` is silu, gelu with tanh or gelu with erf, a kernel each. Packed weights have
 //! [`crate::fused_quantized_swiglu_gemv`].
 //!
-//! Both products are rounded to the storage type before the gate, as the kernels round them that this one replaces.
+//! Both products are rounded to the storage type before the gate, as the kernels round them that this one replaces; but
+//! not where great ones would become infinite, as in f16.
 
 use crate::activation::{gelu_f64, gelu_tanh_f64, silu_f64};
 use crate::linear::linear_f64;
@@ -69,7 +70,8 @@ pub fn fused_gemv(k: &mut Kernel, a: &Args, act: fn(Tile) -> Tile) {
     let dtype = a["y"].dtype();
     let product = |name: &str| {
         let sum = (x * a[name].row(column).load().to(F32)).row_sum();
-        sum.to(dtype).to(F32)
+        let rounded = sum.to(dtype).to(F32);
+        if dtype == F16 { rounded.is_finite().select(rounded, sum) } else { rounded }
     };
     let (gate, up) = (product("gate"), product("up"));
     a["y"].row(row).at(column).store(act(gate) * up);

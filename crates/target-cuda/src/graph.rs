@@ -39,7 +39,6 @@ impl Recording for Captured {
         self.gpu.context.enter()?;
         if let Some(graph) = &mut self.graph {
             match prepare(changed)? {
-                // Which steps may start early depends on what others write.
                 // Which steps may start early depends on what others write, and on whether they wait by themselves.
                 Some((prepared, memory)) if graph.fits(step, &prepared, &memory) => {
                     graph.set(step, prepared)?;
