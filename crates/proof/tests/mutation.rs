@@ -51,7 +51,7 @@ const KERNELS: &[Mutant] = &[
     ("starts one block late", "matmul", "for %10 in %8..%9", "for %10 in %1..%9"),
     ("reads the position past the length", "decode_attention", "lt %26, %9", "le %26, %9"),
     ("forgets the old sum", "decode_attention", "add %51, %52", "max %52, %52"),
-    ("the rotation's sense", "apply_rope", "sub %9, %10", "add %9, %10"),
+    ("the rotation's sense", "apply_rope", "neg %9", "max %9, %9"),
     ("seed and offset exchanged", "dropout", "philox %4, %1, %2", "philox %4, %2, %1"),
     ("keeps at p, not above", "dropout", "ge %11, %0", "lt %11, %0"),
     ("not scaled", "dropout", "mul %5, %15", "max %5, %5"),
