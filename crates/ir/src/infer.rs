@@ -19,10 +19,11 @@ pub const MAX_TILE_ELEMENTS: usize = 1 << 24;
 
 /// Writes a type as `f32[rows, 2*cols]`, a scalar as `f32`.
 pub fn show_type(program: &Program, ty: &Type) -> String {
-    match ty.shape.is_empty() {
-        true => ty.dtype.to_string(),
-        false => format!("{}{}", ty.dtype, show_tile_shape(program, &ty.shape)),
+    let mut shown = String::from(ty.dtype.name());
+    if !ty.shape.is_empty() {
+        shown.push_str(&show_tile_shape(program, &ty.shape));
     }
+    shown
 }
 
 /// Writes a shape as `[rows, 2*cols]`.

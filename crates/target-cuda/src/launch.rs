@@ -19,7 +19,8 @@ use tilewright_passes::product::{Product, product};
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
 use tilewright_target::tuned::hash;
 use tilewright_target::{
-    Argument, Buffer, Chosen, Executable, Region, TargetError, c, contiguous_strides,
+    Argument, Buffer, Chosen, Executable, Region, TargetError, c, contiguous_stride,
+    contiguous_strides,
 };
 
 /// A program and its compiled variants, one a schedule.
@@ -221,7 +222,7 @@ impl CudaExecutable {
                     region
                         .check(&bindings.shapes[i], dtype.size())
                         .map_err(|what| self.argument_error(param, what))?;
-                    (0..outer).for_each(|axis| stride(axis, row_major_stride(shape, axis)));
+                    (0..outer).for_each(|axis| stride(axis, contiguous_stride(shape, axis)));
                     own.address + (region.offset * dtype.size()) as u64
                 }
                 _ => {
@@ -288,12 +289,6 @@ impl CudaExecutable {
         let run = Run::Lowered { variant, in_cluster, stand_ins };
         Ok(Some(Prepared { run, shape, arguments: words }))
     }
-}
-
-/// As [`contiguous_strides`], of one axis but the last.
-fn row_major_stride(shape: &[usize], axis: usize) -> isize {
-    let within = shape[axis + 1..].iter().map(|&extent| extent.max(1) as isize);
-    within.fold(1, isize::saturating_mul)
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

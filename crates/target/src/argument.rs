@@ -66,11 +66,13 @@ impl<'a> Region<'a> {
 
 /// Row-major strides, in elements.
 pub fn contiguous_strides(shape: &[usize]) -> Vec<isize> {
-    let mut strides = vec![1isize; shape.len()];
-    for axis in (0..shape.len().saturating_sub(1)).rev() {
-        strides[axis] = strides[axis + 1].saturating_mul(shape[axis + 1].max(1) as isize);
-    }
-    strides
+    (0..shape.len()).map(|axis| contiguous_stride(shape, axis)).collect()
+}
+
+/// The one of [`contiguous_strides`] of an axis.
+pub fn contiguous_stride(shape: &[usize], axis: usize) -> isize {
+    let within = shape[axis + 1..].iter().map(|&extent| extent.max(1) as isize);
+    within.fold(1, isize::saturating_mul)
 }
 
 #[cfg(test)]

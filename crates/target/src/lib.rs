@@ -16,6 +16,6 @@ pub mod recording;
 pub mod source;
 pub mod tuned;
 
-pub use argument::{Argument, Region, contiguous_strides};
+pub use argument::{Argument, Region, contiguous_stride, contiguous_strides};
 pub use device::{Buffer, Caps, Chosen, Device, DeviceKind, Executable};
 pub use error::TargetError;

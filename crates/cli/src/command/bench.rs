@@ -72,7 +72,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     drop(progress);
     // The figures of the others are not lost with one that does not run.
     if rows.is_empty() && !failed.is_empty() {
-        return Err(failed.remove(0).into());
+        return Err(failed.swap_remove(0).into());
     }
     if let Some(path) = matches.get_one::<PathBuf>("json") {
         let rows = rows.iter().map(|row| row.to_json(runtime.target())).collect();
@@ -86,18 +86,12 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
          plain copy of as many bytes on all cores. Outputs are {}.",
         outputs.name()
     )?;
-    match failed.len() {
-        0 => Ok(()),
-        1 => Err(failed.remove(0).into()),
-        more => {
-            let others = more - 1;
-            writeln!(
-                out,
-                "\n{more} cases did not run; the first failure, without {others} others:"
-            )?;
-            Err(failed.remove(0).into())
-        }
+    let mut failed = failed.into_iter();
+    let Some(first) = failed.next() else { return Ok(()) };
+    if failed.len() > 0 {
+        writeln!(out, "\n{} more cases did not run than the first that failed:", failed.len())?;
     }
+    Err(first.into())
 }
 
 /// The kernels that were named; if none was, all that have the dtype and the gradient that were asked for.

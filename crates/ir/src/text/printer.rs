@@ -223,14 +223,9 @@ impl Printer<'_> {
             return;
         };
         self.value(id);
-        if expr.name.is_some() {
-            self.text.push_str(&name(&expr.name));
-        }
+        self.text.push_str(&name(&expr.name));
         self.text.push_str(": ");
-        self.text.push_str(expr.ty.dtype.name());
-        if !expr.ty.shape.is_empty() {
-            self.text.push_str(&show_tile_shape(self.program, &expr.ty.shape));
-        }
+        self.text.push_str(&show_type(self.program, &expr.ty));
         self.text.push_str(" = ");
         let extent = |e| show_extent(self.program, e);
         match &expr.kind {

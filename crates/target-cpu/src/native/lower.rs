@@ -446,25 +446,22 @@ impl<'a> Lowering<'a> {
         spilling: bool,
     ) -> Result<(), Full> {
         let mut places = self.given.clone();
-        let folds: Vec<(usize, Value)> = self
-            .graph
-            .folds
-            .iter()
-            .enumerate()
+        let graph = self.graph;
+        let folds: Vec<(usize, Value)> = (graph.folds.iter().enumerate())
             .filter(|(_, fold)| self.sweep[fold.next.index()] == sweep)
             .filter_map(|(k, _)| {
-                let total = self.graph.nodes.iter().position(|node| node.op == Op::Total(k))?;
+                let total = graph.nodes.iter().position(|node| node.op == Op::Total(k))?;
                 Some((k, Value(total as u32)))
             })
             .collect();
         // Nothing is begun that cannot be finished: constants and totals stay in registers for the whole loop.
-        let kept = TOTALS / self.out.lanes();
+        let lanes = self.out.lanes();
+        let kept = TOTALS / lanes;
         if held.len() + folds.len() * kept > self.out.vectors() {
             return Err(Full);
         }
         let ahead = self.ahead(sweep, steps);
         let next_row = self.next_row(sweep);
-        let graph = self.graph;
         let mut run = self.run(Vec::new(), usual);
         run.spilling = spilling;
         for &value in held {
@@ -477,7 +474,6 @@ impl<'a> Lowering<'a> {
             run.out.vector(encoding, register, 0, Source::Whole(source), bytes, Masked::default());
             places[value.index()] = Place::Vector { register, pinned: true };
         }
-        let lanes = run.out.lanes();
         let mut totals: Vec<Vec<Vector>> = Vec::new();
         for &(fold, _) in &folds {
             let mut registers = Vec::new();
