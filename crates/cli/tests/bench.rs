@@ -49,6 +49,7 @@ fn the_way_to_a_first_result_is_timed() {
 
 #[test]
 fn wrong_use_names_the_fault() {
+    tilewright(&["bench", "--dtype", "f64"]).fails(2, "no kernel is made for f64");
     tilewright(&["bench", "softmaks"]).fails(2, "did you mean `softmax`?");
     tilewright(&["bench", "relu", "--device", "interpreter"]).fails(2, "the interpreter");
     tilewright(&["bench", "relu", "--device", "metal"]).fails(1, "Metal: this is no Mac");

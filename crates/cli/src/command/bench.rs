@@ -104,6 +104,12 @@ pub fn timed_kernels(matches: &ArgMatches) -> Result<Vec<&'static Entry>, Failur
         found.retain(|entry| asked.is_none_or(|asked| entry.dtypes.contains(&asked)));
         found.retain(|entry| !matches.get_flag("grad") || !matches!(entry.grad, Grad::None(_)));
     }
+    if let (true, Some(asked)) = (found.is_empty(), asked) {
+        return Err(Failure::usage(
+            format!("no kernel is made for {asked}"),
+            "name a kernel, or another --dtype: `tilewright kernels NAME` tells which it has",
+        ));
+    }
     Ok(found)
 }
 
