@@ -5,11 +5,11 @@ use crate::attention::{self, Attention};
 use crate::bind::{Request, TensorLayout};
 use crate::execute::{Fault, Launch, Machine, Scratch, Tensor};
 use crate::memory::{Block, CpuBuffer};
-use crate::pool::Pool;
+use crate::pool::{Chunks, Pool};
 use crate::product::{self, Product, Resources, Stopped};
 use crate::schedule::{Cut, Schedule};
 use crate::simd::Level;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::{Access, Bindings, DType, ParamKind, Program};
 use tilewright_target::{
@@ -501,18 +501,17 @@ impl Engine {
         }
         let take = schedule.units_of_chunk(self.pool.threads());
         let chunks = units.div_ceil(take);
-        let next = AtomicUsize::new(0);
-        let stop = AtomicBool::new(false);
-        // The failure of the earliest unit.
+        // The earliest unit that failed, and how.
+        let failed = AtomicUsize::new(usize::MAX);
         let failure: Mutex<Option<(usize, Failure)>> = Mutex::new(None);
         let fail = |unit: usize, found: Failure| {
             let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
             if failure.as_ref().is_none_or(|(earlier, _)| unit < *earlier) {
                 *failure = Some((unit, found));
             }
-            stop.store(true, Ordering::Relaxed);
+            failed.fetch_min(unit, Ordering::Relaxed);
         };
-        let work = |worker: usize, _: usize| {
+        let work = |worker: usize, taken: Chunks<'_>| {
             let mut worker = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
             let worker = &mut *worker;
             let first = schedule.bound.frame.next_multiple_of(64);
@@ -542,13 +541,12 @@ impl Engine {
                     Err(fault) => return fail(0, Failure::Fault(fault)),
                 }
             }
-            loop {
-                let chunk = next.fetch_add(1, Ordering::Relaxed);
-                // Later chunks are not needed once something failed; earlier ones were all taken before.
-                if chunk >= chunks || stop.load(Ordering::Relaxed) {
-                    break;
-                }
+            for chunk in taken {
+                // What comes after a failure is not needed; what comes before it may fail too.
                 for unit in chunk * take..units.min((chunk + 1) * take) {
+                    if unit > failed.load(Ordering::Relaxed) {
+                        break;
+                    }
                     if let Err(fault) = run_unit(schedule, &mut batches, singles.as_mut(), unit) {
                         fail(unit, Failure::Fault(fault));
                         break;
@@ -557,8 +555,7 @@ impl Engine {
             }
             fence();
         };
-        let threads = self.pool.threads().min(chunks);
-        if self.pool.run(threads, &work).is_err() {
+        if self.pool.share(chunks, &work).is_err() {
             return Err(Failure::Panicked);
         }
         let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -1,19 +1,27 @@
 //! A pool of threads that share the chunks of one job at a time.
 //!
-//! Which thread takes which chunk is left to chance; results must not depend on it. Chunks are taken in their order, or each
-//! thread begins with a run of neighbours of its own, so that it reads memory from one end to the other. Between jobs the
-//! workers spin for a while, because the next launch usually follows at once, and then sleep.
+//! Which thread takes which chunk is left to chance; results must not depend on it. Chunks are cut into runs of neighbours:
+//! a thread begins with those of its own run, in their order, and helps the others when there are none left. Between jobs
+//! the workers spin for a while, because the next launch usually follows at once, and then sleep.
 
+use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, Thread};
 
-/// The number of polls before a worker sleeps, some 20 microseconds.
+/// The number of polls before a thread sleeps, some 20 microseconds.
 const SPINS: u32 = 4_000;
 
-/// What a job does with one chunk: arguments are the worker's number (0 is the caller) and the chunk's.
-type Work<'a> = dyn Fn(usize, usize) + Sync + 'a;
+/// Threads that take their chunks from one counter: with more of them its cache line, which each has to own in turn,
+/// takes longer than short chunks.
+const SHARE_A_RUN: usize = 4;
+
+/// What a thread does in a job: arguments are the worker's number (0 is the caller) and the chunks that fall to it.
+type Work<'a> = dyn Fn(usize, Chunks<'_>) + Sync + 'a;
+
+/// What a job does with one chunk: arguments are the worker's number and the chunk's.
+type OneChunk<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 /// See the [module](self).
 pub struct Pool {
@@ -23,33 +31,43 @@ pub struct Pool {
     busy: Mutex<()>,
 }
 
+/// What the threads of a pool have in common. With many threads a launch costs what its shared cache lines cost: each
+/// thread writes to `gate` and `left` once a job, and to nothing else while nobody sleeps.
 struct Shared {
     /// Job number in the upper half; in the lower half `OPEN` while workers may join, plus how many have.
-    gate: AtomicU64,
+    gate: Apart<AtomicU64>,
     /// Workers that have left the present job.
-    left: AtomicUsize,
+    left: Apart<AtomicUsize>,
     /// The next chunk to take of each run of neighbours; there are as many as threads at most.
-    next: Vec<Next>,
+    next: Vec<Apart<AtomicUsize>>,
+    /// Written by a job's owner while the gate is closed, read by those who joined.
+    job: UnsafeCell<Job>,
     panicked: AtomicBool,
     stop: AtomicBool,
-    job: Mutex<Job>,
+    /// Workers that sleep or are about to.
+    asleep: AtomicUsize,
+    /// The owner of the job, while it sleeps or is about to.
+    waiting: AtomicBool,
+    owner: Mutex<Option<Thread>>,
 }
 
-/// A counter that shares its cache line with nothing.
+/// Shares its cache line with nothing.
 #[derive(Default)]
 #[repr(align(128))]
-struct Next(AtomicUsize);
+struct Apart<T>(T);
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Job {
     work: *const Work<'static>,
     chunks: usize,
     runs: usize,
-    caller: Option<Thread>,
 }
 
-// SAFETY: the pointer is followed only between joining and leaving an open job, while its owner waits.
-unsafe impl Send for Job {}
+// SAFETY: `job` is written only by the holder of `Pool::busy` while the gate is closed and nobody is inside, and read,
+// its pointer followed, only between joining and leaving an open job, while its owner waits.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
 
 const OPEN: u64 = 1 << 31;
 const JOINED: u64 = OPEN - 1;
@@ -62,12 +80,15 @@ impl Pool {
     /// A pool of `threads` threads, the caller's among them; at least one.
     pub fn new(threads: usize) -> Self {
         let shared = Arc::new(Shared {
-            gate: AtomicU64::new(0),
-            left: AtomicUsize::new(0),
-            next: (0..threads.max(1)).map(|_| Next::default()).collect(),
+            gate: Apart::default(),
+            left: Apart::default(),
+            next: (0..threads.max(1)).map(|_| Apart::default()).collect(),
+            job: UnsafeCell::new(Job { work: &|_, _| {}, chunks: 0, runs: 1 }),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
-            job: Mutex::new(Job { work: &|_, _| {}, chunks: 0, runs: 1, caller: None }),
+            asleep: AtomicUsize::new(0),
+            waiting: AtomicBool::new(false),
+            owner: Mutex::new(None),
         });
         // A thread that the system refuses is done without.
         let workers = (1..threads)
@@ -87,23 +108,48 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Calls `work` once for each chunk in `0..chunks`, on all threads, and returns when all is done.
+    /// Calls `work` once on each thread that finds one of the chunks in `0..chunks` left, and returns when all is done. A
+    /// call has to take chunks until there are no more.
     ///
     /// `work` may not start a job on the same pool.
     ///
     /// # Errors
-    /// When a chunk panicked; the other chunks were still done.
-    pub fn run(&self, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {
-        self.run_in(1, chunks, work)
+    /// When a call panicked; the others went on.
+    pub fn share(&self, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {
+        self.run_in(self.runs(chunks), chunks, work)
     }
 
-    /// As [`run`](Self::run), but each thread begins with chunks that are neighbours, and helps the others when it has none
-    /// left: for chunks of much memory, one behind the other.
+    /// Calls `work` with the worker's number and the chunk's, once for each chunk in `0..chunks`.
+    ///
+    /// # Errors
+    /// When a chunk panicked; the other chunks were still done.
+    pub fn run(&self, chunks: usize, work: &OneChunk<'_>) -> Result<(), Panicked> {
+        self.one_by_one(self.runs(chunks), chunks, work)
+    }
+
+    /// As [`run`](Self::run), but each thread has a run of its own: for chunks of much memory, one behind the other.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn run_apart(&self, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {
-        self.run_in(self.threads().min(chunks).max(1), chunks, work)
+    pub fn run_apart(&self, chunks: usize, work: &OneChunk<'_>) -> Result<(), Panicked> {
+        self.one_by_one(self.threads().min(chunks).max(1), chunks, work)
+    }
+
+    fn runs(&self, chunks: usize) -> usize {
+        self.threads().min(chunks).div_ceil(SHARE_A_RUN).max(1)
+    }
+
+    fn one_by_one(&self, runs: usize, chunks: usize, work: &OneChunk<'_>) -> Result<(), Panicked> {
+        let panicked = AtomicBool::new(false);
+        let each = |worker: usize, taken: Chunks<'_>| {
+            for chunk in taken {
+                if catch_unwind(AssertUnwindSafe(|| work(worker, chunk))).is_err() {
+                    panicked.store(true, Ordering::Release);
+                }
+            }
+        };
+        self.run_in(runs, chunks, &each)?;
+        if panicked.load(Ordering::Acquire) { Err(Panicked) } else { Ok(()) }
     }
 
     fn run_in(&self, runs: usize, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {
@@ -114,29 +160,28 @@ impl Pool {
             next.0.store(start(run, runs, chunks), Ordering::Relaxed);
         }
         if chunks <= 1 || self.workers.is_empty() {
-            shared.take_chunks(0, [runs, chunks], work);
+            shared.work(0, [runs, chunks], work);
             return shared.verdict();
         }
         // SAFETY: only the lifetime changes. Workers follow the pointer only inside the job, and this call ends the
         // job and waits for all who joined it before it returns.
         let work_pointer =
             unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
-        *lock(&shared.job) =
-            Job { work: work_pointer, chunks, runs, caller: Some(std::thread::current()) };
-        shared.left.store(0, Ordering::Relaxed);
-        let number = (shared.gate.load(Ordering::Relaxed) >> 32).wrapping_add(1);
-        shared.gate.store(number << 32 | OPEN, Ordering::Release);
-        for worker in self.workers.iter().take(chunks - 1) {
-            worker.thread().unpark();
+        // SAFETY: the gate is closed, and the call before has waited for all who had joined.
+        unsafe { *shared.job.get() = Job { work: work_pointer, chunks, runs } };
+        shared.left.0.store(0, Ordering::Relaxed);
+        let number = (shared.gate.0.load(Ordering::Relaxed) >> 32).wrapping_add(1);
+        // Either a worker that goes to sleep sees this number, or it is seen in `asleep`: hence the one order of all.
+        shared.gate.0.store(number << 32 | OPEN, Ordering::SeqCst);
+        if shared.asleep.load(Ordering::SeqCst) > 0 {
+            for worker in self.workers.iter().take(chunks - 1) {
+                worker.thread().unpark();
+            }
         }
-        shared.take_chunks(0, [runs, chunks], work);
+        shared.work(0, [runs, chunks], work);
         // Those still asleep need not be waited for.
-        let joined = (shared.gate.fetch_and(!OPEN, Ordering::AcqRel) & JOINED) as usize;
-        let mut spins = 0;
-        while shared.left.load(Ordering::Acquire) < joined {
-            spins += 1;
-            if spins < SPINS { std::hint::spin_loop() } else { std::thread::park() }
-        }
+        let joined = (shared.gate.0.fetch_and(!OPEN, Ordering::AcqRel) & JOINED) as usize;
+        shared.wait(joined);
         shared.verdict()
     }
 }
@@ -156,23 +201,18 @@ impl Shared {
         let mut last = 0;
         let mut spins = 0;
         loop {
-            let gate = self.gate.load(Ordering::Acquire);
-            if gate & OPEN != 0 && gate >> 32 != last {
-                let joined = gate + 1;
-                if self
-                    .gate
-                    .compare_exchange(gate, joined, Ordering::AcqRel, Ordering::Relaxed)
-                    .is_ok()
-                {
+            if self.calls(last) {
+                // More may have joined a job that has ended meanwhile: only the count at its end is read.
+                let gate = self.gate.0.fetch_add(1, Ordering::AcqRel);
+                if gate & OPEN != 0 {
                     last = gate >> 32;
                     spins = 0;
-                    let job = lock(&self.job).clone();
-                    // SAFETY: the job is open and this worker has joined it, so `run` waits for it to leave.
-                    self.take_chunks(number, [job.runs, job.chunks], unsafe { &*job.work });
-                    self.left.fetch_add(1, Ordering::AcqRel);
-                    if let Some(caller) = job.caller {
-                        caller.unpark();
+                    // SAFETY: the job is open and this worker has joined it, so its owner waits for it to leave.
+                    unsafe {
+                        let job = *self.job.get();
+                        self.work(number, [job.runs, job.chunks], &*job.work);
                     }
+                    self.leave();
                 }
                 continue;
             }
@@ -182,31 +222,96 @@ impl Shared {
             spins += 1;
             if spins < SPINS {
                 std::hint::spin_loop();
-            } else {
-                std::thread::park();
-                spins = 0;
+                continue;
             }
+            self.asleep.fetch_add(1, Ordering::SeqCst);
+            if !self.calls(last) && !self.stop.load(Ordering::SeqCst) {
+                std::thread::park();
+            }
+            self.asleep.fetch_sub(1, Ordering::SeqCst);
+            spins = 0;
         }
     }
 
-    fn take_chunks(&self, worker: usize, [runs, chunks]: [usize; 2], work: &Work<'_>) {
-        // Its own run first, then those of the others.
-        for run in (0..runs).map(|k| (worker + k) % runs) {
-            let end = start(run + 1, runs, chunks);
-            loop {
-                let chunk = self.next[run].0.fetch_add(1, Ordering::Relaxed);
-                if chunk >= end {
-                    break;
-                }
-                if catch_unwind(AssertUnwindSafe(|| work(worker, chunk))).is_err() {
-                    self.panicked.store(true, Ordering::Release);
-                }
+    /// Whether a job after the one with this number may be joined.
+    fn calls(&self, last: u64) -> bool {
+        let gate = self.gate.0.load(Ordering::SeqCst);
+        gate & OPEN != 0 && gate >> 32 != last
+    }
+
+    /// The last that a worker does in a job: its owner may return and begin the next.
+    fn leave(&self) {
+        self.left.0.fetch_add(1, Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst)
+            && let Some(owner) = &*lock(&self.owner)
+        {
+            owner.unpark();
+        }
+    }
+
+    /// Waits until so many workers have left.
+    fn wait(&self, joined: usize) {
+        for _ in 0..SPINS {
+            if self.left.0.load(Ordering::Acquire) >= joined {
+                return;
             }
+            std::hint::spin_loop();
+        }
+        *lock(&self.owner) = Some(std::thread::current());
+        self.waiting.store(true, Ordering::SeqCst);
+        while self.left.0.load(Ordering::SeqCst) < joined {
+            std::thread::park();
+        }
+        self.waiting.store(false, Ordering::Relaxed);
+    }
+
+    fn work(&self, worker: usize, [runs, chunks]: [usize; 2], work: &Work<'_>) {
+        let mut chunks =
+            Chunks { next: &self.next[..runs], chunks, own: worker % runs, done: 0, first: None };
+        // Who comes late to a short job has nothing to prepare for.
+        chunks.first = chunks.next();
+        if chunks.first.is_none() {
+            return;
+        }
+        if catch_unwind(AssertUnwindSafe(|| work(worker, chunks))).is_err() {
+            self.panicked.store(true, Ordering::Release);
         }
     }
 
     fn verdict(&self) -> Result<(), Panicked> {
         if self.panicked.load(Ordering::Acquire) { Err(Panicked) } else { Ok(()) }
+    }
+}
+
+/// The chunks that fall to one thread, taken one by one: of its own run first, then of the others'.
+pub struct Chunks<'a> {
+    /// One counter for each run.
+    next: &'a [Apart<AtomicUsize>],
+    chunks: usize,
+    own: usize,
+    /// Runs that have nothing left.
+    done: usize,
+    /// A chunk that is taken already.
+    first: Option<usize>,
+}
+
+impl Iterator for Chunks<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        let runs = self.next.len();
+        while self.done < runs {
+            let run = (self.own + self.done) % runs;
+            let chunk = self.next[run].0.fetch_add(1, Ordering::Relaxed);
+            if chunk < start(run + 1, runs, self.chunks) {
+                return Some(chunk);
+            }
+            self.done += 1;
+        }
+        None
     }
 }
 
@@ -226,7 +331,7 @@ mod tests {
 
     #[test]
     fn every_chunk_is_done_once() {
-        for threads in [1, 2, 5] {
+        for threads in [1, 2, 5, 9] {
             let pool = Pool::new(threads);
             for chunks in [0, 1, 2, 3, 100] {
                 for round in 0..100 {
@@ -237,9 +342,11 @@ mod tests {
                         counts[chunk].fetch_add(1, Ordering::Relaxed);
                     };
                     match round % 2 {
-                        0 => pool.run(chunks, &count).unwrap(),
-                        _ => pool.run_apart(chunks, &count).unwrap(),
+                        0 => pool
+                            .share(chunks, &|worker, taken| taken.for_each(|c| count(worker, c))),
+                        _ => pool.run_apart(chunks, &count),
                     }
+                    .unwrap();
                     assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
                 }
             }
@@ -250,13 +357,15 @@ mod tests {
     fn a_panic_is_reported_and_the_pool_goes_on() {
         let pool = Pool::new(3);
         let done = AtomicUsize::new(0);
-        let result = pool.run(20, &|_, chunk| {
+        let result = pool.run_apart(20, &|_, chunk| {
             done.fetch_add(1, Ordering::Relaxed);
             assert_ne!(chunk, 7);
         });
         assert_eq!(result, Err(Panicked));
         assert_eq!(done.load(Ordering::Relaxed), 20);
-        assert_eq!(pool.run(20, &|_, _| {}), Ok(()));
+        assert_eq!(pool.run_apart(20, &|_, _| {}), Ok(()));
+        assert_eq!(pool.share(20, &|worker, _| assert_ne!(worker, 0)), Err(Panicked));
+        assert_eq!(pool.share(20, &|_, _| {}), Ok(()));
     }
 
     #[test]
@@ -265,7 +374,7 @@ mod tests {
         for _ in 0..3 {
             std::thread::sleep(std::time::Duration::from_millis(5));
             let both = std::sync::Barrier::new(2);
-            pool.run(2, &|_, _| {
+            pool.share(2, &|_, _| {
                 both.wait();
             })
             .unwrap();
