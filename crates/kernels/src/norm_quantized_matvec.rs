@@ -38,6 +38,8 @@ pub static NORM_QUANTIZED_MATVEC: Entry = Entry {
         Case::of(&[("rows", 1), ("columns", 33), ("groups", 5)]).with(&[("group", 32)]),
         Case::of(&[("rows", 3), ("columns", 17), ("groups", 3)]).with(&[("bits", 8)]),
         Case::of(&[("rows", 1), ("columns", 64), ("groups", 32)]).with(&[("group", 128)]),
+        // More than a group of threads takes in a few rounds.
+        Case::of(&[("rows", 1), ("columns", 5), ("groups", 257)]),
         Case::of(&[("rows", 0), ("columns", 3), ("groups", 1)]),
         Case::of(&[("rows", 1), ("columns", 3072), ("groups", 32)]).bench(),
     ],

@@ -36,6 +36,8 @@ pub static QUANTIZED_MATVEC: Entry = Entry {
         Case::of(&[("rows", 3), ("columns", 17), ("groups", 3)]).with(&[("bits", 8)]),
         Case::of(&[("rows", 2), ("columns", 7), ("groups", 3)]).with(&[("bits", 3)]),
         Case::of(&[("rows", 1), ("columns", 64), ("groups", 32)]).with(&[("group", 128)]),
+        // More than a group of threads takes in a few rounds.
+        Case::of(&[("rows", 1), ("columns", 5), ("groups", 257)]),
         Case::of(&[("rows", 0), ("columns", 3), ("groups", 1)]),
         Case::of(&[("rows", 1), ("columns", 4096), ("groups", 224)]).bench(),
         Case::of(&[("rows", 1), ("columns", 14336), ("groups", 64)]).bench(),

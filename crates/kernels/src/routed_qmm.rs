@@ -51,6 +51,9 @@ pub static NORM_ROUTED_QMM_SWIGLU: Entry = Entry {
             ("k", 2),
             ("bits", 8),
         ]),
+        // More than a group of threads takes in a few rounds.
+        Case::of(&[("tokens", 1), ("columns", 3), ("groups", 129)])
+            .with(&[("experts", 3), ("k", 2)]),
         Case::of(&[("tokens", 0), ("columns", 4), ("groups", 1)]).with(&[("experts", 3), ("k", 2)]),
         Case::of(&[("tokens", 1), ("columns", 768), ("groups", 32)]).bench(),
     ],
@@ -93,6 +96,9 @@ pub static ROUTED_QMM_COMBINE_RESIDUAL: Entry = Entry {
             ("k", 3),
             ("bits", 8),
         ]),
+        // More than a group of threads takes in a few rounds.
+        Case::of(&[("tokens", 1), ("columns", 3), ("groups", 33)])
+            .with(&[("experts", 9), ("k", 8)]),
         Case::of(&[("tokens", 0), ("columns", 3), ("groups", 1)]).with(&[("experts", 2), ("k", 1)]),
         Case::of(&[("tokens", 1), ("columns", 2048), ("groups", 12)]).bench(),
     ],
