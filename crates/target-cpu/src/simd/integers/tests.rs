@@ -22,7 +22,7 @@ fn halves(count: usize, state: &mut u32) -> Vec<f32> {
 
 fn integers_of(x: &[f32; 32], out: &mut [u16; 32], rest: &mut [u16; 32]) -> Option<Whole> {
     // SAFETY: equally long.
-    unsafe { integers(Portable, x, out, rest, 2f32.powi(-34)) }
+    unsafe { integers(Portable, x, out, rest, 2f32.powi(-34), FINER) }
 }
 
 #[test]
@@ -63,6 +63,8 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
     for (bits, len, group, rows) in [
         (4, 64, 64, 1),
         (4, 128, 32, 3),
+        (4, 128, 64, 2),
+        (4, 1024, 128, 7),
         (4, 1280, 64, 8),
         (4, 4096 + 128, 128, 9),
         (4, 8192 + 64, 32, 17),
