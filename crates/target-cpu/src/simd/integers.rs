@@ -332,7 +332,7 @@ unsafe fn rows<S: Simd, const BITS: u32>(
     columns: impl Fn(&Call, &Prepared, Part),
     level: Level,
 ) {
-    let group = (call.extra[0] >> 32) as usize;
+    let (group, numbers) = ((call.extra[0] >> 32) as usize, quantized::numbers(call));
     let x: *const f32 = call.inputs[0].row(0);
     let mut room = MaybeUninit::<Prepared>::uninit();
     // SAFETY: room for one.
@@ -344,12 +344,45 @@ unsafe fn rows<S: Simd, const BITS: u32>(
         let x = unsafe { std::slice::from_raw_parts(x.add(at), len) };
         if !prepared.fill::<S, BITS>(s, x, group, negligible(call.len)) {
             // SAFETY: the caller's promise.
-            return unsafe { quantized::sum_of_products(BITS, level).call(call) };
+            return unsafe { as_floats(call, BITS, level) };
         }
         for first in (0..call.rows).step_by(8) {
-            columns(call, prepared, Part { at, len, group, first, numbers: DType::F32 });
+            columns(call, prepared, Part { at, len, group, first, numbers });
         }
         at += len;
+    }
+}
+
+/// [`quantized::sum_of_products`], whatever the type of scales and biases.
+///
+/// # Safety
+/// As there, but for that type.
+#[cold]
+unsafe fn as_floats(call: &Call, bits: u32, level: Level) {
+    let (numbers, (scale_step, bias_step)) = (quantized::numbers(call), quantized::steps(call));
+    let sum = quantized::sum_of_products(bits, level);
+    if numbers == DType::F32 {
+        // SAFETY: the caller's promise.
+        return unsafe { sum.call(call) };
+    }
+    let group = (call.extra[0] >> 32) as usize;
+    for row in 0..call.rows {
+        let widened = |operand: usize, step: isize| -> Vec<f32> {
+            let at = call.inputs[operand].row::<u8>(row);
+            // SAFETY: the caller's promise.
+            let one = |g: usize| unsafe { number(at.wrapping_offset(step * g as isize), numbers) };
+            (0..call.len / group).map(one).collect()
+        };
+        let (scales, biases) = (widened(2, scale_step), widened(3, bias_step));
+        let mut one = *call;
+        one.rows = 1;
+        one.out.at = call.out.row::<u8>(row);
+        one.inputs[1].at = call.inputs[1].row::<u8>(row);
+        one.inputs[2].at = scales.as_ptr().cast_mut().cast();
+        one.inputs[3].at = biases.as_ptr().cast_mut().cast();
+        one.extra = quantized::options((bits, group, DType::F32), [4; 2]);
+        // SAFETY: the caller's promise; a number a group was widened.
+        unsafe { sum.call(&one) };
     }
 }
 
