@@ -20,6 +20,8 @@ pub struct Analysis {
     pub fused: Vec<Option<(Fusion, Vec<ExprId>)>>,
     /// Quotients of a row of exponentials by their sum.
     pub parts: Vec<bool>,
+    /// Halves that only a sum with packed weights uses, which takes them as they lie in memory.
+    pub raw: Vec<bool>,
     /// Values that only fused ones use, so that nobody computes them.
     pub absorbed: Vec<bool>,
     /// Tensors that are both read and written, whose loads must happen in their place.
@@ -43,8 +45,8 @@ pub enum Fusion {
     SumOfProducts(usize),
     /// Integers unpacked from a tensor that is only read: the load belongs to it.
     Unpacked,
-    /// The sum of x times packed weights of so many bits in groups of so many, x being widened halves or not; see
-    /// [`crate::packed`].
+    /// The sum of x times packed weights of so many bits in groups of so many, x being widened halves or not; then scales
+    /// and biases may be halves, too; see [`crate::packed`].
     PackedSum { bits: u32, group: usize, short: bool },
 }
 
@@ -58,6 +60,7 @@ impl Analysis {
             apart: vec![false; count],
             fused: vec![None; count],
             parts: vec![false; count],
+            raw: vec![false; count],
             absorbed: vec![false; count],
             careful: vec![false; program.params.len()],
             stores: vec![0; program.params.len()],
@@ -85,6 +88,11 @@ impl Analysis {
         for &id in &lets {
             analysis.fused[id.index()] = analysis.fuse(program, id, &summed);
             analysis.parts[id.index()] = is_part(program, id);
+            if let Some((Fusion::PackedSum { .. }, operands)) = &analysis.fused[id.index()] {
+                for &number in &operands[2..] {
+                    analysis.raw[number.index()] = program.expr(number).ty.dtype != DType::F32;
+                }
+            }
         }
         // Count again, now from the stores backwards: what only absorbed values used is absorbed too.
         analysis.uses.fill(0);

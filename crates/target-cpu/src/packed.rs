@@ -4,7 +4,7 @@
 use crate::analysis::{Analysis, Fusion};
 use crate::simd::ops::{Fused, Inner, Outer};
 use crate::simd::{integers, quantized};
-use tilewright_ir::{DType, ExprId, ExprKind, Program};
+use tilewright_ir::{Access, DType, ExprId, ExprKind, ParamKind, Program};
 
 /// The fusion for the sum of the product of two vectors, one of which is such weights, and its operands: x, the words,
 /// scales and biases.
@@ -22,10 +22,37 @@ pub fn packed_sum(
             _ => false,
         };
         let fusion = Fusion::PackedSum { bits, group, short };
+        let mut operands = operands;
+        if let (true, [_, scales, biases]) = (short, &mut operands)
+            && let Some(halves) = halves(program, analysis, [*scales, *biases])
+        {
+            [*scales, *biases] = halves;
+        }
         // Of other widths and floats, the weights are better spread out.
         let plain = plain && (quantized::has(bits) || short && integers::fits(bits, group, group));
         plain.then(|| (fusion, [&[x][..], &operands].concat()))
     })
+}
+
+/// The loads behind both columns of numbers, if these are halves of memory that nobody writes or sees otherwise.
+fn halves(program: &Program, analysis: &Analysis, columns: [ExprId; 2]) -> Option<[ExprId; 2]> {
+    let once = |id: ExprId| analysis.uses[id.index()] == 1;
+    let load = |column: ExprId| {
+        let ExprKind::Reshape(cast) = program.expr(column).kind else { return None };
+        let ExprKind::Cast(load) = program.expr(cast).kind else { return None };
+        let ExprKind::Load { place, .. } = &program.expr(load).kind else { return None };
+        let ParamKind::Tensor { dtype, access: Access::In, .. } = program.param(place.param).kind
+        else {
+            return None;
+        };
+        let plain =
+            program.expr(cast).ty.dtype == DType::F32 && program.expr(load).ty.shape.len() == 1;
+        let half =
+            matches!(dtype, DType::BF16 | DType::F16) && program.expr(load).ty.dtype == dtype;
+        (plain && half && once(column) && once(cast) && once(load)).then_some((load, dtype))
+    };
+    let [(scales, a), (biases, b)] = [load(columns[0])?, load(columns[1])?];
+    (a == b).then_some([scales, biases])
 }
 
 /// Bits, group, and words, scales, biases of the weights `[groups * group]`.

@@ -210,6 +210,13 @@ impl<'a> Binder<'a> {
         });
     }
 
+    /// What lies in memory, of its own type, as lanes.
+    pub(super) fn lanes_of(&mut self, memory: &Tile) -> Tile {
+        let out = self.new_tile(memory.dtype, &memory.shape[1..], memory.main, false);
+        self.copy_rows("load", memory, &out, CopyOf::Load(memory.dtype));
+        out
+    }
+
     pub(super) fn load(&mut self, id: ExprId, place: &Place, fill: Literal) -> Tile {
         let param = place.param.index();
         let dtype = self.dtype(id);
@@ -217,7 +224,8 @@ impl<'a> Binder<'a> {
         let access = self.access(place);
         if let Some(memory) = self.in_place(place, &access, dtype) {
             let lanes = dtype.size() == 4 && !careful && matches!(memory.inner_stride(), 4 | 0);
-            if lanes {
+            let raw = self.request.analysis.raw[id.index()] && !careful;
+            if lanes || raw && memory.shape[1] > 1 && memory.strides[1] == dtype.size() as isize {
                 return memory;
             }
             // A careful load happens here, not in the prologue.

@@ -74,6 +74,18 @@ impl<'a> Binder<'a> {
     ) -> Tile {
         let operands: Vec<&Tile> = tiles.iter().collect();
         let out = self.reduced(id, &operands);
+        // Halves are taken as they lie where x is prepared for all rows.
+        let raw = |tile: &Tile| tile.shape[1] > 1 && tile.strides[1] == 2;
+        let shared = tiles[0].strides_in(&tiles[0].shape)[0] == 0;
+        let takes = short && shared && integers::fits(bits, group, tiles[0].shape[1]);
+        let halves = takes && raw(&tiles[2]) && raw(&tiles[3]);
+        let mut tiles = tiles.to_vec();
+        for tile in &mut tiles[2..] {
+            if raw(tile) && !halves {
+                *tile = self.lanes_of(tile);
+            }
+        }
+        let numbers = if halves { tiles[2].dtype } else { DType::F32 };
         // Scales and biases may be as far apart as the options can say.
         let fits = |k: usize| match tiles[k].strides[1] {
             _ if tiles[k].shape[1] <= 1 => true,
@@ -99,7 +111,10 @@ impl<'a> Binder<'a> {
             len: x.shape[1],
             out: out.at,
             inputs: &[0, 1, 2, 3].map(|k: usize| inputs[k].at),
-            extra: quantized::options(bits, group, scales.strides[1], biases.strides[1]),
+            extra: quantized::options(
+                (bits, group, numbers),
+                [scales.strides[1], biases.strides[1]],
+            ),
             block: BlockRole::Fixed,
             hoisted: out.hoisted,
         });

@@ -153,7 +153,7 @@ unsafe fn columns(
         *input = Operand { at, row: part.row };
     }
     let (numbers, step) = (scales.dtype, scales.dtype.size() as isize);
-    call.extra = quantized::options(bits, group, step, step);
+    call.extra = quantized::options((bits, group, numbers), [step; 2]);
     for first in (0..count).step_by(8) {
         for (k, row) in rows.clone().enumerate() {
             // SAFETY: the caller's promise.
@@ -219,7 +219,7 @@ unsafe fn as_floats(
         operand(numbers[1], groups * 4),
     ];
     call.out = operand(y, 4);
-    call.extra = quantized::options(bits, group, 4, 4);
+    call.extra = quantized::options((bits, group, DType::F32), [4; 2]);
     // SAFETY: the caller's promise; the operands are as long as the primitive asks.
     unsafe {
         let x = std::slice::from_raw_parts_mut(own, problem.depth);

@@ -401,7 +401,7 @@ macro_rules! kernels {
                 negligible: f32,
             ) -> Option<Whole> {
                 // SAFETY: the caller's promise.
-                unsafe { integers($token.simd(), x, out, rest, negligible) }
+                unsafe { integers($token.simd(), x, out, rest, negligible, FINER) }
             }
 
             $(#[target_feature(enable = $features)])?

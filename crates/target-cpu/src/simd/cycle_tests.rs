@@ -174,7 +174,7 @@ fn cycles_of_primitives() {
             let number = Operand { at: numbers.as_mut_ptr().cast(), row: len as isize / 16 };
             (call.inputs[2], call.inputs[3]) = (number, number);
             call.out.row = 4;
-            call.extra = quantized::options(4, 64, 4, 4);
+            call.extra = quantized::options((4, 64, tilewright_ir::DType::F32), [4; 2]);
             table.show(name, quantized::sum_of_products(4, level), &call);
         }
     }

@@ -10,7 +10,8 @@
 //! comes of group g goes to lane g % 8 of a row's sum, on every level alike.
 //!
 //! Rows take x in the order in which weights lie in their words. Nibbles are multiplied as bytes: n = 256 h + l, with h a
-//! signed byte and l an unsigned one, times q gives two sums of pairs that sixteen bits hold for a whole vector.
+//! signed byte and l an unsigned one, times q gives two sums of pairs that sixteen bits hold for a whole vector. What is
+//! left is another byte there, of a unit 2^6 or 2^7 times smaller.
 
 use super::call::{Call, Primitive};
 use super::lanes::{LANES, Simd};
@@ -50,7 +51,7 @@ fn unit(greatest: u32) -> Option<(f32, f32)> {
 /// A group of x in integers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Whole {
-    /// What the integers count; what is left is counted in [`FINER`] of it.
+    /// What the integers count.
     pub unit: f32,
     /// The sum of the group.
     pub sum: f32,
@@ -60,6 +61,23 @@ pub struct Whole {
 
 /// The unit of what is left, in units.
 pub const FINER: f32 = 1.0 / 32768.0;
+
+/// The same of rows of such weights: a byte holds what is left of nibbles' x.
+const fn finer(bits: u32, group: usize) -> f32 {
+    match bits {
+        4 if joins(bits, group) => 1.0 / 64.0,
+        4 => 1.0 / 128.0,
+        _ => FINER,
+    }
+}
+
+/// What is left is multiplied with the integers, in one sum: n of fifteen bits, six more and a nibble, summed over a group
+/// of so few, are less than 2^31. (What six bits cannot hold is [`negligible`] but for sums of a single group of 64, where
+/// it may be 4/3 of that.)
+const fn joins(bits: u32, group: usize) -> bool {
+    bits == 4 && group < 128
+}
+
 /// The square of the share of a group that may be left out of sums of so many terms: 6 sqrt(n) 2^-24, three quarters of
 /// what roundings may add up to in such a sum of f32 (`tilewright_ir::tolerance`), were all groups to leave out so much.
 pub fn negligible(terms: usize) -> f32 {
@@ -70,8 +88,8 @@ pub fn negligible(terms: usize) -> f32 {
 /// Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// The integers of one group in natural order, and those of what is left where its square is more than a share of that of
-/// all. `None` where a number is not
+/// The integers of one group in natural order, and those of what is left, in the `finer` part of a unit, where its square
+/// is more than a share of that of all. `None` where a number is not
 /// finite, or all are next to nothing.
 ///
 /// # Safety
@@ -83,6 +101,7 @@ pub unsafe fn integers<S: Simd>(
     out: &mut [u16],
     rest: &mut [u16],
     negligible: f32,
+    finer: f32,
 ) -> Option<Whole> {
     let vectors = x.len() / LANES;
     let (at, out, rest) = (x.as_ptr(), out.as_mut_ptr(), rest.as_mut_ptr());
@@ -119,13 +138,13 @@ pub unsafe fn integers<S: Simd>(
             unsafe {
                 let x = s.mul(s.load(at.add(v * LANES)), s.f(reciprocal));
                 let r = s.sub(x, s.sub(s.add(x, round), round));
-                let n = s.add(s.mul(r, s.f(1.0 / FINER)), round);
+                let n = s.add(s.mul(r, s.f(1.0 / finer)), round);
                 let n = s.isub(s.bits(n), s.bits(round));
                 sum = s.iadd(sum, n);
                 s.store_u16(rest.add(v * LANES), n);
             }
         }
-        whole.sum += count(sum) as f32 * (unit * FINER);
+        whole.sum += count(sum) as f32 * (unit * finer);
         whole.rest = true;
     }
     Some(whole)
@@ -137,8 +156,9 @@ pub struct Prepared {
     /// For each vector of eight words: nibbles' x as the bytes h of the low ones, l of the low ones, h and l of the high
     /// ones; bytes' x as pairs for each place in a word.
     x: [MaybeUninit<u32>; CHUNK / 2],
-    /// The same of what is left.
+    /// The same of what is left; of nibbles, as bytes of the low ones and of the high ones, half as far apart.
     rest: [MaybeUninit<u32>; CHUNK / 2],
+    /// By group; of nibbles, the unit of what is left where that counts in some of its eight and [`joins`].
     units: [f32; CHUNK / LEAST_GROUP],
     sums: [f32; CHUNK / LEAST_GROUP],
     /// By group: the unit of what is left, 0 where that does not count.
@@ -199,6 +219,32 @@ fn in_vectors<const BITS: u32>(natural: &[u16], x: &mut [MaybeUninit<u32>]) {
     }
 }
 
+/// What is left, likewise.
+#[inline(always)]
+fn rest_in_vectors<const BITS: u32>(natural: &[u16], rest: &mut [MaybeUninit<u32>]) {
+    if BITS != 4 {
+        return in_vectors::<BITS>(natural, rest);
+    }
+    for (vector, rest) in natural.chunks_exact(64).zip(rest.chunks_exact_mut(16)) {
+        let Ok(vector) = <&[u16; 64]>::try_from(vector) else { continue };
+        let mut bytes = [[0u8; 32]; 2];
+        for (i, to) in bytes[0].iter_mut().enumerate() {
+            *to = vector[2 * i] as u8;
+        }
+        for (i, to) in bytes[1].iter_mut().enumerate() {
+            *to = vector[2 * i + 1] as u8;
+        }
+        for (rest, four) in rest.iter_mut().zip(bytes.as_flattened().chunks_exact(4)) {
+            rest.write(u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+        }
+    }
+}
+
+/// Words of what is left of so many elements.
+const fn left(bits: u32, elements: usize) -> usize {
+    elements / if bits == 4 { 4 } else { 2 }
+}
+
 impl Prepared {
     /// Zeros at `at`, but for the integers, which are much: they are read where [`Self::fill`] has written them.
     ///
@@ -225,6 +271,10 @@ impl Prepared {
         negligible: f32,
     ) -> bool {
         let (mut natural, mut rest) = ([0u16; 128], [0u16; 128]);
+        let finer = finer(BITS, group);
+        // Of the part before.
+        self.finer.fill(0.0);
+        self.rests.fill(false);
         // A vector may be two groups.
         let taken = group.max(width(BITS));
         for (number, x) in x.chunks_exact(taken).enumerate() {
@@ -233,31 +283,36 @@ impl Prepared {
                 let range = k * group..(k + 1) * group;
                 let (natural, rest) = (&mut natural[range.clone()], &mut rest[range]);
                 // SAFETY: a group each.
-                let whole = unsafe { integers(s, x, natural, rest, negligible) };
+                let whole = unsafe { integers(s, x, natural, rest, negligible, finer) };
                 let Some(whole) = whole else { return false };
                 (self.units[g], self.sums[g]) = (whole.unit, whole.sum);
                 if whole.rest {
-                    self.finer[g] = whole.unit * FINER;
+                    self.finer[g] = whole.unit * finer;
                     self.rests[g / GROUPS] = true;
                 } else {
                     rest.fill(0);
                 }
             }
-            let range = number * taken / 2..(number + 1) * taken / 2;
-            in_vectors::<BITS>(&natural[..taken], &mut self.x[range.clone()]);
+            let range = number * taken..(number + 1) * taken;
+            in_vectors::<BITS>(&natural[..taken], &mut self.x[range.start / 2..range.end / 2]);
             let groups = number * taken / group..(number + 1) * taken / group;
             if self.finer[groups].iter().any(|finer| *finer != 0.0) {
-                in_vectors::<BITS>(&rest[..taken], &mut self.rest[range]);
+                let range = left(BITS, range.start)..left(BITS, range.end);
+                rest_in_vectors::<BITS>(&rest[..taken], &mut self.rest[range]);
             }
         }
         // Those whose neighbours' count are multiplied, too.
         let eights = self.rests.iter().enumerate().filter(|(_, counts)| **counts);
         for (eight, _) in eights {
             let groups = eight * GROUPS..((eight + 1) * GROUPS).min(x.len() / group);
+            if joins(BITS, group) {
+                self.units[groups.clone()].iter_mut().for_each(|unit| *unit *= finer);
+            }
             for taken in groups.step_by(taken / group).map(|g| g * group..g * group + taken) {
                 let [from, to] = [taken.start, taken.end].map(|at| at / group);
                 if self.finer[from..to].iter().all(|finer| *finer == 0.0) {
-                    self.rest[taken.start / 2..taken.end / 2].fill(MaybeUninit::new(0));
+                    let range = left(BITS, taken.start)..left(BITS, taken.end);
+                    self.rest[range].fill(MaybeUninit::new(0));
                 }
             }
         }
@@ -277,7 +332,7 @@ unsafe fn rows<S: Simd, const BITS: u32>(
     columns: impl Fn(&Call, &Prepared, Part),
     level: Level,
 ) {
-    let group = (call.extra[0] >> 32) as usize;
+    let (group, numbers) = ((call.extra[0] >> 32) as usize, quantized::numbers(call));
     let x: *const f32 = call.inputs[0].row(0);
     let mut room = MaybeUninit::<Prepared>::uninit();
     // SAFETY: room for one.
@@ -289,12 +344,45 @@ unsafe fn rows<S: Simd, const BITS: u32>(
         let x = unsafe { std::slice::from_raw_parts(x.add(at), len) };
         if !prepared.fill::<S, BITS>(s, x, group, negligible(call.len)) {
             // SAFETY: the caller's promise.
-            return unsafe { quantized::sum_of_products(BITS, level).call(call) };
+            return unsafe { as_floats(call, BITS, level) };
         }
         for first in (0..call.rows).step_by(8) {
-            columns(call, prepared, Part { at, len, group, first, numbers: DType::F32 });
+            columns(call, prepared, Part { at, len, group, first, numbers });
         }
         at += len;
+    }
+}
+
+/// [`quantized::sum_of_products`], whatever the type of scales and biases.
+///
+/// # Safety
+/// As there, but for that type.
+#[cold]
+unsafe fn as_floats(call: &Call, bits: u32, level: Level) {
+    let (numbers, (scale_step, bias_step)) = (quantized::numbers(call), quantized::steps(call));
+    let sum = quantized::sum_of_products(bits, level);
+    if numbers == DType::F32 {
+        // SAFETY: the caller's promise.
+        return unsafe { sum.call(call) };
+    }
+    let group = (call.extra[0] >> 32) as usize;
+    for row in 0..call.rows {
+        let widened = |operand: usize, step: isize| -> Vec<f32> {
+            let at = call.inputs[operand].row::<u8>(row);
+            // SAFETY: the caller's promise.
+            let one = |g: usize| unsafe { number(at.wrapping_offset(step * g as isize), numbers) };
+            (0..call.len / group).map(one).collect()
+        };
+        let (scales, biases) = (widened(2, scale_step), widened(3, bias_step));
+        let mut one = *call;
+        one.rows = 1;
+        one.out.at = call.out.row::<u8>(row);
+        one.inputs[1].at = call.inputs[1].row::<u8>(row);
+        one.inputs[2].at = scales.as_ptr().cast_mut().cast();
+        one.inputs[3].at = biases.as_ptr().cast_mut().cast();
+        one.extra = quantized::options((bits, group, DType::F32), [4; 2]);
+        // SAFETY: the caller's promise; a number a group was widened.
+        unsafe { sum.call(&one) };
     }
 }
 
@@ -348,31 +436,44 @@ unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, pa
             // SAFETY: the caller's promise.
             unsafe { number(at, part.numbers) }
         };
+        let parts = (1.0 / finer(BITS, part.group)) as i32;
         let mut lanes = [0f32; GROUPS];
         for g in 0..part.len / part.group {
-            let sum = |x: &[MaybeUninit<u32>]| {
+            // SAFETY: `fill` has written the integers, and what is left where it counts.
+            let whole = |i: usize| unsafe { integer::<BITS>(&prepared.x, i) };
+            let rest = |i: usize| match BITS {
+                // SAFETY: as above.
+                4 => unsafe { byte(&prepared.rest, i) },
+                // SAFETY: as above.
+                _ => unsafe { integer::<BITS>(&prepared.rest, i) },
+            };
+            let sum = |x: &dyn Fn(usize) -> i32| {
                 let mut sum = 0i32;
                 for i in g * part.group..(g + 1) * part.group {
                     let (word, shift) = across::place(BITS, i);
-                    // SAFETY: the words are inside the row, and the integers were written by `fill`.
-                    sum += unsafe {
+                    // SAFETY: the words are inside the row.
+                    let q = unsafe {
                         let low = u64::from(*words.wrapping_add(word));
                         let high = match shift + BITS > 32 {
                             true => u64::from(*words.wrapping_add(word + 1)) << 32,
                             false => 0,
                         };
-                        let q = (low | high) >> shift & ((1 << BITS) - 1);
-                        integer::<BITS>(x, i) * q as i32
+                        (low | high) >> shift & ((1 << BITS) - 1)
                     };
+                    sum += x(i) * q as i32;
                 }
                 sum as f32
             };
             let of = part.at / part.group + g;
             let (scale, lane) = (number(2, scale_step, of), &mut lanes[g % GROUPS]);
-            *lane = sum(&prepared.x).mul_add(scale * prepared.units[g], *lane);
+            let of_x = match joins(BITS, part.group) && prepared.rests[g / GROUPS] {
+                true => sum(&|i| whole(i) * parts + rest(i)),
+                false => sum(&whole),
+            };
+            *lane = of_x.mul_add(scale * prepared.units[g], *lane);
             *lane = number(3, bias_step, of).mul_add(prepared.sums[g], *lane);
-            if prepared.finer[g] != 0.0 {
-                *lane = sum(&prepared.rest).mul_add(scale * prepared.finer[g], *lane);
+            if !joins(BITS, part.group) && prepared.finer[g] != 0.0 {
+                *lane = sum(&rest).mul_add(scale * prepared.finer[g], *lane);
             }
         }
         // SAFETY: one element a row, written before if this is not the first part.
@@ -412,6 +513,18 @@ unsafe fn integer<const BITS: u32>(x: &[MaybeUninit<u32>], i: usize) -> i32 {
     (word(place % apart * 8 + of_word) >> (place / apart * 16)) as i16 as i32
 }
 
+/// The `i`-th of what is left of x that [`rest_in_vectors`] has put in order for nibbles.
+///
+/// # Safety
+/// It has.
+#[inline(always)]
+unsafe fn byte(rest: &[MaybeUninit<u32>], i: usize) -> i32 {
+    let at = i / 64 * 64 + i % 2 * 32 + i % 64 / 2;
+    // SAFETY: the caller's promise.
+    let word = unsafe { rest[at / 4].assume_init() };
+    i32::from(word.to_le_bytes()[at % 4] as i8)
+}
+
 mod across;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -433,6 +546,7 @@ fn is_shared<const BITS: u32>(call: &Call) -> bool {
 unsafe fn avx512<const BITS: u32>(call: &Call, _: u8) {
     // SAFETY: reached through `Level::Avx512` only; the rest is the caller's promise.
     match is_shared::<BITS>(call) {
+        true if BITS == 4 && x86::has_vnni() => unsafe { x86::sum_vnni(call, Level::Avx512) },
         true => unsafe { x86::sum::<BITS>(call, Level::Avx512) },
         false => unsafe { quantized::sum_of_products(BITS, Level::Avx512).call(call) },
     }
@@ -521,6 +635,10 @@ impl ByRows {
     pub fn of(bits: u32, level: Level) -> ByRows {
         fn each<const BITS: u32>(level: Level) -> ByRows {
             match level {
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 if BITS == 4 && x86::has_vnni() => {
+                    ByRows { prepare: x86::prepare::<4>, columns: x86::part_vnni }
+                }
                 #[cfg(target_arch = "x86_64")]
                 Level::Avx512 | Level::Avx2 => {
                     ByRows { prepare: x86::prepare::<BITS>, columns: x86::part::<BITS> }

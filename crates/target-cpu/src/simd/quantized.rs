@@ -11,12 +11,30 @@ use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
 use super::map::prefetch;
 use super::reduce::join_sums;
+use tilewright_ir::DType;
 
-/// Constants of the primitive: bits and elements of a group in the first word, the bytes between scales and between
-/// biases in the second.
-pub fn options(bits: u32, group: usize, scales: isize, biases: isize) -> [u64; 2] {
+/// Constants of the primitive: bits, the type of scales and biases, and elements of a group in the first word, the bytes
+/// between scales and between biases in the second.
+pub fn options(
+    (bits, group, numbers): (u32, usize, DType),
+    [scales, biases]: [isize; 2],
+) -> [u64; 2] {
     let steps = (scales as i32 as u32 as u64) | (biases as i32 as u32 as u64) << 32;
-    [bits as u64 | (group as u64) << 32, steps]
+    let numbers = match numbers {
+        DType::BF16 => 1,
+        DType::F16 => 2,
+        _ => 0,
+    };
+    [bits as u64 | numbers << 8 | (group as u64) << 32, steps]
+}
+
+/// The type of scales and biases.
+pub(super) fn numbers(call: &Call) -> DType {
+    match call.extra[0] >> 8 & 3 {
+        1 => DType::BF16,
+        2 => DType::F16,
+        _ => DType::F32,
+    }
 }
 
 /// # Safety
@@ -404,7 +422,7 @@ mod tests {
                     operand(scales.as_ptr().cast(), len / group * 4),
                     operand(biases.as_ptr().cast(), len / group * 4),
                 ];
-                call.extra = options(4, group, 4, 4);
+                call.extra = options((4, group, DType::F32), [4; 2]);
                 // SAFETY: the operands are as long as the primitive asks.
                 unsafe { sum_of_products(4, level).call(&call) };
                 for (r, y) in out.iter().enumerate() {

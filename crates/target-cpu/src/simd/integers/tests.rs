@@ -22,7 +22,7 @@ fn halves(count: usize, state: &mut u32) -> Vec<f32> {
 
 fn integers_of(x: &[f32; 32], out: &mut [u16; 32], rest: &mut [u16; 32]) -> Option<Whole> {
     // SAFETY: equally long.
-    unsafe { integers(Portable, x, out, rest, 2f32.powi(-34)) }
+    unsafe { integers(Portable, x, out, rest, 2f32.powi(-34), FINER) }
 }
 
 #[test]
@@ -63,6 +63,8 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
     for (bits, len, group, rows) in [
         (4, 64, 64, 1),
         (4, 128, 32, 3),
+        (4, 128, 64, 2),
+        (4, 1024, 128, 7),
         (4, 1280, 64, 8),
         (4, 4096 + 128, 128, 9),
         (4, 8192 + 64, 32, 17),
@@ -96,7 +98,7 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
                 operand(scales.as_ptr().cast(), len / group * 4),
                 operand(biases.as_ptr().cast(), len / group * 4),
             ];
-            call.extra = quantized::options(bits, group, 4, 4);
+            call.extra = quantized::options((bits, group, DType::F32), [4; 2]);
             // SAFETY: the operands are as long as the primitive asks.
             unsafe { sum_of_products(bits, level).call(&call) };
             for (r, y) in out.iter().enumerate() {
@@ -118,5 +120,47 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
             found.push(out.iter().map(|y| y.to_bits()).collect());
         }
         assert!(found.windows(2).all(|two| two[0] == two[1]), "{bits} {len} {group}");
+    }
+}
+
+/// Scales and biases may be halves as they lie in memory, whether x is integers or not.
+#[test]
+fn numbers_of_either_type_give_the_same_sums() {
+    let (len, group, rows) = (4096 + 512, 64, 9);
+    let mut state = 3;
+    let [scales, biases] = [0; 2].map(|_| halves(rows * len / group, &mut state));
+    let words: Vec<u32> = (0..rows * len / 8).map(|_| random(&mut state)).collect();
+    let short = |of: &[f32]| of.iter().map(|x| (x.to_bits() >> 16) as u16).collect::<Vec<_>>();
+    let (short_scales, short_biases) = (short(&scales), short(&biases));
+    for odd in [false, true] {
+        let mut x = halves(len, &mut state);
+        if odd {
+            x[4100] = f32::INFINITY;
+        }
+        for level in Level::all() {
+            let sums = |numbers: DType| {
+                let mut out = vec![f32::NAN; rows];
+                let operand =
+                    |at: *const u8, row: usize| Operand { at: at.cast_mut(), row: row as isize };
+                let mut call = Call::new(rows, len);
+                call.out = operand(out.as_mut_ptr().cast(), 4);
+                let [scales, biases] = match numbers {
+                    DType::F32 => [scales.as_ptr().cast(), biases.as_ptr().cast()],
+                    _ => [short_scales.as_ptr().cast(), short_biases.as_ptr().cast()],
+                };
+                let size = numbers.size();
+                call.inputs = [
+                    operand(x.as_ptr().cast(), 0),
+                    operand(words.as_ptr().cast(), len / 2),
+                    operand(scales, len / group * size),
+                    operand(biases, len / group * size),
+                ];
+                call.extra = quantized::options((4, group, numbers), [size as isize; 2]);
+                // SAFETY: the operands are as long as the primitive asks.
+                unsafe { sum_of_products(4, level).call(&call) };
+                out.iter().map(|y| y.to_bits()).collect::<Vec<u32>>()
+            };
+            assert_eq!(sums(DType::F32), sums(DType::BF16), "{level:?} odd {odd}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A row after the other, eight groups at a time, in the lanes of AVX2: memory is read from one end to the other, which
-//! is nearly twice as fast as reading eight rows side by side.
+//! is nearly twice as fast as reading eight rows side by side. With `VNNI`, sums of four products of bytes are one instruction:
+//! the same integers of fewer of them.
 
 use super::*;
 use crate::simd::avx2::Avx2;
@@ -8,21 +9,35 @@ use std::arch::x86_64::*;
 /// Bytes from the words that are multiplied to those that are fetched.
 const AHEAD: usize = 3072;
 
+/// What is multiplied: integers, with what is left where that [`joins`], or that alone.
+const WHOLE: u8 = 0;
+const BOTH: u8 = 1;
+const REST: u8 = 2;
+
+/// True where sums of four products of bytes are one instruction; all other features are those of a level.
+pub fn has_vnni() -> bool {
+    std::is_x86_feature_detected!("avx512vnni") && std::is_x86_feature_detected!("avx512vl")
+}
+
 /// # Safety
 /// As [`rows`], with AVX2, FMA and F16C.
 #[inline(always)]
-pub unsafe fn columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
+pub unsafe fn columns<const BITS: u32, const VNNI: bool>(
+    call: &Call,
+    prepared: &Prepared,
+    part: Part,
+) {
     let eights = (part.len / part.group).is_multiple_of(GROUPS);
     let dense = quantized::steps(call) == (2, 2);
     // SAFETY: the caller's promise.
     unsafe {
         match (eights && dense && matches!(BITS, 4 | 8), part.numbers, part.group) {
-            (true, DType::BF16, 32) => dense_rows::<BITS, 32, true>(call, prepared, part),
-            (true, DType::BF16, 64) => dense_rows::<BITS, 64, true>(call, prepared, part),
-            (true, DType::BF16, 128) => dense_rows::<BITS, 128, true>(call, prepared, part),
-            (true, DType::F16, 32) => dense_rows::<BITS, 32, false>(call, prepared, part),
-            (true, DType::F16, 64) => dense_rows::<BITS, 64, false>(call, prepared, part),
-            _ => any_rows::<BITS>(call, prepared, part),
+            (true, DType::BF16, 32) => dense_rows::<BITS, VNNI, 32, true>(call, prepared, part),
+            (true, DType::BF16, 64) => dense_rows::<BITS, VNNI, 64, true>(call, prepared, part),
+            (true, DType::BF16, 128) => dense_rows::<BITS, VNNI, 128, true>(call, prepared, part),
+            (true, DType::F16, 32) => dense_rows::<BITS, VNNI, 32, false>(call, prepared, part),
+            (true, DType::F16, 64) => dense_rows::<BITS, VNNI, 64, false>(call, prepared, part),
+            _ => any_rows::<BITS, VNNI>(call, prepared, part),
         }
     }
 }
@@ -33,7 +48,7 @@ pub unsafe fn columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: P
 /// # Safety
 /// As [`columns`].
 #[inline(always)]
-unsafe fn dense_rows<const BITS: u32, const GROUP: usize, const BF16: bool>(
+unsafe fn dense_rows<const BITS: u32, const VNNI: bool, const GROUP: usize, const BF16: bool>(
     call: &Call,
     prepared: &Prepared,
     part: Part,
@@ -52,19 +67,28 @@ unsafe fn dense_rows<const BITS: u32, const GROUP: usize, const BF16: bool>(
             let mut total = _mm256_setzero_ps();
             for e in 0..eights {
                 let load = |of: &[f32; CHUNK / LEAST_GROUP]| of.as_ptr().add(e * GROUPS);
-                let sums = self::sums::<BITS>(words, x.cast(), (GROUP, GROUPS));
+                let both = joins(BITS, GROUP) && prepared.rests[e];
+                let sums = match both {
+                    true => self::sums::<BITS, VNNI, BOTH>(
+                        words,
+                        [x.cast(), rest.cast()],
+                        (GROUP, GROUPS),
+                    ),
+                    false => self::sums::<BITS, VNNI, WHOLE>(words, [x.cast(); 2], (GROUP, GROUPS)),
+                };
                 let (scale, bias) = (eight_halves::<BF16>(scales), eight_halves::<BF16>(biases));
                 let of_unit = _mm256_mul_ps(scale, _mm256_loadu_ps(load(&prepared.units)));
                 total = _mm256_fmadd_ps(sums, of_unit, total);
                 total = _mm256_fmadd_ps(bias, _mm256_loadu_ps(load(&prepared.sums)), total);
-                if prepared.rests[e] {
-                    let sums = self::sums::<BITS>(words, rest.cast(), (GROUP, GROUPS));
+                if !joins(BITS, GROUP) && prepared.rests[e] {
+                    let sums =
+                        self::sums::<BITS, VNNI, REST>(words, [rest.cast(); 2], (GROUP, GROUPS));
                     let of_unit = _mm256_mul_ps(scale, _mm256_loadu_ps(load(&prepared.finer)));
                     total = _mm256_fmadd_ps(sums, of_unit, total);
                 }
                 words = words.add(GROUPS * GROUP * BITS as usize / 32);
                 (scales, biases) = (scales.add(GROUPS), biases.add(GROUPS));
-                (x, rest) = (x.add(GROUPS * GROUP / 2), rest.add(GROUPS * GROUP / 2));
+                (x, rest) = (x.add(GROUPS * GROUP / 2), rest.add(left(BITS, GROUPS * GROUP)));
             }
             _mm256_storeu_ps(lanes.as_mut_ptr(), total);
         }
@@ -123,7 +147,11 @@ unsafe fn all_joined(lanes: &[[f32; GROUPS]; 8]) -> [f32; 8] {
 /// # Safety
 /// As [`columns`].
 #[inline(always)]
-unsafe fn any_rows<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
+unsafe fn any_rows<const BITS: u32, const VNNI: bool>(
+    call: &Call,
+    prepared: &Prepared,
+    part: Part,
+) {
     let (scale_step, bias_step) = quantized::steps(call);
     let size = part.numbers.size() as isize;
     let (first, groups) = (part.at / part.group, part.len / part.group);
@@ -142,15 +170,19 @@ unsafe fn any_rows<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part
                 let at = g * part.group;
                 let words = words.add(at * BITS as usize / 32);
                 let shape = (part.group, count);
-                let sums = sums::<BITS>(words, prepared.x.as_ptr().add(at / 2).cast(), shape);
+                let x = prepared.x.as_ptr().add(at / 2).cast();
+                let rest = prepared.rest.as_ptr().add(left(BITS, at)).cast();
+                let sums = match joins(BITS, part.group) && prepared.rests[g / GROUPS] {
+                    true => self::sums::<BITS, VNNI, BOTH>(words, [x, rest], shape),
+                    false => self::sums::<BITS, VNNI, WHOLE>(words, [x, x], shape),
+                };
                 let load = |of: &[f32]| _mm256_loadu_ps(of.as_ptr().add(g));
                 let scale = scales.eight(g, count);
                 let of_unit = _mm256_mul_ps(scale, load(&prepared.units));
                 total = _mm256_fmadd_ps(sums, of_unit, total);
                 total = _mm256_fmadd_ps(biases.eight(g, count), load(&prepared.sums), total);
-                if prepared.rests[g / GROUPS] {
-                    let x = prepared.rest.as_ptr().add(at / 2).cast();
-                    let sums = self::sums::<BITS>(words, x, shape);
+                if !joins(BITS, part.group) && prepared.rests[g / GROUPS] {
+                    let sums = self::sums::<BITS, VNNI, REST>(words, [rest, rest], shape);
                     let of_unit = _mm256_mul_ps(scale, load(&prepared.finer));
                     total = _mm256_fmadd_ps(sums, of_unit, total);
                 }
@@ -202,26 +234,26 @@ impl Numbers {
     }
 }
 
-/// The sums of up to eight groups, as floats, zeros beyond.
+/// The sums of up to eight groups, as floats, zeros beyond, of the integers and what is left, in this order.
 ///
 /// # Safety
 /// The words and their integers can be read; AVX2.
 #[inline(always)]
-unsafe fn sums<const BITS: u32>(
+unsafe fn sums<const BITS: u32, const VNNI: bool, const WHAT: u8>(
     words: *const u32,
-    x: *const u32,
+    x: [*const u32; 2],
     (group, count): (usize, usize),
 ) -> __m256 {
     let per = (group / width(BITS)).max(1);
     // SAFETY: the caller's promise.
     let sums = unsafe {
         match (group < width(BITS), per, count) {
-            (false, 1, GROUPS) => whole_groups::<BITS, 1>(words, x, GROUPS),
-            (false, 2, GROUPS) => whole_groups::<BITS, 2>(words, x, GROUPS),
-            (false, 1, _) => whole_groups::<BITS, 1>(words, x, count),
-            (false, 2, _) => whole_groups::<BITS, 2>(words, x, count),
-            (false, ..) => whole_groups::<BITS, 4>(words, x, count),
-            (true, ..) => half_groups::<BITS>(words, x, count / 2),
+            (false, 1, GROUPS) => whole_groups::<BITS, VNNI, WHAT, 1>(words, x, GROUPS),
+            (false, 2, GROUPS) => whole_groups::<BITS, VNNI, WHAT, 2>(words, x, GROUPS),
+            (false, 1, _) => whole_groups::<BITS, VNNI, WHAT, 1>(words, x, count),
+            (false, 2, _) => whole_groups::<BITS, VNNI, WHAT, 2>(words, x, count),
+            (false, ..) => whole_groups::<BITS, VNNI, WHAT, 4>(words, x, count),
+            (true, ..) => half_groups::<BITS, VNNI, WHAT>(words, x, count / 2),
         }
     };
     // SAFETY: AVX2 is the caller's promise.
@@ -234,9 +266,9 @@ unsafe fn sums<const BITS: u32>(
 /// # Safety
 /// As [`sums`].
 #[inline(always)]
-unsafe fn whole_groups<const BITS: u32, const PER: usize>(
+unsafe fn whole_groups<const BITS: u32, const VNNI: bool, const WHAT: u8, const PER: usize>(
     words: *const u32,
-    x: *const u32,
+    x: [*const u32; 2],
     count: usize,
 ) -> __m256i {
     // SAFETY: the caller's promise; a prefetch may name any address.
@@ -250,7 +282,7 @@ unsafe fn whole_groups<const BITS: u32, const PER: usize>(
                     continue;
                 }
                 for v in 0..PER {
-                    let more = products::<BITS>(words, x, g * PER + v);
+                    let more = products::<BITS, VNNI, WHAT>(words, x, g * PER + v);
                     *sum = if v == 0 { more } else { _mm256_add_epi32(*sum, more) };
                 }
             }
@@ -269,16 +301,16 @@ unsafe fn whole_groups<const BITS: u32, const PER: usize>(
 /// # Safety
 /// As [`sums`].
 #[inline(always)]
-unsafe fn half_groups<const BITS: u32>(
+unsafe fn half_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
     words: *const u32,
-    x: *const u32,
+    x: [*const u32; 2],
     vectors: usize,
 ) -> __m256i {
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums = [_mm256_setzero_si256(); 4];
         for (v, sum) in sums.iter_mut().enumerate().take(vectors) {
-            *sum = products::<BITS>(words, x, v);
+            *sum = products::<BITS, VNNI, WHAT>(words, x, v);
         }
         // The first groups of the vectors, then the second ones.
         let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
@@ -291,7 +323,11 @@ unsafe fn half_groups<const BITS: u32>(
 /// # Safety
 /// As [`sums`].
 #[inline(always)]
-unsafe fn products<const BITS: u32>(words: *const u32, x: *const u32, v: usize) -> __m256i {
+unsafe fn products<const BITS: u32, const VNNI: bool, const WHAT: u8>(
+    words: *const u32,
+    [x, rest]: [*const u32; 2],
+    v: usize,
+) -> __m256i {
     let (at, x) = (words.wrapping_add(v * self::words(BITS)), x.wrapping_add(v * width(BITS) / 2));
     // SAFETY: the caller's promise; a prefetch may name any address.
     unsafe {
@@ -299,39 +335,119 @@ unsafe fn products<const BITS: u32>(words: *const u32, x: *const u32, v: usize) 
             _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(AHEAD));
         }
         match BITS {
-            4 => nibbles(_mm256_loadu_si256(at.cast()), x),
+            4 => {
+                let q = Nibbles::of(_mm256_loadu_si256(at.cast()));
+                let rest = rest.wrapping_add(v * left(4, width(4)));
+                match (WHAT, VNNI) {
+                    (WHOLE, true) => q.dots(x),
+                    (BOTH, true) => q.dots_of_bytes(_mm256_slli_epi32::<6>(q.dots(x)), rest),
+                    (_, true) => q.dots_of_bytes(_mm256_setzero_si256(), rest),
+                    (WHOLE, false) => q.times(x, 1),
+                    (BOTH, false) => _mm256_add_epi32(q.times(x, 64), q.times_bytes(rest)),
+                    (_, false) => q.times_bytes(rest),
+                }
+            }
             8 => bytes(_mm256_loadu_si256(at.cast()), x),
             _ => across::multiplied::<BITS>(at.cast(), x.cast()),
         }
     }
 }
 
-/// The products of the nibbles of eight words, added up for each word.
-///
-/// # Safety
-/// Their integers can be read; AVX2.
-#[inline(always)]
-unsafe fn nibbles(q: __m256i, x: *const u32) -> __m256i {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mask = _mm256_set1_epi8(15);
-        let x: *const __m256i = x.cast();
-        let low = _mm256_and_si256(q, mask);
-        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(q), mask);
-        let (x0, x1) = (_mm256_loadu_si256(x), _mm256_loadu_si256(x.add(1)));
-        let (x2, x3) = (_mm256_loadu_si256(x.add(2)), _mm256_loadu_si256(x.add(3)));
-        // A pair is at most 2 * 15 * 255 in magnitude, two of them half of what 16 bits hold.
-        let h = _mm256_add_epi16(_mm256_maddubs_epi16(low, x0), _mm256_maddubs_epi16(high, x2));
-        let l = _mm256_add_epi16(_mm256_maddubs_epi16(x1, low), _mm256_maddubs_epi16(x3, high));
-        let h = _mm256_madd_epi16(h, _mm256_set1_epi16(256));
-        _mm256_add_epi32(h, _mm256_madd_epi16(l, _mm256_set1_epi16(1)))
+/// The nibbles of eight words: the low and the high ones of each byte.
+#[derive(Clone, Copy)]
+struct Nibbles {
+    low: __m256i,
+    high: __m256i,
+}
+
+impl Nibbles {
+    /// # Safety
+    /// AVX2.
+    #[inline(always)]
+    unsafe fn of(q: __m256i) -> Nibbles {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mask = _mm256_set1_epi8(15);
+            let high = _mm256_and_si256(_mm256_srli_epi16::<4>(q), mask);
+            Nibbles { low: _mm256_and_si256(q, mask), high }
+        }
+    }
+
+    /// The products with integers, `unit` times, added up for each word.
+    ///
+    /// # Safety
+    /// The integers can be read; AVX2.
+    #[inline(always)]
+    unsafe fn times(self, x: *const u32, unit: i16) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let Nibbles { low, high } = self;
+            let x: *const __m256i = x.cast();
+            let (x0, x1) = (_mm256_loadu_si256(x), _mm256_loadu_si256(x.add(1)));
+            let (x2, x3) = (_mm256_loadu_si256(x.add(2)), _mm256_loadu_si256(x.add(3)));
+            // A pair is at most 2 * 15 * 255 in magnitude, two of them half of what 16 bits hold.
+            let h = _mm256_add_epi16(_mm256_maddubs_epi16(low, x0), _mm256_maddubs_epi16(high, x2));
+            let l = _mm256_add_epi16(_mm256_maddubs_epi16(x1, low), _mm256_maddubs_epi16(x3, high));
+            let h = _mm256_madd_epi16(h, _mm256_set1_epi16(256 * unit));
+            _mm256_add_epi32(h, _mm256_madd_epi16(l, _mm256_set1_epi16(unit)))
+        }
+    }
+
+    /// The same with what is left of them, which is single bytes.
+    ///
+    /// # Safety
+    /// As [`Self::times`].
+    #[inline(always)]
+    unsafe fn times_bytes(self, rest: *const u32) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let Nibbles { low, high } = self;
+            let rest: *const __m256i = rest.cast();
+            let (r0, r1) = (_mm256_loadu_si256(rest), _mm256_loadu_si256(rest.add(1)));
+            let sum =
+                _mm256_add_epi16(_mm256_maddubs_epi16(low, r0), _mm256_maddubs_epi16(high, r1));
+            _mm256_madd_epi16(sum, _mm256_set1_epi16(1))
+        }
+    }
+
+    /// [`Self::times`] one.
+    ///
+    /// # Safety
+    /// As there, with VNNI.
+    #[inline(always)]
+    unsafe fn dots(self, x: *const u32) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let Nibbles { low, high } = self;
+            let x: *const __m256i = x.cast();
+            let (x0, x1) = (_mm256_loadu_si256(x), _mm256_loadu_si256(x.add(1)));
+            let (x2, x3) = (_mm256_loadu_si256(x.add(2)), _mm256_loadu_si256(x.add(3)));
+            // The first factor of bytes has no sign.
+            let h = _mm256_dpbusd_epi32(_mm256_setzero_si256(), low, x0);
+            let h = _mm256_slli_epi32::<8>(_mm256_dpbusd_epi32(h, high, x2));
+            _mm256_dpbusd_epi32(_mm256_dpbusd_epi32(h, x1, low), x3, high)
+        }
+    }
+
+    /// Adds [`Self::times_bytes`] to a sum.
+    ///
+    /// # Safety
+    /// As there, with VNNI.
+    #[inline(always)]
+    unsafe fn dots_of_bytes(self, sum: __m256i, rest: *const u32) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let rest: *const __m256i = rest.cast();
+            let (r0, r1) = (_mm256_loadu_si256(rest), _mm256_loadu_si256(rest.add(1)));
+            _mm256_dpbusd_epi32(_mm256_dpbusd_epi32(sum, self.low, r0), self.high, r1)
+        }
     }
 }
 
 /// The same of bytes.
 ///
 /// # Safety
-/// As [`nibbles`].
+/// Their integers can be read; AVX2.
 #[inline(always)]
 unsafe fn bytes(q: __m256i, x: *const u32) -> __m256i {
     // SAFETY: the caller's promise.
@@ -361,7 +477,7 @@ unsafe fn of_four(sums: &[__m256i; 4]) -> __m256i {
 pub unsafe fn sum<const BITS: u32>(call: &Call, level: Level) {
     // SAFETY: the caller's promise.
     unsafe {
-        let columns = |call: &Call, p: &Prepared, part| columns::<BITS>(call, p, part);
+        let columns = |call: &Call, p: &Prepared, part| columns::<BITS, false>(call, p, part);
         rows::<_, BITS>(Avx2::assume(), call, columns, level);
     }
 }
@@ -384,5 +500,28 @@ pub unsafe fn prepare<const BITS: u32>(
 #[target_feature(enable = "avx2,fma,f16c")]
 pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
     // SAFETY: the caller's promise.
-    unsafe { columns::<BITS>(call, prepared, part) }
+    unsafe { columns::<BITS, false>(call, prepared, part) }
+}
+
+/// [`sum`] of nibbles.
+///
+/// # Safety
+/// As [`sum`], with VNNI.
+#[target_feature(enable = "avx512vnni,avx512vl,avx2,fma,f16c")]
+pub unsafe fn sum_vnni(call: &Call, level: Level) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let columns = |call: &Call, p: &Prepared, part| columns::<4, true>(call, p, part);
+        rows::<_, 4>(Avx2::assume(), call, columns, level);
+    }
+}
+
+/// [`part`] of nibbles.
+///
+/// # Safety
+/// As [`part`], with VNNI.
+#[target_feature(enable = "avx512vnni,avx512vl,avx2,fma,f16c")]
+pub unsafe fn part_vnni(call: &Call, prepared: &Prepared, part: Part) {
+    // SAFETY: the caller's promise.
+    unsafe { columns::<4, true>(call, prepared, part) }
 }
