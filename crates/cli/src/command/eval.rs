@@ -8,6 +8,10 @@ use clap::ArgMatches;
 use std::io::Write;
 use tilewright_tensor::OneLiner;
 
+/// What the tensors of a formula have to fulfil.
+const BROADCAST: &str = "inputs broadcast as NumPy's do: from the last axis on, sizes are equal or 1; \
+                         `d_out` has the shape of the result";
+
 /// Evaluates the formula and writes `out`, with `--grad` the gradients too.
 ///
 /// # Errors
@@ -30,5 +34,5 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let callable = spec.callable().map_err(|e| Failure::of(e, LANGUAGE))?;
     // The numbers are the defaults of the specification already.
-    call(&callable, &[], &[], file, LANGUAGE, matches, out)
+    call(&callable, &[], &[], file, BROADCAST, matches, out)
 }
