@@ -3,14 +3,10 @@
 use super::settings;
 use crate::call::{call, input};
 use crate::failure::Failure;
-use crate::formula::{self, LANGUAGE};
+use crate::formula::{self, BROADCAST, LANGUAGE};
 use clap::ArgMatches;
 use std::io::Write;
 use tilewright_tensor::OneLiner;
-
-/// What the tensors of a formula have to fulfil.
-const BROADCAST: &str = "inputs broadcast as NumPy's do: from the last axis on, sizes are equal or 1; \
-                         `d_out` has the shape of the result";
 
 /// Evaluates the formula and writes `out`, with `--grad` the gradients too.
 ///
