@@ -69,7 +69,7 @@ const MONTHS: [&str; 12] = [
 
 /// Year, month and day of the day with that number since 1970.
 fn civil(mut day: u64) -> [u64; 3] {
-    let leap = |year: u64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let leap = |year: u64| year.is_multiple_of(if year.is_multiple_of(100) { 400 } else { 4 });
     // The calendar repeats after 400 years.
     let mut year = 1970 + day / 146_097 * 400;
     day %= 146_097;
