@@ -97,13 +97,16 @@ pub fn call(
         .map(|(name, t)| format!("{name} {} {}", t.dtype(), crate::table::show_shape(t.shape())))
         .collect();
     writeln!(out, "{}: {}", to.display(), list.join(", "))?;
-    Ok(())
+    inputs.tell_unused(&callable, out)
 }
 
 fn path<'a>(matches: &'a ArgMatches, name: &str) -> Result<&'a PathBuf, Failure> {
     let missing = || Failure::usage(format!("--{name} is needed"), "give it a file");
     matches.get_one::<PathBuf>(name).ok_or_else(missing)
 }
+
+/// As many tensors are named where a file holds more than is read.
+const NAMED: usize = 8;
 
 /// The tensors of a call, each read once.
 struct Inputs {
@@ -120,7 +123,26 @@ impl Inputs {
         Ok(())
     }
 
-    /// Other tensors of the file are none of our business, but one that looks like a misspelt cotangent would
+    /// Names what the file holds beside what was read: it may be there on purpose, or a misspelt name.
+    fn tell_unused(&self, callable: &Callable, out: &mut dyn Write) -> Result<(), Failure> {
+        let scalars = callable.scalars();
+        let used =
+            |name: &str| self.tensors.contains_key(name) || scalars.iter().any(|s| s.name == name);
+        let unused: Vec<String> =
+            self.file.names().filter(|name| !used(name)).map(|name| format!("`{name}`")).collect();
+        if !unused.is_empty() {
+            let (path, name) = (self.file.path().display(), callable.name());
+            let more = match unused.len() {
+                0..=NAMED => String::new(),
+                all => format!(" and {} more", all - NAMED),
+            };
+            let list = unused[..unused.len().min(NAMED)].join(", ");
+            writeln!(out, "note: {path} also holds {list}{more}, which {name} was not given")?;
+        }
+        Ok(())
+    }
+
+    /// Other tensors of the file are named at the end, but one that looks like a misspelt cotangent would
     /// silently be taken for ones.
     fn check_cotangents(&self, callable: &Callable) -> Result<(), Failure> {
         let params = callable.outputs().into_iter().chain(callable.inputs());

@@ -9,6 +9,10 @@ use tilewright_runtime::nearest;
 pub const LANGUAGE: &str = "formulas are C-like: + - * / %, comparisons, c ? a : b, and functions such as exp, tanh, \
                         sigmoid, max, pow";
 
+/// What the tensors of a formula have to fulfil.
+pub const BROADCAST: &str = "inputs broadcast as NumPy's do: from the last axis on, sizes are equal or 1; `d_out` has the \
+                             shape of the result";
+
 /// The formula as a kernel's specification; names that `--set` gives are run-time scalars, the others inputs.
 ///
 /// # Errors

@@ -62,15 +62,22 @@ pub fn whole(folder: &Path) -> Result<(), Failure> {
     Err(Failure::work(format!("{path}: holds no config.json"), next))
 }
 
+/// The types that models are computed in.
+const FLOATS: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
+
 /// The kind of float that `--dtype` names, if it was given.
 ///
 /// # Errors
 /// When it is no float.
 pub fn float(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
     let Some(name) = matches.get_one::<String>("dtype") else { return Ok(None) };
-    let float = DType::parse(name).filter(|dtype| dtype.is_float());
-    let wrong =
-        || Failure::usage(format!("--dtype {name} is no float"), "it is one of f32, f16, bf16");
+    let float = DType::parse(name).filter(|dtype| FLOATS.contains(dtype));
+    let wrong = || {
+        Failure::usage(
+            format!("--dtype {name}: no model is computed in it"),
+            "it is one of f32, f16, bf16",
+        )
+    };
     float.map(Some).ok_or_else(wrong)
 }
 

@@ -77,6 +77,15 @@ fn seeds_of_the_field_work_as_written() {
 }
 
 #[test]
+fn shapes_that_do_not_broadcast_are_explained_as_shapes() {
+    let here = directory("eval-broadcast");
+    put(&here, &[floats("x", &[2, 3], &[0.; 6]), floats("y", &[2], &[0.; 2])]);
+    let run = tilewright_in(&here, &arguments("x + y", &[]));
+    assert!(run.stderr.contains("help: inputs broadcast as NumPy's do"), "{}", run.stderr);
+    run.fails(2, "shapes [2, 3] and [2] do not broadcast");
+}
+
+#[test]
 fn each_wrong_formula_names_its_fault_and_writes_nothing() {
     let here = directory("eval-wrong");
     let x = || floats("x", &[2, 3], &[0.; 6]);

@@ -134,6 +134,41 @@ fn other_dtypes_follow_the_tensors() {
 }
 
 #[test]
+fn tensors_that_nothing_reads_are_named() {
+    let here = directory("run-extra");
+    let (x, weight) = (floats("x", &[1, 2], &[1., 2.]), floats("weight", &[2], &[1.; 2]));
+    let more = [x, weight, floats("wieght", &[2], &[5.; 2]), floats("eps", &[1], &[1e-6])];
+    put(&here, &more);
+    let said = tilewright_in(&here, &arguments("rmsnorm", &[])).ok();
+    let note = "note: in.safetensors also holds `wieght`, which rmsnorm was not given";
+    assert_eq!(said, format!("out.safetensors: y f32 1x2\n{note}\n"));
+}
+
+#[test]
+fn numbers_outside_their_range_are_refused() {
+    let here = directory("run-dropout");
+    put(&here, &[floats("x", &[4], &[1.; 4]), floats("weight", &[4], &[1.; 4])]);
+    for (kernel, p) in [
+        ("dropout", "p=1"),
+        ("dropout", "p=1.5"),
+        ("dropout", "p=-0.5"),
+        ("dropout", "p=nan"),
+        ("dropout", "p=0.999999999999"), // 1 in f32
+        ("rmsnorm_dropout", "p=2"),
+    ] {
+        let run = tilewright_in(&here, &arguments(kernel, &["--set", p, "--grad"]));
+        run.fails(2, &format!("{kernel}: p must be in [0, 1), got "));
+    }
+    for seed in ["seed=-1", "seed=1.5", "seed=4294967296", "seed=nan"] {
+        let run = tilewright_in(&here, &arguments("dropout", &["--set", seed]));
+        run.fails(2, "dropout: `seed` must be a number of type u32, got ");
+    }
+    assert!(!here.join("out.safetensors").exists());
+    tilewright_in(&here, &arguments("dropout", &["--set", "p=0"])).ok();
+    assert_eq!(get(&here, "y").1, [1.; 4]);
+}
+
+#[test]
 fn no_rows_are_no_failure() {
     let here = directory("run-empty");
     put(&here, &[floats("x", &[0, 8], &[])]);

@@ -4,8 +4,8 @@
 //! y[e] = u(e) < p ? 0 : x[e] / (1 - p)        e = position of the element in row-major order
 //! u(e) = word e mod 4 of Philox4x32-10 with counter (e / 4, 0, offset, 0) and key (seed, 0), as a number in [0, 1)
 //! ```
-//! x, y: of any shape. p, seed and offset are run-time values: a new seed compiles nothing. p = 0 gives x, p = 1
-//! zeros. The draws depend on nothing but these numbers (Salmon et al., 2011), so that every target drops the same
+//! x, y: of any shape. p, seed and offset are run-time values: a new seed compiles nothing. p = 0 gives x.
+//! A call refuses p outside [0, 1). The draws depend on nothing but these numbers (Salmon et al., 2011), so that every target drops the same
 //! elements, and the gradient those of the forward pass. Give each use in a model its own seed, each step its own
 //! offset. Positions count modulo 2³².
 
@@ -19,7 +19,7 @@ pub static DROPOUT: Entry = Entry {
     family: Family::Random,
     summary: "zeros with probability p, the rest scaled by 1 / (1 - p)",
     formula: "y = u < p ? 0 : x / (1 - p), u uniform in [0, 1) by Philox(seed, offset)",
-    signature: "x: T[*n], p: f32 = 0.1, seed: u32 = 0, offset: u32 = 0 -> y: T[*n]",
+    signature: "x: T[*n], p: f32 = 0.1 in 0..1, seed: u32 = 0, offset: u32 = 0 -> y: T[*n]",
     build: |k, a| dropout(k, a["x"], Draw::of(a), a["y"]),
     reference: |a| vec![drop_out_f64(a, a.tensor("x"))],
     grad: Grad::Auto,

@@ -21,7 +21,7 @@ pub static RMSNORM_DROPOUT: Entry = Entry {
     family: Family::Random,
     summary: "root mean square norm with a weight, then dropout",
     formula: "y = dropout(x / sqrt(mean x² + eps) weight)",
-    signature: "x: T[*rows, cols], weight: T[cols], p: f32 = 0.1, seed: u32 = 0, offset: u32 = 0, \
+    signature: "x: T[*rows, cols], weight: T[cols], p: f32 = 0.1 in 0..1, seed: u32 = 0, offset: u32 = 0, \
                 eps: f32 = 1e-6 -> y: T[*rows, cols]",
     build: |k, a| {
         rmsnorm_dropout(k, a["x"], a["weight"], Draw::of(a), a.scalar("eps"), a["y"]);
@@ -47,7 +47,7 @@ pub static LAYERNORM_DROPOUT: Entry = Entry {
     name: "layernorm_dropout",
     summary: "mean and variance norm with weight and bias, then dropout",
     formula: "y = dropout((x - mean x) / sqrt(var x + eps) weight + bias)",
-    signature: "x: T[*rows, cols], weight: T[cols], bias: T[cols], p: f32 = 0.1, seed: u32 = 0, \
+    signature: "x: T[*rows, cols], weight: T[cols], bias: T[cols], p: f32 = 0.1 in 0..1, seed: u32 = 0, \
                 offset: u32 = 0, eps: f32 = 1e-5 -> y: T[*rows, cols]",
     build: |k, a| {
         let (draw, eps) = (Draw::of(a), a.scalar("eps"));

@@ -8,9 +8,11 @@
 //! place. A dtype is one of [`DType`], or a capital letter that a [`Specialization`] gives. An axis is a product of
 //! numbers and sizes (`2*cols`, `bits*group/32*groups`); at most one size of it is bound at launch, the others
 //! are constants of the specialization. `*` before the first axis lets it stand for any number of leading axes. A scalar is
-//! `name: dtype`, with a default after `=`.
+//! `name: dtype`, with a default after `=`, and after `in` the values that a caller may give: `p: f32 = 0.1 in 0..1`
+//! from 0 to below 1.
 
 use std::fmt;
+use std::ops::Range;
 use tilewright_ir::{Access, DType};
 
 /// A parsed signature.
@@ -35,6 +37,8 @@ pub struct SignatureParam {
     pub access: Access,
     /// The default of a scalar.
     pub default: Option<f64>,
+    /// The values that a scalar may have, if not any.
+    pub range: Option<Range<f64>>,
 }
 
 /// One parameter of a specialized kernel.
@@ -270,6 +274,16 @@ fn parse_param(text: &str, access: Access) -> Result<SignatureParam, SignatureEr
     if !is_name(name) {
         return fail(format!("signature: `{name}` is not a name"));
     }
+    let (ty, range) = match ty.split_once(" in ") {
+        None => (ty, None),
+        Some((ty, text)) => match parse_range(text) {
+            Some(range) => (ty.trim(), Some(range)),
+            None => {
+                let text = text.trim();
+                return fail(format!("signature: `{name}`: `{text}` is no range such as 0..1"));
+            }
+        },
+    };
     let (ty, default) = match ty.split_once('=') {
         None => (ty, None),
         Some((ty, value)) => match value.trim().parse::<f64>() {
@@ -305,6 +319,9 @@ fn parse_param(text: &str, access: Access) -> Result<SignatureParam, SignatureEr
             "signature: the output `{name}` must be a tensor, as `{name}: {dtype}[n]`"
         ));
     }
+    if axes.is_some() && range.is_some() {
+        return fail(format!("signature: `{name}`: only a number has a range"));
+    }
     let mut leading = false;
     let axes = axes.map(|axes| {
         let axes = axes.trim();
@@ -316,7 +333,15 @@ fn parse_param(text: &str, access: Access) -> Result<SignatureParam, SignatureEr
             axes.split(',').map(|a| a.trim().to_string()).collect()
         }
     });
-    Ok(SignatureParam { name: name.into(), dtype: dtype.into(), axes, leading, access, default })
+    let (name, dtype) = (name.into(), dtype.into());
+    Ok(SignatureParam { name, dtype, axes, leading, access, default, range })
+}
+
+/// `0..1`: from the first to below the last.
+fn parse_range(text: &str) -> Option<Range<f64>> {
+    let (start, end) = text.split_once("..")?;
+    let range = start.trim().parse().ok()?..end.trim().parse().ok()?;
+    (range.start < range.end).then_some(range)
 }
 
 fn is_name(text: &str) -> bool {
@@ -349,6 +374,13 @@ mod tests {
             declared[2],
             Declared::Scalar { name: "eps".into(), dtype: DType::F32, default: Some(1e-6) }
         );
+        assert_eq!(signature.params[2].range, None);
+        let signature = Signature::parse("x: T[n], p: f32 = 0.1 in 0..1 -> y: T[n]").unwrap();
+        let p = &signature.params[1];
+        assert_eq!(
+            (p.dtype.as_str(), p.default, p.range.clone()),
+            ("f32", Some(0.1), Some(0.0..1.0))
+        );
         assert!(matches!(&declared[4], Declared::Tensor { shape, .. } if shape[1] == (8, None)));
     }
 
@@ -375,6 +407,8 @@ mod tests {
             ("x: T[n -> y: T[n]", "lacks `]`"),
             ("e: f32 = q, x: T[n] -> y: T[n]", "`q`"),
             ("x: T[n] -> y: T", "must be a tensor"),
+            ("x: T[n], p: f32 = 0.1 in 1..0 -> y: T[n]", "`1..0` is no range"),
+            ("x: T[n] in 0..1 -> y: T[n]", "only a number has a range"),
         ] {
             let error = Signature::parse(text).unwrap_err().0;
             assert!(error.contains(part), "{text}: {error}");

@@ -64,13 +64,22 @@ pub fn rope(config: &Config, features: usize, context: usize) -> Result<Rope, Fo
             Ok(plain.longrope(&short, &long, original, told.unwrap_or(by_ratio)))
         }
         "yarn" => {
-            let factor = positive(&scaling, "factor", None)?;
+            let original = original()?.max(1);
+            let ratio = context as f64 / original as f64;
+            let factor = positive(&scaling, "factor", Some(ratio))?;
             let fast = positive(&scaling, "beta_fast", Some(32.0))?;
             let slow = positive(&scaling, "beta_slow", Some(1.0))?;
-            let told = scaling.number("attention_factor")?;
-            let by_factor = 0.1 * factor.max(1.0).ln() + 1.0;
-            let original = original()?.max(1);
-            Ok(plain.yarn(base, factor, [fast, slow], original, told.unwrap_or(by_factor)))
+            let whole = scaling.flag("truncate")?.unwrap_or(true);
+            let by_factor = |share: f64| 0.1 * share * factor.max(1.0).ln() + 1.0;
+            let share = |field| Ok(scaling.number(field)?.filter(|share| *share != 0.0));
+            let magnitude = match scaling.number("attention_factor")? {
+                Some(told) => told,
+                None => match (share("mscale")?, share("mscale_all_dim")?) {
+                    (Some(share), Some(of_all)) => by_factor(share) / by_factor(of_all),
+                    _ => by_factor(1.0),
+                },
+            };
+            Ok(plain.yarn(base, factor, [fast, slow], original, whole, magnitude))
         }
         other => {
             let next = "ropes are default, linear, llama3, longrope and yarn";

@@ -40,6 +40,13 @@ MODELS = {
     "qwen3-yarn": ("Qwen3Config", dict(rope_parameters=dict(
         rope_type="yarn", factor=4.0, rope_theta=10000.0, original_max_position_embeddings=64))),
     "qwen3_moe": ("Qwen3MoeConfig", dict(num_experts=4, norm_topk_prob=True, mlp_only_layers=[1], **EXPERTS)),
+    # These come last in the alphabet, by which the others have their seeds.
+    "qwen3_types": ("Qwen3Config", dict(
+        use_sliding_window=True, sliding_window=6, max_window_layers=2,
+        layer_types=["sliding_attention", "full_attention"])),
+    "qwen3_yarn": ("Qwen3Config", dict(rope_parameters=dict(
+        rope_type="yarn", factor=8.0, rope_theta=10000.0, original_max_position_embeddings=64, mscale=1.2,
+        mscale_all_dim=0.6, truncate=False))),
     "gemma": ("GemmaConfig", dict(num_key_value_heads=1, head_dim=16, hidden_act="gelu_pytorch_tanh",
                                   hidden_activation="gelu_pytorch_tanh", tie_word_embeddings=True)),
     "gemma2": ("Gemma2Config", dict(sliding_window=8, query_pre_attn_scalar=12, attn_logit_softcapping=5.0,

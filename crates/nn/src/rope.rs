@@ -52,20 +52,22 @@ impl Rope {
 
     /// YaRN (Peng et al., 2023, <https://arxiv.org/abs/2309.00071>): waves that fit into the `original` context fewer
     /// than `slow` times are slowed by `factor`, those that fit more than `fast` times are left; between, by their
-    /// number. `base` is that of [`new`](Self::new).
+    /// number. `base` is that of [`new`](Self::new); `whole`: the mixed pairs begin and end at whole numbers.
     pub fn yarn(
         mut self,
         base: f64,
         factor: f64,
         [fast, slow]: [f64; 2],
         original: usize,
+        whole: bool,
         magnitude: f64,
     ) -> Rope {
         let features = self.features() as f64;
         let number =
             |turns: f64| features * (original as f64 / (turns * TAU)).ln() / (2.0 * base.ln());
-        let low = number(fast).floor().max(0.0);
-        let high = number(slow).ceil().min(features - 1.0);
+        let (low, high) = (number(fast), number(slow));
+        let (low, high) = if whole { (low.floor(), high.ceil()) } else { (low, high) };
+        let (low, high) = (low.max(0.0), high.min(features - 1.0));
         for (i, frequency) in self.frequencies.iter_mut().enumerate() {
             let slowed = ((i as f64 - low) / (high - low).max(0.001)).clamp(0.0, 1.0);
             *frequency *= slowed / factor + (1.0 - slowed);
@@ -118,7 +120,7 @@ mod tests {
         assert_eq!(llama3.frequencies[3], plain.frequencies[3] / 8.0);
         let between = llama3.frequencies[1] / plain.frequencies[1];
         assert!((0.125..1.0).contains(&between), "{between}");
-        let yarn = plain.clone().yarn(10000.0, 4.0, [32.0, 1.0], 4096, 1.5);
+        let yarn = plain.clone().yarn(10000.0, 4.0, [32.0, 1.0], 4096, true, 1.5);
         assert_eq!(yarn.frequencies[0], plain.frequencies[0]);
         assert_eq!(yarn.frequencies[3], plain.frequencies[3] / 4.0);
     }

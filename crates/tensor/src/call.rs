@@ -62,6 +62,9 @@ impl<'a> Call<'a> {
     /// Passes a number.
     pub fn scalar(mut self, name: &str, value: f64) -> Self {
         self.put(name, &[Role::Scalar], Slot::Scalar(value));
+        if let Err(error) = self.callable.check_scalar(name, value) {
+            self.fail(error);
+        }
         self
     }
 

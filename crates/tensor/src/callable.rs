@@ -4,12 +4,13 @@ use crate::call::{Call, Outputs, Slot};
 use crate::interface::{Interface, Role, SlotInfo};
 use crate::map::Map;
 use crate::{Result, Tensor};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tilewright_ir::{DType, Param, Program};
 use tilewright_lang::oneliner::Layout;
-use tilewright_lang::{Signature, Specialization};
+use tilewright_lang::{Signature, SignatureParam, Specialization};
 use tilewright_passes::Backward;
 use tilewright_runtime::{Error, Kernel, Runtime, targets};
 
@@ -60,6 +61,8 @@ pub(crate) struct Recipe {
     pub record: Box<Record>,
     /// Its gradient, where one is written by hand.
     pub by_hand: Option<Box<ByHand>>,
+    /// Numbers that may not have every value.
+    pub ranges: Vec<(String, Range<f64>)>,
     /// Parameters of a gradient's forward kernel, in the order in which a caller passes them.
     pub first: Vec<SlotInfo>,
 }
@@ -89,6 +92,7 @@ impl Default for Recipe {
             map: None,
             record: Box::new(|_, _| Ok(Recording { programs: Vec::new(), between: Vec::new() })),
             by_hand: None,
+            ranges: Vec::new(),
             first: Vec::new(),
         }
     }
@@ -407,6 +411,27 @@ impl Callable {
         Ok(told)
     }
 
+    /// Whether a number may have that value: a whole one where the kernel counts with it, and one in its range.
+    pub(crate) fn check_scalar(&self, name: &str, value: f64) -> Result<()> {
+        let fail =
+            |text: String| Err(Error::usage(format!("{}: {text}, got {value}", self.name())));
+        let slot = self.interface.slots.iter().find(|s| s.param.name == name);
+        if let Some(dtype) = slot.map(SlotInfo::dtype).filter(|d| !d.is_float())
+            && dtype.round(value) != value
+        {
+            return fail(format!("`{name}` must be a number of type {dtype}"));
+        }
+        let Some((_, range)) = self.recipe.ranges.iter().find(|(n, _)| n == name) else {
+            return Ok(());
+        };
+        // The kernel gets what the type makes of it.
+        let rounded = slot.map_or(value, |s| s.dtype().round(value));
+        match range.contains(&rounded) {
+            true => Ok(()),
+            false => fail(format!("{name} must be in [{}, {})", range.start, range.end)),
+        }
+    }
+
     fn check_dtype(&self, variable: &str, dtype: DType) -> Result<()> {
         let allowed = &self.recipe.dtypes;
         if variable != "T" || allowed.is_empty() || allowed.contains(&dtype) {
@@ -428,6 +453,12 @@ impl std::fmt::Debug for Callable {
 pub(crate) fn variables_of(signature: &Signature) -> Vec<(String, String)> {
     let generic = signature.params.iter().filter(|p| DType::parse(&p.dtype).is_none());
     generic.map(|p| (p.name.clone(), p.dtype.clone())).collect()
+}
+
+/// The numbers of a signature that may not have every value.
+pub(crate) fn ranges_of(signature: &Signature) -> Vec<(String, Range<f64>)> {
+    let of = |p: &SignatureParam| Some((p.name.clone(), p.range.clone()?));
+    signature.params.iter().filter_map(of).collect()
 }
 
 fn default(param: &Param) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! Kernels of the catalog, and a user's own, as callables.
 
-use crate::callable::{Callable, Recipe, variables_of};
+use crate::callable::{Callable, Recipe, ranges_of, variables_of};
 use crate::{Error, Result};
 use tilewright_ir::DType;
 use tilewright_kernels::{BackwardKernel, CATALOG, Entry, Grad, find};
@@ -52,6 +52,7 @@ pub fn of_entry(entry: &'static Entry, constants: &[(&str, usize)]) -> Result<Ca
     Callable::new(Recipe {
         name: entry.name.into(),
         variables: variables_of(&signature),
+        ranges: ranges_of(&signature),
         dtypes: entry.dtypes.to_vec(),
         base: entry.specialization(dtype, constants),
         record: Box::new(|s, _| Ok(entry.record(s).map_err(mistakes)?.into())),
@@ -123,6 +124,7 @@ pub fn tile_kernel_with(
     Callable::new(Recipe {
         name: name.into(),
         variables: variables_of(&parsed),
+        ranges: ranges_of(&parsed),
         base,
         record: Box::new(record),
         ..Recipe::default()

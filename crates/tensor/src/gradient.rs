@@ -80,6 +80,7 @@ impl Callable {
             map: self.recipe.map.clone(),
             record: Box::new(record),
             by_hand: None,
+            ranges: self.recipe.ranges.clone(),
             first: self.gradient_inputs(),
         })?;
         Ok(match self.chosen_runtime() {

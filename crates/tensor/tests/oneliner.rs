@@ -91,6 +91,36 @@ fn a_sum_needs_only_shapes_for_its_gradient() {
 }
 
 #[test]
+fn smooth_functions_have_one_slope_at_every_point() {
+    let slopes = |formula: &str, a: &[f32], b: &[f32]| -> [Vec<f64>; 2] {
+        let (a, b) = (Tensor::from(a.to_vec()), Tensor::from(b.to_vec()));
+        let ones = Tensor::full(DType::F32, a.shape(), 1.0).unwrap();
+        let gradient = elementwise(formula).unwrap().grad().unwrap();
+        let of = gradient.call_all(&[&a, &b, &ones]).unwrap();
+        ["d_a", "d_b"].map(|name| of[name].to_f64().unwrap())
+    };
+    // Where both are equal, where one is far greater, and where nothing is left of one.
+    let [da, db] = slopes(
+        "logaddexp(a, b)",
+        &[2.0, 0.0, -1e30, 90.0, 1.0, f32::NEG_INFINITY],
+        &[2.0, -0.0, -1e30, -90.0, f32::NEG_INFINITY, 3.0],
+    );
+    assert_eq!(da, [0.5, 0.5, 0.5, 1.0, 1.0, 0.0]);
+    assert_eq!(db, [0.5, 0.5, 0.5, 0.0, 0.0, 1.0]);
+    let [da, db] = slopes("pow(a, b)", &[0.0, 3.0, 0.0, 2.0], &[0.0, 0.0, 2.0, 3.0]);
+    assert_eq!(da, [0.0, 0.0, 0.0, 12.0]);
+    assert!((db[1] - 3f64.ln()).abs() < 1e-6 && db[0] == 0.0 && db[2] == 0.0, "{db:?}");
+    // The values of infinities and NaN.
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    let a = Tensor::from([inf, -inf, inf, nan, inf, 1.0]);
+    let b = Tensor::from([inf, -inf, -inf, inf, nan, nan]);
+    let sum = elementwise("logaddexp(a, b)").unwrap().call(&[&a, &b]).unwrap();
+    let sum = sum.to_vec::<f32>().unwrap();
+    assert_eq!(sum[..3], [inf, -inf, inf]);
+    assert!(sum[3..].iter().all(|x| x.is_nan()), "{sum:?}");
+}
+
+#[test]
 fn dtypes_mix_and_scalars_compile_nothing() {
     let swish = Elementwise::formula("x * sigmoid(a * x)").unwrap().scalar("a", Some(1.0));
     let swish = swish.callable().unwrap();

@@ -1,8 +1,14 @@
 //! Chat templates: Jinja programs that write a conversation as the model learned to read it.
 
 use crate::FormatError;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, context};
+use crate::date::strftime;
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
+use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Steps that a template may take. Real ones take some hundred a message.
 const FUEL: u64 = 1_000_000;
@@ -56,7 +62,13 @@ impl ChatTemplate {
         environment.add_function("raise_exception", |text: String| -> Result<String, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, text))
         });
-        let compiled = environment.add_template_owned(NAME, source.to_string());
+        // The date of a prompt, in UTC.
+        environment.add_function("strftime_now", |pattern: String| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            strftime(&pattern, now.map_or(0, |now| now.as_secs()))
+        });
+        environment.add_filter("tojson", json);
+        let compiled = environment.add_template_owned(NAME, without_marks(source));
         compiled.map_err(|e| fault(file, "is no Jinja", &e))?;
         Ok(ChatTemplate { file: file.into(), environment, ends })
     }
@@ -74,11 +86,75 @@ impl ChatTemplate {
             template.render(context! {
                 messages,
                 add_generation_prompt => true,
+                // There, though nobody can give any: templates ask whether they are none.
+                tools => (),
+                documents => (),
                 bos_token => begin.as_deref().unwrap_or_default(),
                 eos_token => end.as_deref().unwrap_or_default(),
             })
         });
         rendered.map_err(|e| fault(&self.file, "does not take this conversation", &e))
+    }
+}
+
+/// The template without the marks around what the assistant says, by which training masks the rest; they print nothing.
+fn without_marks(source: &str) -> String {
+    let (mut text, mut rest) = (String::new(), source);
+    while let Some(at) = rest.find("{%") {
+        text += &rest[..at];
+        rest = &rest[at..];
+        let Some(end) = rest.find("%}") else { break };
+        let (tag, after) = rest.split_at(end + 2);
+        // As blocks that take whitespace away on the same sides.
+        text += &match tag[2..end].trim_matches(|c: char| c == '-' || c == '+').trim() {
+            "generation" => tag.replace("generation", "if true"),
+            "endgeneration" => tag.replace("endgeneration", "endif"),
+            _ => tag.into(),
+        };
+        rest = after;
+    }
+    text + rest
+}
+
+/// The filter `tojson` as Hugging Face sets Jinja up: Python's spaces, and nothing escaped for HTML.
+fn json(value: &Value, options: Kwargs) -> Result<Value, Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    let mut text = Vec::new();
+    let written = match indent {
+        Some(indent) => {
+            let spaces = " ".repeat(indent.min(16));
+            let formatter = PrettyFormatter::with_indent(spaces.as_bytes());
+            value.serialize(&mut Serializer::with_formatter(&mut text, formatter))
+        }
+        None => value.serialize(&mut Serializer::with_formatter(&mut text, Spaced)),
+    };
+    let wrong = |e: String| Error::new(ErrorKind::BadSerialization, e);
+    written.map_err(|e| wrong(e.to_string()))?;
+    String::from_utf8(text).map(Value::from).map_err(|e| wrong(e.to_string()))
+}
+
+/// JSON in one line with a space after each comma and colon.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: io::Write + ?Sized>(
+        &mut self,
+        w: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first { Ok(()) } else { w.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: io::Write + ?Sized>(
+        &mut self,
+        w: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first { Ok(()) } else { w.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: io::Write + ?Sized>(&mut self, w: &mut W) -> io::Result<()> {
+        w.write_all(b": ")
     }
 }
 
@@ -105,6 +181,22 @@ mod tests {
             {{- '<|' ~ message.role ~ '|>' ~ message.content | trim }}\n  {%- endif %}\n{%- endfor %}\n\
             {%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
         assert_eq!(render(source).unwrap(), "<s><|system|>\nBe short.\n<|user|>Hi<|assistant|>");
+    }
+
+    #[test]
+    fn what_hugging_face_adds_to_jinja() {
+        for (source, expected) in [
+            ("{{ ['a<b', 1, none] | tojson }}", r#"["a<b", 1, null]"#),
+            ("{{ {'a': \"it's\"} | tojson }}", r#"{"a": "it's"}"#),
+            ("{{ [1] | tojson(indent=1) }}", "[\n 1\n]"),
+            ("{% if tools is not none %}tools{% endif %}{{ tools is defined }}", "True"),
+            ("{{ strftime_now('%Y') | length }}", "4"),
+            ("a {%- generation -%} b {% endgeneration %}c", "ab c"),
+            ("{% if true %}{% generation %}\nx\n{% endgeneration %}\n{% endif %}", "x\n"),
+            ("generation {{ '{' }}% generation", "generation {% generation"),
+        ] {
+            assert_eq!(render(source).unwrap(), expected, "{source}");
+        }
     }
 
     #[test]

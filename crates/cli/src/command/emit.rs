@@ -3,7 +3,7 @@
 use super::{dtype, find, kernel_dtype, settings, specialize};
 use crate::args::{Setting, ShapeOf};
 use crate::failure::Failure;
-use crate::formula;
+use crate::formula::{self, BROADCAST};
 use crate::table::show_shape;
 use clap::ArgMatches;
 use std::io::Write;
@@ -133,6 +133,7 @@ fn formula_program(
         let next = format!("its inputs are {}", inputs.join(", "));
         return Err(Failure::usage(format!("the formula has no input `{}`", unknown.name), next));
     }
+    let mismatch = |error: String| Failure::usage(error, BROADCAST);
     let common = shapes.iter().map(|s| s.shape.as_slice()).max_by_key(|s| s.len());
     let given: Vec<(&[usize], Option<&[isize]>)> = inputs
         .iter()
@@ -143,7 +144,7 @@ fn formula_program(
         .collect();
     let layout = match common {
         None => Layout::flat(inputs.len()),
-        Some(_) => Broadcast::of(&given).map_err(formula::wrong)?.layout,
+        Some(_) => Broadcast::of(&given).map_err(mismatch)?.layout,
     };
     if common.is_some() {
         for (input, (shape, _)) in inputs.iter().zip(&given) {

@@ -3,7 +3,7 @@
 use super::settings;
 use crate::call::{call, input};
 use crate::failure::Failure;
-use crate::formula::{self, LANGUAGE};
+use crate::formula::{self, BROADCAST, LANGUAGE};
 use clap::ArgMatches;
 use std::io::Write;
 use tilewright_tensor::OneLiner;
@@ -30,5 +30,5 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let callable = spec.callable().map_err(|e| Failure::of(e, LANGUAGE))?;
     // The numbers are the defaults of the specification already.
-    call(&callable, &[], &[], file, LANGUAGE, matches, out)
+    call(&callable, &[], &[], file, BROADCAST, matches, out)
 }

@@ -111,6 +111,9 @@ fn show(param: &SignatureParam) -> String {
     if param.access == Access::InOut {
         text += ", updated in place";
     }
+    if let Some(range) = &param.range {
+        text += &format!(" in [{}, {})", range.start, range.end);
+    }
     match param.default {
         Some(value) if value.fract() == 0.0 => format!("{text} = {value}; --set {}=X", param.name),
         // Debug prints 1e-6 where Display prints 0.000001.
@@ -171,6 +174,10 @@ fn param_json(param: &SignatureParam) -> Value {
         }
         None => {
             fields.insert("default".into(), param.default.into());
+            if let Some(range) = &param.range {
+                fields.insert("from".into(), range.start.into());
+                fields.insert("below".into(), range.end.into());
+            }
         }
     }
     Value::Object(fields)

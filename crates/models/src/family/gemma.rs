@@ -15,11 +15,14 @@ pub(crate) fn read(config: &Config) -> Result<Decoder, FormatError> {
     decoder.norms.offset = 1.0;
     decoder.embedding_scale = Some((decoder.hidden as f64).sqrt());
     decoder.tied = config.flag("tie_word_embeddings")?.unwrap_or(true);
-    // Where both fields are there, the newer one counts.
-    let field = match config.value("hidden_activation") {
-        Some(_) => "hidden_activation",
-        None => "hidden_act",
+    // Where both fields are there, the newer one counts. The older one said gelu and meant its approximation, by which
+    // the models were trained.
+    let gate = match config.value("hidden_activation") {
+        Some(_) => gate(config, "hidden_activation", None)?,
+        None => match gate(config, "hidden_act", Some(Gate::GeluTanh))? {
+            Gate::Gelu => Gate::GeluTanh,
+            other => other,
+        },
     };
-    let gate = gate(config, field, Some(Gate::GeluTanh))?;
     Ok(with_gate(decoder, gate))
 }

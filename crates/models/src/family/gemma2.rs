@@ -1,7 +1,7 @@
 //! Gemma 2 (<https://arxiv.org/abs/2408.00118>): Gemma with soft-capped scores and logits, a window in every other
 //! layer, and norms on both ends of each branch.
 
-use super::{gemma, window};
+use super::{gemma, slide, window};
 use crate::{Decoder, Family};
 use tilewright_formats::{Config, FormatError};
 
@@ -22,14 +22,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     decoder.attention.softcap = softcap(config, "attn_logit_softcapping")?;
     decoder.softcap = softcap(config, "final_logit_softcapping")?;
     let window = window(config)?;
-    let kinds = config.texts("layer_types")?;
-    for (layer, slot) in decoder.windows.iter_mut().enumerate() {
-        let slides = match &kinds {
-            Some(kinds) => kinds.get(layer).is_some_and(|kind| kind == "sliding_attention"),
-            None => layer % 2 == 0,
-        };
-        *slot = window.filter(|_| slides);
-    }
+    slide(config, &mut decoder, window, |layer| layer % 2 == 0)?;
     Ok(decoder)
 }
 

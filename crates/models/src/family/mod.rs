@@ -23,6 +23,14 @@ const MOST_FEATURES: usize = 512;
 
 /// What Llama's fields say of a decoder: the start for every family, which then changes what it does otherwise.
 fn llama_like(config: &Config) -> Result<Decoder, FormatError> {
+    llama_like_turning(config, Ok)
+}
+
+/// As [`llama_like`], where `turning` of the features of a head turn.
+fn llama_like_turning(
+    config: &Config,
+    turning: impl FnOnce(usize) -> Result<usize, FormatError>,
+) -> Result<Decoder, FormatError> {
     let hidden = config.positive("hidden_size")?;
     let heads = config.positive("num_attention_heads")?;
     let kv_heads = config.size("num_key_value_heads")?.filter(|heads| *heads > 0).unwrap_or(heads);
@@ -47,7 +55,7 @@ fn llama_like(config: &Config) -> Result<Decoder, FormatError> {
         bias: config.flag("mlp_bias")?.unwrap_or(false),
     };
     let bias = config.flag("attention_bias")?.unwrap_or(false);
-    let turning = partial(config, head_dim)?;
+    let turning = turning(head_dim)?;
     Ok(Decoder {
         vocabulary: config.positive("vocab_size")?,
         hidden,
@@ -71,23 +79,6 @@ fn llama_like(config: &Config) -> Result<Decoder, FormatError> {
         softcap: None,
         tied: config.flag("tie_word_embeddings")?.unwrap_or(false),
     })
-}
-
-/// The number of features of a head that turn.
-fn partial(config: &Config, head_dim: usize) -> Result<usize, FormatError> {
-    let field = "partial_rotary_factor";
-    let share = match config.object("rope_parameters")? {
-        Some(parameters) => parameters.number(field)?,
-        None => None,
-    };
-    let share = share.or(config.number(field)?).unwrap_or(1.0);
-    match share > 0.0 && share <= 1.0 {
-        true => Ok((head_dim as f64 * share) as usize / 2 * 2),
-        false => {
-            let next = "it must be above 0 and at most 1";
-            Err(config.error(field, &format!("is {share}"), next))
-        }
-    }
 }
 
 /// What is added to the mean square of a norm.
@@ -123,6 +114,24 @@ fn window(config: &Config) -> Result<Option<usize>, FormatError> {
     Ok(config.size("sliding_window")?.filter(|window| *window > 0))
 }
 
+/// Gives the layers that slide the window: those that `layer_types` tells, or else those that `slides` picks.
+fn slide(
+    config: &Config,
+    decoder: &mut Decoder,
+    window: Option<usize>,
+    slides: impl Fn(usize) -> bool,
+) -> Result<(), FormatError> {
+    let kinds = config.texts("layer_types")?;
+    for (layer, slot) in decoder.windows.iter_mut().enumerate() {
+        let slides = match &kinds {
+            Some(kinds) => kinds.get(layer).is_some_and(|kind| kind == "sliding_attention"),
+            None => slides(layer),
+        };
+        *slot = window.filter(|_| slides);
+    }
+    Ok(())
+}
+
 /// The activation of every layer replaced.
 fn with_gate(mut decoder: Decoder, new: Gate) -> Decoder {
     for part in &mut decoder.feed_forward {
@@ -132,4 +141,51 @@ fn with_gate(mut decoder: Decoder, new: Gate) -> Decoder {
         }
     }
     decoder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn read(model_type: &str, more: &str) -> Decoder {
+        let text = format!(
+            r#"{{"model_type": "{model_type}", "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 8,
+               "num_hidden_layers": 3, "intermediate_size": 32, "max_position_embeddings": 64 {more}}}"#
+        );
+        let config = Config::parse(Path::new("config.json"), &text).unwrap();
+        crate::describe(&config).unwrap()
+    }
+
+    #[test]
+    fn the_older_gelu_of_gemma_is_its_approximation() {
+        for (fields, expected) in [
+            ("", Gate::GeluTanh),
+            (r#", "hidden_act": "gelu""#, Gate::GeluTanh),
+            (r#", "hidden_act": "gelu", "hidden_activation": null"#, Gate::GeluTanh),
+            (r#", "hidden_act": "gelu", "hidden_activation": "gelu""#, Gate::Gelu),
+        ] {
+            let part = &read("gemma", fields).feed_forward[0];
+            assert!(
+                matches!(part, FeedForward::Gated { gate, .. } if *gate == expected),
+                "{fields}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_phi_turns_a_part_of_a_head() {
+        let part = r#", "partial_rotary_factor": 0.5"#;
+        assert_eq!(read("llama", part).rope.features(), 16);
+        assert_eq!(read("phi3", part).rope.features(), 8);
+    }
+
+    #[test]
+    fn the_experts_of_qwen_slide_in_every_layer() {
+        let more = r#", "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8, "sliding_window": 5,
+                     "max_window_layers": 2, "use_sliding_window": "#;
+        let windows = |slides: &str| read("qwen3_moe", &format!("{more} {slides}")).windows;
+        assert_eq!(windows("true"), [Some(5); 3]);
+        assert_eq!(windows("false"), [None; 3]);
+    }
 }

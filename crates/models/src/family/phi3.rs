@@ -1,7 +1,7 @@
 //! Phi 3 and 4 (<https://arxiv.org/abs/2404.14219>): Llama with fused projections; the long forms turn with LongRoPE, and
 //! Phi-4-mini turns a part of each head.
 
-use super::{llama_like, window};
+use super::{llama_like_turning, window};
 use crate::{Decoder, Family, FeedForward};
 use tilewright_formats::{Config, FormatError};
 
@@ -9,7 +9,7 @@ use tilewright_formats::{Config, FormatError};
 pub(crate) const FAMILY: Family = Family { model_type: "phi3", doc: "Phi 3, 3.5, 4", read };
 
 fn read(config: &Config) -> Result<Decoder, FormatError> {
-    let mut decoder = llama_like(config)?;
+    let mut decoder = llama_like_turning(config, |head_dim| partial(config, head_dim))?;
     decoder.attention.fused = true;
     decoder.windows.fill(window(config)?);
     for part in &mut decoder.feed_forward {
@@ -18,4 +18,21 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
         }
     }
     Ok(decoder)
+}
+
+/// The number of features of a head that turn.
+fn partial(config: &Config, head_dim: usize) -> Result<usize, FormatError> {
+    let field = "partial_rotary_factor";
+    let share = match config.object("rope_parameters")? {
+        Some(parameters) => parameters.number(field)?,
+        None => None,
+    };
+    let share = share.or(config.number(field)?).unwrap_or(1.0);
+    match share > 0.0 && share <= 1.0 {
+        true => Ok((head_dim as f64 * share) as usize / 2 * 2),
+        false => {
+            let next = "it must be above 0 and at most 1";
+            Err(config.error(field, &format!("is {share}"), next))
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Qwen 2 and 2.5 (<https://arxiv.org/abs/2407.10671>): Llama with a bias in queries, keys and values, and a window in
 //! the later layers where the configuration asks for it.
 
-use super::{llama_like, window};
+use super::{llama_like, slide, window};
 use crate::{Decoder, Family};
 use tilewright_formats::{Config, FormatError};
 
@@ -16,12 +16,12 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     Ok(decoder)
 }
 
-/// Windows from layer `max_window_layers` on, if `use_sliding_window`.
+/// Windows where `layer_types` tells, or from layer `max_window_layers` on, if `use_sliding_window`.
 pub(crate) fn late_windows(config: &Config, decoder: &mut Decoder) -> Result<(), FormatError> {
     if config.flag("use_sliding_window")? == Some(true) {
         let first = config.size("max_window_layers")?.unwrap_or(28);
         let window = window(config)?;
-        decoder.windows.iter_mut().skip(first).for_each(|layer| *layer = window);
+        slide(config, decoder, window, |layer| layer >= first)?;
     }
     Ok(())
 }

@@ -296,6 +296,10 @@ impl Sweep<'_> {
             let power = self.out.binary(BinaryOp::Pow, x, less);
             let slope = self.out.mul(exponent, power);
             let value = self.times(g, slope);
+            // x^0 is 1 everywhere, at 0 too, where x^-1 is infinite.
+            let zero = self.out.constant(dtype, 0.0);
+            let flat = self.out.binary(BinaryOp::Eq, exponent, zero);
+            let value = self.out.drop_where(flat, value);
             self.send_value(a, value, shape);
         }
         if self.active[b.index()] {
