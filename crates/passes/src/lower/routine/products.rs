@@ -345,9 +345,11 @@ fn around(
     let subgroups = if fits { subgroups } else { rounds.next_power_of_two().min(most) };
     let result_len = products.len() * capacity * width;
     let result = l.shared("result", DType::F32, result_len);
-    let units = depth.div_ceil(AffineProducts::UNIT);
-    let (room, slots) =
-        if fits { (products.len() * width, units) } else { (result_len, units.min(SLOTS)) };
+    let units = |depth: usize| depth.div_ceil(AffineProducts::UNIT);
+    let (room, slots) = match fits {
+        true => (products.len() * width, units(len)),
+        false => (result_len, units(depth).min(SLOTS)),
+    };
     let partial = l.shared("partial", DType::F32, room * slots);
     let ready = fits.then(|| Ready {
         rows,
