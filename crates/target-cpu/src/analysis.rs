@@ -41,6 +41,9 @@ pub enum Fusion {
     Map(Fused),
     /// Random numbers of the positions 0, 1, 2 ..., of a seed and a stream.
     CountedPhilox,
+    /// A row times a scale (if there is one), or 0 where the random number of its position, of a seed and a stream,
+    /// is below a probability.
+    DropOut,
     /// The sum over an axis of a product.
     SumOfProducts(usize),
     /// Integers unpacked from a tensor that is only read: the load belongs to it.
@@ -210,6 +213,9 @@ impl Analysis {
         let once = |id: ExprId| self.uses[id.index()] == 1;
         let shape = |id: ExprId| &program.expr(id).ty.shape;
         match expr.kind {
+            ExprKind::Ternary(TernaryOp::Select, [keep, value, other]) => {
+                self.drop_out(program, id, [keep, value, other])
+            }
             ExprKind::Unary(UnaryOp::Exp, a) if once(a) => {
                 let (x, y) = self.pair(program, a, BinaryOp::Sub)?;
                 let greatest = repeated(program, y);
@@ -250,6 +256,50 @@ impl Analysis {
             }
             _ => None,
         }
+    }
+
+    /// A value where a number of the interval from 0 to 1, made of the upper 24 bits of a random word, reaches a
+    /// probability, and else 0.
+    fn drop_out(
+        &self,
+        program: &Program,
+        id: ExprId,
+        [keep, value, other]: [ExprId; 3],
+    ) -> Option<(Fusion, Vec<ExprId>)> {
+        let once = |id: ExprId| Some(id).filter(|id| self.uses[id.index()] == 1);
+        let constant = |id: ExprId| match program.expr(repeated(program, id)).kind {
+            ExprKind::Const(literal) => Some(literal.value()),
+            _ => None,
+        };
+        let single = |id: ExprId| program.expr(repeated(program, id)).ty.shape.is_empty();
+        let shape = |id: ExprId| &program.expr(id).ty.shape;
+        let (number, p) = self.pair(program, once(keep)?, BinaryOp::Ge)?;
+        let (whole, unit) = self.pair(program, once(number)?, BinaryOp::Mul)?;
+        let ExprKind::Cast(bits) = program.expr(once(whole)?).kind else { return None };
+        let (word, by) = self.pair(program, once(bits)?, BinaryOp::Shr)?;
+        let Some((Fusion::CountedPhilox, draw)) = &self.fused[once(word)?.index()] else {
+            return None;
+        };
+        let fits = program.expr(bits).ty.dtype == DType::U32
+            && [number, p].iter().all(|id| program.expr(*id).ty.dtype == DType::F32)
+            && constant(by) == Some(8.0)
+            && constant(unit) == Some(2f64.powi(-24))
+            && constant(other).is_some_and(|other| other.to_bits() == 0)
+            && single(p)
+            && shape(id) == shape(word)
+            && shape(value) == shape(word);
+        if !fits {
+            return None;
+        }
+        let mut operands = vec![value, draw[0], draw[1], repeated(program, p)];
+        let product = once(value).and_then(|value| self.pair(program, value, BinaryOp::Mul));
+        for (x, scale) in product.into_iter().flat_map(|(a, b)| [(a, b), (b, a)]) {
+            if shape(x) == shape(word) && single(scale) && operands.len() == 4 {
+                operands[0] = x;
+                operands.push(repeated(program, scale));
+            }
+        }
+        Some((Fusion::DropOut, operands))
     }
 
     /// Unpacking right after a load that nothing else uses.

@@ -401,7 +401,10 @@ impl<'a> Binder<'a> {
     pub(super) fn computes_lanes(&self, id: ExprId) -> bool {
         if self.request.analysis.fused[id.index()].is_some() {
             let fused = &self.request.analysis.fused[id.index()];
-            return matches!(fused, Some((Fusion::Map(_) | Fusion::CountedPhilox, _)));
+            return matches!(
+                fused,
+                Some((Fusion::Map(_) | Fusion::CountedPhilox | Fusion::DropOut, _))
+            );
         }
         matches!(
             self.request.program.expr(id).kind,

@@ -69,7 +69,7 @@ pub(super) fn fetch_ahead(bound: &mut Bound, request: &Request<'_>) {
             }
             // What goes over a row once is a stream, which CPUs of AVX2 follow better than they are led.
             let fetches_itself = |own: &Invoke| match own.name {
-                "argmax" | "argmin" | "top_k" => true,
+                "argmax" | "argmin" | "top_k" | "drop_out" => true,
                 name => request.level != Level::Avx2 && reduces(name),
             };
             match &mut pass.blocks[stream.reader] {
@@ -170,7 +170,7 @@ fn reduces(name: &str) -> bool {
 fn work(name: &str) -> u32 {
     match name {
         "neg" | "abs" | "not" | "floor" | "ceil" | "round" | "trunc" => 1,
-        "exp_sub" | "silu" | "silu_mul" | "mish" | "tanh_softplus" | "philox" => 8,
+        "exp_sub" | "silu" | "silu_mul" | "mish" | "tanh_softplus" | "philox" | "drop_out" => 8,
         "copy" | "load" | "store" | "scan" | "iota" | "top_k" | "unpack" | "dot" | "dot_rows"
         | "argmax" | "argmin" => 0,
         name if UnaryOp::parse(name).is_some() => 8,

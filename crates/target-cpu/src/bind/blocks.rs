@@ -78,7 +78,7 @@ impl BlockPlan {
         let fused = &request.analysis.fused[id.index()];
         let possible = match (&expr.kind, fused) {
             _ if !main && !from_main => true,
-            (_, Some((Fusion::Map(_) | Fusion::CountedPhilox, _))) => main,
+            (_, Some((Fusion::Map(_) | Fusion::CountedPhilox | Fusion::DropOut, _))) => main,
             (_, Some((Fusion::Unpacked, _))) => {
                 main && super::packed::stream_of(request, id).is_some()
             }

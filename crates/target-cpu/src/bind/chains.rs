@@ -14,7 +14,7 @@ use crate::simd::reduce::{FIRST, LAST};
 use std::sync::Arc;
 
 /// Bytes ahead of a load from a tensor that are fetched meanwhile.
-const AHEAD: i32 = 1024;
+const AHEAD: i32 = 2048;
 /// The most steps of a chain; a longer one is cut.
 const MOST_STEPS: usize = 64;
 

@@ -328,6 +328,7 @@ impl<'a> Binder<'a> {
                 });
                 out
             }
+            (Fusion::DropOut, tiles) => self.drop_out(id, tiles),
             (Fusion::Unpacked, _) => self.unpacked(id),
             (Fusion::PackedSum { bits, group, short }, tiles) => {
                 self.packed_sum(id, (bits, group, short), tiles)
@@ -336,6 +337,36 @@ impl<'a> Binder<'a> {
                 self.sum_of_products(id, &tiles[0], &tiles[1], axis)
             }
         }
+    }
+
+    /// Elements that a random number each lets pass; `tiles` are the elements, seed, stream, probability and, if there
+    /// is one, scale.
+    fn drop_out(&mut self, id: ExprId, tiles: &[Tile]) -> Tile {
+        let one = self.constant(DType::F32, 1f32.to_bits());
+        let (p, scale) = (&tiles[3], tiles.get(4).unwrap_or(&one));
+        let x = self.contiguous(&tiles[0]);
+        let pair = self.new_tile(DType::F32, &[2], false, p.hoisted && scale.hoisted);
+        for (k, from) in [p, scale].into_iter().enumerate() {
+            let mut to = pair.view(vec![pair.shape[0]], vec![pair.strides[0]]);
+            to.at.offset += 4 * k as isize;
+            self.copy(from, &to, pair.hoisted);
+        }
+        let hoisted = self.hoists(id, &[&x, &tiles[1], &tiles[2], &pair]);
+        let out = self.result(id, hoisted);
+        let apart = |tile: &Tile| tile.strides_in(&out.shape)[0];
+        let strides = [out.strides[0], apart(&x), apart(&tiles[1]), apart(&tiles[2]), apart(&pair)];
+        self.rows(Rows {
+            name: "drop_out",
+            primitive: random::drop_out(self.level()),
+            nest: vec![(out.shape[0], strides)],
+            len: out.shape[1],
+            out: out.at,
+            inputs: &[x.at, tiles[1].at, tiles[2].at, pair.at],
+            extra: [0, 0],
+            block: if out.main { BlockRole::Counting } else { BlockRole::Fixed },
+            hoisted: out.hoisted,
+        });
+        out
     }
 }
 

@@ -42,16 +42,16 @@ pub fn compile(chain: &Chain) -> Option<Vec<u8>> {
 }
 
 pub(super) struct Lowering<'a> {
-    chain: &'a Chain,
+    pub(super) chain: &'a Chain,
     pub(super) graph: &'a Graph,
     /// By value: the sweep in which it exists first.
     sweep: Vec<usize>,
-    sweeps: usize,
+    pub(super) sweeps: usize,
     pub(super) out: Assembler,
     /// By value: where it is if it is the same for the whole row or constant.
     pub(super) given: Vec<Place>,
     homes: usize,
-    pointers: Vec<Pointer>,
+    pub(super) pointers: Vec<Pointer>,
     /// Values that later sweeps read from an operand.
     kept: HashMap<Value, usize>,
     /// What is written by sweep, in order.
@@ -173,7 +173,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// What a sweep does for each vector.
-    fn steps(&self, sweep: usize, usual: bool) -> Vec<Do> {
+    pub(super) fn steps(&self, sweep: usize, usual: bool) -> Vec<Do> {
         let mut wanted = HashSet::default();
         let mut reloads = Vec::new();
         let mut open = self.roots(sweep);
@@ -549,49 +549,5 @@ impl<'a> Lowering<'a> {
             self.join(fold, &registers, busy)?;
         }
         Ok(())
-    }
-
-    /// Addresses to fetch for each vector: of what this sweep is the first to load. CPUs of AVX2 follow a stream by
-    /// themselves, and what is asked for beside that only takes the place of what they fetch: reading, they are
-    /// a fifth slower with it (Zen 3). But they lose it where a row does not begin at the end of the last.
-    fn ahead(&self, sweep: usize, steps: &[Do]) -> Vec<(General, usize, i32)> {
-        if self.graph.narrow && self.sweeps > 1 {
-            return Vec::new();
-        }
-        let fetched = self.first_loads(sweep, steps).into_iter().map(|(k, base)| {
-            let operand = self.chain.operands[k];
-            let ahead = if self.graph.narrow { operand.apart } else { operand.ahead };
-            (base, operand.format.size(), ahead)
-        });
-        fetched.filter(|&(.., ahead)| ahead != 0).collect()
-    }
-
-    /// Operands whose next row is fetched meanwhile: what the first sweep loads, in the second, which has that row's
-    /// elements at hand and time to spare.
-    fn next_row(&self, sweep: usize) -> Vec<(usize, General)> {
-        if sweep == 1 { self.first_loads(0, &self.steps(0, true)) } else { Vec::new() }
-    }
-
-    /// The operands worth fetching that a sweep is the first to load, and the registers of their rows.
-    fn first_loads(&self, sweep: usize, steps: &[Do]) -> Vec<(usize, General)> {
-        let loads = |steps: &[Do]| -> Vec<usize> {
-            let loaded = steps.iter().filter_map(|step| match *step {
-                Do::Compute(value) => match self.graph.node(value).op {
-                    Op::Load(operand) => Some(operand),
-                    _ => None,
-                },
-                _ => None,
-            });
-            loaded.collect()
-        };
-        let earlier: Vec<usize> =
-            (0..sweep).flat_map(|sweep| loads(&self.steps(sweep, true))).collect();
-        let fresh = loads(steps).into_iter().filter(|operand| !earlier.contains(operand));
-        fresh
-            .filter_map(|k| match self.pointers[k] {
-                Pointer::Register(base) if self.chain.operands[k].ahead != 0 => Some((k, base)),
-                _ => None,
-            })
-            .collect()
     }
 }

@@ -11,6 +11,7 @@
 mod assemble;
 mod code;
 mod encoding;
+mod fetch;
 mod graph;
 mod join;
 mod lower;

@@ -268,6 +268,34 @@ fn philox_is_that_of_the_ir() {
 }
 
 #[test]
+fn elements_are_dropped_by_the_numbers_of_the_ir() {
+    for level in Level::all() {
+        for (start, n) in [(0u32, 300), (4, 64), (8, 95), (5, 130), (u32::MAX - 70, 71), (12, 7)] {
+            for p in [0.0, 0.1, 0.5, 1.0, -1.0, 2.0, 1e-8, 1e-45, f32::NAN, f32::INFINITY] {
+                let x: Vec<f32> = (0..n).map(|i| i as f32 - 50.0).collect();
+                let (seed, stream, pair) = ([77u32], [3u32], [p, 1.5f32]);
+                let mut out = vec![f32::NAN; n as usize + 1];
+                let mut call = Call::new(1, n as usize);
+                call.inputs[0] = operand(&x, 0);
+                call.inputs[1] = operand(&seed, 0);
+                call.inputs[2] = operand(&stream, 0);
+                call.inputs[3] = operand(&pair, 0);
+                call.out = operand_mut(&mut out, 0);
+                call.extra = [start as u64, 0];
+                run(random::drop_out(level), &call);
+                assert!(out.pop().is_some_and(f32::is_nan), "{level:?} past the end");
+                for (i, (&got, &x)) in out.iter().zip(&x).enumerate() {
+                    let word = meaning::philox(start.wrapping_add(i as u32), 77, 3);
+                    let kept = (word >> 8) as f32 / 16_777_216.0 >= p;
+                    let want = if kept { x * 1.5 } else { 0.0 };
+                    assert_eq!(got.to_bits(), want.to_bits(), "{level:?} {start} {i} of {n}, {p}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn columns_become_rows() {
     for level in Level::all() {
         for (rows, len) in [(1, 1), (16, 16), (15, 40), (33, 47), (64, 64)] {
