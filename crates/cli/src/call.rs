@@ -131,13 +131,13 @@ impl Inputs {
         let unused: Vec<String> =
             self.file.names().filter(|name| !used(name)).map(|name| format!("`{name}`")).collect();
         if !unused.is_empty() {
-            let (path, name) = (self.file.path().display(), callable.name());
+            let path = self.file.path().display();
             let more = match unused.len() {
                 0..=NAMED => String::new(),
                 all => format!(" and {} more", all - NAMED),
             };
             let list = unused[..unused.len().min(NAMED)].join(", ");
-            writeln!(out, "note: {path} also holds {list}{more}, which {name} was not given")?;
+            writeln!(out, "note: {path} also holds {list}{more}, which nothing reads")?;
         }
         Ok(())
     }

@@ -140,7 +140,7 @@ fn tensors_that_nothing_reads_are_named() {
     let more = [x, weight, floats("wieght", &[2], &[5.; 2]), floats("eps", &[1], &[1e-6])];
     put(&here, &more);
     let said = tilewright_in(&here, &arguments("rmsnorm", &[])).ok();
-    let note = "note: in.safetensors also holds `wieght`, which rmsnorm was not given";
+    let note = "note: in.safetensors also holds `wieght`, which nothing reads";
     assert_eq!(said, format!("out.safetensors: y f32 1x2\n{note}\n"));
 }
 

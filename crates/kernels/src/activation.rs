@@ -185,7 +185,8 @@ pub(crate) fn silu_f64(x: f64) -> f64 {
 /// The form of GELU with tanh.
 pub(crate) fn gelu_tanh_f64(x: f64) -> f64 {
     let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
-    0.5 * x * (1.0 + inner.tanh())
+    // 1 + tanh is 0 in f64 long before it is in truth.
+    x / (1.0 + (-2.0 * inner).exp())
 }
 
 /// The form of GELU with erf.

@@ -118,6 +118,14 @@ pub fn apply_partial_gqa_rope_at(k: &mut Kernel, a: &Args) {
     let (first, second) = rotate(part(0), part(half), cos, sin);
     y.range(0, half).store(first);
     y.range(half, half).store(second);
-    let rest = head_dim - 2 * half;
+    let rest = unturned(k, head_dim, half);
     y.range(2 * half, rest).store(x.range(2 * half, rest).load());
+}
+
+/// The features of a head after the two halves that turn.
+#[track_caller]
+pub(crate) fn unturned(k: &Kernel, head_dim: usize, half: usize) -> usize {
+    let more = || format!("two halves of {half} features are more than the {head_dim} of a head");
+    k.require(2 * half <= head_dim, more);
+    head_dim.saturating_sub(2 * half)
 }

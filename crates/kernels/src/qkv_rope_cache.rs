@@ -9,6 +9,7 @@
 //! Between norm and rotation a head is rounded to the storage type, so that the results are those of the three or five
 //! kernels that this one replaces: [`crate::rmsnorm`], [`crate::apply_gqa_rope`] and [`crate::cache_update`].
 
+use crate::apply_gqa_rope::unturned;
 use crate::apply_rope::rotate;
 use crate::rmsnorm::rms_normalized_f64;
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
@@ -147,12 +148,12 @@ fn append(k: &mut Kernel, a: &Args, prepared: impl Fn(&str, View, [usize; 2]) ->
     let (slot, position) = (a["slots"].at(token).load(), a["positions"].at(token).load());
     let (cos, sin) = (a["cos"].row(position).load(), a["sin"].row(position).load()); // [half]
     let cached = |name: &str| a[name].row(slot).row(head).row(position); // [head_dim]
+    let rest = unturned(k, dim, half);
     let turn = |name: &str, from: View, to: View| {
         let part = |start, len| prepared(name, from, [start, len]);
         let (first, second) = rotate(part(0, half), part(half, half), cos, sin);
         to.range(0, half).store(first);
         to.range(half, half).store(second);
-        let rest = dim - 2 * half;
         if rest > 0 {
             to.range(2 * half, rest).store(part(2 * half, rest));
         }

@@ -5,6 +5,7 @@
 //! Token b is the next one of sequence b and stands at `positions[b]` in it. Heads are rounded to the storage type
 //! where the kernels that this one replaces round them.
 
+use crate::apply_gqa_rope::unturned;
 use crate::apply_rope::rotate;
 use crate::decode_attention::{DECODE_ATTENTION, attend, decode_attention_f64};
 use crate::qkv_rope_cache::{append_f64, normed_head, normed_head_f64};
@@ -96,13 +97,14 @@ fn turned(k: &mut Kernel, a: &Args, prepared: impl Fn(&str, View, [usize; 2]) ->
     let position = a["positions"].at(batch).load();
     let (cos, sin) = (a["cos"].row(position).load(), a["sin"].row(position).load()); // [half]
     let dtype = a["q"].dtype();
+    let rest = unturned(k, dim, half);
     // The whole heads, rounded.
     let turn = |name: &str, heads: View| {
         let part = |start, len| prepared(name, heads, [start, len]);
         let (first, second) = rotate(part(0, half), part(half, half), cos, sin);
         let mut whole = first.concat(second);
-        if dim > 2 * half {
-            whole = whole.concat(part(2 * half, dim - 2 * half));
+        if rest > 0 {
+            whole = whole.concat(part(2 * half, rest));
         }
         whole.to(dtype)
     };

@@ -141,7 +141,7 @@ pub fn routed_qmm_combine_residual(k: &mut Kernel, a: &Args) {
     let (logits, [best, experts]) = chosen(a, token);
     let weights = gates(logits, best, experts, a.constant("norm_topk_prob") != 0);
     let slots: Vec<Tile> =
-        (0..a.constant("k")).map(|j| k.full(I32, &[1.into()], j as f64)).collect();
+        (0..a.constant("k").max(1)).map(|j| k.full(I32, &[1.into()], j as f64)).collect();
     let one = |of: Tile, j: usize| of.pick(slots[j]).reshape(&[]);
     let sum = combined(a, token, column, |j| one(experts, j).to(I32), |j| one(weights, j));
     let sum = sum.to(a["y"].dtype()).to(F32);

@@ -238,3 +238,27 @@ fn every_kernel_comes_back_from_its_text_form() {
         }
     }
 }
+
+#[test]
+fn constants_of_any_value_record_or_are_refused() {
+    const VALUES: [usize; 7] = [0, 1, 3, 7, 64, 129, 1000];
+    for entry in CATALOG {
+        // Each constant takes every value, the others those of another turn.
+        for turn in 0..VALUES.len() * entry.constants.len() {
+            let mut constants = Vec::new();
+            for (i, (name, _)) in entry.constants.iter().enumerate() {
+                if turn % entry.constants.len() == i || turn % 3 == 0 {
+                    constants.push((*name, VALUES[(turn + 5 * i) % VALUES.len()]));
+                }
+            }
+            // A mistake comes back as one; nothing panics.
+            let specialization = entry.specialization(DType::F32, &constants);
+            let _ = entry.record(&specialization);
+            if let Grad::By(kernels) = entry.grad {
+                for kernel in kernels {
+                    let _ = kernel.record(&specialization);
+                }
+            }
+        }
+    }
+}

@@ -130,6 +130,15 @@ impl Kernel {
         with(None, |r| Size(Extent::Dim { dim: r.dim(name), times: 1 }))
     }
 
+    /// Reports a mistake of the recording, at the caller's line, unless `holds`: what constants must fulfil.
+    #[track_caller]
+    pub fn require(&self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            let at = Location::caller();
+            with(Some(at), |r| r.mistake(at, otherwise()));
+        }
+    }
+
     /// Declares an input tensor.
     #[track_caller]
     pub fn input<const N: usize>(&self, name: &str, dtype: DType, shape: [Size; N]) -> View {
