@@ -169,6 +169,19 @@ fn numbers_outside_their_range_are_refused() {
 }
 
 #[test]
+fn a_file_tells_whether_its_values_are_finite() {
+    let here = directory("run-inspect-values");
+    let halves = [0x80, 0x3f, 0xc0, 0x7f]; // 1 and NaN in bf16
+    let half = Tensor::owned("h".into(), ElementType::BF16, vec![2], halves.into());
+    put(&here, &[floats("x", &[3], &[1., f32::INFINITY, -1.]), half]);
+    let said = tilewright_in(&here, &["inspect", "in.safetensors", "--values"]).ok();
+    assert!(said.ends_with("\n2 of 5 floats are NaN or infinite, first in `h`\n"), "{said}");
+    put(&here, &[floats("x", &[3], &[1., 0., -1.])]);
+    let said = tilewright_in(&here, &["inspect", "in.safetensors", "--values"]).ok();
+    assert!(said.ends_with("\nall 3 floats are finite\n"), "{said}");
+}
+
+#[test]
 fn no_rows_are_no_failure() {
     let here = directory("run-empty");
     put(&here, &[floats("x", &[0, 8], &[])]);

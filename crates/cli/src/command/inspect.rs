@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tilewright_formats::{Checkpoint, Gguf, StoredTensor, TensorFile};
+use tilewright_formats::{Checkpoint, FormatError, Gguf, StoredTensor, TensorFile};
 use tilewright_models::{Import, describe};
 use tilewright_nn::{DType, Runtime, Tensor, Weights};
 use tilewright_text::Text;
@@ -25,14 +25,21 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     }
     if path.is_file() && path.extension().is_none_or(|kind| kind != "json") {
         let file = TensorFile::map(path)?;
-        return tensors(&[&file], json, out);
+        tensors(&[&file], json, out)?;
+        // In JSON the list stands alone.
+        if matches.get_flag("values") && !json {
+            let found = values(file.names().map(|name| file.stored(name)))?;
+            writeln!(out, "\n{found}")?;
+        }
+        return Ok(());
     }
     crate::model::whole(path)?;
     let checkpoint = Checkpoint::open(path)?;
     let mut facts = facts(&checkpoint);
     facts.extend(text(path));
     if matches.get_flag("values") {
-        facts.push(("values", values(&checkpoint)?));
+        let stored = checkpoint.names().map(|name| checkpoint.tensor(name));
+        facts.push(("values", values(stored)?));
     }
     let obstacle = obstacle(&checkpoint).err();
     let answer = match &obstacle {
@@ -167,7 +174,7 @@ fn text(directory: &Path) -> Vec<(&'static str, String)> {
 
 /// Why the checkpoint cannot run, and what to do: everything is put together but the caches.
 fn obstacle(checkpoint: &Checkpoint) -> Result<(), [String; 2]> {
-    let told = |e: tilewright_formats::FormatError| [e.to_string(), e.next];
+    let told = |e: FormatError| [e.to_string(), e.next];
     let failed = |e: tilewright_nn::Error| {
         [e.what().to_string(), e.next_step().unwrap_or("see `tilewright test`").to_string()]
     };
@@ -179,10 +186,12 @@ fn obstacle(checkpoint: &Checkpoint) -> Result<(), [String; 2]> {
 }
 
 /// Reads every float: how many are no numbers, and where the first is.
-fn values(checkpoint: &Checkpoint) -> Result<String, Failure> {
+fn values(
+    tensors: impl Iterator<Item = Result<StoredTensor, FormatError>>,
+) -> Result<String, Failure> {
     let (mut broken, mut first, mut all) = (0usize, None, 0usize);
-    for name in checkpoint.names() {
-        let stored = checkpoint.tensor(name)?;
+    for stored in tensors {
+        let stored = stored?;
         if !stored.dtype.is_float() {
             continue;
         }
@@ -190,7 +199,7 @@ fn values(checkpoint: &Checkpoint) -> Result<String, Failure> {
         all += stored.shape.iter().product::<usize>();
         broken += found;
         if found > 0 {
-            first.get_or_insert_with(|| name.to_string());
+            first.get_or_insert(stored.name);
         }
     }
     Ok(match first {

@@ -34,8 +34,8 @@ fn llama_like_turning(
     let hidden = config.positive("hidden_size")?;
     let heads = config.positive("num_attention_heads")?;
     let kv_heads = config.size("num_key_value_heads")?.filter(|heads| *heads > 0).unwrap_or(heads);
-    let head_dim = match config.size("head_dim")? {
-        Some(head_dim) => head_dim,
+    let head_dim = match config.value("head_dim") {
+        Some(_) => config.positive("head_dim")?,
         None => hidden / heads,
     };
     // Before anything is made for each feature.
@@ -121,12 +121,27 @@ fn slide(
     window: Option<usize>,
     slides: impl Fn(usize) -> bool,
 ) -> Result<(), FormatError> {
-    let kinds = config.texts("layer_types")?;
-    for (layer, slot) in decoder.windows.iter_mut().enumerate() {
-        let slides = match &kinds {
-            Some(kinds) => kinds.get(layer).is_some_and(|kind| kind == "sliding_attention"),
-            None => slides(layer),
-        };
+    let slides: Vec<bool> = match config.texts("layer_types")? {
+        Some(kinds) => {
+            let (given, layers) = (kinds.len(), decoder.windows.len());
+            if given != layers {
+                let what = format!("has {given} kinds for {layers} layers");
+                return Err(config.error("layer_types", &what, "it must have one for each layer"));
+            }
+            let slides = |kind: &String| match kind.as_str() {
+                "sliding_attention" => Ok(true),
+                "full_attention" => Ok(false),
+                other => {
+                    let what = format!("holds `{other}`, which is not supported");
+                    let next = "kinds are full_attention and sliding_attention";
+                    Err(config.error("layer_types", &what, next))
+                }
+            };
+            kinds.iter().map(slides).collect::<Result<_, _>>()?
+        }
+        None => (0..decoder.windows.len()).map(slides).collect(),
+    };
+    for (slot, slides) in decoder.windows.iter_mut().zip(slides) {
         *slot = window.filter(|_| slides);
     }
     Ok(())
@@ -155,6 +170,25 @@ mod tests {
         );
         let config = Config::parse(Path::new("config.json"), &text).unwrap();
         crate::describe(&config).unwrap()
+    }
+
+    #[test]
+    fn layer_types_are_those_of_every_layer() {
+        let refused = |kinds: &str| {
+            let text = format!(
+                r#"{{"model_type": "gemma2", "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 8,
+                   "num_hidden_layers": 2, "intermediate_size": 32, "max_position_embeddings": 64,
+                   "sliding_window": 4, "layer_types": {kinds}}}"#
+            );
+            let config = Config::parse(Path::new("config.json"), &text).unwrap();
+            crate::describe(&config).map(|decoder| decoder.windows).map_err(|e| e.to_string())
+        };
+        let windows = refused(r#"["full_attention", "sliding_attention"]"#);
+        assert_eq!(windows, Ok(vec![None, Some(4)]));
+        let error = refused(r#"["full_attention"]"#).unwrap_err();
+        assert!(error.contains("has 1 kinds for 2 layers"), "{error}");
+        let error = refused(r#"["full_attention", "chunked_attention"]"#).unwrap_err();
+        assert!(error.contains("`chunked_attention`, which is not supported"), "{error}");
     }
 
     #[test]
