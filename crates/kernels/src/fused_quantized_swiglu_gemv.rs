@@ -39,7 +39,7 @@ pub static FUSED_QUANTIZED_SWIGLU_GEMV: Entry = Entry {
         Case::of(&[("rows", 3), ("columns", 17), ("groups", 3)]).with(&[("group", 32)]),
         Case::of(&[("rows", 1), ("columns", 33), ("groups", 5)]).with(&[("bits", 8)]),
         // More than a group of threads takes in a few rounds.
-        Case::of(&[("rows", 1), ("columns", 5), ("groups", 129)]),
+        Case::of(&[("rows", 1), ("columns", 9), ("groups", 129)]),
         Case::of(&[("rows", 0), ("columns", 3), ("groups", 1)]),
         Case::of(&[("rows", 1), ("columns", 14336), ("groups", 64)]).bench(),
     ],
