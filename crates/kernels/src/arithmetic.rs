@@ -4,6 +4,7 @@
 //! add:            y = a + b
 //! mul:            y = a b
 //! scale:          y = factor x
+//! widen:          y = x in f32
 //! add_bias:       y = x + bias
 //! bias_silu:      y = silu(x + bias)
 //! bias_gelu_tanh: y = gelu_tanh(x + bias)
@@ -52,6 +53,19 @@ pub static SCALE: Entry = Entry {
         "y = factor x",
         |_, a| a["y"].store(a["x"].load().to(F32) * a.scalar("factor")),
         |a| vec![a.tensor("x").iter().map(|x| a.scalar("factor") * x).collect()],
+    )
+};
+
+/// y = x in f32, as whoever chooses a token takes logits.
+pub static WIDEN: Entry = Entry {
+    signature: "x: T[*n] -> y: f32[*n]",
+    cases: ELEMENTS,
+    ..arithmetic(
+        "widen",
+        "the same numbers in f32",
+        "y = x",
+        |_, a| a["y"].store(a["x"].load().to(F32)),
+        |a| vec![a.tensor("x").to_vec()],
     )
 };
 

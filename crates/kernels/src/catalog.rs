@@ -22,6 +22,7 @@ pub static CATALOG: &[&Entry] = &[
     &arithmetic::ADD,
     &arithmetic::MUL,
     &arithmetic::SCALE,
+    &arithmetic::WIDEN,
     &arithmetic::ADD_BIAS,
     &arithmetic::BIAS_SILU,
     &arithmetic::BIAS_GELU_TANH,

@@ -24,8 +24,9 @@ struct Size {
 
 const CPU: Size =
     Size { device: "cpu", layers: 1, prompt: 20, steps: 8, hidden: 1024, combined: false };
+/// Its prompt has rows enough for products on unpacked weights.
 const CUDA: Size =
-    Size { device: "cuda", layers: 3, prompt: 40, steps: 40, hidden: 4096, combined: true };
+    Size { device: "cuda", layers: 3, prompt: 104, steps: 40, hidden: 4096, combined: true };
 
 impl Size {
     /// An architecture with fewer layers and fewer words, a window that a short text leaves, and its experts' number as a

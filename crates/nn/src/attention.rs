@@ -26,6 +26,13 @@ pub struct AttentionShape {
     pub rope: usize,
 }
 
+impl AttentionShape {
+    /// Columns of queries, keys and values.
+    pub(crate) fn columns(&self) -> [usize; 3] {
+        [self.heads, self.kv_heads, self.kv_heads].map(|heads| heads * self.head_dim)
+    }
+}
+
 /// The way in.
 pub enum Projections {
     /// Queries, keys, values.
@@ -80,16 +87,19 @@ impl Attention {
 
     /// Queries, keys and values of the tokens, `[tokens, heads, head_dim]` each.
     pub(crate) fn project(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 3]> {
-        let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
-        let tokens = x.shape()[0];
         match &self.projections {
-            Projections::Split([q, k, v]) => Ok([
-                q.forward(x, step)?.reshape(&[tokens, heads, head_dim])?,
-                k.forward(x, step)?.reshape(&[tokens, kv_heads, head_dim])?,
-                v.forward(x, step)?.reshape(&[tokens, kv_heads, head_dim])?,
-            ]),
+            Projections::Split([q, k, v]) => {
+                self.apart([q.forward(x, step)?, k.forward(x, step)?, v.forward(x, step)?])
+            }
             Projections::Fused(qkv) => self.heads(&qkv.forward(x, step)?),
         }
+    }
+
+    /// Queries, keys and values that are a tensor each, `[tokens, heads, head_dim]` each.
+    pub(crate) fn apart(&self, [q, k, v]: [Tensor; 3]) -> Result<[Tensor; 3]> {
+        let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
+        let of = |x: Tensor, heads: usize| x.reshape(&[x.shape()[0], heads, head_dim]);
+        Ok([of(q, heads)?, of(k, kv_heads)?, of(v, kv_heads)?])
     }
 
     /// Queries, keys and values that lie side by side, `[tokens, heads, head_dim]` each.

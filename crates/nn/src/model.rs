@@ -49,6 +49,7 @@ pub struct Model {
     /// Name and module in the order of the calls.
     slots: Vec<(String, Slot)>,
     softcap: Callable,
+    widen: Callable,
     add: Callable,
 }
 
@@ -68,8 +69,9 @@ impl Model {
         let blocks = blocks.into_iter().enumerate();
         slots.extend(blocks.map(|(i, block)| (format!("model.layers.{i}"), block)));
         slots.extend([("model.norm".into(), norm), ("lm_head".into(), head)]);
-        let (softcap, add) = (kernels.get("softcap", &[])?, kernels.get("add", &[])?);
-        Ok(Model { shape, softcap, add, kernels: Arc::new(kernels), slots })
+        let get = |name: &str| kernels.get(name, &[]);
+        let (softcap, widen, add) = (get("softcap")?, get("widen")?, get("add")?);
+        Ok(Model { shape, softcap, widen, add, kernels: Arc::new(kernels), slots })
     }
 
     /// Its sizes.
@@ -119,7 +121,7 @@ impl Model {
         let step = Step::prefill(cache, slot, ids.len())?;
         let ids = Tensor::from(ids.to_vec()).on(self.kernels.runtime())?;
         match self.run(step, &ids, logits)? {
-            Some(logits) => Ok(Some(logits.to(DType::F32)?)),
+            Some(logits) => self.widened(logits).map(Some),
             None => Ok(None),
         }
     }
@@ -131,7 +133,15 @@ impl Model {
     /// As [`prefill`](Self::prefill).
     pub fn decode(&self, cache: &mut Cache, ids: &[Option<u32>]) -> Result<Tensor> {
         let decoding = self.decoding(cache, ids)?;
-        self.step(cache, &decoding)?.to(DType::F32)
+        self.widened(self.step(cache, &decoding)?)
+    }
+
+    /// Logits in f32, where they were made.
+    fn widened(&self, logits: Tensor) -> Result<Tensor> {
+        match logits.dtype() {
+            DType::F32 => Ok(logits),
+            _ => self.widen.call(&[&logits]),
+        }
     }
 
     /// The sequences of `cache` as they stand, each of which goes on with one of `ids`; those without one ride along.

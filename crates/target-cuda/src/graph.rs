@@ -1,5 +1,6 @@
 //! Recorded launches as a graph of the driver's: one call of the host starts them all.
 
+use crate::capture::Capture;
 use crate::device::Gpu;
 use crate::driver::failed;
 use crate::launch::CudaExecutable;
@@ -35,12 +36,17 @@ impl Captured {
 impl Recording for Captured {
     fn change(&mut self, step: usize, change: &Change<'_>) -> Result<(), TargetError> {
         let Some(changed) = self.steps.get_mut(step) else { return Ok(()) };
+        let same = change.bindings.is_none_or(|sizes| sizes.dims == changed.bindings().dims);
         changed.change(change);
+        // A product takes no numbers.
+        if same && self.graph.as_ref().is_some_and(|graph| graph.multiplies(step)) {
+            return Ok(());
+        }
         self.gpu.context.enter()?;
         if let Some(graph) = &mut self.graph {
             match prepare(changed)? {
                 // Which steps may start early depends on what others write, and on whether they wait by themselves.
-                Some((prepared, memory)) if graph.fits(step, &prepared, &memory) => {
+                Some((Work::Kernel(prepared), memory)) if graph.fits(step, &prepared, &memory) => {
                     graph.set(step, prepared)?;
                 }
                 Some(_) => self.graph = Graph::of(&self.steps)?,
@@ -77,17 +83,30 @@ impl Drop for Captured {
     }
 }
 
-/// A step in the driver's terms and the memory that it uses, if it can be repeated so.
-fn prepare(step: &Step) -> Result<Option<(Prepared, Memory)>, TargetError> {
+/// A step in the driver's terms.
+enum Work {
+    Kernel(Prepared),
+    /// A product by the library.
+    Product(Capture),
+}
+
+/// A step in the driver's terms and the memory that it uses, if it can be repeated so: as a launch would run it.
+fn prepare(step: &Step) -> Result<Option<(Work, Memory)>, TargetError> {
     let executable = step.executable().as_any().and_then(|any| any.downcast_ref());
     let Some(executable): Option<&CudaExecutable> = executable else { return Ok(None) };
     let arguments = step.arguments();
+    let memory = Memory::of(&executable.program, &arguments);
+    if executable.by_library(&step.bindings().dims)
+        && let Some(product) = executable.multiply_later(step.bindings(), &arguments)?
+    {
+        return Ok(Some((Work::Product(product), memory)));
+    }
     let prepared = match executable.specified(step.bindings(), &arguments)? {
         Taken::No => executable.prepare(step.bindings(), &arguments)?.filter(Prepared::repeats),
         Taken::Nothing => None,
         Taken::Work(own) => Some(own),
     };
-    Ok(prepared.map(|prepared| (prepared, Memory::of(&executable.program, &arguments))))
+    Ok(prepared.map(|prepared| (Work::Kernel(prepared), memory)))
 }
 
 /// A graph of kernels, each after the one before; where it waits for that by itself, it may start while that runs.
@@ -96,45 +115,58 @@ struct Graph {
     exec: sys::CUgraphExec,
     nodes: Vec<sys::CUgraphNode>,
     /// Keeps loaded what the nodes run.
-    prepared: Vec<Prepared>,
+    work: Vec<Work>,
     memory: Vec<Memory>,
 }
 
 // SAFETY: the driver's handles may be used from any thread, by one at a time, which `&mut` and ownership see to; the
-// addresses in `prepared` are the GPU's.
+// addresses in `work` are the GPU's.
 unsafe impl Send for Graph {}
 
 impl Graph {
     /// `None` when a step cannot be repeated as it is.
     fn of(steps: &[Step]) -> Result<Option<Graph>, TargetError> {
-        let (mut prepared, mut memory) = (Vec::with_capacity(steps.len()), Vec::new());
+        let (mut work, mut memory) = (Vec::with_capacity(steps.len()), Vec::new());
         for step in steps {
             let Some((step, of)) = prepare(step)? else { return Ok(None) };
-            prepared.push(step);
+            work.push(step);
             memory.push(of);
         }
         // What runs before the graph has ended when it starts; what comes later in it waits.
         let mut written: HashSet<u64> = HashSet::new();
-        let mut early = Vec::with_capacity(prepared.len());
-        let mut ahead: &[u64] = &[];
-        for (step, memory) in prepared.iter().zip(&memory) {
+        let mut early = Vec::with_capacity(work.len());
+        let (mut ahead, mut after_kernel): (&[u64], _) = (&[], false);
+        for (step, memory) in work.iter().zip(&memory) {
             let is_made = |buffer: u64| ahead.contains(&buffer);
-            early.push(step.starts_early(memory, |buffer| written.contains(&buffer), is_made));
+            let is_written = |buffer: u64| written.contains(&buffer);
+            early.push(match step {
+                Work::Kernel(step) => {
+                    after_kernel && step.starts_early(memory, is_written, is_made)
+                }
+                Work::Product(_) => false,
+            });
+            after_kernel = matches!(step, Work::Kernel(_));
             ahead = &memory.written;
             written.extend(ahead);
         }
         let (nodes, handle, exec) = (Vec::new(), null_mut(), null_mut());
-        let mut graph = Graph { graph: handle, exec, nodes, prepared, memory };
+        let mut graph = Graph { graph: handle, exec, nodes, work, memory };
         let refused = failed("a graph was refused");
         // SAFETY: handles are written before they are read; the driver copies a node's arguments before it returns.
         unsafe {
             sys::cuGraphCreate(&mut graph.graph, 0).result().map_err(&refused)?;
-            for (step, early) in graph.prepared.iter_mut().zip(early) {
+            for (step, early) in graph.work.iter_mut().zip(early) {
                 let mut node = null_mut();
-                step.with(|function, shape, arguments| {
-                    let node_of = function.node(shape, arguments);
-                    sys::cuGraphAddKernelNode_v2(&mut node, graph.graph, null(), 0, &node_of)
-                })
+                match step {
+                    Work::Kernel(step) => step.with(|function, shape, arguments| {
+                        let node_of = function.node(shape, arguments);
+                        sys::cuGraphAddKernelNode_v2(&mut node, graph.graph, null(), 0, &node_of)
+                    }),
+                    Work::Product(product) => {
+                        let part = product.graph;
+                        sys::cuGraphAddChildGraphNode(&mut node, graph.graph, null(), 0, part)
+                    }
+                }
                 .result()
                 .map_err(&refused)?;
                 if let Some(last) = graph.nodes.last() {
@@ -157,9 +189,15 @@ impl Graph {
         Ok(Some(graph))
     }
 
+    /// True when a step is a product by the library.
+    fn multiplies(&self, step: usize) -> bool {
+        matches!(self.work[step], Work::Product(_))
+    }
+
     /// True when the edges are right for another launch in a step's place.
     fn fits(&self, step: usize, prepared: &Prepared, memory: &Memory) -> bool {
-        self.memory[step] == *memory && self.prepared[step].early() == prepared.early()
+        let Work::Kernel(known) = &self.work[step] else { return false };
+        self.memory[step] == *memory && known.early() == prepared.early()
     }
 
     /// Runs another launch in a step's place from the next start on.
@@ -173,7 +211,7 @@ impl Graph {
             })
             .result()
             .map_err(failed("a changed launch was refused"))?;
-        self.prepared[step] = prepared;
+        self.work[step] = Work::Kernel(prepared);
         Ok(())
     }
 }

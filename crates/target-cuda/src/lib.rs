@@ -4,6 +4,7 @@
 
 mod attention;
 mod cache;
+mod capture;
 mod compile;
 mod copy;
 mod dependent;

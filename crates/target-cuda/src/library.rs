@@ -80,11 +80,15 @@ impl Library {
         Some(Library { context: context.clone(), handle, workspace, plans: Mutex::default() })
     }
 
-    /// Starts the product on the context's stream; false when the library has no algorithm for it.
+    /// Starts the product on a stream of the context; false when the library has no algorithm for it.
     ///
     /// # Safety
     /// The matrices lie where they are said to until the work is complete, and the result overlaps neither factor.
-    pub unsafe fn multiply(&self, product: &Multiplication) -> Result<bool, TargetError> {
+    pub unsafe fn multiply(
+        &self,
+        product: &Multiplication,
+        stream: driver::CUstream,
+    ) -> Result<bool, TargetError> {
         self.context.enter()?;
         let of = |matrix: &Matrix| {
             (matrix.stride, matrix.turned, matrix.address.trailing_zeros().min(8))
@@ -120,7 +124,7 @@ impl Library {
                 &plan.algorithm,
                 self.workspace as *mut c_void,
                 WORKSPACE,
-                self.context.stream.cast(),
+                stream.cast(),
             )
         }
         .map_err(|e| TargetError::Device(format!("CUDA: cuBLASLt refused a product: {e}")))?;

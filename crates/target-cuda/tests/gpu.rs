@@ -171,6 +171,63 @@ fn a_graph_runs_by_the_texts_that_a_launch_runs_by() {
     }
 }
 
+/// A plain product of many rows is the library's in a recording as in a launch, between kernels that are not.
+#[test]
+fn a_graph_multiplies_by_the_library_as_a_launch_does() {
+    let Some(device) = device() else { return };
+    let entry = tilewright_kernels::find("linear").unwrap();
+    let recorded = entry.record(&entry.specialization(DType::F32, &[])).unwrap();
+    let (product, multiply) = compile(&device, &recorded);
+    let (scaled, scale) = compile(&device, &scale());
+    let [rows, depth, columns] = [64, 256, 512];
+    let filled = |count: usize, turn: f64| {
+        let values: Vec<f64> = (0..count).map(|i| (i as f64 * turn).sin()).collect();
+        buffer(&device, DType::F32, &values)
+    };
+    let (x, w) = (filled(rows * depth, 0.37), filled(columns * depth, 1.37));
+    let all = rows * columns;
+    let steps = |between: [&dyn Buffer; 3], rows: usize| {
+        let sizes =
+            |program: &Program, given: [Option<Vec<usize>>; 3]| bind(program, &given, &[]).unwrap();
+        let by = Argument::Scalar(2.0);
+        let [before, middle, after] = between;
+        let first = sizes(&scaled, [Some(vec![rows, depth]), None, None]);
+        let second = sizes(&product, [Some(vec![rows, depth]), Some(vec![columns, depth]), None]);
+        let third = sizes(&scaled, [Some(vec![rows, columns]), None, None]);
+        // SAFETY: the buffers outlive the recording.
+        unsafe {
+            vec![
+                Step::new(scale.clone(), &first, &[whole(&*x), by, whole(before)]),
+                Step::new(multiply.clone(), &second, &[whole(before), whole(&*w), whole(middle)]),
+                Step::new(scale.clone(), &third, &[whole(middle), by, whole(after)]),
+            ]
+        }
+    };
+    let room = || [rows * depth, all, all].map(|n| buffer(&device, DType::F32, &vec![0.0; n]));
+    let (launched, replayed) = (room(), room());
+    let mut recording = device.record(steps([0, 1, 2].map(|i| &*replayed[i]), rows)).unwrap();
+    assert!(recording.is_captured());
+    for (rows, factor) in [(rows, 2.0), (rows, 3.0), (8, 3.0), (rows, 1.0)] {
+        let mut plain = steps([0, 1, 2].map(|i| &*launched[i]), rows);
+        let change = Change { bindings: None, scalars: &[(1, factor)] };
+        plain[0].change(&change);
+        // SAFETY: the buffers are this test's.
+        plain.iter().for_each(|step| unsafe { step.launch() }.unwrap());
+        for (number, step) in plain.iter().enumerate() {
+            let change = Change { bindings: Some(step.bindings()), scalars: &[] };
+            recording.change(number, &change).unwrap();
+        }
+        recording.change(0, &change).unwrap();
+        assert!(recording.is_captured());
+        // SAFETY: as above.
+        unsafe { recording.enqueue() }.unwrap();
+        device.synchronize().unwrap();
+        let right = read(&*launched[2], DType::F32, rows * columns);
+        assert!(right.iter().any(|x| *x != 0.0));
+        assert_eq!(read(&*replayed[2], DType::F32, rows * columns), right, "{rows} rows");
+    }
+}
+
 /// What one device has compiled, another that keeps its files in the same folder neither lowers nor compiles.
 #[test]
 fn what_was_compiled_is_found_again() {

@@ -2,6 +2,7 @@
 //! routines for such products.
 
 use super::of_type;
+use crate::unpacked::Unpacked;
 use crate::{DType, Error, Kernels, Module, QuantizedLinear, Result, RmsNorm, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
@@ -56,13 +57,15 @@ pub(super) struct NormedProduct {
     packed: Packed,
     normed: Callable,
     plain: Callable,
+    most: Unpacked,
 }
 
 impl NormedProduct {
     pub fn new(kernels: &Kernels, packed: Packed) -> Result<NormedProduct> {
         let normed = packed.kernel(kernels, "norm_quantized_matvec")?;
         let plain = packed.kernel(kernels, "quantized_matvec")?;
-        Ok(NormedProduct { packed, normed, plain })
+        let most = Unpacked::new(kernels, packed.format)?;
+        Ok(NormedProduct { packed, normed, plain, most })
     }
 
     /// The product of the norm of `x`.
@@ -77,6 +80,16 @@ impl NormedProduct {
     pub fn of(&self, x: &Tensor) -> Result<Tensor> {
         let [w, scales, biases] = &self.packed.tensors;
         self.plain.call(&[x, w, scales, biases])
+    }
+
+    /// The products of so many rows that the weight becomes floats first, with each of its three parts of `columns` by itself: one
+    /// product of all would take another order of sums than the parts' own layers do. `None` for fewer rows.
+    pub fn parts_of(&self, x: &Tensor, columns: [usize; 3]) -> Result<Option<[Tensor; 3]>> {
+        let [w, scales, biases] = &self.packed.tensors;
+        match self.most.pays(x.shape()[0]) {
+            true => self.most.products(x, [w, scales, biases], columns).map(Some),
+            false => Ok(None),
+        }
     }
 }
 

@@ -150,6 +150,12 @@ impl Replacement for FusedRotation {
             Some(around) if x.shape()[0] <= FEW_ROWS && x.dtype() != DType::F32 => {
                 attention.heads(&around.into.of(x)?)?
             }
+            Some(around) if matches!(attention.projections, Projections::Split(_)) => {
+                match around.into.parts_of(x, attention.shape.columns())? {
+                    Some(parts) => attention.apart(parts)?,
+                    None => attention.project(x, step)?,
+                }
+            }
             _ => attention.project(x, step)?,
         };
         let mixed = self.mixed(attention, &heads, step)?;

@@ -1,0 +1,30 @@
+// widen, f32, n = 16777216
+
+struct widen_arguments {
+    int n;
+};
+
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_widen(const float* __restrict__ x, float* y, const widen_arguments arguments) {
+    const int at = (int)threadIdx.x * 4;
+    float x_in[4];
+    _Pragma("unroll")
+    for (int i_3 = 0; i_3 < 4; i_3++) {
+        x_in[i_3] = 0.0f;
+    }
+    if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + (long long)((((int)blockIdx.x * 1024) + at)));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
+        }
+    }
+    if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = x_in[l];
+            *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
+        }
+    }
+}
