@@ -4,8 +4,9 @@ use super::drive::{Resources, Stopped, lock, of_expert, room, run_all, run_apart
 use super::pack::{narrow, widen};
 use super::{Factor, Matrix, Problem};
 use crate::simd::call::{Call, Operand};
+use crate::simd::integers::last::{Form, Last};
 use crate::simd::integers::{ByRows, CHUNK, Part, Prepared, negligible};
-use crate::simd::{integers, quantized};
+use crate::simd::{Level, integers, quantized};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilewright_ir::DType;
@@ -64,6 +65,33 @@ impl Rows {
         }
     }
 
+    /// Prepares the only row, of one chunk, unless it is there already.
+    ///
+    /// # Safety
+    /// As [`Self::prepare`].
+    unsafe fn prepare_or_find(
+        &mut self,
+        problem: &Problem,
+        level: Level,
+        code: &ByRows,
+        last: &mut Last,
+    ) {
+        let Factor::Affine { bits, group, .. } = problem.factor else { return };
+        let mut values = [0.0; CHUNK];
+        let values = &mut values[..problem.depth];
+        let form = Form { level, bits, group, negligible: negligible(problem.depth) };
+        // SAFETY: the caller's promise.
+        let whole = unsafe {
+            widen(&problem.x, self.numbers[0] as usize, 0, values);
+            last.holds(&form, values) || {
+                let whole = (code.prepare)(&mut last.prepared, values, group, form.negligible);
+                last.note(&form, values, whole)
+            }
+        };
+        self.whole[0].store(whole, Ordering::Relaxed);
+        self.prepared = &raw mut last.prepared;
+    }
+
     /// The chunks of a row of x, if integers would do.
     ///
     /// # Safety
@@ -99,16 +127,23 @@ pub unsafe fn run(
     numbers.dedup();
     let chunks = problem.depth.div_ceil(CHUNK);
     let mut shared = lock(resources.shared);
-    let bytes = numbers.len() * chunks * size_of::<Prepared>();
-    let prepared = room(&mut shared, bytes)?.cast::<Prepared>();
     let whole = numbers.iter().map(|_| AtomicBool::new(true)).collect();
-    let rows = Rows { numbers, whole, prepared, chunks };
+    let mut rows = Rows { numbers, whole, prepared: std::ptr::null_mut(), chunks };
     let count = rows.numbers.len();
-    let prepare = |_: usize, place: usize| {
-        // SAFETY: the caller's promise; each row is prepared once.
-        unsafe { rows.prepare(problem, group, &code, place) };
-    };
-    run_all(resources.pool, count, count < 3, &prepare)?;
+    // A single row may be that of the product before.
+    let mut last = (count * chunks == 1).then(Last::take);
+    if let Some(last) = &mut last {
+        // SAFETY: the caller's promise.
+        unsafe { rows.prepare_or_find(problem, resources.level, &code, last) };
+    } else {
+        let bytes = count * chunks * size_of::<Prepared>();
+        rows.prepared = room(&mut shared, bytes)?.cast::<Prepared>();
+        let prepare = |_: usize, place: usize| {
+            // SAFETY: the caller's promise; each row is prepared once.
+            unsafe { rows.prepare(problem, group, &code, place) };
+        };
+        run_all(resources.pool, count, count < 3, &prepare)?;
+    }
     let groups = problem.depth / group;
     let most = parts.iter().map(|(_, rows)| rows.len()).max().unwrap_or(0);
     // Results, and what a row that is no integers is computed from.
@@ -128,6 +163,9 @@ pub unsafe fn run(
         });
     };
     run_apart(resources.pool, parts.len() * across, alone, &work)?;
+    if let Some(last) = last {
+        last.give();
+    }
     if failed.load(Ordering::Relaxed) { Err(Stopped::Memory(need)) } else { Ok(()) }
 }
 

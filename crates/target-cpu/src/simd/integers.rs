@@ -15,9 +15,9 @@
 
 use super::call::{Call, Primitive};
 use super::lanes::{LANES, Simd};
-use super::portable::Portable;
 use super::{Level, quantized};
 use crate::product::half_to_float;
+use last::{Form, Last};
 use std::mem::MaybeUninit;
 use tilewright_ir::DType;
 
@@ -334,23 +334,27 @@ unsafe fn rows<S: Simd, const BITS: u32>(
 ) {
     let (group, numbers) = ((call.extra[0] >> 32) as usize, quantized::numbers(call));
     let x: *const f32 = call.inputs[0].row(0);
-    let mut room = MaybeUninit::<Prepared>::uninit();
-    // SAFETY: room for one.
-    let prepared = unsafe { Prepared::at(room.as_mut_ptr()) };
+    let mut last = Last::take();
+    let form = Form { level, bits: BITS, group, negligible: negligible(call.len) };
     let mut at = 0;
     while at < call.len {
         let len = CHUNK.min(call.len - at);
         // SAFETY: the elements are inside x.
         let x = unsafe { std::slice::from_raw_parts(x.add(at), len) };
-        if !prepared.fill::<S, BITS>(s, x, group, negligible(call.len)) {
+        let whole = last.holds(&form, x) || {
+            let whole = last.prepared.fill::<S, BITS>(s, x, group, form.negligible);
+            last.note(&form, x, whole)
+        };
+        if !whole {
             // SAFETY: the caller's promise.
             return unsafe { as_floats(call, BITS, level) };
         }
         for first in (0..call.rows).step_by(8) {
-            columns(call, prepared, Part { at, len, group, first, numbers });
+            columns(call, &last.prepared, Part { at, len, group, first, numbers });
         }
         at += len;
     }
+    last.give();
 }
 
 /// [`quantized::sum_of_products`], whatever the type of scales and biases.
@@ -423,64 +427,6 @@ fn joined(lanes: [f32; GROUPS]) -> f32 {
     ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
-/// # Safety
-/// As [`rows`].
-#[inline(always)]
-unsafe fn portable_columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
-    let (scale_step, bias_step) = quantized::steps(call);
-    for k in 0..8.min(call.rows - part.first) {
-        let row = part.first + k;
-        let words = call.inputs[1].row::<u32>(row).wrapping_add(part.at * BITS as usize / 32);
-        let number = |operand: usize, step: isize, g: usize| {
-            let at = call.inputs[operand].row::<u8>(row).wrapping_offset(step * g as isize);
-            // SAFETY: the caller's promise.
-            unsafe { number(at, part.numbers) }
-        };
-        let parts = (1.0 / finer(BITS, part.group)) as i32;
-        let mut lanes = [0f32; GROUPS];
-        for g in 0..part.len / part.group {
-            // SAFETY: `fill` has written the integers, and what is left where it counts.
-            let whole = |i: usize| unsafe { integer::<BITS>(&prepared.x, i) };
-            let rest = |i: usize| match BITS {
-                // SAFETY: as above.
-                4 => unsafe { byte(&prepared.rest, i) },
-                // SAFETY: as above.
-                _ => unsafe { integer::<BITS>(&prepared.rest, i) },
-            };
-            let sum = |x: &dyn Fn(usize) -> i32| {
-                let mut sum = 0i32;
-                for i in g * part.group..(g + 1) * part.group {
-                    let (word, shift) = across::place(BITS, i);
-                    // SAFETY: the words are inside the row.
-                    let q = unsafe {
-                        let low = u64::from(*words.wrapping_add(word));
-                        let high = match shift + BITS > 32 {
-                            true => u64::from(*words.wrapping_add(word + 1)) << 32,
-                            false => 0,
-                        };
-                        (low | high) >> shift & ((1 << BITS) - 1)
-                    };
-                    sum += x(i) * q as i32;
-                }
-                sum as f32
-            };
-            let of = part.at / part.group + g;
-            let (scale, lane) = (number(2, scale_step, of), &mut lanes[g % GROUPS]);
-            let of_x = match joins(BITS, part.group) && prepared.rests[g / GROUPS] {
-                true => sum(&|i| whole(i) * parts + rest(i)),
-                false => sum(&whole),
-            };
-            *lane = of_x.mul_add(scale * prepared.units[g], *lane);
-            *lane = number(3, bias_step, of).mul_add(prepared.sums[g], *lane);
-            if !joins(BITS, part.group) && prepared.finer[g] != 0.0 {
-                *lane = sum(&rest).mul_add(scale * prepared.finer[g], *lane);
-            }
-        }
-        // SAFETY: one element a row, written before if this is not the first part.
-        unsafe { add_part(call.out.row(row), part.at, joined(lanes)) };
-    }
-}
-
 /// The sum of a part goes to the sum of the row.
 ///
 /// # Safety
@@ -491,41 +437,9 @@ unsafe fn add_part(out: *mut f32, at: usize, sum: f32) {
     unsafe { *out = if at == 0 { sum } else { *out + sum } };
 }
 
-/// The `i`-th of x that [`in_vectors`] has put in order.
-///
-/// # Safety
-/// It has.
-#[inline(always)]
-unsafe fn integer<const BITS: u32>(x: &[MaybeUninit<u32>], i: usize) -> i32 {
-    let (vector, inside) = (i / width(BITS), i % width(BITS));
-    // SAFETY: the caller's promise.
-    let word = |k: usize| unsafe { x[vector * width(BITS) / 2 + k].assume_init() };
-    if BITS == 4 {
-        let byte = |k: usize| word(k / 4).to_le_bytes()[k % 4];
-        let at = inside % 2 * 64 + inside / 2;
-        return i32::from(byte(at) as i8) * 256 + i32::from(byte(at + 32));
-    }
-    if across::is(BITS) {
-        return i32::from((word(inside / 2) >> (16 * (inside % 2))) as i16);
-    }
-    let apart = distance(BITS);
-    let (of_word, place) = (inside / (2 * apart), inside % (2 * apart));
-    (word(place % apart * 8 + of_word) >> (place / apart * 16)) as i16 as i32
-}
-
-/// The `i`-th of what is left of x that [`rest_in_vectors`] has put in order for nibbles.
-///
-/// # Safety
-/// It has.
-#[inline(always)]
-unsafe fn byte(rest: &[MaybeUninit<u32>], i: usize) -> i32 {
-    let at = i / 64 * 64 + i % 2 * 32 + i % 64 / 2;
-    // SAFETY: the caller's promise.
-    let word = unsafe { rest[at / 4].assume_init() };
-    i32::from(word.to_le_bytes()[at % 4] as i8)
-}
-
 mod across;
+pub mod last;
+mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -561,15 +475,10 @@ unsafe fn avx2<const BITS: u32>(call: &Call, _: u8) {
     }
 }
 
-unsafe fn portable<const BITS: u32>(call: &Call, _: u8) {
-    let columns = |call: &Call, p: &Prepared, part| {
-        // SAFETY: the caller's promise.
-        unsafe { portable_columns::<BITS>(call, p, part) }
-    };
+unsafe fn portable_sum<const BITS: u32>(call: &Call, _: u8) {
+    // SAFETY: the caller's promise.
     match is_shared::<BITS>(call) {
-        // SAFETY: the caller's promise.
-        true => unsafe { rows::<_, BITS>(Portable, call, columns, Level::Portable) },
-        // SAFETY: the caller's promise.
+        true => unsafe { portable::sum::<BITS>(call) },
         false => unsafe { quantized::sum_of_products(BITS, Level::Portable).call(call) },
     }
 }
@@ -595,7 +504,7 @@ pub fn sum_of_products(bits: u32, level: Level) -> Primitive {
         Level::Avx512 => of_width!(bits, avx512),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => of_width!(bits, avx2),
-        _ => of_width!(bits, portable),
+        _ => of_width!(bits, portable_sum),
     })
 }
 
@@ -616,20 +525,6 @@ pub struct ByRows {
     pub columns: unsafe fn(&Call, &Prepared, Part),
 }
 
-unsafe fn portable_prepare<const BITS: u32>(
-    to: &mut Prepared,
-    x: &[f32],
-    group: usize,
-    negligible: f32,
-) -> bool {
-    to.fill::<_, BITS>(Portable, x, group, negligible)
-}
-
-unsafe fn portable_part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
-    // SAFETY: the caller's promise.
-    unsafe { portable_columns::<BITS>(call, prepared, part) }
-}
-
 impl ByRows {
     /// For weights that [`fits`] knows.
     pub fn of(bits: u32, level: Level) -> ByRows {
@@ -643,7 +538,7 @@ impl ByRows {
                 Level::Avx512 | Level::Avx2 => {
                     ByRows { prepare: x86::prepare::<BITS>, columns: x86::part::<BITS> }
                 }
-                _ => ByRows { prepare: portable_prepare::<BITS>, columns: portable_part::<BITS> },
+                _ => ByRows { prepare: portable::prepare::<BITS>, columns: portable::part::<BITS> },
             }
         }
         of_width!(bits, each, level)

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::simd::call::Operand;
+use crate::simd::portable::Portable;
 
 /// The next of a stream of words.
 fn random(state: &mut u32) -> u32 {
