@@ -117,8 +117,10 @@ impl Joiner<'_> {
         if end < least {
             return None;
         }
+        // Rows of less than a vector are left to the primitives.
+        let vector = if self.level == Level::Avx2 { LANES / 2 } else { LANES };
         let sizes = steps[..end].iter().filter_map(|step| match step {
-            Step::Invoke(invoke) if invoke.call.len >= LANES => Some(&invoke.call),
+            Step::Invoke(invoke) if invoke.call.len >= vector => Some(&invoke.call),
             _ => None,
         });
         let sizes: Vec<(usize, usize)> = sizes.map(|call| (call.rows, call.len)).collect();

@@ -10,6 +10,7 @@ use super::arg::{COUNT, Greatest, IntGreatest, Order, UnsignedGreatest, extrema,
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
 
+use std::mem::MaybeUninit;
 use tilewright_ir::DType;
 
 /// Up to this k the result is collected in a sorted list; beyond, or when all elements are wanted, in the scratch.
@@ -59,13 +60,6 @@ unsafe fn top_rows<S: Simd, O: Order, const FLOAT: bool>(s: S, call: &Call) {
     }
 }
 
-/// Elements that may be among the k, by their positions.
-struct Candidates {
-    values: [f32; MOST],
-    positions: [u32; MOST],
-    count: usize,
-}
-
 /// Room for candidates: in random rows there are less than twice as many as are wanted.
 const MOST: usize = 4 * LANES;
 
@@ -90,7 +84,11 @@ unsafe fn select_floats<S: Simd>(
     }
     let row = x;
     let floor = s.f(floor_of(s, join::<S, true>(s, maxima), k));
-    let mut found = Candidates { values: [0.0; MOST], positions: [0; MOST], count: 0 };
+    // Elements that may be among the k, by their positions. Few rooms are ever filled, and clearing all of them would
+    // take longer than what is done with the few.
+    let mut values_found = [const { MaybeUninit::<f32>::uninit() }; MOST];
+    let mut positions_found = [const { MaybeUninit::<u32>::uninit() }; MOST];
+    let mut count = 0;
     let mut at = 0;
     while at < len {
         // The hits of four vectors at a time, so that the loop over them ends seldom.
@@ -114,35 +112,50 @@ unsafe fn select_floats<S: Simd>(
             while hits != 0 {
                 let lane = hits.trailing_zeros() as usize;
                 hits &= hits - 1;
-                if found.count == MOST {
+                if count == MOST {
                     return false;
                 }
-                found.values[found.count] = *x.add(lane);
-                found.positions[found.count] = x.add(lane).offset_from(row) as u32;
-                found.count += 1;
+                values_found[count].write(*x.add(lane));
+                positions_found[count].write(x.add(lane).offset_from(row) as u32);
+                count += 1;
             }
         }
     }
-    let mut ordered = [(0.0, 0); MOST];
-    for first in (0..found.count).step_by(LANES) {
-        // SAFETY: a whole vector of the room.
-        let own = unsafe { s.load(found.values.as_ptr().add(first)) };
+    if count < k {
+        return false;
+    }
+    for lane in count..count.next_multiple_of(LANES) {
+        values_found[lane].write(0.0);
+    }
+    let mut ordered = [const { MaybeUninit::<(f32, u32)>::uninit() }; MOST];
+    for first in (0..count).step_by(LANES) {
+        // SAFETY: a whole vector of the room, written up to here or just now.
+        let own = unsafe { s.load(values_found.as_ptr().add(first).cast()) };
         let number = s.iadd(s.i_from(COUNT), s.i(first as u32));
         let mut before = s.i(0);
-        for (j, &other) in found.values[..found.count].iter().enumerate() {
-            let other = s.f(other);
+        for (j, other) in values_found[..count].iter().enumerate() {
+            // SAFETY: one of those found.
+            let other = s.f(unsafe { other.assume_init() });
             let earlier = s.mand(s.eq(own, other), s.igt(number, s.i(j as u32)));
             let ahead = s.mor(s.lt(own, other), earlier);
             before = s.iadd(before, s.one_if(ahead));
         }
-        for (lane, &rank) in s.i_array(before).iter().enumerate().take(found.count - first) {
-            ordered[rank as usize % MOST] =
-                (found.values[first + lane], found.positions[first + lane]);
+        for (lane, &rank) in s.i_array(before).iter().enumerate().take(count - first) {
+            // SAFETY: both were written when this one was found.
+            let pair = unsafe {
+                (
+                    values_found[first + lane].assume_init(),
+                    positions_found[first + lane].assume_init(),
+                )
+            };
+            ordered[rank as usize % MOST].write(pair);
         }
     }
-    for (j, &(value, position)) in ordered[..k].iter().enumerate() {
-        // SAFETY: room for `k`.
+    for (j, pair) in ordered[..k].iter().enumerate() {
+        // SAFETY: room for `k`. So many were found, as so many lanes have a maximum that reaches the floor, and each has
+        // a rank of its own.
         unsafe {
+            let (value, position) = pair.assume_init();
             *values.add(j) = value;
             *positions.add(j) = position;
         }
