@@ -5,9 +5,9 @@
 //! u(e) = word e mod 4 of Philox4x32-10 with counter (e / 4, 0, offset, 0) and key (seed, 0), as a number in [0, 1)
 //! ```
 //! x, y: of any shape. p, seed and offset are run-time values: a new seed compiles nothing. p = 0 gives x.
-//! A call refuses p outside [0, 1). The draws depend on nothing but these numbers (Salmon et al., 2011), so that every target drops the same
-//! elements, and the gradient those of the forward pass. Give each use in a model its own seed, each step its own
-//! offset. Positions count modulo 2³².
+//! A call refuses p outside [0, 1). The draws depend on nothing but these numbers (Salmon et al., 2011), so that every
+//! target drops the same elements, and the gradient those of the forward pass. Give each use in a model its own seed,
+//! each step its own offset. Positions count modulo 2³².
 
 use crate::{Case, Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, U32};

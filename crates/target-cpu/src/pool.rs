@@ -140,16 +140,14 @@ impl Pool {
     }
 
     fn one_by_one(&self, runs: usize, chunks: usize, work: &OneChunk<'_>) -> Result<(), Panicked> {
-        let panicked = AtomicBool::new(false);
         let each = |worker: usize, taken: Chunks<'_>| {
             for chunk in taken {
                 if catch_unwind(AssertUnwindSafe(|| work(worker, chunk))).is_err() {
-                    panicked.store(true, Ordering::Release);
+                    self.shared.panicked.store(true, Ordering::Release);
                 }
             }
         };
-        self.run_in(runs, chunks, &each)?;
-        if panicked.load(Ordering::Acquire) { Err(Panicked) } else { Ok(()) }
+        self.run_in(runs, chunks, &each)
     }
 
     fn run_in(&self, runs: usize, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {

@@ -82,8 +82,8 @@ impl NormedProduct {
         self.plain.call(&[x, w, scales, biases])
     }
 
-    /// The products of so many rows that the weight becomes floats first, with each of its three parts of `columns` by itself: one
-    /// product of all would take another order of sums than the parts' own layers do. `None` for fewer rows.
+    /// The products of so many rows that the weight becomes floats first, with each of its three parts of `columns` by
+    /// itself: one product of all would take another order of sums than the parts' own layers do. `None` for fewer rows.
     pub fn parts_of(&self, x: &Tensor, columns: [usize; 3]) -> Result<Option<[Tensor; 3]>> {
         let [w, scales, biases] = &self.packed.tensors;
         match self.most.pays(x.shape()[0]) {

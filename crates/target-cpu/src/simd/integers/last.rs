@@ -1,5 +1,6 @@
-//! What a thread has prepared last. Products that follow each other often share x (queries, keys and values; a gate and what it
-//! is multiplied with, batch after batch), and to compare it takes a small part of the time that preparing it does.
+//! What a thread has prepared last. Products that follow each other often share x (queries, keys and values; a gate and
+//! what it is multiplied with, batch after batch), and to compare it takes a small part of the time that preparing it
+//! does.
 
 use super::{CHUNK, Level, Prepared};
 use std::cell::Cell;
