@@ -15,7 +15,7 @@ struct gather_qmm_combine_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(const float* __restrict__ act, const float* __restrict__ w, const float* __restrict__ gate, const unsigned int* __restrict__ indices, float* y, const gather_qmm_combine_arguments arguments, uint4* faults) {
-    __shared__ __align__(16) char shared_memory[16896];
+    __shared__ __align__(16) char shared_memory[16640];
     float* tile0 = (float*)(shared_memory + 0);
     float* tile1 = (float*)(shared_memory + 256);
     float* tile2 = (float*)(shared_memory + 0);
@@ -32,7 +32,6 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
     float* tile13 = (float*)(shared_memory + 256);
     float* tile14 = (float*)(shared_memory + 0);
     float* tile15 = (float*)(shared_memory + 256);
-    float* tile16 = (float*)(shared_memory + 16640);
     const int at = ((int)threadIdx.x & 15) * 4;
     const int at_2 = (int)threadIdx.x >> 4;
     const int product = (int)blockIdx.x * 64;
@@ -555,23 +554,11 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
     }
     if (((int)threadIdx.x & 240) == 0) {
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            tile16[at + (i & 3)] = v[i];
-        }
-    }
-    __syncthreads();
-    float tile_11[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile_11[i] = tile16[at + (i & 3)];
-    }
-    if (((int)threadIdx.x & 240) == 0) {
         if ((product + at) < arguments.columns) {
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = tile_11[l];
+                for (int l = 0; l < 4; l++) vector.lane[l] = v[l];
                 *(uint4*)(y + (((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((product + at)))) = vector.all;
             }
         }

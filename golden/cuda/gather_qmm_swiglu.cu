@@ -29,7 +29,6 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     float* partial1 = (float*)(shared_memory + 16);
     const int at = (int)threadIdx.x * 4;
     const int at_3 = (int)threadIdx.x >> 4;
-    const int at_4 = ((int)threadIdx.x & 15) * 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -49,23 +48,31 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     const int index_5 = tw_checked(rounded, arguments.experts, faults, 4);
     const int index_6 = tw_checked(rounded, arguments.experts, faults, 5);
     float tile[8];
+    unsigned int unpacked[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = gate_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_scales_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
         const unsigned int word = gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 256)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked[(i * 4) + i_4] = (word >> ((unsigned int)((shift + (i_4 * 4))) & 31)) & 15u;
+        }
     }
+    float product[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product = (float)(((gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
+        product[i] = (float)(unpacked[i]) * tile[(i >> 2) & 7];
     }
+    float tile_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_3 = gate_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_biases_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
+        tile_2[i] = gate_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_biases_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
     }
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((gate[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + gate_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.gate_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+        total = total + (x_in[i] * (product[i] + tile_2[(i >> 2) & 7]));
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -81,24 +88,32 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     for (int i = 0; i < 2; i++) {
         total = total + partial0[i];
     }
-    float tile_5[8];
+    float tile_3[8];
+    unsigned int unpacked_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile_5[i] = up_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.up_scales_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
+        tile_3[i] = up_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.up_scales_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
         const unsigned int word_2 = up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 7) * 256)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_2[(i * 4) + i_4] = (word_2 >> ((unsigned int)((shift_2 + (i_4 * 4))) & 31)) & 15u;
+        }
     }
+    float product_3[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_3 = (float)(((up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_5[(i >> 2) & 7];
+        product_3[i] = (float)(unpacked_2[i]) * tile_3[(i >> 2) & 7];
     }
+    float tile_4[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_7 = up_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.up_biases_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
+        tile_4[i] = up_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.up_biases_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
     }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (((float)(((up[(((long long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long long)((int)blockIdx.x) * arguments.up_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long long)((int)blockIdx.x) * arguments.up_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + up_biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long long)((int)blockIdx.x) * arguments.up_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+        total_2 = total_2 + (x_in[i] * (product_3[i] + tile_4[(i >> 2) & 7]));
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);

@@ -27,7 +27,7 @@ void tw_kernel_gather_qmm_combine(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    threadgroup uint4 shared_memory[1056];
+    threadgroup uint4 shared_memory[1040];
     threadgroup float* tile0 = (decltype(tile0))(shared_memory + 0);
     threadgroup float* tile1 = (decltype(tile1))(shared_memory + 16);
     threadgroup float* tile2 = (decltype(tile2))(shared_memory + 0);
@@ -44,7 +44,6 @@ void tw_kernel_gather_qmm_combine(
     threadgroup float* tile13 = (decltype(tile13))(shared_memory + 16);
     threadgroup float* tile14 = (decltype(tile14))(shared_memory + 0);
     threadgroup float* tile15 = (decltype(tile15))(shared_memory + 16);
-    threadgroup float* tile16 = (decltype(tile16))(shared_memory + 1040);
     const int at = ((int)thread_index_in_threadgroup & 15) * 4;
     const int at_2 = (int)thread_index_in_threadgroup >> 4;
     const int product = (int)threadgroup_position_in_grid.x * 64;
@@ -567,23 +566,11 @@ void tw_kernel_gather_qmm_combine(
         }
     }
     if (((int)thread_index_in_threadgroup & 240) == 0) {
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            tile16[at + (i & 3)] = v[i];
-        }
-    }
-    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    float tile_11[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile_11[i] = tile16[at + (i & 3)];
-    }
-    if (((int)thread_index_in_threadgroup & 240) == 0) {
         if ((product + at) < arguments.columns) {
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = tile_11[l];
+                for (int l = 0; l < 4; l++) vector.lane[l] = v[l];
                 *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((product + at)))) = vector.all;
             }
         }

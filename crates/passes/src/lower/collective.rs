@@ -67,6 +67,7 @@ impl Lowering<'_> {
                 self.line_scan(id, name, &scan)?;
             }
             ExprKind::TopK { of, k } => self.top_k(id, *of, *k, name)?,
+            ExprKind::Reshape(of) if self.reshape_in_place(id, *of) => {}
             _ if self.can_recompute(id) => self.recompute(id, name)?,
             kind => {
                 if self.rearrange(id, name)? {
