@@ -39,10 +39,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_gegl
             unpacked[(i * 4) + i_4] = (word >> ((unsigned int)((shift + (i_4 * 4))) & 31)) & 15u;
         }
     }
-    float product[32];
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product[i] = (float)(unpacked[i]) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
     float tile_2[8];
     _Pragma("unroll")
@@ -52,7 +52,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_gegl
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (product[i] + tile_2[(i >> 2) & 7]));
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total = fma(x_in[i], fma_x, total);
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -80,10 +81,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_gegl
             unpacked_2[(i * 4) + i_4] = (word_2 >> ((unsigned int)((shift_2 + (i_4 * 4))) & 31)) & 15u;
         }
     }
-    float product_3[32];
+    float wide_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_3[i] = (float)(unpacked_2[i]) * tile_3[(i >> 2) & 7];
+        wide_2[i] = (float)(unpacked_2[i]);
     }
     float tile_4[8];
     _Pragma("unroll")
@@ -93,7 +94,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_gegl
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (product_3[i] + tile_4[(i >> 2) & 7]));
+        const float fma_x_2 = fma(wide_2[i], tile_3[(i >> 2) & 7], tile_4[(i >> 2) & 7]);
+        total_2 = fma(x_in[i], fma_x_2, total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
@@ -109,10 +111,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_gegl
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float product_5 = 0.5f * total;
-    const float product_6 = total * 0.70710677f;
-    const float product_8 = (product_5 * (erff(product_6) + 1.0f)) * total_2;
+    const float product_3 = 0.5f * total;
+    const float product_4 = total * 0.70710677f;
+    const float product_6 = (product_3 * (erff(product_4) + 1.0f)) * total_2;
     if (((int)threadIdx.x & 127) == 0) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_8;
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_6;
     }
 }

@@ -101,8 +101,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added = v[i] + (products[i] * gate_in);
-            v[i] = added;
+            const float tile_2 = v[i];
+            const float fma_x = fma(products[i], gate_in, tile_2);
+            v[i] = fma_x;
         }
     }
     const float gate_in_2 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(1)];
@@ -165,8 +166,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_2 = v[i] + (products_2[i] * gate_in_2);
-            v[i] = added_2;
+            const float tile_3 = v[i];
+            const float fma_x_2 = fma(products_2[i], gate_in_2, tile_3);
+            v[i] = fma_x_2;
         }
     }
     const float gate_in_3 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(2)];
@@ -229,8 +231,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_3 = v[i] + (products_3[i] * gate_in_3);
-            v[i] = added_3;
+            const float tile_4 = v[i];
+            const float fma_x_3 = fma(products_3[i], gate_in_3, tile_4);
+            v[i] = fma_x_3;
         }
     }
     const float gate_in_4 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(3)];
@@ -293,8 +296,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_4 = v[i] + (products_4[i] * gate_in_4);
-            v[i] = added_4;
+            const float tile_5 = v[i];
+            const float fma_x_4 = fma(products_4[i], gate_in_4, tile_5);
+            v[i] = fma_x_4;
         }
     }
     const float gate_in_5 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(4)];
@@ -357,8 +361,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_5 = v[i] + (products_5[i] * gate_in_5);
-            v[i] = added_5;
+            const float tile_6 = v[i];
+            const float fma_x_5 = fma(products_5[i], gate_in_5, tile_6);
+            v[i] = fma_x_5;
         }
     }
     const float gate_in_6 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(5)];
@@ -421,8 +426,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_6 = v[i] + (products_6[i] * gate_in_6);
-            v[i] = added_6;
+            const float tile_7 = v[i];
+            const float fma_x_6 = fma(products_6[i], gate_in_6, tile_7);
+            v[i] = fma_x_6;
         }
     }
     const float gate_in_7 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(6)];
@@ -485,8 +491,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_7 = v[i] + (products_7[i] * gate_in_7);
-            v[i] = added_7;
+            const float tile_8 = v[i];
+            const float fma_x_7 = fma(products_7[i], gate_in_7, tile_8);
+            v[i] = fma_x_7;
         }
     }
     const float gate_in_8 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(7)];
@@ -549,8 +556,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_8 = v[i] + (products_8[i] * gate_in_8);
-            v[i] = added_8;
+            const float tile_9 = v[i];
+            const float fma_x_8 = fma(products_8[i], gate_in_8, tile_9);
+            v[i] = fma_x_8;
         }
     }
     if (((int)threadIdx.x & 240) == 0) {

@@ -59,10 +59,10 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
             unpacked[(i * 4) + i_4] = (word >> ((unsigned int)((shift + (i_4 * 4))) & 31)) & 15u;
         }
     }
-    float product[32];
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product[i] = (float)(unpacked[i]) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
     float tile_2[8];
     _Pragma("unroll")
@@ -72,7 +72,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (product[i] + tile_2[(i >> 2) & 7]));
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total = fma(x_in[i], fma_x, total);
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -100,10 +101,10 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
             unpacked_2[(i * 4) + i_4] = (word_2 >> ((unsigned int)((shift_2 + (i_4 * 4))) & 31)) & 15u;
         }
     }
-    float product_3[32];
+    float wide_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_3[i] = (float)(unpacked_2[i]) * tile_3[(i >> 2) & 7];
+        wide_2[i] = (float)(unpacked_2[i]);
     }
     float tile_4[8];
     _Pragma("unroll")
@@ -113,7 +114,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (product_3[i] + tile_4[(i >> 2) & 7]));
+        const float fma_x_2 = fma(wide_2[i], tile_3[(i >> 2) & 7], tile_4[(i >> 2) & 7]);
+        total_2 = fma(x_in[i], fma_x_2, total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
@@ -129,8 +131,8 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm_swiglu(con
     for (int i = 0; i < 2; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float product_6 = (total * tw_sigmoid(total)) * total_2;
+    const float product_4 = (total * tw_sigmoid(total)) * total_2;
     if (((int)threadIdx.x & 63) == 0) {
-        y[(((long long)((int)blockIdx.z) * arguments.y_stride0) + ((long long)((int)blockIdx.y) * arguments.y_stride1)) + (long long)((int)blockIdx.x)] = product_6;
+        y[(((long long)((int)blockIdx.z) * arguments.y_stride0) + ((long long)((int)blockIdx.y) * arguments.y_stride1)) + (long long)((int)blockIdx.x)] = product_4;
     }
 }

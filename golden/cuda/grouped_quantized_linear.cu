@@ -75,10 +75,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grouped_quantized_li
                 unpacked[(i * 4) + i_7] = (word >> ((unsigned int)((shift + (i_7 * 4))) & 31)) & 15u;
             }
         }
-        float product_4[32];
+        float wide[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            product_4[i] = (float)(unpacked[i]) * tile_2[(i >> 2) & 7];
+            wide[i] = (float)(unpacked[i]);
         }
         const int index_3 = tw_checked(smaller, arguments.experts, faults, 2);
         float tile_3[8];
@@ -86,23 +86,23 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grouped_quantized_li
         for (int i = 0; i < 8; i++) {
             tile_3[i] = (((product + (at + ((i & 7) * 16))) < arguments.columns) && (j < arguments.groups)) ? biases[(((long long)(tw_checked(smaller, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((product + (at + ((i & 7) * 16)))) * arguments.biases_stride1)) + (long long)(j)] : 0.0f;
         }
-        float added[32];
+        float fma_x[32];
         float tile_4[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            added[i] = product_4[i] + tile_3[(i >> 2) & 7];
+            fma_x[i] = fma(wide[i], tile_2[(i >> 2) & 7], tile_3[(i >> 2) & 7]);
             tile_4[i] = v[i];
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            operand1[((((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 16)) ^ ((at + (((i >> 2) & 7) * 16)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at + (((i >> 2) & 7) * 16)) * 32) + (((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 16)) ^ ((at + (((i >> 2) & 7) * 16)) >> 2)) & 7) * 4)) & 31))] = added[i];
+            operand1[((((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 16)) ^ ((at + (((i >> 2) & 7) * 16)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at + (((i >> 2) & 7) * 16)) * 32) + (((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 16)) ^ ((at + (((i >> 2) & 7) * 16)) >> 2)) & 7) * 4)) & 31))] = fma_x[i];
         }
         __syncthreads();
-        float added_2[32];
+        float added[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            added_2[i] = tile_4[i];
+            added[i] = tile_4[i];
         }
         for (int k = 0; k < 16; k += 1) {
             float a[16];
@@ -126,15 +126,15 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grouped_quantized_li
                 _Pragma("unroll")
                 for (int i_7 = 0; i_7 < 4; i_7++) {
                     _Pragma("unroll")
-                    for (int i_21 = 0; i_21 < 8; i_21++) {
-                        added_2[(i_7 * 8) + i_21] = fma(a[(i_7 * 4) + i], b[(i_21 * 4) + i], added_2[(i_7 * 8) + i_21]);
+                    for (int i_20 = 0; i_20 < 8; i_20++) {
+                        added[(i_7 * 8) + i_20] = fma(a[(i_7 * 4) + i], b[(i_20 * 4) + i], added[(i_7 * 8) + i_20]);
                     }
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            v[i] = added_2[i];
+            v[i] = added[i];
         }
         free = slot;
         slot = ((slot + 1) == 2) ? 0 : (slot + 1);

@@ -114,10 +114,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
             unpacked[(i * 4) + i_18] = (word >> ((unsigned int)((shift + (i_18 * 4))) & 31)) & 15u;
         }
     }
-    float product_4[32];
+    float wide_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_4[i] = (float)(unpacked[i]) * tile[(i >> 2) & 7];
+        wide_2[i] = (float)(unpacked[i]);
     }
     float tile_2[8];
     _Pragma("unroll")
@@ -127,7 +127,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (product_3[i] * (product_4[i] + tile_2[(i >> 2) & 7]));
+        const float fma_x = fma(wide_2[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
@@ -155,10 +156,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
             unpacked_2[(i * 4) + i_18] = (word_2 >> ((unsigned int)((shift_2 + (i_18 * 4))) & 31)) & 15u;
         }
     }
-    float product_6[32];
+    float wide_3[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_6[i] = (float)(unpacked_2[i]) * tile_3[(i >> 2) & 7];
+        wide_3[i] = (float)(unpacked_2[i]);
     }
     float tile_4[8];
     _Pragma("unroll")
@@ -168,7 +169,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_3 = total_3 + (product_3[i] * (product_6[i] + tile_4[(i >> 2) & 7]));
+        const float fma_x_2 = fma(wide_3[i], tile_3[(i >> 2) & 7], tile_4[(i >> 2) & 7]);
+        total_3 = fma(product_3[i], fma_x_2, total_3);
     }
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
@@ -184,8 +186,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
     for (int i = 0; i < 4; i++) {
         total_3 = total_3 + partial2[i];
     }
-    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    const float product_7 = (total_2 * tw_sigmoid(total_2)) * total_3;
     if (((int)threadIdx.x & 127) == 0) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_9;
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_7;
     }
 }

@@ -182,10 +182,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_routed_qmm_swig
             unpacked[(i * 4) + i_23] = (word >> ((unsigned int)((shift + (i_23 * 4))) & 31)) & 15u;
         }
     }
-    float product_4[64];
+    float wide_2[64];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        product_4[i] = (float)(unpacked[i]) * tile_2[(i >> 2) & 15];
+        wide_2[i] = (float)(unpacked[i]);
     }
     float tile_3[16];
     _Pragma("unroll")
@@ -195,7 +195,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_routed_qmm_swig
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        total_2 = total_2 + (product_3[i] * (product_4[i] + tile_3[(i >> 2) & 15]));
+        const float fma_x = fma(wide_2[i], tile_2[(i >> 2) & 15], tile_3[(i >> 2) & 15]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
@@ -214,10 +215,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_routed_qmm_swig
             unpacked_2[(i * 4) + i_23] = (word_2 >> ((unsigned int)((shift_2 + (i_23 * 4))) & 31)) & 15u;
         }
     }
-    float product_6[64];
+    float wide_3[64];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        product_6[i] = (float)(unpacked_2[i]) * tile_4[(i >> 2) & 15];
+        wide_3[i] = (float)(unpacked_2[i]);
     }
     float tile_5[16];
     _Pragma("unroll")
@@ -227,15 +228,16 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_routed_qmm_swig
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        total_3 = total_3 + (product_3[i] * (product_6[i] + tile_5[(i >> 2) & 15]));
+        const float fma_x_2 = fma(wide_3[i], tile_4[(i >> 2) & 15], tile_5[(i >> 2) & 15]);
+        total_3 = fma(product_3[i], fma_x_2, total_3);
     }
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
-    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    const float product_7 = (total_2 * tw_sigmoid(total_2)) * total_3;
     if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
-        y[(((long long)((int)blockIdx.z) * arguments.y_stride0) + ((long long)((int)blockIdx.y) * arguments.y_stride1)) + (long long)(program_2)] = product_9;
+        y[(((long long)((int)blockIdx.z) * arguments.y_stride0) + ((long long)((int)blockIdx.y) * arguments.y_stride1)) + (long long)(program_2)] = product_7;
     }
 }

@@ -64,10 +64,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
                 unpacked[(i * 4) + i_7] = (word >> ((unsigned int)((shift + (i_7 * 4))) & 31)) & 15u;
             }
         }
-        float product_5[32];
+        float wide[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            product_5[i] = (float)(unpacked[i]) * scales_in[(i >> 2) & 7];
+            wide[i] = (float)(unpacked[i]);
         }
         float biases_in[8];
         _Pragma("unroll")
@@ -77,23 +77,23 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
                 biases_in[i] = biases[((long long)((product_2 + (at + ((i & 7) * 8)))) * arguments.biases_stride0) + (long long)(j)];
             }
         }
-        float added[32];
+        float fma_x[32];
         float tile_2[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            added[i] = product_5[i] + biases_in[(i >> 2) & 7];
+            fma_x[i] = fma(wide[i], scales_in[(i >> 2) & 7], biases_in[(i >> 2) & 7]);
             tile_2[i] = v[i];
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            operand1[((((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + (((i >> 2) & 7) * 8)) * 32) + (((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31))] = added[i];
+            operand1[((((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + (((i >> 2) & 7) * 8)) * 32) + (((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31))] = fma_x[i];
         }
         __syncthreads();
-        float added_2[32];
+        float added[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            added_2[i] = tile_2[i];
+            added[i] = tile_2[i];
         }
         for (int k = 0; k < 16; k += 1) {
             float a[32];
@@ -117,15 +117,15 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
                 _Pragma("unroll")
                 for (int i_7 = 0; i_7 < 8; i_7++) {
                     _Pragma("unroll")
-                    for (int i_21 = 0; i_21 < 4; i_21++) {
-                        added_2[(i_7 * 4) + i_21] = fma(a[(i_7 * 4) + i], b[(i_21 * 4) + i], added_2[(i_7 * 4) + i_21]);
+                    for (int i_20 = 0; i_20 < 4; i_20++) {
+                        added[(i_7 * 4) + i_20] = fma(a[(i_7 * 4) + i], b[(i_20 * 4) + i], added[(i_7 * 4) + i_20]);
                     }
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            v[i] = added_2[i];
+            v[i] = added[i];
         }
         free = slot;
         slot = ((slot + 1) == 2) ? 0 : (slot + 1);

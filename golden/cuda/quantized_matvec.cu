@@ -47,10 +47,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_quantized_matvec(con
             }
         }
     }
-    float product[32];
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product[i] = (float)(unpacked[i]) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
     float tile_2[8];
     _Pragma("unroll")
@@ -63,9 +63,9 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_quantized_matvec(con
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_2 = x_in[i] * (product[i] + tile_2[(i >> 2) & 7]);
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
-            total = total + product_2;
+            total = fma(x_in[i], fma_x, total);
         }
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);

@@ -247,10 +247,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
             }
         }
     }
-    float product[32];
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product[i] = (float)(unpacked[i]) * tile_9[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
     float tile_10[8];
     _Pragma("unroll")
@@ -263,9 +263,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_2 = act_in[i] * (product[i] + tile_10[(i >> 2) & 7]);
+        const float fma_x = fma(wide[i], tile_9[(i >> 2) & 7], tile_10[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_2 = total_2 + product_2;
+            total_2 = fma(act_in[i], fma_x, total_2);
         }
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
@@ -277,7 +277,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
         tile1[(team * 8) + at_3] = quotient;
     }
     __syncwarp();
-    const float product_3 = total_2 * tile1[(team * 8) + tw_checked(tile, 8, faults, 4)];
+    const float product_2 = total_2 * tile1[(team * 8) + tw_checked(tile, 8, faults, 4)];
     if ((thread_2 & 24) == 0) {
         tile2[(team * 8) + at_3] = top_index;
     }
@@ -305,10 +305,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
             }
         }
     }
-    float product_4[32];
+    float wide_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_4[i] = (float)(unpacked_2[i]) * tile_11[(i >> 2) & 7];
+        wide_2[i] = (float)(unpacked_2[i]);
     }
     float tile_12[8];
     _Pragma("unroll")
@@ -321,9 +321,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_5 = act_in_2[i] * (product_4[i] + tile_12[(i >> 2) & 7]);
+        const float fma_x_2 = fma(wide_2[i], tile_11[(i >> 2) & 7], tile_12[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_3 = total_3 + product_5;
+            total_3 = fma(act_in_2[i], fma_x_2, total_3);
         }
     }
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
@@ -336,7 +336,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     }
     __syncwarp();
     const float picked_4 = tile3[(team * 8) + tw_checked(tile_2, 8, faults, 4)];
-    const float fma_x = fma(total_3, picked_4, product_3);
+    const float fma_x_3 = fma(total_3, picked_4, product_2);
     if ((thread_2 & 24) == 0) {
         tile4[(team * 8) + at_3] = top_index;
     }
@@ -364,10 +364,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
             }
         }
     }
-    float product_6[32];
+    float wide_3[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_6[i] = (float)(unpacked_3[i]) * tile_13[(i >> 2) & 7];
+        wide_3[i] = (float)(unpacked_3[i]);
     }
     float tile_14[8];
     _Pragma("unroll")
@@ -380,9 +380,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     float total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_7 = act_in_3[i] * (product_6[i] + tile_14[(i >> 2) & 7]);
+        const float fma_x_4 = fma(wide_3[i], tile_13[(i >> 2) & 7], tile_14[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_4 = total_4 + product_7;
+            total_4 = fma(act_in_3[i], fma_x_4, total_4);
         }
     }
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 1);
@@ -395,7 +395,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     }
     __syncwarp();
     const float picked_6 = tile5[(team * 8) + tw_checked(tile_3, 8, faults, 4)];
-    const float fma_x_2 = fma(total_4, picked_6, fma_x);
+    const float fma_x_5 = fma(total_4, picked_6, fma_x_3);
     if ((thread_2 & 24) == 0) {
         tile6[(team * 8) + at_3] = top_index;
     }
@@ -423,10 +423,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
             }
         }
     }
-    float product_8[32];
+    float wide_4[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_8[i] = (float)(unpacked_4[i]) * tile_15[(i >> 2) & 7];
+        wide_4[i] = (float)(unpacked_4[i]);
     }
     float tile_16[8];
     _Pragma("unroll")
@@ -439,9 +439,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     float total_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_9 = act_in_4[i] * (product_8[i] + tile_16[(i >> 2) & 7]);
+        const float fma_x_6 = fma(wide_4[i], tile_15[(i >> 2) & 7], tile_16[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_5 = total_5 + product_9;
+            total_5 = fma(act_in_4[i], fma_x_6, total_5);
         }
     }
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 1);
@@ -454,7 +454,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     }
     __syncwarp();
     const float picked_8 = tile7[(team * 8) + tw_checked(tile_4, 8, faults, 4)];
-    const float fma_x_3 = fma(total_5, picked_8, fma_x_2);
+    const float fma_x_7 = fma(total_5, picked_8, fma_x_5);
     if ((thread_2 & 24) == 0) {
         tile8[(team * 8) + at_3] = top_index;
     }
@@ -482,10 +482,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
             }
         }
     }
-    float product_10[32];
+    float wide_5[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_10[i] = (float)(unpacked_5[i]) * tile_17[(i >> 2) & 7];
+        wide_5[i] = (float)(unpacked_5[i]);
     }
     float tile_18[8];
     _Pragma("unroll")
@@ -498,9 +498,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     float total_6 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_11 = act_in_5[i] * (product_10[i] + tile_18[(i >> 2) & 7]);
+        const float fma_x_8 = fma(wide_5[i], tile_17[(i >> 2) & 7], tile_18[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_6 = total_6 + product_11;
+            total_6 = fma(act_in_5[i], fma_x_8, total_6);
         }
     }
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 1);
@@ -513,7 +513,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     }
     __syncwarp();
     const float picked_10 = tile9[(team * 8) + tw_checked(tile_5, 8, faults, 4)];
-    const float fma_x_4 = fma(total_6, picked_10, fma_x_3);
+    const float fma_x_9 = fma(total_6, picked_10, fma_x_7);
     if ((thread_2 & 24) == 0) {
         tile10[(team * 8) + at_3] = top_index;
     }
@@ -541,10 +541,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
             }
         }
     }
-    float product_12[32];
+    float wide_6[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_12[i] = (float)(unpacked_6[i]) * tile_19[(i >> 2) & 7];
+        wide_6[i] = (float)(unpacked_6[i]);
     }
     float tile_20[8];
     _Pragma("unroll")
@@ -557,9 +557,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     float total_7 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_13 = act_in_6[i] * (product_12[i] + tile_20[(i >> 2) & 7]);
+        const float fma_x_10 = fma(wide_6[i], tile_19[(i >> 2) & 7], tile_20[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_7 = total_7 + product_13;
+            total_7 = fma(act_in_6[i], fma_x_10, total_7);
         }
     }
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 1);
@@ -572,7 +572,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     }
     __syncwarp();
     const float picked_12 = tile11[(team * 8) + tw_checked(tile_6, 8, faults, 4)];
-    const float fma_x_5 = fma(total_7, picked_12, fma_x_4);
+    const float fma_x_11 = fma(total_7, picked_12, fma_x_9);
     if ((thread_2 & 24) == 0) {
         tile12[(team * 8) + at_3] = top_index;
     }
@@ -600,10 +600,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
             }
         }
     }
-    float product_14[32];
+    float wide_7[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_14[i] = (float)(unpacked_7[i]) * tile_21[(i >> 2) & 7];
+        wide_7[i] = (float)(unpacked_7[i]);
     }
     float tile_22[8];
     _Pragma("unroll")
@@ -616,9 +616,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     float total_8 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_15 = act_in_7[i] * (product_14[i] + tile_22[(i >> 2) & 7]);
+        const float fma_x_12 = fma(wide_7[i], tile_21[(i >> 2) & 7], tile_22[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_8 = total_8 + product_15;
+            total_8 = fma(act_in_7[i], fma_x_12, total_8);
         }
     }
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 1);
@@ -631,7 +631,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     }
     __syncwarp();
     const float picked_14 = tile13[(team * 8) + tw_checked(tile_7, 8, faults, 4)];
-    const float fma_x_6 = fma(total_8, picked_14, fma_x_5);
+    const float fma_x_13 = fma(total_8, picked_14, fma_x_11);
     if ((thread_2 & 24) == 0) {
         tile14[(team * 8) + at_3] = top_index;
     }
@@ -659,10 +659,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
             }
         }
     }
-    float product_16[32];
+    float wide_8[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_16[i] = (float)(unpacked_8[i]) * tile_23[(i >> 2) & 7];
+        wide_8[i] = (float)(unpacked_8[i]);
     }
     float tile_24[8];
     _Pragma("unroll")
@@ -675,9 +675,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     float total_9 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_17 = act_in_8[i] * (product_16[i] + tile_24[(i >> 2) & 7]);
+        const float fma_x_14 = fma(wide_8[i], tile_23[(i >> 2) & 7], tile_24[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_9 = total_9 + product_17;
+            total_9 = fma(act_in_8[i], fma_x_14, total_9);
         }
     }
     total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 1);
@@ -690,8 +690,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     }
     __syncwarp();
     const float picked_16 = tile15[(team * 8) + tw_checked(tile_8, 8, faults, 4)];
-    const float added_9 = residual_in + fma(total_9, picked_16, fma_x_6);
+    const float added = residual_in + fma(total_9, picked_16, fma_x_13);
     if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)(program_2)] = added_9;
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)(program_2)] = added;
     }
 }

@@ -197,10 +197,11 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const bool test_3 = difference > (-TW_INFINITY);
     const float product = difference * chosen;
     const float exp_x = expf(product);
-    const float product_2 = (test_3 ? exp_x : 0.0f) * masses_in;
+    const float chosen_3 = test_3 ? exp_x : 0.0f;
+    const float product_2 = chosen_3 * masses_in;
     float total = 0.0f;
     if (at_2 < arguments.parts) {
-        total = total + product_2;
+        total = fma(chosen_3, masses_in, total);
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -667,9 +668,10 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         const float tile_23 = v_2;
         const float chosen_43 = test_21 ? difference_5 : tile_23;
         v_2 = chosen_43;
-        const float added_11 = v_12 + (difference_5 * chosen_41);
+        const float tile_24 = v_12;
+        const float fma_x = fma(difference_5, chosen_41, tile_24);
         const float tile_25 = v_3;
-        const float chosen_44 = test_21 ? added_11 : tile_25;
+        const float chosen_44 = test_21 ? fma_x : tile_25;
         v_3 = chosen_44;
         const int tile_26 = v_4;
         const int chosen_45 = test_21 ? tile_26 : tile_17;
@@ -694,8 +696,8 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const int chosen_49 = test_43 ? larger_2 : xor_4;
     const float smaller_5 = tw_min((__int_as_float(chosen_49) - chosen_2), 0.0f);
     const bool test_44 = smaller_5 > (-TW_INFINITY);
-    const float product_16 = smaller_5 * chosen;
-    const float exp_x_6 = expf(product_16);
+    const float product_15 = smaller_5 * chosen;
+    const float exp_x_6 = expf(product_15);
     const float chosen_50 = test_44 ? exp_x_6 : 0.0f;
     int v_13 = -1;
     float v_14 = 0.0f;
@@ -706,27 +708,27 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         float v_17 = 0.0f;
         float v_18 = 0.0f;
         for (int j_6 = 0; j_6 < arguments.parts; j_6 += 1) {
-            const int product_17 = j_6 * 1024;
+            const int product_16 = j_6 * 1024;
             float logits_in_3 = -TW_INFINITY;
-            if ((product_17 + at_6) < arguments.vocabulary) {
-                logits_in_3 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_17 + at_6))];
+            if ((product_16 + at_6) < arguments.vocabulary) {
+                logits_in_3 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_16 + at_6))];
             }
             unsigned char seen_in_3 = 0;
-            if ((product_17 + at_6) < arguments.vocabulary) {
-                seen_in_3 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_17 + at_6))];
+            if ((product_16 + at_6) < arguments.vocabulary) {
+                seen_in_3 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_16 + at_6))];
             }
             const float penalty_in_3 = penalty[(long long)((int)blockIdx.x)];
             const int rounded_8 = (int)(seen_in_3);
             const bool test_45 = rounded_8 > 0;
             const bool test_46 = logits_in_3 >= 0.0f;
             const float quotient_4 = logits_in_3 / penalty_in_3;
-            const float product_18 = logits_in_3 * penalty_in_3;
-            const float chosen_52 = test_46 ? quotient_4 : product_18;
+            const float product_17 = logits_in_3 * penalty_in_3;
+            const float chosen_52 = test_46 ? quotient_4 : product_17;
             const float chosen_53 = test_45 ? chosen_52 : logits_in_3;
             const float smaller_6 = tw_min((chosen_53 - chosen_2), 0.0f);
             const bool test_47 = smaller_6 > (-TW_INFINITY);
-            const float product_19 = smaller_6 * chosen;
-            const float exp_x_7 = expf(product_19);
+            const float product_18 = smaller_6 * chosen;
+            const float exp_x_7 = expf(product_18);
             const float chosen_54 = test_47 ? exp_x_7 : 0.0f;
             const bool test_48 = chosen_53 != 0.0f;
             const float chosen_55 = test_48 ? chosen_53 : 0.0f;
@@ -778,19 +780,19 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             const float tile_35 = v_17;
             const float tile_36 = v_18;
             const bool test_53 = tile_36 > 0.0f;
-            const float product_20 = tw_min(tile_36, chosen_47) * chosen_50;
-            const float added_12 = tile_35 + (test_53 ? product_20 : 0.0f);
-            const float added_13 = v_17 + total_11;
-            const float added_14 = v_18 + total_12;
-            const bool test_54 = added_14 > 0.0f;
-            const float product_21 = tw_min(added_14, chosen_47) * chosen_50;
-            const float added_15 = added_13 + (test_54 ? product_21 : 0.0f);
+            const float product_19 = tw_min(tile_36, chosen_47) * chosen_50;
+            const float added_11 = tile_35 + (test_53 ? product_19 : 0.0f);
+            const float added_12 = v_17 + total_11;
+            const float added_13 = v_18 + total_12;
+            const bool test_54 = added_13 > 0.0f;
+            const float product_20 = tw_min(added_13, chosen_47) * chosen_50;
+            const float added_14 = added_12 + (test_54 ? product_20 : 0.0f);
             const int tile_39 = v_13;
             const bool test_55 = tile_39 < 0;
             const float tile_40 = v_16;
-            const bool test_56 = added_15 > tile_40;
+            const bool test_56 = added_14 > tile_40;
             const bool and_21 = test_55 && test_56;
-            const float difference_9 = v_16 - added_12;
+            const float difference_9 = v_16 - added_11;
             const float tile_42 = v_14;
             const float chosen_61 = and_21 ? difference_9 : tile_42;
             v_14 = chosen_61;
@@ -801,22 +803,22 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             const int tile_45 = v_13;
             const int chosen_63 = and_21 ? j_6 : tile_45;
             v_13 = chosen_63;
-            const float added_16 = v_17 + total_11;
-            v_17 = added_16;
-            const float added_17 = v_18 + total_12;
-            v_18 = added_17;
+            const float added_15 = v_17 + total_11;
+            v_17 = added_15;
+            const float added_16 = v_18 + total_12;
+            v_18 = added_16;
         }
         const float tile_48 = v_17;
         const float tile_49 = v_18;
         const bool test_57 = tile_49 > 0.0f;
-        const float product_22 = tw_min(tile_49, chosen_47) * chosen_50;
-        const float product_23 = product_5 * (tile_48 + (test_57 ? product_22 : 0.0f));
-        v_16 = product_23;
+        const float product_21 = tw_min(tile_49, chosen_47) * chosen_50;
+        const float product_22 = product_5 * (tile_48 + (test_57 ? product_21 : 0.0f));
+        v_16 = product_22;
     }
     const int tile_50 = v_13;
     const float tile_51 = v_14;
     const float tile_52 = v_15;
-    const float product_24 = product_5 * total;
+    const float product_23 = product_5 * total;
     const float penalty_in_4 = penalty[(long long)((int)blockIdx.x)];
     float running_5;
     float carry_3 = 0.0f;
@@ -853,7 +855,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     }
     running_5 = (carry_3 + (base_3 + below_3)) + running_5;
     carry_3 = carry_3 + all_3;
-    const bool test_58 = running_5 > product_24;
+    const bool test_58 = running_5 > product_23;
     const bool test_59 = product_2 > 0.0f;
     const bool and_22 = test_58 && test_59;
     const float chosen_65 = and_22 ? 1.0f : 0.0f;
@@ -919,17 +921,17 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     for (int i = 0; i < 8; i++) {
         total_14 = total_14 + partial21[((int)(threadIdx.x >> 5) & 24) + i];
     }
-    const float difference_11 = product_24 - total_14;
+    const float difference_11 = product_23 - total_14;
     const int larger_3 = max(tile_50, 0);
     const int chosen_68 = and_10 ? larger_3 : rounded_10;
     const float chosen_69 = and_10 ? tile_51 : difference_11;
-    const int product_25 = chosen_68 * 1024;
-    const int index_2 = tw_checked(product_25, 2147483647, faults, 1);
+    const int product_24 = chosen_68 * 1024;
+    const int index_2 = tw_checked(product_24, 2147483647, faults, 1);
     float logits_in_4 = -TW_INFINITY;
     if ((index_2 + at_6) < arguments.vocabulary) {
         logits_in_4 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((index_2 + at_6))];
     }
-    const int index_3 = tw_checked(product_25, 2147483647, faults, 2);
+    const int index_3 = tw_checked(product_24, 2147483647, faults, 2);
     unsigned char seen_in_4 = 0;
     if ((index_3 + at_6) < arguments.vocabulary) {
         seen_in_4 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((index_3 + at_6))];
@@ -938,13 +940,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const bool test_62 = rounded_11 > 0;
     const bool test_63 = logits_in_4 >= 0.0f;
     const float quotient_5 = logits_in_4 / penalty_in_4;
-    const float product_26 = logits_in_4 * penalty_in_4;
-    const float chosen_70 = test_63 ? quotient_5 : product_26;
+    const float product_25 = logits_in_4 * penalty_in_4;
+    const float chosen_70 = test_63 ? quotient_5 : product_25;
     const float chosen_71 = test_62 ? chosen_70 : logits_in_4;
     const float smaller_10 = tw_min((chosen_71 - chosen_2), 0.0f);
     const bool test_64 = smaller_10 > (-TW_INFINITY);
-    const float product_27 = smaller_10 * chosen;
-    const float exp_x_8 = expf(product_27);
+    const float product_26 = smaller_10 * chosen;
+    const float exp_x_8 = expf(product_26);
     const float chosen_72 = test_64 ? exp_x_8 : 0.0f;
     const bool test_65 = chosen_71 != 0.0f;
     const float chosen_73 = test_65 ? chosen_71 : 0.0f;
@@ -1131,7 +1133,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         least_4 = min(least_4, partial28[i]);
     }
     const unsigned int chosen_80 = reduced_2 ? least_3 : least_4;
-    const int smaller_11 = min(((int)min(chosen_80, 2147483647u) + product_25), (arguments.vocabulary - 1));
+    const int smaller_11 = min(((int)min(chosen_80, 2147483647u) + product_24), (arguments.vocabulary - 1));
     const unsigned int rounded_14 = (unsigned int)max(smaller_11, 0);
     int least_5 = 2147483647;
     least_5 = min(least_5, at_4);
@@ -1193,13 +1195,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         if (((int)threadIdx.x & 1023) == 0) {
             ids[(long long)((int)blockIdx.x)] = chosen_84;
         }
-        const int added_20 = positions_in + 1;
+        const int added_19 = positions_in + 1;
         if (((int)threadIdx.x & 1023) == 0) {
-            positions[(long long)((int)blockIdx.x)] = added_20;
+            positions[(long long)((int)blockIdx.x)] = added_19;
         }
-        const int added_21 = lens_in + 1;
+        const int added_20 = lens_in + 1;
         if (((int)threadIdx.x & 1023) == 0) {
-            lens[(long long)((int)blockIdx.x)] = added_21;
+            lens[(long long)((int)blockIdx.x)] = added_20;
         }
     }
 }

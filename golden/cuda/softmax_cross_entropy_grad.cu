@@ -64,8 +64,8 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
             const float chosen_3 = test_4 ? exp_x : 1.0f;
             const float chosen_4 = test_4 ? 1.0f : exp_x;
             const float tile_4 = exponentials[i];
-            const float added_3 = (tile_4 * chosen_3) + chosen_4;
-            const float chosen_5 = test_2[i] ? added_3 : tile_4;
+            const float fma_x = fma(tile_4, chosen_3, chosen_4);
+            const float chosen_5 = test_2[i] ? fma_x : tile_4;
             exponentials[i] = chosen_5;
             const float larger = tw_max(tile_3, chosen);
             total[i] = larger;
@@ -97,7 +97,8 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float difference_2 = total[i] - chosen_6;
-        total_2 = total_2 + (exponentials[i] * expf(difference_2));
+        const float exp_x_2 = expf(difference_2);
+        total_2 = fma(exponentials[i], exp_x_2, total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
@@ -113,20 +114,20 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
     for (int i = 0; i < 32; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float added_4 = logf(total_2) + chosen_6;
+    const float added_3 = logf(total_2) + chosen_6;
     const int chosen_7 = test ? target_in : 0;
-    const float difference_3 = added_4 - logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(tw_checked(chosen_7, arguments.classes, faults, 0))];
+    const float difference_3 = added_3 - logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(tw_checked(chosen_7, arguments.classes, faults, 0))];
     const float chosen_8 = test ? difference_3 : 0.0f;
     if (((int)threadIdx.x & 1023) == 0) {
         loss[(long long)((int)blockIdx.x)] = chosen_8;
     }
     for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
-        const int product_4 = max(((quotient - 1) - j_2), 0) * 8192;
-        bool test_7[8];
+        const int product_3 = max(((quotient - 1) - j_2), 0) * 8192;
+        bool test_6[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_5 = (int)(((unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (unsigned int)(product_4)));
-            test_7[i] = added_5 == target_in;
+            const int added_4 = (int)(((unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (unsigned int)(product_3)));
+            test_6[i] = added_4 == target_in;
         }
         float logits_in_3[8];
         _Pragma("unroll")
@@ -135,10 +136,10 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
             logits_in_3[(i * 4) + 1] = 0.0f;
             logits_in_3[(i * 4) + 2] = 0.0f;
             logits_in_3[(i * 4) + 3] = 0.0f;
-            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = __ldcs((const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))));
+                    vector.all = __ldcs((const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096)))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
                 }
@@ -151,12 +152,12 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
             const float exp_x_3 = expf(difference_6);
             const float quotient_2 = exp_x_3 / total_2;
             const float difference_7 = quotient_2 - 1.0f;
-            const float product_5 = (test_7[i] ? difference_7 : quotient_2) * arguments.scale;
-            chosen_10[i] = test ? product_5 : 0.0f;
+            const float product_4 = (test_6[i] ? difference_7 : quotient_2) * arguments.scale;
+            chosen_10[i] = test ? product_4 : 0.0f;
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
                 out[0] = chosen_10[i * 4];
                 out[1] = chosen_10[(i * 4) + 1];
@@ -166,7 +167,7 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    __stcs((uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))), vector.all);
+                    __stcs((uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096)))))), vector.all);
                 }
             }
         }

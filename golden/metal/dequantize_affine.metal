@@ -34,28 +34,28 @@ void tw_kernel_dequantize_affine(
             unpacked[(i * 4) + i_3] = (word >> ((uint)((shift + (i_3 * 4))) & 31)) & 15u;
         }
     }
-    float product[32];
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product[i] = (float)(unpacked[i]) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
     float tile_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile_2[i] = biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)((at_3 + ((i & 7) * 8)))];
     }
-    float added[32];
+    float fma_x[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        added[i] = product[i] + tile_2[(i >> 2) & 7];
+        fma_x[i] = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         float out[4];
-        out[0] = added[i * 4];
-        out[1] = added[(i * 4) + 1];
-        out[2] = added[(i * 4) + 2];
-        out[3] = added[(i * 4) + 3];
+        out[0] = fma_x[i * 4];
+        out[1] = fma_x[(i * 4) + 1];
+        out[2] = fma_x[(i * 4) + 2];
+        out[3] = fma_x[(i * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")

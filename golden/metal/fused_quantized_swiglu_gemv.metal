@@ -52,10 +52,10 @@ void tw_kernel_fused_quantized_swiglu_gemv(
             unpacked[(i * 4) + i_4] = (word >> ((uint)((shift + (i_4 * 4))) & 31)) & 15u;
         }
     }
-    float product[32];
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product[i] = (float)(unpacked[i]) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
     float tile_2[8];
     _Pragma("unroll")
@@ -65,7 +65,8 @@ void tw_kernel_fused_quantized_swiglu_gemv(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (product[i] + tile_2[(i >> 2) & 7]));
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total = fma(x_in[i], fma_x, total);
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);
@@ -93,10 +94,10 @@ void tw_kernel_fused_quantized_swiglu_gemv(
             unpacked_2[(i * 4) + i_4] = (word_2 >> ((uint)((shift_2 + (i_4 * 4))) & 31)) & 15u;
         }
     }
-    float product_3[32];
+    float wide_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_3[i] = (float)(unpacked_2[i]) * tile_3[(i >> 2) & 7];
+        wide_2[i] = (float)(unpacked_2[i]);
     }
     float tile_4[8];
     _Pragma("unroll")
@@ -106,7 +107,8 @@ void tw_kernel_fused_quantized_swiglu_gemv(
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (product_3[i] + tile_4[(i >> 2) & 7]));
+        const float fma_x_2 = fma(wide_2[i], tile_3[(i >> 2) & 7], tile_4[(i >> 2) & 7]);
+        total_2 = fma(x_in[i], fma_x_2, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -122,8 +124,8 @@ void tw_kernel_fused_quantized_swiglu_gemv(
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float product_6 = (total * tw_sigmoid(total)) * total_2;
+    const float product_4 = (total * tw_sigmoid(total)) * total_2;
     if (((int)thread_index_in_threadgroup & 127) == 0) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = product_6;
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = product_4;
     }
 }

@@ -84,10 +84,10 @@ void tw_kernel_gather_qmm_combine_quantized(
             }
         }
     }
-    float product[8];
+    float wide[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        product[i] = (float)(unpacked[i]) * tile[(i >> 2) & 1];
+        wide[i] = (float)(unpacked[i]);
     }
     float tile_2[2];
     _Pragma("unroll")
@@ -100,9 +100,9 @@ void tw_kernel_gather_qmm_combine_quantized(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float product_2 = act_in[i] * (product[i] + tile_2[(i >> 2) & 1]);
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 1], tile_2[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total = total + product_2;
+            total = fma(act_in[i], fma_x, total);
         }
     }
     total = total + simd_shuffle_xor(total, 1);
@@ -119,7 +119,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total = total + partial0[i];
     }
-    const float product_3 = total * gate_in;
+    const float product_2 = total * gate_in;
     const uint indices_in_2 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(1)];
     const int rounded_2 = (int)min(indices_in_2, 2147483647u);
     float act_in_2[8];
@@ -160,10 +160,10 @@ void tw_kernel_gather_qmm_combine_quantized(
             }
         }
     }
-    float product_4[8];
+    float wide_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        product_4[i] = (float)(unpacked_2[i]) * tile_3[(i >> 2) & 1];
+        wide_2[i] = (float)(unpacked_2[i]);
     }
     float tile_4[2];
     _Pragma("unroll")
@@ -176,9 +176,9 @@ void tw_kernel_gather_qmm_combine_quantized(
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float product_5 = act_in_2[i] * (product_4[i] + tile_4[(i >> 2) & 1]);
+        const float fma_x_2 = fma(wide_2[i], tile_3[(i >> 2) & 1], tile_4[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_2 = total_2 + product_5;
+            total_2 = fma(act_in_2[i], fma_x_2, total_2);
         }
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
@@ -195,7 +195,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float fma_x = fma(total_2, gate_in_2, product_3);
+    const float fma_x_3 = fma(total_2, gate_in_2, product_2);
     const uint indices_in_3 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(2)];
     const int rounded_3 = (int)min(indices_in_3, 2147483647u);
     float act_in_3[8];
@@ -236,10 +236,10 @@ void tw_kernel_gather_qmm_combine_quantized(
             }
         }
     }
-    float product_6[8];
+    float wide_3[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        product_6[i] = (float)(unpacked_3[i]) * tile_5[(i >> 2) & 1];
+        wide_3[i] = (float)(unpacked_3[i]);
     }
     float tile_6[2];
     _Pragma("unroll")
@@ -252,9 +252,9 @@ void tw_kernel_gather_qmm_combine_quantized(
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float product_7 = act_in_3[i] * (product_6[i] + tile_6[(i >> 2) & 1]);
+        const float fma_x_4 = fma(wide_3[i], tile_5[(i >> 2) & 1], tile_6[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_3 = total_3 + product_7;
+            total_3 = fma(act_in_3[i], fma_x_4, total_3);
         }
     }
     total_3 = total_3 + simd_shuffle_xor(total_3, 1);
@@ -271,7 +271,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_3 = total_3 + partial2[i];
     }
-    const float fma_x_2 = fma(total_3, gate_in_3, fma_x);
+    const float fma_x_5 = fma(total_3, gate_in_3, fma_x_3);
     const uint indices_in_4 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(3)];
     const int rounded_4 = (int)min(indices_in_4, 2147483647u);
     float act_in_4[8];
@@ -312,10 +312,10 @@ void tw_kernel_gather_qmm_combine_quantized(
             }
         }
     }
-    float product_8[8];
+    float wide_4[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        product_8[i] = (float)(unpacked_4[i]) * tile_7[(i >> 2) & 1];
+        wide_4[i] = (float)(unpacked_4[i]);
     }
     float tile_8[2];
     _Pragma("unroll")
@@ -328,9 +328,9 @@ void tw_kernel_gather_qmm_combine_quantized(
     float total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float product_9 = act_in_4[i] * (product_8[i] + tile_8[(i >> 2) & 1]);
+        const float fma_x_6 = fma(wide_4[i], tile_7[(i >> 2) & 1], tile_8[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_4 = total_4 + product_9;
+            total_4 = fma(act_in_4[i], fma_x_6, total_4);
         }
     }
     total_4 = total_4 + simd_shuffle_xor(total_4, 1);
@@ -347,7 +347,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_4 = total_4 + partial3[i];
     }
-    const float fma_x_3 = fma(total_4, gate_in_4, fma_x_2);
+    const float fma_x_7 = fma(total_4, gate_in_4, fma_x_5);
     const uint indices_in_5 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(4)];
     const int rounded_5 = (int)min(indices_in_5, 2147483647u);
     float act_in_5[8];
@@ -388,10 +388,10 @@ void tw_kernel_gather_qmm_combine_quantized(
             }
         }
     }
-    float product_10[8];
+    float wide_5[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        product_10[i] = (float)(unpacked_5[i]) * tile_9[(i >> 2) & 1];
+        wide_5[i] = (float)(unpacked_5[i]);
     }
     float tile_10[2];
     _Pragma("unroll")
@@ -404,9 +404,9 @@ void tw_kernel_gather_qmm_combine_quantized(
     float total_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float product_11 = act_in_5[i] * (product_10[i] + tile_10[(i >> 2) & 1]);
+        const float fma_x_8 = fma(wide_5[i], tile_9[(i >> 2) & 1], tile_10[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_5 = total_5 + product_11;
+            total_5 = fma(act_in_5[i], fma_x_8, total_5);
         }
     }
     total_5 = total_5 + simd_shuffle_xor(total_5, 1);
@@ -423,7 +423,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_5 = total_5 + partial4[i];
     }
-    const float fma_x_4 = fma(total_5, gate_in_5, fma_x_3);
+    const float fma_x_9 = fma(total_5, gate_in_5, fma_x_7);
     const uint indices_in_6 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(5)];
     const int rounded_6 = (int)min(indices_in_6, 2147483647u);
     float act_in_6[8];
@@ -464,10 +464,10 @@ void tw_kernel_gather_qmm_combine_quantized(
             }
         }
     }
-    float product_12[8];
+    float wide_6[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        product_12[i] = (float)(unpacked_6[i]) * tile_11[(i >> 2) & 1];
+        wide_6[i] = (float)(unpacked_6[i]);
     }
     float tile_12[2];
     _Pragma("unroll")
@@ -480,9 +480,9 @@ void tw_kernel_gather_qmm_combine_quantized(
     float total_6 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float product_13 = act_in_6[i] * (product_12[i] + tile_12[(i >> 2) & 1]);
+        const float fma_x_10 = fma(wide_6[i], tile_11[(i >> 2) & 1], tile_12[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_6 = total_6 + product_13;
+            total_6 = fma(act_in_6[i], fma_x_10, total_6);
         }
     }
     total_6 = total_6 + simd_shuffle_xor(total_6, 1);
@@ -499,7 +499,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_6 = total_6 + partial5[i];
     }
-    const float fma_x_5 = fma(total_6, gate_in_6, fma_x_4);
+    const float fma_x_11 = fma(total_6, gate_in_6, fma_x_9);
     const uint indices_in_7 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(6)];
     const int rounded_7 = (int)min(indices_in_7, 2147483647u);
     float act_in_7[8];
@@ -540,10 +540,10 @@ void tw_kernel_gather_qmm_combine_quantized(
             }
         }
     }
-    float product_14[8];
+    float wide_7[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        product_14[i] = (float)(unpacked_7[i]) * tile_13[(i >> 2) & 1];
+        wide_7[i] = (float)(unpacked_7[i]);
     }
     float tile_14[2];
     _Pragma("unroll")
@@ -556,9 +556,9 @@ void tw_kernel_gather_qmm_combine_quantized(
     float total_7 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float product_15 = act_in_7[i] * (product_14[i] + tile_14[(i >> 2) & 1]);
+        const float fma_x_12 = fma(wide_7[i], tile_13[(i >> 2) & 1], tile_14[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_7 = total_7 + product_15;
+            total_7 = fma(act_in_7[i], fma_x_12, total_7);
         }
     }
     total_7 = total_7 + simd_shuffle_xor(total_7, 1);
@@ -575,7 +575,7 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_7 = total_7 + partial6[i];
     }
-    const float fma_x_6 = fma(total_7, gate_in_7, fma_x_5);
+    const float fma_x_13 = fma(total_7, gate_in_7, fma_x_11);
     const uint indices_in_8 = indices[((long)((int)threadgroup_position_in_grid.y) * arguments.indices_stride0) + (long)(7)];
     const int rounded_8 = (int)min(indices_in_8, 2147483647u);
     float act_in_8[8];
@@ -616,10 +616,10 @@ void tw_kernel_gather_qmm_combine_quantized(
             }
         }
     }
-    float product_16[8];
+    float wide_8[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        product_16[i] = (float)(unpacked_8[i]) * tile_15[(i >> 2) & 1];
+        wide_8[i] = (float)(unpacked_8[i]);
     }
     float tile_16[2];
     _Pragma("unroll")
@@ -632,9 +632,9 @@ void tw_kernel_gather_qmm_combine_quantized(
     float total_8 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float product_17 = act_in_8[i] * (product_16[i] + tile_16[(i >> 2) & 1]);
+        const float fma_x_14 = fma(wide_8[i], tile_15[(i >> 2) & 1], tile_16[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_8 = total_8 + product_17;
+            total_8 = fma(act_in_8[i], fma_x_14, total_8);
         }
     }
     total_8 = total_8 + simd_shuffle_xor(total_8, 1);
@@ -651,8 +651,8 @@ void tw_kernel_gather_qmm_combine_quantized(
     for (int i = 0; i < 4; i++) {
         total_8 = total_8 + partial7[i];
     }
-    const float fma_x_7 = fma(total_8, gate_in_8, fma_x_6);
+    const float fma_x_15 = fma(total_8, gate_in_8, fma_x_13);
     if (((int)thread_index_in_threadgroup & 127) == 0) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = fma_x_7;
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = fma_x_15;
     }
 }

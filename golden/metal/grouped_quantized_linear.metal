@@ -68,10 +68,10 @@ void tw_kernel_grouped_quantized_linear(
                 unpacked[(i * 4) + i_7] = (word >> ((uint)((shift + (i_7 * 4))) & 31)) & 15u;
             }
         }
-        float product_4[64];
+        float wide[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            product_4[i] = (float)(unpacked[i]) * tile_2[(i >> 2) & 15];
+            wide[i] = (float)(unpacked[i]);
         }
         const int index_3 = tw_checked(smaller, arguments.experts, faults, 2);
         float tile_3[16];
@@ -79,24 +79,24 @@ void tw_kernel_grouped_quantized_linear(
         for (int i = 0; i < 16; i++) {
             tile_3[i] = (((product + (at_4 + ((i & 15) * 8))) < arguments.columns) && (j < arguments.groups)) ? biases[(((long)(tw_checked(smaller, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((product + (at_4 + ((i & 15) * 8)))) * arguments.biases_stride1)) + (long)(j)] : 0.0f;
         }
-        float added[64];
-        const int product_5 = j * 64;
+        float fma_x[64];
+        const int product_4 = j * 64;
         float tile_4[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            added[i] = product_4[i] + tile_3[(i >> 2) & 15];
+            fma_x[i] = fma(wide[i], tile_2[(i >> 2) & 15], tile_3[(i >> 2) & 15]);
             tile_4[i] = v[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            operand0[((((at_6 + (i & 3)) ^ ((((at_4 + (((i >> 2) & 15) * 8)) ^ ((at_4 + (((i >> 2) & 15) * 8)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_4 + (((i >> 2) & 15) * 8)) * 32) + (((at_6 + (i & 3)) ^ ((((at_4 + (((i >> 2) & 15) * 8)) ^ ((at_4 + (((i >> 2) & 15) * 8)) >> 2)) & 7) * 4)) & 31))] = added[i];
+            operand0[((((at_6 + (i & 3)) ^ ((((at_4 + (((i >> 2) & 15) * 8)) ^ ((at_4 + (((i >> 2) & 15) * 8)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_4 + (((i >> 2) & 15) * 8)) * 32) + (((at_6 + (i & 3)) ^ ((((at_4 + (((i >> 2) & 15) * 8)) ^ ((at_4 + (((i >> 2) & 15) * 8)) >> 2)) & 7) * 4)) & 31))] = fma_x[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        float added_2[64];
+        float added[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            added_2[i] = tile_4[i];
+            added[i] = tile_4[i];
         }
         for (int k = 0; k < 8; k += 1) {
             float a[8];
@@ -105,7 +105,7 @@ void tw_kernel_grouped_quantized_linear(
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
                 for (int i_7 = 0; i_7 < 2; i_7++) {
-                    a[(i * 2) + i_7] = (((product_2 + (at + ((((i * 16) >> 4) & 3) * 8))) < (64 * arguments.blocks)) && ((product_5 + (((k * 8) + column) + i_7)) < (64 * arguments.groups))) ? x[((long)((product_2 + (at + ((((i * 16) >> 4) & 3) * 8)))) * arguments.x_stride0) + (long)((product_5 + (((k * 8) + column) + i_7)))] : 0.0f;
+                    a[(i * 2) + i_7] = (((product_2 + (at + ((((i * 16) >> 4) & 3) * 8))) < (64 * arguments.blocks)) && ((product_4 + (((k * 8) + column) + i_7)) < (64 * arguments.groups))) ? x[((long)((product_2 + (at + ((((i * 16) >> 4) & 3) * 8)))) * arguments.x_stride0) + (long)((product_4 + (((k * 8) + column) + i_7)))] : 0.0f;
                 }
             }
             _Pragma("unroll")
@@ -119,13 +119,13 @@ void tw_kernel_grouped_quantized_linear(
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
                 for (int i_7 = 0; i_7 < 8; i_7++) {
-                    tw_multiply_f32(added_2 + (((i * 8) + i_7) * 2), a + (i * 2), b + (i_7 * 2));
+                    tw_multiply_f32(added + (((i * 8) + i_7) * 2), a + (i * 2), b + (i_7 * 2));
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            v[i] = added_2[i];
+            v[i] = added[i];
         }
     }
     _Pragma("unroll")

@@ -121,10 +121,10 @@ void tw_kernel_norm_quantized_matvec(
             unpacked[(i * 4) + i_18] = (word >> ((uint)((shift + (i_18 * 4))) & 31)) & 15u;
         }
     }
-    float product_4[32];
+    float wide_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product_4[i] = (float)(unpacked[i]) * tile[(i >> 2) & 7];
+        wide_2[i] = (float)(unpacked[i]);
     }
     float tile_2[8];
     _Pragma("unroll")
@@ -134,7 +134,8 @@ void tw_kernel_norm_quantized_matvec(
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (product_3[i] * (product_4[i] + tile_2[(i >> 2) & 7]));
+        const float fma_x = fma(wide_2[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);

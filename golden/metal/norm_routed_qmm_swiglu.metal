@@ -198,10 +198,10 @@ void tw_kernel_norm_routed_qmm_swiglu(
             unpacked[(i * 4) + i_23] = (word >> ((uint)((shift + (i_23 * 4))) & 31)) & 15u;
         }
     }
-    float product_4[64];
+    float wide_2[64];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        product_4[i] = (float)(unpacked[i]) * tile_2[(i >> 2) & 15];
+        wide_2[i] = (float)(unpacked[i]);
     }
     float tile_3[16];
     _Pragma("unroll")
@@ -211,7 +211,8 @@ void tw_kernel_norm_routed_qmm_swiglu(
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        total_2 = total_2 + (product_3[i] * (product_4[i] + tile_3[(i >> 2) & 15]));
+        const float fma_x = fma(wide_2[i], tile_2[(i >> 2) & 15], tile_3[(i >> 2) & 15]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -230,10 +231,10 @@ void tw_kernel_norm_routed_qmm_swiglu(
             unpacked_2[(i * 4) + i_23] = (word_2 >> ((uint)((shift_2 + (i_23 * 4))) & 31)) & 15u;
         }
     }
-    float product_6[64];
+    float wide_3[64];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        product_6[i] = (float)(unpacked_2[i]) * tile_4[(i >> 2) & 15];
+        wide_3[i] = (float)(unpacked_2[i]);
     }
     float tile_5[16];
     _Pragma("unroll")
@@ -243,15 +244,16 @@ void tw_kernel_norm_routed_qmm_swiglu(
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        total_3 = total_3 + (product_3[i] * (product_6[i] + tile_5[(i >> 2) & 15]));
+        const float fma_x_2 = fma(wide_3[i], tile_4[(i >> 2) & 15], tile_5[(i >> 2) & 15]);
+        total_3 = fma(product_3[i], fma_x_2, total_3);
     }
     total_3 = total_3 + simd_shuffle_xor(total_3, 1);
     total_3 = total_3 + simd_shuffle_xor(total_3, 2);
     total_3 = total_3 + simd_shuffle_xor(total_3, 4);
     total_3 = total_3 + simd_shuffle_xor(total_3, 8);
     total_3 = total_3 + simd_shuffle_xor(total_3, 16);
-    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    const float product_7 = (total_2 * tw_sigmoid(total_2)) * total_3;
     if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
-        y[(((long)((int)threadgroup_position_in_grid.z) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride1)) + (long)(program_2)] = product_9;
+        y[(((long)((int)threadgroup_position_in_grid.z) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride1)) + (long)(program_2)] = product_7;
     }
 }

@@ -60,10 +60,10 @@ void tw_kernel_quantized_matvec_residual(
             }
         }
     }
-    float product[32];
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        product[i] = (float)(unpacked[i]) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
     float tile_2[8];
     _Pragma("unroll")
@@ -76,9 +76,9 @@ void tw_kernel_quantized_matvec_residual(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_2 = x_in[i] * (product[i] + tile_2[(i >> 2) & 7]);
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
-            total = total + product_2;
+            total = fma(x_in[i], fma_x, total);
         }
     }
     total = total + simd_shuffle_xor(total, 1);
@@ -95,8 +95,8 @@ void tw_kernel_quantized_matvec_residual(
     for (int i = 0; i < 16; i++) {
         total = total + partial0[i];
     }
-    const float added_2 = residual_in + total;
+    const float added = residual_in + total;
     if (((int)thread_index_in_threadgroup & 511) == 0) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = added_2;
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = added;
     }
 }

@@ -71,8 +71,8 @@ void tw_kernel_softmax_cross_entropy(
             const float chosen_3 = test_4 ? exp_x : 1.0f;
             const float chosen_4 = test_4 ? 1.0f : exp_x;
             const float tile_4 = exponentials[i];
-            const float added_3 = (tile_4 * chosen_3) + chosen_4;
-            const float chosen_5 = test_2[i] ? added_3 : tile_4;
+            const float fma_x = fma(tile_4, chosen_3, chosen_4);
+            const float chosen_5 = test_2[i] ? fma_x : tile_4;
             exponentials[i] = chosen_5;
             const float larger = tw_max(tile_3, chosen);
             total[i] = larger;
@@ -104,7 +104,8 @@ void tw_kernel_softmax_cross_entropy(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float difference_2 = total[i] - chosen_6;
-        total_2 = total_2 + (exponentials[i] * precise::exp(difference_2));
+        const float exp_x_2 = precise::exp(difference_2);
+        total_2 = fma(exponentials[i], exp_x_2, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -120,9 +121,9 @@ void tw_kernel_softmax_cross_entropy(
     for (int i = 0; i < 32; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float added_4 = precise::log(total_2) + chosen_6;
+    const float added_3 = precise::log(total_2) + chosen_6;
     const int chosen_7 = test ? target_in : 0;
-    const float difference_3 = added_4 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_7, arguments.classes, faults, 0))];
+    const float difference_3 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_7, arguments.classes, faults, 0))];
     const float chosen_8 = test ? difference_3 : 0.0f;
     if (((int)thread_index_in_threadgroup & 1023) == 0) {
         loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_8;
