@@ -8,7 +8,7 @@ mod devices;
 mod emit;
 mod eval;
 mod generate;
-mod import;
+pub mod import;
 mod inspect;
 mod kernels;
 mod logits;

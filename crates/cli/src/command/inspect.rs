@@ -1,6 +1,7 @@
 //! `tilewright inspect`: what is in a checkpoint, and whether it can run.
 
 use crate::failure::Failure;
+use crate::model::{Held, whole};
 use crate::table::{Table, show_bytes, show_shape};
 use clap::ArgMatches;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tilewright_formats::{Checkpoint, FormatError, Gguf, StoredTensor, TensorFile};
 use tilewright_models::{Import, describe};
 use tilewright_nn::{DType, Runtime, Tensor, Weights};
-use tilewright_text::Text;
+use tilewright_text::{Text, tokenizer_files};
 
 /// Describes the checkpoint in a directory, or the tensors of a file.
 ///
@@ -33,7 +34,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    crate::model::whole(path)?;
+    if let Held::Blocks(file) = whole(path)? {
+        return blocks(&Gguf::map(&file)?, matches, out);
+    }
     let checkpoint = Checkpoint::open(path)?;
     let mut facts = facts(&checkpoint);
     facts.extend(text(path));
@@ -76,8 +79,9 @@ fn blocks(file: &Gguf, matches: &ArgMatches, out: &mut dyn Write) -> Result<(), 
     }
     let kinds: Vec<String> =
         kinds.iter().map(|(kind, count)| format!("{kind} ({count})")).collect();
-    let answer = match Import::plan(file) {
-        Ok(_) => "yes, with `tilewright convert`".to_string(),
+    let texts = || tokenizer_files(file.metadata()).map(drop);
+    let answer = match Import::plan(file).and_then(|_| texts()) {
+        Ok(_) => "yes".to_string(),
         Err(error) => format!("no: {}; {}", error.what, error.next),
     };
     let facts = [
@@ -85,7 +89,7 @@ fn blocks(file: &Gguf, matches: &ArgMatches, out: &mut dyn Write) -> Result<(), 
         ("name", of("general.name")),
         ("tokenizer", of("tokenizer.ggml.model")),
         ("tensors", kinds.join(", ")),
-        ("can be imported", answer),
+        ("runs", answer),
     ];
     if matches.get_flag("json") {
         let facts: serde_json::Map<String, Value> =
