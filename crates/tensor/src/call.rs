@@ -143,15 +143,12 @@ impl<'a> Call<'a> {
         let layout = frame.as_ref().map(|frame| &frame.layout);
         let compiled = callable.compiled(&runtime, &self.slots, layout)?;
         self.check_sizes(&compiled.stages)?;
+        let mut temporaries: Vec<_> = (0..compiled.temporaries).map(|_| Slot::Empty).collect();
         for stage in &compiled.stages {
             let mut slots = Inline::new(stage.slots.len(), || Slot::Empty);
-            for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
-                std::mem::swap(slot, &mut self.slots[i]);
-            }
+            self.exchange(&mut temporaries, stage, &mut slots);
             self.run_stage(&runtime, stage, &mut slots, frame.as_ref())?;
-            for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
-                std::mem::swap(slot, &mut self.slots[i]);
-            }
+            self.exchange(&mut temporaries, stage, &mut slots);
             callable.count_launch();
         }
         let mut made = Vec::new();
@@ -167,6 +164,20 @@ impl<'a> Call<'a> {
         Ok(Outputs { interface: callable.interface.clone(), tensors: made })
     }
 
+    /// Exchanges what the parameters of one program hold with what the call holds for them.
+    fn exchange(&mut self, temporaries: &mut [Slot<'a>], stage: &Stage, slots: &mut [Slot<'a>]) {
+        let own = self.slots.len();
+        for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
+            let held = match i < own {
+                true => self.slots.get_mut(i),
+                false => temporaries.get_mut(i - own),
+            };
+            if let Some(held) = held {
+                std::mem::swap(slot, held);
+            }
+        }
+    }
+
     /// Runs one program, making the outputs that the caller did not pass.
     fn run_stage(
         &self,
@@ -177,7 +188,7 @@ impl<'a> Call<'a> {
     ) -> Result<()> {
         let kernel = &*stage.kernel;
         let params = &kernel.program().params;
-        let joined = |i: usize| frame.and_then(|f| f.joined[stage.slots[i]].as_deref());
+        let joined = |i: usize| frame.and_then(|f| f.joined.get(stage.slots[i])?.as_deref());
         let mut shapes = Inline::new(slots.len(), || None);
         for (i, (shape, slot)) in shapes.iter_mut().zip(slots.iter()).enumerate() {
             // The shapes of outputs follow from those of the inputs; the launch compares.

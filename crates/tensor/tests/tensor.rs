@@ -203,6 +203,21 @@ fn gradients_are_callables_of_several_programs() {
 }
 
 #[test]
+fn scattered_gradients_of_half_types_have_a_sum_of_their_own() {
+    // One callable for both: f32 sums in place, half types in f32 before they round.
+    let gradient = kernel("gather").unwrap().grad().unwrap();
+    let index = Tensor::from([2u32, 0, 2]);
+    for dtype in [DType::F32, DType::F16, DType::BF16, DType::F32] {
+        let source = Tensor::zeros(dtype, &[3, 2]).unwrap();
+        let dy = Tensor::from_f64(dtype, &[3, 2], &[1.0, 2.0, 3.0, 4.0, 0.5, 0.25]).unwrap();
+        let call = gradient.bind().input("source", &source).input("index", &index);
+        let made = call.input("d_y", &dy).run().unwrap().single().unwrap();
+        assert_eq!((made.dtype(), made.shape()), (dtype, &[3, 2][..]));
+        assert_eq!(made.to_f64().unwrap(), [3.0, 4.0, 0.0, 0.0, 1.5, 2.25]);
+    }
+}
+
+#[test]
 fn a_gradient_written_by_hand_is_used_and_narrowed() {
     let matmul = kernel("matmul").unwrap();
     let x = Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]);
