@@ -156,12 +156,31 @@ impl<'a> Call<'a> {
             if let Slot::Made(tensor) = std::mem::replace(&mut self.slots[i], Slot::Empty) {
                 let tensor = match &frame {
                     Some(frame) => frame.finish(i, tensor)?,
-                    None => tensor,
+                    None => match self.outer(i, tensor.shape()) {
+                        Some(shape) => tensor.reshape(&shape)?,
+                        None => tensor,
+                    },
                 };
                 made.push((i, tensor));
             }
         }
         Ok(Outputs { interface: callable.interface.clone(), tensors: made })
+    }
+
+    /// The shape that the caller sees of output `i`, where a program that reads no input of its leading axes makes it
+    /// of `shape`, with one axis for them.
+    fn outer(&self, i: usize, shape: &[usize]) -> Option<Vec<usize>> {
+        let interface = &self.callable.interface;
+        let info = interface.slots.get(i)?;
+        let name = info.leading.as_ref()?;
+        let own = info.leading_axes(shape)?;
+        let mut inputs = interface.of_role(&[Role::Input, Role::InOut]);
+        let told = inputs.find_map(|(j, other)| {
+            let axes = other.leading_axes(self.slots[j].tensor()?.shape())?;
+            (other.leading.as_ref() == Some(name)).then_some(axes)
+        })?;
+        let alike = told.iter().product::<usize>() == own.iter().product::<usize>();
+        (alike && told != own).then(|| [told, &shape[own.len()..]].concat())
     }
 
     /// Exchanges what the parameters of one program hold with what the call holds for them.
@@ -227,6 +246,14 @@ impl<'a> Call<'a> {
                 _ => {}
             }
         }
+        // Tensors to write may have the leading axes of an input that another program reads.
+        let mut flat = Inline::new(slots.len(), || None);
+        for (i, (flat, slot)) in flat.iter_mut().zip(slots.iter()).enumerate() {
+            if let Slot::Out(tensor) = slot {
+                let outer = self.outer(stage.slots[i], plan.shape(i));
+                *flat = outer.filter(|o| o == tensor.shape()).map(|_| plan.shape(i));
+            }
+        }
         let mut values = Inline::new(slots.len(), || Value::Default);
         for (i, ((value, param), slot)) in
             values.iter_mut().zip(params).zip(slots.iter_mut()).enumerate()
@@ -238,7 +265,7 @@ impl<'a> Call<'a> {
                 Slot::In(tensor) => Value::In(tensor.reference()),
                 // What one program wrote, a later one may read.
                 Slot::Made(tensor) => passed(tensor, reads, joined(i))?,
-                Slot::Out(tensor) => passed(tensor, reads, joined(i))?,
+                Slot::Out(tensor) => passed(tensor, reads, joined(i).or(flat[i]))?,
             };
         }
         kernel.launch(&plan, &values)

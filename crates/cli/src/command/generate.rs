@@ -60,6 +60,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     } else {
         writeln!(out)?;
     }
+    out.flush()?;
     if matches.get_flag("stats") {
         let read: usize = requests.iter().map(|request| request.prompt.len()).sum();
         let written: usize = answers.iter().map(|answer| answer.tokens.len()).sum();
