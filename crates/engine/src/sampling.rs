@@ -244,7 +244,9 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         let infinite = f32::INFINITY;
-        for logits in [vec![1.0, f32::NAN], vec![-infinite; 3], vec![infinite; 2], vec![1.0, infinite]] {
+        for logits in
+            [vec![1.0, f32::NAN], vec![-infinite; 3], vec![infinite; 2], vec![1.0, infinite]]
+        {
             assert!(Sampling::GREEDY.sample(logits.clone(), &[]).is_err(), "{logits:?}");
             assert!(warm().sample(logits.clone(), &[]).is_err(), "{logits:?}");
         }

@@ -172,7 +172,8 @@ impl Tape {
             true => Ok(()),
             false => {
                 let error = Error::usage("a variable is of another tape");
-                Err(error.help("put its tensor on this one: `tape.watch(variable.value().clone())`"))
+                Err(error
+                    .help("put its tensor on this one: `tape.watch(variable.value().clone())`"))
             }
         }
     }

@@ -114,7 +114,8 @@ fn request(matches: &ArgMatches, text: &Text, prompt: &str) -> Result<Request, F
     let raw = matches.get_flag("raw") || text.template().is_none();
     if raw && matches.contains_id("system") {
         let what = "a system message has no place in plain text";
-        let next = "leave --system out, or --raw: it needs the chat template of a checkpoint that has one";
+        let next =
+            "leave --system out, or --raw: it needs the chat template of a checkpoint that has one";
         return Err(Failure::usage(what, next));
     }
     let tokens = match raw {
