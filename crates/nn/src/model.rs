@@ -221,6 +221,8 @@ impl Model {
 impl Model {
     /// Calls a module on `x` and what is pending.
     fn call(&self, module: &Slot, x: Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        // One that only wraps a block gets its whole sum.
+        step.leaves = module.adds_pending();
         match step.pending.take() {
             Some(pending) if module.adds_pending() => {
                 step.pending = Some(pending);
