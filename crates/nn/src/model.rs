@@ -84,6 +84,13 @@ impl Model {
         self.shape.context = context;
     }
 
+    /// The length past which its ropes turn otherwise, where they do: a sequence that grows past it is to be read again
+    /// into a longer [`cache`](Self::cache).
+    pub fn switch(&self) -> Option<usize> {
+        let switches = self.shape.ropes.iter().filter_map(Rope::switch);
+        switches.filter(|switch| *switch < self.shape.context).min()
+    }
+
     /// Its kernels, for modules that are to replace some of its own.
     pub fn kernels(&self) -> &Arc<Kernels> {
         &self.kernels
