@@ -143,15 +143,12 @@ impl<'a> Call<'a> {
         let layout = frame.as_ref().map(|frame| &frame.layout);
         let compiled = callable.compiled(&runtime, &self.slots, layout)?;
         self.check_sizes(&compiled.stages)?;
+        let mut temporaries: Vec<_> = (0..compiled.temporaries).map(|_| Slot::Empty).collect();
         for stage in &compiled.stages {
             let mut slots = Inline::new(stage.slots.len(), || Slot::Empty);
-            for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
-                std::mem::swap(slot, &mut self.slots[i]);
-            }
+            self.exchange(&mut temporaries, stage, &mut slots);
             self.run_stage(&runtime, stage, &mut slots, frame.as_ref())?;
-            for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
-                std::mem::swap(slot, &mut self.slots[i]);
-            }
+            self.exchange(&mut temporaries, stage, &mut slots);
             callable.count_launch();
         }
         let mut made = Vec::new();
@@ -159,12 +156,45 @@ impl<'a> Call<'a> {
             if let Slot::Made(tensor) = std::mem::replace(&mut self.slots[i], Slot::Empty) {
                 let tensor = match &frame {
                     Some(frame) => frame.finish(i, tensor)?,
-                    None => tensor,
+                    None => match self.outer(i, tensor.shape()) {
+                        Some(shape) => tensor.reshape(&shape)?,
+                        None => tensor,
+                    },
                 };
                 made.push((i, tensor));
             }
         }
         Ok(Outputs { interface: callable.interface.clone(), tensors: made })
+    }
+
+    /// The shape that the caller sees of output `i`, where a program that reads no input of its leading axes makes it
+    /// of `shape`, with one axis for them.
+    fn outer(&self, i: usize, shape: &[usize]) -> Option<Vec<usize>> {
+        let interface = &self.callable.interface;
+        let info = interface.slots.get(i)?;
+        let name = info.leading.as_ref()?;
+        let own = info.leading_axes(shape)?;
+        let mut inputs = interface.of_role(&[Role::Input, Role::InOut]);
+        let told = inputs.find_map(|(j, other)| {
+            let axes = other.leading_axes(self.slots[j].tensor()?.shape())?;
+            (other.leading.as_ref() == Some(name)).then_some(axes)
+        })?;
+        let alike = told.iter().product::<usize>() == own.iter().product::<usize>();
+        (alike && told != own).then(|| [told, &shape[own.len()..]].concat())
+    }
+
+    /// Exchanges what the parameters of one program hold with what the call holds for them.
+    fn exchange(&mut self, temporaries: &mut [Slot<'a>], stage: &Stage, slots: &mut [Slot<'a>]) {
+        let own = self.slots.len();
+        for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
+            let held = match i < own {
+                true => self.slots.get_mut(i),
+                false => temporaries.get_mut(i - own),
+            };
+            if let Some(held) = held {
+                std::mem::swap(slot, held);
+            }
+        }
     }
 
     /// Runs one program, making the outputs that the caller did not pass.
@@ -177,7 +207,7 @@ impl<'a> Call<'a> {
     ) -> Result<()> {
         let kernel = &*stage.kernel;
         let params = &kernel.program().params;
-        let joined = |i: usize| frame.and_then(|f| f.joined[stage.slots[i]].as_deref());
+        let joined = |i: usize| frame.and_then(|f| f.joined.get(stage.slots[i])?.as_deref());
         let mut shapes = Inline::new(slots.len(), || None);
         for (i, (shape, slot)) in shapes.iter_mut().zip(slots.iter()).enumerate() {
             // The shapes of outputs follow from those of the inputs; the launch compares.
@@ -216,6 +246,14 @@ impl<'a> Call<'a> {
                 _ => {}
             }
         }
+        // Tensors to write may have the leading axes of an input that another program reads.
+        let mut flat = Inline::new(slots.len(), || None);
+        for (i, (flat, slot)) in flat.iter_mut().zip(slots.iter()).enumerate() {
+            if let Slot::Out(tensor) = slot {
+                let outer = self.outer(stage.slots[i], plan.shape(i));
+                *flat = outer.filter(|o| o == tensor.shape()).map(|_| plan.shape(i));
+            }
+        }
         let mut values = Inline::new(slots.len(), || Value::Default);
         for (i, ((value, param), slot)) in
             values.iter_mut().zip(params).zip(slots.iter_mut()).enumerate()
@@ -227,7 +265,7 @@ impl<'a> Call<'a> {
                 Slot::In(tensor) => Value::In(tensor.reference()),
                 // What one program wrote, a later one may read.
                 Slot::Made(tensor) => passed(tensor, reads, joined(i))?,
-                Slot::Out(tensor) => passed(tensor, reads, joined(i))?,
+                Slot::Out(tensor) => passed(tensor, reads, joined(i).or(flat[i]))?,
             };
         }
         kernel.launch(&plan, &values)

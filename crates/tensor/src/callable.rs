@@ -127,6 +127,8 @@ pub(crate) struct Compiled {
     dtypes: [Option<DType>; VARIABLES],
     layout: Option<Layout>,
     pub stages: Vec<Stage>,
+    /// How many tensors between the programs only these dtypes need: their slots follow those of the interface.
+    pub temporaries: usize,
 }
 
 /// One program of a callable.
@@ -341,13 +343,17 @@ impl Callable {
                 specialization = specialization.with_dtype(variable, dtype);
             }
         }
-        let programs = (self.recipe.record)(&specialization, layout)?.programs;
+        let Recording { programs, between } = (self.recipe.record)(&specialization, layout)?;
+        let known = |name: &str| self.interface.slots.iter().position(|s| s.param.name == name);
+        let temporaries: Vec<&String> = between.iter().filter(|b| known(b).is_none()).collect();
         let mut stages = Vec::with_capacity(programs.len());
         for program in &programs {
             let find = |p: &Param| {
-                let position = self.interface.slots.iter().position(|s| s.param.name == p.name);
-                // Every specialization declares the parameters of the first.
-                position.ok_or_else(|| {
+                // What a caller sees is declared by every specialization alike; sums of half types also have a
+                // tensor of their own until they are rounded.
+                let extra = || temporaries.iter().position(|t| **t == p.name);
+                let after = |i: usize| self.interface.slots.len() + i;
+                known(&p.name).or_else(|| extra().map(after)).ok_or_else(|| {
                     let what = format!("{}: `{}` depends on the dtype", self.name(), p.name);
                     Error::failure(what)
                 })
@@ -358,7 +364,9 @@ impl Callable {
         self.state.misses.fetch_add(1, Ordering::Relaxed);
         let took = start.elapsed().as_nanos() as u64;
         self.state.record_nanoseconds.fetch_add(took, Ordering::Relaxed);
-        let compiled = Arc::new(Compiled { target, dtypes, layout: layout.cloned(), stages });
+        let temporaries = temporaries.len();
+        let layout = layout.cloned();
+        let compiled = Arc::new(Compiled { target, dtypes, layout, stages, temporaries });
         self.state.compiled.lock().unwrap_or_else(PoisonError::into_inner).push(compiled.clone());
         Ok(compiled)
     }

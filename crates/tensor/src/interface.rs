@@ -1,6 +1,6 @@
 //! What a caller sees of a list of programs: parameters by name, whichever program has them.
 
-use tilewright_ir::bind::show_declared;
+use tilewright_ir::bind::{show_declared, show_extent};
 use tilewright_ir::{Access, DType, DimRule, Param, ParamKind, Program};
 use tilewright_runtime::{Error, Result, nearest};
 
@@ -22,6 +22,8 @@ pub(crate) struct SlotInfo {
     pub role: Role,
     /// Its declaration in words: `f32[*rows, cols]`.
     pub declared: String,
+    /// The size that its leading axes make together, `rows`, where it has such axes.
+    pub leading: Option<String>,
 }
 
 /// How a parameter looks from outside.
@@ -67,7 +69,13 @@ impl Interface {
                     }
                     ParamKind::Scalar { dtype, .. } => dtype.to_string(),
                 };
-                slots.push(SlotInfo { param: param.clone(), role, declared });
+                let leading = match &param.kind {
+                    ParamKind::Tensor { leading: true, shape, .. } => {
+                        shape.first().map(|extent| show_extent(program, *extent))
+                    }
+                    _ => None,
+                };
+                slots.push(SlotInfo { param: param.clone(), role, declared, leading });
             }
         }
         let mut sizes: Vec<String> = Vec::new();
@@ -103,6 +111,16 @@ impl Interface {
 }
 
 impl SlotInfo {
+    /// The leading axes of a tensor of `shape`, where it has some.
+    pub fn leading_axes<'a>(&self, shape: &'a [usize]) -> Option<&'a [usize]> {
+        match &self.param.kind {
+            ParamKind::Tensor { shape: declared, leading: true, .. } => {
+                shape.get(..(shape.len() + 1).checked_sub(declared.len())?)
+            }
+            _ => None,
+        }
+    }
+
     /// The element type of a tensor or number.
     pub fn dtype(&self) -> DType {
         match self.param.kind {

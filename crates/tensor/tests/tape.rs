@@ -55,3 +55,19 @@ fn what_a_tape_cannot_do_says_so() {
     let error = tape.backward_from(&x, Tensor::from([1.0f32])).unwrap_err().to_string();
     assert!(error.contains("cotangent of shape [1]"), "{error}");
 }
+
+#[test]
+fn variables_of_another_tape_are_refused() {
+    let (tape, other) = (Tape::new(), Tape::new());
+    let x = tape.watch(Tensor::from([1.0f32]));
+    // Its number is one that `tape` has too, and another one's is not.
+    let strangers = [Tensor::from([5.0f32]), Tensor::from([7.0f32])].map(|t| other.watch(t));
+    for stranger in &strangers {
+        let error = tape.call(&kernel("mul").unwrap(), &[&x, stranger]).unwrap_err().to_string();
+        assert!(error.contains("of another tape"), "{error}");
+        let error = tape.backward(stranger).unwrap_err().to_string();
+        assert!(error.contains("of another tape"), "{error}");
+    }
+    let y = tape.call(&kernel("exp").unwrap(), &[&x]).unwrap();
+    assert!(tape.backward(&y).unwrap().of(&strangers[0]).is_none());
+}
