@@ -128,6 +128,21 @@ fn changed(test: &str, name: &str, change: impl Fn(&str) -> String) -> String {
 }
 
 #[test]
+fn tensors_that_nothing_reads_are_told() {
+    let told = tilewright(&["inspect", &fixture("llama").display().to_string()]).ok();
+    assert!(!told.contains("unread"), "{told}");
+    let fewer = changed("fewer", "llama", |config| {
+        config.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1")
+    });
+    let told = tilewright(&["inspect", &fewer]).ok();
+    let beyond = "tensors; layer 1 is beyond the 1 of config.json: model.layers.1.";
+    assert!(told.contains("unread") && told.contains(beyond), "{told}");
+    let json = tilewright(&["inspect", &fewer, "--json"]).json();
+    assert_eq!(json["runs"], true);
+    assert!(json["facts"]["unread"].as_str().unwrap().contains(beyond), "{json}");
+}
+
+#[test]
 fn what_cannot_run_says_why() {
     let logits = |model: &str| {
         tilewright(&["logits", "--model", model, "--tokens", "1,2", "--out", "never.safetensors"])

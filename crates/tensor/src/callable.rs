@@ -421,23 +421,10 @@ impl Callable {
 
     /// Whether a number may have that value: a whole one where the kernel counts with it, and one in its range.
     pub(crate) fn check_scalar(&self, name: &str, value: f64) -> Result<()> {
-        let fail =
-            |text: String| Err(Error::usage(format!("{}: {text}, got {value}", self.name())));
         let slot = self.interface.slots.iter().find(|s| s.param.name == name);
-        if let Some(dtype) = slot.map(SlotInfo::dtype).filter(|d| !d.is_float())
-            && dtype.round(value) != value
-        {
-            return fail(format!("`{name}` must be a number of type {dtype}"));
-        }
-        let Some((_, range)) = self.recipe.ranges.iter().find(|(n, _)| n == name) else {
-            return Ok(());
-        };
-        // The kernel gets what the type makes of it.
-        let rounded = slot.map_or(value, |s| s.dtype().round(value));
-        match range.contains(&rounded) {
-            true => Ok(()),
-            false => fail(format!("{name} must be in [{}, {})", range.start, range.end)),
-        }
+        let Some(slot) = slot else { return Ok(()) };
+        let range = self.recipe.ranges.iter().find(|(n, _)| n == name).map(|(_, range)| range);
+        check_number(self.name(), name, slot.dtype(), range, value)
     }
 
     fn check_dtype(&self, variable: &str, dtype: DType) -> Result<()> {
@@ -454,6 +441,29 @@ impl Callable {
 impl std::fmt::Debug for Callable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Callable({})", self.name())
+    }
+}
+
+/// Whether the number `name` of a kernel, of type `dtype` and perhaps in a range, may have that value.
+///
+/// # Errors
+/// When it is none of its type or outside the range, naming kernel and number.
+pub fn check_number(
+    kernel: &str,
+    name: &str,
+    dtype: DType,
+    range: Option<&Range<f64>>,
+    value: f64,
+) -> Result<()> {
+    let fail = |text: String| Err(Error::usage(format!("{kernel}: {text}, got {value}")));
+    // The kernel gets what the type makes of it.
+    let rounded = dtype.round(value);
+    if !dtype.is_float() && rounded != value {
+        return fail(format!("`{name}` must be a number of type {dtype}"));
+    }
+    match range.filter(|range| !range.contains(&rounded)) {
+        None => Ok(()),
+        Some(range) => fail(format!("{name} must be in [{}, {})", range.start, range.end)),
     }
 }
 
