@@ -3,6 +3,7 @@
 
 use tilewright_ir::DType::{F32, I32};
 use tilewright_lang::{reduce_by, scan_by};
+use tilewright_runtime::Runtime;
 use tilewright_tensor::{Tensor, tile_kernel};
 
 const LENGTHS: [usize; 9] = [1, 2, 15, 63, 64, 65, 79, 130, 1000];
@@ -113,5 +114,44 @@ fn sums_that_start_anew_at_a_flag() {
         let out = kernel.bind().input("start", &start).input("x", &x).run().unwrap();
         close(&out["y"], &sums, &format!("sums of {n}"));
         assert_eq!(out["any"].to_f64().unwrap(), any);
+    }
+}
+
+/// A scan of four components whose every entry depends on every other has the widest gradient: sixteen slopes and four
+/// sums. The threads of a GPU join them as the CPU does.
+#[test]
+fn gradients_of_scans_agree_on_threads() {
+    let signature = "a: f32[*rows, n], b: f32[*rows, n] -> y: f32[*rows, n]";
+    let pairs = tile_kernel("pairs", signature, |k, v| {
+        let row = k.program();
+        let pair = [v["a"].row(row).load(), v["b"].row(row).load()];
+        let [_, h] = scan_by(pair, |[a, b], [c, d]| [a * c, b * c + d]);
+        v["y"].row(row).store(h);
+    });
+    let matrices = tile_kernel("matrices", signature, |k, v| {
+        let row = k.program();
+        let (x, w) = (v["a"].row(row).load(), v["b"].row(row).load());
+        let elements = [x.cos(), w.sin() * 0.9, w * 0.1 - x.sin(), w.cos() + 0.01];
+        let [p, q, _, s] = scan_by(elements, |[a, b, c, d], [e, f, g, h]| {
+            [a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h]
+        });
+        v["y"].row(row).store(p * s + q);
+    });
+    let threads = Runtime::open("emulator").unwrap();
+    for kernel in [pairs.unwrap(), matrices.unwrap()] {
+        for n in [1, 33, 300] {
+            let tensor = |values: &[f64]| Tensor::from_f64(F32, &[ROWS, n], values).unwrap();
+            let [a, b, d_y] = [(0, 1.0), (7, 0.5), (9, 1.0)]
+                .map(|(salt, high)| tensor(&numbers(n, salt, -0.5, high)));
+            let gradients = [kernel.clone(), kernel.on(&threads)].map(|kernel| {
+                let gradient = kernel.grad().unwrap();
+                gradient.bind().input("a", &a).input("b", &b).input("d_y", &d_y).run().unwrap()
+            });
+            for name in ["d_a", "d_b"] {
+                let expected = gradients[0][name].to_f64().unwrap();
+                assert!(n == 1 || expected.iter().any(|&x| x != 0.0));
+                close(&gradients[1][name], &expected, &format!("{name} of {n}"));
+            }
+        }
     }
 }
