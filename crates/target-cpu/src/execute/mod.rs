@@ -15,6 +15,7 @@ pub struct Scratch {
     origins: Vec<*mut u8>,
     offsets: [Vec<Option<isize>>; 4],
     values: Vec<f64>,
+    wide: Vec<combine::Wide>,
 }
 
 // SAFETY: the addresses are written anew in each launch before they are followed.
