@@ -184,7 +184,11 @@ fn ropes_of_long_sequences_begin_where_a_sequence_is_long() {
         let expected = Answer { tokens: expected, finish: Finish::Length };
         let of = (request.prompt.len(), request.max_tokens);
         assert_eq!(answer, &expected, "{of:?} beside others");
-        assert_eq!(all(&model, std::slice::from_ref(request)), [expected.clone()], "{of:?}");
+        assert_eq!(
+            all(&model, std::slice::from_ref(request)),
+            std::slice::from_ref(&expected),
+            "{of:?}"
+        );
         let answer = session.answer(&model, request, |_| ControlFlow::Continue(())).unwrap();
         assert_eq!(answer, expected, "{of:?} in a conversation");
     }
