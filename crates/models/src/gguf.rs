@@ -1,7 +1,8 @@
 //! From a GGUF file to a checkpoint folder: names and sizes as Hugging Face's configurations have them, blocks as affine
-//! weights that hold the same numbers.
+//! weights that hold the same integers.
 //!
-//! What affine weights cannot hold (Q6_K, which llama.cpp mixes in, Q2_K, Q3_K and IQ4) becomes f16. Rows of Llama's queries and keys lie in
+//! Scales are f16, to which the products of two that Q4_K and Q5_K have are rounded, as floats are. What affine weights
+//! cannot hold (Q6_K, which llama.cpp mixes in, Q2_K, Q3_K and IQ4) becomes f16. Rows of Llama's queries and keys lie in
 //! another order there, for ropes that turn neighbours.
 
 use serde_json::{Value, json};

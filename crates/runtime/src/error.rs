@@ -13,7 +13,7 @@ pub enum Fault {
 }
 
 /// What went wrong, in one line, and what to do about it, in another where that is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error {
     fault: Fault,
     what: String,
@@ -62,6 +62,13 @@ impl std::fmt::Display for Error {
             Some(help) => write!(f, "\n{help}"),
             None => Ok(()),
         }
+    }
+}
+
+/// The same: `main` and `unwrap` show errors so, and a caret must stand under what it points at.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 
@@ -115,6 +122,12 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unwrapped_errors_keep_their_lines() {
+        let error = Error::usage("no name\n  x * y\n      ^").help("did you mean `z`?");
+        assert_eq!(format!("{error:?}"), "no name\n  x * y\n      ^\ndid you mean `z`?");
+    }
 
     #[test]
     fn nearest_names() {

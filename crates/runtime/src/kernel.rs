@@ -313,7 +313,11 @@ impl Kernel {
         };
         if given_dtype != dtype {
             let what = format!("has dtype {given_dtype}, expected {dtype}");
-            return Err(self.wrong(param, &what).help(format!("convert it to {dtype} first")));
+            let next = match access {
+                Access::In => format!("convert it to {dtype} first"),
+                _ => format!("pass a tensor of {dtype} to write, or leave it out"),
+            };
+            return Err(self.wrong(param, &what).help(next));
         }
         if shape != plan.shape(i) {
             let (given, planned) = (show_shape(shape), show_shape(plan.shape(i)));

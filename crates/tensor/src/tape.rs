@@ -1,6 +1,6 @@
 //! The tape: calls in the order in which they were made, and reverse mode over them.
 
-use crate::{Callable, Error, Result, Tensor, elementwise};
+use crate::{Call, Callable, Error, Result, Tensor, elementwise};
 use std::cell::RefCell;
 use std::sync::Arc;
 use tilewright_ir::bind::show_shape;
@@ -33,7 +33,7 @@ struct Step {
     callable: Callable,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
-    scalars: Vec<(String, f64)>,
+    numbers: Vec<(String, f64)>,
 }
 
 /// A tensor on a [`Tape`].
@@ -96,7 +96,8 @@ impl Tape {
         }
     }
 
-    /// Calls a kernel with numbers by name, and remembers the call; returns every output.
+    /// Calls a kernel with numbers by name, its scalars and the sizes that no input tells, and remembers the call;
+    /// returns every output.
     ///
     /// # Errors
     /// As [`Callable::call_all`], for a kernel that updates tensors in place, and for a variable of another tape.
@@ -104,7 +105,7 @@ impl Tape {
         &self,
         callable: &Callable,
         inputs: &[&Variable],
-        scalars: &[(&str, f64)],
+        numbers: &[(&str, f64)],
     ) -> Result<Vec<Variable>> {
         if callable.updates_in_place() {
             let what =
@@ -115,14 +116,16 @@ impl Tape {
         let tensors: Vec<&Tensor> = inputs.iter().map(|v| &v.value).collect();
         let mut call = callable.bind();
         call.positional(&tensors);
-        let call = scalars.iter().fold(call, |call, (name, value)| call.scalar(name, *value));
+        let call = numbers
+            .iter()
+            .try_fold(call, |call, (name, value)| number(callable, call, name, *value))?;
         let outputs: Vec<Variable> =
             call.run()?.into_tensors().into_iter().map(|tensor| self.watch(tensor)).collect();
         self.steps.borrow_mut().push(Step {
             callable: callable.clone(),
             inputs: inputs.iter().map(|v| v.number).collect(),
             outputs: outputs.iter().map(|v| v.number).collect(),
-            scalars: scalars.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+            numbers: numbers.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
         });
         Ok(outputs)
     }
@@ -179,6 +182,21 @@ impl Tape {
     }
 }
 
+/// A call with a number more: a scalar, or a size that has no scalar's name.
+fn number<'a>(callable: &Callable, call: Call<'a>, name: &'a str, value: f64) -> Result<Call<'a>> {
+    if !callable.sizes().iter().any(|size| size == name) {
+        return Ok(call.scalar(name, value));
+    }
+    // Sizes count in 32 bits.
+    match value.fract() == 0.0 && (0.0..2147483648.0).contains(&value) {
+        true => Ok(call.size(name, value as usize)),
+        false => {
+            let what = format!("{}: the size `{name}` is {value}", callable.name());
+            Err(Error::usage(what).help("it is a whole number from 0 to 2147483647"))
+        }
+    }
+}
+
 impl Step {
     /// The gradients of the inputs, each with the input's number.
     fn backward(
@@ -208,7 +226,14 @@ impl Step {
         for (name, cotangent) in &cotangents {
             call = call.input(name, cotangent);
         }
-        let call = self.scalars.iter().fold(call, |call, (name, value)| call.scalar(name, *value));
+        let call = self.numbers.iter().try_fold(call, |call, (name, value)| {
+            // The shape of its cotangent tells a size that the gradient has no other use for.
+            let is_size = self.callable.sizes().contains(name);
+            match is_size && !gradient.sizes().contains(name) {
+                true => Ok(call),
+                false => number(&gradient, call, name, *value),
+            }
+        })?;
         let made = call.run()?;
         let gradients = inputs.iter().zip(&self.inputs).filter_map(|(input, &number)| {
             let tensor = made.get(&format!("d_{}", input.name))?;

@@ -120,3 +120,21 @@ fn variables_of_another_tape_are_refused() {
     let y = tape.call(&kernel("exp").unwrap(), &[&x]).unwrap();
     assert!(tape.backward(&y).unwrap().of(&strangers[0]).is_none());
 }
+
+#[test]
+fn sizes_that_no_input_tells_are_numbers_of_a_call() {
+    let tape = Tape::new();
+    let index = tape.watch(Tensor::from([4u32, 1, 4]));
+    let updates = tape.watch(Tensor::from([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+    let scatter = kernel("scatter_add").unwrap();
+    let call =
+        |entries: f64| tape.call_with(&scatter, &[&index, &updates], &[("entries", entries)]);
+    let sums = call(5.0).unwrap().remove(0);
+    assert_eq!(sums.value().shape(), [5, 2]);
+    let squares = tape.call(&elementwise("x * x").unwrap(), &[&sums]).unwrap();
+    let gradients = tape.backward(&squares).unwrap();
+    let expected = [12.0, 16.0, 6.0, 8.0, 12.0, 16.0];
+    assert_eq!(gradients.of(&updates).unwrap().to_f64().unwrap(), expected);
+    let error = call(2.5).unwrap_err().to_string();
+    assert!(error.contains("the size `entries` is 2.5"), "{error}");
+}

@@ -79,7 +79,10 @@ impl Checker<'_> {
         let params = program.params.iter().map(|p| ("parameter", p.name.as_str()));
         let dims = program.dims.iter().map(|d| ("size", d.name.as_str()));
         if !is_word(&program.name) {
-            self.mistake(format!("`{}` is no name for a kernel", program.name));
+            self.mistake(format!(
+                "`{}` is no name for a kernel: use letters, digits and _, not first a digit",
+                program.name
+            ));
         }
         for (what, name) in params.chain(dims) {
             if !is_word(name) {
