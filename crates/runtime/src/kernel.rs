@@ -231,6 +231,20 @@ impl Kernel {
         Ok(())
     }
 
+    /// As [`launch`](Self::launch), but where the device's [memory waits](Device::memory_waits) nobody else does: what only
+    /// the work shows, such as an index out of range, is told by the next read of the device's memory.
+    ///
+    /// # Errors
+    /// As [`launch`](Self::launch).
+    pub fn start(&self, plan: &Plan, values: &[Value<'_>]) -> Result<()> {
+        if self.show.time || !self.device.memory_waits() {
+            return self.launch(plan, values);
+        }
+        // SAFETY: values are borrowed until this returns; what is done with their memory later, the device holds back
+        // until the work is done.
+        unsafe { self.enqueue(plan, values) }
+    }
+
     /// As [`launch`](Self::launch), without waiting: launches of one device run in the order in which they were
     /// enqueued, and errors that only the work itself shows are those of the next [`Device::synchronize`].
     ///

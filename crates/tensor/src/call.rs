@@ -230,7 +230,7 @@ impl<'a> Call<'a> {
                 Slot::Out(tensor) => passed(tensor, reads, joined(i))?,
             };
         }
-        kernel.launch(&plan, &values)
+        kernel.start(&plan, &values)
     }
 
     fn plan(&self, kernel: &Kernel, shapes: &[Option<&[usize]>]) -> Result<Arc<Plan>> {
