@@ -13,8 +13,8 @@ use tilewright_target::{Argument, Buffer, Chosen, Device, DeviceKind, Executable
 /// Arguments of a call that are kept on the stack; kernels with more parameters allocate.
 const INLINE: usize = 24;
 
-/// Bindings that a kernel remembers, so that repeated shapes are not bound again.
-const REMEMBERED: usize = 4;
+/// Bindings that a kernel remembers, so that repeated shapes are not bound again: a model's layers take turns with some.
+const REMEMBERED: usize = 16;
 
 /// What all kernels of a runtime share: how often they were launched, and who records that.
 #[derive(Default)]

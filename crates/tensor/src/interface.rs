@@ -22,6 +22,10 @@ pub(crate) struct SlotInfo {
     pub role: Role,
     /// Its declaration in words: `f32[*rows, cols]`.
     pub declared: String,
+    /// The type variables, by number, whose dtype it tells.
+    pub variables: Vec<usize>,
+    /// Those whose dtype it tells when no other does.
+    pub hints: Vec<usize>,
 }
 
 /// How a parameter looks from outside.
@@ -67,7 +71,8 @@ impl Interface {
                     }
                     ParamKind::Scalar { dtype, .. } => dtype.to_string(),
                 };
-                slots.push(SlotInfo { param: param.clone(), role, declared });
+                let (variables, hints) = Default::default();
+                slots.push(SlotInfo { param: param.clone(), role, declared, variables, hints });
             }
         }
         let mut sizes: Vec<String> = Vec::new();
