@@ -187,11 +187,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_attention_softcap(co
             const float difference_5 = chosen[i] - chosen_2[(i >> 2) & 7];
             exp_x_2[i] = expf(difference_5);
         }
-        float product_5[8];
+        float tile_6[8];
         float total[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            product_5[i] = v_2[i] * exp_x[i];
+            tile_6[i] = v_2[i];
             total[i] = 0.0f;
         }
         _Pragma("unroll")
@@ -204,13 +204,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_attention_softcap(co
             total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 2);
             total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 4);
             total[i] = total[i] + __shfl_xor_sync(0xffffffffu, total[i], 8);
-            const float added_7 = product_5[i] + total[i];
-            v_2[i] = added_7;
+            const float fma_x = fma(tile_6[i], exp_x[i], total[i]);
+            v_2[i] = fma_x;
         }
-        float product_6[64];
+        float product_5[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            product_6[i] = v_3[i] * exp_x[(i >> 3) & 7];
+            product_5[i] = v_3[i] * exp_x[(i >> 3) & 7];
         }
         __syncthreads();
         _Pragma("unroll")
@@ -218,10 +218,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_attention_softcap(co
             operand3[((((at_4 + (i & 3)) ^ ((((at_3 + (((i >> 2) & 7) * 8)) ^ ((at_3 + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_3 + (((i >> 2) & 7) * 8)) * 32) + (((at_4 + (i & 3)) ^ ((((at_3 + (((i >> 2) & 7) * 8)) ^ ((at_3 + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31))] = exp_x_2[i];
         }
         __syncthreads();
-        float added_8[64];
+        float added_7[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            added_8[i] = product_6[i];
+            added_7[i] = product_5[i];
         }
         for (int k_2 = 0; k_2 < 16; k_2 += 1) {
             float a_2[32];
@@ -240,14 +240,14 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_attention_softcap(co
                 for (int i_17 = 0; i_17 < 8; i_17++) {
                     _Pragma("unroll")
                     for (int i_22 = 0; i_22 < 8; i_22++) {
-                        added_8[(i_17 * 8) + i_22] = fma(a_2[(i_17 * 4) + i], b_2[(i_22 * 4) + i], added_8[(i_17 * 8) + i_22]);
+                        added_7[(i_17 * 8) + i_22] = fma(a_2[(i_17 * 4) + i], b_2[(i_22 * 4) + i], added_7[(i_17 * 8) + i_22]);
                     }
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            v_3[i] = added_8[i];
+            v_3[i] = added_7[i];
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {

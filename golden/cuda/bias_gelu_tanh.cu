@@ -26,20 +26,21 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_bias_gelu_tanh(const
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float product_4[8];
+    float product_3[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float added = x_in[i] + bias_in[i];
-        const float product_3 = added * ((0.071354814f * (added * added)) + 1.5957692f);
-        product_4[i] = added * tw_sigmoid(product_3);
+        const float product = added * added;
+        const float product_2 = added * fma(0.071354814f, product, 1.5957692f);
+        product_3[i] = added * tw_sigmoid(product_2);
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         float out[4];
-        out[0] = product_4[i * 4];
-        out[1] = product_4[(i * 4) + 1];
-        out[2] = product_4[(i * 4) + 2];
-        out[3] = product_4[(i * 4) + 3];
+        out[0] = product_3[i * 4];
+        out[1] = product_3[(i * 4) + 1];
+        out[2] = product_3[(i * 4) + 2];
+        out[3] = product_3[(i * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")

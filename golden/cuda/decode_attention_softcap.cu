@@ -137,7 +137,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention_sof
         __syncthreads();
         const float difference_3 = chosen_2 - tile4[at_7];
         const float exp_x_2 = expf(difference_3);
-        const float product_5 = v_2 * exp_x;
+        const float tile_7 = v_2;
         float total = 0.0f;
         total = total + exp_x_2;
         total = total + __shfl_xor_sync(0xffffffffu, total, 1);
@@ -160,9 +160,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention_sof
             tile6[at_7] = total;
         }
         __syncthreads();
-        const float added_2 = product_5 + tile6[at];
-        v_2 = added_2;
-        const float product_6 = v_3 * exp_x;
+        const float total_2 = tile6[at];
+        const float fma_x = fma(tile_7, exp_x, total_2);
+        v_2 = fma_x;
+        const float product_5 = v_3 * exp_x;
         __syncthreads();
         if (((int)threadIdx.x & 256) == 0) {
             tile7[(at_7 * 64) + at_8] = exp_x_2;
@@ -177,8 +178,8 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention_sof
         for (int k_2 = 0; k_2 < 64; k_2 += 1) {
             products_2 = fma(tile7[(at * 64) + k_2], tile8[(k_2 * 128) + at_2], products_2);
         }
-        const float added_3 = product_6 + products_2;
-        v_3 = added_3;
+        const float added_2 = product_5 + products_2;
+        v_3 = added_2;
         v = larger_2;
     }
     const float tile_9 = v_2;

@@ -8,16 +8,15 @@ struct deepseek_router_topk_sigmoid_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk_sigmoid(const float* __restrict__ x, const float* __restrict__ bias, float* weights, unsigned int* indices, const deepseek_router_topk_sigmoid_arguments arguments, uint4* faults) {
-    __shared__ __align__(16) char shared_memory[13984];
+    __shared__ __align__(16) char shared_memory[9888];
     float* tile0 = (float*)(shared_memory + 0);
     float* best1 = (float*)(shared_memory + 4096);
     unsigned int* best2 = (unsigned int*)(shared_memory + 4352);
     float* tile3 = (float*)(shared_memory + 4608);
     unsigned char* tile4 = (unsigned char*)(shared_memory + 4736);
-    float* tile5 = (float*)(shared_memory + 4768);
-    float* candidate6 = (float*)(shared_memory + 8864);
-    unsigned int* candidate_at7 = (unsigned int*)(shared_memory + 9376);
-    float* tile8 = (float*)(shared_memory + 9888);
+    float* candidate5 = (float*)(shared_memory + 4768);
+    unsigned int* candidate_at6 = (unsigned int*)(shared_memory + 5280);
+    float* tile7 = (float*)(shared_memory + 5792);
     const int thread_2 = (int)threadIdx.x & 31;
     const int team = (int)threadIdx.x >> 5;
     const int program = ((int)blockIdx.x * 4) + team;
@@ -41,15 +40,25 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         }
     }
     float sigmoid_x[8];
-    float tile[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         sigmoid_x[i] = tw_sigmoid(x_in[i]);
-        tile[i] = tw_sigmoid(x[((long long)(program_2) * arguments.x_stride0) + (long long)((((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3))))]) + bias[(long long)((((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3))))];
     }
+    float bias_in[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> 2) & 1) * 128))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float added[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile0[(team * 256) + (((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = tile[i];
+        added[i] = sigmoid_x[i] + bias_in[i];
+        tile0[(team * 256) + (((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = added[i];
     }
     __syncwarp();
     const int lines = 8;
@@ -85,9 +94,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         tile3[(team * 8) + at_5] = total;
     }
     __syncwarp();
-    const float tile_2 = tile3[(team * 8) + at_7];
+    const float tile = tile3[(team * 8) + at_7];
     unsigned int top_index;
-    const float x_3 = tile_2;
+    const float x_3 = tile;
     const int key = (x_3 != x_3) ? 2147483647 : (__float_as_int(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((__float_as_int(((x_3 == 0.0f) ? 0.0f : x_3)) >> 31) & 2147483647));
     int own;
     unsigned int own_at;
@@ -153,19 +162,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
     for (int i = 0; i < 2; i++) {
         reduced_2[i] = tile4[(team * 8) + (at_2 + ((i & 1) * 4))] != 0;
     }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        const float chosen = reduced_2[(i >> 2) & 1] ? tile[i] : 0.0f;
-        tile5[(team * 256) + (((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = chosen;
-    }
-    __syncwarp();
-    float tile_4[8];
+    float chosen[8];
     unsigned int top_index_2;
     float greatest = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile_4[i] = tile5[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))];
-        greatest = tw_max(greatest, tile_4[i]);
+        chosen[i] = reduced_2[(i >> 2) & 1] ? added[i] : 0.0f;
+        greatest = tw_max(greatest, chosen[i]);
     }
     int mine = (((greatest != greatest) ? 2147483647 : (__float_as_int(((greatest == 0.0f) ? 0.0f : greatest)) ^ ((__float_as_int(((greatest == 0.0f) ? 0.0f : greatest)) >> 31) & 2147483647))) & (-32)) | (int)(threadIdx.x & 31);
     int best_3;
@@ -181,7 +184,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
     int count = 0;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        count = count + ((!(tile_4[i] < bound)) ? 1 : 0);
+        count = count + ((!(chosen[i] < bound)) ? 1 : 0);
     }
     int place = count;
     const int other_10 = __shfl_up_sync(0xffffffffu, place, 1);
@@ -209,9 +212,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
     if (candidates <= 32) {
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            if (!(tile_4[i] < bound)) {
-                candidate6[(team * 32) + place] = tile_4[i];
-                candidate_at7[(team * 32) + place] = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
+            if (!(chosen[i] < bound)) {
+                candidate5[(team * 32) + place] = chosen[i];
+                candidate_at6[(team * 32) + place] = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
                 place = place + 1;
             }
         }
@@ -221,9 +224,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         own_2 = -2147483647 - 1;
         own_at_2 = 4294967295u;
         if ((int)(threadIdx.x & 31) < candidates) {
-            const float x_4 = candidate6[(team * 32) + (int)(threadIdx.x & 31)];
+            const float x_4 = candidate5[(team * 32) + (int)(threadIdx.x & 31)];
             own_2 = (x_4 != x_4) ? 2147483647 : (__float_as_int(((x_4 == 0.0f) ? 0.0f : x_4)) ^ ((__float_as_int(((x_4 == 0.0f) ? 0.0f : x_4)) >> 31) & 2147483647));
-            own_at_2 = candidate_at7[(team * 32) + (int)(threadIdx.x & 31)];
+            own_at_2 = candidate_at6[(team * 32) + (int)(threadIdx.x & 31)];
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
@@ -251,7 +254,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
         own_at_3 = 4294967295u;
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float x_5 = tile_4[i];
+            const float x_5 = chosen[i];
             key_2[i] = (x_5 != x_5) ? 2147483647 : (__float_as_int(((x_5 == 0.0f) ? 0.0f : x_5)) ^ ((__float_as_int(((x_5 == 0.0f) ? 0.0f : x_5)) >> 31) & 2147483647));
             const unsigned int at_12 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
             if (key_2[i] > own_3) {
@@ -284,10 +287,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile8[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))] = sigmoid_x[i];
+        tile7[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))] = sigmoid_x[i];
     }
     __syncwarp();
-    const float picked = tile8[(team * 256) + tw_checked((int)(top_index_2), 256, faults, 0)];
+    const float picked = tile7[(team * 256) + tw_checked((int)(top_index_2), 256, faults, 0)];
     float total_2 = 0.0f;
     total_2 = total_2 + picked;
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);

@@ -11,8 +11,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_dropout(const float*
     const int at = (int)threadIdx.x * 4;
     float x_in[4];
     _Pragma("unroll")
-    for (int i_23 = 0; i_23 < 4; i_23++) {
-        x_in[i_23] = 0.0f;
+    for (int i_19 = 0; i_19 < 4; i_19++) {
+        x_in[i_19] = 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
@@ -24,8 +24,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_dropout(const float*
     }
     unsigned int rounded[4];
     _Pragma("unroll")
-    for (int i_23 = 0; i_23 < 4; i_23++) {
-        rounded[i_23] = (unsigned int)((((int)blockIdx.x * 1024) + (at + (i_23 & 3))));
+    for (int i_19 = 0; i_19 < 4; i_19++) {
+        rounded[i_19] = (unsigned int)((((int)blockIdx.x * 1024) + (at + (i_19 & 3))));
     }
     unsigned int random[4];
     {
@@ -33,18 +33,18 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_dropout(const float*
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) random[l] = words.word[l];
     }
-    const float product_2 = arguments.p * 16777216.0f;
-    const float ceil_x = ceilf(product_2);
+    const float product = arguments.p * 16777216.0f;
+    const float ceil_x = ceilf(product);
     const unsigned int rounded_2 = tw_to_u32(ceil_x);
     const float difference = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference;
     float chosen[4];
     _Pragma("unroll")
-    for (int i_23 = 0; i_23 < 4; i_23++) {
-        const unsigned int shr = random[i_23] >> 8u;
+    for (int i_19 = 0; i_19 < 4; i_19++) {
+        const unsigned int shr = random[i_19] >> 8u;
         const bool test = shr >= rounded_2;
-        const float product_3 = x_in[i_23] * recip_x;
-        chosen[i_23] = test ? product_3 : 0.0f;
+        const float product_2 = x_in[i_19] * recip_x;
+        chosen[i_19] = test ? product_2 : 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {

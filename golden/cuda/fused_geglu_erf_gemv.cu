@@ -42,7 +42,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_fused_geglu_erf_gemv(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * gate_in[i]);
+        total = fma(x_in[i], gate_in[i], total);
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -61,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_fused_geglu_erf_gemv(
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * up_in[i]);
+        total_2 = fma(x_in[i], up_in[i], total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);

@@ -42,7 +42,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_fused_geglu_gemv(cons
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * gate_in[i]);
+        total = fma(x_in[i], gate_in[i], total);
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -61,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_fused_geglu_gemv(cons
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * up_in[i]);
+        total_2 = fma(x_in[i], up_in[i], total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
@@ -77,9 +77,10 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_fused_geglu_gemv(cons
     for (int i = 0; i < 2; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float product_5 = total * ((0.071354814f * (total * total)) + 1.5957692f);
-    const float product_7 = (total * tw_sigmoid(product_5)) * total_2;
+    const float product_3 = total * total;
+    const float product_4 = total * fma(0.071354814f, product_3, 1.5957692f);
+    const float product_6 = (total * tw_sigmoid(product_4)) * total_2;
     if (((int)threadIdx.x & 63) == 0) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_7;
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_6;
     }
 }

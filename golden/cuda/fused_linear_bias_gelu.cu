@@ -120,21 +120,22 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_fused_linear_bias_ge
             }
         }
     }
-    float product_6[32];
+    float product_5[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float added_2 = v[i] + bias_in[i & 7];
-        const float product_5 = added_2 * ((0.071354814f * (added_2 * added_2)) + 1.5957692f);
-        product_6[i] = added_2 * tw_sigmoid(product_5);
+        const float product_3 = added_2 * added_2;
+        const float product_4 = added_2 * fma(0.071354814f, product_3, 1.5957692f);
+        product_5[i] = added_2 * tw_sigmoid(product_4);
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         if (((product + (at + ((((i * 4) >> 3) & 3) * 16))) < arguments.rows) && ((product_2 + (at_2 + ((((i * 4) >> 2) & 1) * 64))) < arguments.columns)) {
             float out[4];
-            out[0] = product_6[i * 4];
-            out[1] = product_6[(i * 4) + 1];
-            out[2] = product_6[(i * 4) + 2];
-            out[3] = product_6[(i * 4) + 3];
+            out[0] = product_5[i * 4];
+            out[1] = product_5[(i * 4) + 1];
+            out[2] = product_5[(i * 4) + 2];
+            out[3] = product_5[(i * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")

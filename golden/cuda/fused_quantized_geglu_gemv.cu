@@ -19,7 +19,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_gegl
     float* partial0 = (float*)(shared_memory + 0);
     float* partial1 = (float*)(shared_memory + 16);
     const int at = (int)threadIdx.x * 4;
+    const int at_3 = (int)threadIdx.x >> 4;
     float x_in[32];
+    float tile[8];
+    unsigned int unpacked[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -28,11 +31,29 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_gegl
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
+        tile[i] = gate_scales[((long long)((int)blockIdx.x) * arguments.gate_scales_stride0) + (long long)((at_3 + ((i & 7) * 8)))];
+        const unsigned int word = gate[((long long)((int)blockIdx.x) * arguments.gate_stride0) + (long long)((((at + ((((i * 4) >> 2) & 7) * 512)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked[(i * 4) + i_4] = (word >> ((unsigned int)((shift + (i_4 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide[i] = (float)(unpacked[i]);
+    }
+    float tile_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_2[i] = gate_biases[((long long)((int)blockIdx.x) * arguments.gate_biases_stride0) + (long long)((at_3 + ((i & 7) * 8)))];
     }
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((gate[((long long)((int)blockIdx.x) * arguments.gate_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[((long long)((int)blockIdx.x) * arguments.gate_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long long)((int)blockIdx.x) * arguments.gate_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total = fma(x_in[i], fma_x, total);
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -48,10 +69,33 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_gegl
     for (int i = 0; i < 4; i++) {
         total = total + partial0[i];
     }
+    float tile_3[8];
+    unsigned int unpacked_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_3[i] = up_scales[((long long)((int)blockIdx.x) * arguments.up_scales_stride0) + (long long)((at_3 + ((i & 7) * 8)))];
+        const unsigned int word_2 = up[((long long)((int)blockIdx.x) * arguments.up_stride0) + (long long)((((at + ((((i * 4) >> 2) & 7) * 512)) * 4) >> 5))];
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 7) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_2[(i * 4) + i_4] = (word_2 >> ((unsigned int)((shift_2 + (i_4 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_2[i] = (float)(unpacked_2[i]);
+    }
+    float tile_4[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_4[i] = up_biases[((long long)((int)blockIdx.x) * arguments.up_biases_stride0) + (long long)((at_3 + ((i & 7) * 8)))];
+    }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (((float)(((up[((long long)((int)blockIdx.x) * arguments.up_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[((long long)((int)blockIdx.x) * arguments.up_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long long)((int)blockIdx.x) * arguments.up_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        const float fma_x_2 = fma(wide_2[i], tile_3[(i >> 2) & 7], tile_4[(i >> 2) & 7]);
+        total_2 = fma(x_in[i], fma_x_2, total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
@@ -67,9 +111,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_quantized_gegl
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float product_7 = total * ((0.071354814f * (total * total)) + 1.5957692f);
-    const float product_9 = (total * tw_sigmoid(product_7)) * total_2;
+    const float product_3 = total * total;
+    const float product_4 = total * fma(0.071354814f, product_3, 1.5957692f);
+    const float product_6 = (total * tw_sigmoid(product_4)) * total_2;
     if (((int)threadIdx.x & 127) == 0) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_9;
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_6;
     }
 }

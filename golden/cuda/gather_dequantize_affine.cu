@@ -16,39 +16,46 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_dequantize_af
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at_2 = thread_2 * 4;
     const int at_3 = thread_2 >> 4;
-    const int at_4 = (thread_2 & 15) * 4;
     const unsigned int index_in = index[(long long)(program_2)];
     const int rounded = (int)min(index_in, 2147483647u);
     const int index_2 = tw_checked(rounded, arguments.entries, faults, 0);
     const int index_3 = tw_checked(rounded, arguments.entries, faults, 1);
     const int index_4 = tw_checked(rounded, arguments.entries, faults, 2);
     float tile[8];
+    unsigned int unpacked[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = scales[((long long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long long)((at_3 + ((i & 7) * 2)))];
         const unsigned int word = w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)((((at_2 + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))];
+        const int shift = ((at_2 + ((((i * 4) >> 2) & 7) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_3 = 0; i_3 < 4; i_3++) {
+            unpacked[(i * 4) + i_3] = (word >> ((unsigned int)((shift + (i_3 * 4))) & 31)) & 15u;
+        }
     }
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product = (float)(((w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 2)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
+    float tile_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_3 = biases[((long long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long long)((at_3 + ((i & 7) * 2)))];
+        tile_2[i] = biases[((long long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long long)((at_3 + ((i & 7) * 2)))];
     }
-    float tile_4[32];
+    float fma_x[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        tile_4[i] = ((float)(((w[((long long)(tw_checked(rounded, arguments.entries, faults, 1)) * arguments.w_stride0) + (long long)(((((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long long)(tw_checked(rounded, arguments.entries, faults, 0)) * arguments.scales_stride0) + (long long)(((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))]) + biases[((long long)(tw_checked(rounded, arguments.entries, faults, 2)) * arguments.biases_stride0) + (long long)(((at_2 + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))];
+        fma_x[i] = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
     }
     if (program < arguments.rows) {
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             float out[4];
-            out[0] = tile_4[i * 4];
-            out[1] = tile_4[(i * 4) + 1];
-            out[2] = tile_4[(i * 4) + 2];
-            out[3] = tile_4[(i * 4) + 3];
+            out[0] = fma_x[i * 4];
+            out[1] = fma_x[(i * 4) + 1];
+            out[2] = fma_x[(i * 4) + 2];
+            out[3] = fma_x[(i * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")

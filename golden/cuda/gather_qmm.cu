@@ -22,7 +22,6 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm(const floa
     float* partial0 = (float*)(shared_memory + 0);
     const int at = (int)threadIdx.x * 4;
     const int at_3 = (int)threadIdx.x >> 4;
-    const int at_4 = ((int)threadIdx.x & 15) * 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -39,23 +38,32 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_gather_qmm(const floa
     const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     float tile[8];
+    unsigned int unpacked[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
         const unsigned int word = w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 256)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked[(i * 4) + i_4] = (word >> ((unsigned int)((shift + (i_4 * 4))) & 31)) & 15u;
+        }
     }
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product = (float)(((w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
+    float tile_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_3 = biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
+        tile_2[i] = biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_3 + ((i & 7) * 4)))];
     }
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total = fma(x_in[i], fma_x, total);
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);

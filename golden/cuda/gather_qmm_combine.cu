@@ -15,7 +15,7 @@ struct gather_qmm_combine_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(const float* __restrict__ act, const float* __restrict__ w, const float* __restrict__ gate, const unsigned int* __restrict__ indices, float* y, const gather_qmm_combine_arguments arguments, uint4* faults) {
-    __shared__ __align__(16) char shared_memory[16896];
+    __shared__ __align__(16) char shared_memory[16640];
     float* tile0 = (float*)(shared_memory + 0);
     float* tile1 = (float*)(shared_memory + 256);
     float* tile2 = (float*)(shared_memory + 0);
@@ -32,7 +32,6 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
     float* tile13 = (float*)(shared_memory + 256);
     float* tile14 = (float*)(shared_memory + 0);
     float* tile15 = (float*)(shared_memory + 256);
-    float* tile16 = (float*)(shared_memory + 16640);
     const int at = ((int)threadIdx.x & 15) * 4;
     const int at_2 = (int)threadIdx.x >> 4;
     const int product = (int)blockIdx.x * 64;
@@ -102,8 +101,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added = v[i] + (products[i] * gate_in);
-            v[i] = added;
+            const float tile_2 = v[i];
+            const float fma_x = fma(products[i], gate_in, tile_2);
+            v[i] = fma_x;
         }
     }
     const float gate_in_2 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(1)];
@@ -166,8 +166,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_2 = v[i] + (products_2[i] * gate_in_2);
-            v[i] = added_2;
+            const float tile_3 = v[i];
+            const float fma_x_2 = fma(products_2[i], gate_in_2, tile_3);
+            v[i] = fma_x_2;
         }
     }
     const float gate_in_3 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(2)];
@@ -230,8 +231,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_3 = v[i] + (products_3[i] * gate_in_3);
-            v[i] = added_3;
+            const float tile_4 = v[i];
+            const float fma_x_3 = fma(products_3[i], gate_in_3, tile_4);
+            v[i] = fma_x_3;
         }
     }
     const float gate_in_4 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(3)];
@@ -294,8 +296,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_4 = v[i] + (products_4[i] * gate_in_4);
-            v[i] = added_4;
+            const float tile_5 = v[i];
+            const float fma_x_4 = fma(products_4[i], gate_in_4, tile_5);
+            v[i] = fma_x_4;
         }
     }
     const float gate_in_5 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(4)];
@@ -358,8 +361,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_5 = v[i] + (products_5[i] * gate_in_5);
-            v[i] = added_5;
+            const float tile_6 = v[i];
+            const float fma_x_5 = fma(products_5[i], gate_in_5, tile_6);
+            v[i] = fma_x_5;
         }
     }
     const float gate_in_6 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(5)];
@@ -422,8 +426,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_6 = v[i] + (products_6[i] * gate_in_6);
-            v[i] = added_6;
+            const float tile_7 = v[i];
+            const float fma_x_6 = fma(products_6[i], gate_in_6, tile_7);
+            v[i] = fma_x_6;
         }
     }
     const float gate_in_7 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(6)];
@@ -486,8 +491,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_7 = v[i] + (products_7[i] * gate_in_7);
-            v[i] = added_7;
+            const float tile_8 = v[i];
+            const float fma_x_7 = fma(products_7[i], gate_in_7, tile_8);
+            v[i] = fma_x_7;
         }
     }
     const float gate_in_8 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(7)];
@@ -550,28 +556,17 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gather_qmm_combine(c
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_8 = v[i] + (products_8[i] * gate_in_8);
-            v[i] = added_8;
+            const float tile_9 = v[i];
+            const float fma_x_8 = fma(products_8[i], gate_in_8, tile_9);
+            v[i] = fma_x_8;
         }
-    }
-    if (((int)threadIdx.x & 240) == 0) {
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            tile16[at + (i & 3)] = v[i];
-        }
-    }
-    __syncthreads();
-    float tile_11[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile_11[i] = tile16[at + (i & 3)];
     }
     if (((int)threadIdx.x & 240) == 0) {
         if ((product + at) < arguments.columns) {
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = tile_11[l];
+                for (int l = 0; l < 4; l++) vector.lane[l] = v[l];
                 *(uint4*)(y + (((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((product + at)))) = vector.all;
             }
         }

@@ -30,7 +30,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     float* partial7 = (float*)(shared_memory + 16);
     const int at = (int)threadIdx.x * 4;
     const int at_4 = (int)threadIdx.x >> 4;
-    const int at_5 = ((int)threadIdx.x & 15) * 4;
     const unsigned int indices_in = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(0)];
     const int rounded = (int)min(indices_in, 2147483647u);
     float act_in[8];
@@ -54,37 +53,42 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     const float gate_in = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(0)];
     float tile[2];
+    unsigned int unpacked[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
             tile[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
         const unsigned int word = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        float tile_2;
-        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
-            tile_2 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift = ((at + ((((i * 4) >> 2) & 1) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+                unpacked[(i * 4) + i_4] = (word >> ((unsigned int)((shift + (i_4 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_3[2];
+    float wide[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        wide[i] = (float)(unpacked[i]);
+    }
+    float tile_2[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_2[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_3[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_2[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        float tile_4 = 0.0f;
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 1], tile_2[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
-        }
-        const float product_2 = act_in[i] * tile_4;
-        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total = total + product_2;
+            total = fma(act_in[i], fma_x, total);
         }
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
@@ -101,7 +105,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total = total + partial0[i];
     }
-    const float product_3 = total * gate_in;
+    const float product_2 = total * gate_in;
     const unsigned int indices_in_2 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(1)];
     const int rounded_2 = (int)min(indices_in_2, 2147483647u);
     float act_in_2[8];
@@ -124,38 +128,43 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_5 = tw_checked(rounded_2, arguments.experts, faults, 1);
     const int index_6 = tw_checked(rounded_2, arguments.experts, faults, 2);
     const float gate_in_2 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(1)];
-    float tile_5[2];
+    float tile_3[2];
+    unsigned int unpacked_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_3[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_5[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_3[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
         const unsigned int word_2 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        float tile_6;
-        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
-            tile_6 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 1) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_2[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+                unpacked_2[(i * 4) + i_4] = (word_2 >> ((unsigned int)((shift_2 + (i_4 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_7[2];
+    float wide_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        wide_2[i] = (float)(unpacked_2[i]);
+    }
+    float tile_4[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_4[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_7[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_4[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        float tile_8 = 0.0f;
+        const float fma_x_2 = fma(wide_2[i], tile_3[(i >> 2) & 1], tile_4[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            tile_8 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
-        }
-        const float product_5 = act_in_2[i] * tile_8;
-        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_2 = total_2 + product_5;
+            total_2 = fma(act_in_2[i], fma_x_2, total_2);
         }
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
@@ -172,7 +181,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float fma_x = fma(total_2, gate_in_2, product_3);
+    const float fma_x_3 = fma(total_2, gate_in_2, product_2);
     const unsigned int indices_in_3 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(2)];
     const int rounded_3 = (int)min(indices_in_3, 2147483647u);
     float act_in_3[8];
@@ -195,38 +204,43 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_8 = tw_checked(rounded_3, arguments.experts, faults, 1);
     const int index_9 = tw_checked(rounded_3, arguments.experts, faults, 2);
     const float gate_in_3 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(2)];
-    float tile_9[2];
+    float tile_5[2];
+    unsigned int unpacked_3[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_5[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_9[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_5[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
         const unsigned int word_3 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        float tile_10;
-        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
-            tile_10 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_3 = ((at + ((((i * 4) >> 2) & 1) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_3[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+                unpacked_3[(i * 4) + i_4] = (word_3 >> ((unsigned int)((shift_3 + (i_4 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_11[2];
+    float wide_3[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        wide_3[i] = (float)(unpacked_3[i]);
+    }
+    float tile_6[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_6[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_11[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_6[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        float tile_12 = 0.0f;
+        const float fma_x_4 = fma(wide_3[i], tile_5[(i >> 2) & 1], tile_6[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            tile_12 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
-        }
-        const float product_7 = act_in_3[i] * tile_12;
-        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_3 = total_3 + product_7;
+            total_3 = fma(act_in_3[i], fma_x_4, total_3);
         }
     }
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
@@ -243,7 +257,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_3 = total_3 + partial2[i];
     }
-    const float fma_x_2 = fma(total_3, gate_in_3, fma_x);
+    const float fma_x_5 = fma(total_3, gate_in_3, fma_x_3);
     const unsigned int indices_in_4 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(3)];
     const int rounded_4 = (int)min(indices_in_4, 2147483647u);
     float act_in_4[8];
@@ -266,38 +280,43 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_11 = tw_checked(rounded_4, arguments.experts, faults, 1);
     const int index_12 = tw_checked(rounded_4, arguments.experts, faults, 2);
     const float gate_in_4 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(3)];
-    float tile_13[2];
+    float tile_7[2];
+    unsigned int unpacked_4[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_7[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_13[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_7[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
         const unsigned int word_4 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        float tile_14;
-        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
-            tile_14 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_4 = ((at + ((((i * 4) >> 2) & 1) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_4[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+                unpacked_4[(i * 4) + i_4] = (word_4 >> ((unsigned int)((shift_4 + (i_4 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_15[2];
+    float wide_4[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        wide_4[i] = (float)(unpacked_4[i]);
+    }
+    float tile_8[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_8[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_15[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_8[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        float tile_16 = 0.0f;
+        const float fma_x_6 = fma(wide_4[i], tile_7[(i >> 2) & 1], tile_8[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            tile_16 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
-        }
-        const float product_9 = act_in_4[i] * tile_16;
-        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_4 = total_4 + product_9;
+            total_4 = fma(act_in_4[i], fma_x_6, total_4);
         }
     }
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 1);
@@ -314,7 +333,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_4 = total_4 + partial3[i];
     }
-    const float fma_x_3 = fma(total_4, gate_in_4, fma_x_2);
+    const float fma_x_7 = fma(total_4, gate_in_4, fma_x_5);
     const unsigned int indices_in_5 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(4)];
     const int rounded_5 = (int)min(indices_in_5, 2147483647u);
     float act_in_5[8];
@@ -337,38 +356,43 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_14 = tw_checked(rounded_5, arguments.experts, faults, 1);
     const int index_15 = tw_checked(rounded_5, arguments.experts, faults, 2);
     const float gate_in_5 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(4)];
-    float tile_17[2];
+    float tile_9[2];
+    unsigned int unpacked_5[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_9[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_17[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_9[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
         const unsigned int word_5 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        float tile_18;
-        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
-            tile_18 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_5 = ((at + ((((i * 4) >> 2) & 1) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_5[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+                unpacked_5[(i * 4) + i_4] = (word_5 >> ((unsigned int)((shift_5 + (i_4 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_19[2];
+    float wide_5[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        wide_5[i] = (float)(unpacked_5[i]);
+    }
+    float tile_10[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_10[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_19[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_10[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        float tile_20 = 0.0f;
+        const float fma_x_8 = fma(wide_5[i], tile_9[(i >> 2) & 1], tile_10[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            tile_20 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
-        }
-        const float product_11 = act_in_5[i] * tile_20;
-        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_5 = total_5 + product_11;
+            total_5 = fma(act_in_5[i], fma_x_8, total_5);
         }
     }
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 1);
@@ -385,7 +409,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_5 = total_5 + partial4[i];
     }
-    const float fma_x_4 = fma(total_5, gate_in_5, fma_x_3);
+    const float fma_x_9 = fma(total_5, gate_in_5, fma_x_7);
     const unsigned int indices_in_6 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(5)];
     const int rounded_6 = (int)min(indices_in_6, 2147483647u);
     float act_in_6[8];
@@ -408,38 +432,43 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_17 = tw_checked(rounded_6, arguments.experts, faults, 1);
     const int index_18 = tw_checked(rounded_6, arguments.experts, faults, 2);
     const float gate_in_6 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(5)];
-    float tile_21[2];
+    float tile_11[2];
+    unsigned int unpacked_6[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_11[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_21[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_11[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
         const unsigned int word_6 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        float tile_22;
-        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
-            tile_22 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_6 = ((at + ((((i * 4) >> 2) & 1) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_6[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+                unpacked_6[(i * 4) + i_4] = (word_6 >> ((unsigned int)((shift_6 + (i_4 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_23[2];
+    float wide_6[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        wide_6[i] = (float)(unpacked_6[i]);
+    }
+    float tile_12[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_12[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_23[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_12[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_6 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        float tile_24 = 0.0f;
+        const float fma_x_10 = fma(wide_6[i], tile_11[(i >> 2) & 1], tile_12[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            tile_24 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
-        }
-        const float product_13 = act_in_6[i] * tile_24;
-        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_6 = total_6 + product_13;
+            total_6 = fma(act_in_6[i], fma_x_10, total_6);
         }
     }
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 1);
@@ -456,7 +485,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_6 = total_6 + partial5[i];
     }
-    const float fma_x_5 = fma(total_6, gate_in_6, fma_x_4);
+    const float fma_x_11 = fma(total_6, gate_in_6, fma_x_9);
     const unsigned int indices_in_7 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(6)];
     const int rounded_7 = (int)min(indices_in_7, 2147483647u);
     float act_in_7[8];
@@ -479,38 +508,43 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_20 = tw_checked(rounded_7, arguments.experts, faults, 1);
     const int index_21 = tw_checked(rounded_7, arguments.experts, faults, 2);
     const float gate_in_7 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(6)];
-    float tile_25[2];
+    float tile_13[2];
+    unsigned int unpacked_7[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_13[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_25[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_13[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
         const unsigned int word_7 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        float tile_26;
-        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
-            tile_26 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_7 = ((at + ((((i * 4) >> 2) & 1) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_7[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+                unpacked_7[(i * 4) + i_4] = (word_7 >> ((unsigned int)((shift_7 + (i_4 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_27[2];
+    float wide_7[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        wide_7[i] = (float)(unpacked_7[i]);
+    }
+    float tile_14[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_14[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_27[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_14[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_7 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        float tile_28 = 0.0f;
+        const float fma_x_12 = fma(wide_7[i], tile_13[(i >> 2) & 1], tile_14[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            tile_28 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
-        }
-        const float product_15 = act_in_7[i] * tile_28;
-        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_7 = total_7 + product_15;
+            total_7 = fma(act_in_7[i], fma_x_12, total_7);
         }
     }
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 1);
@@ -527,7 +561,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_7 = total_7 + partial6[i];
     }
-    const float fma_x_6 = fma(total_7, gate_in_7, fma_x_5);
+    const float fma_x_13 = fma(total_7, gate_in_7, fma_x_11);
     const unsigned int indices_in_8 = indices[((long long)((int)blockIdx.y) * arguments.indices_stride0) + (long long)(7)];
     const int rounded_8 = (int)min(indices_in_8, 2147483647u);
     float act_in_8[8];
@@ -550,38 +584,43 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     const int index_23 = tw_checked(rounded_8, arguments.experts, faults, 1);
     const int index_24 = tw_checked(rounded_8, arguments.experts, faults, 2);
     const float gate_in_8 = gate[((long long)((int)blockIdx.y) * arguments.gate_stride0) + (long long)(7)];
-    float tile_29[2];
+    float tile_15[2];
+    unsigned int unpacked_8[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_15[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_29[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_15[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
         const unsigned int word_8 = ((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 1) * 512)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        float tile_30;
-        if ((at_4 + (((i >> 2) & 1) * 8)) < arguments.groups) {
-            tile_30 = (float)((((((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_4 + (((i >> 2) & 1) * 8)) * 64) + (at_5 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_8 = ((at + ((((i * 4) >> 2) & 1) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_8[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 1) * 512))) < (64 * arguments.groups)) {
+                unpacked_8[(i * 4) + i_4] = (word_8 >> ((unsigned int)((shift_8 + (i_4 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_31[2];
+    float wide_8[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        wide_8[i] = (float)(unpacked_8[i]);
+    }
+    float tile_16[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
+        tile_16[i] = 0.0f;
         if ((at_4 + ((i & 1) * 8)) < arguments.groups) {
-            tile_31[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
+            tile_16[i] = ((at_4 + ((i & 1) * 8)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)((at_4 + ((i & 1) * 8)))] : 0.0f;
         }
     }
     float total_8 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        float tile_32 = 0.0f;
+        const float fma_x_14 = fma(wide_8[i], tile_15[(i >> 2) & 1], tile_16[(i >> 2) & 1]);
         if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            tile_32 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((int)blockIdx.x) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 1) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((int)blockIdx.x) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((int)blockIdx.x) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 1) * 512))) >> 6))] : 0.0f);
-        }
-        const float product_17 = act_in_8[i] * tile_32;
-        if ((at + ((i & 3) + (((i >> 2) & 1) * 512))) < (64 * arguments.groups)) {
-            total_8 = total_8 + product_17;
+            total_8 = fma(act_in_8[i], fma_x_14, total_8);
         }
     }
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 1);
@@ -598,8 +637,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather_qmm_combine_q
     for (int i = 0; i < 4; i++) {
         total_8 = total_8 + partial7[i];
     }
-    const float fma_x_7 = fma(total_8, gate_in_8, fma_x_6);
+    const float fma_x_15 = fma(total_8, gate_in_8, fma_x_13);
     if (((int)threadIdx.x & 127) == 0) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = fma_x_7;
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = fma_x_15;
     }
 }

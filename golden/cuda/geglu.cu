@@ -26,19 +26,20 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_geglu(const float* _
             for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
         }
     }
-    float product_5[8];
+    float product_4[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float product_3 = x_in[i] * ((0.071354814f * (x_in[i] * x_in[i])) + 1.5957692f);
-        product_5[i] = (x_in[i] * tw_sigmoid(product_3)) * x_in_2[i];
+        const float product = x_in[i] * x_in[i];
+        const float product_2 = x_in[i] * fma(0.071354814f, product, 1.5957692f);
+        product_4[i] = (x_in[i] * tw_sigmoid(product_2)) * x_in_2[i];
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         float out[4];
-        out[0] = product_5[i * 4];
-        out[1] = product_5[(i * 4) + 1];
-        out[2] = product_5[(i * 4) + 2];
-        out[3] = product_5[(i * 4) + 3];
+        out[0] = product_4[i * 4];
+        out[1] = product_4[(i * 4) + 1];
+        out[2] = product_4[(i * 4) + 2];
+        out[3] = product_4[(i * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")

@@ -8,8 +8,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2(const float* 
     const int at = (int)threadIdx.x * 4;
     float gate_in[4];
     _Pragma("unroll")
-    for (int i_18 = 0; i_18 < 4; i_18++) {
-        gate_in[i_18] = 0.0f;
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        gate_in[i_16] = 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
@@ -21,8 +21,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2(const float* 
     }
     float up_in[4];
     _Pragma("unroll")
-    for (int i_18 = 0; i_18 < 4; i_18++) {
-        up_in[i_18] = 0.0f;
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        up_in[i_16] = 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
@@ -32,17 +32,18 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_geglu2(const float* 
             for (int l = 0; l < 4; l++) up_in[l] = vector.lane[l];
         }
     }
-    float product_5[4];
+    float product_4[4];
     _Pragma("unroll")
-    for (int i_18 = 0; i_18 < 4; i_18++) {
-        const float product_3 = gate_in[i_18] * ((0.071354814f * (gate_in[i_18] * gate_in[i_18])) + 1.5957692f);
-        product_5[i_18] = (gate_in[i_18] * tw_sigmoid(product_3)) * up_in[i_18];
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        const float product = gate_in[i_16] * gate_in[i_16];
+        const float product_2 = gate_in[i_16] * fma(0.071354814f, product, 1.5957692f);
+        product_4[i_16] = (gate_in[i_16] * tw_sigmoid(product_2)) * up_in[i_16];
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = product_5[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_4[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

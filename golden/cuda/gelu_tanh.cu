@@ -8,8 +8,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gelu_tanh(const floa
     const int at = (int)threadIdx.x * 4;
     float x_in[4];
     _Pragma("unroll")
-    for (int i_15 = 0; i_15 < 4; i_15++) {
-        x_in[i_15] = 0.0f;
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        x_in[i_13] = 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
@@ -19,17 +19,18 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_gelu_tanh(const floa
             for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
         }
     }
-    float product_4[4];
+    float product_3[4];
     _Pragma("unroll")
-    for (int i_15 = 0; i_15 < 4; i_15++) {
-        const float product_3 = x_in[i_15] * ((0.071354814f * (x_in[i_15] * x_in[i_15])) + 1.5957692f);
-        product_4[i_15] = x_in[i_15] * tw_sigmoid(product_3);
+    for (int i_13 = 0; i_13 < 4; i_13++) {
+        const float product = x_in[i_13] * x_in[i_13];
+        const float product_2 = x_in[i_13] * fma(0.071354814f, product, 1.5957692f);
+        product_3[i_13] = x_in[i_13] * tw_sigmoid(product_2);
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = product_4[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_3[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -65,36 +65,44 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grouped_quantized_li
             tile_2[i] = (((product + (at + ((i & 7) * 16))) < arguments.columns) && (j < arguments.groups)) ? scales[(((long long)(tw_checked(smaller, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((product + (at + ((i & 7) * 16)))) * arguments.scales_stride1)) + (long long)(j)] : 0.0f;
         }
         const int index_2 = tw_checked(smaller, arguments.experts, faults, 1);
+        unsigned int unpacked[32];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             const unsigned int word = (((product + (at + ((((i * 4) >> 2) & 7) * 16))) < arguments.columns) && ((product_3 + ((at_2 * 4) >> 5)) < (8 * arguments.groups))) ? w[(((long long)(tw_checked(smaller, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((product + (at + ((((i * 4) >> 2) & 7) * 16)))) * arguments.w_stride1)) + (long long)((product_3 + ((at_2 * 4) >> 5)))] : 0u;
+            const int shift = (at_2 * 4) & 31;
+            _Pragma("unroll")
+            for (int i_7 = 0; i_7 < 4; i_7++) {
+                unpacked[(i * 4) + i_7] = (word >> ((unsigned int)((shift + (i_7 * 4))) & 31)) & 15u;
+            }
         }
+        float wide[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            const float product_4 = (float)(((((((product + (at + (((i >> 2) & 7) * 16))) < arguments.columns) && ((product_3 + (((at_2 + (i & 3)) * 4) >> 5)) < (8 * arguments.groups))) ? w[(((long long)(tw_checked(smaller, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((product + (at + (((i >> 2) & 7) * 16)))) * arguments.w_stride1)) + (long long)((product_3 + (((at_2 + (i & 3)) * 4) >> 5)))] : 0u) >> ((unsigned int)((((at_2 + (i & 3)) * 4) & 31)) & 31)) & 15u)) * tile_2[(i >> 2) & 7];
+            wide[i] = (float)(unpacked[i]);
         }
         const int index_3 = tw_checked(smaller, arguments.experts, faults, 2);
+        float tile_3[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float tile_4 = (((product + (at + ((i & 7) * 16))) < arguments.columns) && (j < arguments.groups)) ? biases[(((long long)(tw_checked(smaller, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((product + (at + ((i & 7) * 16)))) * arguments.biases_stride1)) + (long long)(j)] : 0.0f;
+            tile_3[i] = (((product + (at + ((i & 7) * 16))) < arguments.columns) && (j < arguments.groups)) ? biases[(((long long)(tw_checked(smaller, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((product + (at + ((i & 7) * 16)))) * arguments.biases_stride1)) + (long long)(j)] : 0.0f;
         }
-        float tile_5[32];
-        float tile_6[32];
+        float fma_x[32];
+        float tile_4[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile_5[i] = ((float)(((((((product + (at + (((i >> 2) & 7) * 16))) < arguments.columns) && ((product_3 + (((at_2 + (i & 3)) * 4) >> 5)) < (8 * arguments.groups))) ? w[(((long long)(tw_checked(smaller, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long long)((product + (at + (((i >> 2) & 7) * 16)))) * arguments.w_stride1)) + (long long)((product_3 + (((at_2 + (i & 3)) * 4) >> 5)))] : 0u) >> ((unsigned int)((((at_2 + (i & 3)) * 4) & 31)) & 31)) & 15u)) * ((((product + (at + (((i >> 2) & 7) * 16))) < arguments.columns) && (j < arguments.groups)) ? scales[(((long long)(tw_checked(smaller, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long long)((product + (at + (((i >> 2) & 7) * 16)))) * arguments.scales_stride1)) + (long long)(j)] : 0.0f)) + ((((product + (at + (((i >> 2) & 7) * 16))) < arguments.columns) && (j < arguments.groups)) ? biases[(((long long)(tw_checked(smaller, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long long)((product + (at + (((i >> 2) & 7) * 16)))) * arguments.biases_stride1)) + (long long)(j)] : 0.0f);
-            tile_6[i] = v[i];
-        }
-        __syncthreads();
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            operand1[((((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 16)) ^ ((at + (((i >> 2) & 7) * 16)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at + (((i >> 2) & 7) * 16)) * 32) + (((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 16)) ^ ((at + (((i >> 2) & 7) * 16)) >> 2)) & 7) * 4)) & 31))] = tile_5[i];
+            fma_x[i] = fma(wide[i], tile_2[(i >> 2) & 7], tile_3[(i >> 2) & 7]);
+            tile_4[i] = v[i];
         }
         __syncthreads();
-        float added_2[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            added_2[i] = tile_6[i];
+            operand1[((((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 16)) ^ ((at + (((i >> 2) & 7) * 16)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at + (((i >> 2) & 7) * 16)) * 32) + (((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 16)) ^ ((at + (((i >> 2) & 7) * 16)) >> 2)) & 7) * 4)) & 31))] = fma_x[i];
+        }
+        __syncthreads();
+        float added[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            added[i] = tile_4[i];
         }
         for (int k = 0; k < 16; k += 1) {
             float a[16];
@@ -102,31 +110,31 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grouped_quantized_li
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_18 = 0; i_18 < 4; i_18++) {
-                    a[(i * 4) + i_18] = operand0[(slot * 4096) + ((((((k * 4) + i_18) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 8) >> 3) & 3) * 16)) * 32) + ((((k * 4) + i_18) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) & 31)))];
+                for (int i_7 = 0; i_7 < 4; i_7++) {
+                    a[(i * 4) + i_7] = operand0[(slot * 4096) + ((((((k * 4) + i_7) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 8) >> 3) & 3) * 16)) * 32) + ((((k * 4) + i_7) ^ ((((at + ((((i * 8) >> 3) & 3) * 16)) ^ ((at + ((((i * 8) >> 3) & 3) * 16)) >> 2)) & 7) * 4)) & 31)))];
                 }
             }
             _Pragma("unroll")
             for (int i = 0; i < 8; i++) {
                 _Pragma("unroll")
-                for (int i_18 = 0; i_18 < 4; i_18++) {
-                    b[(i * 4) + i_18] = operand1[(((((k * 4) + i_18) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) * 32) + ((((k * 4) + i_18) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) & 31))];
+                for (int i_7 = 0; i_7 < 4; i_7++) {
+                    b[(i * 4) + i_7] = operand1[(((((k * 4) + i_7) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) * 32) + ((((k * 4) + i_7) ^ ((((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) ^ ((at_2 + ((i & 3) + (((i >> 2) & 1) * 64))) >> 2)) & 7) * 4)) & 31))];
                 }
             }
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_18 = 0; i_18 < 4; i_18++) {
+                for (int i_7 = 0; i_7 < 4; i_7++) {
                     _Pragma("unroll")
-                    for (int i_23 = 0; i_23 < 8; i_23++) {
-                        added_2[(i_18 * 8) + i_23] = fma(a[(i_18 * 4) + i], b[(i_23 * 4) + i], added_2[(i_18 * 8) + i_23]);
+                    for (int i_20 = 0; i_20 < 8; i_20++) {
+                        added[(i_7 * 8) + i_20] = fma(a[(i_7 * 4) + i], b[(i_20 * 4) + i], added[(i_7 * 8) + i_20]);
                     }
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            v[i] = added_2[i];
+            v[i] = added[i];
         }
         free = slot;
         slot = ((slot + 1) == 2) ? 0 : (slot + 1);

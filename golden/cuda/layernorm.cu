@@ -89,6 +89,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm(const floa
         product_2[i] = difference[i] * rsqrt_x;
     }
     float weight_in[32];
+    float bias_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -97,15 +98,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm(const floa
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
-    }
-    float product_3[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        product_3[i] = product_2[i] * weight_in[i];
-    }
-    float bias_in[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
             vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> 2) & 7) * 128))));
@@ -113,19 +105,19 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm(const floa
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float added_2[32];
+    float fma_x[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        added_2[i] = product_3[i] + bias_in[i];
+        fma_x[i] = fma(product_2[i], weight_in[i], bias_in[i]);
     }
     if (program < arguments.rows) {
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             float out[4];
-            out[0] = added_2[i * 4];
-            out[1] = added_2[(i * 4) + 1];
-            out[2] = added_2[(i * 4) + 2];
-            out[3] = added_2[(i * 4) + 3];
+            out[0] = fma_x[i * 4];
+            out[1] = fma_x[(i * 4) + 1];
+            out[2] = fma_x[(i * 4) + 2];
+            out[3] = fma_x[(i * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")

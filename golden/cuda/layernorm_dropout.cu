@@ -92,6 +92,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
         product_2[i] = difference[i] * rsqrt_x;
     }
     float weight_in[32];
+    float bias_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -100,15 +101,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
-    }
-    float product_3[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        product_3[i] = product_2[i] * weight_in[i];
-    }
-    float bias_in[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
             vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> 2) & 7) * 128))));
@@ -116,25 +108,25 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float added_2[32];
-    const unsigned int product_4 = (unsigned int)max(program_2, 0) * (unsigned int)(arguments.cols);
-    unsigned int added_3[32];
+    float fma_x[32];
+    const unsigned int product_3 = (unsigned int)max(program_2, 0) * (unsigned int)(arguments.cols);
+    unsigned int added_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        added_2[i] = product_3[i] + bias_in[i];
-        added_3[i] = product_4 + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+        fma_x[i] = fma(product_2[i], weight_in[i], bias_in[i]);
+        added_2[i] = product_3 + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
     }
     unsigned int random[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
-            const tw_words words = tw_philox_block(added_3[i * 4], arguments.seed, arguments.offset);
+            const tw_words words = tw_philox_block(added_2[i * 4], arguments.seed, arguments.offset);
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) random[(i * 4) + l] = words.word[l];
         }
     }
-    const float product_6 = arguments.p * 16777216.0f;
-    const float ceil_x = ceilf(product_6);
+    const float product_4 = arguments.p * 16777216.0f;
+    const float ceil_x = ceilf(product_4);
     const unsigned int rounded_4 = tw_to_u32(ceil_x);
     const float difference_2 = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference_2;
@@ -143,8 +135,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
     for (int i = 0; i < 32; i++) {
         const unsigned int shr = random[i] >> 8u;
         const bool test = shr >= rounded_4;
-        const float product_7 = added_2[i] * recip_x;
-        chosen[i] = test ? product_7 : 0.0f;
+        const float product_5 = fma_x[i] * recip_x;
+        chosen[i] = test ? product_5 : 0.0f;
     }
     if (program < arguments.rows) {
         _Pragma("unroll")

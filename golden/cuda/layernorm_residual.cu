@@ -112,6 +112,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(co
         product_2[i] = difference[i] * rsqrt_x;
     }
     float weight_in[16];
+    float bias_in[16];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         {
@@ -120,15 +121,6 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(co
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
-    }
-    float product_3[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        product_3[i] = product_2[i] * weight_in[i];
-    }
-    float bias_in[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
             vector.all = *(const uint4*)(bias + (long long)((at + ((((i * 4) >> 2) & 3) * 256))));
@@ -136,18 +128,18 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_layernorm_residual(co
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float added_3[16];
+    float fma_x[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_3[i] = product_3[i] + bias_in[i];
+        fma_x[i] = fma(product_2[i], weight_in[i], bias_in[i]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         float out[4];
-        out[0] = added_3[i * 4];
-        out[1] = added_3[(i * 4) + 1];
-        out[2] = added_3[(i * 4) + 2];
-        out[3] = added_3[(i * 4) + 3];
+        out[0] = fma_x[i * 4];
+        out[1] = fma_x[(i * 4) + 1];
+        out[2] = fma_x[(i * 4) + 2];
+        out[3] = fma_x[(i * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")

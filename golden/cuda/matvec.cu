@@ -33,7 +33,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_matvec(const float* 
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * w_in[i]);
+        total = fma(x_in[i], w_in[i], total);
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);

@@ -24,9 +24,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_mish(const float* __
     for (int i_17 = 0; i_17 < 4; i_17++) {
         const float smaller = tw_min(x_in[i_17], 20.0f);
         const float exp_x = expf(smaller);
-        const float product = exp_x * (exp_x + 2.0f);
-        const float added_2 = product + 2.0f;
-        product_2[i_17] = x_in[i_17] * (product / added_2);
+        const float added = exp_x + 2.0f;
+        const float product = exp_x * added;
+        const float fma_x = fma(exp_x, added, 2.0f);
+        product_2[i_17] = x_in[i_17] * (product / fma_x);
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {

@@ -17,6 +17,7 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_norm_quantized_matvec
     float* partial0 = (float*)(shared_memory + 0);
     float* partial1 = (float*)(shared_memory + 64);
     const int at = (int)threadIdx.x * 4;
+    const int at_3 = (int)threadIdx.x >> 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -92,11 +93,38 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_norm_quantized_matvec
             for (int l = 0; l < 4; l++) norm_in[(i * 4) + l] = vector.lane[l];
         }
     }
+    float product_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_3[i] = product_2[i] * norm_in[i];
+    }
+    float tile[8];
+    unsigned int unpacked[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile[i] = scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)((at_3 + ((i & 7) * 4)))];
+        const unsigned int word = w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 256)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_18 = 0; i_18 < 4; i_18++) {
+            unpacked[(i * 4) + i_18] = (word >> ((unsigned int)((shift + (i_18 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_2[i] = (float)(unpacked[i]);
+    }
+    float tile_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_2[i] = biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)((at_3 + ((i & 7) * 4)))];
+    }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_3 = product_2[i] * norm_in[i];
-        total_2 = total_2 + (product_3 * (((float)(((w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+        const float fma_x = fma(wide_2[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);

@@ -21,6 +21,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
     float* partial1 = (float*)(shared_memory + 128);
     float* partial2 = (float*)(shared_memory + 0);
     const int at = (int)threadIdx.x * 4;
+    const int at_3 = (int)threadIdx.x >> 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -97,11 +98,37 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
         }
     }
     float product_3[32];
-    float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         product_3[i] = product_2[i] * norm_in[i];
-        total_2 = total_2 + (product_3[i] * (((float)(((gate[((long long)((int)blockIdx.x) * arguments.gate_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[((long long)((int)blockIdx.x) * arguments.gate_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long long)((int)blockIdx.x) * arguments.gate_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+    }
+    float tile[8];
+    unsigned int unpacked[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile[i] = gate_scales[((long long)((int)blockIdx.x) * arguments.gate_scales_stride0) + (long long)((at_3 + ((i & 7) * 8)))];
+        const unsigned int word = gate[((long long)((int)blockIdx.x) * arguments.gate_stride0) + (long long)((((at + ((((i * 4) >> 2) & 7) * 512)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_18 = 0; i_18 < 4; i_18++) {
+            unpacked[(i * 4) + i_18] = (word >> ((unsigned int)((shift + (i_18 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_2[i] = (float)(unpacked[i]);
+    }
+    float tile_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_2[i] = gate_biases[((long long)((int)blockIdx.x) * arguments.gate_biases_stride0) + (long long)((at_3 + ((i & 7) * 8)))];
+    }
+    float total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const float fma_x = fma(wide_2[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
@@ -117,10 +144,33 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
+    float tile_3[8];
+    unsigned int unpacked_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_3[i] = up_scales[((long long)((int)blockIdx.x) * arguments.up_scales_stride0) + (long long)((at_3 + ((i & 7) * 8)))];
+        const unsigned int word_2 = up[((long long)((int)blockIdx.x) * arguments.up_stride0) + (long long)((((at + ((((i * 4) >> 2) & 7) * 512)) * 4) >> 5))];
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 7) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_18 = 0; i_18 < 4; i_18++) {
+            unpacked_2[(i * 4) + i_18] = (word_2 >> ((unsigned int)((shift_2 + (i_18 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_3[i] = (float)(unpacked_2[i]);
+    }
+    float tile_4[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_4[i] = up_biases[((long long)((int)blockIdx.x) * arguments.up_biases_stride0) + (long long)((at_3 + ((i & 7) * 8)))];
+    }
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_3 = total_3 + (product_3[i] * (((float)(((up[((long long)((int)blockIdx.x) * arguments.up_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[((long long)((int)blockIdx.x) * arguments.up_scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long long)((int)blockIdx.x) * arguments.up_biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        const float fma_x_2 = fma(wide_3[i], tile_3[(i >> 2) & 7], tile_4[(i >> 2) & 7]);
+        total_3 = fma(product_3[i], fma_x_2, total_3);
     }
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
@@ -136,8 +186,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_quantized_swigl
     for (int i = 0; i < 4; i++) {
         total_3 = total_3 + partial2[i];
     }
-    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    const float product_7 = (total_2 * tw_sigmoid(total_2)) * total_3;
     if (((int)threadIdx.x & 127) == 0) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_9;
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)((int)blockIdx.x)] = product_7;
     }
 }

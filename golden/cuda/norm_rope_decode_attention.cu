@@ -60,9 +60,8 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
     if ((product + at_2) < (4 * arguments.kv_heads)) {
         q_in = q[(((long long)((int)blockIdx.y) * arguments.q_stride0) + ((long long)((product + at_2)) * arguments.q_stride1)) + (long long)(at_3)];
     }
-    const float product_2 = q_in * q_in;
     float total = 0.0f;
-    total = total + product_2;
+    total = fma(q_in, q_in, total);
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
     total = total + __shfl_xor_sync(0xffffffffu, total, 4);
@@ -110,9 +109,8 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
     __syncthreads();
     const float tile = (at_3 < 64) ? tile2[(at_2 * 64) + at_3] : tile3[(at_2 * 64) + (at_3 - 64)];
     const float k_in = k[(((long long)((int)blockIdx.y) * arguments.k_stride0) + ((long long)((int)blockIdx.x) * arguments.k_stride1)) + (long long)(at_3)];
-    const float product_9 = k_in * k_in;
     float total_2 = 0.0f;
-    total_2 = total_2 + product_9;
+    total_2 = fma(k_in, k_in, total_2);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
@@ -236,7 +234,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         __syncthreads();
         const float difference_3 = chosen_2 - tile9[at_4];
         const float exp_x_2 = expf(difference_3);
-        const float product_18 = v_3 * exp_x;
+        const float tile_9 = v_3;
         float total_3 = 0.0f;
         total_3 = total_3 + exp_x_2;
         total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
@@ -259,9 +257,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
             tile11[at_4] = total_3;
         }
         __syncthreads();
-        const float added_4 = product_18 + tile11[at_2];
-        v_3 = added_4;
-        const float product_19 = v_4 * exp_x;
+        const float total_4 = tile11[at_2];
+        const float fma_x_5 = fma(tile_9, exp_x, total_4);
+        v_3 = fma_x_5;
+        const float product_18 = v_4 * exp_x;
         __syncthreads();
         if (((int)threadIdx.x & 256) == 0) {
             tile12[(at_4 * 64) + at] = exp_x_2;
@@ -276,8 +275,8 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
             products_2 = fma(tile12[(at_2 * 64) + k_3], tile13[(k_3 * 128) + at_3], products_2);
         }
-        const float added_5 = product_19 + products_2;
-        v_4 = added_5;
+        const float added_4 = product_18 + products_2;
+        v_4 = added_4;
         v_2 = larger_2;
     }
     const float tile_11 = v_3;

@@ -24,9 +24,8 @@ struct norm_routed_qmm_swiglu_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_routed_qmm_swiglu(const float* __restrict__ x, const float* __restrict__ norm, const float* __restrict__ logits, const unsigned int* __restrict__ gate, const float* __restrict__ gate_scales, const float* __restrict__ gate_biases, const unsigned int* __restrict__ up, const float* __restrict__ up_scales, const float* __restrict__ up_biases, float* y, const norm_routed_qmm_swiglu_arguments arguments, uint4* faults) {
-    __shared__ __align__(16) char shared_memory[144];
+    __shared__ __align__(16) char shared_memory[128];
     unsigned int* tile0 = (unsigned int*)(shared_memory + 0);
-    unsigned int* tile1 = (unsigned int*)(shared_memory + 128);
     const int thread_2 = (int)threadIdx.x & 31;
     const int team = (int)threadIdx.x >> 5;
     const int program = ((int)blockIdx.x * 4) + team;
@@ -34,7 +33,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_routed_qmm_swig
     const int at = thread_2 * 4;
     const int at_3 = thread_2 & 7;
     const int at_6 = thread_2 >> 4;
-    const int at_7 = (thread_2 & 15) * 4;
     float x_in[64];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
@@ -165,68 +163,81 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_norm_routed_qmm_swig
     }
     __syncwarp();
     const unsigned int picked = tile0[(team * 8) + tw_checked(tile, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile1[team] = picked;
-    }
-    __syncwarp();
-    const unsigned int tile_2 = tile1[team];
-    const int rounded = (int)min(tile_2, 2147483647u);
+    const int rounded = (int)min(picked, 2147483647u);
     const int index = tw_checked(rounded, 128, faults, 1);
     const int index_2 = tw_checked(rounded, 128, faults, 2);
     const int index_3 = tw_checked(rounded, 128, faults, 3);
     const int index_4 = tw_checked(rounded, 128, faults, 4);
     const int index_5 = tw_checked(rounded, 128, faults, 5);
     const int index_6 = tw_checked(rounded, 128, faults, 6);
+    float tile_2[16];
+    unsigned int unpacked[64];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        tile_2[i] = gate_scales[(((long long)(tw_checked(rounded, 128, faults, 1)) * arguments.gate_scales_stride0) + ((long long)(program_2) * arguments.gate_scales_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
+        const unsigned int word = gate[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long long)(program_2) * arguments.gate_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 15) * 128)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 15) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_23 = 0; i_23 < 4; i_23++) {
+            unpacked[(i * 4) + i_23] = (word >> ((unsigned int)((shift + (i_23 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_2[64];
+    _Pragma("unroll")
+    for (int i = 0; i < 64; i++) {
+        wide_2[i] = (float)(unpacked[i]);
+    }
     float tile_3[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        tile_3[i] = gate_scales[(((long long)(tw_checked(rounded, 128, faults, 1)) * arguments.gate_scales_stride0) + ((long long)(program_2) * arguments.gate_scales_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
-        const unsigned int word = gate[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long long)(program_2) * arguments.gate_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 15) * 128)) * 4) >> 5))];
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 64; i++) {
-        const float product_4 = (float)(((gate[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long long)(program_2) * arguments.gate_stride1)) + (long long)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_3[(i >> 2) & 15];
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        const float tile_5 = gate_biases[(((long long)(tw_checked(rounded, 128, faults, 3)) * arguments.gate_biases_stride0) + ((long long)(program_2) * arguments.gate_biases_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
+        tile_3[i] = gate_biases[(((long long)(tw_checked(rounded, 128, faults, 3)) * arguments.gate_biases_stride0) + ((long long)(program_2) * arguments.gate_biases_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
     }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        total_2 = total_2 + (product_3[i] * (((float)(((gate[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long long)(program_2) * arguments.gate_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[(((long long)(tw_checked(rounded, 128, faults, 1)) * arguments.gate_scales_stride0) + ((long long)(program_2) * arguments.gate_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]) + gate_biases[(((long long)(tw_checked(rounded, 128, faults, 3)) * arguments.gate_biases_stride0) + ((long long)(program_2) * arguments.gate_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]));
+        const float fma_x = fma(wide_2[i], tile_2[(i >> 2) & 15], tile_3[(i >> 2) & 15]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
-    float tile_7[16];
+    float tile_4[16];
+    unsigned int unpacked_2[64];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        tile_7[i] = up_scales[(((long long)(tw_checked(rounded, 128, faults, 4)) * arguments.up_scales_stride0) + ((long long)(program_2) * arguments.up_scales_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
+        tile_4[i] = up_scales[(((long long)(tw_checked(rounded, 128, faults, 4)) * arguments.up_scales_stride0) + ((long long)(program_2) * arguments.up_scales_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
         const unsigned int word_2 = up[(((long long)(tw_checked(rounded, 128, faults, 5)) * arguments.up_stride0) + ((long long)(program_2) * arguments.up_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 15) * 128)) * 4) >> 5))];
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 15) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_23 = 0; i_23 < 4; i_23++) {
+            unpacked_2[(i * 4) + i_23] = (word_2 >> ((unsigned int)((shift_2 + (i_23 * 4))) & 31)) & 15u;
+        }
     }
+    float wide_3[64];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        const float product_6 = (float)(((up[(((long long)(tw_checked(rounded, 128, faults, 5)) * arguments.up_stride0) + ((long long)(program_2) * arguments.up_stride1)) + (long long)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] >> ((unsigned int)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_7[(i >> 2) & 15];
+        wide_3[i] = (float)(unpacked_2[i]);
     }
+    float tile_5[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float tile_9 = up_biases[(((long long)(tw_checked(rounded, 128, faults, 6)) * arguments.up_biases_stride0) + ((long long)(program_2) * arguments.up_biases_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
+        tile_5[i] = up_biases[(((long long)(tw_checked(rounded, 128, faults, 6)) * arguments.up_biases_stride0) + ((long long)(program_2) * arguments.up_biases_stride1)) + (long long)((at_6 + ((i & 15) * 2)))];
     }
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        total_3 = total_3 + (product_3[i] * (((float)(((up[(((long long)(tw_checked(rounded, 128, faults, 5)) * arguments.up_stride0) + ((long long)(program_2) * arguments.up_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) >> 5))] >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[(((long long)(tw_checked(rounded, 128, faults, 4)) * arguments.up_scales_stride0) + ((long long)(program_2) * arguments.up_scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]) + up_biases[(((long long)(tw_checked(rounded, 128, faults, 6)) * arguments.up_biases_stride0) + ((long long)(program_2) * arguments.up_biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]));
+        const float fma_x_2 = fma(wide_3[i], tile_4[(i >> 2) & 15], tile_5[(i >> 2) & 15]);
+        total_3 = fma(product_3[i], fma_x_2, total_3);
     }
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
-    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    const float product_7 = (total_2 * tw_sigmoid(total_2)) * total_3;
     if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
-        y[(((long long)((int)blockIdx.z) * arguments.y_stride0) + ((long long)((int)blockIdx.y) * arguments.y_stride1)) + (long long)(program_2)] = product_9;
+        y[(((long long)((int)blockIdx.z) * arguments.y_stride0) + ((long long)((int)blockIdx.y) * arguments.y_stride1)) + (long long)(program_2)] = product_7;
     }
 }

@@ -38,8 +38,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
     const int smaller = min(lens[(long long)((int)blockIdx.y)], (16 * arguments.table));
     float q_in[4];
     _Pragma("unroll")
-    for (int i_90 = 0; i_90 < 4; i_90++) {
-        q_in[i_90] = 0.0f;
+    for (int i_89 = 0; i_89 < 4; i_89++) {
+        q_in[i_89] = 0.0f;
     }
     if ((product + at) < (4 * arguments.kv_heads)) {
         {
@@ -56,10 +56,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
     float v_2 = tile_2;
     float v_3[4];
     _Pragma("unroll")
-    for (int i_90 = 0; i_90 < 4; i_90++) {
-        product_2[i_90] = q_in[i_90] * arguments.scale;
+    for (int i_89 = 0; i_89 < 4; i_89++) {
+        product_2[i_89] = q_in[i_89] * arguments.scale;
         const float tile_3 = 0.0f;
-        v_3[i_90] = tile_3;
+        v_3[i_89] = tile_3;
     }
     for (int j = 0; j < smaller; j += 16) {
         const int quotient = j / 16;
@@ -68,18 +68,18 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
         const int index_2 = tw_checked(tables_in, arguments.pages, faults, 1);
         float tile_4[16];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 16; i_90++) {
-            tile_4[i_90] = keys[((((long long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long long)((at_3 + (i_90 & 3))) * arguments.keys_stride1)) + ((long long)((int)blockIdx.x) * arguments.keys_stride2)) + (long long)((at_4 + (((i_90 >> 2) & 3) * 32)))];
+        for (int i_89 = 0; i_89 < 16; i_89++) {
+            tile_4[i_89] = keys[((((long long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long long)((at_3 + (i_89 & 3))) * arguments.keys_stride1)) + ((long long)((int)blockIdx.x) * arguments.keys_stride2)) + (long long)((at_4 + (((i_89 >> 2) & 3) * 32)))];
         }
         __syncthreads();
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            tile0[(at * 128) + (at_2 + (i_90 & 3))] = product_2[i_90];
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            tile0[(at * 128) + (at_2 + (i_89 & 3))] = product_2[i_89];
         }
         __syncthreads();
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 16; i_90++) {
-            tile1[((at_4 + (((i_90 >> 2) & 3) * 32)) * 16) + (at_3 + (i_90 & 3))] = tile_4[i_90];
+        for (int i_89 = 0; i_89 < 16; i_89++) {
+            tile1[((at_4 + (((i_89 >> 2) & 3) * 32)) * 16) + (at_3 + (i_89 & 3))] = tile_4[i_89];
         }
         __syncthreads();
         float products = 0.0f;
@@ -88,24 +88,24 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
         }
         bool tile_5[4];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            tile_5[i_90] = (int)(((unsigned int)((at + ((i_90 & 3) * 4))) + (unsigned int)(j))) < smaller;
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            tile_5[i_89] = (int)(((unsigned int)((at + ((i_89 & 3) * 4))) + (unsigned int)(j))) < smaller;
         }
         const int index_3 = tw_checked(tables_in, arguments.pages, faults, 2);
         float values_in[16];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
+        for (int i_89 = 0; i_89 < 4; i_89++) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(values + (((((long long)(index_3) * arguments.values_stride0) + ((long long)((at + ((((i_90 * 4) >> 2) & 3) * 4))) * arguments.values_stride1)) + ((long long)((int)blockIdx.x) * arguments.values_stride2)) + (long long)(at_2)));
+                vector.all = *(const uint4*)(values + (((((long long)(index_3) * arguments.values_stride0) + ((long long)((at + ((((i_89 * 4) >> 2) & 3) * 4))) * arguments.values_stride1)) + ((long long)((int)blockIdx.x) * arguments.values_stride2)) + (long long)(at_2)));
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) values_in[(i_90 * 4) + l] = vector.lane[l];
+                for (int l = 0; l < 4; l++) values_in[(i_89 * 4) + l] = vector.lane[l];
             }
         }
         float chosen[16];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 16; i_90++) {
-            chosen[i_90] = tile_5[(i_90 >> 2) & 3] ? values_in[i_90] : 0.0f;
+        for (int i_89 = 0; i_89 < 16; i_89++) {
+            chosen[i_89] = tile_5[(i_89 >> 2) & 3] ? values_in[i_89] : 0.0f;
         }
         const float chosen_2 = ((int)(((unsigned int)(at_6) + (unsigned int)(j))) < smaller) ? products : (-TW_INFINITY);
         const float tile_6 = v;
@@ -132,7 +132,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
         __syncthreads();
         const float difference_2 = chosen_2 - tile3[at_5];
         const float exp_x_2 = expf(difference_2);
-        const float product_3 = v_2 * exp_x;
+        const float tile_7 = v_2;
         float total = 0.0f;
         total = total + exp_x_2;
         total = total + __shfl_xor_sync(0xffffffffu, total, 1);
@@ -144,12 +144,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
             tile4[at_5] = total;
         }
         __syncthreads();
-        const float added_2 = product_3 + tile4[at];
-        v_2 = added_2;
-        float product_4[4];
+        const float total_2 = tile4[at];
+        const float fma_x = fma(tile_7, exp_x, total_2);
+        v_2 = fma_x;
+        float product_3[4];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            product_4[i_90] = v_3[i_90] * exp_x;
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            product_3[i_89] = v_3[i_89] * exp_x;
         }
         __syncthreads();
         if (((int)threadIdx.x & 64) == 0) {
@@ -157,25 +158,25 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
         }
         __syncthreads();
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 16; i_90++) {
-            tile6[((at + (((i_90 >> 2) & 3) * 4)) * 128) + (at_2 + (i_90 & 3))] = chosen[i_90];
+        for (int i_89 = 0; i_89 < 16; i_89++) {
+            tile6[((at + (((i_89 >> 2) & 3) * 4)) * 128) + (at_2 + (i_89 & 3))] = chosen[i_89];
         }
         __syncthreads();
         float products_2[4];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            products_2[i_90] = 0.0f;
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            products_2[i_89] = 0.0f;
         }
         for (int k_2 = 0; k_2 < 16; k_2 += 1) {
             _Pragma("unroll")
-            for (int i_90 = 0; i_90 < 4; i_90++) {
-                products_2[i_90] = fma(tile5[(at * 16) + k_2], tile6[(k_2 * 128) + (at_2 + (i_90 & 3))], products_2[i_90]);
+            for (int i_89 = 0; i_89 < 4; i_89++) {
+                products_2[i_89] = fma(tile5[(at * 16) + k_2], tile6[(k_2 * 128) + (at_2 + (i_89 & 3))], products_2[i_89]);
             }
         }
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            const float added_3 = product_4[i_90] + products_2[i_90];
-            v_3[i_90] = added_3;
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            const float added_2 = product_3[i_89] + products_2[i_89];
+            v_3[i_89] = added_2;
         }
         v = larger;
     }
@@ -183,9 +184,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_attention(cons
     const bool test_3 = tile_9 > 0.0f;
     float chosen_5[4];
     _Pragma("unroll")
-    for (int i_90 = 0; i_90 < 4; i_90++) {
-        const float quotient_2 = v_3[i_90] / tile_9;
-        chosen_5[i_90] = test_3 ? quotient_2 : 0.0f;
+    for (int i_89 = 0; i_89 < 4; i_89++) {
+        const float quotient_2 = v_3[i_89] / tile_9;
+        chosen_5[i_89] = test_3 ? quotient_2 : 0.0f;
     }
     if ((product + at) < (4 * arguments.kv_heads)) {
         {

@@ -49,23 +49,51 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
         }
         tw_copy_commit();
         const int product_4 = j * 8;
-        float tile_5[32];
-        float tile_6[32];
+        float scales_in[8];
+        unsigned int unpacked[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            scales_in[i] = 0.0f;
+            if (((product_2 + (at + ((i & 7) * 8))) < arguments.columns) && (j < arguments.groups)) {
+                scales_in[i] = scales[((long long)((product_2 + (at + ((i & 7) * 8)))) * arguments.scales_stride0) + (long long)(j)];
+            }
+            const unsigned int word = (((product_2 + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.columns) && ((product_4 + ((at_2 * 4) >> 5)) < (8 * arguments.groups))) ? w[((long long)((product_2 + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.w_stride0) + (long long)((product_4 + ((at_2 * 4) >> 5)))] : 0u;
+            const int shift = (at_2 * 4) & 31;
+            _Pragma("unroll")
+            for (int i_7 = 0; i_7 < 4; i_7++) {
+                unpacked[(i * 4) + i_7] = (word >> ((unsigned int)((shift + (i_7 * 4))) & 31)) & 15u;
+            }
+        }
+        float wide[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile_5[i] = ((float)(((((((product_2 + (at + (((i >> 2) & 7) * 8))) < arguments.columns) && ((product_4 + (((at_2 + (i & 3)) * 4) >> 5)) < (8 * arguments.groups))) ? w[((long long)((product_2 + (at + (((i >> 2) & 7) * 8)))) * arguments.w_stride0) + (long long)((product_4 + (((at_2 + (i & 3)) * 4) >> 5)))] : 0u) >> ((unsigned int)((((at_2 + (i & 3)) * 4) & 31)) & 31)) & 15u)) * ((((product_2 + (at + (((i >> 2) & 7) * 8))) < arguments.columns) && (j < arguments.groups)) ? scales[((long long)((product_2 + (at + (((i >> 2) & 7) * 8)))) * arguments.scales_stride0) + (long long)(j)] : 0.0f)) + ((((product_2 + (at + (((i >> 2) & 7) * 8))) < arguments.columns) && (j < arguments.groups)) ? biases[((long long)((product_2 + (at + (((i >> 2) & 7) * 8)))) * arguments.biases_stride0) + (long long)(j)] : 0.0f);
-            tile_6[i] = v[i];
+            wide[i] = (float)(unpacked[i]);
+        }
+        float biases_in[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            biases_in[i] = 0.0f;
+            if (((product_2 + (at + ((i & 7) * 8))) < arguments.columns) && (j < arguments.groups)) {
+                biases_in[i] = biases[((long long)((product_2 + (at + ((i & 7) * 8)))) * arguments.biases_stride0) + (long long)(j)];
+            }
+        }
+        float fma_x[32];
+        float tile_2[32];
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            fma_x[i] = fma(wide[i], scales_in[(i >> 2) & 7], biases_in[(i >> 2) & 7]);
+            tile_2[i] = v[i];
         }
         __syncthreads();
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            operand1[((((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + (((i >> 2) & 7) * 8)) * 32) + (((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31))] = tile_5[i];
+            operand1[((((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + (((i >> 2) & 7) * 8)) * 32) + (((at_2 + (i & 3)) ^ ((((at + (((i >> 2) & 7) * 8)) ^ ((at + (((i >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31))] = fma_x[i];
         }
         __syncthreads();
-        float added_2[32];
+        float added[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            added_2[i] = tile_6[i];
+            added[i] = tile_2[i];
         }
         for (int k = 0; k < 16; k += 1) {
             float a[32];
@@ -73,31 +101,31 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
             _Pragma("unroll")
             for (int i = 0; i < 8; i++) {
                 _Pragma("unroll")
-                for (int i_20 = 0; i_20 < 4; i_20++) {
-                    a[(i * 4) + i_20] = operand0[(slot * 4096) + ((((((k * 4) + i_20) ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 7) * 8)) * 32) + ((((k * 4) + i_20) ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31)))];
+                for (int i_7 = 0; i_7 < 4; i_7++) {
+                    a[(i * 4) + i_7] = operand0[(slot * 4096) + ((((((k * 4) + i_7) ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 4) >> 2) & 7) * 8)) * 32) + ((((k * 4) + i_7) ^ ((((at + ((((i * 4) >> 2) & 7) * 8)) ^ ((at + ((((i * 4) >> 2) & 7) * 8)) >> 2)) & 7) * 4)) & 31)))];
                 }
             }
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_20 = 0; i_20 < 4; i_20++) {
-                    b[(i * 4) + i_20] = operand1[(((((k * 4) + i_20) ^ ((((at_2 + (i & 3)) ^ ((at_2 + (i & 3)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_2 + (i & 3)) * 32) + ((((k * 4) + i_20) ^ ((((at_2 + (i & 3)) ^ ((at_2 + (i & 3)) >> 2)) & 7) * 4)) & 31))];
+                for (int i_7 = 0; i_7 < 4; i_7++) {
+                    b[(i * 4) + i_7] = operand1[(((((k * 4) + i_7) ^ ((((at_2 + (i & 3)) ^ ((at_2 + (i & 3)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_2 + (i & 3)) * 32) + ((((k * 4) + i_7) ^ ((((at_2 + (i & 3)) ^ ((at_2 + (i & 3)) >> 2)) & 7) * 4)) & 31))];
                 }
             }
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_20 = 0; i_20 < 8; i_20++) {
+                for (int i_7 = 0; i_7 < 8; i_7++) {
                     _Pragma("unroll")
-                    for (int i_25 = 0; i_25 < 4; i_25++) {
-                        added_2[(i_20 * 4) + i_25] = fma(a[(i_20 * 4) + i], b[(i_25 * 4) + i], added_2[(i_20 * 4) + i_25]);
+                    for (int i_20 = 0; i_20 < 4; i_20++) {
+                        added[(i_7 * 4) + i_20] = fma(a[(i_7 * 4) + i], b[(i_20 * 4) + i], added[(i_7 * 4) + i_20]);
                     }
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            v[i] = added_2[i];
+            v[i] = added[i];
         }
         free = slot;
         slot = ((slot + 1) == 2) ? 0 : (slot + 1);

@@ -15,7 +15,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_quantized_matvec(con
     __shared__ __align__(16) char shared_memory[64];
     float* partial0 = (float*)(shared_memory + 0);
     const int at = (int)threadIdx.x * 4;
+    const int at_3 = (int)threadIdx.x >> 4;
     float x_in[32];
+    float tile[8];
+    unsigned int unpacked[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         x_in[i * 4] = 0.0f;
@@ -30,17 +33,39 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_quantized_matvec(con
                 for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
             }
         }
+        tile[i] = 0.0f;
+        if ((at_3 + ((i & 7) * 32)) < arguments.groups) {
+            tile[i] = ((at_3 + ((i & 7) * 32)) < arguments.groups) ? scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)((at_3 + ((i & 7) * 32)))] : 0.0f;
+        }
+        const unsigned int word = ((((at + ((((i * 4) >> 2) & 7) * 2048)) * 4) >> 5) < (8 * arguments.groups)) ? w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)((((at + ((((i * 4) >> 2) & 7) * 2048)) * 4) >> 5))] : 0u;
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 2048)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
+                unpacked[(i * 4) + i_4] = (word >> ((unsigned int)((shift + (i_4 * 4))) & 31)) & 15u;
+            }
+        }
+    }
+    float wide[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide[i] = (float)(unpacked[i]);
+    }
+    float tile_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_2[i] = 0.0f;
+        if ((at_3 + ((i & 7) * 32)) < arguments.groups) {
+            tile_2[i] = ((at_3 + ((i & 7) * 32)) < arguments.groups) ? biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)((at_3 + ((i & 7) * 32)))] : 0.0f;
+        }
     }
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_4 = 0.0f;
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
-            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[((long long)((int)blockIdx.x) * arguments.w_stride0) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) < arguments.groups) ? scales[((long long)((int)blockIdx.x) * arguments.scales_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) < arguments.groups) ? biases[((long long)((int)blockIdx.x) * arguments.biases_stride0) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6))] : 0.0f);
-        }
-        const float product_2 = x_in[i] * tile_4;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
-            total = total + product_2;
+            total = fma(x_in[i], fma_x, total);
         }
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);

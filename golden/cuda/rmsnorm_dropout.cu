@@ -105,8 +105,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rmsnorm_dropout(cons
             for (int l = 0; l < 4; l++) random[(i * 4) + l] = words.word[l];
         }
     }
-    const float product_6 = arguments.p * 16777216.0f;
-    const float ceil_x = ceilf(product_6);
+    const float product_5 = arguments.p * 16777216.0f;
+    const float ceil_x = ceilf(product_5);
     const unsigned int rounded_4 = tw_to_u32(ceil_x);
     const float difference = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference;
@@ -115,8 +115,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rmsnorm_dropout(cons
     for (int i = 0; i < 32; i++) {
         const unsigned int shr = random[i] >> 8u;
         const bool test = shr >= rounded_4;
-        const float product_7 = product_3[i] * recip_x;
-        chosen[i] = test ? product_7 : 0.0f;
+        const float product_6 = product_3[i] * recip_x;
+        chosen[i] = test ? product_6 : 0.0f;
     }
     if (program < arguments.rows) {
         _Pragma("unroll")

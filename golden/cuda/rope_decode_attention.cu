@@ -146,7 +146,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         const float exp_x = expf(difference_2);
         const float difference_3 = chosen_2 - chosen_3;
         const float exp_x_2 = expf(difference_3);
-        const float product_8 = v_3 * exp_x;
+        const float tile_9 = v_3;
         float total = 0.0f;
         total = total + exp_x_2;
         total = total + __shfl_xor_sync(0xffffffffu, total, 1);
@@ -164,15 +164,15 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         for (int i_2 = 0; i_2 < 2; i_2++) {
             total = total + partial3[((int)(threadIdx.x >> 5) & 14) + i_2];
         }
-        const float added_2 = product_8 + total;
-        v_3 = added_2;
+        const float fma_x_5 = fma(tile_9, exp_x, total);
+        v_3 = fma_x_5;
         const float tile_10 = v_4;
         __syncthreads();
         if (((int)threadIdx.x & 319) == 0) {
             tile4[at_2] = exp_x;
         }
         __syncthreads();
-        const float product_9 = tile_10 * tile4[at_3];
+        const float product_8 = tile_10 * tile4[at_3];
         __syncthreads();
         if (((int)threadIdx.x & 256) == 0) {
             tile5[(at_2 * 64) + at] = exp_x_2;
@@ -187,8 +187,8 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
             products_2 = fma(tile5[(at_3 * 64) + k_3], tile6[(k_3 * 128) + at_4], products_2);
         }
-        const float added_3 = product_9 + products_2;
-        v_4 = added_3;
+        const float added_2 = product_8 + products_2;
+        v_4 = added_2;
         v_2 = larger_2;
     }
     const float tile_11 = v_3;

@@ -18,39 +18,23 @@ struct routed_qmm_combine_residual_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_residual(const float* __restrict__ act, const unsigned int* __restrict__ w, const float* __restrict__ scales, const float* __restrict__ biases, const float* __restrict__ logits, const float* __restrict__ residual, float* y, const routed_qmm_combine_residual_arguments arguments, uint4* faults) {
-    __shared__ __align__(16) char shared_memory[2304];
+    __shared__ __align__(16) char shared_memory[2048];
     unsigned int* tile0 = (unsigned int*)(shared_memory + 0);
-    unsigned int* tile1 = (unsigned int*)(shared_memory + 128);
-    float* tile2 = (float*)(shared_memory + 144);
-    float* tile3 = (float*)(shared_memory + 272);
-    unsigned int* tile4 = (unsigned int*)(shared_memory + 288);
-    unsigned int* tile5 = (unsigned int*)(shared_memory + 416);
-    float* tile6 = (float*)(shared_memory + 432);
-    float* tile7 = (float*)(shared_memory + 560);
-    unsigned int* tile8 = (unsigned int*)(shared_memory + 576);
-    unsigned int* tile9 = (unsigned int*)(shared_memory + 704);
-    float* tile10 = (float*)(shared_memory + 720);
-    float* tile11 = (float*)(shared_memory + 848);
-    unsigned int* tile12 = (unsigned int*)(shared_memory + 864);
-    unsigned int* tile13 = (unsigned int*)(shared_memory + 992);
-    float* tile14 = (float*)(shared_memory + 1008);
-    float* tile15 = (float*)(shared_memory + 1136);
-    unsigned int* tile16 = (unsigned int*)(shared_memory + 1152);
-    unsigned int* tile17 = (unsigned int*)(shared_memory + 1280);
-    float* tile18 = (float*)(shared_memory + 1296);
-    float* tile19 = (float*)(shared_memory + 1424);
-    unsigned int* tile20 = (unsigned int*)(shared_memory + 1440);
-    unsigned int* tile21 = (unsigned int*)(shared_memory + 1568);
-    float* tile22 = (float*)(shared_memory + 1584);
-    float* tile23 = (float*)(shared_memory + 1712);
-    unsigned int* tile24 = (unsigned int*)(shared_memory + 1728);
-    unsigned int* tile25 = (unsigned int*)(shared_memory + 1856);
-    float* tile26 = (float*)(shared_memory + 1872);
-    float* tile27 = (float*)(shared_memory + 2000);
-    unsigned int* tile28 = (unsigned int*)(shared_memory + 2016);
-    unsigned int* tile29 = (unsigned int*)(shared_memory + 2144);
-    float* tile30 = (float*)(shared_memory + 2160);
-    float* tile31 = (float*)(shared_memory + 2288);
+    float* tile1 = (float*)(shared_memory + 128);
+    unsigned int* tile2 = (unsigned int*)(shared_memory + 256);
+    float* tile3 = (float*)(shared_memory + 384);
+    unsigned int* tile4 = (unsigned int*)(shared_memory + 512);
+    float* tile5 = (float*)(shared_memory + 640);
+    unsigned int* tile6 = (unsigned int*)(shared_memory + 768);
+    float* tile7 = (float*)(shared_memory + 896);
+    unsigned int* tile8 = (unsigned int*)(shared_memory + 1024);
+    float* tile9 = (float*)(shared_memory + 1152);
+    unsigned int* tile10 = (unsigned int*)(shared_memory + 1280);
+    float* tile11 = (float*)(shared_memory + 1408);
+    unsigned int* tile12 = (unsigned int*)(shared_memory + 1536);
+    float* tile13 = (float*)(shared_memory + 1664);
+    unsigned int* tile14 = (unsigned int*)(shared_memory + 1792);
+    float* tile15 = (float*)(shared_memory + 1920);
     const int thread_2 = (int)threadIdx.x & 31;
     const int team = (int)threadIdx.x >> 5;
     const int program = ((int)blockIdx.x * 4) + team;
@@ -58,7 +42,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     const int at = thread_2 * 4;
     const int at_3 = thread_2 & 7;
     const int at_6 = thread_2 >> 4;
-    const int at_7 = (thread_2 & 15) * 4;
     float logits_in[4];
     {
         union { uint4 all; float lane[4]; } vector;
@@ -242,47 +225,47 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     }
     __syncwarp();
     const unsigned int picked = tile0[(team * 8) + tw_checked(tile, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile1[team] = picked;
-    }
-    __syncwarp();
-    const unsigned int tile_9 = tile1[team];
-    const int rounded = (int)min(tile_9, 2147483647u);
+    const int rounded = (int)min(picked, 2147483647u);
     const int index = tw_checked(rounded, 128, faults, 1);
     const int index_2 = tw_checked(rounded, 128, faults, 2);
     const int index_3 = tw_checked(rounded, 128, faults, 3);
+    float tile_9[8];
+    unsigned int unpacked[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_9[i] = 0.0f;
+        if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
+            tile_9[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+        }
+        const unsigned int word = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_14 = 0; i_14 < 4; i_14++) {
+            unpacked[(i * 4) + i_14] = 0u;
+            if ((at + ((((i * 4) + i_14) & 3) + (((((i * 4) + i_14) >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+                unpacked[(i * 4) + i_14] = (word >> ((unsigned int)((shift + (i_14 * 4))) & 31)) & 15u;
+            }
+        }
+    }
+    float wide[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide[i] = (float)(unpacked[i]);
+    }
     float tile_10[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_10[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_10[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
-        }
-        const unsigned int word = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        float tile_11;
-        if ((at_6 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_11 = (float)((((((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u));
-        }
-    }
-    float tile_12[8];
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_12[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_10[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
     }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_13 = 0.0f;
+        const float fma_x = fma(wide[i], tile_9[(i >> 2) & 7], tile_10[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_13 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
-        }
-        const float product_2 = act_in[i] * tile_13;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_2 = total_2 + product_2;
+            total_2 = fma(act_in[i], fma_x, total_2);
         }
     }
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
@@ -291,61 +274,56 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
     if ((thread_2 & 24) == 0) {
-        tile2[(team * 8) + at_3] = quotient;
+        tile1[(team * 8) + at_3] = quotient;
     }
     __syncwarp();
-    const float picked_2 = tile2[(team * 8) + tw_checked(tile, 8, faults, 4)];
-    if ((thread_2 & 31) == 0) {
-        tile3[team] = picked_2;
-    }
-    __syncwarp();
-    const float product_3 = total_2 * tile3[team];
+    const float product_2 = total_2 * tile1[(team * 8) + tw_checked(tile, 8, faults, 4)];
     if ((thread_2 & 24) == 0) {
-        tile4[(team * 8) + at_3] = top_index;
+        tile2[(team * 8) + at_3] = top_index;
     }
     __syncwarp();
-    const unsigned int picked_3 = tile4[(team * 8) + tw_checked(tile_2, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile5[team] = picked_3;
-    }
-    __syncwarp();
-    const unsigned int tile_15 = tile5[team];
-    const int rounded_2 = (int)min(tile_15, 2147483647u);
+    const unsigned int picked_3 = tile2[(team * 8) + tw_checked(tile_2, 8, faults, 0)];
+    const int rounded_2 = (int)min(picked_3, 2147483647u);
     const int index_4 = tw_checked(rounded_2, 128, faults, 1);
     const int index_5 = tw_checked(rounded_2, 128, faults, 2);
     const int index_6 = tw_checked(rounded_2, 128, faults, 3);
-    float tile_16[8];
+    float tile_11[8];
+    unsigned int unpacked_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_11[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_16[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_11[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
         const unsigned int word_2 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        float tile_17;
-        if ((at_6 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_17 = (float)((((((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 7) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_14 = 0; i_14 < 4; i_14++) {
+            unpacked_2[(i * 4) + i_14] = 0u;
+            if ((at + ((((i * 4) + i_14) & 3) + (((((i * 4) + i_14) >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+                unpacked_2[(i * 4) + i_14] = (word_2 >> ((unsigned int)((shift_2 + (i_14 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_18[8];
+    float wide_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_2[i] = (float)(unpacked_2[i]);
+    }
+    float tile_12[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_12[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_18[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_12[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
     }
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_19 = 0.0f;
+        const float fma_x_2 = fma(wide_2[i], tile_11[(i >> 2) & 7], tile_12[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_19 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_2, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_2, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_2, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
-        }
-        const float product_5 = act_in_2[i] * tile_19;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_3 = total_3 + product_5;
+            total_3 = fma(act_in_2[i], fma_x_2, total_3);
         }
     }
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
@@ -354,62 +332,57 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
     total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
     if ((thread_2 & 24) == 0) {
-        tile6[(team * 8) + at_3] = quotient;
+        tile3[(team * 8) + at_3] = quotient;
     }
     __syncwarp();
-    const float picked_4 = tile6[(team * 8) + tw_checked(tile_2, 8, faults, 4)];
-    if ((thread_2 & 31) == 0) {
-        tile7[team] = picked_4;
-    }
-    __syncwarp();
-    const float tile_20 = tile7[team];
-    const float fma_x = fma(total_3, tile_20, product_3);
+    const float picked_4 = tile3[(team * 8) + tw_checked(tile_2, 8, faults, 4)];
+    const float fma_x_3 = fma(total_3, picked_4, product_2);
     if ((thread_2 & 24) == 0) {
-        tile8[(team * 8) + at_3] = top_index;
+        tile4[(team * 8) + at_3] = top_index;
     }
     __syncwarp();
-    const unsigned int picked_5 = tile8[(team * 8) + tw_checked(tile_3, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile9[team] = picked_5;
-    }
-    __syncwarp();
-    const unsigned int tile_21 = tile9[team];
-    const int rounded_3 = (int)min(tile_21, 2147483647u);
+    const unsigned int picked_5 = tile4[(team * 8) + tw_checked(tile_3, 8, faults, 0)];
+    const int rounded_3 = (int)min(picked_5, 2147483647u);
     const int index_7 = tw_checked(rounded_3, 128, faults, 1);
     const int index_8 = tw_checked(rounded_3, 128, faults, 2);
     const int index_9 = tw_checked(rounded_3, 128, faults, 3);
-    float tile_22[8];
+    float tile_13[8];
+    unsigned int unpacked_3[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_13[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_22[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_13[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
         const unsigned int word_3 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        float tile_23;
-        if ((at_6 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_23 = (float)((((((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_3 = ((at + ((((i * 4) >> 2) & 7) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_14 = 0; i_14 < 4; i_14++) {
+            unpacked_3[(i * 4) + i_14] = 0u;
+            if ((at + ((((i * 4) + i_14) & 3) + (((((i * 4) + i_14) >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+                unpacked_3[(i * 4) + i_14] = (word_3 >> ((unsigned int)((shift_3 + (i_14 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_24[8];
+    float wide_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_3[i] = (float)(unpacked_3[i]);
+    }
+    float tile_14[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_14[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_24[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_14[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
     }
     float total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_25 = 0.0f;
+        const float fma_x_4 = fma(wide_3[i], tile_13[(i >> 2) & 7], tile_14[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_25 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_3, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_3, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_3, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
-        }
-        const float product_7 = act_in_3[i] * tile_25;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_4 = total_4 + product_7;
+            total_4 = fma(act_in_3[i], fma_x_4, total_4);
         }
     }
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 1);
@@ -418,62 +391,57 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 8);
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 16);
     if ((thread_2 & 24) == 0) {
-        tile10[(team * 8) + at_3] = quotient;
+        tile5[(team * 8) + at_3] = quotient;
     }
     __syncwarp();
-    const float picked_6 = tile10[(team * 8) + tw_checked(tile_3, 8, faults, 4)];
-    if ((thread_2 & 31) == 0) {
-        tile11[team] = picked_6;
-    }
-    __syncwarp();
-    const float tile_26 = tile11[team];
-    const float fma_x_2 = fma(total_4, tile_26, fma_x);
+    const float picked_6 = tile5[(team * 8) + tw_checked(tile_3, 8, faults, 4)];
+    const float fma_x_5 = fma(total_4, picked_6, fma_x_3);
     if ((thread_2 & 24) == 0) {
-        tile12[(team * 8) + at_3] = top_index;
+        tile6[(team * 8) + at_3] = top_index;
     }
     __syncwarp();
-    const unsigned int picked_7 = tile12[(team * 8) + tw_checked(tile_4, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile13[team] = picked_7;
-    }
-    __syncwarp();
-    const unsigned int tile_27 = tile13[team];
-    const int rounded_4 = (int)min(tile_27, 2147483647u);
+    const unsigned int picked_7 = tile6[(team * 8) + tw_checked(tile_4, 8, faults, 0)];
+    const int rounded_4 = (int)min(picked_7, 2147483647u);
     const int index_10 = tw_checked(rounded_4, 128, faults, 1);
     const int index_11 = tw_checked(rounded_4, 128, faults, 2);
     const int index_12 = tw_checked(rounded_4, 128, faults, 3);
-    float tile_28[8];
+    float tile_15[8];
+    unsigned int unpacked_4[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_15[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_28[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_15[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
         const unsigned int word_4 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        float tile_29;
-        if ((at_6 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_29 = (float)((((((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_4 = ((at + ((((i * 4) >> 2) & 7) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_14 = 0; i_14 < 4; i_14++) {
+            unpacked_4[(i * 4) + i_14] = 0u;
+            if ((at + ((((i * 4) + i_14) & 3) + (((((i * 4) + i_14) >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+                unpacked_4[(i * 4) + i_14] = (word_4 >> ((unsigned int)((shift_4 + (i_14 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_30[8];
+    float wide_4[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_4[i] = (float)(unpacked_4[i]);
+    }
+    float tile_16[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_16[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_30[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_16[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
     }
     float total_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_31 = 0.0f;
+        const float fma_x_6 = fma(wide_4[i], tile_15[(i >> 2) & 7], tile_16[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_31 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_4, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_4, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_4, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
-        }
-        const float product_9 = act_in_4[i] * tile_31;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_5 = total_5 + product_9;
+            total_5 = fma(act_in_4[i], fma_x_6, total_5);
         }
     }
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 1);
@@ -482,62 +450,57 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 8);
     total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 16);
     if ((thread_2 & 24) == 0) {
-        tile14[(team * 8) + at_3] = quotient;
+        tile7[(team * 8) + at_3] = quotient;
     }
     __syncwarp();
-    const float picked_8 = tile14[(team * 8) + tw_checked(tile_4, 8, faults, 4)];
-    if ((thread_2 & 31) == 0) {
-        tile15[team] = picked_8;
-    }
-    __syncwarp();
-    const float tile_32 = tile15[team];
-    const float fma_x_3 = fma(total_5, tile_32, fma_x_2);
+    const float picked_8 = tile7[(team * 8) + tw_checked(tile_4, 8, faults, 4)];
+    const float fma_x_7 = fma(total_5, picked_8, fma_x_5);
     if ((thread_2 & 24) == 0) {
-        tile16[(team * 8) + at_3] = top_index;
+        tile8[(team * 8) + at_3] = top_index;
     }
     __syncwarp();
-    const unsigned int picked_9 = tile16[(team * 8) + tw_checked(tile_5, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile17[team] = picked_9;
-    }
-    __syncwarp();
-    const unsigned int tile_33 = tile17[team];
-    const int rounded_5 = (int)min(tile_33, 2147483647u);
+    const unsigned int picked_9 = tile8[(team * 8) + tw_checked(tile_5, 8, faults, 0)];
+    const int rounded_5 = (int)min(picked_9, 2147483647u);
     const int index_13 = tw_checked(rounded_5, 128, faults, 1);
     const int index_14 = tw_checked(rounded_5, 128, faults, 2);
     const int index_15 = tw_checked(rounded_5, 128, faults, 3);
-    float tile_34[8];
+    float tile_17[8];
+    unsigned int unpacked_5[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_17[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_34[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_17[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
         const unsigned int word_5 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        float tile_35;
-        if ((at_6 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_35 = (float)((((((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_5 = ((at + ((((i * 4) >> 2) & 7) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_14 = 0; i_14 < 4; i_14++) {
+            unpacked_5[(i * 4) + i_14] = 0u;
+            if ((at + ((((i * 4) + i_14) & 3) + (((((i * 4) + i_14) >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+                unpacked_5[(i * 4) + i_14] = (word_5 >> ((unsigned int)((shift_5 + (i_14 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_36[8];
+    float wide_5[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_5[i] = (float)(unpacked_5[i]);
+    }
+    float tile_18[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_18[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_36[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_18[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
     }
     float total_6 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_37 = 0.0f;
+        const float fma_x_8 = fma(wide_5[i], tile_17[(i >> 2) & 7], tile_18[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_37 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_5, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_5, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_5, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
-        }
-        const float product_11 = act_in_5[i] * tile_37;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_6 = total_6 + product_11;
+            total_6 = fma(act_in_5[i], fma_x_8, total_6);
         }
     }
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 1);
@@ -546,62 +509,57 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 8);
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 16);
     if ((thread_2 & 24) == 0) {
-        tile18[(team * 8) + at_3] = quotient;
+        tile9[(team * 8) + at_3] = quotient;
     }
     __syncwarp();
-    const float picked_10 = tile18[(team * 8) + tw_checked(tile_5, 8, faults, 4)];
-    if ((thread_2 & 31) == 0) {
-        tile19[team] = picked_10;
-    }
-    __syncwarp();
-    const float tile_38 = tile19[team];
-    const float fma_x_4 = fma(total_6, tile_38, fma_x_3);
+    const float picked_10 = tile9[(team * 8) + tw_checked(tile_5, 8, faults, 4)];
+    const float fma_x_9 = fma(total_6, picked_10, fma_x_7);
     if ((thread_2 & 24) == 0) {
-        tile20[(team * 8) + at_3] = top_index;
+        tile10[(team * 8) + at_3] = top_index;
     }
     __syncwarp();
-    const unsigned int picked_11 = tile20[(team * 8) + tw_checked(tile_6, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile21[team] = picked_11;
-    }
-    __syncwarp();
-    const unsigned int tile_39 = tile21[team];
-    const int rounded_6 = (int)min(tile_39, 2147483647u);
+    const unsigned int picked_11 = tile10[(team * 8) + tw_checked(tile_6, 8, faults, 0)];
+    const int rounded_6 = (int)min(picked_11, 2147483647u);
     const int index_16 = tw_checked(rounded_6, 128, faults, 1);
     const int index_17 = tw_checked(rounded_6, 128, faults, 2);
     const int index_18 = tw_checked(rounded_6, 128, faults, 3);
-    float tile_40[8];
+    float tile_19[8];
+    unsigned int unpacked_6[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_19[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_40[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_19[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
         const unsigned int word_6 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        float tile_41;
-        if ((at_6 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_41 = (float)((((((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_6 = ((at + ((((i * 4) >> 2) & 7) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_14 = 0; i_14 < 4; i_14++) {
+            unpacked_6[(i * 4) + i_14] = 0u;
+            if ((at + ((((i * 4) + i_14) & 3) + (((((i * 4) + i_14) >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+                unpacked_6[(i * 4) + i_14] = (word_6 >> ((unsigned int)((shift_6 + (i_14 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_42[8];
+    float wide_6[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_6[i] = (float)(unpacked_6[i]);
+    }
+    float tile_20[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_20[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_42[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_20[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
     }
     float total_7 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_43 = 0.0f;
+        const float fma_x_10 = fma(wide_6[i], tile_19[(i >> 2) & 7], tile_20[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_43 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_6, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_6, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_6, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
-        }
-        const float product_13 = act_in_6[i] * tile_43;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_7 = total_7 + product_13;
+            total_7 = fma(act_in_6[i], fma_x_10, total_7);
         }
     }
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 1);
@@ -610,62 +568,57 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 8);
     total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 16);
     if ((thread_2 & 24) == 0) {
-        tile22[(team * 8) + at_3] = quotient;
+        tile11[(team * 8) + at_3] = quotient;
     }
     __syncwarp();
-    const float picked_12 = tile22[(team * 8) + tw_checked(tile_6, 8, faults, 4)];
-    if ((thread_2 & 31) == 0) {
-        tile23[team] = picked_12;
-    }
-    __syncwarp();
-    const float tile_44 = tile23[team];
-    const float fma_x_5 = fma(total_7, tile_44, fma_x_4);
+    const float picked_12 = tile11[(team * 8) + tw_checked(tile_6, 8, faults, 4)];
+    const float fma_x_11 = fma(total_7, picked_12, fma_x_9);
     if ((thread_2 & 24) == 0) {
-        tile24[(team * 8) + at_3] = top_index;
+        tile12[(team * 8) + at_3] = top_index;
     }
     __syncwarp();
-    const unsigned int picked_13 = tile24[(team * 8) + tw_checked(tile_7, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile25[team] = picked_13;
-    }
-    __syncwarp();
-    const unsigned int tile_45 = tile25[team];
-    const int rounded_7 = (int)min(tile_45, 2147483647u);
+    const unsigned int picked_13 = tile12[(team * 8) + tw_checked(tile_7, 8, faults, 0)];
+    const int rounded_7 = (int)min(picked_13, 2147483647u);
     const int index_19 = tw_checked(rounded_7, 128, faults, 1);
     const int index_20 = tw_checked(rounded_7, 128, faults, 2);
     const int index_21 = tw_checked(rounded_7, 128, faults, 3);
-    float tile_46[8];
+    float tile_21[8];
+    unsigned int unpacked_7[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_21[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_46[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_21[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
         const unsigned int word_7 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        float tile_47;
-        if ((at_6 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_47 = (float)((((((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_7 = ((at + ((((i * 4) >> 2) & 7) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_14 = 0; i_14 < 4; i_14++) {
+            unpacked_7[(i * 4) + i_14] = 0u;
+            if ((at + ((((i * 4) + i_14) & 3) + (((((i * 4) + i_14) >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+                unpacked_7[(i * 4) + i_14] = (word_7 >> ((unsigned int)((shift_7 + (i_14 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_48[8];
+    float wide_7[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_7[i] = (float)(unpacked_7[i]);
+    }
+    float tile_22[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_22[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_48[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_22[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
     }
     float total_8 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_49 = 0.0f;
+        const float fma_x_12 = fma(wide_7[i], tile_21[(i >> 2) & 7], tile_22[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_49 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_7, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_7, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_7, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
-        }
-        const float product_15 = act_in_7[i] * tile_49;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_8 = total_8 + product_15;
+            total_8 = fma(act_in_7[i], fma_x_12, total_8);
         }
     }
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 1);
@@ -674,62 +627,57 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 8);
     total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 16);
     if ((thread_2 & 24) == 0) {
-        tile26[(team * 8) + at_3] = quotient;
+        tile13[(team * 8) + at_3] = quotient;
     }
     __syncwarp();
-    const float picked_14 = tile26[(team * 8) + tw_checked(tile_7, 8, faults, 4)];
-    if ((thread_2 & 31) == 0) {
-        tile27[team] = picked_14;
-    }
-    __syncwarp();
-    const float tile_50 = tile27[team];
-    const float fma_x_6 = fma(total_8, tile_50, fma_x_5);
+    const float picked_14 = tile13[(team * 8) + tw_checked(tile_7, 8, faults, 4)];
+    const float fma_x_13 = fma(total_8, picked_14, fma_x_11);
     if ((thread_2 & 24) == 0) {
-        tile28[(team * 8) + at_3] = top_index;
+        tile14[(team * 8) + at_3] = top_index;
     }
     __syncwarp();
-    const unsigned int picked_15 = tile28[(team * 8) + tw_checked(tile_8, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile29[team] = picked_15;
-    }
-    __syncwarp();
-    const unsigned int tile_51 = tile29[team];
-    const int rounded_8 = (int)min(tile_51, 2147483647u);
+    const unsigned int picked_15 = tile14[(team * 8) + tw_checked(tile_8, 8, faults, 0)];
+    const int rounded_8 = (int)min(picked_15, 2147483647u);
     const int index_22 = tw_checked(rounded_8, 128, faults, 1);
     const int index_23 = tw_checked(rounded_8, 128, faults, 2);
     const int index_24 = tw_checked(rounded_8, 128, faults, 3);
-    float tile_52[8];
+    float tile_23[8];
+    unsigned int unpacked_8[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_23[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_52[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_23[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
         const unsigned int word_8 = ((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((at + ((((i * 4) >> 2) & 7) * 128)) * 4) >> 5))] : 0u;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        float tile_53;
-        if ((at_6 + (((i >> 2) & 7) * 2)) < arguments.groups) {
-            tile_53 = (float)((((((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] : 0u) >> ((unsigned int)((((((at_6 + (((i >> 2) & 7) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u));
+        const int shift_8 = ((at + ((((i * 4) >> 2) & 7) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_14 = 0; i_14 < 4; i_14++) {
+            unpacked_8[(i * 4) + i_14] = 0u;
+            if ((at + ((((i * 4) + i_14) & 3) + (((((i * 4) + i_14) >> 2) & 7) * 128))) < (64 * arguments.groups)) {
+                unpacked_8[(i * 4) + i_14] = (word_8 >> ((unsigned int)((shift_8 + (i_14 * 4))) & 31)) & 15u;
+            }
         }
     }
-    float tile_54[8];
+    float wide_8[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_8[i] = (float)(unpacked_8[i]);
+    }
+    float tile_24[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
+        tile_24[i] = 0.0f;
         if ((at_6 + ((i & 7) * 2)) < arguments.groups) {
-            tile_54[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
+            tile_24[i] = ((at_6 + ((i & 7) * 2)) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)((at_6 + ((i & 7) * 2)))] : 0.0f;
         }
     }
     float total_9 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_55 = 0.0f;
+        const float fma_x_14 = fma(wide_8[i], tile_23[(i >> 2) & 7], tile_24[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            tile_55 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[(((long long)(tw_checked(rounded_8, 128, faults, 2)) * arguments.w_stride0) + ((long long)(program_2) * arguments.w_stride1)) + (long long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) >> 5))] : 0u) >> ((unsigned int)(((((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? scales[(((long long)(tw_checked(rounded_8, 128, faults, 1)) * arguments.scales_stride0) + ((long long)(program_2) * arguments.scales_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6) < arguments.groups) ? biases[(((long long)(tw_checked(rounded_8, 128, faults, 3)) * arguments.biases_stride0) + ((long long)(program_2) * arguments.biases_stride1)) + (long long)(((at + ((i & 3) + (((i >> 2) & 7) * 128))) >> 6))] : 0.0f);
-        }
-        const float product_17 = act_in_8[i] * tile_55;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < (64 * arguments.groups)) {
-            total_9 = total_9 + product_17;
+            total_9 = fma(act_in_8[i], fma_x_14, total_9);
         }
     }
     total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 1);
@@ -738,17 +686,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_routed_qmm_combine_r
     total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 8);
     total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 16);
     if ((thread_2 & 24) == 0) {
-        tile30[(team * 8) + at_3] = quotient;
+        tile15[(team * 8) + at_3] = quotient;
     }
     __syncwarp();
-    const float picked_16 = tile30[(team * 8) + tw_checked(tile_8, 8, faults, 4)];
-    if ((thread_2 & 31) == 0) {
-        tile31[team] = picked_16;
-    }
-    __syncwarp();
-    const float tile_56 = tile31[team];
-    const float added_9 = residual_in + fma(total_9, tile_56, fma_x_6);
+    const float picked_16 = tile15[(team * 8) + tw_checked(tile_8, 8, faults, 4)];
+    const float added = residual_in + fma(total_9, picked_16, fma_x_13);
     if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
-        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)(program_2)] = added_9;
+        y[((long long)((int)blockIdx.y) * arguments.y_stride0) + (long long)(program_2)] = added;
     }
 }

@@ -197,10 +197,11 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const bool test_3 = difference > (-TW_INFINITY);
     const float product = difference * chosen;
     const float exp_x = expf(product);
-    const float product_2 = (test_3 ? exp_x : 0.0f) * masses_in;
+    const float chosen_3 = test_3 ? exp_x : 0.0f;
+    const float product_2 = chosen_3 * masses_in;
     float total = 0.0f;
     if (at_2 < arguments.parts) {
-        total = total + product_2;
+        total = fma(chosen_3, masses_in, total);
     }
     total = total + __shfl_xor_sync(0xffffffffu, total, 1);
     total = total + __shfl_xor_sync(0xffffffffu, total, 2);
@@ -456,7 +457,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const int chosen_12 = and_12 ? 2 : chosen_11;
     const int chosen_13 = and_11 ? 0 : 1;
     const float wide_2 = (float)(top_k_in);
-    const float tile_9 = 0.0f;
+    const float tile = 0.0f;
     for (int j = chosen_13; j < chosen_12; j += 1) {
         const bool test_21 = j == 0;
         const float product_7 = top_p_in * v_3;
@@ -465,24 +466,24 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         int v_7 = 2147483647;
         float v_8 = 0.0f;
         for (int j_2 = 0; j_2 < 17; j_2 += 1) {
-            const int tile_11 = v_6;
-            const int tile_12 = v_7;
-            const int added = (tile_11 >> 1) + (tile_12 >> 1);
-            const int and_13 = tile_11 & tile_12;
+            const int tile_3 = v_6;
+            const int tile_4 = v_7;
+            const int added = (tile_3 >> 1) + (tile_4 >> 1);
+            const int and_13 = tile_3 & tile_4;
             const int added_2 = added + (and_13 & 1);
-            const int tile_13 = v_6;
-            const int shr_4 = tile_13 >> 1;
+            const int tile_5 = v_6;
+            const int shr_4 = tile_5 >> 1;
             const int shr_5 = added_2 >> 1;
             const int added_3 = shr_4 + shr_5;
-            const int and_15 = tile_13 & added_2;
+            const int and_15 = tile_5 & added_2;
             const int added_4 = added_3 + (and_15 & 1);
-            const int tile_14 = v_7;
-            const int added_5 = shr_5 + (tile_14 >> 1);
-            const int and_17 = added_2 & tile_14;
+            const int tile_6 = v_7;
+            const int added_5 = shr_5 + (tile_6 >> 1);
+            const int and_17 = added_2 & tile_6;
             const int added_6 = added_5 + (and_17 & 1);
-            float v_9 = tile_9;
-            float v_10 = tile_9;
-            float v_11 = tile_9;
+            float v_9 = tile;
+            float v_10 = tile;
+            float v_11 = tile;
             for (int j_3 = 0; j_3 < arguments.parts; j_3 += 1) {
                 const int product_8 = j_3 * 1024;
                 float logits_in = -TW_INFINITY;
@@ -508,10 +509,10 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
                 const float chosen_17 = test_24 ? exp_x_3 : 0.0f;
                 const bool test_25 = chosen_16 != 0.0f;
                 const float chosen_18 = test_25 ? chosen_16 : 0.0f;
-                const int tile_15 = __float_as_int(chosen_18);
-                const bool test_26 = tile_15 >= 0;
-                const int xor_ = tile_15 ^ 2147483647;
-                const int chosen_19 = test_26 ? tile_15 : xor_;
+                const int tile_7 = __float_as_int(chosen_18);
+                const bool test_26 = tile_7 >= 0;
+                const int xor_ = tile_7 ^ 2147483647;
+                const int chosen_19 = test_26 ? tile_7 : xor_;
                 const float chosen_20 = test_21 ? 1.0f : chosen_17;
                 const bool test_27 = chosen_19 > added_4;
                 const float added_7 = v_9 + (test_27 ? chosen_20 : 0.0f);
@@ -523,9 +524,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
                 const float added_9 = v_11 + (test_29 ? chosen_20 : 0.0f);
                 v_11 = added_9;
             }
-            const float tile_19 = v_9;
+            const float tile_11 = v_9;
             float total_7 = 0.0f;
-            total_7 = total_7 + tile_19;
+            total_7 = total_7 + tile_11;
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 1);
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 2);
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 4);
@@ -541,9 +542,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             for (int i = 0; i < 32; i++) {
                 total_7 = total_7 + partial12[i];
             }
-            const float tile_21 = v_10;
+            const float tile_12 = v_10;
             float total_8 = 0.0f;
-            total_8 = total_8 + tile_21;
+            total_8 = total_8 + tile_12;
             total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 1);
             total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 2);
             total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 4);
@@ -559,9 +560,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             for (int i = 0; i < 32; i++) {
                 total_8 = total_8 + partial13[i];
             }
-            const float tile_23 = v_11;
+            const float tile_13 = v_11;
             float total_9 = 0.0f;
-            total_9 = total_9 + tile_23;
+            total_9 = total_9 + tile_13;
             total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 1);
             total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 2);
             total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 4);
@@ -580,24 +581,24 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             const bool test_30 = total_7 >= chosen_14;
             const bool test_31 = total_8 >= chosen_14;
             const bool test_32 = total_9 >= chosen_14;
-            const float tile_25 = v_8;
+            const float tile_14 = v_8;
             const float chosen_24 = test_30 ? total_8 : total_7;
             const float chosen_25 = test_31 ? total_9 : chosen_24;
-            const float chosen_26 = test_32 ? tile_25 : chosen_25;
-            const int tile_26 = v_7;
+            const float chosen_26 = test_32 ? tile_14 : chosen_25;
+            const int tile_15 = v_7;
             const int chosen_27 = test_30 ? added_2 : added_4;
             const int chosen_28 = test_31 ? added_6 : chosen_27;
-            const int chosen_29 = test_32 ? tile_26 : chosen_28;
-            const int tile_27 = v_6;
-            const int chosen_30 = test_30 ? added_4 : tile_27;
+            const int chosen_29 = test_32 ? tile_15 : chosen_28;
+            const int tile_16 = v_6;
+            const int chosen_30 = test_30 ? added_4 : tile_16;
             const int chosen_31 = test_31 ? added_2 : chosen_30;
             const int chosen_32 = test_32 ? added_6 : chosen_31;
             v_6 = chosen_32;
             v_7 = chosen_29;
             v_8 = chosen_26;
         }
-        const int tile_28 = v_7;
-        const float tile_29 = v_8;
+        const int tile_17 = v_7;
+        const float tile_18 = v_8;
         float v_12 = 0.0f;
         const int chosen_33 = test_21 ? arguments.parts : 0;
         for (int j_4 = 0; j_4 < chosen_33; j_4 += 1) {
@@ -625,13 +626,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             const float chosen_36 = test_35 ? exp_x_4 : 0.0f;
             const bool test_36 = chosen_35 != 0.0f;
             const float chosen_37 = test_36 ? chosen_35 : 0.0f;
-            const int tile_30 = __float_as_int(chosen_37);
-            const bool test_37 = tile_30 >= 0;
-            const int xor_2 = tile_30 ^ 2147483647;
-            const int chosen_38 = test_37 ? tile_30 : xor_2;
-            const bool test_38 = chosen_38 > tile_28;
+            const int tile_19 = __float_as_int(chosen_37);
+            const bool test_37 = tile_19 >= 0;
+            const int xor_2 = tile_19 ^ 2147483647;
+            const int chosen_38 = test_37 ? tile_19 : xor_2;
+            const bool test_38 = chosen_38 > tile_17;
             const float chosen_39 = test_38 ? chosen_36 : 0.0f;
-            const float tile_31 = v_12;
+            const float tile_20 = v_12;
             float total_10 = 0.0f;
             total_10 = total_10 + chosen_39;
             total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 1);
@@ -649,44 +650,45 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             for (int i = 0; i < 32; i++) {
                 total_10 = total_10 + partial15[i];
             }
-            const float added_10 = tile_31 + total_10;
+            const float added_10 = tile_20 + total_10;
             v_12 = added_10;
         }
-        const float difference_5 = chosen_14 - tile_29;
-        const bool test_39 = tile_28 >= 0;
-        const int xor_3 = tile_28 ^ 2147483647;
-        const int chosen_40 = test_39 ? tile_28 : xor_3;
+        const float difference_5 = chosen_14 - tile_18;
+        const bool test_39 = tile_17 >= 0;
+        const int xor_3 = tile_17 ^ 2147483647;
+        const int chosen_40 = test_39 ? tile_17 : xor_3;
         const float smaller_3 = tw_min((__int_as_float(chosen_40) - chosen_2), 0.0f);
         const bool test_40 = smaller_3 > (-TW_INFINITY);
         const float product_14 = smaller_3 * chosen;
         const float exp_x_5 = expf(product_14);
         const float chosen_41 = test_40 ? exp_x_5 : 0.0f;
-        const int tile_34 = v;
-        const int chosen_42 = test_21 ? tile_28 : tile_34;
+        const int tile_22 = v;
+        const int chosen_42 = test_21 ? tile_17 : tile_22;
         v = chosen_42;
-        const float tile_35 = v_2;
-        const float chosen_43 = test_21 ? difference_5 : tile_35;
+        const float tile_23 = v_2;
+        const float chosen_43 = test_21 ? difference_5 : tile_23;
         v_2 = chosen_43;
-        const float added_11 = v_12 + (difference_5 * chosen_41);
-        const float tile_37 = v_3;
-        const float chosen_44 = test_21 ? added_11 : tile_37;
+        const float tile_24 = v_12;
+        const float fma_x = fma(difference_5, chosen_41, tile_24);
+        const float tile_25 = v_3;
+        const float chosen_44 = test_21 ? fma_x : tile_25;
         v_3 = chosen_44;
-        const int tile_38 = v_4;
-        const int chosen_45 = test_21 ? tile_38 : tile_28;
+        const int tile_26 = v_4;
+        const int chosen_45 = test_21 ? tile_26 : tile_17;
         v_4 = chosen_45;
         const float quotient_3 = difference_5 / chosen_41;
         const float larger = tw_max(ceilf(quotient_3), 1.0f);
         v_5 = larger;
     }
-    const int tile_39 = v;
-    const int tile_40 = v_4;
+    const int tile_27 = v;
+    const int tile_28 = v_4;
     const float smaller_4 = tw_min(v_2, v_5);
-    const bool test_41 = tile_40 > tile_39;
-    const float tile_43 = v_5;
-    const float tile_44 = v_2;
-    const float chosen_46 = test_41 ? tile_43 : tile_44;
-    const int larger_2 = max(tile_39, tile_40);
-    const bool test_42 = tile_39 == tile_40;
+    const bool test_41 = tile_28 > tile_27;
+    const float tile_31 = v_5;
+    const float tile_32 = v_2;
+    const float chosen_46 = test_41 ? tile_31 : tile_32;
+    const int larger_2 = max(tile_27, tile_28);
+    const bool test_42 = tile_27 == tile_28;
     const float chosen_47 = test_42 ? smaller_4 : chosen_46;
     const float chosen_48 = and_10 ? min_p_in : 0.0f;
     const bool test_43 = larger_2 >= 0;
@@ -694,8 +696,8 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const int chosen_49 = test_43 ? larger_2 : xor_4;
     const float smaller_5 = tw_min((__int_as_float(chosen_49) - chosen_2), 0.0f);
     const bool test_44 = smaller_5 > (-TW_INFINITY);
-    const float product_16 = smaller_5 * chosen;
-    const float exp_x_6 = expf(product_16);
+    const float product_15 = smaller_5 * chosen;
+    const float exp_x_6 = expf(product_15);
     const float chosen_50 = test_44 ? exp_x_6 : 0.0f;
     int v_13 = -1;
     float v_14 = 0.0f;
@@ -706,34 +708,34 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         float v_17 = 0.0f;
         float v_18 = 0.0f;
         for (int j_6 = 0; j_6 < arguments.parts; j_6 += 1) {
-            const int product_17 = j_6 * 1024;
+            const int product_16 = j_6 * 1024;
             float logits_in_3 = -TW_INFINITY;
-            if ((product_17 + at_6) < arguments.vocabulary) {
-                logits_in_3 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_17 + at_6))];
+            if ((product_16 + at_6) < arguments.vocabulary) {
+                logits_in_3 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_16 + at_6))];
             }
             unsigned char seen_in_3 = 0;
-            if ((product_17 + at_6) < arguments.vocabulary) {
-                seen_in_3 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_17 + at_6))];
+            if ((product_16 + at_6) < arguments.vocabulary) {
+                seen_in_3 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_16 + at_6))];
             }
             const float penalty_in_3 = penalty[(long long)((int)blockIdx.x)];
             const int rounded_8 = (int)(seen_in_3);
             const bool test_45 = rounded_8 > 0;
             const bool test_46 = logits_in_3 >= 0.0f;
             const float quotient_4 = logits_in_3 / penalty_in_3;
-            const float product_18 = logits_in_3 * penalty_in_3;
-            const float chosen_52 = test_46 ? quotient_4 : product_18;
+            const float product_17 = logits_in_3 * penalty_in_3;
+            const float chosen_52 = test_46 ? quotient_4 : product_17;
             const float chosen_53 = test_45 ? chosen_52 : logits_in_3;
             const float smaller_6 = tw_min((chosen_53 - chosen_2), 0.0f);
             const bool test_47 = smaller_6 > (-TW_INFINITY);
-            const float product_19 = smaller_6 * chosen;
-            const float exp_x_7 = expf(product_19);
+            const float product_18 = smaller_6 * chosen;
+            const float exp_x_7 = expf(product_18);
             const float chosen_54 = test_47 ? exp_x_7 : 0.0f;
             const bool test_48 = chosen_53 != 0.0f;
             const float chosen_55 = test_48 ? chosen_53 : 0.0f;
-            const int tile_46 = __float_as_int(chosen_55);
-            const bool test_49 = tile_46 >= 0;
-            const int xor_5 = tile_46 ^ 2147483647;
-            const int chosen_56 = test_49 ? tile_46 : xor_5;
+            const int tile_34 = __float_as_int(chosen_55);
+            const bool test_49 = tile_34 >= 0;
+            const int xor_5 = tile_34 ^ 2147483647;
+            const int chosen_56 = test_49 ? tile_34 : xor_5;
             const bool test_50 = chosen_54 >= chosen_48;
             const bool test_51 = chosen_56 > larger_2;
             const bool and_19 = test_51 && test_50;
@@ -775,48 +777,48 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             for (int i = 0; i < 32; i++) {
                 total_12 = total_12 + partial17[i];
             }
-            const float tile_49 = v_17;
-            const float tile_50 = v_18;
-            const bool test_53 = tile_50 > 0.0f;
-            const float product_20 = tw_min(tile_50, chosen_47) * chosen_50;
-            const float added_12 = tile_49 + (test_53 ? product_20 : 0.0f);
-            const float added_13 = v_17 + total_11;
-            const float added_14 = v_18 + total_12;
-            const bool test_54 = added_14 > 0.0f;
-            const float product_21 = tw_min(added_14, chosen_47) * chosen_50;
-            const float added_15 = added_13 + (test_54 ? product_21 : 0.0f);
-            const int tile_53 = v_13;
-            const bool test_55 = tile_53 < 0;
-            const float tile_54 = v_16;
-            const bool test_56 = added_15 > tile_54;
+            const float tile_35 = v_17;
+            const float tile_36 = v_18;
+            const bool test_53 = tile_36 > 0.0f;
+            const float product_19 = tw_min(tile_36, chosen_47) * chosen_50;
+            const float added_11 = tile_35 + (test_53 ? product_19 : 0.0f);
+            const float added_12 = v_17 + total_11;
+            const float added_13 = v_18 + total_12;
+            const bool test_54 = added_13 > 0.0f;
+            const float product_20 = tw_min(added_13, chosen_47) * chosen_50;
+            const float added_14 = added_12 + (test_54 ? product_20 : 0.0f);
+            const int tile_39 = v_13;
+            const bool test_55 = tile_39 < 0;
+            const float tile_40 = v_16;
+            const bool test_56 = added_14 > tile_40;
             const bool and_21 = test_55 && test_56;
-            const float difference_9 = v_16 - added_12;
-            const float tile_56 = v_14;
-            const float chosen_61 = and_21 ? difference_9 : tile_56;
+            const float difference_9 = v_16 - added_11;
+            const float tile_42 = v_14;
+            const float chosen_61 = and_21 ? difference_9 : tile_42;
             v_14 = chosen_61;
             const float difference_10 = chosen_47 - v_18;
-            const float tile_58 = v_15;
-            const float chosen_62 = and_21 ? difference_10 : tile_58;
+            const float tile_44 = v_15;
+            const float chosen_62 = and_21 ? difference_10 : tile_44;
             v_15 = chosen_62;
-            const int tile_59 = v_13;
-            const int chosen_63 = and_21 ? j_6 : tile_59;
+            const int tile_45 = v_13;
+            const int chosen_63 = and_21 ? j_6 : tile_45;
             v_13 = chosen_63;
-            const float added_16 = v_17 + total_11;
-            v_17 = added_16;
-            const float added_17 = v_18 + total_12;
-            v_18 = added_17;
+            const float added_15 = v_17 + total_11;
+            v_17 = added_15;
+            const float added_16 = v_18 + total_12;
+            v_18 = added_16;
         }
-        const float tile_62 = v_17;
-        const float tile_63 = v_18;
-        const bool test_57 = tile_63 > 0.0f;
-        const float product_22 = tw_min(tile_63, chosen_47) * chosen_50;
-        const float product_23 = product_5 * (tile_62 + (test_57 ? product_22 : 0.0f));
-        v_16 = product_23;
+        const float tile_48 = v_17;
+        const float tile_49 = v_18;
+        const bool test_57 = tile_49 > 0.0f;
+        const float product_21 = tw_min(tile_49, chosen_47) * chosen_50;
+        const float product_22 = product_5 * (tile_48 + (test_57 ? product_21 : 0.0f));
+        v_16 = product_22;
     }
-    const int tile_64 = v_13;
-    const float tile_65 = v_14;
-    const float tile_66 = v_15;
-    const float product_24 = product_5 * total;
+    const int tile_50 = v_13;
+    const float tile_51 = v_14;
+    const float tile_52 = v_15;
+    const float product_23 = product_5 * total;
     const float penalty_in_4 = penalty[(long long)((int)blockIdx.x)];
     float running_5;
     float carry_3 = 0.0f;
@@ -853,7 +855,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     }
     running_5 = (carry_3 + (base_3 + below_3)) + running_5;
     carry_3 = carry_3 + all_3;
-    const bool test_58 = running_5 > product_24;
+    const bool test_58 = running_5 > product_23;
     const bool test_59 = product_2 > 0.0f;
     const bool and_22 = test_58 && test_59;
     const float chosen_65 = and_22 ? 1.0f : 0.0f;
@@ -919,17 +921,17 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     for (int i = 0; i < 8; i++) {
         total_14 = total_14 + partial21[((int)(threadIdx.x >> 5) & 24) + i];
     }
-    const float difference_11 = product_24 - total_14;
-    const int larger_3 = max(tile_64, 0);
+    const float difference_11 = product_23 - total_14;
+    const int larger_3 = max(tile_50, 0);
     const int chosen_68 = and_10 ? larger_3 : rounded_10;
-    const float chosen_69 = and_10 ? tile_65 : difference_11;
-    const int product_25 = chosen_68 * 1024;
-    const int index_2 = tw_checked(product_25, 2147483647, faults, 1);
+    const float chosen_69 = and_10 ? tile_51 : difference_11;
+    const int product_24 = chosen_68 * 1024;
+    const int index_2 = tw_checked(product_24, 2147483647, faults, 1);
     float logits_in_4 = -TW_INFINITY;
     if ((index_2 + at_6) < arguments.vocabulary) {
         logits_in_4 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((index_2 + at_6))];
     }
-    const int index_3 = tw_checked(product_25, 2147483647, faults, 2);
+    const int index_3 = tw_checked(product_24, 2147483647, faults, 2);
     unsigned char seen_in_4 = 0;
     if ((index_3 + at_6) < arguments.vocabulary) {
         seen_in_4 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((index_3 + at_6))];
@@ -938,20 +940,20 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const bool test_62 = rounded_11 > 0;
     const bool test_63 = logits_in_4 >= 0.0f;
     const float quotient_5 = logits_in_4 / penalty_in_4;
-    const float product_26 = logits_in_4 * penalty_in_4;
-    const float chosen_70 = test_63 ? quotient_5 : product_26;
+    const float product_25 = logits_in_4 * penalty_in_4;
+    const float chosen_70 = test_63 ? quotient_5 : product_25;
     const float chosen_71 = test_62 ? chosen_70 : logits_in_4;
     const float smaller_10 = tw_min((chosen_71 - chosen_2), 0.0f);
     const bool test_64 = smaller_10 > (-TW_INFINITY);
-    const float product_27 = smaller_10 * chosen;
-    const float exp_x_8 = expf(product_27);
+    const float product_26 = smaller_10 * chosen;
+    const float exp_x_8 = expf(product_26);
     const float chosen_72 = test_64 ? exp_x_8 : 0.0f;
     const bool test_65 = chosen_71 != 0.0f;
     const float chosen_73 = test_65 ? chosen_71 : 0.0f;
-    const int tile_69 = __float_as_int(chosen_73);
-    const bool test_66 = tile_69 >= 0;
-    const int xor_6 = tile_69 ^ 2147483647;
-    const int chosen_74 = test_66 ? tile_69 : xor_6;
+    const int tile_53 = __float_as_int(chosen_73);
+    const bool test_66 = tile_53 >= 0;
+    const int xor_6 = tile_53 ^ 2147483647;
+    const int chosen_74 = test_66 ? tile_53 : xor_6;
     const bool test_67 = chosen_74 == larger_2;
     const float chosen_75 = test_67 ? 1.0f : 0.0f;
     float running_7;
@@ -991,7 +993,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_7 = (carry_4 + (base_4 + below_4)) + running_7;
     carry_4 = carry_4 + all_4;
     const bool test_68 = chosen_74 > larger_2;
-    const bool test_69 = running_7 < tile_66;
+    const bool test_69 = running_7 < tile_52;
     const bool and_23 = test_67 && test_69;
     const bool or_6 = test_68 || and_23;
     const bool test_70 = chosen_72 >= chosen_48;
@@ -1131,7 +1133,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         least_4 = min(least_4, partial28[i]);
     }
     const unsigned int chosen_80 = reduced_2 ? least_3 : least_4;
-    const int smaller_11 = min(((int)min(chosen_80, 2147483647u) + product_25), (arguments.vocabulary - 1));
+    const int smaller_11 = min(((int)min(chosen_80, 2147483647u) + product_24), (arguments.vocabulary - 1));
     const unsigned int rounded_14 = (unsigned int)max(smaller_11, 0);
     int least_5 = 2147483647;
     least_5 = min(least_5, at_4);
@@ -1169,7 +1171,7 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     }
     const int index_4 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
     const unsigned int tokens_in_2 = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index_4)];
-    const bool test_76 = tile_64 < 0;
+    const bool test_76 = tile_50 < 0;
     const bool and_26 = and_10 && test_76;
     const unsigned int chosen_82 = and_26 ? tokens_in_2 : rounded_14;
     const bool or_9 = and_7 || and_10;
@@ -1193,13 +1195,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         if (((int)threadIdx.x & 1023) == 0) {
             ids[(long long)((int)blockIdx.x)] = chosen_84;
         }
-        const int added_20 = positions_in + 1;
+        const int added_19 = positions_in + 1;
         if (((int)threadIdx.x & 1023) == 0) {
-            positions[(long long)((int)blockIdx.x)] = added_20;
+            positions[(long long)((int)blockIdx.x)] = added_19;
         }
-        const int added_21 = lens_in + 1;
+        const int added_20 = lens_in + 1;
         if (((int)threadIdx.x & 1023) == 0) {
-            lens[(long long)((int)blockIdx.x)] = added_21;
+            lens[(long long)((int)blockIdx.x)] = added_20;
         }
     }
 }

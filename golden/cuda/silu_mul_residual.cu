@@ -8,8 +8,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_silu_mul_residual(co
     const int at = (int)threadIdx.x * 4;
     float gate_in[4];
     _Pragma("unroll")
-    for (int i_13 = 0; i_13 < 4; i_13++) {
-        gate_in[i_13] = 0.0f;
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        gate_in[i_11] = 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
@@ -21,8 +21,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_silu_mul_residual(co
     }
     float up_in[4];
     _Pragma("unroll")
-    for (int i_13 = 0; i_13 < 4; i_13++) {
-        up_in[i_13] = 0.0f;
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        up_in[i_11] = 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
@@ -34,8 +34,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_silu_mul_residual(co
     }
     float residual_in[4];
     _Pragma("unroll")
-    for (int i_13 = 0; i_13 < 4; i_13++) {
-        residual_in[i_13] = 0.0f;
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        residual_in[i_11] = 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
@@ -45,16 +45,17 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_silu_mul_residual(co
             for (int l = 0; l < 4; l++) residual_in[l] = vector.lane[l];
         }
     }
-    float added[4];
+    float fma_x[4];
     _Pragma("unroll")
-    for (int i_13 = 0; i_13 < 4; i_13++) {
-        added[i_13] = ((gate_in[i_13] * tw_sigmoid(gate_in[i_13])) * up_in[i_13]) + residual_in[i_13];
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        const float product = gate_in[i_11] * tw_sigmoid(gate_in[i_11]);
+        fma_x[i_11] = fma(product, up_in[i_11], residual_in[i_11]);
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = added[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -151,11 +151,11 @@ void tw_kernel_attention_merged(
             const float difference_5 = chosen[i] - chosen_2[(i >> 4) & 1];
             exp_x_2[i] = precise::exp(difference_5);
         }
-        float product_4[2];
+        float tile_6[2];
         float total[2];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            product_4[i] = v_2[i] * exp_x[i];
+            tile_6[i] = v_2[i];
             total[i] = 0.0f;
         }
         _Pragma("unroll")
@@ -166,14 +166,14 @@ void tw_kernel_attention_merged(
         for (int i = 0; i < 2; i++) {
             total[i] = total[i] + simd_shuffle_xor(total[i], 1);
             total[i] = total[i] + simd_shuffle_xor(total[i], 8);
-            const float added_7 = product_4[i] + total[i];
-            v_2[i] = added_7;
+            const float fma_x = fma(tile_6[i], exp_x[i], total[i]);
+            v_2[i] = fma_x;
         }
-        float added_8[64];
+        float added_7[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            const float product_5 = v_3[i] * exp_x[(i >> 5) & 1];
-            added_8[i] = product_5;
+            const float product_4 = v_3[i] * exp_x[(i >> 5) & 1];
+            added_7[i] = product_4;
         }
         const int index_3 = tw_checked(quotient, arguments.kv_heads, faults, 2);
         const int index_4 = tw_checked(j, 2147483647, faults, 3);
@@ -184,28 +184,28 @@ void tw_kernel_attention_merged(
             _Pragma("unroll")
             for (int i_12 = 0; i_12 < 2; i_12++) {
                 _Pragma("unroll")
-                for (int i_50 = 0; i_50 < 2; i_50++) {
-                    a_2[(i_12 * 2) + i_50] = exp_x_2[((i_12 * 16) + (i * 2)) + i_50];
+                for (int i_49 = 0; i_49 < 2; i_49++) {
+                    a_2[(i_12 * 2) + i_49] = exp_x_2[((i_12 * 16) + (i * 2)) + i_49];
                 }
             }
             _Pragma("unroll")
             for (int i_12 = 0; i_12 < 16; i_12++) {
                 _Pragma("unroll")
-                for (int i_50 = 0; i_50 < 2; i_50++) {
-                    b_2[(i_12 * 2) + i_50] = ((index_4 + ((i * 8) + row_2)) < arguments.length) ? values[((((long)((int)threadgroup_position_in_grid.z) * arguments.values_stride0) + ((long)(index_3) * arguments.values_stride1)) + ((long)((index_4 + ((i * 8) + row_2))) * arguments.values_stride2)) + (long)((at_2 + ((((i_12 * 2) + i_50) & 1) + (((((i_12 * 2) + i_50) >> 1) & 15) * 8))))] : 0.0f;
+                for (int i_49 = 0; i_49 < 2; i_49++) {
+                    b_2[(i_12 * 2) + i_49] = ((index_4 + ((i * 8) + row_2)) < arguments.length) ? values[((((long)((int)threadgroup_position_in_grid.z) * arguments.values_stride0) + ((long)(index_3) * arguments.values_stride1)) + ((long)((index_4 + ((i * 8) + row_2))) * arguments.values_stride2)) + (long)((at_2 + ((((i_12 * 2) + i_49) & 1) + (((((i_12 * 2) + i_49) >> 1) & 15) * 8))))] : 0.0f;
                 }
             }
             _Pragma("unroll")
             for (int i_12 = 0; i_12 < 2; i_12++) {
                 _Pragma("unroll")
-                for (int i_50 = 0; i_50 < 16; i_50++) {
-                    tw_multiply_f32(added_8 + (((i_12 * 16) + i_50) * 2), a_2 + (i_12 * 2), b_2 + (i_50 * 2));
+                for (int i_49 = 0; i_49 < 16; i_49++) {
+                    tw_multiply_f32(added_7 + (((i_12 * 16) + i_49) * 2), a_2 + (i_12 * 2), b_2 + (i_49 * 2));
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            v_3[i] = added_8[i];
+            v_3[i] = added_7[i];
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {

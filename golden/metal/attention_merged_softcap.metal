@@ -154,11 +154,11 @@ void tw_kernel_attention_merged_softcap(
             const float difference_5 = chosen[i] - chosen_2[(i >> 4) & 1];
             exp_x_2[i] = precise::exp(difference_5);
         }
-        float product_5[2];
+        float tile_6[2];
         float total[2];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            product_5[i] = v_2[i] * exp_x[i];
+            tile_6[i] = v_2[i];
             total[i] = 0.0f;
         }
         _Pragma("unroll")
@@ -169,14 +169,14 @@ void tw_kernel_attention_merged_softcap(
         for (int i = 0; i < 2; i++) {
             total[i] = total[i] + simd_shuffle_xor(total[i], 1);
             total[i] = total[i] + simd_shuffle_xor(total[i], 8);
-            const float added_7 = product_5[i] + total[i];
-            v_2[i] = added_7;
+            const float fma_x = fma(tile_6[i], exp_x[i], total[i]);
+            v_2[i] = fma_x;
         }
-        float added_8[64];
+        float added_7[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            const float product_6 = v_3[i] * exp_x[(i >> 5) & 1];
-            added_8[i] = product_6;
+            const float product_5 = v_3[i] * exp_x[(i >> 5) & 1];
+            added_7[i] = product_5;
         }
         const int index_3 = tw_checked(quotient, arguments.kv_heads, faults, 2);
         const int index_4 = tw_checked(j, 2147483647, faults, 3);
@@ -187,28 +187,28 @@ void tw_kernel_attention_merged_softcap(
             _Pragma("unroll")
             for (int i_12 = 0; i_12 < 2; i_12++) {
                 _Pragma("unroll")
-                for (int i_53 = 0; i_53 < 2; i_53++) {
-                    a_2[(i_12 * 2) + i_53] = exp_x_2[((i_12 * 16) + (i * 2)) + i_53];
+                for (int i_52 = 0; i_52 < 2; i_52++) {
+                    a_2[(i_12 * 2) + i_52] = exp_x_2[((i_12 * 16) + (i * 2)) + i_52];
                 }
             }
             _Pragma("unroll")
             for (int i_12 = 0; i_12 < 16; i_12++) {
                 _Pragma("unroll")
-                for (int i_53 = 0; i_53 < 2; i_53++) {
-                    b_2[(i_12 * 2) + i_53] = ((index_4 + ((i * 8) + row_2)) < arguments.length) ? values[((((long)((int)threadgroup_position_in_grid.z) * arguments.values_stride0) + ((long)(index_3) * arguments.values_stride1)) + ((long)((index_4 + ((i * 8) + row_2))) * arguments.values_stride2)) + (long)((at_2 + ((((i_12 * 2) + i_53) & 1) + (((((i_12 * 2) + i_53) >> 1) & 15) * 8))))] : 0.0f;
+                for (int i_52 = 0; i_52 < 2; i_52++) {
+                    b_2[(i_12 * 2) + i_52] = ((index_4 + ((i * 8) + row_2)) < arguments.length) ? values[((((long)((int)threadgroup_position_in_grid.z) * arguments.values_stride0) + ((long)(index_3) * arguments.values_stride1)) + ((long)((index_4 + ((i * 8) + row_2))) * arguments.values_stride2)) + (long)((at_2 + ((((i_12 * 2) + i_52) & 1) + (((((i_12 * 2) + i_52) >> 1) & 15) * 8))))] : 0.0f;
                 }
             }
             _Pragma("unroll")
             for (int i_12 = 0; i_12 < 2; i_12++) {
                 _Pragma("unroll")
-                for (int i_53 = 0; i_53 < 16; i_53++) {
-                    tw_multiply_f32(added_8 + (((i_12 * 16) + i_53) * 2), a_2 + (i_12 * 2), b_2 + (i_53 * 2));
+                for (int i_52 = 0; i_52 < 16; i_52++) {
+                    tw_multiply_f32(added_7 + (((i_12 * 16) + i_52) * 2), a_2 + (i_12 * 2), b_2 + (i_52 * 2));
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            v_3[i] = added_8[i];
+            v_3[i] = added_7[i];
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {

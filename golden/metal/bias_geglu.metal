@@ -57,20 +57,21 @@ void tw_kernel_bias_geglu(
             for (int l = 0; l < 4; l++) bias_in_2[(i * 4) + l] = vector.lane[l];
         }
     }
-    float product_5[8];
+    float product_4[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float added_2 = x_in_2[i] + bias_in_2[i];
-        const float product_3 = added[i] * ((0.071354814f * (added[i] * added[i])) + 1.5957692f);
-        product_5[i] = (added[i] * tw_sigmoid(product_3)) * added_2;
+        const float product = added[i] * added[i];
+        const float product_2 = added[i] * fma(0.071354814f, product, 1.5957692f);
+        product_4[i] = (added[i] * tw_sigmoid(product_2)) * added_2;
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         float out[4];
-        out[0] = product_5[i * 4];
-        out[1] = product_5[(i * 4) + 1];
-        out[2] = product_5[(i * 4) + 2];
-        out[3] = product_5[(i * 4) + 3];
+        out[0] = product_4[i * 4];
+        out[1] = product_4[(i * 4) + 1];
+        out[2] = product_4[(i * 4) + 2];
+        out[3] = product_4[(i * 4) + 3];
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")

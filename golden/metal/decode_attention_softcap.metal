@@ -113,7 +113,7 @@ void tw_kernel_decode_attention_softcap(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         const float difference_3 = chosen_2 - tile3[at_7];
         const float exp_x_2 = precise::exp(difference_3);
-        const float product_5 = v_2 * exp_x;
+        const float tile_7 = v_2;
         float total = 0.0f;
         total = total + exp_x_2;
         total = total + simd_shuffle_xor(total, 1);
@@ -136,9 +136,10 @@ void tw_kernel_decode_attention_softcap(
             tile5[at_7] = total;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        const float added_2 = product_5 + tile5[at];
-        v_2 = added_2;
-        const float product_6 = v_3 * exp_x;
+        const float total_2 = tile5[at];
+        const float fma_x = fma(tile_7, exp_x, total_2);
+        v_2 = fma_x;
+        const float product_5 = v_3 * exp_x;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 256) == 0) {
             tile6[(at_7 * 64) + at_8] = exp_x_2;
@@ -148,8 +149,8 @@ void tw_kernel_decode_attention_softcap(
         for (int k_2 = 0; k_2 < 64; k_2 += 1) {
             products_2 = fma(tile6[(at * 64) + k_2], ((((int)(((uint)(k_2) + (uint)(j))) >= larger) && ((int)(((uint)(k_2) + (uint)(j))) < smaller)) ? (((tw_checked(j, 2147483647, faults, 1) + k_2) < arguments.max_len) ? values[((((long)((int)threadgroup_position_in_grid.y) * arguments.values_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 1) + k_2)) * arguments.values_stride2)) + (long)(at_2)] : 0.0f) : 0.0f), products_2);
         }
-        const float added_3 = product_6 + products_2;
-        v_3 = added_3;
+        const float added_2 = product_5 + products_2;
+        v_3 = added_2;
         v = larger_2;
     }
     const float tile_9 = v_2;

@@ -24,10 +24,9 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     threadgroup uint best2[64];
     threadgroup float tile3[32];
     threadgroup uchar tile4[32];
-    threadgroup float tile5[1024];
-    threadgroup float candidate6[128];
-    threadgroup uint candidate_at7[128];
-    threadgroup float tile8[1024];
+    threadgroup float candidate5[128];
+    threadgroup uint candidate_at6[128];
+    threadgroup float tile7[1024];
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
     const int team = (int)thread_index_in_threadgroup >> 5;
     const int program = ((int)threadgroup_position_in_grid.x * 4) + team;
@@ -51,15 +50,25 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         }
     }
     float sigmoid_x[8];
-    float tile[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         sigmoid_x[i] = tw_sigmoid(x_in[i]);
-        tile[i] = tw_sigmoid(x[((long)(program_2) * arguments.x_stride0) + (long)((((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3))))]) + bias[(long)((((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3))))];
     }
+    float bias_in[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(bias + (long)((at + ((((i * 4) >> 2) & 1) * 128))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    float added[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile0[(team * 256) + (((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = tile[i];
+        added[i] = sigmoid_x[i] + bias_in[i];
+        tile0[(team * 256) + (((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = added[i];
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const int lines = 8;
@@ -95,9 +104,9 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         tile3[(team * 8) + at_5] = total;
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    const float tile_2 = tile3[(team * 8) + at_7];
+    const float tile = tile3[(team * 8) + at_7];
     uint top_index;
-    const float x_3 = tile_2;
+    const float x_3 = tile;
     const int key = (x_3 != x_3) ? 2147483647 : (as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) >> 31) & 2147483647));
     int own;
     uint own_at;
@@ -163,19 +172,13 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     for (int i = 0; i < 2; i++) {
         reduced_2[i] = tile4[(team * 8) + (at_2 + ((i & 1) * 4))] != 0;
     }
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        const float chosen = reduced_2[(i >> 2) & 1] ? tile[i] : 0.0f;
-        tile5[(team * 256) + (((at_2 + (((i >> 2) & 1) * 4)) * 32) + (at_3 + (i & 3)))] = chosen;
-    }
-    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    float tile_4[8];
+    float chosen[8];
     uint top_index_2;
     float greatest = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile_4[i] = tile5[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))];
-        greatest = tw_max(greatest, tile_4[i]);
+        chosen[i] = reduced_2[(i >> 2) & 1] ? added[i] : 0.0f;
+        greatest = tw_max(greatest, chosen[i]);
     }
     int mine = (((greatest != greatest) ? 2147483647 : (as_type<int>(((greatest == 0.0f) ? 0.0f : greatest)) ^ ((as_type<int>(((greatest == 0.0f) ? 0.0f : greatest)) >> 31) & 2147483647))) & (-32)) | (int)thread_index_in_simdgroup;
     int best_3;
@@ -191,7 +194,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     int count = 0;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        count = count + ((!(tile_4[i] < bound)) ? 1 : 0);
+        count = count + ((!(chosen[i] < bound)) ? 1 : 0);
     }
     int place = count;
     const int other_10 = simd_shuffle_up(place, 1);
@@ -219,9 +222,9 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     if (candidates <= 32) {
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            if (!(tile_4[i] < bound)) {
-                candidate6[(team * 32) + place] = tile_4[i];
-                candidate_at7[(team * 32) + place] = (uint)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
+            if (!(chosen[i] < bound)) {
+                candidate5[(team * 32) + place] = chosen[i];
+                candidate_at6[(team * 32) + place] = (uint)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
                 place = place + 1;
             }
         }
@@ -231,9 +234,9 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         own_2 = -2147483647 - 1;
         own_at_2 = 4294967295u;
         if ((int)thread_index_in_simdgroup < candidates) {
-            const float x_4 = candidate6[(team * 32) + (int)thread_index_in_simdgroup];
+            const float x_4 = candidate5[(team * 32) + (int)thread_index_in_simdgroup];
             own_2 = (x_4 != x_4) ? 2147483647 : (as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) ^ ((as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) >> 31) & 2147483647));
-            own_at_2 = candidate_at7[(team * 32) + (int)thread_index_in_simdgroup];
+            own_at_2 = candidate_at6[(team * 32) + (int)thread_index_in_simdgroup];
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
@@ -261,7 +264,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         own_at_3 = 4294967295u;
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float x_5 = tile_4[i];
+            const float x_5 = chosen[i];
             key_2[i] = (x_5 != x_5) ? 2147483647 : (as_type<int>(((x_5 == 0.0f) ? 0.0f : x_5)) ^ ((as_type<int>(((x_5 == 0.0f) ? 0.0f : x_5)) >> 31) & 2147483647));
             const uint at_12 = (uint)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
             if (key_2[i] > own_3) {
@@ -294,10 +297,10 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     }
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile8[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))] = sigmoid_x[i];
+        tile7[(team * 256) + (at + ((i & 3) + (((i >> 2) & 1) * 128)))] = sigmoid_x[i];
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    const float picked = tile8[(team * 256) + tw_checked((int)(top_index_2), 256, faults, 0)];
+    const float picked = tile7[(team * 256) + tw_checked((int)(top_index_2), 256, faults, 0)];
     float total_2 = 0.0f;
     total_2 = total_2 + picked;
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);

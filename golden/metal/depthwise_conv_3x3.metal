@@ -70,10 +70,11 @@ void tw_kernel_depthwise_conv_3x3(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in[l] = vector.lane[l];
     }
-    float added[16];
+    float fma_x[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added[i] = 0.0f + ((and_3[(i >> 2) & 3] ? x_in[i] : 0.0f) * w_in[i & 3]);
+        const float chosen = and_3[(i >> 2) & 3] ? x_in[i] : 0.0f;
+        fma_x[i] = fma(chosen, w_in[i & 3], 0.0f);
     }
     bool tile_2[4];
     bool and_5[4];
@@ -109,10 +110,11 @@ void tw_kernel_depthwise_conv_3x3(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_2[l] = vector.lane[l];
     }
-    float added_3[16];
+    float fma_x_2[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_3[i] = added[i] + ((and_5[(i >> 2) & 3] ? x_in_2[i] : 0.0f) * w_in_2[i & 3]);
+        const float chosen_2 = and_5[(i >> 2) & 3] ? x_in_2[i] : 0.0f;
+        fma_x_2[i] = fma(chosen_2, w_in_2[i & 3], fma_x[i]);
     }
     bool tile_3[4];
     bool and_7[4];
@@ -148,10 +150,11 @@ void tw_kernel_depthwise_conv_3x3(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_3[l] = vector.lane[l];
     }
-    float added_5[16];
+    float fma_x_3[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_5[i] = added_3[i] + ((and_7[(i >> 2) & 3] ? x_in_3[i] : 0.0f) * w_in_3[i & 3]);
+        const float chosen_3 = and_7[(i >> 2) & 3] ? x_in_3[i] : 0.0f;
+        fma_x_3[i] = fma(chosen_3, w_in_3[i & 3], fma_x_2[i]);
     }
     const int difference_7 = ((int)threadgroup_position_in_grid.x + 1) - 1;
     const bool test_9 = difference_7 >= 0;
@@ -221,10 +224,11 @@ void tw_kernel_depthwise_conv_3x3(
             }
         }
     }
-    float added_7[16];
+    float fma_x_4[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_7[i] = added_5[i] + ((and_9[(i >> 2) & 3] ? x_in_4[i] : 0.0f) * w_in_4[i & 3]);
+        const float chosen_4 = and_9[(i >> 2) & 3] ? x_in_4[i] : 0.0f;
+        fma_x_4[i] = fma(chosen_4, w_in_4[i & 3], fma_x_3[i]);
     }
     bool and_10[4];
     _Pragma("unroll")
@@ -238,10 +242,11 @@ void tw_kernel_depthwise_conv_3x3(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_5[l] = vector.lane[l];
     }
-    float added_8[16];
+    float fma_x_5[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_8[i] = added_7[i] + ((and_10[(i >> 2) & 3] ? x_in_5[i] : 0.0f) * w_in_5[i & 3]);
+        const float chosen_5 = and_10[(i >> 2) & 3] ? x_in_5[i] : 0.0f;
+        fma_x_5[i] = fma(chosen_5, w_in_5[i & 3], fma_x_4[i]);
     }
     bool and_11[4];
     _Pragma("unroll")
@@ -255,10 +260,11 @@ void tw_kernel_depthwise_conv_3x3(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_6[l] = vector.lane[l];
     }
-    float added_9[16];
+    float fma_x_6[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_9[i] = added_8[i] + ((and_11[(i >> 2) & 3] ? x_in_6[i] : 0.0f) * w_in_6[i & 3]);
+        const float chosen_6 = and_11[(i >> 2) & 3] ? x_in_6[i] : 0.0f;
+        fma_x_6[i] = fma(chosen_6, w_in_6[i & 3], fma_x_5[i]);
     }
     const int difference_8 = ((int)threadgroup_position_in_grid.x + 2) - 1;
     const bool test_11 = difference_8 >= 0;
@@ -328,10 +334,11 @@ void tw_kernel_depthwise_conv_3x3(
             }
         }
     }
-    float added_11[16];
+    float fma_x_7[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_11[i] = added_9[i] + ((and_13[(i >> 2) & 3] ? x_in_7[i] : 0.0f) * w_in_7[i & 3]);
+        const float chosen_7 = and_13[(i >> 2) & 3] ? x_in_7[i] : 0.0f;
+        fma_x_7[i] = fma(chosen_7, w_in_7[i & 3], fma_x_6[i]);
     }
     bool and_14[4];
     _Pragma("unroll")
@@ -345,10 +352,11 @@ void tw_kernel_depthwise_conv_3x3(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_8[l] = vector.lane[l];
     }
-    float added_12[16];
+    float fma_x_8[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_12[i] = added_11[i] + ((and_14[(i >> 2) & 3] ? x_in_8[i] : 0.0f) * w_in_8[i & 3]);
+        const float chosen_8 = and_14[(i >> 2) & 3] ? x_in_8[i] : 0.0f;
+        fma_x_8[i] = fma(chosen_8, w_in_8[i & 3], fma_x_7[i]);
     }
     bool and_15[4];
     _Pragma("unroll")
@@ -362,19 +370,20 @@ void tw_kernel_depthwise_conv_3x3(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_9[l] = vector.lane[l];
     }
-    float added_13[16];
+    float fma_x_9[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        added_13[i] = added_12[i] + ((and_15[(i >> 2) & 3] ? x_in_9[i] : 0.0f) * w_in_9[i & 3]);
+        const float chosen_9 = and_15[(i >> 2) & 3] ? x_in_9[i] : 0.0f;
+        fma_x_9[i] = fma(chosen_9, w_in_9[i & 3], fma_x_8[i]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             float out[4];
-            out[0] = added_13[i * 4];
-            out[1] = added_13[(i * 4) + 1];
-            out[2] = added_13[(i * 4) + 2];
-            out[3] = added_13[(i * 4) + 3];
+            out[0] = fma_x_9[i * 4];
+            out[1] = fma_x_9[(i * 4) + 1];
+            out[2] = fma_x_9[(i * 4) + 2];
+            out[3] = fma_x_9[(i * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")

@@ -15,27 +15,42 @@ void tw_kernel_dequantize_blockwise_int4(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
+    const int at_3 = (int)thread_index_in_threadgroup >> 5;
     const int product = (int)threadgroup_position_in_grid.x * 1024;
     const int product_2 = (int)threadgroup_position_in_grid.x * 16;
     const int product_3 = (int)threadgroup_position_in_grid.x * 2048;
-    float tile_3[32];
+    uint unpacked[32];
     _Pragma("unroll")
-    for (int i_5 = 0; i_5 < 32; i_5++) {
-        tile_3[i_5] = (float)((((uint)((((product + ((((((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) & 127)) * 4) >> 3)) < (64 * arguments.blocks)) ? x[(long)((product + ((((((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) & 127)) * 4) >> 3)))] : 0)) >> ((uint)(((((((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7) * 128) + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) & 127)) * 4) & 7)) & 31)) & 15u)) * (((product_2 + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7)) < arguments.blocks) ? scales[(long)((product_2 + ((at + ((i_5 & 3) + (((i_5 >> 2) & 7) * 256))) >> 7)))] : 0.0f);
+    for (int i_2 = 0; i_2 < 16; i_2++) {
+        const uchar word = ((product + (((at + (((i_2 * 2) & 3) + ((((i_2 * 2) >> 2) & 7) * 256))) * 4) >> 3)) < (64 * arguments.blocks)) ? x[(long)((product + (((at + (((i_2 * 2) & 3) + ((((i_2 * 2) >> 2) & 7) * 256))) * 4) >> 3)))] : 0;
+        _Pragma("unroll")
+        for (int i_3 = 0; i_3 < 2; i_3++) {
+            unpacked[(i_2 * 2) + i_3] = ((uint)(word) >> ((uint)((i_3 * 4)) & 31)) & 15u;
+        }
+    }
+    float tile[8];
+    _Pragma("unroll")
+    for (int i_2 = 0; i_2 < 8; i_2++) {
+        tile[i_2] = ((product_2 + (at_3 + ((i_2 & 7) * 2))) < arguments.blocks) ? scales[(long)((product_2 + (at_3 + ((i_2 & 7) * 2))))] : 0.0f;
+    }
+    float product_4[32];
+    _Pragma("unroll")
+    for (int i_2 = 0; i_2 < 32; i_2++) {
+        product_4[i_2] = (float)(unpacked[i_2]) * tile[(i_2 >> 2) & 7];
     }
     _Pragma("unroll")
-    for (int i_5 = 0; i_5 < 8; i_5++) {
-        if ((product_3 + (at + ((((i_5 * 4) >> 2) & 7) * 256))) < (128 * arguments.blocks)) {
+    for (int i_2 = 0; i_2 < 8; i_2++) {
+        if ((product_3 + (at + ((((i_2 * 4) >> 2) & 7) * 256))) < (128 * arguments.blocks)) {
             float out[4];
-            out[0] = tile_3[i_5 * 4];
-            out[1] = tile_3[(i_5 * 4) + 1];
-            out[2] = tile_3[(i_5 * 4) + 2];
-            out[3] = tile_3[(i_5 * 4) + 3];
+            out[0] = product_4[i_2 * 4];
+            out[1] = product_4[(i_2 * 4) + 1];
+            out[2] = product_4[(i_2 * 4) + 2];
+            out[3] = product_4[(i_2 * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (long)((product_3 + (at + ((((i_5 * 4) >> 2) & 7) * 256))))) = vector.all;
+                *(device uint4*)(y + (long)((product_3 + (at + ((((i_2 * 4) >> 2) & 7) * 256))))) = vector.all;
             }
         }
     }

@@ -19,8 +19,8 @@ void tw_kernel_dropout(
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[4];
     _Pragma("unroll")
-    for (int i_23 = 0; i_23 < 4; i_23++) {
-        x_in[i_23] = 0.0f;
+    for (int i_19 = 0; i_19 < 4; i_19++) {
+        x_in[i_19] = 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
@@ -32,8 +32,8 @@ void tw_kernel_dropout(
     }
     uint rounded[4];
     _Pragma("unroll")
-    for (int i_23 = 0; i_23 < 4; i_23++) {
-        rounded[i_23] = (uint)((((int)threadgroup_position_in_grid.x * 1024) + (at + (i_23 & 3))));
+    for (int i_19 = 0; i_19 < 4; i_19++) {
+        rounded[i_19] = (uint)((((int)threadgroup_position_in_grid.x * 1024) + (at + (i_19 & 3))));
     }
     uint random[4];
     {
@@ -41,18 +41,18 @@ void tw_kernel_dropout(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) random[l] = words.word[l];
     }
-    const float product_2 = arguments.p * 16777216.0f;
-    const float ceil_x = ceil(product_2);
+    const float product = arguments.p * 16777216.0f;
+    const float ceil_x = ceil(product);
     const uint rounded_2 = tw_to_u32(ceil_x);
     const float difference = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference;
     float chosen[4];
     _Pragma("unroll")
-    for (int i_23 = 0; i_23 < 4; i_23++) {
-        const uint shr = random[i_23] >> 8u;
+    for (int i_19 = 0; i_19 < 4; i_19++) {
+        const uint shr = random[i_19] >> 8u;
         const bool test = shr >= rounded_2;
-        const float product_3 = x_in[i_23] * recip_x;
-        chosen[i_23] = test ? product_3 : 0.0f;
+        const float product_2 = x_in[i_19] * recip_x;
+        chosen[i_19] = test ? product_2 : 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {

@@ -51,7 +51,7 @@ void tw_kernel_fused_geglu_erf_gemv(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * gate_in[i]);
+        total = fma(x_in[i], gate_in[i], total);
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);
@@ -70,7 +70,7 @@ void tw_kernel_fused_geglu_erf_gemv(
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * up_in[i]);
+        total_2 = fma(x_in[i], up_in[i], total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);

@@ -51,7 +51,7 @@ void tw_kernel_fused_geglu_gemv(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * gate_in[i]);
+        total = fma(x_in[i], gate_in[i], total);
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);
@@ -70,7 +70,7 @@ void tw_kernel_fused_geglu_gemv(
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * up_in[i]);
+        total_2 = fma(x_in[i], up_in[i], total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -86,9 +86,10 @@ void tw_kernel_fused_geglu_gemv(
     for (int i = 0; i < 2; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float product_5 = total * ((0.071354814f * (total * total)) + 1.5957692f);
-    const float product_7 = (total * tw_sigmoid(product_5)) * total_2;
+    const float product_3 = total * total;
+    const float product_4 = total * fma(0.071354814f, product_3, 1.5957692f);
+    const float product_6 = (total * tw_sigmoid(product_4)) * total_2;
     if (((int)thread_index_in_threadgroup & 63) == 0) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = product_7;
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = product_6;
     }
 }

@@ -115,11 +115,6 @@ void tw_kernel_fused_linear_rmsnorm(
             slot = ((slot + 1) == 1) ? 0 : (slot + 1);
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        float product_2[32];
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            product_2[i] = v_2[i] * v_2[i];
-        }
         float total[2];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
@@ -127,7 +122,7 @@ void tw_kernel_fused_linear_rmsnorm(
         }
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            total[(i >> 4) & 1] = total[(i >> 4) & 1] + product_2[i];
+            total[(i >> 4) & 1] = fma(v_2[i], v_2[i], total[(i >> 4) & 1]);
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {

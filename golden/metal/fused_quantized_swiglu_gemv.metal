@@ -32,7 +32,10 @@ void tw_kernel_fused_quantized_swiglu_gemv(
     threadgroup float partial0[4];
     threadgroup float partial1[4];
     const int at = (int)thread_index_in_threadgroup * 4;
+    const int at_3 = (int)thread_index_in_threadgroup >> 4;
     float x_in[32];
+    float tile[8];
+    uint unpacked[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -41,11 +44,29 @@ void tw_kernel_fused_quantized_swiglu_gemv(
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
+        tile[i] = gate_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride0) + (long)((at_3 + ((i & 7) * 8)))];
+        const uint word = gate[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride0) + (long)((((at + ((((i * 4) >> 2) & 7) * 512)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked[(i * 4) + i_4] = (word >> ((uint)((shift + (i_4 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide[i] = (float)(unpacked[i]);
+    }
+    float tile_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_2[i] = gate_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride0) + (long)((at_3 + ((i & 7) * 8)))];
     }
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((gate[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total = fma(x_in[i], fma_x, total);
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);
@@ -61,10 +82,33 @@ void tw_kernel_fused_quantized_swiglu_gemv(
     for (int i = 0; i < 4; i++) {
         total = total + partial0[i];
     }
+    float tile_3[8];
+    uint unpacked_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_3[i] = up_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride0) + (long)((at_3 + ((i & 7) * 8)))];
+        const uint word_2 = up[((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride0) + (long)((((at + ((((i * 4) >> 2) & 7) * 512)) * 4) >> 5))];
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 7) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_2[(i * 4) + i_4] = (word_2 >> ((uint)((shift_2 + (i_4 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_2[i] = (float)(unpacked_2[i]);
+    }
+    float tile_4[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_4[i] = up_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride0) + (long)((at_3 + ((i & 7) * 8)))];
+    }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (((float)(((up[((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        const float fma_x_2 = fma(wide_2[i], tile_3[(i >> 2) & 7], tile_4[(i >> 2) & 7]);
+        total_2 = fma(x_in[i], fma_x_2, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -80,8 +124,8 @@ void tw_kernel_fused_quantized_swiglu_gemv(
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float product_6 = (total * tw_sigmoid(total)) * total_2;
+    const float product_4 = (total * tw_sigmoid(total)) * total_2;
     if (((int)thread_index_in_threadgroup & 127) == 0) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = product_6;
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = product_4;
     }
 }

@@ -104,20 +104,21 @@ void tw_kernel_fused_recurrent_step(
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float added_2[32];
+    float fma_x[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const float product_3 = product_2[i] * weight_in[i];
-        added_2[i] = h_in[i] + ((arguments.alpha * (product_3 * tw_sigmoid(product_3))) * gate_in[i]);
+        const float product_5 = arguments.alpha * (product_3 * tw_sigmoid(product_3));
+        fma_x[i] = fma(product_5, gate_in[i], h_in[i]);
     }
     if (program < arguments.rows) {
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             float out[4];
-            out[0] = added_2[i * 4];
-            out[1] = added_2[(i * 4) + 1];
-            out[2] = added_2[(i * 4) + 2];
-            out[3] = added_2[(i * 4) + 3];
+            out[0] = fma_x[i * 4];
+            out[1] = fma_x[(i * 4) + 1];
+            out[2] = fma_x[(i * 4) + 2];
+            out[3] = fma_x[(i * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")

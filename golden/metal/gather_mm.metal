@@ -55,7 +55,7 @@ void tw_kernel_gather_mm(
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * w_in[i]);
+        total = fma(x_in[i], w_in[i], total);
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);

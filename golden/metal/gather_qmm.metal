@@ -34,7 +34,6 @@ void tw_kernel_gather_qmm(
     threadgroup float partial0[2];
     const int at = (int)thread_index_in_threadgroup * 4;
     const int at_3 = (int)thread_index_in_threadgroup >> 4;
-    const int at_4 = ((int)thread_index_in_threadgroup & 15) * 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -51,23 +50,32 @@ void tw_kernel_gather_qmm(
     const int index_2 = tw_checked(rounded, arguments.experts, faults, 1);
     const int index_3 = tw_checked(rounded, arguments.experts, faults, 2);
     float tile[8];
+    uint unpacked[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
         const uint word = w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 256)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked[(i * 4) + i_4] = (word >> ((uint)((shift + (i_4 * 4))) & 31)) & 15u;
+        }
     }
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product = (float)(((w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
+    float tile_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_3 = biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
+        tile_2[i] = biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
     }
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((w[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total = fma(x_in[i], fma_x, total);
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);

@@ -27,7 +27,7 @@ void tw_kernel_gather_qmm_combine(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    threadgroup uint4 shared_memory[1056];
+    threadgroup uint4 shared_memory[1040];
     threadgroup float* tile0 = (decltype(tile0))(shared_memory + 0);
     threadgroup float* tile1 = (decltype(tile1))(shared_memory + 16);
     threadgroup float* tile2 = (decltype(tile2))(shared_memory + 0);
@@ -44,7 +44,6 @@ void tw_kernel_gather_qmm_combine(
     threadgroup float* tile13 = (decltype(tile13))(shared_memory + 16);
     threadgroup float* tile14 = (decltype(tile14))(shared_memory + 0);
     threadgroup float* tile15 = (decltype(tile15))(shared_memory + 16);
-    threadgroup float* tile16 = (decltype(tile16))(shared_memory + 1040);
     const int at = ((int)thread_index_in_threadgroup & 15) * 4;
     const int at_2 = (int)thread_index_in_threadgroup >> 4;
     const int product = (int)threadgroup_position_in_grid.x * 64;
@@ -114,8 +113,9 @@ void tw_kernel_gather_qmm_combine(
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added = v[i] + (products[i] * gate_in);
-            v[i] = added;
+            const float tile_2 = v[i];
+            const float fma_x = fma(products[i], gate_in, tile_2);
+            v[i] = fma_x;
         }
     }
     const float gate_in_2 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(1)];
@@ -178,8 +178,9 @@ void tw_kernel_gather_qmm_combine(
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_2 = v[i] + (products_2[i] * gate_in_2);
-            v[i] = added_2;
+            const float tile_3 = v[i];
+            const float fma_x_2 = fma(products_2[i], gate_in_2, tile_3);
+            v[i] = fma_x_2;
         }
     }
     const float gate_in_3 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(2)];
@@ -242,8 +243,9 @@ void tw_kernel_gather_qmm_combine(
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_3 = v[i] + (products_3[i] * gate_in_3);
-            v[i] = added_3;
+            const float tile_4 = v[i];
+            const float fma_x_3 = fma(products_3[i], gate_in_3, tile_4);
+            v[i] = fma_x_3;
         }
     }
     const float gate_in_4 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(3)];
@@ -306,8 +308,9 @@ void tw_kernel_gather_qmm_combine(
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_4 = v[i] + (products_4[i] * gate_in_4);
-            v[i] = added_4;
+            const float tile_5 = v[i];
+            const float fma_x_4 = fma(products_4[i], gate_in_4, tile_5);
+            v[i] = fma_x_4;
         }
     }
     const float gate_in_5 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(4)];
@@ -370,8 +373,9 @@ void tw_kernel_gather_qmm_combine(
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_5 = v[i] + (products_5[i] * gate_in_5);
-            v[i] = added_5;
+            const float tile_6 = v[i];
+            const float fma_x_5 = fma(products_5[i], gate_in_5, tile_6);
+            v[i] = fma_x_5;
         }
     }
     const float gate_in_6 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(5)];
@@ -434,8 +438,9 @@ void tw_kernel_gather_qmm_combine(
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_6 = v[i] + (products_6[i] * gate_in_6);
-            v[i] = added_6;
+            const float tile_7 = v[i];
+            const float fma_x_6 = fma(products_6[i], gate_in_6, tile_7);
+            v[i] = fma_x_6;
         }
     }
     const float gate_in_7 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(6)];
@@ -498,8 +503,9 @@ void tw_kernel_gather_qmm_combine(
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_7 = v[i] + (products_7[i] * gate_in_7);
-            v[i] = added_7;
+            const float tile_8 = v[i];
+            const float fma_x_7 = fma(products_7[i], gate_in_7, tile_8);
+            v[i] = fma_x_7;
         }
     }
     const float gate_in_8 = gate[((long)((int)threadgroup_position_in_grid.y) * arguments.gate_stride0) + (long)(7)];
@@ -562,28 +568,17 @@ void tw_kernel_gather_qmm_combine(
         }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float added_8 = v[i] + (products_8[i] * gate_in_8);
-            v[i] = added_8;
+            const float tile_9 = v[i];
+            const float fma_x_8 = fma(products_8[i], gate_in_8, tile_9);
+            v[i] = fma_x_8;
         }
-    }
-    if (((int)thread_index_in_threadgroup & 240) == 0) {
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            tile16[at + (i & 3)] = v[i];
-        }
-    }
-    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    float tile_11[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile_11[i] = tile16[at + (i & 3)];
     }
     if (((int)thread_index_in_threadgroup & 240) == 0) {
         if ((product + at) < arguments.columns) {
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) vector.lane[l] = tile_11[l];
+                for (int l = 0; l < 4; l++) vector.lane[l] = v[l];
                 *(device uint4*)(y + (((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((product + at)))) = vector.all;
             }
         }

@@ -44,7 +44,6 @@ void tw_kernel_gather_qmm_swiglu(
     threadgroup float partial1[2];
     const int at = (int)thread_index_in_threadgroup * 4;
     const int at_3 = (int)thread_index_in_threadgroup >> 4;
-    const int at_4 = ((int)thread_index_in_threadgroup & 15) * 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -64,23 +63,32 @@ void tw_kernel_gather_qmm_swiglu(
     const int index_5 = tw_checked(rounded, arguments.experts, faults, 4);
     const int index_6 = tw_checked(rounded, arguments.experts, faults, 5);
     float tile[8];
+    uint unpacked[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         tile[i] = gate_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
         const uint word = gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 256)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked[(i * 4) + i_4] = (word >> ((uint)((shift + (i_4 * 4))) & 31)) & 15u;
+        }
     }
+    float wide[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product = (float)(((gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile[(i >> 2) & 7];
+        wide[i] = (float)(unpacked[i]);
     }
+    float tile_2[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_3 = gate_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
+        tile_2[i] = gate_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
     }
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total = total + (x_in[i] * (((float)(((gate[(((long)(tw_checked(rounded, arguments.experts, faults, 1)) * arguments.gate_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 0)) * arguments.gate_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + gate_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 2)) * arguments.gate_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total = fma(x_in[i], fma_x, total);
     }
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);
@@ -96,24 +104,33 @@ void tw_kernel_gather_qmm_swiglu(
     for (int i = 0; i < 2; i++) {
         total = total + partial0[i];
     }
-    float tile_5[8];
+    float tile_3[8];
+    uint unpacked_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        tile_5[i] = up_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
+        tile_3[i] = up_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
         const uint word_2 = up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 7) * 256)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked_2[(i * 4) + i_4] = (word_2 >> ((uint)((shift_2 + (i_4 * 4))) & 31)) & 15u;
+        }
     }
+    float wide_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_3 = (float)(((up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_3 + (((i >> 2) & 7) * 4)) * 64) + (at_4 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_5[(i >> 2) & 7];
+        wide_2[i] = (float)(unpacked_2[i]);
     }
+    float tile_4[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float tile_7 = up_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
+        tile_4[i] = up_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride1)) + (long)((at_3 + ((i & 7) * 4)))];
     }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + (x_in[i] * (((float)(((up[(((long)(tw_checked(rounded, arguments.experts, faults, 4)) * arguments.up_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[(((long)(tw_checked(rounded, arguments.experts, faults, 3)) * arguments.up_scales_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + up_biases[(((long)(tw_checked(rounded, arguments.experts, faults, 5)) * arguments.up_biases_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+        const float fma_x_2 = fma(wide_2[i], tile_3[(i >> 2) & 7], tile_4[(i >> 2) & 7]);
+        total_2 = fma(x_in[i], fma_x_2, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -129,8 +146,8 @@ void tw_kernel_gather_qmm_swiglu(
     for (int i = 0; i < 2; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float product_6 = (total * tw_sigmoid(total)) * total_2;
+    const float product_4 = (total * tw_sigmoid(total)) * total_2;
     if (((int)thread_index_in_threadgroup & 63) == 0) {
-        y[(((long)((int)threadgroup_position_in_grid.z) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride1)) + (long)((int)threadgroup_position_in_grid.x)] = product_6;
+        y[(((long)((int)threadgroup_position_in_grid.z) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride1)) + (long)((int)threadgroup_position_in_grid.x)] = product_4;
     }
 }

@@ -17,8 +17,8 @@ void tw_kernel_geglu2(
     const int at = (int)thread_index_in_threadgroup * 4;
     float gate_in[4];
     _Pragma("unroll")
-    for (int i_18 = 0; i_18 < 4; i_18++) {
-        gate_in[i_18] = 0.0f;
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        gate_in[i_16] = 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
@@ -30,8 +30,8 @@ void tw_kernel_geglu2(
     }
     float up_in[4];
     _Pragma("unroll")
-    for (int i_18 = 0; i_18 < 4; i_18++) {
-        up_in[i_18] = 0.0f;
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        up_in[i_16] = 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
@@ -41,17 +41,18 @@ void tw_kernel_geglu2(
             for (int l = 0; l < 4; l++) up_in[l] = vector.lane[l];
         }
     }
-    float product_5[4];
+    float product_4[4];
     _Pragma("unroll")
-    for (int i_18 = 0; i_18 < 4; i_18++) {
-        const float product_3 = gate_in[i_18] * ((0.071354814f * (gate_in[i_18] * gate_in[i_18])) + 1.5957692f);
-        product_5[i_18] = (gate_in[i_18] * tw_sigmoid(product_3)) * up_in[i_18];
+    for (int i_16 = 0; i_16 < 4; i_16++) {
+        const float product = gate_in[i_16] * gate_in[i_16];
+        const float product_2 = gate_in[i_16] * fma(0.071354814f, product, 1.5957692f);
+        product_4[i_16] = (gate_in[i_16] * tw_sigmoid(product_2)) * up_in[i_16];
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = product_5[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_4[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

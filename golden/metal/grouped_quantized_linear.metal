@@ -58,37 +58,45 @@ void tw_kernel_grouped_quantized_linear(
             tile_2[i] = (((product + (at_4 + ((i & 15) * 8))) < arguments.columns) && (j < arguments.groups)) ? scales[(((long)(tw_checked(smaller, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((product + (at_4 + ((i & 15) * 8)))) * arguments.scales_stride1)) + (long)(j)] : 0.0f;
         }
         const int index_2 = tw_checked(smaller, arguments.experts, faults, 1);
+        uint unpacked[64];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
             const uint word = (((product + (at_4 + ((((i * 4) >> 2) & 15) * 8))) < arguments.columns) && ((product_3 + ((at_6 * 4) >> 5)) < (8 * arguments.groups))) ? w[(((long)(tw_checked(smaller, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((product + (at_4 + ((((i * 4) >> 2) & 15) * 8)))) * arguments.w_stride1)) + (long)((product_3 + ((at_6 * 4) >> 5)))] : 0u;
+            const int shift = (at_6 * 4) & 31;
+            _Pragma("unroll")
+            for (int i_7 = 0; i_7 < 4; i_7++) {
+                unpacked[(i * 4) + i_7] = (word >> ((uint)((shift + (i_7 * 4))) & 31)) & 15u;
+            }
         }
+        float wide[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            const float product_4 = (float)(((((((product + (at_4 + (((i >> 2) & 15) * 8))) < arguments.columns) && ((product_3 + (((at_6 + (i & 3)) * 4) >> 5)) < (8 * arguments.groups))) ? w[(((long)(tw_checked(smaller, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((product + (at_4 + (((i >> 2) & 15) * 8)))) * arguments.w_stride1)) + (long)((product_3 + (((at_6 + (i & 3)) * 4) >> 5)))] : 0u) >> ((uint)((((at_6 + (i & 3)) * 4) & 31)) & 31)) & 15u)) * tile_2[(i >> 2) & 15];
+            wide[i] = (float)(unpacked[i]);
         }
         const int index_3 = tw_checked(smaller, arguments.experts, faults, 2);
+        float tile_3[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            const float tile_4 = (((product + (at_4 + ((i & 15) * 8))) < arguments.columns) && (j < arguments.groups)) ? biases[(((long)(tw_checked(smaller, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((product + (at_4 + ((i & 15) * 8)))) * arguments.biases_stride1)) + (long)(j)] : 0.0f;
+            tile_3[i] = (((product + (at_4 + ((i & 15) * 8))) < arguments.columns) && (j < arguments.groups)) ? biases[(((long)(tw_checked(smaller, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((product + (at_4 + ((i & 15) * 8)))) * arguments.biases_stride1)) + (long)(j)] : 0.0f;
         }
-        float tile_5[64];
-        const int product_5 = j * 64;
-        float tile_6[64];
+        float fma_x[64];
+        const int product_4 = j * 64;
+        float tile_4[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            tile_5[i] = ((float)(((((((product + (at_4 + (((i >> 2) & 15) * 8))) < arguments.columns) && ((product_3 + (((at_6 + (i & 3)) * 4) >> 5)) < (8 * arguments.groups))) ? w[(((long)(tw_checked(smaller, arguments.experts, faults, 1)) * arguments.w_stride0) + ((long)((product + (at_4 + (((i >> 2) & 15) * 8)))) * arguments.w_stride1)) + (long)((product_3 + (((at_6 + (i & 3)) * 4) >> 5)))] : 0u) >> ((uint)((((at_6 + (i & 3)) * 4) & 31)) & 31)) & 15u)) * ((((product + (at_4 + (((i >> 2) & 15) * 8))) < arguments.columns) && (j < arguments.groups)) ? scales[(((long)(tw_checked(smaller, arguments.experts, faults, 0)) * arguments.scales_stride0) + ((long)((product + (at_4 + (((i >> 2) & 15) * 8)))) * arguments.scales_stride1)) + (long)(j)] : 0.0f)) + ((((product + (at_4 + (((i >> 2) & 15) * 8))) < arguments.columns) && (j < arguments.groups)) ? biases[(((long)(tw_checked(smaller, arguments.experts, faults, 2)) * arguments.biases_stride0) + ((long)((product + (at_4 + (((i >> 2) & 15) * 8)))) * arguments.biases_stride1)) + (long)(j)] : 0.0f);
-            tile_6[i] = v[i];
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        _Pragma("unroll")
-        for (int i = 0; i < 64; i++) {
-            operand0[((((at_6 + (i & 3)) ^ ((((at_4 + (((i >> 2) & 15) * 8)) ^ ((at_4 + (((i >> 2) & 15) * 8)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_4 + (((i >> 2) & 15) * 8)) * 32) + (((at_6 + (i & 3)) ^ ((((at_4 + (((i >> 2) & 15) * 8)) ^ ((at_4 + (((i >> 2) & 15) * 8)) >> 2)) & 7) * 4)) & 31))] = tile_5[i];
+            fma_x[i] = fma(wide[i], tile_2[(i >> 2) & 15], tile_3[(i >> 2) & 15]);
+            tile_4[i] = v[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        float added_2[64];
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            added_2[i] = tile_6[i];
+            operand0[((((at_6 + (i & 3)) ^ ((((at_4 + (((i >> 2) & 15) * 8)) ^ ((at_4 + (((i >> 2) & 15) * 8)) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_4 + (((i >> 2) & 15) * 8)) * 32) + (((at_6 + (i & 3)) ^ ((((at_4 + (((i >> 2) & 15) * 8)) ^ ((at_4 + (((i >> 2) & 15) * 8)) >> 2)) & 7) * 4)) & 31))] = fma_x[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        float added[64];
+        _Pragma("unroll")
+        for (int i = 0; i < 64; i++) {
+            added[i] = tile_4[i];
         }
         for (int k = 0; k < 8; k += 1) {
             float a[8];
@@ -96,28 +104,28 @@ void tw_kernel_grouped_quantized_linear(
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_19 = 0; i_19 < 2; i_19++) {
-                    a[(i * 2) + i_19] = (((product_2 + (at + ((((i * 16) >> 4) & 3) * 8))) < (64 * arguments.blocks)) && ((product_5 + (((k * 8) + column) + i_19)) < (64 * arguments.groups))) ? x[((long)((product_2 + (at + ((((i * 16) >> 4) & 3) * 8)))) * arguments.x_stride0) + (long)((product_5 + (((k * 8) + column) + i_19)))] : 0.0f;
+                for (int i_7 = 0; i_7 < 2; i_7++) {
+                    a[(i * 2) + i_7] = (((product_2 + (at + ((((i * 16) >> 4) & 3) * 8))) < (64 * arguments.blocks)) && ((product_4 + (((k * 8) + column) + i_7)) < (64 * arguments.groups))) ? x[((long)((product_2 + (at + ((((i * 16) >> 4) & 3) * 8)))) * arguments.x_stride0) + (long)((product_4 + (((k * 8) + column) + i_7)))] : 0.0f;
                 }
             }
             _Pragma("unroll")
             for (int i = 0; i < 8; i++) {
                 _Pragma("unroll")
-                for (int i_19 = 0; i_19 < 2; i_19++) {
-                    b[(i * 2) + i_19] = operand0[(((((k * 8) + row) ^ ((((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 7) * 8))) ^ ((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 7) * 8))) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 7) * 8))) * 32) + ((((k * 8) + row) ^ ((((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 7) * 8))) ^ ((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 7) * 8))) >> 2)) & 7) * 4)) & 31))];
+                for (int i_7 = 0; i_7 < 2; i_7++) {
+                    b[(i * 2) + i_7] = operand0[(((((k * 8) + row) ^ ((((at_2 + ((((i * 2) + i_7) & 1) + (((((i * 2) + i_7) >> 1) & 7) * 8))) ^ ((at_2 + ((((i * 2) + i_7) & 1) + (((((i * 2) + i_7) >> 1) & 7) * 8))) >> 2)) & 7) * 4)) >> 5) * 4096) + (((at_2 + ((((i * 2) + i_7) & 1) + (((((i * 2) + i_7) >> 1) & 7) * 8))) * 32) + ((((k * 8) + row) ^ ((((at_2 + ((((i * 2) + i_7) & 1) + (((((i * 2) + i_7) >> 1) & 7) * 8))) ^ ((at_2 + ((((i * 2) + i_7) & 1) + (((((i * 2) + i_7) >> 1) & 7) * 8))) >> 2)) & 7) * 4)) & 31))];
                 }
             }
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_19 = 0; i_19 < 8; i_19++) {
-                    tw_multiply_f32(added_2 + (((i * 8) + i_19) * 2), a + (i * 2), b + (i_19 * 2));
+                for (int i_7 = 0; i_7 < 8; i_7++) {
+                    tw_multiply_f32(added + (((i * 8) + i_7) * 2), a + (i * 2), b + (i_7 * 2));
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 64; i++) {
-            v[i] = added_2[i];
+            v[i] = added[i];
         }
     }
     _Pragma("unroll")

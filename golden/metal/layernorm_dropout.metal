@@ -102,6 +102,7 @@ void tw_kernel_layernorm_dropout(
         product_2[i] = difference[i] * rsqrt_x;
     }
     float weight_in[32];
+    float bias_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
@@ -110,15 +111,6 @@ void tw_kernel_layernorm_dropout(
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) weight_in[(i * 4) + l] = vector.lane[l];
         }
-    }
-    float product_3[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        product_3[i] = product_2[i] * weight_in[i];
-    }
-    float bias_in[32];
-    _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
             vector.all = *(const device uint4*)(bias + (long)((at + ((((i * 4) >> 2) & 7) * 128))));
@@ -126,25 +118,25 @@ void tw_kernel_layernorm_dropout(
             for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
         }
     }
-    float added_2[32];
-    const uint product_4 = (unsigned int)max(program_2, 0) * (uint)(arguments.cols);
-    uint added_3[32];
+    float fma_x[32];
+    const uint product_3 = (unsigned int)max(program_2, 0) * (uint)(arguments.cols);
+    uint added_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        added_2[i] = product_3[i] + bias_in[i];
-        added_3[i] = product_4 + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
+        fma_x[i] = fma(product_2[i], weight_in[i], bias_in[i]);
+        added_2[i] = product_3 + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
     }
     uint random[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         {
-            const tw_words words = tw_philox_block(added_3[i * 4], arguments.seed, arguments.offset);
+            const tw_words words = tw_philox_block(added_2[i * 4], arguments.seed, arguments.offset);
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) random[(i * 4) + l] = words.word[l];
         }
     }
-    const float product_6 = arguments.p * 16777216.0f;
-    const float ceil_x = ceil(product_6);
+    const float product_4 = arguments.p * 16777216.0f;
+    const float ceil_x = ceil(product_4);
     const uint rounded_4 = tw_to_u32(ceil_x);
     const float difference_2 = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference_2;
@@ -153,8 +145,8 @@ void tw_kernel_layernorm_dropout(
     for (int i = 0; i < 32; i++) {
         const uint shr = random[i] >> 8u;
         const bool test = shr >= rounded_4;
-        const float product_7 = added_2[i] * recip_x;
-        chosen[i] = test ? product_7 : 0.0f;
+        const float product_5 = fma_x[i] * recip_x;
+        chosen[i] = test ? product_5 : 0.0f;
     }
     if (program < arguments.rows) {
         _Pragma("unroll")

@@ -28,6 +28,7 @@ void tw_kernel_norm_quantized_matvec(
     threadgroup float partial0[16];
     threadgroup float partial1[2];
     const int at = (int)thread_index_in_threadgroup * 4;
+    const int at_3 = (int)thread_index_in_threadgroup >> 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -103,11 +104,38 @@ void tw_kernel_norm_quantized_matvec(
             for (int l = 0; l < 4; l++) norm_in[(i * 4) + l] = vector.lane[l];
         }
     }
+    float product_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        product_3[i] = product_2[i] * norm_in[i];
+    }
+    float tile[8];
+    uint unpacked[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile[i] = scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)((at_3 + ((i & 7) * 4)))];
+        const uint word = w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)((((at + ((((i * 4) >> 2) & 7) * 256)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 256)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_18 = 0; i_18 < 4; i_18++) {
+            unpacked[(i * 4) + i_18] = (word >> ((uint)((shift + (i_18 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_2[i] = (float)(unpacked[i]);
+    }
+    float tile_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_2[i] = biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)((at_3 + ((i & 7) * 4)))];
+    }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float product_3 = product_2[i] * norm_in[i];
-        total_2 = total_2 + (product_3 * (((float)(((w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 256))) & 63)) * 4) & 31)) & 31)) & 15u)) * scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]) + biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 256))) >> 6))]));
+        const float fma_x = fma(wide_2[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);

@@ -36,6 +36,7 @@ void tw_kernel_norm_quantized_swiglu_gemv(
     threadgroup float* partial1 = (decltype(partial1))(shared_memory + 8);
     threadgroup float* partial2 = (decltype(partial2))(shared_memory + 0);
     const int at = (int)thread_index_in_threadgroup * 4;
+    const int at_3 = (int)thread_index_in_threadgroup >> 4;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -112,11 +113,37 @@ void tw_kernel_norm_quantized_swiglu_gemv(
         }
     }
     float product_3[32];
-    float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         product_3[i] = product_2[i] * norm_in[i];
-        total_2 = total_2 + (product_3[i] * (((float)(((gate[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + gate_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+    }
+    float tile[8];
+    uint unpacked[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile[i] = gate_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_scales_stride0) + (long)((at_3 + ((i & 7) * 8)))];
+        const uint word = gate[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_stride0) + (long)((((at + ((((i * 4) >> 2) & 7) * 512)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_18 = 0; i_18 < 4; i_18++) {
+            unpacked[(i * 4) + i_18] = (word >> ((uint)((shift + (i_18 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_2[i] = (float)(unpacked[i]);
+    }
+    float tile_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_2[i] = gate_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.gate_biases_stride0) + (long)((at_3 + ((i & 7) * 8)))];
+    }
+    float total_2 = 0.0f;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        const float fma_x = fma(wide_2[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -132,10 +159,33 @@ void tw_kernel_norm_quantized_swiglu_gemv(
     for (int i = 0; i < 4; i++) {
         total_2 = total_2 + partial1[i];
     }
+    float tile_3[8];
+    uint unpacked_2[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_3[i] = up_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride0) + (long)((at_3 + ((i & 7) * 8)))];
+        const uint word_2 = up[((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride0) + (long)((((at + ((((i * 4) >> 2) & 7) * 512)) * 4) >> 5))];
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 7) * 512)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_18 = 0; i_18 < 4; i_18++) {
+            unpacked_2[(i * 4) + i_18] = (word_2 >> ((uint)((shift_2 + (i_18 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_3[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide_3[i] = (float)(unpacked_2[i]);
+    }
+    float tile_4[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_4[i] = up_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride0) + (long)((at_3 + ((i & 7) * 8)))];
+    }
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_3 = total_3 + (product_3[i] * (((float)(((up[((long)((int)threadgroup_position_in_grid.x) * arguments.up_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 512))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[((long)((int)threadgroup_position_in_grid.x) * arguments.up_scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]) + up_biases[((long)((int)threadgroup_position_in_grid.x) * arguments.up_biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 512))) >> 6))]));
+        const float fma_x_2 = fma(wide_3[i], tile_3[(i >> 2) & 7], tile_4[(i >> 2) & 7]);
+        total_3 = fma(product_3[i], fma_x_2, total_3);
     }
     total_3 = total_3 + simd_shuffle_xor(total_3, 1);
     total_3 = total_3 + simd_shuffle_xor(total_3, 2);
@@ -151,8 +201,8 @@ void tw_kernel_norm_quantized_swiglu_gemv(
     for (int i = 0; i < 4; i++) {
         total_3 = total_3 + partial2[i];
     }
-    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    const float product_7 = (total_2 * tw_sigmoid(total_2)) * total_3;
     if (((int)thread_index_in_threadgroup & 127) == 0) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = product_9;
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = product_7;
     }
 }

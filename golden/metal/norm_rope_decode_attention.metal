@@ -75,9 +75,8 @@ void tw_kernel_norm_rope_decode_attention(
     if ((product + at_2) < (4 * arguments.kv_heads)) {
         q_in = q[(((long)((int)threadgroup_position_in_grid.y) * arguments.q_stride0) + ((long)((product + at_2)) * arguments.q_stride1)) + (long)(at_3)];
     }
-    const float product_2 = q_in * q_in;
     float total = 0.0f;
-    total = total + product_2;
+    total = fma(q_in, q_in, total);
     total = total + simd_shuffle_xor(total, 1);
     total = total + simd_shuffle_xor(total, 2);
     total = total + simd_shuffle_xor(total, 4);
@@ -125,9 +124,8 @@ void tw_kernel_norm_rope_decode_attention(
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const float tile = (at_3 < 64) ? tile2[(at_2 * 64) + at_3] : tile3[(at_2 * 64) + (at_3 - 64)];
     const float k_in = k[(((long)((int)threadgroup_position_in_grid.y) * arguments.k_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_stride1)) + (long)(at_3)];
-    const float product_9 = k_in * k_in;
     float total_2 = 0.0f;
-    total_2 = total_2 + product_9;
+    total_2 = fma(k_in, k_in, total_2);
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
     total_2 = total_2 + simd_shuffle_xor(total_2, 4);
@@ -219,7 +217,7 @@ void tw_kernel_norm_rope_decode_attention(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         const float difference_3 = chosen_2 - tile8[at_4];
         const float exp_x_2 = precise::exp(difference_3);
-        const float product_18 = v_3 * exp_x;
+        const float tile_9 = v_3;
         float total_3 = 0.0f;
         total_3 = total_3 + exp_x_2;
         total_3 = total_3 + simd_shuffle_xor(total_3, 1);
@@ -242,9 +240,10 @@ void tw_kernel_norm_rope_decode_attention(
             tile10[at_4] = total_3;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        const float added_4 = product_18 + tile10[at_2];
-        v_3 = added_4;
-        const float product_19 = v_4 * exp_x;
+        const float total_4 = tile10[at_2];
+        const float fma_x_5 = fma(tile_9, exp_x, total_4);
+        v_3 = fma_x_5;
+        const float product_18 = v_4 * exp_x;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 256) == 0) {
             tile11[(at_4 * 64) + at] = exp_x_2;
@@ -254,8 +253,8 @@ void tw_kernel_norm_rope_decode_attention(
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
             products_2 = fma(tile11[(at_2 * 64) + k_3], ((((int)(((uint)(k_3) + (uint)(j))) >= larger) && ((int)(((uint)(k_3) + (uint)(j))) < smaller)) ? (((tw_checked(j, 2147483647, faults, 5) + k_3) < arguments.max_len) ? v_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.v_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.v_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 5) + k_3)) * arguments.v_cache_stride2)) + (long)(at_3)] : 0.0f) : 0.0f), products_2);
         }
-        const float added_5 = product_19 + products_2;
-        v_4 = added_5;
+        const float added_4 = product_18 + products_2;
+        v_4 = added_4;
         v_2 = larger_2;
     }
     const float tile_11 = v_3;

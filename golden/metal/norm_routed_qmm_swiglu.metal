@@ -42,7 +42,6 @@ void tw_kernel_norm_routed_qmm_swiglu(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     threadgroup uint tile0[32];
-    threadgroup uint tile1[4];
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
     const int team = (int)thread_index_in_threadgroup >> 5;
     const int program = ((int)threadgroup_position_in_grid.x * 4) + team;
@@ -50,7 +49,6 @@ void tw_kernel_norm_routed_qmm_swiglu(
     const int at = thread_2 * 4;
     const int at_3 = thread_2 & 7;
     const int at_6 = thread_2 >> 4;
-    const int at_7 = (thread_2 & 15) * 4;
     float x_in[64];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
@@ -181,68 +179,81 @@ void tw_kernel_norm_routed_qmm_swiglu(
     }
     simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const uint picked = tile0[(team * 8) + tw_checked(tile, 8, faults, 0)];
-    if ((thread_2 & 31) == 0) {
-        tile1[team] = picked;
-    }
-    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    const uint tile_2 = tile1[team];
-    const int rounded = (int)min(tile_2, 2147483647u);
+    const int rounded = (int)min(picked, 2147483647u);
     const int index = tw_checked(rounded, 128, faults, 1);
     const int index_2 = tw_checked(rounded, 128, faults, 2);
     const int index_3 = tw_checked(rounded, 128, faults, 3);
     const int index_4 = tw_checked(rounded, 128, faults, 4);
     const int index_5 = tw_checked(rounded, 128, faults, 5);
     const int index_6 = tw_checked(rounded, 128, faults, 6);
+    float tile_2[16];
+    uint unpacked[64];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        tile_2[i] = gate_scales[(((long)(tw_checked(rounded, 128, faults, 1)) * arguments.gate_scales_stride0) + ((long)(program_2) * arguments.gate_scales_stride1)) + (long)((at_6 + ((i & 15) * 2)))];
+        const uint word = gate[(((long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long)(program_2) * arguments.gate_stride1)) + (long)((((at + ((((i * 4) >> 2) & 15) * 128)) * 4) >> 5))];
+        const int shift = ((at + ((((i * 4) >> 2) & 15) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_23 = 0; i_23 < 4; i_23++) {
+            unpacked[(i * 4) + i_23] = (word >> ((uint)((shift + (i_23 * 4))) & 31)) & 15u;
+        }
+    }
+    float wide_2[64];
+    _Pragma("unroll")
+    for (int i = 0; i < 64; i++) {
+        wide_2[i] = (float)(unpacked[i]);
+    }
     float tile_3[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        tile_3[i] = gate_scales[(((long)(tw_checked(rounded, 128, faults, 1)) * arguments.gate_scales_stride0) + ((long)(program_2) * arguments.gate_scales_stride1)) + (long)((at_6 + ((i & 15) * 2)))];
-        const uint word = gate[(((long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long)(program_2) * arguments.gate_stride1)) + (long)((((at + ((((i * 4) >> 2) & 15) * 128)) * 4) >> 5))];
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 64; i++) {
-        const float product_4 = (float)(((gate[(((long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long)(program_2) * arguments.gate_stride1)) + (long)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_3[(i >> 2) & 15];
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        const float tile_5 = gate_biases[(((long)(tw_checked(rounded, 128, faults, 3)) * arguments.gate_biases_stride0) + ((long)(program_2) * arguments.gate_biases_stride1)) + (long)((at_6 + ((i & 15) * 2)))];
+        tile_3[i] = gate_biases[(((long)(tw_checked(rounded, 128, faults, 3)) * arguments.gate_biases_stride0) + ((long)(program_2) * arguments.gate_biases_stride1)) + (long)((at_6 + ((i & 15) * 2)))];
     }
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        total_2 = total_2 + (product_3[i] * (((float)(((gate[(((long)(tw_checked(rounded, 128, faults, 2)) * arguments.gate_stride0) + ((long)(program_2) * arguments.gate_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * gate_scales[(((long)(tw_checked(rounded, 128, faults, 1)) * arguments.gate_scales_stride0) + ((long)(program_2) * arguments.gate_scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]) + gate_biases[(((long)(tw_checked(rounded, 128, faults, 3)) * arguments.gate_biases_stride0) + ((long)(program_2) * arguments.gate_biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]));
+        const float fma_x = fma(wide_2[i], tile_2[(i >> 2) & 15], tile_3[(i >> 2) & 15]);
+        total_2 = fma(product_3[i], fma_x, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
     total_2 = total_2 + simd_shuffle_xor(total_2, 4);
     total_2 = total_2 + simd_shuffle_xor(total_2, 8);
     total_2 = total_2 + simd_shuffle_xor(total_2, 16);
-    float tile_7[16];
+    float tile_4[16];
+    uint unpacked_2[64];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        tile_7[i] = up_scales[(((long)(tw_checked(rounded, 128, faults, 4)) * arguments.up_scales_stride0) + ((long)(program_2) * arguments.up_scales_stride1)) + (long)((at_6 + ((i & 15) * 2)))];
+        tile_4[i] = up_scales[(((long)(tw_checked(rounded, 128, faults, 4)) * arguments.up_scales_stride0) + ((long)(program_2) * arguments.up_scales_stride1)) + (long)((at_6 + ((i & 15) * 2)))];
         const uint word_2 = up[(((long)(tw_checked(rounded, 128, faults, 5)) * arguments.up_stride0) + ((long)(program_2) * arguments.up_stride1)) + (long)((((at + ((((i * 4) >> 2) & 15) * 128)) * 4) >> 5))];
+        const int shift_2 = ((at + ((((i * 4) >> 2) & 15) * 128)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_23 = 0; i_23 < 4; i_23++) {
+            unpacked_2[(i * 4) + i_23] = (word_2 >> ((uint)((shift_2 + (i_23 * 4))) & 31)) & 15u;
+        }
     }
+    float wide_3[64];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        const float product_6 = (float)(((up[(((long)(tw_checked(rounded, 128, faults, 5)) * arguments.up_stride0) + ((long)(program_2) * arguments.up_stride1)) + (long)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) >> 5))] >> ((uint)((((((at_6 + (((i >> 2) & 15) * 2)) * 64) + (at_7 + (i & 3))) * 4) & 31)) & 31)) & 15u)) * tile_7[(i >> 2) & 15];
+        wide_3[i] = (float)(unpacked_2[i]);
     }
+    float tile_5[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float tile_9 = up_biases[(((long)(tw_checked(rounded, 128, faults, 6)) * arguments.up_biases_stride0) + ((long)(program_2) * arguments.up_biases_stride1)) + (long)((at_6 + ((i & 15) * 2)))];
+        tile_5[i] = up_biases[(((long)(tw_checked(rounded, 128, faults, 6)) * arguments.up_biases_stride0) + ((long)(program_2) * arguments.up_biases_stride1)) + (long)((at_6 + ((i & 15) * 2)))];
     }
     float total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
-        total_3 = total_3 + (product_3[i] * (((float)(((up[(((long)(tw_checked(rounded, 128, faults, 5)) * arguments.up_stride0) + ((long)(program_2) * arguments.up_stride1)) + (long)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) >> 5))] >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 15) * 128))) & 63)) * 4) & 31)) & 31)) & 15u)) * up_scales[(((long)(tw_checked(rounded, 128, faults, 4)) * arguments.up_scales_stride0) + ((long)(program_2) * arguments.up_scales_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]) + up_biases[(((long)(tw_checked(rounded, 128, faults, 6)) * arguments.up_biases_stride0) + ((long)(program_2) * arguments.up_biases_stride1)) + (long)(((at + ((i & 3) + (((i >> 2) & 15) * 128))) >> 6))]));
+        const float fma_x_2 = fma(wide_3[i], tile_4[(i >> 2) & 15], tile_5[(i >> 2) & 15]);
+        total_3 = fma(product_3[i], fma_x_2, total_3);
     }
     total_3 = total_3 + simd_shuffle_xor(total_3, 1);
     total_3 = total_3 + simd_shuffle_xor(total_3, 2);
     total_3 = total_3 + simd_shuffle_xor(total_3, 4);
     total_3 = total_3 + simd_shuffle_xor(total_3, 8);
     total_3 = total_3 + simd_shuffle_xor(total_3, 16);
-    const float product_9 = (total_2 * tw_sigmoid(total_2)) * total_3;
+    const float product_7 = (total_2 * tw_sigmoid(total_2)) * total_3;
     if ((program < arguments.columns) && ((thread_2 & 31) == 0)) {
-        y[(((long)((int)threadgroup_position_in_grid.z) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride1)) + (long)(program_2)] = product_9;
+        y[(((long)((int)threadgroup_position_in_grid.z) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride1)) + (long)(program_2)] = product_7;
     }
 }

@@ -51,8 +51,8 @@ void tw_kernel_paged_attention(
     const int smaller = min(lens[(long)((int)threadgroup_position_in_grid.y)], (16 * arguments.table));
     float q_in[4];
     _Pragma("unroll")
-    for (int i_90 = 0; i_90 < 4; i_90++) {
-        q_in[i_90] = 0.0f;
+    for (int i_89 = 0; i_89 < 4; i_89++) {
+        q_in[i_89] = 0.0f;
     }
     if ((product + at) < (4 * arguments.kv_heads)) {
         {
@@ -69,10 +69,10 @@ void tw_kernel_paged_attention(
     float v_2 = tile_2;
     float v_3[4];
     _Pragma("unroll")
-    for (int i_90 = 0; i_90 < 4; i_90++) {
-        product_2[i_90] = q_in[i_90] * arguments.scale;
+    for (int i_89 = 0; i_89 < 4; i_89++) {
+        product_2[i_89] = q_in[i_89] * arguments.scale;
         const float tile_3 = 0.0f;
-        v_3[i_90] = tile_3;
+        v_3[i_89] = tile_3;
     }
     for (int j = 0; j < smaller; j += 16) {
         const int quotient = j / 16;
@@ -81,18 +81,18 @@ void tw_kernel_paged_attention(
         const int index_2 = tw_checked(tables_in, arguments.pages, faults, 1);
         float tile_4[16];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 16; i_90++) {
-            tile_4[i_90] = keys[((((long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long)((at_3 + (i_90 & 3))) * arguments.keys_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride2)) + (long)((at_4 + (((i_90 >> 2) & 3) * 32)))];
+        for (int i_89 = 0; i_89 < 16; i_89++) {
+            tile_4[i_89] = keys[((((long)(tw_checked(tables_in, arguments.pages, faults, 1)) * arguments.keys_stride0) + ((long)((at_3 + (i_89 & 3))) * arguments.keys_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride2)) + (long)((at_4 + (((i_89 >> 2) & 3) * 32)))];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            tile0[(at * 128) + (at_2 + (i_90 & 3))] = product_2[i_90];
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            tile0[(at * 128) + (at_2 + (i_89 & 3))] = product_2[i_89];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 16; i_90++) {
-            tile1[((at_4 + (((i_90 >> 2) & 3) * 32)) * 16) + (at_3 + (i_90 & 3))] = tile_4[i_90];
+        for (int i_89 = 0; i_89 < 16; i_89++) {
+            tile1[((at_4 + (((i_89 >> 2) & 3) * 32)) * 16) + (at_3 + (i_89 & 3))] = tile_4[i_89];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products = 0.0f;
@@ -101,24 +101,24 @@ void tw_kernel_paged_attention(
         }
         bool tile_5[4];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            tile_5[i_90] = (int)(((uint)((at + ((i_90 & 3) * 4))) + (uint)(j))) < smaller;
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            tile_5[i_89] = (int)(((uint)((at + ((i_89 & 3) * 4))) + (uint)(j))) < smaller;
         }
         const int index_3 = tw_checked(tables_in, arguments.pages, faults, 2);
         float values_in[16];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
+        for (int i_89 = 0; i_89 < 4; i_89++) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(values + (((((long)(index_3) * arguments.values_stride0) + ((long)((at + ((((i_90 * 4) >> 2) & 3) * 4))) * arguments.values_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride2)) + (long)(at_2)));
+                vector.all = *(const device uint4*)(values + (((((long)(index_3) * arguments.values_stride0) + ((long)((at + ((((i_89 * 4) >> 2) & 3) * 4))) * arguments.values_stride1)) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride2)) + (long)(at_2)));
                 _Pragma("unroll")
-                for (int l = 0; l < 4; l++) values_in[(i_90 * 4) + l] = vector.lane[l];
+                for (int l = 0; l < 4; l++) values_in[(i_89 * 4) + l] = vector.lane[l];
             }
         }
         float chosen[16];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 16; i_90++) {
-            chosen[i_90] = tile_5[(i_90 >> 2) & 3] ? values_in[i_90] : 0.0f;
+        for (int i_89 = 0; i_89 < 16; i_89++) {
+            chosen[i_89] = tile_5[(i_89 >> 2) & 3] ? values_in[i_89] : 0.0f;
         }
         const float chosen_2 = ((int)(((uint)(at_6) + (uint)(j))) < smaller) ? products : (-INFINITY);
         const float tile_6 = v;
@@ -145,7 +145,7 @@ void tw_kernel_paged_attention(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         const float difference_2 = chosen_2 - tile3[at_5];
         const float exp_x_2 = precise::exp(difference_2);
-        const float product_3 = v_2 * exp_x;
+        const float tile_7 = v_2;
         float total = 0.0f;
         total = total + exp_x_2;
         total = total + simd_shuffle_xor(total, 1);
@@ -157,12 +157,13 @@ void tw_kernel_paged_attention(
             tile4[at_5] = total;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        const float added_2 = product_3 + tile4[at];
-        v_2 = added_2;
-        float product_4[4];
+        const float total_2 = tile4[at];
+        const float fma_x = fma(tile_7, exp_x, total_2);
+        v_2 = fma_x;
+        float product_3[4];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            product_4[i_90] = v_3[i_90] * exp_x;
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            product_3[i_89] = v_3[i_89] * exp_x;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 64) == 0) {
@@ -170,25 +171,25 @@ void tw_kernel_paged_attention(
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 16; i_90++) {
-            tile6[((at + (((i_90 >> 2) & 3) * 4)) * 128) + (at_2 + (i_90 & 3))] = chosen[i_90];
+        for (int i_89 = 0; i_89 < 16; i_89++) {
+            tile6[((at + (((i_89 >> 2) & 3) * 4)) * 128) + (at_2 + (i_89 & 3))] = chosen[i_89];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_2[4];
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            products_2[i_90] = 0.0f;
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            products_2[i_89] = 0.0f;
         }
         for (int k_2 = 0; k_2 < 16; k_2 += 1) {
             _Pragma("unroll")
-            for (int i_90 = 0; i_90 < 4; i_90++) {
-                products_2[i_90] = fma(tile5[(at * 16) + k_2], tile6[(k_2 * 128) + (at_2 + (i_90 & 3))], products_2[i_90]);
+            for (int i_89 = 0; i_89 < 4; i_89++) {
+                products_2[i_89] = fma(tile5[(at * 16) + k_2], tile6[(k_2 * 128) + (at_2 + (i_89 & 3))], products_2[i_89]);
             }
         }
         _Pragma("unroll")
-        for (int i_90 = 0; i_90 < 4; i_90++) {
-            const float added_3 = product_4[i_90] + products_2[i_90];
-            v_3[i_90] = added_3;
+        for (int i_89 = 0; i_89 < 4; i_89++) {
+            const float added_2 = product_3[i_89] + products_2[i_89];
+            v_3[i_89] = added_2;
         }
         v = larger;
     }
@@ -196,9 +197,9 @@ void tw_kernel_paged_attention(
     const bool test_3 = tile_9 > 0.0f;
     float chosen_5[4];
     _Pragma("unroll")
-    for (int i_90 = 0; i_90 < 4; i_90++) {
-        const float quotient_2 = v_3[i_90] / tile_9;
-        chosen_5[i_90] = test_3 ? quotient_2 : 0.0f;
+    for (int i_89 = 0; i_89 < 4; i_89++) {
+        const float quotient_2 = v_3[i_89] / tile_9;
+        chosen_5[i_89] = test_3 ? quotient_2 : 0.0f;
     }
     if ((product + at) < (4 * arguments.kv_heads)) {
         {

@@ -63,7 +63,7 @@ void tw_kernel_quantized_matmul(
         float tile_6[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            tile_5[i] = ((float)(((((((product_2 + (at + (((i >> 3) & 3) * 8))) < arguments.columns) && ((product_4 + (((at_2 + ((i & 1) + (((i >> 1) & 3) * 8))) * 4) >> 5)) < (8 * arguments.groups))) ? w[((long)((product_2 + (at + (((i >> 3) & 3) * 8)))) * arguments.w_stride0) + (long)((product_4 + (((at_2 + ((i & 1) + (((i >> 1) & 3) * 8))) * 4) >> 5)))] : 0u) >> ((uint)((((at_2 + ((i & 1) + (((i >> 1) & 3) * 8))) * 4) & 31)) & 31)) & 15u)) * ((((product_2 + (at + (((i >> 3) & 3) * 8))) < arguments.columns) && (j < arguments.groups)) ? scales[((long)((product_2 + (at + (((i >> 3) & 3) * 8)))) * arguments.scales_stride0) + (long)(j)] : 0.0f)) + ((((product_2 + (at + (((i >> 3) & 3) * 8))) < arguments.columns) && (j < arguments.groups)) ? biases[((long)((product_2 + (at + (((i >> 3) & 3) * 8)))) * arguments.biases_stride0) + (long)(j)] : 0.0f);
+            tile_5[i] = fma((float)(((((((product_2 + (at + (((i >> 3) & 3) * 8))) < arguments.columns) && ((product_4 + (((at_2 + ((i & 1) + (((i >> 1) & 3) * 8))) * 4) >> 5)) < (8 * arguments.groups))) ? w[((long)((product_2 + (at + (((i >> 3) & 3) * 8)))) * arguments.w_stride0) + (long)((product_4 + (((at_2 + ((i & 1) + (((i >> 1) & 3) * 8))) * 4) >> 5)))] : 0u) >> ((uint)((((at_2 + ((i & 1) + (((i >> 1) & 3) * 8))) * 4) & 31)) & 31)) & 15u)), ((((product_2 + (at + (((i >> 3) & 3) * 8))) < arguments.columns) && (j < arguments.groups)) ? scales[((long)((product_2 + (at + (((i >> 3) & 3) * 8)))) * arguments.scales_stride0) + (long)(j)] : 0.0f), ((((product_2 + (at + (((i >> 3) & 3) * 8))) < arguments.columns) && (j < arguments.groups)) ? biases[((long)((product_2 + (at + (((i >> 3) & 3) * 8)))) * arguments.biases_stride0) + (long)(j)] : 0.0f));
             tile_6[i] = v[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
@@ -72,10 +72,10 @@ void tw_kernel_quantized_matmul(
             operand1[((((at_2 + ((i & 1) + (((i >> 1) & 3) * 8))) ^ ((((at + (((i >> 3) & 3) * 8)) ^ ((at + (((i >> 3) & 3) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + (((i >> 3) & 3) * 8)) * 32) + (((at_2 + ((i & 1) + (((i >> 1) & 3) * 8))) ^ ((((at + (((i >> 3) & 3) * 8)) ^ ((at + (((i >> 3) & 3) * 8)) >> 2)) & 7) * 4)) & 31))] = tile_5[i];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        float added_2[32];
+        float added[32];
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            added_2[i] = tile_6[i];
+            added[i] = tile_6[i];
         }
         for (int k = 0; k < 8; k += 1) {
             float a[8];
@@ -83,22 +83,22 @@ void tw_kernel_quantized_matmul(
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_19 = 0; i_19 < 2; i_19++) {
-                    a[(i * 2) + i_19] = operand0[(slot * 4096) + (((((((k * 8) + column) + i_19) ^ ((((at + ((((i * 8) >> 3) & 3) * 8)) ^ ((at + ((((i * 8) >> 3) & 3) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 8) >> 3) & 3) * 8)) * 32) + (((((k * 8) + column) + i_19) ^ ((((at + ((((i * 8) >> 3) & 3) * 8)) ^ ((at + ((((i * 8) >> 3) & 3) * 8)) >> 2)) & 7) * 4)) & 31)))];
-                    b[(i * 2) + i_19] = operand1[(((((k * 8) + row) ^ ((((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 3) * 8))) ^ ((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 3) * 8))) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 3) * 8))) * 32) + ((((k * 8) + row) ^ ((((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 3) * 8))) ^ ((at_2 + ((((i * 2) + i_19) & 1) + (((((i * 2) + i_19) >> 1) & 3) * 8))) >> 2)) & 7) * 4)) & 31))];
+                for (int i_18 = 0; i_18 < 2; i_18++) {
+                    a[(i * 2) + i_18] = operand0[(slot * 4096) + (((((((k * 8) + column) + i_18) ^ ((((at + ((((i * 8) >> 3) & 3) * 8)) ^ ((at + ((((i * 8) >> 3) & 3) * 8)) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at + ((((i * 8) >> 3) & 3) * 8)) * 32) + (((((k * 8) + column) + i_18) ^ ((((at + ((((i * 8) >> 3) & 3) * 8)) ^ ((at + ((((i * 8) >> 3) & 3) * 8)) >> 2)) & 7) * 4)) & 31)))];
+                    b[(i * 2) + i_18] = operand1[(((((k * 8) + row) ^ ((((at_2 + ((((i * 2) + i_18) & 1) + (((((i * 2) + i_18) >> 1) & 3) * 8))) ^ ((at_2 + ((((i * 2) + i_18) & 1) + (((((i * 2) + i_18) >> 1) & 3) * 8))) >> 2)) & 7) * 4)) >> 5) * 2048) + (((at_2 + ((((i * 2) + i_18) & 1) + (((((i * 2) + i_18) >> 1) & 3) * 8))) * 32) + ((((k * 8) + row) ^ ((((at_2 + ((((i * 2) + i_18) & 1) + (((((i * 2) + i_18) >> 1) & 3) * 8))) ^ ((at_2 + ((((i * 2) + i_18) & 1) + (((((i * 2) + i_18) >> 1) & 3) * 8))) >> 2)) & 7) * 4)) & 31))];
                 }
             }
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
                 _Pragma("unroll")
-                for (int i_19 = 0; i_19 < 4; i_19++) {
-                    tw_multiply_f32(added_2 + (((i * 4) + i_19) * 2), a + (i * 2), b + (i_19 * 2));
+                for (int i_18 = 0; i_18 < 4; i_18++) {
+                    tw_multiply_f32(added + (((i * 4) + i_18) * 2), a + (i * 2), b + (i_18 * 2));
                 }
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            v[i] = added_2[i];
+            v[i] = added[i];
         }
         free = slot;
         slot = ((slot + 1) == 1) ? 0 : (slot + 1);

@@ -27,7 +27,11 @@ void tw_kernel_quantized_matvec_residual(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     threadgroup float partial0[16];
     const int at = (int)thread_index_in_threadgroup * 4;
+    const int at_3 = (int)thread_index_in_threadgroup >> 4;
     float x_in[32];
+    const float residual_in = residual[((long)((int)threadgroup_position_in_grid.y) * arguments.residual_stride0) + (long)((int)threadgroup_position_in_grid.x)];
+    float tile[8];
+    uint unpacked[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         x_in[i * 4] = 0.0f;
@@ -42,18 +46,39 @@ void tw_kernel_quantized_matvec_residual(
                 for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
             }
         }
+        tile[i] = 0.0f;
+        if ((at_3 + ((i & 7) * 32)) < arguments.groups) {
+            tile[i] = ((at_3 + ((i & 7) * 32)) < arguments.groups) ? scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)((at_3 + ((i & 7) * 32)))] : 0.0f;
+        }
+        const uint word = ((((at + ((((i * 4) >> 2) & 7) * 2048)) * 4) >> 5) < (8 * arguments.groups)) ? w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)((((at + ((((i * 4) >> 2) & 7) * 2048)) * 4) >> 5))] : 0u;
+        const int shift = ((at + ((((i * 4) >> 2) & 7) * 2048)) * 4) & 31;
+        _Pragma("unroll")
+        for (int i_4 = 0; i_4 < 4; i_4++) {
+            unpacked[(i * 4) + i_4] = 0u;
+            if ((at + ((((i * 4) + i_4) & 3) + (((((i * 4) + i_4) >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
+                unpacked[(i * 4) + i_4] = (word >> ((uint)((shift + (i_4 * 4))) & 31)) & 15u;
+            }
+        }
     }
-    const float residual_in = residual[((long)((int)threadgroup_position_in_grid.y) * arguments.residual_stride0) + (long)((int)threadgroup_position_in_grid.x)];
+    float wide[32];
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        wide[i] = (float)(unpacked[i]);
+    }
+    float tile_2[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 8; i++) {
+        tile_2[i] = 0.0f;
+        if ((at_3 + ((i & 7) * 32)) < arguments.groups) {
+            tile_2[i] = ((at_3 + ((i & 7) * 32)) < arguments.groups) ? biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)((at_3 + ((i & 7) * 32)))] : 0.0f;
+        }
+    }
     float total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        float tile_4 = 0.0f;
+        const float fma_x = fma(wide[i], tile[(i >> 2) & 7], tile_2[(i >> 2) & 7]);
         if ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
-            tile_4 = ((float)(((((((((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) & 63)) * 4) >> 5) < (8 * arguments.groups)) ? w[((long)((int)threadgroup_position_in_grid.x) * arguments.w_stride0) + (long)(((((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) & 63)) * 4) >> 5))] : 0u) >> ((uint)(((((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) * 64) + ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) & 63)) * 4) & 31)) & 31)) & 15u)) * ((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) < arguments.groups) ? scales[((long)((int)threadgroup_position_in_grid.x) * arguments.scales_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6))] : 0.0f)) + ((((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6) < arguments.groups) ? biases[((long)((int)threadgroup_position_in_grid.x) * arguments.biases_stride0) + (long)(((at + ((i & 3) + (((i >> 2) & 7) * 2048))) >> 6))] : 0.0f);
-        }
-        const float product_2 = x_in[i] * tile_4;
-        if ((at + ((i & 3) + (((i >> 2) & 7) * 2048))) < (64 * arguments.groups)) {
-            total = total + product_2;
+            total = fma(x_in[i], fma_x, total);
         }
     }
     total = total + simd_shuffle_xor(total, 1);
@@ -70,8 +95,8 @@ void tw_kernel_quantized_matvec_residual(
     for (int i = 0; i < 16; i++) {
         total = total + partial0[i];
     }
-    const float added_2 = residual_in + total;
+    const float added = residual_in + total;
     if (((int)thread_index_in_threadgroup & 511) == 0) {
-        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = added_2;
+        y[((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + (long)((int)threadgroup_position_in_grid.x)] = added;
     }
 }

@@ -85,12 +85,13 @@ void tw_kernel_resize_bilinear(
     const float difference_6 = 1.0f - quotient_2;
     _Pragma("unroll")
     for (int i_8 = 0; i_8 < 16; i_8++) {
-        const float product_5 = x_in[i_8] * difference_5[(i_8 >> 2) & 3];
-        const float product_7 = (product_5 + (x_in_3[i_8] * tile[(i_8 >> 2) & 3])) * difference_6;
-        const float product_8 = x_in_2[i_8] * difference_5[(i_8 >> 2) & 3];
-        const float added_7 = product_7 + ((product_8 + (x_in_4[i_8] * tile[(i_8 >> 2) & 3])) * quotient_2);
+        const float product_5 = x_in_3[i_8] * tile[(i_8 >> 2) & 3];
+        const float fma_x = fma(x_in[i_8], difference_5[(i_8 >> 2) & 3], product_5);
+        const float product_6 = x_in_4[i_8] * tile[(i_8 >> 2) & 3];
+        const float product_7 = fma(x_in_2[i_8], difference_5[(i_8 >> 2) & 3], product_6) * quotient_2;
+        const float fma_x_3 = fma(fma_x, difference_6, product_7);
         if (((at_2 + (((i_8 >> 2) & 3) * 64)) < arguments.out_width) && ((i_8 & 3) < arguments.channels)) {
-            y[((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride1)) + ((long)((at_2 + (((i_8 >> 2) & 3) * 64))) * arguments.y_stride2)) + (long)((i_8 & 3))] = added_7;
+            y[((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride1)) + ((long)((at_2 + (((i_8 >> 2) & 3) * 64))) * arguments.y_stride2)) + (long)((i_8 & 3))] = fma_x_3;
         }
     }
 }

@@ -114,8 +114,8 @@ void tw_kernel_rmsnorm_dropout(
             for (int l = 0; l < 4; l++) random[(i * 4) + l] = words.word[l];
         }
     }
-    const float product_6 = arguments.p * 16777216.0f;
-    const float ceil_x = ceil(product_6);
+    const float product_5 = arguments.p * 16777216.0f;
+    const float ceil_x = ceil(product_5);
     const uint rounded_4 = tw_to_u32(ceil_x);
     const float difference = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference;
@@ -124,8 +124,8 @@ void tw_kernel_rmsnorm_dropout(
     for (int i = 0; i < 32; i++) {
         const uint shr = random[i] >> 8u;
         const bool test = shr >= rounded_4;
-        const float product_7 = product_3[i] * recip_x;
-        chosen[i] = test ? product_7 : 0.0f;
+        const float product_6 = product_3[i] * recip_x;
+        chosen[i] = test ? product_6 : 0.0f;
     }
     if (program < arguments.rows) {
         _Pragma("unroll")

@@ -127,7 +127,7 @@ void tw_kernel_rope_decode_attention(
         const float exp_x = precise::exp(difference_2);
         const float difference_3 = chosen_2 - chosen_3;
         const float exp_x_2 = precise::exp(difference_3);
-        const float product_8 = v_3 * exp_x;
+        const float tile_9 = v_3;
         float total = 0.0f;
         total = total + exp_x_2;
         total = total + simd_shuffle_xor(total, 1);
@@ -145,15 +145,15 @@ void tw_kernel_rope_decode_attention(
         for (int i_2 = 0; i_2 < 2; i_2++) {
             total = total + partial2[((int)simdgroup_index_in_threadgroup & 14) + i_2];
         }
-        const float added_2 = product_8 + total;
-        v_3 = added_2;
+        const float fma_x_5 = fma(tile_9, exp_x, total);
+        v_3 = fma_x_5;
         const float tile_10 = v_4;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 319) == 0) {
             tile3[at_2] = exp_x;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        const float product_9 = tile_10 * tile3[at_3];
+        const float product_8 = tile_10 * tile3[at_3];
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 256) == 0) {
             tile4[(at_2 * 64) + at] = exp_x_2;
@@ -163,8 +163,8 @@ void tw_kernel_rope_decode_attention(
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
             products_2 = fma(tile4[(at_3 * 64) + k_3], ((((int)(((uint)(k_3) + (uint)(j))) >= larger) && ((int)(((uint)(k_3) + (uint)(j))) < smaller)) ? (((tw_checked(j, 2147483647, faults, 5) + k_3) < arguments.max_len) ? v_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.v_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.v_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 5) + k_3)) * arguments.v_cache_stride2)) + (long)(at_4)] : 0.0f) : 0.0f), products_2);
         }
-        const float added_3 = product_9 + products_2;
-        v_4 = added_3;
+        const float added_2 = product_8 + products_2;
+        v_4 = added_2;
         v_2 = larger_2;
     }
     const float tile_11 = v_3;

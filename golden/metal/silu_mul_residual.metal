@@ -18,8 +18,8 @@ void tw_kernel_silu_mul_residual(
     const int at = (int)thread_index_in_threadgroup * 4;
     float gate_in[4];
     _Pragma("unroll")
-    for (int i_13 = 0; i_13 < 4; i_13++) {
-        gate_in[i_13] = 0.0f;
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        gate_in[i_11] = 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
@@ -31,8 +31,8 @@ void tw_kernel_silu_mul_residual(
     }
     float up_in[4];
     _Pragma("unroll")
-    for (int i_13 = 0; i_13 < 4; i_13++) {
-        up_in[i_13] = 0.0f;
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        up_in[i_11] = 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
@@ -44,8 +44,8 @@ void tw_kernel_silu_mul_residual(
     }
     float residual_in[4];
     _Pragma("unroll")
-    for (int i_13 = 0; i_13 < 4; i_13++) {
-        residual_in[i_13] = 0.0f;
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        residual_in[i_11] = 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
@@ -55,16 +55,17 @@ void tw_kernel_silu_mul_residual(
             for (int l = 0; l < 4; l++) residual_in[l] = vector.lane[l];
         }
     }
-    float added[4];
+    float fma_x[4];
     _Pragma("unroll")
-    for (int i_13 = 0; i_13 < 4; i_13++) {
-        added[i_13] = ((gate_in[i_13] * tw_sigmoid(gate_in[i_13])) * up_in[i_13]) + residual_in[i_13];
+    for (int i_11 = 0; i_11 < 4; i_11++) {
+        const float product = gate_in[i_11] * tw_sigmoid(gate_in[i_11]);
+        fma_x[i_11] = fma(product, up_in[i_11], residual_in[i_11]);
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = added[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

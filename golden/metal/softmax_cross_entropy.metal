@@ -68,8 +68,10 @@ void tw_kernel_softmax_cross_entropy(
             const float exp2_x = precise::exp2(product_2);
             const bool test_4 = chosen_2 > 0.0f;
             const float chosen_3 = test_4 ? exp2_x : 1.0f;
-            const float added_3 = (exponentials[i] * chosen_3) + (test_4 ? 1.0f : exp2_x);
-            exponentials[i] = added_3;
+            const float chosen_4 = test_4 ? 1.0f : exp2_x;
+            const float tile_4 = exponentials[i];
+            const float fma_x = fma(tile_4, chosen_3, chosen_4);
+            exponentials[i] = fma_x;
             const float larger = tw_max(tile_3, chosen);
             total[i] = larger;
         }
@@ -100,7 +102,8 @@ void tw_kernel_softmax_cross_entropy(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float difference_2 = total[i] - chosen_5;
-        total_2 = total_2 + (exponentials[i] * precise::exp(difference_2));
+        const float exp_x = precise::exp(difference_2);
+        total_2 = fma(exponentials[i], exp_x, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -116,9 +119,9 @@ void tw_kernel_softmax_cross_entropy(
     for (int i = 0; i < 32; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float added_4 = precise::log(total_2) + chosen_5;
+    const float added_3 = precise::log(total_2) + chosen_5;
     const int chosen_6 = test ? target_in : 0;
-    const float difference_3 = added_4 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_6, arguments.classes, faults, 0))];
+    const float difference_3 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_6, arguments.classes, faults, 0))];
     const float chosen_7 = test ? difference_3 : 0.0f;
     if (((int)thread_index_in_threadgroup & 1023) == 0) {
         loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_7;

@@ -71,8 +71,10 @@ void tw_kernel_softmax_cross_entropy_grad(
             const float exp2_x = precise::exp2(product_2);
             const bool test_4 = chosen_2 > 0.0f;
             const float chosen_3 = test_4 ? exp2_x : 1.0f;
-            const float added_3 = (exponentials[i] * chosen_3) + (test_4 ? 1.0f : exp2_x);
-            exponentials[i] = added_3;
+            const float chosen_4 = test_4 ? 1.0f : exp2_x;
+            const float tile_4 = exponentials[i];
+            const float fma_x = fma(tile_4, chosen_3, chosen_4);
+            exponentials[i] = fma_x;
             const float larger = tw_max(tile_3, chosen);
             total[i] = larger;
         }
@@ -103,7 +105,8 @@ void tw_kernel_softmax_cross_entropy_grad(
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
         const float difference_2 = total[i] - chosen_5;
-        total_2 = total_2 + (exponentials[i] * precise::exp(difference_2));
+        const float exp_x = precise::exp(difference_2);
+        total_2 = fma(exponentials[i], exp_x, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -119,20 +122,20 @@ void tw_kernel_softmax_cross_entropy_grad(
     for (int i = 0; i < 32; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float added_4 = precise::log(total_2) + chosen_5;
+    const float added_3 = precise::log(total_2) + chosen_5;
     const int chosen_6 = test ? target_in : 0;
-    const float difference_3 = added_4 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_6, arguments.classes, faults, 0))];
+    const float difference_3 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_6, arguments.classes, faults, 0))];
     const float chosen_7 = test ? difference_3 : 0.0f;
     if (((int)thread_index_in_threadgroup & 1023) == 0) {
         loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_7;
     }
     for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
-        const int product_5 = max(((quotient - 1) - j_2), 0) * 8192;
-        bool test_7[8];
+        const int product_4 = max(((quotient - 1) - j_2), 0) * 8192;
+        bool test_6[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_5 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_5)));
-            test_7[i] = added_5 == target_in;
+            const int added_4 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_4)));
+            test_6[i] = added_4 == target_in;
         }
         float logits_in_3[8];
         _Pragma("unroll")
@@ -141,10 +144,10 @@ void tw_kernel_softmax_cross_entropy_grad(
             logits_in_3[(i * 4) + 1] = 0.0f;
             logits_in_3[(i * 4) + 2] = 0.0f;
             logits_in_3[(i * 4) + 3] = 0.0f;
-            if ((product_5 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_5 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
                 }
@@ -157,12 +160,12 @@ void tw_kernel_softmax_cross_entropy_grad(
             const float exp_x_2 = precise::exp(difference_6);
             const float quotient_2 = exp_x_2 / total_2;
             const float difference_7 = quotient_2 - 1.0f;
-            const float product_6 = (test_7[i] ? difference_7 : quotient_2) * arguments.scale;
-            chosen_9[i] = test ? product_6 : 0.0f;
+            const float product_5 = (test_6[i] ? difference_7 : quotient_2) * arguments.scale;
+            chosen_9[i] = test ? product_5 : 0.0f;
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product_5 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
                 out[0] = chosen_9[i * 4];
                 out[1] = chosen_9[(i * 4) + 1];
@@ -172,7 +175,7 @@ void tw_kernel_softmax_cross_entropy_grad(
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((product_5 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
+                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
                 }
             }
         }

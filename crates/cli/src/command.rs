@@ -8,7 +8,7 @@ mod devices;
 mod emit;
 mod eval;
 mod generate;
-mod import;
+pub mod import;
 mod inspect;
 mod kernels;
 mod logits;
@@ -28,6 +28,7 @@ use tilewright_ir::{DType, DimRule, ParamKind, Program};
 use tilewright_kernels::{CATALOG, Entry};
 use tilewright_lang::{Signature, Specialization};
 use tilewright_runtime::nearest;
+use tilewright_tensor::check_number;
 
 pub use kernels::show_case;
 
@@ -172,6 +173,7 @@ fn specialize(entry: &Entry, dtype: DType, settings: &[Setting]) -> Result<Speci
     let program = recorded.map_err(|e| {
         Failure::usage(e.to_string(), format!("see `tilewright kernels {}`", entry.name))
     })?;
+    let ranges = signature(entry)?.params;
     let mut sizes = Vec::new();
     for setting in settings {
         let name = &setting.name;
@@ -181,7 +183,12 @@ fn specialize(entry: &Entry, dtype: DType, settings: &[Setting]) -> Result<Speci
         let param = program.find_param(name).map(|id| &program.param(id).kind);
         let size = program.dims.iter().any(|d| d.name == *name && d.rule == DimRule::Free);
         match param {
-            Some(ParamKind::Scalar { .. }) => {}
+            Some(ParamKind::Scalar { dtype, .. }) => {
+                let range = ranges.iter().find(|p| p.name == *name).and_then(|p| p.range.as_ref());
+                let checked = check_number(entry.name, name, *dtype, range, setting.value);
+                let next = format!("see `tilewright kernels {}`", entry.name);
+                checked.map_err(|error| Failure::of(error, &next))?;
+            }
             _ if size => sizes.push((name.clone(), whole(setting)?)),
             _ => return Err(unknown_setting(entry, &program, name)),
         }

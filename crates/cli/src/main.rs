@@ -11,6 +11,7 @@ mod failure;
 mod files;
 mod formula;
 mod hub;
+mod imported;
 mod interrupt;
 mod model;
 mod patching;

@@ -9,32 +9,44 @@ use tilewright_formats::{Checkpoint, Gguf};
 use tilewright_ir::DType;
 use tilewright_nn::Model;
 
-/// The directory that `--model` names, fetched where it names a model of the hub.
+/// The directory that `--model` names: fetched where it names a model of the hub, imported where it is a GGUF file.
 ///
 /// # Errors
-/// When it was not given, or cannot be fetched.
+/// When it was not given, or cannot be fetched or imported.
 pub fn directory(matches: &ArgMatches) -> Result<PathBuf, Failure> {
+    match held(matches)? {
+        Held::Checkpoint(folder) => Ok(folder),
+        Held::Blocks(file) => crate::imported::folder(&file),
+    }
+}
+
+/// What a model is read from.
+pub enum Held {
+    /// A folder with a `config.json`.
+    Checkpoint(PathBuf),
+    /// A GGUF file.
+    Blocks(PathBuf),
+}
+
+/// What `--model` names, or holds.
+///
+/// # Errors
+/// When it was not given, cannot be fetched, or is neither.
+pub fn held(matches: &ArgMatches) -> Result<Held, Failure> {
     let missing =
         || Failure::usage("--model is needed", "give it the directory or the name of a checkpoint");
     let asked = matches.get_one::<PathBuf>("model").ok_or_else(missing)?;
     if Gguf::is_one(asked) {
-        let path = asked.display();
-        let next = format!("`tilewright convert --model {path} --out DIR` makes one of it");
-        return Err(Failure::usage(
-            format!("{path}: is a GGUF file, and a model is a folder"),
-            next,
-        ));
+        return Ok(Held::Blocks(asked.clone()));
     }
-    let folder = crate::hub::folder(asked)?;
-    whole(&folder)?;
-    Ok(folder)
+    whole(&crate::hub::folder(asked)?)
 }
 
-/// Checks that a folder may be a checkpoint.
+/// What a model is read from in a folder.
 ///
 /// # Errors
-/// Saying what is there instead.
-pub fn whole(folder: &Path) -> Result<(), Failure> {
+/// When there is none, saying what is there instead.
+pub fn whole(folder: &Path) -> Result<Held, Failure> {
     let path = folder.display();
     if !folder.exists() {
         let next = "pass the folder of a checkpoint, or its name on the hub, owner/name";
@@ -49,15 +61,16 @@ pub fn whole(folder: &Path) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{path}: is a file, and a model is a folder"), next));
     }
     if folder.join("config.json").exists() {
-        return Ok(());
+        return Ok(Held::Checkpoint(folder.to_path_buf()));
     }
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut blocks: Vec<PathBuf> =
         files.map(|entry| entry.path()).filter(|path| Gguf::is_one(path)).collect();
     blocks.sort();
-    let next = match blocks.first().map(|file| file.display()) {
-        Some(file) => format!("`tilewright convert --model {file} --out DIR` makes a model of it"),
-        None => "pass the folder that holds the model's config.json".into(),
+    let next = match &blocks[..] {
+        [] => "pass the folder that holds the model's config.json".into(),
+        [_] => return Ok(Held::Blocks(blocks.remove(0))),
+        [first, ..] => format!("pass one of its {} GGUF files: {}", blocks.len(), first.display()),
     };
     Err(Failure::work(format!("{path}: holds no config.json"), next))
 }

@@ -53,6 +53,10 @@ fn kernels_and_formulas_are_emitted_as_cuda_c() {
     }
     let text = tilewright(&["emit", "--expr", "x * sigmoid(x)", "--target", "cuda"]).ok();
     assert!(text.contains("tw_sigmoid("), "{text}");
+    // 1024 groups of 64 would be more than a program can share: the sizes it is timed with are not.
+    let text =
+        tilewright(&["emit", "quantized_matvec", "--target", "cuda", "--grad", "--dtype", "f16"]);
+    assert!(text.ok().contains("tw_kernel_quantized_matvec_grad_2("));
 }
 
 #[test]

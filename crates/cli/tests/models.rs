@@ -128,6 +128,21 @@ fn changed(test: &str, name: &str, change: impl Fn(&str) -> String) -> String {
 }
 
 #[test]
+fn tensors_that_nothing_reads_are_told() {
+    let told = tilewright(&["inspect", &fixture("llama").display().to_string()]).ok();
+    assert!(!told.contains("unread"), "{told}");
+    let fewer = changed("fewer", "llama", |config| {
+        config.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1")
+    });
+    let told = tilewright(&["inspect", &fewer]).ok();
+    let beyond = "tensors; layer 1 is beyond the 1 of config.json: model.layers.1.";
+    assert!(told.contains("unread") && told.contains(beyond), "{told}");
+    let json = tilewright(&["inspect", &fewer, "--json"]).json();
+    assert_eq!(json["runs"], true);
+    assert!(json["facts"]["unread"].as_str().unwrap().contains(beyond), "{json}");
+}
+
+#[test]
 fn what_cannot_run_says_why() {
     let logits = |model: &str| {
         tilewright(&["logits", "--model", model, "--tokens", "1,2", "--out", "never.safetensors"])
@@ -198,13 +213,9 @@ fn what_is_no_checkpoint_says_what_to_pass() {
     of("absent").into_iter().for_each(|run| run.fails(1, "absent: does not exist"));
     of("./").into_iter().for_each(|run| run.fails(1, "holds no config.json"));
     std::fs::write(here.join("model.gguf"), b"GGUF").unwrap();
-    of("./")
-        .into_iter()
-        .for_each(|run| run.fails(1, "tilewright convert --model ./model.gguf --out DIR"));
+    of("./").into_iter().for_each(|run| run.fails(1, "model.gguf: ends within its header"));
+    of("model.gguf").into_iter().for_each(|run| run.fails(1, "ends within its header"));
     // What holds tensors is described, whether a model or not.
-    let [rest @ .., _] = of("model.gguf");
-    rest.into_iter()
-        .for_each(|run| run.fails(2, "tilewright convert --model model.gguf --out DIR"));
     let [rest @ .., inspected] = of(&weights);
     rest.into_iter()
         .for_each(|run| run.fails(2, "model.safetensors: is a file, and a model is a folder"));

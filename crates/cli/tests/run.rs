@@ -159,6 +159,12 @@ fn numbers_outside_their_range_are_refused() {
         let run = tilewright_in(&here, &arguments(kernel, &["--set", p, "--grad"]));
         run.fails(2, &format!("{kernel}: p must be in [0, 1), got "));
     }
+    // The commands that run nothing, or on numbers of their own, take no others.
+    for command in [&["emit", "dropout"][..], &["bench", "dropout"]] {
+        let with = |set| tilewright_in(&here, &[command, &["--set", set]].concat());
+        with("p=1.5").fails(2, "dropout: p must be in [0, 1), got 1.5");
+        with("seed=-1").fails(2, "dropout: `seed` must be a number of type u32, got -1");
+    }
     for seed in ["seed=-1", "seed=1.5", "seed=4294967296", "seed=nan"] {
         let run = tilewright_in(&here, &arguments("dropout", &["--set", seed]));
         run.fails(2, "dropout: `seed` must be a number of type u32, got ");

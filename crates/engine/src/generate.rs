@@ -42,15 +42,37 @@ pub enum Finish {
 
 /// A request under way.
 pub(crate) struct Sequence<'a> {
+    number: usize,
     request: &'a Request,
     /// Prompt and answer.
     pub(crate) tokens: Vec<u32>,
     finish: Option<Finish>,
+    /// The tokens that its cache may hold; with more it waits for another cache.
+    limit: usize,
 }
 
 impl<'a> Sequence<'a> {
-    pub(crate) fn new(request: &'a Request) -> Sequence<'a> {
-        Sequence { request, tokens: request.prompt.clone(), finish: None }
+    /// Request `number`.
+    pub(crate) fn new(number: usize, request: &'a Request) -> Sequence<'a> {
+        let tokens = request.prompt.clone();
+        Sequence { number, request, tokens, finish: None, limit: usize::MAX }
+    }
+
+    /// Lets it go on while a cache that turns as the sequence does now may hold it: what a sequence gives must not depend
+    /// on those beside it, nor on how much is asked for. Gives the tokens that the cache must hold.
+    pub(crate) fn go_on(&mut self, switch: Option<usize>) -> usize {
+        self.limit = switch.filter(|switch| self.tokens.len() <= *switch).unwrap_or(usize::MAX);
+        (self.request.prompt.len() + self.request.max_tokens).min(self.limit)
+    }
+
+    /// False when it is finished, or waits for a longer cache.
+    fn is_live(&self) -> bool {
+        self.finish.is_none() && self.tokens.len() <= self.limit
+    }
+
+    /// True when there is more to come.
+    pub(crate) fn is_open(&self) -> bool {
+        self.finish.is_none()
     }
 
     pub(crate) fn answer(self) -> Answer {
@@ -62,15 +84,17 @@ impl<'a> Sequence<'a> {
 
     /// The token that enters next, while it is not finished.
     fn next(&self) -> Option<u32> {
-        match self.finish {
-            None => self.tokens.last().copied(),
-            Some(_) => None,
-        }
+        self.tokens.last().copied().filter(|_| self.is_live())
     }
 
     /// How many tokens may still come.
     fn room(&self) -> usize {
         (self.request.prompt.len() + self.request.max_tokens).saturating_sub(self.tokens.len())
+    }
+
+    /// How many of them while the cache holds it.
+    fn room_here(&self) -> usize {
+        self.room().min(self.limit.saturating_add(1) - self.tokens.len())
     }
 
     /// Chooses the next token and shows it.
@@ -113,17 +137,40 @@ pub fn generate(
     for (number, request) in requests.iter().enumerate() {
         admit(bounds(model), number, request)?;
     }
-    let longest = requests.iter().map(|r| r.prompt.len() + r.max_tokens).max().unwrap_or(0);
-    let mut cache = model.cache(requests.len(), longest)?;
-    let mut sequences: Vec<Sequence<'_>> = requests.iter().map(Sequence::new).collect();
-    for (slot, sequence) in sequences.iter_mut().enumerate() {
-        begin(model, &mut cache, slot, sequence, |token| show(slot, token))?;
+    let numbered = requests.iter().enumerate();
+    let mut sequences: Vec<Sequence<'_>> =
+        numbered.map(|(number, request)| Sequence::new(number, request)).collect();
+    // Those that a rope of short sequences turns go first; what outgrows it is read again with the others.
+    let switch = model.switch();
+    for limit in switch.into_iter().chain([usize::MAX]) {
+        let fits = |sequence: &Sequence<'_>| sequence.is_open() && sequence.tokens.len() <= limit;
+        let (mut now, rest): (Vec<_>, Vec<_>) = sequences.into_iter().partition(fits);
+        together(model, &mut now, switch, &mut show)?;
+        sequences = now.into_iter().chain(rest).collect();
     }
-    decode(model, &mut cache, &mut sequences, &mut show)?;
+    sequences.sort_by_key(|sequence| sequence.number);
     Ok(sequences.into_iter().map(Sequence::answer).collect())
 }
 
-/// Reads what of the prompt the slot does not hold yet, and chooses the first token.
+/// Continues sequences in one cache until each is finished or has outgrown it.
+fn together(
+    model: &Model,
+    sequences: &mut [Sequence<'_>],
+    switch: Option<usize>,
+    show: &mut impl FnMut(usize, u32) -> ControlFlow<()>,
+) -> Result<()> {
+    let Some(longest) = sequences.iter_mut().map(|sequence| sequence.go_on(switch)).max() else {
+        return Ok(());
+    };
+    let mut cache = model.cache(sequences.len(), longest)?;
+    for (slot, sequence) in sequences.iter_mut().enumerate() {
+        let number = sequence.number;
+        begin(model, &mut cache, slot, sequence, |token| show(number, token))?;
+    }
+    decode(model, &mut cache, sequences, show)
+}
+
+/// Reads what the slot does not hold yet, and chooses the next token.
 pub(crate) fn begin(
     model: &Model,
     cache: &mut Cache,
@@ -135,8 +182,9 @@ pub(crate) fn begin(
         sequence.finish = Some(Finish::Length);
         return Ok(());
     }
-    let rest = sequence.request.prompt.get(cache.len(slot)..).unwrap_or_default();
-    sequence.choose(read(model, cache, slot, rest)?, show)
+    let logits =
+        read(model, cache, slot, sequence.tokens.get(cache.len(slot)..).unwrap_or_default())?;
+    sequence.choose(logits, show)
 }
 
 /// Appends tokens to a slot in chunks; the logits after the last.
@@ -155,7 +203,7 @@ pub(crate) fn read(
     logits.ok_or_else(|| Error::failure("the model gave no logits"))?.to_vec()
 }
 
-/// Continues sequences together until each is finished.
+/// Continues sequences together until each is finished or waits.
 pub(crate) fn decode(
     model: &Model,
     cache: &mut Cache,
@@ -166,7 +214,7 @@ pub(crate) fn decode(
     let most = if is_host { 1 } else { BURST };
     let draws: Vec<Draw> = sequences.iter().map(|s| s.request.sampling.draw()).collect();
     let greedy = sequences.iter().all(|sequence| sequence.request.sampling.is_greedy());
-    while sequences.iter().any(|sequence| sequence.finish.is_none()) {
+    while sequences.iter().any(Sequence::is_live) {
         let ids: Vec<Option<u32>> = sequences.iter().map(Sequence::next).collect();
         let going = match greedy {
             true => model.greedy(cache, &ids)?,
@@ -183,7 +231,7 @@ pub(crate) fn decode(
     Ok(())
 }
 
-/// Continues sequences until one is finished or more: which, and their lengths. The tokens are fed back on the device; the
+/// Continues sequences until one or more are finished or wait: which, and their lengths. The tokens are fed back on the device; the
 /// host looks at `most` of them at once.
 fn until_one_is_finished(
     mut going: Greedy<'_>,
@@ -193,8 +241,8 @@ fn until_one_is_finished(
 ) -> Result<Vec<(usize, usize)>> {
     let mut finished: Vec<(usize, usize)> = Vec::new();
     while finished.is_empty() {
-        let live = sequences.iter().filter(|sequence| sequence.finish.is_none());
-        let now = live.map(Sequence::room).min().unwrap_or(0).min(most);
+        let live = sequences.iter().filter(|sequence| sequence.is_live());
+        let now = live.map(Sequence::room_here).min().unwrap_or(0).min(most);
         if now == 0 {
             break;
         }
@@ -203,14 +251,15 @@ fn until_one_is_finished(
             going.step()?;
         }
         for (slot, sequence) in sequences.iter_mut().enumerate() {
-            if sequence.finish.is_some() {
+            if !sequence.is_live() {
                 continue;
             }
+            let number = sequence.number;
             // The token that entered lies at `before`, those that came after it.
             let first = before[slot] + 1;
             for token in going.tokens(slot, first..first + now)? {
-                sequence.take(token, |token| show(slot, token));
-                if sequence.finish.is_some() {
+                sequence.take(token, |token| show(number, token));
+                if !sequence.is_live() {
                     finished.push((slot, sequence.tokens.len()));
                     break;
                 }

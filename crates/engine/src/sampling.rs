@@ -80,9 +80,10 @@ impl Sampling {
     /// The token after `history` that `logits` give.
     ///
     /// # Errors
-    /// When a logit is NaN, or none is finite: the weights or the arithmetic are broken.
+    /// When a logit is NaN, or the greatest is infinite: the weights or the arithmetic are broken.
     pub fn sample(&self, mut logits: Vec<f32>, history: &[u32]) -> Result<u32> {
-        if logits.iter().any(|x| x.is_nan()) || !logits.iter().any(|x| x.is_finite()) {
+        let broken = |x: &f32| x.is_nan() || *x == f32::INFINITY;
+        if logits.iter().any(broken) || !logits.iter().any(|x| x.is_finite()) {
             return Err(not_numbers(history.len()));
         }
         self.penalize(&mut logits, history);
@@ -242,8 +243,12 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for logits in [vec![1.0, f32::NAN], vec![f32::NEG_INFINITY; 3], vec![f32::INFINITY; 2]] {
+        let infinite = f32::INFINITY;
+        for logits in
+            [vec![1.0, f32::NAN], vec![-infinite; 3], vec![infinite; 2], vec![1.0, infinite]]
+        {
             assert!(Sampling::GREEDY.sample(logits.clone(), &[]).is_err(), "{logits:?}");
+            assert!(warm().sample(logits.clone(), &[]).is_err(), "{logits:?}");
         }
         for wrong in [
             Sampling { temperature: -1.0, ..warm() },

@@ -39,28 +39,43 @@ impl Session {
         mut show: impl FnMut(u32) -> ControlFlow<()>,
     ) -> Result<Answer> {
         admit(bounds(model), 0, request)?;
-        let needed = request.prompt.len() + request.max_tokens;
-        let cache = match self.cache.take().filter(|cache| cache.capacity() >= needed) {
-            Some(cache) => self.cache.insert(cache),
-            None => {
-                self.held.clear();
-                let capacity = needed.next_power_of_two().max(LEAST);
-                let capacity = capacity.min(model.shape().context).max(needed);
-                self.cache.insert(model.cache(1, capacity)?)
+        let switch = model.switch();
+        let mut sequences = [Sequence::new(0, request)];
+        loop {
+            let [sequence] = &mut sequences;
+            let needed = sequence.go_on(switch);
+            let mut cache = self.cache(model, needed, switch)?;
+            // The last token of a prompt is always read, for the logits after it.
+            let common = self.held.iter().zip(&sequence.tokens).take_while(|(a, b)| a == b).count();
+            cache.truncate(0, common.min(sequence.tokens.len() - 1));
+            // Should anything fail, nothing is taken for granted.
+            self.held.clear();
+            begin(model, &mut cache, 0, sequence, &mut show)?;
+            decode(model, &mut cache, &mut sequences, &mut |_, token| show(token))?;
+            let [sequence] = &sequences;
+            cache.truncate(0, sequence.tokens.len());
+            self.held = sequence.tokens[..cache.len(0)].to_vec();
+            self.cache = Some(cache);
+            if !sequence.is_open() {
+                break;
             }
-        };
-        // The last token of a prompt is always read, for the logits after it.
-        let common = self.held.iter().zip(&request.prompt).take_while(|(a, b)| a == b).count();
-        cache.truncate(0, common.min(request.prompt.len() - 1));
-        // Should anything fail, nothing is taken for granted.
-        self.held.clear();
-        let mut sequence = Sequence::new(request);
-        begin(model, cache, 0, &mut sequence, &mut show)?;
-        let mut sequences = [sequence];
-        decode(model, cache, &mut sequences, &mut |_, token| show(token))?;
+        }
         let [sequence] = sequences;
-        cache.truncate(0, sequence.tokens.len());
-        self.held = sequence.tokens[..cache.len(0)].to_vec();
         Ok(sequence.answer())
+    }
+
+    /// The cache that is there, if it holds `needed` tokens and its ropes turn as for so many, or else an empty one.
+    fn cache(&mut self, model: &Model, needed: usize, switch: Option<usize>) -> Result<Cache> {
+        let is_long = |length: usize| switch.is_some_and(|switch| length > switch);
+        let fits = |cache: &Cache| {
+            cache.capacity() >= needed && is_long(cache.capacity()) == is_long(needed)
+        };
+        if let Some(cache) = self.cache.take().filter(fits) {
+            return Ok(cache);
+        }
+        self.held.clear();
+        let capacity = needed.next_power_of_two().max(LEAST).min(model.shape().context);
+        let most = switch.filter(|_| !is_long(needed)).unwrap_or(usize::MAX);
+        model.cache(1, capacity.min(most).max(needed))
     }
 }

@@ -157,6 +157,47 @@ fn a_conversation_answers_as_one_prompt_does_and_reads_nothing_twice() {
     assert!(wrong.unwrap_err().to_string().contains("it has no tokens"));
 }
 
+/// The tokens that follow greedily, each from a cache made for all before it, as transformers turns them.
+fn from_nothing(model: &Model, prompt: &[u32], count: usize) -> Vec<u32> {
+    let mut tokens = prompt.to_vec();
+    for _ in 0..count {
+        let mut cache = model.cache(1, tokens.len()).unwrap();
+        let logits = model.prefill(&mut cache, 0, &tokens, Logits::Last).unwrap().unwrap();
+        let logits = logits.to_vec::<f32>().unwrap();
+        let best = (0..logits.len()).rev().max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+        tokens.push(best.unwrap() as u32);
+    }
+    tokens.split_off(prompt.len())
+}
+
+#[test]
+fn ropes_of_long_sequences_begin_where_a_sequence_is_long() {
+    let (model, [prompt, _]) = (model("phi3"), expected("phi3"));
+    assert_eq!(model.switch(), Some(16));
+    // Below, up to, across and past the switch: alone, beside each other, and as the turns of a conversation.
+    let cases = [(5, 4), (5, 11), (5, 12), (12, 20), (16, 1), (16, 6), (17, 5), (24, 9), (3, 0)];
+    let requests = cases.map(|(held, more)| request(&prompt[..held], more));
+    let together = all(&model, &requests);
+    let mut session = Session::new();
+    for (request, answer) in requests.iter().zip(&together) {
+        let expected = from_nothing(&model, &request.prompt, request.max_tokens);
+        let expected = Answer { tokens: expected, finish: Finish::Length };
+        let of = (request.prompt.len(), request.max_tokens);
+        assert_eq!(answer, &expected, "{of:?} beside others");
+        assert_eq!(all(&model, std::slice::from_ref(request)), [expected.clone()], "{of:?}");
+        let answer = session.answer(&model, request, |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(answer, expected, "{of:?} in a conversation");
+    }
+    let mut shown = vec![0; requests.len()];
+    generate(&model, &requests, |number, token| {
+        assert_eq!(token, together[number].tokens[shown[number]]);
+        shown[number] += 1;
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(shown, cases.map(|(_, more)| more));
+}
+
 #[test]
 fn a_penalty_makes_repetition_rarer() {
     let (model, [prompt, _]) = (model("llama"), expected("llama"));

@@ -46,19 +46,19 @@ impl Quantization {
                 None => return Ok(None),
             },
         };
-        let affine_only = "use a checkpoint of bf16, f16 or f32, or one that mlx_lm.convert made";
+        let affine_only = "use a checkpoint of bf16, f16 or f32, or of MLX's affine bits: mlx_lm.convert without --q-mode";
         if let Some(method) = object.text("quant_method")? {
             let what = format!("declares the method `{method}`, which is not supported");
             return Err(config.error(field, &what, affine_only));
         }
-        let default = format_of(&object, affine_only)?;
+        let default = format_of(object.clone(), affine_only)?;
         let mut modules = BTreeMap::new();
         for name in object.names().filter(|n| !["bits", "group_size", "mode"].contains(n)) {
             let own = match object.value(name).and_then(|value| value.as_bool()) {
                 Some(false) => None,
                 Some(true) => Some(default),
                 None => match object.object(name)? {
-                    Some(own) => Some(format_of(&own, affine_only)?),
+                    Some(own) => Some(format_of(with_defaults(own), affine_only)?),
                     None => continue,
                 },
             };
@@ -103,8 +103,19 @@ impl Quantization {
     }
 }
 
+/// What a module's own object leaves out or gives as null, which mlx-lm's mixed recipes do, is MLX's default, whatever
+/// most modules have.
+fn with_defaults(object: Config) -> Config {
+    [("group_size", 64), ("bits", 4)].into_iter().fold(object, |object, (field, default)| {
+        match object.value(field) {
+            Some(_) => object,
+            None => object.with(field, default.into()),
+        }
+    })
+}
+
 /// The format that an object describes.
-fn format_of(object: &Config, affine_only: &str) -> Result<Affine, FormatError> {
+fn format_of(object: Config, affine_only: &str) -> Result<Affine, FormatError> {
     if let Some(mode) = object.text("mode")?.filter(|mode| *mode != "affine") {
         let what = format!("is `{mode}`, which is not supported");
         return Err(object.error("mode", &what, affine_only));
@@ -192,12 +203,15 @@ mod tests {
     #[test]
     fn modules_may_differ() {
         let text = r#"{"group_size": 64, "bits": 4, "mode": "affine", "a.gate": {"group_size": 32, "bits": 8},
-                       "lm_head": false, "b": true}"#;
+                       "lm_head": false, "b": true, "c": {"bits": 3, "group_size": null, "mode": "affine"},
+                       "d": {"group_size": 128}}"#;
         let quantization = parse(text).unwrap().unwrap();
         let default = Affine { bits: 4, group: 64 };
         assert_eq!(quantization.format("a.gate"), Some(Affine { bits: 8, group: 32 }));
         assert_eq!(quantization.format("lm_head"), None);
         assert_eq!(quantization.format("b"), Some(default));
+        assert_eq!(quantization.format("c"), Some(Affine { bits: 3, group: 64 }));
+        assert_eq!(quantization.format("d"), Some(Affine { bits: 4, group: 128 }));
         assert_eq!(quantization.format("anything"), Some(default));
         assert!(parse("null").unwrap().is_none());
     }
@@ -210,7 +224,7 @@ mod tests {
             (r#"{"bits": 4}"#, "`quantization.group_size` is missing"),
             (r#"{"group_size": 32, "bits": 4, "mode": "mxfp4"}"#, "`mxfp4`"),
             (r#"{"quant_method": "gptq"}"#, "`gptq`"),
-            (r#"{"group_size": 64, "bits": 4, "x": {"bits": 4}}"#, "`quantization.x.group_size`"),
+            (r#"{"group_size": 64, "bits": 4, "x": {"bits": 9}}"#, "`quantization.x.bits` is 9"),
             (r#"{"group_size": 64, "bits": 4, "x": 4}"#, "`quantization.x` is 4"),
             ("4", "`quantization` is 4"),
         ] {

@@ -50,6 +50,14 @@ impl Config {
         self
     }
 
+    /// The same with a field set where the file does not name it; one that it names as `null` stays so.
+    pub fn or(self, field: &str, value: impl Into<Value>) -> Config {
+        match self.fields.contains_key(field) {
+            true => self,
+            false => self.with(field, value.into()),
+        }
+    }
+
     /// The same without a field.
     pub fn without(mut self, field: &str) -> Config {
         self.fields.remove(field);

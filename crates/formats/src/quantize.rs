@@ -34,21 +34,26 @@ impl Affine {
             let (edge, step) = if from_low { (low, step) } else { (high, -step) };
             let integer = (edge / step).round_ties_even();
             let (scale, bias) = if integer == 0.0 { (step, 0.0) } else { (edge / integer, edge) };
-            // 32 integers fill whole bytes in every width, and groups are multiples of 32.
-            let (mut bits, mut held) = (0u64, 0);
-            for value in group {
-                let integer = ((value - bias) / scale).round_ties_even().clamp(0.0, steps);
-                bits |= (integer as u64) << held;
-                held += self.bits;
-                while held >= 8 {
-                    packed.words.push(bits as u8);
-                    (bits, held) = (bits >> 8, held - 8);
-                }
-            }
+            let integer =
+                |value: &f32| ((value - bias) / scale).round_ties_even().clamp(0.0, steps);
+            pack(&mut packed.words, self.bits, group.iter().map(|value| integer(value) as u8));
             packed.scales.push(scale);
             packed.biases.push(bias);
         }
         packed
+    }
+}
+
+/// Adds integers of so many bits, the lowest bits first. 32 of them fill whole bytes in every width.
+pub(crate) fn pack(words: &mut Vec<u8>, width: usize, integers: impl Iterator<Item = u8>) {
+    let (mut bits, mut held) = (0u64, 0);
+    for integer in integers {
+        bits |= u64::from(integer) << held;
+        held += width;
+        while held >= 8 {
+            words.push(bits as u8);
+            (bits, held) = (bits >> 8, held - 8);
+        }
     }
 }
 

@@ -50,9 +50,9 @@
 //! i8 and u8 become i32, i32 meets u32 as u32, an integer meets a float as the float, `/` of integers truncates). A
 //! comparison is a bool, which stores as 0 or 1.
 //!
-//! Five spellings that overflow or cancel are recorded as the stable op they spell: `log(1 + exp(a))` as
-//! `softplus(a)`, `log(1 + a)` as `log1p(a)`, `exp(a) - 1` as `expm1(a)`, `b / (1 + exp(-a))` as
-//! `b * sigmoid(a)`, and so for `exp(a)`.
+//! Six spellings that overflow or cancel are recorded as the stable op they spell: `log(1 + exp(a))` as
+//! `softplus(a)`, `log(1 + a)` as `log1p(a)`, `log(exp(a) + exp(b))` as `logaddexp(a, b)`, `exp(a) - 1` as `expm1(a)`,
+//! `b / (1 + exp(-a))` as `b * sigmoid(a)`, and so for `exp(a)`.
 //!
 //! # Mistakes
 //!

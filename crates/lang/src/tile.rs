@@ -527,6 +527,8 @@ pub fn reduce_by<const N: usize>(
 }
 
 /// Running reduction of the components `of` along their last axis by an associative function of the author's.
+///
+/// The recurrence `h[i] = a[i] h[i-1] + b[i]` is one of pairs: `scan_by([a, b], |[a, b], [c, d]| [a * c, b * c + d])`.
 #[track_caller]
 pub fn scan_by<const N: usize>(
     of: [Tile; N],

@@ -165,6 +165,8 @@ fn unstable_spellings_become_stable_ops() {
     assert_eq!(ops("metal::log(metal::exp(x) + (T)1)"), "softplus");
     assert_eq!(ops("T e = exp(x); log(1.0f + e)"), "softplus");
     assert_eq!(ops("log(1 + x)"), "log1p");
+    assert_eq!(ops("log(exp(x) + exp(y))"), ops("logaddexp(x, y)"));
+    assert_eq!(ops("T e = exp(x * 2); log(e + metal::exp(y))"), ops("logaddexp(x * 2, y)"));
     assert_eq!(ops("exp(x) - 1"), "expm1");
     assert_eq!(ops("1 / (1 + exp(-x))"), "sigmoid");
     assert_eq!(ops("1.0f / (1.0f + exp(x))"), "neg sigmoid");

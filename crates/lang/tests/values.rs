@@ -75,6 +75,8 @@ fn functions_mean_what_they_say() {
         ("log10(abs(x) + 1)", |x| (x.abs() + 1.0).log10()),
         ("log_sigmoid(x)", |x| -softplus(-x)),
         ("logaddexp(x, -x)", |x| x.abs() + (-2.0 * x.abs()).exp().ln_1p()),
+        ("log(exp(x) + exp(x + 90))", |x| x + (90f64.exp() + 1.0).ln()),
+        ("log(exp(-90 - x) + exp(-90))", |x| softplus(-x) - 90.0),
         ("logaddexp(x, x)", |x| x + std::f64::consts::LN_2),
         ("relu6(x)", |x| x.clamp(0.0, 6.0)),
         ("leaky_relu(x)", |x| if x > 0.0 { x } else { 0.01 * x }),

@@ -1,7 +1,7 @@
 //! From a GGUF file to a checkpoint folder: names and sizes as Hugging Face's configurations have them, blocks as affine
 //! weights that hold the same numbers.
 //!
-//! What affine weights cannot hold (Q6_K, which llama.cpp mixes in) becomes f16. Rows of Llama's queries and keys lie in
+//! What affine weights cannot hold (Q6_K, which llama.cpp mixes in, Q2_K, Q3_K and IQ4) becomes f16. Rows of Llama's queries and keys lie in
 //! another order there, for ropes that turn neighbours.
 
 use serde_json::{Value, json};
@@ -119,7 +119,7 @@ impl<'a> Import<'a> {
     pub fn config(&self) -> String {
         let packed = || self.targets.iter().filter_map(|t| Some((t, t.affine()?)));
         let count = |bits: usize| packed().filter(|(_, affine)| affine.bits == bits).count();
-        let bits = if count(8) > count(4) { 8 } else { 4 };
+        let bits = [8, 5, 4].into_iter().max_by_key(|bits| count(*bits)).unwrap_or(4);
         let most = Affine { bits, group: 32 };
         if packed().count() == 0 {
             return self.config.to_text();

@@ -9,7 +9,8 @@ use tilewright_nn::patch::{
     patched_counts, set_attention_thresholds, smart_patch, unpatch,
 };
 use tilewright_nn::{
-    DType, Kernels, Logits, Model, Module, Result, Runtime, Step, Tensor, Thresholds, named_modules,
+    DType, Kernels, Logits, Model, Module, Result, Runtime, Slot, Step, Tensor, Thresholds,
+    named_modules, replace,
 };
 
 /// Largest difference over largest value. Fused kernels round where the plain ones do, so that only the order of sums
@@ -325,4 +326,75 @@ fn what_cannot_be_patched_is_told_and_left() {
     assert_eq!(result.skipped[0].0, "model.layers.0.self_attn");
     assert!(result.summary().ends_with("Skipped: 2"), "{}", result.summary());
     assert!(patched_counts(&model).is_empty());
+}
+
+/// A block and a factor, as somebody may put over it who knows nothing of sums that wait.
+struct Scaled(Slot);
+
+impl Module for Scaled {
+    fn kind(&self) -> &'static str {
+        "Scaled"
+    }
+
+    fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        let y = self.0.forward(x, step)?;
+        Tensor::new(y.to_vec::<f32>()?.iter().map(|y| y * 0.5).collect(), y.shape())
+    }
+
+    fn children(&self) -> Vec<(&str, &Slot)> {
+        vec![("inner", &self.0)]
+    }
+
+    fn children_mut(&mut self) -> Vec<(&str, &mut Slot)> {
+        vec![("inner", &mut self.0)]
+    }
+}
+
+#[test]
+fn a_module_over_a_patched_block_gets_the_whole_sum() {
+    for name in ["llama", "gemma2", "qwen3_moe-4bit"] {
+        let mut model = named(name);
+        for path in ["model.layers.0", "model.layers.1"] {
+            let block = replace(&mut model, path, Box::new(Itself)).unwrap();
+            replace(&mut model, path, Box::new(Scaled(block))).unwrap();
+        }
+        let (plain, tokens) = run(&model);
+        let result = patch(&mut model, &Patterns::named(&["residual_norm"]).unwrap());
+        assert_eq!(result.count_of("residual_norm"), 2, "{name}");
+        let (patched, same) = run(&model);
+        close(name, &patched, &plain, CLOSE);
+        assert_eq!(same, tokens, "{name}");
+    }
+}
+
+/// What it is given.
+struct Itself;
+
+impl Module for Itself {
+    fn kind(&self) -> &'static str {
+        "Itself"
+    }
+
+    fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+}
+
+#[test]
+fn a_sample_that_fails_leaves_no_pattern_behind() {
+    let mut model = named("llama");
+    let mut calls = 0;
+    let options = SmartOptions::default();
+    let result = smart_patch(
+        &mut model,
+        &options,
+        |_| {
+            calls += 1;
+            // After the baseline, while the first pattern is timed.
+            if calls > 12 { Err(tilewright_nn::Error::failure("no more")) } else { Ok(vec![1]) }
+        },
+        |_| {},
+    );
+    assert!(result.unwrap_err().to_string().contains("no more"));
+    assert_eq!(patched_counts(&model), []);
 }

@@ -79,8 +79,8 @@ fn difference(found: &[Vec<u32>], expected: &[Vec<u32>]) -> Option<String> {
     Some(format!("{calls} of {} calls, first {what}, {} logits", counts.len(), counts[first]))
 }
 
-/// Every combination of the patterns for inference that do something in a model. Mixtures in f32 are left out: NVRTC rounds
-/// `q scale + bias` once or twice, as checks of indices lie around it.
+/// Every combination of the patterns for inference that do something in a model. Mixtures in f32 are left out: one of their
+/// kernels adds in another order, where eight experts' rows are held at once.
 fn combinations(model: &mut Model, all: bool) -> Vec<Vec<&'static str>> {
     let (_, names) = MODES[0];
     let exact = model.shape().dtype != DType::F32;

@@ -102,6 +102,8 @@ pub struct Step<'a> {
     /// What is still to be added to the tensor that the last module gave; the next one does it, if it
     /// [may](crate::Module::adds_pending).
     pub(crate) pending: Option<Tensor>,
+    /// True while a module is called that may leave something pending: a caller that knows nothing of it would lose it.
+    pub(crate) leaves: bool,
     /// The tokens that each slot holds when it is done.
     after: Vec<usize>,
 }
@@ -129,7 +131,8 @@ impl<'a> Step<'a> {
         let positions = Tensor::from(positions).on(&cache.runtime)?;
         let mut after = cache.lens.clone();
         after[slot] = end;
-        Ok(Step { cache, slots, positions, tokens: Tokens::Of { slot, end }, pending: None, after })
+        let tokens = Tokens::Of { slot, end };
+        Ok(Step { cache, slots, positions, tokens, pending: None, leaves: false, after })
     }
 
     /// One token after those that each slot holds, as `decoding` says.
@@ -142,7 +145,7 @@ impl<'a> Step<'a> {
         let active = after.iter().zip(decoding.active()).filter(|(_, active)| **active);
         let longest = active.map(|(held, _)| *held).max().unwrap_or(0);
         let tokens = Tokens::Each { lens: decoding.lens.clone(), longest };
-        Ok(Step { cache, slots, positions, tokens, pending: None, after })
+        Ok(Step { cache, slots, positions, tokens, pending: None, leaves: false, after })
     }
 
     /// Counts the tokens as held, after the model has run.

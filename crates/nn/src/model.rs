@@ -84,6 +84,13 @@ impl Model {
         self.shape.context = context;
     }
 
+    /// The length past which its ropes turn otherwise, where they do: a sequence that grows past it is to be read again
+    /// into a longer [`cache`](Self::cache).
+    pub fn switch(&self) -> Option<usize> {
+        let switches = self.shape.ropes.iter().filter_map(Rope::switch);
+        switches.filter(|switch| *switch < self.shape.context).min()
+    }
+
     /// Its kernels, for modules that are to replace some of its own.
     pub fn kernels(&self) -> &Arc<Kernels> {
         &self.kernels
@@ -221,6 +228,8 @@ impl Model {
 impl Model {
     /// Calls a module on `x` and what is pending.
     fn call(&self, module: &Slot, x: Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        // One that only wraps a block gets its whole sum.
+        step.leaves = module.adds_pending();
         match step.pending.take() {
             Some(pending) if module.adds_pending() => {
                 step.pending = Some(pending);

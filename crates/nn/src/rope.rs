@@ -26,6 +26,11 @@ impl Rope {
         2 * self.frequencies.len()
     }
 
+    /// The length past which a cache turns otherwise, where it does.
+    pub fn switch(&self) -> Option<usize> {
+        self.long.as_ref().map(|(original, _)| *original)
+    }
+
     /// Positions divided by `factor` (Chen et al., 2023, <https://arxiv.org/abs/2306.15595>).
     pub fn linear(self, factor: f64) -> Rope {
         self.each(|frequency| frequency / factor)

@@ -9,9 +9,11 @@
 //!
 //! # Conventions
 //!
-//! Where the mathematics leaves a choice: `abs` and `sign` give 0 at 0; of two equal operands of `max` or `min` the
-//! first is the selected one, except against a value that needs no gradient, so that `max(x, 0)` gives 0 at 0; a row
-//! maximum gives to its first position alone; rounding ops, comparisons and integers stop a gradient.
+//! Where the mathematics leaves a choice: `abs` and `sign` give 0 at 0; two equal operands of `max` or `min` have half
+//! the slope each, except against a value that depends on no float input, so that `max(x, 0)` gives 0 at 0; equal
+//! greatest elements of a row share the slope of its maximum evenly (those of a running or a user-defined one leave
+//! it to the first); the branch that a choice does not take has a slope of 0, even where its own is infinite or no
+//! number; rounding ops, comparisons and integers stop a gradient.
 
 mod adjoint;
 mod gather;

@@ -52,6 +52,11 @@ fn stable_forms_replace_the_formulas_people_write() {
     assert_eq!(formula(|x| x / (1.0 + (-x).exp())), "mul(x, sigmoid(x))");
     assert_eq!(formula(|x| x.exp() / (1.0 + x.exp())), "sigmoid(x)");
     assert_eq!(formula(|x| x.exp() - 1.0), "expm1(x)");
+    assert_eq!(
+        formula(|x| (x.exp() + (x * x).exp()).log()),
+        formula(|x| x.log_add_exp(x * x)),
+        "log of a sum of powers"
+    );
     assert_eq!(formula(|x| (1.0 + x).log()), "log1p(x)");
     assert_eq!(formula(|x| (1.0 - x).log()), "log1p(neg(x))");
     let n = "mul(exp(min(x, 20.0)), add(exp(min(x, 20.0)), 2.0))";

@@ -13,20 +13,11 @@ use tilewright_runtime::Runtime;
 const ELEMENTS: usize = 3_000;
 
 /// Kernels some of whose gradients break a limit of every Apple GPU, which is refused in words: more tensors than it takes
-/// buffers, or more threadgroup memory than there is: with heads of 256 features, and for rows of 8,256 and 16,448 elements
-/// of half types beside packed weights.
+/// buffers, or, with heads of 256 features, more threadgroup memory than there is.
 const TOO_LARGE: &[(&str, &str)] = &[
     ("attention", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
     ("depthwise_conv_3x3", "buffers, Metal has 31"),
     ("gather_qmm_combine_quantized", "buffers, Metal has 31"),
-    ("fused_quantized_geglu_erf_gemv", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
-    ("fused_quantized_geglu_gemv", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
-    ("fused_quantized_swiglu_gemv", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
-    ("norm_quantized_geglu_gemv", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
-    ("norm_quantized_matvec", "needs 131072 bytes of threadgroup memory, Metal has 32768"),
-    ("norm_quantized_swiglu_gemv", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
-    ("quantized_matvec", "needs 131072 bytes of threadgroup memory, Metal has 32768"),
-    ("quantized_matvec_residual", "needs 131072 bytes of threadgroup memory, Metal has 32768"),
 ];
 
 /// True for such a refusal.

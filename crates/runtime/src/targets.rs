@@ -91,14 +91,14 @@ pub fn find(name: &str) -> Result<&'static Target> {
     })
 }
 
-/// Where a target keeps what it compiled: below `TILEWRIGHT_CACHE`, or the user's folder for such files; nowhere if that
-/// is unknown, or if the variable is empty.
-pub(crate) fn cache_folder(target: &str) -> Option<PathBuf> {
+/// Where things of a kind are kept that can be made anew, such as what a target compiled: below `TILEWRIGHT_CACHE`, or
+/// the user's folder for such files; nowhere if that is unknown, or if the variable is empty.
+pub fn cache_folder(kind: &str) -> Option<PathBuf> {
     let given = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let folder = given("TILEWRIGHT_CACHE").or_else(|| {
         let user = given("XDG_CACHE_HOME").filter(|path| path.is_absolute());
         let user = user.or_else(|| given("HOME").map(|home| home.join(".cache")));
         user.map(|user| user.join("tilewright"))
     });
-    folder.filter(|folder| !folder.as_os_str().is_empty()).map(|folder| folder.join(target))
+    folder.filter(|folder| !folder.as_os_str().is_empty()).map(|folder| folder.join(kind))
 }

@@ -89,6 +89,22 @@ fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
                 let (tile, param) = (place(transfer.tile), transfer.param);
                 writeln!(text, "{indent}  checked {verb} of {tile}, tensor {param}")
             }
+            Step::LookUp(look_up) => {
+                let LookUp { load, invoke, operand } = &**look_up;
+                let inputs = invoke.inputs.iter().enumerate().filter_map(|(k, &address)| match k {
+                    k if k == *operand => Some(format!("rows of tensor {}", load.param)),
+                    _ => (address != NOWHERE).then(|| place(address)),
+                });
+                let inputs = inputs.collect::<Vec<_>>().join(", ");
+                let stream = if invoke.call.stream { " past the caches" } else { "" };
+                let (out, name) = (place(invoke.out), invoke.name);
+                let size = (load.batch, load.elements);
+                writeln!(
+                    text,
+                    "{indent}  {out} = {name} {inputs} [{} x {}]{stream}",
+                    size.0, size.1
+                )
+            }
             Step::Check(check) => {
                 writeln!(text, "{indent}  check {} below {}", place(check.at), check.extent)
             }

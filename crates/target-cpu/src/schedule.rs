@@ -235,6 +235,9 @@ fn work_of(bound: &Bound) -> usize {
             }
             Step::Native(native) => native.lanes.max(16),
             Step::Transfer(transfer) => transfer.elements.saturating_mul(transfer.batch).max(16),
+            Step::LookUp(look_up) => {
+                look_up.load.elements.saturating_mul(look_up.load.batch).max(16)
+            }
             Step::Combine(combining) => combining.rows.saturating_mul(combining.len) * 16,
             // How often is not known; a loop is worth something.
             Step::For { body, .. } => steps(body).saturating_mul(16),
@@ -298,5 +301,51 @@ mod tests {
         assert!(schedule.bound.batch > 1);
         assert_eq!(lanes("exp"), Some(24));
         assert_eq!(lanes("sum_mul"), Some(24 * schedule.bound.batch));
+    }
+
+    #[test]
+    fn rows_that_are_looked_up_are_read_where_they_lie_by_one_reader() {
+        let steps = |body: &str, careful: bool| {
+            let text = format!(
+                "kernel looked(source: in f32[entries, n], index: in i32[rows], y: out f32[rows, n])
+                grid rows
+                %0: i32 = program 0
+                %1: i32 = load index[%0]
+                %2: f32[n] = load source[%1, :]
+                {body}"
+            );
+            let program = tilewright_ir::text::parse(&text).unwrap();
+            let analysis = Analysis::of(&program);
+            let row = vec![(1024, 4)];
+            let request = Request {
+                program: &program,
+                analysis: &analysis,
+                level: Level::Portable,
+                dims: &[50, 1024, 100],
+                grid: &[100],
+                tensors: &[
+                    vec![vec![(50, 4096)], row.clone()],
+                    vec![vec![(100, 4)]],
+                    vec![vec![(100, 4096)], row],
+                ],
+                careful: &[careful; 3],
+                overlapping: &[careful; 3],
+                stream: false,
+                native: false,
+                batch: 1,
+                main: None,
+            };
+            Schedule::choose(request, 1).bound.passes.swap_remove(0).blocks
+        };
+        let looked_up = |steps: &[Step]| steps.iter().any(|s| matches!(s, Step::LookUp(_)));
+        let copied = |steps: &[Step]| steps.iter().any(|s| matches!(s, Step::Transfer(_)));
+        let once = steps("%3: f32[n] = exp %2\nstore y[%0, :] = %3", false);
+        assert!(looked_up(&once) && !copied(&once));
+        // What is written meanwhile, or read twice, is copied.
+        let careful = steps("%3: f32[n] = exp %2\nstore y[%0, :] = %3", true);
+        assert!(!looked_up(&careful));
+        let twice =
+            steps("%3: f32[n] = exp %2\n%4: f32[n] = sub %3, %2\nstore y[%0, :] = %4", false);
+        assert!(!looked_up(&twice) && copied(&twice));
     }
 }

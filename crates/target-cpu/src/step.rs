@@ -50,6 +50,8 @@ pub enum Step {
     Locate(Box<Locate>),
     /// Copies elements between a tensor and a tile, one way or the other, with every check.
     Transfer(Box<Transfer>),
+    /// Calls a primitive for each program of the batch, on a row that its run-time index chooses, where it lies.
+    LookUp(Box<LookUp>),
     /// Checks that the indices of a gather or pick are inside an extent.
     Check(Box<Check>),
     /// Writes the index of each program of the batch.
@@ -187,6 +189,17 @@ pub struct Transfer {
     pub block: BlockRole,
 }
 
+/// A load of whole rows and the one call that reads them, without the copy between.
+#[derive(Clone, Debug)]
+pub struct LookUp {
+    /// What would be loaded; the tile is never written.
+    pub load: Transfer,
+    /// The call, of one long row of all programs' elements.
+    pub invoke: Invoke,
+    /// The input that is looked up.
+    pub operand: usize,
+}
+
 /// The two directions of a [`Transfer`].
 #[derive(Clone, Copy, Debug)]
 pub enum TransferKind {
@@ -316,6 +329,11 @@ impl Step {
                 if let TransferKind::Store { mask, .. } = &mut transfer.kind {
                     go(mask);
                 }
+            }
+            Step::LookUp(look_up) => {
+                axes(&mut look_up.load.axes, &mut go);
+                look_up.invoke.inputs.iter_mut().for_each(&mut go);
+                go(&mut look_up.invoke.out);
             }
             Step::Check(check) => go(&mut check.at),
             Step::Program { to, .. } => go(to),

@@ -147,9 +147,19 @@ impl<'a> Call<'a> {
         let layout = frame.as_ref().map(|frame| &frame.layout);
         let compiled = callable.compiled(&runtime, &self.slots, layout)?;
         self.check_sizes(&compiled.stages)?;
+        let sizes = std::mem::take(&mut self.sizes);
+        let mut temporaries: Vec<_> = (0..compiled.temporaries).map(|_| Slot::Empty).collect();
         for stage in &compiled.stages {
-            let stage = Running { stage, sizes: &self.sizes, frame: frame.as_ref() };
-            stage.run(&runtime, &mut self.slots)?;
+            let running = Running { stage, sizes: &sizes, frame: frame.as_ref() };
+            if stage.in_order {
+                // It reads every input, so that its outputs have their leading axes.
+                running.run(&runtime, &mut self.slots, &|_, _| None)?;
+            } else {
+                let mut slots = Inline::new(stage.slots.len(), || Slot::Empty);
+                self.exchange(&mut temporaries, stage, &mut slots);
+                running.run(&runtime, &mut slots, &|i, shape| self.outer(i, shape))?;
+                self.exchange(&mut temporaries, stage, &mut slots);
+            }
             callable.count_launch();
         }
         let mut made = Vec::new();
@@ -157,12 +167,45 @@ impl<'a> Call<'a> {
             if let Slot::Made(tensor) = std::mem::replace(&mut self.slots[i], Slot::Empty) {
                 let tensor = match &frame {
                     Some(frame) => frame.finish(i, tensor)?,
-                    None => tensor,
+                    None => match self.outer(i, tensor.shape()) {
+                        Some(shape) => tensor.reshape(&shape)?,
+                        None => tensor,
+                    },
                 };
                 made.push((i, tensor));
             }
         }
         Ok(Outputs { interface: callable.interface.clone(), tensors: made })
+    }
+
+    /// The shape that the caller sees of output `i`, where a program that reads no input of its leading axes makes it
+    /// of `shape`, with one axis for them.
+    fn outer(&self, i: usize, shape: &[usize]) -> Option<Vec<usize>> {
+        let interface = &self.callable.interface;
+        let info = interface.slots.get(i)?;
+        let name = info.leading.as_ref()?;
+        let own = info.leading_axes(shape)?;
+        let mut inputs = interface.of_role(&[Role::Input, Role::InOut]);
+        let told = inputs.find_map(|(j, other)| {
+            let axes = other.leading_axes(self.slots[j].tensor()?.shape())?;
+            (other.leading.as_ref() == Some(name)).then_some(axes)
+        })?;
+        let alike = told.iter().product::<usize>() == own.iter().product::<usize>();
+        (alike && told != own).then(|| [told, &shape[own.len()..]].concat())
+    }
+
+    /// Exchanges what the parameters of one program hold with what the call holds for them.
+    fn exchange(&mut self, temporaries: &mut [Slot<'a>], stage: &Stage, slots: &mut [Slot<'a>]) {
+        let own = self.slots.len();
+        for (slot, &i) in slots.iter_mut().zip(&stage.slots) {
+            let held = match i < own {
+                true => self.slots.get_mut(i),
+                false => temporaries.get_mut(i - own),
+            };
+            if let Some(held) = held {
+                std::mem::swap(slot, held);
+            }
+        }
     }
 
     /// Tensors to write have the shape that the caller sees, not that of joined axes.
@@ -200,27 +243,18 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Runs it on the slots of the call.
-    fn run(&self, runtime: &Runtime, all: &mut [Slot<'_>]) -> Result<()> {
-        if self.stage.in_order {
-            return self.run_on(runtime, all);
-        }
-        let mut own = Inline::new(self.stage.slots.len(), || Slot::Empty);
-        for (slot, &i) in own.iter_mut().zip(&self.stage.slots) {
-            std::mem::swap(slot, &mut all[i]);
-        }
-        self.run_on(runtime, &mut own)?;
-        for (slot, &i) in own.iter_mut().zip(&self.stage.slots) {
-            std::mem::swap(slot, &mut all[i]);
-        }
-        Ok(())
-    }
-
-    /// Runs it on the slots of its parameters, making the outputs that the caller did not pass.
-    fn run_on(&self, runtime: &Runtime, slots: &mut [Slot<'_>]) -> Result<()> {
-        let kernel = &*self.stage.kernel;
+    /// Runs it on the slots of its parameters, making the outputs that the caller did not pass; `outer` is
+    /// [`Call::outer`].
+    fn run(
+        &self,
+        runtime: &Runtime,
+        slots: &mut [Slot<'_>],
+        outer: &dyn Fn(usize, &[usize]) -> Option<Vec<usize>>,
+    ) -> Result<()> {
+        let stage = self.stage;
+        let kernel = &*stage.kernel;
         let params = &kernel.program().params;
-        let joined = |i: usize| self.frame.and_then(|f| f.joined[self.stage.slots[i]].as_deref());
+        let joined = |i: usize| self.frame.and_then(|f| f.joined.get(stage.slots[i])?.as_deref());
         let mut shapes = Inline::new(slots.len(), || None);
         for (i, (shape, slot)) in shapes.iter_mut().zip(slots.iter()).enumerate() {
             // The shapes of outputs follow from those of the inputs; the launch compares.
@@ -259,6 +293,14 @@ impl Running<'_> {
                 _ => {}
             }
         }
+        // Tensors to write may have the leading axes of an input that another program reads.
+        let mut flat = Inline::new(slots.len(), || None);
+        for (i, (flat, slot)) in flat.iter_mut().zip(slots.iter()).enumerate() {
+            if let Slot::Out(tensor) = slot {
+                let outer = outer(stage.slots[i], plan.shape(i));
+                *flat = outer.filter(|o| o == tensor.shape()).map(|_| plan.shape(i));
+            }
+        }
         let mut values = Inline::new(slots.len(), || Value::Default);
         for (i, ((value, param), slot)) in
             values.iter_mut().zip(params).zip(slots.iter_mut()).enumerate()
@@ -270,7 +312,7 @@ impl Running<'_> {
                 Slot::In(tensor) => Value::In(tensor.reference()),
                 // What one program wrote, a later one may read.
                 Slot::Made(tensor) => passed(tensor, reads, joined(i))?,
-                Slot::Out(tensor) => passed(tensor, reads, joined(i))?,
+                Slot::Out(tensor) => passed(tensor, reads, joined(i).or(flat[i]))?,
             };
         }
         kernel.start(&plan, &values)

@@ -144,6 +144,8 @@ pub(crate) struct Compiled {
     dtypes: [Option<DType>; VARIABLES],
     layout: Option<Layout>,
     pub stages: Vec<Stage>,
+    /// How many tensors between the programs only these dtypes need: their slots follow those of the interface.
+    pub temporaries: usize,
 }
 
 /// One program of a callable.
@@ -364,13 +366,17 @@ impl Callable {
                 specialization = specialization.with_dtype(variable, dtype);
             }
         }
-        let programs = (self.recipe.record)(&specialization, layout)?.programs;
+        let Recording { programs, between } = (self.recipe.record)(&specialization, layout)?;
+        let known = |name: &str| self.interface.slots.iter().position(|s| s.param.name == name);
+        let temporaries: Vec<&String> = between.iter().filter(|b| known(b).is_none()).collect();
         let mut stages = Vec::with_capacity(programs.len());
         for program in &programs {
             let find = |p: &Param| {
-                let position = self.interface.slots.iter().position(|s| s.param.name == p.name);
-                // Every specialization declares the parameters of the first.
-                position.ok_or_else(|| {
+                // What a caller sees is declared by every specialization alike; sums of half types also have a
+                // tensor of their own until they are rounded.
+                let extra = || temporaries.iter().position(|t| **t == p.name);
+                let after = |i: usize| self.interface.slots.len() + i;
+                known(&p.name).or_else(|| extra().map(after)).ok_or_else(|| {
                     let what = format!("{}: `{}` depends on the dtype", self.name(), p.name);
                     Error::failure(what)
                 })
@@ -382,7 +388,9 @@ impl Callable {
         self.state.misses.fetch_add(1, Ordering::Relaxed);
         let took = start.elapsed().as_nanos() as u64;
         self.state.record_nanoseconds.fetch_add(took, Ordering::Relaxed);
-        let compiled = Arc::new(Compiled { target, dtypes, layout: layout.cloned(), stages });
+        let temporaries = temporaries.len();
+        let layout = layout.cloned();
+        let compiled = Arc::new(Compiled { target, dtypes, layout, stages, temporaries });
         self.state.compiled.lock().unwrap_or_else(PoisonError::into_inner).push(compiled.clone());
         Ok(compiled)
     }
@@ -418,23 +426,10 @@ impl Callable {
 
     /// Whether a number may have that value: a whole one where the kernel counts with it, and one in its range.
     pub(crate) fn check_scalar(&self, name: &str, value: f64) -> Result<()> {
-        let fail =
-            |text: String| Err(Error::usage(format!("{}: {text}, got {value}", self.name())));
         let slot = self.interface.slots.iter().find(|s| s.param.name == name);
-        if let Some(dtype) = slot.map(SlotInfo::dtype).filter(|d| !d.is_float())
-            && dtype.round(value) != value
-        {
-            return fail(format!("`{name}` must be a number of type {dtype}"));
-        }
-        let Some((_, range)) = self.recipe.ranges.iter().find(|(n, _)| n == name) else {
-            return Ok(());
-        };
-        // The kernel gets what the type makes of it.
-        let rounded = slot.map_or(value, |s| s.dtype().round(value));
-        match range.contains(&rounded) {
-            true => Ok(()),
-            false => fail(format!("{name} must be in [{}, {})", range.start, range.end)),
-        }
+        let Some(slot) = slot else { return Ok(()) };
+        let range = self.recipe.ranges.iter().find(|(n, _)| n == name).map(|(_, range)| range);
+        check_number(self.name(), name, slot.dtype(), range, value)
     }
 
     fn check_dtype(&self, variable: &str, dtype: DType) -> Result<()> {
@@ -451,6 +446,29 @@ impl Callable {
 impl std::fmt::Debug for Callable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Callable({})", self.name())
+    }
+}
+
+/// Whether the number `name` of a kernel, of type `dtype` and perhaps in a range, may have that value.
+///
+/// # Errors
+/// When it is none of its type or outside the range, naming kernel and number.
+pub fn check_number(
+    kernel: &str,
+    name: &str,
+    dtype: DType,
+    range: Option<&Range<f64>>,
+    value: f64,
+) -> Result<()> {
+    let fail = |text: String| Err(Error::usage(format!("{kernel}: {text}, got {value}")));
+    // The kernel gets what the type makes of it.
+    let rounded = dtype.round(value);
+    if !dtype.is_float() && rounded != value {
+        return fail(format!("`{name}` must be a number of type {dtype}"));
+    }
+    match range.filter(|range| !range.contains(&rounded)) {
+        None => Ok(()),
+        Some(range) => fail(format!("{name} must be in [{}, {})", range.start, range.end)),
     }
 }
 

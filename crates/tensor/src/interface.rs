@@ -1,6 +1,6 @@
 //! What a caller sees of a list of programs: parameters by name, whichever program has them.
 
-use tilewright_ir::bind::show_declared;
+use tilewright_ir::bind::{show_declared, show_extent};
 use tilewright_ir::{Access, DType, DimRule, Param, ParamKind, Program};
 use tilewright_runtime::{Error, Result, nearest};
 
@@ -26,6 +26,8 @@ pub(crate) struct SlotInfo {
     pub variables: Vec<usize>,
     /// Those whose dtype it tells when no other does.
     pub hints: Vec<usize>,
+    /// The size that its leading axes make together, `rows`, where it has such axes.
+    pub leading: Option<String>,
 }
 
 /// How a parameter looks from outside.
@@ -71,8 +73,14 @@ impl Interface {
                     }
                     ParamKind::Scalar { dtype, .. } => dtype.to_string(),
                 };
-                let (variables, hints) = Default::default();
-                slots.push(SlotInfo { param: param.clone(), role, declared, variables, hints });
+                let leading = match &param.kind {
+                    ParamKind::Tensor { leading: true, shape, .. } => {
+                        shape.first().map(|extent| show_extent(program, *extent))
+                    }
+                    _ => None,
+                };
+                let (param, (variables, hints)) = (param.clone(), Default::default());
+                slots.push(SlotInfo { param, role, declared, variables, hints, leading });
             }
         }
         let mut sizes: Vec<String> = Vec::new();
@@ -108,6 +116,16 @@ impl Interface {
 }
 
 impl SlotInfo {
+    /// The leading axes of a tensor of `shape`, where it has some.
+    pub fn leading_axes<'a>(&self, shape: &'a [usize]) -> Option<&'a [usize]> {
+        match &self.param.kind {
+            ParamKind::Tensor { shape: declared, leading: true, .. } => {
+                shape.get(..(shape.len() + 1).checked_sub(declared.len())?)
+            }
+            _ => None,
+        }
+    }
+
     /// The element type of a tensor or number.
     pub fn dtype(&self) -> DType {
         match self.param.kind {

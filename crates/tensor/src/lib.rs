@@ -22,7 +22,7 @@ mod tape;
 mod tensor;
 
 pub use call::{Call, Outputs};
-pub use callable::{CallStats, Callable, Parameter};
+pub use callable::{CallStats, Callable, Parameter, check_number};
 pub use catalog::{kernel, kernel_with, of_entry, tile_kernel, tile_kernel_with};
 pub use element::Scalar;
 pub use oneliner::{

@@ -46,6 +46,9 @@ pub fn elementwise_with(f: impl Fn(Tile) -> Tile + Send + Sync + 'static) -> Res
 /// One value a row of `x` (over the last axis), from formulas: `reduce("0.0f", "acc + v")` sums. For more, make a
 /// [`Reduce`] and call [`OneLiner::callable`].
 ///
+/// The result has the shape of `x` without its last axis, so one row alone gives a tensor of no axes, as NumPy's
+/// `x.sum(-1)` does; `reshape(&[1])` it for one of shape `[1]`.
+///
 /// # Errors
 /// A fault of a formula.
 #[track_caller]

@@ -2,6 +2,7 @@
 
 use crate::{Callable, Error, Result, Tensor, elementwise};
 use std::cell::RefCell;
+use std::sync::Arc;
 use tilewright_ir::bind::show_shape;
 
 /// Calls of kernels, remembered so that a result can be differentiated.
@@ -23,6 +24,8 @@ pub struct Tape {
     steps: RefCell<Vec<Step>>,
     /// Dtype and shape, as a zero of nothing: enough to make a zero cotangent.
     values: RefCell<Vec<Tensor>>,
+    /// What tells its variables from those of other tapes.
+    mark: Arc<()>,
 }
 
 /// One remembered call.
@@ -38,12 +41,15 @@ struct Step {
 pub struct Variable {
     number: usize,
     value: Tensor,
+    /// That of its tape.
+    mark: Arc<()>,
 }
 
 /// What [`Tape::backward`] found.
 #[derive(Debug)]
 pub struct Gradients {
     by_number: Vec<Option<Tensor>>,
+    mark: Arc<()>,
 }
 
 impl Variable {
@@ -54,9 +60,11 @@ impl Variable {
 }
 
 impl Gradients {
-    /// The gradient with respect to `variable`; `None` when the result does not depend on it.
+    /// The gradient with respect to `variable`; `None` when the result does not depend on it, as on one of another
+    /// tape.
     pub fn of(&self, variable: &Variable) -> Option<&Tensor> {
-        self.by_number.get(variable.number).and_then(Option::as_ref)
+        let known = Arc::ptr_eq(&self.mark, &variable.mark);
+        self.by_number.get(variable.number).filter(|_| known).and_then(Option::as_ref)
     }
 }
 
@@ -70,7 +78,7 @@ impl Tape {
     pub fn watch(&self, value: Tensor) -> Variable {
         let mut values = self.values.borrow_mut();
         values.push(value.clone());
-        Variable { number: values.len() - 1, value }
+        Variable { number: values.len() - 1, value, mark: self.mark.clone() }
     }
 
     /// Calls a kernel of one output and remembers the call.
@@ -91,7 +99,7 @@ impl Tape {
     /// Calls a kernel with numbers by name, and remembers the call; returns every output.
     ///
     /// # Errors
-    /// As [`Callable::call_all`], and for a kernel that updates tensors in place.
+    /// As [`Callable::call_all`], for a kernel that updates tensors in place, and for a variable of another tape.
     pub fn call_with(
         &self,
         callable: &Callable,
@@ -103,6 +111,7 @@ impl Tape {
                 format!("{} updates a tensor in place: a tape cannot undo that", callable.name());
             return Err(Error::usage(what));
         }
+        inputs.iter().try_for_each(|variable| self.own(variable))?;
         let tensors: Vec<&Tensor> = inputs.iter().map(|v| &v.value).collect();
         let mut call = callable.bind();
         call.positional(&tensors);
@@ -121,7 +130,7 @@ impl Tape {
     /// The gradient of the sum of `result`'s elements with respect to everything on the tape.
     ///
     /// # Errors
-    /// When a kernel between a watched tensor and the result has no gradient.
+    /// When a kernel between a watched tensor and the result has no gradient, and when the result is of another tape.
     pub fn backward(&self, result: &Variable) -> Result<Gradients> {
         let ones = Tensor::full(result.value.dtype(), result.value.shape(), 1.0)?;
         self.backward_from(result, ones)
@@ -138,12 +147,10 @@ impl Tape {
                 "a cotangent of shape {given} for a result of {shape}"
             )));
         }
+        self.own(result)?;
         let values = self.values.borrow();
         let mut found: Vec<Option<Tensor>> = vec![None; values.len()];
-        let Some(slot) = found.get_mut(result.number) else {
-            return Err(Error::usage("the variable is of another tape"));
-        };
-        *slot = Some(cotangent);
+        found[result.number] = Some(cotangent);
         let sum = elementwise("a + b")?;
         for step in self.steps.borrow().iter().rev() {
             if step.outputs.iter().all(|&o| found[o].is_none()) {
@@ -156,7 +163,19 @@ impl Tape {
                 });
             }
         }
-        Ok(Gradients { by_number: found })
+        Ok(Gradients { by_number: found, mark: self.mark.clone() })
+    }
+
+    /// Refuses a variable of another tape, whose number means something else here.
+    fn own(&self, variable: &Variable) -> Result<()> {
+        match Arc::ptr_eq(&self.mark, &variable.mark) {
+            true => Ok(()),
+            false => {
+                let error = Error::usage("a variable is of another tape");
+                Err(error
+                    .help("put its tensor on this one: `tape.watch(variable.value().clone())`"))
+            }
+        }
     }
 }
 

@@ -203,6 +203,41 @@ fn gradients_are_callables_of_several_programs() {
 }
 
 #[test]
+fn scattered_gradients_of_half_types_have_a_sum_of_their_own() {
+    // One callable for both: f32 sums in place, half types in f32 before they round.
+    let gradient = kernel("gather").unwrap().grad().unwrap();
+    let index = Tensor::from([2u32, 0, 2]);
+    for dtype in [DType::F32, DType::F16, DType::BF16, DType::F32] {
+        let source = Tensor::zeros(dtype, &[3, 2]).unwrap();
+        let dy = Tensor::from_f64(dtype, &[3, 2], &[1.0, 2.0, 3.0, 4.0, 0.5, 0.25]).unwrap();
+        let call = gradient.bind().input("source", &source).input("index", &index);
+        let made = call.input("d_y", &dy).run().unwrap().single().unwrap();
+        assert_eq!((made.dtype(), made.shape()), (dtype, &[3, 2][..]));
+        assert_eq!(made.to_f64().unwrap(), [3.0, 4.0, 0.0, 0.0, 1.5, 2.25]);
+    }
+}
+
+#[test]
+fn gradients_have_the_leading_axes_of_what_they_are_of() {
+    // The program that makes d_x adds partial sums and reads no input.
+    let gradient = kernel("matvec").unwrap().grad().unwrap();
+    let x = Tensor::from_f64(DType::F32, &[2, 1, 3, 2], &[1.0; 12]).unwrap();
+    let w = Tensor::from([[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]);
+    let dy = Tensor::full(DType::F32, &[2, 1, 3, 4], 1.0).unwrap();
+    let call = || gradient.bind().input("x", &x).input("w", &w).input("d_y", &dy);
+    let made = call().run().unwrap();
+    assert_eq!(made["d_x"].shape(), x.shape());
+    let mut mine = Tensor::zeros(DType::F32, x.shape()).unwrap();
+    call().output("d_x", &mut mine).run().unwrap();
+    for d_x in [&mine, &made["d_x"]] {
+        assert_eq!(d_x.to_f64().unwrap(), [16.0, 20.0].repeat(6));
+    }
+    let mut other = Tensor::zeros(DType::F32, &[3, 2, 2]).unwrap();
+    let error = call().output("d_x", &mut other).run().err().unwrap().to_string();
+    assert!(error.contains("`d_x` has shape [3, 2, 2]"), "{error}");
+}
+
+#[test]
 fn a_gradient_written_by_hand_is_used_and_narrowed() {
     let matmul = kernel("matmul").unwrap();
     let x = Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]);

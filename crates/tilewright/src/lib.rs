@@ -38,12 +38,19 @@
 //! | [`proof`] | the test runner and the clock |
 //! | [`runtime`] | devices, compile cache, launch |
 //! | [`passes`], [`ir`] | the compiler |
-//! | [`formats`] | files of tensors |
+//! | [`formats`] | files of tensors, checkpoints |
+//! | [`models`], [`nn`], [`nn::patch`] | checkpoints as modules with paths, and fused kernels over these |
+//! | [`engine`] | token ids in, token ids out; a model against itself patched |
+//!
+//! Tokenizers and chat templates are in a crate of their own, `tilewright-text`, for their dependencies' sake.
 
+pub use tilewright_engine as engine;
 pub use tilewright_formats as formats;
 pub use tilewright_ir as ir;
 pub use tilewright_kernels as catalog;
 pub use tilewright_lang as lang;
+pub use tilewright_models as models;
+pub use tilewright_nn as nn;
 pub use tilewright_passes as passes;
 pub use tilewright_proof as proof;
 pub use tilewright_runtime as runtime;

@@ -21,7 +21,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("models", &["nn", "formats"]),
     ("engine", &["models", "nn"]),
     ("text", &["formats"]),
-    ("tilewright", &["tensor", "kernels", "runtime", "formats", "proof", "passes", "lang", "ir"]),
+    (
+        "tilewright",
+        &[
+            "tensor", "kernels", "runtime", "formats", "nn", "models", "engine", "proof", "passes",
+            "lang", "ir",
+        ],
+    ),
     (
         "cli",
         &[

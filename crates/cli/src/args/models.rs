@@ -221,7 +221,7 @@ fn inspect() -> Command {
                 .value_name("PATH")
                 .required(true)
                 .value_parser(value_parser!(PathBuf))
-                .help("The directory or the name of a checkpoint, or a safetensors file"),
+                .help("The directory or the name of a checkpoint, or a safetensors or GGUF file"),
         )
         .arg(
             Arg::new("tensors")
@@ -242,12 +242,13 @@ fn inspect() -> Command {
 pub(super) fn model() -> Arg {
     Arg::new("model")
         .long("model")
-        .value_name("DIR|NAME")
+        .value_name("DIR|NAME|FILE")
         .required(true)
         .value_parser(value_parser!(PathBuf))
         .help(
             "The directory of a checkpoint: config.json, safetensors, tokenizer.json. Or its name on the hub, \
-             owner/name or owner/name@revision, which is fetched once into the cache of Hugging Face's tools",
+             owner/name or owner/name@revision, which is fetched once into the cache of Hugging Face's tools. Or a \
+             GGUF file, which is imported once into the cache of this program",
         )
 }
 

@@ -1,13 +1,13 @@
 //! `tilewright convert`: a checkpoint of floats with its weights packed, or one made of a GGUF file.
 
 use crate::failure::Failure;
-use crate::model::{directory, float};
+use crate::model::{Held, float, held};
 use crate::progress::Progress;
 use clap::ArgMatches;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use tilewright_formats::{Affine, Checkpoint, Config, ElementType, FormatError, Gguf, new_folder};
+use tilewright_formats::{Affine, Checkpoint, Config, ElementType, FormatError, new_folder};
 use tilewright_models::Conversion;
 use tilewright_runtime::Runtime;
 
@@ -32,10 +32,10 @@ const BESIDE: [&str; 10] = [
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let to = matches.get_one::<PathBuf>("out");
     let to = to.ok_or_else(|| Failure::usage("--out is needed", "give it a new folder"))?;
-    if let Some(file) = matches.get_one::<PathBuf>("model").filter(|path| Gguf::is_one(path)) {
-        return super::import::run(file, to, matches, out);
-    }
-    let from = directory(matches)?;
+    let from = match held(matches)? {
+        Held::Blocks(file) => return super::import::run(&file, to, matches, out),
+        Held::Checkpoint(folder) => folder,
+    };
     let number = |name: &str| matches.get_one::<usize>(name).copied();
     let format = Affine { bits: number("bits").unwrap_or(4), group: number("group").unwrap_or(64) };
     one_of("--bits", format.bits, &Affine::BITS)?;

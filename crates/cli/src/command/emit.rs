@@ -49,6 +49,11 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
                 let given = &specialized.sizes;
                 sizes = print_sizes(&specialized.program, &shapes, given, comment, &mut answer)?;
             }
+            sizes.extend(specialized.sizes);
+            // Of what is not given, what the kernel is timed with.
+            let timed = entry.cases.iter().find(|case| case.bench);
+            let timed = timed.into_iter().flat_map(|case| case.sizes);
+            sizes.extend(timed.map(|(name, size)| (name.to_string(), *size)));
             let by_hand = by_hand(entry, &specialized.specialization)?;
             (specialized.program, by_hand)
         }
@@ -80,7 +85,8 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The text of a program for a target. A GPU's is made for a range of sizes; those not given are taken as 1024.
+/// The text of a program for a target. A GPU's is made for a range of sizes; the first of each name counts, and those not
+/// given are taken as 1024.
 fn code(
     program: &Program,
     target: &str,
@@ -97,8 +103,10 @@ fn code(
         // A framework that is handed the body has no room for the templates of routines.
         _ => (lower_with(program, Units::Half, !mlx, size), &CudaC, Function::Cuda),
     };
-    let typical =
-        typical.map_err(|e| Failure::work(e.to_string(), "see its IR with --target ir"))?;
+    let typical = typical.map_err(|e| {
+        let next = "give smaller shapes, as --shape x=8x1024, or see its IR with --target ir";
+        Failure::work(e.to_string(), next)
+    })?;
     if !mlx {
         return Ok(c::source(&typical.threads, dialect));
     }

@@ -60,6 +60,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     } else {
         writeln!(out)?;
     }
+    out.flush()?;
     if matches.get_flag("stats") {
         let read: usize = requests.iter().map(|request| request.prompt.len()).sum();
         let written: usize = answers.iter().map(|answer| answer.tokens.len()).sum();
@@ -111,6 +112,12 @@ fn without_last_line_end(text: &str) -> String {
 
 fn request(matches: &ArgMatches, text: &Text, prompt: &str) -> Result<Request, Failure> {
     let raw = matches.get_flag("raw") || text.template().is_none();
+    if raw && matches.contains_id("system") {
+        let what = "a system message has no place in plain text";
+        let next =
+            "leave --system out, or --raw: it needs the chat template of a checkpoint that has one";
+        return Err(Failure::usage(what, next));
+    }
     let tokens = match raw {
         true => text.encode(prompt)?,
         false => {

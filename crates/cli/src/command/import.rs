@@ -10,10 +10,10 @@ use tilewright_formats::{Config, FormatError, Gguf, new_folder};
 use tilewright_models::{Import, describe};
 use tilewright_text::tokenizer_files;
 
-/// Writes the folder `to`, whole or not at all.
+/// Writes the folder `--out`, whole or not at all.
 ///
 /// # Errors
-/// When the file is broken, of an architecture or a tokenizer that is not read, or something is called `to` already.
+/// As [`write`], and when an option does not go with such a file.
 pub fn run(
     from: &Path,
     to: &Path,
@@ -26,6 +26,16 @@ pub fn run(
             return Err(Failure::usage(what, "its weights stay as they are packed"));
         }
     }
+    let tensors = write(from, to)?;
+    writeln!(out, "{}: {tensors} tensors", to.display())?;
+    Ok(())
+}
+
+/// Writes the folder `to`, whole or not at all; the number of its tensors.
+///
+/// # Errors
+/// When the file is broken, of an architecture or a tokenizer that is not read, or something is called `to` already.
+pub fn write(from: &Path, to: &Path) -> Result<usize, Failure> {
     let file = Gguf::map(from)?;
     let import = Import::plan(&file)?;
     let config = import.config();
@@ -50,7 +60,5 @@ pub fn run(
         }
         Ok(())
     })?;
-    drop(progress);
-    writeln!(out, "{}: {} tensors", to.display(), import.steps())?;
-    Ok(())
+    Ok(import.steps())
 }

@@ -1,6 +1,7 @@
 //! `tilewright inspect`: what is in a checkpoint, and whether it can run.
 
 use crate::failure::Failure;
+use crate::model::{Held, whole};
 use crate::table::{Table, show_bytes, show_shape};
 use clap::ArgMatches;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tilewright_formats::{Checkpoint, FormatError, Gguf, StoredTensor, TensorFile};
 use tilewright_models::{Import, describe};
 use tilewright_nn::{DType, Runtime, Tensor, Weights};
-use tilewright_text::Text;
+use tilewright_text::{Text, tokenizer_files};
 
 /// Describes the checkpoint in a directory, or the tensors of a file.
 ///
@@ -33,7 +34,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    crate::model::whole(path)?;
+    if let Held::Blocks(file) = whole(path)? {
+        return blocks(&Gguf::map(&file)?, matches, out);
+    }
     let checkpoint = Checkpoint::open(path)?;
     let mut facts = facts(&checkpoint);
     facts.extend(text(path));
@@ -41,16 +44,20 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         let stored = checkpoint.names().map(|name| checkpoint.tensor(name));
         facts.push(("values", values(stored)?));
     }
-    let obstacle = obstacle(&checkpoint).err();
-    let answer = match &obstacle {
-        None => "yes".to_string(),
-        Some([what, next]) => format!("no: {what}; {next}"),
+    let (obstacle, answer) = match unread(&checkpoint) {
+        Ok(unread) => {
+            facts.extend(unread.map(|unread| ("unread", unread)));
+            (None, "yes".to_string())
+        }
+        Err([what, next]) => {
+            let answer = format!("no: {what}; {next}");
+            (Some(what), answer)
+        }
     };
     if json {
         let facts: serde_json::Map<String, Value> =
             facts.into_iter().map(|(name, value)| (name.replace(' ', "_"), json!(value))).collect();
-        let reason = obstacle.map(|[what, _]| what);
-        let report = json!({"runs": reason.is_none(), "reason": reason, "facts": facts});
+        let report = json!({"runs": obstacle.is_none(), "reason": obstacle, "facts": facts});
         writeln!(out, "{report:#}")?;
         return Ok(());
     }
@@ -76,8 +83,9 @@ fn blocks(file: &Gguf, matches: &ArgMatches, out: &mut dyn Write) -> Result<(), 
     }
     let kinds: Vec<String> =
         kinds.iter().map(|(kind, count)| format!("{kind} ({count})")).collect();
-    let answer = match Import::plan(file) {
-        Ok(_) => "yes, with `tilewright convert`".to_string(),
+    let texts = || tokenizer_files(file.metadata()).map(drop);
+    let answer = match Import::plan(file).and_then(|_| texts()) {
+        Ok(_) => "yes".to_string(),
         Err(error) => format!("no: {}; {}", error.what, error.next),
     };
     let facts = [
@@ -85,7 +93,7 @@ fn blocks(file: &Gguf, matches: &ArgMatches, out: &mut dyn Write) -> Result<(), 
         ("name", of("general.name")),
         ("tokenizer", of("tokenizer.ggml.model")),
         ("tensors", kinds.join(", ")),
-        ("can be imported", answer),
+        ("runs", answer),
     ];
     if matches.get_flag("json") {
         let facts: serde_json::Map<String, Value> =
@@ -172,8 +180,14 @@ fn text(directory: &Path) -> Vec<(&'static str, String)> {
     }
 }
 
-/// Why the checkpoint cannot run, and what to do: everything is put together but the caches.
-fn obstacle(checkpoint: &Checkpoint) -> Result<(), [String; 2]> {
+/// As many tensors are named where a checkpoint holds more than its model reads.
+const NAMED: usize = 3;
+
+/// What of the checkpoint the model does not read, in words. Everything is put together but the caches.
+///
+/// # Errors
+/// Why it cannot run, and what to do.
+fn unread(checkpoint: &Checkpoint) -> Result<Option<String>, [String; 2]> {
     let told = |e: FormatError| [e.to_string(), e.next];
     let failed = |e: tilewright_nn::Error| {
         [e.what().to_string(), e.next_step().unwrap_or("see `tilewright test`").to_string()]
@@ -182,7 +196,26 @@ fn obstacle(checkpoint: &Checkpoint) -> Result<(), [String; 2]> {
     // Nothing is read, by a device that runs nothing: whether kernels work here is not the question.
     let runtime = Runtime::open("null").map_err(failed)?;
     let weights = Weights::listed(checkpoint, runtime).map_err(failed)?;
-    decoder.build(weights).map_err(failed).map(drop)
+    let (_, names) = decoder.list(&weights).map_err(failed)?;
+    decoder.build(weights).map_err(failed)?;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    // A whole layer more than the configuration has is more likely a mistake than a leftover.
+    let layers = decoder.feed_forward.len();
+    let number =
+        |name: &String| name.strip_prefix("model.layers.")?.split('.').next()?.parse().ok();
+    let last: Option<usize> = names.iter().filter_map(number).max();
+    let beyond = match last.filter(|&last| last >= layers) {
+        Some(last) if last == layers => {
+            format!("; layer {last} is beyond the {layers} of config.json")
+        }
+        Some(last) => format!("; layers {layers} to {last} are beyond the {layers} of config.json"),
+        None => String::new(),
+    };
+    let first: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    let more = if names.len() > NAMED { ", ..." } else { "" };
+    Ok(Some(format!("{} tensors{beyond}: {}{more}", names.len(), first.join(", "))))
 }
 
 /// Reads every float: how many are no numbers, and where the first is.

@@ -144,6 +144,9 @@ impl Evaluator<'_> {
         let written = match form {
             Form::Softplus(of) => return Ok(Value::Tile(self.float(of).softplus())),
             Form::Log1p(of) => return Ok(Value::Tile(self.float(of).log1p())),
+            Form::LogAddExp(a, b) => {
+                return Ok(Value::Tile(self.float(a).log_add_exp(self.float(b))));
+            }
             Form::Expm1(of) => return Ok(Value::Tile(self.float(of).expm1())),
             Form::Sigmoid { over, of, negated } => {
                 let of = self.float(of);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `log(1 + exp(a))` | `softplus(a)` |
 //! | `log(1 + a)` | `log1p(a)` |
+//! | `log(exp(a) + exp(b))` | `logaddexp(a, b)` |
 //! | `exp(a) - 1` | `expm1(a)` |
 //! | `b / (1 + exp(-a))` | `b * sigmoid(a)` |
 //! | `b / (1 + exp(a))` | `b * sigmoid(-a)` |
@@ -19,6 +20,7 @@ pub(super) enum Form {
     Written,
     Softplus(NodeId),
     Log1p(NodeId),
+    LogAddExp(NodeId, NodeId),
     Expm1(NodeId),
     /// `over * sigmoid(of)`, or of `-of`; without `over` it is 1.
     Sigmoid {
@@ -34,6 +36,7 @@ impl Form {
         match self {
             Form::Written => node.operands(visit),
             Form::Softplus(of) | Form::Log1p(of) | Form::Expm1(of) => visit(of),
+            Form::LogAddExp(a, b) => [a, b].into_iter().for_each(visit),
             Form::Sigmoid { over, of, .. } => {
                 over.into_iter().for_each(&mut visit);
                 visit(of);
@@ -46,7 +49,9 @@ impl Form {
 pub(super) fn form(tree: &Tree, id: NodeId) -> Form {
     match tree.node(id) {
         Node::Call(f, arguments) if f.name() == "log" => match one_plus(tree, arguments[0]) {
-            None => Form::Written,
+            None => {
+                powers(tree, arguments[0]).map_or(Form::Written, |[a, b]| Form::LogAddExp(a, b))
+            }
             Some(rest) => match exponent(tree, rest) {
                 Some(of) => Form::Softplus(of),
                 None => Form::Log1p(rest),
@@ -82,6 +87,14 @@ fn one_plus(tree: &Tree, id: NodeId) -> Option<NodeId> {
     match tree.node(tree.behind(id)) {
         Node::Infix(Infix::Add, a, b) if is_one(tree, *a) => Some(*b),
         Node::Infix(Infix::Add, a, b) if is_one(tree, *b) => Some(*a),
+        _ => None,
+    }
+}
+
+/// `a` and `b` of `exp(a) + exp(b)`.
+fn powers(tree: &Tree, id: NodeId) -> Option<[NodeId; 2]> {
+    match tree.node(tree.behind(id)) {
+        Node::Infix(Infix::Add, a, b) => Some([exponent(tree, *a)?, exponent(tree, *b)?]),
         _ => None,
     }
 }

@@ -9,7 +9,8 @@ use std::panic::Location;
 use std::sync::Arc;
 use tilewright_ir::{DType, Program};
 
-/// A reduction over the last axis: `x: [*rows, cols]` gives `out: [*rows]`.
+/// A reduction over the last axis: `x: [*rows, cols]` gives `out: [*rows]`. The rule has no exception: one row alone
+/// gives one number of no axes.
 ///
 /// ```
 /// use tilewright_lang::DType::F32;

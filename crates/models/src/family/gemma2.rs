@@ -9,6 +9,12 @@ use tilewright_formats::{Config, FormatError};
 pub(crate) const FAMILY: Family = Family { model_type: "gemma2", doc: "Gemma 2", read };
 
 fn read(config: &Config) -> Result<Decoder, FormatError> {
+    // Where a file is silent, as transformers and mlx-lm read it; null is no bound, and no window.
+    let config = &config
+        .clone()
+        .or("attn_logit_softcapping", 50.0)
+        .or("final_logit_softcapping", 30.0)
+        .or("sliding_window", 4096);
     let mut decoder = gemma::read(config)?;
     decoder.norms.sandwich = true;
     decoder.attention.scale = match config.number("query_pre_attn_scalar")? {

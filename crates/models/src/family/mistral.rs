@@ -9,7 +9,8 @@ pub(crate) const FAMILY: Family =
     Family { model_type: "mistral", doc: "Mistral 7B, Nemo, Small", read };
 
 fn read(config: &Config) -> Result<Decoder, FormatError> {
-    let mut decoder = llama_like(config)?;
-    decoder.windows.fill(window(config)?);
+    let config = config.clone().or("sliding_window", 4096);
+    let mut decoder = llama_like(&config)?;
+    decoder.windows.fill(window(&config)?);
     Ok(decoder)
 }

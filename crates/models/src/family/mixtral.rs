@@ -10,6 +10,7 @@ pub(crate) const FAMILY: Family =
     Family { model_type: "mixtral", doc: "Mixtral 8x7B, 8x22B", read };
 
 fn read(config: &Config) -> Result<Decoder, FormatError> {
+    let config = &config.clone().or("rms_norm_eps", 1e-5).or("rope_theta", 1e6);
     let mut decoder = llama_like(config)?;
     decoder.windows.fill(window(config)?);
     let experts = Experts {

@@ -208,6 +208,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_file_leaves_out_is_what_its_family_was_trained_with() {
+        let capped = |fields: &str| {
+            let decoder = read("gemma2", fields);
+            (decoder.attention.softcap, decoder.softcap, decoder.windows[0])
+        };
+        assert_eq!(capped(""), (Some(50.0), Some(30.0), Some(4096)));
+        let none = r#", "attn_logit_softcapping": null, "final_logit_softcapping": null, "sliding_window": null"#;
+        assert_eq!(capped(none), (None, None, None));
+        assert_eq!(read("mistral", "").windows, [Some(4096); 3]);
+        assert_eq!(read("mistral", r#", "sliding_window": null"#).windows, [None; 3]);
+        let late = r#", "use_sliding_window": true, "max_window_layers": 2"#;
+        assert_eq!(read("qwen2", late).windows, [None, None, Some(4096)]);
+        let experts = r#", "num_local_experts": 4, "num_experts_per_tok": 2"#;
+        let mixtral = read("mixtral", experts);
+        assert_eq!((mixtral.norms.eps, mixtral.windows[0]), (1e-5, None));
+        let far = read("mixtral", &format!(r#"{experts}, "rope_theta": 1000000.0"#));
+        assert_eq!(mixtral.rope, far.rope);
+        assert_eq!(read("phi3", "").norms.eps, 1e-5);
+        assert_eq!(read("llama", "").norms.eps, 1e-6);
+    }
+
+    #[test]
     fn only_phi_turns_a_part_of_a_head() {
         let part = r#", "partial_rotary_factor": 0.5"#;
         assert_eq!(read("llama", part).rope.features(), 16);

@@ -9,6 +9,7 @@ use tilewright_formats::{Config, FormatError};
 pub(crate) const FAMILY: Family = Family { model_type: "phi3", doc: "Phi 3, 3.5, 4", read };
 
 fn read(config: &Config) -> Result<Decoder, FormatError> {
+    let config = &config.clone().or("rms_norm_eps", 1e-5);
     let mut decoder = llama_like_turning(config, |head_dim| partial(config, head_dim))?;
     decoder.attention.fused = true;
     decoder.windows.fill(window(config)?);

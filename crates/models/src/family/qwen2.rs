@@ -20,6 +20,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
 pub(crate) fn late_windows(config: &Config, decoder: &mut Decoder) -> Result<(), FormatError> {
     if config.flag("use_sliding_window")? == Some(true) {
         let first = config.size("max_window_layers")?.unwrap_or(28);
+        let config = &config.clone().or("sliding_window", 4096);
         let window = window(config)?;
         slide(config, decoder, window, |layer| layer >= first)?;
     }

@@ -14,7 +14,8 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     let mut decoder = qwen3::read(config)?;
     // Unlike the dense form, every layer slides or none does.
     let slides = config.flag("use_sliding_window")? == Some(true);
-    decoder.windows.fill(window(config)?.filter(|_| slides));
+    let window = window(&config.clone().or("sliding_window", 4096))?;
+    decoder.windows.fill(window.filter(|_| slides));
     // Transformers 5 writes the field under Mixtral's name.
     let count = match config.size("num_experts")? {
         Some(count) => count,

@@ -65,9 +65,11 @@ pub(super) fn residual_matches(module: &dyn Module) -> bool {
     })
 }
 
-/// A block whose sums are taken by the norms that read them; the last sum is left to the next block.
+/// A block whose sums are taken by the norms that read them; the last sum is left to the next block, if the model calls
+/// it.
 struct ResidualNorm {
     fused: Callable,
+    add: Callable,
 }
 
 pub(super) fn fuse_residual(
@@ -75,7 +77,10 @@ pub(super) fn fuse_residual(
     kernels: &Kernels,
 ) -> Result<Box<dyn Replacement>> {
     match residual_matches(module) {
-        true => Ok(Box::new(ResidualNorm { fused: kernels.get("residual_norm", &[])? })),
+        true => {
+            let (fused, add) = (kernels.get("residual_norm", &[])?, kernels.get("add", &[])?);
+            Ok(Box::new(ResidualNorm { fused, add }))
+        }
         false => Err(Error::failure("a branch of the block does not begin with a norm")),
     }
 }
@@ -101,6 +106,7 @@ impl Replacement for ResidualNorm {
     fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let fault = || Error::failure("the block is not the one that was patched");
         let block = of_type::<Block>(original).ok_or_else(fault)?;
+        let leaves = std::mem::take(&mut step.leaves);
         let (mut stream, mut pending) = (x.clone(), step.pending.take());
         for branch in block.branches() {
             let Some(((_, norm), rest)) = branch.split_first() else { continue };
@@ -124,7 +130,12 @@ impl Replacement for ResidualNorm {
             }
             pending = Some(inner);
         }
-        step.pending = pending;
-        Ok(stream)
+        match pending {
+            Some(inner) if !leaves => self.add.call(&[&stream, &inner]),
+            pending => {
+                step.pending = pending;
+                Ok(stream)
+            }
+        }
     }
 }

@@ -30,16 +30,31 @@ impl Default for SmartOptions {
 /// else the machine does meets both alike. `tell` gets a line for each step.
 ///
 /// # Errors
-/// When `sample` fails, or nothing is to be timed.
+/// When `sample` fails, or nothing is to be timed. The model is then without these patterns.
 pub fn smart_patch(
+    model: &mut Model,
+    options: &SmartOptions,
+    sample: impl FnMut(&Model) -> Result<Vec<u32>>,
+    tell: impl FnMut(&str),
+) -> Result<PatchResult> {
+    if options.iters == 0 {
+        return Err(Error::usage("smart_patch: there are no timed calls").help("time at least one"));
+    }
+    let result = choose(model, options, sample, tell);
+    if result.is_err() {
+        for pattern in options.patterns.iter() {
+            unpatch_pattern(model, pattern.name);
+        }
+    }
+    result
+}
+
+fn choose(
     model: &mut Model,
     options: &SmartOptions,
     mut sample: impl FnMut(&Model) -> Result<Vec<u32>>,
     mut tell: impl FnMut(&str),
 ) -> Result<PatchResult> {
-    if options.iters == 0 {
-        return Err(Error::usage("smart_patch: there are no timed calls").help("time at least one"));
-    }
     let expected = sample(model)?;
     let same = Cell::new(true);
     let mut time = |model: &Model| -> Result<f64> {

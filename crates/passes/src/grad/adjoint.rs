@@ -4,18 +4,48 @@
 //! the gradient of a row reduction a scalar. It may also be kept as a quotient `value / over` until it is used:
 //! the quotient rule divides two terms by the same denominator, and waiting lets `g / s - Σ g y / s`, times the
 //! numerator `e`, become `y (g - Σ g y)`, as one would write the gradient of softmax by hand.
+//!
+//! What a choice keeps from an operand is a mask beside the value, not a zero in it: the slope of the branch that was
+//! not taken may be infinite, and 0 times infinity is no number. The mask is applied at the end, when all slopes are
+//! multiplied, or where elements of different masks are added.
 
 use super::straight::Straight;
 use crate::emit::Emitter;
 use crate::extent;
 use tilewright_ir::table::HashMap;
-use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Shape};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Shape, UnaryOp};
 
-/// A (partial) adjoint: `value`, or `value / over`.
+/// A (partial) adjoint: `value`, or `value / over`, where the mask lets it through; zero elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Adjoint {
     pub value: ExprId,
     pub over: Option<ExprId>,
+    pub mask: Option<Mask>,
+}
+
+/// Where an adjoint may differ from zero.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mask {
+    allows: ExprId,
+    /// The value is zero elsewhere as it is.
+    applied: bool,
+}
+
+impl Adjoint {
+    /// A value.
+    pub fn of(value: ExprId) -> Adjoint {
+        Adjoint { value, over: None, mask: None }
+    }
+
+    /// The same with another numerator, which may be anything where the mask lets nothing through.
+    fn with(self, value: ExprId) -> Adjoint {
+        let mask = self.mask.map(|mask| Mask { applied: false, ..mask });
+        Adjoint { value, mask, ..self }
+    }
+
+    fn allows(self) -> Option<ExprId> {
+        self.mask.map(|mask| mask.allows)
+    }
 }
 
 /// A contribution to the adjoint of a value.
@@ -31,6 +61,15 @@ enum Contribution {
     },
 }
 
+/// Who has the slope of `max` and `min` where both operands are equal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Ties {
+    /// Each a half.
+    Shared,
+    /// The first operand.
+    First,
+}
+
 /// Reverse mode over a straight program, into the program under construction.
 pub(super) struct Sweep<'a> {
     pub forward: &'a Straight,
@@ -39,6 +78,9 @@ pub(super) struct Sweep<'a> {
     pub map: &'a [Option<ExprId>],
     /// The expressions whose adjoint is wanted.
     pub active: &'a [bool],
+    pub ties: Ties,
+    /// The expressions that depend on a float input, wanted or not.
+    varies: Vec<bool>,
     pending: Vec<Vec<Contribution>>,
     /// Adjoints of further results, by the expression that has them.
     parts: HashMap<(ExprId, usize), Adjoint>,
@@ -52,9 +94,17 @@ impl<'a> Sweep<'a> {
         out: &'a mut Emitter,
         map: &'a [Option<ExprId>],
         active: &'a [bool],
+        ties: Ties,
     ) -> Self {
         let mut quotients = HashMap::default();
+        let mut varies = vec![false; forward.program.exprs.len()];
         for &id in &forward.order {
+            let expr = forward.program.expr(id);
+            let mut found = matches!(expr.kind, ExprKind::Load { .. });
+            expr.kind.operands(|of| {
+                found |= varies[of.index()] || forward.program.expr(of).kind == ExprKind::Argument;
+            });
+            varies[id.index()] = found && expr.ty.dtype.is_float();
             if let ExprKind::Binary(BinaryOp::Div, a, b) = forward.program.expr(id).kind
                 && let (Some(a), Some(b), Some(q)) =
                     (map[a.index()], map[b.index()], map[id.index()])
@@ -63,7 +113,13 @@ impl<'a> Sweep<'a> {
             }
         }
         let pending = vec![Vec::new(); forward.program.exprs.len()];
-        Sweep { forward, out, map, active, pending, parts: HashMap::default(), quotients }
+        let parts = HashMap::default();
+        Sweep { forward, out, map, active, ties, varies, pending, parts, quotients }
+    }
+
+    /// True for what depends on a float input, whether its gradient is wanted or not.
+    pub fn differentiable(&self, id: ExprId) -> bool {
+        self.varies[id.index()] || self.forward.program.expr(id).kind == ExprKind::Argument
     }
 
     /// The type that adjoints of a value of `dtype` have.
@@ -113,9 +169,9 @@ impl<'a> Sweep<'a> {
             return;
         }
         let target = self.shape(to);
-        let Adjoint { value, over } = self.unbroadcast(adjoint, from, &target);
-        let value = self.out.neg(value);
-        self.pending[to.index()].push(Contribution::Whole(Adjoint { value, over }));
+        let adjoint = self.unbroadcast(adjoint, from, &target);
+        let value = self.out.neg(adjoint.value);
+        self.pending[to.index()].push(Contribution::Whole(Adjoint { value, ..adjoint }));
     }
 
     /// `adjoint * factor`, one multiplication with a factor that it already has.
@@ -126,12 +182,12 @@ impl<'a> Sweep<'a> {
         {
             (value, factor) = (a, factor * known);
         }
-        Adjoint { value: self.out.scale(value, factor), over: adjoint.over }
+        Adjoint { value: self.out.scale(value, factor), ..adjoint }
     }
 
     /// As [`Sweep::send`], for a plain adjoint.
     pub fn send_value(&mut self, to: ExprId, value: ExprId, from: &[Extent]) {
-        self.send(to, Adjoint { value, over: None }, from);
+        self.send(to, Adjoint::of(value), from);
     }
 
     /// Adds to the adjoint of some positions of `to` along `axis`.
@@ -150,6 +206,15 @@ impl<'a> Sweep<'a> {
 
     /// `adjoint` as one expression.
     pub fn plain(&mut self, adjoint: Adjoint) -> ExprId {
+        let value = self.quotient(adjoint);
+        match adjoint.mask {
+            Some(Mask { allows, applied: false }) => self.out.keep_where(allows, value),
+            _ => value,
+        }
+    }
+
+    /// As [`Sweep::plain`], before the mask.
+    fn quotient(&mut self, adjoint: Adjoint) -> ExprId {
         match adjoint.over {
             Some(over) => self.out.div(adjoint.value, over),
             None => adjoint.value,
@@ -158,30 +223,58 @@ impl<'a> Sweep<'a> {
 
     /// `adjoint * factor`, using the quotient of `factor` and the adjoint's denominator where the forward program
     /// has it.
-    pub fn times(&mut self, adjoint: Adjoint, factor: ExprId) -> ExprId {
-        if let Some(over) = adjoint.over
-            && let Some(&quotient) = self.quotients.get(&(factor, over))
-        {
-            return self.out.mul(adjoint.value, quotient);
-        }
-        let plain = self.plain(adjoint);
-        self.out.mul(plain, factor)
+    pub fn times(&mut self, adjoint: Adjoint, factor: ExprId) -> Adjoint {
+        let value = match adjoint.over.and_then(|over| self.quotients.get(&(factor, over))) {
+            Some(&quotient) => self.out.mul(adjoint.value, quotient),
+            None => {
+                let value = self.quotient(adjoint);
+                self.out.mul(value, factor)
+            }
+        };
+        Adjoint { over: None, ..adjoint.with(value) }
+    }
+
+    /// `adjoint / over`.
+    pub fn divided(&mut self, adjoint: Adjoint, over: ExprId) -> Adjoint {
+        let value = self.quotient(adjoint);
+        Adjoint { over: Some(over), ..adjoint.with(value) }
+    }
+
+    /// `adjoint` where the condition holds, nothing elsewhere.
+    pub fn kept(&mut self, adjoint: Adjoint, condition: ExprId) -> Adjoint {
+        let allows = match adjoint.mask {
+            Some(mask) => self.out.binary(BinaryOp::And, mask.allows, condition),
+            None => condition,
+        };
+        Adjoint { mask: Some(Mask { allows, applied: false }), ..adjoint }
+    }
+
+    /// `adjoint` where the condition does not hold, nothing elsewhere.
+    pub fn dropped(&mut self, adjoint: Adjoint, condition: ExprId) -> Adjoint {
+        let condition = self.out.unary(UnaryOp::Not, condition);
+        self.kept(adjoint, condition)
+    }
+
+    /// An adjoint of shape `shape` whose elements `movement` puts elsewhere: its value and its mask.
+    pub fn moved(
+        &mut self,
+        adjoint: Adjoint,
+        shape: &[Extent],
+        movement: impl Fn(&mut Emitter, ExprId) -> ExprId,
+    ) -> Adjoint {
+        let put = |sweep: &mut Self, tile: ExprId| {
+            let tile = sweep.full(tile, shape);
+            movement(sweep.out, tile)
+        };
+        let value = self.quotient(adjoint);
+        let value = put(self, value);
+        let mask = adjoint.mask.map(|mask| Mask { allows: put(self, mask.allows), ..mask });
+        Adjoint { value, over: None, mask }
     }
 
     /// An expression as a tile of the full shape of the value it belongs to.
     pub fn full(&mut self, value: ExprId, shape: &[Extent]) -> ExprId {
         self.out.broadcast(value, shape)
-    }
-
-    /// An expression with axes of extent 1 put in front until it has `rank` axes.
-    pub fn ranked(&mut self, value: ExprId, rank: usize) -> ExprId {
-        let shape = self.out.shape(value);
-        if shape.len() >= rank {
-            return value;
-        }
-        let missing = vec![Extent::Const(1); rank - shape.len()];
-        let shape = missing.into_iter().chain(shape.iter().copied()).collect();
-        self.out.reshape(value, shape)
     }
 
     /// Sums an adjoint over the axes along which its value, of shape `from`, repeats one of shape `to`.
@@ -191,13 +284,21 @@ impl<'a> Sweep<'a> {
         };
         let repeated: Vec<usize> =
             (0..from.len()).filter(|&axis| extent(to, axis) != from[axis]).collect();
-        let (mut value, mut over) = (adjoint.value, adjoint.over);
-        // A denominator that varies along a summed axis belongs inside the sum.
+        let Adjoint { mut value, mut over, mut mask } = adjoint;
+        // A denominator or a mask that varies along a summed axis belongs inside the sum.
         let varies = |out: &Emitter, id: ExprId| {
             repeated.iter().any(|&axis| extent(out.shape(id), axis) != Extent::Const(1))
         };
         if over.is_some_and(|id| varies(self.out, id)) {
-            (value, over) = (self.plain(adjoint), None);
+            (value, over) = (self.quotient(adjoint), None);
+        }
+        if let Some(Mask { allows, applied }) = mask
+            && varies(self.out, allows)
+        {
+            mask = None;
+            if !applied {
+                value = self.out.keep_where(allows, value);
+            }
         }
         for axis in repeated {
             let held = extent(self.out.shape(value), axis);
@@ -217,7 +318,8 @@ impl<'a> Sweep<'a> {
             let shape = shape[surplus..].to_vec();
             self.out.reshape(id, shape)
         };
-        Adjoint { value: fit(value), over: over.map(&mut fit) }
+        let mask = mask.map(|mask| Mask { allows: fit(mask.allows), ..mask });
+        Adjoint { value: fit(value), over: over.map(&mut fit), mask }
     }
 
     /// The adjoint of a value once everything after it has contributed; `None` when nothing has.
@@ -228,8 +330,11 @@ impl<'a> Sweep<'a> {
         for contribution in contributions {
             match contribution {
                 Contribution::Whole(adjoint) => {
-                    match sums.iter_mut().find(|sum| sum.over == adjoint.over) {
-                        Some(sum) => sum.value = self.out.add(sum.value, adjoint.value),
+                    let alike = |sum: &&mut Adjoint| {
+                        sum.over == adjoint.over && sum.allows() == adjoint.allows()
+                    };
+                    match sums.iter_mut().find(alike) {
+                        Some(sum) => *sum = sum.with(self.out.add(sum.value, adjoint.value)),
                         None => sums.push(adjoint),
                     }
                 }
@@ -242,22 +347,17 @@ impl<'a> Sweep<'a> {
             let (along, rest) = slices.into_iter().partition(|&(a, ..)| a == axis);
             slices = rest;
             let value = self.assemble(id, axis, along);
-            sums.push(Adjoint { value, over: None });
+            sums.push(Adjoint::of(value));
         }
         let total = match sums[..] {
             // Only further results have adjoints: the first has a zero one.
             [] if self.has_parts(id) => {
                 let dtype = Self::dtype(self.dtype_of(id));
-                return Some(Adjoint { value: self.out.constant(dtype, 0.0), over: None });
+                return Some(Adjoint::of(self.out.constant(dtype, 0.0)));
             }
             [] => return None,
             [one] => one,
-            _ => {
-                let mut values = sums.into_iter().map(|sum| self.plain(sum)).collect::<Vec<_>>();
-                let first = values.remove(0);
-                let value = values.into_iter().fold(first, |sum, value| self.out.add(sum, value));
-                Adjoint { value, over: None }
-            }
+            [first, ..] => self.joined(first, &sums[1..]),
         };
         if let Some(name) = &self.forward.program.expr(id).name {
             self.out.name(total.value, format!("d_{name}"));
@@ -265,13 +365,44 @@ impl<'a> Sweep<'a> {
         Some(total)
     }
 
-    /// Keeps the adjoint of result `part` of `of` until `of` is reached.
-    pub fn keep_part(&mut self, of: ExprId, part: usize, adjoint: Adjoint) -> Result<(), String> {
-        if let ExprKind::ScanBy { .. } = self.forward.program.expr(of).kind {
-            return Err("a user-defined scan of several components".into());
+    /// The sum of `first` and `others`, which may differ in denominator and mask.
+    fn joined(&mut self, first: Adjoint, others: &[Adjoint]) -> Adjoint {
+        let one_mask = others.iter().all(|other| other.allows() == first.allows());
+        let part = |sweep: &mut Self, adjoint| match one_mask {
+            true => sweep.quotient(adjoint),
+            false => sweep.plain(adjoint),
+        };
+        let mut value = part(self, first);
+        for &other in others {
+            let term = part(self, other);
+            value = self.out.add(value, term);
         }
+        if one_mask {
+            return Adjoint { over: None, ..first.with(value) };
+        }
+        let mut allows = first.allows();
+        for other in others {
+            allows = match (allows, other.allows()) {
+                (Some(a), Some(b)) => self.either(a, b),
+                _ => None,
+            };
+        }
+        let mask = allows.map(|allows| Mask { allows, applied: true });
+        Adjoint { value, over: None, mask }
+    }
+
+    /// Where one of two masks lets something through; `None` where that is everywhere.
+    fn either(&mut self, a: ExprId, b: ExprId) -> Option<ExprId> {
+        let negated = |of, mask| self.out.operand_of(UnaryOp::Not, mask) == Some(of);
+        if negated(a, b) || negated(b, a) {
+            return None;
+        }
+        Some(self.out.binary(BinaryOp::Or, a, b))
+    }
+
+    /// Keeps the adjoint of result `part` of `of` until `of` is reached.
+    pub fn keep_part(&mut self, of: ExprId, part: usize, adjoint: Adjoint) {
         self.parts.insert((of, part), adjoint);
-        Ok(())
     }
 
     /// The adjoints of the `count` results of `id`, of which `first` is the first.

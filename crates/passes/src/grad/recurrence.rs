@@ -1,8 +1,9 @@
 //! Gradients of scans and of user-defined reductions.
 //!
-//! A scan of one component is the recurrence `y[i] = c(y[i-1], x[i])`. With `A = ∂c/∂y[i-1]` and `B = ∂c/∂x[i]`, the
-//! adjoint of `y` is the reversed recurrence `s[i] = g[i] + A[i+1] s[i+1]`, which is a scan of affine maps, and
-//! `d_x = B s`.
+//! A scan is the recurrence `y[i] = c(y[i-1], x[i])`. With the Jacobians `A = ∂c/∂y[i-1]` and `B = ∂c/∂x[i]`, the
+//! adjoint of `y` is the reversed recurrence `s[i] = g[i] + A[i+1]ᵀ s[i+1]`, which is a scan of affine maps, and
+//! `d_x = Bᵀ s`. Only entries that can differ from zero are carried: for `h[i] = a[i] h[i-1] + b[i]`, joined as the
+//! pair `(a, b)`, that is `s[i] = g[i] + a[i+1] s[i+1]`, one slope and one sum.
 //!
 //! A reduction is `c(c(P[i], x[i]), S[i])` for every `i`, with the joined elements `P` before and `S` after it, which
 //! two scans give. Reverse mode through these two joins yields `d_x[i]` for each `i` alone.
@@ -10,9 +11,9 @@
 //! The functions themselves are differentiated by the same rules as kernels: their bodies are laid out on tiles and
 //! walked in reverse.
 
-use super::adjoint::{Adjoint, Sweep};
+use super::adjoint::{Adjoint, Sweep, Ties};
 use super::straight::Straight;
-use tilewright_ir::{BinaryOp, Combine, ExprId, ExprKind, Extent, ReduceOp, Type};
+use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Extent, ReduceOp, Type};
 
 impl Sweep<'_> {
     /// The adjoint of a running product, maximum or minimum.
@@ -50,7 +51,8 @@ impl Sweep<'_> {
                 (self.out.keep_where(stays, one), self.out.drop_where(stays, one))
             }
         };
-        let mut d_x = self.recurrence(g, keeps, takes)?;
+        let sums = self.recurrence(&[g], &[vec![Some(keeps)]])?;
+        let mut d_x = self.out.mul(takes, sums[0]);
         if reverse {
             d_x = self.reversed(d_x)?;
         }
@@ -58,35 +60,79 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// The adjoint of a user-defined scan.
+    /// The adjoint of a user-defined scan; `g` has the adjoints of its components.
     pub(super) fn scan_by(
         &mut self,
         id: ExprId,
         of: &[ExprId],
         axis: usize,
         combine: &Combine,
-        g: Adjoint,
+        g: &[Option<Adjoint>],
     ) -> Result<(), String> {
         let shape = self.shape(id);
-        let &[of] = of else {
-            return Err("a user-defined scan of several components".into());
-        };
         if axis + 1 != shape.len() {
             return Err("a user-defined scan along an axis that is not the last".into());
         }
-        let value = self.plain(g);
-        let g = self.full(value, &shape);
-        let (x, y) = (self.recomputed(of), self.recomputed(id));
-        let before = self.previous(y, x)?;
-        let one = self.out.constant(Self::dtype(self.dtype_of(id)), 1.0);
-        let slopes = self.join(combine, &[before], &[x], &[Some(one)])?;
-        let zero = self.out.constant(self.out.ty(one).dtype, 0.0);
-        let [keeps, takes] = [slopes.0[0], slopes.1[0]].map(|slope| slope.unwrap_or(zero));
-        // The first element joins nothing.
-        let first = self.is_first(&shape);
-        let takes = self.out.select(first, one, takes);
-        let d_x = self.recurrence(g, keeps, takes)?;
-        self.send_value(of, d_x, &shape);
+        let is_float: Vec<bool> = of.iter().map(|&of| self.dtype_of(of).is_float()).collect();
+        let wide = of.iter().any(|&of| self.dtype_of(of) == DType::F64);
+        let dtype = if wide { DType::F64 } else { DType::F32 };
+        let (zero, one) = (self.out.constant(dtype, 0.0), self.out.constant(dtype, 1.0));
+        let mut given = vec![None; of.len()];
+        for part in (0..of.len()).filter(|&part| is_float[part]) {
+            let value = g[part].map(|g| self.plain(g));
+            // A component that nothing reads.
+            given[part] = value.filter(|&value| self.out.splat(value) != Some(0.0));
+        }
+        let (mut before, mut elements) = (Vec::new(), Vec::new());
+        let first = self.recomputed(id);
+        for (part, &of) in of.iter().enumerate() {
+            let (x, y) = (self.recomputed(of), self.part(first, part));
+            before.push(self.previous(y, x)?);
+            elements.push(x);
+        }
+        // The components whose adjoints are carried, and the rows of the Jacobians at each.
+        let mut carried: Vec<usize> = (0..of.len()).filter(|&part| given[part].is_some()).collect();
+        let (mut keeps, mut takes) = (Vec::new(), Vec::new());
+        while keeps.len() < carried.len() {
+            let mut unit = vec![None; of.len()];
+            unit[carried[keeps.len()]] = Some(one);
+            let (by_left, by_right) = self.join(combine, &before, &elements, &unit)?;
+            for part in (0..of.len()).filter(|&part| by_left[part].is_some()) {
+                if !carried.contains(&part) {
+                    carried.push(part);
+                }
+            }
+            keeps.push(by_left);
+            takes.push(by_right);
+        }
+        let (mut g, mut transposed) = (Vec::new(), Vec::new());
+        for &part in &carried {
+            let value = given[part].unwrap_or(zero);
+            g.push(self.full(value, &shape));
+            let column = keeps.iter().map(|row| row[part].map(|slope| self.out.cast(slope, dtype)));
+            transposed.push(column.collect());
+        }
+        let sums = self.recurrence(&g, &transposed)?;
+        let start = self.is_first(&shape);
+        for part in (0..of.len()).filter(|&part| is_float[part]) {
+            let mut total: Option<ExprId> = None;
+            for ((&row, slopes), &sum) in carried.iter().zip(&takes).zip(&sums) {
+                // The first element joins nothing.
+                let at_start = if row == part { one } else { zero };
+                let slope = match slopes[part] {
+                    Some(slope) => self.out.cast(slope, dtype),
+                    None if row == part => zero,
+                    None => continue,
+                };
+                let slope = self.out.select(start, at_start, slope);
+                let term = self.out.mul(slope, sum);
+                total = Some(total.map_or(term, |total| self.out.add(total, term)));
+            }
+            if let Some(total) = total {
+                let total = self.out.cast(total, Self::dtype(self.dtype_of(of[part])));
+                self.send_value(of[part], total, &shape);
+            }
+        }
         Ok(())
     }
 
@@ -137,40 +183,87 @@ impl Sweep<'_> {
     fn scan_parts(&mut self, of: &[ExprId], combine: Combine) -> Vec<ExprId> {
         let axis = self.out.shape(of[0]).len().saturating_sub(1);
         let first = self.out.emit(ExprKind::ScanBy { of: of.to_vec(), axis, combine }, None);
-        (0..of.len())
-            .map(|part| match part {
-                0 => first,
-                _ => self.out.emit(ExprKind::Part(first, part), None),
-            })
-            .collect()
+        (0..of.len()).map(|part| self.part(first, part)).collect()
     }
 
-    /// `d_x` of `y[i] = c(y[i-1], x[i])` from the adjoint `g` of `y` and the slopes of `c`.
-    fn recurrence(&mut self, g: ExprId, keeps: ExprId, takes: ExprId) -> Result<ExprId, String> {
-        let ty = self.out.ty(g).clone();
-        let keeps = self.out.broadcast(keeps, &ty.shape);
+    /// Component `part` of a scan or reduction.
+    fn part(&mut self, first: ExprId, part: usize) -> ExprId {
+        match part {
+            0 => first,
+            _ => self.out.emit(ExprKind::Part(first, part), None),
+        }
+    }
+
+    /// `s[i] = g[i] + keeps[i+1] s[i+1]`, where `keeps` is a matrix by rows; `None` is zero.
+    fn recurrence(
+        &mut self,
+        g: &[ExprId],
+        keeps: &[Vec<Option<ExprId>>],
+    ) -> Result<Vec<ExprId>, String> {
+        let Some(&one) = g.first() else { return Ok(Vec::new()) };
+        let ty = self.out.ty(one).clone();
         let zero = self.out.constant(ty.dtype, 0.0);
-        let after = self.next(keeps, zero)?;
-        let (a, b) = (self.reversed(after)?, self.reversed(g)?);
-        // (a, b) stands for s -> a s + b.
-        let combine = {
-            let program = &mut self.out.program;
-            let scalar = Type { dtype: ty.dtype, shape: Vec::new() };
-            let mut push = |kind| program.push(kind, scalar.clone(), None);
-            let [a, b, c, d] = [(); 4].map(|()| push(ExprKind::Argument));
-            let scale = push(ExprKind::Binary(BinaryOp::Mul, a, c));
-            let moved = push(ExprKind::Binary(BinaryOp::Mul, c, b));
-            let offset = push(ExprKind::Binary(BinaryOp::Add, moved, d));
-            Combine {
-                left: vec![a, b],
-                right: vec![c, d],
-                body: vec![scale, moved, offset],
-                results: vec![scale, offset],
-            }
+        let zeros = self.out.broadcast(zero, &ty.shape);
+        let entries = reachable(keeps);
+        let mut of = Vec::new();
+        for &(row, column) in &entries {
+            let entry = match keeps[row][column] {
+                Some(entry) => {
+                    let entry = self.out.broadcast(entry, &ty.shape);
+                    self.next(entry, zero)?
+                }
+                None => zeros,
+            };
+            of.push(self.reversed(entry)?);
+        }
+        for &g in g {
+            of.push(self.reversed(g)?);
+        }
+        let combine = self.affine(&entries, g.len(), ty.dtype);
+        let sums = self.scan_parts(&of, combine).split_off(entries.len());
+        sums.into_iter().map(|sum| self.reversed(sum)).collect()
+    }
+
+    /// Joins `s -> M s + v` on the left with another on the right, which is applied after it. Its components are the
+    /// `entries` of the matrix, then the `count` of the vector.
+    fn affine(&mut self, entries: &[(usize, usize)], count: usize, dtype: DType) -> Combine {
+        let zero = self.out.constant(dtype, 0.0);
+        let program = &mut self.out.program;
+        let scalar = Type { dtype, shape: Vec::new() };
+        let mut push = |kind| program.push(kind, scalar.clone(), None);
+        let size = entries.len() + count;
+        let [left, right] =
+            [(); 2].map(|()| (0..size).map(|_| push(ExprKind::Argument)).collect::<Vec<_>>());
+        let entry = |row, column| entries.iter().position(|&at| at == (row, column));
+        let mut body = Vec::new();
+        let mut op = |op, a, b| {
+            let id = push(ExprKind::Binary(op, a, b));
+            body.push(id);
+            id
         };
-        let sums = self.scan_parts(&[a, b], combine)[1];
-        let sums = self.reversed(sums)?;
-        Ok(self.out.mul(takes, sums))
+        let mut results = Vec::new();
+        for &(row, column) in entries {
+            let mut total: Option<ExprId> = None;
+            for inner in 0..count {
+                if let (Some(b), Some(a)) = (entry(row, inner), entry(inner, column)) {
+                    let term = op(BinaryOp::Mul, left[a], right[b]);
+                    total = Some(total.map_or(term, |total| op(BinaryOp::Add, total, term)));
+                }
+            }
+            results.push(total.unwrap_or(zero));
+        }
+        for row in 0..count {
+            let mut moved: Option<ExprId> = None;
+            for inner in 0..count {
+                if let Some(b) = entry(row, inner) {
+                    let term = op(BinaryOp::Mul, right[b], left[entries.len() + inner]);
+                    moved = Some(moved.map_or(term, |moved| op(BinaryOp::Add, moved, term)));
+                }
+            }
+            let offset = right[entries.len() + row];
+            results.push(moved.map_or(offset, |moved| op(BinaryOp::Add, moved, offset)));
+        }
+        Combine { left, right, body, results }
     }
 
     /// Lays the body of a function out on tiles. Gives what each of its expressions became (over [`Sweep::map`]) and
@@ -224,7 +317,7 @@ impl Sweep<'_> {
             active[id.index()] = reached && expr.ty.dtype.is_float();
         }
         let inner = Straight { program, order: combine.body.clone(), stores: Vec::new() };
-        let mut sweep = Sweep::new(&inner, &mut *self.out, &map, &active);
+        let mut sweep = Sweep::new(&inner, &mut *self.out, &map, &active, Ties::First);
         for (&result, g) in combine.results.iter().zip(results) {
             if let Some(g) = *g {
                 let shape = sweep.shape(result);
@@ -302,4 +395,20 @@ impl Sweep<'_> {
         let stop = self.out.binary(BinaryOp::Eq, positions, end);
         Ok(self.out.select(stop, last, picked))
     }
+}
+
+/// The entries of a matrix, and those that its powers have besides.
+fn reachable(matrix: &[Vec<Option<ExprId>>]) -> Vec<(usize, usize)> {
+    let count = matrix.len();
+    let mut reached: Vec<Vec<bool>> =
+        matrix.iter().map(|row| row.iter().map(Option::is_some).collect()).collect();
+    for inner in 0..count {
+        for row in 0..count {
+            for column in 0..count {
+                reached[row][column] |= reached[row][inner] && reached[inner][column];
+            }
+        }
+    }
+    let all = (0..count).flat_map(|row| (0..count).map(move |column| (row, column)));
+    all.filter(|&(row, column)| reached[row][column]).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Choices at kinks and ties are those of the [conventions](super#conventions).
 
-use super::adjoint::{Adjoint, Sweep};
+use super::adjoint::{Adjoint, Sweep, Ties};
 use crate::extent;
 use tilewright_ir::{
     BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, TernaryOp, Type, UnaryOp,
@@ -28,26 +28,24 @@ impl Sweep<'_> {
                 let dtype = Self::dtype(self.dtype_of(a));
                 let over = g.over.map(|over| self.out.cast(over, dtype));
                 let value = self.out.cast(g.value, dtype);
-                self.send(a, Adjoint { value, over }, &shape);
+                self.send(a, Adjoint { value, over, ..g }, &shape);
             }
             ExprKind::Broadcast(a) => self.send(a, g, &shape),
             ExprKind::Reshape(a) => {
-                let value = self.plain(g);
-                let value = self.full(value, &shape);
                 let target = self.shape(a);
-                let value = self.out.reshape(value, target.clone());
-                self.send_value(a, value, &target);
+                let g = self.moved(g, &shape, |out, tile| out.reshape(tile, target.clone()));
+                self.send(a, g, &target);
             }
             ExprKind::Transpose(a, order) => {
-                let value = self.plain(g);
-                let value = self.ranked(value, order.len());
                 let mut inverse = vec![0; order.len()];
                 for (i, &axis) in order.iter().enumerate() {
                     inverse[axis] = i;
                 }
-                let value = self.out.emit(ExprKind::Transpose(value, inverse), None);
+                let g = self.moved(g, &shape, |out, tile| {
+                    out.emit(ExprKind::Transpose(tile, inverse.clone()), None)
+                });
                 let target = self.shape(a);
-                self.send_value(a, value, &target);
+                self.send(a, g, &target);
             }
             ExprKind::Slice { of, axis, start } => {
                 let value = self.plain(g);
@@ -69,7 +67,7 @@ impl Sweep<'_> {
                 let value = self.scatter(value, indices, &target)?;
                 self.send_value(of, value, &target);
             }
-            ExprKind::Reduce(op, a, axis) => self.reduce(op, a, axis, g)?,
+            ExprKind::Reduce(op, a, axis) => self.reduce(op, id, a, axis, g)?,
             ExprKind::Scan { op: ReduceOp::Sum, of, axis, exclusive, reverse } => {
                 let value = self.plain(g);
                 let of_value = self.full(value, &shape);
@@ -86,12 +84,15 @@ impl Sweep<'_> {
                 }
                 self.scan(id, (op, exclusive, reverse), of, g)?;
             }
-            ExprKind::ScanBy { of, axis, combine } => self.scan_by(id, &of, axis, &combine, g)?,
+            ExprKind::ScanBy { of, axis, combine } => {
+                let parts = self.take_parts(id, of.len(), Some(g));
+                self.scan_by(id, &of, axis, &combine, &parts)?;
+            }
             ExprKind::ReduceBy { of, axis, combine, identity } => {
                 let parts = self.take_parts(id, of.len(), Some(g));
                 self.reduce_by(&of, axis, &combine, &identity, &parts)?;
             }
-            ExprKind::Part(of, part) => self.keep_part(of, part, g)?,
+            ExprKind::Part(of, part) => self.keep_part(of, part, g),
             ExprKind::Bitcast(_) => return Err("a bit cast".into()),
             // Leaves, and what has no float operand or result.
             ExprKind::Const(_)
@@ -122,45 +123,40 @@ impl Sweep<'_> {
             }
             UnaryOp::Sqrt => {
                 // 1 / (2 sqrt(a))
-                let value = self.plain(g);
-                let half = self.scale(Adjoint { value, over: None }, 0.5);
-                return self.send(a, Adjoint { over: Some(y), ..half }, shape);
+                let g = self.divided(g, y);
+                let half = self.scale(g, 0.5);
+                return self.send(a, half, shape);
             }
             UnaryOp::Rsqrt => {
                 // -1/2 a^(-3/2)
                 let value = self.times(g, y);
                 let square = self.out.mul(y, y);
-                let value = self.out.mul(value, square);
-                self.out.scale(value, -0.5)
+                let value = self.times(value, square);
+                self.scale(value, -0.5)
             }
             UnaryOp::Recip => {
                 let value = self.times(g, y);
-                let value = self.out.mul(value, y);
-                return self.send_negative(a, Adjoint { value, over: None }, shape);
+                let value = self.times(value, y);
+                return self.send_negative(a, value, shape);
             }
             UnaryOp::Exp => self.times(g, y),
             UnaryOp::Exp2 => {
                 let value = self.times(g, y);
-                self.out.scale(value, std::f64::consts::LN_2)
+                self.scale(value, std::f64::consts::LN_2)
             }
             UnaryOp::Expm1 => {
                 // e^a, since expm1(a) + 1 cancels for large negative a
                 let exp = self.out.unary(UnaryOp::Exp, x);
                 self.times(g, exp)
             }
-            UnaryOp::Log => {
-                let value = self.plain(g);
-                return self.send(a, Adjoint { value, over: Some(x) }, shape);
-            }
+            UnaryOp::Log => self.divided(g, x),
             UnaryOp::Log2 => {
-                let value = self.plain(g);
-                let value = self.out.scale(value, std::f64::consts::LOG2_E);
-                return self.send(a, Adjoint { value, over: Some(x) }, shape);
+                let g = self.divided(g, x);
+                self.scale(g, std::f64::consts::LOG2_E)
             }
             UnaryOp::Log1p => {
-                let value = self.plain(g);
                 let over = self.out.constant_op(BinaryOp::Add, 1.0, x);
-                return self.send(a, Adjoint { value, over: Some(over) }, shape);
+                self.divided(g, over)
             }
             UnaryOp::Sin => {
                 let cos = self.out.unary(UnaryOp::Cos, x);
@@ -169,7 +165,7 @@ impl Sweep<'_> {
             UnaryOp::Cos => {
                 let sin = self.out.unary(UnaryOp::Sin, x);
                 let value = self.times(g, sin);
-                return self.send_negative(a, Adjoint { value, over: None }, shape);
+                return self.send_negative(a, value, shape);
             }
             UnaryOp::Tanh => {
                 let square = self.out.mul(y, y);
@@ -200,7 +196,7 @@ impl Sweep<'_> {
             // No float result.
             UnaryOp::Not | UnaryOp::IsNan => return,
         };
-        self.send_value(a, value, shape);
+        self.send(a, value, shape);
     }
 
     fn binary(
@@ -225,27 +221,28 @@ impl Sweep<'_> {
                 let x = self.value(a);
                 let twice = self.scale(g, 2.0);
                 let value = self.times(twice, x);
-                self.send_value(a, value, shape);
+                self.send(a, value, shape);
             }
             BinaryOp::Mul => {
                 for (to, other) in [(a, b), (b, a)] {
                     if self.active[to.index()] {
                         let factor = self.value(other);
                         let value = self.times(g, factor);
-                        self.send_value(to, value, shape);
+                        self.send(to, value, shape);
                     }
                 }
             }
             BinaryOp::Div => {
                 let (y, denominator) = (self.value(id), self.value(b));
                 if to_a {
-                    let value = self.plain(g);
-                    self.send(a, Adjoint { value, over: Some(denominator) }, shape);
+                    let value = self.divided(g, denominator);
+                    self.send(a, value, shape);
                 }
                 if to_b {
                     // -(a / b^2) = -y / b, where y = a / b cannot overflow on its own
                     let value = self.times(g, y);
-                    self.send_negative(b, Adjoint { value, over: Some(denominator) }, shape);
+                    let value = self.divided(value, denominator);
+                    self.send_negative(b, value, shape);
                 }
             }
             BinaryOp::Rem => {
@@ -255,30 +252,11 @@ impl Sweep<'_> {
                     let quotient = self.out.div(x, y);
                     let whole = self.out.unary(UnaryOp::Trunc, quotient);
                     let value = self.times(g, whole);
-                    self.send_negative(b, Adjoint { value, over: None }, shape);
+                    self.send_negative(b, value, shape);
                 }
             }
             BinaryOp::Pow => self.power(id, [a, b], g, shape),
-            BinaryOp::Max | BinaryOp::Min => {
-                let (x, y) = (self.value(a), self.value(b));
-                let selects_a = match (op == BinaryOp::Max, to_a && !to_b) {
-                    (true, true) => BinaryOp::Gt,
-                    (true, false) => BinaryOp::Ge,
-                    (false, true) => BinaryOp::Lt,
-                    (false, false) => BinaryOp::Le,
-                };
-                // Only the second needs a gradient: it is selected where it is strictly beyond the first.
-                let selects_a = self.out.binary(selects_a, x, y);
-                let value = self.plain(g);
-                if to_a {
-                    let value = self.out.keep_where(selects_a, value);
-                    self.send_value(a, value, shape);
-                }
-                if to_b {
-                    let value = self.out.drop_where(selects_a, value);
-                    self.send_value(b, value, shape);
-                }
-            }
+            BinaryOp::Max | BinaryOp::Min => self.extremum(op, [a, b], g, shape),
             // Integers and comparisons.
             BinaryOp::And | BinaryOp::Or | BinaryOp::Xor | BinaryOp::Shl | BinaryOp::Shr => {}
             BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt => {}
@@ -299,8 +277,8 @@ impl Sweep<'_> {
             // x^0 is 1 everywhere, at 0 too, where x^-1 is infinite.
             let zero = self.out.constant(dtype, 0.0);
             let flat = self.out.binary(BinaryOp::Eq, exponent, zero);
-            let value = self.out.drop_where(flat, value);
-            self.send_value(a, value, shape);
+            let value = self.dropped(value, flat);
+            self.send(a, value, shape);
         }
         if self.active[b.index()] {
             // a^b log(a), which tends to 0 with a
@@ -309,8 +287,48 @@ impl Sweep<'_> {
             let value = self.times(g, slope);
             let zero = self.out.constant(self.out.ty(x).dtype, 0.0);
             let at_zero = self.out.binary(BinaryOp::Eq, x, zero);
-            let value = self.out.drop_where(at_zero, value);
-            self.send_value(b, value, shape);
+            let value = self.dropped(value, at_zero);
+            self.send(b, value, shape);
+        }
+    }
+
+    /// Two that may differ share a tie, half and half. Against a constant a value counts only beyond it, as relu's.
+    fn extremum(&mut self, op: BinaryOp, [a, b]: [ExprId; 2], g: Adjoint, shape: &[Extent]) {
+        let (x, y) = (self.value(a), self.value(b));
+        let (beyond, below) = match op {
+            BinaryOp::Max => (BinaryOp::Gt, BinaryOp::Lt),
+            _ => (BinaryOp::Lt, BinaryOp::Gt),
+        };
+        let [beyond, below] = [beyond, below].map(|op| self.out.binary(op, x, y));
+        match (self.differentiable(a), self.differentiable(b)) {
+            (true, true) if self.ties == Ties::Shared => {
+                let equal = self.out.binary(BinaryOp::Eq, x, y);
+                let dtype = self.out.ty(x).dtype;
+                let [half, one] = [0.5, 1.0].map(|share| self.out.constant(dtype, share));
+                let share = self.out.select(equal, half, one);
+                let g = self.times(g, share);
+                for (to, other) in [(a, below), (b, beyond)] {
+                    if self.active[to.index()] {
+                        let kept = self.dropped(g, other);
+                        self.send(to, kept, shape);
+                    }
+                }
+            }
+            (first, second) => {
+                // In a combining function the first of two has a tie, so that all joins of a reduction agree on one.
+                let selects_a = match first && !second {
+                    true => beyond,
+                    false => self.out.unary(UnaryOp::Not, below),
+                };
+                if self.active[a.index()] {
+                    let kept = self.kept(g, selects_a);
+                    self.send(a, kept, shape);
+                }
+                if self.active[b.index()] {
+                    let kept = self.dropped(g, selects_a);
+                    self.send(b, kept, shape);
+                }
+            }
         }
     }
 
@@ -325,16 +343,26 @@ impl Sweep<'_> {
         match op {
             TernaryOp::Select => {
                 let condition = self.recomputed(a);
-                // A guarded denominator, `s == 0 ? 1 : s`, may stay one: it is not zero where the condition drops.
-                let guarded = g.over.is_some() && g.over == self.map[id.index()];
-                let (value, over) = if guarded { (g.value, g.over) } else { (self.plain(g), None) };
+                // A guarded denominator, `s == 0 ? 1 : s`, is not zero where the condition drops: its adjoint is
+                // zero there as it is, and can be added to others over the same.
+                if g.over.is_some() && g.over == self.map[id.index()] {
+                    if self.active[b.index()] {
+                        let value = self.out.keep_where(condition, g.value);
+                        self.send(b, Adjoint { value, ..g }, shape);
+                    }
+                    if self.active[c.index()] {
+                        let value = self.out.drop_where(condition, g.value);
+                        self.send(c, Adjoint { value, ..g }, shape);
+                    }
+                    return;
+                }
                 if self.active[b.index()] {
-                    let value = self.out.keep_where(condition, value);
-                    self.send(b, Adjoint { value, over }, shape);
+                    let kept = self.kept(g, condition);
+                    self.send(b, kept, shape);
                 }
                 if self.active[c.index()] {
-                    let value = self.out.drop_where(condition, value);
-                    self.send(c, Adjoint { value, over }, shape);
+                    let kept = self.dropped(g, condition);
+                    self.send(c, kept, shape);
                 }
             }
             TernaryOp::Fma => {
@@ -342,7 +370,7 @@ impl Sweep<'_> {
                     if self.active[to.index()] {
                         let factor = self.value(other);
                         let value = self.times(g, factor);
-                        self.send_value(to, value, shape);
+                        self.send(to, value, shape);
                     }
                 }
                 self.send(c, g, shape);
@@ -376,7 +404,14 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    fn reduce(&mut self, op: ReduceOp, a: ExprId, axis: usize, g: Adjoint) -> Result<(), String> {
+    fn reduce(
+        &mut self,
+        op: ReduceOp,
+        id: ExprId,
+        a: ExprId,
+        axis: usize,
+        g: Adjoint,
+    ) -> Result<(), String> {
         let target = self.shape(a);
         match op {
             // The adjoint has extent 1 along the axis: it is the same for every element.
@@ -391,18 +426,17 @@ impl Sweep<'_> {
                 });
                 let others = self.out.mul(before, after);
                 let value = self.times(g, others);
-                self.send_value(a, value, &target);
+                self.send(a, value, &target);
             }
             ReduceOp::Max | ReduceOp::Min => {
-                let x = self.recomputed(a);
-                let max = op == ReduceOp::Max;
-                let found = self.out.emit(ExprKind::ArgReduce { max, of: x, axis }, None);
-                let found = self.out.cast(found, DType::I32);
-                let positions = self.out.positions(target[axis], axis, target.len());
-                let selected = self.out.binary(BinaryOp::Eq, positions, found);
-                let value = self.plain(g);
-                let value = self.out.keep_where(selected, value);
-                self.send_value(a, value, &target);
+                // Equal elements share it evenly.
+                let (x, found) = (self.recomputed(a), self.recomputed(id));
+                let selected = self.out.binary(BinaryOp::Eq, x, found);
+                let ones = self.out.cast(selected, Self::dtype(self.dtype_of(a)));
+                let count = self.out.reduce(ReduceOp::Sum, ones, axis);
+                let share = self.divided(g, count);
+                let share = self.kept(share, selected);
+                self.send(a, share, &target);
             }
             ReduceOp::All | ReduceOp::Any => return Err(format!("`{}`", op.name())),
         }

@@ -1,6 +1,6 @@
 //! The statements of the first stage: the forward program recomputed and walked in reverse.
 
-use super::adjoint::{Adjoint, Sweep};
+use super::adjoint::{Adjoint, Sweep, Ties};
 use super::gather::Scattered;
 use super::stage::{Grid, Sink, Stage};
 use super::{GradError, Sharing, gradient_name, shift};
@@ -168,7 +168,9 @@ impl Walk<'_> {
             // Bits of a float that come back as a float do depend on it; the rule for bit casts then objects.
             let bits = matches!(expr.kind, ExprKind::Bitcast(_))
                 || reinterpreted(program, &expr.kind, &active);
-            let carries = expr.ty.dtype.is_float() || bits;
+            // Of several results any may be the float.
+            let several = matches!(expr.kind, ExprKind::ScanBy { .. } | ExprKind::ReduceBy { .. });
+            let carries = expr.ty.dtype.is_float() || bits || several;
             active[id.index()] = reached && carries && !free[id.index()];
         }
         active
@@ -184,7 +186,7 @@ impl Walk<'_> {
     ) -> Result<Vec<String>, GradError> {
         let source = self.program();
         let active = self.active();
-        let mut sweep = Sweep::new(self.stage.forward, out, map, &active);
+        let mut sweep = Sweep::new(self.stage.forward, out, map, &active, Ties::Shared);
         self.seed(&mut sweep)?;
         let mut temporaries = Vec::new();
         for &id in self.stage.forward.order.iter().rev().filter(|id| active[id.index()]) {
@@ -298,12 +300,12 @@ impl Walk<'_> {
             place.map_operands(|id| sweep.map[id.index()].unwrap_or(id));
             let loaded = sweep.out.load(place);
             let dtype = Sweep::dtype(sweep.dtype_of(store.value));
-            let mut value = sweep.out.cast(loaded, dtype);
+            let mut adjoint = Adjoint::of(sweep.out.cast(loaded, dtype));
             if let Some(mask) = store.mask {
                 let mask = sweep.recomputed(mask);
-                value = sweep.out.keep_where(mask, value);
+                adjoint = sweep.kept(adjoint, mask);
             }
-            sweep.send(store.value, Adjoint { value, over: None }, &shape);
+            sweep.send(store.value, adjoint, &shape);
         }
         Ok(())
     }
@@ -312,7 +314,10 @@ impl Walk<'_> {
 /// True for an op on the bits of an active float.
 fn reinterpreted(program: &Program, kind: &ExprKind, active: &[bool]) -> bool {
     let mut found = false;
-    kind.operands(|id| found |= active[id.index()] && !program.expr(id).ty.dtype.is_float());
+    kind.operands(|id| {
+        let expr = program.expr(id);
+        found |= active[id.index()] && !expr.ty.dtype.is_float() && expr.kind.combine().is_none();
+    });
     found
 }
 

@@ -67,6 +67,7 @@ impl Lowering<'_> {
                 self.line_scan(id, name, &scan)?;
             }
             ExprKind::TopK { of, k } => self.top_k(id, *of, *k, name)?,
+            ExprKind::Reshape(of) if self.reshape_in_place(id, *of) => {}
             _ if self.can_recompute(id) => self.recompute(id, name)?,
             kind => {
                 if self.rearrange(id, name)? {
@@ -111,9 +112,10 @@ impl Lowering<'_> {
                 l.code(Code::SetElement(accumulator, i.clone(), identity.clone()));
             }
         });
+        let factors = self.factors(of, joiner, &layout);
         self.unroll(layout.registers(), |l, i| {
             let mut values = Vec::new();
-            for &of in of {
+            for &of in factors.as_ref().map_or(of, |factors| &factors[..]) {
                 values.push(l.element(of, &layout, &i)?);
             }
             let into = layout
@@ -128,7 +130,16 @@ impl Lowering<'_> {
                     .iter()
                     .map(|&a| Value::Element(a, Box::new(into.clone())))
                     .collect();
-                let joined = l.join(joiner, before, values);
+                let joined = match factors {
+                    None => l.join(joiner, before, values),
+                    Some(_) => {
+                        let abc: Vec<Value> = values.into_iter().chain(before).collect();
+                        let abc = abc.try_into().ok().map(Box::new);
+                        abc.map(|abc| Value::Ternary(TernaryOp::Fma, DType::F32, abc))
+                            .into_iter()
+                            .collect()
+                    }
+                };
                 for (&accumulator, value) in accumulators.iter().zip(joined) {
                     l.code(Code::SetElement(accumulator, into.clone(), value));
                 }
@@ -149,6 +160,16 @@ impl Lowering<'_> {
         );
         let held = |register| Held { register, layout: narrow.clone() };
         Ok(accumulators.into_iter().map(held).collect())
+    }
+
+    /// The factors of products that are summed, where the threads hold them: each is then a fused multiply-add, as
+    /// [`contract`](super::contract) writes other sums of products.
+    fn factors(&self, of: &[ExprId], joiner: &Joiner, layout: &Layout) -> Option<[ExprId; 2]> {
+        let (Joiner::Op(ReduceOp::Sum, DType::F32), [of]) = (joiner, of) else { return None };
+        let ExprKind::Binary(BinaryOp::Mul, a, b) = self.program.expr(*of).kind else {
+            return None;
+        };
+        [a, b].iter().all(|id| self.is_held(*id, layout)).then_some([a, b])
     }
 
     /// Joins the accumulators of the threads that differ in `bits`.

@@ -3,8 +3,8 @@
 
 use super::collective::literal;
 use super::map::aligned;
-use super::{Held, LowerError, Lowering, add, binary, int, linear};
-use crate::lower::layout::Layout;
+use super::{Held, LowerError, Lowering, add, binary, int, linear, padded};
+use crate::lower::layout::{Bit, Layout};
 use tilewright_ir::thread::{Code, SharedId, Value};
 use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, TernaryOp};
 
@@ -115,6 +115,38 @@ impl Lowering<'_> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Lets a reshaped tile be the registers of `of` where each thread holds just the elements that it needs: the bits of
+    /// a position in row-major order are then those of the axes, one after the other. False where they would move.
+    pub(super) fn reshape_in_place(&mut self, id: ExprId, of: ExprId) -> bool {
+        let [from, to] = [of, id].map(|id| padded(&self.program.expr(id).ty.shape, self.rank));
+        let wanted = self.layout(&to);
+        let (Some(from), Some(to)) = (self.bits_of(&from), self.bits_of(&to)) else { return false };
+        let moved =
+            |bit: &Bit| from.iter().position(|b| b == bit).and_then(|at| to.get(at)).copied();
+        let same = |held: &Layout| {
+            let register: Option<Vec<Bit>> = held.register.iter().map(moved).collect();
+            let thread = held.thread.iter().map(|b| b.as_ref().map(moved));
+            from.len() == to.len()
+                && register.is_some_and(|bits| bits == wanted.register)
+                && thread.eq(wanted.thread.iter().map(|b| b.map(Some)))
+        };
+        let held = self.held.get(&of).and_then(|held| held.iter().find(|h| same(&h.layout)));
+        let Some(register) = held.map(|h| h.register) else { return false };
+        self.hold(id, Held { register, layout: wanted });
+        true
+    }
+
+    /// The bits of the coordinates that make the bits of the place in row-major order, from the least; `None` where an
+    /// axis within is not filled, so that places are no runs of bits.
+    fn bits_of(&self, shape: &[Extent]) -> Option<Vec<Bit>> {
+        let long = |e: &&Extent| **e != Extent::Const(1);
+        let within = shape.iter().filter(long).skip(1).all(|&e| self.schedule.is_exact(e));
+        let axes = (0..shape.len()).rev();
+        let bits =
+            axes.flat_map(|axis| (0..self.capacity(shape[axis])).map(move |bit| Bit { axis, bit }));
+        within.then(|| bits.collect())
     }
 
     /// Lowers a matrix product to a loop over the inner axis: both operands in shared memory, each thread its own

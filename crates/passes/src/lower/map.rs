@@ -32,6 +32,13 @@ impl Lowering<'_> {
         self.held.get(&id)?.iter().find(|h| projects(layout, &h.layout)).cloned()
     }
 
+    /// True when a register of each thread holds `id` for `layout`, or it is the same number everywhere.
+    pub(super) fn is_held(&self, id: ExprId, layout: &Layout) -> bool {
+        use ExprKind::{Const, Scalar, Size};
+        let everywhere = matches!(self.program.expr(id).kind, Const(_) | Scalar(_) | Size(_));
+        everywhere || self.held_as(id, layout).is_some()
+    }
+
     /// True when [`element`](Self::element) can give `id` for `layout`.
     pub(super) fn is_near(&self, id: ExprId, layout: &Layout) -> bool {
         self.held_as(id, layout).is_some() || self.can_recompute(id)

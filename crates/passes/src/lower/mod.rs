@@ -11,6 +11,7 @@ mod candidates;
 mod choice;
 mod chunk;
 mod collective;
+mod contract;
 mod draws;
 mod exchange;
 mod extrema;
@@ -104,6 +105,7 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     let mut program = blocked.unwrap_or_else(|| program.clone());
     extrema::split_extrema(&mut program);
     draws::compare_bits(&mut program);
+    contract::contract(&mut program);
     // The last, as it leaves expressions that come after their uses.
     if let Some(matrix) = &schedule.matrix {
         matrix::coarsen::coarsen(&mut program, &matrix.coarsen);

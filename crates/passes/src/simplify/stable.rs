@@ -4,7 +4,7 @@
 //! finite where the result is, and accurate where the left side subtracts nearly equal numbers.
 
 use crate::rewrite::{Rewriter, Rule};
-use tilewright_ir::{BinaryOp, DType, Expr, ExprId, ExprKind, Type, UnaryOp};
+use tilewright_ir::{BinaryOp, DType, Expr, ExprId, ExprKind, TernaryOp, Type, UnaryOp};
 
 macro_rules! rule {
     ($name:ident, $law:literal) => {
@@ -17,6 +17,7 @@ pub(crate) static RULES: &[Rule] = &[
     rule!(log_of_quotient, "log(e^x / s) = x - log(s)"),
     rule!(log_of_sigmoid, "log(sigmoid(x)) = -softplus(-x)"),
     rule!(log1p, "log(1 + x) = log1p(x), log(1 - x) = log1p(-x)"),
+    rule!(log_of_powers, "log(e^a + e^b) = max(a, b) + softplus(min(a, b) - max(a, b))"),
     rule!(softplus, "log1p(e^x) = softplus(x), log1p(-sigmoid(x)) = -softplus(x)"),
     rule!(tanh_of_softplus, "tanh(softplus(x)) = n / (n + 2) with n = e^x (e^x + 2)"),
     rule!(expm1, "e^x - 1 = expm1(x)"),
@@ -71,6 +72,29 @@ fn log1p(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
     }
     let minus = r.make_unary(UnaryOp::Neg, x);
     Some(r.make_unary(UnaryOp::Log1p, minus))
+}
+
+/// By choice, as `log_add_exp` is recorded: `max` and `min` have kinks where this has none.
+fn log_of_powers(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {
+    let ExprKind::Unary(UnaryOp::Log, sum) = e.kind else { return None };
+    let (a, b) = r.operands_of(BinaryOp::Add, sum)?;
+    let (a, b) = (r.operand_of(UnaryOp::Exp, a)?, r.operand_of(UnaryOp::Exp, b)?);
+    let truth = Type { dtype: DType::Bool, shape: e.ty.shape.clone() };
+    let choose = |r: &mut Rewriter<'_>, condition, yes, no| {
+        r.make(ExprKind::Ternary(TernaryOp::Select, [condition, yes, no]), e.ty.clone())
+    };
+    let first = r.make_binary(BinaryOp::Ge, a, b, &truth);
+    let (greater, less) = (choose(r, first, a, b), choose(r, first, b, a));
+    // Of two equal infinities the difference is NaN; they are 0 apart.
+    let (size, infinity) = (r.make_unary(UnaryOp::Abs, greater), r.filled(f64::INFINITY, e));
+    let infinite = r.make_binary(BinaryOp::Eq, size, infinity, &truth);
+    let equal = r.make_binary(BinaryOp::Eq, less, greater, &truth);
+    let same = r.make_binary(BinaryOp::And, infinite, equal, &truth);
+    let apart = r.make_binary(BinaryOp::Sub, less, greater, &e.ty);
+    let zero = r.filled(0.0, e);
+    let apart = choose(r, same, zero, apart);
+    let rest = r.make_unary(UnaryOp::Softplus, apart);
+    Some(r.make_binary(BinaryOp::Add, greater, rest, &e.ty))
 }
 
 fn softplus(r: &mut Rewriter<'_>, e: &Expr) -> Option<ExprId> {

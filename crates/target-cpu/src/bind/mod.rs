@@ -10,6 +10,7 @@ mod ahead;
 mod blocks;
 mod chains;
 mod emit;
+mod look_up;
 mod packed;
 mod reductions;
 mod shapes;
@@ -108,6 +109,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
     if request.native {
         chains::join(&mut bound, &mut binder.slots, &request);
     }
+    look_up::read_in_place(&mut bound, &request);
     ahead::fetch_ahead(&mut bound, &request);
     bound.frame = binder.slots.settle(&mut bound);
     Some(bound)

@@ -193,6 +193,7 @@ impl<'a> Machine<'a> {
                 Step::Native(native) => self.native(native),
                 Step::Locate(locate) => self.locate(locate)?,
                 Step::Transfer(transfer) => self.transfer(transfer)?,
+                Step::LookUp(look_up) => self.look_up(look_up)?,
                 Step::Check(check) => self.check(check)?,
                 Step::Program { axis, to } => {
                     let last = axis + 1 == self.launch.grid.len();

@@ -43,21 +43,56 @@ impl Machine<'_> {
     }
 
     pub(super) fn locate(&mut self, locate: &Locate) -> Outcome {
-        let mut at = self.launch.tensors[locate.param];
-        for (number, axis) in locate.axes.iter().enumerate() {
+        let at = self.located(locate.param, &locate.axes, 0)?;
+        self.scratch.registers[locate.register as usize] = at;
+        self.scratch.origins[locate.register as usize] = at;
+        Ok(())
+    }
+
+    /// Where the elements begin that `axes` choose for a program of the batch, all of them inside the tensor.
+    fn located(
+        &self,
+        param: usize,
+        axes: &[TensorAxis],
+        program: usize,
+    ) -> Result<*mut u8, Box<Fault>> {
+        let mut at = self.launch.tensors[param];
+        for (number, axis) in axes.iter().enumerate() {
             let (index, last) = match axis.positions {
-                Positions::One(index) => (self.index(index, 0), 0),
+                Positions::One(index) => (self.index(index, program), 0),
                 Positions::Run { len: 0, .. } => continue,
-                Positions::Run { start, len, step } => (self.index(start, 0), (len - 1) * step),
+                Positions::Run { start, len, step } => {
+                    (self.index(start, program), (len - 1) * step)
+                }
                 Positions::List { .. } => continue,
             };
             if index < 0 || index as usize + last >= axis.extent {
-                return Err(self.outside(locate.param, number, index, axis.extent, 0));
+                return Err(self.outside(param, number, index, axis.extent, program));
             }
             at = at.wrapping_offset(Self::along(axis, index as usize));
         }
-        self.scratch.registers[locate.register as usize] = at;
-        self.scratch.origins[locate.register as usize] = at;
+        Ok(at)
+    }
+
+    pub(super) fn look_up(&mut self, look_up: &LookUp) -> Outcome {
+        let LookUp { load, invoke, operand } = look_up;
+        let mut call = invoke.call;
+        (call.rows, call.len) = (1, load.elements);
+        for program in 0..load.batch {
+            let shift = (load.elements * 4 * program) as isize;
+            call.out.at = self.at(invoke.out).wrapping_offset(shift);
+            for (input, &address) in call.inputs.iter_mut().zip(&invoke.inputs) {
+                input.at = self.at(address).wrapping_offset(shift);
+            }
+            call.inputs[*operand].at = self.located(load.param, &load.axes, program)?;
+            call.prefetch.at = match program + 1 < load.batch {
+                true => self.start(load, program + 1).cast_mut(),
+                false => std::ptr::null_mut(),
+            };
+            // SAFETY: each operand has a row of these elements for each program, the one that is looked up inside its
+            // tensor; the others as in `Machine::invoke`.
+            unsafe { invoke.primitive.call(&call) };
+        }
         Ok(())
     }
 

@@ -54,6 +54,11 @@ impl Primitive {
         Primitive { uniform, ..self }
     }
 
+    /// True when no operand has one value a row.
+    pub fn goes_along(&self) -> bool {
+        self.uniform == 0
+    }
+
     /// The same with a meaning.
     pub fn that(self, meaning: Meaning) -> Self {
         Primitive { meaning, ..self }

@@ -4,6 +4,9 @@
 //! k-th greatest of the 16 (or 64) lanes' maxima. A second pass collects what reaches it, which is little more than k
 //! elements. Those are put in order: floats without NaN by counting for each how many come before it, which needs no
 //! branch that depends on the data; others by their keys ([`Order`]), inserted into a sorted list.
+//!
+//! Tried for the eight greatest of 128 and not faster (86 ns a row on Zen 3, as this): networks of comparisons that put
+//! the lanes of eight vectors in order and join them lane by lane, then a sweep that finds where those values are.
 
 use super::Level;
 use super::arg::{COUNT, Greatest, IntGreatest, Order, UnsignedGreatest, extrema, join, keys};

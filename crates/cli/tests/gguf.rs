@@ -1,0 +1,108 @@
+//! A GGUF file in place of a checkpoint's folder. The tokens are llama.cpp's for the same numbers (`gguf/tiny.py`).
+
+mod support;
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::directory;
+
+const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gguf/tiny.gguf");
+
+/// A text, its tokens, and how llama.cpp goes on.
+const SAID: [(&str, &[u64], &[u64]); 3] = [
+    (
+        "the king",
+        &[1, 261, 283],
+        &[30, 113, 97, 8, 159, 0, 75, 27, 289, 11, 128, 139, 204, 131, 229, 196, 74, 182, 23, 115],
+    ),
+    (
+        "It's a king's  ring, ünd",
+        &[
+            1, 284, 76, 286, 42, 291, 264, 283, 42, 291, 284, 284, 293, 278, 47, 284, 198, 191,
+            290, 296,
+        ],
+        &[
+            157, 69, 207, 74, 248, 98, 225, 145, 39, 82, 104, 131, 39, 224, 113, 227, 39, 242, 227,
+            193,
+        ],
+    ),
+    (
+        " the  king\n",
+        &[1, 284, 261, 284, 283, 13],
+        &[213, 61, 6, 49, 68, 91, 198, 256, 33, 208, 82, 131, 297, 174, 208, 82, 210, 61, 64, 74],
+    ),
+];
+
+/// The exit status, stdout and stderr of the program with that folder for what it keeps.
+fn tilewright(kept: &str, args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tilewright"));
+    let output = command.args(args).env("TILEWRIGHT_CACHE", kept).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn generated(kept: &str, model: &str, prompt: &str) -> (Value, String) {
+    let args = ["generate", "--json", "--dtype", "f32", "--max-tokens", "20", "--model", model];
+    let (status, out, said) = tilewright(kept, &[&args[..], &["--prompt", prompt]].concat());
+    assert_eq!(status, 0, "{said}");
+    (serde_json::from_str::<Value>(&out).unwrap()["answers"][0].clone(), said)
+}
+
+fn copied(folder: &Path) -> PathBuf {
+    let file = folder.join("tiny.gguf");
+    std::fs::copy(TINY, &file).unwrap();
+    file
+}
+
+#[test]
+fn a_file_runs_as_llama_cpp_runs_it() {
+    let kept = directory("gguf-runs");
+    let kept = kept.to_str().unwrap();
+    for (prompt, tokens, continued) in SAID {
+        let (answer, _) = generated(kept, TINY, prompt);
+        assert_eq!(answer["prompt_tokens"], serde_json::json!(tokens), "{prompt:?}");
+        assert_eq!(answer["tokens"], serde_json::json!(continued), "{prompt:?}");
+    }
+}
+
+#[test]
+fn a_file_is_imported_once_and_again_when_it_changes() {
+    let here = directory("gguf-once");
+    let (file, kept) = (copied(&here), here.join("kept"));
+    let (model, kept) = (file.to_str().unwrap(), kept.to_str().unwrap());
+    let count = || std::fs::read_dir(Path::new(kept).join("imported")).unwrap().count();
+    let (first, said) = generated(kept, model, "the king");
+    assert!(said.contains("was imported into"), "{said}");
+    // The folder that holds it, and no configuration, stands for it.
+    let (second, said) = generated(kept, here.to_str().unwrap(), "the king");
+    assert!(!said.contains("imported"), "{said}");
+    assert_eq!(first, second);
+    assert_eq!(count(), 1);
+    // Longer by what a reader passes over.
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.extend([0; 32]);
+    std::fs::write(&file, bytes).unwrap();
+    let (third, said) = generated(kept, model, "the king");
+    assert!(said.contains("was imported into"), "{said}");
+    assert_eq!(first, third);
+    assert_eq!(count(), 1, "what was made of the file before is gone");
+}
+
+#[test]
+fn without_a_place_to_keep_it_the_way_to_make_one_is_told() {
+    let (status, _, said) = tilewright("", &["generate", "--model", TINY, "--prompt", "x"]);
+    assert_eq!(status, 1, "{said}");
+    assert!(said.contains("TILEWRIGHT_CACHE") && said.contains("tilewright convert"), "{said}");
+}
+
+#[test]
+fn one_of_several_files_is_asked_for() {
+    let here = directory("gguf-several");
+    let file = copied(&here);
+    std::fs::copy(&file, here.join("other.gguf")).unwrap();
+    let (status, _, said) =
+        tilewright("", &["generate", "--model", here.to_str().unwrap(), "--prompt", "x"]);
+    assert_eq!(status, 1, "{said}");
+    assert!(said.contains("pass one of its 2 GGUF files"), "{said}");
+}
