@@ -64,16 +64,14 @@ void tw_kernel_softmax_cross_entropy(
             const bool test_3 = chosen == tile_3;
             const float difference = chosen - tile_3;
             const float chosen_2 = test_3 ? 0.0f : difference;
-            const float abs_x = fabs(chosen_2);
-            const float neg_x = -abs_x;
-            const float exp_x = precise::exp(neg_x);
+            const float product_2 = fabs(chosen_2) * (-1.442695f);
+            const float exp2_x = precise::exp2(product_2);
             const bool test_4 = chosen_2 > 0.0f;
-            const float chosen_3 = test_4 ? exp_x : 1.0f;
-            const float chosen_4 = test_4 ? 1.0f : exp_x;
+            const float chosen_3 = test_4 ? exp2_x : 1.0f;
+            const float chosen_4 = test_4 ? 1.0f : exp2_x;
             const float tile_4 = exponentials[i];
             const float fma_x = fma(tile_4, chosen_3, chosen_4);
-            const float chosen_5 = test_2[i] ? fma_x : tile_4;
-            exponentials[i] = chosen_5;
+            exponentials[i] = fma_x;
             const float larger = tw_max(tile_3, chosen);
             total[i] = larger;
         }
@@ -99,13 +97,13 @@ void tw_kernel_softmax_cross_entropy(
     }
     const float abs_x_2 = fabs(greatest);
     const bool test_5 = abs_x_2 < INFINITY;
-    const float chosen_6 = test_5 ? greatest : 0.0f;
+    const float chosen_5 = test_5 ? greatest : 0.0f;
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float difference_2 = total[i] - chosen_6;
-        const float exp_x_2 = precise::exp(difference_2);
-        total_2 = fma(exponentials[i], exp_x_2, total_2);
+        const float difference_2 = total[i] - chosen_5;
+        const float exp_x = precise::exp(difference_2);
+        total_2 = fma(exponentials[i], exp_x, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -121,11 +119,11 @@ void tw_kernel_softmax_cross_entropy(
     for (int i = 0; i < 32; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float added_3 = precise::log(total_2) + chosen_6;
-    const int chosen_7 = test ? target_in : 0;
-    const float difference_3 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_7, arguments.classes, faults, 0))];
-    const float chosen_8 = test ? difference_3 : 0.0f;
+    const float added_3 = precise::log(total_2) + chosen_5;
+    const int chosen_6 = test ? target_in : 0;
+    const float difference_3 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_6, arguments.classes, faults, 0))];
+    const float chosen_7 = test ? difference_3 : 0.0f;
     if (((int)thread_index_in_threadgroup & 1023) == 0) {
-        loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_8;
+        loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_7;
     }
 }

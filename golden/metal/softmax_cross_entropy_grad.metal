@@ -67,16 +67,14 @@ void tw_kernel_softmax_cross_entropy_grad(
             const bool test_3 = chosen == tile_3;
             const float difference = chosen - tile_3;
             const float chosen_2 = test_3 ? 0.0f : difference;
-            const float abs_x = fabs(chosen_2);
-            const float neg_x = -abs_x;
-            const float exp_x = precise::exp(neg_x);
+            const float product_2 = fabs(chosen_2) * (-1.442695f);
+            const float exp2_x = precise::exp2(product_2);
             const bool test_4 = chosen_2 > 0.0f;
-            const float chosen_3 = test_4 ? exp_x : 1.0f;
-            const float chosen_4 = test_4 ? 1.0f : exp_x;
+            const float chosen_3 = test_4 ? exp2_x : 1.0f;
+            const float chosen_4 = test_4 ? 1.0f : exp2_x;
             const float tile_4 = exponentials[i];
             const float fma_x = fma(tile_4, chosen_3, chosen_4);
-            const float chosen_5 = test_2[i] ? fma_x : tile_4;
-            exponentials[i] = chosen_5;
+            exponentials[i] = fma_x;
             const float larger = tw_max(tile_3, chosen);
             total[i] = larger;
         }
@@ -102,13 +100,13 @@ void tw_kernel_softmax_cross_entropy_grad(
     }
     const float abs_x_2 = fabs(greatest);
     const bool test_5 = abs_x_2 < INFINITY;
-    const float chosen_6 = test_5 ? greatest : 0.0f;
+    const float chosen_5 = test_5 ? greatest : 0.0f;
     float total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float difference_2 = total[i] - chosen_6;
-        const float exp_x_2 = precise::exp(difference_2);
-        total_2 = fma(exponentials[i], exp_x_2, total_2);
+        const float difference_2 = total[i] - chosen_5;
+        const float exp_x = precise::exp(difference_2);
+        total_2 = fma(exponentials[i], exp_x, total_2);
     }
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
@@ -124,19 +122,19 @@ void tw_kernel_softmax_cross_entropy_grad(
     for (int i = 0; i < 32; i++) {
         total_2 = total_2 + partial1[i];
     }
-    const float added_3 = precise::log(total_2) + chosen_6;
-    const int chosen_7 = test ? target_in : 0;
-    const float difference_3 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_7, arguments.classes, faults, 0))];
-    const float chosen_8 = test ? difference_3 : 0.0f;
+    const float added_3 = precise::log(total_2) + chosen_5;
+    const int chosen_6 = test ? target_in : 0;
+    const float difference_3 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_6, arguments.classes, faults, 0))];
+    const float chosen_7 = test ? difference_3 : 0.0f;
     if (((int)thread_index_in_threadgroup & 1023) == 0) {
-        loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_8;
+        loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_7;
     }
     for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
-        const int product_3 = max(((quotient - 1) - j_2), 0) * 8192;
+        const int product_4 = max(((quotient - 1) - j_2), 0) * 8192;
         bool test_6[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_4 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_3)));
+            const int added_4 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_4)));
             test_6[i] = added_4 == target_in;
         }
         float logits_in_3[8];
@@ -146,38 +144,38 @@ void tw_kernel_softmax_cross_entropy_grad(
             logits_in_3[(i * 4) + 1] = 0.0f;
             logits_in_3[(i * 4) + 2] = 0.0f;
             logits_in_3[(i * 4) + 3] = 0.0f;
-            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
                 }
             }
         }
-        float chosen_10[8];
+        float chosen_9[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float difference_6 = logits_in_3[i] - chosen_6;
-            const float exp_x_3 = precise::exp(difference_6);
-            const float quotient_2 = exp_x_3 / total_2;
+            const float difference_6 = logits_in_3[i] - chosen_5;
+            const float exp_x_2 = precise::exp(difference_6);
+            const float quotient_2 = exp_x_2 / total_2;
             const float difference_7 = quotient_2 - 1.0f;
-            const float product_4 = (test_6[i] ? difference_7 : quotient_2) * arguments.scale;
-            chosen_10[i] = test ? product_4 : 0.0f;
+            const float product_5 = (test_6[i] ? difference_7 : quotient_2) * arguments.scale;
+            chosen_9[i] = test ? product_5 : 0.0f;
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
-                out[0] = chosen_10[i * 4];
-                out[1] = chosen_10[(i * 4) + 1];
-                out[2] = chosen_10[(i * 4) + 2];
-                out[3] = chosen_10[(i * 4) + 3];
+                out[0] = chosen_9[i * 4];
+                out[1] = chosen_9[(i * 4) + 1];
+                out[2] = chosen_9[(i * 4) + 2];
+                out[3] = chosen_9[(i * 4) + 3];
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((product_3 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
+                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
                 }
             }
         }

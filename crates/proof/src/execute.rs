@@ -70,7 +70,8 @@ fn place(
     Ok(placed)
 }
 
-/// On a GPU one launch is under way at a time: it tells of a stray index at the next wait, whoever waits.
+/// On a GPU one launch is under way at a time: it tells of a stray index at the next wait or read,
+/// whoever waits.
 static ON_GPU: Mutex<()> = Mutex::new(());
 
 fn launch(
@@ -83,14 +84,13 @@ fn launch(
         arguments.iter().map(|a| a.tensor().map(|t| t.shape.as_slice())).collect();
     let plan = kernel.plan(&shapes, &[])?;
     let values: Vec<Value<'_>> = placed.iter_mut().map(Placed::value).collect();
-    if matches!(runtime.caps().kind, DeviceKind::Cuda | DeviceKind::Metal) {
+    let on_gpu = matches!(runtime.caps().kind, DeviceKind::Cuda | DeviceKind::Metal);
+    if on_gpu {
         // What takes longest needs no turn.
         kernel.compile_for(&plan, &values)?;
-        let _turn = ON_GPU.lock().unwrap_or_else(PoisonError::into_inner);
-        kernel.launch(&plan, &values)?;
-    } else {
-        kernel.launch(&plan, &values)?;
     }
+    let _turn = on_gpu.then(|| ON_GPU.lock().unwrap_or_else(PoisonError::into_inner));
+    kernel.launch(&plan, &values)?;
     drop(values);
     let mut outputs = Vec::new();
     for p in placed {

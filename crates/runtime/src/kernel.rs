@@ -13,8 +13,8 @@ use tilewright_target::{Argument, Buffer, Chosen, Device, DeviceKind, Executable
 /// Arguments of a call that are kept on the stack; kernels with more parameters allocate.
 const INLINE: usize = 24;
 
-/// Bindings that a kernel remembers, so that repeated shapes are not bound again.
-const REMEMBERED: usize = 4;
+/// Bindings that a kernel remembers, so that repeated shapes are not bound again: a model's layers take turns with some.
+const REMEMBERED: usize = 16;
 
 /// What all kernels of a runtime share: how often they were launched, and who records that.
 #[derive(Default)]
@@ -229,6 +229,20 @@ impl Kernel {
             eprintln!("launch {}: {:.3} ms", self.name(), start.elapsed().as_secs_f64() * 1e3);
         }
         Ok(())
+    }
+
+    /// As [`launch`](Self::launch), but where the device's [memory waits](Device::memory_waits) nobody else does: what only
+    /// the work shows, such as an index out of range, is told by the next read of the device's memory.
+    ///
+    /// # Errors
+    /// As [`launch`](Self::launch).
+    pub fn start(&self, plan: &Plan, values: &[Value<'_>]) -> Result<()> {
+        if self.show.time || !self.device.memory_waits() {
+            return self.launch(plan, values);
+        }
+        // SAFETY: values are borrowed until this returns; what is done with their memory later, the device holds back
+        // until the work is done.
+        unsafe { self.enqueue(plan, values) }
     }
 
     /// As [`launch`](Self::launch), without waiting: launches of one device run in the order in which they were

@@ -89,7 +89,9 @@ impl Runtime {
         // Last: whoever waits begins now.
         recorder.thread.store(0, Ordering::Release);
         let result = result?;
-        self.synchronize()?;
+        if !self.device().memory_waits() {
+            self.synchronize()?;
+        }
         let (steps, programs) = noted.into_iter().unzip();
         let launches = self.device().record(steps)?;
         let device = self.device().clone();

@@ -20,8 +20,8 @@ pub struct Geometry<'a> {
 const MOST_THREADS: usize = 1024;
 
 impl Runtime {
-    /// Runs a kernel that is written in the device's own language and waits for it. Outputs hold what they held where the
-    /// kernel does not write.
+    /// Runs a kernel that is written in the device's own language, and waits for it as [`Kernel::start`](crate::Kernel::start)
+    /// does. Outputs hold what they held where the kernel does not write.
     ///
     /// # Safety
     /// The kernel's body must keep to its tensors: on a GPU nothing checks it. (`msl-host` does.)
@@ -58,10 +58,13 @@ impl Runtime {
             inputs: &tensors,
             outputs: &results,
         };
-        // SAFETY: inputs are borrowed shared and outputs exclusively until the device has finished; the rest is the
-        // caller's promise.
+        // SAFETY: inputs are borrowed shared and outputs exclusively until the device has finished or holds back what is
+        // done with them later; the rest is the caller's promise.
         unsafe { self.device().launch_source(kernel, &launch) }?;
-        self.synchronize()
+        match self.device().memory_waits() {
+            true => Ok(()),
+            false => self.synchronize(),
+        }
     }
 
     /// True when the kernel has a body for this device.

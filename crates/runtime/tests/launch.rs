@@ -1,10 +1,13 @@
 //! Launching: what fits runs, what does not fit says so in one line, and equal programs compile once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tilewright_ir::{DType, Program};
 use tilewright_lang::{Specialization, record};
 use tilewright_runtime::targets::TARGETS;
 use tilewright_runtime::{BorrowedBuffer, Kernel, Runtime, TensorMut, TensorRef, Value};
+use tilewright_target::null::NullDevice;
+use tilewright_target::{Buffer, Caps, Device, Executable, TargetError};
 
 fn scale() -> Program {
     let signature = "x: T[*rows, cols], by: f32, plus: f32 = 0 -> y: T[*rows, cols]";
@@ -125,4 +128,59 @@ fn shared_memory_is_never_written() {
     let values = [Value::In(x), Value::Scalar(1.0), Value::Default, Value::Out(y)];
     let error = kernel.launch(&plan, &values).unwrap_err().to_string();
     assert!(error.contains("`y` is written, but its memory may only be read"), "{error}");
+}
+
+/// A device that counts how often it is waited for.
+struct Waited {
+    null: NullDevice,
+    memory_waits: bool,
+    times: AtomicUsize,
+}
+
+impl Device for Waited {
+    fn caps(&self) -> &Caps {
+        self.null.caps()
+    }
+
+    fn compile(&self, program: &Program) -> Result<Arc<dyn Executable>, TargetError> {
+        self.null.compile(program)
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<Box<dyn Buffer>, TargetError> {
+        self.null.allocate(bytes)
+    }
+
+    fn memory_waits(&self) -> bool {
+        self.memory_waits
+    }
+
+    fn synchronize(&self) -> Result<(), TargetError> {
+        self.times.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn nobody_waits_where_memory_does() {
+    for memory_waits in [false, true] {
+        let times = AtomicUsize::new(0);
+        let device = Arc::new(Waited { null: NullDevice::new(), memory_waits, times });
+        let runtime = Runtime::new("null", device.clone());
+        let kernel = runtime.compile(&scale()).unwrap();
+        let plan = kernel.plan(&[Some(&[2, 3]), None, None, None], &[]).unwrap();
+        let x = BorrowedBuffer::shared(&[0f32; 6]);
+        let dtype = DType::F32;
+        let tensor = TensorRef { buffer: &x, dtype, shape: &[2, 3], strides: None, offset: 0 };
+        let mut y = runtime.allocate(24).unwrap();
+        let mut start = || {
+            let out = TensorMut { buffer: y.buffer_mut(), dtype, shape: &[2, 3] };
+            kernel.start(
+                &plan,
+                &[Value::In(tensor), Value::Scalar(2.0), Value::Default, Value::Out(out)],
+            )
+        };
+        start().unwrap();
+        start().unwrap();
+        assert_eq!(device.times.load(Ordering::Relaxed), if memory_waits { 0 } else { 2 });
+    }
 }

@@ -234,6 +234,11 @@ impl Device for CudaDevice {
             .map_err(failed("a copy on the GPU failed"))
     }
 
+    fn memory_waits(&self) -> bool {
+        // There is one stream: copies and frees are in order with the launches.
+        true
+    }
+
     fn synchronize(&self) -> Result<(), TargetError> {
         self.gpu.context.synchronize()
     }
@@ -283,7 +288,7 @@ unsafe impl Buffer for CudaBuffer {
 
     fn read(&self, offset: usize, into: &mut [u8]) -> Result<(), TargetError> {
         self.check(offset, into.len())?;
-        self.gpu.context.synchronize_only()?;
+        self.gpu.context.synchronize()?;
         // SAFETY: checked above to lie inside the buffer.
         unsafe { result::memcpy_dtoh_sync(into, self.address + offset as u64) }
             .map_err(failed("a copy to the host failed"))

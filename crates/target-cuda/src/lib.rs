@@ -22,6 +22,7 @@ mod prepared;
 mod routine;
 mod source;
 mod specified;
+mod unpacked;
 mod variant;
 
 pub use compile::{Usage, compile, compile_with_usage};

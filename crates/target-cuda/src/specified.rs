@@ -6,6 +6,7 @@ use crate::driver::{Function, Shape};
 use crate::grouped::Grouped;
 use crate::launch::{CudaExecutable, Placed};
 use crate::prepared::{Prepared, Run, Words};
+use crate::unpacked::Unpacked;
 use std::sync::{Arc, OnceLock};
 use tilewright_ir::{Bindings, Program};
 use tilewright_target::{Argument, TargetError, c};
@@ -32,6 +33,7 @@ impl OwnText {
 /// A text that a program may run by.
 pub(crate) enum Specified {
     Grouped(Grouped),
+    Unpacked(Unpacked),
     Attention(Attention),
 }
 
@@ -57,14 +59,17 @@ pub(crate) enum Taken<T> {
 impl Specified {
     /// That of `program`, which is optimized, if there is one; `architecture` as the compiler names it.
     pub fn of(program: &Program, architecture: &str) -> Option<Specified> {
-        let grouped = Grouped::of(program, architecture).map(Specified::Grouped);
-        grouped.or_else(|| Attention::of(program, architecture).map(Specified::Attention))
+        let grouped = || Grouped::of(program, architecture).map(Specified::Grouped);
+        let unpacked = || Unpacked::of(program, architecture).map(Specified::Unpacked);
+        let attention = || Attention::of(program, architecture).map(Specified::Attention);
+        grouped().or_else(unpacked).or_else(attention)
     }
 
     /// Its texts, of which a call runs one.
     pub fn texts(&self) -> &[OwnText] {
         match self {
             Specified::Grouped(grouped) => std::slice::from_ref(&grouped.text),
+            Specified::Unpacked(unpacked) => std::slice::from_ref(&unpacked.text),
             Specified::Attention(attention) => &attention.texts,
         }
     }
@@ -79,6 +84,7 @@ impl Specified {
     ) -> Taken<Work> {
         let taken = match self {
             Specified::Grouped(grouped) => grouped.take(tensors, bindings),
+            Specified::Unpacked(unpacked) => unpacked.take(tensors, bindings),
             Specified::Attention(attention) => attention.take(tensors, bindings, arguments, places),
         };
         taken.unwrap_or(Taken::No)

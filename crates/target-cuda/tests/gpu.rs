@@ -253,6 +253,11 @@ fn what_was_compiled_is_found_again() {
         unsafe { executable.launch(&sizes, &[whole(&*x), whole(&*stray), whole(&*y)]) }.unwrap();
         let told = device.synchronize().unwrap_err().to_string();
         assert!(told.contains("pick: position 3 is outside"), "{told}");
+        // Who does not wait is told when he reads.
+        // SAFETY: as above.
+        unsafe { executable.launch(&sizes, &[whole(&*x), whole(&*stray), whole(&*y)]) }.unwrap();
+        let told = y.read(0, &mut [0; 8]).unwrap_err().to_string();
+        assert!(told.contains("pick: position 3 is outside"), "{told}");
         files.push(std::fs::read_dir(&folder).unwrap().count());
         // The third finds an outline without its machine code.
         if files.len() == 2 {

@@ -61,6 +61,22 @@ fn packed_weights_of_experts() {
 }
 
 #[test]
+fn packed_weights_as_halves() {
+    let mut found = Vec::new();
+    for dtype in [BF16, F16] {
+        for (bits, group) in [(2, 32), (4, 32), (4, 64), (4, 128), (8, 64)] {
+            let constants = [("bits", bits), ("group", group)];
+            found.extend(compiled(1, "dequantize_affine", dtype, &constants));
+        }
+    }
+    let different = found.iter().enumerate().all(|(i, text)| !found[..i].contains(text));
+    assert!(different, "types or formats are taken for each other");
+    // Integers of 3 bits straddle words.
+    has_none("dequantize_affine", BF16, &[("bits", 3)]);
+    has_none("dequantize_affine", F32, &[]);
+}
+
+#[test]
 fn attention_with_heads_of_64_128_or_256_features() {
     // A text for many queries, and one for few.
     for dtype in [BF16, F16] {

@@ -226,6 +226,13 @@ pub trait Device: Send + Sync {
         Ok(Box::new(Plain::new(steps)))
     }
 
+    /// True when what the host does with its buffers, to read, write and free them, waits by itself for the work launched
+    /// before, and a launch is done with those of others on return. Then nobody else need wait for a launch: what only the
+    /// work shows, the next read tells.
+    fn memory_waits(&self) -> bool {
+        false
+    }
+
     /// Waits for all work launched so far.
     ///
     /// # Errors

@@ -48,18 +48,21 @@ impl<'a> Call<'a> {
     }
 
     /// Passes a tensor to read. One that the kernel updates in place is copied first, and the copy is an output.
+    #[inline]
     pub fn input(mut self, name: &str, tensor: &'a Tensor) -> Self {
         self.put(name, &[Role::Input, Role::InOut], Slot::In(tensor));
         self
     }
 
     /// Passes a tensor to write, or to update in place.
+    #[inline]
     pub fn output(mut self, name: &str, tensor: &'a mut Tensor) -> Self {
         self.put(name, &[Role::Output, Role::InOut], Slot::Out(tensor));
         self
     }
 
     /// Passes a number.
+    #[inline]
     pub fn scalar(mut self, name: &str, value: f64) -> Self {
         self.put(name, &[Role::Scalar], Slot::Scalar(value));
         if let Err(error) = self.callable.check_scalar(name, value) {
@@ -69,6 +72,7 @@ impl<'a> Call<'a> {
     }
 
     /// Gives a size that no input tells.
+    #[inline]
     pub fn size(mut self, name: &'a str, value: usize) -> Self {
         self.sizes.push((name, value));
         self
@@ -143,12 +147,19 @@ impl<'a> Call<'a> {
         let layout = frame.as_ref().map(|frame| &frame.layout);
         let compiled = callable.compiled(&runtime, &self.slots, layout)?;
         self.check_sizes(&compiled.stages)?;
+        let sizes = std::mem::take(&mut self.sizes);
         let mut temporaries: Vec<_> = (0..compiled.temporaries).map(|_| Slot::Empty).collect();
         for stage in &compiled.stages {
-            let mut slots = Inline::new(stage.slots.len(), || Slot::Empty);
-            self.exchange(&mut temporaries, stage, &mut slots);
-            self.run_stage(&runtime, stage, &mut slots, frame.as_ref())?;
-            self.exchange(&mut temporaries, stage, &mut slots);
+            let running = Running { stage, sizes: &sizes, frame: frame.as_ref() };
+            if stage.in_order {
+                // It reads every input, so that its outputs have their leading axes.
+                running.run(&runtime, &mut self.slots, &|_, _| None)?;
+            } else {
+                let mut slots = Inline::new(stage.slots.len(), || Slot::Empty);
+                self.exchange(&mut temporaries, stage, &mut slots);
+                running.run(&runtime, &mut slots, &|i, shape| self.outer(i, shape))?;
+                self.exchange(&mut temporaries, stage, &mut slots);
+            }
             callable.count_launch();
         }
         let mut made = Vec::new();
@@ -197,17 +208,53 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Runs one program, making the outputs that the caller did not pass.
-    fn run_stage(
+    /// Tensors to write have the shape that the caller sees, not that of joined axes.
+    fn check_outer(&self, frame: &Frame) -> Result<()> {
+        for (i, slot) in self.slots.iter().enumerate() {
+            let (Slot::Out(tensor), Some(shape)) = (slot, &frame.outer[i]) else { continue };
+            let name = &self.callable.interface.slots[i].param.name;
+            if tensor.shape() != shape {
+                let (given, shape) = (show_shape(tensor.shape()), show_shape(shape));
+                let what = format!("`{name}` has shape {given}, expected {shape}");
+                return Err(Error::usage(format!("{}: {what}", self.callable.name())));
+            }
+        }
+        Ok(())
+    }
+
+    /// A size that no program has is a mistake.
+    fn check_sizes(&self, stages: &[Stage]) -> Result<()> {
+        for (name, _) in &self.sizes {
+            let mut dims = stages.iter().flat_map(|s| &s.kernel.program().dims);
+            if !dims.any(|dim| dim.name == *name) {
+                let what = format!("{}: there is no size `{name}`", self.callable.name());
+                return Err(Error::usage(what));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One program of a call.
+struct Running<'a> {
+    stage: &'a Stage,
+    sizes: &'a [(&'a str, usize)],
+    frame: Option<&'a Frame>,
+}
+
+impl Running<'_> {
+    /// Runs it on the slots of its parameters, making the outputs that the caller did not pass; `outer` is
+    /// [`Call::outer`].
+    fn run(
         &self,
         runtime: &Runtime,
-        stage: &Stage,
         slots: &mut [Slot<'_>],
-        frame: Option<&Frame>,
+        outer: &dyn Fn(usize, &[usize]) -> Option<Vec<usize>>,
     ) -> Result<()> {
+        let stage = self.stage;
         let kernel = &*stage.kernel;
         let params = &kernel.program().params;
-        let joined = |i: usize| frame.and_then(|f| f.joined.get(stage.slots[i])?.as_deref());
+        let joined = |i: usize| self.frame.and_then(|f| f.joined.get(stage.slots[i])?.as_deref());
         let mut shapes = Inline::new(slots.len(), || None);
         for (i, (shape, slot)) in shapes.iter_mut().zip(slots.iter()).enumerate() {
             // The shapes of outputs follow from those of the inputs; the launch compares.
@@ -250,7 +297,7 @@ impl<'a> Call<'a> {
         let mut flat = Inline::new(slots.len(), || None);
         for (i, (flat, slot)) in flat.iter_mut().zip(slots.iter()).enumerate() {
             if let Slot::Out(tensor) = slot {
-                let outer = self.outer(stage.slots[i], plan.shape(i));
+                let outer = outer(stage.slots[i], plan.shape(i));
                 *flat = outer.filter(|o| o == tensor.shape()).map(|_| plan.shape(i));
             }
         }
@@ -268,7 +315,7 @@ impl<'a> Call<'a> {
                 Slot::Out(tensor) => passed(tensor, reads, joined(i).or(flat[i]))?,
             };
         }
-        kernel.launch(&plan, &values)
+        kernel.start(&plan, &values)
     }
 
     fn plan(&self, kernel: &Kernel, shapes: &[Option<&[usize]>]) -> Result<Arc<Plan>> {
@@ -278,32 +325,6 @@ impl<'a> Call<'a> {
         let dims = &kernel.program().dims;
         let known = self.sizes.iter().filter(|(name, _)| dims.iter().any(|d| d.name == *name));
         kernel.plan(shapes, &known.copied().collect::<Vec<_>>())
-    }
-
-    /// Tensors to write have the shape that the caller sees, not that of joined axes.
-    fn check_outer(&self, frame: &Frame) -> Result<()> {
-        for (i, slot) in self.slots.iter().enumerate() {
-            let (Slot::Out(tensor), Some(shape)) = (slot, &frame.outer[i]) else { continue };
-            let name = &self.callable.interface.slots[i].param.name;
-            if tensor.shape() != shape {
-                let (given, shape) = (show_shape(tensor.shape()), show_shape(shape));
-                let what = format!("`{name}` has shape {given}, expected {shape}");
-                return Err(Error::usage(format!("{}: {what}", self.callable.name())));
-            }
-        }
-        Ok(())
-    }
-
-    /// A size that no program has is a mistake.
-    fn check_sizes(&self, stages: &[Stage]) -> Result<()> {
-        for (name, _) in &self.sizes {
-            let mut dims = stages.iter().flat_map(|s| &s.kernel.program().dims);
-            if !dims.any(|dim| dim.name == *name) {
-                let what = format!("{}: there is no size `{name}`", self.callable.name());
-                return Err(Error::usage(what));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -347,16 +368,16 @@ impl Outputs {
     ///
     /// # Errors
     /// When there is not exactly one.
-    pub fn single(self) -> Result<Tensor> {
-        let names: Vec<String> = self.iter().map(|(name, _)| name.into()).collect();
-        let name = &self.interface.name;
-        let error =
-            format!("{name} has {} outputs ({}): use `call_all`", names.len(), names.join(", "));
-        let mut tensors = self.tensors.into_iter();
-        match (tensors.next(), tensors.next()) {
-            (Some((_, tensor)), None) => Ok(tensor),
-            _ => Err(Error::usage(error)),
+    pub fn single(mut self) -> Result<Tensor> {
+        if let [_] = self.tensors.as_slice()
+            && let Some((_, tensor)) = self.tensors.pop()
+        {
+            return Ok(tensor);
         }
+        let names: Vec<&str> = self.iter().map(|(name, _)| name).collect();
+        let (name, count) = (&self.interface.name, names.len());
+        let what = format!("{name} has {count} outputs ({}): use `call_all`", names.join(", "));
+        Err(Error::usage(what))
     }
 
     /// The two tensors, in the kernel's order.
@@ -364,8 +385,9 @@ impl Outputs {
     /// # Errors
     /// When there are not exactly two.
     pub fn pair(self) -> Result<[Tensor; 2]> {
-        let error = Error::usage(format!("{} has not two outputs", self.interface.name));
-        self.into_tensors().try_into().map_err(|_| error)
+        let interface = self.interface.clone();
+        let error = |_| Error::usage(format!("{} has not two outputs", interface.name));
+        self.into_tensors().try_into().map_err(error)
     }
 }
 

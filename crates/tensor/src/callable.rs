@@ -98,6 +98,23 @@ impl Default for Recipe {
     }
 }
 
+impl Recipe {
+    /// The distinct type variables, in order of appearance.
+    fn distinct(&self) -> impl Iterator<Item = &str> {
+        let all = &self.variables;
+        all.iter().enumerate().filter_map(move |(i, (_, variable))| {
+            let first = all[..i].iter().all(|(_, earlier)| earlier != variable);
+            first.then_some(variable.as_str())
+        })
+    }
+
+    /// The positions of the type variables that `list` gives to the parameter `name`.
+    fn numbers_of(&self, list: &[(String, String)], name: &str) -> Vec<usize> {
+        let own = list.iter().filter(|(param, _)| param == name);
+        own.filter_map(|(_, variable)| self.distinct().position(|v| v == variable)).collect()
+    }
+}
+
 impl From<Backward> for Recording {
     fn from(backward: Backward) -> Self {
         Recording { programs: backward.programs, between: backward.temporaries }
@@ -136,6 +153,8 @@ pub(crate) struct Stage {
     pub kernel: Arc<Kernel>,
     /// The slot of each of its parameters.
     pub slots: Vec<usize>,
+    /// Those are all slots in order.
+    pub in_order: bool,
 }
 
 /// How often a callable found its compiled form.
@@ -167,10 +186,14 @@ pub struct Parameter {
 impl Callable {
     pub(crate) fn new(recipe: Recipe) -> Result<Callable> {
         let Recording { programs, between } = (recipe.record)(&recipe.base, None)?;
-        let interface = Interface::new(&recipe.name, &programs, &between, recipe.first.clone());
+        let mut interface = Interface::new(&recipe.name, &programs, &between, recipe.first.clone());
+        for slot in &mut interface.slots {
+            slot.variables = recipe.numbers_of(&recipe.variables, &slot.param.name);
+            slot.hints = recipe.numbers_of(&recipe.hints, &slot.param.name);
+        }
         let (recipe, interface) = (Arc::new(recipe), Arc::new(interface));
         let callable = Callable { recipe, interface, state: Arc::default(), runtime: None };
-        if callable.variables().count() > VARIABLES {
+        if callable.recipe.distinct().count() > VARIABLES {
             let what = format!("{}: more than {VARIABLES} type variables", callable.name());
             return Err(Error::usage(what));
         }
@@ -277,7 +300,7 @@ impl Callable {
     pub fn programs(&self, dtype: DType) -> Result<Vec<Program>> {
         self.check_dtype("T", dtype)?;
         let base = self.recipe.base.clone().with_dtype("T", dtype);
-        let specialization = self.variables().fold(base, |s, v| s.with_dtype(v, dtype));
+        let specialization = self.recipe.distinct().fold(base, |s, v| s.with_dtype(v, dtype));
         Ok((self.recipe.record)(&specialization, None)?.programs)
     }
 
@@ -337,7 +360,7 @@ impl Callable {
         drop(known);
         let start = Instant::now();
         let mut specialization = self.recipe.base.clone();
-        for (variable, dtype) in self.variables().zip(dtypes) {
+        for (variable, dtype) in self.recipe.distinct().zip(dtypes) {
             if let Some(dtype) = dtype {
                 self.check_dtype(variable, dtype)?;
                 specialization = specialization.with_dtype(variable, dtype);
@@ -358,8 +381,9 @@ impl Callable {
                     Error::failure(what)
                 })
             };
-            let slots = program.params.iter().map(find).collect::<Result<_>>()?;
-            stages.push(Stage { kernel: runtime.compile(program)?, slots });
+            let slots = program.params.iter().map(find).collect::<Result<Vec<_>>>()?;
+            let in_order = slots.iter().copied().eq(0..self.interface.slots.len());
+            stages.push(Stage { kernel: runtime.compile(program)?, slots, in_order });
         }
         self.state.misses.fetch_add(1, Ordering::Relaxed);
         let took = start.elapsed().as_nanos() as u64;
@@ -371,32 +395,13 @@ impl Callable {
         Ok(compiled)
     }
 
-    /// The distinct type variables, in order of appearance.
-    fn variables(&self) -> impl Iterator<Item = &str> {
-        let all = &self.recipe.variables;
-        all.iter().enumerate().filter_map(move |(i, (_, variable))| {
-            let first = all[..i].iter().all(|(_, earlier)| earlier != variable);
-            first.then_some(variable.as_str())
-        })
-    }
-
-    /// The positions of the type variables that `list` gives to the parameter `name`.
-    fn numbers_of<'a>(
-        &'a self,
-        list: &'a [(String, String)],
-        name: &'a str,
-    ) -> impl Iterator<Item = usize> + 'a {
-        let own = list.iter().filter(move |(param, _)| param == name);
-        own.filter_map(|(_, variable)| self.variables().position(|v| v == variable))
-    }
-
     /// The dtype that the tensors of a call give each type variable.
     fn told_dtypes(&self, slots: &[Slot<'_>]) -> Result<[Option<DType>; VARIABLES]> {
         let mut told = [None; VARIABLES];
         for (info, slot) in self.interface.slots.iter().zip(slots) {
             let Some(tensor) = slot.tensor() else { continue };
             let (name, given) = (&info.param.name, tensor.dtype());
-            for number in self.numbers_of(&self.recipe.variables, name) {
+            for &number in &info.variables {
                 match told[number] {
                     Some(dtype) if dtype != given && info.role != Role::Output => {
                         let what = format!(
@@ -412,7 +417,7 @@ impl Callable {
         }
         for (info, slot) in self.interface.slots.iter().zip(slots) {
             let Some(tensor) = slot.tensor() else { continue };
-            for number in self.numbers_of(&self.recipe.hints, &info.param.name) {
+            for &number in &info.hints {
                 told[number] = told[number].or(Some(tensor.dtype()));
             }
         }

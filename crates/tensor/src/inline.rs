@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 /// Entries that fit on the stack; kernels with more parameters allocate.
-const FEW: usize = 24;
+const FEW: usize = 12;
 
 /// A list of fixed length.
 pub(crate) struct Inline<T> {

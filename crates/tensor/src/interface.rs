@@ -22,6 +22,10 @@ pub(crate) struct SlotInfo {
     pub role: Role,
     /// Its declaration in words: `f32[*rows, cols]`.
     pub declared: String,
+    /// The type variables, by number, whose dtype it tells.
+    pub variables: Vec<usize>,
+    /// Those whose dtype it tells when no other does.
+    pub hints: Vec<usize>,
     /// The size that its leading axes make together, `rows`, where it has such axes.
     pub leading: Option<String>,
 }
@@ -75,7 +79,8 @@ impl Interface {
                     }
                     _ => None,
                 };
-                slots.push(SlotInfo { param: param.clone(), role, declared, leading });
+                let (param, (variables, hints)) = (param.clone(), Default::default());
+                slots.push(SlotInfo { param, role, declared, variables, hints, leading });
             }
         }
         let mut sizes: Vec<String> = Vec::new();

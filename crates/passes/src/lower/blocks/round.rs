@@ -205,7 +205,7 @@ impl Blocks<'_> {
                 let x = self.or_identity(x, op.identity(dtype), round);
                 let before = self.out.get(vars[0]);
                 if let Some(&sums) = vars.get(1) {
-                    self.gather_exponentials(sums, x, before, round);
+                    self.gather_exponentials(sums, x, before);
                 }
                 let joined = self.out.binary(op.combine(), before, x);
                 self.out.set(vars[0], joined);
