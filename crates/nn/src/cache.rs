@@ -102,6 +102,8 @@ pub struct Step<'a> {
     /// What is still to be added to the tensor that the last module gave; the next one does it, if it
     /// [may](crate::Module::adds_pending).
     pub(crate) pending: Option<Tensor>,
+    /// Nobody asks for what comes of any token but the last, once all are in the cache.
+    pub(crate) only_last: bool,
     /// The tokens that each slot holds when it is done.
     after: Vec<usize>,
 }
@@ -129,7 +131,15 @@ impl<'a> Step<'a> {
         let positions = Tensor::from(positions).on(&cache.runtime)?;
         let mut after = cache.lens.clone();
         after[slot] = end;
-        Ok(Step { cache, slots, positions, tokens: Tokens::Of { slot, end }, pending: None, after })
+        Ok(Step {
+            cache,
+            slots,
+            positions,
+            tokens: Tokens::Of { slot, end },
+            pending: None,
+            only_last: false,
+            after,
+        })
     }
 
     /// One token after those that each slot holds, as `decoding` says.
@@ -142,7 +152,15 @@ impl<'a> Step<'a> {
         let active = after.iter().zip(decoding.active()).filter(|(_, active)| **active);
         let longest = active.map(|(held, _)| *held).max().unwrap_or(0);
         let tokens = Tokens::Each { lens: decoding.lens.clone(), longest };
-        Ok(Step { cache, slots, positions, tokens, pending: None, after })
+        Ok(Step { cache, slots, positions, tokens, pending: None, only_last: false, after })
+    }
+
+    /// The rows of a tensor of a row for each token that are asked for; again, if it was asked before.
+    pub(crate) fn asked(&self, x: Tensor) -> Result<Tensor> {
+        match x.shape()[0] {
+            rows @ 2.. if self.only_last => x.narrow(0, rows - 1, 1),
+            _ => Ok(x),
+        }
     }
 
     /// Counts the tokens as held, after the model has run.
