@@ -61,7 +61,7 @@ impl Module for Block {
             for (_, module) in branch {
                 inner = module.forward(&inner, step)?;
             }
-            stream = self.add.call(&[&stream, &inner])?;
+            stream = self.add.call(&[&step.asked(stream)?, &step.asked(inner)?])?;
         }
         Ok(stream)
     }

@@ -104,6 +104,8 @@ pub struct Step<'a> {
     pub(crate) pending: Option<Tensor>,
     /// True while a module is called that may leave something pending: a caller that knows nothing of it would lose it.
     pub(crate) leaves: bool,
+    /// Nobody asks for what comes of any token but the last, once all are in the cache.
+    pub(crate) only_last: bool,
     /// The tokens that each slot holds when it is done.
     after: Vec<usize>,
 }
@@ -131,8 +133,16 @@ impl<'a> Step<'a> {
         let positions = Tensor::from(positions).on(&cache.runtime)?;
         let mut after = cache.lens.clone();
         after[slot] = end;
-        let tokens = Tokens::Of { slot, end };
-        Ok(Step { cache, slots, positions, tokens, pending: None, leaves: false, after })
+        Ok(Step {
+            cache,
+            slots,
+            positions,
+            tokens: Tokens::Of { slot, end },
+            pending: None,
+            leaves: false,
+            only_last: false,
+            after,
+        })
     }
 
     /// One token after those that each slot holds, as `decoding` says.
@@ -145,7 +155,24 @@ impl<'a> Step<'a> {
         let active = after.iter().zip(decoding.active()).filter(|(_, active)| **active);
         let longest = active.map(|(held, _)| *held).max().unwrap_or(0);
         let tokens = Tokens::Each { lens: decoding.lens.clone(), longest };
-        Ok(Step { cache, slots, positions, tokens, pending: None, leaves: false, after })
+        Ok(Step {
+            cache,
+            slots,
+            positions,
+            tokens,
+            pending: None,
+            leaves: false,
+            only_last: false,
+            after,
+        })
+    }
+
+    /// The rows of a tensor of a row for each token that are asked for; again, if it was asked before.
+    pub(crate) fn asked(&self, x: Tensor) -> Result<Tensor> {
+        match x.shape()[0] {
+            rows @ 2.. if self.only_last => x.narrow(0, rows - 1, 1),
+            _ => Ok(x),
+        }
     }
 
     /// Counts the tokens as held, after the model has run.

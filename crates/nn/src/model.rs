@@ -202,18 +202,17 @@ impl Model {
     fn run(&self, mut step: Step<'_>, ids: &Tensor, logits: Logits) -> Result<Option<Tensor>> {
         let mut x = ids.clone();
         let (trunk, head) = self.slots.split_at(self.slots.len() - 2);
-        for (_, module) in trunk {
+        for (i, (_, module)) in trunk.iter().enumerate() {
+            // All other layers cache what they make of every token.
+            step.only_last = logits == Logits::Last && i + 1 == trunk.len();
             x = self.call(module, x, &mut step)?;
         }
         if logits == Logits::None {
             step.finish();
             return Ok(None);
         }
-        if logits == Logits::Last {
-            let last = |x: &Tensor| x.narrow(0, ids.len() - 1, 1);
-            x = last(&x)?;
-            step.pending = step.pending.as_ref().map(last).transpose()?;
-        }
+        x = step.asked(x)?;
+        step.pending = step.pending.take().map(|pending| step.asked(pending)).transpose()?;
         for (_, module) in head {
             x = self.call(module, x, &mut step)?;
         }

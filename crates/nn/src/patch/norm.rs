@@ -113,7 +113,7 @@ impl Replacement for ResidualNorm {
             if let (None, [(_, module)], Some(norm)) = (&pending, rest, of_type(norm.as_ref()))
                 && let Some(sum) = module.branch(norm, &stream, step)?
             {
-                stream = sum;
+                stream = step.asked(sum)?;
                 continue;
             }
             let mut inner = match (pending.take(), of_type::<RmsNorm>(norm.as_ref())) {
@@ -128,7 +128,8 @@ impl Replacement for ResidualNorm {
             for (_, module) in rest {
                 inner = module.forward(&inner, step)?;
             }
-            pending = Some(inner);
+            stream = step.asked(stream)?;
+            pending = Some(step.asked(inner)?);
         }
         match pending {
             Some(inner) if !leaves => self.add.call(&[&stream, &inner]),

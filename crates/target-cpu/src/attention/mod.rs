@@ -9,9 +9,9 @@
 mod tests;
 
 use crate::bind::TensorLayout;
-use crate::product::{Matrix, Resources, Stopped, narrow, room, run_all, widen};
-use crate::simd::LANES;
+use crate::product::{Matrix, Resources, Stopped, room, run_all};
 use crate::simd::attend::{Attends, Cached, Few, KEYS, Many};
+use crate::simd::{LANES, Level};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilewright_ir::{DType, Extent, ParamId, Program};
 use tilewright_passes::specification::{CausalAttention, says};
@@ -206,7 +206,6 @@ struct Unit {
 /// # Errors
 /// When there is no memory, or a thread panicked.
 pub unsafe fn run(bound: &Bound, resources: &Resources<'_>) -> Result<(), Stopped> {
-    let code = Attends::of(resources.level);
     let Bound { batch, kv_heads, group, queries, dim, .. } = *bound;
     let together = if matches!(bound.seen, Seen::Ranges(_)) { group } else { TOGETHER };
     let of_group = group.div_ceil(together.max(1));
@@ -240,8 +239,8 @@ pub unsafe fn run(bound: &Bound, resources: &Resources<'_>) -> Result<(), Stoppe
             // SAFETY: the caller's promise; the queries of the unit are this call's, and so is the memory.
             Ok(at) => unsafe {
                 match bound.seen {
-                    Seen::Ranges(_) => few(bound, &code, &unit(number), at.cast()),
-                    Seen::Causal { .. } => many(bound, &code, &unit(number), at.cast()),
+                    Seen::Ranges(_) => few(bound, resources.level, &unit(number), at.cast()),
+                    Seen::Causal { .. } => many(bound, resources.level, &unit(number), at.cast()),
                 }
             },
             Err(_) => failed.store(true, Ordering::Relaxed),
@@ -262,7 +261,7 @@ impl Bound {
 
 /// # Safety
 /// As [`run`]; `own` has room for two rows a head.
-unsafe fn few(bound: &Bound, code: &Attends, unit: &Unit, own: *mut f32) {
+unsafe fn few(bound: &Bound, level: Level, unit: &Unit, own: *mut f32) {
     let Seen::Ranges(ranges) = &bound.seen else { return };
     let ([head, heads], dim) = (unit.heads, bound.dim);
     let out = own.wrapping_add(heads * dim);
@@ -270,21 +269,21 @@ unsafe fn few(bound: &Bound, code: &Attends, unit: &Unit, own: *mut f32) {
     unsafe {
         let q = std::slice::from_raw_parts_mut(own, heads * dim);
         for (k, row) in q.chunks_exact_mut(dim).enumerate() {
-            widen(&bound.q.rows(unit.batch, head + k, bound.dtype), 0, 0, row);
+            bound.q.rows(unit.batch, head + k, bound.dtype).widen(level, 0, 0, row);
             row.iter_mut().for_each(|x| *x *= bound.scale);
         }
         let cached = bound.cached(unit, ranges[unit.batch]);
-        (code.few)(&Few { cached, q: own, heads, out });
+        (Attends::of(level).few)(&Few { cached, q: own, heads, out });
         for k in 0..heads {
-            let row = std::slice::from_raw_parts(out.add(k * dim), dim);
-            narrow(&bound.out.rows(unit.batch, head + k, bound.dtype), 0, 0, row);
+            let to = bound.out.rows(unit.batch, head + k, bound.dtype);
+            to.narrow(level, [0, 1], [0, dim], (out.add(k * dim).cast_const(), dim));
         }
     }
 }
 
 /// # Safety
 /// As [`run`]; `own` has room for queries, results and what [`Many::room`] says.
-unsafe fn many(bound: &Bound, code: &Attends, unit: &Unit, own: *mut f32) {
+unsafe fn many(bound: &Bound, level: Level, unit: &Unit, own: *mut f32) {
     let Seen::Causal { length, window } = bound.seen else { return };
     let ([head, heads], [first, count], dim) = (unit.heads, unit.queries, bound.dim);
     let rows = count.next_multiple_of(LANES);
@@ -302,7 +301,7 @@ unsafe fn many(bound: &Bound, code: &Attends, unit: &Unit, own: *mut f32) {
         for h in 0..heads {
             let matrix = bound.q.rows(unit.batch, head + h, bound.dtype);
             for r in 0..count {
-                widen(&matrix, first + r, 0, row);
+                matrix.widen(level, first + r, 0, row);
                 let column = h * rows + r;
                 let panel = &mut q[column / LANES * LANES * dim..][..LANES * dim];
                 for (to, x) in panel[column % LANES..].iter_mut().step_by(LANES).zip(&*row) {
@@ -310,7 +309,7 @@ unsafe fn many(bound: &Bound, code: &Attends, unit: &Unit, own: *mut f32) {
                 }
             }
         }
-        (code.many)(&Many {
+        (Attends::of(level).many)(&Many {
             cached: bound.cached(unit, [least, end]),
             q: own,
             rows,
@@ -323,10 +322,8 @@ unsafe fn many(bound: &Bound, code: &Attends, unit: &Unit, own: *mut f32) {
         });
         for h in 0..heads {
             let matrix = bound.out.rows(unit.batch, head + h, bound.dtype);
-            for r in 0..count {
-                let row = std::slice::from_raw_parts(out.add((h * rows + r) * dim), dim);
-                narrow(&matrix, first + r, 0, row);
-            }
+            let from = (out.add(h * rows * dim).cast_const(), dim);
+            matrix.narrow(level, [first, count], [0, dim], from);
         }
     }
 }

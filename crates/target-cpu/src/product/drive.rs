@@ -1,13 +1,13 @@
 //! Runs a bound product: first x becomes panels, then each unit of work is some columns of one expert for all its rows.
 
 use super::own::{INTEGERS, Own};
-use super::pack::{IntegerPanel, dequantize, float_panel, widen};
+use super::pack::{IntegerPanel, dequantize, float_panel};
 use super::{Factor, Matrix, Problem, few};
 use crate::memory::Block;
 use crate::pool::Pool;
 use crate::simd::Level;
-use crate::simd::blocks::{Kernels, Tile};
-use crate::simd::integers::{distance, negligible};
+use crate::simd::blocks::{COLUMNS, Kernels, Tile};
+use crate::simd::integers::distance;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tilewright_ir::DType;
@@ -208,13 +208,12 @@ unsafe fn slab_of(
     }
 
     // Columns.
-    let width = kernels.columns * kernels.beside;
-    let across = problem.columns.div_ceil(width);
+    let across = problem.columns.div_ceil(COLUMNS);
     let rows = parts.iter().map(|part| part.rows.len()).max().unwrap_or(0);
     let need = Own::bytes(kernels, rows, groups);
     let failed = AtomicBool::new(false);
     let work = |worker: usize, unit: usize| {
-        let (part, column) = (&parts[unit / across], unit % across * width);
+        let (part, column) = (&parts[unit / across], unit % across * COLUMNS);
         (resources.own)(worker, &mut |block| match room(block, need) {
             // SAFETY: these columns of these rows are this call's, and so is the memory.
             Ok(at) => unsafe { columns(problem, kernels, &x, part, column, at, odd.is_some()) },
@@ -305,7 +304,6 @@ unsafe fn pack_panel(
             width,
             group,
             apart: distance(bits),
-            negligible: negligible(problem.depth),
         }
     };
     all.rests.fill(0);
@@ -314,23 +312,22 @@ unsafe fn pack_panel(
         all.units.fill(0.0);
         all.sums.fill(0.0);
     }
-    let mut values = [0.0; INTEGERS];
     for (k, row) in rows.enumerate() {
-        let (row, _) = problem.rows[row];
+        let row = problem.rows[row].0 as usize;
+        if let Some(odd) = odd {
+            // SAFETY: the caller's promise.
+            if !unsafe { all.fill(kernels, k, (&problem.x, row, problem.depth)) } {
+                odd.store(true, Ordering::Relaxed);
+                return;
+            }
+            continue;
+        }
+        let mut values = [0.0; INTEGERS];
         for from in (0..problem.depth).step_by(INTEGERS) {
             let values = &mut values[..INTEGERS.min(problem.depth - from)];
             // SAFETY: the caller's promise.
-            unsafe { (kernels.widen)(&problem.x, row as usize, from, values) };
-            match odd {
-                None => float_panel(k, width, values, &mut all.pairs[from * width..]),
-                Some(odd) => {
-                    // SAFETY: the caller's promise.
-                    if !unsafe { all.fill(kernels, k, from / group, values) } {
-                        odd.store(true, Ordering::Relaxed);
-                        return;
-                    }
-                }
-            }
+            unsafe { problem.x.widen(kernels.level, row, from, values) };
+            float_panel(k, width, values, &mut all.pairs[from * width..]);
         }
     }
 }
@@ -372,7 +369,7 @@ unsafe fn columns(
                     (steps, groups, first) =
                         integers_of(problem, kernels, part.expert, [column, count], range, &own);
                 } else {
-                    floats_of(problem, part.expert, (column, count, width), from, len, &own);
+                    floats_of(problem, kernels, part.expert, [column, count], [from, len], &own);
                 }
             }
         }
@@ -389,7 +386,7 @@ unsafe fn columns(
                     rests: x.rests.wrapping_add(number * x.groups + first),
                     places: x.places.wrapping_add(numbers),
                     w: own.panel,
-                    c: own.c.wrapping_add(panel * kernels.rows * width),
+                    c: own.c.wrapping_add(panel * kernels.rows * COLUMNS),
                     rows: kernels.rows.min(part.rows.len() - panel * kernels.rows),
                     steps,
                     groups,
@@ -404,11 +401,13 @@ unsafe fn columns(
             }
         }
     }
-    for k in 0..beside {
-        let (column, count, own) = of(k);
-        let rows = &problem.rows[part.rows.clone()];
+    // Rows of y that follow each other are written together.
+    let (mut c, count) = (of(0).2.c.cast_const(), COLUMNS.min(problem.columns - column));
+    for rows in problem.rows[part.rows.clone()].chunk_by(|a, b| a.1 + 1 == b.1) {
+        let number = [rows[0].1 as usize, rows.len()];
         // SAFETY: the tiles are computed; these elements of y are this call's.
-        unsafe { (kernels.narrow)(&problem.y, rows, [column, count], own.c) };
+        unsafe { problem.y.narrow(kernels.level, number, [column, count], (c, COLUMNS)) };
+        c = c.wrapping_add(rows.len() * COLUMNS);
     }
 }
 
@@ -437,13 +436,13 @@ unsafe fn numbers_of(
         let matrix = of_expert(matrix, expert, stride);
         for k in 0..kernels.columns {
             let column = column + k.min(count - 1);
-            let next = matrix.row * (column + kernels.columns * kernels.beside) as isize;
+            let next = matrix.row * (column + COLUMNS) as isize;
             prefetch(matrix.at.wrapping_offset(next));
             for from in (0..groups).step_by(row.len()) {
                 let row = &mut row[..64.min(groups - from)];
                 // SAFETY: the caller's promise.
                 unsafe {
-                    (kernels.widen)(&matrix, column, from, row);
+                    matrix.widen(kernels.level, column, from, row);
                     for (g, number) in row.iter().enumerate() {
                         *to.add((from + g) * kernels.columns + k) = *number;
                     }
@@ -473,10 +472,7 @@ unsafe fn integers_of(
     // The next round is of these columns, or of those beside them.
     let ahead = match from + len < problem.depth {
         true => 4 * (groups * of_group) as isize,
-        false => {
-            words.row * (kernels.columns * kernels.beside) as isize
-                - 4 * (first * of_group) as isize
-        }
+        false => words.row * COLUMNS as isize - 4 * (first * of_group) as isize,
     };
     let mut rows = [std::ptr::null::<u32>(); 64];
     for (k, to) in rows[..kernels.columns].iter_mut().enumerate() {
@@ -511,12 +507,13 @@ fn prefetch(at: *const u8) {
 /// As [`columns`].
 unsafe fn floats_of(
     problem: &Problem,
+    kernels: &Kernels,
     expert: usize,
-    (column, count, width): (usize, usize, usize),
-    from: usize,
-    len: usize,
+    [column, count]: [usize; 2],
+    [from, len]: [usize; 2],
     own: &Own,
 ) {
+    let (level, width) = (kernels.level, kernels.columns);
     // SAFETY: `own` has room for a row and a panel.
     unsafe {
         let row = std::slice::from_raw_parts_mut(own.row, len.max(width));
@@ -530,14 +527,14 @@ unsafe fn floats_of(
                 let turned = Matrix { row: w.element, element: w.row, ..*w };
                 for (step, to) in panel.chunks_exact_mut(width).enumerate() {
                     let row = &mut row[..count];
-                    widen(&turned, from + step, column, row);
+                    turned.widen(level, from + step, column, row);
                     to.iter_mut().zip(row).for_each(|(to, value)| *to = value.to_bits());
                 }
             }
             factor => {
                 for k in 0..count {
                     match factor {
-                        Factor::Floats(w) => widen(w, column + k, from, &mut row[..len]),
+                        Factor::Floats(w) => w.widen(level, column + k, from, &mut row[..len]),
                         Factor::Affine { words, scales, biases, bits, group } => {
                             let [w, s, b] = problem.experts;
                             let parts = [
@@ -546,7 +543,7 @@ unsafe fn floats_of(
                                 &of_expert(biases, expert, b),
                             ];
                             let (format, row) = ((*bits, *group), &mut row[..len]);
-                            dequantize(parts, format, column + k, from / group, row);
+                            dequantize(level, parts, format, column + k, from / group, row);
                         }
                     }
                     float_panel(k, width, &row[..len], panel);

@@ -1,11 +1,11 @@
 //! Few rows of an expert: the weights are read where they lie, without panels.
 
 use super::drive::{Resources, Stopped, lock, of_expert, room, run_all, run_apart};
-use super::pack::{narrow, widen};
 use super::{Factor, Matrix, Problem};
 use crate::simd::call::{Call, Operand};
 use crate::simd::integers::last::{Form, Last};
-use crate::simd::integers::{ByRows, CHUNK, Part, Prepared, negligible};
+use crate::simd::integers::whole::negligible;
+use crate::simd::integers::{ByRows, CHUNK, Part, Prepared};
 use crate::simd::{Level, integers, quantized};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,14 +48,15 @@ impl Rows {
     ///
     /// # Safety
     /// The row of x exists, and nobody else prepares it.
-    unsafe fn prepare(&self, problem: &Problem, group: usize, code: &ByRows, place: usize) {
+    unsafe fn prepare(&self, problem: &Problem, (level, code): (Level, &ByRows), place: usize) {
+        let Factor::Affine { group, .. } = problem.factor else { return };
         let mut values = [0.0; CHUNK];
         for chunk in 0..self.chunks {
             let from = chunk * CHUNK;
             let values = &mut values[..CHUNK.min(problem.depth - from)];
             // SAFETY: the caller's promise; there is room for the chunks of each row.
             let whole = unsafe {
-                widen(&problem.x, self.numbers[place] as usize, from, values);
+                problem.x.widen(level, self.numbers[place] as usize, from, values);
                 let to = Prepared::at(self.prepared.add(place * self.chunks + chunk));
                 (code.prepare)(to, values, group, negligible(problem.depth))
             };
@@ -82,7 +83,7 @@ impl Rows {
         let form = Form { level, bits, group, negligible: negligible(problem.depth) };
         // SAFETY: the caller's promise.
         let whole = unsafe {
-            widen(&problem.x, self.numbers[0] as usize, 0, values);
+            problem.x.widen(level, self.numbers[0] as usize, 0, values);
             last.holds(&form, values) || {
                 let whole = (code.prepare)(&mut last.prepared, values, group, form.negligible);
                 last.note(&form, values, whole)
@@ -140,7 +141,7 @@ pub unsafe fn run(
         rows.prepared = room(&mut shared, bytes)?.cast::<Prepared>();
         let prepare = |_: usize, place: usize| {
             // SAFETY: the caller's promise; each row is prepared once.
-            unsafe { rows.prepare(problem, group, &code, place) };
+            unsafe { rows.prepare(problem, (resources.level, &code), place) };
         };
         run_all(resources.pool, count, count < 3, &prepare)?;
     }
@@ -216,7 +217,7 @@ unsafe fn columns(
                 let room = own.wrapping_add(rows.len() * COLUMNS);
                 as_floats(problem, resources, &parts, from, [column, count], y, room);
             }
-            narrow(&problem.y, to as usize, column, std::slice::from_raw_parts(y, count));
+            problem.y.narrow(resources.level, [to as usize, 1], [column, count], (y, 0));
         }
     }
 }
@@ -243,7 +244,7 @@ unsafe fn as_floats(
             // SAFETY: the caller's promise.
             unsafe {
                 let to = std::slice::from_raw_parts_mut(to.add(k * groups), groups);
-                widen(matrix, column + k, 0, to);
+                matrix.widen(resources.level, column + k, 0, to);
             }
         }
     }
@@ -261,7 +262,7 @@ unsafe fn as_floats(
     // SAFETY: the caller's promise; the operands are as long as the primitive asks.
     unsafe {
         let x = std::slice::from_raw_parts_mut(own, problem.depth);
-        widen(&problem.x, row as usize, 0, x);
+        problem.x.widen(resources.level, row as usize, 0, x);
         quantized::sum_of_products(bits, resources.level).call(&call);
     }
 }

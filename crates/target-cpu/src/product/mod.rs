@@ -6,6 +6,7 @@
 
 mod drive;
 mod few;
+mod matrix;
 mod own;
 mod pack;
 mod recognize;
@@ -13,32 +14,14 @@ mod recognize;
 pub mod tests;
 
 pub use drive::{Resources, Stopped, room, run, run_all};
-pub use pack::{half_to_float, narrow, widen};
+pub use matrix::Matrix;
 pub use recognize::{Product, Weight, product};
 
 use crate::bind::TensorLayout;
-use tilewright_ir::{DType, ParamId, ParamKind, Program};
+use tilewright_ir::{ParamId, ParamKind, Program};
 
 /// Rows from which a program an element gives way to blocks.
 const MANY_ROWS: usize = 9;
-
-/// A matrix in memory.
-#[derive(Clone, Copy, Debug)]
-pub struct Matrix {
-    /// First element.
-    pub at: *mut u8,
-    /// Bytes from row to row.
-    pub row: isize,
-    /// Bytes from element to element.
-    pub element: isize,
-    /// Its type.
-    pub dtype: DType,
-}
-
-// SAFETY: addresses, followed only by `run`, whose contract covers them.
-unsafe impl Send for Matrix {}
-// SAFETY: as above.
-unsafe impl Sync for Matrix {}
 
 /// A product bound to the arguments of a call.
 #[derive(Clone, Debug)]

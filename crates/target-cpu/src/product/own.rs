@@ -1,6 +1,6 @@
 //! What a thread keeps while it computes columns: weights as panels, and the tiles of the result.
 
-use crate::simd::blocks::Kernels;
+use crate::simd::blocks::{COLUMNS, Kernels};
 
 /// Elements of the summed axis whose panels of weights stay in the first cache, as integers and as floats, one beside the
 /// other.
@@ -17,7 +17,7 @@ pub struct Own {
     pub biases: *mut f32,
     /// A row of weights, of a round.
     pub row: *mut f32,
-    /// `[rows][columns]`
+    /// `[rows]` of [`COLUMNS`], from the first of the tiles on.
     pub c: *mut f32,
 }
 
@@ -27,31 +27,37 @@ impl Own {
         (if whole { INTEGERS } else { FLOATS }) / kernels.beside
     }
 
-    /// Words of the panel, scales, biases, the row, the tiles of so many rows; of so many groups.
-    fn sizes(kernels: &Kernels, groups: usize, rows: usize) -> [usize; 5] {
+    /// Words of the panel, scales, biases and the row; of so many groups.
+    fn sizes(kernels: &Kernels, groups: usize) -> [usize; 4] {
         let [integers, floats] = [true, false].map(|whole| Self::round(kernels, whole));
         let numbers = groups * kernels.columns;
-        let tiles = rows.next_multiple_of(kernels.rows) * kernels.columns;
-        [(integers / 2).max(floats) * kernels.columns, numbers, numbers, integers, tiles]
+        [(integers / 2).max(floats) * kernels.columns, numbers, numbers, integers]
+    }
+
+    /// Words of the tiles of so many rows.
+    fn tiles(kernels: &Kernels, rows: usize) -> usize {
+        rows.next_multiple_of(kernels.rows) * COLUMNS
     }
 
     /// Bytes for so many rows and groups.
     pub fn bytes(kernels: &Kernels, rows: usize, groups: usize) -> usize {
-        Self::sizes(kernels, groups, rows).iter().sum::<usize>() * kernels.beside * 4
+        let each = Self::sizes(kernels, groups).iter().sum::<usize>();
+        (Self::tiles(kernels, rows) + each * kernels.beside) * 4
     }
 
     /// That of the tiles that are so many from the first.
     pub fn at(at: *mut u8, kernels: &Kernels, groups: usize, rows: usize, beside: usize) -> Own {
-        let sizes = Self::sizes(kernels, groups, rows);
-        let [panel, scales, biases, row, _] = sizes;
-        let at = at.cast::<f32>().wrapping_add(beside * sizes.iter().sum::<usize>());
-        let after = |count: usize| at.wrapping_add(count);
+        let sizes = Self::sizes(kernels, groups);
+        let [panel, scales, biases, _] = sizes;
+        let c = at.cast::<f32>();
+        let first = Self::tiles(kernels, rows) + beside * sizes.iter().sum::<usize>();
+        let after = |count: usize| c.wrapping_add(first + count);
         Own {
-            panel: at.cast(),
+            panel: after(0).cast(),
             scales: after(panel),
             biases: after(panel + scales),
             row: after(panel + scales + biases),
-            c: after(panel + scales + biases + row),
+            c: c.wrapping_add(beside * kernels.columns),
         }
     }
 }

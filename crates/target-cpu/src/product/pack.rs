@@ -1,114 +1,10 @@
-//! Factors as panels, and results from tiles.
+//! Factors as panels.
 
 use super::Matrix;
+use super::own::INTEGERS;
+use crate::simd::Level;
 use crate::simd::blocks::Kernels;
-use tilewright_ir::DType;
-
-/// Elements of a matrix row as f32.
-///
-/// # Safety
-/// Elements `from .. from + out.len()` of the row exist.
-#[inline(always)]
-pub unsafe fn widen(matrix: &Matrix, row: usize, from: usize, out: &mut [f32]) {
-    let at = matrix.at.wrapping_offset(matrix.row * row as isize);
-    let at = at.wrapping_offset(matrix.element * from as isize);
-    let size = matrix.dtype.size() as isize;
-    // SAFETY: the caller's promise; f32 that are one behind the other are read as they lie.
-    unsafe {
-        match (matrix.dtype, matrix.element == size) {
-            (DType::F32, true) => {
-                std::ptr::copy_nonoverlapping(at.cast::<f32>(), out.as_mut_ptr(), out.len());
-            }
-            (DType::F32, false) => {
-                for (i, to) in out.iter_mut().enumerate() {
-                    *to = *at.wrapping_offset(matrix.element * i as isize).cast::<f32>();
-                }
-            }
-            (DType::BF16, true) => {
-                for (i, to) in out.iter_mut().enumerate() {
-                    *to = f32::from_bits(u32::from(*at.cast::<u16>().add(i)) << 16);
-                }
-            }
-            (dtype, _) => {
-                for (i, to) in out.iter_mut().enumerate() {
-                    let bits = *at.wrapping_offset(matrix.element * i as isize).cast::<u16>();
-                    *to = match dtype {
-                        DType::BF16 => f32::from_bits(u32::from(bits) << 16),
-                        _ => half_to_float(bits),
-                    };
-                }
-            }
-        }
-    }
-}
-
-/// Rounds f32 to elements of a matrix row.
-///
-/// # Safety
-/// Elements `from .. from + values.len()` of the row exist and are nobody else's, one behind the other.
-#[inline(always)]
-pub unsafe fn narrow(matrix: &Matrix, row: usize, from: usize, values: &[f32]) {
-    let at = matrix.at.wrapping_offset(matrix.row * row as isize);
-    let at = at.wrapping_offset(matrix.element * from as isize);
-    // SAFETY: the caller's promise.
-    unsafe {
-        match matrix.dtype {
-            DType::F32 => {
-                std::ptr::copy_nonoverlapping(values.as_ptr(), at.cast::<f32>(), values.len());
-            }
-            DType::BF16 => {
-                for (i, value) in values.iter().enumerate() {
-                    *at.cast::<u16>().add(i) = float_to_bf16(*value);
-                }
-            }
-            _ => {
-                for (i, value) in values.iter().enumerate() {
-                    *at.cast::<u16>().add(i) = float_to_half(*value);
-                }
-            }
-        }
-    }
-}
-
-/// To the nearest, ties to even.
-#[inline(always)]
-fn float_to_bf16(x: f32) -> u16 {
-    let bits = x.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
-    if x.is_nan() { (bits >> 16) as u16 | 0x40 } else { rounded as u16 }
-}
-
-/// Exactly.
-#[inline(always)]
-pub fn half_to_float(bits: u16) -> f32 {
-    let (exponent, mantissa) = (u32::from(bits >> 10 & 31), u32::from(bits & 0x3ff));
-    let sign = u32::from(bits >> 15) << 31;
-    let magnitude = match exponent {
-        0 => (mantissa as f32 * 2f32.powi(-24)).to_bits(),
-        31 => 0x7f80_0000 | mantissa << 13,
-        _ => (exponent + 112) << 23 | mantissa << 13,
-    };
-    f32::from_bits(sign | magnitude)
-}
-
-#[inline(always)]
-fn float_to_half(x: f32) -> u16 {
-    let bits = x.to_bits();
-    let (sign, magnitude) = ((bits >> 16 & 0x8000) as u16, bits & 0x7fff_ffff);
-    let half = match magnitude {
-        0x7f80_0001.. => 0x7e00,
-        // From halfway past the greatest half on.
-        0x477f_f000.. => 0x7c00,
-        // Normal halves: the exponent moves, and the rest rounds to even.
-        0x3880_0000.. => {
-            let moved = magnitude - 0x3800_0000;
-            (moved + 0xfff + (moved >> 13 & 1)) >> 13
-        }
-        // Adding 1/2 leaves multiples of 2^-24 in the lowest bits.
-        _ => (f32::from_bits(magnitude) + 0.5).to_bits() - 0x3f00_0000,
-    };
-    sign | half as u16
-}
+use crate::simd::integers::whole::{Leftovers, negligible};
 
 /// A panel of x as floats: `rows` of `[depth]` side by side, `width` words a step.
 #[inline(always)]
@@ -138,44 +34,54 @@ pub struct IntegerPanel<'a> {
     pub group: usize,
     /// Elements that a pair holds are so far apart.
     pub apart: usize,
-    /// See [`crate::simd::integers::negligible`].
-    pub negligible: f32,
 }
 
 impl IntegerPanel<'_> {
-    /// Writes a row from group `first` on; false where integers would not do.
-    #[inline(always)]
+    /// Writes row `number` of x as one row; false where integers would not do.
     ///
     /// # Safety
-    /// The CPU has the features of the kernels.
+    /// The row exists, and the CPU has the features of the kernels.
     pub unsafe fn fill(
         &mut self,
         kernels: &Kernels,
         row: usize,
-        first: usize,
-        values: &[f32],
+        (x, number, depth): (&Matrix, usize, usize),
     ) -> bool {
         let IntegerPanel { width, group, apart, .. } = *self;
-        let (mut natural, mut rest) = ([0u16; 128], [0u16; 128]);
-        for (k, x) in values.chunks_exact(group).enumerate() {
-            let (g, natural, rest) = (first + k, &mut natural[..group], &mut rest[..group]);
-            // SAFETY: a group each.
-            let Some(whole) = (unsafe { (kernels.whole)(x, natural, rest, self.negligible) })
-            else {
-                return false;
-            };
-            self.units[g * width + row] = whole.unit;
-            self.sums[g * width + row] = whole.sum;
-            let steps = g * group / 2 * width..(g + 1) * group / 2 * width;
-            in_steps(natural, &mut self.pairs[steps.clone()], [row, width, apart]);
-            if whole.rest {
-                self.rests[g] |= 1 << row;
-                let steps = &mut self.rest[steps];
-                in_steps(rest, steps, [row, width, apart]);
-                let pairs = steps[row..].iter().step_by(width).enumerate();
-                self.places[g * width + row] =
-                    pairs.fold(0, |places, (k, pair)| places | u64::from(*pair != 0) << k);
+        let (mut values, mut natural) = ([0.0; INTEGERS], [0u16; 128]);
+        let natural = &mut natural[..group];
+        let mut left = Leftovers::default();
+        for from in (0..depth).step_by(INTEGERS) {
+            let values = &mut values[..INTEGERS.min(depth - from)];
+            // SAFETY: the caller's promise.
+            unsafe { x.widen(kernels.level, number, from, values) };
+            for (k, values) in values.chunks_exact(group).enumerate() {
+                let g = from / group + k;
+                // SAFETY: a group each.
+                let Some(whole) = (unsafe { (kernels.whole)(values, natural) }) else {
+                    return false;
+                };
+                self.units[g * width + row] = whole.unit;
+                self.sums[g * width + row] = whole.sum;
+                left.push(&whole);
+                let steps = &mut self.pairs[g * group / 2 * width..];
+                in_steps(natural, steps, [row, width, apart]);
             }
+        }
+        for g in left.that_count(negligible(depth)) {
+            let values = &mut values[..group];
+            let at = g * width + row;
+            // SAFETY: the caller's promise; a group each.
+            self.sums[at] += unsafe {
+                x.widen(kernels.level, number, g * group, values);
+                (kernels.rest)(values, self.units[at], natural)
+            };
+            self.rests[g] |= 1 << row;
+            let steps = &mut self.rest[g * group / 2 * width..][..group / 2 * width];
+            in_steps(natural, steps, [row, width, apart]);
+            let pairs = steps[row..].iter().step_by(width).enumerate();
+            self.places[at] =
+                pairs.fold(0, |places, (k, pair)| places | u64::from(*pair != 0) << k);
         }
         true
     }
@@ -193,8 +99,9 @@ fn in_steps(x: &[u16], steps: &mut [u32], [row, width, apart]: [usize; 3]) {
 /// Packed weights of a row as floats, q scale + bias: those from group `first` on.
 ///
 /// # Safety
-/// The row's words, scales and biases exist.
+/// The row's words, scales and biases exist, and the CPU has the level's features.
 pub unsafe fn dequantize(
+    level: Level,
     [words, scales, biases]: [&Matrix; 3],
     (bits, group): (u32, usize),
     row: usize,
@@ -209,8 +116,8 @@ pub unsafe fn dequantize(
         let at = at.wrapping_add((first + g) * of_group);
         // SAFETY: the caller's promise.
         unsafe {
-            widen(scales, row, first + g, &mut scale);
-            widen(biases, row, first + g, &mut bias);
+            scales.widen(level, row, first + g, &mut scale);
+            biases.widen(level, row, first + g, &mut bias);
         }
         for (i, to) in out.iter_mut().enumerate() {
             let (word, shift) = (i * bits as usize / 32, i * bits as usize % 32);
@@ -224,31 +131,5 @@ pub unsafe fn dequantize(
             let q = ((low | high) >> shift & mask) as f32;
             *to = q * scale[0] + bias[0];
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn halves_round_to_the_nearest_and_come_back() {
-        for bits in 0..=u16::MAX {
-            let x = half_to_float(bits);
-            if !x.is_nan() {
-                assert_eq!(float_to_half(x), bits);
-                let ulp = (half_to_float(bits.wrapping_add(1)) - x).abs();
-                if ulp.is_finite() && x.is_finite() && bits & 0x7fff < 0x7bff {
-                    let next = half_to_float(bits + 1);
-                    let middle = x + (next - x) / 2.0;
-                    assert_eq!(float_to_half(middle) & 1, 0, "{bits:x}: ties to even");
-                    assert_eq!(float_to_half(x + (next - x) / 4.0), bits);
-                }
-            }
-        }
-        assert_eq!(float_to_half(65520.0), 0x7c00);
-        assert_eq!(float_to_bf16(f32::from_bits(0x3f80_8000)), 0x3f80);
-        assert_eq!(float_to_bf16(f32::from_bits(0x3f81_8000)), 0x3f82);
-        assert!(float_to_bf16(f32::NAN) & 0x7fff > 0x7f80);
     }
 }

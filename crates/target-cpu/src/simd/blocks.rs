@@ -6,10 +6,13 @@
 //! ([`super::integers`]).
 
 use super::Level;
-use super::integers::{FINER, Whole, distance, integers};
+use super::integers::whole::{self, Whole};
+use super::integers::{FINER, distance};
 use super::lanes::{LANES, Lanes, Simd};
 use super::portable::Portable;
-use crate::product::{self, Matrix};
+
+/// Columns that are computed together, in one tile or several: those of a row of the result are a line of the cache.
+pub const COLUMNS: usize = 2 * LANES;
 
 /// What a tile is computed from.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +27,7 @@ pub struct Tile {
     pub places: *const u64,
     /// `[steps][columns]` words.
     pub w: *const u32,
-    /// `[rows][columns]` f32.
+    /// `[rows]` of [`COLUMNS`] f32, of which these are the tile's.
     pub c: *mut f32,
     /// Rows that are used.
     pub rows: usize,
@@ -47,7 +50,9 @@ pub struct Tile {
 /// The code for tiles of a level.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernels {
-    /// Tiles side by side that are worth computing together, so that x is fetched once for them.
+    /// Whose.
+    pub level: Level,
+    /// Tiles side by side that are computed together, so that x is fetched once for them: [`COLUMNS`].
     pub beside: usize,
     /// Rows of a tile.
     pub rows: usize,
@@ -63,27 +68,21 @@ pub struct Kernels {
     /// # Safety
     /// As above.
     pub integers: unsafe fn(&Tile),
-    /// A group of bf16 as integers; see [`integers`].
+    /// [`whole::integers`].
     ///
     /// # Safety
-    /// As [`integers`], and the features as above.
-    pub whole: unsafe fn(&[f32], &mut [u16], &mut [u16], f32) -> Option<Whole>,
+    /// As its own, and the features as above.
+    pub whole: unsafe fn(&[f32], &mut [u16]) -> Option<Whole>,
+    /// [`whole::rest`] of a group of a unit, in [`FINER`] parts.
+    ///
+    /// # Safety
+    /// As its own, and the features as above.
+    pub rest: unsafe fn(&[f32], f32, &mut [u16]) -> f32,
     /// Words of weights, one row for each column, as a panel of pairs: bits, words of a row, their rows, the panel.
     ///
     /// # Safety
     /// Each row has the words, and the panel room for `distance` steps a word; the features as above.
     pub pairs: unsafe fn(u32, usize, &[*const u32], *mut u32),
-    /// [`product::widen`].
-    ///
-    /// # Safety
-    /// As its own, and the features as above.
-    pub widen: unsafe fn(&Matrix, usize, usize, &mut [f32]),
-    /// Rounds `[rows][columns]` f32 to so many elements of rows of a matrix, the second numbers of each pair, from one on: rows
-    /// that lie as far apart as a tile is wide.
-    ///
-    /// # Safety
-    /// The f32 can be read, and the rest as [`product::narrow`]; the features as above.
-    pub narrow: unsafe fn(&Matrix, &[(u32, u32)], [usize; 2], *const f32),
 }
 
 /// A level's way to multiply pairs, and the tile that its registers hold.
@@ -167,7 +166,7 @@ unsafe fn float_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Tile
         }
         for i in 0..M {
             for v in 0..V {
-                let to = tile.c.add((i * V + v) * LANES);
+                let to = tile.c.add(i * COLUMNS + v * LANES);
                 let sum = total[i][v];
                 s.store(to, if tile.first { sum } else { s.add(s.load(to), sum) });
             }
@@ -191,7 +190,7 @@ unsafe fn integer_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Ti
                 let unit = s.f(*tile.units.add(g * T::ROWS + i));
                 let sum = s.f(*tile.sums.add(g * T::ROWS + i));
                 for v in 0..V {
-                    let to = tile.c.add((i * V + v) * LANES);
+                    let to = tile.c.add(i * COLUMNS + v * LANES);
                     let held = if tile.first && g == 0 { s.f(0.0) } else { s.load(to) };
                     let scale = s.mul(number(tile.scales, v), unit);
                     let c = s.fma(s.to_float(total[i][v]), scale, held);
@@ -216,7 +215,7 @@ unsafe fn integer_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Ti
                 }
                 let unit = s.f(*tile.units.add(g * T::ROWS + i) * FINER);
                 for v in 0..V {
-                    let to = tile.c.add((i * V + v) * LANES);
+                    let to = tile.c.add(i * COLUMNS + v * LANES);
                     let scale = s.mul(number(tile.scales, v), unit);
                     s.store(to, s.fma(s.to_float(total[v]), scale, s.load(to)));
                 }
@@ -379,7 +378,7 @@ macro_rules! by_rows {
 
 /// The functions of a level, compiled for its features.
 macro_rules! kernels {
-    ($name:ident, $of:ty, $token:expr $(, $features:literal)?) => {
+    ($name:ident, $level:ident, $of:ty, $token:expr $(, $features:literal)?) => {
         mod $name {
             use super::*;
 
@@ -394,14 +393,15 @@ macro_rules! kernels {
             }
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn whole(
-                x: &[f32],
-                out: &mut [u16],
-                rest: &mut [u16],
-                negligible: f32,
-            ) -> Option<Whole> {
+            unsafe fn whole(x: &[f32], out: &mut [u16]) -> Option<Whole> {
                 // SAFETY: the caller's promise.
-                unsafe { integers($token.simd(), x, out, rest, negligible, FINER) }
+                unsafe { whole::integers($token.simd(), x, out) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn rest(x: &[f32], unit: f32, out: &mut [u16]) -> f32 {
+                // SAFETY: the caller's promise.
+                unsafe { whole::rest($token.simd(), x, unit, FINER, out) }
             }
 
             $(#[target_feature(enable = $features)])?
@@ -412,58 +412,38 @@ macro_rules! kernels {
                 }
             }
 
-            $(#[target_feature(enable = $features)])?
-            unsafe fn widen(of: &Matrix, row: usize, from: usize, to: &mut [f32]) {
-                // SAFETY: the caller's promise.
-                unsafe { product::widen(of, row, from, to) }
-            }
-
-            $(#[target_feature(enable = $features)])?
-            unsafe fn narrow(
-                to: &Matrix,
-                rows: &[(u32, u32)],
-                [column, count]: [usize; 2],
-                mut from: *const f32,
-            ) {
-                const WIDTH: usize = <$of as Tiles>::VECTORS * LANES;
-                for &(_, row) in rows {
-                    // SAFETY: the caller's promise. Rows of known length need no loop.
-                    unsafe {
-                        let all = std::slice::from_raw_parts(from, count);
-                        match <&[f32; WIDTH]>::try_from(all) {
-                            Ok(all) => product::narrow(to, row as usize, column, all),
-                            Err(_) => product::narrow(to, row as usize, column, all),
-                        }
-                    }
-                    from = from.wrapping_add(WIDTH);
-                }
-            }
-
             pub const KERNELS: Kernels = Kernels {
-                beside: if <$of as Tiles>::VECTORS == 1 { 2 } else { 1 },
+                level: Level::$level,
+                beside: COLUMNS / (<$of as Tiles>::VECTORS * LANES),
                 rows: <$of as Tiles>::ROWS,
                 columns: <$of as Tiles>::VECTORS * LANES,
                 floats,
                 integers: integer_tiles,
                 whole,
+                rest,
                 pairs,
-                widen,
-                narrow,
             };
         }
     };
 }
 
-kernels!(portable_tiles, OnPortable, OnPortable);
+kernels!(portable_tiles, Portable, OnPortable, OnPortable);
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2_tiles, x86::OnAvx2, x86::OnAvx2(crate::simd::avx2::Avx2::assume()), "avx2,fma,f16c");
+kernels!(
+    avx2_tiles,
+    Avx2,
+    x86::OnAvx2,
+    x86::OnAvx2(crate::simd::avx2::Avx2::assume()),
+    "avx2,fma,f16c"
+);
 #[cfg(target_arch = "x86_64")]
 kernels!(
     avx512_tiles,
+    Avx512,
     x86::OnAvx512,
     x86::OnAvx512(crate::simd::avx512::Avx512::assume()),
     "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
@@ -471,6 +451,7 @@ kernels!(
 #[cfg(target_arch = "x86_64")]
 kernels!(
     vnni_tiles,
+    Avx512,
     x86::OnVnni,
     x86::OnVnni(crate::simd::avx512::Avx512::assume()),
     "avx512vnni,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"

@@ -1,10 +1,10 @@
 //! Halves as 16-bit integers, so that their products with packed weights are whole numbers and sums of them exact.
 //!
 //! Within a group of weights x = n unit + r, with the unit a power of two such that the greatest |n| has fifteen bits. A
-//! bf16 has eight: r is 0 unless x is more than 128 times smaller than the greatest of its group. Where the r of a group
-//! are more than a [`negligible`] share of it in the Euclidean norm, they become integers of a unit 2^15 times smaller in
-//! turn, else they are left out: by Cauchy and Schwarz no sum is further off than that share of the product of the norms
-//! of x and weights. An f16 has eleven bits: what is left of it counts more often.
+//! bf16 has eight: r is 0 unless x is more than 128 times smaller than the greatest of its group. An f16 has eleven bits:
+//! what is left of it is more. The r of most groups are left out, as many as are together no more than a [`negligible`]
+//! share of x in the Euclidean norm: by Cauchy and Schwarz no sum is further off than that share of the product of the
+//! norms of x and weights. Those of the other groups become integers of a unit 2^15 times smaller in turn.
 //!
 //! So Σ x (q s + b) is, group by group, s unit Σ n q + b Σ x, where the sums of integers are exact, in whatever order. What
 //! comes of group g goes to lane g % 8 of a row's sum, on every level alike.
@@ -14,12 +14,12 @@
 //! left is another byte there, of a unit 2^6 or 2^7 times smaller.
 
 use super::call::{Call, Primitive};
-use super::lanes::{LANES, Simd};
-use super::{Level, quantized};
-use crate::product::half_to_float;
+use super::lanes::Simd;
+use super::{Level, memory, quantized};
 use last::{Form, Last};
 use std::mem::MaybeUninit;
 use tilewright_ir::DType;
+use whole::{Leftovers, integers, negligible, rest};
 
 /// Elements of x that are prepared before they are used: they stay in the first cache.
 pub const CHUNK: usize = 4096;
@@ -35,30 +35,6 @@ pub const fn distance(bits: u32) -> usize {
     }
 }
 
-/// The unit of a group whose greatest magnitude has these bits, and its reciprocal; `None` where integers would not do.
-#[inline(always)]
-fn unit(greatest: u32) -> Option<(f32, f32)> {
-    match greatest >> 23 {
-        0 if greatest == 0 => Some((1.0, 1.0)),
-        exponent @ 15..=254 => {
-            let power = |exponent: u32| f32::from_bits(exponent << 23);
-            Some((power(exponent - 14), power(268 - exponent)))
-        }
-        _ => None,
-    }
-}
-
-/// A group of x in integers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Whole {
-    /// What the integers count.
-    pub unit: f32,
-    /// The sum of the group.
-    pub sum: f32,
-    /// What is left counts.
-    pub rest: bool,
-}
-
 /// The unit of what is left, in units.
 pub const FINER: f32 = 1.0 / 32768.0;
 
@@ -72,82 +48,10 @@ const fn finer(bits: u32, group: usize) -> f32 {
 }
 
 /// What is left is multiplied with the integers, in one sum: n of fifteen bits, six more and a nibble, summed over a group
-/// of so few, are less than 2^31. (What six bits cannot hold is [`negligible`] but for sums of a single group of 64, where
-/// it may be 4/3 of that.)
+/// of so few, are less than 2^31. (What six bits cannot hold is [`negligible`] but for sums of fewer than 256 terms,
+/// where it may be twice that.)
 const fn joins(bits: u32, group: usize) -> bool {
     bits == 4 && group < 128
-}
-
-/// The square of the share of a group that may be left out of sums of so many terms: 6 sqrt(n) 2^-24, three quarters of
-/// what roundings may add up to in such a sum of f32 (`tilewright_ir::tolerance`), were all groups to leave out so much.
-pub fn negligible(terms: usize) -> f32 {
-    const UNIT: f32 = 1.0 / (1u64 << 24) as f32;
-    36.0 * terms as f32 * (UNIT * UNIT)
-}
-
-/// Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits.
-const ROUND: f32 = 12_582_912.0;
-
-/// The integers of one group in natural order, and those of what is left, in the `finer` part of a unit, where its square
-/// is more than a share of that of all. `None` where a number is not
-/// finite, or all are next to nothing.
-///
-/// # Safety
-/// `x`, `out` and `rest` are equally long, a multiple of 32.
-#[inline(always)]
-pub unsafe fn integers<S: Simd>(
-    s: S,
-    x: &[f32],
-    out: &mut [u16],
-    rest: &mut [u16],
-    negligible: f32,
-    finer: f32,
-) -> Option<Whole> {
-    let vectors = x.len() / LANES;
-    let (at, out, rest) = (x.as_ptr(), out.as_mut_ptr(), rest.as_mut_ptr());
-    let mut greatest = s.i(0);
-    for v in 0..vectors {
-        // SAFETY: inside x.
-        let bits = s.and(s.bits(unsafe { s.load(at.add(v * LANES)) }), s.i(0x7fff_ffff));
-        greatest = s.iselect(s.igt(bits, greatest), bits, greatest);
-    }
-    let greatest = s.i_array(greatest).into_iter().fold(0, u32::max);
-    let (unit, reciprocal) = unit(greatest)?;
-    let round = s.f(ROUND);
-    let (mut left, mut all, mut sum) = (s.f(0.0), s.f(0.0), s.i(0));
-    for v in 0..vectors {
-        // SAFETY: inside x and out.
-        unsafe {
-            let x = s.mul(s.load(at.add(v * LANES)), s.f(reciprocal));
-            let n = s.add(x, round);
-            let r = s.sub(x, s.sub(n, round));
-            left = s.fma(r, r, left);
-            all = s.fma(x, x, all);
-            let n = s.isub(s.bits(n), s.bits(round));
-            sum = s.iadd(sum, n);
-            s.store_u16(out.add(v * LANES), n);
-        }
-    }
-    let total = |lanes: S::F| s.f_array(lanes).into_iter().sum::<f32>();
-    let count = |lanes: S::I| s.i_array(lanes).into_iter().fold(0, u32::wrapping_add) as i32;
-    let mut whole = Whole { unit, sum: count(sum) as f32 * unit, rest: false };
-    if total(left) > negligible * total(all) {
-        let mut sum = s.i(0);
-        for v in 0..vectors {
-            // SAFETY: inside x and rest.
-            unsafe {
-                let x = s.mul(s.load(at.add(v * LANES)), s.f(reciprocal));
-                let r = s.sub(x, s.sub(s.add(x, round), round));
-                let n = s.add(s.mul(r, s.f(1.0 / finer)), round);
-                let n = s.isub(s.bits(n), s.bits(round));
-                sum = s.iadd(sum, n);
-                s.store_u16(rest.add(v * LANES), n);
-            }
-        }
-        whole.sum += count(sum) as f32 * (unit * finer);
-        whole.rest = true;
-    }
-    Some(whole)
 }
 
 /// Part of x, ready to be multiplied. (Aligned, so that no vector lies across two lines of the cache.)
@@ -268,52 +172,53 @@ impl Prepared {
         s: S,
         x: &[f32],
         group: usize,
-        negligible: f32,
+        negligible: f64,
     ) -> bool {
-        let (mut natural, mut rest) = ([0u16; 128], [0u16; 128]);
         let finer = finer(BITS, group);
+        // A vector may be two groups.
+        let taken = group.max(width(BITS));
+        let mut leftovers = Leftovers::default();
+        for (number, of_vector) in x.chunks_exact(taken).enumerate() {
+            let mut natural = [0u16; 128];
+            let groups = of_vector.chunks_exact(group).zip(natural.chunks_exact_mut(group));
+            for (k, (x, natural)) in groups.enumerate() {
+                // SAFETY: a group each.
+                let Some(whole) = (unsafe { integers(s, x, natural) }) else { return false };
+                let g = number * (taken / group) + k;
+                (self.units[g], self.sums[g]) = (whole.unit, whole.sum);
+                leftovers.push(&whole);
+            }
+            let range = number * taken / 2..(number + 1) * taken / 2;
+            in_vectors::<BITS>(&natural[..taken], &mut self.x[range]);
+        }
         // Of the part before.
         self.finer.fill(0.0);
         self.rests.fill(false);
-        // A vector may be two groups.
-        let taken = group.max(width(BITS));
-        for (number, x) in x.chunks_exact(taken).enumerate() {
-            for (k, x) in x.chunks_exact(group).enumerate() {
-                let g = number * (taken / group) + k;
-                let range = k * group..(k + 1) * group;
-                let (natural, rest) = (&mut natural[range.clone()], &mut rest[range]);
-                // SAFETY: a group each.
-                let whole = unsafe { integers(s, x, natural, rest, negligible, finer) };
-                let Some(whole) = whole else { return false };
-                (self.units[g], self.sums[g]) = (whole.unit, whole.sum);
-                if whole.rest {
-                    self.finer[g] = whole.unit * finer;
-                    self.rests[g / GROUPS] = true;
-                } else {
-                    rest.fill(0);
-                }
-            }
-            let range = number * taken..(number + 1) * taken;
-            in_vectors::<BITS>(&natural[..taken], &mut self.x[range.start / 2..range.end / 2]);
-            let groups = number * taken / group..(number + 1) * taken / group;
-            if self.finer[groups].iter().any(|finer| *finer != 0.0) {
-                let range = left(BITS, range.start)..left(BITS, range.end);
-                rest_in_vectors::<BITS>(&rest[..taken], &mut self.rest[range]);
-            }
+        for g in leftovers.that_count(negligible) {
+            self.finer[g] = self.units[g] * finer;
+            self.rests[g / GROUPS] = true;
         }
         // Those whose neighbours' count are multiplied, too.
-        let eights = self.rests.iter().enumerate().filter(|(_, counts)| **counts);
-        for (eight, _) in eights {
-            let groups = eight * GROUPS..((eight + 1) * GROUPS).min(x.len() / group);
-            if joins(BITS, group) {
-                self.units[groups.clone()].iter_mut().for_each(|unit| *unit *= finer);
+        for first in (0..x.len() / group).step_by(GROUPS) {
+            if !self.rests[first / GROUPS] {
+                continue;
             }
-            for taken in groups.step_by(taken / group).map(|g| g * group..g * group + taken) {
-                let [from, to] = [taken.start, taken.end].map(|at| at / group);
-                if self.finer[from..to].iter().all(|finer| *finer == 0.0) {
-                    let range = left(BITS, taken.start)..left(BITS, taken.end);
-                    self.rest[range].fill(MaybeUninit::new(0));
+            let groups = first..(first + GROUPS).min(x.len() / group);
+            for from in groups.clone().step_by(taken / group) {
+                let mut natural = [0u16; 128];
+                for (k, natural) in natural[..taken].chunks_exact_mut(group).enumerate() {
+                    let g = from + k;
+                    if self.finer[g] != 0.0 {
+                        let x = &x[g * group..(g + 1) * group];
+                        // SAFETY: a group each.
+                        self.sums[g] += unsafe { rest(s, x, self.units[g], finer, natural) };
+                    }
                 }
+                let range = left(BITS, from * group)..left(BITS, from * group + taken);
+                rest_in_vectors::<BITS>(&natural[..taken], &mut self.rest[range]);
+            }
+            if joins(BITS, group) {
+                self.units[groups].iter_mut().for_each(|unit| *unit *= finer);
             }
         }
         true
@@ -412,13 +317,7 @@ pub struct Part {
 #[inline(always)]
 unsafe fn number(at: *const u8, dtype: DType) -> f32 {
     // SAFETY: the caller's promise.
-    unsafe {
-        match dtype {
-            DType::F32 => at.cast::<f32>().read_unaligned(),
-            DType::BF16 => f32::from_bits(u32::from(at.cast::<u16>().read_unaligned()) << 16),
-            _ => half_to_float(at.cast::<u16>().read_unaligned()),
-        }
-    }
+    f32::from_bits(unsafe { memory::get(dtype, at) })
 }
 
 /// The sum of lanes, as every level takes it.
@@ -440,6 +339,7 @@ unsafe fn add_part(out: *mut f32, at: usize, sum: f32) {
 mod across;
 pub mod last;
 mod portable;
+pub mod whole;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -516,7 +416,7 @@ pub struct ByRows {
     ///
     /// # Safety
     /// The CPU has the level's features, and [`fits`] holds for the group and the elements.
-    pub prepare: unsafe fn(&mut Prepared, &[f32], usize, f32) -> bool,
+    pub prepare: unsafe fn(&mut Prepared, &[f32], usize, f64) -> bool,
     /// Computes a part for eight rows of the call, or adds to it where it is not the first; scales and biases lie as far
     /// apart as the call's options say.
     ///

@@ -15,8 +15,8 @@ pub struct Form {
     pub bits: u32,
     /// Elements of a group.
     pub group: usize,
-    /// See [`super::negligible`].
-    pub negligible: f32,
+    /// See [`super::whole::negligible`].
+    pub negligible: f64,
 }
 
 /// See the [module](self).

@@ -112,7 +112,7 @@ pub unsafe fn prepare<const BITS: u32>(
     to: &mut Prepared,
     x: &[f32],
     group: usize,
-    negligible: f32,
+    negligible: f64,
 ) -> bool {
     to.fill::<_, BITS>(Portable, x, group, negligible)
 }

@@ -1,5 +1,6 @@
 //! Integers against the halves that they stand for, and sums against f64.
 
+use super::whole::Whole;
 use super::*;
 use crate::simd::call::Operand;
 use crate::simd::portable::Portable;
@@ -21,41 +22,58 @@ fn halves(count: usize, state: &mut u32) -> Vec<f32> {
     (0..count).map(&mut one).collect()
 }
 
-fn integers_of(x: &[f32; 32], out: &mut [u16; 32], rest: &mut [u16; 32]) -> Option<Whole> {
+fn integers_of(x: &[f32; 32], out: &mut [u16; 32]) -> Option<Whole> {
     // SAFETY: equally long.
-    unsafe { integers(Portable, x, out, rest, 2f32.powi(-34), FINER) }
+    unsafe { integers(Portable, x, out) }
 }
 
 #[test]
 fn halves_are_exact_unless_small_and_odd_ones_are_refused() {
-    let (mut out, mut rest) = ([0; 32], [0; 32]);
+    let (mut out, mut more) = ([0; 32], [0; 32]);
     let mut x = [0.0f32; 32];
     x[3] = -1.9921875;
     x[4] = 0.015625;
     x[5] = 1.5 * 2f32.powi(-20);
-    let whole = integers_of(&x, &mut out, &mut rest).unwrap();
+    let whole = integers_of(&x, &mut out).unwrap();
     let unit = whole.unit;
-    assert_eq!((unit, whole.rest), (2f32.powi(-14), false));
+    assert_eq!(unit, 2f32.powi(-14));
     let back = |i: usize| f32::from(out[i] as i16) * unit;
     assert_eq!([back(3), back(4), back(0)], [x[3], x[4], 0.0]);
     assert_eq!((back(5), whole.sum), (0.0, x[3] + x[4]), "far below the rest");
-    x[5] = 2f32.powi(-12) + 2f32.powi(-19);
-    let whole = integers_of(&x, &mut out, &mut rest).unwrap();
-    assert!(!whole.rest);
+    let squares = |x: &[f32]| x.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
+    assert_eq!(whole.left, squares(&x[5..]));
+    assert!((whole.all / squares(&x) - 1.0).abs() < 1e-6);
     x[5..].fill(2f32.powi(-11) + 2f32.powi(-16));
-    let whole = integers_of(&x, &mut out, &mut rest).unwrap();
-    assert!(whole.rest);
-    let more = |i: usize| f32::from(rest[i] as i16) * unit * FINER;
+    let whole = integers_of(&x, &mut out).unwrap();
+    // SAFETY: equally long.
+    let sum = whole.sum + unsafe { rest(Portable, &x, unit, FINER, &mut more) };
+    let more = |i: usize| f32::from(more[i] as i16) * unit * FINER;
     assert_eq!(f32::from(out[9] as i16) * unit + more(9), x[9]);
-    assert_eq!(whole.sum, x.iter().sum());
-    let nothing = integers_of(&[0.0; 32], &mut out, &mut rest);
-    assert_eq!(nothing, Some(Whole { unit: 1.0, sum: 0.0, rest: false }));
+    assert_eq!(sum, x.iter().sum());
+    let nothing = integers_of(&[0.0; 32], &mut out);
+    assert_eq!(nothing, Some(Whole { unit: 1.0, sum: 0.0, left: 0.0, all: 0.0 }));
     for odd in [f32::NAN, f32::INFINITY, 1e-38] {
         x[3] = odd;
         x[4] = 0.0;
         x[5..].fill(0.0);
-        assert_eq!(integers_of(&x, &mut out, &mut rest), None);
+        assert_eq!(integers_of(&x, &mut out), None);
     }
+}
+
+#[test]
+fn groups_that_leave_most_count_until_the_others_are_negligible() {
+    let of = |lefts: &[f64], all: f64| {
+        let mut leftovers = Leftovers::default();
+        let all = all / lefts.len() as f64;
+        lefts.iter().for_each(|&left| {
+            leftovers.push(&Whole { unit: 1.0, sum: 0.0, left, all });
+        });
+        leftovers.that_count(0.01).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[1.0, 8.0, 2.0, 8.0, 4.0], 2300.0), []);
+    assert_eq!(of(&[1.0, 8.0, 2.0, 8.0, 4.0], 1500.0), [1]);
+    assert_eq!(of(&[1.0, 8.0, 2.0, 8.0, 4.0], 600.0), [1, 3, 4]);
+    assert_eq!(of(&[1.0, 0.0], 0.0), [0]);
 }
 
 #[test]

@@ -489,7 +489,7 @@ pub unsafe fn prepare<const BITS: u32>(
     to: &mut Prepared,
     x: &[f32],
     group: usize,
-    negligible: f32,
+    negligible: f64,
 ) -> bool {
     // SAFETY: the caller's promise.
     to.fill::<_, BITS>(unsafe { Avx2::assume() }, x, group, negligible)

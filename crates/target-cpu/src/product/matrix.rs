@@ -1,0 +1,63 @@
+//! Matrices as they lie in memory, whose elements are computed with as f32.
+
+use crate::simd::call::{Call, Operand};
+use crate::simd::{Level, memory};
+use tilewright_ir::DType;
+
+/// A matrix in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix {
+    /// First element.
+    pub at: *mut u8,
+    /// Bytes from row to row.
+    pub row: isize,
+    /// Bytes from element to element.
+    pub element: isize,
+    /// Its type.
+    pub dtype: DType,
+}
+
+// SAFETY: addresses, followed only where a caller promises what they lead to.
+unsafe impl Send for Matrix {}
+// SAFETY: as above.
+unsafe impl Sync for Matrix {}
+
+impl Matrix {
+    /// Elements from `row` and `column` on.
+    fn part(&self, row: usize, column: usize) -> Operand {
+        let at = self.at.wrapping_offset(self.row * row as isize);
+        Operand { at: at.wrapping_offset(self.element * column as isize), row: self.row }
+    }
+
+    /// Elements `from .. from + out.len()` of a row as f32.
+    ///
+    /// # Safety
+    /// They exist, and the CPU has the level's features.
+    pub unsafe fn widen(&self, level: Level, row: usize, from: usize, out: &mut [f32]) {
+        let mut call = Call::new(1, out.len());
+        call.inputs[0] = self.part(row, from);
+        call.out.at = out.as_mut_ptr().cast();
+        call.extra[0] = self.element as u64;
+        // SAFETY: the caller's promise.
+        unsafe { memory::load(self.dtype, level).call(&call) }
+    }
+
+    /// Rounds f32 to `count` elements of each of `rows` rows; those of the next row are `pitch` further on.
+    ///
+    /// # Safety
+    /// The elements exist and are nobody else's, the f32 can be read, and the CPU has the level's features.
+    pub unsafe fn narrow(
+        &self,
+        level: Level,
+        [row, rows]: [usize; 2],
+        [column, count]: [usize; 2],
+        (from, pitch): (*const f32, usize),
+    ) {
+        let mut call = Call::new(rows, count);
+        call.inputs[0] = Operand { at: from.cast_mut().cast(), row: 4 * pitch as isize };
+        call.out = self.part(row, column);
+        call.extra[0] = self.element as u64;
+        // SAFETY: the caller's promise.
+        unsafe { memory::store(self.dtype, level).call(&call) }
+    }
+}
