@@ -15,7 +15,9 @@ pub fn packed_sum(
 ) -> Option<(Fusion, Vec<ExprId>)> {
     let [x, y] = factors;
     [(x, y), (y, x)].into_iter().find_map(|(x, weights)| {
-        let plain = program.expr(x).ty.shape.len() == 1 && x != weights;
+        // Of one row of numbers each: a single number beside the weights is no product of vectors.
+        let alike = program.expr(x).ty.shape == program.expr(weights).ty.shape;
+        let plain = program.expr(x).ty.shape.len() == 1 && alike && x != weights;
         let (bits, group, operands) = weights_of(program, analysis, weights)?;
         let short = match program.expr(x).kind {
             ExprKind::Cast(of) => matches!(program.expr(of).ty.dtype, DType::BF16 | DType::F16),

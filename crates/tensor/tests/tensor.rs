@@ -256,3 +256,45 @@ fn a_gradient_written_by_hand_is_used_and_narrowed() {
     let error = matmul.grad_with(&of("bias")).unwrap_err().to_string();
     assert!(error.contains("input `bias`"), "{error}");
 }
+
+#[test]
+fn a_row_that_data_name_and_the_first_one_are_two_places() {
+    // The first is found when the program runs, the second before.
+    let apart = tile_kernel("apart", "x: f32[rows, cols], i: i32[n] -> y: f32[n, cols]", |k, a| {
+        let n = k.program();
+        let named = a["x"].row(a["i"].at(n).load()).load();
+        a["y"].row(n).store(named - a["x"].row(0).load());
+    });
+    let x = Tensor::from([[1.0f32, 2.0], [10.0, 30.0], [500.0, 800.0]]);
+    let y = apart.unwrap().call(&[&x, &Tensor::from([2i32, 0, 1])]).unwrap();
+    assert_eq!(y.to_vec::<f32>().unwrap(), [499.0, 798.0, 0.0, 0.0, 9.0, 28.0]);
+
+    let onto = tile_kernel("onto", "x: &f32[rows, cols], i: i32[n]", |k, a| {
+        for j in k.range(0, a["i"].size(0)) {
+            let named = a["x"].row(a["i"].at(j).load()).load();
+            a["x"].row(0).store(named * 2.0);
+        }
+    });
+    let call = onto.unwrap();
+    let y = call.call(&[&x, &Tensor::from([1i32, 2])]).unwrap();
+    assert_eq!(y.to_vec::<f32>().unwrap(), [1000.0, 1600.0, 10.0, 30.0, 500.0, 800.0]);
+}
+
+#[test]
+fn a_number_times_packed_weights_is_no_product_of_rows() {
+    let signature =
+        "x: f32[1], w: u32[columns, 16], s: f32[columns, 2], b: f32[columns, 2] -> y: f32[columns]";
+    let spread = tile_kernel("spread", signature, |k, a| {
+        let column = k.program();
+        let q = a["w"].row(column).load().unpack(4).to(DType::F32);
+        let q = q.reshape(&[2.into(), 64.into()]);
+        let weights = q * a["s"].row(column).load().column() + a["b"].row(column).load().column();
+        let weights = weights.reshape(&[128.into()]);
+        a["y"].at(column).store((a["x"].load() * weights).row_sum());
+    });
+    let w = Tensor::full(DType::U32, &[3, 16], 0x1111_1111u32 as f64).unwrap();
+    let (s, b) =
+        (Tensor::full(DType::F32, &[3, 2], 0.5).unwrap(), Tensor::zeros(DType::F32, &[3, 2]));
+    let y = spread.unwrap().call(&[&Tensor::from([3.0f32]), &w, &s, &b.unwrap()]).unwrap();
+    assert_eq!(y.to_vec::<f32>().unwrap(), [192.0; 3]);
+}

@@ -151,6 +151,7 @@ impl<'a> Binder<'a> {
         }
         let number = self.register(register, access.fixed);
         if !access.fixed {
+            self.located.push(number);
             let axes = access.axes.clone();
             let locate = Locate { register: number, param, axes };
             self.push(Step::Locate(Box::new(locate)), false);
@@ -173,8 +174,10 @@ impl<'a> Binder<'a> {
                 && other.grid == register.grid
                 && other.advance == register.advance
         };
-        if shared && let Some(k) = self.registers[1..].iter().position(same) {
-            return k as u32 + 1;
+        let mut known = (0..).zip(&self.registers).skip(1);
+        let found = known.find(|(k, other)| same(other) && !self.located.contains(k));
+        if let Some((number, _)) = found.filter(|_| shared) {
+            return number;
         }
         self.registers.push(register);
         self.registers.len() as u32 - 1

@@ -77,6 +77,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         scalars: Scalars::new(request.program, request.dims, request.grid),
         slots: Slots::default(),
         registers: vec![Register { param: None, offset: 0, grid: [0; GRID_AXES], advance: 0 }],
+        located: Vec::new(),
         words: Vec::new(),
         constants: HashMap::default(),
         prologue: Vec::new(),
@@ -120,6 +121,8 @@ struct Binder<'a> {
     scalars: Scalars<'a>,
     slots: Slots,
     registers: Vec<Register>,
+    /// Those that a step moves while a program runs: they look like one at a tensor's start, and are not.
+    located: Vec<u32>,
     words: Vec<(Address, Word)>,
     /// Constants by their bits.
     constants: HashMap<u32, Address>,
