@@ -7,7 +7,7 @@ use std::ops::Range;
 /// [`Model::greedy`].
 ///
 /// All that differs from one step to the next lies in device tensors, so that a step is the same launches as the one before.
-/// The second step is recorded, and later ones run the recording, without plans and memory to be found for each launch: on
+/// The first step is recorded, and later ones run the recording, without plans and memory to be found for each launch: on
 /// an NVIDIA GPU it is one captured graph a token.
 pub struct Greedy<'a> {
     /// Dropped before the tensors that its launches use.
@@ -17,8 +17,6 @@ pub struct Greedy<'a> {
     cache: &'a mut Cache,
     /// Steps are recorded.
     records: bool,
-    /// A step has run, so that every kernel is compiled.
-    is_warm: bool,
 }
 
 /// A step's launches.
@@ -31,7 +29,7 @@ struct Recorded {
 
 impl<'a> Greedy<'a> {
     pub(crate) fn new(model: &'a Model, cache: &'a mut Cache, decoding: Decoding) -> Greedy<'a> {
-        Greedy { recorded: None, decoding, model, cache, records: true, is_warm: false }
+        Greedy { recorded: None, decoding, model, cache, records: true }
     }
 
     /// Records steps, as is the rule, or none.
@@ -56,8 +54,7 @@ impl<'a> Greedy<'a> {
         }
         self.recorded = None;
         let (model, cache, decoding) = (self.model, &mut *self.cache, &mut self.decoding);
-        if !self.records || !self.is_warm {
-            self.is_warm = true;
+        if !self.records {
             return model.step_greedily(cache, decoding);
         }
         let runtime = model.kernels().runtime();

@@ -8,8 +8,8 @@ use tilewright_tensor::{Callable, kernel_with};
 
 /// Rows from which on a device with memory of its own unpacks a packed weight before the product. Below, products read the
 /// packed weight itself. On an H100, 12288 columns of 4096 weights of 4 bits, in microseconds packed: 35 for 16 rows, 60
-/// for 32, 86 for 48, 111 for 64; unpacked: 72 and a product of 47 for 64 rows.
-const UNPACKS_FROM: usize = 65;
+/// for 32, 86 for 48, 111 for 64; unpacked: 50 and a product of 47 for 64 rows.
+const UNPACKS_FROM: usize = 64;
 
 /// Kernels of the catalog on one runtime. Layers that call the same kernel share what is compiled.
 #[derive(Debug)]
