@@ -95,7 +95,10 @@ impl<'a> Product<'a> {
         let (biases_place, biases_dtype) = halves(program, biases)?;
         let per_group =
             |id: ExprId| program.expr(program.under_shapes(id)).ty.shape.as_slice() == [groups];
-        let fits = is_input(program, words)
+        // A single number beside the weights is no product of rows.
+        let alike = program.expr(x).ty.shape == program.expr(weights).ty.shape;
+        let fits = alike
+            && is_input(program, words)
             && scales_dtype == dtype
             && biases_dtype == dtype
             && per_group(scales)
