@@ -429,22 +429,25 @@ unsafe fn numbers_of(
     own: &Own,
 ) {
     let Factor::Affine { scales, biases, .. } = problem.factor else { return };
-    let mut row = [0.0; 64];
+    const AT_ONCE: usize = 32;
+    let mut rows = [[0.0f32; AT_ONCE]; COLUMNS];
     for (matrix, stride, to) in
         [(&scales, problem.experts[1], own.scales), (&biases, problem.experts[2], own.biases)]
     {
         let matrix = of_expert(matrix, expert, stride);
-        for k in 0..kernels.columns {
-            let column = column + k.min(count - 1);
-            let next = matrix.row * (column + COLUMNS) as isize;
-            prefetch(matrix.at.wrapping_offset(next));
-            for from in (0..groups).step_by(row.len()) {
-                let row = &mut row[..64.min(groups - from)];
-                // SAFETY: the caller's promise.
-                unsafe {
-                    matrix.widen(kernels.level, column, from, row);
-                    for (g, number) in row.iter().enumerate() {
-                        *to.add((from + g) * kernels.columns + k) = *number;
+        for next in column..column + count {
+            prefetch(matrix.at.wrapping_offset(matrix.row * (next + COLUMNS) as isize));
+        }
+        for from in (0..groups).step_by(AT_ONCE) {
+            let taken = [from, AT_ONCE.min(groups - from)];
+            let out = (rows.as_mut_ptr().cast(), AT_ONCE);
+            // SAFETY: the caller's promise; there is room for so many rows of columns.
+            unsafe { matrix.widen_rows(kernels.level, [column, count], taken, out) };
+            for g in 0..taken[1] {
+                for k in 0..kernels.columns {
+                    // SAFETY: as above. Columns past the end repeat the last.
+                    unsafe {
+                        *to.add((from + g) * kernels.columns + k) = rows[k.min(count - 1)][g];
                     }
                 }
             }

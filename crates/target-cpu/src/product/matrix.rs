@@ -34,9 +34,24 @@ impl Matrix {
     /// # Safety
     /// They exist, and the CPU has the level's features.
     pub unsafe fn widen(&self, level: Level, row: usize, from: usize, out: &mut [f32]) {
-        let mut call = Call::new(1, out.len());
-        call.inputs[0] = self.part(row, from);
-        call.out.at = out.as_mut_ptr().cast();
+        // SAFETY: the caller's promise.
+        unsafe { self.widen_rows(level, [row, 1], [from, out.len()], (out.as_mut_ptr(), 0)) }
+    }
+
+    /// `count` elements of each of `rows` rows as f32; those of the next row are `pitch` further on.
+    ///
+    /// # Safety
+    /// The elements exist, the f32 can be written, and the CPU has the level's features.
+    pub unsafe fn widen_rows(
+        &self,
+        level: Level,
+        [row, rows]: [usize; 2],
+        [column, count]: [usize; 2],
+        (out, pitch): (*mut f32, usize),
+    ) {
+        let mut call = Call::new(rows, count);
+        call.inputs[0] = self.part(row, column);
+        call.out = Operand { at: out.cast(), row: 4 * pitch as isize };
         call.extra[0] = self.element as u64;
         // SAFETY: the caller's promise.
         unsafe { memory::load(self.dtype, level).call(&call) }
