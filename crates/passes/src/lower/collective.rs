@@ -130,15 +130,15 @@ impl Lowering<'_> {
                     .iter()
                     .map(|&a| Value::Element(a, Box::new(into.clone())))
                     .collect();
-                let joined = match factors {
-                    None => l.join(joiner, before, values),
-                    Some(_) => {
-                        let abc: Vec<Value> = values.into_iter().chain(before).collect();
-                        let abc = abc.try_into().ok().map(Box::new);
-                        abc.map(|abc| Value::Ternary(TernaryOp::Fma, DType::F32, abc))
-                            .into_iter()
-                            .collect()
+                let joined = match (factors, &values[..]) {
+                    (Some(_), [x, y]) => {
+                        let fused = |sum| {
+                            let abc = Box::new([x.clone(), y.clone(), sum]);
+                            Value::Ternary(TernaryOp::Fma, DType::F32, abc)
+                        };
+                        before.into_iter().map(fused).collect()
                     }
+                    _ => l.join(joiner, before, values),
                 };
                 for (&accumulator, value) in accumulators.iter().zip(joined) {
                     l.code(Code::SetElement(accumulator, into.clone(), value));

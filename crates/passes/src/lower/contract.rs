@@ -2,21 +2,15 @@
 //! where they see both ops together, which a mask between them can hinder, so that one formula would be rounded
 //! differently in two kernels.
 
-use crate::dead::remove_dead;
-use crate::rewrite::{Rewriter, Rule, rewrite};
-use tilewright_ir::{BinaryOp, DType, Expr, ExprId, ExprKind, Program, TernaryOp};
+use crate::rewrite::{Rewriter, Rule};
+use tilewright_ir::{BinaryOp, DType, Expr, ExprId, ExprKind, TernaryOp};
 
-const RULES: &[Rule] = &[Rule {
+/// Fuses sums of f32 products. Products of matrices, which are summed where they are made, stay.
+pub(super) const RULES: &[Rule] = &[Rule {
     name: "fused multiply-add",
     law: "x y + z = fma(x, y, z), rounded once",
     apply: fused,
 }];
-
-/// Fuses sums of f32 products. Products of matrices, which are summed where they are made, stay.
-pub(super) fn contract(program: &mut Program) {
-    rewrite(program, &[RULES]);
-    remove_dead(program);
-}
 
 fn fused(out: &mut Rewriter<'_>, expr: &Expr) -> Option<ExprId> {
     let ExprKind::Binary(BinaryOp::Add, a, b) = expr.kind else { return None };
@@ -34,6 +28,8 @@ fn fused(out: &mut Rewriter<'_>, expr: &Expr) -> Option<ExprId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dead::remove_dead;
+    use crate::rewrite::rewrite;
     use tilewright_ir::text;
 
     #[test]
@@ -42,7 +38,8 @@ mod tests {
                       %0: f32[n] = load x[:]\n%1: f32[n] = load y[:]\n%2: f32[n] = mul %0, %1\n\
                       %3: f32[n] = load z[:]\n%4: f32[n] = add %3, %2\nstore out[:] = %4\n";
         let mut program = text::parse(source).unwrap();
-        contract(&mut program);
+        rewrite(&mut program, &[RULES]);
+        remove_dead(&mut program);
         let fused = program.to_string();
         assert!(fused.contains("fma %0, %1, %2") && !fused.contains("mul"), "{fused}");
     }

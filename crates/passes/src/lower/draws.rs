@@ -1,19 +1,15 @@
 //! Draws compared as the integers that they are: a number of 24 random bits is not below p where its bits are not below
 //! p 2^24, which costs no conversion an element.
 
-use crate::rewrite::{Rewriter, Rule, rewrite};
-use tilewright_ir::{BinaryOp, DType, Expr, ExprId, ExprKind, Extent, Program, UnaryOp};
+use crate::rewrite::{Rewriter, Rule};
+use tilewright_ir::{BinaryOp, DType, Expr, ExprId, ExprKind, Extent, UnaryOp};
 
-const RULES: &[Rule] = &[Rule {
+/// Replaces comparisons of random numbers by those of their bits.
+pub(super) const RULES: &[Rule] = &[Rule {
     name: "draw of 24 bits",
     law: "n 2^-24 >= p = n >= ceil(p 2^24), for n below 2^24",
     apply: compared,
 }];
-
-/// Replaces comparisons of random numbers by those of their bits.
-pub(super) fn compare_bits(program: &mut Program) {
-    rewrite(program, &[RULES]);
-}
 
 fn compared(out: &mut Rewriter<'_>, expr: &Expr) -> Option<ExprId> {
     let ExprKind::Binary(BinaryOp::Ge, number, p) = expr.kind else { return None };
@@ -42,6 +38,7 @@ fn compared(out: &mut Rewriter<'_>, expr: &Expr) -> Option<ExprId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rewrite::rewrite;
     use tilewright_ir::text;
 
     #[test]
@@ -51,7 +48,7 @@ mod tests {
                       %4: f32[n] = cast %3\n%5: f32 = const 5.9604644775390625e-8\n\
                       %6: f32[n] = mul %4, %5\n%7: bool[n] = ge %6, %0\nstore y[:] = %7\n";
         let mut program = text::parse(source).unwrap();
-        compare_bits(&mut program);
+        rewrite(&mut program, &[RULES]);
         let compared = |e: &Expr| match e.kind {
             ExprKind::Binary(BinaryOp::Ge, a, _) => Some(program.expr(a).ty.dtype),
             _ => None,

@@ -1,19 +1,15 @@
 //! The position of an extremum, in two steps: the extremum, then the first element that is it. Each is a reduction of
 //! plain numbers, which threads do faster than of pairs.
 
-use crate::rewrite::{Rewriter, Rule, rewrite};
-use tilewright_ir::{BinaryOp, DType, Expr, ExprId, ExprKind, Program, ReduceOp, UnaryOp};
+use crate::rewrite::{Rewriter, Rule};
+use tilewright_ir::{BinaryOp, DType, Expr, ExprId, ExprKind, ReduceOp, UnaryOp};
 
-const RULES: &[Rule] = &[Rule {
+/// Replaces the positions of extrema by the extrema and their first places.
+pub(super) const RULES: &[Rule] = &[Rule {
     name: "position of an extremum",
     law: "argmax x = min { i : x[i] = max x }",
     apply: position,
 }];
-
-/// Replaces the positions of extrema by the extrema and their first places.
-pub(super) fn split_extrema(program: &mut Program) {
-    rewrite(program, &[RULES]);
-}
 
 fn position(out: &mut Rewriter<'_>, expr: &Expr) -> Option<ExprId> {
     let ExprKind::ArgReduce { max, of, axis } = expr.kind else { return None };

@@ -39,6 +39,8 @@ mod tidy;
 mod top;
 mod typical;
 
+use crate::dead::remove_dead;
+use crate::rewrite::rewrite;
 pub use choice::{Choice, bucket};
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
 use layout::Layout;
@@ -103,9 +105,8 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     let blocked = blocks::blocked(program, schedule);
     let is_blocked = blocked.is_some();
     let mut program = blocked.unwrap_or_else(|| program.clone());
-    extrema::split_extrema(&mut program);
-    draws::compare_bits(&mut program);
-    contract::contract(&mut program);
+    rewrite(&mut program, &[extrema::RULES, draws::RULES, contract::RULES]);
+    remove_dead(&mut program);
     // The last, as it leaves expressions that come after their uses.
     if let Some(matrix) = &schedule.matrix {
         matrix::coarsen::coarsen(&mut program, &matrix.coarsen);
