@@ -241,25 +241,24 @@ impl Sweep<'_> {
             body.push(id);
             id
         };
+        let mut products = |factors: &mut dyn Iterator<Item = (ExprId, ExprId)>| {
+            factors.fold(None, |total, (a, b)| {
+                let term = op(BinaryOp::Mul, a, b);
+                Some(total.map_or(term, |total| op(BinaryOp::Add, total, term)))
+            })
+        };
         let mut results = Vec::new();
         for &(row, column) in entries {
-            let mut total: Option<ExprId> = None;
-            for inner in 0..count {
-                if let (Some(b), Some(a)) = (entry(row, inner), entry(inner, column)) {
-                    let term = op(BinaryOp::Mul, left[a], right[b]);
-                    total = Some(total.map_or(term, |total| op(BinaryOp::Add, total, term)));
-                }
-            }
-            results.push(total.unwrap_or(zero));
+            let pair = |inner| Some((left[entry(inner, column)?], right[entry(row, inner)?]));
+            results.push(products(&mut (0..count).filter_map(pair)).unwrap_or(zero));
         }
-        for row in 0..count {
-            let mut moved: Option<ExprId> = None;
-            for inner in 0..count {
-                if let Some(b) = entry(row, inner) {
-                    let term = op(BinaryOp::Mul, right[b], left[entries.len() + inner]);
-                    moved = Some(moved.map_or(term, |moved| op(BinaryOp::Add, moved, term)));
-                }
-            }
+        let moved: Vec<Option<ExprId>> = (0..count)
+            .map(|row| {
+                let pair = |inner| Some((right[entry(row, inner)?], left[entries.len() + inner]));
+                products(&mut (0..count).filter_map(pair))
+            })
+            .collect();
+        for (row, moved) in moved.into_iter().enumerate() {
             let offset = right[entries.len() + row];
             results.push(moved.map_or(offset, |moved| op(BinaryOp::Add, moved, offset)));
         }
