@@ -25,6 +25,7 @@
 //! # Ok::<(), tilewright_lang::RecordError>(())
 //! ```
 
+mod combine;
 pub mod formula;
 mod kernel;
 mod math;
@@ -34,11 +35,12 @@ mod signature;
 mod tile;
 mod view;
 
+pub use combine::{reduce_by, scan_by};
 pub use formula::{Formula, FormulaError};
 pub use kernel::{Args, Kernel, Range, record};
 pub use recorder::RecordError;
 pub use signature::{Declared, Signature, SignatureError, SignatureParam, Specialization};
-pub use tile::{Operand, Tile, Var, reduce_by, scan_by};
+pub use tile::{Operand, Tile, Var};
 pub use tilewright_ir::DType;
 pub use tilewright_ir::ReduceOp;
 pub use view::{Size, View};

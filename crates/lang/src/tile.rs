@@ -4,8 +4,7 @@ use crate::recorder::{At, POISON, Recorder, with};
 use crate::view::{Size, cast};
 use std::panic::Location;
 use tilewright_ir::{
-    BinaryOp, Combine, DType, ExprId, ExprKind, Extent, ReduceOp, Stmt, TernaryOp, Type, UnaryOp,
-    VarId,
+    BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Stmt, TernaryOp, Type, UnaryOp, VarId,
 };
 
 /// A value of the kernel: a scalar, a row, a block. `Copy`: an index into the recording.
@@ -272,7 +271,7 @@ impl Tile {
         self.shape().get(axis).copied().unwrap_or(Size(Extent::Const(1)))
     }
 
-    fn rank(self) -> usize {
+    pub(crate) fn rank(self) -> usize {
         with(None, |r| r.ty(self.0).map_or(0, |t| t.shape.len()))
     }
 
@@ -499,86 +498,6 @@ impl Tile {
             r.emit(kind, Some(hint), at)
         }))
     }
-}
-
-/// Reduces the components `of` together over their last axis (which stays with extent 1) by an associative function
-/// of the author's: `combine(left, right)` joins two partial results, `identity` leaves any other unchanged.
-///
-/// The function may use scalar ops, literals, sizes and scalar parameters.
-#[track_caller]
-pub fn reduce_by<const N: usize>(
-    of: [Tile; N],
-    identity: [f64; N],
-    combine: impl FnOnce([Tile; N], [Tile; N]) -> [Tile; N],
-) -> [Tile; N] {
-    let at = Location::caller();
-    let axis = of.first().map_or(0, |t| t.rank().saturating_sub(1));
-    let combine = record_combine(of, combine, at);
-    let first = with(Some(at), |r| {
-        let dtypes = of.map(|t| r.dtype(t.0));
-        let mut identities = Vec::new();
-        for (value, dtype) in identity.into_iter().zip(dtypes) {
-            identities.push(r.literal(value, dtype, at));
-        }
-        let of = of.iter().map(|t| t.0).collect();
-        r.emit(ExprKind::ReduceBy { of, axis, combine, identity: identities }, None, at)
-    });
-    parts(first, at)
-}
-
-/// Running reduction of the components `of` along their last axis by an associative function of the author's.
-///
-/// The recurrence `h[i] = a[i] h[i-1] + b[i]` is one of pairs: `scan_by([a, b], |[a, b], [c, d]| [a * c, b * c + d])`.
-#[track_caller]
-pub fn scan_by<const N: usize>(
-    of: [Tile; N],
-    combine: impl FnOnce([Tile; N], [Tile; N]) -> [Tile; N],
-) -> [Tile; N] {
-    let at = Location::caller();
-    let axis = of.first().map_or(0, |t| t.rank().saturating_sub(1));
-    let combine = record_combine(of, combine, at);
-    let first = with(Some(at), |r| {
-        let of = of.iter().map(|t| t.0).collect();
-        r.emit(ExprKind::ScanBy { of, axis, combine }, None, at)
-    });
-    parts(first, at)
-}
-
-fn parts<const N: usize>(first: ExprId, at: At) -> [Tile; N] {
-    std::array::from_fn(|i| match i {
-        0 => Tile(first),
-        _ => Tile(with(Some(at), |r| r.emit(ExprKind::Part(first, i), None, at))),
-    })
-}
-
-/// Records the body of a combine function apart from the kernel's own statements.
-fn record_combine<const N: usize>(
-    of: [Tile; N],
-    combine: impl FnOnce([Tile; N], [Tile; N]) -> [Tile; N],
-    at: At,
-) -> Combine {
-    let arguments = || {
-        of.map(|t| {
-            Tile(with(Some(at), |r| {
-                let hint = Type { dtype: r.dtype(t.0), shape: vec![] };
-                r.emit_as(ExprKind::Argument, Some(hint), at, false)
-            }))
-        })
-    };
-    let (left, right) = (arguments(), arguments());
-    with(Some(at), |r| r.blocks.push(Vec::new()));
-    let results = combine(left, right);
-    let ids = |tiles: [Tile; N]| tiles.iter().map(|t| t.0).collect::<Vec<_>>();
-    let block = with(Some(at), |r| {
-        let block = r.blocks.pop().unwrap_or_default();
-        if block.iter().any(|s| !matches!(s, Stmt::Let(_))) {
-            r.mistake(at, "a combine function may only compute; it cannot store, set or loop");
-        }
-        block
-    });
-    let body =
-        block.iter().filter_map(|s| if let Stmt::Let(id) = s { Some(*id) } else { None }).collect();
-    Combine { left: ids(left), right: ids(right), body, results: ids(results) }
 }
 
 /// A value that changes round a device loop.

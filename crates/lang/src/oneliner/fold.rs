@@ -2,8 +2,9 @@
 
 use super::OneLinerError;
 use super::row::Row;
+use crate::combine::reduce_by;
 use crate::formula::{Formula, FormulaError};
-use crate::tile::{Tile, binary, reduce_by};
+use crate::tile::{Tile, binary};
 use tilewright_ir::{DType, ReduceOp};
 
 /// How a fold runs.
