@@ -1,7 +1,7 @@
 //! Gemma 2 (<https://arxiv.org/abs/2408.00118>): Gemma with soft-capped scores and logits, a window in every other
 //! layer, and norms on both ends of each branch.
 
-use super::{gemma, slide, window};
+use super::{gemma, slide, usual_window};
 use crate::{Decoder, Family};
 use tilewright_formats::{Config, FormatError};
 
@@ -9,12 +9,9 @@ use tilewright_formats::{Config, FormatError};
 pub(crate) const FAMILY: Family = Family { model_type: "gemma2", doc: "Gemma 2", read };
 
 fn read(config: &Config) -> Result<Decoder, FormatError> {
-    // Where a file is silent, as transformers and mlx-lm read it; null is no bound, and no window.
-    let config = &config
-        .clone()
-        .or("attn_logit_softcapping", 50.0)
-        .or("final_logit_softcapping", 30.0)
-        .or("sliding_window", 4096);
+    // Where a file is silent, as transformers and mlx-lm read it; null is no bound.
+    let config =
+        &config.clone().or("attn_logit_softcapping", 50.0).or("final_logit_softcapping", 30.0);
     let mut decoder = gemma::read(config)?;
     decoder.norms.sandwich = true;
     decoder.attention.scale = match config.number("query_pre_attn_scalar")? {
@@ -27,8 +24,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     };
     decoder.attention.softcap = softcap(config, "attn_logit_softcapping")?;
     decoder.softcap = softcap(config, "final_logit_softcapping")?;
-    let window = window(config)?;
-    slide(config, &mut decoder, window, |layer| layer % 2 == 0)?;
+    slide(config, &mut decoder, usual_window(config)?, |layer| layer % 2 == 0)?;
     Ok(decoder)
 }
 

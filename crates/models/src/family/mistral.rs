@@ -1,6 +1,6 @@
 //! Mistral 7B (<https://arxiv.org/abs/2310.06825>): Llama with a sliding window in every layer, where there is one.
 
-use super::{llama_like, window};
+use super::{llama_like, usual_window};
 use crate::{Decoder, Family};
 use tilewright_formats::{Config, FormatError};
 
@@ -9,8 +9,7 @@ pub(crate) const FAMILY: Family =
     Family { model_type: "mistral", doc: "Mistral 7B, Nemo, Small", read };
 
 fn read(config: &Config) -> Result<Decoder, FormatError> {
-    let config = config.clone().or("sliding_window", 4096);
-    let mut decoder = llama_like(&config)?;
-    decoder.windows.fill(window(&config)?);
+    let mut decoder = llama_like(config)?;
+    decoder.windows.fill(usual_window(config)?);
     Ok(decoder)
 }

@@ -114,6 +114,11 @@ fn window(config: &Config) -> Result<Option<usize>, FormatError> {
     Ok(config.size("sliding_window")?.filter(|window| *window > 0))
 }
 
+/// As [`window`]; 4096 where a file is silent, as transformers and mlx-lm read it, and none where it says null.
+fn usual_window(config: &Config) -> Result<Option<usize>, FormatError> {
+    window(&config.clone().or("sliding_window", 4096))
+}
+
 /// Gives the layers that slide the window: those that `layer_types` tells, or else those that `slides` picks.
 fn slide(
     config: &Config,

@@ -1,7 +1,7 @@
 //! Qwen 2 and 2.5 (<https://arxiv.org/abs/2407.10671>): Llama with a bias in queries, keys and values, and a window in
 //! the later layers where the configuration asks for it.
 
-use super::{llama_like, slide, window};
+use super::{llama_like, slide, usual_window};
 use crate::{Decoder, Family};
 use tilewright_formats::{Config, FormatError};
 
@@ -20,9 +20,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
 pub(crate) fn late_windows(config: &Config, decoder: &mut Decoder) -> Result<(), FormatError> {
     if config.flag("use_sliding_window")? == Some(true) {
         let first = config.size("max_window_layers")?.unwrap_or(28);
-        let config = &config.clone().or("sliding_window", 4096);
-        let window = window(config)?;
-        slide(config, decoder, window, |layer| layer >= first)?;
+        slide(config, decoder, usual_window(config)?, |layer| layer >= first)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Qwen 3 with experts (<https://arxiv.org/abs/2505.09388>): in every layer, or in each `decoder_sparse_step`-th one that
 //! `mlp_only_layers` does not list.
 
-use super::{gate, qwen3, window};
+use super::{gate, qwen3, usual_window};
 use crate::{Decoder, Experts, Family, FeedForward};
 use tilewright_formats::{Affine, Config, FormatError};
 use tilewright_nn::{Gate, MoeShape};
@@ -14,8 +14,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     let mut decoder = qwen3::read(config)?;
     // Unlike the dense form, every layer slides or none does.
     let slides = config.flag("use_sliding_window")? == Some(true);
-    let window = window(&config.clone().or("sliding_window", 4096))?;
-    decoder.windows.fill(window.filter(|_| slides));
+    decoder.windows.fill(usual_window(config)?.filter(|_| slides));
     // Transformers 5 writes the field under Mixtral's name.
     let count = match config.size("num_experts")? {
         Some(count) => count,
