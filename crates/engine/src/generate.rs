@@ -182,8 +182,8 @@ pub(crate) fn begin(
         sequence.finish = Some(Finish::Length);
         return Ok(());
     }
-    let logits =
-        read(model, cache, slot, sequence.tokens.get(cache.len(slot)..).unwrap_or_default())?;
+    let rest = sequence.tokens.get(cache.len(slot)..).unwrap_or_default();
+    let logits = read(model, cache, slot, rest)?;
     sequence.choose(logits, show)
 }
 
@@ -231,8 +231,8 @@ pub(crate) fn decode(
     Ok(())
 }
 
-/// Continues sequences until one or more are finished or wait: which, and their lengths. The tokens are fed back on the device; the
-/// host looks at `most` of them at once.
+/// Continues sequences until one or more are finished or wait: which, and their lengths. The tokens are fed back on the
+/// device; the host looks at `most` of them at once.
 fn until_one_is_finished(
     mut going: Greedy<'_>,
     sequences: &mut [Sequence<'_>],

@@ -133,16 +133,7 @@ impl<'a> Step<'a> {
         let positions = Tensor::from(positions).on(&cache.runtime)?;
         let mut after = cache.lens.clone();
         after[slot] = end;
-        Ok(Step {
-            cache,
-            slots,
-            positions,
-            tokens: Tokens::Of { slot, end },
-            pending: None,
-            leaves: false,
-            only_last: false,
-            after,
-        })
+        Ok(Step::new(cache, slots, positions, Tokens::Of { slot, end }, after))
     }
 
     /// One token after those that each slot holds, as `decoding` says.
@@ -155,16 +146,18 @@ impl<'a> Step<'a> {
         let active = after.iter().zip(decoding.active()).filter(|(_, active)| **active);
         let longest = active.map(|(held, _)| *held).max().unwrap_or(0);
         let tokens = Tokens::Each { lens: decoding.lens.clone(), longest };
-        Ok(Step {
-            cache,
-            slots,
-            positions,
-            tokens,
-            pending: None,
-            leaves: false,
-            only_last: false,
-            after,
-        })
+        Ok(Step::new(cache, slots, positions, tokens, after))
+    }
+
+    fn new(
+        cache: &'a mut Cache,
+        slots: Tensor,
+        positions: Tensor,
+        tokens: Tokens,
+        after: Vec<usize>,
+    ) -> Step<'a> {
+        let (pending, leaves, only_last) = (None, false, false);
+        Step { cache, slots, positions, tokens, pending, leaves, only_last, after }
     }
 
     /// The rows of a tensor of a row for each token that are asked for; again, if it was asked before.

@@ -34,6 +34,15 @@ fn program_text(text: &mut String, bound: &Bound) {
     }
 }
 
+/// The inputs of a call; one of them may be rows of a tensor, read where they lie.
+fn inputs(invoke: &Invoke, looked_up: Option<(usize, usize)>) -> String {
+    let inputs = invoke.inputs.iter().enumerate().filter_map(|(k, &address)| match looked_up {
+        Some((operand, param)) if operand == k => Some(format!("rows of tensor {param}")),
+        _ => (address != NOWHERE).then(|| place(address)),
+    });
+    inputs.collect::<Vec<_>>().join(", ")
+}
+
 fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
     let indent = "  ".repeat(depth);
     if !list.is_empty() {
@@ -45,12 +54,7 @@ fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
                 let call = &invoke.call;
                 let outer: Vec<usize> = invoke.outer.iter().map(|axis| axis.0).collect();
                 let stream = if call.stream { " past the caches" } else { "" };
-                let inputs: Vec<String> = invoke
-                    .inputs
-                    .iter()
-                    .filter(|address| **address != NOWHERE)
-                    .map(|address| place(*address))
-                    .collect();
+                let inputs = inputs(invoke, None);
                 let ahead = match invoke.prefetch {
                     NOWHERE => String::new(),
                     next => format!(", fetching {}", place(next)),
@@ -60,7 +64,7 @@ fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
                     "{indent}  {} = {} {} [{} x {}]{}{stream}{ahead}",
                     place(invoke.out),
                     invoke.name,
-                    inputs.join(", "),
+                    inputs,
                     call.rows,
                     call.len,
                     if outer.is_empty() { String::new() } else { format!(" for {outer:?}") },
@@ -91,11 +95,7 @@ fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
             }
             Step::LookUp(look_up) => {
                 let LookUp { load, invoke, operand } = &**look_up;
-                let inputs = invoke.inputs.iter().enumerate().filter_map(|(k, &address)| match k {
-                    k if k == *operand => Some(format!("rows of tensor {}", load.param)),
-                    _ => (address != NOWHERE).then(|| place(address)),
-                });
-                let inputs = inputs.collect::<Vec<_>>().join(", ");
+                let inputs = inputs(invoke, Some((*operand, load.param)));
                 let stream = if invoke.call.stream { " past the caches" } else { "" };
                 let (out, name) = (place(invoke.out), invoke.name);
                 let size = (load.batch, load.elements);

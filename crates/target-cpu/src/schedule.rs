@@ -4,7 +4,7 @@
 use crate::analysis::{Analysis, Fusion};
 use crate::bind::{Request, Scalars, bind};
 use crate::simd::LANES;
-use crate::step::{Bound, Step};
+use crate::step::{Bound, Step, Transfer};
 use tilewright_ir::{Axis, ExprKind, Program, Stmt};
 
 /// Lanes of a batch: few enough that the live tiles of a batch stay in the first cache, enough that a step's overhead
@@ -228,16 +228,15 @@ fn stateless(bound: &Bound) -> bool {
 /// Lanes that the steps of one batch work on.
 fn work_of(bound: &Bound) -> usize {
     fn steps(list: &[Step]) -> usize {
+        let moved = |load: &Transfer| load.elements.saturating_mul(load.batch).max(16);
         let of = |step: &Step| match step {
             Step::Invoke(invoke) => {
                 let outer = invoke.outer.iter().map(|axis| axis.0).product::<usize>();
                 outer.saturating_mul(invoke.call.rows).saturating_mul(invoke.call.len).max(16)
             }
             Step::Native(native) => native.lanes.max(16),
-            Step::Transfer(transfer) => transfer.elements.saturating_mul(transfer.batch).max(16),
-            Step::LookUp(look_up) => {
-                look_up.load.elements.saturating_mul(look_up.load.batch).max(16)
-            }
+            Step::Transfer(transfer) => moved(transfer),
+            Step::LookUp(look_up) => moved(&look_up.load),
             Step::Combine(combining) => combining.rows.saturating_mul(combining.len) * 16,
             // How often is not known; a loop is worth something.
             Step::For { body, .. } => steps(body).saturating_mul(16),
