@@ -344,7 +344,7 @@ fn imported_floats_give_the_logits_of_the_peers() {
 
 #[test]
 fn imported_blocks_give_them_as_nearly_as_eight_bits_do() {
-    for name in ["llama", "qwen3", "gemma2", "phi3", "mixtral"] {
+    for name in ["llama", "qwen3", "gemma2", "phi3"] {
         let apart = difference(imported(name, Ways::of(Stored::Q8_0)));
         assert!(apart > 0.0 && apart < 0.1, "{name}: logits differ by {apart:.2e}");
     }
