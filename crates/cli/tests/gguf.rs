@@ -140,3 +140,35 @@ fn one_of_several_files_is_asked_for() {
     assert_eq!(status, 1, "{said}");
     assert!(said.contains("pass one of its 2 GGUF files"), "{said}");
 }
+
+#[test]
+fn the_files_of_one_model_count_as_one() {
+    let here = directory("gguf-parts");
+    for number in 1..=3 {
+        std::fs::copy(TINY, here.join(format!("tiny-{number:05}-of-00003.gguf"))).unwrap();
+    }
+    let kept = directory("gguf-parts-kept");
+    let (kept, model) = (kept.to_str().unwrap(), here.to_str().unwrap());
+    generated(kept, model, "the king");
+    std::fs::copy(TINY, here.join("tiny-00001-of-00002.gguf")).unwrap();
+    let (status, _, said) = tilewright(kept, &["generate", "--model", model, "--prompt", "x"]);
+    assert!(status == 1 && said.contains("pass one of its 2 GGUF files"), "{said}");
+}
+
+#[test]
+fn what_a_file_holds_is_told_in_words_and_in_json() {
+    let (status, told, _) = tilewright("", &["inspect", TINY, "--tensors", "--values"]);
+    assert_eq!(status, 0);
+    for part in ["llama", "Q5_1", "blk.1.ffn_up.weight", "floats are finite", "runs", "yes"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let (status, json, _) = tilewright("", &["inspect", TINY, "--tensors", "--values", "--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((status, &json["runs"], &json["reason"]), (0, &true.into(), &Value::Null));
+    assert_eq!(json["facts"]["architecture"], "llama");
+    assert!(json["facts"]["values"].as_str().unwrap().contains("finite"), "{json}");
+    let tensors = json["tensors"].as_array().unwrap();
+    assert_eq!(tensors.len(), 21);
+    assert_eq!(tensors[0]["name"], "blk.0.attn_k.weight");
+    assert_eq!(tensors[0]["type"], "Q5_0");
+}

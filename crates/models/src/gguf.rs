@@ -184,6 +184,15 @@ impl Planner<'_> {
         let place = place(self.architecture.family, short).ok_or_else(|| self.wrong(name))?;
         let part = |rows: Range<usize>| Part { source: name.into(), block: tensor.block, rows };
         let rows = rows(tensor.shape, is_bias);
+        let axes = match (&place, is_bias) {
+            (_, true) => 1..2,
+            (Place::Module(_), false) => 1..4,
+            (Place::Fused(_) | Place::Expert(..), false) => 2..3,
+        };
+        // A bias is read number by number, which blocks of several are not.
+        if !axes.contains(&tensor.shape.len()) || is_bias && tensor.block.bytes_of(&[1]).is_none() {
+            return Err(self.wrong(name));
+        }
         match place {
             Place::Module(module) => {
                 let shape = tensor.shape.to_vec();
@@ -204,7 +213,7 @@ impl Planner<'_> {
                 split.into_iter().collect()
             }
             // All of them, where the first is met.
-            Place::Expert(module, 0) => {
+            Place::Expert(module, 0) if self.experts() > 0 => {
                 let experts = self.experts();
                 let stem = short.strip_suffix('0').unwrap_or(short);
                 let mut parts = Vec::new();

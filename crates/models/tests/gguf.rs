@@ -422,6 +422,11 @@ fn what_has_no_place_is_named() {
         tensor("blk.0.ffn_up.0.weight")(w);
     });
     assert!(short.contains("`blk.0.ffn_up.1.weight` is missing"), "{short}");
+    let none = with("qwen3moe", &tensor("blk.0.ffn_up.0.weight"));
+    assert!(none.contains("`blk.0.ffn_up.0.weight` has no place"), "{none}");
+    let packed =
+        with("qwen2", &|w| w.tensor("blk.0.attn_q.bias", &[1, 32], &[0.0; 32], Stored::Q8_0));
+    assert!(packed.contains("`blk.0.attn_q.bias` has no place"), "{packed}");
     let wide = with("qwen2", &tensor("blk.0.attn_qkv.weight"));
     assert!(wide.contains("`blk.0.attn_qkv.weight` has no place"), "{wide}");
 }
