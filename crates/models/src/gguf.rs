@@ -213,7 +213,7 @@ impl Planner<'_> {
                 split.into_iter().collect()
             }
             // All of them, where the first is met.
-            Place::Expert(module, 0) if self.experts() > 0 => {
+            Place::Expert(module, 0) => {
                 let experts = self.experts();
                 let stem = short.strip_suffix('0').unwrap_or(short);
                 let mut parts = Vec::new();

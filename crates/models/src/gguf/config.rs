@@ -85,7 +85,7 @@ pub(super) fn config(file: &Gguf, architecture: &Architecture) -> Result<Config,
         "mixtral" => config
             .with("num_local_experts", size("expert_count")?.into())
             .with("num_experts_per_tok", size("expert_used_count")?.into()),
-        "qwen3_moe" if told.size(&of("expert_count"))?.is_some_and(|count| count > 0) => config
+        "qwen3_moe" => config
             .with("num_experts", size("expert_count")?.into())
             .with("num_experts_per_tok", size("expert_used_count")?.into())
             .with("moe_intermediate_size", size("expert_feed_forward_length")?.into())
