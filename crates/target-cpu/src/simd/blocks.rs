@@ -174,29 +174,48 @@ unsafe fn float_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Tile
     }
 }
 
+/// A block for each row of a tile below M, its number a constant: written out, so that sums that are told apart by it stay
+/// in registers.
+macro_rules! each_row {
+    ($row:ident < $count:ident, $block:block) => {
+        each_row!(@ $row $count $block 0 1 2 3 4 5 6 7 8 9 10 11)
+    };
+    (@ $row:ident $count:ident $block:block $($number:literal)*) => {$({
+        const $row: usize = $number;
+        if $row < $count $block
+    })*};
+}
+
 /// # Safety
 /// As [`Kernels::integers`], for the first M rows.
 #[inline(always)]
 unsafe fn integer_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Tile) {
+    const { assert!(M <= 12) };
     let s = t.simd();
     // SAFETY: the panels have so many steps, the numbers so many groups.
     unsafe {
+        if tile.first {
+            for i in 0..M {
+                for v in 0..V {
+                    s.store(tile.c.add(i * COLUMNS + v * LANES), s.f(0.0));
+                }
+            }
+        }
         for g in 0..tile.groups {
             let first = g * tile.steps;
             let w = tile.w.add(first * V * LANES);
             let number = |of: *const f32, v: usize| s.load(of.add((g * V + v) * LANES));
             let total = sums::<T, M, V>(t, tile.x.add(first * T::ROWS), w, tile.steps);
-            for i in 0..M {
-                let unit = s.f(*tile.units.add(g * T::ROWS + i));
-                let sum = s.f(*tile.sums.add(g * T::ROWS + i));
+            each_row!(ROW < M, {
+                let unit = s.f(*tile.units.add(g * T::ROWS + ROW));
+                let sum = s.f(*tile.sums.add(g * T::ROWS + ROW));
                 for v in 0..V {
-                    let to = tile.c.add(i * COLUMNS + v * LANES);
-                    let held = if tile.first && g == 0 { s.f(0.0) } else { s.load(to) };
+                    let to = tile.c.add(ROW * COLUMNS + v * LANES);
                     let scale = s.mul(number(tile.scales, v), unit);
-                    let c = s.fma(s.to_float(total[i][v]), scale, held);
+                    let c = s.fma(s.to_float(total[ROW][v]), scale, s.load(to));
                     s.store(to, s.fma(number(tile.biases, v), sum, c));
                 }
-            }
+            });
             let mut rows = u32::from(*tile.rests.add(g)) & ((1 << M) - 1);
             while rows != 0 {
                 let i = rows.trailing_zeros() as usize;
