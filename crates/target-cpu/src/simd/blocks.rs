@@ -27,6 +27,8 @@ pub struct Tile {
     pub places: *const u64,
     /// `[steps][columns]` words.
     pub w: *const u32,
+    /// `[groups][rows]` and `[groups][columns]`: the products of neighbours, where sums are [`crossed`].
+    pub crossed: Option<(*const u32, *const u32)>,
     /// `[rows]` of [`COLUMNS`] f32, of which these are the tile's.
     pub c: *mut f32,
     /// Rows that are used.
@@ -83,6 +85,18 @@ pub struct Kernels {
     /// # Safety
     /// Each row has the words, and the panel room for `distance` steps a word; the features as above.
     pub pairs: unsafe fn(u32, usize, &[*const u32], *mut u32),
+    /// Sums of weights that [`crossed`] fits are computed so, if their panels' products of neighbours are there.
+    pub crossed: bool,
+    /// [`crossed::of_row`].
+    ///
+    /// # Safety
+    /// As its own, and the features as above.
+    pub of_row: unsafe fn(&[u16]) -> u32,
+    /// [`crossed::of_columns`].
+    ///
+    /// # Safety
+    /// As its own, and the features as above.
+    pub of_columns: unsafe fn(*const u32, (usize, usize), *mut u32),
 }
 
 /// A level's way to multiply pairs, and the tile that its registers hold.
@@ -90,6 +104,8 @@ trait Tiles: Copy {
     type S: Simd;
     const ROWS: usize;
     const VECTORS: usize;
+    /// Sums are [`crossed`] where they can be.
+    const CROSSED: bool = false;
     fn simd(self) -> Self::S;
     /// c + the sum of the products of both 16-bit integers, in each lane.
     fn multiply(
@@ -98,6 +114,19 @@ trait Tiles: Copy {
         w: <Self::S as Lanes>::I,
         c: <Self::S as Lanes>::I,
     ) -> <Self::S as Lanes>::I;
+    /// a + b, wrapping, in both halves of each lane.
+    #[inline(always)]
+    fn add_halves(
+        self,
+        a: <Self::S as Lanes>::I,
+        b: <Self::S as Lanes>::I,
+    ) -> <Self::S as Lanes>::I {
+        let s = self.simd();
+        // Without the highest bits nothing is carried from half to half.
+        let rest = s.i(0x7fff_7fff);
+        let highest = s.and(s.xor(a, b), s.i(0x8000_8000));
+        s.xor(s.iadd(s.and(a, rest), s.and(b, rest)), highest)
+    }
     /// Eight words from each of sixteen rows, as columns.
     ///
     /// # Safety
@@ -205,7 +234,15 @@ unsafe fn integer_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Ti
             let first = g * tile.steps;
             let w = tile.w.add(first * V * LANES);
             let number = |of: *const f32, v: usize| s.load(of.add((g * V + v) * LANES));
-            let total = sums::<T, M, V>(t, tile.x.add(first * T::ROWS), w, tile.steps);
+            let x = tile.x.add(first * T::ROWS);
+            let total = match tile.crossed {
+                Some((rows, columns)) if T::CROSSED => {
+                    let x = (x, rows.add(g * T::ROWS));
+                    let w = (w, columns.add(g * V * LANES));
+                    crossed::sums::<T, M, V>(t, x, w, tile.steps)
+                }
+                _ => sums::<T, M, V>(t, x, w, tile.steps),
+            };
             each_row!(ROW < M, {
                 let unit = s.f(*tile.units.add(g * T::ROWS + ROW));
                 let sum = s.f(*tile.sums.add(g * T::ROWS + ROW));
@@ -431,6 +468,22 @@ macro_rules! kernels {
                 }
             }
 
+            $(#[target_feature(enable = $features)])?
+            unsafe fn of_row(x: &[u16]) -> u32 {
+                // SAFETY: the caller's promise.
+                unsafe { crossed::of_row($token.simd(), x) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn of_columns(panel: *const u32, sizes: (usize, usize), out: *mut u32) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    crossed::of_columns::<$of, { <$of as Tiles>::VECTORS }>(
+                        $token, panel, sizes, out,
+                    )
+                }
+            }
+
             pub const KERNELS: Kernels = Kernels {
                 level: Level::$level,
                 beside: COLUMNS / (<$of as Tiles>::VECTORS * LANES),
@@ -441,10 +494,15 @@ macro_rules! kernels {
                 whole,
                 rest,
                 pairs,
+                crossed: <$of as Tiles>::CROSSED,
+                of_row,
+                of_columns,
             };
         }
     };
 }
+
+pub mod crossed;
 
 kernels!(portable_tiles, Portable, OnPortable, OnPortable);
 
@@ -471,8 +529,16 @@ kernels!(
 kernels!(
     vnni_tiles,
     Avx512,
-    x86::OnVnni,
-    x86::OnVnni(crate::simd::avx512::Avx512::assume()),
+    x86::OnVnni<false>,
+    x86::OnVnni::<false>(crate::simd::avx512::Avx512::assume()),
+    "avx512vnni,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
+);
+#[cfg(target_arch = "x86_64")]
+kernels!(
+    crossed_tiles,
+    Avx512,
+    x86::OnVnni<true>,
+    x86::OnVnni::<true>(crate::simd::avx512::Avx512::assume()),
     "avx512vnni,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
 );
 
@@ -481,7 +547,10 @@ impl Kernels {
     pub fn of(level: Level) -> Kernels {
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 if std::is_x86_feature_detected!("avx512vnni") => vnni_tiles::KERNELS,
+            Level::Avx512 if std::is_x86_feature_detected!("avx512vnni") => match crossed::pays() {
+                true => crossed_tiles::KERNELS,
+                false => vnni_tiles::KERNELS,
+            },
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => avx512_tiles::KERNELS,
             #[cfg(target_arch = "x86_64")]
