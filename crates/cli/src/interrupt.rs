@@ -1,5 +1,5 @@
 //! Ctrl-C: it ends an answer where somebody talks with a model, and the program everywhere else, with nothing
-//! half-written left behind.
+//! half-written left behind. So do the signals by which systems end programs and close terminals.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,13 +20,11 @@ fn ends_an_answer() -> bool {
     ANSWERING.load(Ordering::SeqCst) && !ENOUGH.swap(true, Ordering::SeqCst)
 }
 
-/// Ends the program, with nothing half-written left behind.
+/// Ends the program, with nothing half-written left behind and the status that shells give programs that `signal` ended.
 #[cfg(any(unix, windows))]
-fn end() -> ! {
-    /// What a shell says of a program that an interrupt ended.
-    const STATUS: i32 = 130;
+fn end(signal: u8) -> ! {
     let _kept = tilewright_formats::abandon();
-    std::process::exit(STATUS);
+    std::process::exit(128 + i32::from(signal));
 }
 
 #[cfg(windows)]
@@ -50,7 +48,8 @@ mod signals {
         if super::ends_an_answer() {
             return 1;
         }
-        super::end()
+        const INTERRUPT: u8 = 2;
+        super::end(INTERRUPT)
     }
 
     /// Without a handler the system ends the program as ever, so a failure is none of the user's business.
@@ -68,12 +67,12 @@ mod signals {
     /// The end of a pipe that wakes whoever cleans up: a handler itself may do next to nothing.
     static WAKE: AtomicI32 = AtomicI32::new(-1);
 
-    extern "C" fn interrupted(_: c_int) {
-        if super::ends_an_answer() {
+    extern "C" fn interrupted(signal: c_int) {
+        if signal == libc::SIGINT && super::ends_an_answer() {
             return;
         }
         // SAFETY: `write` is one of the calls that a handler may make, and the byte lives.
-        unsafe { libc::write(WAKE.load(Ordering::SeqCst), [0u8].as_ptr().cast(), 1) };
+        unsafe { libc::write(WAKE.load(Ordering::SeqCst), [signal as u8].as_ptr().cast(), 1) };
     }
 
     /// Without a handler the system ends the program as ever, so a failure is none of the user's business.
@@ -89,12 +88,20 @@ mod signals {
             let mut byte = 0u8;
             // SAFETY: the byte has room for what is read.
             while unsafe { libc::read(ends[0], (&raw mut byte).cast(), 1) } < 0 {}
-            super::end()
+            super::end(byte)
         });
-        if waiting.is_ok() {
-            let handler = interrupted as extern "C" fn(c_int);
+        if waiting.is_err() {
+            return;
+        }
+        let handler = interrupted as extern "C" fn(c_int);
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
             // SAFETY: the handler calls nothing but what handlers may call.
-            unsafe { libc::signal(libc::SIGINT, handler as libc::sighandler_t) };
+            let before = unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+            // Who started the program may not want it to hear one, as nohup does.
+            if before == libc::SIG_IGN {
+                // SAFETY: as above.
+                unsafe { libc::signal(signal, libc::SIG_IGN) };
+            }
         }
     }
 }

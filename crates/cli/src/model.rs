@@ -67,12 +67,20 @@ pub fn whole(folder: &Path) -> Result<Held, Failure> {
     let mut blocks: Vec<PathBuf> =
         files.map(|entry| entry.path()).filter(|path| Gguf::is_one(path)).collect();
     blocks.sort();
+    // Those of one model count as the first, which knows the others.
+    blocks.dedup_by(|later, earlier| parts(later).is_some_and(|own| Some(own) == parts(earlier)));
     let next = match &blocks[..] {
         [] => "pass the folder that holds the model's config.json".into(),
         [_] => return Ok(Held::Blocks(blocks.remove(0))),
         [first, ..] => format!("pass one of its {} GGUF files: {}", blocks.len(), first.display()),
     };
     Err(Failure::work(format!("{path}: holds no config.json"), next))
+}
+
+/// What `STEM-00001-of-00003.gguf` says of its kin: their stem, and how many there are.
+fn parts(path: &Path) -> Option<[String; 2]> {
+    let (rest, files) = path.file_name()?.to_str()?.strip_suffix(".gguf")?.rsplit_once("-of-")?;
+    Some([rest.rsplit_once('-')?.0, files].map(String::from))
 }
 
 /// The types that models are computed in.

@@ -109,6 +109,9 @@ fn checkpoints_are_described() {
     assert!(text.contains("model.layers.5.mlp.switch_mlp.up_proj.weight"), "{text}");
     let json = tilewright(&["inspect", &story(), "--json"]).json();
     assert_eq!((&json["runs"], &json["facts"]["layers"]), (&true.into(), &"6".into()));
+    assert!(json["tensors"].is_null());
+    let json = tilewright(&["inspect", &story(), "--json", "--tensors"]).json();
+    assert_eq!(json["tensors"].as_array().unwrap().len(), 172);
     let file = format!("{}/model.safetensors", story());
     assert!(tilewright(&["inspect", &file]).ok().contains("U32"));
 }

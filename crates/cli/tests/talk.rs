@@ -123,10 +123,10 @@ fn a_checkpoint_of_floats_is_packed_whole_or_not_at_all() {
     tilewright_in(&here, &again).fails(2, "is packed already");
 }
 
+/// The exit status of a conversation that waits for its first line, after a signal; nothing is left behind.
 #[cfg(unix)]
-#[test]
-fn an_interrupt_ends_the_program_where_no_answer_is_given() {
-    let here = directory("interrupt");
+fn ended_by(signal: &str) -> Option<i32> {
+    let here = directory(&format!("interrupt-{signal}"));
     let mut child = Command::new(env!("CARGO_BIN_EXE_tilewright"))
         .args(["chat", "--model", &story()])
         .current_dir(&here)
@@ -138,10 +138,24 @@ fn an_interrupt_ends_the_program_where_no_answer_is_given() {
     // Waiting would close it, and the end of the input ends the conversation too.
     let input = child.stdin.take();
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
+    let status = child.wait().unwrap().code();
     drop(input);
     assert_eq!(std::fs::read_dir(&here).unwrap().count(), 0);
+    status
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_program_where_no_answer_is_given() {
+    assert_eq!(ended_by("INT"), Some(130));
+}
+
+#[cfg(unix)]
+#[test]
+fn so_do_the_signals_of_systems_and_terminals() {
+    // A status of its own says that the program had time to clear up.
+    assert_eq!([ended_by("TERM"), ended_by("HUP")], [Some(143), Some(129)]);
 }
 
 #[test]

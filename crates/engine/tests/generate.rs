@@ -6,7 +6,8 @@ use tilewright_engine::{
     Answer, Finish, Request, Sampling, Session, generate, perplexity, surprises,
 };
 use tilewright_formats::{Checkpoint, TensorFile};
-use tilewright_nn::{DType, Logits, Model, Runtime};
+use tilewright_nn::patch::{Patterns, patch, unpatch};
+use tilewright_nn::{Cache, DType, Draw, Logits, Model, Runtime};
 
 fn folder(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/fixtures").join(name)
@@ -273,6 +274,65 @@ fn steps_on_the_device_give_the_tokens_that_the_host_chooses() {
         assert_eq!(steps.tokens(2, first - 1..first + 39).unwrap(), greedy[..40], "{name}");
         assert!(steps.tokens(3, 0..1).is_err());
     }
+}
+
+#[test]
+fn the_launches_of_a_step_are_kept_for_the_next_sequences() {
+    let (mut model, [prompt, greedy]) = (model("qwen3_moe-4bit"), expected("qwen3_moe-4bit"));
+    patch(&mut model, &Patterns::all());
+    let mut cache = model.cache(1, 2 * (prompt.len() + greedy.len())).unwrap();
+    let last = prompt.len() - 1;
+    // Prompts between them take memory of their own, with what patched modules keep from call to call.
+    let answer = |model: &Model, cache: &mut Cache, text: &[u32], kept: bool| {
+        cache.truncate(0, 0);
+        model.prefill(cache, 0, &text[..text.len() - 1], Logits::None).unwrap();
+        let mut steps = model.greedy(cache, &[text.last().copied()]).unwrap();
+        assert_eq!(steps.launches().is_some(), kept);
+        let mut tokens = Vec::new();
+        for at in text.len()..text.len() + 6 {
+            steps.step().unwrap();
+            tokens.extend(steps.tokens(0, at..at + 1).unwrap());
+        }
+        tokens
+    };
+    assert_eq!(answer(&model, &mut cache, &prompt, false), greedy[..6]);
+    assert_eq!(answer(&model, &mut cache, &prompt, true), greedy[..6]);
+    let turned: Vec<u32> = prompt[1..].iter().rev().chain(&prompt[..1]).copied().collect();
+    let mut other = model.cache(1, prompt.len() + 6).unwrap();
+    let alone = answer(&model, &mut other, &turned, false);
+    assert_eq!(answer(&model, &mut cache, &turned, true), alone);
+    // Drawn tokens have launches of their own.
+    let draw = |seed| Draw { seed, ..Sampling { temperature: 1.5, ..Sampling::GREEDY }.draw() };
+    let drawn = |cache: &mut Cache, seed, kept: bool| {
+        cache.truncate(0, last);
+        let texts = [&prompt[..]];
+        let mut steps = model.sampled(cache, &[Some(prompt[last])], &[draw(seed)], &texts).unwrap();
+        assert_eq!(steps.launches().is_some(), kept);
+        (0..6).for_each(|_| steps.step().unwrap());
+        steps.tokens(0, last + 1..last + 7).unwrap()
+    };
+    let own = || model.cache(1, prompt.len() + 6).unwrap();
+    for cache in [&mut other, &mut cache] {
+        answer(&model, cache, &prompt, true);
+    }
+    let [first, second] = [3, 4].map(|seed| {
+        let mut alone = own();
+        model.prefill(&mut alone, 0, &prompt[..last], Logits::None).unwrap();
+        drawn(&mut alone, seed, false)
+    });
+    assert_ne!(first, second);
+    assert_eq!(drawn(&mut cache, 3, false), first);
+    assert_eq!(drawn(&mut cache, 4, true), second);
+    // So have much longer sequences, and other modules.
+    assert_eq!(answer(&model, &mut cache, &prompt, false), greedy[..6]);
+    let long = [&prompt[..], &greedy, &prompt].concat();
+    let mut alone = model.cache(1, long.len() + 6).unwrap();
+    let expected = answer(&model, &mut alone, &long, false);
+    assert_eq!(answer(&model, &mut cache, &long, false), expected);
+    assert_eq!(answer(&model, &mut cache, &long, true), expected);
+    unpatch(&mut model);
+    assert_eq!(answer(&model, &mut cache, &long, false), expected);
+    assert_eq!(answer(&model, &mut cache, &prompt, false), greedy[..6]);
 }
 
 #[test]

@@ -14,17 +14,22 @@ const MOST_VALUES: usize = 4 << 20;
 const DEEPEST: usize = 4;
 const MOST_AXES: u32 = 4;
 
-/// A GGUF file, its header parsed and checked.
+/// Files of one model; the most that are published are some dozens.
+const MOST_FILES: usize = 4096;
+
+/// A GGUF file, its header parsed and checked; or several that hold the tensors of one model.
 #[derive(Debug)]
 pub struct Gguf {
     path: PathBuf,
-    bytes: FileBytes,
+    files: Vec<FileBytes>,
     metadata: Config,
     tensors: BTreeMap<String, Stored>,
 }
 
 #[derive(Debug)]
 struct Stored {
+    /// Which of the files holds it.
+    file: usize,
     block: Block,
     shape: Vec<usize>,
     range: Range<usize>,
@@ -42,12 +47,67 @@ pub struct BlockTensor<'a> {
 }
 
 impl Gguf {
-    /// Maps a file. It must not change meanwhile.
+    /// Maps a file, and where it is the first of several, the others beside it. They must not change meanwhile.
     ///
     /// # Errors
-    /// When it cannot be read, is no GGUF file of version 2 or 3, or its header does not fit its bytes.
+    /// When one cannot be read, is no GGUF file of version 2 or 3, its header does not fit its bytes, or it is a later one
+    /// of several.
     pub fn map(path: &Path) -> Result<Gguf, FormatError> {
-        Gguf::of_bytes(path, FileBytes::map(path)?)
+        let mut whole = Gguf::of_bytes(path, FileBytes::map(path)?)?;
+        let Some([number, files]) = whole.part()? else { return Ok(whole) };
+        let first = part_path(path, number, files, 0);
+        if number != 0 {
+            let next = match first {
+                Some(first) => format!("pass the first: {}", first.display()),
+                None => "pass the first".into(),
+            };
+            return Err(FormatError::new(path, format!("is file {} of {files}", number + 1), next));
+        }
+        for number in 1..files {
+            let path = part_path(path, 0, files, number).ok_or_else(|| {
+                let what =
+                    format!("is the first of {files} files, and its name does not tell theirs");
+                FormatError::new(path, what, format!("call it NAME-00001-of-{files:05}.gguf"))
+            })?;
+            let more = Gguf::of_bytes(&path, FileBytes::map(&path)?)?;
+            if more.part()? != Some([number, files]) {
+                let what = format!("is not file {} of {files}, as its name says", number + 1);
+                return Err(FormatError::new(&path, what, "download it again"));
+            }
+            whole.add(more)?;
+        }
+        let told = whole.metadata.size("split.tensors.count")?;
+        match told.filter(|told| *told != whole.tensors.len()) {
+            Some(told) => {
+                let what = format!("and its parts hold {} of {told} tensors", whole.tensors.len());
+                Err(FormatError::new(path, what, "download them again"))
+            }
+            None => Ok(whole),
+        }
+    }
+
+    /// Which it is of how many files, where there are several.
+    fn part(&self) -> Result<Option<[usize; 2]>, FormatError> {
+        let files = self.metadata.size("split.count")?.unwrap_or(1);
+        if files > MOST_FILES {
+            let next = format!("at most {MOST_FILES} are read");
+            return Err(self.metadata.error("split.count", &format!("is {files}"), next));
+        }
+        let number = self.metadata.size("split.no")?.unwrap_or(0);
+        Ok((files > 1).then_some([number, files]))
+    }
+
+    /// Takes the tensors of another file.
+    fn add(&mut self, more: Gguf) -> Result<(), FormatError> {
+        for (name, stored) in more.tensors {
+            if self.tensors.contains_key(&name) {
+                let what = format!("tensor `{name}` is in an earlier file too");
+                return Err(FormatError::new(&more.path, what, "download the files again"));
+            }
+            self.tensors.insert(name, Stored { file: self.files.len(), ..stored });
+        }
+        self.files.extend(more.files);
+        Ok(())
     }
 
     /// Parses a file that is already in memory; `path` is for error messages.
@@ -122,7 +182,7 @@ impl Gguf {
             let range = from.and_then(|from| Some(from..from.checked_add(length)?));
             let range = range.filter(|range| range.end <= bytes.len());
             let range = range.ok_or_else(|| wrong("lies beyond the end of the file"))?;
-            if found.insert(name.clone(), Stored { block, shape, range }).is_some() {
+            if found.insert(name.clone(), Stored { file: 0, block, shape, range }).is_some() {
                 return Err(wrong("is there twice"));
             }
         }
@@ -131,7 +191,7 @@ impl Gguf {
         if ranges.windows(2).any(|pair| pair[0].end > pair[1].start) {
             return Err(FormatError::new(path, "tensors overlap", "write the file again"));
         }
-        Ok(Gguf { path: path.into(), metadata, tensors: found, bytes })
+        Ok(Gguf { path: path.into(), metadata, tensors: found, files: vec![bytes] })
     }
 
     /// The file it was read from.
@@ -152,9 +212,18 @@ impl Gguf {
     /// The tensor of that name, if the file holds one.
     pub fn tensor(&self, name: &str) -> Option<BlockTensor<'_>> {
         let stored = self.tensors.get(name)?;
-        let bytes = self.bytes.get(stored.range.clone()).unwrap_or_default();
+        let file = self.files.get(stored.file)?;
+        let bytes = file.get(stored.range.clone()).unwrap_or_default();
         Some(BlockTensor { block: stored.block, shape: &stored.shape, bytes })
     }
+}
+
+/// The path of file `number` of several, by that of one whose number is `known`: `NAME-00001-of-00003.gguf` is the first of
+/// three.
+fn part_path(path: &Path, known: usize, files: usize, number: usize) -> Option<PathBuf> {
+    let end = |number: usize| format!("-{:05}-of-{files:05}.gguf", number + 1);
+    let name = path.file_name()?.to_str()?;
+    Some(path.with_file_name(format!("{}{}", name.strip_suffix(&end(known))?, end(number))))
 }
 
 /// A place in the header.

@@ -42,8 +42,53 @@ fn sound() -> Vec<u8> {
     bytes
 }
 
+/// File `number` of several: one tensor of a number, its own.
+fn part(number: u64, files: u32, name: &str) -> Vec<u8> {
+    let header = Header(b"GGUF".to_vec()).u32(3).u64(1).u64(3);
+    let header = header.text("split.no").u32(10).u64(number);
+    let header = header.text("split.count").u32(4).u32(files);
+    let header = header.text("split.tensors.count").u32(5).u32(2);
+    let header = header.text(name).u32(1).u64(1).u32(0).u64(0);
+    let mut bytes = header.0;
+    bytes.resize(bytes.len().next_multiple_of(32), 0);
+    bytes.extend((number as f32).to_le_bytes());
+    bytes
+}
+
 fn parse(bytes: Vec<u8>) -> Result<Gguf, tilewright_formats::FormatError> {
     Gguf::parse(Path::new("model.gguf"), bytes)
+}
+
+#[test]
+fn several_files_are_one_model() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gguf-parts");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = |number: usize| folder.join(format!("m-{number:05}-of-00002.gguf"));
+    let write = |number: usize, bytes: Vec<u8>| std::fs::write(path(number), bytes).unwrap();
+    let refused = |path: &Path| Gguf::map(path).map(drop).unwrap_err().to_string();
+    write(1, part(0, 2, "a"));
+    assert!(refused(&path(1)).contains("m-00002-of-00002.gguf: cannot read it"));
+    write(2, part(1, 2, "b"));
+    let whole = Gguf::map(&path(1)).unwrap();
+    assert_eq!(whole.names().collect::<Vec<_>>(), ["a", "b"]);
+    for (name, value) in [("a", 0.0), ("b", 1.0)] {
+        let tensor = whole.tensor(name).unwrap();
+        assert_eq!(tensor.block.floats(tensor.bytes), [value]);
+    }
+    let later = Gguf::map(&path(2)).unwrap_err();
+    assert!(later.what.contains("is file 2 of 2"), "{later}");
+    assert!(later.next.contains("m-00001-of-00002.gguf"), "{later}");
+    write(2, part(1, 2, "a"));
+    assert!(refused(&path(1)).contains("tensor `a` is in an earlier file too"));
+    write(2, part(0, 2, "b"));
+    assert!(refused(&path(1)).contains("is not file 2 of 2"));
+    write(2, part(1, 2, "b"));
+    let renamed = folder.join("other.gguf");
+    std::fs::rename(path(1), &renamed).unwrap();
+    assert!(refused(&renamed).contains("its name does not tell theirs"));
+    write(1, part(0, u32::MAX, "a"));
+    assert!(refused(&path(1)).contains("`split.count`"));
 }
 
 #[test]

@@ -2,45 +2,21 @@
 //! weights that hold the same integers.
 //!
 //! Scales are f16, to which the products of two that Q4_K and Q5_K have are rounded, as floats are. What affine weights
-//! cannot hold (Q6_K, which llama.cpp mixes in, Q2_K, Q3_K and IQ4) becomes f16. Rows of Llama's queries and keys lie in
-//! another order there, for ropes that turn neighbours.
+//! cannot hold (Q6_K, which llama.cpp mixes in, Q2_K, Q3_K and IQ4) becomes f16. Gemma's floats are f32, in which it is
+//! then computed: what its layers add up to is more than f16 can hold. Rows of Llama's queries and keys lie in another
+//! order there, for ropes that turn neighbours.
 
-use serde_json::{Value, json};
-use std::ops::ControlFlow;
+mod config;
+mod names;
+
+use crate::{Decoder, FeedForward, describe};
+use names::{Architecture, Place, ROPE_FACTORS, place};
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use tilewright_formats::{
-    Affine, Block, Config, ElementType, FormatError, Gguf, Outline, Quantization, Shards,
+    Affine, Block, BlockTensor, Config, ElementType, FormatError, Gguf, Outline, Quantization,
+    Shards,
 };
-
-/// The type of floats, and of scales and biases.
-const FLOAT: ElementType = ElementType::F16;
-
-/// Architectures: llama.cpp's name, ours, and whether rows of queries and keys are reordered.
-const ARCHITECTURES: [(&str, &str, bool); 4] = [
-    ("llama", "llama", true),
-    ("qwen2", "qwen2", false),
-    ("qwen3", "qwen3", false),
-    ("qwen3moe", "qwen3_moe", false),
-];
-
-/// Names of the tensors of a layer.
-const LAYER: [(&str, &str); 15] = [
-    ("attn_norm", "input_layernorm"),
-    ("attn_q", "self_attn.q_proj"),
-    ("attn_k", "self_attn.k_proj"),
-    ("attn_v", "self_attn.v_proj"),
-    ("attn_output", "self_attn.o_proj"),
-    ("attn_q_norm", "self_attn.q_norm"),
-    ("attn_k_norm", "self_attn.k_norm"),
-    ("ffn_norm", "post_attention_layernorm"),
-    ("ffn_gate", "mlp.gate_proj"),
-    ("ffn_up", "mlp.up_proj"),
-    ("ffn_down", "mlp.down_proj"),
-    ("ffn_gate_inp", "mlp.gate"),
-    ("ffn_gate_exps", "mlp.switch_mlp.gate_proj"),
-    ("ffn_up_exps", "mlp.switch_mlp.up_proj"),
-    ("ffn_down_exps", "mlp.switch_mlp.down_proj"),
-];
 
 /// What an import will do.
 pub struct Import<'a> {
@@ -54,11 +30,22 @@ struct Target {
     /// Without `.weight` where it is one.
     module: String,
     is_bias: bool,
-    source: String,
-    block: Block,
+    /// What it is made of, one after the other.
+    parts: Vec<Part>,
     shape: Vec<usize>,
+    /// The type of its floats, and of its scales and biases.
+    float: ElementType,
     /// Rows of a head, where they are reordered.
     head: Option<usize>,
+    /// What is taken from each number.
+    less: f32,
+}
+
+/// Rows of a tensor of the file.
+struct Part {
+    source: String,
+    block: Block,
+    rows: Range<usize>,
 }
 
 impl<'a> Import<'a> {
@@ -67,46 +54,18 @@ impl<'a> Import<'a> {
     /// # Errors
     /// When its architecture is not supported, or a field or tensor is missing or has no place.
     pub fn plan(file: &'a Gguf) -> Result<Import<'a>, FormatError> {
-        let told = file.metadata();
-        let field = "general.architecture";
-        let declared = told.text(field)?.ok_or_else(|| told.missing(field))?;
-        let known = ARCHITECTURES.iter().find(|(name, ..)| *name == declared);
-        let (architecture, family, reordered) = *known.ok_or_else(|| {
-            let names = ARCHITECTURES.map(|(name, ..)| name).join(", ");
-            let what = format!("is `{declared}`, which is not read from GGUF files");
-            told.error(field, &what, format!("those that are: {names}"))
-        })?;
-        let config = config(file, architecture, family)?;
-        let head = reordered.then(|| config.positive("head_dim")).transpose()?;
+        let architecture = config::architecture(file)?;
+        let config = config::config(file, &architecture)?;
+        let decoder = describe(&config)?;
+        let planner = Planner { file, architecture, decoder };
         let mut targets = Vec::new();
-        for name in file.names().filter(|name| *name != ROPE_FACTORS) {
-            let wrong = || {
-                let what = format!("tensor `{name}` has no place in a model of this architecture");
-                FormatError::new(file.path(), what, "is the file of a newer kind?")
-            };
-            let (place, is_bias) = match (name.strip_suffix(".weight"), name.strip_suffix(".bias"))
-            {
-                (Some(place), _) => (place, false),
-                (None, Some(place)) => (place, true),
-                (None, None) => return Err(wrong()),
-            };
-            let module = module(place).ok_or_else(wrong)?;
+        for name in file.names().filter(|name| !ROPE_FACTORS.contains(name)) {
             let Some(tensor) = file.tensor(name) else { continue };
-            let turns = module.ends_with("q_proj") || module.ends_with("k_proj");
-            let head = head.filter(|_| turns);
-            let rows = tensor.shape.len().checked_sub(if is_bias { 1 } else { 2 });
-            let rows = rows.and_then(|axis| tensor.shape.get(axis)).copied().unwrap_or(1);
-            if head.is_some_and(|head| head % 2 == 1 || !rows.is_multiple_of(head)) {
-                return Err(wrong());
+            let made = planner.targets(name, &tensor)?;
+            if made.iter().any(|target| !target.is_whole()) {
+                return Err(planner.wrong(name));
             }
-            targets.push(Target {
-                module,
-                is_bias,
-                source: name.into(),
-                block: tensor.block,
-                shape: tensor.shape.to_vec(),
-                head,
-            });
+            targets.extend(made);
         }
         Ok(Import { file, config, targets })
     }
@@ -136,7 +95,7 @@ impl<'a> Import<'a> {
     /// may stop.
     ///
     /// # Errors
-    /// When a number is NaN or does not fit f16, `step` stops, or the disk fails.
+    /// When a number is NaN or does not fit its new type, `step` stops, or the disk fails.
     pub fn write(
         &self,
         directory: &Path,
@@ -146,7 +105,7 @@ impl<'a> Import<'a> {
         let weights = self.targets.iter().map(|t| t.shape.iter().product::<usize>() as u64).sum();
         let mut shards = Shards::new(directory, outlines, Shards::FILE, weights)?;
         for target in &self.targets {
-            if step(&target.source).is_break() {
+            if step(&target.parts[0].source).is_break() {
                 return Err(FormatError::new(self.file.path(), "stopped", "nothing was written"));
             }
             self.write_one(target, &mut shards)?;
@@ -155,52 +114,199 @@ impl<'a> Import<'a> {
     }
 
     fn write_one(&self, target: &Target, shards: &mut Shards) -> Result<(), FormatError> {
-        let bytes = self.file.tensor(&target.source).map_or(&[][..], |tensor| tensor.bytes);
-        let (depth, rows) = target.rows();
-        let row = target.block.bytes_of(&[depth]).unwrap_or(0);
-        let rows = (0..rows).map(|at| &bytes[target.place(at) * row..][..row]);
-        let float = |values: &[f32]| {
-            let narrow = FLOAT.bytes(values).unwrap_or_default();
-            let back = FLOAT.floats(&narrow).unwrap_or_default();
-            match back.iter().all(|x| x.is_finite()) {
-                true => Ok(narrow),
-                false => {
-                    let what = format!("tensor `{}` holds NaN or what f16 cannot", target.source);
-                    Err(FormatError::new(self.file.path(), what, "it cannot be imported"))
-                }
-            }
-        };
-        let Some(affine) = target.affine() else {
-            let name = target.float_name();
-            return rows
-                .into_iter()
-                .try_for_each(|row| shards.write(&name, &float(&target.block.floats(row))?));
-        };
         let (mut scales, mut biases) = (Vec::new(), Vec::new());
         let name = |part: &str| format!("{}.{part}", target.module);
-        for row in rows {
-            let groups = target.block.groups(row);
-            shards.write(&name("weight"), &groups.words(affine.bits))?;
-            scales.extend(float(&groups.scales)?);
-            biases.extend(float(&groups.biases)?);
+        for Part { source, block, rows } in &target.parts {
+            let bytes = self.file.tensor(source).map_or(&[][..], |tensor| tensor.bytes);
+            let row = block.bytes_of(&[target.depth()]).unwrap_or(0);
+            let row = |at: usize| &bytes[(rows.start + target.place(at)) * row..][..row];
+            let float = |values: &[f32]| self.narrow(target, source, values);
+            for at in 0..rows.len() {
+                match target.affine() {
+                    None => {
+                        let mut values = block.floats(row(at));
+                        values.iter_mut().for_each(|value| *value -= target.less);
+                        shards.write(&target.float_name(), &float(&values)?)?;
+                    }
+                    Some(affine) => {
+                        let groups = block.groups(row(at));
+                        shards.write(&name("weight"), &groups.words(affine.bits))?;
+                        scales.extend(float(&groups.scales)?);
+                        biases.extend(float(&groups.biases)?);
+                    }
+                }
+            }
         }
-        shards.write(&name("scales"), &scales)?;
-        shards.write(&name("biases"), &biases)
+        if target.affine().is_some() {
+            shards.write(&name("scales"), &scales)?;
+            shards.write(&name("biases"), &biases)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of numbers as floats of the new file.
+    fn narrow(&self, of: &Target, source: &str, values: &[f32]) -> Result<Vec<u8>, FormatError> {
+        let narrow = of.float.bytes(values).unwrap_or_default();
+        let back = of.float.floats(&narrow).unwrap_or_default();
+        match back.iter().all(|x| x.is_finite()) {
+            true => Ok(narrow),
+            false => {
+                let what = match of.float {
+                    ElementType::F16 => format!("tensor `{source}` holds NaN or what f16 cannot"),
+                    _ => format!("tensor `{source}` holds NaN or infinity"),
+                };
+                Err(FormatError::new(self.file.path(), what, "it cannot be imported"))
+            }
+        }
+    }
+}
+
+/// What is known of the model while its tensors find their places.
+struct Planner<'a> {
+    file: &'a Gguf,
+    architecture: Architecture,
+    decoder: Decoder,
+}
+
+impl Planner<'_> {
+    fn wrong(&self, name: &str) -> FormatError {
+        let what = format!("tensor `{name}` has no place in a model of this architecture");
+        FormatError::new(self.file.path(), what, "is the file of a newer kind?")
+    }
+
+    /// The tensors that one of the file becomes: none for the second and later of several that become one.
+    fn targets(&self, name: &str, tensor: &BlockTensor<'_>) -> Result<Vec<Target>, FormatError> {
+        let (short, is_bias) = match (name.strip_suffix(".weight"), name.strip_suffix(".bias")) {
+            (Some(short), _) => (short, false),
+            (None, Some(short)) => (short, true),
+            (None, None) => return Err(self.wrong(name)),
+        };
+        let place = place(self.architecture.family, short).ok_or_else(|| self.wrong(name))?;
+        let part = |rows: Range<usize>| Part { source: name.into(), block: tensor.block, rows };
+        let rows = rows(tensor.shape, is_bias);
+        let axes = match (&place, is_bias) {
+            (_, true) => 1..2,
+            (Place::Module(_), false) => 1..4,
+            (Place::Fused(_) | Place::Expert(..), false) => 2..3,
+        };
+        // A bias is read number by number, which blocks of several are not.
+        if !axes.contains(&tensor.shape.len()) || is_bias && tensor.block.bytes_of(&[1]).is_none() {
+            return Err(self.wrong(name));
+        }
+        match place {
+            Place::Module(module) => {
+                let shape = tensor.shape.to_vec();
+                Ok(vec![self.target(name, module, is_bias, vec![part(0..rows)], shape)?])
+            }
+            Place::Fused(prefix) => {
+                let style = &self.decoder.attention;
+                let [q, k] = [style.heads, style.kv_heads].map(|heads| heads * style.head_dim);
+                if rows != q + 2 * k {
+                    return Err(self.wrong(name));
+                }
+                let pieces = [("q_proj", 0..q), ("k_proj", q..q + k), ("v_proj", q + k..rows)];
+                let split = pieces.map(|(own, rows)| {
+                    let mut shape = tensor.shape.to_vec();
+                    shape[0] = rows.len();
+                    self.target(name, format!("{prefix}{own}"), is_bias, vec![part(rows)], shape)
+                });
+                split.into_iter().collect()
+            }
+            // All of them, where the first is met.
+            Place::Expert(module, 0) => {
+                let experts = self.experts();
+                let stem = short.strip_suffix('0').unwrap_or(short);
+                let mut parts = Vec::new();
+                for expert in 0..experts {
+                    let source = format!("{stem}{expert}.weight");
+                    let one = self.file.tensor(&source).ok_or_else(|| {
+                        let what = format!("tensor `{source}` is missing");
+                        FormatError::new(self.file.path(), what, "is the file complete?")
+                    })?;
+                    if one.shape != tensor.shape {
+                        return Err(self.wrong(&source));
+                    }
+                    parts.push(Part { source, block: one.block, rows: 0..rows });
+                }
+                let shape = [&[experts], tensor.shape].concat();
+                Ok(vec![self.target(name, module, is_bias, parts, shape)?])
+            }
+            Place::Expert(_, expert) if expert < self.experts() => Ok(Vec::new()),
+            Place::Expert(..) => Err(self.wrong(name)),
+        }
+    }
+
+    fn experts(&self) -> usize {
+        let experts = self.decoder.feed_forward.iter().filter_map(|part| match part {
+            FeedForward::Experts(experts) => Some(experts.shape.experts),
+            _ => None,
+        });
+        experts.max().unwrap_or(0)
+    }
+
+    fn target(
+        &self,
+        name: &str,
+        module: String,
+        is_bias: bool,
+        parts: Vec<Part>,
+        shape: Vec<usize>,
+    ) -> Result<Target, FormatError> {
+        let is = |ends: &[&str]| ends.iter().any(|end| module.ends_with(end));
+        if is_bias && !self.has_bias(is) {
+            let what = format!("tensor `{name}` is a bias that models of this architecture lack");
+            return Err(FormatError::new(self.file.path(), what, "is the file of a newer kind?"));
+        }
+        let is_norm = shape.len() == 1 && !is_bias;
+        Ok(Target {
+            head: (self.architecture.reordered && is(&["q_proj", "k_proj"]))
+                .then_some(self.decoder.attention.head_dim),
+            less: if is_norm { self.architecture.in_norms } else { 0.0 },
+            float: config::float(&self.architecture),
+            module,
+            is_bias,
+            parts,
+            shape,
+        })
+    }
+
+    /// Whether the model reads a bias of that module.
+    fn has_bias(&self, is: impl Fn(&[&str]) -> bool) -> bool {
+        let style = &self.decoder.attention;
+        let in_mlp = |part: &FeedForward| matches!(part, FeedForward::Gated { bias: true, .. });
+        is(&["q_proj", "k_proj", "v_proj"]) && style.bias
+            || is(&["o_proj"]) && style.output_bias
+            || is(&["gate_proj", "up_proj", "down_proj"])
+                && self.decoder.feed_forward.iter().all(in_mlp)
+    }
+}
+
+/// Rows of a tensor: a bias has rows of one element.
+fn rows(shape: &[usize], is_bias: bool) -> usize {
+    match (is_bias, shape.split_last()) {
+        (false, Some((_, rows))) => rows.iter().product(),
+        _ => shape.iter().product(),
     }
 }
 
 impl Target {
-    /// The affine form that it is written in: weights of modules that multiply.
+    /// The affine form that it is written in: weights of modules that multiply, all of whose parts have it.
     fn affine(&self) -> Option<Affine> {
-        self.block.affine().filter(|_| !self.is_bias && self.shape.len() >= 2)
+        let first = self.parts.first()?.block.affine();
+        let alike = self.parts.iter().all(|part| part.block.affine() == first);
+        first.filter(|_| alike && !self.is_bias && self.shape.len() >= 2)
     }
 
-    /// Elements of a row, and rows: a bias has rows of one element.
-    fn rows(&self) -> (usize, usize) {
-        match (self.is_bias, self.shape.split_last()) {
-            (false, Some((depth, rows))) => (*depth, rows.iter().product()),
-            _ => (1, self.shape.iter().product()),
-        }
+    /// Whether the rows that are reordered are those of whole heads.
+    fn is_whole(&self) -> bool {
+        let whole =
+            |head: usize| self.parts.iter().all(|part| part.rows.len().is_multiple_of(head));
+        self.head.is_none_or(|head| head % 2 == 0 && whole(head))
+    }
+
+    /// Elements of a row.
+    fn depth(&self) -> usize {
+        if self.is_bias { 1 } else { self.shape.last().copied().unwrap_or(1) }
     }
 
     /// Where row `at` of ours lies there: a head's rows 0, half, 1, half + 1, ... lie one after the other.
@@ -220,108 +326,11 @@ impl Target {
 
     fn outlines(&self) -> Vec<Outline> {
         match self.affine() {
-            Some(affine) => Outline::packed(&self.module, &self.shape, affine, FLOAT).into(),
+            Some(affine) => Outline::packed(&self.module, &self.shape, affine, self.float).into(),
             None => {
                 let (name, shape) = (self.float_name(), self.shape.clone());
-                vec![Outline { name, dtype: FLOAT, shape }]
+                vec![Outline { name, dtype: self.float, shape }]
             }
         }
     }
-}
-
-/// Divisors of the frequencies of Llama 3.1 and later.
-const ROPE_FACTORS: &str = "rope_freqs.weight";
-
-/// The path of the module whose tensor is called `place` there.
-fn module(place: &str) -> Option<String> {
-    Some(match place {
-        "token_embd" => "model.embed_tokens".into(),
-        "output_norm" => "model.norm".into(),
-        "output" => "lm_head".into(),
-        _ => {
-            let (layer, name) = place.strip_prefix("blk.")?.split_once('.')?;
-            let layer: usize = layer.parse().ok()?;
-            let (_, ours) = LAYER.iter().find(|(theirs, _)| *theirs == name)?;
-            format!("model.layers.{layer}.{ours}")
-        }
-    })
-}
-
-/// The configuration that the metadata says.
-fn config(file: &Gguf, architecture: &str, family: &str) -> Result<Config, FormatError> {
-    let told = file.metadata();
-    let of = |field: &str| format!("{architecture}.{field}");
-    let size = |field: &str| told.positive(&of(field));
-    let (hidden, heads) = (size("embedding_length")?, size("attention.head_count")?);
-    let head_dim = told.size(&of("attention.key_length"))?.unwrap_or(hidden / heads);
-    let embedding = file.tensor("token_embd.weight");
-    let vocabulary = embedding.and_then(|t| t.shape.first().copied()).unwrap_or(0);
-    let eps = told.number(&of("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-5);
-    let mut config = Config::parse(file.path(), "{}")?
-        .with("model_type", family.into())
-        .with("torch_dtype", "float16".into())
-        .with("hidden_size", hidden.into())
-        .with("num_hidden_layers", size("block_count")?.into())
-        .with("num_attention_heads", heads.into())
-        .with("head_dim", head_dim.into())
-        .with("intermediate_size", size("feed_forward_length")?.into())
-        .with("max_position_embeddings", size("context_length")?.into())
-        .with("rms_norm_eps", json!(eps))
-        .with("rope_theta", json!(told.number(&of("rope.freq_base"))?.unwrap_or(10000.0)))
-        .with("vocab_size", vocabulary.into())
-        .with("tie_word_embeddings", file.tensor("output.weight").is_none().into());
-    let kv_heads = told.size(&of("attention.head_count_kv"))?.unwrap_or(heads);
-    config = config.with("num_key_value_heads", kv_heads.into());
-    if file.tensor("blk.0.attn_output.bias").is_some() {
-        config = config.with("attention_bias", true.into());
-    }
-    if told.size(&of("expert_count"))?.is_some_and(|count| count > 0) {
-        if family != "qwen3_moe" {
-            let next = "of mixtures, qwen3moe is read";
-            return Err(told.error(&of("expert_count"), "is above 0", next));
-        }
-        config = config
-            .with("num_experts", size("expert_count")?.into())
-            .with("num_experts_per_tok", size("expert_used_count")?.into())
-            .with("moe_intermediate_size", size("expert_feed_forward_length")?.into())
-            .with("norm_topk_prob", true.into());
-    }
-    if let Some(scaling) = scaling(file, architecture, &config)? {
-        config = config.with("rope_scaling", scaling);
-    }
-    for name in ["bos_token_id", "eos_token_id"] {
-        if let Some(id) = told.size(&format!("tokenizer.ggml.{name}"))? {
-            config = config.with(name, id.into());
-        }
-    }
-    Ok(config)
-}
-
-/// What is done to the rope, if anything is.
-fn scaling(file: &Gguf, architecture: &str, config: &Config) -> Result<Option<Value>, FormatError> {
-    let told = file.metadata();
-    let of = |field: &str| format!("{architecture}.rope.scaling.{field}");
-    if let Some(factors) = file.tensor(ROPE_FACTORS) {
-        let factors = factors.block.floats(factors.bytes);
-        // The same divisors for every length, and nothing else.
-        return Ok(Some(json!({
-            "rope_type": "longrope", "short_factor": factors, "long_factor": factors,
-            "attention_factor": 1.0,
-        })));
-    }
-    let factor = told.number(&of("factor"))?;
-    let original = told.size(&of("original_context_length"))?;
-    let context = config.positive("max_position_embeddings")?;
-    Ok(match (told.text(&of("type"))?, factor) {
-        (None | Some("none"), _) | (_, None) => None,
-        (Some("linear"), Some(factor)) => Some(json!({"rope_type": "linear", "factor": factor})),
-        (Some("yarn"), Some(factor)) => Some(json!({
-            "rope_type": "yarn", "factor": factor,
-            "original_max_position_embeddings": original.unwrap_or(context),
-        })),
-        (Some(other), _) => {
-            let what = format!("is `{other}`, which is not supported");
-            return Err(told.error(&of("type"), &what, "it is one of none, linear, yarn"));
-        }
-    })
 }

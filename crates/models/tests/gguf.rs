@@ -40,7 +40,7 @@ impl Writer {
         let mut info = [text(name), (shape.len() as u32).to_le_bytes().to_vec()].concat();
         // Innermost first.
         info.extend(shape.iter().rev().flat_map(|axis| (*axis as u64).to_le_bytes()));
-        let packs = stored == Stored::Q8_0 && shape.len() == 2;
+        let packs = stored == Stored::Q8_0 && shape.len() >= 2;
         info.extend(if packs { 8u32 } else { 0 }.to_le_bytes());
         let bytes = match packs {
             false => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
@@ -92,14 +92,38 @@ fn swapped(values: &[f32], heads: usize, columns: usize) -> Vec<f32> {
     out
 }
 
+/// How a file is written where files differ.
+#[derive(Clone, Copy)]
+struct Ways {
+    stored: Stored,
+    /// Each expert has tensors of its own, as in files of 2023.
+    apart: bool,
+    /// Queries, keys and values lie in one tensor, as `--fuse-qkv` of the converter makes them.
+    fused: bool,
+}
+
+impl Ways {
+    fn of(stored: Stored) -> Ways {
+        Ways { stored, apart: false, fused: false }
+    }
+}
+
 /// The file of a fixture.
-fn gguf(name: &str, stored: Stored) -> Vec<u8> {
+fn gguf(name: &str, ways: Ways) -> Vec<u8> {
     let folder = fixture(name);
     let config = Config::open(&folder.join("config.json")).unwrap();
     let family = config.text("model_type").unwrap().unwrap().to_string();
-    let size = |field: &str| config.positive(field).unwrap();
+    let arch = if family == "mixtral" { "llama" } else { &family };
+    let size = |field: &str| config.size(field).unwrap();
+    let number = |field: &str| config.number(field).unwrap();
     let mut writer = Writer::default();
-    writer.field("general.architecture", 8, text(&family));
+    writer.field("general.architecture", 8, text(arch));
+    let whole = |writer: &mut Writer, field: &str, value: usize| {
+        writer.field(&format!("{arch}.{field}"), 4, (value as u32).to_le_bytes().to_vec());
+    };
+    let real = |writer: &mut Writer, field: &str, value: f64| {
+        writer.field(&format!("{arch}.{field}"), 6, (value as f32).to_le_bytes().to_vec());
+    };
     for (theirs, ours) in [
         ("embedding_length", "hidden_size"),
         ("block_count", "num_hidden_layers"),
@@ -107,69 +131,160 @@ fn gguf(name: &str, stored: Stored) -> Vec<u8> {
         ("attention.head_count_kv", "num_key_value_heads"),
         ("feed_forward_length", "intermediate_size"),
         ("context_length", "max_position_embeddings"),
+        ("expert_count", "num_local_experts"),
+        ("expert_used_count", "num_experts_per_tok"),
+        ("attention.sliding_window", "sliding_window"),
     ] {
-        let value = (size(ours) as u32).to_le_bytes();
-        writer.field(&format!("{family}.{theirs}"), 4, value.to_vec());
+        if let Some(value) = size(ours) {
+            whole(&mut writer, theirs, value);
+        }
     }
-    let head_dim = config.size("head_dim").unwrap().unwrap_or(size("hidden_size") / 4);
-    let key_length = (head_dim as u32).to_le_bytes().to_vec();
-    writer.field(&format!("{family}.attention.key_length"), 4, key_length);
-    let eps = config.number("rms_norm_eps").unwrap().unwrap() as f32;
-    let field = format!("{family}.attention.layer_norm_rms_epsilon");
-    writer.field(&field, 6, eps.to_le_bytes().to_vec());
-    if family == "llama" {
-        // What llama.cpp's converter makes of llama3 scaling: a divisor for each frequency.
-        let rope = config.object("rope_parameters").unwrap().unwrap();
-        let number = |field: &str| rope.number(field).unwrap().unwrap();
-        let [low, high, factor] = ["low_freq_factor", "high_freq_factor", "factor"].map(&number);
-        let original = number("original_max_position_embeddings");
-        let divisor = |pair: usize| {
-            let frequency = number("rope_theta").powf(-2.0 * pair as f64 / head_dim as f64);
-            let wave = 2.0 * std::f64::consts::PI / frequency;
-            let smooth = (original / wave - low) / (high - low);
-            match (wave < original / high, wave > original / low) {
-                (true, _) => 1.0,
-                (_, true) => factor,
-                _ => 1.0 / ((1.0 - smooth) / factor + smooth),
+    let heads = size("num_attention_heads").unwrap();
+    let head_dim = size("head_dim").unwrap();
+    whole(&mut writer, "attention.key_length", head_dim);
+    whole(&mut writer, "attention.value_length", head_dim);
+    let share = number("partial_rotary_factor").unwrap_or(1.0);
+    whole(&mut writer, "rope.dimension_count", (head_dim as f64 * share) as usize);
+    for (theirs, ours) in [
+        ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
+        ("attn_logit_softcapping", "attn_logit_softcapping"),
+        ("final_logit_softcapping", "final_logit_softcapping"),
+    ] {
+        if let Some(value) = number(ours) {
+            real(&mut writer, theirs, value);
+        }
+    }
+    let rope = config.object("rope_parameters").unwrap().unwrap();
+    let told = |field: &str| rope.number(field).unwrap().unwrap();
+    real(&mut writer, "rope.freq_base", told("rope_theta"));
+    match rope.text("rope_type").unwrap().unwrap() {
+        "llama3" => {
+            let divisors = llama3(&told, head_dim);
+            writer.tensor("rope_freqs.weight", &[head_dim / 2], &divisors, Stored::Floats);
+        }
+        "longrope" => {
+            for kind in ["short", "long"] {
+                let factors = rope.numbers(&format!("{kind}_factor")).unwrap().unwrap();
+                let factors: Vec<f32> = factors.iter().map(|factor| *factor as f32).collect();
+                let name = format!("rope_factors_{kind}.weight");
+                writer.tensor(&name, &[factors.len()], &factors, Stored::Floats);
             }
-        };
-        let divisors: Vec<f32> = (0..head_dim / 2).map(|pair| divisor(pair) as f32).collect();
-        writer.tensor("rope_freqs.weight", &[head_dim / 2], &divisors, stored);
+            let original = told("original_max_position_embeddings");
+            let ratio = number("max_position_embeddings").unwrap() / original;
+            let magnitude = (1.0 + ratio.ln() / original.ln()).sqrt();
+            real(&mut writer, "rope.scaling.attn_factor", magnitude);
+            whole(&mut writer, "rope.scaling.original_context_length", original as usize);
+        }
+        // As files from before the field `rope.scaling.type` say it.
+        "linear" => real(&mut writer, "rope.scale_linear", told("factor")),
+        _ => {}
     }
     let file = TensorFile::open(&folder.join("model.safetensors")).unwrap();
-    for name in file.names() {
+    let read = |name: &str| {
         let tensor = file.tensor(name).unwrap();
         let mut values = tensor.dtype.floats(&tensor.bytes).unwrap();
         let columns = if tensor.shape.len() == 2 { tensor.shape[1] } else { 1 };
-        for (part, heads) in [("q_proj", "num_attention_heads"), ("k_proj", "num_key_value_heads")]
-        {
-            if family == "llama" && name.contains(part) {
-                values = swapped(&values, size(heads), columns);
+        let kv_heads = size("num_key_value_heads").unwrap_or(heads);
+        for (part, heads) in [("q_proj", heads), ("k_proj", kv_heads)] {
+            if arch == "llama" && name.contains(part) {
+                values = swapped(&values, heads, columns);
             }
         }
-        writer.tensor(&theirs(name), &tensor.shape, &values, stored);
+        if family.starts_with("gemma") && name.ends_with("norm.weight") {
+            values.iter_mut().for_each(|value| *value += 1.0);
+        }
+        // What scores are divided by has no field there, so that the other factor makes up for it.
+        if let (Some(scalar), true) = (number("query_pre_attn_scalar"), name.contains("q_proj")) {
+            let factor = (head_dim as f64 / scalar).sqrt() as f32;
+            values.iter_mut().for_each(|value| *value *= factor);
+        }
+        (tensor.shape.clone(), values)
+    };
+    for name in file.names() {
+        let (mut shape, mut values) = read(name);
+        let mut place = theirs(&family, name);
+        if name.contains(".experts.") && !ways.apart {
+            if !name.contains(".experts.0.") {
+                continue;
+            }
+            let experts = size("num_local_experts").unwrap();
+            for expert in 1..experts {
+                let one = name.replace(".experts.0.", &format!(".experts.{expert}."));
+                values.extend(read(&one).1);
+            }
+            shape.insert(0, experts);
+            let (stem, last) = place.rsplit_once(".0.").unwrap();
+            place = format!("{stem}_exps.{last}");
+        }
+        if ways.fused && name.contains("q_proj") {
+            for part in ["k_proj", "v_proj"] {
+                let (more, own) = read(&name.replace("q_proj", part));
+                shape[0] += more[0];
+                values.extend(own);
+            }
+            place = place.replace("attn_q", "attn_qkv");
+        } else if ways.fused && (name.contains("k_proj") || name.contains("v_proj")) {
+            continue;
+        }
+        // What chooses experts is kept as floats there.
+        let stored = if place.contains("gate_inp") { Stored::Floats } else { ways.stored };
+        writer.tensor(&place, &shape, &values, stored);
     }
     writer.finish()
 }
 
+/// What llama.cpp's converter makes of llama3 scaling: a divisor for each frequency.
+fn llama3(told: &dyn Fn(&str) -> f64, head_dim: usize) -> Vec<f32> {
+    let [low, high, factor] = ["low_freq_factor", "high_freq_factor", "factor"].map(told);
+    let original = told("original_max_position_embeddings");
+    let divisor = |pair: usize| {
+        let frequency = told("rope_theta").powf(-2.0 * pair as f64 / head_dim as f64);
+        let wave = 2.0 * std::f64::consts::PI / frequency;
+        let smooth = (original / wave - low) / (high - low);
+        match (wave < original / high, wave > original / low) {
+            (true, _) => 1.0,
+            (_, true) => factor,
+            _ => 1.0 / ((1.0 - smooth) / factor + smooth),
+        }
+    };
+    (0..head_dim / 2).map(|pair| divisor(pair) as f32).collect()
+}
+
 /// llama.cpp's name of a tensor.
-fn theirs(name: &str) -> String {
+fn theirs(family: &str, name: &str) -> String {
     let mut name = name.replace("model.layers.", "blk.");
+    if let Some((layer, rest)) = name.split_once(".block_sparse_moe.experts.") {
+        let [expert, part, ..] = rest.split('.').collect::<Vec<_>>()[..] else { panic!("{name}") };
+        let part = ["ffn_gate", "ffn_down", "ffn_up"][part[1..].parse::<usize>().unwrap() - 1];
+        return format!("{layer}.{part}.{expert}.weight");
+    }
+    if family == "gemma2" {
+        for (ours, theirs) in [
+            ("post_attention_layernorm", "post_attention_norm"),
+            ("pre_feedforward_layernorm", "ffn_norm"),
+            ("post_feedforward_layernorm", "post_ffw_norm"),
+        ] {
+            name = name.replace(ours, theirs);
+        }
+    }
     for (ours, theirs) in [
         ("model.embed_tokens", "token_embd"),
         ("model.norm", "output_norm"),
         ("lm_head", "output"),
         ("self_attn.q_norm", "attn_q_norm"),
         ("self_attn.k_norm", "attn_k_norm"),
+        ("self_attn.qkv_proj", "attn_qkv"),
         ("self_attn.q_proj", "attn_q"),
         ("self_attn.k_proj", "attn_k"),
         ("self_attn.v_proj", "attn_v"),
         ("self_attn.o_proj", "attn_output"),
         ("post_attention_layernorm", "ffn_norm"),
         ("input_layernorm", "attn_norm"),
+        ("mlp.gate_up_proj", "ffn_up"),
         ("mlp.gate_proj", "ffn_gate"),
         ("mlp.up_proj", "ffn_up"),
         ("mlp.down_proj", "ffn_down"),
+        ("block_sparse_moe.gate", "ffn_gate_inp"),
     ] {
         name = name.replace(ours, theirs);
     }
@@ -177,12 +292,13 @@ fn theirs(name: &str) -> String {
 }
 
 /// The logits of an imported fixture, and those that its peer gives.
-fn imported(name: &str, stored: Stored) -> [Vec<f32>; 2] {
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("gguf-{name}-{}", stored as u8));
+fn imported(name: &str, ways: Ways) -> [Vec<f32>; 2] {
+    let Ways { stored, apart, fused } = ways;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("gguf-{name}-{}-{apart}-{fused}", stored as u8));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    let file = Gguf::parse(Path::new("fixture.gguf"), gguf(name, stored)).unwrap();
+    let file = Gguf::parse(Path::new("fixture.gguf"), gguf(name, ways)).unwrap();
     let import = Import::plan(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
     import.write(&folder, |_| ControlFlow::Continue(())).unwrap_or_else(|e| panic!("{name}: {e}"));
     std::fs::write(folder.join("config.json"), import.config()).unwrap();
@@ -209,8 +325,18 @@ fn difference([found, expected]: [Vec<f32>; 2]) -> f32 {
 
 #[test]
 fn imported_floats_give_the_logits_of_the_peers() {
-    for name in ["llama", "qwen2", "qwen3"] {
-        let apart = difference(imported(name, Stored::Floats));
+    for name in [
+        "llama",
+        "llama-bias",
+        "qwen2",
+        "qwen3",
+        "gemma",
+        "gemma2",
+        "phi3",
+        "phi3-partial",
+        "mixtral",
+    ] {
+        let apart = difference(imported(name, Ways::of(Stored::Floats)));
         // Weights of bf16 are f16 without rounding, but for those so small that they matter to nothing.
         assert!(apart < 1e-3, "{name}: logits differ by {apart:.2e}");
     }
@@ -218,10 +344,32 @@ fn imported_floats_give_the_logits_of_the_peers() {
 
 #[test]
 fn imported_blocks_give_them_as_nearly_as_eight_bits_do() {
-    for name in ["llama", "qwen3"] {
-        let apart = difference(imported(name, Stored::Q8_0));
+    for name in ["llama", "qwen3", "gemma2", "phi3"] {
+        let apart = difference(imported(name, Ways::of(Stored::Q8_0)));
         assert!(apart > 0.0 && apart < 0.1, "{name}: logits differ by {apart:.2e}");
     }
+}
+
+#[test]
+fn other_ways_to_write_a_model_are_the_same_model() {
+    for (name, ways) in [
+        ("mixtral", Ways { apart: true, ..Ways::of(Stored::Floats) }),
+        ("mixtral", Ways { apart: true, ..Ways::of(Stored::Q8_0) }),
+        ("llama", Ways { fused: true, ..Ways::of(Stored::Q8_0) }),
+        ("llama-bias", Ways { fused: true, ..Ways::of(Stored::Floats) }),
+        ("qwen2", Ways { fused: true, ..Ways::of(Stored::Floats) }),
+    ] {
+        let [usual, _] = imported(name, Ways::of(ways.stored));
+        let [other, _] = imported(name, ways);
+        assert!(usual == other, "{name}");
+    }
+}
+
+#[test]
+fn gemma_is_computed_in_what_holds_its_sums() {
+    let file = Gguf::parse(Path::new("x.gguf"), gguf("gemma2", Ways::of(Stored::Q8_0))).unwrap();
+    let config = Import::plan(&file).unwrap().config();
+    assert!(config.contains(r#""torch_dtype": "float32""#), "{config}");
 }
 
 #[test]
@@ -237,4 +385,48 @@ fn what_has_no_place_is_named() {
     assert!(other.contains("is `mamba`"), "{other}");
     let bare = plan(&|w| w.field("general.architecture", 8, text("qwen3")));
     assert!(bare.contains("`qwen3.embedding_length` is missing"), "{bare}");
+    let with = |arch: &str, change: &dyn Fn(&mut Writer)| {
+        plan(&|w| {
+            w.field("general.architecture", 8, text(arch));
+            for (field, value) in [
+                ("embedding_length", 8u32),
+                ("block_count", 1),
+                ("attention.head_count", 2),
+                ("feed_forward_length", 8),
+                ("context_length", 8),
+            ] {
+                w.field(&format!("{arch}.{field}"), 4, value.to_le_bytes().to_vec());
+            }
+            w.tensor("token_embd.weight", &[4, 8], &[0.0; 32], Stored::Floats);
+            change(w);
+        })
+    };
+    let tensor = |name: &str| {
+        let name = name.to_string();
+        move |w: &mut Writer| w.tensor(&name, &[8, 8], &[0.0; 64], Stored::Floats)
+    };
+    let odd = with("llama", &tensor("blk.0.ssm_in.weight"));
+    assert!(odd.contains("`blk.0.ssm_in.weight` has no place"), "{odd}");
+    let bias =
+        with("qwen2", &|w| w.tensor("blk.0.attn_output.bias", &[8], &[0.0; 8], Stored::Floats));
+    assert!(bias.contains("`blk.0.attn_output.bias` is a bias that"), "{bias}");
+    let lone =
+        with("phi3", &|w| w.tensor("rope_factors_long.weight", &[2], &[1.0; 2], Stored::Floats));
+    assert!(lone.contains("caches of one kind only"), "{lone}");
+    let part = with("llama", &|w| w.field("llama.rope.dimension_count", 4, vec![2, 0, 0, 0]));
+    assert!(part.contains("`llama.rope.dimension_count` is 2, of 4"), "{part}");
+    let short = with("llama", &|w| {
+        for (field, value) in [("expert_count", 2), ("expert_used_count", 1)] {
+            w.field(&format!("llama.{field}"), 4, vec![value, 0, 0, 0]);
+        }
+        tensor("blk.0.ffn_up.0.weight")(w);
+    });
+    assert!(short.contains("`blk.0.ffn_up.1.weight` is missing"), "{short}");
+    let none = with("qwen3moe", &tensor("blk.0.ffn_up.0.weight"));
+    assert!(none.contains("`qwen3moe.expert_count` is missing"), "{none}");
+    let packed =
+        with("qwen2", &|w| w.tensor("blk.0.attn_q.bias", &[1, 32], &[0.0; 32], Stored::Q8_0));
+    assert!(packed.contains("`blk.0.attn_q.bias` has no place"), "{packed}");
+    let wide = with("qwen2", &tensor("blk.0.attn_qkv.weight"));
+    assert!(wide.contains("`blk.0.attn_qkv.weight` has no place"), "{wide}");
 }

@@ -1,5 +1,6 @@
 //! The caches of keys and values, and the step that fills them.
 
+use crate::greedy::Going;
 use crate::{DType, Decoding, Error, Kernels, Result, Rope, Runtime, Tensor};
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ pub struct CacheShape {
 /// Keys and values of some sequences, each in a slot of its own, of at most `capacity` tokens each.
 #[derive(Debug)]
 pub struct Cache {
+    /// How sequences went on here last, for the next that do; dropped before what its launches use.
+    pub(crate) going: Option<Going>,
     runtime: Arc<Runtime>,
     capacity: usize,
     /// The tokens that each slot holds.
@@ -54,6 +57,7 @@ impl Cache {
             Ok([cos.on(runtime)?, sin.on(runtime)?])
         };
         Ok(Cache {
+            going: None,
             runtime: runtime.clone(),
             capacity,
             lens: vec![0; slots],
@@ -166,6 +170,11 @@ impl<'a> Step<'a> {
             rows @ 2.. if self.only_last => x.narrow(0, rows - 1, 1),
             _ => Ok(x),
         }
+    }
+
+    /// True when its launches are recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.cache.runtime.is_recording()
     }
 
     /// Counts the tokens as held, after the model has run.

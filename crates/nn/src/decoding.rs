@@ -38,26 +38,30 @@ impl Decoding {
             return Err(Error::usage(format!("{} tokens for {} slots", ids.len(), cache.slots())));
         }
         let runtime = kernels.runtime();
-        let numbers = |of: &dyn Fn(usize) -> usize| {
-            let all: Vec<i32> = (0..ids.len()).map(|slot| of(slot) as i32).collect();
-            Tensor::from(all).own(runtime)
-        };
-        // A slot that rides along writes to the place after its last token, or over it where there is none.
-        let last = cache.capacity().saturating_sub(1);
-        let active: Vec<bool> = ids.iter().map(Option::is_some).collect();
+        let slots: Vec<i32> = (0..ids.len() as i32).collect();
+        let [first, positions, lens] = start(cache, ids);
         let history = [ids.len(), cache.capacity() + 1];
         Ok(Decoding {
-            ids: Tensor::from(ids.iter().map(|id| id.unwrap_or(0)).collect::<Vec<_>>())
-                .own(runtime)?,
-            slots: numbers(&|slot| slot)?,
-            positions: numbers(&|slot| cache.len(slot).min(last))?,
-            lens: numbers(&|slot| if active[slot] { cache.len(slot) + 1 } else { 0 })?,
+            ids: first.own(runtime)?,
+            slots: Tensor::from(slots).own(runtime)?,
+            positions: positions.own(runtime)?,
+            lens: lens.own(runtime)?,
             history: Tensor::empty(runtime, crate::DType::U32, &history)?,
-            active,
+            active: ids.iter().map(Option::is_some).collect(),
             next: kernels.get("next_token", &[])?,
             parts: [kernels.get("max_and_argmax", &[])?, kernels.get("next_token_of_parts", &[])?],
             sampler: None,
         })
+    }
+
+    /// Begins anew with the sequences of `cache` as they stand, as [`new`](Self::new) does, in the memory that it has.
+    pub(crate) fn restart(&mut self, cache: &Cache, ids: &[Option<u32>]) -> Result<()> {
+        let [first, positions, lens] = start(cache, ids);
+        self.ids.overwrite(&first)?;
+        self.positions.overwrite(&positions)?;
+        self.lens.overwrite(&lens)?;
+        self.active = ids.iter().map(Option::is_some).collect();
+        Ok(())
     }
 
     /// Which slots take part.
@@ -104,6 +108,19 @@ impl Decoding {
             Some(at) => Err(not_numbers(positions.start + at)),
         }
     }
+}
+
+/// The tokens that enter next, where they do, and what each slot holds then.
+fn start(cache: &Cache, ids: &[Option<u32>]) -> [Tensor; 3] {
+    // A slot that rides along writes to the place after its last token, or over it where there is none.
+    let last = cache.capacity().saturating_sub(1);
+    let first: Vec<u32> = ids.iter().map(|id| id.unwrap_or(0)).collect();
+    let held = |slot: usize| cache.len(slot);
+    let positions: Vec<i32> = (0..ids.len()).map(|slot| held(slot).min(last) as i32).collect();
+    let lens = ids.iter().enumerate();
+    let lens: Vec<i32> =
+        lens.map(|(slot, id)| if id.is_some() { held(slot) as i32 + 1 } else { 0 }).collect();
+    [Tensor::from(first), Tensor::from(positions), Tensor::from(lens)]
 }
 
 /// The error for logits that are NaN or infinite.

@@ -1,6 +1,9 @@
 //! Greedy decoding that repeats itself: the launches of a step, recorded once and run again.
 
-use crate::{Cache, Decoding, Model, Recording, Result};
+use crate::sampler::{Draws, Sampler};
+use crate::{Cache, Decoding, Error, Model, Recording, Result};
+use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 
 /// Sequences of a cache that go on with their most probable tokens, without a word from the host. Make one with
@@ -8,33 +11,99 @@ use std::ops::Range;
 ///
 /// All that differs from one step to the next lies in device tensors, so that a step is the same launches as the one before.
 /// The first step is recorded, and later ones run the recording, without plans and memory to be found for each launch: on
-/// an NVIDIA GPU it is one captured graph a token.
+/// an NVIDIA GPU it is one captured graph a token. The cache keeps the recording, for the next sequences that go on in it.
 pub struct Greedy<'a> {
-    /// Dropped before the tensors that its launches use.
-    recorded: Option<Recorded>,
-    decoding: Decoding,
+    /// The cache gets it back at the end.
+    going: ManuallyDrop<Going>,
     model: &'a Model,
     cache: &'a mut Cache,
     /// Steps are recorded.
     records: bool,
 }
 
+/// Where sequences stand, and the launches of a step on that.
+pub(crate) struct Going {
+    /// Dropped before the tensors that its launches use.
+    recorded: Option<Recorded>,
+    decoding: Decoding,
+    /// What the model was; see [`Model::state`].
+    state: u64,
+}
+
 /// A step's launches.
 struct Recorded {
     launches: Recording,
-    /// The longest sequence that they suit: which kernel attends may depend on the length, so that a sequence twice as long
-    /// is recorded anew.
+    /// The longest sequence that they suit, and more than twice the shortest: which kernel attends may depend on the
+    /// length, so that another is recorded anew.
     longest: usize,
 }
 
+impl Recorded {
+    /// True for a step after which the slots hold so many tokens.
+    fn suits(&self, after: &[usize]) -> bool {
+        self.longest == longest(after)
+    }
+}
+
+/// The longest sequence that the launches of a step suit after which the slots hold so many tokens.
+fn longest(after: &[usize]) -> usize {
+    after.iter().copied().max().unwrap_or(0).next_power_of_two()
+}
+
+impl fmt::Debug for Going {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let launches = self.recorded.as_ref().map(|recorded| recorded.launches.len());
+        write!(f, "Going({launches:?} launches)")
+    }
+}
+
+impl Going {
+    /// The one that `cache` kept, if it was this model's and chose tokens likewise, else a new one.
+    fn new(
+        model: &Model,
+        cache: &mut Cache,
+        ids: &[Option<u32>],
+        draws: Option<Draws<'_>>,
+    ) -> Result<Going> {
+        if let Some(mut kept) = cache.going.take()
+            && kept.state == model.state()
+            && kept.decoding.sampler.is_some() == draws.is_some()
+        {
+            kept.decoding.restart(cache, ids)?;
+            // A full slot is the first step's to tell of.
+            let after = cache.after_step(&kept.decoding).unwrap_or_default();
+            kept.recorded.take_if(|known| !known.suits(&after));
+            if let (Some(sampler), Some(draws)) = (&mut kept.decoding.sampler, draws) {
+                sampler.restart(draws)?;
+            }
+            return Ok(kept);
+        }
+        let mut decoding = Decoding::new(model.kernels(), cache, ids)?;
+        if let Some(draws) = draws {
+            decoding.sampler = Some(Sampler::new(model.kernels(), draws)?);
+        }
+        Ok(Going { recorded: None, decoding, state: model.state() })
+    }
+}
+
 impl<'a> Greedy<'a> {
-    pub(crate) fn new(model: &'a Model, cache: &'a mut Cache, decoding: Decoding) -> Greedy<'a> {
-        Greedy { recorded: None, decoding, model, cache, records: true }
+    pub(crate) fn new(
+        model: &'a Model,
+        cache: &'a mut Cache,
+        ids: &[Option<u32>],
+        draws: Option<Draws<'_>>,
+    ) -> Result<Greedy<'a>> {
+        if ids.len() != cache.slots() {
+            return Err(Error::usage(format!("{} tokens for {} slots", ids.len(), cache.slots())));
+        }
+        let going = ManuallyDrop::new(Going::new(model, cache, ids, draws)?);
+        Ok(Greedy { going, model, cache, records: true })
     }
 
     /// Records steps, as is the rule, or none.
     pub fn recording(mut self, records: bool) -> Greedy<'a> {
-        (self.records, self.recorded) = (records, None);
+        self.records = records;
+        self.going.recorded = None;
         self
     }
 
@@ -43,37 +112,38 @@ impl<'a> Greedy<'a> {
     /// # Errors
     /// When a sequence has no room, or the device fails.
     pub fn step(&mut self) -> Result<()> {
-        let after = self.cache.after_step(&self.decoding)?;
-        let longest = after.iter().copied().max().unwrap_or(0);
-        if let Some(recorded) = self.recorded.as_mut().filter(|r| longest <= r.longest) {
-            // SAFETY: the model and the cache are borrowed, and the tensors of `decoding` are this value's own, all for as
-            // long as the recording lives; nobody else launches on them meanwhile.
-            unsafe { recorded.launches.enqueue() }?;
+        let Going { recorded, decoding, .. } = &mut *self.going;
+        let after = self.cache.after_step(decoding)?;
+        if let Some(mut known) = recorded.take().filter(|known| known.suits(&after)) {
+            // SAFETY: the launches use weights, which are those of the time of the recording because the model is in the
+            // same state; the cache and the tensors of `decoding`, which live as long as the recording and on which nobody
+            // else launches meanwhile; and memory that the recording holds.
+            unsafe { known.launches.enqueue() }?;
+            *recorded = Some(known);
             self.cache.set_lens(after);
             return Ok(());
         }
-        self.recorded = None;
-        let (model, cache, decoding) = (self.model, &mut *self.cache, &mut self.decoding);
+        let (model, cache) = (self.model, &mut *self.cache);
         if !self.records {
             return model.step_greedily(cache, decoding);
         }
         let runtime = model.kernels().runtime();
-        // SAFETY: as above; tensors are moved with this value, their memory is not.
+        // SAFETY: as above, whenever the launches run again; tensors are moved with their owners, their memory is not.
         let (launches, ()) = unsafe { runtime.record(|| model.step_greedily(cache, decoding)) }?;
-        self.recorded = Some(Recorded { launches, longest: longest.next_power_of_two() });
+        *recorded = Some(Recorded { launches, longest: longest(&after) });
         Ok(())
     }
 
     /// The launches of a step, and whether the device runs them without work of the host for each; `None` before a step
     /// was recorded.
     pub fn launches(&self) -> Option<(usize, bool)> {
-        let launches = &self.recorded.as_ref()?.launches;
+        let launches = &self.going.recorded.as_ref()?.launches;
         Some((launches.len(), launches.is_captured()))
     }
 
     /// Which slots take part.
     pub fn active(&self) -> &[bool] {
-        self.decoding.active()
+        self.going.decoding.active()
     }
 
     /// The tokens that a slot holds.
@@ -91,6 +161,13 @@ impl<'a> Greedy<'a> {
     /// # Errors
     /// As [`Decoding::tokens`].
     pub fn tokens(&self, slot: usize, positions: Range<usize>) -> Result<Vec<u32>> {
-        self.decoding.tokens(slot, positions)
+        self.going.decoding.tokens(slot, positions)
+    }
+}
+
+impl Drop for Greedy<'_> {
+    fn drop(&mut self) {
+        // SAFETY: taken once, here; `self` is not used afterwards.
+        self.cache.going = Some(unsafe { ManuallyDrop::take(&mut self.going) });
     }
 }

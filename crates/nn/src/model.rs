@@ -5,6 +5,7 @@ use crate::{
     Tensor,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tilewright_tensor::Callable;
 
 /// What a model is besides its modules.
@@ -51,6 +52,15 @@ pub struct Model {
     softcap: Callable,
     widen: Callable,
     add: Callable,
+    state: u64,
+}
+
+/// States that models were in.
+static STATES: AtomicU64 = AtomicU64::new(0);
+
+/// A state that none was in.
+fn new_state() -> u64 {
+    STATES.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Model {
@@ -71,12 +81,18 @@ impl Model {
         slots.extend([("model.norm".into(), norm), ("lm_head".into(), head)]);
         let get = |name: &str| kernels.get(name, &[]);
         let (softcap, widen, add) = (get("softcap")?, get("widen")?, get("add")?);
-        Ok(Model { shape, softcap, widen, add, kernels: Arc::new(kernels), slots })
+        let (kernels, state) = (Arc::new(kernels), new_state());
+        Ok(Model { shape, softcap, widen, add, kernels, slots, state })
     }
 
     /// Its sizes.
     pub fn shape(&self) -> &ModelShape {
         &self.shape
+    }
+
+    /// A number that no other model has, and this one no longer once somebody may have changed a module.
+    pub(crate) fn state(&self) -> u64 {
+        self.state
     }
 
     /// Admits sequences of up to `context` tokens, fewer or more than the configuration says.
@@ -156,7 +172,7 @@ impl Model {
     /// # Errors
     /// When there is not one for each slot, one is not of the vocabulary, or the device fails.
     pub fn decoding(&self, cache: &Cache, ids: &[Option<u32>]) -> Result<Decoding> {
-        self.check(&ids.iter().flatten().copied().collect::<Vec<_>>())?;
+        self.check_next(ids)?;
         Decoding::new(&self.kernels, cache, ids)
     }
 
@@ -176,8 +192,8 @@ impl Model {
     /// # Errors
     /// As [`decoding`](Self::decoding).
     pub fn greedy<'a>(&'a self, cache: &'a mut Cache, ids: &[Option<u32>]) -> Result<Greedy<'a>> {
-        let decoding = self.decoding(cache, ids)?;
-        Ok(Greedy::new(self, cache, decoding))
+        self.check_next(ids)?;
+        Greedy::new(self, cache, ids, None)
     }
 
     /// Appends the next token of each sequence, and makes the most probable one after it the next. Nothing comes back
@@ -185,6 +201,10 @@ impl Model {
     pub(crate) fn step_greedily(&self, cache: &mut Cache, decoding: &mut Decoding) -> Result<()> {
         let logits = self.step(cache, decoding)?;
         decoding.advance(&logits)
+    }
+
+    pub(crate) fn check_next(&self, ids: &[Option<u32>]) -> Result<()> {
+        self.check(&ids.iter().flatten().copied().collect::<Vec<_>>())
     }
 
     fn check(&self, ids: &[u32]) -> Result<()> {
@@ -255,6 +275,7 @@ impl Module for Model {
     }
 
     fn children_mut(&mut self) -> Vec<(&str, &mut Slot)> {
+        self.state = new_state();
         self.slots.iter_mut().map(|(name, slot)| (name.as_str(), slot)).collect()
     }
 }

@@ -33,6 +33,48 @@ impl Draw {
     }
 }
 
+/// How the sequences of a batch go on.
+#[derive(Clone, Copy)]
+pub(crate) struct Draws<'a> {
+    /// That of each.
+    pub of: &'a [Draw],
+    /// The tokens of each so far.
+    pub texts: &'a [&'a [u32]],
+    /// Token ids are below this.
+    pub vocabulary: usize,
+}
+
+impl Draws<'_> {
+    /// Temperature, top-k, top-p, min-p, penalty and seed of each, and which tokens occurred.
+    fn tensors(&self) -> Result<[Tensor; 7]> {
+        let Draws { of: draws, texts, vocabulary } = *self;
+        let mut seen = vec![0u8; draws.len() * vocabulary];
+        for (row, (draw, text)) in seen.chunks_mut(vocabulary.max(1)).zip(draws.iter().zip(texts)) {
+            // Without a penalty nobody asks.
+            for id in text.iter().filter(|_| draw.repetition_penalty != 1.0) {
+                if let Some(place) = row.get_mut(*id as usize) {
+                    *place = 1;
+                }
+            }
+        }
+        let numbers = |of: &dyn Fn(&Draw) -> f64| {
+            Tensor::from(draws.iter().map(|draw| of(draw) as f32).collect::<Vec<_>>())
+        };
+        let top_k: Vec<i32> =
+            draws.iter().map(|draw| draw.top_k.map_or(0, |k| k.min(vocabulary) as i32)).collect();
+        let seeds: Vec<u32> = draws.iter().map(|draw| draw.seed).collect();
+        Ok([
+            numbers(&|draw| draw.temperature),
+            Tensor::from(top_k),
+            numbers(&|draw| draw.top_p.unwrap_or(1.0)),
+            numbers(&|draw| draw.min_p.unwrap_or(0.0)),
+            numbers(&|draw| draw.repetition_penalty),
+            Tensor::from(seeds),
+            Tensor::from_bytes(DType::U8, &[draws.len(), vocabulary], &seen)?,
+        ])
+    }
+}
+
 /// Tokens of a part of the vocabulary: what the kernel `sample_candidates` is made for.
 const PART: usize = 1024;
 
@@ -54,51 +96,34 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// For sequences whose tokens so far are `texts`.
-    fn new(
-        kernels: &Kernels,
-        vocabulary: usize,
-        draws: &[Draw],
-        texts: &[&[u32]],
-    ) -> Result<Sampler> {
-        if draws.len() != texts.len() {
-            let what = format!("{} ways to draw for {} sequences", draws.len(), texts.len());
-            return Err(Error::usage(what));
-        }
-        let (runtime, slots) = (kernels.runtime(), draws.len());
-        let numbers = |of: &dyn Fn(&Draw) -> f64| {
-            let all: Vec<f32> = draws.iter().map(|draw| of(draw) as f32).collect();
-            Tensor::from(all).own(runtime)
-        };
-        let mut seen = vec![0u8; slots * vocabulary];
-        for (row, (draw, text)) in seen.chunks_mut(vocabulary.max(1)).zip(draws.iter().zip(texts)) {
-            // Without a penalty nobody asks.
-            for id in text.iter().filter(|_| draw.repetition_penalty != 1.0) {
-                if let Some(place) = row.get_mut(*id as usize) {
-                    *place = 1;
-                }
-            }
-        }
+    /// For sequences that go on as `draws` say.
+    pub fn new(kernels: &Kernels, draws: Draws<'_>) -> Result<Sampler> {
+        let (runtime, slots) = (kernels.runtime(), draws.of.len());
         let constants = [("k", Draw::CANDIDATES)];
-        let parts = vocabulary.div_ceil(PART);
+        let parts = draws.vocabulary.div_ceil(PART);
         let empty = |dtype, columns| Tensor::empty(runtime, dtype, &[slots, columns]);
-        let top_k: Vec<i32> =
-            draws.iter().map(|draw| draw.top_k.map_or(0, |k| k.min(vocabulary) as i32)).collect();
-        let seeds: Vec<u32> = draws.iter().map(|draw| draw.seed).collect();
+        let [temperature, top_k, top_p, min_p, penalty, seed, seen] = draws.tensors()?;
         Ok(Sampler {
             candidates: kernels.get("sample_candidates", &constants)?,
             token: kernels.get("sample_token", &constants)?,
             values: empty(DType::F32, parts * Draw::CANDIDATES)?,
             tokens: empty(DType::U32, parts * Draw::CANDIDATES)?,
             masses: empty(DType::F32, parts)?,
-            temperature: numbers(&|draw| draw.temperature)?,
-            top_k: Tensor::from(top_k).own(runtime)?,
-            top_p: numbers(&|draw| draw.top_p.unwrap_or(1.0))?,
-            min_p: numbers(&|draw| draw.min_p.unwrap_or(0.0))?,
-            penalty: numbers(&|draw| draw.repetition_penalty)?,
-            seed: Tensor::from(seeds).own(runtime)?,
-            seen: Tensor::from_bytes(DType::U8, &[slots, vocabulary], &seen)?.own(runtime)?,
+            temperature: temperature.own(runtime)?,
+            top_k: top_k.own(runtime)?,
+            top_p: top_p.own(runtime)?,
+            min_p: min_p.own(runtime)?,
+            penalty: penalty.own(runtime)?,
+            seed: seed.own(runtime)?,
+            seen: seen.own(runtime)?,
         })
+    }
+
+    /// Begins anew, in the memory that it has.
+    pub fn restart(&mut self, draws: Draws<'_>) -> Result<()> {
+        let Sampler { temperature, top_k, top_p, min_p, penalty, seed, seen, .. } = self;
+        let own = [temperature, top_k, top_p, min_p, penalty, seed, seen];
+        own.into_iter().zip(draws.tensors()?).try_for_each(|(own, new)| own.overwrite(&new))
     }
 
     /// Draws a token of each row of `logits`, and moves on what a step moves on: history, ids, positions, lens.
@@ -136,12 +161,15 @@ impl Model {
         draws: &[Draw],
         texts: &[&[u32]],
     ) -> Result<Greedy<'a>> {
-        let mut decoding = self.decoding(cache, ids)?;
+        self.check_next(ids)?;
         if draws.len() != ids.len() {
             return Err(Error::usage(format!("{} draws for {} slots", draws.len(), ids.len())));
         }
-        let sampler = Sampler::new(self.kernels(), self.shape().vocabulary, draws, texts)?;
-        decoding.sampler = Some(sampler);
-        Ok(Greedy::new(self, cache, decoding))
+        if draws.len() != texts.len() {
+            let what = format!("{} ways to draw for {} sequences", draws.len(), texts.len());
+            return Err(Error::usage(what));
+        }
+        let draws = Draws { of: draws, texts, vocabulary: self.shape().vocabulary };
+        Greedy::new(self, cache, ids, Some(draws))
     }
 }

@@ -62,6 +62,12 @@ pub struct Recording {
 }
 
 impl Runtime {
+    /// True while this thread [records](Self::record): what it allocates and frees meanwhile is the recording's, and memory
+    /// that it had before and gives back later is not.
+    pub fn is_recording(&self) -> bool {
+        self.recorder().thread.load(Ordering::Acquire) == this_thread()
+    }
+
     /// Runs `work` and records every launch of this runtime's kernels that this thread makes meanwhile. Only launches are
     /// recorded: what the host reads, writes or copies is not repeated.
     ///

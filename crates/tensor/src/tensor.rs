@@ -520,6 +520,23 @@ impl Tensor {
         self.copied(runtime)
     }
 
+    /// Takes the elements of `values`, of the same type and shape, in the memory that it has.
+    ///
+    /// # Errors
+    /// When type or shape differ, another tensor shares the memory, or the device fails.
+    pub fn overwrite(&mut self, values: &Tensor) -> Result<()> {
+        let told = |tensor: &Tensor| format!("{}{:?}", tensor.dtype, tensor.shape);
+        if (self.dtype, &self.shape) != (values.dtype, &values.shape) {
+            let what = format!("{} cannot take the elements of {}", told(self), told(values));
+            return Err(Error::usage(what));
+        }
+        let bytes = values.to_bytes()?;
+        match self.writable(None) {
+            Some(own) => Ok(own.buffer.write(0, &bytes)?),
+            None => Err(Error::usage("a tensor whose memory is shared cannot be overwritten")),
+        }
+    }
+
     /// The same elements in memory of their own, from `runtime`.
     pub(crate) fn copied(&self, runtime: &Runtime) -> Result<Tensor> {
         let mut copy = Tensor::empty(runtime, self.dtype, &self.shape)?;

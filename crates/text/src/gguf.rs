@@ -1,16 +1,11 @@
 //! The tokenizer that a GGUF file holds, as the files that a checkpoint's folder has.
 
+mod splits;
+
 use serde_json::{Map, Value, json};
+use splits::{SPLITTINGS, UNTOLD, byte_level, splitting};
 use std::collections::HashMap;
 use tilewright_formats::{Config, FormatError};
-
-/// How text is split before merging, by llama.cpp's names; `None` for the pattern that byte-level tokenizers have of
-/// their own.
-const SPLITS: [(&str, Option<&str>); 4] =
-    [("llama-bpe", Some(LLAMA)), ("llama3", Some(LLAMA)), ("qwen2", Some(QWEN)), ("gpt-2", None)];
-
-const LLAMA: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Kinds of tokens: plain ones, what stands for the unknown, what controls, what a user added, single bytes.
 const NORMAL: usize = 1;
@@ -20,6 +15,23 @@ const USER_DEFINED: usize = 4;
 
 /// What SentencePiece writes for a space.
 const SPACE: &str = "\u{2581}";
+
+/// What ends a turn in the templates of chat models. Files name the end of a text, and seldom that of a turn.
+const ENDS: [&str; 10] = [
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<EOT>",
+    "<|EOT|>",
+    "<｜end▁of▁sentence｜>",
+];
+
+/// The special tokens of Phi 3 after which spaces are text.
+const KEEPS_SPACES: [&str; 3] = ["<unk>", "<s>", "<|endoftext|>"];
 
 /// The longest piece, in characters, whose merges are looked for: SentencePiece's own limit is 16 by default.
 const LONGEST_PIECE: usize = 256;
@@ -40,13 +52,16 @@ struct Parts {
     model: Value,
     /// Whether texts begin with the beginning token where the file does not say.
     begins: bool,
+    /// Whether spaces after special tokens are no text.
+    eats_spaces: bool,
 }
 
-/// Names and texts of `tokenizer.json` and `tokenizer_config.json` for the metadata of a GGUF file.
+/// Names and texts of `tokenizer.json`, `tokenizer_config.json` and `generation_config.json` for the metadata of a GGUF
+/// file.
 ///
 /// # Errors
 /// When there is no tokenizer, or one of another kind than byte-level BPE or SentencePiece's BPE.
-pub fn tokenizer_files(metadata: &Config) -> Result<[(&'static str, String); 2], FormatError> {
+pub fn tokenizer_files(metadata: &Config) -> Result<[(&'static str, String); 3], FormatError> {
     let kind = metadata.text(MODEL)?.ok_or_else(|| metadata.missing(MODEL))?;
     let told = Told {
         metadata,
@@ -93,38 +108,25 @@ impl Told<'_> {
         let metadata = self.metadata;
         let of = field("merges");
         let merges = metadata.texts(&of)?.ok_or_else(|| metadata.missing(&of))?;
-        let split = metadata.text(&field("pre"))?.unwrap_or("gpt-2");
-        let known = SPLITS.iter().find(|(name, _)| *name == split);
-        let (_, pattern) = known.ok_or_else(|| {
-            let names = SPLITS.map(|(name, _)| name).join(", ");
-            let what = format!("is `{split}`, which is not known");
-            metadata.error(&field("pre"), &what, format!("those known: {names}"))
+        let name = metadata.text(&field("pre"))?.unwrap_or(UNTOLD);
+        let splitting = splitting(name).ok_or_else(|| {
+            let names: Vec<&str> =
+                SPLITTINGS.iter().flat_map(|splitting| splitting.names).copied().collect();
+            let what = format!("is `{name}`, which is not known");
+            metadata.error(&field("pre"), &what, format!("those known: {}", names.join(", ")))
         })?;
-        let byte_level = |uses_pattern: bool| {
-            json!({
-                "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
-                "use_regex": uses_pattern,
-            })
-        };
-        let before = match pattern {
-            None => byte_level(true),
-            Some(pattern) => json!({"type": "Sequence", "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false},
-                byte_level(false),
-            ]}),
-        };
-        let is_llama = *pattern == Some(LLAMA);
         Ok(Parts {
-            normalizer: (split == "qwen2").then(|| json!({"type": "NFC"})),
-            before: Some(before),
+            normalizer: splitting.composes.then(|| json!({"type": "NFC"})),
+            before: Some(splitting.pre_tokenizer()),
             decoder: byte_level(true),
             model: json!({
                 "type": "BPE", "dropout": null, "unk_token": null,
                 "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false,
-                "byte_fallback": false, "ignore_merges": is_llama, "vocab": self.vocabulary(),
-                "merges": merges,
+                "byte_fallback": false, "ignore_merges": splitting.whole,
+                "vocab": self.vocabulary(), "merges": merges,
             }),
-            begins: is_llama,
+            begins: splitting.begins,
+            eats_spaces: false,
         })
     }
 
@@ -160,6 +162,7 @@ impl Told<'_> {
                 "merges": self.merges(&scores),
             }),
             begins: true,
+            eats_spaces: self.metadata.text("general.architecture")? == Some("phi3"),
         })
     }
 
@@ -187,7 +190,21 @@ impl Told<'_> {
         merges.into_iter().map(|(.., pair)| pair).collect()
     }
 
-    fn files(&self, parts: Parts) -> Result<[(&'static str, String); 2], FormatError> {
+    /// The tokens that end an answer: those that the metadata names, and those that are known to end one.
+    fn ends(&self) -> Result<Vec<usize>, FormatError> {
+        let named = ["eos_token_id", "eot_token_id", "eom_token_id"].map(|name| self.special(name));
+        let named: Vec<_> = named.into_iter().collect::<Result<_, _>>()?;
+        let named = named.into_iter().flatten().map(|(id, _)| id);
+        let is_known = |id: &usize| {
+            [CONTROL, USER_DEFINED].contains(&self.kind(*id)) && ENDS.contains(&&*self.tokens[*id])
+        };
+        let mut ends: Vec<usize> = named.chain((0..self.tokens.len()).filter(is_known)).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        Ok(ends)
+    }
+
+    fn files(&self, parts: Parts) -> Result<[(&'static str, String); 3], FormatError> {
         let (metadata, tokens) = (self.metadata, &self.tokens);
         let added =
             (0..tokens.len()).filter(|id| [CONTROL, USER_DEFINED].contains(&self.kind(*id)));
@@ -195,7 +212,8 @@ impl Told<'_> {
             .map(|id| {
                 json!({
                     "id": id, "content": tokens[id], "single_word": false, "lstrip": false,
-                    "rstrip": false, "normalized": false, "special": self.kind(id) == CONTROL,
+                    "rstrip": parts.eats_spaces && !KEEPS_SPACES.contains(&&*tokens[id]),
+                    "normalized": false, "special": self.kind(id) == CONTROL,
                 })
             })
             .collect();
@@ -223,6 +241,7 @@ impl Told<'_> {
         Ok([
             ("tokenizer.json", format!("{tokenizer}\n")),
             ("tokenizer_config.json", format!("{settings:#}\n")),
+            ("generation_config.json", format!("{:#}\n", json!({"eos_token_id": self.ends()?}))),
         ])
     }
 }

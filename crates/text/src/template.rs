@@ -2,8 +2,9 @@
 
 use crate::FormatError;
 use crate::date::strftime;
-use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, context};
+use minijinja_contrib::pycompat::unknown_method_callback;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use std::io;
@@ -57,8 +58,9 @@ impl ChatTemplate {
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(method);
+        environment.add_test("iterable", is_iterable);
+        environment.add_test("sequence", is_sequence);
         environment.add_function("raise_exception", |text: String| -> Result<String, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, text))
         });
@@ -114,6 +116,40 @@ fn without_marks(source: &str) -> String {
         rest = after;
     }
     text + rest
+}
+
+/// What Jinja can loop over: also what is not there, but not nothing, which templates ask of their tools.
+fn is_iterable(value: &Value) -> bool {
+    value.is_undefined() || is_sequence(value) || value.kind() == ValueKind::Iterable
+}
+
+/// What has a length and places in Python.
+fn is_sequence(value: &Value) -> bool {
+    matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::String)
+}
+
+/// Python's methods: those that are known, and the newer ones of strings.
+fn method(state: &State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+    let (Some(text), [part]) = (value.as_str(), args) else {
+        return unknown_method_callback(state, value, name, args);
+    };
+    let Some(part) = part.as_str() else {
+        return unknown_method_callback(state, value, name, args);
+    };
+    let parts = |three: [&str; 3]| Ok(Value::from_iter(three.map(Value::from)));
+    match name {
+        "removeprefix" => Ok(text.strip_prefix(part).unwrap_or(text).into()),
+        "removesuffix" => Ok(text.strip_suffix(part).unwrap_or(text).into()),
+        "partition" if !part.is_empty() => match text.split_once(part) {
+            Some((before, after)) => parts([before, part, after]),
+            None => parts([text, "", ""]),
+        },
+        "rpartition" if !part.is_empty() => match text.rsplit_once(part) {
+            Some((before, after)) => parts([before, part, after]),
+            None => parts(["", "", text]),
+        },
+        _ => unknown_method_callback(state, value, name, args),
+    }
 }
 
 /// The filter `tojson` as Hugging Face sets Jinja up: Python's spaces, and nothing escaped for HTML.
@@ -191,6 +227,22 @@ mod tests {
             ("{{ [1] | tojson(indent=1) }}", "[\n 1\n]"),
             ("{% if tools is not none %}tools{% endif %}{{ tools is defined }}", "True"),
             ("{{ strftime_now('%Y') | length }}", "4"),
+            // Without tools they are none, which templates find by asking whether they can be looped over.
+            ("{% if tools is iterable and tools | length > 0 %}tools{% endif %}", ""),
+            (
+                "{% for x in [none, 'a', [1], {}, 3] %}{{ x is iterable }} {% endfor %}",
+                "False True True True False ",
+            ),
+            ("{{ nope is iterable }}", "True"),
+            (
+                "{{ 'a' is sequence }} {{ {} is sequence }} {{ none is sequence }}",
+                "True True False",
+            ),
+            ("{% for i in [1, 2] %}{{ loop.previtem }}{{ loop.nextitem }},{% endfor %}", "2,1,"),
+            ("{{ {'b': 1, 'a': 2} | tojson }}", r#"{"b": 1, "a": 2}"#),
+            ("{{ 'abc'.removeprefix('a') }}{{ 'abc'.removesuffix('c') }}", "bcab"),
+            ("{{ 'k: v'.partition(': ')[2] }}{{ 'kv'.partition(': ')[0] }}", "vkv"),
+            ("{{ 'a/b/c'.rpartition('/')[0] }}", "a/b"),
             ("a {%- generation -%} b {% endgeneration %}c", "ab c"),
             ("{% if true %}{% generation %}\nx\n{% endgeneration %}\n{% endif %}", "x\n"),
             ("generation {{ '{' }}% generation", "generation {% generation"),

@@ -100,6 +100,11 @@ fn pieces() -> Pieces {
     Pieces { tokens, kinds, scores }
 }
 
+fn pieces_of(of: &Pieces) -> Pieces {
+    let Pieces { tokens, kinds, scores } = of;
+    Pieces { tokens: tokens.clone(), kinds: kinds.clone(), scores: scores.clone() }
+}
+
 impl Pieces {
     fn metadata(&self, more: &[(&str, Value)]) -> Config {
         let own = [
@@ -177,6 +182,108 @@ fn pieces_are_joined_as_sentencepiece_joins_them() {
     assert_eq!(plain.stop_tokens(), [2]);
 }
 
+/// The tokens of `tests/splits.py`.
+#[test]
+fn a_splitting_is_that_of_the_models_it_is_named_for() {
+    let file: Value = serde_json::from_str(include_str!("splits.json")).unwrap();
+    let names = file["ids"].as_object().unwrap();
+    for (name, expected) in names {
+        let made = metadata(&[
+            ("model", json!("gpt2")),
+            ("pre", json!(name)),
+            ("tokens", file["tokens"].clone()),
+            ("merges", file["merges"].clone()),
+        ]);
+        let made = text(&format!("split-{name}"), &made);
+        for (sample, expected) in
+            file["texts"].as_array().unwrap().iter().zip(expected.as_array().unwrap())
+        {
+            let sample = sample.as_str().unwrap();
+            assert_eq!(json!(made.encode(sample).unwrap()), *expected, "{name}: {sample:?}");
+        }
+    }
+    // A file that names none is split as llama.cpp splits it.
+    let untold = metadata(&[
+        ("model", json!("gpt2")),
+        ("tokens", file["tokens"].clone()),
+        ("merges", file["merges"].clone()),
+    ]);
+    let sample = file["texts"][0].as_str().unwrap();
+    let ids = text("split-untold", &untold).encode(sample).unwrap();
+    assert_eq!(json!(ids), names["default"][0]);
+}
+
+#[test]
+fn every_splitting_reads_and_writes_text() {
+    let file: Value = serde_json::from_str(include_str!("splits.json")).unwrap();
+    let of = |name: &str| {
+        metadata(&[
+            ("model", json!("gpt2")),
+            ("pre", json!(name)),
+            ("tokens", file["tokens"].clone()),
+            ("merges", file["merges"].clone()),
+        ])
+    };
+    let refused = tokenizer_files(&of("runes")).unwrap_err();
+    let names: Vec<&str> =
+        refused.next.strip_prefix("those known: ").unwrap().split(", ").collect();
+    assert!(names.len() > 25, "{names:?}");
+    for name in names {
+        let made = text(&format!("reads-{name}"), &of(name));
+        for sample in file["texts"].as_array().unwrap() {
+            let sample = sample.as_str().unwrap();
+            if sample.contains('\u{301}') {
+                continue;
+            }
+            let back = made.decode(&made.encode(sample).unwrap()).unwrap();
+            assert_eq!(back, sample, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_turn_ends_where_its_template_ends_it() {
+    let pieces = pieces();
+    let with = |more: &[(&str, usize)], fields: &[(&str, Value)]| {
+        let mut pieces = pieces_of(&pieces);
+        for (token, kind) in more {
+            pieces.tokens.push(token.to_string());
+            pieces.kinds.push(*kind);
+            pieces.scores.push(-1000.0);
+        }
+        pieces.metadata(fields)
+    };
+    let first = pieces.tokens.len() as u32;
+    let gemma = with(&[("<start_of_turn>", 3), ("<end_of_turn>", 3), ("a turn", 4)], &[]);
+    assert_eq!(text("ends", &gemma).stop_tokens(), [2, first + 1]);
+    // Text of a usual token ends nothing.
+    let plain = with(&[("<|end|>", 1)], &[]);
+    assert_eq!(text("ends-plain", &plain).stop_tokens(), [2]);
+    let told = with(&[("<turn|>", 3)], &[("eot_token_id", json!(first))]);
+    assert_eq!(text("ends-told", &told).stop_tokens(), [2, first]);
+}
+
+#[test]
+fn spaces_after_the_roles_of_phi_are_no_text() {
+    let pieces = pieces();
+    let mut own = pieces_of(&pieces);
+    own.tokens.extend(["<|user|>", "<|endoftext|>"].map(String::from));
+    own.kinds.extend([3, 3]);
+    own.scores.extend([-1000.0; 2]);
+    let made = own.metadata(&[]);
+    let (plain, phi) = (
+        text("spaces-plain", &made),
+        text("spaces-phi", &made.clone().with("general.architecture", json!("phi3"))),
+    );
+    for (sample, alike) in [
+        ("<|user|>\n the", "<|user|>the"),
+        ("<|endoftext|>\nthe", "<|endoftext|>\nthe"),
+        ("<s> the", "<s> the"),
+    ] {
+        assert_eq!(phi.encode(sample).unwrap(), plain.encode(alike).unwrap(), "{sample:?}");
+    }
+}
+
 #[test]
 fn what_is_no_tokenizer_is_refused_in_words() {
     let refused = |fields: &[(&str, Value)], why: &str| {
@@ -193,8 +300,8 @@ fn what_is_no_tokenizer_is_refused_in_words() {
     refused(std::slice::from_ref(&gpt2), "tokenizer.ggml.tokens");
     refused(&[gpt2.clone(), tokens.clone()], "tokenizer.ggml.merges");
     refused(
-        &[gpt2, tokens.clone(), merges, ("pre", json!("tekken"))],
-        "is `tekken`, which is not known",
+        &[gpt2, tokens.clone(), merges, ("pre", json!("runes"))],
+        "is `runes`, which is not known",
     );
     let llama = ("model", json!("llama"));
     refused(&[llama.clone(), tokens.clone()], "tokenizer.ggml.scores");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tilewright_formats::{Checkpoint, FormatError, Gguf, StoredTensor, TensorFile};
+use tilewright_formats::{BlockTensor, Checkpoint, FormatError, Gguf, StoredTensor, TensorFile};
 use tilewright_models::{Import, describe};
 use tilewright_nn::{DType, Runtime, Tensor, Weights};
 use tilewright_text::{Text, tokenizer_files};
@@ -26,7 +26,11 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     }
     if path.is_file() && path.extension().is_none_or(|kind| kind != "json") {
         let file = TensorFile::map(path)?;
-        tensors(&[&file], json, out)?;
+        let rows = rows(&[&file]);
+        match json {
+            true => writeln!(out, "{:#}", list(rows))?,
+            false => table_of(rows).print(out)?,
+        }
         // In JSON the list stands alone.
         if matches.get_flag("values") && !json {
             let found = values(file.names().map(|name| file.stored(name)))?;
@@ -44,20 +48,31 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         let stored = checkpoint.names().map(|name| checkpoint.tensor(name));
         facts.push(("values", values(stored)?));
     }
-    let (obstacle, answer) = match unread(&checkpoint) {
-        Ok(unread) => {
-            facts.extend(unread.map(|unread| ("unread", unread)));
-            (None, "yes".to_string())
-        }
-        Err([what, next]) => {
-            let answer = format!("no: {what}; {next}");
-            (Some(what), answer)
-        }
-    };
-    if json {
+    let answer = unread(&checkpoint).map(|unread| facts.extend(unread.map(|u| ("unread", u))));
+    let rows = rows(&checkpoint.files().iter().collect::<Vec<_>>());
+    report(facts, answer, rows, matches, out)
+}
+
+/// A tensor: its name, its type and its shape.
+type Row = (String, String, Vec<usize>);
+
+/// Facts, whether it can run or why not and what to do, and where they are asked for its tensors.
+fn report(
+    facts: Vec<(&'static str, String)>,
+    answer: Result<(), [String; 2]>,
+    rows: Vec<Row>,
+    matches: &ArgMatches,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let lists = matches.get_flag("tensors");
+    if matches.get_flag("json") {
         let facts: serde_json::Map<String, Value> =
             facts.into_iter().map(|(name, value)| (name.replace(' ', "_"), json!(value))).collect();
-        let report = json!({"runs": obstacle.is_none(), "reason": obstacle, "facts": facts});
+        let reason = answer.as_ref().err().map(|[what, _]| what);
+        let mut report = json!({"runs": answer.is_ok(), "reason": reason, "facts": facts});
+        if lists {
+            report["tensors"] = list(rows);
+        }
         writeln!(out, "{report:#}")?;
         return Ok(());
     }
@@ -65,11 +80,15 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     for (name, value) in facts {
         table.row([name.to_string(), value]);
     }
-    table.row(["runs".into(), answer]);
+    let runs = match answer {
+        Ok(()) => "yes".to_string(),
+        Err([what, next]) => format!("no: {what}; {next}"),
+    };
+    table.row(["runs".into(), runs]);
     table.print(out)?;
-    if matches.get_flag("tensors") {
+    if lists {
         writeln!(out)?;
-        tensors(&checkpoint.files().iter().collect::<Vec<_>>(), json, out)?;
+        table_of(rows).print(out)?;
     }
     Ok(())
 }
@@ -83,38 +102,41 @@ fn blocks(file: &Gguf, matches: &ArgMatches, out: &mut dyn Write) -> Result<(), 
     }
     let kinds: Vec<String> =
         kinds.iter().map(|(kind, count)| format!("{kind} ({count})")).collect();
-    let texts = || tokenizer_files(file.metadata()).map(drop);
-    let answer = match Import::plan(file).and_then(|_| texts()) {
-        Ok(_) => "yes".to_string(),
-        Err(error) => format!("no: {}; {}", error.what, error.next),
-    };
-    let facts = [
+    let mut facts = vec![
         ("architecture", of("general.architecture")),
         ("name", of("general.name")),
         ("tokenizer", of("tokenizer.ggml.model")),
         ("tensors", kinds.join(", ")),
-        ("runs", answer),
     ];
-    if matches.get_flag("json") {
-        let facts: serde_json::Map<String, Value> =
-            facts.into_iter().map(|(name, value)| (name.replace(' ', "_"), json!(value))).collect();
-        writeln!(out, "{:#}", json!({"facts": facts}))?;
-        return Ok(());
+    let tensors = || file.names().filter_map(|name| Some((name, file.tensor(name)?)));
+    if matches.get_flag("values") {
+        facts.push(("values", block_values(tensors())));
     }
-    let mut table = Table::new(&["", ""]);
-    for (name, value) in facts {
-        table.row([name.to_string(), value]);
-    }
-    table.print(out)?;
-    if matches.get_flag("tensors") {
-        writeln!(out)?;
-        let mut table = Table::new(&["Tensor", "Type", "Shape"]);
-        for (name, tensor) in file.names().filter_map(|name| Some((name, file.tensor(name)?))) {
-            table.row([name.into(), tensor.block.name().into(), show_shape(tensor.shape)]);
+    let plan = Import::plan(file).and_then(|_| tokenizer_files(file.metadata()));
+    let answer = plan.map(drop).map_err(|e| [e.what, e.next]);
+    let row = |(name, tensor): (&str, BlockTensor<'_>)| {
+        (name.to_string(), tensor.block.name().to_string(), tensor.shape.to_vec())
+    };
+    report(facts, answer, tensors().map(row).collect(), matches, out)
+}
+
+/// Reads the numbers of every block.
+fn block_values<'a>(tensors: impl Iterator<Item = (&'a str, BlockTensor<'a>)>) -> String {
+    let (mut broken, mut first, mut all) = (0, None, 0);
+    for (name, tensor) in tensors {
+        let row = tensor.block.bytes_of(tensor.shape.last().map_or(&[1], std::slice::from_ref));
+        // In rows, since the values as f32 take several times the room.
+        for row in tensor.bytes.chunks(row.unwrap_or(0).max(1)) {
+            let values = tensor.block.floats(row);
+            let found = values.iter().filter(|value| !value.is_finite()).count();
+            all += values.len();
+            broken += found;
+            if found > 0 {
+                first.get_or_insert(name.to_string());
+            }
         }
-        table.print(out)?;
     }
-    Ok(())
+    told(broken, all, first)
 }
 
 /// Names and values that a reader asks for first.
@@ -235,10 +257,14 @@ fn values(
             first.get_or_insert(stored.name);
         }
     }
-    Ok(match first {
+    Ok(told(broken, all, first))
+}
+
+fn told(broken: usize, all: usize, first: Option<String>) -> String {
+    match first {
         None => format!("all {all} floats are finite"),
         Some(name) => format!("{broken} of {all} floats are NaN or infinite, first in `{name}`"),
-    })
+    }
 }
 
 fn not_finite(stored: &StoredTensor) -> Result<usize, Failure> {
@@ -253,24 +279,23 @@ fn not_finite(stored: &StoredTensor) -> Result<usize, Failure> {
 }
 
 /// Every tensor of some files.
-fn tensors(files: &[&TensorFile], json: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let rows = files.iter().flat_map(|file| {
-        file.names().map(move |name| {
-            let shape = file.shape(name).unwrap_or_default().to_vec();
-            (name, file.stored_type(name).unwrap_or_default(), shape)
-        })
-    });
-    if json {
-        let list: Vec<Value> = rows
-            .map(|(name, kind, shape)| json!({"name": name, "type": kind, "shape": shape}))
-            .collect();
-        writeln!(out, "{:#}", Value::Array(list))?;
-        return Ok(());
-    }
+fn rows(files: &[&TensorFile]) -> Vec<Row> {
+    let of = |file: &TensorFile, name: &str| {
+        let shape = file.shape(name).unwrap_or_default().to_vec();
+        (name.to_string(), file.stored_type(name).unwrap_or_default(), shape)
+    };
+    files.iter().flat_map(|file| file.names().map(|name| of(file, name))).collect()
+}
+
+fn list(rows: Vec<Row>) -> Value {
+    let entry = |(name, kind, shape)| json!({"name": name, "type": kind, "shape": shape});
+    rows.into_iter().map(entry).collect()
+}
+
+fn table_of(rows: Vec<Row>) -> Table {
     let mut table = Table::new(&["TENSOR", "TYPE", "SHAPE"]);
     for (name, kind, shape) in rows {
-        table.row([name.to_string(), kind, show_shape(&shape)]);
+        table.row([name, kind, show_shape(&shape)]);
     }
-    table.print(out)?;
-    Ok(())
+    table
 }

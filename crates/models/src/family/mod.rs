@@ -239,6 +239,12 @@ mod tests {
         let part = r#", "partial_rotary_factor": 0.5"#;
         assert_eq!(read("llama", part).rope.features(), 16);
         assert_eq!(read("phi3", part).rope.features(), 8);
+        let text = r#"{"model_type": "phi3", "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 8,
+            "num_hidden_layers": 2, "intermediate_size": 32, "max_position_embeddings": 64,
+            "partial_rotary_factor": 0.6}"#;
+        let odd = Config::parse(Path::new("config.json"), text).unwrap();
+        let error = crate::describe(&odd).unwrap_err().to_string();
+        assert!(error.contains("is 0.6, of 16 features of a head 9"), "{error}");
     }
 
     #[test]

@@ -29,11 +29,16 @@ fn partial(config: &Config, head_dim: usize) -> Result<usize, FormatError> {
         None => None,
     };
     let share = share.or(config.number(field)?).unwrap_or(1.0);
-    match share > 0.0 && share <= 1.0 {
-        true => Ok((head_dim as f64 * share) as usize / 2 * 2),
-        false => {
-            let next = "it must be above 0 and at most 1";
-            Err(config.error(field, &format!("is {share}"), next))
+    if !(share > 0.0 && share <= 1.0) {
+        let next = "it must be above 0 and at most 1";
+        return Err(config.error(field, &format!("is {share}"), next));
+    }
+    // Of an odd number, transformers turns one more and mlx-lm none.
+    match (head_dim as f64 * share) as usize {
+        odd if odd % 2 == 1 => {
+            let what = format!("is {share}, of {head_dim} features of a head {odd}");
+            Err(config.error(field, &what, "features turn in pairs"))
         }
+        even => Ok(even),
     }
 }
