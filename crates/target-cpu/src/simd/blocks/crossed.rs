@@ -21,11 +21,8 @@ pub fn fits(bits: u32) -> bool {
 /// True for a CPU that adds vectors beside multiplying them.
 #[cfg(target_arch = "x86_64")]
 pub fn pays() -> bool {
-    static AMD: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
-        let maker = std::arch::x86_64::__cpuid(0);
-        [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
-    });
-    *AMD
+    static PAYS: std::sync::LazyLock<bool> = std::sync::LazyLock::new(crate::simd::made_by_amd);
+    *PAYS
 }
 
 /// [`sums`] of an even number of steps, with the products of neighbours of each row and each column.
