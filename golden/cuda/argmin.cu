@@ -45,7 +45,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_argmin(const float* 
     least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 4));
     least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 8));
     least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 16));
+    const bool test_2 = least_2 == 4294967295u;
+    const unsigned int chosen_2 = test_2 ? 0u : least_2;
     if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
-        y[(long long)(program_2)] = least_2;
+        y[(long long)(program_2)] = chosen_2;
     }
 }

@@ -11,8 +11,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_dropout(const float*
     const int at = (int)threadIdx.x * 4;
     float x_in[4];
     _Pragma("unroll")
-    for (int i_19 = 0; i_19 < 4; i_19++) {
-        x_in[i_19] = 0.0f;
+    for (int i_21 = 0; i_21 < 4; i_21++) {
+        x_in[i_21] = 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
@@ -24,8 +24,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_dropout(const float*
     }
     unsigned int rounded[4];
     _Pragma("unroll")
-    for (int i_19 = 0; i_19 < 4; i_19++) {
-        rounded[i_19] = (unsigned int)((((int)blockIdx.x * 1024) + (at + (i_19 & 3))));
+    for (int i_21 = 0; i_21 < 4; i_21++) {
+        rounded[i_21] = (unsigned int)((((int)blockIdx.x * 1024) + (at + (i_21 & 3))));
     }
     unsigned int random[4];
     {
@@ -36,21 +36,23 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_dropout(const float*
     const float product = arguments.p * 16777216.0f;
     const float ceil_x = ceilf(product);
     const unsigned int rounded_2 = tw_to_u32(ceil_x);
+    const bool is_nan_x = arguments.p != arguments.p;
+    const unsigned int chosen = is_nan_x ? 4294967295u : rounded_2;
     const float difference = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference;
-    float chosen[4];
+    float chosen_2[4];
     _Pragma("unroll")
-    for (int i_19 = 0; i_19 < 4; i_19++) {
-        const unsigned int shr = random[i_19] >> 8u;
-        const bool test = shr >= rounded_2;
-        const float product_2 = x_in[i_19] * recip_x;
-        chosen[i_19] = test ? product_2 : 0.0f;
+    for (int i_21 = 0; i_21 < 4; i_21++) {
+        const unsigned int shr = random[i_21] >> 8u;
+        const bool test = shr >= chosen;
+        const float product_2 = x_in[i_21] * recip_x;
+        chosen_2[i_21] = test ? product_2 : 0.0f;
     }
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = chosen[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = chosen_2[l];
             *(uint4*)(y + (long long)((((int)blockIdx.x * 1024) + at))) = vector.all;
         }
     }

@@ -128,24 +128,26 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_layernorm_dropout(co
     const float product_4 = arguments.p * 16777216.0f;
     const float ceil_x = ceilf(product_4);
     const unsigned int rounded_4 = tw_to_u32(ceil_x);
+    const bool is_nan_x = arguments.p != arguments.p;
+    const unsigned int chosen = is_nan_x ? 4294967295u : rounded_4;
     const float difference_2 = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference_2;
-    float chosen[32];
+    float chosen_2[32];
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const unsigned int shr = random[i] >> 8u;
-        const bool test = shr >= rounded_4;
+        const bool test = shr >= chosen;
         const float product_5 = fma_x[i] * recip_x;
-        chosen[i] = test ? product_5 : 0.0f;
+        chosen_2[i] = test ? product_5 : 0.0f;
     }
     if (program < arguments.rows) {
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             float out[4];
-            out[0] = chosen[i * 4];
-            out[1] = chosen[(i * 4) + 1];
-            out[2] = chosen[(i * 4) + 2];
-            out[3] = chosen[(i * 4) + 3];
+            out[0] = chosen_2[i * 4];
+            out[1] = chosen_2[(i * 4) + 1];
+            out[2] = chosen_2[(i * 4) + 2];
+            out[3] = chosen_2[(i * 4) + 3];
             {
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")

@@ -48,7 +48,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_max_and_argmax(const
     least = min(least, __shfl_xor_sync(0xffffffffu, least, 4));
     least = min(least, __shfl_xor_sync(0xffffffffu, least, 8));
     least = min(least, __shfl_xor_sync(0xffffffffu, least, 16));
+    const bool test_2 = least == 4294967295u;
+    const unsigned int chosen_2 = test_2 ? 0u : least;
     if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
-        position[(long long)(program_2)] = least;
+        position[(long long)(program_2)] = chosen_2;
     }
 }

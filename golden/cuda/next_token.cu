@@ -76,22 +76,24 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_next_token(const fl
     for (int i = 0; i < 32; i++) {
         least = min(least, partial1[i]);
     }
-    const int rounded_2 = (int)min(least, 2147483647u);
+    const bool test_2 = least == 4294967295u;
+    const unsigned int chosen_2 = test_2 ? 0u : least;
+    const int rounded_2 = (int)min(chosen_2, 2147483647u);
     const int index = tw_checked(rounded_2, arguments.vocabulary, faults, 0);
     const float logits_in_2 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(index)];
     const int lens_in = lens[(long long)((int)blockIdx.x)];
     const int positions_in = positions[(long long)((int)blockIdx.x)];
     const float abs_x = fabsf(logits_in_2);
-    const bool test_2 = abs_x < TW_INFINITY;
-    const unsigned int chosen_2 = test_2 ? least : 4294967295u;
-    const bool test_3 = lens_in > 0;
-    if (test_3) {
+    const bool test_3 = abs_x < TW_INFINITY;
+    const unsigned int chosen_3 = test_3 ? chosen_2 : 4294967295u;
+    const bool test_4 = lens_in > 0;
+    if (test_4) {
         const int index_2 = tw_checked(lens_in, arguments.max_len, faults, 1);
         if (((int)threadIdx.x & 1023) == 0) {
-            history[((long long)((int)blockIdx.x) * arguments.history_stride0) + (long long)(index_2)] = chosen_2;
+            history[((long long)((int)blockIdx.x) * arguments.history_stride0) + (long long)(index_2)] = chosen_3;
         }
         if (((int)threadIdx.x & 1023) == 0) {
-            ids[(long long)((int)blockIdx.x)] = least;
+            ids[(long long)((int)blockIdx.x)] = chosen_2;
         }
         const int added = positions_in + 1;
         __syncthreads();

@@ -43,7 +43,9 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_next_token_of_parts(c
     least = min(least, __shfl_xor_sync(0xffffffffu, least, 4));
     least = min(least, __shfl_xor_sync(0xffffffffu, least, 8));
     least = min(least, __shfl_xor_sync(0xffffffffu, least, 16));
-    const int rounded_2 = (int)min(least, 2147483647u);
+    const bool test_2 = least == 4294967295u;
+    const unsigned int chosen_2 = test_2 ? 0u : least;
+    const int rounded_2 = (int)min(chosen_2, 2147483647u);
     const int index = tw_checked(rounded_2, arguments.parts, faults, 0);
     const unsigned int position_in = position[((long long)((int)blockIdx.x) * arguments.position_stride0) + (long long)(index)];
     const int added = (rounded_2 * arguments.width) + (int)min(position_in, 2147483647u);
@@ -53,13 +55,13 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_next_token_of_parts(c
     const int lens_in = lens[(long long)((int)blockIdx.x)];
     const int positions_in = positions[(long long)((int)blockIdx.x)];
     const float abs_x = fabsf(greatest_in_2);
-    const bool test_2 = abs_x < TW_INFINITY;
-    const unsigned int chosen_2 = test_2 ? rounded_4 : 4294967295u;
-    const bool test_3 = lens_in > 0;
-    if (test_3) {
+    const bool test_3 = abs_x < TW_INFINITY;
+    const unsigned int chosen_3 = test_3 ? rounded_4 : 4294967295u;
+    const bool test_4 = lens_in > 0;
+    if (test_4) {
         const int index_3 = tw_checked(lens_in, arguments.max_len, faults, 2);
         if (((int)threadIdx.x & 31) == 0) {
-            history[((long long)((int)blockIdx.x) * arguments.history_stride0) + (long long)(index_3)] = chosen_2;
+            history[((long long)((int)blockIdx.x) * arguments.history_stride0) + (long long)(index_3)] = chosen_3;
         }
         if (((int)threadIdx.x & 31) == 0) {
             ids[(long long)((int)blockIdx.x)] = rounded_4;

@@ -134,10 +134,10 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
             logits_in_3[(i * 4) + 1] = 0.0f;
             logits_in_3[(i * 4) + 2] = 0.0f;
             logits_in_3[(i * 4) + 3] = 0.0f;
-            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = __ldcs((const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))));
+                    vector.all = __ldcs((const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096)))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
                 }
@@ -155,7 +155,7 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
                 out[0] = chosen_9[i * 4];
                 out[1] = chosen_9[(i * 4) + 1];
@@ -165,7 +165,7 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    __stcs((uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))), vector.all);
+                    __stcs((uint4*)(dlogits + (((long long)((int)blockIdx.x) * arguments.dlogits_stride0) + (long long)((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096)))))), vector.all);
                 }
             }
         }

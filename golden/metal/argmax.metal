@@ -53,7 +53,9 @@ void tw_kernel_argmax(
     least = min(least, simd_shuffle_xor(least, 4));
     least = min(least, simd_shuffle_xor(least, 8));
     least = min(least, simd_shuffle_xor(least, 16));
+    const bool test_2 = least == 4294967295u;
+    const uint chosen_2 = test_2 ? 0u : least;
     if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
-        y[(long)(program_2)] = least;
+        y[(long)(program_2)] = chosen_2;
     }
 }

@@ -53,7 +53,9 @@ void tw_kernel_argmin(
     least_2 = min(least_2, simd_shuffle_xor(least_2, 4));
     least_2 = min(least_2, simd_shuffle_xor(least_2, 8));
     least_2 = min(least_2, simd_shuffle_xor(least_2, 16));
+    const bool test_2 = least_2 == 4294967295u;
+    const uint chosen_2 = test_2 ? 0u : least_2;
     if ((program < arguments.rows) && ((thread_2 & 31) == 0)) {
-        y[(long)(program_2)] = least_2;
+        y[(long)(program_2)] = chosen_2;
     }
 }

@@ -19,8 +19,8 @@ void tw_kernel_dropout(
     const int at = (int)thread_index_in_threadgroup * 4;
     float x_in[4];
     _Pragma("unroll")
-    for (int i_19 = 0; i_19 < 4; i_19++) {
-        x_in[i_19] = 0.0f;
+    for (int i_21 = 0; i_21 < 4; i_21++) {
+        x_in[i_21] = 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
@@ -32,8 +32,8 @@ void tw_kernel_dropout(
     }
     uint rounded[4];
     _Pragma("unroll")
-    for (int i_19 = 0; i_19 < 4; i_19++) {
-        rounded[i_19] = (uint)((((int)threadgroup_position_in_grid.x * 1024) + (at + (i_19 & 3))));
+    for (int i_21 = 0; i_21 < 4; i_21++) {
+        rounded[i_21] = (uint)((((int)threadgroup_position_in_grid.x * 1024) + (at + (i_21 & 3))));
     }
     uint random[4];
     {
@@ -44,21 +44,23 @@ void tw_kernel_dropout(
     const float product = arguments.p * 16777216.0f;
     const float ceil_x = ceil(product);
     const uint rounded_2 = tw_to_u32(ceil_x);
+    const bool is_nan_x = arguments.p != arguments.p;
+    const uint chosen = is_nan_x ? 4294967295u : rounded_2;
     const float difference = 1.0f - arguments.p;
     const float recip_x = 1.0f / difference;
-    float chosen[4];
+    float chosen_2[4];
     _Pragma("unroll")
-    for (int i_19 = 0; i_19 < 4; i_19++) {
-        const uint shr = random[i_19] >> 8u;
-        const bool test = shr >= rounded_2;
-        const float product_2 = x_in[i_19] * recip_x;
-        chosen[i_19] = test ? product_2 : 0.0f;
+    for (int i_21 = 0; i_21 < 4; i_21++) {
+        const uint shr = random[i_21] >> 8u;
+        const bool test = shr >= chosen;
+        const float product_2 = x_in[i_21] * recip_x;
+        chosen_2[i_21] = test ? product_2 : 0.0f;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = chosen[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = chosen_2[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }

@@ -87,22 +87,24 @@ void tw_kernel_next_token(
     for (int i = 0; i < 32; i++) {
         least = min(least, partial1[i]);
     }
-    const int rounded_2 = (int)min(least, 2147483647u);
+    const bool test_2 = least == 4294967295u;
+    const uint chosen_2 = test_2 ? 0u : least;
+    const int rounded_2 = (int)min(chosen_2, 2147483647u);
     const int index = tw_checked(rounded_2, arguments.vocabulary, faults, 0);
     const float logits_in_2 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(index)];
     const int lens_in = lens[(long)((int)threadgroup_position_in_grid.x)];
     const int positions_in = positions[(long)((int)threadgroup_position_in_grid.x)];
     const float abs_x = fabs(logits_in_2);
-    const bool test_2 = abs_x < INFINITY;
-    const uint chosen_2 = test_2 ? least : 4294967295u;
-    const bool test_3 = lens_in > 0;
-    if (test_3) {
+    const bool test_3 = abs_x < INFINITY;
+    const uint chosen_3 = test_3 ? chosen_2 : 4294967295u;
+    const bool test_4 = lens_in > 0;
+    if (test_4) {
         const int index_2 = tw_checked(lens_in, arguments.max_len, faults, 1);
         if (((int)thread_index_in_threadgroup & 1023) == 0) {
-            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_2)] = chosen_2;
+            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_2)] = chosen_3;
         }
         if (((int)thread_index_in_threadgroup & 1023) == 0) {
-            ids[(long)((int)threadgroup_position_in_grid.x)] = least;
+            ids[(long)((int)threadgroup_position_in_grid.x)] = chosen_2;
         }
         const int added = positions_in + 1;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);

@@ -56,7 +56,9 @@ void tw_kernel_next_token_of_parts(
     least = min(least, simd_shuffle_xor(least, 4));
     least = min(least, simd_shuffle_xor(least, 8));
     least = min(least, simd_shuffle_xor(least, 16));
-    const int rounded_2 = (int)min(least, 2147483647u);
+    const bool test_2 = least == 4294967295u;
+    const uint chosen_2 = test_2 ? 0u : least;
+    const int rounded_2 = (int)min(chosen_2, 2147483647u);
     const int index = tw_checked(rounded_2, arguments.parts, faults, 0);
     const uint position_in = position[((long)((int)threadgroup_position_in_grid.x) * arguments.position_stride0) + (long)(index)];
     const int added = (rounded_2 * arguments.width) + (int)min(position_in, 2147483647u);
@@ -66,13 +68,13 @@ void tw_kernel_next_token_of_parts(
     const int lens_in = lens[(long)((int)threadgroup_position_in_grid.x)];
     const int positions_in = positions[(long)((int)threadgroup_position_in_grid.x)];
     const float abs_x = fabs(greatest_in_2);
-    const bool test_2 = abs_x < INFINITY;
-    const uint chosen_2 = test_2 ? rounded_4 : 4294967295u;
-    const bool test_3 = lens_in > 0;
-    if (test_3) {
+    const bool test_3 = abs_x < INFINITY;
+    const uint chosen_3 = test_3 ? rounded_4 : 4294967295u;
+    const bool test_4 = lens_in > 0;
+    if (test_4) {
         const int index_3 = tw_checked(lens_in, arguments.max_len, faults, 2);
         if (((int)thread_index_in_threadgroup & 31) == 0) {
-            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_3)] = chosen_2;
+            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_3)] = chosen_3;
         }
         if (((int)thread_index_in_threadgroup & 31) == 0) {
             ids[(long)((int)threadgroup_position_in_grid.x)] = rounded_4;

@@ -922,12 +922,14 @@ void tw_kernel_sample_token(
     for (int i = 0; i < 8; i++) {
         least_2 = min(least_2, partial20[((int)simdgroup_index_in_threadgroup & 24) + i]);
     }
-    const int rounded_10 = (int)min(least_2, 2147483647u);
-    const bool test_61 = at_2 < rounded_10;
-    const float chosen_67 = test_61 ? product_2 : 0.0f;
+    const bool test_61 = least_2 == 4294967295u;
+    const uint chosen_67 = test_61 ? 0u : least_2;
+    const int rounded_10 = (int)min(chosen_67, 2147483647u);
+    const bool test_62 = at_2 < rounded_10;
+    const float chosen_68 = test_62 ? product_2 : 0.0f;
     float total_14 = 0.0f;
     if (at_2 < arguments.parts) {
-        total_14 = total_14 + chosen_67;
+        total_14 = total_14 + chosen_68;
     }
     total_14 = total_14 + simd_shuffle_xor(total_14, 1);
     total_14 = total_14 + simd_shuffle_xor(total_14, 2);
@@ -945,43 +947,43 @@ void tw_kernel_sample_token(
     }
     const float difference_11 = product_23 - total_14;
     const int larger_3 = max(tile_50, 0);
-    const int chosen_68 = and_10 ? larger_3 : rounded_10;
-    const float chosen_69 = and_10 ? tile_51 : difference_11;
-    const int product_24 = chosen_68 * 1024;
-    const int index_2 = tw_checked(product_24, 2147483647, faults, 1);
+    const int chosen_69 = and_10 ? larger_3 : rounded_10;
+    const float chosen_70 = and_10 ? tile_51 : difference_11;
+    const int product_24 = chosen_69 * 1024;
+    const int index_2 = tw_checked(min(product_24, arguments.vocabulary), 2147483647, faults, 1);
     float logits_in_4 = -INFINITY;
     if ((index_2 + at_6) < arguments.vocabulary) {
         logits_in_4 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((index_2 + at_6))];
     }
-    const int index_3 = tw_checked(product_24, 2147483647, faults, 2);
+    const int index_3 = tw_checked(min(product_24, arguments.vocabulary), 2147483647, faults, 2);
     uchar seen_in_4 = 0;
     if ((index_3 + at_6) < arguments.vocabulary) {
         seen_in_4 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((index_3 + at_6))];
     }
     const int rounded_11 = (int)(seen_in_4);
-    const bool test_62 = rounded_11 > 0;
-    const bool test_63 = logits_in_4 >= 0.0f;
+    const bool test_63 = rounded_11 > 0;
+    const bool test_64 = logits_in_4 >= 0.0f;
     const float quotient_5 = logits_in_4 / penalty_in_4;
     const float product_25 = logits_in_4 * penalty_in_4;
-    const float chosen_70 = test_63 ? quotient_5 : product_25;
-    const float chosen_71 = test_62 ? chosen_70 : logits_in_4;
-    const float smaller_10 = tw_min((chosen_71 - chosen_2), 0.0f);
-    const bool test_64 = smaller_10 > (-INFINITY);
+    const float chosen_71 = test_64 ? quotient_5 : product_25;
+    const float chosen_72 = test_63 ? chosen_71 : logits_in_4;
+    const float smaller_10 = tw_min((chosen_72 - chosen_2), 0.0f);
+    const bool test_65 = smaller_10 > (-INFINITY);
     const float product_26 = smaller_10 * chosen;
     const float exp_x_8 = precise::exp(product_26);
-    const float chosen_72 = test_64 ? exp_x_8 : 0.0f;
-    const bool test_65 = chosen_71 != 0.0f;
-    const float chosen_73 = test_65 ? chosen_71 : 0.0f;
-    const int tile_53 = as_type<int>(chosen_73);
-    const bool test_66 = tile_53 >= 0;
+    const float chosen_73 = test_65 ? exp_x_8 : 0.0f;
+    const bool test_66 = chosen_72 != 0.0f;
+    const float chosen_74 = test_66 ? chosen_72 : 0.0f;
+    const int tile_53 = as_type<int>(chosen_74);
+    const bool test_67 = tile_53 >= 0;
     const int xor_6 = tile_53 ^ 2147483647;
-    const int chosen_74 = test_66 ? tile_53 : xor_6;
-    const bool test_67 = chosen_74 == larger_2;
-    const float chosen_75 = test_67 ? 1.0f : 0.0f;
+    const int chosen_75 = test_67 ? tile_53 : xor_6;
+    const bool test_68 = chosen_75 == larger_2;
+    const float chosen_76 = test_68 ? 1.0f : 0.0f;
     float running_7;
     float carry_4 = 0.0f;
     float sum_4 = 0.0f;
-    const float x_5 = chosen_75;
+    const float x_5 = chosen_76;
     running_7 = sum_4;
     sum_4 = sum_4 + x_5;
     const int lane_4 = (int)thread_index_in_simdgroup & 31;
@@ -1014,17 +1016,17 @@ void tw_kernel_sample_token(
     }
     running_7 = (carry_4 + (base_4 + below_4)) + running_7;
     carry_4 = carry_4 + all_4;
-    const bool test_68 = chosen_74 > larger_2;
-    const bool test_69 = running_7 < tile_52;
-    const bool and_23 = test_67 && test_69;
-    const bool or_6 = test_68 || and_23;
-    const bool test_70 = chosen_72 >= chosen_48;
-    const bool and_24 = or_6 && test_70;
-    const float chosen_76 = and_24 ? chosen_72 : 0.0f;
+    const bool test_69 = chosen_75 > larger_2;
+    const bool test_70 = running_7 < tile_52;
+    const bool and_23 = test_68 && test_70;
+    const bool or_6 = test_69 || and_23;
+    const bool test_71 = chosen_73 >= chosen_48;
+    const bool and_24 = or_6 && test_71;
+    const float chosen_77 = and_24 ? chosen_73 : 0.0f;
     float running_9;
     float carry_5 = 0.0f;
     float sum_5 = 0.0f;
-    sum_5 = sum_5 + chosen_76;
+    sum_5 = sum_5 + chosen_77;
     running_9 = sum_5;
     const int lane_5 = (int)thread_index_in_simdgroup & 31;
     float running_10 = sum_5;
@@ -1056,12 +1058,12 @@ void tw_kernel_sample_token(
     }
     running_9 = (carry_5 + (base_5 + below_5)) + running_9;
     carry_5 = carry_5 + all_5;
-    const bool test_71 = running_9 > chosen_69;
-    const bool test_72 = chosen_76 > 0.0f;
-    const bool and_25 = test_71 && test_72;
-    const float chosen_77 = and_25 ? 1.0f : 0.0f;
+    const bool test_72 = running_9 > chosen_70;
+    const bool test_73 = chosen_77 > 0.0f;
+    const bool and_25 = test_72 && test_73;
+    const float chosen_78 = and_25 ? 1.0f : 0.0f;
     float greatest_4 = -INFINITY;
-    greatest_4 = tw_max(greatest_4, chosen_77);
+    greatest_4 = tw_max(greatest_4, chosen_78);
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 1));
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 2));
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 4));
@@ -1076,13 +1078,13 @@ void tw_kernel_sample_token(
     for (int i = 0; i < 32; i++) {
         greatest_4 = tw_max(greatest_4, partial24[i]);
     }
-    const bool test_73 = chosen_77 == greatest_4;
-    const bool is_nan_x_3 = chosen_77 != chosen_77;
-    const bool or_7 = test_73 || is_nan_x_3;
+    const bool test_74 = chosen_78 == greatest_4;
+    const bool is_nan_x_3 = chosen_78 != chosen_78;
+    const bool or_7 = test_74 || is_nan_x_3;
     const uint rounded_12 = (uint)(at_6);
-    const uint chosen_78 = or_7 ? rounded_12 : 4294967295u;
+    const uint chosen_79 = or_7 ? rounded_12 : 4294967295u;
     uint least_3 = 4294967295u;
-    least_3 = min(least_3, chosen_78);
+    least_3 = min(least_3, chosen_79);
     least_3 = min(least_3, simd_shuffle_xor(least_3, 1));
     least_3 = min(least_3, simd_shuffle_xor(least_3, 2));
     least_3 = min(least_3, simd_shuffle_xor(least_3, 4));
@@ -1119,7 +1121,7 @@ void tw_kernel_sample_token(
         reduced_2 = reduced_2 || (partial26[i] != 0);
     }
     float greatest_5 = -INFINITY;
-    greatest_5 = tw_max(greatest_5, chosen_71);
+    greatest_5 = tw_max(greatest_5, chosen_72);
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 1));
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 2));
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 4));
@@ -1134,12 +1136,12 @@ void tw_kernel_sample_token(
     for (int i = 0; i < 32; i++) {
         greatest_5 = tw_max(greatest_5, partial27[i]);
     }
-    const bool test_74 = chosen_71 == greatest_5;
-    const bool is_nan_x_4 = chosen_71 != chosen_71;
-    const bool or_8 = test_74 || is_nan_x_4;
-    const uint chosen_79 = or_8 ? rounded_12 : 4294967295u;
+    const bool test_75 = chosen_72 == greatest_5;
+    const bool is_nan_x_4 = chosen_72 != chosen_72;
+    const bool or_8 = test_75 || is_nan_x_4;
+    const uint chosen_80 = or_8 ? rounded_12 : 4294967295u;
     uint least_4 = 4294967295u;
-    least_4 = min(least_4, chosen_79);
+    least_4 = min(least_4, chosen_80);
     least_4 = min(least_4, simd_shuffle_xor(least_4, 1));
     least_4 = min(least_4, simd_shuffle_xor(least_4, 2));
     least_4 = min(least_4, simd_shuffle_xor(least_4, 4));
@@ -1154,8 +1156,8 @@ void tw_kernel_sample_token(
     for (int i = 0; i < 32; i++) {
         least_4 = min(least_4, partial28[i]);
     }
-    const uint chosen_80 = reduced_2 ? least_3 : least_4;
-    const int smaller_11 = min(((int)min(chosen_80, 2147483647u) + product_24), (arguments.vocabulary - 1));
+    const uint chosen_81 = reduced_2 ? least_3 : least_4;
+    const int smaller_11 = min(((int)min(chosen_81, 2147483647u) + product_24), (arguments.vocabulary - 1));
     const uint rounded_14 = (unsigned int)max(smaller_11, 0);
     int least_5 = 2147483647;
     least_5 = min(least_5, at_4);
@@ -1173,10 +1175,10 @@ void tw_kernel_sample_token(
     for (int i = 0; i < 2; i++) {
         least_5 = min(least_5, partial29[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
-    const bool test_75 = at_4 == least_5;
-    const int chosen_81 = test_75 ? rounded_5 : 0;
+    const bool test_76 = at_4 == least_5;
+    const int chosen_82 = test_76 ? rounded_5 : 0;
     int total_17 = 0;
-    total_17 = total_17 + chosen_81;
+    total_17 = total_17 + chosen_82;
     total_17 = total_17 + simd_shuffle_xor(total_17, 1);
     total_17 = total_17 + simd_shuffle_xor(total_17, 2);
     total_17 = total_17 + simd_shuffle_xor(total_17, 4);
@@ -1193,29 +1195,29 @@ void tw_kernel_sample_token(
     }
     const int index_4 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
     const uint tokens_in_2 = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index_4)];
-    const bool test_76 = tile_50 < 0;
-    const bool and_26 = and_10 && test_76;
-    const uint chosen_82 = and_26 ? tokens_in_2 : rounded_14;
+    const bool test_77 = tile_50 < 0;
+    const bool and_26 = and_10 && test_77;
+    const uint chosen_83 = and_26 ? tokens_in_2 : rounded_14;
     const bool or_9 = and_7 || and_10;
-    const uint chosen_83 = or_9 ? chosen_82 : tokens_in;
+    const uint chosen_84 = or_9 ? chosen_83 : tokens_in;
     const bool not_x_4 = !and_10;
     const bool and_27 = and_8 && not_x_4;
     const bool or_10 = not_x_2 || and_27;
-    const uint chosen_84 = or_10 ? tokens_in_2 : chosen_83;
-    const uint chosen_85 = test_2 ? chosen_84 : 4294967295u;
-    const bool test_77 = lens_in > 0;
-    if (test_77) {
+    const uint chosen_85 = or_10 ? tokens_in_2 : chosen_84;
+    const uint chosen_86 = test_2 ? chosen_85 : 4294967295u;
+    const bool test_78 = lens_in > 0;
+    if (test_78) {
         const int index_5 = tw_checked(lens_in, arguments.max_len, faults, 3);
         if (((int)thread_index_in_threadgroup & 1023) == 0) {
-            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_5)] = chosen_85;
+            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_5)] = chosen_86;
         }
-        const int rounded_15 = (int)min(chosen_84, 2147483647u);
+        const int rounded_15 = (int)min(chosen_85, 2147483647u);
         const int index_6 = tw_checked(rounded_15, arguments.vocabulary, faults, 4);
         if (((int)thread_index_in_threadgroup & 1023) == 0) {
             seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)(index_6)] = 1;
         }
         if (((int)thread_index_in_threadgroup & 1023) == 0) {
-            ids[(long)((int)threadgroup_position_in_grid.x)] = chosen_84;
+            ids[(long)((int)threadgroup_position_in_grid.x)] = chosen_85;
         }
         const int added_19 = positions_in + 1;
         if (((int)thread_index_in_threadgroup & 1023) == 0) {

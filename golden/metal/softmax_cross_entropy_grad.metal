@@ -144,10 +144,10 @@ void tw_kernel_softmax_cross_entropy_grad(
             logits_in_3[(i * 4) + 1] = 0.0f;
             logits_in_3[(i * 4) + 2] = 0.0f;
             logits_in_3[(i * 4) + 3] = 0.0f;
-            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
                 }
@@ -165,7 +165,7 @@ void tw_kernel_softmax_cross_entropy_grad(
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
                 out[0] = chosen_9[i * 4];
                 out[1] = chosen_9[(i * 4) + 1];
@@ -175,7 +175,7 @@ void tw_kernel_softmax_cross_entropy_grad(
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((product_4 + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
+                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
                 }
             }
         }

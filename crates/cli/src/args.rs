@@ -6,7 +6,7 @@ mod validate;
 use crate::failure::Failure;
 use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 use std::str::FromStr;
 use tilewright_runtime::targets::TARGETS;
@@ -170,18 +170,28 @@ fn test() -> Command {
                 .help("Runs that many random programs instead, against the interpreter"),
         )
         .arg(
+            Arg::new("mutants")
+                .long("mutants")
+                .value_name("MUTANTS")
+                .value_parser(some)
+                .conflicts_with_all(["names", "full", "limit"])
+                .help("Runs that many mutants of the kernels instead, against the interpreter"),
+        )
+        .group(ArgGroup::new("drawn").args(["random", "mutants"]))
+        .arg(
             Arg::new("seed")
                 .long("seed")
                 .value_name("SEED")
                 .value_parser(whole::<u64>)
                 .default_value("0")
-                .help("The first random program; the next ones follow it")
-                .requires("random"),
+                .help("The first random program or mutant; the next ones follow it")
+                .requires("drawn"),
         )
         .arg(report("report", "Writes every check as JSON"))
         .after_help(
             "Examples:\n  tilewright test\n  tilewright test softmax rmsnorm --report out.json\n  \
-             tilewright test --random 2000 --device cuda",
+             tilewright test --random 2000 --device cuda\n  \
+             tilewright test --mutants 2000 --device emulator",
         )
 }
 

@@ -46,6 +46,20 @@ fn random_programs_are_run_and_reported() {
 }
 
 #[test]
+fn mutants_are_run_and_reported() {
+    let here = directory("test-mutants");
+    let args =
+        ["test", "--mutants", "12", "--seed", "40", "--device", "emulator", "--report", "r.json"];
+    let told = tilewright_in(&here, &args).ok();
+    assert!(told.starts_with("12 mutants from seed 40 on emulator: "), "{told}");
+    assert!(told.contains(" agree with the interpreter, 0 do not"), "{told}");
+    let text = std::fs::read_to_string(here.join("r.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report.as_array().unwrap().len(), 12);
+    tilewright(&["test", "--mutants", "6", "--random", "6"]).fails(2, "--random");
+}
+
+#[test]
 fn wrong_use_names_the_fault() {
     tilewright(&["test", "softmaks"]).fails(2, "did you mean `softmax`?");
     tilewright(&["test", "relu", "--report", "no/such/file"]).fails(1, "no/such/file: cannot");

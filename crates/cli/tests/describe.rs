@@ -42,7 +42,8 @@ fn devices_say_what_they_can_and_what_is_missing() {
         let row = json.as_array().unwrap().iter().find(|d| d["device"] == name).unwrap();
         row["available"].as_bool().unwrap()
     };
-    assert!(available("interpreter") && !available("metal"));
+    assert!(available("interpreter") && !available("metal") && available("emulator"));
+    assert!(text.contains("\n    emulator: the GPU lowering") && text.contains("\n    msl-host: "));
 }
 
 #[test]
@@ -75,6 +76,18 @@ fn kernels_are_emitted_for_mlx() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert!(!text.contains("[[buffer"), "the signature is MLX's: {text}");
+    // A size that no input tells is an argument.
+    for target in ["metal", "cuda"] {
+        let text = tilewright(&["emit", "scatter_add", "--target", target, "--mlx"]).ok();
+        for part in [
+            "entries_number[0]",
+            "\"entries_number\"],",
+            ", entries):",
+            "mx.array([entries], dtype=mx.int32)]",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
     let text = tilewright(&["emit", "rmsnorm", "--target", "cuda", "--mlx", "--dtype", "f16"]).ok();
     assert!(text.contains("mx.fast.cuda_kernel("), "{text}");
     assert!(text.contains("const unsigned short* x = (const unsigned short*)x_array;"), "{text}");

@@ -14,13 +14,16 @@ mod elementwise;
 mod memory;
 mod reduction;
 mod tile;
+mod trial;
 
 pub use argument::{Argument, Tensor, bind_arguments};
+pub use trial::Trial;
 
 use crate::interpret::memory::Memory;
 use crate::interpret::tile::Tile;
 use crate::{
-    Bindings, DType, Expr, ExprId, ExprKind, Extent, Location, Program, Stmt, Type, validate,
+    Bindings, DType, Expr, ExprId, ExprKind, Extent, Location, Program, Stmt, Type,
+    validate::validate_rewritten,
 };
 
 /// What a [`Fault`] is about.
@@ -38,6 +41,8 @@ pub enum FaultKind {
     Race,
     /// One store wrote an element twice.
     RepeatedWrite,
+    /// A [`Trial`] stopped it.
+    Trial,
 }
 
 /// Why a program cannot be run to its end, or must not be trusted.
@@ -87,6 +92,28 @@ pub fn interpret(
     arguments: &mut [Argument],
     bindings: &Bindings,
 ) -> Result<(), Box<Fault>> {
+    run(program, arguments, bindings, None)
+}
+
+/// As [`interpret`], of a program that nobody has read.
+///
+/// # Errors
+/// As [`interpret`]; also when the trial stops it.
+pub fn interpret_trial(
+    program: &Program,
+    arguments: &mut [Argument],
+    bindings: &Bindings,
+    trial: Trial,
+) -> Result<(), Box<Fault>> {
+    run(program, arguments, bindings, Some(trial))
+}
+
+fn run(
+    program: &Program,
+    arguments: &mut [Argument],
+    bindings: &Bindings,
+    trial: Option<Trial>,
+) -> Result<(), Box<Fault>> {
     let fault = |text: String| {
         Box::new(Fault {
             kind: FaultKind::Argument,
@@ -98,7 +125,7 @@ pub fn interpret(
             text,
         })
     };
-    validate(program).map_err(|mistakes| {
+    validate_rewritten(program).map_err(|mistakes| {
         let texts: Vec<String> = mistakes.iter().map(|m| m.to_string()).collect();
         fault(format!("the program is not valid: {}", texts.join("; ")))
     })?;
@@ -116,6 +143,7 @@ pub fn interpret(
         vars: vec![None; program.vars.len()],
         instance: vec![0; grid.len()],
         number: 0,
+        trial,
     };
     if !grid.contains(&0) {
         machine.every_program(&grid)?;
@@ -152,6 +180,8 @@ struct Machine<'a> {
     instance: Vec<usize>,
     /// The same as one number.
     number: u32,
+    /// What is left of it.
+    trial: Option<Trial>,
 }
 
 impl<'a> Machine<'a> {
@@ -159,6 +189,7 @@ impl<'a> Machine<'a> {
         loop {
             self.values.fill(None);
             self.vars.fill(None);
+            self.spend(1).map_err(|p| self.fault(p, None))?;
             self.body(&self.program.body)?;
             // The last axis runs fastest.
             let Some(axis) = (0..grid.len()).rev().find(|&i| self.instance[i] + 1 < grid[i]) else {
@@ -203,6 +234,7 @@ impl<'a> Machine<'a> {
                     let (start, end) = (self.integer(*start), self.integer(*end));
                     let mut i = start;
                     while i < end {
+                        self.spend(1).map_err(|p| self.fault(p, None))?;
                         self.values[index.index()] = Some(Tile::scalar(i as f64));
                         self.body(body)?;
                         i = i.saturating_add_unsigned(*step as u64);
@@ -265,6 +297,7 @@ impl<'a> Machine<'a> {
         let program = self.program;
         let Expr { kind, ty, .. } = program.expr(id);
         let shape = self.shape(ty)?;
+        self.spend(shape.iter().product())?;
         let tile = match kind {
             ExprKind::Const(literal) => Tile::scalar(ty.dtype.round(literal.value())),
             ExprKind::Scalar(param) => Tile::scalar(self.scalars[param.index()]),
@@ -331,6 +364,6 @@ impl<'a> Machine<'a> {
                 self.memory.load(place, &axes, fill, shape, self.number)?
             }
         };
-        Ok(tile)
+        self.tried(kind, ty.dtype, tile)
     }
 }

@@ -26,7 +26,9 @@ pub mod validate;
 pub use bind::{BindError, Bindings, bind};
 pub use dtype::DType;
 pub use infer::infer;
-pub use interpret::{Argument, Fault, FaultKind, Tensor, bind_arguments, interpret};
+pub use interpret::{
+    Argument, Fault, FaultKind, Tensor, Trial, bind_arguments, interpret, interpret_trial,
+};
 pub use op::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
 pub use program::*;
 pub use tolerance::Tolerance;

@@ -1,4 +1,5 @@
 //! Random valid programs, to test targets against the interpreter. Test support, not for production.
+//! [`mutate`] draws from the neighbours of programs that somebody wrote.
 //!
 //! [`random_program`] draws a program over the whole language: several grids, loads and stores of all kinds, maps,
 //! reductions, scans, top-k, gathers, loops with variables, conditions, combine functions, matrix products, integer
@@ -17,12 +18,14 @@ mod bounds;
 mod builder;
 mod combine;
 mod frame;
+mod mutate;
 mod operations;
 mod shrink;
 
 use crate::{Argument, DType, Program, Tolerance};
 
-pub use arguments::random_arguments;
+pub use arguments::{cropped, random_arguments, relaid};
+pub use mutate::mutate;
 pub use shrink::shrink;
 
 /// What [`random_program`] may use.

@@ -113,12 +113,16 @@ impl<'a> BlockedProduct<'a> {
     pub fn of(program: &'a Program) -> Option<BlockedProduct<'a>> {
         let &[rows, columns] = program.grid.as_slice() else { return None };
         let (mut variable, mut looped, mut stored) = (None, None, None);
+        let mut last = Vec::new();
         for statement in &program.body {
             match statement {
                 Stmt::Let(id) => {
                     // It computes positions and tiles only.
                     let kind = &program.expr(*id).kind;
                     (!matches!(kind, ExprKind::Load { .. } | ExprKind::Dot(..))).then_some(())?;
+                    if matches!(kind, ExprKind::Get(_)) && looped.is_some() {
+                        last.push(*id);
+                    }
                 }
                 Stmt::Set(var, value) if variable.is_none() && looped.is_none() => {
                     (program.constant(*value)? == 0.0).then_some(())?;
@@ -142,7 +146,7 @@ impl<'a> BlockedProduct<'a> {
         let (index, step) = (*index, *step);
         let found = BlockedProduct { program, index, step, rows, columns, end, left, right, out };
         let whole = program.constant(*start)? == 0.0
-            && is_last(program, value, sum)
+            && is_one_of(program, value, &last)
             && found.lies(out, [Side::Rows, Side::Columns]);
         whole.then_some(found)
     }
@@ -182,21 +186,20 @@ impl<'a> BlockedProduct<'a> {
 /// The operands of the dot that the body of a loop adds to `sum`, if it does nothing else.
 fn sum_of_dots(program: &Program, body: &[Stmt], sum: VarId) -> Option<(ExprId, ExprId)> {
     let kind = |id: ExprId| &program.expr(id).kind;
-    let mut dot = None;
+    let (mut dot, mut here) = (None, Vec::new());
     for statement in body {
         match statement {
-            Stmt::Let(_) => {}
+            Stmt::Let(id) => here.push(*id),
             Stmt::Set(var, value) if *var == sum && dot.is_none() => {
                 let ExprKind::Binary(BinaryOp::Add, a, b) = *kind(*value) else { return None };
-                dot = match (kind(a), kind(b)) {
-                    (ExprKind::Get(var), ExprKind::Dot(x, y))
-                    | (ExprKind::Dot(x, y), ExprKind::Get(var))
-                        if *var == sum =>
-                    {
-                        Some((*x, *y))
-                    }
+                let (old, of) = match (kind(a), kind(b)) {
+                    (ExprKind::Get(var), ExprKind::Dot(x, y)) if *var == sum => (a, (*x, *y)),
+                    (ExprKind::Dot(x, y), ExprKind::Get(var)) if *var == sum => (b, (*x, *y)),
                     _ => return None,
                 };
+                // What the variable was before the loop is no sum.
+                dot = here.contains(&old).then_some(of);
+                dot?;
             }
             _ => return None,
         }
@@ -204,11 +207,49 @@ fn sum_of_dots(program: &Program, body: &[Stmt], sum: VarId) -> Option<(ExprId, 
     dot
 }
 
-/// True for a variable's last value, rounded or not.
-fn is_last(program: &Program, id: ExprId, sum: VarId) -> bool {
+/// True for one of `values`, rounded or not.
+fn is_one_of(program: &Program, id: ExprId, values: &[ExprId]) -> bool {
     let of = match program.expr(id).kind {
         ExprKind::Cast(of) => of,
         _ => id,
     };
-    matches!(program.expr(of).kind, ExprKind::Get(var) if var == sum)
+    values.contains(&of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::parse;
+
+    #[test]
+    fn a_product_stores_the_sum_that_the_loop_leaves() {
+        let product = "kernel k(x: in f32[m, k], w: in f32[k, n], y: out f32[m, n])
+            grid m / 4, n / 4
+            var $0: f32[4, 4]
+            %0: i32 = program 0
+            %1: i32 = program 1
+            %2: i32 = const 4
+            %3: i32 = mul %0, %2
+            %4: i32 = mul %1, %2
+            %5: f32 = const 0.0
+            %6: f32[4, 4] = broadcast %5
+            set $0 = %6
+            %7: i32 = const 0
+            %8: i32 = size k
+            %9: f32[4, 4] = get $0
+            for %10 in %7..%8 step 8 {
+              %11: f32[4, 8] = load x[%3..+4, %10..+8]
+              %12: f32[8, 4] = load w[%10..+8, %4..+4]
+              %13: f32[4, 4] = dot %11, %12
+              %14: f32[4, 4] = get $0
+              %15: f32[4, 4] = add %14, %13
+              set $0 = %15
+            }
+            %16: f32[4, 4] = get $0
+            store y[%3..+4, %4..+4] = %16";
+        let found = |text: &str| BlockedProduct::of(&parse(text).unwrap()).is_some();
+        assert!(found(product));
+        assert!(!found(&product.replace("] = %16", "] = %9")), "what it was before the loop");
+        assert!(!found(&product.replace("add %14, %13", "add %9, %13")), "begun anew each round");
+    }
 }

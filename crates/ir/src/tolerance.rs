@@ -206,6 +206,30 @@ fn note_uses(program: &Program, body: &[Stmt], used: &mut [bool]) {
     }
 }
 
+/// True for what rounds its result, if that is a float.
+pub(crate) fn rounds(kind: &ExprKind) -> bool {
+    use crate::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
+    match kind {
+        ExprKind::Unary(op, _) => !matches!(
+            op,
+            UnaryOp::Neg
+                | UnaryOp::Abs
+                | UnaryOp::Sign
+                | UnaryOp::Floor
+                | UnaryOp::Ceil
+                | UnaryOp::Round
+                | UnaryOp::Trunc
+        ),
+        ExprKind::Binary(op, ..) => !matches!(op, BinaryOp::Max | BinaryOp::Min),
+        ExprKind::Ternary(op, _) => *op != TernaryOp::Select,
+        ExprKind::Reduce(op, ..) | ExprKind::Scan { op, .. } => {
+            matches!(op, ReduceOp::Sum | ReduceOp::Prod)
+        }
+        ExprKind::ReduceBy { .. } | ExprKind::ScanBy { .. } | ExprKind::Dot(..) => true,
+        _ => false,
+    }
+}
+
 struct WorkReader<'a> {
     program: &'a Program,
     dims: &'a [usize],
@@ -259,7 +283,7 @@ impl WorkReader<'_> {
                     let epsilon = expr.ty.dtype.epsilon();
                     self.used[id] && from.is_some_and(|d| d.is_float() && d.epsilon() < epsilon)
                 }
-                _ => self.rounds(&expr.kind),
+                _ => rounds(&expr.kind),
             };
         if rounds {
             depth += 1;
@@ -271,29 +295,6 @@ impl WorkReader<'_> {
         self.work.ops = self.work.ops.max(depth);
         if let Some(length) = self.reduced(&expr.kind) {
             self.work.reduction = self.work.reduction.max(length);
-        }
-    }
-
-    fn rounds(&self, kind: &ExprKind) -> bool {
-        use crate::{BinaryOp, ReduceOp, TernaryOp, UnaryOp};
-        match kind {
-            ExprKind::Unary(op, _) => !matches!(
-                op,
-                UnaryOp::Neg
-                    | UnaryOp::Abs
-                    | UnaryOp::Sign
-                    | UnaryOp::Floor
-                    | UnaryOp::Ceil
-                    | UnaryOp::Round
-                    | UnaryOp::Trunc
-            ),
-            ExprKind::Binary(op, ..) => !matches!(op, BinaryOp::Max | BinaryOp::Min),
-            ExprKind::Ternary(op, _) => *op != TernaryOp::Select,
-            ExprKind::Reduce(op, ..) | ExprKind::Scan { op, .. } => {
-                matches!(op, ReduceOp::Sum | ReduceOp::Prod)
-            }
-            ExprKind::ReduceBy { .. } | ExprKind::ScanBy { .. } | ExprKind::Dot(..) => true,
-            _ => false,
         }
     }
 

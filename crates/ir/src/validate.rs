@@ -51,6 +51,19 @@ impl std::error::Error for Mistake {}
 /// # Errors
 /// All mistakes, in the order of the program.
 pub fn validate(program: &Program) -> Result<(), Vec<Mistake>> {
+    check(program, false)
+}
+
+/// As [`validate`], of a program that a pass has rewritten. What is known of its numbers by now is no mistake of anybody's
+/// where it is never reached: a position outside its tensor behind a condition, a store whose mask is false and that is gone.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_rewritten(program: &Program) -> Result<(), Vec<Mistake>> {
+    check(program, true)
+}
+
+fn check(program: &Program, rewritten: bool) -> Result<(), Vec<Mistake>> {
     let count = program.exprs.len();
     let mut checker = Checker {
         program,
@@ -59,6 +72,7 @@ pub fn validate(program: &Program) -> Result<(), Vec<Mistake>> {
         vars: vec![Seen::Never; program.vars.len()],
         blocks: vec![Block::default()],
         stored: vec![false; program.params.len()],
+        rewritten,
         here: None,
     };
     checker.declarations();
@@ -94,6 +108,8 @@ struct Checker<'a> {
     blocks: Vec<Block>,
     /// By parameter: whether a store to it may have come before this point.
     stored: Vec<bool>,
+    /// Whether a pass has been over it.
+    rewritten: bool,
     /// The author's line of the statement under check.
     here: Option<Location>,
 }

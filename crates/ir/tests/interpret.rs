@@ -358,8 +358,11 @@ fn arguments_must_fit() {
     let mut overlapping = Tensor::zeros(DType::F32, &[2]);
     overlapping.strides = vec![0];
     error(&mut [x, Argument::Tensor(overlapping), Argument::Scalar(1.0)], "overlap");
-    let invalid = parse("kernel k(y: out f32[n])").unwrap();
-    let bindings = bind(&invalid, &[Some(vec![1])], &[]).unwrap();
-    let found = interpret(&invalid, &mut [y], &bindings).unwrap_err();
-    assert!(found.to_string().contains("never stored"), "{found}");
+    let invalid = parse("kernel k(y: in f32[n]) %0: f32 = const 1.0 store y[:] = %0").unwrap();
+    let bindings = bind(&invalid, &[Some(vec![2])], &[]).unwrap();
+    let found = interpret(&invalid, &mut [y.clone()], &bindings).unwrap_err();
+    assert!(found.to_string().contains("is stored to"), "{found}");
+    let forgotten = parse("kernel k(y: out f32[n])").unwrap();
+    let found = interpret(&forgotten, &mut [y], &bindings).unwrap_err();
+    assert!(found.to_string().contains("never written"), "{found}");
 }

@@ -140,7 +140,12 @@ fn the_whole_language_is_drawn() {
 fn a_failing_program_shrinks_to_its_cause() {
     // A stand-in for a broken target: it fails on every program that takes an exponential.
     let has_exp = |case: &Case| {
-        run(case);
+        let mut arguments = case.arguments.clone();
+        let bindings = bind_arguments(&case.program, &arguments).unwrap();
+        // What is left may be out of bounds, and no target is to blame for that.
+        if interpret(&case.program, &mut arguments, &bindings).is_err() {
+            return false;
+        }
         let mut found = false;
         let mut open = vec![&case.program.body];
         while let Some(body) = open.pop() {
@@ -161,6 +166,7 @@ fn a_failing_program_shrinks_to_its_cause() {
     let (mut before, mut after) = (0, 0);
     for case in cases.filter(|case| has_exp(case)).take(10) {
         let small = shrink(&case, has_exp);
+        run(&small);
         assert!(has_exp(&small));
         before += case.program.compact().exprs.len();
         after += small.program.compact().exprs.len();

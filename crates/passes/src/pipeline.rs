@@ -54,5 +54,5 @@ pub fn run(program: &mut Program, passes: &[Pass], mut station: impl FnMut(&Pass
 }
 
 fn is_valid(program: &Program) -> bool {
-    tilewright_ir::validate::validate(program).is_ok()
+    tilewright_ir::validate::validate_rewritten(program).is_ok()
 }

@@ -18,7 +18,7 @@ use tilewright_passes::{Backward, GradOptions, grad};
 use tilewright_runtime::Runtime;
 
 /// Arguments by name.
-type Known = BTreeMap<String, Argument>;
+pub(crate) type Known = BTreeMap<String, Argument>;
 
 /// A finite difference runs the interpreter some hundred times, so its cases are this much smaller.
 const DIFFERENCES_SHARE: usize = 4;
@@ -79,12 +79,30 @@ pub fn gradient_of(
     Ok(Backward::by_hand(forward, programs.collect::<Result<_, _>>()?))
 }
 
-fn by_name(call: &Call) -> Known {
+pub(crate) fn by_name(call: &Call) -> Known {
     let names = call.program.params.iter().map(|p| p.name.clone());
     let mut known: Known = names.zip(call.arguments.iter().cloned()).collect();
     for (_, param) in tilewright_ir::bind::outputs(&call.program) {
         if matches!(param.kind, ParamKind::Tensor { access: Access::Out, .. }) {
             known.remove(&param.name);
+        }
+    }
+    known
+}
+
+/// The arguments of a call, and random cotangents of what it makes.
+pub(crate) fn with_cotangents(call: &Call, backward: &Backward, seed: u64) -> Known {
+    let mut known = by_name(call);
+    let mut random = Random::named(seed, "cotangents");
+    for i in call.output_tensors() {
+        let (param, Some(tensor)) = (&call.program.params[i], call.arguments[i].tensor()) else {
+            continue;
+        };
+        let name = format!("d_{}", param.name);
+        if backward.cotangents.contains(&name) {
+            let values: Vec<f64> = (0..tensor.elements()).map(|_| random.normal()).collect();
+            let cotangent = Tensor::from_values(tensor.dtype, &tensor.shape, &values);
+            known.insert(name, Argument::Tensor(cotangent));
         }
     }
     known
@@ -127,20 +145,7 @@ impl Prepared {
     ) -> Result<Prepared, String> {
         let wide = gradient_of(entry, case, dtype, &call.program, true)?;
         let backward = gradient_of(entry, case, dtype, &call.program, false)?;
-        let mut known = by_name(call);
-        let mut random = Random::named(seed, "cotangents");
-        for i in call.output_tensors() {
-            let (param, Some(tensor)) = (&call.program.params[i], call.arguments[i].tensor())
-            else {
-                continue;
-            };
-            let name = format!("d_{}", param.name);
-            if backward.cotangents.contains(&name) {
-                let values: Vec<f64> = (0..tensor.elements()).map(|_| random.normal()).collect();
-                let cotangent = Tensor::from_values(tensor.dtype, &tensor.shape, &values);
-                known.insert(name, Argument::Tensor(cotangent));
-            }
-        }
+        let known = with_cotangents(call, &backward, seed);
         let exact = exact(&wide, &known, case, None)?;
         let scales = sensitivities(&exact, |random| exact_or_nothing(&wide, &known, case, random));
         Ok(Prepared { backward, known, exact, scales })
@@ -177,7 +182,7 @@ impl Prepared {
 }
 
 /// The arguments of one program of a gradient, outputs empty.
-fn arguments(
+pub(crate) fn arguments(
     program: &Program,
     known: &Known,
     case: &Case,

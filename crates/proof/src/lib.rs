@@ -4,7 +4,7 @@
 //! compares with the f64 reference within a computed tolerance; it checks gradients against finite differences, and
 //! targets against the interpreter on hostile values. Each check is a [`Row`]. `tilewright test` prints them, the test
 //! suite asserts them, and a mutation test breaks kernels and passes to see that they fail. [`check_random_program`] holds
-//! a device to the interpreter beyond the catalog.
+//! a device to the interpreter beyond the catalog, and [`check_mutant`] around it.
 //!
 //! [`Bench`] times a kernel with its inputs in place, and [`copy_bandwidth`] is what its bytes are held against;
 //! [`time_compilation`] times the way there.
@@ -19,6 +19,7 @@ mod gradient;
 mod hostile;
 mod judge;
 mod launch;
+mod mutants;
 mod programs;
 mod random;
 mod row;
@@ -35,6 +36,7 @@ pub use execute::{Layout, execute, execute_program};
 pub use gradient::{check_gradient, gradient_of};
 pub use judge::{UNIT, Worst, judge, sensitivities, varies};
 pub use launch::{LaunchCost, time_launches};
+pub use mutants::{Verdict, check_mutant};
 pub use programs::{Disagreement, check_random_program};
 pub use random::Random;
 pub use row::{Check, Outcome, Row};

@@ -5,7 +5,7 @@ use tilewright_ir::random::{Case, Options, random_program, shrink};
 use tilewright_ir::{Argument, bind_arguments, interpret};
 use tilewright_runtime::{Buffer, Device, HostBuffer, Passed, Region};
 
-/// A random program whose results on a device are not the interpreter's, made smaller while that holds.
+/// A random program, or a mutant, whose results on a device are not the interpreter's, made smaller while that holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Disagreement {
     /// What the program was drawn from.
@@ -58,7 +58,7 @@ fn reference(case: &Case) -> Result<Vec<Argument>, String> {
 }
 
 /// What a device makes of them.
-fn results(case: &Case, device: &dyn Device) -> Result<Vec<Argument>, String> {
+pub(crate) fn results(case: &Case, device: &dyn Device) -> Result<Vec<Argument>, String> {
     let mut program = case.program.clone();
     tilewright_passes::pipeline::optimize(&mut program);
     let bindings = bind_arguments(&case.program, &case.arguments).map_err(|e| e.to_string())?;

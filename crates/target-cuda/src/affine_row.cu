@@ -5,6 +5,8 @@
 // so, 36 by bytes): bulk copies of whole blocks of columns to shared memory (8.5 us for 6144x4096, 24.9 for 2x12288x4096; but
 // 116 instead of 119 for 151936x4096), groups that stay, with a ring of such blocks (60 to 74 for the four), two rounds under
 // way at once before the wait, which the row then waits behind (53 instead of 52), launching the next kernel before the wait.
+// Of a whole step (tokens a second): two under way all the time where that takes 4 groups of 8 warps with steps of 2 for
+// 14336x4096 (456 instead of 467), 4 warps for 6144x4096 (460) or for 2x8192x2048 (2104 instead of 2144).
 
 // Where element i of a lane's 32 goes, in the order of the pairs.
 template <int BITS> __device__ __forceinline__ int tw_place(int i) {
@@ -108,13 +110,14 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
 }
 
 // `result[product * apart + column]`: the products of a row with 16 columns, by all warps of the group, which share the
-// rounds of all products: one each, two at once, one after the other (3), or two at once and then one after the other (4),
-// as ROUNDS says. `begin()` makes the row
-// ready when the first weights are under way; where products have rows of their own, these are `own_row` words and
+// rounds of all products: one each, two at once, one after the other (3), two at once and then one after the other (4), or
+// two under way all the time (5), as ROUNDS says. When the first weights are under way, `begin()` asks for what the row is
+// made of, and `make()` makes it ready; the second of ROUNDS 5 are asked for between, that the row does not wait behind them;
+// where products have rows of their own, these are `own_row` words and
 // `own_sums` sums apart. `partial` has room for 16 sums of every product and 256 elements of its row, of which there are
 // UNITS at most: what these are does not depend on the warps that share them, nor does the order in which they are added.
-template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, int ROUNDS, int UNITS, class Operands, class Begin>
-__device__ __forceinline__ void tw_affine_row(float* result, int apart, float* partial, const unsigned int* row, const float* row_sums, int own_row, int own_sums, const Operands& operands, int groups, int columns, const Begin& begin) {
+template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, int ROUNDS, int UNITS, class Operands, class Begin, class Make>
+__device__ __forceinline__ void tw_affine_row(float* result, int apart, float* partial, const unsigned int* row, const float* row_sums, int own_row, int own_sums, const Operands& operands, int groups, int columns, const Begin& begin, const Make& make) {
     typedef tw_affine_shape<GROUP> Shape;
     typedef tw_affine_warp<BITS, GROUP, 1, BF16, ALIGNED, STEPS> Warp;
     constexpr int GROUPS = Shape::GROUPS, PLANES = Warp::PLANES, EACH = Shape::EACH;
@@ -133,6 +136,8 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
     fetch(even, warp);
     if (ROUNDS == 2 || ROUNDS == 4) fetch(odd, warp + WARPS);
     begin();
+    if (ROUNDS == 5) fetch(odd, warp + WARPS);
+    make();
     const int units = (groups + 2 * GROUPS - 1) / (2 * GROUPS);
     unsigned int x[16];
     _Pragma("unroll") for (int i = 0; i < 16; i++) x[i] = 0u;
@@ -184,11 +189,18 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
             if (s % 2 == 1) keep(product, step / 2);
         }
     };
-    if (ROUNDS != 3) {
+    if (ROUNDS == 5) {
+        _Pragma("unroll 1") for (int at = warp; at < all; at += 2 * WARPS) {
+            take(even, at);
+            fetch(even, at + 2 * WARPS);
+            take(odd, at + WARPS);
+            fetch(odd, at + 3 * WARPS);
+        }
+    } else if (ROUNDS != 3) {
         take(even, warp);
         if (ROUNDS != 1) take(odd, warp + WARPS);
     }
-    if (ROUNDS > 2) {
+    if (ROUNDS == 3 || ROUNDS == 4) {
         constexpr int BEFORE = ROUNDS == 4 ? 2 : 0;
         _Pragma("unroll 1") for (int at = warp + BEFORE * WARPS; at < all; at += WARPS) {
             if (at != warp) fetch(even, at);

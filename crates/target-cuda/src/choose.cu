@@ -1,9 +1,9 @@
 // The experts of a token by the first warp of a group, for which the others wait.
 
 // The K greatest of EXPERTS logits, descending, the lower position first of equal ones; with NORMALIZE, their softmax, else
-// their part in that of all. What is read may have been made while this multiprocessor ran the launch before: the first
+// their part in that of all; no weights where nobody WEIGHS, which wait for the exponentials. What is read may have been made while this multiprocessor ran the launch before: the first
 // cache may not know of it.
-template <bool BF16, int EXPERTS, int K, bool NORMALIZE>
+template <bool BF16, int EXPERTS, int K, bool NORMALIZE, bool WEIGHS>
 __device__ __forceinline__ void tw_choose(unsigned int* positions, float* weights, const unsigned short* logits) {
     if (threadIdx.x < 32) {
         constexpr int EACH = (EXPERTS + 31) / 32;
@@ -31,21 +31,24 @@ __device__ __forceinline__ void tw_choose(unsigned int* positions, float* weight
             if (lane == round) own = best;
             _Pragma("unroll") for (int i = 0; i < EACH; i++) keys[i] = keys[i] == best ? 0u : keys[i];
         }
-        const auto logit = [&](unsigned int key) {
-            const unsigned int half = key >> 16;
-            return tw_half<BF16>((unsigned short)(half & 0x8000u ? half & 0x7fffu : ~half));
-        };
-        const float greatest = __shfl_sync(0xffffffffu, logit(own), 0);
-        const float weight = lane < K ? expf(logit(own) - greatest) : 0.0f;
-        float total = 0.0f;
-        if (NORMALIZE) {
-            total = weight;
-        } else {
-            _Pragma("unroll") for (int i = 0; i < EACH; i++)
-                if (lane * EACH + i < EXPERTS) total += expf(tw_half<BF16>(halves[i]) - greatest);
+        if (lane < K) positions[lane] = 0xffffu - (own & 0xffffu);
+        if (WEIGHS) {
+            const auto logit = [&](unsigned int key) {
+                const unsigned int half = key >> 16;
+                return tw_half<BF16>((unsigned short)(half & 0x8000u ? half & 0x7fffu : ~half));
+            };
+            const float greatest = __shfl_sync(0xffffffffu, logit(own), 0);
+            const float weight = lane < K ? expf(logit(own) - greatest) : 0.0f;
+            float total = 0.0f;
+            if (NORMALIZE) {
+                total = weight;
+            } else {
+                _Pragma("unroll") for (int i = 0; i < EACH; i++)
+                    if (lane * EACH + i < EXPERTS) total += expf(tw_half<BF16>(halves[i]) - greatest);
+            }
+            _Pragma("unroll") for (int by = 1; by < 32; by *= 2) total += __shfl_xor_sync(0xffffffffu, total, by);
+            if (lane < K) weights[lane] = weight / total;
         }
-        _Pragma("unroll") for (int by = 1; by < 32; by *= 2) total += __shfl_xor_sync(0xffffffffu, total, by);
-        if (lane < K) positions[lane] = 0xffffu - (own & 0xffffu), weights[lane] = weight / total;
     }
     __syncthreads();
 }

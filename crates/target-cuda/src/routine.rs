@@ -149,9 +149,20 @@ impl Text<'_> {
             lines.push("tw_wait();".into());
         }
         lines.push(format!(
-            "tw_choose<{bf16}, {experts}, {k}, {normalize}>({positions}, {weights}, {logits});"
+            "tw_choose<{bf16}, {experts}, {k}, {normalize}, {}>({positions}, {weights}, {logits});",
+            self.reads(r.weights)
         ));
         lines
+    }
+
+    /// True when the program reads an array, other than by its routines.
+    fn reads(&self, array: SharedId) -> bool {
+        let is_it = |value: &Value| matches!(value, Value::Shared(of, _) if *of == array);
+        let mut found = false;
+        for code in &self.program.body {
+            code.visit(&mut |code| found |= code.values().any(|value| value.any(&is_it)));
+        }
+        found
     }
 
     fn affine_products(&self, r: &AffineProducts) -> Vec<String> {
@@ -202,6 +213,8 @@ impl Text<'_> {
                     4
                 }
             }
+            // Where there are registers for two.
+            2.. if r.early && r.steps == 2 && r.beside <= 16 => 5,
             2 if r.early => 3,
             // One after the other.
             5.. => 3,
@@ -228,6 +241,11 @@ impl Text<'_> {
         if r.early {
             lines.push(format!("    {} tw_wait();", own.load_weights()));
         }
+        let ahead = rounds == 5;
+        if ahead {
+            lines.push(format!("    {}", own.load_rows(false)));
+        }
+        lines.push("}, [&]() {".into());
         // What is needed at the end comes meanwhile.
         let later = r.finished_with.iter().map(|(param, offset)| {
             let name = &self.program.params[param.index()].name;
@@ -239,7 +257,7 @@ impl Text<'_> {
             lines.push(format!("    if (threadIdx.x < min({width}, {columns})) {{ {later}}}"));
         }
         if !is_ready {
-            lines.push(format!("    {}", own.make(!r.early, false)));
+            lines.push(format!("    {}", own.make(ahead || !r.early, false)));
         }
         lines.push("});".into());
         lines
@@ -514,10 +532,13 @@ impl MadeReady {
     }
 
     /// `older` says that the launch ahead has not been waited for.
-    fn load(&self, older: bool) -> String {
+    fn load_rows(&self, older: bool) -> String {
         let MadeReady { length, padded, .. } = self;
-        let weights = self.load_weights();
-        format!("{weights} tw_x.load_rows<{older}>(tw_row_of, {length}, {padded} / 8, 0);")
+        format!("tw_x.load_rows<{older}>(tw_row_of, {length}, {padded} / 8, 0);")
+    }
+
+    fn load(&self, older: bool) -> String {
+        format!("{} {}", self.load_weights(), self.load_rows(older))
     }
 
     fn make(&self, loaded: bool, older: bool) -> String {

@@ -1,8 +1,9 @@
 //! Kernels for MLX: the body, header and call that `mx.fast.metal_kernel` and `mx.fast.cuda_kernel` take, as Python.
 //!
 //! MLX writes the signature itself: a pointer for each input and output by its name, the attributes that a Metal body
-//! mentions, and `<input>_shape`. The body reads its sizes from those, so that a new shape compiles nothing. Inputs start
-//! at multiples of 16 bytes, as whole arrays do, and hold 8 elements or more: MLX passes less in constant memory.
+//! mentions, and `<input>_shape`. The body reads its sizes from those, so that a new shape compiles nothing; sizes that no
+//! input's shape tells are arguments of the call, handed over as scalars are. Inputs start at multiples of 16 bytes, as whole
+//! arrays do, and hold 8 elements or more: MLX passes less in constant memory.
 
 use crate::c::{Dialect, body, spelled};
 use std::fmt::Write;
@@ -31,7 +32,7 @@ impl Function {
 /// this text; `None` for any.
 ///
 /// # Errors
-/// For kernels that write a tensor in place, which MLX's arrays do not allow, and for sizes that no input's shape tells.
+/// For kernels that write a tensor in place, which MLX's arrays do not allow.
 pub fn python(
     program: &ThreadProgram,
     dialect: &dyn Dialect,
@@ -49,7 +50,7 @@ pub fn python(
             ));
         }
     }
-    let source = call.prologue(dialect)? + &body(&program, dialect);
+    let source = call.prologue(dialect) + &body(&program, dialect);
     let mut out = String::new();
     let _ = writeln!(out, "# {name} for MLX, through mx.fast.{}.", function.name());
     for (dim, serves) in program.dims.iter().zip(serves) {
@@ -64,6 +65,8 @@ pub fn python(
     let quoted =
         |names: &[String]| names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
     let names = |list: &[(&Param, String)]| list.iter().map(|(_, n)| n.clone()).collect::<Vec<_>>();
+    let mut input_names = names(&inputs);
+    input_names.extend(call.untold().map(|dim| call.size_name(dim)));
     let mut output_names = names(&outputs);
     if call.has_faults() {
         output_names.push("faults".into());
@@ -73,10 +76,10 @@ pub fn python(
         "KERNEL = mx.fast.{}(\n    name={name:?},\n    input_names=[{}],\n    output_names=[{}],\n    \
          header=HEADER,\n    source=SOURCE,\n)\n\n",
         function.name(),
-        quoted(&names(&inputs)),
+        quoted(&input_names),
         quoted(&output_names),
     );
-    call.function(&mut out)?;
+    call.function(&mut out);
     Ok(out)
 }
 
@@ -118,7 +121,7 @@ impl Call<'_> {
     }
 
     /// What stands before the body: `arguments` from the shapes, and pointers to words.
-    fn prologue(&self, dialect: &dyn Dialect) -> Result<String, String> {
+    fn prologue(&self, dialect: &dyn Dialect) -> String {
         let mut out = String::new();
         for param in &self.program.params {
             let ParamKind::Tensor { dtype, access, .. } = param.kind else { continue };
@@ -135,14 +138,13 @@ impl Call<'_> {
             for axis in 0..shape.len().saturating_sub(1) {
                 let _ = write!(fields, " {} {}_stride{axis};", dialect.offset_type(), param.name);
                 let inner = shape[axis + 1..].iter().map(|e| self.size(*e));
-                let inner = inner.collect::<Result<Vec<_>, _>>()?;
-                let wide = inner.iter().map(|n| format!("({})({n})", dialect.offset_type()));
+                let wide = inner.map(|n| format!("({})({n})", dialect.offset_type()));
                 values.push(wide.collect::<Vec<_>>().join(" * "));
             }
         }
         for i in 0..self.program.dims.len() {
             let _ = write!(fields, " int {};", self.program.dims[i].name);
-            values.push(format!("(int)({})", self.dim(DimId(i as u32))?));
+            values.push(format!("(int)({})", self.dim(DimId(i as u32))));
         }
         for param in &self.program.params {
             if let ParamKind::Scalar { dtype, .. } = param.kind {
@@ -154,45 +156,54 @@ impl Call<'_> {
             let values = values.join(", ");
             let _ = writeln!(out, "    const struct {{{fields} }} arguments = {{ {values} }};");
         }
-        Ok(out)
+        out
     }
 
     /// A size, as the body finds it.
-    fn size(&self, extent: Extent) -> Result<String, String> {
-        Ok(match extent {
+    fn size(&self, extent: Extent) -> String {
+        match extent {
             Extent::Const(n) => n.to_string(),
-            Extent::Dim { dim, times: 1 } => self.dim(dim)?,
-            Extent::Dim { dim, times } => format!("{times} * ({})", self.dim(dim)?),
-        })
+            Extent::Dim { dim, times: 1 } => self.dim(dim),
+            Extent::Dim { dim, times } => format!("{times} * ({})", self.dim(dim)),
+        }
     }
 
-    fn dim(&self, dim: DimId) -> Result<String, String> {
+    fn dim(&self, dim: DimId) -> String {
         if let DimRule::CeilDiv { dim: of, by } = self.program.dims[dim.index()].rule {
-            return Ok(format!("({} + {}) / {by}", self.dim(of)?, by.saturating_sub(1)));
+            return format!("({} + {}) / {by}", self.dim(of), by.saturating_sub(1));
         }
-        let (param, axis, times) = self.teller(dim)?;
+        let Some((param, axis, times)) = self.teller(dim) else {
+            return format!("{}[0]", self.size_name(dim));
+        };
         let shape = format!("{}_shape[{axis}]", self.array_name(param));
-        Ok(if times == 1 { shape } else { format!("{shape} / {times}") })
+        if times == 1 { shape } else { format!("{shape} / {times}") }
     }
 
     /// The input whose shape tells a size, and where.
-    fn teller(&self, dim: DimId) -> Result<(&Param, usize, usize), String> {
-        for (param, _) in self.inputs() {
-            let ParamKind::Tensor { shape, .. } = &param.kind else { continue };
-            for (axis, extent) in shape.iter().enumerate() {
-                if let Extent::Dim { dim: d, times } = extent
-                    && *d == dim
-                {
-                    return Ok((param, axis, *times));
-                }
-            }
-        }
-        let size = &self.program.dims[dim.index()].name;
-        Err(format!("no input's shape tells `{size}`, so MLX cannot be asked for it"))
+    fn teller(&self, dim: DimId) -> Option<(&Param, usize, usize)> {
+        self.inputs().into_iter().find_map(|(param, _)| {
+            let ParamKind::Tensor { shape, .. } = &param.kind else { return None };
+            shape.iter().enumerate().find_map(|(axis, extent)| match extent {
+                Extent::Dim { dim: d, times } if *d == dim => Some((param, axis, *times)),
+                _ => None,
+            })
+        })
+    }
+
+    /// The sizes that the caller has to tell.
+    fn untold(&self) -> impl Iterator<Item = DimId> {
+        let free = move |dim: &DimId| self.program.dims[dim.index()].rule == DimRule::Free;
+        let dims = (0..self.program.dims.len() as u32).map(DimId);
+        dims.filter(free).filter(move |dim| self.teller(*dim).is_none())
+    }
+
+    /// The array that hands over a size.
+    fn size_name(&self, dim: DimId) -> String {
+        format!("{}_number", self.program.dims[dim.index()].name)
     }
 
     /// The Python function.
-    fn function(&self, out: &mut String) -> Result<(), String> {
+    fn function(&self, out: &mut String) {
         let (name, inputs, outputs) = (&self.program.name, self.inputs(), self.outputs());
         let mut parameters = Vec::new();
         for (param, _) in &inputs {
@@ -201,6 +212,7 @@ impl Call<'_> {
                 _ => param.name.clone(),
             });
         }
+        parameters.extend(self.untold().map(|dim| self.program.dims[dim.index()].name.clone()));
         // Python wants those with defaults last.
         parameters.sort_by_key(|p| p.contains('='));
         let _ = writeln!(out, "def {name}({}):", parameters.join(", "));
@@ -223,6 +235,10 @@ impl Call<'_> {
                 }
             }
         }
+        for dim in self.untold() {
+            let size = &self.program.dims[dim.index()].name;
+            arrays.push(format!("mx.array([{size}], dtype=mx.int32)"));
+        }
         let _ = writeln!(out, "    inputs = [{}]", arrays.join(", "));
         let position = |of: &Param| inputs.iter().position(|(p, _)| p.name == of.name).unwrap_or(0);
         for (i, dim) in self.program.dims.iter().enumerate() {
@@ -231,7 +247,7 @@ impl Call<'_> {
                     format!("-(-{} // {by})", self.program.dims[of.index()].name)
                 }
                 DimRule::Free => {
-                    let (param, axis, times) = self.teller(DimId(i as u32))?;
+                    let Some((param, axis, times)) = self.teller(DimId(i as u32)) else { continue };
                     let shape = format!("inputs[{}].shape[{axis}]", position(param));
                     if times == 1 { shape } else { format!("{shape} // {times}") }
                 }
@@ -303,7 +319,6 @@ impl Call<'_> {
             results.push(format!("outputs[{}]", outputs.len()));
         }
         let _ = writeln!(out, "    return {}", results.join(", "));
-        Ok(())
     }
 
     /// For an output with any number of leading axes: the input that has them, and its number of other axes.

@@ -7,22 +7,23 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 use std::io::Write;
 use tilewright_runtime::Runtime;
-use tilewright_runtime::targets::TARGETS;
+use tilewright_runtime::targets::{TARGETS, Target};
 
-/// Lists every target that computes, and why others are not to be had here.
+/// Lists every target that computes, why others are not to be had here, and those that only check the code of others.
 ///
 /// # Errors
 /// Only those of writing: a device that does not open is a row that says why.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if matches.get_flag("json") {
         let mut rows: Vec<Value> = Vec::new();
-        for target in TARGETS.iter().filter(|t| t.computes) {
+        for target in TARGETS.iter().filter(|t| t.computes || checks(t)) {
             rows.push(match Runtime::open(target.name) {
                 Ok(runtime) => {
                     let caps = runtime.caps();
                     json!({
                         "device": target.name,
                         "available": true,
+                        "checks_only": checks(target),
                         "name": caps.name,
                         "parallelism": caps.parallelism,
                         "memory_bytes": if caps.memory > 0 { json!(caps.memory) } else { json!(null) },
@@ -30,7 +31,12 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
                         "dtypes": caps.dtypes.iter().map(|d| d.name()).collect::<Vec<_>>(),
                     })
                 }
-                Err(e) => json!({ "device": target.name, "available": false, "reason": e.what() }),
+                Err(e) => json!({
+                    "device": target.name,
+                    "available": false,
+                    "checks_only": checks(target),
+                    "reason": e.what(),
+                }),
             });
         }
         writeln!(out, "{:#}", Value::Array(rows))?;
@@ -60,5 +66,15 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     for (name, why) in missing {
         writeln!(out, "    {name}: {why}")?;
     }
+    writeln!(out, "\nto check code for GPUs with, not for speed:")?;
+    for target in TARGETS.iter().filter(|t| checks(t)) {
+        let missing = Runtime::open(target.name).err().map(|e| format!(" ({})", e.what()));
+        writeln!(out, "    {}: {}{}", target.name, target.doc, missing.unwrap_or_default())?;
+    }
     Ok(())
+}
+
+/// True for what runs the code of another target, on the host.
+fn checks(target: &Target) -> bool {
+    !target.computes && target.name != "null"
 }

@@ -11,15 +11,18 @@ use std::io::Write;
 use std::path::PathBuf;
 use tilewright_formats::replace_file;
 use tilewright_kernels::{CATALOG, Entry};
-use tilewright_proof::{Outcome, Row, Selection, check_random_program};
+use tilewright_proof::{Outcome, Row, Selection, Verdict, check_mutant, check_random_program};
+use tilewright_runtime::Device;
 
 /// Runs the checks, prints a row a kernel and the failures, writes the report.
 ///
 /// # Errors
 /// For an unknown name; [`Failure::Told`] when a check failed.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
-    if let Some(&programs) = matches.get_one::<u64>("random") {
-        return random(matches, programs, out);
+    for (name, kind) in [("random", Drawn::Random), ("mutants", Drawn::Mutants)] {
+        if let Some(&programs) = matches.get_one::<u64>(name) {
+            return drawn(kind, matches, programs, out);
+        }
     }
     let mut selection = Selection::new(kernels(matches)?);
     if matches.get_flag("full") {
@@ -41,11 +44,42 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     print(&selection, &rows, out)
 }
 
-/// Runs random programs on every device, or the one that was chosen, and prints those that differ.
+/// Programs that somebody or something draws by a seed.
+#[derive(Clone, Copy)]
+enum Drawn {
+    Random,
+    Mutants,
+}
+
+impl Drawn {
+    fn plural(self) -> &'static str {
+        match self {
+            Drawn::Random => "random programs",
+            Drawn::Mutants => "mutants",
+        }
+    }
+
+    fn check(self, device: &dyn Device, seed: u64) -> Verdict {
+        match self {
+            Drawn::Mutants => check_mutant(device, seed),
+            Drawn::Random => match check_random_program(device, seed) {
+                Some(found) => Verdict::Differs(Box::new(found)),
+                None => Verdict::Agrees,
+            },
+        }
+    }
+}
+
+/// Runs programs that are drawn on every device, or the one that was chosen, and prints those that differ.
 ///
 /// # Errors
 /// [`Failure::Told`] when one does.
-fn random(matches: &ArgMatches, programs: u64, out: &mut dyn Write) -> Result<(), Failure> {
+fn drawn(
+    drawn: Drawn,
+    matches: &ArgMatches,
+    programs: u64,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     let first = matches.get_one::<u64>("seed").copied().unwrap_or(0);
     let runtimes = match chosen_device(matches)? {
         Some(runtime) => vec![runtime],
@@ -53,29 +87,40 @@ fn random(matches: &ArgMatches, programs: u64, out: &mut dyn Write) -> Result<()
     };
     let progress = Progress::new(runtimes.len() * programs as usize);
     let mut rows = Vec::new();
-    let (mut failed, mut counts) = (0, String::new());
+    let (mut failed, mut counts) = (false, String::new());
     for runtime in &runtimes {
-        let before = failed;
+        let (mut agree, mut differ) = (0, 0);
         for seed in (0..programs).map(|number| first.wrapping_add(number)) {
             progress.begin(runtime.target());
-            let found = check_random_program(&**runtime.device(), seed);
-            let outcome = if found.is_some() { "fail" } else { "pass" };
-            let reason = found.as_ref().map(|found| found.what.clone());
+            let found = drawn.check(&**runtime.device(), seed);
             let device = runtime.target();
+            let (outcome, reason) = match &found {
+                Verdict::Agrees => ("pass", None),
+                Verdict::Refused => ("skip", Some("it cannot be run".to_string())),
+                Verdict::Differs(found) => ("fail", Some(found.what.clone())),
+            };
             rows.push(json!({
                 "seed": seed, "device": device, "outcome": outcome, "reason": reason,
             }));
-            if let Some(found) = found {
-                writeln!(out, "{device}, {found}\n")?;
-                failed += 1;
+            match found {
+                Verdict::Agrees => agree += 1,
+                Verdict::Refused => {}
+                Verdict::Differs(found) => {
+                    writeln!(out, "{device}, {found}\n")?;
+                    differ += 1;
+                }
             }
             progress.step();
         }
-        let failed = failed - before;
+        failed |= differ > 0;
+        let refused = match programs - agree - differ {
+            0 => String::new(),
+            refused => format!(", {refused} cannot be run"),
+        };
         counts += &format!(
-            "{programs} random programs from seed {first} on {}: {} agree with the interpreter, {failed} do not\n",
+            "{programs} {} from seed {first} on {}: {agree} agree with the interpreter, {differ} do not{refused}\n",
+            drawn.plural(),
             runtime.target(),
-            programs - failed,
         );
     }
     drop(progress);
@@ -83,7 +128,7 @@ fn random(matches: &ArgMatches, programs: u64, out: &mut dyn Write) -> Result<()
         replace_file(path, |file| writeln!(file, "{:#}", Value::Array(rows)))?;
     }
     out.write_all(counts.as_bytes())?;
-    if failed == 0 { Ok(()) } else { Err(Failure::Told) }
+    if failed { Err(Failure::Told) } else { Ok(()) }
 }
 
 /// The kernels that were named, or all.

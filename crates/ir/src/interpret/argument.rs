@@ -91,7 +91,7 @@ impl Tensor {
     }
 
     /// Where element number `element` in row-major order lies in `bytes`, in elements.
-    fn position(&self, mut element: usize) -> usize {
+    pub(crate) fn position(&self, mut element: usize) -> usize {
         let mut at = self.offset as isize;
         for (&extent, &stride) in self.shape.iter().zip(&self.strides).rev() {
             at += (element % extent.max(1)) as isize * stride;

@@ -39,6 +39,15 @@ impl Tile {
         Tile { parts: Some(Rc::new(parts)), ..self }
     }
 
+    /// Other elements in the same shape; other results stay.
+    pub fn with_data(self, data: Vec<f64>) -> Tile {
+        Tile { parts: self.parts, ..Tile::new(self.shape, data) }
+    }
+
+    pub fn map(&self, apply: impl Fn(f64) -> f64) -> Tile {
+        Tile::new(self.shape.clone(), self.data().iter().map(|&x| apply(x)).collect())
+    }
+
     pub fn part(&self, part: usize) -> Tile {
         let parts = self.parts.as_ref();
         parts.and_then(|parts| parts.get(part - 1)).cloned().unwrap_or(Tile::NOTHING)

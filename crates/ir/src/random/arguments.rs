@@ -33,6 +33,53 @@ pub fn random_arguments(
     arguments.collect()
 }
 
+/// The same numbers in other memory: axes permuted, padded or reversed.
+pub fn relaid(tensor: &Tensor, random: &mut Random) -> Tensor {
+    let mut other = in_some_layout(tensor.dtype, &tensor.shape, random);
+    let size = tensor.dtype.size();
+    for (element, value) in tensor.values().into_iter().enumerate() {
+        let at = other.position(element) * size;
+        other.dtype.write(value, &mut other.bytes[at..]);
+    }
+    other
+}
+
+/// The first elements of `arguments` along every axis, as a call of `program` with sizes `dims` takes them, one after the
+/// other in memory. Where there are too few, or of another type, they are repeated and rounded.
+pub fn cropped(program: &Program, dims: &[usize], arguments: &[Argument]) -> Vec<Argument> {
+    let arguments = program.params.iter().zip(arguments).map(|(param, argument)| {
+        match (&param.kind, argument) {
+            (ParamKind::Tensor { dtype, shape, leading, .. }, Argument::Tensor(tensor)) => {
+                let to: Vec<usize> = shape.iter().map(|e| e.value(dims)).collect();
+                let mut from = tensor.shape.clone();
+                if *leading {
+                    let inner = from.split_off((from.len() + 1).saturating_sub(shape.len()));
+                    from = std::iter::once(from.iter().product()).chain(inner).collect();
+                }
+                let values = tensor.values();
+                let count: usize = to.iter().product();
+                let wanted = (0..count).map(|element| {
+                    let (mut rest, mut at, mut next) = (element, 0, 1);
+                    for (axis, &extent) in to.iter().enumerate().rev() {
+                        let held = from.get(axis).copied().unwrap_or(1).max(1);
+                        at += rest % extent % held * next;
+                        next *= held;
+                        rest /= extent;
+                    }
+                    dtype.round(values.get(at).copied().unwrap_or(0.0))
+                });
+                let wanted: Vec<f64> = wanted.collect();
+                Argument::Tensor(Tensor::from_values(*dtype, &to, &wanted))
+            }
+            (ParamKind::Scalar { dtype, .. }, Argument::Scalar(value)) => {
+                Argument::Scalar(dtype.round(*value))
+            }
+            (_, argument) => argument.clone(),
+        }
+    });
+    arguments.collect()
+}
+
 /// Some axes whose product is `rows`.
 fn unflattened(rows: usize, random: &mut Random) -> Vec<usize> {
     match random.below(3) {

@@ -1,11 +1,12 @@
 //! Making a failing program smaller while it still fails.
 
-use super::{Case, Random, random_arguments};
+use super::{Case, cropped};
 use crate::{Axis, ExprId, ExprKind, ParamId, ParamKind, Place, Program, Stmt, VarId, validate};
 use std::collections::HashSet;
 
-/// The smallest case found by leaving out statements, with what depends on them, and by halving sizes, for which
-/// `fails` still holds. `fails` must not panic; it is called for valid programs only.
+/// The smallest case found by leaving out statements, with what depends on them or without, and by halving sizes, for
+/// which `fails` still holds. `fails` must not panic; it is called for valid programs, in which the
+/// interpreter may find a fault all the same.
 pub fn shrink(case: &Case, mut fails: impl FnMut(&Case) -> bool) -> Case {
     let mut best = case.clone();
     loop {
@@ -17,6 +18,11 @@ pub fn shrink(case: &Case, mut fails: impl FnMut(&Case) -> bool) -> Case {
             {
                 best = smaller;
             }
+        }
+        // An operand in the place of what is made of it.
+        for victim in (0..count(&best.program.body)).rev() {
+            let found = bypassed(&best, victim).into_iter().find(|smaller| fails(smaller));
+            best = found.unwrap_or(best);
         }
         for dim in 0..best.dims.len() {
             let mut dims = best.dims.clone();
@@ -34,15 +40,14 @@ pub fn shrink(case: &Case, mut fails: impl FnMut(&Case) -> bool) -> Case {
     }
 }
 
-/// The same program on other, contiguous data.
+/// The same program on the first of its data, one after the other in memory.
 fn resized(case: &Case, mut dims: Vec<usize>) -> Option<Case> {
     for (i, dim) in case.program.dims.iter().enumerate() {
         if let crate::DimRule::CeilDiv { dim, by } = dim.rule {
             dims[i] = dims[dim.index()].div_ceil(by);
         }
     }
-    let mut random = Random::new(case.seed);
-    let arguments = random_arguments(&case.program, &dims, false, &mut random);
+    let arguments = cropped(&case.program, &dims, &case.arguments);
     (!dims.contains(&0)).then(|| Case { dims, arguments, ..case.clone() })
 }
 
@@ -72,6 +77,44 @@ fn without(case: &Case, victim: usize) -> Option<Case> {
     // Sizes that no parameter tells any more make the case useless.
     let bound = crate::bind_arguments(&smaller.program, &smaller.arguments).is_ok();
     (bound && validate(&smaller.program).is_ok()).then_some(smaller)
+}
+
+/// The cases without the value that statement number `victim` computes, in which one of its operands of the same type stands
+/// for it.
+fn bypassed(case: &Case, victim: usize) -> Vec<Case> {
+    let (mut number, mut value) = (0, None);
+    visit(&case.program.body, &mut |stmt| {
+        if let (Stmt::Let(id), true) = (stmt, number == victim) {
+            value = Some(*id);
+        }
+        number += 1;
+    });
+    let Some(value) = value else { return Vec::new() };
+    let mut operands = Vec::new();
+    case.program.expr(value).kind.operands(|of| {
+        if case.program.expr(of).ty == case.program.expr(value).ty {
+            operands.push(of);
+        }
+    });
+    operands.dedup();
+    let smaller = operands.into_iter().filter_map(|by| {
+        let mut case = case.clone();
+        let other = |id: ExprId| if id == value { by } else { id };
+        case.program.exprs.iter_mut().for_each(|expr| expr.kind.map_operands(other));
+        visit_mut(&mut case.program.body, &mut |stmt| match stmt {
+            Stmt::Set(_, of) => *of = other(*of),
+            Stmt::Store { place, value, mask, .. } => {
+                place.map_operands(other);
+                *value = other(*value);
+                *mask = mask.map(other);
+            }
+            Stmt::For { start, end, .. } => (*start, *end) = (other(*start), other(*end)),
+            Stmt::When { condition, .. } => *condition = other(*condition),
+            Stmt::Let(_) => {}
+        });
+        without(&case, victim)
+    });
+    smaller.collect()
 }
 
 struct Pruning {

@@ -182,7 +182,7 @@ pub struct Attend {
     pub partial: SharedId,
     /// A row of the caches that the program has just written; then an [`Ahead`] comes before it.
     pub fresh: Option<Fresh>,
-    /// Room for another state, where what follows makes each thread take the elements of the weighted values after those of
+    /// Room for [`parts_len`](Attend::parts_len) numbers, where what follows makes each thread take the elements of the weighted values after those of
     /// the thread before, and meets nobody: then each of the groups that share may finish a part of them.
     pub parted: Option<SharedId>,
 }
@@ -275,6 +275,12 @@ impl Attend {
     /// Floats of a state.
     pub fn state_len(head_dim: usize, queries: usize) -> usize {
         (queries * (head_dim + 2)).next_multiple_of(4)
+    }
+
+    /// Floats that a group has of eight that share: from each an eighth of the weighted values, and the greatest score and the
+    /// sum of each of the two queries that it may be of.
+    pub fn parts_len(head_dim: usize, queries: usize) -> usize {
+        queries * head_dim + 8 * 2 * 2
     }
 }
 

@@ -113,6 +113,9 @@ impl Checker<'_> {
 
     pub(super) fn every_output_is_stored(&mut self) {
         self.here = None;
+        if self.rewritten {
+            return;
+        }
         for (param, stored) in self.program.params.iter().zip(self.stored.clone()) {
             let is_out = matches!(param.kind, ParamKind::Tensor { access: Access::Out, .. });
             if is_out && !stored {

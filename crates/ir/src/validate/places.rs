@@ -13,7 +13,8 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn loadable(&mut self, place: &Place) {
-        if self.access(place.param) == Some(Access::Out) && !self.stored[place.param.index()] {
+        let stored = self.rewritten || self.stored[place.param.index()];
+        if self.access(place.param) == Some(Access::Out) && !stored {
             let name = &self.program.param(place.param).name;
             self.mistake(format!(
                 "the output `{name}` is loaded before anything is stored to it: declare it in-out, \
@@ -24,6 +25,9 @@ impl<'a> Checker<'a> {
 
     /// Literal positions must lie inside literal extents, and no position is negative.
     pub(super) fn constant_positions(&mut self, place: &Place) {
+        if self.rewritten {
+            return;
+        }
         let Some(ParamKind::Tensor { shape, .. }) =
             self.program.params.get(place.param.index()).map(|p| &p.kind)
         else {

@@ -28,7 +28,11 @@ impl Lowering<'_> {
                     add(start, scaled)
                 }
                 Axis::Gather(id) => {
-                    let index = self.value_at(*id, &[positions.next()?.clone()])?;
+                    let at = positions.next()?.clone();
+                    let index = match self.shared_indices.get(id) {
+                        Some(shared) => self.read(*shared, &self.program.expr(*id).ty.shape, &[at]),
+                        None => self.value_at(*id, &[at])?,
+                    };
                     let index = as_i32(index, self.program.expr(*id).ty.dtype);
                     self.check(place, axis, *id, index)
                 }
@@ -71,6 +75,11 @@ impl Lowering<'_> {
             return of;
         };
         let open = matches!(place.axes[axis], Axis::Range { .. });
+        // Positions past the end are left out, however far: from there on they could be past all numbers.
+        let of = match open && !self.is_bounded(id) {
+            true => binary(BinaryOp::Min, of, Value::Size(shape[axis])),
+            false => of,
+        };
         if self.stays_inside(id, shape[axis], open) {
             return of;
         }
@@ -103,6 +112,27 @@ impl Lowering<'_> {
         }
     }
 
+    /// True for an index that is surely no greater than sizes are, by far less than would make a tile reach past all
+    /// numbers.
+    fn is_bounded(&self, id: ExprId) -> bool {
+        match self.program.expr(id).kind {
+            ExprKind::Const(literal) => literal.value() < 2f64.powi(30),
+            ExprKind::Size(_) | ExprKind::Program(_) => true,
+            // Nobody counts so far.
+            ExprKind::LoopIndex => {
+                let ends = self.steps.get(&id).map(|(start, end, _)| [*start, *end]);
+                ends.is_some_and(|ends| ends.into_iter().any(|end| self.is_bounded(end)))
+            }
+            ExprKind::Binary(BinaryOp::Min, a, b) => self.is_bounded(a) || self.is_bounded(b),
+            ExprKind::Binary(
+                BinaryOp::Add | BinaryOp::Mul | BinaryOp::Max | BinaryOp::Div,
+                a,
+                b,
+            ) => self.is_bounded(a) && self.is_bounded(b),
+            _ => false,
+        }
+    }
+
     /// Checks the indices of a place once, before the loop over the registers.
     fn check_once(&mut self, place: &Place) {
         self.checked_indices.clear();
@@ -123,6 +153,20 @@ impl Lowering<'_> {
                 self.checked_indices.insert((place.param, axis), (*id, checked));
             }
         }
+    }
+
+    /// Puts the indices of a place that threads hold, each its own, where all can read them.
+    fn share_indices(&mut self, place: &Place) -> Result<(), LowerError> {
+        self.shared_indices.clear();
+        for axis in &place.axes {
+            if let Axis::Gather(id) = axis
+                && !self.can_recompute(*id)
+            {
+                let shared = self.share(*id)?;
+                self.shared_indices.insert(*id, shared);
+            }
+        }
+        Ok(())
     }
 
     /// An index of a place: a scalar, the same in every thread of the team.
@@ -209,6 +253,7 @@ impl Lowering<'_> {
 
     /// log2 of a number that surely divides an index expression.
     pub(super) fn divisor(&self, id: ExprId) -> u32 {
+        let dtype = self.program.expr(id).ty.dtype;
         match &self.program.expr(id).kind {
             ExprKind::Const(Literal::Int(0)) => 31,
             ExprKind::Const(Literal::Int(n)) => n.trailing_zeros(),
@@ -216,11 +261,9 @@ impl Lowering<'_> {
             ExprKind::LoopIndex => self
                 .steps
                 .get(&id)
-                .map_or(0, |(start, step)| self.divisor(*start).min(step.trailing_zeros())),
-            // Integers keep their last bits.
-            ExprKind::Cast(a) | ExprKind::Broadcast(a) | ExprKind::Reshape(a)
-                if self.program.expr(*a).ty.dtype.is_int() =>
-            {
+                .map_or(0, |(start, _, step)| self.divisor(*start).min(step.trailing_zeros())),
+            ExprKind::Broadcast(a) | ExprKind::Reshape(a) => self.divisor(*a),
+            ExprKind::Cast(a) if keeps_integers(self.program.expr(*a).ty.dtype, dtype) => {
                 self.divisor(*a)
             }
             ExprKind::Binary(BinaryOp::Mul, a, b) => (self.divisor(*a) + self.divisor(*b)).min(31),
@@ -246,6 +289,7 @@ impl Lowering<'_> {
         let ty = self.program.expr(id).ty.clone();
         let layout = self.layout(&ty.shape);
         let lanes = 1usize << self.vector(place, &layout, ty.dtype);
+        self.share_indices(place)?;
         self.before_load(id, place, &layout);
         self.check_once(place);
         let register = self.register(name, ty.dtype, Some(layout.registers()));
@@ -286,6 +330,7 @@ impl Lowering<'_> {
             Ok(())
         })?;
         self.checked_indices.clear();
+        self.shared_indices.clear();
         self.hold(id, Held { register, layout });
         Ok(())
     }
@@ -317,6 +362,7 @@ impl Lowering<'_> {
         if let Some(mask) = mask {
             self.bring_near(mask, &layout)?;
         }
+        self.share_indices(place)?;
         self.before_store(place, &layout);
         self.check_once(place);
         let whole = mask.is_none() && mode == StoreMode::Set;
@@ -366,6 +412,7 @@ impl Lowering<'_> {
             })
         });
         self.checked_indices.clear();
+        self.shared_indices.clear();
         result?;
         match writer {
             None => code.into_iter().for_each(|c| self.code(c)),
@@ -387,6 +434,13 @@ impl Lowering<'_> {
             binary(BinaryOp::Eq, bits, int(0))
         })
     }
+}
+
+/// True when a conversion leaves every integer as it is, or makes a negative one 0. Others end at the greatest of their
+/// type, which nothing divides.
+pub(super) fn keeps_integers(from: DType, to: DType) -> bool {
+    let bits = |dtype: DType| 8 * dtype.size() - usize::from(dtype.is_signed());
+    from.is_int() && to.is_int() && bits(to) >= bits(from)
 }
 
 /// An index as an i32: u32 ones beyond its range wrap to negative, which no axis has.

@@ -68,7 +68,7 @@ pub(super) fn blocked(program: &Program, schedule: &Schedule) -> Option<Program>
     }
     blocks.flush()?;
     let program = blocks.out.finish().ok()?;
-    tilewright_ir::validate::validate(&program).is_ok().then_some(program)
+    tilewright_ir::validate::validate_rewritten(&program).is_ok().then_some(program)
 }
 
 /// The one extent that is too long to hold, if every tile that has it is a row of it.

@@ -32,6 +32,9 @@ fn compared(out: &mut Rewriter<'_>, expr: &Expr) -> Option<ExprId> {
     let scaled = out.scale(p, 2f64.powi(24));
     let bound = out.unary(UnaryOp::Ceil, scaled);
     let bound = out.cast(bound, DType::U32);
+    // Nothing is at least NaN, nor the greatest integer.
+    let (nan, most) = (out.unary(UnaryOp::IsNan, p), out.constant(DType::U32, u32::MAX as f64));
+    let bound = out.select(nan, most, bound);
     Some(out.binary(BinaryOp::Ge, bits, bound))
 }
 

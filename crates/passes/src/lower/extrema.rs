@@ -26,5 +26,14 @@ fn position(out: &mut Rewriter<'_>, expr: &Expr) -> Option<ExprId> {
     let positions = out.cast(positions, DType::U32);
     let nowhere = out.constant(DType::U32, u32::MAX as f64);
     let positions = out.select(hit, positions, nowhere);
-    Some(out.reduce(ReduceOp::Min, positions, axis))
+    let first = out.reduce(ReduceOp::Min, positions, axis);
+    // That of no elements is 0, as it is everywhere else.
+    Some(match shape[axis].constant() {
+        Some(1..) => first,
+        _ => {
+            let (empty, none) =
+                (out.binary(BinaryOp::Eq, first, nowhere), out.constant(DType::U32, 0.0));
+            out.select(empty, none, first)
+        }
+    })
 }

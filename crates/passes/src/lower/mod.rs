@@ -163,6 +163,8 @@ struct Lowering<'a> {
     order: order::Order,
     /// Indices of the load or store being lowered that were checked once.
     checked_indices: HashMap<(ParamId, usize), (ExprId, Value)>,
+    /// The positions of the place at hand that no thread can compute for itself.
+    shared_indices: HashMap<ExprId, exchange::Shared>,
     /// What checked indices must pass.
     checks: Vec<Check>,
     /// Loop indices that are never negative.
@@ -173,8 +175,8 @@ struct Lowering<'a> {
     plan: matrix::Plan,
     /// The operands of dots that are in shared memory.
     tiles: HashMap<ExprId, matrix::Tile>,
-    /// Start and step of each loop, by its index.
-    steps: HashMap<ExprId, (ExprId, usize)>,
+    /// Start, end and step of each loop, by its index.
+    steps: HashMap<ExprId, (ExprId, ExprId, usize)>,
     /// Expressions that may be computed fast.
     rough: HashSet<ExprId>,
     /// See [`ThreadProgram::resident`].
@@ -225,6 +227,7 @@ impl<'a> Lowering<'a> {
             part: Value::Builtin(Builtin::Group(0)),
             order: order::Order::default(),
             checked_indices: HashMap::default(),
+            shared_indices: HashMap::default(),
             checks: Vec::new(),
             counts_up: Vec::new(),
             plan: match &schedule.matrix {

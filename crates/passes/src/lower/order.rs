@@ -4,7 +4,9 @@
 use super::Lowering;
 use super::layout::Layout;
 use tilewright_ir::table::{HashMap, HashSet};
-use tilewright_ir::{Access, ExprId, ExprKind, ParamId, ParamKind, Place, Program, Stmt};
+use tilewright_ir::{
+    Access, Axis, BinaryOp, ExprId, ExprKind, ParamId, ParamKind, Place, Program, Stmt,
+};
 
 /// One way to reach a tensor: which elements, by which threads.
 type Way = (Place, Layout);
@@ -37,11 +39,102 @@ impl Order {
         }
     }
 
-    /// True when one turn of a loop over `body` may touch what another wrote.
-    pub fn carried(&self, program: &Program, body: &[Stmt]) -> bool {
+    /// True when one turn of a loop may touch what other threads did in another.
+    pub fn carried(&self, program: &Program, statement: &Stmt) -> bool {
+        let Stmt::For { body, .. } = statement else { return false };
         let (mut read, mut written) = (Vec::new(), Vec::new());
         touched(program, body, &mut read, &mut written);
-        written.iter().any(|p| read.contains(p)) || repeats(&written)
+        if written.iter().any(|p| read.contains(p)) || repeats(&written) {
+            return true;
+        }
+        let mut turn = Turn { program, inside: HashSet::default(), loops: Vec::new() };
+        turn.enter(statement);
+        !turn.keeps_apart(body)
+    }
+}
+
+/// One turn of a loop.
+struct Turn<'a> {
+    program: &'a Program,
+    /// What is computed in it.
+    inside: HashSet<ExprId>,
+    /// The indices of the loop and those in it, with start, end and step.
+    loops: Vec<(ExprId, [ExprId; 2], usize)>,
+}
+
+impl Turn<'_> {
+    fn enter(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::Let(id) => {
+                self.inside.insert(*id);
+            }
+            Stmt::For { index, start, end, step, body } => {
+                self.inside.insert(*index);
+                self.loops.push((*index, [*start, *end], *step));
+                body.iter().for_each(|statement| self.enter(statement));
+            }
+            Stmt::When { body, .. } => body.iter().for_each(|statement| self.enter(statement)),
+            Stmt::Set(..) | Stmt::Store { .. } => {}
+        }
+    }
+
+    /// True when an element that several turns write is the same thread's in all of them.
+    fn keeps_apart(&self, body: &[Stmt]) -> bool {
+        body.iter().all(|statement| match statement {
+            Stmt::Store { place, .. } => place.axes.iter().all(|axis| match *axis {
+                Axis::At(_) | Axis::All => true,
+                Axis::Gather(id) => self.stays(id),
+                Axis::Range { start, len, step } => {
+                    self.stays(start)
+                        || len.constant().is_some_and(|len| self.strides(start, len * step))
+                }
+            }),
+            Stmt::For { body, .. } | Stmt::When { body, .. } => self.keeps_apart(body),
+            Stmt::Let(_) | Stmt::Set(..) => true,
+        })
+    }
+
+    /// True for the turns that are left, `end - 1 - index`, of which there are never fewer than none.
+    fn left(&self, id: ExprId) -> bool {
+        let kind = |id: ExprId| &self.program.expr(id).kind;
+        let ExprKind::Binary(BinaryOp::Sub, last, index) = *kind(id) else { return false };
+        let ExprKind::Binary(BinaryOp::Sub, end, one) = *kind(last) else { return false };
+        let own = self.loops.iter().any(|(i, ends, _)| *i == index && ends[1] == end);
+        own && self.program.constant(one) == Some(1.0)
+    }
+
+    /// True for what is the same in every turn.
+    fn stays(&self, id: ExprId) -> bool {
+        !self.inside.contains(&id)
+            || match self.program.expr(id).kind {
+                ExprKind::Const(_) | ExprKind::Size(_) | ExprKind::Scalar(_) => true,
+                ExprKind::Binary(_, a, b) => self.stays(a) && self.stays(b),
+                ExprKind::Broadcast(a) | ExprKind::Reshape(a) | ExprKind::Cast(a) => self.stays(a),
+                _ => false,
+            }
+    }
+
+    /// True when an index moves by at least `distance` from turn to turn.
+    fn strides(&self, id: ExprId, distance: usize) -> bool {
+        if let Some((_, [start, _], step)) = self.loops.iter().find(|(index, ..)| *index == id) {
+            return *step >= distance && self.stays(*start);
+        }
+        let both = |a, b, rest: &dyn Fn(ExprId, ExprId) -> bool| rest(a, b) || rest(b, a);
+        match self.program.expr(id).kind {
+            ExprKind::Binary(BinaryOp::Add, a, b) => {
+                both(a, b, &|a, b| self.stays(b) && self.strides(a, distance))
+            }
+            ExprKind::Binary(BinaryOp::Sub, a, b) => self.stays(a) && self.strides(b, distance),
+            // As long as it holds nothing back.
+            ExprKind::Binary(BinaryOp::Max, a, b) => both(a, b, &|a, b| {
+                self.program.constant(b) == Some(0.0) && self.left(a) && self.strides(a, distance)
+            }),
+            ExprKind::Binary(BinaryOp::Mul, a, b) => both(a, b, &|a, b| {
+                let factor = self.program.constant(b).filter(|factor| *factor >= 1.0);
+                factor.is_some_and(|f| self.strides(a, distance.div_ceil(f as usize)))
+            }),
+            _ => false,
+        }
     }
 }
 

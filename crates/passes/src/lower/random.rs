@@ -1,6 +1,7 @@
 //! Random words, a block of four at once: Philox computes four, so where four neighbouring registers hold the words of
 //! one block it is computed once for them.
 
+use super::access::keeps_integers;
 use super::layout::Layout;
 use super::{Held, LowerError, Lowering, shift_left};
 use tilewright_ir::thread::Code;
@@ -18,9 +19,11 @@ impl Lowering<'_> {
         let last = |id: ExprId| self.program.expr(id).ty.shape.last().copied();
         match &expr.kind {
             ExprKind::Iota(_) => true,
+            // Negative ones would all become 0 where there are none, and great ones the greatest that there is.
             ExprKind::Cast(a) => {
-                expr.ty.dtype.is_int()
-                    && self.program.expr(*a).ty.dtype.is_int()
+                let (from, to) = (self.program.expr(*a).ty.dtype, expr.ty.dtype);
+                keeps_integers(from, to)
+                    && (to.is_signed() || !from.is_signed() || self.is_a_count(*a))
                     && self.counts_from(*a, bits)
             }
             // An extent of 1 would be repeated, not counted along.
@@ -38,6 +41,18 @@ impl Lowering<'_> {
                     || (self.counts_from(*b, bits) && alike(*a))
             }
             _ => false,
+        }
+    }
+
+    /// True for integers that are surely not negative.
+    fn is_a_count(&self, id: ExprId) -> bool {
+        match self.program.expr(id).kind {
+            ExprKind::Iota(_) => true,
+            ExprKind::Broadcast(a) | ExprKind::Reshape(a) => self.is_a_count(a),
+            ExprKind::Binary(BinaryOp::Add | BinaryOp::Mul, a, b) => {
+                self.is_a_count(a) && self.is_a_count(b)
+            }
+            _ => self.stays_inside(id, Extent::Const(0), true),
         }
     }
 

@@ -16,7 +16,7 @@ impl Lowering<'_> {
             Stmt::Set(var, value) => self.set(*var, *value),
             Stmt::Store { place, value, mask, mode, .. } => self.store(place, *value, *mask, *mode),
             Stmt::For { index, start, end, step, body } => {
-                self.steps.insert(*index, (*start, *step));
+                self.steps.insert(*index, (*start, *end, *step));
                 let ahead = self.plan.ahead.get(index).cloned();
                 if let Some(loads) = ahead {
                     if self.stays_inside(*start, Extent::Const(0), true) {
@@ -35,7 +35,7 @@ impl Lowering<'_> {
                 let before = self.in_last_pass;
                 self.in_last_pass |= self.last_pass == Some(*index);
                 let (body, result) = self.scope(|l| {
-                    if l.order.carried(l.program, body) {
+                    if l.order.carried(l.program, statement) {
                         l.barrier();
                     }
                     l.block(body)

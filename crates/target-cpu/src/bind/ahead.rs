@@ -7,7 +7,6 @@
 //! ends with the page. A long row is read from memory by the first sweep alone; the others fetch the next row.
 
 use super::Request;
-use crate::simd::Level;
 use crate::step::*;
 use tilewright_ir::UnaryOp;
 
@@ -67,10 +66,10 @@ pub(super) fn fetch_ahead(bound: &mut Bound, request: &Request<'_>) {
             if give(pass.blocks.iter_mut().enumerate(), &stream, stream.reader) {
                 continue;
             }
-            // What goes over a row once is a stream, which CPUs of AVX2 follow better than they are led.
+            // What goes over a row once is a stream, which some CPUs follow better than they are led.
             let fetches_itself = |own: &Invoke| match own.name {
                 "argmax" | "argmin" | "top_k" | "drop_out" => true,
-                name => request.level != Level::Avx2 && reduces(name),
+                name => !request.level.follows_streams() && reduces(name),
             };
             match &mut pass.blocks[stream.reader] {
                 Step::Invoke(own) if fetches_itself(own) && own.prefetch == NOWHERE => {

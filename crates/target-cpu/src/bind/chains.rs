@@ -144,7 +144,7 @@ impl Joiner<'_> {
         None
     }
 
-    /// True for a map that AVX2 has no other way to fetch ahead for: its rows do not follow one another.
+    /// True for a map that nothing else fetches ahead for: its rows do not follow one another, so the CPU does not.
     fn is_worth_alone(&self, step: &Step) -> bool {
         let Step::Invoke(invoke) = step else { return false };
         let Invoke { primitive, call, inputs, .. } = &**invoke;
@@ -153,7 +153,7 @@ impl Joiner<'_> {
             let (address, row, format) = (inputs[k], call.inputs[k].row, Format::Word);
             self.apart(Spot { address, row, uniform: false, format }, call.len) != 0
         };
-        self.level == Level::Avx2 && (0..operands).any(|k| uniform >> k & 1 == 0 && apart(k))
+        self.level.follows_streams() && (0..operands).any(|k| uniform >> k & 1 == 0 && apart(k))
     }
 
     fn region(&self, address: Address) -> Region {

@@ -5,22 +5,23 @@ use super::graph::Op;
 use super::lower::Lowering;
 use super::registers::{Do, Pointer};
 
-/// Steps of a sweep from which on it computes more than it reads.
-const BUSY: usize = 16;
+/// Steps of a sweep for each operand that it loads, from which on it computes more than it reads.
+const BUSY: usize = 10;
 
 impl Lowering<'_> {
-    /// Addresses to fetch for each vector: of what this sweep is the first to load. CPUs of AVX2 follow a stream by
-    /// themselves, and what is asked for beside that only takes the place of what they fetch: reading, they are
-    /// a fifth slower with it (Zen 3). But they lose it where a row does not begin at the end of the last, and at the
-    /// end of a page, which matters where so much is computed between that little is read ahead of it.
+    /// Addresses to fetch for each vector: of what this sweep is the first to load. Some CPUs [follow a stream by
+    /// themselves](crate::simd::Level::follows_streams). But they lose it where a row does not begin at the end of the
+    /// last, and at the end of a page, which matters where so much is computed between that little is read ahead of it.
     pub(super) fn ahead(&self, sweep: usize, steps: &[Do]) -> Vec<(General, usize, i32)> {
-        if self.graph.narrow && self.sweeps > 1 {
+        if self.graph.follows && self.sweeps > 1 {
             return Vec::new();
         }
-        let fetched = self.first_loads(sweep, steps).into_iter().map(|(k, base)| {
+        let loads = self.first_loads(sweep, steps);
+        let busy = steps.len() > BUSY * loads.len();
+        let fetched = loads.into_iter().map(|(k, base)| {
             let operand = self.chain.operands[k];
-            let ahead = match self.graph.narrow {
-                true if operand.apart == 0 && steps.len() > BUSY => operand.ahead,
+            let ahead = match self.graph.follows {
+                true if operand.apart == 0 && busy => operand.ahead,
                 true => operand.apart,
                 false => operand.ahead,
             };

@@ -152,6 +152,8 @@ pub struct Node {
 pub struct Graph {
     /// The code is for AVX2: truth values are lanes of ones or zeros.
     pub narrow: bool,
+    /// For a CPU that [follows streams](Level::follows_streams) by itself.
+    pub follows: bool,
     /// The values.
     pub nodes: Vec<Node>,
     /// By value: it is the same for all elements of a row (tables are, for the ops that look things up).
@@ -264,7 +266,8 @@ pub fn operands(node: &Node) -> impl Iterator<Item = Value> {
 impl Chain {
     /// An empty chain for a level that has native code.
     pub fn new(level: Level) -> Self {
-        let graph = Graph { narrow: level == Level::Avx2, ..Graph::default() };
+        let (narrow, follows) = (level == Level::Avx2, level.follows_streams());
+        let graph = Graph { narrow, follows, ..Graph::default() };
         Chain { graph: RefCell::new(graph), ..Chain::default() }
     }
 

@@ -27,6 +27,8 @@ pub(crate) mod wide;
 
 pub(crate) use lanes::LANES;
 
+use std::sync::LazyLock;
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -67,6 +69,14 @@ impl Level {
         [Level::Avx512, Level::Avx2, Level::Portable].into_iter().filter(|l| l.available())
     }
 
+    /// True where the CPU follows a stream by itself, better than it is led: what is asked for beside that only takes the
+    /// place of what it fetches. (AMD's, Zen 4: an update of three arrays in place by a fourth takes 9 ms, and 14 with its
+    /// lines asked for ahead. Intel's with AVX-512 gain by it.)
+    pub(crate) fn follows_streams(self) -> bool {
+        static BY_ITSELF: LazyLock<bool> = LazyLock::new(made_by_amd);
+        self == Level::Avx2 || *BY_ITSELF
+    }
+
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -76,6 +86,19 @@ impl Level {
             Level::Portable => "baseline",
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn made_by_amd() -> bool {
+    // SAFETY: leaf 0 is there on every x86-64. (Newer compilers know that.)
+    #[allow(unused_unsafe)]
+    let vendor = unsafe { std::arch::x86_64::__cpuid(0) };
+    [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn made_by_amd() -> bool {
+    false
 }
 
 #[cfg(test)]

@@ -311,7 +311,11 @@ impl Blocks<'_> {
                 }
                 let nowhere = self.out.constant(DType::U32, NOWHERE);
                 let positions = self.out.select(hit, positions, nowhere);
-                self.out.reduce(ReduceOp::Min, positions, axis)
+                let first = self.out.reduce(ReduceOp::Min, positions, axis);
+                // Rows of no elements have none.
+                let empty = self.out.binary(BinaryOp::Eq, first, nowhere);
+                let none = self.out.constant(DType::U32, 0.0);
+                self.out.select(empty, none, first)
             }
             _ => {
                 self.parts.insert(id, gathered.clone());

@@ -257,7 +257,7 @@ fn around(
     });
     finished?;
     let parted = match is_flat && !meets(&end) {
-        true => Some(l.shared("own", DType::F32, state_len)),
+        true => Some(l.shared("own", DType::F32, Attend::parts_len(head_dim, queries))),
         false => None,
     };
     l.routine(Routine::Attend(Box::new(Attend {

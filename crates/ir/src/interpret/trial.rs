@@ -1,0 +1,105 @@
+//! Running programs that nobody has read: with an end, and to see how far rounding moves what they compute.
+
+use super::{FaultKind, Machine, Problem, reduction, tile::Tile};
+use crate::random::Random;
+use crate::tolerance::rounds;
+use crate::{DType, ExprKind, ReduceOp};
+
+/// How a program is tried.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Elements that it may compute.
+    pub work: u64,
+    /// What each result that is rounded is off by at most, in roundings of its type; 0 for none. This is stochastic
+    /// arithmetic (Vignes, "A stochastic arithmetic for reliable scientific computation", 1993).
+    pub off: f64,
+    /// Where the numbers come from by which they are off.
+    pub random: Random,
+}
+
+impl Machine<'_> {
+    /// Counts elements that are about to be computed.
+    pub(super) fn spend(&mut self, elements: usize) -> Result<(), Problem> {
+        let Some(trial) = &mut self.trial else { return Ok(()) };
+        match trial.work.checked_sub(elements.max(1) as u64) {
+            Some(left) => {
+                trial.work = left;
+                Ok(())
+            }
+            None => Err(problem("it did not end within the work that it was given")),
+        }
+    }
+
+    /// A result as the trial wants it.
+    ///
+    /// # Errors
+    /// When a sum or product may overflow on its way and does not here, where it is made in f64.
+    pub(super) fn tried(
+        &mut self,
+        kind: &ExprKind,
+        dtype: DType,
+        tile: Tile,
+    ) -> Result<Tile, Problem> {
+        if self.trial.is_none() || !dtype.is_float() {
+            return Ok(tile);
+        }
+        let terms = self.terms(kind);
+        if let Some(terms) = &terms {
+            let overflows =
+                |(end, way): (&f64, &f64)| end.is_finite() && dtype.round(*way).is_infinite();
+            if tile.data().iter().zip(terms.data()).any(overflows) {
+                return Err(problem("a sum or product overflows on its way"));
+            }
+        }
+        let Some(Trial { off, random, .. }) = &mut self.trial else { return Ok(tile) };
+        let rounded = rounds(kind) || matches!(kind, ExprKind::Part(..));
+        // Some are as they should be, as they may happen to be where they are rounded otherwise.
+        if *off == 0.0 || !rounded || random.chance(0.3) {
+            return Ok(tile);
+        }
+        // A sum rounds on its way, where it may be greater than in the end.
+        let sums = matches!(
+            kind,
+            ExprKind::Reduce(ReduceOp::Sum, ..)
+                | ExprKind::Scan { op: ReduceOp::Sum, .. }
+                | ExprKind::Dot(..)
+        );
+        let scales = terms.as_ref().filter(|_| sums).unwrap_or(&tile).data().iter();
+        let mut moved = |(x, scale): (&f64, &f64)| {
+            let by = scale * random.signed() * *off * dtype.epsilon();
+            match by.is_finite() {
+                // What is nothing but rounding is nothing at times.
+                true if by.abs() > x.abs() && random.chance(0.3) => 0.0,
+                true => dtype.round(x + by),
+                false => *x,
+            }
+        };
+        let data = tile.data().iter().zip(scales).map(&mut moved).collect();
+        Ok(tile.with_data(data))
+    }
+
+    /// What each sum or product is made of: the sum of the magnitudes of the terms, or the product of those above 1.
+    fn terms(&self, kind: &ExprKind) -> Option<Tile> {
+        let absolute = |of| self.value(of).map(f64::abs);
+        let terms = |op, of| match op {
+            ReduceOp::Sum => Some(absolute(of)),
+            ReduceOp::Prod => Some(self.value(of).map(|x| x.abs().max(1.0))),
+            _ => None,
+        };
+        Some(match *kind {
+            ExprKind::Reduce(op, of, axis) => {
+                reduction::reduce(op, DType::F64, &terms(op, of)?, axis)
+            }
+            ExprKind::Scan { op, of, axis, exclusive, reverse } => {
+                reduction::scan(op, DType::F64, &terms(op, of)?, axis, exclusive, reverse)
+            }
+            ExprKind::Dot(a, b) => reduction::dot(DType::F64, &absolute(a), &absolute(b)),
+            _ => return None,
+        })
+    }
+}
+
+fn problem(text: &str) -> Problem {
+    let text = text.into();
+    Problem { kind: FaultKind::Trial, tensor: None, index: Vec::new(), text }
+}

@@ -1,0 +1,196 @@
+//! Programs on which a target and the interpreter once differed, as mutants and users found them.
+
+mod agree;
+
+use agree::counted;
+use tilewright_ir::text::parse;
+
+fn agree(text: &str, inputs: &[&[f64]], dims: &[usize]) -> Vec<Vec<f64>> {
+    agree::agree(&parse(text).unwrap(), inputs, dims)
+}
+
+#[test]
+fn places_may_be_what_threads_found() {
+    // The order of a row, scattered by the positions that top-k gave, and gathered by them.
+    let scatter = "kernel scatter(x: in f32[*rows, 7], y: out f32[*rows, 7])
+        grid rows
+        %0: i32 = program 0
+        %1: f32[7] = load x[%0, :]
+        %2: f32[7] = topk %1 k 7
+        %3: u32[7] = part %2 number 1
+        store y[%0, gather %3] = %2";
+    let x = counted(21);
+    let y = agree(scatter, &[&x], &[3]);
+    assert_eq!(y[0], x, "each goes back to where it was");
+    let gather =
+        "kernel gather(x: in f32[*rows, cols], of: in f32[*rows, cols], y: out f32[*rows, 2])
+        grid rows
+        %0: i32 = program 0
+        %1: f32[cols] = load x[%0, :]
+        %2: f32[2] = topk %1 k 2
+        %3: u32[2] = part %2 number 1
+        %4: f32[2] = load of[%0, gather %3]
+        store y[%0, :] = %4";
+    agree(gather, &[&x, &counted(21)], &[3, 7]);
+    let summed = "kernel summed(x: in f32[*rows, cols], of: in f32[cols, 3], y: out f32[*rows, 3])
+        grid rows
+        %0: i32 = program 0
+        %1: f32[cols] = load x[%0, :]
+        %2: i32[cols] = cast %1
+        %3: i32[cols] = scan_sum %2 axis 0
+        %4: f32[cols, 3] = load of[gather %3, :]
+        %5: f32[1, 3] = reduce_sum %4 axis 0
+        %6: f32[3] = reshape %5
+        store y[%0, :] = %6";
+    let ones: Vec<f64> = (0..14).map(|i| (i % 7 != 0) as u8 as f64).collect();
+    agree(summed, &[&ones, &counted(21)], &[2, 7]);
+}
+
+#[test]
+fn the_place_of_an_extremum_of_nothing_is_0() {
+    for op in ["argmax", "argmin"] {
+        let text = format!(
+            "kernel k(x: in f32[*rows, cols], y: out u32[*rows])
+            grid rows
+            %0: i32 = program 0
+            %1: f32[cols] = load x[%0, :]
+            %2: u32[1] = {op} %1 axis 0
+            %3: u32 = reshape %2
+            store y[%0] = %3"
+        );
+        assert_eq!(agree(&text, &[&[]], &[2, 0]), [[0.0, 0.0]]);
+        assert_eq!(agree(&text, &[&[3.0, 3.0, f64::INFINITY, 5.0]], &[2, 2])[0].len(), 2);
+    }
+}
+
+#[test]
+fn a_range_may_begin_as_far_out_as_numbers_go() {
+    let text = "kernel k(x: in f32[n], start: scalar i32, y: out f32[8])
+        %0: i32 = scalar start
+        %1: f32[8] = load x[%0..+8 step 3] fill 0.5
+        store y[:] = %1";
+    for start in [0, 3, i32::MAX - 7, i32::MAX] {
+        agree(text, &[&counted(9), &[start as f64]], &[9]);
+    }
+    let known = text.replace("scalar start", "const 2147483647").replace(", start: scalar i32", "");
+    agree(&known, &[&counted(9)], &[9]);
+}
+
+#[test]
+fn nothing_is_drawn_above_what_is_no_number() {
+    let text = "kernel k(x: in f32[n], p: scalar f32, seed: scalar u32, y: out f32[n])
+        %0: f32 = scalar p
+        %1: u32 = scalar seed
+        %2: f32[n] = load x[:]
+        %3: i32[n] = iota n
+        %4: u32[n] = cast %3
+        %5: u32[n] = philox %4, %1, %1
+        %6: u32 = const 8
+        %7: u32[n] = shr %5, %6
+        %8: f32[n] = cast %7
+        %9: f32 = const 5.960464477539063e-8
+        %10: f32[n] = mul %8, %9
+        %11: bool[n] = ge %10, %0
+        %12: f32 = const 0.0
+        %13: f32[n] = select %11, %2, %12
+        store y[:] = %13";
+    for p in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.5, 1.0] {
+        let kept = agree(text, &[&[1.0; 40], &[p], &[9.0]], &[40])[0].iter().sum::<f64>();
+        assert_eq!(kept > 0.0, p < 1.0, "{p}");
+    }
+}
+
+#[test]
+fn windows_that_overlap_are_written_in_turn() {
+    let text = "kernel k(x: in f32[rows, cols], y: out f32[rows, cols])
+        %0: i32 = const 0
+        %1: i32 = size rows
+        for %2 in %0..%1 {
+          %3: f32[cols] = load x[%2, :]
+          store y[%2..+3, :] = %3
+        }";
+    let x = counted(40);
+    assert_eq!(agree(text, &[&x], &[5, 8])[0], x);
+}
+
+#[test]
+fn integers_that_a_type_has_no_room_for_do_not_count_on() {
+    // 127, 127, 127, ... after 127: no four of these begin at a multiple of four.
+    let text = "kernel k(x: in f32[n], seed: scalar u32, y: out u32[n])
+        %0: u32 = scalar seed
+        %1: f32[n] = load x[:]
+        %2: i32[n] = iota n
+        %3: i8[n] = cast %2
+        %4: u32[n] = cast %3
+        %5: u32[n] = philox %4, %0, %0
+        store y[:] = %5";
+    agree(text, &[&[0.0; 300], &[9.0]], &[300]);
+    // 0, 0, ..., 0, 1, 2: nor do these.
+    let text = "kernel k(x: in f32[n], seed: scalar u32, y: out u32[n])
+        %0: u32 = scalar seed
+        %1: f32[n] = load x[:]
+        %2: i32[n] = iota n
+        %3: i32 = const -8
+        %4: i32[n] = add %2, %3
+        %5: u32[n] = cast %4
+        %6: u32[n] = philox %5, %0, %0
+        store y[:] = %6";
+    agree(text, &[&[0.0; 300], &[9.0]], &[300]);
+}
+
+#[test]
+fn what_is_known_to_be_never_reached_is_no_mistake() {
+    let text = "kernel k(x: in i32[n], y: out i32[n])
+        grid n
+        %0: i32 = program 0
+        %1: i32 = load x[%0]
+        %2: i32 = const 0
+        %3: bool = gt %1, %2
+        store y[%0] = %1
+        when %3 {
+          %4: f32 = const -inf
+          %5: i32 = cast %4
+          store y[%5] = %1
+        }";
+    agree(text, &[&[-3.0, -1.0]], &[2]);
+    let text = "kernel k(x: in f32[rows], y: out f32[rows])
+        grid rows
+        %0: i32 = program 0
+        %1: f32 = load x[%0]
+        %2: i32 = const 0
+        %3: bool = cast %2
+        store y[%0] = %1 if %3";
+    agree(text, &[&[]], &[0]);
+}
+
+#[test]
+fn a_product_that_is_not_stored_is_not_taken_for_the_result() {
+    let text = "kernel k(x: in f32[m, k], w: in f32[k, n], y: out f32[m, n])
+        grid m / 4, n / 4
+        var $0: f32[4, 4]
+        %0: i32 = program 0
+        %1: i32 = program 1
+        %2: i32 = const 4
+        %3: i32 = mul %0, %2
+        %4: i32 = mul %1, %2
+        %5: f32 = const 0.0
+        %6: f32[4, 4] = broadcast %5
+        set $0 = %6
+        %7: i32 = const 0
+        %8: i32 = size k
+        %9: f32[4, 4] = get $0
+        for %10 in %7..%8 step 8 {
+          %11: f32[4, 8] = load x[%3..+4, %10..+8]
+          %12: f32[8, 4] = load w[%10..+8, %4..+4]
+          %13: f32[4, 4] = dot %11, %12
+          %14: f32[4, 4] = get $0
+          %15: f32[4, 4] = add %14, %13
+          set $0 = %15
+        }
+        store y[%3..+4, %4..+4] = %9";
+    let dims = [5, 16, 6];
+    assert_eq!(agree(text, &[&counted(80), &counted(96)], &dims), [[0.0; 30]]);
+    let last = text.replace("add %14, %13", "add %9, %13").replace("] = %9", "] = %16");
+    let last = last.replace("store", "%16: f32[4, 4] = get $0\n store");
+    agree(&last, &[&counted(80), &counted(96)], &dims);
+}
