@@ -96,6 +96,32 @@ fn logits_are_written_as_the_peer_gives_them() {
 }
 
 #[test]
+fn logits_that_are_no_numbers_are_written_and_told() {
+    let folder = directory("logits-nan");
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::copy(fixture("llama").join(name), folder.join(name)).unwrap();
+    }
+    let path = folder.join("model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize + 8;
+    let told: serde_json::Value = serde_json::from_slice(&bytes[8..header]).unwrap();
+    // Of the vector of one token.
+    let first = told["model.embed_tokens.weight"]["data_offsets"][0].as_u64().unwrap() as usize;
+    let at = header + first + 5 * 32 * 2;
+    bytes[at..at + 2].copy_from_slice(&0x7fc0u16.to_le_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let model = folder.to_str().unwrap();
+    let logits = |tokens: &str| {
+        let args = ["logits", "--model", model, "--tokens", tokens, "--out", "x.safetensors"];
+        tilewright_in(&folder, &args)
+    };
+    logits("1,2,3").ok();
+    logits("5,3").fails(1, "the logits after 1 tokens are not numbers");
+    let written = TensorFile::open(&folder.join("x.safetensors")).unwrap();
+    assert_eq!(written.shape("logits"), Some(&[2, 64][..]));
+}
+
+#[test]
 fn checkpoints_are_described() {
     let text = tilewright(&["inspect", &story(), "--tensors", "--values"]).ok();
     for part in [

@@ -39,6 +39,10 @@ pub static GROUPED_QUANTIZED_LINEAR: Entry = Entry {
             .fills(&[("owners", Fill::Integer(2))]),
         Case::of(&[("blocks", 3), ("experts", 2), ("columns", 136), ("groups", 5)])
             .with(&[("block", 128)]),
+        Case::of(&[("blocks", 4), ("experts", 3), ("columns", 136), ("groups", 5)])
+            .with(&[("block", 48)]),
+        Case::of(&[("blocks", 2), ("experts", 2), ("columns", 128), ("groups", 4)])
+            .with(&[("block", 32)]),
         Case::of(&[("blocks", 0), ("experts", 3), ("columns", 4), ("groups", 1)]),
         Case::of(&[("blocks", 64), ("experts", 16), ("columns", 768), ("groups", 32)]).bench(),
         Case::of(&[("blocks", 64), ("experts", 16), ("columns", 2048), ("groups", 12)]).bench(),

@@ -3,7 +3,7 @@
 //!
 //! Scales are f16, to which the products of two that Q4_K and Q5_K have are rounded, as floats are. What affine weights
 //! cannot hold (Q6_K, which llama.cpp mixes in, Q2_K, Q3_K and IQ4) becomes f16. Gemma's floats are f32, in which it is
-//! then computed: what its layers add up to is more than f16 can hold. Rows of Llama's queries and keys lie in another
+//! then computed: what its layers add up to is more than f16 can hold. Files of bf16 stay bf16. Rows of Llama's queries and keys lie in another
 //! order there, for ropes that turn neighbours.
 
 mod config;
@@ -57,7 +57,8 @@ impl<'a> Import<'a> {
         let architecture = config::architecture(file)?;
         let config = config::config(file, &architecture)?;
         let decoder = describe(&config)?;
-        let planner = Planner { file, architecture, decoder };
+        let float = config::float(file, &architecture);
+        let planner = Planner { file, architecture, decoder, float };
         let mut targets = Vec::new();
         for name in file.names().filter(|name| !ROPE_FACTORS.contains(name)) {
             let Some(tensor) = file.tensor(name) else { continue };
@@ -166,6 +167,7 @@ struct Planner<'a> {
     file: &'a Gguf,
     architecture: Architecture,
     decoder: Decoder,
+    float: ElementType,
 }
 
 impl Planner<'_> {
@@ -262,7 +264,7 @@ impl Planner<'_> {
             head: (self.architecture.reordered && is(&["q_proj", "k_proj"]))
                 .then_some(self.decoder.attention.head_dim),
             less: if is_norm { self.architecture.in_norms } else { 0.0 },
-            float: config::float(&self.architecture),
+            float: self.float,
             module,
             is_bias,
             parts,

@@ -125,6 +125,8 @@ impl Moe {
             ("k", shape.per_token),
             ("norm_topk_prob", usize::from(shape.normalize)),
         ];
+        let small =
+            [&gate_proj, &up_proj, &down_proj].iter().all(|part| part.grouped.takes_small());
         Ok(Moe {
             shape,
             router,
@@ -134,7 +136,7 @@ impl Moe {
             choose: kernels.get("topk_gating_softmax", &routing)?,
             multiply: shape.gate.kernel(kernels)?,
             combine: kernels.get("moe_combine", &[("k", shape.per_token)])?,
-            grouped: Grouped::new(kernels, shape)?,
+            grouped: Grouped::new(kernels, shape, small)?,
         })
     }
 }
@@ -162,7 +164,7 @@ impl Moe {
 
     /// The weighted sum of what its experts make of each token, expert by expert.
     fn by_expert(&self, x: &Tensor, [weights, indices]: &[Tensor; 2]) -> Result<Tensor> {
-        let rows = self.grouped.rows(indices)?;
+        let rows = self.grouped.rows(indices, x.dtype())?;
         let x = self.grouped.sorted(x, &rows)?;
         let gate = self.gate_proj.blocks(&x, &rows)?;
         let gated = self.multiply.call(&[&gate, &self.up_proj.blocks(&x, &rows)?])?;

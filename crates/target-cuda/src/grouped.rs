@@ -35,7 +35,9 @@ impl Grouped {
             return None;
         }
         let (dtype, shape) = program.tensor(ParamId(0))?;
-        let [Extent::Dim { times: rows @ (64 | 128), .. }, _] = *shape else { return None };
+        let [Extent::Dim { times: rows @ (32 | 48 | 64 | 128), .. }, _] = *shape else {
+            return None;
+        };
         let words = [("TYPE", dtype.name()), ("BLOCK", &rows.to_string())];
         if !matches!(dtype, DType::F16 | DType::BF16) || !says(program, SPECIFICATION, &words) {
             return None;

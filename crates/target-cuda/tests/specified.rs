@@ -46,7 +46,7 @@ fn has_none(name: &str, dtype: DType, constants: &[(&str, usize)]) {
 fn packed_weights_of_experts() {
     let mut found = Vec::new();
     for dtype in [BF16, F16] {
-        for block in [64, 128] {
+        for block in [32, 48, 64, 128] {
             found.extend(compiled(1, "grouped_quantized_linear", dtype, &[("block", block)]));
         }
     }
@@ -56,7 +56,7 @@ fn packed_weights_of_experts() {
     has_none("grouped_quantized_linear", F32, &[]);
     has_none("grouped_quantized_linear", BF16, &[("bits", 8)]);
     has_none("grouped_quantized_linear", BF16, &[("group", 32)]);
-    has_none("grouped_quantized_linear", BF16, &[("block", 32)]);
+    has_none("grouped_quantized_linear", BF16, &[("block", 16)]);
     has_none("grouped_linear", BF16, &[]);
 }
 

@@ -12,7 +12,8 @@ use tilewright_nn::Logits;
 /// Writes the tensor `logits`, f32 `[tokens, vocabulary]`.
 ///
 /// # Errors
-/// When the checkpoint cannot be run, or a token is not of its vocabulary; nothing is written then.
+/// When the checkpoint cannot be run, or a token is not of its vocabulary; nothing is written then. And when logits are
+/// not numbers, which are written for whoever looks for the reason.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let tokens: Vec<u32> = matches.get_many("tokens").into_iter().flatten().copied().collect();
     let path = matches.get_one::<PathBuf>("out");
@@ -31,6 +32,13 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let shape = crate::table::show_shape(logits.shape());
     files::save(path, &[("logits".to_string(), logits)])?;
     write!(out, "{}: logits f32 {shape}", path.display())?;
+    let vocabulary = model.shape().vocabulary;
+    if let Some(at) = rows.iter().position(|logit| !logit.is_finite()) {
+        writeln!(out)?;
+        let what = format!("the logits after {} tokens are not numbers", at / vocabulary + 1);
+        let next = "`tilewright inspect --values` tells whether weights hold NaN";
+        return Err(Failure::work(what, next));
+    }
     match perplexity(&rows, &tokens) {
         Some(perplexity) => writeln!(out, "; perplexity of the tokens {perplexity:.4}")?,
         None => writeln!(out)?,

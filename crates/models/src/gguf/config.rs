@@ -2,7 +2,7 @@
 
 use super::names::{ARCHITECTURES, Architecture, ROPE_FACTORS};
 use serde_json::{Value, json};
-use tilewright_formats::{Config, ElementType, FormatError, Gguf};
+use tilewright_formats::{Block, Config, ElementType, FormatError, Gguf};
 
 /// What a file declares to be; llama with experts is mixtral, and llama whose queries alone have a bias is qwen2.
 pub(super) fn architecture(file: &Gguf) -> Result<Architecture, FormatError> {
@@ -32,7 +32,14 @@ pub(super) fn architecture(file: &Gguf) -> Result<Architecture, FormatError> {
 }
 
 /// The type of the floats that are written, and so that of the arithmetic.
-pub(super) fn float(architecture: &Architecture) -> ElementType {
+pub(super) fn float(file: &Gguf, architecture: &Architecture) -> ElementType {
+    let matrices =
+        || file.names().filter_map(|name| file.tensor(name)).filter(|t| t.shape.len() > 1);
+    let is_kept = |block: Block| [Block::BF16, Block::F32].contains(&block);
+    // A checkpoint of bf16 is one again; of that, the converter makes what chooses experts f32.
+    if matrices().any(|t| t.block == Block::BF16) && matrices().all(|t| is_kept(t.block)) {
+        return ElementType::BF16;
+    }
     match architecture.family {
         "gemma" | "gemma2" => ElementType::F32,
         _ => ElementType::F16,
@@ -54,7 +61,11 @@ pub(super) fn config(file: &Gguf, architecture: &Architecture) -> Result<Config,
     let embedding = file.tensor("token_embd.weight");
     let vocabulary = embedding.and_then(|t| t.shape.first().copied()).unwrap_or(0);
     let eps = told.number(&of("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-5);
-    let dtype = if float(architecture) == ElementType::F32 { "float32" } else { "float16" };
+    let dtype = match float(file, architecture) {
+        ElementType::F32 => "float32",
+        ElementType::BF16 => "bfloat16",
+        _ => "float16",
+    };
     let mut config = Config::parse(file.path(), "{}")?
         .with("model_type", family.into())
         .with("torch_dtype", dtype.into())
