@@ -163,6 +163,9 @@ pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradEr
     for &input in &inputs {
         refuse_partial_update(&forward, input)?;
     }
+    for &output in &outputs {
+        refuse_shared_elements(&forward, output)?;
+    }
     if outputs.is_empty() {
         return Err(GradError::new(program, "a kernel without float outputs", None));
     }
@@ -251,6 +254,24 @@ fn refuse_partial_update(forward: &Straight, param: usize) -> Result<(), GradErr
     let name = &forward.program.params[param].name;
     let what = format!("an update of some elements of `{name}`");
     Err(GradError::new(&forward.program, what, first.at.clone()))
+}
+
+/// Checks that no store replaces some of the elements that another has stored: which of the two an element depends on would
+/// have to be told.
+fn refuse_shared_elements(forward: &Straight, param: usize) -> Result<(), GradError> {
+    let stores: Vec<_> = forward.stores.iter().filter(|s| s.place.param.index() == param).collect();
+    for (number, later) in stores.iter().enumerate().filter(|(_, s)| s.mode == StoreMode::Set) {
+        for earlier in &stores[..number] {
+            let places = vec![&earlier.place, &later.place];
+            let pair = Reads { program: &forward.program, places };
+            if earlier.place != later.place && !pair.are_disjoint() {
+                let name = &forward.program.params[param].name;
+                let what = format!("two stores to `{name}` that may share elements");
+                return Err(GradError::new(&forward.program, what, later.at.clone()));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The places at which the program reads a parameter, each once.

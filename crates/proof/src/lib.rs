@@ -36,7 +36,7 @@ pub use execute::{Layout, execute, execute_program};
 pub use gradient::{check_gradient, gradient_of};
 pub use judge::{UNIT, Worst, judge, sensitivities, varies};
 pub use launch::{LaunchCost, time_launches};
-pub use mutants::{Verdict, check_mutant};
+pub use mutants::{Verdict, check_gradient_mutant, check_mutant};
 pub use programs::{Disagreement, check_random_program};
 pub use random::Random;
 pub use row::{Check, Outcome, Row};

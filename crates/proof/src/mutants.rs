@@ -5,6 +5,10 @@
 //! a tensor. The interpreter refuses what no device may run. Of the rest, results count only as far as rounding leaves
 //! them alone, which is measured by running the mutant with every result off by a little.
 
+mod gradient;
+
+pub use gradient::check_gradient_mutant;
+
 use crate::call::{Call, largest};
 use crate::gradient::{Known, arguments, gradient_of, with_cotangents};
 use crate::judge::judge;
@@ -72,7 +76,7 @@ pub enum Verdict {
 /// Runs the mutant of that seed on `device`. The same seed draws the same mutant for the same catalog and kind of device.
 pub fn check_mutant(device: &dyn Device, seed: u64) -> Verdict {
     let size = Size::of(device);
-    let Some((case, origin)) = draw(seed, size) else { return Verdict::Refused };
+    let Some((case, origin)) = draw(seed, size, true) else { return Verdict::Refused };
     let Some(right) = reference(&case.program, &case.arguments, size.trial()) else {
         return Verdict::Refused;
     };
@@ -95,11 +99,12 @@ pub fn check_mutant(device: &dyn Device, seed: u64) -> Verdict {
     }))
 }
 
-/// A mutant with arguments, and whose it is.
-fn draw(seed: u64, size: Size) -> Option<(Case, String)> {
+/// A mutant with arguments, of a kernel or, with `gradients`, of a gradient too, and whose it is.
+fn draw(seed: u64, size: Size, gradients: bool) -> Option<(Case, String)> {
     let mut random = Random::new(seed);
     let entry = random.of(CATALOG);
-    let (mut program, mut arguments, mut dims, origin) = original(entry, size, &mut random)?;
+    let (mut program, mut arguments, mut dims, origin) =
+        original(entry, size, gradients, &mut random)?;
     for _ in 0..random.between(1, CHANGES) {
         program = mutate(&program, &mut random).unwrap_or(program);
     }
@@ -137,14 +142,14 @@ fn draw(seed: u64, size: Size) -> Option<(Case, String)> {
     Some((Case { seed, program, arguments, scales, dims }, origin))
 }
 
-/// Puts numbers where few are into an argument, at times; only some of those if it is `tame`.
+/// Puts numbers where few are (but -0, which equals the 0 that it may become) into an argument, at times; only some of those if it is `tame`.
 fn spoil(dtype: DType, argument: &mut Argument, tame: bool, random: &mut Random) {
     let number = |random: &mut Random| match dtype {
-        _ if dtype.is_float() && tame => random.of(&[0.0, -0.0, 1e-40, -1e-6, 0.5, -88.0]),
+        _ if dtype.is_float() && tame => random.of(&[0.0, 1e-40, -1e-6, 0.5, -88.0]),
         _ if dtype.is_float() => {
             let great = if dtype == DType::F16 { 6e4 } else { 1e30 };
             let (nan, inf) = (f64::NAN, f64::INFINITY);
-            random.of(&[nan, inf, -inf, 0.0, -0.0, 1e-40, -1e-6, great, -great, 1e5, -88.0, 0.5])
+            random.of(&[nan, inf, -inf, 0.0, 1e-40, -1e-6, great, -great, 1e5, -88.0, 0.5])
         }
         // Beyond the greatest and the least is as far as they go.
         _ => dtype.round(random.of(&[-1e10, 1e10, -1.0, 0.0, 1.0, 31.0, 32.0, 127.0, 128.0])),
@@ -167,6 +172,7 @@ fn spoil(dtype: DType, argument: &mut Argument, tame: bool, random: &mut Random)
 fn original(
     entry: &'static Entry,
     size: Size,
+    gradients: bool,
     random: &mut Random,
 ) -> Option<(Program, Vec<Argument>, Vec<usize>, String)> {
     let dtype = random.of(dtypes(entry));
@@ -177,7 +183,7 @@ fn original(
     let seed = random.bits();
     let call = Call::new(entry, case, dtype, seed).ok()?;
     let mut origin = format!("{} in {}", entry.name, dtype.name());
-    if matches!(entry.grad, Grad::None(_)) || random.chance(0.6) {
+    if random.chance(0.6) || !gradients || matches!(entry.grad, Grad::None(_)) {
         return Some((call.program, call.arguments, call.bindings.dims, origin));
     }
     let backward = gradient_of(entry, case, dtype, &call.program, false).ok()?;

@@ -355,3 +355,61 @@ fn integers_of_every_width_are_unpacked() {
         }
     }
 }
+
+/// Adds up `d_x` of a gradient that has one program, for cotangents of ones.
+fn gradient(text: &str, x: &[f64], dims: &[usize]) -> Vec<f64> {
+    let forward = tilewright_ir::text::parse(text).unwrap();
+    let backward = tilewright_passes::grad(&forward, &Default::default()).unwrap();
+    let [program] = &backward.programs[..] else { panic!("{:?}", backward.gradients) };
+    let ones = vec![1.0; x.len()];
+    let inputs = program.params.iter().filter(|param| match param.kind {
+        tilewright_ir::ParamKind::Tensor { access, .. } => access != tilewright_ir::Access::Out,
+        _ => true,
+    });
+    let inputs = inputs.map(|param| if param.name == "x" { x } else { &ones[..] });
+    agree(program, &inputs.collect::<Vec<_>>(), dims).remove(0)
+}
+
+#[test]
+fn gradients_of_what_is_read_twice_and_stored_twice() {
+    // What a load gives past the end makes it no other place.
+    let square = "kernel k(x: in f32[n], y: out f32[n])
+        %0: f32[n] = load x[:]
+        %1: f32[n] = load x[:] fill 0.5
+        %2: f32[n] = mul %0, %1
+        store y[:] = %2";
+    assert_eq!(gradient(square, &[3.0, -1.0], &[2]), [6.0, -2.0]);
+    let blocks = "kernel k(x: in f32[n], y: out f32[n])
+        grid n / 4
+        %0: i32 = program 0
+        %1: i32 = const 4
+        %2: i32 = mul %0, %1
+        %3: f32[4] = load x[%2..+4]
+        %4: f32[4] = load x[%2..+4] fill -inf
+        %5: f32[4] = mul %3, %3
+        %6: f32[4] = add %5, %4
+        store y[%2..+4] = %6";
+    assert_eq!(
+        gradient(blocks, &[3.0, -1.0, 0.0, 0.5, 2.0, 7.0], &[6]),
+        [7.0, -1.0, 1.0, 2.0, 5.0, 15.0]
+    );
+    // Negative elements are replaced, and depend on what replaced them alone.
+    let replaced = "kernel k(x: in f32[n], y: out f32[n])
+        %0: f32[n] = load x[:]
+        %1: f32 = const 0.0
+        %2: bool[n] = lt %0, %1
+        %3: f32[n] = mul %0, %0
+        store y[:] = %0
+        store y[:] = %3 if %2";
+    assert_eq!(gradient(replaced, &[3.0, -4.0], &[2]), [1.0, -8.0]);
+    let shared = "kernel k(x: in f32[n], y: out f32[n])
+        grid n
+        %0: i32 = program 0
+        %1: f32 = load x[%0]
+        store y[%0] = %1
+        %2: i32 = const 0
+        store y[%2..+1] = %1";
+    let forward = tilewright_ir::text::parse(shared).unwrap();
+    let error = tilewright_passes::grad(&forward, &Default::default()).unwrap_err().to_string();
+    assert!(error.contains("two stores to `y` that may share elements"), "{error}");
+}

@@ -3,7 +3,7 @@
 //! `SEED=17 cargo test -p tilewright-proof --test mutants` starts at another seed, `COUNT=100` runs that many;
 //! `DEVICE=emulator` runs one target. `tilewright test --mutants` is the same without Rust.
 
-use tilewright_proof::{Verdict, check_mutant};
+use tilewright_proof::{Verdict, check_gradient_mutant, check_mutant};
 use tilewright_runtime::DeviceKind;
 use tilewright_runtime::targets::TARGETS;
 
@@ -41,6 +41,24 @@ fn every_target_agrees_with_the_interpreter_on_mutants() {
         assert!(failed.is_empty(), "{}: {}", target.name, failed.join("\n\n"));
         assert!(agree * 4 > count, "{}: {agree} of {count} mutants run", target.name);
     }
+}
+
+#[test]
+fn gradients_of_mutants_are_their_finite_differences() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let (first, count): (u64, u64) =
+        (number("SEED").unwrap_or(0), number("GRADIENTS").unwrap_or(1000));
+    let (mut agree, mut failed) = (0, Vec::new());
+    for seed in first..first + count {
+        match check_gradient_mutant(seed) {
+            Verdict::Agrees => agree += 1,
+            Verdict::Refused => {}
+            Verdict::Differs(found) => failed.push(found.to_string()),
+        }
+    }
+    println!("{agree} of {count} mutants from seed {first} have a gradient that agrees");
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    assert!(agree * 10 > count, "{agree} of {count}");
 }
 
 /// The check notices a device that computes nothing.

@@ -194,3 +194,61 @@ fn a_product_that_is_not_stored_is_not_taken_for_the_result() {
     let last = last.replace("store", "%16: f32[4, 4] = get $0\n store");
     agree(&last, &[&counted(80), &counted(96)], &dims);
 }
+
+#[test]
+fn a_sum_over_something_else_than_its_length_is_no_mean() {
+    // The count is 1 for a truth value and 127 for a byte.
+    for narrow in ["bool", "i8"] {
+        let text = format!(
+            "kernel k(x: in f16[*rows, 64*groups], norm: in f16[64*groups], w: in u32[columns, 8*groups],
+                      scales: in f16[columns, groups], biases: in f16[columns, groups], y: out f16[*rows, columns])
+            grid rows, columns
+            %1: i32 = program 0
+            %2: i32 = program 1
+            %3: f16[64*groups] = load x[%1, :]
+            %4: f32[64*groups] = cast %3
+            %5: f32[64*groups] = mul %4, %4
+            %6: f32[1] = reduce_sum %5 axis 0
+            %7: i32 = size 64*groups
+            %8: {narrow} = cast %7
+            %9: f32 = cast %8
+            %10: f32[1] = div %6, %9
+            %0: f32 = const 0.0
+            %11: f32[1] = add %10, %0
+            %12: f32[1] = rsqrt %11
+            %13: f32[64*groups] = mul %4, %12
+            %14: f16[64*groups] = load norm[:]
+            %15: f32[64*groups] = cast %14
+            %16: f32[64*groups] = mul %13, %15
+            %17: f16[64*groups] = cast %16
+            %18: f32[64*groups] = cast %17
+            %19: f16[groups] = load scales[%2, :]
+            %20: f32[groups] = cast %19
+            %21: f32[groups, 1] = reshape %20
+            %22: u32[8*groups] = load w[%2, :]
+            %23: u32[64*groups] = unpack %22 bits 4
+            %24: f32[64*groups] = cast %23
+            %25: f32[groups, 64] = reshape %24
+            %26: f32[groups, 64] = mul %25, %21
+            %27: f16[groups] = load biases[%2, :]
+            %28: f32[groups] = cast %27
+            %29: f32[groups, 1] = reshape %28
+            %30: f32[groups, 64] = add %26, %29
+            %31: f32[64*groups] = reshape %30
+            %32: f32[64*groups] = mul %18, %31
+            %33: f32[1] = reduce_sum %32 axis 0
+            %34: f16[1] = cast %33
+            %36: f16 = reshape %34
+            store y[%1, %2] = %36"
+        );
+        // Squares that add up to 64, and to 127, so that the factor is 1/8, and 1.
+        let mut x = vec![0.0; 256];
+        let (first, sum) =
+            if narrow == "bool" { ([4.0; 4], 2.0) } else { ([9.0, 6.0, 3.0, 1.0], 19.0) };
+        x[..4].copy_from_slice(&first);
+        let words = vec![0x1111_1111u32 as f64; 2 * 32];
+        let (ones, zeros) = (vec![1.0; 256], vec![0.0; 8]);
+        let made = agree(&text, &[&x, &ones, &words, &ones[..8], &zeros], &[1, 4, 2]);
+        assert_eq!(made, [[sum, sum]]);
+    }
+}

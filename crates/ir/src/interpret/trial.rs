@@ -51,6 +51,14 @@ impl Machine<'_> {
                 return Err(problem("a sum or product overflows on its way"));
             }
         }
+        if let ExprKind::Reduce(ReduceOp::Prod, of, axis) = *kind {
+            let small = self.value(of).map(|x| if x == 0.0 { 1.0 } else { x.abs().min(1.0) });
+            let way = reduction::reduce(ReduceOp::Prod, DType::F64, &small, axis);
+            let vanishes = |(end, way): (&f64, &f64)| *end != 0.0 && dtype.round(*way) == 0.0;
+            if tile.data().iter().zip(way.data()).any(vanishes) {
+                return Err(problem("a product vanishes on its way"));
+            }
+        }
         let Some(Trial { off, random, .. }) = &mut self.trial else { return Ok(tile) };
         let rounded = rounds(kind) || matches!(kind, ExprKind::Part(..));
         // Some are as they should be, as they may happen to be where they are rounded otherwise.

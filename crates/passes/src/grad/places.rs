@@ -175,7 +175,7 @@ impl Reads<'_> {
     }
 
     /// True when no two of the places share an element, whichever programs read them.
-    fn are_disjoint(&self) -> bool {
+    pub fn are_disjoint(&self) -> bool {
         self.places.iter().enumerate().all(|(i, a)| {
             self.places[..i].iter().all(|b| {
                 let pairs = || a.axes.iter().zip(&b.axes);

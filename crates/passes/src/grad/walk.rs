@@ -106,12 +106,19 @@ impl Walk<'_> {
         map[id.index()] = Some(new);
     }
 
-    /// The loads of a parameter, in order.
-    fn loads(&self, param: usize) -> impl Iterator<Item = (ExprId, &Place)> {
-        self.stage.forward.order.iter().filter_map(move |&id| match &self.program().expr(id).kind {
-            ExprKind::Load { place, .. } if place.param.index() == param => Some((id, place)),
-            _ => None,
-        })
+    /// The loads of a parameter, in order, the first of each place: loads may differ in what they give past the end of a
+    /// range only.
+    fn loads(&self, param: usize) -> Vec<(ExprId, &Place)> {
+        let mut loads: Vec<(ExprId, &Place)> = Vec::new();
+        for &id in &self.stage.forward.order {
+            if let ExprKind::Load { place, .. } = &self.program().expr(id).kind
+                && place.param.index() == param
+                && !loads.iter().any(|(_, known)| *known == place)
+            {
+                loads.push((id, place));
+            }
+        }
+        loads
     }
 
     /// Declares a sum for each load of each shared input, zero before the loop.
@@ -197,6 +204,14 @@ impl Walk<'_> {
                 (ExprKind::Load { place, .. }, adjoint) => {
                     let input = place.param.index();
                     let members = &self.stage.group.members;
+                    // The first load of a place hands over what belongs to all of them.
+                    let first = self.loads(input).into_iter().find(|(_, known)| *known == place);
+                    if let Some((first, _)) = first.filter(|(first, _)| *first != id) {
+                        if let Some(adjoint) = adjoint {
+                            sweep.send(first, adjoint, &expr.ty.shape);
+                        }
+                        continue;
+                    }
                     match members.iter().position(|m| m.input == input) {
                         Some(member) => {
                             let sink = &mut sinks[member];
@@ -269,13 +284,16 @@ impl Walk<'_> {
     /// Gives the stored values their cotangents.
     fn seed(&self, sweep: &mut Sweep<'_>) -> Result<(), GradError> {
         let source = self.program();
-        let mut overwritten: Vec<&Place> = Vec::new();
+        // By what masks later stores replace what is at a place.
+        let mut overwritten: Vec<(&Place, Option<ExprId>)> = Vec::new();
         for store in self.stage.forward.stores.iter().rev() {
             let param = store.place.param;
             let active = sweep.active[store.value.index()];
-            let hidden = overwritten.contains(&&store.place);
-            if store.mode == StoreMode::Set && store.mask.is_none() {
-                overwritten.push(&store.place);
+            let later = overwritten.iter().filter(|(place, _)| **place == store.place);
+            let later: Vec<Option<ExprId>> = later.map(|(_, mask)| *mask).collect();
+            let hidden = later.contains(&None);
+            if store.mode == StoreMode::Set {
+                overwritten.push((&store.place, store.mask));
             }
             let (Some(cotangent), true) = (self.cotangents[param.index()], active && !hidden)
             else {
@@ -304,6 +322,10 @@ impl Walk<'_> {
             if let Some(mask) = store.mask {
                 let mask = sweep.recomputed(mask);
                 adjoint = sweep.kept(adjoint, mask);
+            }
+            for mask in later.into_iter().flatten() {
+                let mask = sweep.recomputed(mask);
+                adjoint = sweep.dropped(adjoint, mask);
             }
             sweep.send(store.value, adjoint, &shape);
         }

@@ -6,7 +6,7 @@ use super::{Factor, Matrix, Problem, few};
 use crate::memory::Block;
 use crate::pool::Pool;
 use crate::simd::Level;
-use crate::simd::blocks::{COLUMNS, Kernels, Tile};
+use crate::simd::blocks::{COLUMNS, Kernels, Tile, crossed};
 use crate::simd::integers::distance;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -137,6 +137,8 @@ struct Panels {
     rests: *mut u16,
     /// `[panel][group][rows]`: the steps in which it does, a bit each.
     places: *mut u64,
+    /// `[panel][group][rows]`: products of neighbours; null where sums are not [`crossed`].
+    crossed: *mut u32,
     /// Words of a panel, and groups.
     words_of: usize,
     groups: usize,
@@ -171,7 +173,9 @@ unsafe fn slab_of(
     let rests = if odd.is_some() { words } else { 0 };
     let marks = (panels * groups).div_ceil(2);
     let places = if odd.is_some() { numbers } else { 0 };
-    let bytes = (2 * places + words + rests + 2 * numbers + marks).checked_mul(4);
+    let is_crossed = odd.is_some() && kernels.crossed && crossed::fits(bits);
+    let neighbours = if is_crossed { numbers } else { 0 };
+    let bytes = (2 * places + words + rests + 2 * numbers + neighbours + marks).checked_mul(4);
     let bytes = bytes.ok_or(Stopped::Memory(usize::MAX))?;
     let mut shared = lock(resources.shared);
     let start = room(&mut shared, bytes)?.cast::<u64>();
@@ -182,8 +186,12 @@ unsafe fn slab_of(
         rest: at.wrapping_add(words),
         units,
         sums: units.wrapping_add(numbers),
-        rests: units.wrapping_add(2 * numbers).cast(),
+        rests: units.wrapping_add(2 * numbers + neighbours).cast(),
         places: start,
+        crossed: match is_crossed {
+            true => units.wrapping_add(2 * numbers).cast(),
+            false => std::ptr::null_mut(),
+        },
         words_of,
         groups,
     };
@@ -301,6 +309,10 @@ unsafe fn pack_panel(
                 Some(_) => std::slice::from_raw_parts_mut(x.places.add(first), numbers),
                 None => &mut [],
             },
+            crossed: match x.crossed.is_null() {
+                true => &mut [],
+                false => std::slice::from_raw_parts_mut(x.crossed.add(first), numbers),
+            },
             width,
             group,
             apart: distance(bits),
@@ -311,6 +323,7 @@ unsafe fn pack_panel(
         all.pairs.fill(0);
         all.units.fill(0.0);
         all.sums.fill(0.0);
+        all.crossed.fill(0);
     }
     for (k, row) in rows.enumerate() {
         let row = problem.rows[row].0 as usize;
@@ -368,6 +381,9 @@ unsafe fn columns(
                     let range = [from, len];
                     (steps, groups, first) =
                         integers_of(problem, kernels, part.expert, [column, count], range, &own);
+                    if !x.crossed.is_null() {
+                        (kernels.of_columns)(own.panel, (steps, groups), own.crossed);
+                    }
                 } else {
                     floats_of(problem, kernels, part.expert, [column, count], [from, len], &own);
                 }
@@ -386,6 +402,9 @@ unsafe fn columns(
                     rests: x.rests.wrapping_add(number * x.groups + first),
                     places: x.places.wrapping_add(numbers),
                     w: own.panel,
+                    crossed: (!x.crossed.is_null()).then(|| {
+                        (x.crossed.wrapping_add(numbers).cast_const(), own.crossed.cast_const())
+                    }),
                     c: own.c.wrapping_add(panel * kernels.rows * COLUMNS),
                     rows: kernels.rows.min(part.rows.len() - panel * kernels.rows),
                     steps,

@@ -1,6 +1,7 @@
 //! What a thread keeps while it computes columns: weights as panels, and the tiles of the result.
 
 use crate::simd::blocks::{COLUMNS, Kernels};
+use crate::simd::integers::LEAST_GROUP;
 
 /// Elements of the summed axis whose panels of weights stay in the first cache, as integers and as floats, one beside the
 /// other.
@@ -15,6 +16,8 @@ pub struct Own {
     pub scales: *mut f32,
     /// The same.
     pub biases: *mut f32,
+    /// `[groups][columns]` of a round: products of neighbours.
+    pub crossed: *mut u32,
     /// A row of weights, of a round.
     pub row: *mut f32,
     /// `[rows]` of [`COLUMNS`], from the first of the tiles on.
@@ -27,11 +30,12 @@ impl Own {
         (if whole { INTEGERS } else { FLOATS }) / kernels.beside
     }
 
-    /// Words of the panel, scales, biases and the row; of so many groups.
-    fn sizes(kernels: &Kernels, groups: usize) -> [usize; 4] {
+    /// Words of the panel, scales, biases, products of neighbours and the row; of so many groups.
+    fn sizes(kernels: &Kernels, groups: usize) -> [usize; 5] {
         let [integers, floats] = [true, false].map(|whole| Self::round(kernels, whole));
         let numbers = groups * kernels.columns;
-        [(integers / 2).max(floats) * kernels.columns, numbers, numbers, integers]
+        let crossed = integers / LEAST_GROUP * kernels.columns;
+        [(integers / 2).max(floats) * kernels.columns, numbers, numbers, crossed, integers]
     }
 
     /// Words of the tiles of so many rows.
@@ -48,7 +52,7 @@ impl Own {
     /// That of the tiles that are so many from the first.
     pub fn at(at: *mut u8, kernels: &Kernels, groups: usize, rows: usize, beside: usize) -> Own {
         let sizes = Self::sizes(kernels, groups);
-        let [panel, scales, biases, _] = sizes;
+        let [panel, scales, biases, crossed, _] = sizes;
         let c = at.cast::<f32>();
         let first = Self::tiles(kernels, rows) + beside * sizes.iter().sum::<usize>();
         let after = |count: usize| c.wrapping_add(first + count);
@@ -56,7 +60,8 @@ impl Own {
             panel: after(0).cast(),
             scales: after(panel),
             biases: after(panel + scales),
-            row: after(panel + scales + biases),
+            crossed: after(panel + scales + biases).cast(),
+            row: after(panel + scales + biases + crossed),
             c: c.wrapping_add(beside * kernels.columns),
         }
     }

@@ -28,6 +28,8 @@ pub struct IntegerPanel<'a> {
     pub rests: &'a mut [u16],
     /// `[groups][width]`: the steps whose pairs of what is left are not 0, a bit each; of no meaning elsewhere.
     pub places: &'a mut [u64],
+    /// `[groups][width]`: products of neighbours; none where sums are not crossed.
+    pub crossed: &'a mut [u32],
     /// Rows side by side.
     pub width: usize,
     /// Elements of a group.
@@ -64,6 +66,10 @@ impl IntegerPanel<'_> {
                 self.units[g * width + row] = whole.unit;
                 self.sums[g * width + row] = whole.sum;
                 left.push(&whole);
+                if let Some(crossed) = self.crossed.get_mut(g * width + row) {
+                    // SAFETY: a group.
+                    *crossed = unsafe { (kernels.of_row)(natural) };
+                }
                 let steps = &mut self.pairs[g * group / 2 * width..];
                 in_steps(natural, steps, [row, width, apart]);
             }
@@ -87,11 +93,25 @@ impl IntegerPanel<'_> {
     }
 }
 
-#[inline(always)]
+/// Writes a group of a row as pairs, a step after the other.
 fn in_steps(x: &[u16], steps: &mut [u32], [row, width, apart]: [usize; 3]) {
-    for (x, steps) in x.chunks_exact(2 * apart).zip(steps.chunks_exact_mut(apart * width)) {
-        for place in 0..apart {
-            steps[place * width + row] = u32::from(x[place]) | u32::from(x[place + apart]) << 16;
+    match apart {
+        8 => in_steps_apart::<8>(x, steps, [row, width]),
+        4 => in_steps_apart::<4>(x, steps, [row, width]),
+        2 => in_steps_apart::<2>(x, steps, [row, width]),
+        _ => in_steps_apart::<1>(x, steps, [row, width]),
+    }
+}
+
+#[inline(always)]
+fn in_steps_apart<const APART: usize>(x: &[u16], steps: &mut [u32], [row, width]: [usize; 2]) {
+    assert!(row < width && x.len() / 2 * width <= steps.len());
+    let steps = steps.as_mut_ptr().wrapping_add(row);
+    for (chunk, x) in x.chunks_exact(2 * APART).enumerate() {
+        for place in 0..APART {
+            let pair = u32::from(x[place]) | u32::from(x[place + APART]) << 16;
+            // SAFETY: of the step `chunk * APART + place`, of x.len() / 2; the row is one of its words.
+            unsafe { *steps.add((chunk * APART + place) * width) = pair };
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Tile {
     pub places: *const u64,
     /// `[steps][columns]` words.
     pub w: *const u32,
+    /// `[groups][rows]` and `[groups][columns]`: the products of neighbours, where sums are [`crossed`].
+    pub crossed: Option<(*const u32, *const u32)>,
     /// `[rows]` of [`COLUMNS`] f32, of which these are the tile's.
     pub c: *mut f32,
     /// Rows that are used.
@@ -83,6 +85,18 @@ pub struct Kernels {
     /// # Safety
     /// Each row has the words, and the panel room for `distance` steps a word; the features as above.
     pub pairs: unsafe fn(u32, usize, &[*const u32], *mut u32),
+    /// Sums of weights that [`crossed`] fits are computed so, if their panels' products of neighbours are there.
+    pub crossed: bool,
+    /// [`crossed::of_row`].
+    ///
+    /// # Safety
+    /// As its own, and the features as above.
+    pub of_row: unsafe fn(&[u16]) -> u32,
+    /// [`crossed::of_columns`].
+    ///
+    /// # Safety
+    /// As its own, and the features as above.
+    pub of_columns: unsafe fn(*const u32, (usize, usize), *mut u32),
 }
 
 /// A level's way to multiply pairs, and the tile that its registers hold.
@@ -90,6 +104,8 @@ trait Tiles: Copy {
     type S: Simd;
     const ROWS: usize;
     const VECTORS: usize;
+    /// Sums are [`crossed`] where they can be.
+    const CROSSED: bool = false;
     fn simd(self) -> Self::S;
     /// c + the sum of the products of both 16-bit integers, in each lane.
     fn multiply(
@@ -98,6 +114,19 @@ trait Tiles: Copy {
         w: <Self::S as Lanes>::I,
         c: <Self::S as Lanes>::I,
     ) -> <Self::S as Lanes>::I;
+    /// a + b, wrapping, in both halves of each lane.
+    #[inline(always)]
+    fn add_halves(
+        self,
+        a: <Self::S as Lanes>::I,
+        b: <Self::S as Lanes>::I,
+    ) -> <Self::S as Lanes>::I {
+        let s = self.simd();
+        // Without the highest bits nothing is carried from half to half.
+        let rest = s.i(0x7fff_7fff);
+        let highest = s.and(s.xor(a, b), s.i(0x8000_8000));
+        s.xor(s.iadd(s.and(a, rest), s.and(b, rest)), highest)
+    }
     /// Eight words from each of sixteen rows, as columns.
     ///
     /// # Safety
@@ -174,29 +203,56 @@ unsafe fn float_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Tile
     }
 }
 
+/// A block for each row of a tile below M, its number a constant: written out, so that sums that are told apart by it stay
+/// in registers.
+macro_rules! each_row {
+    ($row:ident < $count:ident, $block:block) => {
+        each_row!(@ $row $count $block 0 1 2 3 4 5 6 7 8 9 10 11)
+    };
+    (@ $row:ident $count:ident $block:block $($number:literal)*) => {$({
+        const $row: usize = $number;
+        if $row < $count $block
+    })*};
+}
+
 /// # Safety
 /// As [`Kernels::integers`], for the first M rows.
 #[inline(always)]
 unsafe fn integer_tile<T: Tiles, const M: usize, const V: usize>(t: T, tile: &Tile) {
+    const { assert!(M <= 12) };
     let s = t.simd();
     // SAFETY: the panels have so many steps, the numbers so many groups.
     unsafe {
+        if tile.first {
+            for i in 0..M {
+                for v in 0..V {
+                    s.store(tile.c.add(i * COLUMNS + v * LANES), s.f(0.0));
+                }
+            }
+        }
         for g in 0..tile.groups {
             let first = g * tile.steps;
             let w = tile.w.add(first * V * LANES);
             let number = |of: *const f32, v: usize| s.load(of.add((g * V + v) * LANES));
-            let total = sums::<T, M, V>(t, tile.x.add(first * T::ROWS), w, tile.steps);
-            for i in 0..M {
-                let unit = s.f(*tile.units.add(g * T::ROWS + i));
-                let sum = s.f(*tile.sums.add(g * T::ROWS + i));
+            let x = tile.x.add(first * T::ROWS);
+            let total = match tile.crossed {
+                Some((rows, columns)) if T::CROSSED => {
+                    let x = (x, rows.add(g * T::ROWS));
+                    let w = (w, columns.add(g * V * LANES));
+                    crossed::sums::<T, M, V>(t, x, w, tile.steps)
+                }
+                _ => sums::<T, M, V>(t, x, w, tile.steps),
+            };
+            each_row!(ROW < M, {
+                let unit = s.f(*tile.units.add(g * T::ROWS + ROW));
+                let sum = s.f(*tile.sums.add(g * T::ROWS + ROW));
                 for v in 0..V {
-                    let to = tile.c.add(i * COLUMNS + v * LANES);
-                    let held = if tile.first && g == 0 { s.f(0.0) } else { s.load(to) };
+                    let to = tile.c.add(ROW * COLUMNS + v * LANES);
                     let scale = s.mul(number(tile.scales, v), unit);
-                    let c = s.fma(s.to_float(total[i][v]), scale, held);
+                    let c = s.fma(s.to_float(total[ROW][v]), scale, s.load(to));
                     s.store(to, s.fma(number(tile.biases, v), sum, c));
                 }
-            }
+            });
             let mut rows = u32::from(*tile.rests.add(g)) & ((1 << M) - 1);
             while rows != 0 {
                 let i = rows.trailing_zeros() as usize;
@@ -412,6 +468,22 @@ macro_rules! kernels {
                 }
             }
 
+            $(#[target_feature(enable = $features)])?
+            unsafe fn of_row(x: &[u16]) -> u32 {
+                // SAFETY: the caller's promise.
+                unsafe { crossed::of_row($token.simd(), x) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn of_columns(panel: *const u32, sizes: (usize, usize), out: *mut u32) {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    crossed::of_columns::<$of, { <$of as Tiles>::VECTORS }>(
+                        $token, panel, sizes, out,
+                    )
+                }
+            }
+
             pub const KERNELS: Kernels = Kernels {
                 level: Level::$level,
                 beside: COLUMNS / (<$of as Tiles>::VECTORS * LANES),
@@ -422,10 +494,15 @@ macro_rules! kernels {
                 whole,
                 rest,
                 pairs,
+                crossed: <$of as Tiles>::CROSSED,
+                of_row,
+                of_columns,
             };
         }
     };
 }
+
+pub mod crossed;
 
 kernels!(portable_tiles, Portable, OnPortable, OnPortable);
 
@@ -452,8 +529,16 @@ kernels!(
 kernels!(
     vnni_tiles,
     Avx512,
-    x86::OnVnni,
-    x86::OnVnni(crate::simd::avx512::Avx512::assume()),
+    x86::OnVnni<false>,
+    x86::OnVnni::<false>(crate::simd::avx512::Avx512::assume()),
+    "avx512vnni,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
+);
+#[cfg(target_arch = "x86_64")]
+kernels!(
+    crossed_tiles,
+    Avx512,
+    x86::OnVnni<true>,
+    x86::OnVnni::<true>(crate::simd::avx512::Avx512::assume()),
     "avx512vnni,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"
 );
 
@@ -462,7 +547,10 @@ impl Kernels {
     pub fn of(level: Level) -> Kernels {
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 if std::is_x86_feature_detected!("avx512vnni") => vnni_tiles::KERNELS,
+            Level::Avx512 if std::is_x86_feature_detected!("avx512vnni") => match crossed::pays() {
+                true => crossed_tiles::KERNELS,
+                false => vnni_tiles::KERNELS,
+            },
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => avx512_tiles::KERNELS,
             #[cfg(target_arch = "x86_64")]

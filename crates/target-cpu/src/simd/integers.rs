@@ -24,7 +24,7 @@ use whole::{Leftovers, integers, negligible, rest};
 /// Elements of x that are prepared before they are used: they stay in the first cache.
 pub const CHUNK: usize = 4096;
 /// The smallest group.
-const LEAST_GROUP: usize = 32;
+pub const LEAST_GROUP: usize = 32;
 
 /// The distance in x of the two weights whose products are added in one lane: a word shifted and masked holds one weight
 /// in each half.

@@ -37,12 +37,20 @@ impl<'a> Factor<'a> {
     }
 }
 
-/// The extent that a number is.
+/// The extent that a float is: no other type has room for all of them.
 fn size_of(program: &Program, id: ExprId) -> Option<Extent> {
-    match program.expr(program.under_shapes(id)).kind {
-        ExprKind::Cast(of) => size_of(program, of),
-        ExprKind::Size(extent) => Some(extent),
-        ExprKind::Const(literal) => Some(Extent::Const(literal.value() as usize)),
+    let number = program.expr(program.under_shapes(id));
+    match number.kind {
+        ExprKind::Cast(of) if number.ty.dtype == DType::F32 => {
+            match program.expr(program.under_shapes(of)).kind {
+                ExprKind::Size(extent) => Some(extent),
+                _ => None,
+            }
+        }
+        ExprKind::Const(literal) => {
+            let value = literal.value();
+            (value.fract() == 0.0 && value >= 0.0).then_some(Extent::Const(value as usize))
+        }
         _ => None,
     }
 }

@@ -67,7 +67,7 @@ pub struct OnAvx512(pub Avx512);
 
 /// The same, with the product and sum of pairs as one instruction.
 #[derive(Clone, Copy)]
-pub struct OnVnni(pub Avx512);
+pub struct OnVnni<const CROSSED: bool>(pub Avx512);
 
 impl Tiles for OnAvx2 {
     type S = Avx2;
@@ -130,10 +130,11 @@ impl Tiles for OnAvx512 {
     }
 }
 
-impl Tiles for OnVnni {
+impl<const CROSSED: bool> Tiles for OnVnni<CROSSED> {
     type S = Avx512;
     const ROWS: usize = 12;
     const VECTORS: usize = 2;
+    const CROSSED: bool = CROSSED;
 
     #[inline(always)]
     fn simd(self) -> Avx512 {
@@ -149,6 +150,12 @@ impl Tiles for OnVnni {
     ) -> <Avx512 as Lanes>::I {
         // SAFETY: this token is only made in functions with the feature.
         unsafe { _mm512_dpwssd_epi32(c, x, w) }
+    }
+
+    #[inline(always)]
+    fn add_halves(self, a: <Avx512 as Lanes>::I, b: <Avx512 as Lanes>::I) -> <Avx512 as Lanes>::I {
+        // SAFETY: the token proves AVX-512 BW.
+        unsafe { _mm512_add_epi16(a, b) }
     }
 
     #[inline(always)]

@@ -50,7 +50,7 @@ pub unsafe fn integers<S: Simd>(s: S, x: &[f32], out: &mut [u16]) -> Option<Whol
         let bits = s.and(s.bits(unsafe { s.load(at.add(v * LANES)) }), s.i(0x7fff_ffff));
         greatest = s.iselect(s.igt(bits, greatest), bits, greatest);
     }
-    let greatest = s.i_array(greatest).into_iter().fold(0, u32::max);
+    let greatest = halved(s.i_array(greatest), u32::max);
     let unit = unit(greatest)?;
     let round = s.f(ROUND);
     let (mut left, mut all, mut sum) = (s.f(0.0), s.f(0.0), s.i(0));
@@ -69,7 +69,7 @@ pub unsafe fn integers<S: Simd>(s: S, x: &[f32], out: &mut [u16]) -> Option<Whol
     }
     // Of the least and the greatest floats, f32 do not hold the squares.
     let total = |lanes: S::F| {
-        let units = s.f_array(lanes).into_iter().sum::<f32>();
+        let units = halved(s.f_array(lanes), |a, b| a + b);
         f64::from(units) * (f64::from(unit) * f64::from(unit))
     };
     let sum = whole_sum(s, sum) as f32 * unit;
@@ -100,7 +100,20 @@ pub unsafe fn rest<S: Simd>(s: S, x: &[f32], unit: f32, finer: f32, out: &mut [u
 
 #[inline(always)]
 fn whole_sum<S: Simd>(s: S, lanes: S::I) -> i32 {
-    s.i_array(lanes).into_iter().fold(0, u32::wrapping_add) as i32
+    halved(s.i_array(lanes), u32::wrapping_add) as i32
+}
+
+/// Lanes joined half by half, which is a few instructions where one after the other is a long chain.
+#[inline(always)]
+pub fn halved<T: Copy>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -> T {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = join(lanes[i], lanes[i + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 /// What the groups of x leave.
