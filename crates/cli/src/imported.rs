@@ -6,6 +6,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use tilewright_runtime::targets::cache_folder;
 
+/// Raised when the same file becomes another folder than before.
+const MAKING: u32 = 2;
+
 /// The folder made of `file`, which is made where it is not there or the file has changed since.
 ///
 /// # Errors
@@ -26,7 +29,7 @@ pub fn folder(file: &Path) -> Result<PathBuf, Failure> {
     // The path tells files of one name apart, the state versions of one file.
     let of_file = format!("{stem}-{:016x}-", digest(&place));
     let folder =
-        kept.join(format!("{of_file}{:016x}", digest(&(state, env!("CARGO_PKG_VERSION")))));
+        kept.join(format!("{of_file}{:016x}", digest(&(state, env!("CARGO_PKG_VERSION"), MAKING))));
     if folder.join("config.json").is_file() {
         return Ok(folder);
     }
