@@ -199,7 +199,7 @@ impl TensorFile {
         FormatError::new(
             &self.path,
             format!("tensor `{name}` is of type {dtype}, which kernels do not take"),
-            "store it as one of F32, F16, BF16, I32, U32, I8, U8, BOOL",
+            "store it as one of F32, F16, BF16, I32, U32, I8, U8, BOOL, or as I64 of 32-bit numbers",
         )
     }
 
