@@ -125,20 +125,28 @@ fn a_checkpoint_of_floats_is_packed_whole_or_not_at_all() {
 
 /// The exit status of a conversation that waits for its first line, after a signal; nothing is left behind.
 #[cfg(unix)]
-fn ended_by(signal: &str) -> Option<i32> {
+fn ended_by(signal: libc::c_int) -> Option<i32> {
+    use std::os::unix::process::CommandExt;
     let here = directory(&format!("interrupt-{signal}"));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tilewright"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tilewright"));
+    command
         .args(["chat", "--model", &story()])
         .current_dir(&here)
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+        .stdout(Stdio::null());
+    let heard = move || {
+        // SAFETY: changes what the signal does, in the new process alone.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        Ok(())
+    };
+    // Who runs the tests may ignore the signal, as nohup does, and programs that do go on to.
+    // SAFETY: `signal` is one of the calls that are allowed there.
+    let mut child = unsafe { command.pre_exec(heard) }.spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1500));
     // Waiting would close it, and the end of the input ends the conversation too.
     let input = child.stdin.take();
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
+    // SAFETY: the child has not been waited for, so that the number is still its own.
+    assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, signal) }, 0);
     let status = child.wait().unwrap().code();
     drop(input);
     assert_eq!(std::fs::read_dir(&here).unwrap().count(), 0);
@@ -148,14 +156,14 @@ fn ended_by(signal: &str) -> Option<i32> {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_the_program_where_no_answer_is_given() {
-    assert_eq!(ended_by("INT"), Some(130));
+    assert_eq!(ended_by(libc::SIGINT), Some(130));
 }
 
 #[cfg(unix)]
 #[test]
 fn so_do_the_signals_of_systems_and_terminals() {
     // A status of its own says that the program had time to clear up.
-    assert_eq!([ended_by("TERM"), ended_by("HUP")], [Some(143), Some(129)]);
+    assert_eq!([libc::SIGTERM, libc::SIGHUP].map(ended_by), [Some(143), Some(129)]);
 }
 
 #[test]
