@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 use std::str::FromStr;
-use tilewright_runtime::targets::TARGETS;
+use tilewright_runtime::targets::{Role, TARGETS};
 
 /// The commands and their options.
 pub fn command() -> Command {
@@ -304,7 +304,7 @@ fn grad(help: &'static str) -> Arg {
 }
 
 fn device(help: &'static str) -> Arg {
-    let present = TARGETS.iter().map(|t| t.name).filter(|name| *name != "null");
+    let present = TARGETS.iter().filter(|t| t.role != Role::Idles).map(|t| t.name);
     let devices: Vec<&str> = present.collect();
     Arg::new("device")
         .long("device")

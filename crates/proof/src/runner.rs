@@ -14,7 +14,7 @@ use tilewright_ir::DType;
 use tilewright_ir::interpret::Argument;
 use tilewright_ir::tolerance::Tolerance;
 use tilewright_kernels::{Case, Entry, Grad};
-use tilewright_runtime::targets::TARGETS;
+use tilewright_runtime::targets::{Role, TARGETS};
 use tilewright_runtime::{DeviceKind, Runtime};
 
 /// Threads that share the work at most.
@@ -46,7 +46,7 @@ impl Selection {
     /// These kernels on every present target that computes. The interpreter gets tensors of up to 20,000 elements,
     /// the others up to 2 million: larger cases only repeat what those show, at many times the cost.
     pub fn new(kernels: Vec<&'static Entry>) -> Selection {
-        let computing = TARGETS.iter().filter(|target| target.computes);
+        let computing = TARGETS.iter().filter(|target| target.role == Role::Computes);
         let runtimes = computing.filter_map(|target| Runtime::open(target.name).ok()).collect();
         Selection {
             kernels,

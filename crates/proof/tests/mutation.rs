@@ -11,7 +11,7 @@ use tilewright_passes::pipeline::{self, PASSES, Pass};
 use tilewright_passes::precision::to_f64;
 use tilewright_proof::{Call, check_gradient, check_variant, gradient_of, variants};
 use tilewright_runtime::Runtime;
-use tilewright_runtime::targets::TARGETS;
+use tilewright_runtime::targets::{Role, TARGETS};
 
 /// What is wrong, the kernel, and the change of its text.
 type Mutant = (&'static str, &'static str, &'static str, &'static str);
@@ -88,7 +88,7 @@ const GRADIENTS: &[Mutant] = &[
 const LARGEST: usize = 1 << 19;
 
 fn runtimes() -> Vec<Arc<Runtime>> {
-    let computing = TARGETS.iter().filter(|target| target.computes);
+    let computing = TARGETS.iter().filter(|target| target.role == Role::Computes);
     computing.filter_map(|target| Runtime::open(target.name).ok()).collect()
 }
 

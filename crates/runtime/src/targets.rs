@@ -20,9 +20,19 @@ pub struct Target {
     pub doc: &'static str,
     /// Opens its device, or says what is missing here.
     pub open: fn() -> Result<Arc<dyn Device>>,
-    /// True for targets that every check includes: not for a device that runs nothing, nor for one that does not run
-    /// the whole catalog yet.
-    pub computes: bool,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// What a target is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// To compute with; every check includes it.
+    Computes,
+    /// To check the code of other targets with, by running it on the host.
+    Checks,
+    /// To time what is not arithmetic: it runs nothing.
+    Idles,
 }
 
 /// Every target; the first is the default. A new backend is a crate and a row here.
@@ -31,38 +41,38 @@ pub static TARGETS: &[Target] = &[
         name: "cpu",
         doc: "this machine's cores",
         open: || Ok(Arc::new(CpuDevice::new())),
-        computes: true,
+        role: Role::Computes,
     },
     Target {
         name: "cuda",
         doc: "an NVIDIA GPU, through its driver and NVRTC",
         open: || Ok(Arc::new(CudaDevice::open(0, cache_folder("cuda"), Table::known())?)),
-        computes: true,
+        role: Role::Computes,
     },
-    Target { name: "metal", doc: "an Apple GPU, through Metal", open: metal, computes: true },
+    Target { name: "metal", doc: "an Apple GPU, through Metal", open: metal, role: Role::Computes },
     Target {
         name: "interpreter",
         doc: "the reference: one element at a time in f64, finds races and unwritten elements",
         open: || Ok(Arc::new(InterpreterDevice::new())),
-        computes: true,
+        role: Role::Computes,
     },
     Target {
         name: "emulator",
         doc: "the GPU lowering: every thread stepped through on the host, finds races between threads",
         open: || Ok(Arc::new(EmulatorDevice::new())),
-        computes: false,
+        role: Role::Checks,
     },
     Target {
         name: "msl-host",
         doc: "the emitted MSL: built unchanged by a C++ compiler, every thread run on the host",
         open: || Ok(Arc::new(MslHostDevice::open(&cache::folder("msl-host"))?)),
-        computes: false,
+        role: Role::Checks,
     },
     Target {
         name: "null",
         doc: "compiles everything and runs nothing, to time what is not arithmetic",
         open: || Ok(Arc::new(NullDevice::new())),
-        computes: false,
+        role: Role::Idles,
     },
 ];
 

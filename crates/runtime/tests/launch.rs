@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tilewright_ir::{DType, Program};
 use tilewright_lang::{Specialization, record};
-use tilewright_runtime::targets::TARGETS;
+use tilewright_runtime::targets::{Role, TARGETS};
 use tilewright_runtime::{BorrowedBuffer, Kernel, Runtime, TensorMut, TensorRef, Value};
 use tilewright_target::null::NullDevice;
 use tilewright_target::{Buffer, Caps, Device, Executable, TargetError};
@@ -50,7 +50,7 @@ fn run(
 
 #[test]
 fn every_present_target_runs_it() {
-    for target in TARGETS.iter().filter(|t| t.computes) {
+    for target in TARGETS.iter().filter(|t| t.role == Role::Computes) {
         let Ok(runtime) = Runtime::open(target.name) else { continue }; // not on this machine
         let kernel = runtime.compile(&scale()).unwrap();
         let x: Vec<f32> = (0..6).map(|i| i as f32).collect();

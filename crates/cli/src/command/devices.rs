@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 use std::io::Write;
 use tilewright_runtime::Runtime;
-use tilewright_runtime::targets::{TARGETS, Target};
+use tilewright_runtime::targets::{Role, TARGETS};
 
 /// Lists every target that computes, why others are not to be had here, and those that only check the code of others.
 ///
@@ -16,14 +16,14 @@ use tilewright_runtime::targets::{TARGETS, Target};
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if matches.get_flag("json") {
         let mut rows: Vec<Value> = Vec::new();
-        for target in TARGETS.iter().filter(|t| t.computes || checks(t)) {
+        for target in TARGETS.iter().filter(|t| t.role != Role::Idles) {
             rows.push(match Runtime::open(target.name) {
                 Ok(runtime) => {
                     let caps = runtime.caps();
                     json!({
                         "device": target.name,
                         "available": true,
-                        "checks_only": checks(target),
+                        "checks_only": target.role == Role::Checks,
                         "name": caps.name,
                         "parallelism": caps.parallelism,
                         "memory_bytes": if caps.memory > 0 { json!(caps.memory) } else { json!(null) },
@@ -34,7 +34,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
                 Err(e) => json!({
                     "device": target.name,
                     "available": false,
-                    "checks_only": checks(target),
+                    "checks_only": target.role == Role::Checks,
                     "reason": e.what(),
                 }),
             });
@@ -44,7 +44,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let mut table = Table::new(&["DEVICE", "NAME", ">PARALLEL", ">MEMORY", "DTYPES", "FEATURES"]);
     let mut missing: Vec<(&str, String)> = Vec::new();
-    for target in TARGETS.iter().filter(|t| t.computes) {
+    for target in TARGETS.iter().filter(|t| t.role == Role::Computes) {
         match Runtime::open(target.name) {
             Ok(runtime) => {
                 let caps = runtime.caps();
@@ -67,14 +67,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "    {name}: {why}")?;
     }
     writeln!(out, "\nto check code for GPUs with, not for speed:")?;
-    for target in TARGETS.iter().filter(|t| checks(t)) {
+    for target in TARGETS.iter().filter(|t| t.role == Role::Checks) {
         let missing = Runtime::open(target.name).err().map(|e| format!(" ({})", e.what()));
         writeln!(out, "    {}: {}{}", target.name, target.doc, missing.unwrap_or_default())?;
     }
     Ok(())
-}
-
-/// True for what runs the code of another target, on the host.
-fn checks(target: &Target) -> bool {
-    !target.computes && target.name != "null"
 }
