@@ -481,6 +481,15 @@ impl Program {
         &self.params[id.index()]
     }
 
+    /// Sets the sizes that follow from others to what those make them.
+    pub fn derive(&self, dims: &mut [usize]) {
+        for (number, dim) in self.dims.iter().enumerate() {
+            if let DimRule::CeilDiv { dim: of, by } = dim.rule {
+                dims[number] = dims[of.index()].div_ceil(by.max(1));
+            }
+        }
+    }
+
     /// The position of the parameter of that name.
     pub fn find_param(&self, name: &str) -> Option<ParamId> {
         self.params.iter().position(|p| p.name == name).map(|i| ParamId(i as u32))

@@ -21,6 +21,7 @@ mod frame;
 mod mutate;
 mod operations;
 mod shrink;
+mod statements;
 
 use crate::{Argument, DType, Program, Tolerance};
 

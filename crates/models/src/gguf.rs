@@ -3,8 +3,8 @@
 //!
 //! Scales are f16, to which the products of two that Q4_K and Q5_K have are rounded, as floats are. What affine weights
 //! cannot hold (Q6_K, which llama.cpp mixes in, Q2_K, Q3_K and IQ4) becomes f16. Gemma's floats are f32, in which it is
-//! then computed: what its layers add up to is more than f16 can hold. Files of bf16 stay bf16. Rows of Llama's queries and keys lie in another
-//! order there, for ropes that turn neighbours.
+//! then computed: what its layers add up to is more than f16 can hold. Files of bf16 stay bf16. Rows of Llama's queries
+//! and keys lie in another order there, for ropes that turn neighbours.
 
 mod config;
 mod names;

@@ -34,12 +34,9 @@ impl Decoding {
     /// The sequences of `cache`, each of which goes on with one of `ids`; those without one ride along: what they
     /// compute counts for nothing, and they hold no more tokens than before.
     pub(crate) fn new(kernels: &Kernels, cache: &Cache, ids: &[Option<u32>]) -> Result<Decoding> {
-        if ids.len() != cache.slots() {
-            return Err(Error::usage(format!("{} tokens for {} slots", ids.len(), cache.slots())));
-        }
+        let [first, positions, lens] = start(cache, ids)?;
         let runtime = kernels.runtime();
         let slots: Vec<i32> = (0..ids.len() as i32).collect();
-        let [first, positions, lens] = start(cache, ids);
         let history = [ids.len(), cache.capacity() + 1];
         Ok(Decoding {
             ids: first.own(runtime)?,
@@ -56,7 +53,7 @@ impl Decoding {
 
     /// Begins anew with the sequences of `cache` as they stand, as [`new`](Self::new) does, in the memory that it has.
     pub(crate) fn restart(&mut self, cache: &Cache, ids: &[Option<u32>]) -> Result<()> {
-        let [first, positions, lens] = start(cache, ids);
+        let [first, positions, lens] = start(cache, ids)?;
         self.ids.overwrite(&first)?;
         self.positions.overwrite(&positions)?;
         self.lens.overwrite(&lens)?;
@@ -111,7 +108,10 @@ impl Decoding {
 }
 
 /// The tokens that enter next, where they do, and what each slot holds then.
-fn start(cache: &Cache, ids: &[Option<u32>]) -> [Tensor; 3] {
+fn start(cache: &Cache, ids: &[Option<u32>]) -> Result<[Tensor; 3]> {
+    if ids.len() != cache.slots() {
+        return Err(Error::usage(format!("{} tokens for {} slots", ids.len(), cache.slots())));
+    }
     // A slot that rides along writes to the place after its last token, or over it where there is none.
     let last = cache.capacity().saturating_sub(1);
     let first: Vec<u32> = ids.iter().map(|id| id.unwrap_or(0)).collect();
@@ -120,7 +120,7 @@ fn start(cache: &Cache, ids: &[Option<u32>]) -> [Tensor; 3] {
     let lens = ids.iter().enumerate();
     let lens: Vec<i32> =
         lens.map(|(slot, id)| if id.is_some() { held(slot) as i32 + 1 } else { 0 }).collect();
-    [Tensor::from(first), Tensor::from(positions), Tensor::from(lens)]
+    Ok([Tensor::from(first), Tensor::from(positions), Tensor::from(lens)])
 }
 
 /// The error for logits that are NaN or infinite.

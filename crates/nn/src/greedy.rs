@@ -1,7 +1,7 @@
 //! Greedy decoding that repeats itself: the launches of a step, recorded once and run again.
 
 use crate::sampler::{Draws, Sampler};
-use crate::{Cache, Decoding, Error, Model, Recording, Result};
+use crate::{Cache, Decoding, Model, Recording, Result};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
@@ -93,9 +93,6 @@ impl<'a> Greedy<'a> {
         ids: &[Option<u32>],
         draws: Option<Draws<'_>>,
     ) -> Result<Greedy<'a>> {
-        if ids.len() != cache.slots() {
-            return Err(Error::usage(format!("{} tokens for {} slots", ids.len(), cache.slots())));
-        }
         let going = ManuallyDrop::new(Going::new(model, cache, ids, draws)?);
         Ok(Greedy { going, model, cache, records: true })
     }

@@ -112,11 +112,7 @@ fn draw(seed: u64, size: Size, gradients: bool) -> Option<(Case, String)> {
         for size in &mut dims {
             *size = random.between(size.div_ceil(2), *size);
         }
-        for (number, dim) in program.dims.iter().enumerate() {
-            if let tilewright_ir::DimRule::CeilDiv { dim, by } = dim.rule {
-                dims[number] = dims[dim.index()].div_ceil(by);
-            }
-        }
+        program.derive(&mut dims);
     }
     arguments = cropped(&program, &dims, &arguments);
     for (param, argument) in program.params.iter().zip(&mut arguments) {
@@ -142,7 +138,8 @@ fn draw(seed: u64, size: Size, gradients: bool) -> Option<(Case, String)> {
     Some((Case { seed, program, arguments, scales, dims }, origin))
 }
 
-/// Puts numbers where few are (but -0, which equals the 0 that it may become) into an argument, at times; only some of those if it is `tame`.
+/// Puts numbers where few are (but -0, which equals the 0 that it may become) into an argument, at times; only some of
+/// those if it is `tame`.
 fn spoil(dtype: DType, argument: &mut Argument, tame: bool, random: &mut Random) {
     let number = |random: &mut Random| match dtype {
         _ if dtype.is_float() && tame => random.of(&[0.0, 1e-40, -1e-6, 0.5, -88.0]),

@@ -540,9 +540,7 @@ impl Tensor {
     /// The same elements in memory of their own, from `runtime`.
     pub(crate) fn copied(&self, runtime: &Runtime) -> Result<Tensor> {
         let mut copy = Tensor::empty(runtime, self.dtype, &self.shape)?;
-        if let Some(fresh) = copy.writable(None) {
-            fresh.buffer.write(0, &self.to_bytes()?)?;
-        }
+        copy.overwrite(self)?;
         Ok(copy)
     }
 

@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use std::io::Write;
 use std::path::PathBuf;
 use tilewright_engine::perplexity;
-use tilewright_nn::Logits;
+use tilewright_nn::{Logits, not_numbers};
 
 /// Writes the tensor `logits`, f32 `[tokens, vocabulary]`.
 ///
@@ -35,9 +35,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let vocabulary = model.shape().vocabulary;
     if let Some(at) = rows.iter().position(|logit| !logit.is_finite()) {
         writeln!(out)?;
-        let what = format!("the logits after {} tokens are not numbers", at / vocabulary + 1);
-        let next = "`tilewright inspect --values` tells whether weights hold NaN";
-        return Err(Failure::work(what, next));
+        return Err(not_numbers(at / vocabulary + 1).into());
     }
     match perplexity(&rows, &tokens) {
         Some(perplexity) => writeln!(out, "; perplexity of the tokens {perplexity:.4}")?,

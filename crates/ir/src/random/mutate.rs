@@ -7,15 +7,14 @@
 //! be run at all.
 
 mod repair;
-mod statements;
 
+use super::statements::{count, each, each_mut, edit, lets};
 use super::{Random, STORAGE};
 use crate::op::{BINARY, REDUCE, UNARY};
 use crate::{
     Axis, DType, ExprId, ExprKind, Extent, Literal, ParamId, ParamKind, Place, Program, Stmt, Type,
     validate,
 };
-use statements::{count, each, each_mut, edit, lets};
 
 /// Changes that are tried before a program is given up.
 const TRIES: usize = 40;

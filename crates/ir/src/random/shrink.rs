@@ -1,12 +1,13 @@
 //! Making a failing program smaller while it still fails.
 
+use super::statements::{count, each, each_mut};
 use super::{Case, cropped};
 use crate::{Axis, ExprId, ExprKind, ParamId, ParamKind, Place, Program, Stmt, VarId, validate};
 use std::collections::HashSet;
 
 /// The smallest case found by leaving out statements, with what depends on them or without, and by halving sizes, for
-/// which `fails` still holds. `fails` must not panic; it is called for valid programs, in which the
-/// interpreter may find a fault all the same.
+/// which `fails` still holds. `fails` must not panic; it is called for valid programs, in which the interpreter may find a
+/// fault all the same.
 pub fn shrink(case: &Case, mut fails: impl FnMut(&Case) -> bool) -> Case {
     let mut best = case.clone();
     loop {
@@ -42,21 +43,9 @@ pub fn shrink(case: &Case, mut fails: impl FnMut(&Case) -> bool) -> Case {
 
 /// The same program on the first of its data, one after the other in memory.
 fn resized(case: &Case, mut dims: Vec<usize>) -> Option<Case> {
-    for (i, dim) in case.program.dims.iter().enumerate() {
-        if let crate::DimRule::CeilDiv { dim, by } = dim.rule {
-            dims[i] = dims[dim.index()].div_ceil(by);
-        }
-    }
+    case.program.derive(&mut dims);
     let arguments = cropped(&case.program, &dims, &case.arguments);
     (!dims.contains(&0)).then(|| Case { dims, arguments, ..case.clone() })
-}
-
-fn count(body: &[Stmt]) -> usize {
-    let inside = |stmt: &Stmt| match stmt {
-        Stmt::For { body, .. } | Stmt::When { body, .. } => 1 + count(body),
-        _ => 1,
-    };
-    body.iter().map(inside).sum()
 }
 
 /// The case without statement number `victim`, in the order of the text, and without what needs it.
@@ -83,7 +72,7 @@ fn without(case: &Case, victim: usize) -> Option<Case> {
 /// for it.
 fn bypassed(case: &Case, victim: usize) -> Vec<Case> {
     let (mut number, mut value) = (0, None);
-    visit(&case.program.body, &mut |stmt| {
+    each(&case.program.body, &mut |stmt| {
         if let (Stmt::Let(id), true) = (stmt, number == victim) {
             value = Some(*id);
         }
@@ -101,7 +90,7 @@ fn bypassed(case: &Case, victim: usize) -> Vec<Case> {
         let mut case = case.clone();
         let other = |id: ExprId| if id == value { by } else { id };
         case.program.exprs.iter_mut().for_each(|expr| expr.kind.map_operands(other));
-        visit_mut(&mut case.program.body, &mut |stmt| match stmt {
+        each_mut(&mut case.program.body, &mut |stmt| match stmt {
             Stmt::Set(_, of) => *of = other(*of),
             Stmt::Store { place, value, mask, .. } => {
                 place.map_operands(other);
@@ -185,7 +174,7 @@ impl Pruning {
 fn drop_unused_params(program: &mut Program) -> Vec<usize> {
     let mut used = HashSet::new();
     let exprs = program.exprs.clone();
-    visit(&program.body, &mut |stmt| match stmt {
+    each(&program.body, &mut |stmt| match stmt {
         Stmt::Let(id) => match &exprs[id.index()].kind {
             ExprKind::Load { place, .. } => drop(used.insert(place.param)),
             ExprKind::Scalar(param) => drop(used.insert(*param)),
@@ -213,7 +202,7 @@ fn drop_unused_params(program: &mut Program) -> Vec<usize> {
             _ => {}
         }
     }
-    visit_mut(&mut program.body, &mut |stmt| {
+    each_mut(&mut program.body, &mut |stmt| {
         if let Stmt::Store { place, .. } = stmt {
             renumber(&mut place.param);
         }
@@ -242,22 +231,4 @@ fn tells_a_size(program: &Program, number: usize, used: &HashSet<ParamId>) -> bo
                 .filter(|&i| i != number)
                 .all(|i| !dims_of(i).contains(&dim))
         })
-}
-
-fn visit(body: &[Stmt], see: &mut impl FnMut(&Stmt)) {
-    for stmt in body {
-        see(stmt);
-        if let Stmt::For { body, .. } | Stmt::When { body, .. } = stmt {
-            visit(body, see);
-        }
-    }
-}
-
-fn visit_mut(body: &mut [Stmt], change: &mut impl FnMut(&mut Stmt)) {
-    for stmt in body {
-        change(stmt);
-        if let Stmt::For { body, .. } | Stmt::When { body, .. } = stmt {
-            visit_mut(body, change);
-        }
-    }
 }

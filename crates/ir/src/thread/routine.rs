@@ -182,8 +182,9 @@ pub struct Attend {
     pub partial: SharedId,
     /// A row of the caches that the program has just written; then an [`Ahead`] comes before it.
     pub fresh: Option<Fresh>,
-    /// Room for [`parts_len`](Attend::parts_len) numbers, where what follows makes each thread take the elements of the weighted values after those of
-    /// the thread before, and meets nobody: then each of the groups that share may finish a part of them.
+    /// Room for [`parts_len`](Attend::parts_len) numbers, where what follows makes each thread take the elements of the
+    /// weighted values after those of the thread before, and meets nobody: then each of the groups that share may finish a
+    /// part of them.
     pub parted: Option<SharedId>,
 }
 

@@ -51,15 +51,12 @@ pub fn lower_with(
     let mut program = program.clone();
     pipeline::optimize(&mut program);
     pipeline::run(&mut program, PASSES, |_, _| {});
-    let mut dims: Vec<usize> = Vec::with_capacity(program.dims.len());
-    for dim in &program.dims {
-        dims.push(match dim.rule {
-            DimRule::CeilDiv { dim: of, by } => {
-                dims.get(of.index()).map_or(1, |whole| whole.div_ceil(by.max(1)))
-            }
-            DimRule::Free => size(&dim.name),
-        });
-    }
+    let told = program.dims.iter().map(|dim| match dim.rule {
+        DimRule::Free => size(&dim.name),
+        DimRule::CeilDiv { .. } => 1,
+    });
+    let mut dims: Vec<usize> = told.collect();
+    program.derive(&mut dims);
     let mut schedule = Schedule::default_for(&program, &dims, units);
     schedule.routines = routines;
     let threads = lower(&program, &schedule)?;

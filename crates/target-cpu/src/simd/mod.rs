@@ -27,8 +27,6 @@ pub(crate) mod wide;
 
 pub(crate) use lanes::LANES;
 
-use std::sync::LazyLock;
-
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -73,8 +71,7 @@ impl Level {
     /// place of what it fetches. (AMD's, Zen 4: an update of three arrays in place by a fourth takes 9 ms, and 14 with its
     /// lines asked for ahead. Intel's with AVX-512 gain by it.)
     pub(crate) fn follows_streams(self) -> bool {
-        static BY_ITSELF: LazyLock<bool> = LazyLock::new(made_by_amd);
-        self == Level::Avx2 || *BY_ITSELF
+        self == Level::Avx2 || made_by_amd()
     }
 
     /// Its name in tables.
@@ -90,10 +87,14 @@ impl Level {
 
 #[cfg(target_arch = "x86_64")]
 fn made_by_amd() -> bool {
-    // SAFETY: leaf 0 is there on every x86-64. (Newer compilers know that.)
-    #[allow(unused_unsafe)]
-    let vendor = unsafe { std::arch::x86_64::__cpuid(0) };
-    [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
+    // A virtual machine's host answers the instruction, which takes a while.
+    static AMD: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
+        // SAFETY: leaf 0 is there on every x86-64. (Newer compilers know that.)
+        #[allow(unused_unsafe)]
+        let vendor = unsafe { std::arch::x86_64::__cpuid(0) };
+        [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
+    });
+    *AMD
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -1,5 +1,6 @@
 //! One pass over a long row: a loop over its blocks that computes what it needs of the row and feeds it to the sinks.
 
+use super::super::extrema::{NOWHERE, first_extremum};
 use super::{BLOCK, Blocks, Sink, is_map};
 use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
@@ -24,9 +25,6 @@ pub(super) struct Round {
 }
 
 const BLOCK_EXTENT: Extent = Extent::Const(1 << BLOCK);
-
-/// The position of a greatest element that no element had yet.
-const NOWHERE: f64 = u32::MAX as f64;
 
 impl Blocks<'_> {
     /// Emits the pass that the pending sinks wait for.
@@ -300,22 +298,7 @@ impl Blocks<'_> {
                 self.out.cast(whole, expr.ty.dtype)
             }
             ExprKind::ArgReduce { max, axis, .. } => {
-                let (values, positions) = (gathered[0], gathered[1]);
-                let op = if max { ReduceOp::Max } else { ReduceOp::Min };
-                let best = self.out.reduce(op, values, axis);
-                let mut hit = self.out.binary(BinaryOp::Eq, values, best);
-                if self.out.ty(values).dtype.is_float() {
-                    // The best is NaN if any element is.
-                    let nan = self.out.unary(UnaryOp::IsNan, values);
-                    hit = self.out.binary(BinaryOp::Or, hit, nan);
-                }
-                let nowhere = self.out.constant(DType::U32, NOWHERE);
-                let positions = self.out.select(hit, positions, nowhere);
-                let first = self.out.reduce(ReduceOp::Min, positions, axis);
-                // Rows of no elements have none.
-                let empty = self.out.binary(BinaryOp::Eq, first, nowhere);
-                let none = self.out.constant(DType::U32, 0.0);
-                self.out.select(empty, none, first)
+                first_extremum(&mut self.out, (max, gathered[0], axis), |_| gathered[1], true)
             }
             _ => {
                 self.parts.insert(id, gathered.clone());

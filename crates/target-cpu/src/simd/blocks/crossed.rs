@@ -21,8 +21,7 @@ pub fn fits(bits: u32) -> bool {
 /// True for a CPU that adds vectors beside multiplying them.
 #[cfg(target_arch = "x86_64")]
 pub fn pays() -> bool {
-    static PAYS: std::sync::LazyLock<bool> = std::sync::LazyLock::new(crate::simd::made_by_amd);
-    *PAYS
+    crate::simd::made_by_amd()
 }
 
 /// [`sums`] of an even number of steps, with the products of neighbours of each row and each column.
