@@ -25,6 +25,9 @@ const FLAGS: &[&str] = &[
     "-fsanitize=bounds,alignment,float-cast-overflow,integer-divide-by-zero",
 ];
 
+/// In MSL a number with a point is a float. Clang has no flag for it, so that there a number without an `f` is a double.
+const SINGLE: &str = "-fsingle-precision-constant";
+
 /// Compilers that know those flags, the first that answers is taken.
 const COMPILERS: [&str; 3] = ["g++", "clang++", "c++"];
 
@@ -88,8 +91,14 @@ impl Compiler {
                 format!("MSL on the host: no C++ compiler answers (tried {tried}); install g++");
             return Err(TargetError::Device(text));
         };
-        let folder =
-            folder.join(key(&[HEADER, THREADS, THREADS_HEADER, &version, &FLAGS.join(" ")]));
+        let folder = folder.join(key(&[
+            HEADER,
+            THREADS,
+            THREADS_HEADER,
+            &version,
+            &FLAGS.join(" "),
+            SINGLE,
+        ]));
         if std::fs::read_dir(&folder).is_ok_and(|files| files.count() > MOST_FILES) {
             // Another process may be running one of them; it keeps what it has open.
             let _ = std::fs::remove_dir_all(&folder);
@@ -125,8 +134,9 @@ impl Compiler {
         let metal = self.write(&format!("{key}.metal"), text)?;
         let include = format!("#include \"{key}.metal\"\n{glue}");
         let source = self.write(&format!("{key}.cc"), &include)?;
-        let flags =
-            FLAGS.iter().map(|f| f.to_string()).chain([format!("-I{}", self.folder.display())]);
+        let single = (!self.version.contains("clang")).then_some(&SINGLE);
+        let flags = FLAGS.iter().chain(single).map(|f| f.to_string());
+        let flags = flags.chain([format!("-I{}", self.folder.display())]);
         // Sanitizers instrument; their runtimes stay out, since threads.cc stands in for them.
         let object = self.folder.join(format!("{key}.o"));
         self.run(flags.chain(["-c".into()]).collect(), &source, &object)?;
