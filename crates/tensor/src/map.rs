@@ -28,7 +28,11 @@ impl Map {
         }
         let wrong = |what: String| Error::usage(format!("{}: {what}", interface.name));
         let position = |name: &str| interface.slots.iter().position(|s| s.param.name == name);
-        let cotangent = position(&format!("d_{OUTPUT}")).filter(|&i| slots[i].tensor().is_some());
+        // An input may be named like either.
+        let is_input = |name: &str| self.inputs.iter().any(|input| input == name);
+        let beside = |name: String| position(&name).filter(|_| !is_input(&name));
+        let gradient = |name: &str| beside(format!("d_{name}"));
+        let cotangent = gradient(OUTPUT).filter(|&i| slots[i].tensor().is_some());
         let fallback = cotangent.and_then(|i| slots[i].tensor()).map(|t| t.shape().to_vec());
         let mut tensors: Vec<(Vec<usize>, Option<Vec<isize>>)> = Vec::new();
         for name in &self.inputs {
@@ -45,7 +49,7 @@ impl Map {
             Broadcast::of(&shown).map_err(wrong)
         };
         let mut broadcast = broadcast_of(&tensors)?;
-        let is_sum = |name: &String| position(&format!("d_{name}")).is_some();
+        let is_sum = |name: &String| gradient(name).is_some();
         let sums = self.inputs.iter().any(is_sum);
         for whole in [false, true] {
             let repeats = (0..tensors.len()).any(|i| broadcast.layout.axes(i).contains(&false));
@@ -76,7 +80,7 @@ impl Map {
                 }
                 frame.joined[slot] = Some(broadcast.inputs[i].clone());
             }
-            if let Some(slot) = position(&format!("d_{name}")) {
+            if let Some(slot) = gradient(name) {
                 frame.joined[slot] = Some(broadcast.inputs[i].clone());
                 if own[i] != tensors[i].0 {
                     frame.after[slot] = After::Summed(broadcast.shape.clone());

@@ -198,9 +198,7 @@ fn recipe_of(spec: Elementwise) -> Recipe {
     let inputs: Vec<String> = spec.inputs().into_iter().map(String::from).collect();
     let variables: Vec<(String, String)> =
         inputs.iter().enumerate().map(|(i, name)| (name.clone(), format!("T{i}"))).collect();
-    let base = variables.iter().fold(Specialization::default(), |base, (_, variable)| {
-        base.with_dtype(variable, DType::F32)
-    });
+    let base = probed(&spec, &variables);
     Recipe {
         name: spec.text().unwrap_or(spec.name()).into(),
         variables,
@@ -214,6 +212,30 @@ fn recipe_of(spec: Elementwise) -> Recipe {
         ..Recipe::default()
     }
 }
+
+/// Dtypes that a formula takes, to learn from it what it takes and gives: floats, but for inputs of which it wants bits.
+fn probed(spec: &Elementwise, variables: &[(String, String)]) -> Specialization {
+    let count = variables.len();
+    let flat = Layout::flat(count.max(1));
+    let dtypes_of = |whole: usize| -> Vec<DType> {
+        let is_whole = |i: usize| i < usize::BITS as usize && whole >> i & 1 == 1;
+        (0..count).map(|i| if is_whole(i) { DType::I32 } else { DType::F32 }).collect()
+    };
+    // As few integers as will do; of many inputs, all or none.
+    let mut choices: Vec<usize> = match count {
+        0..=MOST_PROBED => (0..1 << count).collect(),
+        _ => vec![0, usize::MAX],
+    };
+    choices.sort_by_key(|whole| whole.count_ones());
+    let fits = |whole: &usize| spec.program(&dtypes_of(*whole), &flat).is_ok();
+    let dtypes = dtypes_of(choices.into_iter().find(fits).unwrap_or(0));
+    variables.iter().zip(dtypes).fold(Specialization::default(), |base, ((_, variable), dtype)| {
+        base.with_dtype(variable, dtype)
+    })
+}
+
+/// Inputs whose dtypes are tried in every combination.
+const MOST_PROBED: usize = 6;
 
 /// The dtypes and the layout of an elementwise call.
 fn choice(
