@@ -105,7 +105,11 @@ impl Compiler {
         }
         std::fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, e))?;
         let compiler = Compiler { command, version, threads: folder.join("threads.o"), folder };
-        if !compiler.threads.exists() {
+        let whole = |name: &str, text: &str| {
+            std::fs::read(compiler.folder.join(name)).is_ok_and(|kept| kept == text.as_bytes())
+        };
+        let kept = whole("metal_stdlib", HEADER) && whole("threads.h", THREADS_HEADER);
+        if !kept || !compiler.threads.exists() {
             compiler.write("metal_stdlib", HEADER)?;
             compiler.write("threads.h", THREADS_HEADER)?;
             let source = compiler.write("threads.cc", THREADS)?;
@@ -219,7 +223,14 @@ pub fn launch(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(failed)?;
+        .map_err(|e| {
+            // A damaged file would stay in the way of every later launch.
+            let told = match std::fs::remove_file(program) {
+                Ok(()) => "; it was damaged and is removed: run again",
+                Err(_) => "",
+            };
+            TargetError::Device(format!("{}: {e}{told}", program.display()))
+        })?;
     // It reads all of the launch before it writes. One that ends early is told of by its status.
     let sent = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&input));
     let answer = child.wait_with_output().map_err(failed)?;
