@@ -180,10 +180,12 @@ fn of_rows(
     rows: Rows,
     program: impl Fn(DType) -> std::result::Result<Program, OneLinerError> + Send + Sync + 'static,
 ) -> Result<Callable> {
+    // Of floats, unless the row is one of bits.
+    let probed = [DType::F32, DType::I32].into_iter().find(|dtype| program(*dtype).is_ok());
     Callable::new(Recipe {
         name: name.into(),
         variables: ["x", OUTPUT].map(|p| (p.into(), "T".into())).to_vec(),
-        base: Specialization::of(DType::F32),
+        base: Specialization::of(probed.unwrap_or(DType::F32)),
         arrange: Some(Arrange::Rows(rows)),
         record: Box::new(move |specialization, _| {
             let dtype = specialization.dtype("T").unwrap_or(DType::F32);

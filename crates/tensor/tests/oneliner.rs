@@ -207,6 +207,9 @@ fn formulas_of_bits_take_integers() {
     let d_out = Tensor::from([1.0f32, 10.0]);
     let d_x = some.grad().unwrap().bind().input("n", &n).input("d_out", &d_out).run().unwrap();
     assert_eq!(d_x["d_x"].to_vec::<f32>().unwrap(), [3.0, 20.0]);
+    let any = reduce("0", "acc | v").unwrap();
+    let rows = Tensor::from([[1i32, 4, 8], [0, 2, 2]]);
+    assert_eq!(any.call(&[&rows]).unwrap().to_vec::<i32>().unwrap(), [13, 2]);
     // Floats still have no bits, and the fault is told as such.
     let floats = Tensor::from([1.0f32, 2.0]);
     let told = bits.call(&[&floats, &floats]).unwrap_err().to_string();
