@@ -169,8 +169,8 @@ fn bench_model() -> Command {
                 .help("An architecture with random weights, made on the device"),
         )
         .group(ArgGroup::new("which").args(["model", "synthetic"]).required(true))
-        .arg(count("bits", "Bits of a random weight: 2, 3, 4, 5, 6, 8, or 16 for none packed [default: 4]"))
-        .arg(count("group", "Weights that share a scale [default: 64]"))
+        .arg(count("bits", "Bits of a random weight: 2, 3, 4, 5, 6, 8, or 16 for none packed [default: 4]").conflicts_with("model"))
+        .arg(count("group", "Random weights that share a scale [default: 64]").conflicts_with("model"))
         .arg(count("prompt", "Tokens of the prompt [default: 512]"))
         .arg(count("decode", "Tokens to decode after it [default: 128]"))
         .arg(count("batch", "Sequences that decode together [default: 1]"))
