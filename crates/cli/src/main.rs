@@ -13,6 +13,7 @@ mod formula;
 mod hub;
 mod imported;
 mod interrupt;
+mod memory;
 mod model;
 mod patching;
 mod progress;

@@ -2,6 +2,7 @@
 
 use crate::call::device;
 use crate::failure::Failure;
+use crate::memory::release_code;
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 use tilewright_engine::Sampling;
@@ -108,6 +109,7 @@ pub fn float(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
 /// When the checkpoint is broken, or this build cannot run it.
 pub fn load(matches: &ArgMatches, directory: &Path) -> Result<Model, Failure> {
     let checkpoint = Checkpoint::open(directory)?;
+    release_code();
     let mut model = tilewright_models::load(&checkpoint, device(matches)?, float(matches)?)?;
     if let Some(context) = matches.get_one::<usize>("context") {
         model.set_context(*context);

@@ -5,6 +5,7 @@
 //! stop string. All of these files are treated as hostile: a template runs on limited fuel, and whatever is wrong comes
 //! back as an error that names the file.
 
+mod bpe;
 mod date;
 mod gguf;
 mod stream;
