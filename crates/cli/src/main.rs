@@ -23,6 +23,11 @@ mod timing;
 use failure::Failure;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
+use tilewright_text::Counting;
+
+/// What chat templates may hold is counted.
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     interrupt::listen();
