@@ -172,6 +172,7 @@ impl Decoder {
             ropes: vec![self.rope.clone()],
             softcap: self.softcap,
             dtype: weights.dtype(),
+            mixture: self.feed_forward.iter().any(|part| matches!(part, FeedForward::Experts(_))),
         };
         let parts = weights.parts();
         Ok((Model::new(weights.into_kernels(), shape, embedding, blocks, ends)?, parts))
