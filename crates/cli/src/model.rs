@@ -135,9 +135,10 @@ pub fn sampling(matches: &ArgMatches) -> Sampling {
     let number = |name: &str| matches.get_one::<f64>(name).copied();
     Sampling {
         temperature: number("temp").unwrap_or(0.0),
-        top_k: matches.get_one::<usize>("top-k").copied(),
+        // 0 is what other tools call not bounding them.
+        top_k: matches.get_one::<usize>("top-k").copied().filter(|k| *k > 0),
         top_p: number("top-p"),
-        min_p: number("min-p"),
+        min_p: number("min-p").filter(|p| *p != 0.0),
         repetition_penalty: number("repetition-penalty").unwrap_or(1.0),
         seed: matches.get_one::<u64>("seed").copied().unwrap_or(0),
     }
