@@ -1,6 +1,6 @@
 //! Reading: the header once, each tensor when it is asked for.
 
-use crate::{ElementType, FileBytes, FormatError};
+use crate::{ElementType, FileBytes, FormatError, names};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -67,6 +67,21 @@ impl StoredTensor {
         self.file.release(start..end);
     }
 
+    /// Some of its rows, all axes but the last counted as one; none where it has not that many.
+    pub fn rows(&self, rows: Range<usize>) -> Option<StoredTensor> {
+        let (depth, all) = self.shape.split_last()?;
+        let bytes = depth.checked_mul(self.dtype.size())?;
+        if rows.start > rows.end || rows.end > all.iter().product() {
+            return None;
+        }
+        let start = self.range.start + rows.start * bytes;
+        Some(StoredTensor {
+            shape: vec![rows.len(), *depth],
+            range: start..start + rows.len() * bytes,
+            ..self.clone()
+        })
+    }
+
     /// The whole file, for who keeps the bytes without a copy, and where in it the tensor lies.
     pub fn shared(&self) -> (Arc<FileBytes>, Range<usize>) {
         (self.file.clone(), self.range.clone())
@@ -108,6 +123,14 @@ impl TensorFile {
 
     fn of_bytes(path: &Path, bytes: FileBytes) -> Result<TensorFile, FormatError> {
         let parsed = SafeTensors::deserialize(&bytes).map_err(|e| describe(path, &e, &bytes))?;
+        if let Some(name) = header_of(&bytes).and_then(names::repeated) {
+            let what = format!("header: tensor `{name}` is there twice");
+            return Err(FormatError::new(
+                path,
+                what,
+                "write the file again with a safetensors library",
+            ));
+        }
         let start = bytes.as_ptr() as usize;
         let mut tensors = BTreeMap::new();
         for (name, view) in parsed.iter() {
@@ -231,6 +254,12 @@ impl TensorFile {
             )),
         }
     }
+}
+
+/// The text of the header of a file whose length was checked.
+fn header_of(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
 /// At most eight names, then how many more.

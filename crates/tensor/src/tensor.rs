@@ -1,5 +1,7 @@
 //! The tensor: shared memory, seen with a dtype, a shape and strides.
 
+mod views;
+
 use crate::element::Scalar;
 use crate::gather::gather;
 use std::borrow::Cow;
@@ -46,38 +48,36 @@ impl Tensor {
     /// # Errors
     /// When the number of bytes is not that of `shape`, or memory runs out.
     pub fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Tensor> {
-        let expected = element_count(dtype, shape)? * dtype.size();
-        if bytes.len() != expected {
-            let (given, shape) = (bytes.len(), show_shape(shape));
-            let what = format!("{given} bytes for {dtype}{shape}, which has {expected}");
-            return Err(Error::usage(what));
-        }
-        let mut memory = host_memory(bytes.len())?;
+        let mut memory = host_memory(byte_count(dtype, shape, bytes.len())?)?;
         memory.buffer_mut().write(0, bytes)?;
         Ok(Tensor::adopt(memory, dtype, shape))
     }
 
-    /// A tensor in `runtime`'s memory of the numbers that little-endian `bytes` hold. `copied` hears of each piece of
-    /// them that is no longer used.
+    /// A tensor of the numbers that little-endian `pieces` hold, one after the other: in `runtime`'s memory, or the
+    /// host's where there is none. `copied` hears of each part of a piece that is no longer used.
     ///
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes).
     pub fn copied_from(
-        runtime: &Runtime,
+        runtime: Option<&Runtime>,
         dtype: DType,
         shape: &[usize],
-        bytes: &[u8],
-        copied: &mut dyn FnMut(Range<usize>),
+        pieces: &[&[u8]],
+        copied: &mut dyn FnMut(usize, Range<usize>),
     ) -> Result<Tensor> {
-        const PIECE: usize = 4 << 20;
-        if bytes.len() != element_count(dtype, shape)? * dtype.size() {
-            return Tensor::from_bytes(dtype, shape, bytes);
-        }
-        let mut memory = runtime.allocate(bytes.len())?;
-        for (number, piece) in bytes.chunks(PIECE).enumerate() {
-            let start = number * PIECE;
-            memory.buffer_mut().write(start, piece)?;
-            copied(start..start + piece.len());
+        const PART: usize = 4 << 20;
+        let bytes = byte_count(dtype, shape, pieces.iter().map(|piece| piece.len()).sum())?;
+        let mut memory = match runtime {
+            Some(runtime) => runtime.allocate(bytes)?,
+            None => host_memory(bytes)?,
+        };
+        let mut at = 0;
+        for (number, piece) in pieces.iter().enumerate() {
+            for (part, bytes) in piece.chunks(PART).enumerate() {
+                memory.buffer_mut().write(at, bytes)?;
+                at += bytes.len();
+                copied(number, part * PART..part * PART + bytes.len());
+            }
         }
         Ok(Tensor::adopt(memory, dtype, shape))
     }
@@ -329,148 +329,6 @@ impl Tensor {
         }
     }
 
-    /// The same elements in row-major order under another shape; shares memory when they are contiguous.
-    ///
-    /// # Errors
-    /// When the shape has another number of elements, or memory runs out.
-    pub fn reshape(&self, shape: &[usize]) -> Result<Tensor> {
-        if element_count(self.dtype, shape)? != self.len() {
-            let (from, to) = (show_shape(&self.shape), show_shape(shape));
-            return Err(Error::usage(format!(
-                "cannot reshape {from} to {to}: other numbers of elements"
-            )));
-        }
-        let from = self.contiguous()?;
-        Ok(Tensor { shape: shape.to_vec(), strides: contiguous_strides(shape), ..from })
-    }
-
-    /// Axis `i` of the result is axis `order[i]` of this tensor. Shares memory.
-    ///
-    /// # Errors
-    /// When `order` does not name every axis once.
-    pub fn permute(&self, order: &[usize]) -> Result<Tensor> {
-        let mut seen = vec![false; self.rank()];
-        for &axis in order.iter().filter(|&&axis| axis < self.rank()) {
-            seen[axis] = true;
-        }
-        if order.len() != self.rank() || seen.contains(&false) {
-            let what =
-                format!("permute: {order:?} does not name each of {} axes once", self.rank());
-            return Err(Error::usage(what));
-        }
-        let shape = order.iter().map(|&axis| self.shape[axis]).collect();
-        let strides = order.iter().map(|&axis| self.strides[axis]).collect();
-        Ok(Tensor { shape, strides, ..self.clone() })
-    }
-
-    /// The last two axes exchanged. Shares memory.
-    ///
-    /// # Errors
-    /// When there are fewer than two.
-    pub fn transpose(&self) -> Result<Tensor> {
-        let mut order: Vec<usize> = (0..self.rank()).collect();
-        let Some(first) = self.rank().checked_sub(2) else {
-            let what =
-                format!("transpose: a tensor of shape {} has no two axes", show_shape(&self.shape));
-            return Err(Error::usage(what));
-        };
-        order.swap(first, first + 1);
-        self.permute(&order)
-    }
-
-    /// Positions `start .. start + len` of `axis`. Shares memory.
-    ///
-    /// # Errors
-    /// When they are not inside the axis.
-    pub fn narrow(&self, axis: usize, start: usize, len: usize) -> Result<Tensor> {
-        let extent = self.extent("narrow", axis)?;
-        if start.checked_add(len).is_none_or(|end| end > extent) {
-            let what = format!(
-                "narrow: {start}..{start}+{len} leaves axis {axis}, which has extent {extent}"
-            );
-            return Err(Error::usage(what));
-        }
-        let mut view = self.clone();
-        view.shape[axis] = len;
-        if !view.is_empty() {
-            view.offset = view.offset.wrapping_add_signed(start as isize * self.strides[axis]);
-        }
-        Ok(view)
-    }
-
-    /// Every `step`-th position of `axis`. Shares memory.
-    ///
-    /// # Errors
-    /// When there is no such axis, or `step` is 0.
-    pub fn every(&self, axis: usize, step: usize) -> Result<Tensor> {
-        let extent = self.extent("every", axis)?;
-        if step == 0 {
-            return Err(Error::usage("every: the step is at least 1"));
-        }
-        let mut view = self.clone();
-        view.shape[axis] = extent.div_ceil(step);
-        view.strides[axis] = self.strides[axis].saturating_mul(step as isize);
-        Ok(view)
-    }
-
-    /// `axis` in reverse. Shares memory.
-    ///
-    /// # Errors
-    /// When there is no such axis.
-    pub fn flip(&self, axis: usize) -> Result<Tensor> {
-        let extent = self.extent("flip", axis)?;
-        let mut view = self.clone();
-        if !self.is_empty() {
-            let last = (extent as isize - 1) * self.strides[axis];
-            view.offset = view.offset.wrapping_add_signed(last);
-            view.strides[axis] = -self.strides[axis];
-        }
-        Ok(view)
-    }
-
-    /// NumPy broadcasting to `shape`: new leading axes, and axes of extent 1, repeat. Shares memory.
-    ///
-    /// # Errors
-    /// When an axis has another extent that is not 1.
-    pub fn broadcast_to(&self, shape: &[usize]) -> Result<Tensor> {
-        let fail = || {
-            let (from, to) = (show_shape(&self.shape), show_shape(shape));
-            Error::usage(format!("cannot broadcast {from} to {to}"))
-        };
-        let lead = shape.len().checked_sub(self.rank()).ok_or_else(fail)?;
-        element_count(self.dtype, shape)?;
-        let mut strides = vec![0; lead];
-        for (axis, (&from, &to)) in self.shape.iter().zip(&shape[lead..]).enumerate() {
-            strides.push(match from == to {
-                true => self.strides[axis],
-                false if from == 1 => 0,
-                false => return Err(fail()),
-            });
-        }
-        Ok(Tensor { shape: shape.to_vec(), strides, ..self.clone() })
-    }
-
-    /// Without its first axis, which has extent 1. Shares memory.
-    pub(crate) fn without_first_axis(mut self) -> Tensor {
-        self.shape.remove(0);
-        self.strides.remove(0);
-        self
-    }
-
-    fn extent(&self, what: &str, axis: usize) -> Result<usize> {
-        self.shape.get(axis).copied().ok_or_else(|| {
-            let shape = show_shape(&self.shape);
-            Error::usage(format!("{what}: shape {shape} has no axis {axis}"))
-        })
-    }
-
-    /// The same memory from the same place on under another shape and strides (row-major when `None`), which the
-    /// caller answers for.
-    pub(crate) fn viewed(&self, shape: &[usize], strides: Option<&[isize]>) -> Tensor {
-        let strides = strides.map_or_else(|| contiguous_strides(shape), <[isize]>::to_vec);
-        Tensor { shape: shape.to_vec(), strides, ..self.clone() }
-    }
-
     /// What a launch reads.
     pub(crate) fn reference(&self) -> TensorRef<'_> {
         let strides = (!self.is_contiguous()).then_some(self.strides.as_slice());
@@ -579,6 +437,19 @@ impl<E: Scalar, const N: usize, const M: usize> From<[[E; N]; M]> for Tensor {
     fn from(rows: [[E; N]; M]) -> Tensor {
         let flat: Tensor = rows.concat().into();
         Tensor { shape: vec![M, N], strides: contiguous_strides(&[M, N]), ..flat }
+    }
+}
+
+/// The bytes of a tensor, which are to be as many as were given.
+fn byte_count(dtype: DType, shape: &[usize], given: usize) -> Result<usize> {
+    let expected = element_count(dtype, shape)? * dtype.size();
+    match given == expected {
+        true => Ok(expected),
+        false => {
+            let shape = show_shape(shape);
+            let what = format!("{given} bytes for {dtype}{shape}, which has {expected}");
+            Err(Error::usage(what))
+        }
     }
 }
 
