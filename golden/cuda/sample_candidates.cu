@@ -69,10 +69,11 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
         const float chosen = test_2 ? quotient : product_2;
         chosen_2[i] = test ? chosen : logits_in[i];
         const float x = chosen_2[i];
-        key[i] = (x != x) ? 2147483647 : (__float_as_int(((x == 0.0f) ? 0.0f : x)) ^ ((__float_as_int(((x == 0.0f) ? 0.0f : x)) >> 31) & 2147483647));
-        const unsigned int at_2 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-        if (key[i] > own) {
-            own = key[i];
+        key[i] = (x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647));
+        const int x_2 = (key[i] == (-1)) ? 0 : key[i];
+        const unsigned int at_2 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key[i] == (-1)) ? 1u : 0u);
+        if (x_2 > own) {
+            own = x_2;
             own_at = at_2;
         }
     }
@@ -85,8 +86,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             if ((at_3 + (i & 1)) == round) {
-                top[i] = __int_as_float((won ^ ((won >> 31) & 2147483647)));
-                top_index[i] = won_at;
+                top[i] = __int_as_float(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+                top_index[i] = won_at >> 1u;
             }
         }
         if (own_at == won_at) {
@@ -94,9 +95,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                const unsigned int at_4 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
-                    own = key[i];
+                const int x_3 = (key[i] == (-1)) ? 0 : key[i];
+                const unsigned int at_4 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key[i] == (-1)) ? 1u : 0u);
+                if ((x_3 > own) && ((won > x_3) || ((won == x_3) && (won_at < at_4)))) {
+                    own = x_3;
                     own_at = at_4;
                 }
             }

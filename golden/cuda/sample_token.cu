@@ -92,10 +92,11 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         const float x = values_in[i];
-        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (__float_as_int(((x == 0.0f) ? 0.0f : x)) ^ ((__float_as_int(((x == 0.0f) ? 0.0f : x)) >> 31) & 2147483647))) : (-2147483647 - 1);
-        const unsigned int at_3 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))));
-        if (key[i] > own) {
-            own = key[i];
+        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647))) : (-2147483647 - 1);
+        const int x_2 = (key[i] == (-1)) ? 0 : key[i];
+        const unsigned int at_3 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((key[i] == (-1)) ? 1u : 0u);
+        if (x_2 > own) {
+            own = x_2;
             own_at = at_3;
         }
     }
@@ -154,17 +155,18 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             won_at = position_6;
         }
         if (at_4 == round) {
-            top = __int_as_float((won ^ ((won >> 31) & 2147483647)));
-            top_index = won_at;
+            top = __int_as_float(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+            top_index = won_at >> 1u;
         }
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                const unsigned int at_5 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))));
-                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_5)))) {
-                    own = key[i];
+                const int x_3 = (key[i] == (-1)) ? 0 : key[i];
+                const unsigned int at_5 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((key[i] == (-1)) ? 1u : 0u);
+                if ((x_3 > own) && ((won > x_3) || ((won == x_3) && (won_at < at_5)))) {
+                    own = x_3;
                     own_at = at_5;
                 }
             }
@@ -249,9 +251,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     float running;
     float carry = 0.0f;
     float sum = 0.0f;
-    const float x_2 = chosen_5;
+    const float x_4 = chosen_5;
     running = sum;
-    sum = sum + x_2;
+    sum = sum + x_4;
     const int lane_ = (int)(threadIdx.x & 31) & 31;
     float running_2 = sum;
     const float other_26 = __shfl_up_sync(0xffffffffu, running_2, 1);
@@ -961,9 +963,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     float running_7;
     float carry_4 = 0.0f;
     float sum_4 = 0.0f;
-    const float x_5 = chosen_76;
+    const float x_7 = chosen_76;
     running_7 = sum_4;
-    sum_4 = sum_4 + x_5;
+    sum_4 = sum_4 + x_7;
     const int lane_4 = (int)(threadIdx.x & 31) & 31;
     float running_8 = sum_4;
     const float other_114 = __shfl_up_sync(0xffffffffu, running_8, 1);

@@ -17,16 +17,17 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_top2_gating_softmax(
     float top;
     unsigned int top_index;
     const float x_2 = x_in;
-    const int key = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
+    const int key = (x_2 != x_2) ? 2147483647 : (__float_as_int(x_2) ^ ((__float_as_int(x_2) >> 31) & 2147483647));
     int own;
     unsigned int own_at;
     int won;
     unsigned int won_at;
     own = -2147483647 - 1;
     own_at = 4294967295u;
-    const unsigned int at_2 = (unsigned int)(at);
-    if (key > own) {
-        own = key;
+    const int x_3 = (key == (-1)) ? 0 : key;
+    const unsigned int at_2 = ((unsigned int)(at) + (unsigned int)(at)) | ((key == (-1)) ? 1u : 0u);
+    if (x_3 > own) {
+        own = x_3;
         own_at = at_2;
     }
     for (int round = 0; round < 2; round += 1) {
@@ -54,15 +55,16 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_top2_gating_softmax(
         won = value_3;
         won_at = position_3;
         if (at_3 == round) {
-            top = __int_as_float((won ^ ((won >> 31) & 2147483647)));
-            top_index = won_at;
+            top = __int_as_float(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+            top_index = won_at >> 1u;
         }
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
-            const unsigned int at_4 = (unsigned int)(at);
-            if ((key > own) && ((won > key) || ((won == key) && (won_at < at_4)))) {
-                own = key;
+            const int x_4 = (key == (-1)) ? 0 : key;
+            const unsigned int at_4 = ((unsigned int)(at) + (unsigned int)(at)) | ((key == (-1)) ? 1u : 0u);
+            if ((x_4 > own) && ((won > x_4) || ((won == x_4) && (won_at < at_4)))) {
+                own = x_4;
                 own_at = at_4;
             }
         }

@@ -17,7 +17,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
     const int program = ((int)blockIdx.x * 4) + team;
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
-    const int at_2 = thread_2 & 7;
+    const int at_3 = thread_2 & 7;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -35,7 +35,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
     for (int i = 0; i < 32; i++) {
         greatest = tw_max(greatest, x_in[i]);
     }
-    int mine = (((greatest != greatest) ? 2147483647 : (__float_as_int(((greatest == 0.0f) ? 0.0f : greatest)) ^ ((__float_as_int(((greatest == 0.0f) ? 0.0f : greatest)) >> 31) & 2147483647))) & (-32)) | (int)(threadIdx.x & 31);
+    int mine = (((greatest != greatest) ? 2147483647 : (__float_as_int(greatest) ^ ((__float_as_int(greatest) >> 31) & 2147483647))) & (-32)) | (int)(threadIdx.x & 31);
     int best;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -90,8 +90,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
         own_at = 4294967295u;
         if ((int)(threadIdx.x & 31) < candidates) {
             const float x_2 = candidate0[(team * 32) + (int)(threadIdx.x & 31)];
-            own = (x_2 != x_2) ? 2147483647 : (__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((__float_as_int(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
-            own_at = candidate_at1[(team * 32) + (int)(threadIdx.x & 31)];
+            const int key = (x_2 != x_2) ? 2147483647 : (__float_as_int(x_2) ^ ((__float_as_int(x_2) >> 31) & 2147483647));
+            const unsigned int at_2 = candidate_at1[(team * 32) + (int)(threadIdx.x & 31)];
+            own = (key == (-1)) ? 0 : key;
+            own_at = (at_2 + at_2) | ((key == (-1)) ? 1u : 0u);
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
@@ -101,9 +103,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
             won = __reduce_max_sync(0xffffffffu, won);
             won_at = (own == won) ? own_at : 4294967295u;
             won_at = __reduce_min_sync(0xffffffffu, won_at);
-            if (at_2 == i) {
-                top = __int_as_float((won ^ ((won >> 31) & 2147483647)));
-                top_index = won_at;
+            if (at_3 == i) {
+                top = __int_as_float(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+                top_index = won_at >> 1u;
             }
             if (own_at == won_at) {
                 own = -2147483647 - 1;
@@ -111,7 +113,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
         }
     }
     if (!(candidates <= 32)) {
-        int key[32];
+        int key_2[32];
         int own_2;
         unsigned int own_at_2;
         int won_2;
@@ -121,11 +123,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
             const float x_3 = x_in[i];
-            key[i] = (x_3 != x_3) ? 2147483647 : (__float_as_int(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((__float_as_int(((x_3 == 0.0f) ? 0.0f : x_3)) >> 31) & 2147483647));
-            const unsigned int at_3 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-            if (key[i] > own_2) {
-                own_2 = key[i];
-                own_at_2 = at_3;
+            key_2[i] = (x_3 != x_3) ? 2147483647 : (__float_as_int(x_3) ^ ((__float_as_int(x_3) >> 31) & 2147483647));
+            const int x_4 = (key_2[i] == (-1)) ? 0 : key_2[i];
+            const unsigned int at_4 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
+            if (x_4 > own_2) {
+                own_2 = x_4;
+                own_at_2 = at_4;
             }
         }
         for (int round_3 = 0; round_3 < 8; round_3 += 1) {
@@ -134,28 +137,29 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
             won_2 = __reduce_max_sync(0xffffffffu, won_2);
             won_at_2 = (own_2 == won_2) ? own_at_2 : 4294967295u;
             won_at_2 = __reduce_min_sync(0xffffffffu, won_at_2);
-            if (at_2 == round_3) {
-                top = __int_as_float((won_2 ^ ((won_2 >> 31) & 2147483647)));
-                top_index = won_at_2;
+            if (at_3 == round_3) {
+                top = __int_as_float(((won_2 - (int)((won_at_2 & 1u))) ^ (((won_2 - (int)((won_at_2 & 1u))) >> 31) & 2147483647)));
+                top_index = won_at_2 >> 1u;
             }
             if (own_at_2 == won_at_2) {
                 own_2 = -2147483647 - 1;
                 own_at_2 = 4294967295u;
                 _Pragma("unroll")
                 for (int i = 0; i < 32; i++) {
-                    const unsigned int at_4 = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-                    if ((key[i] > own_2) && ((won_2 > key[i]) || ((won_2 == key[i]) && (won_at_2 < at_4)))) {
-                        own_2 = key[i];
-                        own_at_2 = at_4;
+                    const int x_5 = (key_2[i] == (-1)) ? 0 : key_2[i];
+                    const unsigned int at_5 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
+                    if ((x_5 > own_2) && ((won_2 > x_5) || ((won_2 == x_5) && (won_at_2 < at_5)))) {
+                        own_2 = x_5;
+                        own_at_2 = at_5;
                     }
                 }
             }
         }
     }
     if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
-        values[((long long)(program_2) * arguments.values_stride0) + (long long)(at_2)] = top;
+        values[((long long)(program_2) * arguments.values_stride0) + (long long)(at_3)] = top;
     }
     if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
-        indices[((long long)(program_2) * arguments.indices_stride0) + (long long)(at_2)] = top_index;
+        indices[((long long)(program_2) * arguments.indices_stride0) + (long long)(at_3)] = top_index;
     }
 }

@@ -107,16 +107,17 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     const float tile = tile3[(team * 8) + at_7];
     uint top_index;
     const float x_3 = tile;
-    const int key = (x_3 != x_3) ? 2147483647 : (as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) >> 31) & 2147483647));
+    const int key = (x_3 != x_3) ? 2147483647 : (as_type<int>(x_3) ^ ((as_type<int>(x_3) >> 31) & 2147483647));
     int own;
     uint own_at;
     int won_3;
     uint won_at;
     own = -2147483647 - 1;
     own_at = 4294967295u;
-    const uint at_8 = (uint)(at_7);
-    if (key > own) {
-        own = key;
+    const int x_4 = (key == (-1)) ? 0 : key;
+    const uint at_8 = ((uint)(at_7) + (uint)(at_7)) | ((key == (-1)) ? 1u : 0u);
+    if (x_4 > own) {
+        own = x_4;
         own_at = at_8;
     }
     for (int round_2 = 0; round_2 < 4; round_2 += 1) {
@@ -144,14 +145,15 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         won_3 = value_3;
         won_at = position_3;
         if (at_9 == round_2) {
-            top_index = won_at;
+            top_index = won_at >> 1u;
         }
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
-            const uint at_10 = (uint)(at_7);
-            if ((key > own) && ((won_3 > key) || ((won_3 == key) && (won_at < at_10)))) {
-                own = key;
+            const int x_5 = (key == (-1)) ? 0 : key;
+            const uint at_10 = ((uint)(at_7) + (uint)(at_7)) | ((key == (-1)) ? 1u : 0u);
+            if ((x_5 > own) && ((won_3 > x_5) || ((won_3 == x_5) && (won_at < at_10)))) {
+                own = x_5;
                 own_at = at_10;
             }
         }
@@ -180,7 +182,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         chosen[i] = reduced_2[(i >> 2) & 1] ? added[i] : 0.0f;
         greatest = tw_max(greatest, chosen[i]);
     }
-    int mine = (((greatest != greatest) ? 2147483647 : (as_type<int>(((greatest == 0.0f) ? 0.0f : greatest)) ^ ((as_type<int>(((greatest == 0.0f) ? 0.0f : greatest)) >> 31) & 2147483647))) & (-32)) | (int)thread_index_in_simdgroup;
+    int mine = (((greatest != greatest) ? 2147483647 : (as_type<int>(greatest) ^ ((as_type<int>(greatest) >> 31) & 2147483647))) & (-32)) | (int)thread_index_in_simdgroup;
     int best_3;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -234,9 +236,11 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         own_2 = -2147483647 - 1;
         own_at_2 = 4294967295u;
         if ((int)thread_index_in_simdgroup < candidates) {
-            const float x_4 = candidate5[(team * 32) + (int)thread_index_in_simdgroup];
-            own_2 = (x_4 != x_4) ? 2147483647 : (as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) ^ ((as_type<int>(((x_4 == 0.0f) ? 0.0f : x_4)) >> 31) & 2147483647));
-            own_at_2 = candidate_at6[(team * 32) + (int)thread_index_in_simdgroup];
+            const float x_6 = candidate5[(team * 32) + (int)thread_index_in_simdgroup];
+            const int key_2 = (x_6 != x_6) ? 2147483647 : (as_type<int>(x_6) ^ ((as_type<int>(x_6) >> 31) & 2147483647));
+            const uint at_12 = candidate_at6[(team * 32) + (int)thread_index_in_simdgroup];
+            own_2 = (key_2 == (-1)) ? 0 : key_2;
+            own_at_2 = (at_12 + at_12) | ((key_2 == (-1)) ? 1u : 0u);
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
@@ -247,7 +251,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
             won_at_2 = (own_2 == won_4) ? own_at_2 : 4294967295u;
             won_at_2 = simd_min(won_at_2);
             if (at_7 == i) {
-                top_index_2 = won_at_2;
+                top_index_2 = won_at_2 >> 1u;
             }
             if (own_at_2 == won_at_2) {
                 own_2 = -2147483647 - 1;
@@ -255,7 +259,7 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         }
     }
     if (!(candidates <= 32)) {
-        int key_2[8];
+        int key_3[8];
         int own_3;
         uint own_at_3;
         int won_5;
@@ -264,12 +268,13 @@ void tw_kernel_deepseek_router_topk_sigmoid(
         own_at_3 = 4294967295u;
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float x_5 = chosen[i];
-            key_2[i] = (x_5 != x_5) ? 2147483647 : (as_type<int>(((x_5 == 0.0f) ? 0.0f : x_5)) ^ ((as_type<int>(((x_5 == 0.0f) ? 0.0f : x_5)) >> 31) & 2147483647));
-            const uint at_12 = (uint)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
-            if (key_2[i] > own_3) {
-                own_3 = key_2[i];
-                own_at_3 = at_12;
+            const float x_7 = chosen[i];
+            key_3[i] = (x_7 != x_7) ? 2147483647 : (as_type<int>(x_7) ^ ((as_type<int>(x_7) >> 31) & 2147483647));
+            const int x_8 = (key_3[i] == (-1)) ? 0 : key_3[i];
+            const uint at_13 = ((uint)((at + ((i & 3) + (((i >> 2) & 1) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 1) * 128))))) | ((key_3[i] == (-1)) ? 1u : 0u);
+            if (x_8 > own_3) {
+                own_3 = x_8;
+                own_at_3 = at_13;
             }
         }
         for (int round_5 = 0; round_5 < 8; round_5 += 1) {
@@ -279,17 +284,18 @@ void tw_kernel_deepseek_router_topk_sigmoid(
             won_at_3 = (own_3 == won_5) ? own_at_3 : 4294967295u;
             won_at_3 = simd_min(won_at_3);
             if (at_7 == round_5) {
-                top_index_2 = won_at_3;
+                top_index_2 = won_at_3 >> 1u;
             }
             if (own_at_3 == won_at_3) {
                 own_3 = -2147483647 - 1;
                 own_at_3 = 4294967295u;
                 _Pragma("unroll")
                 for (int i = 0; i < 8; i++) {
-                    const uint at_13 = (uint)((at + ((i & 3) + (((i >> 2) & 1) * 128))));
-                    if ((key_2[i] > own_3) && ((won_5 > key_2[i]) || ((won_5 == key_2[i]) && (won_at_3 < at_13)))) {
-                        own_3 = key_2[i];
-                        own_at_3 = at_13;
+                    const int x_9 = (key_3[i] == (-1)) ? 0 : key_3[i];
+                    const uint at_14 = ((uint)((at + ((i & 3) + (((i >> 2) & 1) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 1) * 128))))) | ((key_3[i] == (-1)) ? 1u : 0u);
+                    if ((x_9 > own_3) && ((won_5 > x_9) || ((won_5 == x_9) && (won_at_3 < at_14)))) {
+                        own_3 = x_9;
+                        own_at_3 = at_14;
                     }
                 }
             }

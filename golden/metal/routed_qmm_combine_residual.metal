@@ -75,10 +75,11 @@ void tw_kernel_routed_qmm_combine_residual(
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         const float x = logits_in[i];
-        key[i] = (x != x) ? 2147483647 : (as_type<int>(((x == 0.0f) ? 0.0f : x)) ^ ((as_type<int>(((x == 0.0f) ? 0.0f : x)) >> 31) & 2147483647));
-        const uint at_2 = (uint)((at + (i & 3)));
-        if (key[i] > own) {
-            own = key[i];
+        key[i] = (x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647));
+        const int x_2 = (key[i] == (-1)) ? 0 : key[i];
+        const uint at_2 = ((uint)((at + (i & 3))) + (uint)((at + (i & 3)))) | ((key[i] == (-1)) ? 1u : 0u);
+        if (x_2 > own) {
+            own = x_2;
             own_at = at_2;
         }
     }
@@ -89,17 +90,18 @@ void tw_kernel_routed_qmm_combine_residual(
         won_at = (own == won) ? own_at : 4294967295u;
         won_at = simd_min(won_at);
         if (at_3 == round) {
-            top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
-            top_index = won_at;
+            top = as_type<float>(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+            top_index = won_at >> 1u;
         }
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
-                const uint at_4 = (uint)((at + (i & 3)));
-                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
-                    own = key[i];
+                const int x_3 = (key[i] == (-1)) ? 0 : key[i];
+                const uint at_4 = ((uint)((at + (i & 3))) + (uint)((at + (i & 3)))) | ((key[i] == (-1)) ? 1u : 0u);
+                if ((x_3 > own) && ((won > x_3) || ((won == x_3) && (won_at < at_4)))) {
+                    own = x_3;
                     own_at = at_4;
                 }
             }

@@ -82,10 +82,11 @@ void tw_kernel_sample_candidates(
         const float chosen = test_2 ? quotient : product_2;
         chosen_2[i] = test ? chosen : logits_in[i];
         const float x = chosen_2[i];
-        key[i] = (x != x) ? 2147483647 : (as_type<int>(((x == 0.0f) ? 0.0f : x)) ^ ((as_type<int>(((x == 0.0f) ? 0.0f : x)) >> 31) & 2147483647));
-        const uint at_2 = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-        if (key[i] > own) {
-            own = key[i];
+        key[i] = (x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647));
+        const int x_2 = (key[i] == (-1)) ? 0 : key[i];
+        const uint at_2 = ((uint)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key[i] == (-1)) ? 1u : 0u);
+        if (x_2 > own) {
+            own = x_2;
             own_at = at_2;
         }
     }
@@ -98,8 +99,8 @@ void tw_kernel_sample_candidates(
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             if ((at_3 + (i & 1)) == round) {
-                top[i] = as_type<float>((won ^ ((won >> 31) & 2147483647)));
-                top_index[i] = won_at;
+                top[i] = as_type<float>(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+                top_index[i] = won_at >> 1u;
             }
         }
         if (own_at == won_at) {
@@ -107,9 +108,10 @@ void tw_kernel_sample_candidates(
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                const uint at_4 = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
-                    own = key[i];
+                const int x_3 = (key[i] == (-1)) ? 0 : key[i];
+                const uint at_4 = ((uint)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key[i] == (-1)) ? 1u : 0u);
+                if ((x_3 > own) && ((won > x_3) || ((won == x_3) && (won_at < at_4)))) {
+                    own = x_3;
                     own_at = at_4;
                 }
             }

@@ -114,10 +114,11 @@ void tw_kernel_sample_token(
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         const float x = values_in[i];
-        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (as_type<int>(((x == 0.0f) ? 0.0f : x)) ^ ((as_type<int>(((x == 0.0f) ? 0.0f : x)) >> 31) & 2147483647))) : (-2147483647 - 1);
-        const uint at_3 = (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))));
-        if (key[i] > own) {
-            own = key[i];
+        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647))) : (-2147483647 - 1);
+        const int x_2 = (key[i] == (-1)) ? 0 : key[i];
+        const uint at_3 = ((uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((key[i] == (-1)) ? 1u : 0u);
+        if (x_2 > own) {
+            own = x_2;
             own_at = at_3;
         }
     }
@@ -176,17 +177,18 @@ void tw_kernel_sample_token(
             won_at = position_6;
         }
         if (at_4 == round) {
-            top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
-            top_index = won_at;
+            top = as_type<float>(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+            top_index = won_at >> 1u;
         }
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                const uint at_5 = (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))));
-                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_5)))) {
-                    own = key[i];
+                const int x_3 = (key[i] == (-1)) ? 0 : key[i];
+                const uint at_5 = ((uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((key[i] == (-1)) ? 1u : 0u);
+                if ((x_3 > own) && ((won > x_3) || ((won == x_3) && (won_at < at_5)))) {
+                    own = x_3;
                     own_at = at_5;
                 }
             }
@@ -271,9 +273,9 @@ void tw_kernel_sample_token(
     float running;
     float carry = 0.0f;
     float sum = 0.0f;
-    const float x_2 = chosen_5;
+    const float x_4 = chosen_5;
     running = sum;
-    sum = sum + x_2;
+    sum = sum + x_4;
     const int lane_ = (int)thread_index_in_simdgroup & 31;
     float running_2 = sum;
     const float other_26 = simd_shuffle_up(running_2, 1);
@@ -983,9 +985,9 @@ void tw_kernel_sample_token(
     float running_7;
     float carry_4 = 0.0f;
     float sum_4 = 0.0f;
-    const float x_5 = chosen_76;
+    const float x_7 = chosen_76;
     running_7 = sum_4;
-    sum_4 = sum_4 + x_5;
+    sum_4 = sum_4 + x_7;
     const int lane_4 = (int)thread_index_in_simdgroup & 31;
     float running_8 = sum_4;
     const float other_114 = simd_shuffle_up(running_8, 1);

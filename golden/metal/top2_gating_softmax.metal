@@ -26,16 +26,17 @@ void tw_kernel_top2_gating_softmax(
     float top;
     uint top_index;
     const float x_2 = x_in;
-    const int key = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
+    const int key = (x_2 != x_2) ? 2147483647 : (as_type<int>(x_2) ^ ((as_type<int>(x_2) >> 31) & 2147483647));
     int own;
     uint own_at;
     int won;
     uint won_at;
     own = -2147483647 - 1;
     own_at = 4294967295u;
-    const uint at_2 = (uint)(at);
-    if (key > own) {
-        own = key;
+    const int x_3 = (key == (-1)) ? 0 : key;
+    const uint at_2 = ((uint)(at) + (uint)(at)) | ((key == (-1)) ? 1u : 0u);
+    if (x_3 > own) {
+        own = x_3;
         own_at = at_2;
     }
     for (int round = 0; round < 2; round += 1) {
@@ -63,15 +64,16 @@ void tw_kernel_top2_gating_softmax(
         won = value_3;
         won_at = position_3;
         if (at_3 == round) {
-            top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
-            top_index = won_at;
+            top = as_type<float>(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+            top_index = won_at >> 1u;
         }
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
-            const uint at_4 = (uint)(at);
-            if ((key > own) && ((won > key) || ((won == key) && (won_at < at_4)))) {
-                own = key;
+            const int x_4 = (key == (-1)) ? 0 : key;
+            const uint at_4 = ((uint)(at) + (uint)(at)) | ((key == (-1)) ? 1u : 0u);
+            if ((x_4 > own) && ((won > x_4) || ((won == x_4) && (won_at < at_4)))) {
+                own = x_4;
                 own_at = at_4;
             }
         }

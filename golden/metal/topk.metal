@@ -25,7 +25,7 @@ void tw_kernel_topk(
     const int program = ((int)threadgroup_position_in_grid.x * 4) + team;
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 4;
-    const int at_2 = thread_2 & 7;
+    const int at_3 = thread_2 & 7;
     float x_in[32];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -43,7 +43,7 @@ void tw_kernel_topk(
     for (int i = 0; i < 32; i++) {
         greatest = tw_max(greatest, x_in[i]);
     }
-    int mine = (((greatest != greatest) ? 2147483647 : (as_type<int>(((greatest == 0.0f) ? 0.0f : greatest)) ^ ((as_type<int>(((greatest == 0.0f) ? 0.0f : greatest)) >> 31) & 2147483647))) & (-32)) | (int)thread_index_in_simdgroup;
+    int mine = (((greatest != greatest) ? 2147483647 : (as_type<int>(greatest) ^ ((as_type<int>(greatest) >> 31) & 2147483647))) & (-32)) | (int)thread_index_in_simdgroup;
     int best;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
@@ -98,8 +98,10 @@ void tw_kernel_topk(
         own_at = 4294967295u;
         if ((int)thread_index_in_simdgroup < candidates) {
             const float x_2 = candidate0[(team * 32) + (int)thread_index_in_simdgroup];
-            own = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
-            own_at = candidate_at1[(team * 32) + (int)thread_index_in_simdgroup];
+            const int key = (x_2 != x_2) ? 2147483647 : (as_type<int>(x_2) ^ ((as_type<int>(x_2) >> 31) & 2147483647));
+            const uint at_2 = candidate_at1[(team * 32) + (int)thread_index_in_simdgroup];
+            own = (key == (-1)) ? 0 : key;
+            own_at = (at_2 + at_2) | ((key == (-1)) ? 1u : 0u);
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
@@ -109,9 +111,9 @@ void tw_kernel_topk(
             won = simd_max(won);
             won_at = (own == won) ? own_at : 4294967295u;
             won_at = simd_min(won_at);
-            if (at_2 == i) {
-                top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
-                top_index = won_at;
+            if (at_3 == i) {
+                top = as_type<float>(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+                top_index = won_at >> 1u;
             }
             if (own_at == won_at) {
                 own = -2147483647 - 1;
@@ -119,7 +121,7 @@ void tw_kernel_topk(
         }
     }
     if (!(candidates <= 32)) {
-        int key[32];
+        int key_2[32];
         int own_2;
         uint own_at_2;
         int won_2;
@@ -129,11 +131,12 @@ void tw_kernel_topk(
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
             const float x_3 = x_in[i];
-            key[i] = (x_3 != x_3) ? 2147483647 : (as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) ^ ((as_type<int>(((x_3 == 0.0f) ? 0.0f : x_3)) >> 31) & 2147483647));
-            const uint at_3 = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-            if (key[i] > own_2) {
-                own_2 = key[i];
-                own_at_2 = at_3;
+            key_2[i] = (x_3 != x_3) ? 2147483647 : (as_type<int>(x_3) ^ ((as_type<int>(x_3) >> 31) & 2147483647));
+            const int x_4 = (key_2[i] == (-1)) ? 0 : key_2[i];
+            const uint at_4 = ((uint)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
+            if (x_4 > own_2) {
+                own_2 = x_4;
+                own_at_2 = at_4;
             }
         }
         for (int round_3 = 0; round_3 < 8; round_3 += 1) {
@@ -142,28 +145,29 @@ void tw_kernel_topk(
             won_2 = simd_max(won_2);
             won_at_2 = (own_2 == won_2) ? own_at_2 : 4294967295u;
             won_at_2 = simd_min(won_at_2);
-            if (at_2 == round_3) {
-                top = as_type<float>((won_2 ^ ((won_2 >> 31) & 2147483647)));
-                top_index = won_at_2;
+            if (at_3 == round_3) {
+                top = as_type<float>(((won_2 - (int)((won_at_2 & 1u))) ^ (((won_2 - (int)((won_at_2 & 1u))) >> 31) & 2147483647)));
+                top_index = won_at_2 >> 1u;
             }
             if (own_at_2 == won_at_2) {
                 own_2 = -2147483647 - 1;
                 own_at_2 = 4294967295u;
                 _Pragma("unroll")
                 for (int i = 0; i < 32; i++) {
-                    const uint at_4 = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-                    if ((key[i] > own_2) && ((won_2 > key[i]) || ((won_2 == key[i]) && (won_at_2 < at_4)))) {
-                        own_2 = key[i];
-                        own_at_2 = at_4;
+                    const int x_5 = (key_2[i] == (-1)) ? 0 : key_2[i];
+                    const uint at_5 = ((uint)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
+                    if ((x_5 > own_2) && ((won_2 > x_5) || ((won_2 == x_5) && (won_at_2 < at_5)))) {
+                        own_2 = x_5;
+                        own_at_2 = at_5;
                     }
                 }
             }
         }
     }
     if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
-        values[((long)(program_2) * arguments.values_stride0) + (long)(at_2)] = top;
+        values[((long)(program_2) * arguments.values_stride0) + (long)(at_3)] = top;
     }
     if ((program < arguments.rows) && ((thread_2 & 24) == 0)) {
-        indices[((long)(program_2) * arguments.indices_stride0) + (long)(at_2)] = top_index;
+        indices[((long)(program_2) * arguments.indices_stride0) + (long)(at_3)] = top_index;
     }
 }

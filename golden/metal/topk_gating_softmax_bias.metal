@@ -78,10 +78,11 @@ void tw_kernel_topk_gating_softmax_bias(
     for (int i = 0; i < 4; i++) {
         const float added = quotient[i] + bias_in[i];
         const float x_2 = added;
-        key[i] = (x_2 != x_2) ? 2147483647 : (as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) ^ ((as_type<int>(((x_2 == 0.0f) ? 0.0f : x_2)) >> 31) & 2147483647));
-        const uint at_2 = (uint)((at + (i & 3)));
-        if (key[i] > own) {
-            own = key[i];
+        key[i] = (x_2 != x_2) ? 2147483647 : (as_type<int>(x_2) ^ ((as_type<int>(x_2) >> 31) & 2147483647));
+        const int x_3 = (key[i] == (-1)) ? 0 : key[i];
+        const uint at_2 = ((uint)((at + (i & 3))) + (uint)((at + (i & 3)))) | ((key[i] == (-1)) ? 1u : 0u);
+        if (x_3 > own) {
+            own = x_3;
             own_at = at_2;
         }
     }
@@ -92,17 +93,18 @@ void tw_kernel_topk_gating_softmax_bias(
         won_at = (own == won) ? own_at : 4294967295u;
         won_at = simd_min(won_at);
         if (at_3 == round) {
-            top = as_type<float>((won ^ ((won >> 31) & 2147483647)));
-            top_index = won_at;
+            top = as_type<float>(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
+            top_index = won_at >> 1u;
         }
         if (own_at == won_at) {
             own = -2147483647 - 1;
             own_at = 4294967295u;
             _Pragma("unroll")
             for (int i = 0; i < 4; i++) {
-                const uint at_4 = (uint)((at + (i & 3)));
-                if ((key[i] > own) && ((won > key[i]) || ((won == key[i]) && (won_at < at_4)))) {
-                    own = key[i];
+                const int x_4 = (key[i] == (-1)) ? 0 : key[i];
+                const uint at_4 = ((uint)((at + (i & 3))) + (uint)((at + (i & 3)))) | ((key[i] == (-1)) ? 1u : 0u);
+                if ((x_4 > own) && ((won > x_4) || ((won == x_4) && (won_at < at_4)))) {
+                    own = x_4;
                     own_at = at_4;
                 }
             }

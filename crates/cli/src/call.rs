@@ -147,8 +147,9 @@ impl Inputs {
     fn check_cotangents(&self, callable: &Callable) -> Result<(), Failure> {
         let params = callable.outputs().into_iter().chain(callable.inputs());
         let known: Vec<String> = params.map(|p| p.name).collect();
-        for name in self.file.names() {
-            if name.strip_prefix("d_").is_some_and(|of| !known.iter().any(|k| k == of)) {
+        let is_own = |name: &str| known.iter().any(|k| k == name);
+        for name in self.file.names().filter(|name| !is_own(name)) {
+            if name.strip_prefix("d_").is_some_and(|of| !is_own(of)) {
                 let outputs: Vec<String> =
                     callable.outputs().iter().map(|p| format!("d_{}", p.name)).collect();
                 return Err(Failure::usage(

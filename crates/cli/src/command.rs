@@ -24,6 +24,8 @@ use crate::args::Setting;
 use crate::failure::Failure;
 use clap::ArgMatches;
 use std::io::Write;
+use std::path::PathBuf;
+use tilewright_formats::can_replace;
 use tilewright_ir::{DType, DimRule, ParamKind, Program};
 use tilewright_kernels::{CATALOG, Entry};
 use tilewright_lang::{Signature, Specialization};
@@ -37,6 +39,13 @@ pub use kernels::show_case;
 /// # Errors
 /// Whatever stops it, with the exit status that this means.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    // What takes minutes is not done for a file that cannot be written.
+    for name in ["json", "report"] {
+        let of_command = matches.subcommand().map(|(_, m)| m.try_get_one::<PathBuf>(name));
+        if let Some(Ok(Some(path))) = of_command {
+            can_replace(path)?;
+        }
+    }
     match matches.subcommand() {
         Some(("bench", m)) => bench::run(m, out),
         Some(("bench-model", m)) => bench_model::run(m, out),

@@ -64,3 +64,16 @@ fn wrong_use_names_the_fault() {
     tilewright(&["test", "softmaks"]).fails(2, "did you mean `softmax`?");
     tilewright(&["test", "relu", "--report", "no/such/file"]).fails(1, "no/such/file: cannot");
 }
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_the_work() {
+    let here = directory("report-nowhere");
+    for command in [&["test", "--report"][..], &["bench", "--json"]] {
+        // All of the catalog, which takes minutes.
+        let started = std::time::Instant::now();
+        tilewright_in(&here, &[command, &["nowhere/r.json"]].concat())
+            .fails(1, "nowhere/r.json: cannot write it");
+        assert!(started.elapsed().as_secs() < 10);
+    }
+    assert_eq!(std::fs::read_dir(&here).unwrap().count(), 0);
+}

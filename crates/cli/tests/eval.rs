@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::process::Command;
 use support::{directory, floats, get, near, put, tilewright_in};
 use tilewright_formats::{ElementType, Tensor, TensorFile};
 
@@ -45,6 +46,18 @@ fn scalars_are_set_and_tensors_broadcast() {
     tilewright_in(&here, &args).ok();
     near(&get(&here, "out").1, &[2., 4.], 0.0);
     near(&get(&here, "d_x").1, &[2., -6.], 0.0);
+}
+
+#[test]
+fn an_input_may_be_named_like_a_cotangent() {
+    let here = directory("eval-named");
+    put(&here, &[floats("x", &[2], &[1., 2.]), floats("d_k", &[2], &[3., 4.])]);
+    tilewright_in(&here, &arguments("x * d_k", &["--grad"])).ok();
+    assert_eq!(get(&here, "d_x").1, [3., 4.]);
+    assert_eq!(get(&here, "d_d_k").1, [1., 2.]);
+    // One that names nothing is still a mistake.
+    put(&here, &[floats("x", &[1], &[1.]), floats("d_k", &[1], &[3.])]);
+    tilewright_in(&here, &arguments("x * 2", &["--grad"])).fails(2, "holds `d_k`");
 }
 
 #[test]
@@ -118,5 +131,34 @@ fn an_empty_tensor_costs_nothing_whatever_its_other_axes() {
         put(&here, &[floats("x", shape, &[])]);
         tilewright_in(&here, &arguments("exp(x)", &["--grad"])).ok();
         assert_eq!(get(&here, "d_x"), (shape.to_vec(), vec![]));
+    }
+}
+
+#[test]
+fn each_station_is_shown_on_each_device() {
+    let here = directory("eval-show");
+    put(&here, &[floats("x", &[2], &[1., 2.])]);
+    for (device, schedule) in [
+        ("cpu", "mul"),
+        ("interpreter", "one program after the other"),
+        ("emulator", "threads of a GPU"),
+        ("msl-host", "[[kernel"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tilewright"));
+        command.args(arguments("x * 2", &["--device", device])).current_dir(&here);
+        let said = command.env("SHOW", "ir,source,time").output().unwrap();
+        let said = String::from_utf8(said.stderr).unwrap();
+        if said.contains("no C++ compiler") {
+            eprintln!("skipped: {said}");
+            continue;
+        }
+        let parts =
+            said.split(&format!("schedule of elementwise for {device}:")).collect::<Vec<_>>();
+        let [before, after] = parts[..] else { panic!("{said}") };
+        assert!(
+            before.contains("ir of elementwise") && before.contains("compile elementwise"),
+            "{said}"
+        );
+        assert!(after.contains(schedule) && after.contains("launch elementwise: "), "{said}");
     }
 }

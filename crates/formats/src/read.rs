@@ -1,6 +1,6 @@
 //! Reading: the header once, each tensor when it is asked for.
 
-use crate::{ElementType, FileBytes, FormatError};
+use crate::{ElementType, FileBytes, FormatError, names};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -108,6 +108,14 @@ impl TensorFile {
 
     fn of_bytes(path: &Path, bytes: FileBytes) -> Result<TensorFile, FormatError> {
         let parsed = SafeTensors::deserialize(&bytes).map_err(|e| describe(path, &e, &bytes))?;
+        if let Some(name) = header_of(&bytes).and_then(names::repeated) {
+            let what = format!("header: tensor `{name}` is there twice");
+            return Err(FormatError::new(
+                path,
+                what,
+                "write the file again with a safetensors library",
+            ));
+        }
         let start = bytes.as_ptr() as usize;
         let mut tensors = BTreeMap::new();
         for (name, view) in parsed.iter() {
@@ -231,6 +239,12 @@ impl TensorFile {
             )),
         }
     }
+}
+
+/// The text of the header of a file whose length was checked.
+fn header_of(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
 /// At most eight names, then how many more.

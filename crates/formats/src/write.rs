@@ -3,8 +3,9 @@
 use crate::temporary::Temporary;
 use crate::{ElementType, FormatError, Outline, Tensor};
 use safetensors::tensor::{Metadata, TensorInfo};
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes the tensors as a safetensors file. An existing file is replaced, in one step, or left as it was.
 ///
@@ -106,6 +107,26 @@ pub fn replace_file(
     fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), FormatError> {
     let fail = |e: std::io::Error| FormatError::io(path, "write it", &e);
+    let (target, temporary, file) = begin(path)?;
+    let mut buffered = BufWriter::with_capacity(1 << 20, file);
+    let written = fill(&mut buffered).and_then(|()| {
+        buffered.into_inner().map_err(|e| e.into_error())?.sync_all()?;
+        temporary.rename(&target)
+    });
+    written.map_err(fail)
+}
+
+/// Whether [`replace_file`] could begin: for who computes long before there is something to write.
+///
+/// # Errors
+/// When `path` is a directory or device, or its folder takes no new file.
+pub fn can_replace(path: &Path) -> Result<(), FormatError> {
+    begin(path).map(drop)
+}
+
+/// The file that takes the name `path`, and the temporary one beside it.
+fn begin(path: &Path) -> Result<(PathBuf, Temporary, File), FormatError> {
+    let fail = |e: std::io::Error| FormatError::io(path, "write it", &e);
     // A rename would replace the link or the device itself.
     let target = match std::fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
@@ -116,12 +137,7 @@ pub fn replace_file(
         Err(_) => path.into(),
     };
     let (temporary, file) = Temporary::file(&target).map_err(fail)?;
-    let mut buffered = BufWriter::with_capacity(1 << 20, file);
-    let written = fill(&mut buffered).and_then(|()| {
-        buffered.into_inner().map_err(|e| e.into_error())?.sync_all()?;
-        temporary.rename(&target)
-    });
-    written.map_err(fail)
+    Ok((target, temporary, file))
 }
 
 /// The bytes of a tensor, if they can be counted.

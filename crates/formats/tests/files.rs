@@ -70,6 +70,8 @@ fn each_fault_is_named() {
     let overlap = r#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},
                       "b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}"#;
     let huge = r#"{"t":{"dtype":"F32","shape":[18446744073709551615,9],"data_offsets":[0,8]}}"#;
+    let twice = r#"{"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},
+                    "t":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}"#;
     let mut long = file(one, &[0; 8]);
     long[..8].copy_from_slice(&1000u64.to_le_bytes());
     let mut absurd = file(one, &[0; 8]);
@@ -86,6 +88,7 @@ fn each_fault_is_named() {
         (file(r#"{"t":{"dtype":"F33","shape":[],"data_offsets":[0,4]}}"#, &[0; 4]), "F33"),
         (file(overlap, &[0; 6]), "`b`"),
         (file(huge, &[0; 8]), "64 bits"),
+        (file(twice, &[0; 4]), "tensor `t` is there twice"),
         (file(r#"{"t":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#, &[0; 4]), "shape"),
     ] {
         let error = parse(bytes).unwrap_err();

@@ -87,6 +87,18 @@ impl DType {
         }
     }
 
+    /// The least positive number of a float type, which is what rounding may be off by where numbers are smallest; 0 for
+    /// the others.
+    pub fn least(self) -> f64 {
+        match self {
+            F16 => 2f64.powi(-24),
+            BF16 => 2f64.powi(-133),
+            F32 => 2f64.powi(-149),
+            F64 => f64::from_bits(1),
+            _ => 0.0,
+        }
+    }
+
     /// The value that an element of this type holds after `value` is converted to it.
     ///
     /// Floats round to nearest even. Integers truncate toward zero and saturate, NaN becomes 0. `bool` is

@@ -1,8 +1,10 @@
 //! The interpreter: what ops give, and every fault it must find, with tensor, element and program.
 
+use tilewright_ir::random::Random;
 use tilewright_ir::text::parse;
 use tilewright_ir::{
-    Argument, DType, Fault, FaultKind, Program, Tensor, bind, bind_arguments, interpret,
+    Argument, DType, Fault, FaultKind, Program, Tensor, Trial, bind, bind_arguments, interpret,
+    interpret_trial,
 };
 
 fn f32s(shape: &[usize], values: &[f64]) -> Argument {
@@ -365,4 +367,35 @@ fn arguments_must_fit() {
     let forgotten = parse("kernel k(y: out f32[n])").unwrap();
     let found = interpret(&forgotten, &mut [y], &bindings).unwrap_err();
     assert!(found.to_string().contains("never written"), "{found}");
+}
+
+#[test]
+fn a_trial_moves_the_smallest_numbers_by_their_own_unit() {
+    let text = "kernel k(x: in f32[n], y: out f32[n], z: out f32[n])
+        %0: f32[n] = load x[:]
+        %1: f32[n] = exp %0
+        %2: f32[n] = mul %0, %0
+        store y[:] = %1
+        store z[:] = %2";
+    let program: Program = parse(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let still = [f32s(&[2], &[-100.0, 0.0]), f32s(&[2], &[0.0; 2]), f32s(&[2], &[0.0; 2])];
+    let bindings = bind_arguments(&program, &still).unwrap();
+    let least = DType::F32.least();
+    let (mut lowest, mut highest) = (INF, 0.0f64);
+    for seed in 0..40 {
+        let trial = Trial { work: 1 << 20, off: 4.0, random: Random::new(seed) };
+        let mut arguments = still.to_vec();
+        interpret_trial(&program, &mut arguments, &bindings, trial).unwrap();
+        let y = arguments[1].tensor().unwrap().values();
+        (lowest, highest) = (lowest.min(y[0]), highest.max(y[0]));
+        // What is exactly nothing stays.
+        assert_eq!(arguments[2].tensor().unwrap().values()[1], 0.0);
+    }
+    // e^-100 has 27 units.
+    let exact = DType::F32.round((-100.0f64).exp());
+    assert!(lowest <= exact - least && highest >= exact + least, "{lowest:e} to {highest:e}");
+    assert!(
+        exact - lowest <= 3.0 * least && highest - exact <= 3.0 * least,
+        "{lowest:e} to {highest:e}"
+    );
 }

@@ -77,6 +77,7 @@ pub use functions::{FUNCTIONS, Function};
 use crate::recorder::{placed, with};
 use crate::tile::Tile;
 use error::{Fault, nearest};
+pub(crate) use evaluate::converted;
 use std::hash::{Hash, Hasher};
 use std::panic::Location;
 use syntax::Tree;

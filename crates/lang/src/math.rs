@@ -8,6 +8,11 @@ const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
 /// The cubic coefficient of the tanh form of GELU (Hendrycks and Gimpel, 2016).
 const GELU_CUBIC: f64 = 0.044715;
 
+/// Where `e^x` may soon overflow, and `e^-x` is long lost beside it.
+const NEAR_OVERFLOW: f64 = 80.0;
+/// What is taken off where `x` is greater than that.
+const FAR: f64 = 64.0;
+
 impl Tile {
     /// max(a, 0); its gradient at 0 is 0. NaN stays NaN.
     #[track_caller]
@@ -114,13 +119,21 @@ impl Tile {
     /// Hyperbolic sine, accurate near 0.
     #[track_caller]
     pub fn sinh(self) -> Tile {
-        (self.expm1() - (-self).expm1()) * 0.5
+        let plain = (self.expm1() - (-self).expm1()) * 0.5;
+        self.abs().gt(NEAR_OVERFLOW).select(self.sign() * self.half_exp_of_magnitude(), plain)
     }
 
     /// Hyperbolic cosine.
     #[track_caller]
     pub fn cosh(self) -> Tile {
-        (self.exp() + (-self).exp()) * 0.5
+        let plain = (self.exp() + (-self).exp()) * 0.5;
+        self.abs().gt(NEAR_OVERFLOW).select(self.half_exp_of_magnitude(), plain)
+    }
+
+    /// `e^|x| / 2`, which is finite a little longer than `e^|x|`.
+    fn half_exp_of_magnitude(self) -> Tile {
+        // The difference is exact, and neither factor overflows, nor does its gradient.
+        (self.abs() - FAR).exp() * (0.5 * FAR.exp())
     }
 
     /// The value, but at least `low` and at most `high`; NaN stays.

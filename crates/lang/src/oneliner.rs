@@ -44,6 +44,7 @@ mod elementwise;
 mod fold;
 mod layout;
 mod map_reduce;
+mod over;
 mod reduce;
 mod row;
 
@@ -52,6 +53,7 @@ pub use elementwise::Elementwise;
 pub use fold::Strategy;
 pub use layout::{Broadcast, Layout};
 pub use map_reduce::{MapReduce, Pass};
+pub use over::Over;
 pub use reduce::Reduce;
 
 use crate::formula::FormulaError;

@@ -182,7 +182,7 @@ fn declarations_name_parts() {
     assert_eq!(ops("float s = exp(x), t = s * s; s + t"), "exp mul add");
     assert_eq!(ops("auto s = exp(x); s *= 2; s = s + 1; return s;"), "exp 2 mul 1 add");
     assert_eq!(ops("s = exp(x); const float t = 3; s + t"), "exp 3 add");
-    assert_eq!(ops("int n = x; unsigned int m = n; m * x"), "cast cast cast mul");
+    assert_eq!(ops("int n = x; unsigned int m = n; m * x"), "cast bitcast cast mul");
     assert_eq!(ops("float unused = sin(x); x + x"), "add", "what no value needs is not recorded");
     let formula = Formula::with_prelude("T s = kk_sigmoid(x)", "g * s").unwrap();
     assert_eq!(formula.variables().collect::<Vec<_>>(), ["x", "g"]);

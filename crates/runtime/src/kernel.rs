@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tilewright_ir::bind::{show_declared, show_shape};
 use tilewright_ir::{Access, Bindings, DType, Param, ParamKind, Program, bind};
-use tilewright_target::{Argument, Buffer, Chosen, Device, DeviceKind, Executable, Region};
+use tilewright_target::{Argument, Buffer, Chosen, Device, Executable, Region};
 
 /// Arguments of a call that are kept on the stack; kernels with more parameters allocate.
 const INLINE: usize = 24;
@@ -42,6 +42,9 @@ pub struct Kernel {
     launches: AtomicU64,
     all: Arc<Counters>,
     show: Show,
+    /// The target's name, and what was shown of the schedule.
+    target: &'static str,
+    shown: Mutex<String>,
 }
 
 /// The sizes and shapes of one call.
@@ -119,10 +122,22 @@ impl Kernel {
         device: Arc<dyn Device>,
         all: Arc<Counters>,
         show: Show,
+        target: &'static str,
     ) -> Kernel {
-        let (plans, launches) = Default::default();
+        let (plans, launches, shown) = Default::default();
         let recorded = Arc::new(recorded);
-        Kernel { recorded, optimized, executable, device, plans, launches, all, show }
+        Kernel {
+            recorded,
+            optimized,
+            executable,
+            device,
+            plans,
+            launches,
+            all,
+            show,
+            target,
+            shown,
+        }
     }
 
     /// The kernel's name.
@@ -271,13 +286,22 @@ impl Kernel {
         unsafe { self.executable.launch(&plan.bindings, arguments) }?;
         // SAFETY: whoever records promised that the memory stays.
         unsafe { self.all.recorder.note(&self.executable, &self.recorded, plan, arguments) };
-        let before = self.launches.fetch_add(1, Ordering::Relaxed);
+        self.launches.fetch_add(1, Ordering::Relaxed);
         self.all.launches.fetch_add(1, Ordering::Relaxed);
-        // The CPU schedules a kernel once it knows sizes.
-        if before == 0 && self.show.schedule && self.device.caps().kind == DeviceKind::Cpu {
-            eprintln!("schedule of {} for cpu:\n{}", self.name(), self.describe());
+        if self.show.schedule {
+            self.show_schedule();
         }
         Ok(())
+    }
+
+    /// Prints what the target made of the kernel, which it makes once it knows sizes, and again for others.
+    fn show_schedule(&self) {
+        let schedule = self.describe();
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if *shown != schedule {
+            eprintln!("schedule of {} for {}:\n{schedule}", self.name(), self.target);
+            *shown = schedule;
+        }
     }
 
     /// Compiles what a launch of these values would run by, and launches nothing.

@@ -170,14 +170,6 @@ impl Runtime {
             });
         }
         let executable = self.device.compile(&optimized)?;
-        if self.show.schedule && self.caps().kind != DeviceKind::Cpu {
-            eprintln!(
-                "schedule of {} for {}:\n{}",
-                program.name,
-                self.target,
-                executable.describe()
-            );
-        }
         Ok(Kernel::new(
             program.clone(),
             optimized,
@@ -185,6 +177,7 @@ impl Runtime {
             self.device.clone(),
             self.counters.clone(),
             self.show,
+            self.target,
         ))
     }
 

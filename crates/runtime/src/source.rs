@@ -1,8 +1,9 @@
 //! Kernels written in a GPU's own language; see [`tilewright_target::source`].
 
-use crate::{Error, Result, Runtime, TensorMut, TensorRef};
+use crate::{Error, HostBuffer, Result, Runtime, TensorMut, TensorRef};
+use tilewright_ir::DType;
 pub use tilewright_target::source::{Body, SourceKernel, Template};
-use tilewright_target::source::{SourceLaunch, SourceTensor};
+use tilewright_target::source::{SourceLaunch, SourceTensor, wrong_name};
 use tilewright_target::{DeviceKind, Region};
 
 /// How a source kernel is launched.
@@ -67,6 +68,37 @@ impl Runtime {
         }
     }
 
+    /// The text that [`launch_source`](Self::launch_source) compiles for these tensors, signature and all.
+    ///
+    /// # Errors
+    /// When the kernel has no body for this device, or an argument does not fit.
+    pub fn source_text(
+        &self,
+        kernel: &SourceKernel,
+        geometry: &Geometry<'_>,
+        inputs: &[TensorRef<'_>],
+        outputs: &[(DType, &[usize])],
+    ) -> Result<String> {
+        check(kernel, geometry, inputs.len(), outputs.len())?;
+        let read = inputs.iter().map(|input| {
+            let region =
+                Region { buffer: input.buffer, offset: input.offset, strides: input.strides };
+            SourceTensor { region, dtype: input.dtype, shape: input.shape }
+        });
+        let read: Vec<SourceTensor<'_>> = read.collect();
+        let nothing = HostBuffer::new(0)?;
+        let region = Region::whole(&nothing);
+        let made = outputs.iter().map(|&(dtype, shape)| SourceTensor { region, dtype, shape });
+        let launch = SourceLaunch {
+            template: geometry.template,
+            grid: geometry.grid,
+            group: geometry.group,
+            inputs: &read,
+            outputs: &made.collect::<Vec<_>>(),
+        };
+        Ok(self.device().source_text(kernel, &launch)?)
+    }
+
     /// True when the kernel has a body for this device.
     pub fn has_body(&self, kernel: &SourceKernel) -> bool {
         match self.caps().kind {
@@ -85,18 +117,11 @@ fn check(
     outputs: usize,
 ) -> Result<()> {
     let name = &kernel.name;
-    let given = geometry.template.iter().map(|(name, _)| *name);
-    let names = kernel.inputs.iter().chain(&kernel.outputs).map(String::as_str);
-    let mut seen: Vec<&str> = Vec::new();
-    for word in names.chain(given).chain([name.as_str()]) {
-        let plain = word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !plain || seen.contains(&word) {
-            let what = if plain { "is declared twice" } else { "is no name" };
-            let error = Error::usage(format!("{name}: `{word}` {what}"));
-            return Err(error.help("give each input, output and template argument a name like `x`"));
-        }
-        seen.push(word);
+    if let Some(what) = wrong_name(kernel, geometry.template) {
+        let error = Error::usage(format!("{name}: {what}"));
+        return Err(
+            error.help("give kernel, inputs, outputs and template arguments names like `x`")
+        );
     }
     for (what, declared, given) in
         [("inputs", kernel.inputs.len(), inputs), ("outputs", kernel.outputs.len(), outputs)]

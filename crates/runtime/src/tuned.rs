@@ -126,22 +126,29 @@ impl Table {
     }
 
     /// Adds a row and writes those of this machine to its file, whose path comes back; `None` when there is no folder for
-    /// such files.
+    /// such files. Other processes wait meanwhile, and lines that are no rows, as those of another version, stay.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn keep(&self, row: Row) -> Result<Option<PathBuf>> {
         self.insert(row.clone());
         let Some(file) = &self.file else { return Ok(None) };
-        let before = read_bounded(file).unwrap_or_default();
-        let mut rows: Vec<Row> = before.lines().filter_map(Row::parse).collect();
-        rows.retain(|old| old.device != row.device || old.bucket != row.bucket);
-        rows.push(row);
         let written = (|| {
             let folder = file.parent().unwrap_or(file);
             std::fs::create_dir_all(folder)?;
-            let beside = folder.join(format!("schedules.{}", std::process::id()));
-            std::fs::write(&beside, text(&rows))?;
+            // Whoever reads the file and writes it anew has it for itself; the lock ends with the handle.
+            let lock = std::fs::File::create(folder.join("schedules.lock"))?;
+            lock.lock()?;
+            let before = read_bounded(file).unwrap_or_default();
+            let of_another = |line: &&str| {
+                let old = Row::parse(line);
+                old.is_none_or(|old| old.device != row.device || old.bucket != row.bucket)
+            };
+            let lines = before.lines().filter(|line| !line.is_empty() && *line != HEADING);
+            let mut lines: Vec<String> = lines.filter(of_another).map(String::from).collect();
+            lines.push(row.line());
+            let beside = folder.join("schedules.draft");
+            std::fs::write(&beside, sorted(lines))?;
             std::fs::rename(&beside, file)
         })();
         let wrong = |e| Error::failure(format!("{}: cannot be written: {e}", file.display()));
@@ -160,14 +167,19 @@ impl Tuned for Table {
 
 /// Rows as a file, sorted.
 pub fn text(rows: &[Row]) -> String {
-    let mut lines: Vec<String> = rows.iter().map(Row::line).collect();
+    sorted(rows.iter().map(Row::line).collect())
+}
+
+fn sorted(mut lines: Vec<String>) -> String {
     lines.sort();
     format!("{HEADING}\n{}\n", lines.join("\n"))
 }
 
 fn read_bounded(file: &PathBuf) -> Option<String> {
     let small = std::fs::metadata(file).ok()?.len() <= BOUND;
-    small.then(|| std::fs::read_to_string(file).ok()).flatten()
+    let bytes = small.then(|| std::fs::read(file).ok()).flatten()?;
+    // A damaged line is passed over, and the others are not.
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -237,6 +249,59 @@ mod tests {
         let again = Table::default();
         again.read(&std::fs::read_to_string(&file).unwrap());
         assert_eq!(again.find("GPU", "k f32 n=2^4").unwrap().source, 2);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    fn one(bucket: &str, source: u64) -> Row {
+        Row {
+            device: "GPU".into(),
+            bucket: bucket.into(),
+            schedule: "team=32 teams=1 vector=1".into(),
+            source,
+            timings: vec![measured("team=32 teams=1 vector=1", 1.0, 0.0)],
+        }
+    }
+
+    #[test]
+    fn a_damaged_line_costs_no_other_and_stays() {
+        let folder =
+            std::env::temp_dir().join(format!("tilewright-damaged-{}", std::process::id()));
+        let file = folder.join("schedules.tsv");
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut bytes = text(&[one("a", 1), one("b", 2)]).into_bytes();
+        bytes.extend(b"GPU\xff\xfe\tof a later version\n");
+        std::fs::write(&file, bytes).unwrap();
+        let table = Table { rows: Mutex::default(), file: Some(file.clone()) };
+        table.keep(one("c", 3)).unwrap();
+        let kept = std::fs::read_to_string(&file).unwrap();
+        assert!(kept.contains("of a later version"), "{kept}");
+        let again = Table::default();
+        again.read(&kept);
+        for (bucket, source) in [("a", 1), ("b", 2), ("c", 3)] {
+            assert_eq!(again.find("GPU", bucket).unwrap().source, source);
+        }
+        assert_eq!(kept.lines().count(), 5, "{kept}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn who_keeps_rows_at_once_loses_none() {
+        let folder =
+            std::env::temp_dir().join(format!("tilewright-at-once-{}", std::process::id()));
+        let file = folder.join("schedules.tsv");
+        // Each has a table of its own, as each process has.
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let table = Table { rows: Mutex::default(), file: Some(file.clone()) };
+                scope.spawn(move || {
+                    for i in 0..25 {
+                        table.keep(one(&format!("{thread} {i}"), i)).unwrap();
+                    }
+                });
+            }
+        });
+        let kept = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(kept.lines().filter_map(Row::parse).count(), 100);
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -4,7 +4,7 @@
 use crate::analysis::{Analysis, Fusion};
 use crate::bind::{Request, Scalars, bind};
 use crate::simd::LANES;
-use crate::step::{Bound, Step, Transfer};
+use crate::step::{Bound, FRAME, Step, Transfer};
 use tilewright_ir::{Axis, ExprKind, Program, Stmt};
 
 /// Lanes of a batch: few enough that the live tiles of a batch stay in the first cache, enough that a step's overhead
@@ -30,6 +30,9 @@ const LOOKING_UP: usize = 4;
 const WHOLE_ROW: usize = 8 << 10;
 /// Elements of a block of a longer row.
 const BLOCK: usize = 2048;
+/// Bytes of the frame and of the rows that are read up to which longer rows are whole nevertheless, where each sweep over
+/// them is native code: they stay in the second cache.
+const WHOLE_BYTES: usize = 400 << 10;
 /// A single program with rows from this length on is cut into blocks for the threads.
 const WORTH_SHARING: usize = 8 << 10;
 /// Lanes of work that are worth waking another thread.
@@ -67,6 +70,18 @@ impl Schedule {
         let rows = Rows::of(&request);
         let last = request.grid.last().copied().unwrap_or(1);
         let one = Request { batch: 1, main: None, ..request };
+        if let Some(length) = rows.length
+            && !rows.packed
+            && length > WHOLE_ROW
+            && programs >= 2 * threads
+            && length.saturating_mul(4) < WHOLE_BYTES
+            && let Some(bound) = bind(one)
+            && sweeps_natively(&bound, length)
+        {
+            let work = work_of(&bound).saturating_mul(programs);
+            let (grid, cut) = (request.grid.to_vec(), Cut::Programs);
+            return Schedule { bound, single: None, grid, cut, work };
+        }
         if let Some(length) = rows.length
             && !rows.packed
             && (length > WHOLE_ROW || programs < 2 * threads && length >= WORTH_SHARING)
@@ -217,6 +232,25 @@ fn lets<'a>(
     })
 }
 
+/// True where all that goes over rows of `length` is native code and what it needs stays in the second cache.
+fn sweeps_natively(bound: &Bound, length: usize) -> bool {
+    let mut read = 0;
+    let steps = bound.passes.iter().flat_map(|pass| pass.blocks.iter().chain(&pass.after));
+    for step in steps {
+        match step {
+            Step::Native(native) => {
+                let tensors = native.operands.iter().zip(&native.loaded);
+                let tensors = tensors.filter(|((at, _), loaded)| **loaded && at.register != FRAME);
+                read += tensors.count() * native.len * 4;
+            }
+            Step::Invoke(invoke) if invoke.call.len < length && invoke.outer.is_empty() => {}
+            Step::Locate(_) | Step::Check(_) | Step::Program { .. } => {}
+            _ => return false,
+        }
+    }
+    read > 0 && bound.frame + read <= WHOLE_BYTES
+}
+
 /// True for one sweep whose blocks know nothing of each other.
 fn stateless(bound: &Bound) -> bool {
     use crate::step::BlockRole::Stateful;
@@ -346,5 +380,46 @@ mod tests {
         let twice =
             steps("%3: f32[n] = exp %2\n%4: f32[n] = sub %3, %2\nstore y[%0, :] = %4", false);
         assert!(!looked_up(&twice) && copied(&twice));
+    }
+
+    #[test]
+    fn rows_that_the_second_cache_holds_are_whole_where_native_code_goes_over_them() {
+        let level = Level::best();
+        if !crate::native::runs_here(level) {
+            return;
+        }
+        let text = "kernel softmax(x: in f32[rows, n], y: out f32[rows, n])
+            grid rows
+            %0: i32 = program 0
+            %1: f32[n] = load x[%0, :]
+            %2: f32[1] = reduce_max %1 axis 0
+            %3: f32[n] = sub %1, %2
+            %4: f32[n] = exp %3
+            %5: f32[1] = reduce_sum %4 axis 0
+            %6: f32[n] = div %4, %5
+            store y[%0, :] = %6";
+        let program = tilewright_ir::text::parse(text).unwrap();
+        let analysis = Analysis::of(&program);
+        let blocks = |n: usize, native: bool| {
+            let rows = vec![vec![(100, 4 * n as isize)], vec![(n, 4)]];
+            let request = Request {
+                program: &program,
+                analysis: &analysis,
+                level,
+                dims: &[100, n],
+                grid: &[100],
+                tensors: &[rows.clone(), rows],
+                careful: &[false; 2],
+                overlapping: &[false; 2],
+                stream: true,
+                native,
+                batch: 1,
+                main: None,
+            };
+            Schedule::choose(request, 2).bound.main
+        };
+        assert_eq!(blocks(32000, true), (1, 1));
+        assert_eq!(blocks(32000, false), (32000, BLOCK));
+        assert_eq!(blocks(128256, true), (128256, BLOCK));
     }
 }

@@ -255,6 +255,15 @@ impl Device for CudaDevice {
         // SAFETY: the caller's promise.
         unsafe { source::launch(&self.gpu, kernel, launch) }
     }
+
+    fn source_text(
+        &self,
+        kernel: &SourceKernel,
+        launch: &SourceLaunch<'_>,
+    ) -> Result<String, TargetError> {
+        let body = kernel.cuda.as_ref().ok_or_else(|| kernel.no_body("CUDA"))?;
+        Ok(source::sign(kernel, body, launch))
+    }
 }
 
 /// Memory of a GPU, from the driver's stream-ordered pool.

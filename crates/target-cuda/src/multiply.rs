@@ -45,8 +45,8 @@ impl CudaExecutable {
             Some(way) => matches!(way, Way::Library),
             None => match self.gpu.tuned.find(&self.gpu.name, &bucket) {
                 Some(found) if found.schedule == LIBRARY => found.source == hash(LIBRARY),
-                Some(_) => false,
-                None => self.library_by_default(dims),
+                Some(found) if self.is_tuned(dims, &found) => false,
+                _ => self.library_by_default(dims),
             },
         };
         let answer = wanted && self.gpu.library().is_some();

@@ -1,6 +1,7 @@
 //! Kernels whose CUDA C somebody wrote: the signature as `mx.fast.cuda_kernel` writes it, and the launch.
 
 use crate::device::{CudaBuffer, Gpu, own_buffer};
+use crate::dialect::STATIC_SHARED;
 use crate::driver::{Function, Shape};
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -126,7 +127,11 @@ pub(crate) unsafe fn launch(
         group[axis] = count(threads)?;
         grid[axis] = count(launch.grid[axis].div_ceil(threads))?;
     }
-    let shape = Shape { grid: grid.into(), threads: group.into(), shared: 0 };
+    let shared = kernel.shared_memory;
+    if shared > STATIC_SHARED {
+        function.allow_shared(shared).map_err(|e| wrong(e.to_string()))?;
+    }
+    let shape = Shape { grid: grid.into(), threads: group.into(), shared };
     // SAFETY: one value a parameter, in the order of the text's signature; the rest is the caller's promise.
     unsafe { function.launch(shape, &mut arguments) }?;
     for (output, (_, stand_in)) in launch.outputs.iter().zip(&results) {

@@ -11,7 +11,7 @@ use crate::routine::{Early, read_early};
 use std::sync::Arc;
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_passes::lower::{Choice, Schedule, Units, bucket, lower};
-use tilewright_target::tuned::hash;
+use tilewright_target::tuned::{Found, hash};
 use tilewright_target::{TargetError, c};
 
 /// A program compiled by a schedule.
@@ -86,14 +86,27 @@ impl CudaExecutable {
         let all_aligned = default.aligned.iter().all(|aligned| *aligned);
         let found = all_aligned.then(|| self.gpu.tuned.find(&self.gpu.name, &bucket)).flatten();
         if let Some(found) = found
-            && let Some(choice) = Choice::parse(&found.schedule)
-            && let Some(schedule) = default.with(&self.program, dims, choice)
-            && self.source_hash(&schedule)? == found.source
+            && let Some(schedule) = self.tuned(dims, &default, &found)
             && let Ok(variant) = self.variant(schedule)
         {
             return Ok(variant);
         }
         self.variant(default)
+    }
+
+    /// The schedule of a row, if its source is the one that was timed; `None` where what was measured is of no use any more.
+    fn tuned(&self, dims: &[usize], default: &Schedule, found: &Found) -> Option<Schedule> {
+        let schedule = default.with(&self.program, dims, Choice::parse(&found.schedule)?)?;
+        let source = self.source_hash(&schedule).ok()?;
+        (source == found.source).then_some(schedule)
+    }
+
+    /// True when a row of a schedule of ours still says something of this program.
+    pub fn is_tuned(&self, dims: &[usize], found: &Found) -> bool {
+        let mut default = Schedule::default_for(&self.program, dims, Units::Half);
+        default.aligned = vec![true; self.program.params.len()];
+        default.routines = true;
+        self.tuned(dims, &default, found).is_some()
     }
 
     /// The hash of the source by a schedule.

@@ -387,6 +387,7 @@ fn a_body_runs_from_its_own_text() {
         cuda: Some(Body { source: include_str!("rmsnorm.cu").into(), header: String::new() }),
         ensure_row_contiguous: true,
         atomic_outputs: false,
+        shared_memory: 0,
     };
     let (rows, cols) = (3usize, 257usize);
     let values: Vec<f64> = (0..rows * cols).map(|i| ((i * 37) % 19) as f64 * 0.25 - 2.0).collect();

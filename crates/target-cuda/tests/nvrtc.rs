@@ -161,6 +161,7 @@ fn a_body_compiles_within_its_signature() {
         cuda: Some(body(include_str!("rmsnorm.cu"))),
         ensure_row_contiguous: true,
         atomic_outputs: false,
+        shared_memory: 0,
     };
     let buffer = NullDevice::new().allocate(64).unwrap();
     let region = Region::whole(&*buffer);

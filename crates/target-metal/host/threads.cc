@@ -22,7 +22,7 @@
 namespace {
 
 constexpr size_t STACK = 256 << 10;
-constexpr uint32_t LANES = 32, MOST_THREADS = 1024, MOST_BUFFERS = 31, MOST_SHARED = 32 << 10;
+constexpr uint32_t LANES = 32, QUAD = 4, MOST_THREADS = 1024, MOST_BUFFERS = 31, MOST_SHARED = 32 << 10;
 constexpr uint32_t NOBODY = 0, DEVICE = 1, THREADGROUP = 2;
 
 // One access: who, and between which barriers. Numbers of threads count over all groups, from 1, in steps of 1024 a group;
@@ -294,12 +294,21 @@ void run_group() {
             place.thread_position_in_grid[axis] = group[axis] * group_size[axis] + at[axis];
             place.threadgroups_per_grid[axis] = (grid[axis] + group_size[axis] - 1) / group_size[axis];
             place.threads_per_threadgroup[axis] = actual[axis];
-            place.threads_per_grid[axis] = grid[axis];
+            place.threads_per_grid[axis] = place.grid_size[axis] = grid[axis];
+            place.dispatch_threads_per_threadgroup[axis] = group_size[axis];
+            place.grid_origin[axis] = 0;
         }
         place.thread_index_in_threadgroup = i;
         place.thread_index_in_simdgroup = i % LANES;
         place.simdgroup_index_in_threadgroup = i / LANES;
         place.simdgroups_per_threadgroup = (live + LANES - 1) / LANES;
+        place.thread_index_in_quadgroup = i % QUAD;
+        place.quadgroup_index_in_threadgroup = i / QUAD;
+        place.quadgroups_per_threadgroup = (live + QUAD - 1) / QUAD;
+        const uint32_t whole = group_size[0] * group_size[1] * group_size[2];
+        place.dispatch_simdgroups_per_threadgroup = (whole + LANES - 1) / LANES;
+        place.dispatch_quadgroups_per_threadgroup = (whole + QUAD - 1) / QUAD;
+        place.threads_per_simdgroup = place.thread_execution_width = LANES;
     }
     for (;;) {
         bool ended = true;

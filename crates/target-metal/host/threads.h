@@ -8,6 +8,11 @@ struct TwPlace {
     unsigned int threadgroups_per_grid[3], threads_per_threadgroup[3], threads_per_grid[3];
     unsigned int thread_index_in_threadgroup, thread_index_in_simdgroup, simdgroup_index_in_threadgroup;
     unsigned int simdgroups_per_threadgroup;
+    // By other names, and those of four neighbours.
+    unsigned int dispatch_threads_per_threadgroup[3], grid_size[3], grid_origin[3];
+    unsigned int dispatch_simdgroups_per_threadgroup, threads_per_simdgroup, thread_execution_width;
+    unsigned int thread_index_in_quadgroup, quadgroup_index_in_threadgroup, quadgroups_per_threadgroup;
+    unsigned int dispatch_quadgroups_per_threadgroup;
 };
 // A buffer as the pointer, or the reference, that a kernel declares.
 struct TwPointer {

@@ -8,31 +8,45 @@ use tilewright_target::source::{
     Body, Slot, SourceKernel, SourceLaunch, Template, kernel_name, mentions, slots,
 };
 
-/// The attributes that a body may name, with their types; `true` for three numbers.
-const ATTRIBUTES: [(&str, bool); 10] = [
-    ("threadgroup_position_in_grid", true),
-    ("thread_position_in_threadgroup", true),
-    ("thread_position_in_grid", true),
-    ("threadgroups_per_grid", true),
-    ("threads_per_threadgroup", true),
-    ("threads_per_grid", true),
-    ("thread_index_in_threadgroup", false),
-    ("thread_index_in_simdgroup", false),
+/// The attributes that a body may name, those of MLX, with their types; `true` for three numbers.
+const ATTRIBUTES: [(&str, bool); 20] = [
+    ("dispatch_quadgroups_per_threadgroup", false),
+    ("dispatch_simdgroups_per_threadgroup", false),
+    ("dispatch_threads_per_threadgroup", true),
+    ("grid_origin", true),
+    ("grid_size", true),
+    ("quadgroup_index_in_threadgroup", false),
+    ("quadgroups_per_threadgroup", false),
     ("simdgroup_index_in_threadgroup", false),
     ("simdgroups_per_threadgroup", false),
+    ("thread_execution_width", false),
+    ("thread_index_in_quadgroup", false),
+    ("thread_index_in_simdgroup", false),
+    ("thread_index_in_threadgroup", false),
+    ("thread_position_in_grid", true),
+    ("thread_position_in_threadgroup", true),
+    ("threadgroup_position_in_grid", true),
+    ("threadgroups_per_grid", true),
+    ("threads_per_grid", true),
+    ("threads_per_simdgroup", false),
+    ("threads_per_threadgroup", true),
 ];
 
-/// MLX's way from an element's number to its place.
-const ELEM_TO_LOC: &str = "\
-static inline size_t elem_to_loc(uint number, constant const int* shape, constant const int64_t* strides, int ndim) {
-    size_t place = 0;
-    for (int axis = ndim - 1; axis >= 0; axis--) {
-        place += (number % (uint)shape[axis]) * strides[axis];
-        number /= (uint)shape[axis];
-    }
-    return place;
-}
-";
+/// Texts of names that MLX brings beside Metal's own; each stands before a kernel that uses one of its names.
+const BESIDE: [(&[&str], &str); 6] = [
+    (&["float16_t"], "typedef half float16_t;\n"),
+    (&["bfloat16_t"], "typedef bfloat bfloat16_t;\n"),
+    (
+        &["elem_to_loc", "elem_to_loc_1", "elem_to_loc_2", "elem_to_loc_3"],
+        include_str!("source/elem_to_loc.metal"),
+    ),
+    (&["ceildiv"], include_str!("source/ceildiv.metal")),
+    (&["log1p"], include_str!("source/log1p.metal")),
+    (&["Limits"], include_str!("source/limits.metal")),
+];
+
+/// Inputs of fewer elements are in the constant address space, as MLX has them.
+const FEW: usize = 8;
 
 /// A complete source, its buffers in order, and all parameters in order.
 pub struct Signed {
@@ -55,6 +69,9 @@ pub fn sign(kernel: &SourceKernel, body: &Body, launch: &SourceLaunch<'_>) -> Si
                 let ty = element_type(launch.inputs[i].dtype);
                 match launch.inputs[i].shape {
                     [] => format!("constant const {ty}& {name}"),
+                    shape if shape.iter().product::<usize>() < FEW => {
+                        format!("constant const {ty}* {name}")
+                    }
                     _ => format!("device const {ty}* {name}"),
                 }
             }
@@ -89,9 +106,13 @@ pub fn sign(kernel: &SourceKernel, body: &Body, launch: &SourceLaunch<'_>) -> Si
             Template::Bool(b) => format!("    constexpr bool {name} = {b};\n"),
         })
         .collect();
-    let helper = if mentions(&body.source, "elem_to_loc") { ELEM_TO_LOC } else { "" };
+    let uses = |word: &&str| mentions(&body.source, word) || mentions(&body.header, word);
+    let beside = BESIDE.iter().filter(|(words, _)| words.iter().any(uses));
+    let beside: String = beside.map(|(_, text)| *text).collect();
+    // Lines are counted anew, so that the compiler's messages name those of the author.
     let text = format!(
-        "#include <metal_stdlib>\nusing namespace metal;\n{helper}{}\n[[kernel]] void {}(\n    {}) {{\n{template}{}\n}}\n",
+        "#include <metal_stdlib>\nusing namespace metal;\n{beside}#line 1 \"header\"\n{}\n#line 1 \"signature\"\n\
+         [[kernel]] void {}(\n    {}) {{\n{template}#line 1 \"body\"\n{}\n}}\n",
         body.header,
         kernel_name(kernel),
         list.join(",\n    "),

@@ -286,3 +286,30 @@ fn atomics_meet_without_a_race() {
     let Some(mixed) = raw(&format!("{body}\nif (t == 40) y[1] = 7;"), 2, 64, 64) else { return };
     assert!(mixed.unwrap_err().contains("race: "));
 }
+
+#[test]
+fn damage_to_what_was_built_is_answered() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("damaged");
+    let _ = std::fs::remove_dir_all(&folder);
+    let Some(found) = Compiler::find(&folder).ok() else { return eprintln!("skipped") };
+    let text = "#include <metal_stdlib>\nusing namespace metal;\n\
+                [[kernel]] void k(device uint* y [[buffer(0)]]) { y[0] = max(7u, y[0]); }\n";
+    let build = |compiler: &Compiler| compiler.build(text, "k", &[Parameter::Pointer]).unwrap();
+    let run = |built: &std::path::Path| {
+        let buffers = [buffer("y", true, vec![0; 4])];
+        launch(built, [1, 1, 1], [1, 1, 1], 4, &buffers).map_err(|e| e.to_string())
+    };
+    let built = build(&found);
+    assert_eq!(run(&built).unwrap(), [vec![7, 0, 0, 0]]);
+    // What it cannot start, it removes, and says so.
+    std::fs::write(&built, [0x7f, b'E', b'L', b'F', 2]).unwrap();
+    let told = run(&built).unwrap_err();
+    assert!(told.contains("run again"), "{told}");
+    assert_eq!(run(&build(&found)).unwrap(), [vec![7, 0, 0, 0]]);
+    // The header that all kernels include is written anew.
+    let header = built.with_file_name("metal_stdlib");
+    std::fs::write(&header, "half").unwrap();
+    std::fs::remove_file(&built).unwrap();
+    let again = Compiler::find(&folder).unwrap();
+    assert_eq!(run(&build(&again)).unwrap(), [vec![7, 0, 0, 0]]);
+}

@@ -218,6 +218,18 @@ pub trait Device: Send + Sync {
         Err(kernel.no_body(self.caps().kind.name()))
     }
 
+    /// The text that [`launch_source`](Self::launch_source) compiles.
+    ///
+    /// # Errors
+    /// When the kernel has no body for this device.
+    fn source_text(
+        &self,
+        kernel: &SourceKernel,
+        _launch: &SourceLaunch<'_>,
+    ) -> Result<String, TargetError> {
+        Err(kernel.no_body(self.caps().kind.name()))
+    }
+
     /// Launches to be repeated, of programs that this device compiled; none of them runs yet.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ pub struct SourceKernel {
     pub ensure_row_contiguous: bool,
     /// Outputs are atomic: `device atomic<float>*`.
     pub atomic_outputs: bool,
+    /// Bytes of dynamic shared memory that the CUDA body declares: `extern __shared__ float held[]`.
+    pub shared_memory: usize,
 }
 
 /// The text of a kernel in one language.
@@ -144,6 +146,118 @@ pub fn slots(kernel: &SourceKernel, body: &Body) -> Vec<Slot> {
     });
     inputs.chain((0..kernel.outputs.len()).map(Slot::Output)).collect()
 }
+
+/// What is wrong with the names of a kernel and of its template arguments; nothing if they can stand in the text.
+pub fn wrong_name(kernel: &SourceKernel, template: &[(&str, Template)]) -> Option<String> {
+    let name = &kernel.name;
+    if !is_plain(name, false) {
+        return Some(format!("the kernel's name `{name}` is not made of letters, digits and `_`"));
+    }
+    let tensors = kernel.inputs.iter().chain(&kernel.outputs).map(String::as_str);
+    let words: Vec<&str> = tensors.chain(template.iter().map(|(name, _)| *name)).collect();
+    for (i, word) in words.iter().enumerate() {
+        let reserved =
+            RESERVED.contains(word) || (kernel.metal.is_some() && RESERVED_IN_METAL.contains(word));
+        let injected = (0..kernel.inputs.len()).find(|&i| {
+            [Slot::Shape(i), Slot::Strides(i), Slot::Rank(i)]
+                .iter()
+                .any(|s| s.name(kernel) == *word)
+        });
+        let what = match injected {
+            _ if !is_plain(word, true) => "is no name".into(),
+            _ if words[..i].contains(word) => "is declared twice".into(),
+            _ if reserved => "is a word of the language".into(),
+            Some(i) => format!("is what belongs to the input `{}`", kernel.inputs[i]),
+            None => continue,
+        };
+        return Some(format!("`{word}` {what}"));
+    }
+    None
+}
+
+/// True for letters, digits and `_`, where `first` with no digit at first.
+fn is_plain(word: &str, first: bool) -> bool {
+    !word.is_empty()
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !(first && word.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Words that both languages keep for themselves.
+const RESERVED: &[&str] = &[
+    "alignas",
+    "alignof",
+    "asm",
+    "auto",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "class",
+    "const",
+    "const_cast",
+    "constexpr",
+    "continue",
+    "decltype",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "dynamic_cast",
+    "else",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "float",
+    "for",
+    "friend",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "long",
+    "mutable",
+    "namespace",
+    "new",
+    "noexcept",
+    "nullptr",
+    "operator",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "reinterpret_cast",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "static_assert",
+    "static_cast",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typeid",
+    "typename",
+    "union",
+    "unsigned",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "while",
+];
+
+/// Words that Metal has beside them.
+const RESERVED_IN_METAL: &[&str] =
+    &["bfloat", "constant", "device", "half", "kernel", "metal", "thread", "threadgroup", "uint"];
 
 /// The name of the kernel in the text around its body.
 pub fn kernel_name(kernel: &SourceKernel) -> String {

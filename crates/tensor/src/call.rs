@@ -1,9 +1,9 @@
 //! One call of a [`Callable`]: its arguments, and what comes back.
 
 use crate::callable::Stage;
+use crate::frame::{After, Arrange, Frame};
 use crate::inline::Inline;
 use crate::interface::{Interface, Role};
-use crate::map::Frame;
 use crate::{Callable, Result, Tensor};
 use std::ops::Index;
 use std::sync::Arc;
@@ -137,14 +137,22 @@ impl<'a> Call<'a> {
         }
         let callable = self.callable;
         let runtime = callable.runtime()?;
-        let frame = match &callable.recipe.map {
-            Some(map) => map.frame(&callable.interface, &mut self.slots)?,
+        let frame = match &callable.recipe.arrange {
+            Some(Arrange::Map(map)) => map.frame(&callable.interface, &mut self.slots)?,
+            Some(Arrange::Rows(rows)) => rows.frame(&callable.interface, &mut self.slots)?,
             None => None,
         };
+        let mut later = Vec::new();
         if let Some(frame) = &frame {
             self.check_outer(frame)?;
+            // What has to be turned or summed is made first, and then put where the caller wants it.
+            for (i, after) in frame.after.iter().enumerate() {
+                if *after != After::Nothing && matches!(self.slots[i], Slot::Out(_)) {
+                    later.push((i, std::mem::replace(&mut self.slots[i], Slot::Empty)));
+                }
+            }
         }
-        let layout = frame.as_ref().map(|frame| &frame.layout);
+        let layout = frame.as_ref().and_then(|frame| frame.layout.as_ref());
         let compiled = callable.compiled(&runtime, &self.slots, layout)?;
         self.check_sizes(&compiled.stages)?;
         let sizes = std::mem::take(&mut self.sizes);
@@ -166,13 +174,16 @@ impl<'a> Call<'a> {
         for (i, _) in callable.interface.of_role(&[Role::Output, Role::InOut]) {
             if let Slot::Made(tensor) = std::mem::replace(&mut self.slots[i], Slot::Empty) {
                 let tensor = match &frame {
-                    Some(frame) => frame.finish(i, tensor)?,
+                    Some(frame) => frame.finish(i, tensor, &runtime)?,
                     None => match self.outer(i, tensor.shape()) {
                         Some(shape) => tensor.reshape(&shape)?,
                         None => tensor,
                     },
                 };
-                made.push((i, tensor));
+                match later.iter_mut().find(|(slot, _)| *slot == i) {
+                    Some((_, Slot::Out(wanted))) => self.put_into(i, wanted, &tensor)?,
+                    _ => made.push((i, tensor)),
+                }
             }
         }
         Ok(Outputs { interface: callable.interface.clone(), tensors: made })
@@ -220,6 +231,22 @@ impl<'a> Call<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Gives a tensor of the caller's the elements of a result, in its own memory where nobody shares that.
+    fn put_into(&self, i: usize, wanted: &mut Tensor, made: &Tensor) -> Result<()> {
+        if wanted.dtype() != made.dtype() {
+            let (name, told) = (&self.callable.interface.slots[i].param.name, wanted.dtype());
+            let what = format!("`{name}` has dtype {told}, expected {}", made.dtype());
+            return Err(Error::usage(format!("{}: {what}", self.callable.name())));
+        }
+        match wanted.is_exclusive() {
+            true => wanted.overwrite(made),
+            false => {
+                *wanted = made.contiguous()?;
+                Ok(())
+            }
+        }
     }
 
     /// A size that no program has is a mistake.

@@ -1,8 +1,8 @@
 //! Kernels as functions of tensors.
 
 use crate::call::{Call, Outputs, Slot};
+use crate::frame::Arrange;
 use crate::interface::{Interface, Role, SlotInfo};
-use crate::map::Map;
 use crate::{Result, Tensor};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,8 +55,8 @@ pub(crate) struct Recipe {
     pub dtypes: Vec<DType>,
     /// Constants, and the dtypes of variables that no input tells.
     pub base: Specialization,
-    /// For elementwise kernels, how their tensors lie against each other.
-    pub map: Option<Map>,
+    /// For one-liners, how their tensors lie before the kernel.
+    pub arrange: Option<Arrange>,
     /// The programs of one specialization.
     pub record: Box<Record>,
     /// Its gradient, where one is written by hand.
@@ -89,7 +89,7 @@ impl Default for Recipe {
             hints: Vec::new(),
             dtypes: Vec::new(),
             base: Specialization::default(),
-            map: None,
+            arrange: None,
             record: Box::new(|_, _| Ok(Recording { programs: Vec::new(), between: Vec::new() })),
             by_hand: None,
             ranges: Vec::new(),

@@ -1,6 +1,7 @@
 //! Gradients of callables, as callables.
 
 use crate::callable::{Callable, Recipe, Recording};
+use crate::frame::Arrange;
 use crate::interface::{Role, SlotInfo};
 use crate::{Error, Result};
 use tilewright_lang::oneliner::OUTPUT;
@@ -69,7 +70,8 @@ impl Callable {
             variables.push((format!("d_{name}_before"), variable.clone()));
         }
         // Where an input is left out, its dtype is that of the cotangent.
-        let own = self.recipe.map.iter().flat_map(|_| &self.recipe.variables);
+        let is_map = matches!(self.recipe.arrange, Some(Arrange::Map(_)));
+        let own = is_map.then_some(&self.recipe.variables).into_iter().flatten();
         let hints = own.map(|(_, variable)| (format!("d_{OUTPUT}"), variable.clone())).collect();
         let gradient = Callable::new(Recipe {
             name: format!("{} gradient", self.recipe.name),
@@ -77,7 +79,7 @@ impl Callable {
             hints,
             dtypes: self.recipe.dtypes.clone(),
             base: self.recipe.base.clone(),
-            map: self.recipe.map.clone(),
+            arrange: self.recipe.arrange.clone(),
             record: Box::new(record),
             by_hand: None,
             ranges: self.recipe.ranges.clone(),

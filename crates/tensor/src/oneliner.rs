@@ -1,7 +1,9 @@
 //! One-liners as callables: a formula or a closure becomes a kernel.
 
 use crate::callable::{Callable, Recipe, Recording};
+use crate::frame::Arrange;
 use crate::map::Map;
+use crate::rows::Rows;
 use crate::{Error, Result};
 use tilewright_ir::{DType, Program};
 use tilewright_lang::oneliner::{
@@ -43,8 +45,17 @@ pub fn elementwise_with(f: impl Fn(Tile) -> Tile + Send + Sync + 'static) -> Res
     Elementwise::unary(f).callable()
 }
 
-/// One value a row of `x` (over the last axis), from formulas: `reduce("0.0f", "acc + v")` sums. For more, make a
-/// [`Reduce`] and call [`OneLiner::callable`].
+/// One value a row of `x` (over the last axis), from formulas: `reduce("0.0f", "acc + v")` sums. For more, other axes among
+/// it, make a [`Reduce`] and call [`OneLiner::callable`].
+///
+/// ```
+/// use tilewright_tensor::{OneLiner, Reduce, Tensor};
+///
+/// let sum = Reduce::formulas("0.0f", "acc + v").expect("formulas").axes(&[0, -1]).keepdims().callable()?;
+/// let x = Tensor::from(vec![1.0f32; 24]).reshape(&[2, 3, 4])?;
+/// assert_eq!(sum.call(&[&x])?.shape(), [1, 3, 1]);
+/// # Ok::<(), tilewright_tensor::Error>(())
+/// ```
 ///
 /// The result has the shape of `x` without its last axis, so one row alone gives a tensor of no axes, as NumPy's
 /// `x.sum(-1)` does; `reshape(&[1])` it for one of shape `[1]`.
@@ -151,25 +162,31 @@ impl OneLiner for Elementwise {
 impl OneLiner for Reduce {
     fn callable(self) -> Result<Callable> {
         let name = self.name().to_string();
-        of_rows(&name, move |dtype| self.program(dtype))
+        let rows = Rows { over: self.over().clone(), whole: false };
+        of_rows(&name, rows, move |dtype| self.program(dtype))
     }
 }
 
 impl OneLiner for MapReduce {
     fn callable(self) -> Result<Callable> {
         let name = self.name().to_string();
-        of_rows(&name, move |dtype| self.program(dtype))
+        let rows = Rows { over: self.over().clone(), whole: true };
+        of_rows(&name, rows, move |dtype| self.program(dtype))
     }
 }
 
 fn of_rows(
     name: &str,
+    rows: Rows,
     program: impl Fn(DType) -> std::result::Result<Program, OneLinerError> + Send + Sync + 'static,
 ) -> Result<Callable> {
+    // Of floats, unless the row is one of bits.
+    let probed = [DType::F32, DType::I32].into_iter().find(|dtype| program(*dtype).is_ok());
     Callable::new(Recipe {
         name: name.into(),
         variables: ["x", OUTPUT].map(|p| (p.into(), "T".into())).to_vec(),
-        base: Specialization::of(DType::F32),
+        base: Specialization::of(probed.unwrap_or(DType::F32)),
+        arrange: Some(Arrange::Rows(rows)),
         record: Box::new(move |specialization, _| {
             let dtype = specialization.dtype("T").unwrap_or(DType::F32);
             Ok(program(dtype).map_err(usage)?.into())
@@ -183,14 +200,12 @@ fn recipe_of(spec: Elementwise) -> Recipe {
     let inputs: Vec<String> = spec.inputs().into_iter().map(String::from).collect();
     let variables: Vec<(String, String)> =
         inputs.iter().enumerate().map(|(i, name)| (name.clone(), format!("T{i}"))).collect();
-    let base = variables.iter().fold(Specialization::default(), |base, (_, variable)| {
-        base.with_dtype(variable, DType::F32)
-    });
+    let base = probed(&spec, &variables);
     Recipe {
         name: spec.text().unwrap_or(spec.name()).into(),
         variables,
         base,
-        map: Some(Map { inputs }),
+        arrange: Some(Arrange::Map(Map { inputs })),
         record: Box::new(move |specialization, layout| {
             let (dtypes, layout) = choice(&spec.inputs(), specialization, layout);
             let program = spec.program(&dtypes, &layout).map_err(usage)?;
@@ -199,6 +214,30 @@ fn recipe_of(spec: Elementwise) -> Recipe {
         ..Recipe::default()
     }
 }
+
+/// Dtypes that a formula takes, to learn from it what it takes and gives: floats, but for inputs of which it wants bits.
+fn probed(spec: &Elementwise, variables: &[(String, String)]) -> Specialization {
+    let count = variables.len();
+    let flat = Layout::flat(count.max(1));
+    let dtypes_of = |whole: usize| -> Vec<DType> {
+        let is_whole = |i: usize| i < usize::BITS as usize && whole >> i & 1 == 1;
+        (0..count).map(|i| if is_whole(i) { DType::I32 } else { DType::F32 }).collect()
+    };
+    // As few integers as will do; of many inputs, all or none.
+    let mut choices: Vec<usize> = match count {
+        0..=MOST_PROBED => (0..1 << count).collect(),
+        _ => vec![0, usize::MAX],
+    };
+    choices.sort_by_key(|whole| whole.count_ones());
+    let fits = |whole: &usize| spec.program(&dtypes_of(*whole), &flat).is_ok();
+    let dtypes = dtypes_of(choices.into_iter().find(fits).unwrap_or(0));
+    variables.iter().zip(dtypes).fold(Specialization::default(), |base, ((_, variable), dtype)| {
+        base.with_dtype(variable, dtype)
+    })
+}
+
+/// Inputs whose dtypes are tried in every combination.
+const MOST_PROBED: usize = 6;
 
 /// The dtypes and the layout of an elementwise call.
 fn choice(

@@ -3,9 +3,9 @@
 use crate::{Result, Runtime, Tensor};
 use std::sync::Arc;
 use tilewright_ir::DType;
-use tilewright_runtime::Error;
 pub use tilewright_runtime::source::Template;
 use tilewright_runtime::source::{Geometry, SourceKernel};
+use tilewright_runtime::{DeviceKind, Error};
 
 /// A kernel with a body in MSL, in CUDA C or in both. Bodies are those of `mx.fast.metal_kernel` and
 /// `mx.fast.cuda_kernel`: declared inputs and outputs by name, `<input>_shape`, `_strides` and `_ndim` where the body names
@@ -42,6 +42,7 @@ pub fn source_kernel(name: &str, inputs: &[&str], outputs: &[&str]) -> SourceCal
         cuda: None,
         ensure_row_contiguous: true,
         atomic_outputs: false,
+        shared_memory: 0,
     };
     SourceCallable { kernel, runtime: None }
 }
@@ -83,6 +84,13 @@ impl SourceCallable {
         self
     }
 
+    /// With that many bytes of dynamic shared memory for the CUDA body, which declares them as
+    /// `extern __shared__ float held[];`.
+    pub fn shared_memory(mut self, bytes: usize) -> Self {
+        self.kernel.shared_memory = bytes;
+        self
+    }
+
     /// On that device.
     pub fn on(mut self, runtime: &Arc<Runtime>) -> Self {
         self.runtime = Some(runtime.clone());
@@ -98,27 +106,22 @@ impl SourceCallable {
     /// When no device was chosen or the kernel has no body for it, when the body does not compile, and when counts, names
     /// or sizes do not fit.
     pub unsafe fn call(&self, inputs: &[&Tensor], call: &SourceCall<'_>) -> Result<Vec<Tensor>> {
-        let name = &self.kernel.name;
-        let Some(runtime) = &self.runtime else {
-            let error = Error::usage(format!("{name}: no device was chosen"));
-            return Err(
-                error.help("say `.on(&runtime)`: source kernels run on cuda, metal or msl-host")
-            );
-        };
-        let mut held = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            let input = if self.kernel.ensure_row_contiguous {
-                input.contiguous()?
-            } else {
-                (*input).clone()
-            };
-            held.push(input.on(runtime)?);
-        }
+        let runtime = self.runtime()?;
+        let held = self.held(runtime, inputs)?;
         let mut outputs = Vec::with_capacity(call.outputs.len());
         for (dtype, shape) in call.outputs {
             let mut output = Tensor::empty(runtime, *dtype, shape)?;
-            if let (Some(value), Some(fresh)) = (call.init_value, output.writable(None)) {
-                fresh.buffer.write(0, &Tensor::full(*dtype, shape, value)?.to_bytes()?)?;
+            if let Some(fresh) = output.writable(None) {
+                match call.init_value {
+                    Some(value) => {
+                        fresh.buffer.write(0, &Tensor::full(*dtype, shape, value)?.to_bytes()?)?;
+                    }
+                    // A device that proves shows what the body leaves out.
+                    None if runtime.caps().kind == DeviceKind::Emulator => {
+                        fresh.buffer.write(0, &vec![0xff; fresh.buffer.size()])?;
+                    }
+                    None => {}
+                }
             }
             outputs.push(output);
         }
@@ -130,5 +133,35 @@ impl SourceCallable {
         unsafe { runtime.launch_source(&self.kernel, &geometry, &references, &mut written) }?;
         drop(written);
         Ok(outputs)
+    }
+
+    /// The text that [`call`](Self::call) compiles, with the signature around the body: what MLX prints when it is asked to be
+    /// verbose.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), before anything is compiled.
+    pub fn text(&self, inputs: &[&Tensor], call: &SourceCall<'_>) -> Result<String> {
+        let runtime = self.runtime()?;
+        let held = self.held(runtime, inputs)?;
+        let geometry =
+            Geometry { template: call.template, grid: call.grid, group: call.threadgroup };
+        let references: Vec<_> = held.iter().map(Tensor::reference).collect();
+        runtime.source_text(&self.kernel, &geometry, &references, call.outputs)
+    }
+
+    fn runtime(&self) -> Result<&Arc<Runtime>> {
+        self.runtime.as_ref().ok_or_else(|| {
+            let error = Error::usage(format!("{}: no device was chosen", self.kernel.name));
+            error.help("say `.on(&runtime)`: source kernels run on cuda, metal or msl-host")
+        })
+    }
+
+    /// The inputs as the body gets them.
+    fn held(&self, runtime: &Runtime, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let place = |input: &&Tensor| match self.kernel.ensure_row_contiguous {
+            true => input.contiguous()?.on(runtime),
+            false => input.on(runtime),
+        };
+        inputs.iter().map(place).collect()
     }
 }

@@ -192,3 +192,93 @@ fn mistakes_are_shown() {
     assert!(error.contains("`out` has shape [3, 2], expected"), "{error}");
     assert!(elementwise("1 + 2").is_err(), "no input tells the shape");
 }
+
+#[test]
+fn formulas_of_bits_take_integers() {
+    let bits = elementwise("(a & b) ^ (~a >> 1)").unwrap();
+    let (a, b) = (Tensor::from([0u32, 1, 0xffff_ffff, 12]), Tensor::from([7u32, 3, 5, 10]));
+    let right: Vec<u32> =
+        [(0u32, 7u32), (1, 3), (0xffff_ffff, 5), (12, 10)].map(|(a, b)| (a & b) ^ (!a >> 1)).into();
+    assert_eq!(bits.call(&[&a, &b]).unwrap().to_vec::<u32>().unwrap(), right);
+    // Beside floats, which have gradients.
+    let some = elementwise("x * (n & 3)").unwrap();
+    let (x, n) = (Tensor::from([0.5f32, 2.0]), Tensor::from([7i32, 6]));
+    assert_eq!(some.call(&[&x, &n]).unwrap().to_vec::<f32>().unwrap(), [1.5, 4.0]);
+    let d_out = Tensor::from([1.0f32, 10.0]);
+    let d_x = some.grad().unwrap().bind().input("n", &n).input("d_out", &d_out).run().unwrap();
+    assert_eq!(d_x["d_x"].to_vec::<f32>().unwrap(), [3.0, 20.0]);
+    let any = reduce("0", "acc | v").unwrap();
+    let rows = Tensor::from([[1i32, 4, 8], [0, 2, 2]]);
+    assert_eq!(any.call(&[&rows]).unwrap().to_vec::<i32>().unwrap(), [13, 2]);
+    // Floats still have no bits, and the fault is told as such.
+    let floats = Tensor::from([1.0f32, 2.0]);
+    let told = bits.call(&[&floats, &floats]).unwrap_err().to_string();
+    assert!(told.contains("this is a float"), "{told}");
+    assert!(elementwise("x +").is_err());
+}
+
+#[test]
+fn integers_wrap_as_those_of_c() {
+    let (i, u) = (Tensor::from([-1i32, -7, 5]), Tensor::from([5u32, 7, u32::MAX]));
+    let sum = elementwise("i + u").unwrap().call(&[&i, &u]).unwrap();
+    assert_eq!(sum.to_vec::<u32>().unwrap(), [4, 0, 4]);
+    let less = elementwise("i < u ? 1 : 0").unwrap().call(&[&i, &u]).unwrap();
+    assert_eq!(less.to_vec::<u32>().unwrap(), [0, 0, 1]);
+    let narrow = elementwise("x + y").unwrap();
+    let (x, y) = (Tensor::from([200u8, 255, 3]), Tensor::from([100u8, 1, 4]));
+    assert_eq!(narrow.call(&[&x, &y]).unwrap().to_vec::<u8>().unwrap(), [44, 0, 7]);
+    let (x, y) = (Tensor::from([100i8, -128, 3]), Tensor::from([100i8, -1, 4]));
+    assert_eq!(narrow.call(&[&x, &y]).unwrap().to_vec::<i8>().unwrap(), [-56, 127, 7]);
+    let x = Tensor::from([-1i32, 300, -200]);
+    let cast = |ty: &str| elementwise(&format!("({ty})x")).unwrap().call(&[&x]).unwrap();
+    assert_eq!(cast("uchar").to_vec::<i32>().unwrap(), [255, 44, 56]);
+    assert_eq!(cast("char").to_vec::<i32>().unwrap(), [-1, 44, 56]);
+    assert_eq!(cast("uint").to_vec::<i32>().unwrap(), [-1, 300, -200]);
+}
+
+#[test]
+fn hyperbolic_functions_reach_as_far_as_their_results() {
+    let x =
+        Tensor::from([89.0f32, -89.0, 89.4, 81.0, -81.0, 79.0, f32::INFINITY, f32::NEG_INFINITY]);
+    let values = x.to_f64().unwrap();
+    for (name, exact) in [("sinh", f64::sinh as fn(f64) -> f64), ("cosh", f64::cosh)] {
+        let call = elementwise(&format!("{name}(x)")).unwrap();
+        let y = call.call(&[&x]).unwrap().to_f64().unwrap();
+        for (x, y) in values.iter().zip(&y) {
+            let right = exact(*x);
+            assert!(
+                *y == right || ((y - right) / right).abs() < 2e-6,
+                "{name}({x}) is {y}, not {right}"
+            );
+        }
+        let nan = Tensor::from([f32::NAN]);
+        assert!(call.call(&[&nan]).unwrap().item().unwrap().is_nan());
+        // Its gradient is the other one.
+        let (gradient, ones) = (call.grad().unwrap(), Tensor::from([1.0f32; 8]));
+        let d_x = gradient.bind().input("x", &x).input("d_out", &ones).run().unwrap();
+        let d_x = d_x.single().unwrap().to_f64().unwrap();
+        let other = if name == "sinh" { f64::cosh } else { f64::sinh };
+        for (x, d) in values[..6].iter().zip(&d_x) {
+            let right = other(*x);
+            assert!(((d - right) / right).abs() < 4e-6, "d {name}({x}) is {d}, not {right}");
+        }
+    }
+}
+
+#[test]
+fn inputs_may_be_named_like_gradients() {
+    let (small, large) = (Tensor::from([1.0f32, 2.0, 3.0]), numbers(&[2, 3]));
+    let right: Vec<f64> =
+        large.to_f64().unwrap().iter().enumerate().map(|(i, x)| x * (i % 3 + 1) as f64).collect();
+    for formula in ["d_x * x", "d_out * x"] {
+        let product = elementwise(formula).unwrap();
+        close(&product.call(&[&small, &large]).unwrap(), &right);
+        close(&product.call(&[&large, &small]).unwrap(), &right);
+    }
+    let d_out = Tensor::from([[1.0f32; 3]; 2]);
+    let gradient = elementwise("d_k * x").unwrap().grad().unwrap();
+    let call = gradient.bind().input("d_k", &small).input("x", &large).input("d_out", &d_out);
+    let out = call.run().unwrap();
+    close(&out["d_x"], &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+    close(&out["d_d_k"], &[-3.0, -1.0, 1.0]);
+}

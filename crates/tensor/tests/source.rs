@@ -179,3 +179,195 @@ fn other_devices_say_that_there_is_no_body() {
     let text = told(&kernel, &SourceCall { template: &[("T; }", Template::Int(1))], ..call });
     assert!(text.contains("is no name"), "{text}");
 }
+
+/// What a body makes of the numbers from 0 on, on 64 threads in one group.
+fn made(body: &str, header: &str) -> Option<Result<Vec<f64>, String>> {
+    let runtime = host()?;
+    let x = Tensor::from_f64(DType::F32, &[64], &(0..64).map(f64::from).collect::<Vec<_>>());
+    let kernel = source_kernel("made", &["x"], &["out"]).metal(body).metal_header(header);
+    let call = SourceCall {
+        template: &[],
+        grid: [64, 1, 1],
+        threadgroup: [64, 1, 1],
+        outputs: &[(DType::F32, &[64])],
+        init_value: None,
+    };
+    // SAFETY: the host checks every access.
+    let out = unsafe { kernel.on(&runtime).call(&[&x.unwrap()], &call) };
+    Some(out.map(|out| out[0].to_f64().unwrap()).map_err(|e| e.to_string()))
+}
+
+const THREAD: &str = "uint t = thread_position_in_threadgroup.x;\n";
+const BARRIER: &str = "threadgroup_barrier(mem_flags::mem_threadgroup);\n";
+
+#[test]
+fn pointers_to_threadgroup_memory_are_each_thread_s_own() {
+    let header = "template <typename T> inline void put(threadgroup T* to, uint at, T x) { to[at] = x; }\n\
+                  inline float get(const threadgroup float (&from)[64], uint at) { return from[at]; }";
+    let bodies = [
+        "threadgroup float held[64];\nthreadgroup float* own = held + t;\n*own = x[t];\nBARRIERout[t] = held[63 - t];",
+        "threadgroup float held[64];\nput(held, t, x[t]);\nBARRIERout[t] = get(held, 63 - t);",
+        "threadgroup float4 held[16];\n((threadgroup float*)held)[t] = x[t];\n\
+         BARRIERout[t] = reinterpret_cast<threadgroup float*>(held)[63 - t];",
+    ];
+    let turned: Vec<f64> = (0..64).rev().map(f64::from).collect();
+    for body in bodies {
+        let body = format!("{THREAD}{}", body.replace("BARRIER", BARRIER));
+        let Some(out) = made(&body, header) else { return };
+        assert_eq!(out.as_ref(), Ok(&turned), "{body}");
+    }
+}
+
+#[test]
+fn a_number_with_a_point_is_a_float() {
+    let body =
+        format!("{THREAD}out[t] = x[t] * 0.1 + 0.2 == x[t] * 0.1f + 0.2f ? max(x[t], 0.5) : -1;");
+    let Some(out) = made(&body, "") else { return };
+    let right: Vec<f64> = (0..64).map(|i| f64::from(i).max(0.5)).collect();
+    assert_eq!(out, Ok(right));
+}
+
+#[test]
+fn what_a_body_leaves_out_is_seen() {
+    let Some(out) =
+        made("if (thread_position_in_grid.x != 3) out[thread_position_in_grid.x] = 1;", "")
+    else {
+        return;
+    };
+    let out = out.unwrap();
+    assert!(out[3].is_nan() && out.iter().filter(|x| **x == 1.0).count() == 63, "{out:?}");
+}
+
+#[test]
+fn names_of_metal_and_of_mlx_mean_what_they_do_there() {
+    let cases: &[(&str, fn(f64) -> f64)] = &[
+        (
+            "out[t] = threads_per_simdgroup + thread_execution_width + grid_size.x + grid_origin.y + \
+             dispatch_threads_per_threadgroup.x + 1000 * thread_index_in_quadgroup + quadgroup_index_in_threadgroup;",
+            |t| 192.0 + 1000.0 * (t % 4.0) + (t / 4.0).floor(),
+        ),
+        (
+            "out[t] = ceildiv(t, 3u) + (Limits<float>::min == -INFINITY) + (Limits<half>::max == INFINITY);",
+            |t| (t / 3.0).ceil() + 2.0,
+        ),
+        ("out[t] = log1p(x[t] * 1e-9f) * 1e9f >= 0.999999f * x[t] ? t : -1.0f;", |t| t),
+        ("out[t] = bfloat16_t(x[t]) + (float)float16_t(x[t]) + (int)Limits<int8_t>::max;", |t| {
+            2.0 * t + 127.0
+        }),
+        ("half h = x[t]; h *= 2u; h = h + 1u; h++; out[t] = h;", |t| 2.0 * t + 2.0),
+        (
+            "float4 v = float4(x[t], 1, 2, 3); v += v; v = -v * 0.5f; float4 w = 0.0f; w.xy = v.zw; w.zw = v.xy;\n\
+             out[t] = w.x + 10 * w.y + 100 * w.z + 1000 * w.w + dot(v, v) + any(v > 1.0f) + all(w < 1.0f);",
+            |t| -2.0 - 30.0 - 100.0 * t - 1000.0 + t * t + 14.0 + 1.0,
+        ),
+        ("out[t] = max(float3(x[t], 7, 1), 5.0f).x + float2(half2(x[t], 1)).y;", |t| {
+            t.max(5.0) + 1.0
+        }),
+        ("out[t] = quad_sum(x[t]) + quad_max(x[t]);", |t| {
+            let first = (t / 4.0).floor() * 4.0;
+            4.0 * first + 6.0 + first + 3.0
+        }),
+        ("out[t] = simd_shuffle_and_fill_up(x[t], -1.0f, 2) + simd_broadcast_first(x[t]);", |t| {
+            (if t % 32.0 < 2.0 { -1.0 } else { t - 2.0 }) + (t / 32.0).floor() * 32.0
+        }),
+        ("out[t] = (float)((simd_vote::vote_t)simd_ballot(t % 32 == 3)) + simd_is_first();", |t| {
+            8.0 + f64::from(t % 32.0 == 0.0)
+        }),
+        (
+            "out[t] = simd_sum(float2(1.0f, x[t])).x + select(1.0f, 2.0f, t > 5) + sign(-x[t]);",
+            |t| 32.0 + if t > 5.0 { 2.0 } else { 1.0 } - f64::from(t > 0.0),
+        ),
+    ];
+    for (body, right) in cases {
+        let Some(out) = made(&format!("{THREAD}{body}"), "") else { return };
+        let right: Vec<f64> = (0..64).map(|t| right(f64::from(t))).collect();
+        assert_eq!(out.as_ref(), Ok(&right), "{body}");
+    }
+}
+
+#[test]
+fn matrices_of_a_simdgroup_are_loaded_multiplied_and_stored() {
+    let body = "simdgroup_float8x8 a, b, c = make_filled_simdgroup_matrix<float, 8, 8>(1.0f);\n\
+                if (simdgroup_index_in_threadgroup == 0) {\n\
+                simdgroup_load(a, x, 8);\nsimdgroup_load(b, x, 8, ulong2(0, 0), true);\n\
+                simdgroup_multiply_accumulate(c, a, b, c);\nsimdgroup_store(c, out, 8);\n}";
+    let Some(out) = made(body, "") else { return };
+    let element = |i: usize, j: usize| (i * 8 + j) as f64;
+    let product =
+        |i: usize, j: usize| (0..8).map(|k| element(i, k) * element(j, k)).sum::<f64>() + 1.0;
+    let right: Vec<f64> = (0..64).map(|n| product(n / 8, n % 8)).collect();
+    assert_eq!(out, Ok(right));
+}
+
+#[test]
+fn a_faulty_line_is_named_as_the_author_counts() {
+    let Some(told) = made("out[0] = 1;\nout[1] = nothing;", "") else { return };
+    let told = told.unwrap_err();
+    assert!(told.contains("made: ") && told.contains("body:2:"), "{told}");
+    let told = made("out[0] = 1;", "\ninline float f() {\n return b; }").unwrap().unwrap_err();
+    assert!(told.contains("header:3:"), "{told}");
+}
+
+#[test]
+fn names_that_cannot_stand_in_the_text_are_refused() {
+    let cpu = Runtime::open("cpu").unwrap();
+    let x = Tensor::zeros(DType::F32, &[4]).unwrap();
+    let call = SourceCall {
+        template: &[("N", Template::Int(1))],
+        grid: [1, 1, 1],
+        threadgroup: [1, 1, 1],
+        outputs: &[(DType::F32, &[4])],
+        init_value: None,
+    };
+    for (name, inputs, output, told) in [
+        ("k", ["float", "b"], "y", "`float` is a word of the language"),
+        ("k", ["a", "b"], "device", "`device` is a word of the language"),
+        ("k", ["a", "a_shape"], "y", "`a_shape` is what belongs to the input `a`"),
+        ("k", ["a", "b"], "a", "`a` is declared twice"),
+        ("k", ["a", "N"], "y", "`N` is declared twice"),
+        ("k", ["a", "2b"], "y", "`2b` is no name"),
+        ("b1_0.9", ["a", "b"], "y", "the kernel's name `b1_0.9` is not made of"),
+    ] {
+        let kernel = source_kernel(name, &inputs, &[output]).metal("y[0] = a[0];").on(&cpu);
+        // SAFETY: nothing runs.
+        let text = unsafe { kernel.call(&[&x, &x], &call) }.unwrap_err().to_string();
+        assert!(text.contains(told), "{text}");
+    }
+    // A kernel may have the name of its input, and CUDA knows no `device`.
+    let kernel = source_kernel("a", &["a", "device"], &["y"]).cuda("y[0] = a[0];").on(&cpu);
+    // SAFETY: nothing runs.
+    let text = unsafe { kernel.call(&[&x, &x], &call) }.unwrap_err().to_string();
+    assert!(text.contains("has no body for cpu"), "{text}");
+}
+
+#[test]
+fn the_text_around_a_body_is_shown() {
+    let Some(runtime) = host() else { return };
+    let kernel = source_kernel("shown", &["x", "few", "scale"], &["y"]);
+    let kernel = kernel
+        .metal("y[0] = x[x_ndim] * scale * few[0];")
+        .metal_header("#define ONE 1")
+        .on(&runtime);
+    let (x, few) = (Tensor::zeros(DType::F32, &[2, 4]), Tensor::zeros(DType::F16, &[7]));
+    let scale = Tensor::full(DType::F32, &[], 2.0).unwrap();
+    let call = SourceCall {
+        template: &[("T", Template::Dtype(DType::BF16))],
+        grid: [1, 1, 1],
+        threadgroup: [1, 1, 1],
+        outputs: &[(DType::BF16, &[4])],
+        init_value: None,
+    };
+    let text = kernel.text(&[&x.unwrap(), &few.unwrap(), &scale], &call).unwrap();
+    for part in [
+        "device const float* x [[buffer(0)]]",
+        "constant const int& x_ndim [[buffer(1)]]",
+        "constant const half* few [[buffer(2)]]",
+        "constant const float& scale [[buffer(3)]]",
+        "device bfloat* y [[buffer(4)]]",
+        "typedef bfloat T;",
+        "#define ONE 1",
+        "y[0] = x[x_ndim] * scale * few[0];",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}

@@ -86,5 +86,6 @@ mod tutorial {
         testing_a_kernel "06-testing-a-kernel.md";
         reading_the_ir "07-reading-the-ir.md";
         adding_to_the_catalog "08-adding-to-the-catalog.md";
+        kernels_from_source "../kernels-from-source.md";
     }
 }

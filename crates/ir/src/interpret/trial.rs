@@ -74,7 +74,10 @@ impl Machine<'_> {
         );
         let scales = terms.as_ref().filter(|_| sums).unwrap_or(&tile).data().iter();
         let mut moved = |(x, scale): (&f64, &f64)| {
-            let by = scale * random.signed() * *off * dtype.epsilon();
+            // Half a unit in the last place; subnormal numbers have one of their own, and 0 is no rounding.
+            let least = if *scale == 0.0 { 0.0 } else { dtype.least() / 2.0 };
+            let unit = (scale.abs() * dtype.epsilon()).max(least);
+            let by = unit * random.signed() * *off;
             match by.is_finite() {
                 // What is nothing but rounding is nothing at times.
                 true if by.abs() > x.abs() && random.chance(0.3) => 0.0,

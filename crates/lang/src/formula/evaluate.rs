@@ -121,7 +121,7 @@ impl Evaluator<'_> {
 
     fn tile(&self, value: Value, dtype: DType) -> Tile {
         match value {
-            Value::Tile(tile) => tile.to(dtype),
+            Value::Tile(tile) => converted(tile, dtype),
             Value::Int(number, _) => literal(wrapped(number, dtype), dtype),
             Value::Float(number) if dtype == self.float => literal(number, dtype),
             Value::Float(number) => literal(dtype.round(number), dtype),
@@ -348,7 +348,7 @@ impl Evaluator<'_> {
                 dtype => self.tile(value, dtype).ne(0),
             }),
             (value, to) => {
-                let exact = self.tile(value, self.dtype(value)).to(to);
+                let exact = converted(self.tile(value, self.dtype(value)), to);
                 Value::Tile(self.entered(exact))
             }
         }
@@ -415,11 +415,25 @@ fn literal(value: f64, dtype: DType) -> Tile {
     Tile(with(Some(at), |r| r.literal(value, dtype, at)))
 }
 
+/// A value in another type as C converts it: an integer keeps the bits that there is room for, where a cast goes as far as
+/// the type does.
+pub(crate) fn converted(tile: Tile, to: DType) -> Tile {
+    match (tile.dtype(), to) {
+        (DType::I32, DType::U32) | (DType::U32, DType::I32) => tile.bitcast(to),
+        (DType::I32 | DType::U32, DType::U8) => (tile & 0xff).to(to),
+        (DType::I32, DType::I8) => ((tile << 24) >> 24).to(to),
+        (DType::U32, DType::I8) => converted(tile.bitcast(DType::I32), to),
+        _ => tile.to(to),
+    }
+}
+
 /// A whole number in an integer type wraps, as C's conversions do.
 fn wrapped(number: i64, dtype: DType) -> f64 {
     match dtype {
         DType::U32 => number as u32 as f64,
         DType::I32 => number as i32 as f64,
+        DType::U8 => number as u8 as f64,
+        DType::I8 => number as i8 as f64,
         _ => dtype.round(number as f64),
     }
 }

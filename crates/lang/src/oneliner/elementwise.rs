@@ -1,7 +1,7 @@
 //! Maps: each element of the output from the elements of the inputs at its place.
 
 use super::{Closure, Common, Layout, OUTPUT, OneLinerError, Scalar, common_methods, fresh};
-use crate::formula::{Formula, FormulaError};
+use crate::formula::{Formula, FormulaError, converted};
 use crate::kernel::Kernel;
 use crate::tile::Tile;
 use crate::view::{Size, View};
@@ -138,7 +138,11 @@ impl Elementwise {
             let dtype = self.common.output_dtype(dtypes, result.dtype());
             let all = vec![true; layout.rank()];
             let out = axes.tensor(k, OUTPUT, dtype, &all, Access::Out);
-            axes.pick(out, &all, &programs).store(result.to(dtype));
+            let result = match &self.body {
+                Body::Formula(_) => converted(result, dtype),
+                Body::Closure(_) => result.to(dtype),
+            };
+            axes.pick(out, &all, &programs).store(result);
             Ok(())
         })
     }

@@ -2,7 +2,7 @@
 
 use super::fold::{Fold, Strategy};
 use super::row::Row;
-use super::{Closure, Common, INPUT, OneLinerError, Scalar, common_methods};
+use super::{Closure, Common, INPUT, OneLinerError, Over, Scalar, common_methods};
 use crate::formula::{Formula, FormulaError};
 use crate::tile::Tile;
 use std::panic::Location;
@@ -46,6 +46,7 @@ pub struct Pass<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MapReduce {
     common: Common,
+    over: Over,
     body: Body,
 }
 
@@ -99,7 +100,7 @@ impl MapReduce {
             });
         }
         let body = Body::Formulas { passes: folds, write: parse(write, "write")?, threads: 256 };
-        Ok(MapReduce { common: Common::new("map_reduce", at), body })
+        Ok(MapReduce { common: Common::new("map_reduce", at), over: Over::default(), body })
     }
 
     /// The map that a function of the whole row records: it is given the row as `[cols]` (floats as f32) and returns
@@ -108,7 +109,7 @@ impl MapReduce {
     pub fn row(f: impl Fn(Tile) -> Tile + Send + Sync + 'static) -> MapReduce {
         let f = Closure(Arc::new(move |tiles: &[Tile]| f(tiles[0])));
         let common = Common::new("map_reduce", Location::caller());
-        MapReduce { common, body: Body::Closure(f) }
+        MapReduce { common, over: Over::default(), body: Body::Closure(f) }
     }
 
     /// The value of the constant `TG` in formulas, 256 at first. No result depends on how a row is divided, so it
@@ -118,6 +119,24 @@ impl MapReduce {
             *threads = count;
         }
         self
+    }
+
+    /// Makes rows of these axes together, counted from the end where negative; none makes each element a row of its own.
+    pub fn axes(mut self, axes: &[isize]) -> Self {
+        self.over.axes(axes);
+        self
+    }
+
+    /// Makes one row of the whole tensor.
+    pub fn all_axes(mut self) -> Self {
+        self.over.all();
+        self
+    }
+
+    /// The axes that are a row. [`program`](Self::program) is for rows that lie along the last axis; who calls it brings them
+    /// there.
+    pub fn over(&self) -> &Over {
+        &self.over
     }
 
     common_methods!();

@@ -2,7 +2,7 @@
 
 use super::fold::{Fold, Strategy};
 use super::row::Row;
-use super::{Closure, Common, OneLinerError, Scalar, common_methods};
+use super::{Closure, Common, OneLinerError, Over, Scalar, common_methods};
 use crate::formula::{Formula, FormulaError};
 use crate::tile::Tile;
 use std::panic::Location;
@@ -32,6 +32,7 @@ use tilewright_ir::{DType, Program};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reduce {
     common: Common,
+    over: Over,
     body: Body,
 }
 
@@ -61,6 +62,7 @@ impl Reduce {
         };
         Ok(Reduce {
             common: Common::new("reduce", Location::caller()),
+            over: Over::default(),
             body: Body::Fold(Box::new(fold), None),
         })
     }
@@ -70,7 +72,8 @@ impl Reduce {
     #[track_caller]
     pub fn row(f: impl Fn(Tile) -> Tile + Send + Sync + 'static) -> Reduce {
         let f = Closure(Arc::new(move |tiles: &[Tile]| f(tiles[0])));
-        Reduce { common: Common::new("reduce", Location::caller()), body: Body::Closure(f) }
+        let common = Common::new("reduce", Location::caller());
+        Reduce { common, over: Over::default(), body: Body::Closure(f) }
     }
 
     /// What becomes of the result: a formula of `acc`. No effect on a closure, which says so itself.
@@ -96,6 +99,30 @@ impl Reduce {
             fold.combine = Some(formula);
         }
         Ok(self)
+    }
+
+    /// Makes rows of these axes together, counted from the end where negative; none makes each element a row of its own.
+    pub fn axes(mut self, axes: &[isize]) -> Self {
+        self.over.axes(axes);
+        self
+    }
+
+    /// Makes one row of the whole tensor.
+    pub fn all_axes(mut self) -> Self {
+        self.over.all();
+        self
+    }
+
+    /// Keeps the axes of a row in the result, with extent 1.
+    pub fn keepdims(mut self) -> Self {
+        self.over.keep();
+        self
+    }
+
+    /// The axes that are a row. [`program`](Self::program) is for rows that lie along the last axis; who calls it brings them
+    /// there.
+    pub fn over(&self) -> &Over {
+        &self.over
     }
 
     common_methods!();

@@ -7,7 +7,7 @@
 use super::collective::literal;
 use super::layout::Layout;
 use super::map::both;
-use super::top::{LEAST, NOWHERE, compare, key, of_key, select};
+use super::top::{LEAST, NOWHERE, compare, of_key, select, signed_key, signed_place, winner};
 use super::{LowerError, Lowering, SUBGROUP, binary, int};
 use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
 use tilewright_ir::{BinaryOp, DType, ExprId, Extent, Literal, UnaryOp};
@@ -110,8 +110,12 @@ impl Lowering<'_> {
             let (take, ()) = l.nested(|l| {
                 let value = Value::Shared(values, Box::new(from.clone()));
                 let value = l.let_value("x", DType::F32, value);
-                l.code(Code::Set(own, key(value, DType::F32)));
-                l.code(Code::Set(own_at, Value::Shared(positions, Box::new(from))));
+                let key = l.let_value("key", DType::I32, signed_key(value, DType::F32));
+                let at = Value::Shared(positions, Box::new(from));
+                let at = l.let_value("at", DType::U32, at);
+                let (key, at) = signed_place(key, at, top.dtype);
+                l.code(Code::Set(own, key));
+                l.code(Code::Set(own_at, at));
             });
             l.code(Code::If(binary(BinaryOp::Lt, Value::Builtin(Builtin::Lane), all), take));
             l.rounds_of_candidates(top, own, own_at);
@@ -144,7 +148,7 @@ impl Lowering<'_> {
             Ok::<(), LowerError>(())
         })?;
         // The last bits tell lanes with equal maxima apart; without them the bound is only lower.
-        let rough = binary(BinaryOp::And, key(Value::Get(greatest), DType::F32), int(!31));
+        let rough = binary(BinaryOp::And, signed_key(Value::Get(greatest), DType::F32), int(!31));
         let mine = self.register("mine", DType::I32, None);
         self.code(Code::Declare(mine));
         let told = binary(BinaryOp::Or, rough, Value::Builtin(Builtin::Lane));
@@ -180,9 +184,10 @@ impl Lowering<'_> {
             l.unroll(top.result.registers(), |l, i| {
                 let position = l.position(top.result, last, &i);
                 let turn = binary(BinaryOp::Eq, position, Value::Get(round));
+                let (value, at) = winner([won, won_at].map(Value::Get), top.dtype);
                 let sets = vec![
-                    Code::SetElement(top.out[0], i.clone(), of_key(Value::Get(won), top.dtype)),
-                    Code::SetElement(top.out[1], i, Value::Get(won_at)),
+                    Code::SetElement(top.out[0], i.clone(), value),
+                    Code::SetElement(top.out[1], i, at),
                 ];
                 l.code(Code::If(turn, sets));
             });

@@ -2,6 +2,9 @@
 //!
 //! Elements become i32 keys of the same order, so that one comparison decides. Each thread keeps the best of its own; in
 //! each of the k rounds the team finds the best of those, and its owner looks for its next.
+//!
+//! Zeros of either sign are equal, so the earlier wins, yet the one that won is given: the sign of a zero rides in the last
+//! bit of its position, which leaves the order of positions as it is.
 
 use super::candidates::TopK;
 use super::collective::{Joiner, wins};
@@ -67,7 +70,7 @@ impl Lowering<'_> {
         self.unroll(registers, |l, i| {
             let value = l.element(of, layout, &i)?;
             let value = l.let_value("x", dtype, value);
-            let key = key(value, dtype);
+            let key = signed_key(value, dtype);
             let key = match l.valid(layout, shape, &i) {
                 None => key,
                 Some(valid) => select(DType::I32, valid, key, int(LEAST)),
@@ -90,8 +93,10 @@ impl Lowering<'_> {
             l.unroll(registers, |l, i| {
                 let at = l.position(layout, last, &i);
                 let at = Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(at) };
-                let at = l.let_value("at", DType::U32, at);
                 let x = Value::Element(keys, Box::new(i.clone()));
+                let (x, at) = signed_place(x, at, dtype);
+                let x = if dtype.is_float() { l.let_value("x", DType::I32, x) } else { x };
+                let at = l.let_value("at", DType::U32, at);
                 // A thread's positions grow with its registers, so the first of equal keys stays.
                 let mut better = binary(BinaryOp::Gt, x.clone(), Value::Get(own[0]));
                 if dtype.is_int() {
@@ -134,10 +139,10 @@ impl Lowering<'_> {
             }
             l.unroll(result.registers(), |l, i| {
                 let turn = binary(BinaryOp::Eq, l.position(result, last, &i), Value::Get(round));
-                let value = of_key(Value::Get(won[0]), dtype);
+                let (value, at) = winner(won.map(Value::Get), dtype);
                 let sets = vec![
                     Code::SetElement(out[0], i.clone(), value),
-                    Code::SetElement(out[1], i, Value::Get(won[1])),
+                    Code::SetElement(out[1], i, at),
                 ];
                 l.code(Code::If(turn, sets));
             });
@@ -168,24 +173,52 @@ fn bits(from: DType, to: DType, of: Value) -> Value {
     Value::Bitcast { from, to, of: Box::new(of) }
 }
 
+/// The key of -0 in [`signed_key`]; no other number has it.
+const NEGATIVE_ZERO: i64 = -1;
+
 /// An i32 that is greater the greater the value is: for floats the bits, those of negative numbers turned round; NaN is
-/// the greatest, and zeros are equal.
-pub(super) fn key(value: Value, dtype: DType) -> Value {
+/// the greatest, and -0 comes right before 0.
+pub(super) fn signed_key(value: Value, dtype: DType) -> Value {
     let wide = |value: Value, to: DType| Value::Cast { from: dtype, to, of: Box::new(value) };
     match dtype {
         DType::I32 => value,
         DType::U32 => flipped_sign(bits(dtype, DType::I32, value)),
         dtype if dtype.is_float() => {
             let value = wide(value, DType::F32);
-            let zero = Value::Const(Literal::Float(0.0), DType::F32);
-            let is_zero = compare(BinaryOp::Eq, DType::F32, value.clone(), zero.clone());
-            let number = select(DType::F32, is_zero, zero, value.clone());
-            let key = turned(bits(DType::F32, DType::I32, number));
+            let key = turned(bits(DType::F32, DType::I32, value.clone()));
             let nan = Value::Unary(UnaryOp::IsNan, DType::F32, Box::new(value));
             select(DType::I32, nan, int(i32::MAX as i64), key)
         }
         _ => wide(value, DType::I32),
     }
+}
+
+/// What rounds compare of an element with this signed key at this position: zeros have one key, and the position of a
+/// float is doubled, odd for -0.
+pub(super) fn signed_place(key: Value, at: Value, dtype: DType) -> (Value, Value) {
+    if !dtype.is_float() {
+        return (key, at);
+    }
+    let negative = binary(BinaryOp::Eq, key.clone(), int(NEGATIVE_ZERO));
+    let twice = compare(BinaryOp::Add, DType::U32, at.clone(), at);
+    let odd = select(DType::U32, negative.clone(), number(1), number(0));
+    let at = compare(BinaryOp::Or, DType::U32, twice, odd);
+    (select(DType::I32, negative, int(0), key), at)
+}
+
+/// The value and the position of what [`signed_place`] made of an element.
+pub(super) fn winner([key, at]: [Value; 2], dtype: DType) -> (Value, Value) {
+    if !dtype.is_float() {
+        return (of_key(key, dtype), at);
+    }
+    let odd = compare(BinaryOp::And, DType::U32, at.clone(), number(1));
+    let odd = bits(DType::U32, DType::I32, odd);
+    let key = binary(BinaryOp::Sub, key, odd);
+    (of_key(key, dtype), compare(BinaryOp::Shr, DType::U32, at, number(1)))
+}
+
+fn number(n: i64) -> Value {
+    Value::Const(Literal::Int(n), DType::U32)
 }
 
 /// The value of a key.

@@ -6,7 +6,7 @@
 
 use super::slots::Slots;
 use super::*;
-use crate::native::{Chain, Code, Format, Op, Operand, Recorder, Sink, Value, compile};
+use crate::native::{Chain, Code, Format, Op, Operand, Recorder, Sink, Value, compile, needed};
 use crate::simd::LANES;
 use crate::simd::call::Meaning;
 use crate::simd::lanes::Lanes;
@@ -19,7 +19,14 @@ const AHEAD: i32 = 2048;
 const MOST_STEPS: usize = 64;
 
 /// Replaces steps by chains where native code can take them.
-pub(super) fn join(bound: &mut Bound, slots: &mut Slots, request: &Request<'_>) {
+///
+/// `turns`: for registers that go along with a loop the bytes from turn to turn.
+pub(super) fn join(
+    bound: &mut Bound,
+    slots: &mut Slots,
+    request: &Request<'_>,
+    turns: HashMap<u32, isize>,
+) {
     let (overlapping, level, grid) = (request.overlapping, request.level, request.grid.len());
     let mut visits: HashMap<usize, usize> = HashMap::default();
     let mut count = |address: &mut Address| {
@@ -39,7 +46,8 @@ pub(super) fn join(bound: &mut Bound, slots: &mut Slots, request: &Request<'_>) 
         Word::Scalar(..) => None,
     });
     let words = words.map(|(address, bits)| ((address.register, address.offset), bits)).collect();
-    let joiner = Joiner { level, registers: &bound.registers, grid, overlapping, words, visits };
+    let (registers, batch) = (&bound.registers, request.batch);
+    let joiner = Joiner { level, registers, grid, batch, overlapping, words, visits, turns };
     for pass in &mut bound.passes {
         joiner.list(&mut pass.blocks, slots);
         joiner.list(&mut pass.after, slots);
@@ -52,6 +60,10 @@ struct Joiner<'a> {
     registers: &'a [Register],
     /// Axes of the grid.
     grid: usize,
+    /// Programs of a batch.
+    batch: usize,
+    /// For registers that go along with a loop: bytes from turn to turn.
+    turns: HashMap<u32, isize>,
     /// Parameters whose memory overlaps another's.
     overlapping: &'a [bool],
     /// Constants in the frame.
@@ -174,6 +186,18 @@ impl Joiner<'_> {
             true => i32::try_from(rows).unwrap_or(0),
             false => 0,
         }
+    }
+
+    /// Bytes from a row to the one that is read after it, where that is known; `rows` are those of a chain.
+    fn next(&self, spot: Spot, rows: usize) -> i32 {
+        let register = spot.address.register;
+        let step = || {
+            let program = self.registers.get(register as usize).zip(self.grid.checked_sub(1));
+            let program = program.map_or(0, |(r, last)| r.grid[last] * self.batch as isize);
+            self.turns.get(&register).copied().unwrap_or(program)
+        };
+        let bytes = if rows > 1 { spot.row } else { step() };
+        i32::try_from(bytes).unwrap_or(0)
     }
 
     /// True when two places may share bytes.
@@ -302,7 +326,9 @@ impl<'a> Builder<'a> {
         let ahead = if tensor && !spot.uniform { AHEAD } else { 0 };
         let apart = if ahead != 0 { self.joiner.apart(spot, self.len) } else { 0 };
         let Spot { uniform, format, .. } = spot;
-        self.chain.operands.push(Operand { uniform, format, ahead, apart, stream: false });
+        let next = if ahead != 0 { self.joiner.next(spot, self.rows) } else { 0 };
+        let operand = Operand { uniform, format, ahead, apart, next, joined: 1, stream: false };
+        self.chain.operands.push(operand);
         self.spots.push(spot);
         self.spots.len() - 1
     }
@@ -447,6 +473,34 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Finds pairs of operands that are the halves of one row, so that they are fetched as one.
+    fn join_halves(&mut self) {
+        let place = |spot: &Spot| {
+            let register = self.joiner.registers.get(spot.address.register as usize)?;
+            let at = register.offset.wrapping_add(spot.address.offset);
+            register.param.map(|param| (param, register.grid, register.advance, spot.row, at))
+        };
+        let halves = |first: usize, second: usize| {
+            let (a, b) = (place(&self.spots[first])?, place(&self.spots[second])?);
+            let [a_fetched, b_fetched] = [first, second].map(|k| self.chain.operands[k]);
+            let bytes = self.len * a_fetched.format.size();
+            let together = (a.0, a.1, a.2, a.3) == (b.0, b.1, b.2, b.3)
+                && b.4.wrapping_sub(a.4) == bytes as isize
+                && a_fetched.format == b_fetched.format
+                && [a_fetched.apart, b_fetched.apart]
+                    .iter()
+                    .all(|&apart| apart as usize == 2 * bytes);
+            Some(together)
+        };
+        let count = self.spots.len();
+        let pairs = (0..count).flat_map(|first| (0..count).map(move |second| (first, second)));
+        let found = pairs.filter(|&(first, second)| halves(first, second) == Some(true));
+        for (first, second) in found.collect::<Vec<_>>() {
+            self.chain.operands[first].joined = 2;
+            self.chain.operands[second].joined = 0;
+        }
+    }
+
     /// The step that stands for `steps`, all of them recorded; `None` when there is no code for it.
     fn finish(mut self, steps: &mut [Step]) -> Option<Native> {
         let mut own: HashMap<usize, usize> = HashMap::default();
@@ -477,10 +531,13 @@ impl<'a> Builder<'a> {
                 self.chain.operands[operand].stream |= stream;
                 self.chain.sinks.push(Sink { operand, value, after });
             } else if folds && !spot.uniform {
+                // What only a row itself needs lies in one place for all rows, which stays in the first cache.
                 let operand = self.operand(spot);
+                self.spots[operand].row = 0;
                 self.chain.spots.insert(value, operand);
             }
         }
+        self.join_halves();
         let streams = self.chain.operands.iter().any(|operand| operand.stream);
         let streaming =
             if streams { Some(Arc::new(Code::new(&compile(&self.chain)?)?)) } else { None };
@@ -489,6 +546,12 @@ impl<'a> Builder<'a> {
             operand.stream = false;
         }
         let code = Arc::new(Code::new(&compile(&self.chain)?)?);
+        // Places that nothing is kept in after all take up no room.
+        for (spot, needed) in self.spots.iter_mut().zip(needed(&self.chain)?) {
+            if !needed {
+                spot.address = NOWHERE;
+            }
+        }
         let loaded = self.spots.iter().map(|spot| !spot.uniform && self.read.contains(spot));
         Some(Native {
             code,

@@ -9,6 +9,7 @@ mod affine;
 mod ahead;
 mod blocks;
 mod chains;
+mod early;
 mod emit;
 mod look_up;
 mod packed;
@@ -108,7 +109,8 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         main: request.main.unwrap_or((1, 1)),
     };
     if request.native {
-        chains::join(&mut bound, &mut binder.slots, &request);
+        let turns = early::locate_early(&mut bound);
+        chains::join(&mut bound, &mut binder.slots, &request, turns);
     }
     look_up::read_in_place(&mut bound, &request);
     ahead::fetch_ahead(&mut bound, &request);

@@ -104,7 +104,7 @@ impl<'a> Binder<'a> {
         self.rows(Rows {
             name: "sum_packed",
             primitive: match short {
-                true => integers::sum_of_products(bits, self.level()),
+                true => integers::sum_of_products(self.level()),
                 false => quantized::sum_of_products(bits, self.level()),
             },
             nest: vec![(out.shape[0], strides)],

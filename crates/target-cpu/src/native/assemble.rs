@@ -369,11 +369,6 @@ impl Assembler {
         self.wide_general(0x89, from, to);
     }
 
-    /// Adds a general register to another.
-    pub fn add(&mut self, to: General, from: General) {
-        self.bytes(&[0x48 | (from >> 3) << 2 | to >> 3, 0x01, 0xc0 | (from & 7) << 3 | to & 7]);
-    }
-
     /// Adds a general register to memory.
     pub fn add_to(&mut self, from: General, to: Memory) {
         self.wide_general(0x01, from, to);
@@ -432,13 +427,13 @@ impl Assembler {
         self.wide_general(0x3b, AT, with);
     }
 
-    /// Asks for the line of an address.
-    pub fn prefetch(&mut self, at: Memory) {
+    /// Asks for the line of an address, in the first cache or in the second, where it is out of the way of loads.
+    pub fn prefetch(&mut self, at: Memory, later: bool) {
         if base_of(at) > 7 {
             self.byte(0x41);
         }
         self.bytes(&[0x0f, 0x18]);
-        self.address(1, at, 1, 0);
+        self.address(if later { 2 } else { 1 }, at, 1, 0);
     }
 
     /// Saves a general register.

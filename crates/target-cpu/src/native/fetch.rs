@@ -8,11 +8,23 @@ use super::registers::{Do, Pointer};
 /// Steps of a sweep for each operand that it loads, from which on it computes more than it reads.
 const BUSY: usize = 10;
 
+/// A place that goes along with the loads.
+pub(super) struct Fetched {
+    pub base: General,
+    /// Bytes for each element of the row.
+    pub size: usize,
+    /// Bytes ahead of the loads.
+    pub ahead: i32,
+}
+
 impl Lowering<'_> {
     /// Addresses to fetch for each vector: of what this sweep is the first to load. Some CPUs [follow a stream by
     /// themselves](crate::simd::Level::follows_streams). But they lose it where a row does not begin at the end of the
     /// last, and at the end of a page, which matters where so much is computed between that little is read ahead of it.
-    pub(super) fn ahead(&self, sweep: usize, steps: &[Do]) -> Vec<(General, usize, i32)> {
+    ///
+    /// Parts of one row (a gate, and what it lets through) are fetched in the order in which they lie: two places at a
+    /// time, of which each is about to be left, cost as much as what is computed in between.
+    pub(super) fn ahead(&self, sweep: usize, steps: &[Do]) -> Vec<Fetched> {
         if self.graph.follows && self.sweeps > 1 {
             return Vec::new();
         }
@@ -25,15 +37,24 @@ impl Lowering<'_> {
                 true => operand.apart,
                 false => operand.ahead,
             };
-            (base, operand.format.size(), ahead)
+            let joined = if self.graph.follows { operand.joined } else { 1 };
+            Fetched { base, size: operand.format.size() * joined, ahead }
         });
-        fetched.filter(|&(.., ahead)| ahead != 0).collect()
+        fetched.filter(|fetched| fetched.ahead != 0 && fetched.size != 0).collect()
     }
 
-    /// Operands whose next row is fetched meanwhile: what the first sweep loads, in the second, which has that row's
-    /// elements at hand and time to spare.
-    pub(super) fn next_row(&self, sweep: usize) -> Vec<(usize, General)> {
-        if sweep == 1 { self.first_loads(0, &self.steps(0, true)) } else { Vec::new() }
+    /// Places of the next row that are fetched meanwhile: what the sweep before this one was the first to load, which has
+    /// left its place and has time until it comes to the next row. So no sweep has to fetch all.
+    pub(super) fn next_row(&self, sweep: usize) -> Vec<Fetched> {
+        if sweep == 0 || sweep > 1 && !self.graph.follows {
+            return Vec::new();
+        }
+        let loads = self.first_loads(sweep - 1, &self.steps(sweep - 1, true)).into_iter();
+        let fetched = loads.map(|(k, base)| {
+            let operand = self.chain.operands[k];
+            Fetched { base, size: operand.format.size(), ahead: operand.next }
+        });
+        fetched.filter(|fetched| fetched.ahead != 0).collect()
     }
 
     /// The operands worth fetching that a sweep is the first to load, and the registers of their rows.

@@ -185,6 +185,11 @@ pub struct Operand {
     pub ahead: i32,
     /// The next row lies elsewhere than behind this one: so many bytes on; 0 where it does not.
     pub apart: i32,
+    /// Bytes to the row that is read next, whether or not it lies behind this one; 0 where that is not known.
+    pub next: i32,
+    /// Rows of so many operands, from this one's on, lie one behind another and are fetched in that order; 0 where
+    /// another operand fetches this one's.
+    pub joined: usize,
     /// Written past the caches.
     pub stream: bool,
 }

@@ -7,6 +7,7 @@
 
 use super::assemble::*;
 use super::code::{Arguments, HOME_WORDS, MOST_OPERANDS};
+use super::fetch::Fetched;
 use super::graph::{Chain, Graph, Op, Sink, Value, operands};
 use super::registers::{Do, Full, Place, Pointer, REST, Run, fill, is_given};
 use crate::simd::LANES;
@@ -39,6 +40,12 @@ pub fn compile(chain: &Chain) -> Option<Vec<u8>> {
     }
     let graph = chain.graph.borrow();
     Lowering::new(chain, &graph)?.emit().ok()
+}
+
+/// By operand: the code of a chain reads or writes it; `None` when there is no code.
+pub fn needed(chain: &Chain) -> Option<Vec<bool>> {
+    let graph = chain.graph.borrow();
+    Some(Lowering::new(chain, &graph)?.needed())
 }
 
 pub(super) struct Lowering<'a> {
@@ -77,20 +84,32 @@ impl<'a> Lowering<'a> {
             kept: HashMap::default(),
             sinks: chain.sinks.clone(),
         };
-        lowering.point();
         lowering.keep();
+        lowering.point();
         lowering.readable().then_some(lowering)
+    }
+
+    /// By operand: it is read or written. Not all places are that a value might be kept in.
+    fn needed(&self) -> Vec<bool> {
+        let mut needed = vec![false; self.chain.operands.len()];
+        for node in &self.graph.nodes {
+            if let Op::Load(operand) | Op::Uniform(operand) = node.op {
+                needed[operand] = true;
+            }
+        }
+        self.sinks.iter().for_each(|sink| needed[sink.operand] = true);
+        needed
     }
 
     /// Chooses registers for the operands that loops go through.
     fn point(&mut self) {
         let free = |register: &General| !self.graph.narrow || ![PART, COUNT].contains(register);
         let mut registers = POINTERS.into_iter().filter(free);
-        for (k, operand) in self.chain.operands.iter().enumerate() {
-            let register = if operand.uniform { None } else { registers.next() };
+        for (operand, needed) in self.chain.operands.iter().zip(self.needed()) {
+            let register = if operand.uniform || !needed { None } else { registers.next() };
             self.pointers.push(match register {
                 Some(register) => Pointer::Register(register),
-                None => Pointer::Memory(operand_at(k)),
+                None => Pointer::Memory(operand_at(self.pointers.len())),
             });
         }
     }
@@ -460,8 +479,8 @@ impl<'a> Lowering<'a> {
         if held.len() + folds.len() * kept > self.out.vectors() {
             return Err(Full);
         }
-        let ahead = self.ahead(sweep, steps);
-        let next_row = self.next_row(sweep);
+        let mut fetched = self.ahead(sweep, steps);
+        fetched.extend(self.next_row(sweep));
         let mut run = self.run(Vec::new(), usual);
         run.spilling = spilling;
         for &value in held {
@@ -507,18 +526,11 @@ impl<'a> Lowering<'a> {
         }
         // Once a line of the caches, which is a vector of AVX-512.
         for k in (0..vectors).filter(|k| (k * lanes).is_multiple_of(LANES)) {
-            for &(base, size, offset) in &ahead {
-                let offset = offset + (k * lanes * size) as i32;
-                run.out.prefetch(Memory::Element { base, size, offset });
-            }
-        }
-        for &(operand, base) in &next_row {
-            run.out.load(SCRATCH, operand_row(operand));
-            run.out.add(SCRATCH, base);
-            let size = run.operands[operand].format.size();
-            for offset in (0..vectors * lanes * size).step_by(4 * LANES) {
-                let offset = offset as i32;
-                run.out.prefetch(Memory::Element { base: SCRATCH, size, offset });
+            for &Fetched { base, size, ahead } in &fetched {
+                for line in (0..LANES * size).step_by(4 * LANES) {
+                    let offset = ahead + (k * lanes * size + line) as i32;
+                    run.out.prefetch(Memory::Element { base, size, offset }, graph.follows);
+                }
             }
         }
         run.out.advance((vectors * lanes) as i8);

@@ -6,8 +6,15 @@ use crate::simd::reduce::{FIRST, LAST};
 use crate::simd::{Level, divide, ops, reduce};
 use tilewright_ir::{BinaryOp, DType, ReduceOp, TernaryOp, UnaryOp};
 
-const WORD: Operand =
-    Operand { uniform: false, format: Format::Word, ahead: 0, apart: 0, stream: false };
+const WORD: Operand = Operand {
+    uniform: false,
+    format: Format::Word,
+    ahead: 0,
+    apart: 0,
+    next: 0,
+    joined: 1,
+    stream: false,
+};
 
 /// The levels whose native code can run here.
 fn levels() -> impl Iterator<Item = Level> {

@@ -58,7 +58,7 @@ impl Rows {
             let whole = unsafe {
                 problem.x.widen(level, self.numbers[place] as usize, from, values);
                 let to = Prepared::at(self.prepared.add(place * self.chunks + chunk));
-                (code.prepare)(to, values, group, negligible(problem.depth))
+                code.prepare(to, values, group, negligible(problem.depth))
             };
             if !whole {
                 self.whole[place].store(false, Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl Rows {
         let whole = unsafe {
             problem.x.widen(level, self.numbers[0] as usize, 0, values);
             last.holds(&form, values) || {
-                let whole = (code.prepare)(&mut last.prepared, values, group, form.negligible);
+                let whole = code.prepare(&mut last.prepared, values, group, form.negligible);
                 last.note(&form, values, whole)
             }
         };

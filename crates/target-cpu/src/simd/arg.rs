@@ -3,7 +3,7 @@
 use super::Level;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
-use super::map::prefetch;
+use super::map::prefetch_later;
 use super::reduce::{FIRST, LAST};
 use tilewright_ir::DType;
 
@@ -84,7 +84,7 @@ impl<O: Order> Rank for ByKey<O> {
         while at < len {
             // SAFETY: `at < len`.
             let key = unsafe { keys::<S, O>(s, x, at, len) };
-            prefetch(ahead.wrapping_add(at * 4));
+            prefetch_later(ahead.wrapping_add(at * 4));
             best = s.iselect(s.igt(key, best), key, best);
             at += LANES;
         }
@@ -142,7 +142,7 @@ pub unsafe fn extrema<S: Simd, const MAX: bool>(
             let x = x.add(at);
             let mut k = 0;
             while k < 4 {
-                prefetch(ahead.wrapping_add((at + k * LANES) * 4));
+                prefetch_later(ahead.wrapping_add((at + k * LANES) * 4));
                 k += 1;
             }
             let (a, b) = (s.load(x), s.load(x.add(LANES)));

@@ -120,6 +120,16 @@ impl Stored for F16 {
     }
 }
 
+/// Vector number `v` of a row of bf16 or f16.
+///
+/// # Safety
+/// It can be read.
+#[inline(always)]
+unsafe fn load<S: Simd>(s: S, bf16: bool, row: *const u8, v: usize) -> S::F {
+    // SAFETY: the caller's promise.
+    unsafe { if bf16 { Bf16::load(s, row, v) } else { F16::load(s, row, v) } }
+}
+
 /// What is held of the keys so far, for one query.
 #[derive(Clone, Copy)]
 struct State {
@@ -130,7 +140,7 @@ struct State {
 /// # Safety
 /// As [`Attends::few`].
 #[inline(always)]
-unsafe fn few<S: Simd, T: Stored>(s: S, of: &Few) {
+unsafe fn few<S: Simd, T: Stored>(s: S, of: &Few, absorb: Absorb) {
     let [from, to] = of.cached.range;
     // SAFETY: the caller's promise.
     unsafe {
@@ -148,9 +158,9 @@ unsafe fn few<S: Simd, T: Stored>(s: S, of: &Few) {
                 let first = start.max(from);
                 let keys = [first, to.min(start + KEYS) - first];
                 match count {
-                    1 => few_keys::<S, T, 1, 4>(s, of, head, keys, &mut states),
-                    2 => few_keys::<S, T, 2, 2>(s, of, head, keys, &mut states),
-                    _ => few_keys::<S, T, 4, 1>(s, of, head, keys, &mut states),
+                    1 => few_keys::<S, T, 1, 4>(s, (of, absorb), head, keys, &mut states),
+                    2 => few_keys::<S, T, 2, 2>(s, (of, absorb), head, keys, &mut states),
+                    _ => few_keys::<S, T, 4, 1>(s, (of, absorb), head, keys, &mut states),
                 }
                 start += KEYS;
             }
@@ -178,7 +188,7 @@ fn mean(mixed: f32, sum: f32) -> f32 {
 #[inline(always)]
 unsafe fn few_keys<S: Simd, T: Stored, const M: usize, const K: usize>(
     s: S,
-    of: &Few,
+    (of, absorb): (&Few, Absorb),
     head: usize,
     [first, count]: [usize; 2],
     states: &mut [State; HEADS],
@@ -221,7 +231,8 @@ unsafe fn few_keys<S: Simd, T: Stored, const M: usize, const K: usize>(
     }
     let mut shrinks = [0.0; M];
     for m in 0..M {
-        shrinks[m] = absorb(s, &mut weights[m], count, &mut states[m]);
+        // SAFETY: the caller's promise.
+        shrinks[m] = unsafe { absorb(&mut weights[m], count, &mut states[m]) };
     }
     let vectors = dim / LANES;
     let out = of.out.wrapping_add(head * dim);
@@ -233,16 +244,23 @@ unsafe fn few_keys<S: Simd, T: Stored, const M: usize, const K: usize>(
             mix::<S, T, M, K>(s, values, (&weights, count), &shrinks, out, [v, dim]);
             v += K;
         }
-        while v < vectors {
-            mix::<S, T, M, 1>(s, values, (&weights, count), &shrinks, out, [v, dim]);
-            v += 1;
+        if const { K > 1 } {
+            while v < vectors {
+                mix::<S, T, M, 1>(s, values, (&weights, count), &shrinks, out, [v, dim]);
+                v += 1;
+            }
         }
     }
 }
 
-/// Scores become weights; what the sums so far shrink by.
+/// Scores of so many keys become weights; what the sums so far shrink by. A function that is called, not one in the place
+/// of each head's call.
+type Absorb = unsafe fn(&mut [f32; KEYS], usize, &mut State) -> f32;
+
+/// # Safety
+/// There are no more keys than scores.
 #[inline(always)]
-fn absorb<S: Simd>(s: S, scores: &mut [f32; KEYS], count: usize, state: &mut State) -> f32 {
+unsafe fn absorb<S: Simd>(s: S, scores: &mut [f32; KEYS], count: usize, state: &mut State) -> f32 {
     let at = scores.as_mut_ptr();
     let vectors = count.div_ceil(LANES);
     let mut greatest = s.f(state.greatest);
@@ -313,8 +331,9 @@ unsafe fn mix<S: Simd, T: Stored, const M: usize, const C: usize>(
 /// # Safety
 /// As [`Attends::many`].
 #[inline(always)]
-unsafe fn many<S: Simd, T: Stored>(s: S, of: &Many) {
-    let Cached { keys, values, dim, range: [from, to], .. } = of.cached;
+unsafe fn many<S: Simd>(s: S, of: &Many, product: Product) {
+    let Cached { keys, values, dim, bf16, range: [from, to] } = of.cached;
+
     let (columns, pitch) = (of.columns, Many::pitch(of.columns));
     let (panels, vectors) = (columns / LANES, dim / LANES);
     let key_rows = of.own;
@@ -336,13 +355,13 @@ unsafe fn many<S: Simd, T: Stored>(s: S, of: &Many) {
                 let key = keys.0.wrapping_offset(keys.1 * (start + t) as isize);
                 let value = values.0.wrapping_offset(values.1 * (start + t) as isize);
                 for v in 0..vectors {
-                    s.store(key_rows.add(t * dim + v * LANES), T::load(s, key, v));
-                    s.store(value_panels.add((v * KEYS + t) * LANES), T::load(s, value, v));
+                    s.store(key_rows.add(t * dim + v * LANES), load(s, bf16, key, v));
+                    s.store(value_panels.add((v * KEYS + t) * LANES), load(s, bf16, value, v));
                 }
             }
             let x = Left { at: key_rows, row: dim, step: 1 };
             let w = Right { at: of.q, panel: dim * LANES };
-            product(s, x, w, dim, [count, panels], (scores, pitch), false);
+            product((x, w), dim, [count, panels], (scores, pitch), false);
             for j in 0..panels {
                 let at = j * LANES;
                 let row = (at % of.rows) as i32;
@@ -362,7 +381,7 @@ unsafe fn many<S: Simd, T: Stored>(s: S, of: &Many) {
             }
             let x = Left { at: scores, row: 1, step: pitch };
             let w = Right { at: value_panels, panel: KEYS * LANES };
-            product(s, x, w, count, [columns, vectors], (of.out, dim), !first);
+            product((x, w), count, [columns, vectors], (of.out, dim), !first);
             first = false;
             start += KEYS;
         }
@@ -440,15 +459,16 @@ struct Right {
     panel: usize,
 }
 
-/// `out = x w`, or more to it.
-///
+/// `out = x w`, or more to it: factors, terms, rows and panels, `out` with its pitch. A function that is called, since
+/// every size of a tile is in it.
+type Product = unsafe fn((Left, Right), usize, [usize; 2], (*mut f32, usize), bool);
+
 /// # Safety
 /// The factors have so many terms, rows and panels, and the result as many.
 #[inline(always)]
 unsafe fn product<S: Simd>(
     s: S,
-    x: Left,
-    w: Right,
+    (x, w): (Left, Right),
     terms: usize,
     [rows, panels]: [usize; 2],
     (out, pitch): (*mut f32, usize),
@@ -472,15 +492,19 @@ unsafe fn product<S: Simd>(
             };
             // SAFETY: the caller's promise.
             unsafe {
-                match (count, wide) {
-                    (6, true) => tile::<S, 6, 4>(s, x, w, terms, to, more),
-                    (4, true) => tile::<S, 4, 4>(s, x, w, terms, to, more),
-                    (2, true) => tile::<S, 2, 4>(s, x, w, terms, to, more),
-                    (_, true) => tile::<S, 1, 4>(s, x, w, terms, to, more),
-                    (6, _) => tile::<S, 6, 1>(s, x, w, terms, to, more),
-                    (4, _) => tile::<S, 4, 1>(s, x, w, terms, to, more),
-                    (2, _) => tile::<S, 2, 1>(s, x, w, terms, to, more),
-                    _ => tile::<S, 1, 1>(s, x, w, terms, to, more),
+                match S::MANY_REGISTERS {
+                    true if wide => match count {
+                        6 => tile::<S, 6, 4>(s, x, w, terms, to, more),
+                        4 => tile::<S, 4, 4>(s, x, w, terms, to, more),
+                        2 => tile::<S, 2, 4>(s, x, w, terms, to, more),
+                        _ => tile::<S, 1, 4>(s, x, w, terms, to, more),
+                    },
+                    _ => match count {
+                        6 => tile::<S, 6, 1>(s, x, w, terms, to, more),
+                        4 => tile::<S, 4, 1>(s, x, w, terms, to, more),
+                        2 => tile::<S, 2, 1>(s, x, w, terms, to, more),
+                        _ => tile::<S, 1, 1>(s, x, w, terms, to, more),
+                    },
                 }
             }
             row += count;
@@ -541,21 +565,34 @@ macro_rules! attends {
                 // SAFETY: the caller's promise.
                 unsafe {
                     match of.cached.bf16 {
-                        true => few::<_, Bf16>($token, of),
-                        false => few::<_, F16>($token, of),
+                        true => few::<_, Bf16>($token, of, absorbed),
+                        false => few::<_, F16>($token, of, absorbed),
                     }
                 }
             }
 
             $(#[target_feature(enable = $features)])?
+            unsafe fn absorbed(scores: &mut [f32; KEYS], count: usize, of: &mut State) -> f32 {
+                // SAFETY: the caller's promise.
+                unsafe { absorb($token, scores, count, of) }
+            }
+
+            $(#[target_feature(enable = $features)])?
             unsafe fn many_queries(of: &Many) {
                 // SAFETY: the caller's promise.
-                unsafe {
-                    match of.cached.bf16 {
-                        true => many::<_, Bf16>($token, of),
-                        false => many::<_, F16>($token, of),
-                    }
-                }
+                unsafe { many($token, of, products) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn products(
+                factors: (Left, Right),
+                terms: usize,
+                size: [usize; 2],
+                out: (*mut f32, usize),
+                more: bool,
+            ) {
+                // SAFETY: the caller's promise.
+                unsafe { product($token, factors, terms, size, out, more) }
             }
 
             pub const ATTENDS: Attends = Attends { few: few_queries, many: many_queries };

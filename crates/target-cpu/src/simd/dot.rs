@@ -38,9 +38,11 @@ unsafe fn columns<S: Simd, const M: usize>(s: S, call: &Call, row: usize) {
     // SAFETY: `column + n <= len`.
     unsafe {
         // Six rows of four vectors are 24 registers of AVX-512. Other levels hold six rows of one.
-        while S::MANY_REGISTERS && column + 4 * LANES <= call.len {
-            block::<S, M, 4>(s, call, row, column, LANES);
-            column += 4 * LANES;
+        if const { S::MANY_REGISTERS } {
+            while column + 4 * LANES <= call.len {
+                block::<S, M, 4>(s, call, row, column, LANES);
+                column += 4 * LANES;
+            }
         }
         while column + LANES <= call.len {
             block::<S, M, 1>(s, call, row, column, LANES);

@@ -86,37 +86,46 @@ const fn words(bits: u32) -> usize {
 
 /// Integers in the order of the vectors of eight words.
 #[inline(always)]
-fn in_vectors<const BITS: u32>(natural: &[u16], x: &mut [MaybeUninit<u32>]) {
-    if across::is(BITS) {
-        return across::in_order(natural, x);
+fn in_vectors(bits: u32, natural: &[u16], x: &mut [MaybeUninit<u32>]) {
+    match bits {
+        4 => nibbles_in_vectors(natural, x),
+        8 => pairs_in_vectors::<{ distance(8) }>(natural, x),
+        _ => across::in_order(natural, x),
     }
-    let apart = distance(BITS);
-    let vectors = natural.chunks_exact(width(BITS));
-    for (vector, x) in vectors.zip(x.chunks_exact_mut(width(BITS) / 2)) {
-        if BITS == 4 {
-            let Ok(vector) = <&[u16; 64]>::try_from(vector) else { continue };
-            let mut bytes = [[0u8; 32]; 4];
-            // Simple loops of known length: each becomes a few shuffles.
-            for (i, to) in bytes[0].iter_mut().enumerate() {
-                *to = (vector[2 * i] >> 8) as u8;
-            }
-            for (i, to) in bytes[1].iter_mut().enumerate() {
-                *to = vector[2 * i] as u8;
-            }
-            for (i, to) in bytes[2].iter_mut().enumerate() {
-                *to = (vector[2 * i + 1] >> 8) as u8;
-            }
-            for (i, to) in bytes[3].iter_mut().enumerate() {
-                *to = vector[2 * i + 1] as u8;
-            }
-            for (x, four) in x.iter_mut().zip(bytes.as_flattened().chunks_exact(4)) {
-                x.write(u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-            }
-            continue;
+}
+
+#[inline(always)]
+fn nibbles_in_vectors(natural: &[u16], x: &mut [MaybeUninit<u32>]) {
+    for (vector, x) in natural.chunks_exact(width(4)).zip(x.chunks_exact_mut(width(4) / 2)) {
+        let Ok(vector) = <&[u16; width(4)]>::try_from(vector) else { continue };
+        let mut bytes = [[0u8; 32]; 4];
+        // Simple loops of known length: each becomes a few shuffles.
+        for (i, to) in bytes[0].iter_mut().enumerate() {
+            *to = (vector[2 * i] >> 8) as u8;
         }
-        for (word, numbers) in vector.chunks_exact(2 * apart).enumerate() {
-            for place in 0..apart {
-                let pair = u32::from(numbers[place]) | u32::from(numbers[place + apart]) << 16;
+        for (i, to) in bytes[1].iter_mut().enumerate() {
+            *to = vector[2 * i] as u8;
+        }
+        for (i, to) in bytes[2].iter_mut().enumerate() {
+            *to = (vector[2 * i + 1] >> 8) as u8;
+        }
+        for (i, to) in bytes[3].iter_mut().enumerate() {
+            *to = vector[2 * i + 1] as u8;
+        }
+        for (x, four) in x.iter_mut().zip(bytes.as_flattened().chunks_exact(4)) {
+            x.write(u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+        }
+    }
+}
+
+/// Pairs for each place in a word, of vectors of eight words that hold so many pairs each.
+#[inline(always)]
+fn pairs_in_vectors<const APART: usize>(natural: &[u16], x: &mut [MaybeUninit<u32>]) {
+    let vectors = natural.chunks_exact(16 * APART);
+    for (vector, x) in vectors.zip(x.chunks_exact_mut(8 * APART)) {
+        for (word, numbers) in vector.chunks_exact(2 * APART).enumerate() {
+            for place in 0..APART {
+                let pair = u32::from(numbers[place]) | u32::from(numbers[place + APART]) << 16;
                 x[place * 8 + word].write(pair);
             }
         }
@@ -125,9 +134,9 @@ fn in_vectors<const BITS: u32>(natural: &[u16], x: &mut [MaybeUninit<u32>]) {
 
 /// What is left, likewise.
 #[inline(always)]
-fn rest_in_vectors<const BITS: u32>(natural: &[u16], rest: &mut [MaybeUninit<u32>]) {
-    if BITS != 4 {
-        return in_vectors::<BITS>(natural, rest);
+fn rest_in_vectors(bits: u32, natural: &[u16], rest: &mut [MaybeUninit<u32>]) {
+    if bits != 4 {
+        return in_vectors(bits, natural, rest);
     }
     for (vector, rest) in natural.chunks_exact(64).zip(rest.chunks_exact_mut(16)) {
         let Ok(vector) = <&[u16; 64]>::try_from(vector) else { continue };
@@ -143,6 +152,9 @@ fn rest_in_vectors<const BITS: u32>(natural: &[u16], rest: &mut [MaybeUninit<u32
         }
     }
 }
+
+/// The bits of a weight, and the elements of a group.
+type Shape = (u32, usize);
 
 /// Words of what is left of so many elements.
 const fn left(bits: u32, elements: usize) -> usize {
@@ -167,16 +179,10 @@ impl Prepared {
 
     /// False where integers would not do.
     #[inline(always)]
-    fn fill<S: Simd, const BITS: u32>(
-        &mut self,
-        s: S,
-        x: &[f32],
-        group: usize,
-        negligible: f64,
-    ) -> bool {
-        let finer = finer(BITS, group);
+    fn fill<S: Simd>(&mut self, s: S, x: &[f32], (bits, group): Shape, negligible: f64) -> bool {
+        let finer = finer(bits, group);
         // A vector may be two groups.
-        let taken = group.max(width(BITS));
+        let taken = group.max(width(bits));
         let mut leftovers = Leftovers::default();
         for (number, of_vector) in x.chunks_exact(taken).enumerate() {
             let mut natural = [0u16; 128];
@@ -189,7 +195,7 @@ impl Prepared {
                 leftovers.push(&whole);
             }
             let range = number * taken / 2..(number + 1) * taken / 2;
-            in_vectors::<BITS>(&natural[..taken], &mut self.x[range]);
+            in_vectors(bits, &natural[..taken], &mut self.x[range]);
         }
         // Of the part before.
         self.finer.fill(0.0);
@@ -214,10 +220,10 @@ impl Prepared {
                         self.sums[g] += unsafe { rest(s, x, self.units[g], finer, natural) };
                     }
                 }
-                let range = left(BITS, from * group)..left(BITS, from * group + taken);
-                rest_in_vectors::<BITS>(&natural[..taken], &mut self.rest[range]);
+                let range = left(bits, from * group)..left(bits, from * group + taken);
+                rest_in_vectors(bits, &natural[..taken], &mut self.rest[range]);
             }
-            if joins(BITS, group) {
+            if joins(bits, group) {
                 self.units[groups].iter_mut().for_each(|unit| *unit *= finer);
             }
         }
@@ -225,37 +231,39 @@ impl Prepared {
     }
 }
 
-/// Σ x (q s + b) for rows that share x, as [`super::quantized`] describes the call, x being halves.
+/// Σ x (q s + b) for x that are halves, as [`quantized::sum_of_products`] has it; rows that share x take it as integers.
 ///
 /// # Safety
-/// As [`super::quantized::sum_of_products`], with one x for all rows. `columns` computes for eight rows from a number on
-/// the part of x that is prepared.
-#[inline(always)]
-unsafe fn rows<S: Simd, const BITS: u32>(
-    s: S,
-    call: &Call,
-    columns: impl Fn(&Call, &Prepared, Part),
-    level: Level,
-) {
-    let (group, numbers) = ((call.extra[0] >> 32) as usize, quantized::numbers(call));
+/// As there, but for the type of scales and biases where rows share x.
+unsafe fn sum(call: &Call, level: Level) {
+    let (bits, group) = (quantized::bits(call), quantized::group(call));
+    if !fits(bits, group, call.len) || call.inputs[0].row != 0 || call.rows == 0 {
+        // SAFETY: the caller's promise.
+        return unsafe { quantized::sum_of_products(bits, level).call(call) };
+    }
+    let (code, numbers) = (ByRows::of(bits, level), quantized::numbers(call));
     let x: *const f32 = call.inputs[0].row(0);
     let mut last = Last::take();
-    let form = Form { level, bits: BITS, group, negligible: negligible(call.len) };
+    let form = Form { level, bits, group, negligible: negligible(call.len) };
     let mut at = 0;
     while at < call.len {
         let len = CHUNK.min(call.len - at);
-        // SAFETY: the elements are inside x.
+        // SAFETY: the elements are inside x; the level is the caller's, and what is asked for fits.
         let x = unsafe { std::slice::from_raw_parts(x.add(at), len) };
         let whole = last.holds(&form, x) || {
-            let whole = last.prepared.fill::<S, BITS>(s, x, group, form.negligible);
+            // SAFETY: the level is the caller's, and what is asked for fits.
+            let whole = unsafe { code.prepare(&mut last.prepared, x, group, form.negligible) };
             last.note(&form, x, whole)
         };
         if !whole {
             // SAFETY: the caller's promise.
-            return unsafe { as_floats(call, BITS, level) };
+            return unsafe { as_floats(call, bits, level) };
         }
         for first in (0..call.rows).step_by(8) {
-            columns(call, &last.prepared, Part { at, len, group, first, numbers });
+            // SAFETY: the caller's promise; what belongs to these elements is prepared.
+            unsafe {
+                (code.columns)(call, &last.prepared, Part { at, len, group, first, numbers })
+            };
         }
         at += len;
     }
@@ -274,7 +282,7 @@ unsafe fn as_floats(call: &Call, bits: u32, level: Level) {
         // SAFETY: the caller's promise.
         return unsafe { sum.call(call) };
     }
-    let group = (call.extra[0] >> 32) as usize;
+    let group = quantized::group(call);
     for row in 0..call.rows {
         let widened = |operand: usize, step: isize| -> Vec<f32> {
             let at = call.inputs[operand].row::<u8>(row);
@@ -350,73 +358,21 @@ pub fn fits(bits: u32, group: usize, len: usize) -> bool {
     whole && matches!(group, 32 | 64 | 128) && cfg!(target_endian = "little")
 }
 
-/// True for calls whose rows share x, and that fit.
-fn is_shared<const BITS: u32>(call: &Call) -> bool {
-    let group = (call.extra[0] >> 32) as usize;
-    fits(BITS, group, call.len) && call.inputs[0].row == 0 && call.rows > 0
-}
-
-#[cfg(target_arch = "x86_64")]
-unsafe fn avx512<const BITS: u32>(call: &Call, _: u8) {
-    // SAFETY: reached through `Level::Avx512` only; the rest is the caller's promise.
-    match is_shared::<BITS>(call) {
-        true if BITS == 4 && x86::has_vnni() => unsafe { x86::sum_vnni(call, Level::Avx512) },
-        true => unsafe { x86::sum::<BITS>(call, Level::Avx512) },
-        false => unsafe { quantized::sum_of_products(BITS, Level::Avx512).call(call) },
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-unsafe fn avx2<const BITS: u32>(call: &Call, _: u8) {
-    // SAFETY: reached through `Level::Avx2` only; the rest is the caller's promise.
-    match is_shared::<BITS>(call) {
-        true => unsafe { x86::sum::<BITS>(call, Level::Avx2) },
-        false => unsafe { quantized::sum_of_products(BITS, Level::Avx2).call(call) },
-    }
-}
-
-unsafe fn portable_sum<const BITS: u32>(call: &Call, _: u8) {
-    // SAFETY: the caller's promise.
-    match is_shared::<BITS>(call) {
-        true => unsafe { portable::sum::<BITS>(call) },
-        false => unsafe { quantized::sum_of_products(BITS, Level::Portable).call(call) },
-    }
-}
-
-/// The instance of a function for so many bits.
-macro_rules! of_width {
-    ($bits:expr, $of:ident $(, $argument:expr)?) => {
-        match $bits {
-            2 => $of::<2>$(($argument))?,
-            3 => $of::<3>$(($argument))?,
-            5 => $of::<5>$(($argument))?,
-            6 => $of::<6>$(($argument))?,
-            8 => $of::<8>$(($argument))?,
-            _ => $of::<4>$(($argument))?,
-        }
-    };
-}
-
 /// [`quantized::sum_of_products`] for x that are bf16 or f16 widened to f32.
-pub fn sum_of_products(bits: u32, level: Level) -> Primitive {
+pub fn sum_of_products(level: Level) -> Primitive {
+    // SAFETY: each is reached through its level only; the rest is the caller's promise.
     Primitive::opaque(match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => of_width!(bits, avx512),
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => of_width!(bits, avx2),
-        _ => of_width!(bits, portable_sum),
+        Level::Avx512 => |call, _| unsafe { sum(call, Level::Avx512) },
+        Level::Avx2 => |call, _| unsafe { sum(call, Level::Avx2) },
+        Level::Portable => |call, _| unsafe { sum(call, Level::Portable) },
     })
 }
 
 /// How rows of packed weights are multiplied with an x that is prepared once for all of them.
 #[derive(Clone, Copy, Debug)]
 pub struct ByRows {
-    /// Prepares at most [`CHUNK`] elements of x in groups of so many, with what is [`negligible`]; false where integers
-    /// would not do.
-    ///
-    /// # Safety
-    /// The CPU has the level's features, and [`fits`] holds for the group and the elements.
-    pub prepare: unsafe fn(&mut Prepared, &[f32], usize, f64) -> bool,
+    bits: u32,
+    prepare: unsafe fn(&mut Prepared, &[f32], Shape, f64) -> bool,
     /// Computes a part for eight rows of the call, or adds to it where it is not the first; scales and biases lie as far
     /// apart as the call's options say.
     ///
@@ -428,20 +384,49 @@ pub struct ByRows {
 impl ByRows {
     /// For weights that [`fits`] knows.
     pub fn of(bits: u32, level: Level) -> ByRows {
-        fn each<const BITS: u32>(level: Level) -> ByRows {
-            match level {
-                #[cfg(target_arch = "x86_64")]
-                Level::Avx512 if BITS == 4 && x86::has_vnni() => {
-                    ByRows { prepare: x86::prepare::<4>, columns: x86::part_vnni }
-                }
-                #[cfg(target_arch = "x86_64")]
-                Level::Avx512 | Level::Avx2 => {
-                    ByRows { prepare: x86::prepare::<BITS>, columns: x86::part::<BITS> }
-                }
-                _ => ByRows { prepare: portable::prepare::<BITS>, columns: portable::part::<BITS> },
-            }
+        let prepare = match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 | Level::Avx2 => x86::prepare,
+            _ => portable::prepare,
+        };
+        ByRows { bits, prepare, columns: columns(bits, level) }
+    }
+
+    /// Prepares at most [`CHUNK`] elements of x in groups of so many, with what is [`negligible`]; false where integers
+    /// would not do.
+    ///
+    /// # Safety
+    /// The CPU has the level's features, and [`fits`] holds for the group and the elements.
+    pub unsafe fn prepare(
+        &self,
+        to: &mut Prepared,
+        x: &[f32],
+        group: usize,
+        negligible: f64,
+    ) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { (self.prepare)(to, x, (self.bits, group), negligible) }
+    }
+}
+
+/// See [`ByRows::columns`].
+fn columns(bits: u32, level: Level) -> unsafe fn(&Call, &Prepared, Part) {
+    fn of<const BITS: u32>(level: Level) -> unsafe fn(&Call, &Prepared, Part) {
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 if BITS == 4 && x86::has_vnni() => x86::part_vnni,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 | Level::Avx2 => x86::part::<BITS>,
+            _ => portable::part::<BITS>,
         }
-        of_width!(bits, each, level)
+    }
+    match bits {
+        2 => of::<2>(level),
+        3 => of::<3>(level),
+        5 => of::<5>(level),
+        6 => of::<6>(level),
+        8 => of::<8>(level),
+        _ => of::<4>(level),
     }
 }
 

@@ -28,6 +28,17 @@ pub fn options(
     [bits as u64 | numbers << 8 | (group as u64) << 32, steps]
 }
 
+/// Bits of a weight.
+pub(super) fn bits(call: &Call) -> u32 {
+    (call.extra[0] & 0xff) as u32
+}
+
+/// Elements of a group.
+#[inline(always)]
+pub(super) fn group(call: &Call) -> usize {
+    (call.extra[0] >> 32) as usize
+}
+
 /// The type of scales and biases.
 pub(super) fn numbers(call: &Call) -> DType {
     match call.extra[0] >> 8 & 3 {
@@ -43,7 +54,7 @@ pub(super) fn numbers(call: &Call) -> DType {
 /// 32 or a multiple of 64.
 #[inline(always)]
 unsafe fn sum_rows<S: Simd, W: Weights>(s: S, call: &Call) {
-    let group = (call.extra[0] >> 32) as usize;
+    let group = group(call);
     // The rows that share x are one call or several, whatever the threads; which way is taken follows from the layout.
     if W::NIBBLES && call.inputs[0].row == 0 && Turned::fits(group, call.len) {
         // SAFETY: the caller's promise.

@@ -27,32 +27,44 @@ unsafe fn sum_rows<S: Simd>(s: S, call: &Call) {
         // SAFETY: a word of state.
         let before = if call.extra[0] & FIRST != 0 { 0.0 } else { unsafe { *state } };
         let mut carry = s.f(before);
+        let whole = call.len / LANES * LANES;
         let mut at = 0;
-        while at < call.len {
-            let n = (call.len - at).min(LANES);
-            // SAFETY: `n` elements remain in both rows.
+        while at < whole {
+            // SAFETY: a vector remains in both rows.
             unsafe {
-                let v = if n == LANES { s.load(x.add(at)) } else { s.load_part(x.add(at), n) };
-                let p = s.add(v, s.shift_up::<1>(v));
-                let p = s.add(p, s.shift_up::<2>(p));
-                let p = s.add(p, s.shift_up::<4>(p));
-                let p = s.add(p, s.shift_up::<8>(p));
-                let y = if exclusive { s.shift_up::<1>(p) } else { p };
-                let y = s.add(y, carry);
-                match (n == LANES, stream) {
-                    (true, true) => s.stream(out.add(at), y),
-                    (true, false) => s.store(out.add(at), y),
-                    _ => s.store_part(out.add(at), y, n),
+                let y = next(s, s.load(x.add(at)), &mut carry, exclusive);
+                match stream {
+                    true => s.stream(out.add(at), y),
+                    false => s.store(out.add(at), y),
                 }
-                carry = s.add(carry, s.last(p));
             }
             at += LANES;
+        }
+        if whole < call.len {
+            let n = call.len - whole;
+            // SAFETY: `n` elements remain in both rows.
+            unsafe {
+                let y = next(s, s.load_part(x.add(whole), n), &mut carry, exclusive);
+                s.store_part(out.add(whole), y, n);
+            }
         }
         if !call.inputs[3].at.is_null() {
             // SAFETY: a word of state.
             unsafe { *state = s.f_array(carry)[0] };
         }
     }
+}
+
+/// The running sums of a vector, `carry` being the sum of all before it.
+#[inline(always)]
+fn next<S: Simd>(s: S, v: S::F, carry: &mut S::F, exclusive: bool) -> S::F {
+    let p = s.add(v, s.shift_up::<1>(v));
+    let p = s.add(p, s.shift_up::<2>(p));
+    let p = s.add(p, s.shift_up::<4>(p));
+    let p = s.add(p, s.shift_up::<8>(p));
+    let y = s.add(if exclusive { s.shift_up::<1>(p) } else { p }, *carry);
+    *carry = s.add(*carry, s.last(p));
+    y
 }
 
 primitive! {

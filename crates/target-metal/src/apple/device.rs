@@ -2,6 +2,7 @@
 
 use super::gpu::{Gpu, missing};
 use super::launch::{MetalExecutable, launch_source};
+use crate::source::sign;
 use objc2::rc::Retained;
 use objc2::runtime::ProtocolObject;
 use objc2_metal::{MTLBuffer, MTLDevice, MTLResourceOptions};
@@ -65,6 +66,15 @@ impl Device for MetalDevice {
         launch: &SourceLaunch<'_>,
     ) -> Result<(), TargetError> {
         launch_source(&self.gpu, kernel, launch)
+    }
+
+    fn source_text(
+        &self,
+        kernel: &SourceKernel,
+        launch: &SourceLaunch<'_>,
+    ) -> Result<String, TargetError> {
+        let body = kernel.metal.as_ref().ok_or_else(|| kernel.no_body("Metal"))?;
+        Ok(sign(kernel, body, launch).text)
     }
 
     fn synchronize(&self) -> Result<(), TargetError> {

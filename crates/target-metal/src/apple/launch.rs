@@ -17,7 +17,7 @@ use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
 use tilewright_target::source::{Slot, SourceKernel, SourceLaunch, kernel_name};
-use tilewright_target::{Argument, Executable, Region, TargetError, c, contiguous_strides};
+use tilewright_target::{Argument, Buffer, Executable, Region, TargetError, c, contiguous_strides};
 
 /// A program and its compiled variants, one a schedule.
 pub struct MetalExecutable {
@@ -252,18 +252,35 @@ pub fn launch_source(
     if launch.grid.contains(&0) {
         return Ok(());
     }
-    let tensors = launch.inputs.iter().chain(launch.outputs);
-    if !tensors.into_iter().all(|tensor| own_buffer(&tensor.region).is_some()) {
-        return Err(missing(&format!("{}: a tensor is not in Metal's memory", kernel.name)));
+    if !launch.outputs.iter().all(|tensor| own_buffer(&tensor.region).is_some()) {
+        return Err(missing(&format!("{}: an output is not in Metal's memory", kernel.name)));
+    }
+    // What the host made lies in memory of its own; the encoder keeps a copy for as long as the launch needs it.
+    let mut copies = Vec::with_capacity(launch.inputs.len());
+    for input in launch.inputs {
+        copies.push(match own_buffer(&input.region) {
+            Some(_) => None,
+            None => {
+                let mut bytes = vec![0; input.region.buffer.size()];
+                input.region.buffer.read(0, &mut bytes)?;
+                let mut copy = MetalBuffer::new(gpu, bytes.len())?;
+                copy.write(0, &bytes)?;
+                Some(copy)
+            }
+        });
     }
     gpu.encode(|encoder| {
         encoder.setComputePipelineState(&pipeline);
         for (index, slot) in signed.slots.iter().enumerate() {
             match *slot {
-                Slot::Input(i) | Slot::Output(i) => {
-                    let of =
-                        if matches!(slot, Slot::Input(_)) { launch.inputs } else { launch.outputs };
-                    let (region, size) = (&of[i].region, of[i].dtype.size());
+                Slot::Input(i) => {
+                    let (region, size) = (&launch.inputs[i].region, launch.inputs[i].dtype.size());
+                    let buffer = copies[i].as_ref().or_else(|| own_buffer(region));
+                    set_buffer(encoder, buffer, region.offset * size, index);
+                }
+                Slot::Output(i) => {
+                    let (region, size) =
+                        (&launch.outputs[i].region, launch.outputs[i].dtype.size());
                     set_buffer(encoder, own_buffer(region), region.offset * size, index);
                 }
                 Slot::Shape(_) | Slot::Strides(_) | Slot::Rank(_) => {

@@ -25,6 +25,9 @@ const FLAGS: &[&str] = &[
     "-fsanitize=bounds,alignment,float-cast-overflow,integer-divide-by-zero",
 ];
 
+/// In MSL a number with a point is a float. Clang has no flag for it, so that there a number without an `f` is a double.
+const SINGLE: &str = "-fsingle-precision-constant";
+
 /// Compilers that know those flags, the first that answers is taken.
 const COMPILERS: [&str; 3] = ["g++", "clang++", "c++"];
 
@@ -88,15 +91,25 @@ impl Compiler {
                 format!("MSL on the host: no C++ compiler answers (tried {tried}); install g++");
             return Err(TargetError::Device(text));
         };
-        let folder =
-            folder.join(key(&[HEADER, THREADS, THREADS_HEADER, &version, &FLAGS.join(" ")]));
+        let folder = folder.join(key(&[
+            HEADER,
+            THREADS,
+            THREADS_HEADER,
+            &version,
+            &FLAGS.join(" "),
+            SINGLE,
+        ]));
         if std::fs::read_dir(&folder).is_ok_and(|files| files.count() > MOST_FILES) {
             // Another process may be running one of them; it keeps what it has open.
             let _ = std::fs::remove_dir_all(&folder);
         }
         std::fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, e))?;
         let compiler = Compiler { command, version, threads: folder.join("threads.o"), folder };
-        if !compiler.threads.exists() {
+        let whole = |name: &str, text: &str| {
+            std::fs::read(compiler.folder.join(name)).is_ok_and(|kept| kept == text.as_bytes())
+        };
+        let kept = whole("metal_stdlib", HEADER) && whole("threads.h", THREADS_HEADER);
+        if !kept || !compiler.threads.exists() {
             compiler.write("metal_stdlib", HEADER)?;
             compiler.write("threads.h", THREADS_HEADER)?;
             let source = compiler.write("threads.cc", THREADS)?;
@@ -125,8 +138,9 @@ impl Compiler {
         let metal = self.write(&format!("{key}.metal"), text)?;
         let include = format!("#include \"{key}.metal\"\n{glue}");
         let source = self.write(&format!("{key}.cc"), &include)?;
-        let flags =
-            FLAGS.iter().map(|f| f.to_string()).chain([format!("-I{}", self.folder.display())]);
+        let single = (!self.version.contains("clang")).then_some(&SINGLE);
+        let flags = FLAGS.iter().chain(single).map(|f| f.to_string());
+        let flags = flags.chain([format!("-I{}", self.folder.display())]);
         // Sanitizers instrument; their runtimes stay out, since threads.cc stands in for them.
         let object = self.folder.join(format!("{key}.o"));
         self.run(flags.chain(["-c".into()]).collect(), &source, &object)?;
@@ -209,7 +223,14 @@ pub fn launch(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(failed)?;
+        .map_err(|e| {
+            // A damaged file would stay in the way of every later launch.
+            let told = match std::fs::remove_file(program) {
+                Ok(()) => "; it was damaged and is removed: run again",
+                Err(_) => "",
+            };
+            TargetError::Device(format!("{}: {e}{told}", program.display()))
+        })?;
     // It reads all of the launch before it writes. One that ends early is told of by its status.
     let sent = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&input));
     let answer = child.wait_with_output().map_err(failed)?;

@@ -10,6 +10,7 @@ mod raw;
 pub use build::{Bytes, Compiler, Parameter, launch};
 
 use crate::place::elements;
+use crate::source::sign;
 use crate::{Family, Msl, NEWEST, PLACE};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,15 @@ impl Device for MslHostDevice {
         launched: &SourceLaunch<'_>,
     ) -> Result<(), TargetError> {
         raw::run(&self.compiler, kernel, launched)
+    }
+
+    fn source_text(
+        &self,
+        kernel: &SourceKernel,
+        launched: &SourceLaunch<'_>,
+    ) -> Result<String, TargetError> {
+        let body = kernel.metal.as_ref().ok_or_else(|| kernel.no_body("Metal"))?;
+        Ok(sign(kernel, body, launched).text)
     }
 }
 

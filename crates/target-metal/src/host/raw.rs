@@ -14,8 +14,8 @@ pub fn run(
     let Some(body) = &kernel.metal else { return Err(kernel.no_body("Metal")) };
     let told = |e: TargetError| TargetError::Device(format!("{}: {e}", kernel.name));
     let signed = sign(kernel, body, launched);
-    let built =
-        compiler.build(&signed.text, &kernel_name(kernel), &signed.parameters).map_err(told)?;
+    let text = without_pointers(&signed.text);
+    let built = compiler.build(&text, &kernel_name(kernel), &signed.parameters).map_err(told)?;
     let mut buffers = Vec::with_capacity(signed.slots.len());
     for slot in &signed.slots {
         buffers.push(match *slot {
@@ -54,6 +54,56 @@ pub fn run(
     Ok(())
 }
 
+/// The text without the word `threadgroup` where it says what a pointer or a reference leads to: on the host that word
+/// makes memory, and pointers are a thread's own. As many spaces stand there, so that places in messages stay.
+fn without_pointers(text: &str) -> String {
+    const WORD: &str = "threadgroup";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(WORD) {
+        let (before, after) = (&rest[..at], &rest[at + WORD.len()..]);
+        out.push_str(before);
+        let part = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+        let whole = !part(out.chars().next_back()) && !part(after.chars().next());
+        match whole && leads_elsewhere(after) {
+            true => out.extend(std::iter::repeat_n(' ', WORD.len())),
+            false => out.push_str(WORD),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// True where a type, perhaps with arguments, is followed by what makes it one of pointers or references.
+fn leads_elsewhere(text: &str) -> bool {
+    let mut rest = text.trim_start();
+    loop {
+        let word =
+            rest.len() - rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_').len();
+        let skipped = match rest.as_bytes() {
+            _ if word > 0 => word,
+            [b':', b':', ..] => 2,
+            [b'<', ..] => {
+                let mut depth = 0usize;
+                let end = rest.find(|c| {
+                    depth = match c {
+                        '<' => depth + 1,
+                        '>' => depth - 1,
+                        _ => depth,
+                    };
+                    depth == 0
+                });
+                let Some(end) = end else { return false };
+                end + 1
+            }
+            [b'(', ..] => return rest[1..].trim_start().starts_with(['*', '&']),
+            _ => return rest.starts_with(['*', '&']),
+        };
+        rest = rest[skipped..].trim_start();
+    }
+}
+
 fn plain(name: String, element: usize, bytes: Vec<u8>) -> Bytes {
     Bytes { name, written: false, faults: false, element, shift: 0, bytes }
 }
@@ -70,4 +120,43 @@ fn tensor(name: &str, of: &SourceTensor<'_>, written: bool) -> Result<Bytes, Tar
     of.region.buffer.read(start, &mut bytes)?;
     let shift = start % 64;
     Ok(Bytes { name: name.into(), written, faults: false, element: size, shift, bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_pointers;
+
+    #[test]
+    fn memory_stays_and_pointers_to_it_are_plain() {
+        let kept = [
+            "threadgroup float buf[64];",
+            "threadgroup vec<float, 4> buf[N * 2], more[3];",
+            "threadgroup metal::atomic<uint> count;",
+            "threadgroup_barrier(mem_flags::mem_threadgroup); float x = a * b;",
+            "float threads_per_threadgroup = 1 * x;",
+            "threadgroup float a; a * b;",
+            "threadgroup",
+            "threadgroup vec<",
+        ];
+        for text in kept {
+            assert_eq!(without_pointers(text), text);
+        }
+        for (text, plain) in [
+            ("(threadgroup float* p, int n)", "(            float* p, int n)"),
+            ("const threadgroup T *b", "const             T *b"),
+            ("threadgroup const T& b", "            const T& b"),
+            ("T threadgroup* b", "T            * b"),
+            ("threadgroup float (&b)[32]", "            float (&b)[32]"),
+            (
+                "threadgroup metal::vec<vec<T, 2>, 4>\n*p",
+                "            metal::vec<vec<T, 2>, 4>\n*p",
+            ),
+            (
+                "threadgroup float x; f((threadgroup float*)x)",
+                "threadgroup float x; f((            float*)x)",
+            ),
+        ] {
+            assert_eq!(without_pointers(text), plain);
+        }
+    }
 }

@@ -4,9 +4,8 @@ use super::*;
 use crate::simd::portable::Portable;
 
 /// # Safety
-/// As [`rows`].
-#[inline(always)]
-unsafe fn columns<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
+/// As [`ByRows::columns`].
+pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
     let (scale_step, bias_step) = quantized::steps(call);
     for k in 0..8.min(call.rows - part.first) {
         let row = part.first + k;
@@ -96,30 +95,7 @@ unsafe fn byte(rest: &[MaybeUninit<u32>], i: usize) -> i32 {
 }
 
 /// # Safety
-/// As [`rows`].
-pub unsafe fn sum<const BITS: u32>(call: &Call) {
-    let columns = |call: &Call, p: &Prepared, part| {
-        // SAFETY: the caller's promise.
-        unsafe { columns::<BITS>(call, p, part) }
-    };
-    // SAFETY: the caller's promise.
-    unsafe { rows::<_, BITS>(Portable, call, columns, Level::Portable) }
-}
-
-/// # Safety
 /// As [`ByRows::prepare`].
-pub unsafe fn prepare<const BITS: u32>(
-    to: &mut Prepared,
-    x: &[f32],
-    group: usize,
-    negligible: f64,
-) -> bool {
-    to.fill::<_, BITS>(Portable, x, group, negligible)
-}
-
-/// # Safety
-/// As [`ByRows::columns`].
-pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
-    // SAFETY: the caller's promise.
-    unsafe { columns::<BITS>(call, prepared, part) }
+pub unsafe fn prepare(to: &mut Prepared, x: &[f32], shape: Shape, negligible: f64) -> bool {
+    to.fill(Portable, x, shape, negligible)
 }

@@ -119,7 +119,7 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
             ];
             call.extra = quantized::options((bits, group, DType::F32), [4; 2]);
             // SAFETY: the operands are as long as the primitive asks.
-            unsafe { sum_of_products(bits, level).call(&call) };
+            unsafe { sum_of_products(level).call(&call) };
             for (r, y) in out.iter().enumerate() {
                 let (mut exact, mut size) = (0.0, 0.0);
                 for i in 0..len {
@@ -176,7 +176,7 @@ fn numbers_of_either_type_give_the_same_sums() {
                 ];
                 call.extra = quantized::options((4, group, numbers), [size as isize; 2]);
                 // SAFETY: the operands are as long as the primitive asks.
-                unsafe { sum_of_products(4, level).call(&call) };
+                unsafe { sum_of_products(level).call(&call) };
                 out.iter().map(|y| y.to_bits()).collect::<Vec<u32>>()
             };
             assert_eq!(sums(DType::F32), sums(DType::BF16), "{level:?} odd {odd}");

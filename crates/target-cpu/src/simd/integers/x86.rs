@@ -20,18 +20,19 @@ pub fn has_vnni() -> bool {
 }
 
 /// # Safety
-/// As [`rows`], with AVX2, FMA and F16C.
+/// As [`ByRows::columns`], with AVX2, FMA and F16C.
 #[inline(always)]
-pub unsafe fn columns<const BITS: u32, const VNNI: bool>(
-    call: &Call,
-    prepared: &Prepared,
-    part: Part,
-) {
+unsafe fn columns<const BITS: u32, const VNNI: bool>(call: &Call, prepared: &Prepared, part: Part) {
+    // What follows from the widths is asked of them alone: then there is no code for what cannot be.
+    if const { !matches!(BITS, 4 | 8) } {
+        // SAFETY: the caller's promise.
+        return unsafe { any_rows::<BITS, VNNI>(call, prepared, part) };
+    }
     let eights = (part.len / part.group).is_multiple_of(GROUPS);
     let dense = quantized::steps(call) == (2, 2);
     // SAFETY: the caller's promise.
     unsafe {
-        match (eights && dense && matches!(BITS, 4 | 8), part.numbers, part.group) {
+        match (eights && dense, part.numbers, part.group) {
             (true, DType::BF16, 32) => dense_rows::<BITS, VNNI, 32, true>(call, prepared, part),
             (true, DType::BF16, 64) => dense_rows::<BITS, VNNI, 64, true>(call, prepared, part),
             (true, DType::BF16, 128) => dense_rows::<BITS, VNNI, 128, true>(call, prepared, part),
@@ -67,20 +68,19 @@ unsafe fn dense_rows<const BITS: u32, const VNNI: bool, const GROUP: usize, cons
             let mut total = _mm256_setzero_ps();
             for e in 0..eights {
                 let load = |of: &[f32; CHUNK / LEAST_GROUP]| of.as_ptr().add(e * GROUPS);
-                let both = joins(BITS, GROUP) && prepared.rests[e];
-                let sums = match both {
-                    true => self::sums::<BITS, VNNI, BOTH>(
-                        words,
-                        [x.cast(), rest.cast()],
-                        (GROUP, GROUPS),
-                    ),
-                    false => self::sums::<BITS, VNNI, WHOLE>(words, [x.cast(); 2], (GROUP, GROUPS)),
+                let rests = prepared.rests[e];
+                let x_and_rest = [x.cast(), rest.cast()];
+                let sums = match const { joins(BITS, GROUP) } {
+                    true if rests => {
+                        self::sums::<BITS, VNNI, BOTH>(words, x_and_rest, (GROUP, GROUPS))
+                    }
+                    _ => self::sums::<BITS, VNNI, WHOLE>(words, x_and_rest, (GROUP, GROUPS)),
                 };
                 let (scale, bias) = (eight_halves::<BF16>(scales), eight_halves::<BF16>(biases));
                 let of_unit = _mm256_mul_ps(scale, _mm256_loadu_ps(load(&prepared.units)));
                 total = _mm256_fmadd_ps(sums, of_unit, total);
                 total = _mm256_fmadd_ps(bias, _mm256_loadu_ps(load(&prepared.sums)), total);
-                if !joins(BITS, GROUP) && prepared.rests[e] {
+                if const { !joins(BITS, GROUP) } && rests {
                     let sums =
                         self::sums::<BITS, VNNI, REST>(words, [rest.cast(); 2], (GROUP, GROUPS));
                     let of_unit = _mm256_mul_ps(scale, _mm256_loadu_ps(load(&prepared.finer)));
@@ -172,16 +172,19 @@ unsafe fn any_rows<const BITS: u32, const VNNI: bool>(
                 let shape = (part.group, count);
                 let x = prepared.x.as_ptr().add(at / 2).cast();
                 let rest = prepared.rest.as_ptr().add(left(BITS, at)).cast();
-                let sums = match joins(BITS, part.group) && prepared.rests[g / GROUPS] {
-                    true => self::sums::<BITS, VNNI, BOTH>(words, [x, rest], shape),
-                    false => self::sums::<BITS, VNNI, WHOLE>(words, [x, x], shape),
+                let rests = prepared.rests[g / GROUPS];
+                let sums = match BITS {
+                    4 if rests && joins(4, part.group) => {
+                        self::sums::<BITS, VNNI, BOTH>(words, [x, rest], shape)
+                    }
+                    _ => self::sums::<BITS, VNNI, WHOLE>(words, [x, rest], shape),
                 };
                 let load = |of: &[f32]| _mm256_loadu_ps(of.as_ptr().add(g));
                 let scale = scales.eight(g, count);
                 let of_unit = _mm256_mul_ps(scale, load(&prepared.units));
                 total = _mm256_fmadd_ps(sums, of_unit, total);
                 total = _mm256_fmadd_ps(biases.eight(g, count), load(&prepared.sums), total);
-                if !joins(BITS, part.group) && prepared.rests[g / GROUPS] {
+                if rests && !joins(BITS, part.group) {
                     let sums = self::sums::<BITS, VNNI, REST>(words, [rest, rest], shape);
                     let of_unit = _mm256_mul_ps(scale, load(&prepared.finer));
                     total = _mm256_fmadd_ps(sums, of_unit, total);
@@ -244,24 +247,23 @@ unsafe fn sums<const BITS: u32, const VNNI: bool, const WHAT: u8>(
     x: [*const u32; 2],
     (group, count): (usize, usize),
 ) -> __m256 {
-    let per = (group / width(BITS)).max(1);
     // SAFETY: the caller's promise.
     let sums = unsafe {
-        match (group < width(BITS), per, count) {
-            (false, 1, GROUPS) => whole_groups::<BITS, VNNI, WHAT, 1>(words, x, GROUPS),
-            (false, 2, GROUPS) => whole_groups::<BITS, VNNI, WHAT, 2>(words, x, GROUPS),
-            (false, 1, _) => whole_groups::<BITS, VNNI, WHAT, 1>(words, x, count),
-            (false, 2, _) => whole_groups::<BITS, VNNI, WHAT, 2>(words, x, count),
-            (false, ..) => whole_groups::<BITS, VNNI, WHAT, 4>(words, x, count),
-            (true, ..) => half_groups::<BITS, VNNI, WHAT>(words, x, count / 2),
+        match const { width(BITS) > LEAST_GROUP } {
+            true if group < width(BITS) => half_groups::<BITS, VNNI, WHAT>(words, x, count / 2),
+            _ => match (group / width(BITS), count) {
+                (1, GROUPS) => whole_groups::<BITS, VNNI, WHAT, 1>(words, x),
+                (2, GROUPS) => whole_groups::<BITS, VNNI, WHAT, 2>(words, x),
+                (per, _) => some_groups::<BITS, VNNI, WHAT>(words, x, per, count),
+            },
         }
     };
     // SAFETY: AVX2 is the caller's promise.
     unsafe { _mm256_cvtepi32_ps(sums) }
 }
 
-/// The sums of groups of `PER` vectors. (No closures here: they are no part of the function whose instructions they would
-/// need.)
+/// The sums of eight groups of `PER` vectors. (No closures here: they are no part of the function whose instructions they
+/// would need.)
 ///
 /// # Safety
 /// As [`sums`].
@@ -269,30 +271,40 @@ unsafe fn sums<const BITS: u32, const VNNI: bool, const WHAT: u8>(
 unsafe fn whole_groups<const BITS: u32, const VNNI: bool, const WHAT: u8, const PER: usize>(
     words: *const u32,
     x: [*const u32; 2],
+) -> __m256i {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut all = [_mm256_setzero_si256(); GROUPS];
+        for (g, sum) in all.iter_mut().enumerate() {
+            for v in 0..PER {
+                let more = products::<BITS, VNNI, WHAT>(words, x, g * PER + v);
+                *sum = if v == 0 { more } else { _mm256_add_epi32(*sum, more) };
+            }
+        }
+        of_eight(&all)
+    }
+}
+
+/// The sums of `count` groups of `per` vectors, zeros beyond: what seldom comes, at the end of a row.
+///
+/// # Safety
+/// As [`sums`].
+#[inline(always)]
+unsafe fn some_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
+    words: *const u32,
+    x: [*const u32; 2],
+    per: usize,
     count: usize,
 ) -> __m256i {
-    // SAFETY: the caller's promise; a prefetch may name any address.
+    // SAFETY: the caller's promise.
     unsafe {
-        let mut fours = [_mm256_setzero_si256(); 2];
-        for (half, four) in fours.iter_mut().enumerate() {
-            let mut sums = [_mm256_setzero_si256(); 4];
-            for (k, sum) in sums.iter_mut().enumerate() {
-                let g = 4 * half + k;
-                if g >= count {
-                    continue;
-                }
-                for v in 0..PER {
-                    let more = products::<BITS, VNNI, WHAT>(words, x, g * PER + v);
-                    *sum = if v == 0 { more } else { _mm256_add_epi32(*sum, more) };
-                }
+        let mut all = [_mm256_setzero_si256(); GROUPS];
+        for (g, sum) in all.iter_mut().enumerate().take(count) {
+            for v in g * per..(g + 1) * per {
+                *sum = _mm256_add_epi32(*sum, products::<BITS, VNNI, WHAT>(words, x, v));
             }
-            *four = of_four(&sums);
         }
-        let [low, high] = fours;
-        _mm256_add_epi32(
-            _mm256_permute2x128_si256::<0x20>(low, high),
-            _mm256_permute2x128_si256::<0x31>(low, high),
-        )
+        of_eight(&all)
     }
 }
 
@@ -338,13 +350,17 @@ unsafe fn products<const BITS: u32, const VNNI: bool, const WHAT: u8>(
             4 => {
                 let q = Nibbles::of(_mm256_loadu_si256(at.cast()));
                 let rest = rest.wrapping_add(v * left(4, width(4)));
-                match (WHAT, VNNI) {
-                    (WHOLE, true) => q.dots(x),
-                    (BOTH, true) => q.dots_of_bytes(_mm256_slli_epi32::<6>(q.dots(x)), rest),
-                    (_, true) => q.dots_of_bytes(_mm256_setzero_si256(), rest),
-                    (WHOLE, false) => q.times(x, 1),
-                    (BOTH, false) => _mm256_add_epi32(q.times(x, 64), q.times_bytes(rest)),
-                    (_, false) => q.times_bytes(rest),
+                match VNNI {
+                    true => match WHAT {
+                        WHOLE => q.dots(x),
+                        BOTH => q.dots_of_bytes(_mm256_slli_epi32::<6>(q.dots(x)), rest),
+                        _ => q.dots_of_bytes(_mm256_setzero_si256(), rest),
+                    },
+                    false => match WHAT {
+                        WHOLE => q.times(x, 1),
+                        BOTH => _mm256_add_epi32(q.times(x, 64), q.times_bytes(rest)),
+                        _ => q.times_bytes(rest),
+                    },
                 }
             }
             8 => bytes(_mm256_loadu_si256(at.cast()), x),
@@ -460,6 +476,23 @@ unsafe fn bytes(q: __m256i, x: *const u32) -> __m256i {
     }
 }
 
+/// The sums of eight vectors.
+///
+/// # Safety
+/// AVX2.
+#[inline(always)]
+unsafe fn of_eight(all: &[__m256i; GROUPS]) -> __m256i {
+    let [a, b, c, d, e, f, g, h] = *all;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (low, high) = (of_four(&[a, b, c, d]), of_four(&[e, f, g, h]));
+        _mm256_add_epi32(
+            _mm256_permute2x128_si256::<0x20>(low, high),
+            _mm256_permute2x128_si256::<0x31>(low, high),
+        )
+    }
+}
+
 /// Each half of the result holds the sums of that half of each of four vectors.
 #[inline(always)]
 unsafe fn of_four(sums: &[__m256i; 4]) -> __m256i {
@@ -472,27 +505,11 @@ unsafe fn of_four(sums: &[__m256i; 4]) -> __m256i {
 }
 
 /// # Safety
-/// As [`rows`], with AVX2, FMA and F16C.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub unsafe fn sum<const BITS: u32>(call: &Call, level: Level) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let columns = |call: &Call, p: &Prepared, part| columns::<BITS, false>(call, p, part);
-        rows::<_, BITS>(Avx2::assume(), call, columns, level);
-    }
-}
-
-/// # Safety
 /// As [`ByRows::prepare`], with AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub unsafe fn prepare<const BITS: u32>(
-    to: &mut Prepared,
-    x: &[f32],
-    group: usize,
-    negligible: f64,
-) -> bool {
+pub unsafe fn prepare(to: &mut Prepared, x: &[f32], shape: Shape, negligible: f64) -> bool {
     // SAFETY: the caller's promise.
-    to.fill::<_, BITS>(unsafe { Avx2::assume() }, x, group, negligible)
+    to.fill(unsafe { Avx2::assume() }, x, shape, negligible)
 }
 
 /// # Safety
@@ -501,19 +518,6 @@ pub unsafe fn prepare<const BITS: u32>(
 pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
     // SAFETY: the caller's promise.
     unsafe { columns::<BITS, false>(call, prepared, part) }
-}
-
-/// [`sum`] of nibbles.
-///
-/// # Safety
-/// As [`sum`], with VNNI.
-#[target_feature(enable = "avx512vnni,avx512vl,avx2,fma,f16c")]
-pub unsafe fn sum_vnni(call: &Call, level: Level) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let columns = |call: &Call, p: &Prepared, part| columns::<4, true>(call, p, part);
-        rows::<_, 4>(Avx2::assume(), call, columns, level);
-    }
 }
 
 /// [`part`] of nibbles.
