@@ -13,6 +13,7 @@ mod formula;
 mod hub;
 mod imported;
 mod interrupt;
+mod memory;
 mod model;
 mod patching;
 mod progress;
@@ -22,6 +23,11 @@ mod timing;
 use failure::Failure;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
+use tilewright_text::Counting;
+
+/// What chat templates may hold is counted.
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     interrupt::listen();

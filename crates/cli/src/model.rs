@@ -2,6 +2,7 @@
 
 use crate::call::device;
 use crate::failure::Failure;
+use crate::memory::release_code;
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 use tilewright_engine::Sampling;
@@ -108,6 +109,7 @@ pub fn float(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
 /// When the checkpoint is broken, or this build cannot run it.
 pub fn load(matches: &ArgMatches, directory: &Path) -> Result<Model, Failure> {
     let checkpoint = Checkpoint::open(directory)?;
+    release_code();
     let mut model = tilewright_models::load(&checkpoint, device(matches)?, float(matches)?)?;
     if let Some(context) = matches.get_one::<usize>("context") {
         model.set_context(*context);
@@ -133,9 +135,10 @@ pub fn sampling(matches: &ArgMatches) -> Sampling {
     let number = |name: &str| matches.get_one::<f64>(name).copied();
     Sampling {
         temperature: number("temp").unwrap_or(0.0),
-        top_k: matches.get_one::<usize>("top-k").copied(),
+        // 0 is what other tools call not bounding them.
+        top_k: matches.get_one::<usize>("top-k").copied().filter(|k| *k > 0),
         top_p: number("top-p"),
-        min_p: number("min-p"),
+        min_p: number("min-p").filter(|p| *p != 0.0),
         repetition_penalty: number("repetition-penalty").unwrap_or(1.0),
         seed: matches.get_one::<u64>("seed").copied().unwrap_or(0),
     }

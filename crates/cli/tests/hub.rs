@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use support::directory;
+use support::{directory, hears};
 
 const NAME: &str = "owner/story";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -148,8 +148,8 @@ fn a_revision_may_follow_the_name() {
 fn an_interrupted_download_goes_on_where_it_stood() {
     let (home, (address, _)) = (directory("hub-interrupted"), serve_weights(1 << 20));
     let args = ["generate", "--model", NAME, "--prompt", "The wolf", "--max-tokens", "4"];
-    let mut child =
-        command(&home, &address, "secret", &args).stderr(Stdio::null()).spawn().unwrap();
+    let mut command = command(&home, &address, "secret", &args);
+    let mut child = hears(command.stderr(Stdio::null()), libc::SIGINT).spawn().unwrap();
     let model = home.join("hub/models--owner--story");
     // What has come so far has a name of its own.
     let part = model.join("blobs/model.safetensors-1");

@@ -173,6 +173,8 @@ fn tensors_that_nothing_reads_are_told() {
 
 #[test]
 fn what_cannot_run_says_why() {
+    let never = Path::new(env!("CARGO_TARGET_TMPDIR")).join("never.safetensors");
+    let _ = std::fs::remove_file(&never);
     let logits = |model: &str| {
         tilewright(&["logits", "--model", model, "--tokens", "1,2", "--out", "never.safetensors"])
     };
@@ -214,7 +216,7 @@ fn what_cannot_run_says_why() {
             "num_attention_heads",
         ),
         ("act", "qwen2", ["\"silu\"", "\"relu\""], "hidden_act"),
-        ("rope", "llama", ["\"llama3\"", "\"dynamic\""], "`dynamic`"),
+        ("rope", "llama", ["\"llama3\"", "\"warped\""], "`warped`"),
         ("factors", "phi3", ["1.1,", ""], "short_factor"),
         ("bits", "llama-4bit", ["\"bits\": 4", "\"bits\": 8"], "8 bits in groups of 32"),
         (
@@ -226,7 +228,7 @@ fn what_cannot_run_says_why() {
     ] {
         logits(&changed(test, name, |c| c.replace(from, to))).fails(1, fault);
     }
-    assert!(!Path::new(env!("CARGO_TARGET_TMPDIR")).join("never.safetensors").exists());
+    assert!(!never.exists());
 }
 
 #[test]
@@ -268,6 +270,10 @@ fn wrong_use_is_refused_before_any_work() {
     generate(&["--temp=-1"]).fails(2, "the temperature is -1");
     generate(&["--temp", "-1"]).fails(2, "the temperature is -1");
     generate(&["--top-p", "-0.5"]).fails(2, "top-p is -0.5");
+    // 0 bounds nothing, as with other tools.
+    let drawn =
+        |more: &[&str]| generate(&[&["--temp", "1", "--seed", "4"][..], more].concat()).ok();
+    assert_eq!(drawn(&["--top-k", "0", "--min-p", "0"]), drawn(&[]));
     generate(&["--top-k", "-3"]).fails(2, "it is a whole number from 0 on");
     generate(&["--temp", "warm"]).fails(2, "it is a number, as in 0.8");
     generate(&["--context", "0"]).fails(2, "--context is 0");

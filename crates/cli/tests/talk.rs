@@ -5,6 +5,8 @@ mod support;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+#[cfg(unix)]
+use support::hears;
 use support::{Run, directory, tilewright, tilewright_in};
 use tilewright_formats::TensorFile;
 
@@ -30,7 +32,8 @@ fn fed(args: &[&str], input: &str) -> Run {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    // One that is used wrongly ends before it reads.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let status = output.status.code().unwrap();
@@ -73,6 +76,14 @@ fn a_conversation_goes_on_and_starts_anew() {
     let stop = first.split_whitespace().last().unwrap();
     assert!(!talk("The wolf\n", &["--stop", stop]).contains(stop));
     fed(&["chat", "--model", &model, "--top-p", "2"], "x\n").fails(2, "top-p is 2");
+    // Fused kernels say the same.
+    for which in ["default", "all", "rmsnorm,moe_mlp"] {
+        assert_eq!(talk("The wolf\nThe wolf\n", &["--patch", which]), twice, "{which}");
+    }
+    let smart = ["chat", "--model", &model, "--max-tokens", "8", "--patch", "smart"];
+    let smart = fed(&smart, "The wolf\nThe wolf\n");
+    assert!(smart.stdout == twice && smart.stderr.contains("[smart_patch] Result"), "{smart:?}");
+    fed(&["chat", "--model", &model, "--patch", "nothing"], "x\n").fails(2, "nothing");
 }
 
 #[test]
@@ -126,7 +137,6 @@ fn a_checkpoint_of_floats_is_packed_whole_or_not_at_all() {
 /// The exit status of a conversation that waits for its first line, after a signal; nothing is left behind.
 #[cfg(unix)]
 fn ended_by(signal: libc::c_int) -> Option<i32> {
-    use std::os::unix::process::CommandExt;
     let here = directory(&format!("interrupt-{signal}"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_tilewright"));
     command
@@ -134,14 +144,7 @@ fn ended_by(signal: libc::c_int) -> Option<i32> {
         .current_dir(&here)
         .stdin(Stdio::piped())
         .stdout(Stdio::null());
-    let heard = move || {
-        // SAFETY: changes what the signal does, in the new process alone.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
-        Ok(())
-    };
-    // Who runs the tests may ignore the signal, as nohup does, and programs that do go on to.
-    // SAFETY: `signal` is one of the calls that are allowed there.
-    let mut child = unsafe { command.pre_exec(heard) }.spawn().unwrap();
+    let mut child = hears(&mut command, signal).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1500));
     // Waiting would close it, and the end of the input ends the conversation too.
     let input = child.stdin.take();
@@ -217,6 +220,9 @@ fn a_model_is_timed() {
     wrong(&[], "--model");
     wrong(&["--synthetic", "gpt-9"], "gpt-9");
     wrong(&["--synthetic", "qwen3-0.6b", "--bits", "7"], "7 bits in groups of 64");
+    // The weights of a checkpoint have the bits that they have.
+    wrong(&["--model", &model, "--bits", "4"], "--bits");
+    wrong(&["--model", &model, "--group", "32"], "--group");
     wrong(&["--model", &model, "--prompt", "0"], "--prompt is 0");
     wrong(&["--model", &model, "--prompt", "2048"], "do not fit the context of 2048");
 }

@@ -72,6 +72,8 @@ impl FileBytes {
     /// Lets go of the memory behind some bytes of a mapped file, and of what else is in their pages: they are read anew
     /// should they be used again.
     pub(crate) fn release(&self, range: std::ops::Range<usize>) {
+        /// Systems map so much round what is read.
+        const ROUND: usize = 64 << 10;
         #[cfg(unix)]
         if let Source::Mapped(map) = &self.0
             && range.start < range.end
@@ -80,7 +82,9 @@ impl FileBytes {
             let advice = memmap2::UncheckedAdvice::DontNeed;
             // SAFETY: pages of a file that nobody writes to hold the same bytes when they are read again. The advice is a
             // wish, of whole pages from that of the first byte on.
-            let _ = unsafe { map.unchecked_advise_range(advice, range.start, range.len()) };
+            let start = range.start / ROUND * ROUND;
+            let end = range.end.next_multiple_of(ROUND).min(map.len());
+            let _ = unsafe { map.unchecked_advise_range(advice, start, end - start) };
         }
         #[cfg(not(unix))]
         let _ = range;

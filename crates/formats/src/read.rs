@@ -67,6 +67,21 @@ impl StoredTensor {
         self.file.release(start..end);
     }
 
+    /// Some of its rows, all axes but the last counted as one; none where it has not that many.
+    pub fn rows(&self, rows: Range<usize>) -> Option<StoredTensor> {
+        let (depth, all) = self.shape.split_last()?;
+        let bytes = depth.checked_mul(self.dtype.size())?;
+        if rows.start > rows.end || rows.end > all.iter().product() {
+            return None;
+        }
+        let start = self.range.start + rows.start * bytes;
+        Some(StoredTensor {
+            shape: vec![rows.len(), *depth],
+            range: start..start + rows.len() * bytes,
+            ..self.clone()
+        })
+    }
+
     /// The whole file, for who keeps the bytes without a copy, and where in it the tensor lies.
     pub fn shared(&self) -> (Arc<FileBytes>, Range<usize>) {
         (self.file.clone(), self.range.clone())

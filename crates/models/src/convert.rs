@@ -85,14 +85,8 @@ impl<'a> Conversion<'a> {
 
     fn add(&mut self, decoder: &Decoder, part: Part) -> Result<()> {
         let stored = |name: String| self.checkpoint.tensor(&name).map_err(wrong);
-        let sources: Vec<StoredTensor> = match part.each.is_empty() {
-            true => vec![stored(format!("{}.weight", part.path))?],
-            false => part
-                .each
-                .iter()
-                .map(|path| stored(format!("{path}.weight")))
-                .collect::<Result<_>>()?,
-        };
+        let sources = part.sources.iter().map(|source| source.of(self.checkpoint).map_err(wrong));
+        let sources = sources.collect::<Result<Vec<StoredTensor>>>()?;
         let depth = part.shape.last().copied().unwrap_or(1);
         let own = router_format(decoder, &part.path);
         let format = match part.kind {
@@ -109,7 +103,8 @@ impl<'a> Conversion<'a> {
             false => None,
         };
         let (name, shape) = (part.path.clone(), part.shape);
-        let dtype = self.dtype.unwrap_or(sources[0].dtype);
+        let own = sources.first().map_or(ElementType::F32, |source| source.dtype);
+        let dtype = self.dtype.unwrap_or(own);
         self.targets.push(Target { name, sources, shape, format, dtype });
         if let Some(bias) = bias {
             let (name, shape) = (format!("{}.bias", part.path), bias.shape.clone());

@@ -5,8 +5,9 @@
 
 use tilewright_formats::{Affine, Config, FormatError};
 use tilewright_nn::{
-    Attention, AttentionShape, Block, CacheShape, Gate, GatedMlp, Kernels, Model, ModelShape,
-    Module, Moe, MoeShape, PackedGatedMlp, Part, Projections, Result, Rope, Slot, Weights,
+    Attention, AttentionShape, Block, CacheShape, ExpertNames, Gate, GatedMlp, Kernels, Model,
+    ModelShape, Module, Moe, MoeShape, PackedGatedMlp, Part, Projections, Result, Rope, Slot,
+    Weights,
 };
 
 /// A decoder, described.
@@ -89,7 +90,8 @@ pub struct Experts {
     pub shape: MoeShape,
     /// Features inside an expert.
     pub intermediate: usize,
-    /// The module in a layer that holds them: `mlp`.
+    /// The module in a layer that holds them. Transformers holds all of them in `mlp`, whatever they are called in the
+    /// files of their authors.
     pub module: &'static str,
     /// What gate, up and down are called in one expert.
     pub projections: [&'static str; 3],
@@ -170,6 +172,7 @@ impl Decoder {
             ropes: vec![self.rope.clone()],
             softcap: self.softcap,
             dtype: weights.dtype(),
+            mixture: self.feed_forward.iter().any(|part| matches!(part, FeedForward::Experts(_))),
         };
         let parts = weights.parts();
         Ok((Model::new(weights.into_kernels(), shape, embedding, blocks, ends)?, parts))
@@ -287,22 +290,36 @@ impl Decoder {
     fn experts(&self, weights: &Weights<'_>, experts: &Experts, prefix: &str) -> Result<Slot> {
         let Experts { shape, intermediate, module, projections, .. } = experts;
         let path = format!("{prefix}{module}");
-        let router =
-            weights.linear(&format!("{path}.gate"), [shape.experts, self.hidden], false)?;
+        let inner = format!("{prefix}mlp");
+        let own = format!("{path}.gate");
+        let stored = match weights.contains(&format!("{own}.weight")) {
+            true => own.clone(),
+            false => match format!("{inner}.gate") {
+                other if weights.contains(&format!("{other}.weight")) => other,
+                _ => own.clone(),
+            },
+        };
+        let router = weights.linear_at(&own, &stored, [shape.experts, self.hidden], false)?;
         // Where mlx-lm has put the experts together, they have names of its own.
-        let project = |stacked: &str, one: &str, columns: usize, depth: usize| {
-            weights.experts(
-                &format!("{path}.switch_mlp.{stacked}"),
-                |expert| format!("{path}.experts.{expert}.{one}"),
-                [shape.experts, columns, depth],
-                shape.per_token,
-            )
+        let project = |stacked: &str,
+                       one: &str,
+                       fused: (&str, usize, usize),
+                       [columns, depth]: [usize; 2]| {
+            let (tensor, rows, first) = fused;
+            let names = ExpertNames {
+                stacked: &format!("{path}.switch_mlp.{stacked}"),
+                fused: (&format!("{inner}.experts.{tensor}"), rows, first),
+                each: &|expert| format!("{path}.experts.{expert}.{one}"),
+            };
+            weights.experts(&names, [shape.experts, columns, depth], shape.per_token)
         };
         let [gate, up, down] = projections;
+        let (inside, hidden) = (*intermediate, self.hidden);
+        let both = 2 * inside;
         let projections = [
-            project("gate_proj", gate, *intermediate, self.hidden)?,
-            project("up_proj", up, *intermediate, self.hidden)?,
-            project("down_proj", down, self.hidden, *intermediate)?,
+            project("gate_proj", gate, ("gate_up_proj", both, 0), [inside, hidden])?,
+            project("up_proj", up, ("gate_up_proj", both, inside), [inside, hidden])?,
+            project("down_proj", down, ("down_proj", hidden, 0), [hidden, inside])?,
         ];
         Ok(Box::new(Moe::new(weights.kernels(), *shape, router, projections)?))
     }

@@ -38,6 +38,10 @@ pub fn rope(config: &Config, features: usize, context: usize) -> Result<Rope, Fo
     };
     match kind {
         "default" => Ok(plain),
+        "dynamic" => {
+            positive(&scaling, "factor", None)?;
+            Ok(plain.dynamic(context))
+        }
         "linear" => Ok(plain.linear(positive(&scaling, "factor", None)?)),
         "llama3" => {
             let factor = positive(&scaling, "factor", None)?;
@@ -82,7 +86,7 @@ pub fn rope(config: &Config, features: usize, context: usize) -> Result<Rope, Fo
             Ok(plain.yarn(base, factor, [fast, slow], original, whole, magnitude))
         }
         other => {
-            let next = "ropes are default, linear, llama3, longrope and yarn";
+            let next = "ropes are default, dynamic, linear, llama3, longrope and yarn";
             Err(config.error(
                 field,
                 &format!("is of the kind `{other}`, which is not supported"),

@@ -57,6 +57,9 @@ MODELS = {
         rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))),
 }
 
+# Name, and the model that it is, its experts stored as transformers holds them: gates and ups of all in one tensor.
+FUSED = {"mixtral_fused": "mixtral", "qwen3_moe_fused": "qwen3_moe"}
+
 # Name, the model that it is made of, what mlx_lm.convert is asked for, and what differs for its sake.
 WIDE = dict(hidden_size=64, head_dim=16)  # for groups of 64, which routers are always packed in
 QUANTIZED = {
@@ -94,12 +97,13 @@ def randomize(model, seed):
 
 def make(folder, name, extra):
     import torch
+    original, name = name not in FUSED, FUSED.get(name, name)
     kind, differences = MODELS[name]
     config = getattr(transformers, kind)(**(SHAPE | differences | extra))
     config._attn_implementation = "eager"
     model = transformers.AutoModelForCausalLM.from_config(config)
     randomize(model, 1 + sorted(MODELS).index(name))
-    model.to(torch.bfloat16).save_pretrained(folder)
+    model.to(torch.bfloat16).save_pretrained(folder, save_original_format=original)
     (folder / "generation_config.json").unlink(missing_ok=True)
 
 
@@ -207,11 +211,11 @@ def main():
     parser.add_argument("names", nargs="*", help="which; all when none is named")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "fixtures")
     arguments = parser.parse_args()
-    for name in arguments.names or [*MODELS, *QUANTIZED]:
+    for name in arguments.names or [*MODELS, *FUSED, *QUANTIZED]:
         folder = arguments.out / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        (with_transformers if name in MODELS else with_mlx)(folder, name)
+        (with_mlx if name in QUANTIZED else with_transformers)(folder, name)
         tidy(folder)
 
 

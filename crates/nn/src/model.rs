@@ -23,6 +23,8 @@ pub struct ModelShape {
     pub softcap: Option<f64>,
     /// The type of the arithmetic between kernels.
     pub dtype: DType,
+    /// Tokens choose among experts in some layer.
+    pub mixture: bool,
 }
 
 /// Which rows of the logits a call computes.
@@ -38,7 +40,11 @@ pub enum Logits {
 
 /// Tokens of a prompt that enter a model at once: enough to use every core, few enough to bound what lies between the
 /// layers.
-const CHUNK: usize = 512;
+/// What lies between the layers of a model of 1024 features takes 20 MB for 512 tokens, 10 for 256, which take 1 % longer.
+const CHUNK: usize = 256;
+
+/// The same where each expert gets a part of them: prompts of qwen3-moe-small take 9 % longer in chunks of 256.
+const MIXTURE_CHUNK: usize = 512;
 
 /// The same on a device with memory of its own, where each chunk reads all weights once.
 const DEVICE_CHUNK: usize = 4096;
@@ -114,7 +120,11 @@ impl Model {
 
     /// Tokens of a prompt that should enter at once.
     pub fn chunk(&self) -> usize {
-        if self.kernels.runtime().caps().host_visible { CHUNK } else { DEVICE_CHUNK }
+        match self.kernels.runtime().caps().host_visible {
+            false => DEVICE_CHUNK,
+            true if self.shape.mixture => MIXTURE_CHUNK,
+            true => CHUNK,
+        }
     }
 
     /// Empty caches for `slots` sequences of at most `capacity` tokens.

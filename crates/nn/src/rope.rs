@@ -1,6 +1,6 @@
 //! Rotary position embedding: the frequencies of its variants, and tables of cosines and sines.
 
-use crate::{Result, Tensor};
+use crate::{Error, Result, Tensor};
 use std::f64::consts::TAU;
 
 /// The angles by which pairs of features turn from one position to the next.
@@ -12,13 +12,16 @@ pub struct Rope {
     long: Option<(usize, Vec<f64>)>,
     /// What turned features are multiplied with.
     magnitude: f64,
+    /// The longest cache for which this is how it turns.
+    most: Option<usize>,
 }
 
 impl Rope {
     /// base^(-2i/features) for pair i.
     pub fn new(features: usize, base: f64) -> Rope {
         let frequency = |i| base.powf(-2.0 * i as f64 / features as f64);
-        Rope { frequencies: (0..features / 2).map(frequency).collect(), long: None, magnitude: 1.0 }
+        let frequencies = (0..features / 2).map(frequency).collect();
+        Rope { frequencies, long: None, magnitude: 1.0, most: None }
     }
 
     /// The number of features that turn.
@@ -29,6 +32,13 @@ impl Rope {
     /// The length past which a cache turns otherwise, where it does.
     pub fn switch(&self) -> Option<usize> {
         self.long.as_ref().map(|(original, _)| *original)
+    }
+
+    /// Frequencies that change with every token past the `original` context, and are the plain ones up to there
+    /// (<https://github.com/huggingface/transformers/pull/24653>). Longer caches are refused: each of their keys would be
+    /// turned as none is when the next token comes.
+    pub fn dynamic(self, original: usize) -> Rope {
+        Rope { most: Some(original), ..self }
     }
 
     /// Positions divided by `factor` (Chen et al., 2023, <https://arxiv.org/abs/2306.15595>).
@@ -52,7 +62,8 @@ impl Rope {
         let divided = |factors: &[f64]| -> Vec<f64> {
             self.frequencies.iter().zip(factors).map(|(f, factor)| f / factor).collect()
         };
-        Rope { frequencies: divided(short), long: Some((original, divided(long))), magnitude }
+        let long = Some((original, divided(long)));
+        Rope { frequencies: divided(short), long, magnitude, most: self.most }
     }
 
     /// YaRN (Peng et al., 2023, <https://arxiv.org/abs/2309.00071>): waves that fit into the `original` context fewer
@@ -88,8 +99,14 @@ impl Rope {
     /// Cosines and sines of positions `0 .. length`, `f32[length, features/2]` each.
     ///
     /// # Errors
-    /// When memory runs out.
+    /// When memory runs out, or it does not turn so far.
     pub fn tables(&self, length: usize) -> Result<[Tensor; 2]> {
+        if let Some(most) = self.most.filter(|most| length > *most) {
+            let what = format!(
+                "{length} tokens are more than the {most} up to which this model's dynamic rope is supported"
+            );
+            return Err(Error::usage(what).help(format!("ask for {most} tokens or fewer")));
+        }
         let frequencies = match &self.long {
             Some((original, long)) if length > *original => long,
             _ => &self.frequencies,
@@ -128,6 +145,15 @@ mod tests {
         let yarn = plain.clone().yarn(10000.0, 4.0, [32.0, 1.0], 4096, true, 1.5);
         assert_eq!(yarn.frequencies[0], plain.frequencies[0]);
         assert_eq!(yarn.frequencies[3], plain.frequencies[3] / 4.0);
+    }
+
+    #[test]
+    fn a_dynamic_rope_is_plain_as_far_as_it_goes() {
+        let (plain, dynamic) = (Rope::new(4, 10000.0), Rope::new(4, 10000.0).dynamic(6));
+        let table = |rope: &Rope| rope.tables(6).unwrap()[0].to_vec::<f32>().unwrap();
+        assert_eq!(table(&dynamic), table(&plain));
+        let error = dynamic.tables(7).unwrap_err().to_string();
+        assert!(error.contains("7 tokens are more than the 6"), "{error}");
     }
 
     #[test]

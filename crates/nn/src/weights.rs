@@ -7,6 +7,7 @@ use crate::{
 };
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use tilewright_formats::{
@@ -16,7 +17,7 @@ use tilewright_formats::{
 /// The weights of a checkpoint as modules: packed where they are packed, floats where they are floats. A weight whose
 /// type is that of the model's arithmetic stays in its file; others are converted.
 pub struct Weights<'a> {
-    source: Source<'a>,
+    source: Origin<'a>,
     kernels: Kernels,
     dtype: DType,
     /// Tensors are copied out of their files.
@@ -30,7 +31,7 @@ pub struct Weights<'a> {
 }
 
 /// Where weights come from.
-enum Source<'a> {
+enum Origin<'a> {
     Checkpoint(&'a Checkpoint),
     /// The same, checked and listed, but empty: no weight is read.
     Listed(&'a Checkpoint),
@@ -40,7 +41,7 @@ enum Source<'a> {
 /// A module with weights, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Its path; that of the stacked experts where a checkpoint has them one by one.
+    /// Its path; that of the stacked experts, however a checkpoint has them.
     pub path: String,
     /// What it is.
     pub kind: PartKind,
@@ -48,10 +49,49 @@ pub struct Part {
     pub shape: Vec<usize>,
     /// True when the tensor `<path>.bias` belongs to it.
     pub bias: bool,
-    /// The path of each expert, where a checkpoint has them one by one.
-    pub each: Vec<String>,
+    /// What its weight is made of in a checkpoint, one after the other; of packed weights the words.
+    pub sources: Vec<Source>,
     /// Bytes of all its tensors.
     pub bytes: usize,
+}
+
+/// A tensor of a checkpoint, or some of its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its name.
+    pub tensor: String,
+    /// Which rows, all axes but the last counted as one; all of them when `None`.
+    pub rows: Option<Range<usize>>,
+}
+
+impl Source {
+    fn whole(tensor: String) -> Source {
+        Source { tensor, rows: None }
+    }
+
+    /// What it stands for.
+    ///
+    /// # Errors
+    /// When there is no such tensor, or it has not as many rows.
+    pub fn of(&self, checkpoint: &Checkpoint) -> std::result::Result<StoredTensor, FormatError> {
+        let stored = checkpoint.tensor(&self.tensor)?;
+        let Some(rows) = &self.rows else { return Ok(stored) };
+        stored.rows(rows.clone()).ok_or_else(|| {
+            let what = format!("`{}` has no rows {rows:?}", self.tensor);
+            FormatError::new(checkpoint.directory(), what, "is the checkpoint complete?")
+        })
+    }
+}
+
+/// Where a checkpoint may have one projection of all experts.
+pub struct ExpertNames<'n> {
+    /// The module that holds all of them, as mlx-lm puts them together.
+    pub stacked: &'n str,
+    /// The tensor that holds them and perhaps more, as transformers does in memory: how many rows each expert has there,
+    /// and which is the first of this projection.
+    pub fused: (&'n str, usize, usize),
+    /// The module of each.
+    pub each: &'n dyn Fn(usize) -> String,
 }
 
 /// What a module with weights is.
@@ -79,7 +119,7 @@ impl<'a> Weights<'a> {
         dtype: Option<DType>,
     ) -> Result<Weights<'a>> {
         let dtype = dtype.map_or_else(|| told(checkpoint), Ok)?;
-        Ok(Weights::of(Source::Checkpoint(checkpoint), runtime, dtype))
+        Ok(Weights::of(Origin::Checkpoint(checkpoint), runtime, dtype))
     }
 
     /// Modules that fit `checkpoint`, every tensor checked but none of them read: what is built of them tells its
@@ -89,20 +129,20 @@ impl<'a> Weights<'a> {
     /// When the checkpoint has no embedding to tell the type.
     pub fn listed(checkpoint: &'a Checkpoint, runtime: Arc<Runtime>) -> Result<Weights<'a>> {
         let dtype = told(checkpoint)?;
-        Ok(Weights::of(Source::Listed(checkpoint), runtime, dtype))
+        Ok(Weights::of(Origin::Listed(checkpoint), runtime, dtype))
     }
 
     /// Random weights, which need no file. Arithmetic between kernels is in `dtype`; weights whose rows divide into
     /// groups are packed, if a format is given.
     pub fn random(runtime: Arc<Runtime>, dtype: DType, format: Option<Affine>) -> Weights<'a> {
-        Weights::of(Source::Random(RandomWeights::new(dtype, format)), runtime, dtype)
+        Weights::of(Origin::Random(RandomWeights::new(dtype, format)), runtime, dtype)
     }
 
-    fn of(source: Source<'a>, runtime: Arc<Runtime>, dtype: DType) -> Weights<'a> {
+    fn of(source: Origin<'a>, runtime: Arc<Runtime>, dtype: DType) -> Weights<'a> {
         let (used, parts, table) = Default::default();
         // What memory hardly holds is better left to the system, which reads it again when it is used.
         let copied = runtime.copies_pay()
-            && matches!(source, Source::Checkpoint(checkpoint)
+            && matches!(source, Origin::Checkpoint(checkpoint)
                 if size_of_all(checkpoint) <= runtime.caps().memory / 2);
         Weights { source, kernels: Kernels::new(runtime), dtype, copied, used, parts, table }
     }
@@ -141,8 +181,8 @@ impl<'a> Weights<'a> {
 
     fn checkpoint(&self) -> Option<&'a Checkpoint> {
         match self.source {
-            Source::Checkpoint(checkpoint) | Source::Listed(checkpoint) => Some(checkpoint),
-            Source::Random(_) => None,
+            Origin::Checkpoint(checkpoint) | Origin::Listed(checkpoint) => Some(checkpoint),
+            Origin::Random(_) => None,
         }
     }
 
@@ -151,17 +191,31 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// When a tensor is missing or has another shape, or the device has no memory for it.
     pub fn linear(&self, path: &str, shape: [usize; 2], bias: bool) -> Result<Slot> {
+        self.linear_at(path, path, shape, bias)
+    }
+
+    /// As [`linear`](Self::linear), where the checkpoint has the tensors under another path.
+    ///
+    /// # Errors
+    /// As [`linear`](Self::linear).
+    pub fn linear_at(
+        &self,
+        path: &str,
+        stored: &str,
+        shape: [usize; 2],
+        bias: bool,
+    ) -> Result<Slot> {
         let own = match bias {
-            true => Some(self.floats(&format!("{path}.bias"), &shape[..1])?),
+            true => Some(self.floats(&format!("{stored}.bias"), &shape[..1])?),
             false => None,
         };
         let table = self.table.borrow().as_ref().filter(|(of, _)| of == path).cloned();
         let weight = match table {
             Some((_, weight)) => weight,
-            None => self.weight(path, &shape)?,
+            None => self.weight(stored, &shape)?,
         };
         let bytes = weight.bytes() + own.as_ref().map_or(0, size);
-        self.made(path, PartKind::Linear, &shape, bytes);
+        self.made(path, stored, PartKind::Linear, &shape, bytes);
         if let (true, Some(part)) = (bias, self.parts.borrow_mut().last_mut()) {
             part.bias = true;
         }
@@ -179,7 +233,7 @@ impl<'a> Weights<'a> {
     /// As [`linear`](Self::linear).
     pub fn embedding(&self, path: &str, shape: [usize; 2], scale: Option<f64>) -> Result<Slot> {
         let weight = self.weight(path, &shape)?;
-        self.made(path, PartKind::Embedding, &shape, weight.bytes());
+        self.made(path, path, PartKind::Embedding, &shape, weight.bytes());
         *self.table.borrow_mut() = Some((path.to_string(), weight.clone()));
         Ok(Box::new(match weight {
             Weight::Packed(packed, format) => {
@@ -195,7 +249,7 @@ impl<'a> Weights<'a> {
     /// As [`linear`](Self::linear).
     pub fn rms_norm(&self, path: &str, features: usize, eps: f64, offset: f64) -> Result<Slot> {
         let mut weight = self.floats(&format!("{path}.weight"), &[features])?;
-        self.made(path, PartKind::Norm, &[features], size(&weight));
+        self.made(path, path, PartKind::Norm, &[features], size(&weight));
         if offset != 0.0 && !weight.is_empty() {
             let shifted: Vec<f64> = weight.to_f64()?.iter().map(|w| w + offset).collect();
             weight = Tensor::from_f64(self.dtype, &[features], &shifted)?;
@@ -204,37 +258,34 @@ impl<'a> Weights<'a> {
         Ok(Box::new(RmsNorm::new(&self.kernels, weight, eps)?))
     }
 
-    /// One projection `[experts, columns, depth]` of all experts, of which each token takes `k`: the module at
-    /// `stacked` where the checkpoint has one, or the modules that `each` names, put together.
+    /// One projection `[experts, columns, depth]` of all experts, of which each token takes `k`, in whichever way the
+    /// checkpoint has it.
     ///
     /// # Errors
     /// As [`linear`](Self::linear).
     pub fn experts(
         &self,
-        stacked: &str,
-        each: impl Fn(usize) -> String,
+        names: &ExpertNames<'_>,
         shape: [usize; 3],
         k: usize,
     ) -> Result<ExpertLinear> {
-        let whole = self.contains(&format!("{stacked}.scales"))
-            || self.contains(&format!("{stacked}.weight"))
-            || matches!(self.source, Source::Random(_));
-        let (weight, each) = match whole {
-            true => (self.weight(stacked, &shape)?, Vec::new()),
-            false => {
-                // The first that is missing ends the list, however many are declared.
-                let named = |expert: usize| {
-                    let path = each(expert);
-                    let there = self.stored(&format!("{path}.weight"), &shape[1..]);
-                    there.map(|_| path)
-                };
-                let each = (0..shape[0]).map(named).collect::<Result<Vec<String>>>()?;
-                (Weight::Dense(self.joined(&each, shape)?), each)
-            }
+        let ExpertNames { stacked, fused, each } = names;
+        let there = |name: String| self.contains(&name);
+        let whole = matches!(self.source, Origin::Random(_))
+            || there(format!("{stacked}.scales"))
+            || there(format!("{stacked}.weight"));
+        let (weight, sources) = if whole {
+            (self.weight(stacked, &shape)?, vec![Source::whole(format!("{stacked}.weight"))])
+        } else if self.contains(fused.0) {
+            self.fused(*fused, shape)?
+        } else if there(format!("{}.scales", each(0))) {
+            (self.packed_each(each, shape)?, Vec::new())
+        } else {
+            self.floats_each(each, shape)?
         };
-        self.made(stacked, PartKind::Experts(k), &shape, weight.bytes());
+        self.made(stacked, stacked, PartKind::Experts(k), &shape, weight.bytes());
         if let Some(part) = self.parts.borrow_mut().last_mut() {
-            part.each = each;
+            part.sources = sources;
         }
         match weight {
             Weight::Packed(packed, format) => {
@@ -244,28 +295,103 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// The weights of all experts as one tensor.
-    fn joined(&self, each: &[String], shape: [usize; 3]) -> Result<Tensor> {
-        let [_, columns, depth] = shape;
-        let parts: Vec<StoredTensor> = each
-            .iter()
-            .map(|path| self.stored(&format!("{path}.weight"), &[columns, depth]))
-            .collect::<Result<_>>()?;
-        for part in &parts {
+    /// Some rows of each expert out of a tensor that has more.
+    fn fused(
+        &self,
+        (name, rows, first): (&str, usize, usize),
+        shape: [usize; 3],
+    ) -> Result<(Weight, Vec<Source>)> {
+        let [experts, columns, depth] = shape;
+        self.stored(name, &[experts, rows, depth])?;
+        if rows == columns {
+            let sources = vec![Source::whole(name.into())];
+            return Ok((Weight::Dense(self.floats(name, &shape)?), sources));
+        }
+        let of = |expert: usize| expert * rows + first..expert * rows + first + columns;
+        let part = |expert| Source { tensor: name.into(), rows: Some(of(expert)) };
+        let sources: Vec<Source> = (0..experts).map(part).collect();
+        Ok((Weight::Dense(self.joined_floats(&sources, &shape)?), sources))
+    }
+
+    /// Floats that the checkpoint has in a module for each expert.
+    fn floats_each(
+        &self,
+        each: impl Fn(usize) -> String,
+        shape: [usize; 3],
+    ) -> Result<(Weight, Vec<Source>)> {
+        // The first that is missing ends the list, however many are declared.
+        let named = |expert: usize| {
+            let name = format!("{}.weight", each(expert));
+            self.stored(&name, &shape[1..]).map(|_| Source::whole(name))
+        };
+        let sources = (0..shape[0]).map(named).collect::<Result<Vec<Source>>>()?;
+        Ok((Weight::Dense(self.joined_floats(&sources, &shape)?), sources))
+    }
+
+    /// Packed weights that the checkpoint has in a module for each expert, as older ones of MLX.
+    fn packed_each(&self, each: impl Fn(usize) -> String, shape: [usize; 3]) -> Result<Weight> {
+        let Some(checkpoint) = self.checkpoint() else { return Err(no_checkpoint(&each(0))) };
+        let (mut parts, mut format) = ([Vec::new(), Vec::new(), Vec::new()], None);
+        for expert in 0..shape[0] {
+            let path = each(expert);
+            let Some(packed) = checkpoint.affine(&path, &shape[1..]).map_err(wrong)? else {
+                let what = format!("`{path}` is not packed, the experts before it are");
+                return Err(self.fault(what, "store all experts of a layer in one type"));
+            };
+            if *format.get_or_insert(packed.format) != packed.format {
+                let what = format!("`{path}` is packed otherwise than the experts before it");
+                return Err(self.fault(what, "pack all experts of a layer alike"));
+            }
+            for (list, part) in parts.iter_mut().zip([packed.weight, packed.scales, packed.biases])
+            {
+                self.used.borrow_mut().insert(part.name.clone());
+                list.push(part);
+            }
+        }
+        let Some(format) = format else { return Err(no_checkpoint(&each(0))) };
+        let [words, scales, biases] = parts;
+        let shaped = |list: &[StoredTensor]| {
+            let last = list.first().and_then(|one| one.shape.last()).copied();
+            [shape[0], shape[1], last.unwrap_or(0)]
+        };
+        let floats = |list: Vec<StoredTensor>| {
+            let shape = shaped(&list);
+            self.joined(&list, &shape)?.to(self.dtype)?.on(self.kernels.runtime())
+        };
+        let shape = shaped(&words);
+        let words = self.joined(&words, &shape)?.on(self.kernels.runtime())?;
+        Ok(Weight::Packed([words, floats(scales)?, floats(biases)?], format))
+    }
+
+    /// Floats out of several places as one tensor, in the model's type on the device.
+    fn joined_floats(&self, sources: &[Source], shape: &[usize]) -> Result<Tensor> {
+        let Some(checkpoint) = self.checkpoint() else { return Err(no_checkpoint("experts")) };
+        let parts = sources.iter().map(|source| source.of(checkpoint).map_err(wrong));
+        let parts = parts.collect::<Result<Vec<StoredTensor>>>()?;
+        let joined = self.joined(&parts, shape)?;
+        match self.source {
+            Origin::Listed(_) => nothing(self.dtype),
+            _ => joined.to(self.dtype)?.on(self.kernels.runtime()),
+        }
+    }
+
+    /// Several tensors as one, copied: into the device's memory where that pays.
+    fn joined(&self, parts: &[StoredTensor], shape: &[usize]) -> Result<Tensor> {
+        for part in parts {
             if part.dtype != parts[0].dtype {
                 let (name, dtype) = (&part.name, part.dtype);
                 let what = format!("`{name}` is of type {dtype}, the other experts are not");
                 return Err(self.fault(what, "store all experts of a layer in one type"));
             }
         }
-        if matches!(self.source, Source::Listed(_)) {
-            return nothing(self.dtype);
-        }
-        let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.bytes().len()).sum());
-        parts.iter().for_each(|part| bytes.extend_from_slice(part.bytes()));
         let dtype = dtype_of(parts.first().map_or(ElementType::F32, |part| part.dtype));
-        let weight = Tensor::from_bytes(dtype, &shape, &bytes)?.to(self.dtype)?;
-        weight.on(self.kernels.runtime())
+        if matches!(self.source, Origin::Listed(_)) {
+            return nothing(dtype);
+        }
+        let runtime = self.copied.then(|| &**self.kernels.runtime());
+        let pieces: Vec<&[u8]> = parts.iter().map(StoredTensor::bytes).collect();
+        let mut copied = |part: usize, range| parts[part].release(range);
+        Tensor::copied_from(runtime, dtype, shape, &pieces, &mut copied)
     }
 
     /// A tensor of floats of that shape, in the model's type on the device.
@@ -274,16 +400,16 @@ impl<'a> Weights<'a> {
     /// As [`linear`](Self::linear).
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         match &self.source {
-            Source::Random(random) => random.floats(self.kernels.runtime(), name, shape),
-            Source::Checkpoint(_) | Source::Listed(_) => self.place(&self.stored(name, shape)?),
+            Origin::Random(random) => random.floats(self.kernels.runtime(), name, shape),
+            Origin::Checkpoint(_) | Origin::Listed(_) => self.place(&self.stored(name, shape)?),
         }
     }
 
     /// The weight of a module, `[.., columns, depth]`, packed where it is.
     fn weight(&self, path: &str, shape: &[usize]) -> Result<Weight> {
         let packed = match &self.source {
-            Source::Random(random) => random.packed(self.kernels.runtime(), shape)?,
-            Source::Checkpoint(checkpoint) | Source::Listed(checkpoint) => {
+            Origin::Random(random) => random.packed(self.kernels.runtime(), shape)?,
+            Origin::Checkpoint(checkpoint) | Origin::Listed(checkpoint) => {
                 match checkpoint.affine(path, shape).map_err(wrong)? {
                     Some(packed) => Some(self.place_packed(packed)?),
                     None => None,
@@ -302,7 +428,7 @@ impl<'a> Weights<'a> {
         let mut used = self.used.borrow_mut();
         used.extend([&weight, &scales, &biases].map(|tensor| tensor.name.clone()));
         let words = match self.source {
-            Source::Listed(_) => nothing(DType::U32)?,
+            Origin::Listed(_) => nothing(DType::U32)?,
             _ => self.tensor(&weight)?.on(self.kernels.runtime())?,
         };
         Ok(([words, self.place(&scales)?, self.place(&biases)?], format))
@@ -310,9 +436,7 @@ impl<'a> Weights<'a> {
 
     /// A tensor of the checkpoint, its shape and that it holds floats checked.
     fn stored(&self, name: &str, shape: &[usize]) -> Result<StoredTensor> {
-        let Some(checkpoint) = self.checkpoint() else {
-            return Err(Error::failure(format!("there is no checkpoint to hold `{name}`")));
-        };
+        let Some(checkpoint) = self.checkpoint() else { return Err(no_checkpoint(name)) };
         let stored = checkpoint.tensor(name).map_err(wrong)?;
         if stored.shape != shape {
             let what = format!(
@@ -335,21 +459,22 @@ impl<'a> Weights<'a> {
         }
         let runtime = self.kernels.runtime();
         let dtype = dtype_of(stored.dtype);
-        let mut copied = |range| stored.release(range);
-        Tensor::copied_from(runtime, dtype, &stored.shape, stored.bytes(), &mut copied)
+        let mut copied = |_, range| stored.release(range);
+        Tensor::copied_from(Some(runtime), dtype, &stored.shape, &[stored.bytes()], &mut copied)
     }
 
     /// Floats in the model's type on the device.
     fn place(&self, stored: &StoredTensor) -> Result<Tensor> {
         match self.source {
-            Source::Listed(_) => nothing(self.dtype),
+            Origin::Listed(_) => nothing(self.dtype),
             _ => self.tensor(stored)?.to(self.dtype)?.on(self.kernels.runtime()),
         }
     }
 
-    fn made(&self, path: &str, kind: PartKind, shape: &[usize], bytes: usize) {
-        let (path, shape, each) = (path.to_string(), shape.to_vec(), Vec::new());
-        self.parts.borrow_mut().push(Part { path, kind, shape, bias: false, each, bytes });
+    fn made(&self, path: &str, stored: &str, kind: PartKind, shape: &[usize], bytes: usize) {
+        let sources = vec![Source::whole(format!("{stored}.weight"))];
+        let (path, shape) = (path.to_string(), shape.to_vec());
+        self.parts.borrow_mut().push(Part { path, kind, shape, bias: false, sources, bytes });
     }
 
     fn fault(&self, what: String, next: &str) -> Error {
@@ -382,6 +507,10 @@ fn size_of_all(checkpoint: &Checkpoint) -> u64 {
 
 fn size(tensor: &Tensor) -> usize {
     tensor.len() * tensor.dtype().size()
+}
+
+fn no_checkpoint(name: &str) -> Error {
+    Error::failure(format!("there is no checkpoint to hold `{name}`"))
 }
 
 /// The tensor of a weight that is only listed.

@@ -71,6 +71,7 @@ fn model_of(kernels: Kernels, blocks: impl FnOnce(&Kernels, &mut Numbers) -> Vec
         ropes: vec![],
         softcap: None,
         dtype: DType::F32,
+        mixture: false,
     };
     let ends: [Slot; 2] = [Box::new(norm), Box::new(head)];
     Model::new(kernels, shape, Box::new(embedding), blocks, ends).unwrap()

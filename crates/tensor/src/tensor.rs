@@ -48,38 +48,36 @@ impl Tensor {
     /// # Errors
     /// When the number of bytes is not that of `shape`, or memory runs out.
     pub fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Tensor> {
-        let expected = element_count(dtype, shape)? * dtype.size();
-        if bytes.len() != expected {
-            let (given, shape) = (bytes.len(), show_shape(shape));
-            let what = format!("{given} bytes for {dtype}{shape}, which has {expected}");
-            return Err(Error::usage(what));
-        }
-        let mut memory = host_memory(bytes.len())?;
+        let mut memory = host_memory(byte_count(dtype, shape, bytes.len())?)?;
         memory.buffer_mut().write(0, bytes)?;
         Ok(Tensor::adopt(memory, dtype, shape))
     }
 
-    /// A tensor in `runtime`'s memory of the numbers that little-endian `bytes` hold. `copied` hears of each piece of
-    /// them that is no longer used.
+    /// A tensor of the numbers that little-endian `pieces` hold, one after the other: in `runtime`'s memory, or the
+    /// host's where there is none. `copied` hears of each part of a piece that is no longer used.
     ///
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes).
     pub fn copied_from(
-        runtime: &Runtime,
+        runtime: Option<&Runtime>,
         dtype: DType,
         shape: &[usize],
-        bytes: &[u8],
-        copied: &mut dyn FnMut(Range<usize>),
+        pieces: &[&[u8]],
+        copied: &mut dyn FnMut(usize, Range<usize>),
     ) -> Result<Tensor> {
-        const PIECE: usize = 4 << 20;
-        if bytes.len() != element_count(dtype, shape)? * dtype.size() {
-            return Tensor::from_bytes(dtype, shape, bytes);
-        }
-        let mut memory = runtime.allocate(bytes.len())?;
-        for (number, piece) in bytes.chunks(PIECE).enumerate() {
-            let start = number * PIECE;
-            memory.buffer_mut().write(start, piece)?;
-            copied(start..start + piece.len());
+        const PART: usize = 4 << 20;
+        let bytes = byte_count(dtype, shape, pieces.iter().map(|piece| piece.len()).sum())?;
+        let mut memory = match runtime {
+            Some(runtime) => runtime.allocate(bytes)?,
+            None => host_memory(bytes)?,
+        };
+        let mut at = 0;
+        for (number, piece) in pieces.iter().enumerate() {
+            for (part, bytes) in piece.chunks(PART).enumerate() {
+                memory.buffer_mut().write(at, bytes)?;
+                at += bytes.len();
+                copied(number, part * PART..part * PART + bytes.len());
+            }
         }
         Ok(Tensor::adopt(memory, dtype, shape))
     }
@@ -439,6 +437,19 @@ impl<E: Scalar, const N: usize, const M: usize> From<[[E; N]; M]> for Tensor {
     fn from(rows: [[E; N]; M]) -> Tensor {
         let flat: Tensor = rows.concat().into();
         Tensor { shape: vec![M, N], strides: contiguous_strides(&[M, N]), ..flat }
+    }
+}
+
+/// The bytes of a tensor, which are to be as many as were given.
+fn byte_count(dtype: DType, shape: &[usize], given: usize) -> Result<usize> {
+    let expected = element_count(dtype, shape)? * dtype.size();
+    match given == expected {
+        true => Ok(expected),
+        false => {
+            let shape = show_shape(shape);
+            let what = format!("{given} bytes for {dtype}{shape}, which has {expected}");
+            Err(Error::usage(what))
+        }
     }
 }
 

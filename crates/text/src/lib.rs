@@ -5,12 +5,15 @@
 //! stop string. All of these files are treated as hostile: a template runs on limited fuel, and whatever is wrong comes
 //! back as an error that names the file.
 
+mod bounds;
+mod bpe;
 mod date;
 mod gguf;
 mod stream;
 mod template;
 mod tokenizer;
 
+pub use bounds::Counting;
 pub use gguf::tokenizer_files;
 pub use stream::Stream;
 pub use template::{ChatTemplate, Message};

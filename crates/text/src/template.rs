@@ -1,6 +1,7 @@
 //! Chat templates: Jinja programs that write a conversation as the model learned to read it.
 
 use crate::FormatError;
+use crate::bounds::{Stopped, bounded};
 use crate::date::strftime;
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, context};
@@ -9,10 +10,20 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Steps that a template may take. Real ones take some hundred a message.
 const FUEL: u64 = 1_000_000;
+
+/// Memory that a template may hold, for each conversation and for each of its bytes.
+const MEMORY: [usize; 2] = [64 << 20, 16];
+
+/// Time that it may take. Real ones take milliseconds.
+const TIME: Duration = Duration::from_secs(20);
+
+/// The longest template. Published ones are up to some tens of thousands of characters.
+const LONGEST: usize = 256 << 10;
 
 /// The name under which a template is compiled.
 const NAME: &str = "chat";
@@ -33,11 +44,14 @@ impl Message {
     }
 }
 
-/// A compiled template.
+/// A compiled template. It runs on a thread of its own, within bounds of steps and time, and where [`Counting`] allocates
+/// also of memory.
+///
+/// [`Counting`]: crate::Counting
 #[derive(Debug)]
 pub struct ChatTemplate {
     file: PathBuf,
-    environment: Environment<'static>,
+    environment: Arc<Environment<'static>>,
     /// The tokens that begin and end a text.
     ends: [Option<String>; 2],
 }
@@ -46,57 +60,74 @@ impl ChatTemplate {
     /// Compiles a template of `file`.
     ///
     /// # Errors
-    /// When it is no Jinja.
+    /// When it is no Jinja, or no template is as long.
     pub fn new(
         file: &Path,
         source: &str,
         ends: [Option<String>; 2],
     ) -> Result<ChatTemplate, FormatError> {
-        let mut environment = Environment::new();
-        environment.set_fuel(Some(FUEL));
-        // As Hugging Face sets Jinja up.
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
-        environment.set_undefined_behavior(UndefinedBehavior::Lenient);
-        environment.set_unknown_method_callback(method);
-        environment.add_test("iterable", is_iterable);
-        environment.add_test("sequence", is_sequence);
-        environment.add_function("raise_exception", |text: String| -> Result<String, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, text))
-        });
-        // The date of a prompt, in UTC.
-        environment.add_function("strftime_now", |pattern: String| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH);
-            strftime(&pattern, now.map_or(0, |now| now.as_secs()))
-        });
-        environment.add_filter("tojson", json);
-        let compiled = environment.add_template_owned(NAME, without_marks(source));
-        compiled.map_err(|e| fault(file, "is no Jinja", &e))?;
-        Ok(ChatTemplate { file: file.into(), environment, ends })
+        if source.len() > LONGEST {
+            let what =
+                format!("its chat template is {} bytes long, {LONGEST} at most", source.len());
+            return Err(FormatError::new(file, what, RAW));
+        }
+        let source = without_marks(source);
+        let compiled = bounded(MEMORY[0], TIME, || environment(source));
+        let environment = compiled.map_err(|stopped| unbounded(file, stopped))?;
+        let environment = environment.map_err(|e| fault(file, "is no Jinja", &e))?;
+        Ok(ChatTemplate { file: file.into(), environment: Arc::new(environment), ends })
     }
 
     /// The conversation as text, up to where the assistant is to speak.
     ///
     /// # Errors
-    /// When the template refuses the conversation, or runs out of fuel.
+    /// When the template refuses the conversation, or runs out of fuel, memory or time.
     pub fn render(&self, messages: &[Message]) -> Result<String, FormatError> {
+        let said: usize = messages.iter().map(|message| message.content.len()).sum();
         let messages: Vec<_> =
             messages.iter().map(|Message { role, content }| context! { role, content }).collect();
-        let [begin, end] = &self.ends;
-        let template = self.environment.get_template(NAME);
-        let rendered = template.and_then(|template| {
-            template.render(context! {
+        let [begin, end] = self.ends.clone();
+        let environment = self.environment.clone();
+        let render = move || {
+            environment.get_template(NAME)?.render(context! {
                 messages,
                 add_generation_prompt => true,
                 // There, though nobody can give any: templates ask whether they are none.
                 tools => (),
                 documents => (),
-                bos_token => begin.as_deref().unwrap_or_default(),
-                eos_token => end.as_deref().unwrap_or_default(),
+                bos_token => begin.unwrap_or_default(),
+                eos_token => end.unwrap_or_default(),
             })
-        });
+        };
+        let rendered =
+            bounded(MEMORY[0].saturating_add(MEMORY[1].saturating_mul(said)), TIME, render);
+        let rendered = rendered.map_err(|stopped| unbounded(&self.file, stopped))?;
         rendered.map_err(|e| fault(&self.file, "does not take this conversation", &e))
     }
+}
+
+/// A template, compiled.
+fn environment(source: String) -> Result<Environment<'static>, Error> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    // As Hugging Face sets Jinja up.
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_undefined_behavior(UndefinedBehavior::Lenient);
+    environment.set_unknown_method_callback(method);
+    environment.add_test("iterable", is_iterable);
+    environment.add_test("sequence", is_sequence);
+    environment.add_function("raise_exception", |text: String| -> Result<String, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, text))
+    });
+    // The date of a prompt, in UTC.
+    environment.add_function("strftime_now", |pattern: String| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        strftime(&pattern, now.map_or(0, |now| now.as_secs()))
+    });
+    environment.add_filter("tojson", json);
+    environment.add_template_owned(NAME, source)?;
+    Ok(environment)
 }
 
 /// The template without the marks around what the assistant says, by which training masks the rest; they print nothing.
@@ -194,10 +225,21 @@ impl Formatter for Spaced {
     }
 }
 
+const RAW: &str = "use --raw to continue plain text without a template";
+
 fn fault(file: &Path, what: &str, error: &Error) -> FormatError {
     let detail: String = error.to_string().chars().take(200).collect();
-    let next = "use --raw to continue plain text without a template";
-    FormatError::new(file, format!("its chat template {what}: {detail}"), next)
+    FormatError::new(file, format!("its chat template {what}: {detail}"), RAW)
+}
+
+/// What is said of a template that left its bounds.
+fn unbounded(file: &Path, stopped: Stopped) -> FormatError {
+    let what = match stopped {
+        Stopped::Memory => "asks for more memory than a conversation needs",
+        Stopped::Time => "takes too long",
+        Stopped::Broken => "cannot be run",
+    };
+    FormatError::new(file, format!("its chat template {what}"), RAW)
 }
 
 #[cfg(test)]

@@ -1,10 +1,22 @@
 //! The tokenizer of a checkpoint and its special tokens.
 
+use crate::bpe::TextModel;
 use crate::{ChatTemplate, FormatError, Message};
 use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
 use tilewright_formats::{Config, read_text};
-use tokenizers::Tokenizer;
+use tokenizers::{
+    DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, TokenizerImpl,
+};
+
+/// The library's tokenizer round a model of ours.
+type Tokenizer = TokenizerImpl<
+    TextModel,
+    NormalizerWrapper,
+    PreTokenizerWrapper,
+    PostProcessorWrapper,
+    DecoderWrapper,
+>;
 
 /// What a checkpoint says about text.
 #[derive(Debug)]
@@ -117,7 +129,7 @@ fn parse(file: &Path, text: &str) -> Result<Tokenizer, FormatError> {
     };
     // The library panics over text that is no JSON.
     serde_json::from_str::<IgnoredAny>(text).map_err(|e| fault(&e))?;
-    text.parse().map_err(|e: tokenizers::Error| fault(&e))
+    serde_json::from_str(text).map_err(|e| fault(&e))
 }
 
 /// A special token: text, or an object that holds it.

@@ -26,9 +26,12 @@ fn sampling(most: &str) -> [Arg; 8] {
     [
         count("max-tokens", format!("The most tokens to give [default: {most}]")),
         number("temp", "Temperature; 0 takes the most probable token [default: 0]"),
-        count("top-k", "Draws from this many of the most probable tokens"),
+        count("top-k", "Draws from this many of the most probable tokens; 0 from all"),
         number("top-p", "Draws from the most probable tokens with this share together"),
-        number("min-p", "Draws from tokens at least this share as probable as the first"),
+        number(
+            "min-p",
+            "Draws from tokens at least this share as probable as the first; 0 from all",
+        ),
         number("repetition-penalty", "Divides the logits of tokens that occurred"),
         Arg::new("seed")
             .long("seed")
@@ -120,6 +123,7 @@ fn chat() -> Command {
         .arg(model())
         .arg(system())
         .args(sampling("512"))
+        .arg(crate::patching::argument())
         .arg(context())
         .arg(float())
         .arg(device("Where to run [default: cpu]"))
@@ -169,8 +173,8 @@ fn bench_model() -> Command {
                 .help("An architecture with random weights, made on the device"),
         )
         .group(ArgGroup::new("which").args(["model", "synthetic"]).required(true))
-        .arg(count("bits", "Bits of a random weight: 2, 3, 4, 5, 6, 8, or 16 for none packed [default: 4]"))
-        .arg(count("group", "Weights that share a scale [default: 64]"))
+        .arg(count("bits", "Bits of a random weight: 2, 3, 4, 5, 6, 8, or 16 for none packed [default: 4]").conflicts_with("model"))
+        .arg(count("group", "Random weights that share a scale [default: 64]").conflicts_with("model"))
         .arg(count("prompt", "Tokens of the prompt [default: 512]"))
         .arg(count("decode", "Tokens to decode after it [default: 128]"))
         .arg(count("batch", "Sequences that decode together [default: 1]"))

@@ -2,7 +2,9 @@
 
 use crate::failure::Failure;
 use crate::interrupt::Answering;
+use crate::memory::release_code;
 use crate::model::{directory, load, sampling};
+use crate::patching::Patching;
 use clap::ArgMatches;
 use std::io::{BufRead, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -16,10 +18,15 @@ use tilewright_text::{Message, Stream, Text};
 /// # Errors
 /// When the checkpoint cannot be run or stdout is closed; where nobody watches, also when an answer fails.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
+    let patching = Patching::asked(matches)?;
+    sampling(matches).check()?;
     let directory = directory(matches)?;
     let text = Text::open(&directory)?;
-    sampling(matches).check()?;
-    let model = load(matches, &directory)?;
+    let mut model = load(matches, &directory)?;
+    // What is timed, where patterns are chosen by time.
+    let sample = text.encode("Hello! How are you today?")?;
+    patching.apply(&mut model, &sample, |line| eprintln!("{line}"))?;
+    release_code();
     let stops: Vec<String> = matches.get_many("stop").into_iter().flatten().cloned().collect();
     let mut chat =
         Chat { matches, text: &text, model: &model, stops: &stops, talk: Talk::default() };

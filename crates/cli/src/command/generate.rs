@@ -1,6 +1,7 @@
 //! `tilewright generate`: text from a model.
 
 use crate::failure::Failure;
+use crate::memory::release_code;
 use crate::model::{bounds, directory, load, sampling};
 use crate::patching::Patching;
 use clap::ArgMatches;
@@ -35,6 +36,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let mut model = load(matches, &directory)?;
     let sample = requests.first().map_or(&[][..], |request| &request.prompt);
     let patched = patching.apply(&mut model, sample, |line| eprintln!("{line}"))?;
+    release_code();
     let stops: Vec<String> = matches.get_many("stop").into_iter().flatten().cloned().collect();
     let mut show = Show::new(matches, &text, &stops, requests.len(), out);
     let answers = generate(&model, &requests, |number, token| show.token(number, token));

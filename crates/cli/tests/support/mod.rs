@@ -110,3 +110,16 @@ pub fn near(got: &[f32], expected: &[f32], tolerance: f32) {
         );
     }
 }
+
+/// Lets a command hear a signal that who runs the tests ignores, as nohup does: programs that it starts would go on to.
+#[cfg(unix)]
+pub fn hears(command: &mut Command, signal: libc::c_int) -> &mut Command {
+    use std::os::unix::process::CommandExt;
+    let heard = move || {
+        // SAFETY: changes what the signal does, in the new process alone.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: `signal` is one of the calls that are allowed there.
+    unsafe { command.pre_exec(heard) }
+}

@@ -235,6 +235,13 @@ mod tests {
     }
 
     #[test]
+    fn a_dynamic_rope_turns_as_a_plain_one_within_the_context() {
+        let scaled = read("llama", r#", "rope_scaling": {"rope_type": "dynamic", "factor": 2.0}"#);
+        assert_ne!(scaled.rope, read("llama", "").rope);
+        assert!(scaled.rope.tables(64).is_ok() && scaled.rope.tables(65).is_err());
+    }
+
+    #[test]
     fn only_phi_turns_a_part_of_a_head() {
         let part = r#", "partial_rotary_factor": 0.5"#;
         assert_eq!(read("llama", part).rope.features(), 16);

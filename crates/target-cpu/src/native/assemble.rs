@@ -427,7 +427,9 @@ impl Assembler {
         self.wide_general(0x3b, AT, with);
     }
 
-    /// Asks for the line of an address, in the first cache or in the second, where it is out of the way of loads.
+    /// Asks for the line of an address, in the first cache or, if it is needed `later`, in the second: what is on its way to
+    /// the first one takes up one of few places there, which loads then wait for. (Zen 4: a swish-gated unit that asks for
+    /// the next row takes 4.5 ms instead of 5.2, the gradient of a layer's norm 6.0 instead of 7.7.)
     pub fn prefetch(&mut self, at: Memory, later: bool) {
         if base_of(at) > 7 {
             self.byte(0x41);

@@ -3,7 +3,7 @@
 use super::Level;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
-use super::map::prefetch_later;
+use super::map::prefetch;
 use super::reduce::{FIRST, LAST};
 use tilewright_ir::DType;
 
@@ -84,7 +84,7 @@ impl<O: Order> Rank for ByKey<O> {
         while at < len {
             // SAFETY: `at < len`.
             let key = unsafe { keys::<S, O>(s, x, at, len) };
-            prefetch_later(ahead.wrapping_add(at * 4));
+            prefetch(ahead.wrapping_add(at * 4));
             best = s.iselect(s.igt(key, best), key, best);
             at += LANES;
         }
@@ -120,12 +120,12 @@ impl<O: Order> Rank for ByKey<O> {
 struct Floats<const MAX: bool>;
 
 /// The best floats of 64 classes of elements, and whether any element is NaN, which no class shows. Lanes of empty
-/// classes are infinite.
+/// classes are infinite. Of the lines from `ahead` on every `EVERY`th is fetched.
 ///
 /// # Safety
 /// `x` has `len` elements.
 #[inline(always)]
-pub unsafe fn extrema<S: Simd, const MAX: bool>(
+pub unsafe fn extrema<S: Simd, const MAX: bool, const EVERY: usize>(
     s: S,
     x: *const f32,
     len: usize,
@@ -142,8 +142,8 @@ pub unsafe fn extrema<S: Simd, const MAX: bool>(
             let x = x.add(at);
             let mut k = 0;
             while k < 4 {
-                prefetch_later(ahead.wrapping_add((at + k * LANES) * 4));
-                k += 1;
+                prefetch(ahead.wrapping_add((at + k * LANES) * 4));
+                k += EVERY;
             }
             let (a, b) = (s.load(x), s.load(x.add(LANES)));
             let (c, d) = (s.load(x.add(2 * LANES)), s.load(x.add(3 * LANES)));
@@ -186,7 +186,7 @@ impl<const MAX: bool> Rank for Floats<MAX> {
     #[inline(always)]
     unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> i32 {
         // SAFETY: the caller's promise.
-        let (best, nan) = unsafe { extrema::<S, MAX>(s, x, len, ahead) };
+        let (best, nan) = unsafe { extrema::<S, MAX, 1>(s, x, len, ahead) };
         if nan {
             return f32::NAN.to_bits() as i32;
         }

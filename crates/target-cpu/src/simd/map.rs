@@ -134,20 +134,6 @@ pub fn prefetch(at: *const u8) {
     let _ = at;
 }
 
-/// Asks for the line of an address that is needed later, in the second cache: what is on its way to the first one takes up
-/// one of few places there, which loads then wait for. (Zen 4: a swish-gated unit takes 4.5 ms where each asks for the next
-/// row, and 5.2 if it asks for it in the first cache.)
-#[inline(always)]
-pub fn prefetch_later(at: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint; never faults.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast())
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
-}
-
 /// Lanes that the portable level works on at a time.
 const STRIP: usize = 256;
 

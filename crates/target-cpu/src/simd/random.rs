@@ -4,7 +4,7 @@ use super::Level;
 use super::arg::COUNT;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
-use super::map::prefetch_later;
+use super::map::prefetch;
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
@@ -204,7 +204,7 @@ unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
                     if n == TOGETHER {
                         let mut k = 0;
                         while k < 2 * SIDE_BY_SIDE {
-                            prefetch_later(ahead.wrapping_add((at + k * LANES) * 4));
+                            prefetch(ahead.wrapping_add((at + k * LANES) * 4));
                             s.istore(out.add(at + k * LANES), found[k / 2][k % 2]);
                             k += 1;
                         }
@@ -298,7 +298,7 @@ unsafe fn drop_rows<S: Simd>(s: S, call: &Call) {
                 while k < 2 * SIDE_BY_SIDE {
                     let dropped = s.igt(least, s.xor(found[k / 2][k % 2], s.i(SIGN)));
                     let scaled = s.mul(s.load(x.add(at + k * LANES)), scales);
-                    prefetch_later(ahead.wrapping_add((at + k * LANES) * 4));
+                    prefetch(ahead.wrapping_add((at + k * LANES) * 4));
                     y[k] = s.select(dropped, zero, scaled);
                     k += 1;
                 }

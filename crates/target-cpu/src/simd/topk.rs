@@ -12,6 +12,7 @@ use super::Level;
 use super::arg::{COUNT, Greatest, IntGreatest, Order, UnsignedGreatest, extrema, join, keys};
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
+use super::map::prefetch;
 
 use std::mem::MaybeUninit;
 use tilewright_ir::DType;
@@ -81,73 +82,58 @@ unsafe fn select_floats<S: Simd>(
     ahead: *const u8,
 ) -> bool {
     // SAFETY: the caller's promise.
-    let (maxima, nan) = unsafe { extrema::<S, true>(s, x, len, ahead) };
+    let (maxima, nan) = unsafe { extrema::<S, true, 2>(s, x, len, ahead) };
     if nan {
         return false;
     }
+    let row = x;
     let floor = s.f(floor_of(s, join::<S, true>(s, maxima), k));
-    // Where the elements that may be among the k are: by four vectors, those of which any reaches the floor. Neither
-    // here nor below is there a branch that depends on the data, but for the last turn of a loop.
-    let mut groups = [const { MaybeUninit::<(u64, usize)>::uninit() }; MOST + 2];
-    let mut hit = 0;
+    // Elements that may be among the k, by their positions. Few rooms are ever filled, and clearing all of them would
+    // take longer than what is done with the few.
+    let mut values_found = [const { MaybeUninit::<f32>::uninit() }; MOST];
+    let mut positions_found = [const { MaybeUninit::<u32>::uninit() }; MOST];
+    let mut count = 0;
     let mut at = 0;
     while at < len {
+        // The hits of four vectors at a time, so that the loop over them ends seldom.
+        let mut hits = 0u64;
         // SAFETY: inside the row.
-        let (hits, n) = unsafe {
+        unsafe {
             let x = x.add(at);
             if at + 4 * LANES <= len {
-                let mut hits = 0u64;
+                // Where two passes go over a row, each asks for half of the next: the memory is busy for as long as they are.
+                prefetch(ahead.wrapping_add((at + LANES) * 4));
+                prefetch(ahead.wrapping_add((at + 3 * LANES) * 4));
                 let mut lane = 0;
                 while lane < 4 {
                     let reaches = s.le(floor, s.load(x.add(lane * LANES)));
                     hits |= (s.mask_bits(reaches) as u64) << (lane * LANES);
                     lane += 1;
                 }
-                (hits, 4 * LANES)
+                at += 4 * LANES;
             } else {
                 let n = (len - at).min(LANES);
-                let reaches = s.le(floor, s.load_part(x, n));
-                (s.mask_bits(reaches) as u64 & ((1 << n) - 1), n)
+                hits = s.mask_bits(s.le(floor, s.load_part(x, n))) as u64 & ((1 << n) - 1);
+                at += n;
             }
-        };
-        groups[hit].write((hits, at));
-        hit += (hits != 0) as usize;
-        if hit > MOST {
-            return false;
+            while hits != 0 {
+                let lane = hits.trailing_zeros() as usize;
+                hits &= hits - 1;
+                if count == MOST {
+                    return false;
+                }
+                values_found[count].write(*x.add(lane));
+                positions_found[count].write(x.add(lane).offset_from(row) as u32);
+                count += 1;
+            }
         }
-        at += n;
-    }
-    groups[hit].write((0, 0));
-    // Those elements, by their positions. Few rooms are ever filled, and clearing all of them would take longer than what
-    // is done with the few.
-    let mut values_found = [const { MaybeUninit::<f32>::uninit() }; MOST + LANES];
-    let mut positions_found = [const { MaybeUninit::<u32>::uninit() }; MOST];
-    let mut count = 0;
-    let mut group = 0;
-    // SAFETY: written above, the last as the end of all.
-    let (mut hits, mut first) = unsafe { groups[0].assume_init() };
-    while group < hit {
-        if count == MOST {
-            return false;
-        }
-        let position = first + hits.trailing_zeros() as usize;
-        // SAFETY: inside the row.
-        values_found[count].write(unsafe { *x.add(position) });
-        positions_found[count].write(position as u32);
-        count += 1;
-        hits &= hits - 1;
-        group += (hits == 0) as usize;
-        // SAFETY: as above.
-        let following = unsafe { groups[group].assume_init() };
-        first = following.1;
-        hits = std::hint::select_unpredictable(hits == 0, following.0, hits);
     }
     if count < k {
         return false;
     }
-    // The rest of the last vector.
-    // SAFETY: the room has a vector more than can be found.
-    unsafe { s.store(values_found.as_mut_ptr().add(count).cast(), s.f(0.0)) };
+    for lane in count..count.next_multiple_of(LANES) {
+        values_found[lane].write(0.0);
+    }
     let mut ordered = [const { MaybeUninit::<(f32, u32)>::uninit() }; MOST];
     for first in (0..count).step_by(LANES) {
         // SAFETY: a whole vector of the room, written up to here or just now.
@@ -193,6 +179,7 @@ fn floor_of<S: Simd>(s: S, lanes: S::F, k: usize) -> f32 {
         above = s.iadd(above, s.one_if(s.lt(lanes, s.f(other))));
     }
     let high = s.select(s.igt(s.i(k as u32), above), lanes, s.f(f32::INFINITY));
+    // By halves: one after the other each would wait for the last.
     let mut high = s.f_array(high);
     let mut half = LANES / 2;
     while half > 0 {
