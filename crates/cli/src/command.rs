@@ -26,7 +26,7 @@ use clap::ArgMatches;
 use std::io::Write;
 use std::path::PathBuf;
 use tilewright_formats::can_replace;
-use tilewright_ir::{DType, DimRule, ParamKind, Program};
+use tilewright_ir::{Access, DType, DimRule, ParamKind, Program};
 use tilewright_kernels::{CATALOG, Entry};
 use tilewright_lang::{Signature, Specialization};
 use tilewright_runtime::nearest;
@@ -167,6 +167,28 @@ struct Specialized {
     program: Program,
     /// Sizes that were set because no input tells them.
     sizes: Vec<(String, usize)>,
+}
+
+/// Constants that an input's shape tells, as the experts of a gating: nobody should have to repeat them.
+fn told_by_shapes<'a>(
+    entry: &Entry,
+    signature: &Signature,
+    shape_of: impl Fn(&str) -> Option<&'a [usize]>,
+) -> Vec<(&'static str, usize)> {
+    let mut told: Vec<(&'static str, usize)> = Vec::new();
+    for param in signature.params.iter().filter(|p| p.access != Access::Out) {
+        let (Some(axes), Some(shape)) = (&param.axes, shape_of(&param.name)) else { continue };
+        // Leading axes may be any number, so axes are matched from the last.
+        for (axis, &size) in axes.iter().rev().zip(shape.iter().rev()) {
+            let constant = entry.constants.iter().find(|(name, _)| name == axis);
+            if let Some((name, _)) = constant
+                && !told.iter().any(|(known, _)| known == name)
+            {
+                told.push((name, size));
+            }
+        }
+    }
+    told
 }
 
 /// Records `entry`; each setting is a constant, a scalar or a size by its name.

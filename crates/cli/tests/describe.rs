@@ -140,6 +140,10 @@ fn formulas_are_emitted_with_their_gradients() {
     assert!(mish.contains("= softplus %") && mish.contains("d_x: out f32[*n]"), "{mish}");
     let half = tilewright(&["emit", "--expr", "-x", "--dtype", "bf16"]).ok();
     assert!(half.contains("x: in bf16[*n]"), "{half}");
+    // Constants that a shape tells need not be set.
+    let gating = ["emit", "topk_gating_softmax", "--shape", "x=5x64", "--set", "k=4"];
+    let gating = tilewright(&gating).ok();
+    assert!(gating.contains("x: in f32[*tokens, 64]"), "{gating}");
     let wide = tilewright(&["emit", "--expr", "x + b", "--shape", "x=2x3", "--shape", "b=3"]).ok();
     assert!(wide.contains("b: in f32[1, n1]"), "{wide}");
 }

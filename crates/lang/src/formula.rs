@@ -28,7 +28,7 @@
 //! |---|---|
 //! | exponentials, logarithms | `exp exp2 expm1 log log2 log10 log1p logaddexp` |
 //! | powers | `pow square sqrt rsqrt recip` |
-//! | circular, hyperbolic | `sin cos tan sinh cosh tanh erf` |
+//! | circular, hyperbolic | `sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf` |
 //! | activations | `sigmoid silu gelu_tanh gelu relu relu2 relu6 leaky_relu elu selu mish softplus` |
 //! | | `softsign hard_sigmoid hard_swish log_sigmoid` |
 //! | rounding, sign | `abs sign floor ceil round trunc fract fmod` |

@@ -6,7 +6,10 @@
 // 116 instead of 119 for 151936x4096), groups that stay, with a ring of such blocks (60 to 74 for the four), two rounds under
 // way at once before the wait, which the row then waits behind (53 instead of 52), launching the next kernel before the wait.
 // Of a whole step (tokens a second): two under way all the time where that takes 4 groups of 8 warps with steps of 2 for
-// 14336x4096 (456 instead of 467), 4 warps for 6144x4096 (460) or for 2x8192x2048 (2104 instead of 2144).
+// 14336x4096 (456 instead of 467), 4 warps for 6144x4096 (460) or for 2x8192x2048 (2104 instead of 2144). One group of 8 warps
+// a multiprocessor that takes several blocks of columns, with three rounds of each warp under way, so that the next launch's
+// group is there and has asked for its own (324 instead of 466 of 8 billion weights, 1765 instead of 2128 of llama-1b; 298 with
+// 16 warps of 64 registers): a round is some 350 instructions that depend on each other, which 8 warps do not hide.
 
 // Where element i of a lane's 32 goes, in the order of the pairs.
 template <int BITS> __device__ __forceinline__ int tw_place(int i) {

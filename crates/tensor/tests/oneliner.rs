@@ -282,3 +282,63 @@ fn inputs_may_be_named_like_gradients() {
     close(&out["d_x"], &[1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
     close(&out["d_d_k"], &[-3.0, -1.0, 1.0]);
 }
+
+#[test]
+fn inverses_of_circular_and_hyperbolic_functions() {
+    let wide = [
+        0.0,
+        -0.0,
+        1e-30,
+        -1e-5,
+        2e-4,
+        0.3,
+        -0.42,
+        0.9,
+        1.0,
+        -1.1,
+        2.5,
+        -40.0,
+        1e12,
+        -1e30,
+        f64::INFINITY,
+    ];
+    let inside = [0.0, -0.0, 1e-30, -1e-5, 2e-4, 0.3, -0.42, 0.9, -0.999, 0.9999];
+    let cases: [(&str, fn(f64) -> f64, fn(f64) -> f64, &[f64]); 6] = [
+        ("atan", f64::atan, |x| 1.0 / (1.0 + x * x), &wide),
+        ("asinh", f64::asinh, |x| 1.0 / (1.0 + x * x).sqrt(), &wide),
+        ("asin", f64::asin, |x| 1.0 / (1.0 - x * x).sqrt(), &inside),
+        ("acos", f64::acos, |x| -1.0 / (1.0 - x * x).sqrt(), &inside),
+        ("atanh", f64::atanh, |x| 1.0 / (1.0 - x * x), &inside),
+        ("acosh", f64::acosh, |x| 1.0 / (x * x - 1.0).sqrt(), &[1.001, 1.5, 2.0, 30.0, 1e12, 1e30]),
+    ];
+    for (name, exact, slope, at) in cases {
+        let call = elementwise(&format!("{name}(x)")).unwrap();
+        let x = Tensor::from_f64(DType::F32, &[at.len()], at).unwrap();
+        let (at, y) = (x.to_f64().unwrap(), call.call(&[&x]).unwrap().to_f64().unwrap());
+        let (gradient, ones) =
+            (call.grad().unwrap(), Tensor::full(DType::F32, x.shape(), 1.0).unwrap());
+        let d_x = gradient.bind().input("x", &x).input("d_out", &ones).run().unwrap();
+        let d_x = d_x.single().unwrap().to_f64().unwrap();
+        for ((x, y), d) in at.iter().zip(y).zip(d_x) {
+            let (right, slope) = (exact(*x), slope(*x));
+            let near = y == right || (y - right).abs() <= 8e-7 * right.abs();
+            assert!(near, "{name}({x}) is {y}, not {right}");
+            assert_eq!(y.is_sign_negative(), right.is_sign_negative(), "{name}({x})");
+            if x.abs() < 1e10 {
+                assert!(
+                    (d - slope).abs() <= 4e-6 * slope.abs(),
+                    "d {name}({x}) is {d}, not {slope}"
+                );
+            }
+        }
+    }
+    use std::f32::consts::{FRAC_PI_2, PI};
+    for (name, ends) in [("asin", [FRAC_PI_2, -FRAC_PI_2]), ("acos", [0.0, PI])] {
+        let call = elementwise(&format!("{name}(x)")).unwrap();
+        let y = call.call(&[&Tensor::from([1.0f32, -1.0, 1.5])]).unwrap().to_vec::<f32>().unwrap();
+        assert!(
+            (y[0] - ends[0]).abs() < 4e-7 && (y[1] - ends[1]).abs() < 4e-7 && y[2].is_nan(),
+            "{name} {y:?}"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! `tilewright emit`: the code of a kernel or formula.
 
-use super::{dtype, find, kernel_dtype, settings, specialize};
+use super::{dtype, find, kernel_dtype, settings, signature, specialize, told_by_shapes};
 use crate::args::{Setting, ShapeOf};
 use crate::failure::Failure;
 use crate::formula::{self, BROADCAST};
@@ -37,13 +37,20 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let mut answer: Vec<u8> = Vec::new();
     let mut sizes: Vec<(String, usize)> = Vec::new();
     let dtype = dtype(matches)?;
-    let settings = settings(matches)?;
+    let mut settings = settings(matches)?;
     let shapes: Vec<ShapeOf> =
         matches.get_many::<ShapeOf>("shape").into_iter().flatten().cloned().collect();
+    let shape_of =
+        |name: &str| shapes.iter().find(|given| given.name == name).map(|given| &given.shape[..]);
     let name = matches.get_one::<String>("name");
     let (program, by_hand) = match (name, matches.get_one::<String>("expr")) {
         (Some(name), _) => {
             let entry = find(name)?;
+            for (name, value) in told_by_shapes(entry, &signature(entry)?, shape_of) {
+                if !settings.iter().any(|given| given.name == name) {
+                    settings.push(Setting { name: name.into(), value: value as f64 });
+                }
+            }
             let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
             if !shapes.is_empty() {
                 let given = &specialized.sizes;

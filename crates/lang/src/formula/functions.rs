@@ -70,6 +70,12 @@ functions! {
     float 1 ["sin" "sinf"] "sin(x)" "sine of radians", |a| a[0].sin();
     float 1 ["cos" "cosf"] "cos(x)" "cosine of radians", |a| a[0].cos();
     float 1 ["tan" "tanf"] "tan(x)" "tangent of radians", |a| a[0].tan();
+    float 1 ["asin" "asinf" "arcsin"] "asin(x)" "angle whose sine is x", |a| a[0].asin();
+    float 1 ["acos" "acosf" "arccos"] "acos(x)" "angle whose cosine is x", |a| a[0].acos();
+    float 1 ["atan" "atanf" "arctan"] "atan(x)" "angle whose tangent is x", |a| a[0].atan();
+    float 1 ["asinh" "asinhf" "arcsinh"] "asinh(x)" "inverse of sinh", |a| a[0].asinh();
+    float 1 ["acosh" "acoshf" "arccosh"] "acosh(x)" "inverse of cosh", |a| a[0].acosh();
+    float 1 ["atanh" "atanhf" "arctanh"] "atanh(x)" "inverse of tanh", |a| a[0].atanh();
     float 1 ["sinh" "sinhf"] "sinh(x)" "hyperbolic sine", |a| a[0].sinh();
     float 1 ["cosh" "coshf"] "cosh(x)" "hyperbolic cosine", |a| a[0].cosh();
     float 1 ["tanh" "tanhf"] "tanh(x)" "hyperbolic tangent", |a| a[0].tanh();
@@ -139,9 +145,7 @@ pub(super) fn function(name: &str) -> Option<&'static Function> {
 /// Functions that other languages have and nothing here computes, with what to do.
 pub(super) fn missing(name: &str) -> Option<&'static str> {
     Some(match name {
-        "atan" | "atan2" | "asin" | "acos" | "arctan" | "arcsin" | "arccos" => {
-            "inverse circular functions are not among the ops"
-        }
+        "atan2" | "arctan2" => "where x > 0 it is `atan(y / x)`",
         "sum" | "mean" | "softmax" | "argmax" | "any" | "all" | "cumsum" | "logsumexp" => {
             "a formula works on one element at a time; use `reduce`, `map_reduce` or a row kernel"
         }

@@ -6,8 +6,27 @@ use super::*;
 use crate::simd::avx2::Avx2;
 use std::arch::x86_64::*;
 
-/// Bytes from the words that are multiplied to those that are fetched.
-const AHEAD: usize = 3072;
+/// Packed weights, and how far ahead of those that are multiplied they are fetched, in bytes.
+#[derive(Clone, Copy)]
+struct Words {
+    at: *const u32,
+    ahead: usize,
+}
+
+impl Words {
+    /// Two cores of a Xeon with AVX-512 VNNI read 22 GB/s of what is fetched 3072 bytes ahead, and 26 with 12288. On a Zen 4,
+    /// whose first cache is smaller and shared by two threads, that is 5 % slower.
+    #[inline(always)]
+    fn of<const VNNI: bool>(at: *const u32) -> Words {
+        Words { at, ahead: if VNNI && !crate::simd::made_by_amd() { 12288 } else { 3072 } }
+    }
+
+    /// Those so many words on.
+    #[inline(always)]
+    fn after(self, words: usize) -> Words {
+        Words { at: self.at.wrapping_add(words), ..self }
+    }
+}
 
 /// What is multiplied: integers, with what is left where that [`joins`], or that alone.
 const WHOLE: u8 = 0;
@@ -61,7 +80,8 @@ unsafe fn dense_rows<const BITS: u32, const VNNI: bool, const GROUP: usize, cons
     unsafe {
         for (k, lanes) in lanes[..count].iter_mut().enumerate() {
             let row = part.first + k;
-            let mut words = call.inputs[1].row::<u32>(row).add(part.at * BITS as usize / 32);
+            let mut words = Words::of::<VNNI>(call.inputs[1].row(row));
+            words = words.after(part.at * BITS as usize / 32);
             let mut scales = call.inputs[2].row::<u16>(row).add(first);
             let mut biases = call.inputs[3].row::<u16>(row).add(first);
             let (mut x, mut rest) = (prepared.x.as_ptr(), prepared.rest.as_ptr());
@@ -86,7 +106,7 @@ unsafe fn dense_rows<const BITS: u32, const VNNI: bool, const GROUP: usize, cons
                     let of_unit = _mm256_mul_ps(scale, _mm256_loadu_ps(load(&prepared.finer)));
                     total = _mm256_fmadd_ps(sums, of_unit, total);
                 }
-                words = words.add(GROUPS * GROUP * BITS as usize / 32);
+                words = words.after(GROUPS * GROUP * BITS as usize / 32);
                 (scales, biases) = (scales.add(GROUPS), biases.add(GROUPS));
                 (x, rest) = (x.add(GROUPS * GROUP / 2), rest.add(left(BITS, GROUPS * GROUP)));
             }
@@ -156,7 +176,8 @@ unsafe fn any_rows<const BITS: u32, const VNNI: bool>(
     let size = part.numbers.size() as isize;
     let (first, groups) = (part.at / part.group, part.len / part.group);
     for row in part.first..call.rows.min(part.first + 8) {
-        let words = call.inputs[1].row::<u32>(row).wrapping_add(part.at * BITS as usize / 32);
+        let words = Words::of::<VNNI>(call.inputs[1].row(row));
+        let words = words.after(part.at * BITS as usize / 32);
         let numbers = |operand: usize, step: isize| {
             let at = call.inputs[operand].row::<u8>(row).wrapping_offset(step * first as isize);
             Numbers { at, step, dtype: part.numbers, dense: step == size }
@@ -168,7 +189,7 @@ unsafe fn any_rows<const BITS: u32, const VNNI: bool>(
             for g in (0..groups).step_by(GROUPS) {
                 let count = GROUPS.min(groups - g);
                 let at = g * part.group;
-                let words = words.add(at * BITS as usize / 32);
+                let words = words.after(at * BITS as usize / 32);
                 let shape = (part.group, count);
                 let x = prepared.x.as_ptr().add(at / 2).cast();
                 let rest = prepared.rest.as_ptr().add(left(BITS, at)).cast();
@@ -243,7 +264,7 @@ impl Numbers {
 /// The words and their integers can be read; AVX2.
 #[inline(always)]
 unsafe fn sums<const BITS: u32, const VNNI: bool, const WHAT: u8>(
-    words: *const u32,
+    words: Words,
     x: [*const u32; 2],
     (group, count): (usize, usize),
 ) -> __m256 {
@@ -269,7 +290,7 @@ unsafe fn sums<const BITS: u32, const VNNI: bool, const WHAT: u8>(
 /// As [`sums`].
 #[inline(always)]
 unsafe fn whole_groups<const BITS: u32, const VNNI: bool, const WHAT: u8, const PER: usize>(
-    words: *const u32,
+    words: Words,
     x: [*const u32; 2],
 ) -> __m256i {
     // SAFETY: the caller's promise.
@@ -291,7 +312,7 @@ unsafe fn whole_groups<const BITS: u32, const VNNI: bool, const WHAT: u8, const 
 /// As [`sums`].
 #[inline(always)]
 unsafe fn some_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
-    words: *const u32,
+    words: Words,
     x: [*const u32; 2],
     per: usize,
     count: usize,
@@ -314,7 +335,7 @@ unsafe fn some_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
 /// As [`sums`].
 #[inline(always)]
 unsafe fn half_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
-    words: *const u32,
+    words: Words,
     x: [*const u32; 2],
     vectors: usize,
 ) -> __m256i {
@@ -336,15 +357,16 @@ unsafe fn half_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
 /// As [`sums`].
 #[inline(always)]
 unsafe fn products<const BITS: u32, const VNNI: bool, const WHAT: u8>(
-    words: *const u32,
+    words: Words,
     [x, rest]: [*const u32; 2],
     v: usize,
 ) -> __m256i {
-    let (at, x) = (words.wrapping_add(v * self::words(BITS)), x.wrapping_add(v * width(BITS) / 2));
+    let at = words.after(v * self::words(BITS)).at;
+    let x = x.wrapping_add(v * width(BITS) / 2);
     // SAFETY: the caller's promise; a prefetch may name any address.
     unsafe {
         if v.is_multiple_of(2) {
-            _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(AHEAD));
+            _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(words.ahead));
         }
         match BITS {
             4 => {
