@@ -50,6 +50,9 @@ fn every_function_of_formulas() {
             "clamp" => "clamp(a, 0.8, 1.2)".to_string(),
             "smoothstep" => "smoothstep(0.1, 2.9, a)".to_string(),
             "max" | "min" => format!("{name}(a, b, c)"),
+            // Where they are defined.
+            "asin" | "acos" | "atanh" => format!("{name}(a / 2)"),
+            "acosh" => "acosh(a + 1)".to_string(),
             _ => {
                 let (_, form) = function.form.split_once('(').unwrap();
                 let count = form.split(',').filter(|p| !p.contains('=')).count();
