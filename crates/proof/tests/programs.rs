@@ -252,3 +252,32 @@ fn a_sum_over_something_else_than_its_length_is_no_mean() {
         assert_eq!(made, [[sum, sum]]);
     }
 }
+
+#[test]
+fn a_single_element_of_a_window_is_the_same_for_all() {
+    let whole = "dims rows, lines, cols, row_blocks = ceil(rows / 4), line_blocks = ceil(lines / 8)
+        kernel k(p0: in f32[*rows, lines, cols], p1: in f16[1], p2: in f16[*rows, lines, 2*cols],
+            p4: out i8[*rows, lines, 6], p8: out f32[*rows, lines, 2*cols])
+        grid rows / 4, lines / 8
+        %0: i32 = program 0
+        %1: i32 = program 1
+        %2: i32[2*cols] = iota 2*cols
+        %3: i32 = size 1
+        %4: i32[2*cols] = rem %2, %3
+        %5: u32[2*cols] = cast %4
+        %6: f16[2*cols] = load p1[gather %5]
+        %7: f32[2*cols] = cast %6
+        %8: i32 = const 3
+        %9: f16[4, 8, 6] = load p2[%0..+4, %1..+8, %8..+6 step 3] fill 1.0
+        %10: f32[4, 8, 6] = cast %9
+        %11: i32 = const 1
+        %12: f32[4, 8, 1] = load p0[%0..+4, %1..+8, %11..+1 step 2] fill -1.5
+        %13: f32[4, 8, 2*cols] = mul %12, %7
+        %14: i8[4, 8, 6] = cast %10
+        store p4[%0..+4, %1..+8, :] = %14
+        store p8[%0..+4, %1..+8, :] = %13";
+    let x = counted(6);
+    agree(whole, &[&x, &[2.25], &counted(12)], &[1, 1, 6, 1, 1]);
+    let side_by_side = whole.replace("+1 step 2", "+1");
+    agree(&side_by_side, &[&x, &[2.25], &counted(12)], &[1, 1, 6, 1, 1]);
+}

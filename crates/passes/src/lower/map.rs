@@ -21,8 +21,11 @@ impl Lowering<'_> {
         let positions: Vec<Value> =
             (0..rank).map(|axis| self.position(layout, axis, register)).collect();
         let shape = &self.program.expr(id).ty.shape;
-        let positions = &positions[rank - shape.len().min(rank)..];
-        self.value_at(id, positions).ok_or_else(|| {
+        // A single element is there for all positions along its axis.
+        let own = positions.into_iter().skip(rank - shape.len().min(rank)).zip(shape);
+        let positions: Vec<Value> =
+            own.map(|(p, e)| if *e == Extent::Const(1) { int(0) } else { p }).collect();
+        self.value_at(id, &positions).ok_or_else(|| {
             LowerError(format!("{}: %{} is not where it is used", self.program.name, id.0))
         })
     }
