@@ -20,14 +20,22 @@ impl Lowering<'_> {
         let rank = layout.capacity.len();
         let positions: Vec<Value> =
             (0..rank).map(|axis| self.position(layout, axis, register)).collect();
-        let shape = &self.program.expr(id).ty.shape;
-        // A single element is there for all positions along its axis.
-        let own = positions.into_iter().skip(rank - shape.len().min(rank)).zip(shape);
-        let positions: Vec<Value> =
-            own.map(|(p, e)| if *e == Extent::Const(1) { int(0) } else { p }).collect();
-        self.value_at(id, &positions).ok_or_else(|| {
+        self.value_under(id, &positions).ok_or_else(|| {
             LowerError(format!("{}: %{} is not where it is used", self.program.name, id.0))
         })
+    }
+
+    /// [`value_at`](Self::value_at) the positions of a tile that `id` broadcasts to: its own are the last of them, and a
+    /// single element is there for all positions along its axis.
+    fn value_under(&mut self, id: ExprId, positions: &[Value]) -> Option<Value> {
+        let shape = &self.program.expr(id).ty.shape;
+        let own = &positions[positions.len().checked_sub(shape.len())?..];
+        let of = |(e, p): (&Extent, &Value)| match e {
+            Extent::Const(1) => int(0),
+            _ => p.clone(),
+        };
+        let own: Vec<Value> = shape.iter().zip(own).map(of).collect();
+        self.value_at(id, &own)
     }
 
     /// The registers of `id`, if their layout is `layout` or `layout` without some axes.
@@ -90,16 +98,7 @@ impl Lowering<'_> {
             let layout = held.layout.clone();
             return Some(read(self, &held, &layout, &int(0)));
         }
-        let operand = |l: &mut Self, a: ExprId| {
-            let shape = &program.expr(a).ty.shape;
-            let skip = positions.len().checked_sub(shape.len())?;
-            let at: Vec<Value> = shape
-                .iter()
-                .zip(&positions[skip..])
-                .map(|(e, p)| if *e == Extent::Const(1) { int(0) } else { p.clone() })
-                .collect();
-            l.value_at(a, &at)
-        };
+        let operand = |l: &mut Self, a: ExprId| l.value_under(a, positions);
         let value = match &expr.kind {
             ExprKind::Const(literal) => Value::Const(*literal, dtype),
             ExprKind::Scalar(param) => Value::Scalar(*param),
