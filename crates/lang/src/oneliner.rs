@@ -237,6 +237,30 @@ macro_rules! common_methods {
 }
 use common_methods;
 
+/// Those of one-liners that work on rows.
+macro_rules! over_methods {
+    () => {
+        /// Makes rows of these axes together, counted from the end where negative; none makes each element a row of its own.
+        pub fn axes(mut self, axes: &[isize]) -> Self {
+            self.over.axes(axes);
+            self
+        }
+
+        /// Makes one row of the whole tensor.
+        pub fn all_axes(mut self) -> Self {
+            self.over.all();
+            self
+        }
+
+        /// The axes that are a row. [`program`](Self::program) is for rows that lie along the last axis; who calls it brings them
+        /// there.
+        pub fn over(&self) -> &Over {
+            &self.over
+        }
+    };
+}
+use over_methods;
+
 impl Common {
     fn new(name: &str, at: At) -> Common {
         Common { name: name.into(), scalars: Vec::new(), output: None, at }

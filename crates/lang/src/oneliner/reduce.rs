@@ -2,7 +2,7 @@
 
 use super::fold::{Fold, Strategy};
 use super::row::Row;
-use super::{Closure, Common, OneLinerError, Over, Scalar, common_methods};
+use super::{Closure, Common, OneLinerError, Over, Scalar, common_methods, over_methods};
 use crate::formula::{Formula, FormulaError};
 use crate::tile::Tile;
 use std::panic::Location;
@@ -101,31 +101,15 @@ impl Reduce {
         Ok(self)
     }
 
-    /// Makes rows of these axes together, counted from the end where negative; none makes each element a row of its own.
-    pub fn axes(mut self, axes: &[isize]) -> Self {
-        self.over.axes(axes);
-        self
-    }
-
-    /// Makes one row of the whole tensor.
-    pub fn all_axes(mut self) -> Self {
-        self.over.all();
-        self
-    }
-
     /// Keeps the axes of a row in the result, with extent 1.
     pub fn keepdims(mut self) -> Self {
         self.over.keep();
         self
     }
 
-    /// The axes that are a row. [`program`](Self::program) is for rows that lie along the last axis; who calls it brings them
-    /// there.
-    pub fn over(&self) -> &Over {
-        &self.over
-    }
-
     common_methods!();
+
+    over_methods!();
 
     /// How the fold runs; nothing for a closure, which runs as it is written.
     pub fn strategy(&self) -> Option<Strategy> {
