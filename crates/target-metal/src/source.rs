@@ -3,9 +3,10 @@
 use crate::dialect::Msl;
 use crate::host::Parameter;
 use tilewright_ir::DType;
+use tilewright_target::TargetError;
 use tilewright_target::c::Dialect;
 use tilewright_target::source::{
-    Body, Slot, SourceKernel, SourceLaunch, Template, kernel_name, mentions, slots,
+    Slot, SourceKernel, SourceLaunch, Template, kernel_name, mentions, slots,
 };
 
 /// The attributes that a body may name, those of MLX, with their types; `true` for three numbers.
@@ -58,8 +59,12 @@ pub struct Signed {
     pub parameters: Vec<Parameter>,
 }
 
-/// Writes the signature around `body`.
-pub fn sign(kernel: &SourceKernel, body: &Body, launch: &SourceLaunch<'_>) -> Signed {
+/// Writes the signature around a kernel's Metal body.
+///
+/// # Errors
+/// When it has none.
+pub fn sign(kernel: &SourceKernel, launch: &SourceLaunch<'_>) -> Result<Signed, TargetError> {
+    let body = kernel.metal.as_ref().ok_or_else(|| kernel.no_body("Metal"))?;
     let (mut list, mut parameters) = (Vec::new(), Vec::new());
     let slots = slots(kernel, body);
     for (index, slot) in slots.iter().enumerate() {
@@ -118,7 +123,7 @@ pub fn sign(kernel: &SourceKernel, body: &Body, launch: &SourceLaunch<'_>) -> Si
         list.join(",\n    "),
         body.source,
     );
-    Signed { text, slots, parameters }
+    Ok(Signed { text, slots, parameters })
 }
 
 fn element_type(dtype: DType) -> &'static str {

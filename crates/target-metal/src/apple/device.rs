@@ -73,8 +73,7 @@ impl Device for MetalDevice {
         kernel: &SourceKernel,
         launch: &SourceLaunch<'_>,
     ) -> Result<String, TargetError> {
-        let body = kernel.metal.as_ref().ok_or_else(|| kernel.no_body("Metal"))?;
-        Ok(sign(kernel, body, launch).text)
+        Ok(sign(kernel, launch)?.text)
     }
 
     fn synchronize(&self) -> Result<(), TargetError> {

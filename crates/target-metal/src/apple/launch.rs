@@ -245,8 +245,7 @@ pub fn launch_source(
     kernel: &SourceKernel,
     launch: &SourceLaunch<'_>,
 ) -> Result<(), TargetError> {
-    let Some(body) = &kernel.metal else { return Err(kernel.no_body("Metal")) };
-    let signed = sign(kernel, body, launch);
+    let signed = sign(kernel, launch)?;
     let threads = launch.group.iter().product();
     let pipeline = compile(gpu, &signed.text, &kernel_name(kernel), threads)?;
     if launch.grid.contains(&0) {

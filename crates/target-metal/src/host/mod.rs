@@ -88,8 +88,7 @@ impl Device for MslHostDevice {
         kernel: &SourceKernel,
         launched: &SourceLaunch<'_>,
     ) -> Result<String, TargetError> {
-        let body = kernel.metal.as_ref().ok_or_else(|| kernel.no_body("Metal"))?;
-        Ok(sign(kernel, body, launched).text)
+        Ok(sign(kernel, launched)?.text)
     }
 }
 

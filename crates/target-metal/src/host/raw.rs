@@ -11,9 +11,8 @@ pub fn run(
     kernel: &SourceKernel,
     launched: &SourceLaunch<'_>,
 ) -> Result<(), TargetError> {
-    let Some(body) = &kernel.metal else { return Err(kernel.no_body("Metal")) };
     let told = |e: TargetError| TargetError::Device(format!("{}: {e}", kernel.name));
-    let signed = sign(kernel, body, launched);
+    let signed = sign(kernel, launched)?;
     let text = without_pointers(&signed.text);
     let built = compiler.build(&text, &kernel_name(kernel), &signed.parameters).map_err(told)?;
     let mut buffers = Vec::with_capacity(signed.slots.len());
