@@ -115,13 +115,11 @@ pub fn kernel_name(program: &ThreadProgram) -> String {
     format!("tw_kernel_{}", program.name)
 }
 
-/// Words that mean something in the text around names: C++'s own and what the printer calls or declares.
-const RESERVED: &[&str] = &[
-    "abs",
-    "all",
+/// Words of C++, which both languages keep for themselves.
+pub(crate) const KEYWORDS: &[&str] = &[
     "alignas",
+    "alignof",
     "and",
-    "arguments",
     "asm",
     "auto",
     "bool",
@@ -131,6 +129,7 @@ const RESERVED: &[&str] = &[
     "char",
     "class",
     "const",
+    "const_cast",
     "constexpr",
     "continue",
     "decltype",
@@ -138,30 +137,25 @@ const RESERVED: &[&str] = &[
     "delete",
     "do",
     "double",
+    "dynamic_cast",
     "else",
     "enum",
     "explicit",
     "export",
     "extern",
     "false",
-    "faults",
     "float",
-    "fma",
     "for",
     "friend",
     "goto",
     "if",
     "inline",
     "int",
-    "l",
-    "lane",
     "long",
-    "main",
-    "max",
-    "min",
     "mutable",
     "namespace",
     "new",
+    "noexcept",
     "not",
     "nullptr",
     "operator",
@@ -170,11 +164,14 @@ const RESERVED: &[&str] = &[
     "protected",
     "public",
     "register",
+    "reinterpret_cast",
     "return",
     "short",
     "signed",
     "sizeof",
     "static",
+    "static_assert",
+    "static_cast",
     "struct",
     "switch",
     "template",
@@ -183,17 +180,32 @@ const RESERVED: &[&str] = &[
     "true",
     "try",
     "typedef",
+    "typeid",
     "typename",
     "union",
     "unsigned",
     "using",
-    "vector",
-    "words",
     "virtual",
     "void",
     "volatile",
     "while",
     "xor",
+];
+
+/// What the printer calls or declares.
+const PRINTED: &[&str] = &[
+    "abs",
+    "all",
+    "arguments",
+    "faults",
+    "fma",
+    "l",
+    "lane",
+    "main",
+    "max",
+    "min",
+    "vector",
+    "words",
 ];
 
 /// `program` with names that the language has no other use for, each unlike every other.
@@ -202,7 +214,8 @@ pub fn spelled(program: &ThreadProgram, dialect: &dyn Dialect) -> ThreadProgram 
     let mut taken: HashSet<String> = HashSet::new();
     let mut spell = |name: &mut String| {
         let reserved = |name: &str| {
-            RESERVED.contains(&name)
+            KEYWORDS.contains(&name)
+                || PRINTED.contains(&name)
                 || dialect.reserved().contains(&name)
                 || name.starts_with("tw_")
         };

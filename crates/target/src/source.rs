@@ -1,6 +1,7 @@
 //! Kernels written in a GPU's own language: a body for each, with declared inputs and outputs. The signature is written
 //! around it as MLX writes it, so that bodies made for `mx.fast.metal_kernel` and `mx.fast.cuda_kernel` run unchanged.
 
+use crate::c::KEYWORDS;
 use crate::{Region, TargetError, contiguous_strides};
 use tilewright_ir::DType;
 
@@ -157,7 +158,7 @@ pub fn wrong_name(kernel: &SourceKernel, template: &[(&str, Template)]) -> Optio
     let words: Vec<&str> = tensors.chain(template.iter().map(|(name, _)| *name)).collect();
     for (i, word) in words.iter().enumerate() {
         let reserved =
-            RESERVED.contains(word) || (kernel.metal.is_some() && RESERVED_IN_METAL.contains(word));
+            KEYWORDS.contains(word) || (kernel.metal.is_some() && RESERVED_IN_METAL.contains(word));
         let injected = (0..kernel.inputs.len()).find(|&i| {
             [Slot::Shape(i), Slot::Strides(i), Slot::Rank(i)]
                 .iter()
@@ -182,80 +183,7 @@ fn is_plain(word: &str, first: bool) -> bool {
         && !(first && word.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// Words that both languages keep for themselves.
-const RESERVED: &[&str] = &[
-    "alignas",
-    "alignof",
-    "asm",
-    "auto",
-    "bool",
-    "break",
-    "case",
-    "catch",
-    "char",
-    "class",
-    "const",
-    "const_cast",
-    "constexpr",
-    "continue",
-    "decltype",
-    "default",
-    "delete",
-    "do",
-    "double",
-    "dynamic_cast",
-    "else",
-    "enum",
-    "explicit",
-    "export",
-    "extern",
-    "false",
-    "float",
-    "for",
-    "friend",
-    "goto",
-    "if",
-    "inline",
-    "int",
-    "long",
-    "mutable",
-    "namespace",
-    "new",
-    "noexcept",
-    "nullptr",
-    "operator",
-    "private",
-    "protected",
-    "public",
-    "register",
-    "reinterpret_cast",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "static_assert",
-    "static_cast",
-    "struct",
-    "switch",
-    "template",
-    "this",
-    "throw",
-    "true",
-    "try",
-    "typedef",
-    "typeid",
-    "typename",
-    "union",
-    "unsigned",
-    "using",
-    "virtual",
-    "void",
-    "volatile",
-    "while",
-];
-
-/// Words that Metal has beside them.
+/// Words that Metal keeps beside those of C++.
 const RESERVED_IN_METAL: &[&str] =
     &["bfloat", "constant", "device", "half", "kernel", "metal", "thread", "threadgroup", "uint"];
 
