@@ -39,11 +39,10 @@ impl Runtime {
         check(kernel, geometry, inputs.len(), outputs.len())?;
         let mut tensors = Vec::with_capacity(inputs.len());
         for (input, name) in inputs.iter().zip(&kernel.inputs) {
-            let region =
-                Region { buffer: input.buffer, offset: input.offset, strides: input.strides };
+            let tensor = read(input);
             let wrong = |what| Error::usage(format!("{}: `{name}` {what}", kernel.name));
-            region.check(input.shape, input.dtype.size()).map_err(wrong)?;
-            tensors.push(SourceTensor { region, dtype: input.dtype, shape: input.shape });
+            tensor.region.check(tensor.shape, tensor.dtype.size()).map_err(wrong)?;
+            tensors.push(tensor);
         }
         let mut results = Vec::with_capacity(outputs.len());
         for (output, name) in outputs.iter().zip(&kernel.outputs) {
@@ -80,12 +79,6 @@ impl Runtime {
         outputs: &[(DType, &[usize])],
     ) -> Result<String> {
         check(kernel, geometry, inputs.len(), outputs.len())?;
-        let read = inputs.iter().map(|input| {
-            let region =
-                Region { buffer: input.buffer, offset: input.offset, strides: input.strides };
-            SourceTensor { region, dtype: input.dtype, shape: input.shape }
-        });
-        let read: Vec<SourceTensor<'_>> = read.collect();
         let nothing = HostBuffer::new(0)?;
         let region = Region::whole(&nothing);
         let made = outputs.iter().map(|&(dtype, shape)| SourceTensor { region, dtype, shape });
@@ -93,7 +86,7 @@ impl Runtime {
             template: geometry.template,
             grid: geometry.grid,
             group: geometry.group,
-            inputs: &read,
+            inputs: &inputs.iter().map(read).collect::<Vec<_>>(),
             outputs: &made.collect::<Vec<_>>(),
         };
         Ok(self.device().source_text(kernel, &launch)?)
@@ -107,6 +100,12 @@ impl Runtime {
             _ => self.target() == "msl-host" && kernel.metal.is_some(),
         }
     }
+}
+
+/// A tensor that a body reads.
+fn read<'a>(input: &TensorRef<'a>) -> SourceTensor<'a> {
+    let region = Region { buffer: input.buffer, offset: input.offset, strides: input.strides };
+    SourceTensor { region, dtype: input.dtype, shape: input.shape }
 }
 
 /// Names become parts of the text, so they must be plain; counts must fit.
