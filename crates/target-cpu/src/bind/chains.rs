@@ -6,7 +6,7 @@
 
 use super::slots::Slots;
 use super::*;
-use crate::native::{Chain, Code, Format, Op, Operand, Recorder, Sink, Value, compile, needed};
+use crate::native::{Chain, Code, Format, Op, Operand, Recorder, Sink, Value, compile};
 use crate::simd::LANES;
 use crate::simd::call::Meaning;
 use crate::simd::lanes::Lanes;
@@ -540,14 +540,15 @@ impl<'a> Builder<'a> {
         self.join_halves();
         let streams = self.chain.operands.iter().any(|operand| operand.stream);
         let streaming =
-            if streams { Some(Arc::new(Code::new(&compile(&self.chain)?)?)) } else { None };
+            if streams { Some(Arc::new(Code::new(&compile(&self.chain)?.code)?)) } else { None };
         let streamed = self.chain.operands.iter().map(|operand| operand.stream).collect();
         for operand in &mut self.chain.operands {
             operand.stream = false;
         }
-        let code = Arc::new(Code::new(&compile(&self.chain)?)?);
+        let compiled = compile(&self.chain)?;
+        let code = Arc::new(Code::new(&compiled.code)?);
         // Places that nothing is kept in after all take up no room.
-        for (spot, needed) in self.spots.iter_mut().zip(needed(&self.chain)?) {
+        for (spot, needed) in self.spots.iter_mut().zip(compiled.needed) {
             if !needed {
                 spot.address = NOWHERE;
             }

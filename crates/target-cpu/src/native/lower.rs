@@ -34,18 +34,22 @@ fn operand_row(operand: usize) -> Memory {
 
 /// The code of a chain, to be called with [`Arguments`]; `None` when it needs more registers or operands than there
 /// are, or a later sweep would read what an earlier one has overwritten.
-pub fn compile(chain: &Chain) -> Option<Vec<u8>> {
+pub fn compile(chain: &Chain) -> Option<Compiled> {
     if chain.operands.len() > MOST_OPERANDS {
         return None;
     }
     let graph = chain.graph.borrow();
-    Lowering::new(chain, &graph)?.emit().ok()
+    let lowering = Lowering::new(chain, &graph)?;
+    let needed = lowering.needed();
+    Some(Compiled { code: lowering.emit().ok()?, needed })
 }
 
-/// By operand: the code of a chain reads or writes it; `None` when there is no code.
-pub fn needed(chain: &Chain) -> Option<Vec<bool>> {
-    let graph = chain.graph.borrow();
-    Some(Lowering::new(chain, &graph)?.needed())
+/// What [`compile`] makes of a chain.
+pub struct Compiled {
+    /// The instructions.
+    pub code: Vec<u8>,
+    /// By operand: they read or write it.
+    pub needed: Vec<bool>,
 }
 
 pub(super) struct Lowering<'a> {

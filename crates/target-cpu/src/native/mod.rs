@@ -22,7 +22,7 @@ mod registers;
 
 pub use code::{Arguments, Code, runs_here};
 pub use graph::{Chain, Format, Op, Operand, Sink, Value};
-pub use lower::{compile, needed};
+pub use lower::compile;
 pub use record::Recorder;
 
 /// A map as native code knows it: records its arithmetic on recorded values.

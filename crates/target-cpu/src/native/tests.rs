@@ -1,5 +1,6 @@
 //! Native code against the primitives: the same bits, NaN for NaN.
 
+use super::lower::Compiled;
 use super::*;
 use crate::simd::call::{Call, Meaning, Operand as Row, Primitive};
 use crate::simd::reduce::{FIRST, LAST};
@@ -78,6 +79,7 @@ fn code_of(record: Record, operands: usize, uniform: u8, level: Level) -> Vec<u8
     chain.sinks.push(Sink { operand: operands, value: result, after: result });
     compile(&chain)
         .unwrap_or_else(|| panic!("one map fits: {:?}", chain.graph.borrow().nodes.len()))
+        .code
 }
 
 /// Compares a primitive with its native code on rows of every length round a vector.
@@ -218,7 +220,7 @@ fn fold(name: &str, primitive: Primitive, level: Level) {
     let folded = s.folded(folding, x, y);
     chain.operands = vec![WORD, WORD, Operand { uniform: true, ..WORD }];
     chain.sinks.push(Sink { operand: 2, value: folded, after: folded });
-    let code = compile(&chain).expect("a fold fits");
+    let code = compile(&chain).expect("a fold fits").code;
     for len in (1..200).chain([1024, 1500]) {
         let mut x: Vec<u32> = (0..rows * len)
             .map(|_| (noise.next() as f32 / 2.0f32.powi(29) - 1.7).to_bits())
@@ -289,7 +291,7 @@ fn random_chains(level: Level) {
             chain.sinks.push(Sink { operand: chain.operands.len(), value, after });
             chain.operands.push(WORD);
         }
-        let Some(code) = compile(&chain) else { continue };
+        let Some(Compiled { code, .. }) = compile(&chain) else { continue };
         fitted += 1;
         let mut found = [vec![0u32; rows * len], vec![0u32; rows * len]];
         let mut words: Vec<Vec<u32>> =
@@ -329,7 +331,7 @@ fn formats_come_and_go_unchanged() {
                 }
                 chain.operands = vec![operand, operand];
                 chain.sinks.push(Sink { operand: 1, value, after: value });
-                let code = Code::new(&compile(&chain).expect("a copy fits")).expect("memory");
+                let code = Code::new(&compile(&chain).expect("a copy fits").code).expect("memory");
                 let size = format.size();
                 // Halves of moderate size, so that none is NaN; what lies past the rows must stay.
                 let from: Vec<u8> = (0..rows * len * size).map(|k| (k * 7 % 113) as u8).collect();
