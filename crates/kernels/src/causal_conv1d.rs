@@ -1,8 +1,9 @@
 //! Causal convolution along the time of sequences `[batch, time, channels]`, each channel by itself, as state-space models
 //! mix neighbouring tokens (Mamba: Gu and Dao, 2023, <https://arxiv.org/abs/2312.00752>).
 //!
-//! `y[t, c] = bias[c] + Σ_i w[c, i] x[t + i + 1 - taps, c]`: the last tap is the token itself, and before the first
-//! token everything is 0. Weights are `[channels, taps]`, as checkpoints hold them.
+//! `y[t, c] = bias[c] + Σ_i w[i, c] x[t + i + 1 - taps, c]`: the last tap is the token itself, and before the first
+//! token everything is 0. Weights are `[taps, channels]`, so that neighbouring channels lie side by side as they do in x;
+//! checkpoints hold them turned round.
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
@@ -13,8 +14,8 @@ pub static CAUSAL_CONV1D: Entry = Entry {
     name: "causal_conv1d",
     family: Family::Sequence,
     summary: "causal convolution of each channel along the time, with bias",
-    formula: "y[t, c] = bias[c] + Σ_i w[c, i] x[t + i + 1 - taps, c], zero before the first token",
-    signature: "x: T[batch, time, channels], w: T[channels, taps], bias: T[channels] \
+    formula: "y[t, c] = bias[c] + Σ_i w[i, c] x[t + i + 1 - taps, c], zero before the first token",
+    signature: "x: T[batch, time, channels], w: T[taps, channels], bias: T[channels] \
                 -> y: T[batch, time, channels]",
     build: |k, a| causal_conv1d(k, a, |sum| sum),
     reference: |a| conv_f64(a, |sum| sum),
@@ -52,7 +53,7 @@ fn conv_f64(a: &Inputs, shape: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
         for (t, c) in (0..time * channels).map(|n| (n / channels, n % channels)) {
             let past = (0..taps).filter(|i| t + i + 1 >= taps);
             let sum: f64 =
-                past.map(|i| w[c * taps + i] * x[(t + i + 1 - taps) * channels + c]).sum();
+                past.map(|i| w[i * channels + c] * x[(t + i + 1 - taps) * channels + c]).sum();
             y.push(shape(bias[c] + sum));
         }
     }
@@ -67,8 +68,7 @@ fn causal_conv1d(k: &mut Kernel, a: &Args, shape: impl Fn(Tile) -> Tile) {
     let mut sum = a["bias"].load().to(F32);
     for i in 0..taps {
         let token = x.rows(t + (i as i32 + 1 - taps as i32), 1).load().reshape(&channels);
-        let weight = w.range(i, 1).load().reshape(&channels);
-        sum = sum + token.to(F32) * weight.to(F32);
+        sum = sum + token.to(F32) * w.row(i).load().to(F32);
     }
     a["y"].row(batch).row(t).store(shape(sum));
 }
