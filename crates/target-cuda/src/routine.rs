@@ -1,7 +1,7 @@
 //! Routines as CUDA C: calls of the templates in `affine_products.cu` and `attention_split.cu`.
 
 use tilewright_ir::thread::{
-    AffineProduct, AffineProducts, Ahead, Attend, Cached, Choose, Code, Queries, Routine, Rows,
+    AffineProduct, AffineProducts, Ahead, Attend, Cached, Choose, Code, Queries, Ready, Routine, Rows,
     SharedId, ThreadProgram, Turned, Value,
 };
 use tilewright_ir::{Access, DType, ParamKind};
@@ -176,7 +176,10 @@ impl Text<'_> {
         };
         let (bf16, subgroups) = (r.dtype == DType::BF16, self.program.threads / 32);
         let (result, partial) = (self.shared(r.result), self.shared(r.partial));
-        let (bits, group, count, steps) = (r.bits, r.group, r.products.len(), r.steps);
+        let (bits, group, steps) = (r.bits, r.group, r.steps);
+        // Blocks of columns of each product.
+        let blocks = r.width / AffineProducts::COLUMNS;
+        let count = r.products.len() * blocks;
         let head = match &r.ready {
             None => format!(
                 "tw_affine_products<{bits}, {group}, {}, {bf16}, {}, {count}, {subgroups}, {steps}, {}>\
@@ -228,7 +231,7 @@ impl Text<'_> {
             lines.push(own.load(false));
         }
         lines.push(format!(
-            "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {subgroups}, {steps}, {rounds}, {}>({result}, {}, \
+            "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {blocks}, {subgroups}, {steps}, {rounds}, {}>({result}, {}, \
              {partial}, (const unsigned int*){}, {}, {}, {}, tw_operands, {groups}, {columns}, [&]() {{",
             r.aligned,
             r.slots,
@@ -325,7 +328,7 @@ impl Text<'_> {
         let rows = self.by_product(r.products.iter().map(|p| self.start(&p.x)).collect());
         let (own_row, own_sums) = match ready.rows {
             1 => (0, 0),
-            _ => (ready.len / 2, ready.len / r.group),
+            _ => (ready.len * Ready::BYTES / 4, ready.len / r.group * Ready::SUMS),
         };
         let (weight, eps) = match &r.normed {
             Some(normed) => (self.start(&normed.weight), (self.value)(&normed.eps)),

@@ -340,7 +340,7 @@ fn around(
     let len = depth.next_multiple_of(steps * STEP);
     let fits = alone
         && products.iter().all(|p| aligned(p.x))
-        && rows * len * (first.dtype.size() + 1) <= ROWS;
+        && rows * len * Ready::BYTES <= ROWS;
     if norm.is_some() && !fits {
         return None;
     }
@@ -362,8 +362,8 @@ fn around(
     let ready = fits.then(|| Ready {
         rows,
         len,
-        row: l.shared("row", first.dtype, rows * len),
-        sums: l.shared("sums", DType::F32, rows * len / first.group),
+        row: l.shared("row", DType::U32, rows * len * Ready::BYTES / 4),
+        sums: l.shared("sums", DType::F32, rows * len / first.group * Ready::SUMS),
     });
 
     // Where the group's first column and row are.
