@@ -24,9 +24,10 @@ template <bool OLDER> __device__ __forceinline__ uint4 tw_row_part(const unsigne
     return v;
 }
 
-// What a thread takes of ROWS rows with room for LEN elements, 8 elements at a time, of which BATCH are under way at once.
-template <int LEN, int ROWS, int WARPS> struct tw_parts {
-    static constexpr int THREADS = WARPS * 32, EACH = (ROWS * LEN / 8 + THREADS - 1) / THREADS, BATCH = EACH < 4 ? EACH : 4, BATCHES = (EACH + BATCH - 1) / BATCH;
+// What a thread takes of ROWS rows with room for LEN elements, 8 elements at a time, of which BATCH are under way at once: each
+// time costs as much as a round of weights.
+template <int LEN, int ROWS, int WARPS, int MOST> struct tw_parts {
+    static constexpr int THREADS = WARPS * 32, EACH = (ROWS * LEN / 8 + THREADS - 1) / THREADS, BATCH = EACH <= MOST ? EACH : 4, BATCHES = (EACH + BATCH - 1) / BATCH;
     uint4 of[BATCH];
 
     static __device__ __forceinline__ int at(int batch, int j) { return (batch * BATCH + j) * THREADS + threadIdx.x; }
@@ -63,9 +64,9 @@ template <int BITS> __device__ constexpr int tw_planes() { return BITS == 4 ? 2 
 // which a norm's own kernel adds them: neighbours of 256 elements, and these one after the other. LOADED tells that `x` are
 // those of the rows. By all threads of the group; `scratch` has room for a number for each 256 elements. What is read is asked
 // for together: each time costs as much as some rounds of weights.
-template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, bool LOADED, bool OLDER, class RowOf>
-__device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const RowOf& row_of, tw_parts<LEN, ROWS, WARPS>& x, tw_parts<LEN, ROWS, WARPS>& weights, const unsigned short* weight, float eps, int length, int padded) {
-    typedef tw_parts<LEN, ROWS, WARPS> Parts;
+template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, int MOST, bool LOADED, bool OLDER, class RowOf>
+__device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const RowOf& row_of, tw_parts<LEN, ROWS, WARPS, MOST>& x, tw_parts<LEN, ROWS, WARPS, MOST>& weights, const unsigned short* weight, float eps, int length, int padded) {
+    typedef tw_parts<LEN, ROWS, WARPS, MOST> Parts;
     const int parts = padded / 8;
     float factor = 1.0f;
     if (NORM) {

@@ -1,8 +1,8 @@
 //! Routines as CUDA C: calls of the templates in `affine_products.cu` and `attention_split.cu`.
 
 use tilewright_ir::thread::{
-    AffineProduct, AffineProducts, Ahead, Attend, Cached, Choose, Code, Queries, Ready, Routine, Rows,
-    SharedId, ThreadProgram, Turned, Value,
+    AffineProduct, AffineProducts, Ahead, Attend, Cached, Choose, Code, Queries, Ready, Routine,
+    Rows, SharedId, ThreadProgram, Turned, Value,
 };
 use tilewright_ir::{Access, DType, ParamKind};
 
@@ -352,6 +352,7 @@ impl Text<'_> {
             count: ready.rows,
             len: ready.len,
             subgroups: self.program.threads / 32,
+            most: if r.normed.is_some() { 4 } else { 8 },
         })
     }
 
@@ -516,14 +517,16 @@ struct MadeReady {
     count: usize,
     len: usize,
     subgroups: usize,
+    /// Parts of a thread's that may be under way at once; a norm's weight has as many.
+    most: usize,
 }
 
 impl MadeReady {
     fn parts(&self) -> [String; 2] {
-        let MadeReady { rows, len, count, subgroups, .. } = self;
+        let MadeReady { rows, len, count, subgroups, most, .. } = self;
         [
             format!("const auto tw_row_of = [&](int product) {{ return {rows}; }};"),
-            format!("tw_parts<{len}, {count}, {subgroups}> tw_x, tw_weights;"),
+            format!("tw_parts<{len}, {count}, {subgroups}, {most}> tw_x, tw_weights;"),
         ]
     }
 
@@ -548,9 +551,9 @@ impl MadeReady {
         let MadeReady {
             row, sums, own_row, own_sums, partial, weight, eps, length, padded, ..
         } = self;
-        let MadeReady { format, normed, count, len, subgroups, .. } = self;
+        let MadeReady { format, normed, count, len, subgroups, most, .. } = self;
         format!(
-            "tw_ready_rows<{format}, {subgroups}, {normed}, {count}, {len}, {loaded}, {older}>((unsigned int*){row}, {sums}, \
+            "tw_ready_rows<{format}, {subgroups}, {normed}, {count}, {len}, {most}, {loaded}, {older}>((unsigned int*){row}, {sums}, \
              {own_row}, {own_sums}, {partial}, tw_row_of, tw_x, tw_weights, {weight}, {eps}, {length}, {padded});"
         )
     }
