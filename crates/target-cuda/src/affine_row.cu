@@ -5,15 +5,16 @@
 // and their sum, so that a step of a warp is little more than to mask its weights: 190 instructions for two steps, of which
 // some 60 take the pipe of logic, shifts and comparisons, which runs at half speed; 350 and 165 with half floats.
 //
-// Tried and slower on an H100, for the four products of a layer of a model of 8 billion weights, one after the other (52 us
-// so, 36 by bytes): bulk copies of whole blocks of columns to shared memory (8.5 us for 6144x4096, 24.9 for 2x12288x4096; but
-// 116 instead of 119 for 151936x4096), groups that stay, with a ring of such blocks (60 to 74 for the four), two rounds under
-// way at once before the wait, which the row then waits behind (53 instead of 52), launching the next kernel before the wait.
-// Of a whole step (tokens a second): two under way all the time where that takes 4 groups of 8 warps with steps of 2 for
-// 14336x4096 (456 instead of 467), 4 warps for 6144x4096 (460) or for 2x8192x2048 (2104 instead of 2144). One group of 8 warps
-// a multiprocessor that takes several blocks of columns, with three rounds of each warp under way, so that the next launch's
-// group is there and has asked for its own (324 instead of 466 of 8 billion weights, 1765 instead of 2128 of llama-1b; 298 with
-// 16 warps of 64 registers): a round is some 350 instructions that depend on each other, which 8 warps do not hide.
+// Tried and slower on an H100. Tokens a second of a model of 8 billion weights, 499 so: weights asked for ahead into the second
+// cache, as memory does nothing while groups end and a row is made ready: 8, 16 or 24 MB of the launches behind, by bulk
+// prefetches at the end of each group (427, 413, 413) or at its start (434); the rounds to come of a warp by lines (433). Of the
+// half floats (467 so): whole blocks by bulk prefetches at the start of a group 403; two rounds under way all the time where that
+// takes 4 groups of 8 warps with steps of 2 for 14336x4096 456, 4 warps for 6144x4096 460; one group of 8 warps a multiprocessor
+// that takes several blocks of columns, with three rounds of each warp under way, 324, 298 with 16 warps of 64 registers. For the
+// four products of its layer, one after the other (52 us of half floats, 36 by bytes): bulk copies of whole blocks of columns to
+// shared memory (8.5 us for 6144x4096, 24.9 for 2x12288x4096; but 116 instead of 119 for 151936x4096), groups that stay, with a
+// ring of such blocks (60 to 74 for the four), two rounds under way at once before the wait, which the row then waits behind (53),
+// launching the next kernel before the wait.
 
 // A part of a row. An OLDER one may have been made while this multiprocessor ran the launch before that which it has not
 // waited for yet: the first cache may not know of it.

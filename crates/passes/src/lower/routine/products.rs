@@ -29,14 +29,17 @@ struct Shares {
 
 impl Shares {
     /// For as many blocks of columns, or some fewer if not `exact`, and `products` of each. Few blocks are many subgroups
-    /// each, so that all memory is asked for at once; more than run at a time are few. Measured on an H100 with its 132
-    /// multiprocessors, in graphs, with 4 bits in groups of 64 (us, in their order here): 2048x2048 2.4; 4096x14336 15.6
-    /// (16.9 with steps of 2), 6144x4096 7.9 (8.9 with 4 subgroups), 2x8192x2048 9.6 (11.9 with 8), 2x12288x4096 25.5
-    /// (28.5 with steps of 4), 14336x4096 14.5 (17.1 with 8), 128256x2048 56.7 (61.0 with 16 beside).
+    /// each, so that all memory is asked for at once; more than run at a time are few. Each group makes the row ready for
+    /// itself, which takes as long as some rounds of weights, so that a group of two blocks is the faster one where all run at
+    /// a time. Measured on an H100 with its 132 multiprocessors, 4 bits in groups of 64, in decoding of 8 billion weights
+    /// (tokens a second): 499 so; 477 with groups of 4 subgroups, and 443 with ones of 8, for a block of 2x12288x4096; 447 with
+    /// steps of 2 for 4096x14336; the same with one round for each subgroup of 6144x4096, of 151936x4096 or, in as large a
+    /// group, of 4096x4096. Of single products by half floats, in graphs (us): 2x8192x2048 9.6 (11.9 with 8 subgroups),
+    /// 14336x4096 14.5 (17.1 with 8), 128256x2048 56.7 (61.0 with 16 beside).
     fn of(blocks: usize, exact: bool, products: usize, depth: usize) -> Shares {
         let (wide, subgroups, steps, beside) = match blocks {
             ..=128 => (1, 16, 2, 16),
-            // All of a row of up to 4096 elements at once, in groups that find room beside those of the launch ahead.
+            // A round takes all of a row.
             129..=256 if (2049..=4096).contains(&depth) => (1, 8, 4, 24),
             129..=256 => (1, 8, if depth > 2048 { 4 } else { 2 }, 16),
             257..=512 if !exact && products == 1 => (1, 8, 2, 24),
