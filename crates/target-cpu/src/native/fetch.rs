@@ -15,6 +15,8 @@ pub(super) struct Fetched {
     pub size: usize,
     /// Bytes ahead of the loads.
     pub ahead: i32,
+    /// Into the second cache.
+    pub second: bool,
 }
 
 impl Lowering<'_> {
@@ -38,7 +40,9 @@ impl Lowering<'_> {
                 false => operand.ahead,
             };
             let joined = if self.graph.follows { operand.joined } else { 1 };
-            Fetched { base, size: operand.format.size() * joined, ahead }
+            let size = operand.format.size() * joined;
+            // What is needed now comes first: the first cache waits for few lines at a time.
+            Fetched { base, size, ahead, second: self.graph.follows }
         });
         fetched.filter(|fetched| fetched.ahead != 0 && fetched.size != 0).collect()
     }
@@ -52,7 +56,9 @@ impl Lowering<'_> {
         let loads = self.first_loads(sweep - 1, &self.steps(sweep - 1, true)).into_iter();
         let fetched = loads.map(|(k, base)| {
             let operand = self.chain.operands[k];
-            Fetched { base, size: operand.format.size(), ahead: operand.next }
+            let size = operand.format.size();
+            // Nothing else is waited for: into the second cache it would take longer.
+            Fetched { base, size, ahead: operand.next, second: false }
         });
         fetched.filter(|fetched| fetched.ahead != 0).collect()
     }
