@@ -135,6 +135,13 @@ fn cycles_of_primitives() {
         call.inputs[0].at = counts.as_ptr().cast_mut().cast();
         call.extra = [0, 6];
         table.show("philox", random::philox(level), &call);
+        let mut call = table.call();
+        let (seed, stream, pair) = ([7u32], [3u32], [0.3f32, 1.5]);
+        for (k, at) in [(1, seed.as_ptr().cast()), (2, stream.as_ptr().cast()), (3, pair.as_ptr())]
+        {
+            call.inputs[k] = Operand { at: at.cast_mut().cast(), row: 0 };
+        }
+        table.show("dropout", random::drop_out(level), &call);
         for len in [128, 1024, LEN] {
             let mut call = table.call();
             (call.rows, call.len) = (LEN / len, len);
