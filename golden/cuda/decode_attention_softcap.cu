@@ -19,7 +19,7 @@ struct decode_attention_softcap_arguments {
     int window;
 };
 
-extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention_softcap(const float* __restrict__ q, const float* __restrict__ keys, const float* __restrict__ values, const int* __restrict__ lens, float* out, const decode_attention_softcap_arguments arguments, uint4* faults) {
+extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention_softcap(const float* __restrict__ q, const float* __restrict__ keys, const float* __restrict__ values, const int* __restrict__ lens, float* out, const decode_attention_softcap_arguments arguments) {
     __shared__ __align__(16) char shared_memory[34816];
     float* tile0 = (float*)(shared_memory + 0);
     float* tile1 = (float*)(shared_memory + 2048);
@@ -54,11 +54,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention_sof
     const int larger = max((smaller - arguments.window), 0);
     const int product_3 = (larger / 64) * 64;
     for (int j = product_3; j < smaller; j += 64) {
-        const int index = tw_checked(j, 2147483647, faults, 0);
         float tile_4[16];
         _Pragma("unroll")
         for (int i_6 = 0; i_6 < 16; i_6++) {
-            tile_4[i_6] = ((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3))) < arguments.max_len) ? keys[((((long long)((int)blockIdx.y) * arguments.keys_stride0) + ((long long)((int)blockIdx.x) * arguments.keys_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3)))) * arguments.keys_stride2)) + (long long)((at_6 + (((i_6 >> 2) & 3) * 32)))] : 0.0f;
+            tile_4[i_6] = ((j + (at_3 + (i_6 & 3))) < arguments.max_len) ? keys[((((long long)((int)blockIdx.y) * arguments.keys_stride0) + ((long long)((int)blockIdx.x) * arguments.keys_stride1)) + ((long long)((j + (at_3 + (i_6 & 3)))) * arguments.keys_stride2)) + (long long)((at_6 + (((i_6 >> 2) & 3) * 32)))] : 0.0f;
         }
         __syncthreads();
         tile0[(at * 128) + at_2] = product_2;
@@ -75,22 +74,18 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention_sof
         const float quotient_2 = products / arguments.softcap;
         const float product_4 = tanhf(quotient_2) * arguments.softcap;
         bool tile_5[4];
-        _Pragma("unroll")
-        for (int i_6 = 0; i_6 < 4; i_6++) {
-            tile_5[i_6] = ((int)(((unsigned int)((at_4 + ((i_6 & 3) * 16))) + (unsigned int)(j))) >= larger) && ((int)(((unsigned int)((at_4 + ((i_6 & 3) * 16))) + (unsigned int)(j))) < smaller);
-        }
-        const int index_2 = tw_checked(j, 2147483647, faults, 1);
         float values_in[16];
         _Pragma("unroll")
         for (int i_6 = 0; i_6 < 4; i_6++) {
+            tile_5[i_6] = ((int)(((unsigned int)((at_4 + ((i_6 & 3) * 16))) + (unsigned int)(j))) >= larger) && ((int)(((unsigned int)((at_4 + ((i_6 & 3) * 16))) + (unsigned int)(j))) < smaller);
             values_in[i_6 * 4] = 0.0f;
             values_in[(i_6 * 4) + 1] = 0.0f;
             values_in[(i_6 * 4) + 2] = 0.0f;
             values_in[(i_6 * 4) + 3] = 0.0f;
-            if ((index_2 + (at_4 + ((((i_6 * 4) >> 2) & 3) * 16))) < arguments.max_len) {
+            if ((j + (at_4 + ((((i_6 * 4) >> 2) & 3) * 16))) < arguments.max_len) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(values + (((((long long)((int)blockIdx.y) * arguments.values_stride0) + ((long long)((int)blockIdx.x) * arguments.values_stride1)) + ((long long)((index_2 + (at_4 + ((((i_6 * 4) >> 2) & 3) * 16)))) * arguments.values_stride2)) + (long long)(at_5)));
+                    vector.all = *(const uint4*)(values + (((((long long)((int)blockIdx.y) * arguments.values_stride0) + ((long long)((int)blockIdx.x) * arguments.values_stride1)) + ((long long)((j + (at_4 + ((((i_6 * 4) >> 2) & 3) * 16)))) * arguments.values_stride2)) + (long long)(at_5)));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) values_in[(i_6 * 4) + l] = vector.lane[l];
                 }

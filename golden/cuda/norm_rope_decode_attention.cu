@@ -153,11 +153,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
         const bool test_2 = added_3 < smaller;
         const bool and_ = test && test_2;
         __syncthreads();
-        const int index_5 = tw_checked(j, 2147483647, faults, 4);
         float tile_6[16];
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            tile_6[i] = ((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i & 3))) < arguments.max_len) ? k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i & 3)))) * arguments.k_cache_stride2)) + (long long)((at_7 + (((i >> 2) & 3) * 32)))] : 0.0f;
+            tile_6[i] = ((j + (at_8 + (i & 3))) < arguments.max_len) ? k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((j + (at_8 + (i & 3)))) * arguments.k_cache_stride2)) + (long long)((at_7 + (((i >> 2) & 3) * 32)))] : 0.0f;
         }
         __syncthreads();
         tile5[(at_2 * 128) + at_3] = product_16;
@@ -172,22 +171,18 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_norm_rope_decode_att
             products = fma(tile5[(at_4 * 128) + k_2], tile6[(k_2 * 64) + at], products);
         }
         bool tile_7[4];
-        _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
-            tile_7[i] = ((int)(((unsigned int)((at_5 + ((i & 3) * 16))) + (unsigned int)(j))) >= larger) && ((int)(((unsigned int)((at_5 + ((i & 3) * 16))) + (unsigned int)(j))) < smaller);
-        }
-        const int index_6 = tw_checked(j, 2147483647, faults, 5);
         float v_cache_in[16];
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
+            tile_7[i] = ((int)(((unsigned int)((at_5 + ((i & 3) * 16))) + (unsigned int)(j))) >= larger) && ((int)(((unsigned int)((at_5 + ((i & 3) * 16))) + (unsigned int)(j))) < smaller);
             v_cache_in[i * 4] = 0.0f;
             v_cache_in[(i * 4) + 1] = 0.0f;
             v_cache_in[(i * 4) + 2] = 0.0f;
             v_cache_in[(i * 4) + 3] = 0.0f;
-            if ((index_6 + (at_5 + ((((i * 4) >> 2) & 3) * 16))) < arguments.max_len) {
+            if ((j + (at_5 + ((((i * 4) >> 2) & 3) * 16))) < arguments.max_len) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(v_cache + (((((long long)((int)blockIdx.y) * arguments.v_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.v_cache_stride1)) + ((long long)((index_6 + (at_5 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.v_cache_stride2)) + (long long)(at_6)));
+                    vector.all = *(const uint4*)(v_cache + (((((long long)((int)blockIdx.y) * arguments.v_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.v_cache_stride1)) + ((long long)((j + (at_5 + ((((i * 4) >> 2) & 3) * 16)))) * arguments.v_cache_stride2)) + (long long)(at_6)));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) v_cache_in[(i * 4) + l] = vector.lane[l];
                 }

@@ -75,11 +75,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         const bool test_2 = added < smaller;
         const bool and_ = test && test_2;
         __syncthreads();
-        const int index_5 = tw_checked(j, 2147483647, faults, 4);
         float tile_6[16];
         _Pragma("unroll")
         for (int i_2 = 0; i_2 < 16; i_2++) {
-            tile_6[i_2] = ((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3))) < arguments.max_len) ? k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3)))) * arguments.k_cache_stride2)) + (long long)((at_7 + (((i_2 >> 2) & 3) * 32)))] : 0.0f;
+            tile_6[i_2] = ((j + (at_8 + (i_2 & 3))) < arguments.max_len) ? k_cache[((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.k_cache_stride1)) + ((long long)((j + (at_8 + (i_2 & 3)))) * arguments.k_cache_stride2)) + (long long)((at_7 + (((i_2 >> 2) & 3) * 32)))] : 0.0f;
         }
         __syncthreads();
         tile0[(at_3 * 128) + at_4] = product_6;
@@ -94,22 +93,18 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
             products = fma(tile0[(at_2 * 128) + k_2], tile1[(k_2 * 64) + at], products);
         }
         bool tile_7[4];
-        _Pragma("unroll")
-        for (int i_2 = 0; i_2 < 4; i_2++) {
-            tile_7[i_2] = ((int)(((unsigned int)((at_5 + ((i_2 & 3) * 16))) + (unsigned int)(j))) >= larger) && ((int)(((unsigned int)((at_5 + ((i_2 & 3) * 16))) + (unsigned int)(j))) < smaller);
-        }
-        const int index_6 = tw_checked(j, 2147483647, faults, 5);
         float v_cache_in[16];
         _Pragma("unroll")
         for (int i_2 = 0; i_2 < 4; i_2++) {
+            tile_7[i_2] = ((int)(((unsigned int)((at_5 + ((i_2 & 3) * 16))) + (unsigned int)(j))) >= larger) && ((int)(((unsigned int)((at_5 + ((i_2 & 3) * 16))) + (unsigned int)(j))) < smaller);
             v_cache_in[i_2 * 4] = 0.0f;
             v_cache_in[(i_2 * 4) + 1] = 0.0f;
             v_cache_in[(i_2 * 4) + 2] = 0.0f;
             v_cache_in[(i_2 * 4) + 3] = 0.0f;
-            if ((index_6 + (at_5 + ((((i_2 * 4) >> 2) & 3) * 16))) < arguments.max_len) {
+            if ((j + (at_5 + ((((i_2 * 4) >> 2) & 3) * 16))) < arguments.max_len) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(v_cache + (((((long long)((int)blockIdx.y) * arguments.v_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.v_cache_stride1)) + ((long long)((index_6 + (at_5 + ((((i_2 * 4) >> 2) & 3) * 16)))) * arguments.v_cache_stride2)) + (long long)(at_6)));
+                    vector.all = *(const uint4*)(v_cache + (((((long long)((int)blockIdx.y) * arguments.v_cache_stride0) + ((long long)((int)blockIdx.x) * arguments.v_cache_stride1)) + ((long long)((j + (at_5 + ((((i_2 * 4) >> 2) & 3) * 16)))) * arguments.v_cache_stride2)) + (long long)(at_6)));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) v_cache_in[(i_2 * 4) + l] = vector.lane[l];
                 }

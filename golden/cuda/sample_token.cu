@@ -930,15 +930,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const int chosen_69 = and_10 ? larger_3 : rounded_10;
     const float chosen_70 = and_10 ? tile_51 : difference_11;
     const int product_24 = chosen_69 * 1024;
-    const int index_2 = tw_checked(min(product_24, arguments.vocabulary), 2147483647, faults, 1);
     float logits_in_4 = -TW_INFINITY;
-    if ((index_2 + at_6) < arguments.vocabulary) {
-        logits_in_4 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((index_2 + at_6))];
+    if (((min(product_24, arguments.vocabulary) + at_6) >= 0) && ((min(product_24, arguments.vocabulary) + at_6) < arguments.vocabulary)) {
+        logits_in_4 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((min(product_24, arguments.vocabulary) + at_6))];
     }
-    const int index_3 = tw_checked(min(product_24, arguments.vocabulary), 2147483647, faults, 2);
     unsigned char seen_in_4 = 0;
-    if ((index_3 + at_6) < arguments.vocabulary) {
-        seen_in_4 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((index_3 + at_6))];
+    if (((min(product_24, arguments.vocabulary) + at_6) >= 0) && ((min(product_24, arguments.vocabulary) + at_6) < arguments.vocabulary)) {
+        seen_in_4 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((min(product_24, arguments.vocabulary) + at_6))];
     }
     const int rounded_11 = (int)(seen_in_4);
     const bool test_63 = rounded_11 > 0;
@@ -1173,8 +1171,8 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     for (int i = 0; i < 2; i++) {
         total_17 = total_17 + partial30[((int)(threadIdx.x >> 5) & 30) + i];
     }
-    const int index_4 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
-    const unsigned int tokens_in_2 = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index_4)];
+    const int index_2 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
+    const unsigned int tokens_in_2 = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index_2)];
     const bool test_77 = tile_50 < 0;
     const bool and_26 = and_10 && test_77;
     const unsigned int chosen_83 = and_26 ? tokens_in_2 : rounded_14;
@@ -1187,14 +1185,14 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const unsigned int chosen_86 = test_2 ? chosen_85 : 4294967295u;
     const bool test_78 = lens_in > 0;
     if (test_78) {
-        const int index_5 = tw_checked(lens_in, arguments.max_len, faults, 3);
+        const int index_3 = tw_checked(lens_in, arguments.max_len, faults, 1);
         if (((int)threadIdx.x & 1023) == 0) {
-            history[((long long)((int)blockIdx.x) * arguments.history_stride0) + (long long)(index_5)] = chosen_86;
+            history[((long long)((int)blockIdx.x) * arguments.history_stride0) + (long long)(index_3)] = chosen_86;
         }
         const int rounded_15 = (int)min(chosen_85, 2147483647u);
-        const int index_6 = tw_checked(rounded_15, arguments.vocabulary, faults, 4);
+        const int index_4 = tw_checked(rounded_15, arguments.vocabulary, faults, 2);
         if (((int)threadIdx.x & 1023) == 0) {
-            seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)(index_6)] = 1;
+            seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)(index_4)] = 1;
         }
         if (((int)threadIdx.x & 1023) == 0) {
             ids[(long long)((int)blockIdx.x)] = chosen_85;

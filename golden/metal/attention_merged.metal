@@ -73,7 +73,6 @@ void tw_kernel_attention_merged(
             products[i] = 0.0f;
         }
         const int index = tw_checked(quotient, arguments.kv_heads, faults, 0);
-        const int index_2 = tw_checked(j, 2147483647, faults, 1);
         for (int k = 0; k < 16; k += 1) {
             float a[4];
             float b[16];
@@ -88,7 +87,7 @@ void tw_kernel_attention_merged(
             for (int i = 0; i < 8; i++) {
                 _Pragma("unroll")
                 for (int i_12 = 0; i_12 < 2; i_12++) {
-                    b[(i * 2) + i_12] = ((index_2 + (at_2 + ((((i * 2) + i_12) & 1) + (((((i * 2) + i_12) >> 1) & 7) * 8)))) < arguments.length) ? keys[((((long)((int)threadgroup_position_in_grid.z) * arguments.keys_stride0) + ((long)(index) * arguments.keys_stride1)) + ((long)((index_2 + (at_2 + ((((i * 2) + i_12) & 1) + (((((i * 2) + i_12) >> 1) & 7) * 8))))) * arguments.keys_stride2)) + (long)(((k * 8) + row))] : 0.0f;
+                    b[(i * 2) + i_12] = ((j + (at_2 + ((((i * 2) + i_12) & 1) + (((((i * 2) + i_12) >> 1) & 7) * 8)))) < arguments.length) ? keys[((((long)((int)threadgroup_position_in_grid.z) * arguments.keys_stride0) + ((long)(index) * arguments.keys_stride1)) + ((long)((j + (at_2 + ((((i * 2) + i_12) & 1) + (((((i * 2) + i_12) >> 1) & 7) * 8))))) * arguments.keys_stride2)) + (long)(((k * 8) + row))] : 0.0f;
                 }
             }
             _Pragma("unroll")
@@ -175,8 +174,7 @@ void tw_kernel_attention_merged(
             const float product_4 = v_3[i] * exp_x[(i >> 5) & 1];
             added_7[i] = product_4;
         }
-        const int index_3 = tw_checked(quotient, arguments.kv_heads, faults, 2);
-        const int index_4 = tw_checked(j, 2147483647, faults, 3);
+        const int index_2 = tw_checked(quotient, arguments.kv_heads, faults, 1);
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             float a_2[4];
@@ -192,7 +190,7 @@ void tw_kernel_attention_merged(
             for (int i_12 = 0; i_12 < 16; i_12++) {
                 _Pragma("unroll")
                 for (int i_49 = 0; i_49 < 2; i_49++) {
-                    b_2[(i_12 * 2) + i_49] = ((index_4 + ((i * 8) + row_2)) < arguments.length) ? values[((((long)((int)threadgroup_position_in_grid.z) * arguments.values_stride0) + ((long)(index_3) * arguments.values_stride1)) + ((long)((index_4 + ((i * 8) + row_2))) * arguments.values_stride2)) + (long)((at_2 + ((((i_12 * 2) + i_49) & 1) + (((((i_12 * 2) + i_49) >> 1) & 15) * 8))))] : 0.0f;
+                    b_2[(i_12 * 2) + i_49] = ((j + ((i * 8) + row_2)) < arguments.length) ? values[((((long)((int)threadgroup_position_in_grid.z) * arguments.values_stride0) + ((long)(index_2) * arguments.values_stride1)) + ((long)((j + ((i * 8) + row_2))) * arguments.values_stride2)) + (long)((at_2 + ((((i_12 * 2) + i_49) & 1) + (((((i_12 * 2) + i_49) >> 1) & 15) * 8))))] : 0.0f;
                 }
             }
             _Pragma("unroll")

@@ -27,7 +27,6 @@ void tw_kernel_decode_attention_softcap(
     const device int* lens [[buffer(3)]],
     device float* out [[buffer(4)]],
     constant decode_attention_softcap_arguments& arguments [[buffer(5)]],
-    device uint* faults [[buffer(6)]],
     uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
@@ -42,8 +41,6 @@ void tw_kernel_decode_attention_softcap(
     threadgroup float* tile6 = (decltype(tile6))(shared_memory + 0);
     const int at = (int)thread_index_in_threadgroup >> 7;
     const int at_2 = (int)thread_index_in_threadgroup & 127;
-    const int at_3 = ((int)thread_index_in_threadgroup & 15) * 4;
-    const int at_6 = (int)thread_index_in_threadgroup >> 4;
     const int at_7 = ((int)thread_index_in_threadgroup >> 6) & 3;
     const int at_8 = (int)thread_index_in_threadgroup & 63;
     const int product = (int)threadgroup_position_in_grid.x * 4;
@@ -62,21 +59,15 @@ void tw_kernel_decode_attention_softcap(
     const int larger = max((smaller - arguments.window), 0);
     const int product_3 = (larger / 64) * 64;
     for (int j = product_3; j < smaller; j += 64) {
-        const int index = tw_checked(j, 2147483647, faults, 0);
-        _Pragma("unroll")
-        for (int i_6 = 0; i_6 < 16; i_6++) {
-            const float tile_4 = ((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3))) < arguments.max_len) ? keys[((((long)((int)threadgroup_position_in_grid.y) * arguments.keys_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 0) + (at_3 + (i_6 & 3)))) * arguments.keys_stride2)) + (long)((at_6 + (((i_6 >> 2) & 3) * 32)))] : 0.0f;
-        }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         tile0[(at * 128) + at_2] = product_2;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products = 0.0f;
         for (int k = 0; k < 128; k += 1) {
-            products = fma(tile0[(at_7 * 128) + k], (((tw_checked(j, 2147483647, faults, 0) + at_8) < arguments.max_len) ? keys[((((long)((int)threadgroup_position_in_grid.y) * arguments.keys_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 0) + at_8)) * arguments.keys_stride2)) + (long)(k)] : 0.0f), products);
+            products = fma(tile0[(at_7 * 128) + k], (((j + at_8) < arguments.max_len) ? keys[((((long)((int)threadgroup_position_in_grid.y) * arguments.keys_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.keys_stride1)) + ((long)((j + at_8)) * arguments.keys_stride2)) + (long)(k)] : 0.0f), products);
         }
         const float quotient_2 = products / arguments.softcap;
         const float product_4 = precise::tanh(quotient_2) * arguments.softcap;
-        const int index_2 = tw_checked(j, 2147483647, faults, 1);
         const float chosen_2 = (((int)(((uint)(at_8) + (uint)(j))) >= larger) && ((int)(((uint)(at_8) + (uint)(j))) < smaller)) ? product_4 : (-INFINITY);
         const float tile_6 = v;
         float greatest = -INFINITY;
@@ -93,8 +84,8 @@ void tw_kernel_decode_attention_softcap(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         greatest = -INFINITY;
         _Pragma("unroll")
-        for (int i_6 = 0; i_6 < 2; i_6++) {
-            greatest = tw_max(greatest, partial1[((int)simdgroup_index_in_threadgroup & 14) + i_6]);
+        for (int i_10 = 0; i_10 < 2; i_10++) {
+            greatest = tw_max(greatest, partial1[((int)simdgroup_index_in_threadgroup & 14) + i_10]);
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 319) == 0) {
@@ -128,8 +119,8 @@ void tw_kernel_decode_attention_softcap(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         total = 0.0f;
         _Pragma("unroll")
-        for (int i_6 = 0; i_6 < 2; i_6++) {
-            total = total + partial4[((int)simdgroup_index_in_threadgroup & 14) + i_6];
+        for (int i_10 = 0; i_10 < 2; i_10++) {
+            total = total + partial4[((int)simdgroup_index_in_threadgroup & 14) + i_10];
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 319) == 0) {
@@ -147,7 +138,7 @@ void tw_kernel_decode_attention_softcap(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_2 = 0.0f;
         for (int k_2 = 0; k_2 < 64; k_2 += 1) {
-            products_2 = fma(tile6[(at * 64) + k_2], ((((int)(((uint)(k_2) + (uint)(j))) >= larger) && ((int)(((uint)(k_2) + (uint)(j))) < smaller)) ? (((tw_checked(j, 2147483647, faults, 1) + k_2) < arguments.max_len) ? values[((((long)((int)threadgroup_position_in_grid.y) * arguments.values_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 1) + k_2)) * arguments.values_stride2)) + (long)(at_2)] : 0.0f) : 0.0f), products_2);
+            products_2 = fma(tile6[(at * 64) + k_2], ((((int)(((uint)(k_2) + (uint)(j))) >= larger) && ((int)(((uint)(k_2) + (uint)(j))) < smaller)) ? (((j + k_2) < arguments.max_len) ? values[((((long)((int)threadgroup_position_in_grid.y) * arguments.values_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.values_stride1)) + ((long)((j + k_2)) * arguments.values_stride2)) + (long)(at_2)] : 0.0f) : 0.0f), products_2);
         }
         const float added_2 = product_5 + products_2;
         v_3 = added_2;

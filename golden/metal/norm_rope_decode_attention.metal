@@ -63,8 +63,6 @@ void tw_kernel_norm_rope_decode_attention(
     const int at_2 = (int)thread_index_in_threadgroup >> 7;
     const int at_3 = (int)thread_index_in_threadgroup & 127;
     const int at_4 = ((int)thread_index_in_threadgroup >> 6) & 3;
-    const int at_7 = (int)thread_index_in_threadgroup >> 4;
-    const int at_8 = ((int)thread_index_in_threadgroup & 15) * 4;
     const int positions_in = positions[(long)((int)threadgroup_position_in_grid.y)];
     const int index = tw_checked(positions_in, arguments.length, faults, 0);
     const float cos_in = cos_[((long)(index) * arguments.cos__stride0) + (long)(at)];
@@ -168,19 +166,13 @@ void tw_kernel_norm_rope_decode_attention(
         const bool test_2 = added_3 < smaller;
         const bool and_ = test && test_2;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        const int index_5 = tw_checked(j, 2147483647, faults, 4);
-        _Pragma("unroll")
-        for (int i = 0; i < 16; i++) {
-            const float tile_6 = ((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i & 3))) < arguments.max_len) ? k_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i & 3)))) * arguments.k_cache_stride2)) + (long)((at_7 + (((i >> 2) & 3) * 32)))] : 0.0f;
-        }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         tile5[(at_2 * 128) + at_3] = product_16;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products = 0.0f;
         for (int k_2 = 0; k_2 < 128; k_2 += 1) {
-            products = fma(tile5[(at_4 * 128) + k_2], (((tw_checked(j, 2147483647, faults, 4) + at) < arguments.max_len) ? k_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 4) + at)) * arguments.k_cache_stride2)) + (long)(k_2)] : 0.0f), products);
+            products = fma(tile5[(at_4 * 128) + k_2], (((j + at) < arguments.max_len) ? k_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_cache_stride1)) + ((long)((j + at)) * arguments.k_cache_stride2)) + (long)(k_2)] : 0.0f), products);
         }
-        const int index_6 = tw_checked(j, 2147483647, faults, 5);
         const float chosen_2 = and_ ? products : (-INFINITY);
         const float tile_8 = v_2;
         float greatest = -INFINITY;
@@ -251,7 +243,7 @@ void tw_kernel_norm_rope_decode_attention(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_2 = 0.0f;
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
-            products_2 = fma(tile11[(at_2 * 64) + k_3], ((((int)(((uint)(k_3) + (uint)(j))) >= larger) && ((int)(((uint)(k_3) + (uint)(j))) < smaller)) ? (((tw_checked(j, 2147483647, faults, 5) + k_3) < arguments.max_len) ? v_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.v_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.v_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 5) + k_3)) * arguments.v_cache_stride2)) + (long)(at_3)] : 0.0f) : 0.0f), products_2);
+            products_2 = fma(tile11[(at_2 * 64) + k_3], ((((int)(((uint)(k_3) + (uint)(j))) >= larger) && ((int)(((uint)(k_3) + (uint)(j))) < smaller)) ? (((j + k_3) < arguments.max_len) ? v_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.v_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.v_cache_stride1)) + ((long)((j + k_3)) * arguments.v_cache_stride2)) + (long)(at_3)] : 0.0f) : 0.0f), products_2);
         }
         const float added_4 = product_18 + products_2;
         v_4 = added_4;

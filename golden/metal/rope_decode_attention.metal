@@ -55,8 +55,6 @@ void tw_kernel_rope_decode_attention(
     const int at_2 = ((int)thread_index_in_threadgroup >> 6) & 3;
     const int at_3 = (int)thread_index_in_threadgroup >> 7;
     const int at_4 = (int)thread_index_in_threadgroup & 127;
-    const int at_7 = (int)thread_index_in_threadgroup >> 4;
-    const int at_8 = ((int)thread_index_in_threadgroup & 15) * 4;
     const int positions_in = positions[(long)((int)threadgroup_position_in_grid.y)];
     const int index = tw_checked(positions_in, arguments.length, faults, 0);
     const int index_2 = tw_checked(positions_in, arguments.length, faults, 1);
@@ -88,19 +86,13 @@ void tw_kernel_rope_decode_attention(
         const bool test_2 = added < smaller;
         const bool and_ = test && test_2;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        const int index_5 = tw_checked(j, 2147483647, faults, 4);
-        _Pragma("unroll")
-        for (int i_2 = 0; i_2 < 16; i_2++) {
-            const float tile_6 = ((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3))) < arguments.max_len) ? k_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 4) + (at_8 + (i_2 & 3)))) * arguments.k_cache_stride2)) + (long)((at_7 + (((i_2 >> 2) & 3) * 32)))] : 0.0f;
-        }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         tile0[(at_3 * 128) + at_4] = product_6;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products = 0.0f;
         for (int k_2 = 0; k_2 < 128; k_2 += 1) {
-            products = fma(tile0[(at_2 * 128) + k_2], (((tw_checked(j, 2147483647, faults, 4) + at) < arguments.max_len) ? k_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 4) + at)) * arguments.k_cache_stride2)) + (long)(k_2)] : 0.0f), products);
+            products = fma(tile0[(at_2 * 128) + k_2], (((j + at) < arguments.max_len) ? k_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.k_cache_stride1)) + ((long)((j + at)) * arguments.k_cache_stride2)) + (long)(k_2)] : 0.0f), products);
         }
-        const int index_6 = tw_checked(j, 2147483647, faults, 5);
         const float chosen_2 = and_ ? products : (-INFINITY);
         const float tile_8 = v_2;
         float greatest = -INFINITY;
@@ -117,8 +109,8 @@ void tw_kernel_rope_decode_attention(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         greatest = -INFINITY;
         _Pragma("unroll")
-        for (int i_2 = 0; i_2 < 2; i_2++) {
-            greatest = tw_max(greatest, partial1[((int)simdgroup_index_in_threadgroup & 14) + i_2]);
+        for (int i_6 = 0; i_6 < 2; i_6++) {
+            greatest = tw_max(greatest, partial1[((int)simdgroup_index_in_threadgroup & 14) + i_6]);
         }
         const float larger_2 = tw_max(tile_8, greatest);
         const bool test_3 = larger_2 == (-INFINITY);
@@ -142,8 +134,8 @@ void tw_kernel_rope_decode_attention(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         total = 0.0f;
         _Pragma("unroll")
-        for (int i_2 = 0; i_2 < 2; i_2++) {
-            total = total + partial2[((int)simdgroup_index_in_threadgroup & 14) + i_2];
+        for (int i_6 = 0; i_6 < 2; i_6++) {
+            total = total + partial2[((int)simdgroup_index_in_threadgroup & 14) + i_6];
         }
         const float fma_x_5 = fma(tile_9, exp_x, total);
         v_3 = fma_x_5;
@@ -161,7 +153,7 @@ void tw_kernel_rope_decode_attention(
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products_2 = 0.0f;
         for (int k_3 = 0; k_3 < 64; k_3 += 1) {
-            products_2 = fma(tile4[(at_3 * 64) + k_3], ((((int)(((uint)(k_3) + (uint)(j))) >= larger) && ((int)(((uint)(k_3) + (uint)(j))) < smaller)) ? (((tw_checked(j, 2147483647, faults, 5) + k_3) < arguments.max_len) ? v_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.v_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.v_cache_stride1)) + ((long)((tw_checked(j, 2147483647, faults, 5) + k_3)) * arguments.v_cache_stride2)) + (long)(at_4)] : 0.0f) : 0.0f), products_2);
+            products_2 = fma(tile4[(at_3 * 64) + k_3], ((((int)(((uint)(k_3) + (uint)(j))) >= larger) && ((int)(((uint)(k_3) + (uint)(j))) < smaller)) ? (((j + k_3) < arguments.max_len) ? v_cache[((((long)((int)threadgroup_position_in_grid.y) * arguments.v_cache_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.v_cache_stride1)) + ((long)((j + k_3)) * arguments.v_cache_stride2)) + (long)(at_4)] : 0.0f) : 0.0f), products_2);
         }
         const float added_2 = product_8 + products_2;
         v_4 = added_2;

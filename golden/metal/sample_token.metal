@@ -952,15 +952,13 @@ void tw_kernel_sample_token(
     const int chosen_69 = and_10 ? larger_3 : rounded_10;
     const float chosen_70 = and_10 ? tile_51 : difference_11;
     const int product_24 = chosen_69 * 1024;
-    const int index_2 = tw_checked(min(product_24, arguments.vocabulary), 2147483647, faults, 1);
     float logits_in_4 = -INFINITY;
-    if ((index_2 + at_6) < arguments.vocabulary) {
-        logits_in_4 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((index_2 + at_6))];
+    if (((min(product_24, arguments.vocabulary) + at_6) >= 0) && ((min(product_24, arguments.vocabulary) + at_6) < arguments.vocabulary)) {
+        logits_in_4 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((min(product_24, arguments.vocabulary) + at_6))];
     }
-    const int index_3 = tw_checked(min(product_24, arguments.vocabulary), 2147483647, faults, 2);
     uchar seen_in_4 = 0;
-    if ((index_3 + at_6) < arguments.vocabulary) {
-        seen_in_4 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((index_3 + at_6))];
+    if (((min(product_24, arguments.vocabulary) + at_6) >= 0) && ((min(product_24, arguments.vocabulary) + at_6) < arguments.vocabulary)) {
+        seen_in_4 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((min(product_24, arguments.vocabulary) + at_6))];
     }
     const int rounded_11 = (int)(seen_in_4);
     const bool test_63 = rounded_11 > 0;
@@ -1195,8 +1193,8 @@ void tw_kernel_sample_token(
     for (int i = 0; i < 2; i++) {
         total_17 = total_17 + partial30[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
-    const int index_4 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
-    const uint tokens_in_2 = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index_4)];
+    const int index_2 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
+    const uint tokens_in_2 = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index_2)];
     const bool test_77 = tile_50 < 0;
     const bool and_26 = and_10 && test_77;
     const uint chosen_83 = and_26 ? tokens_in_2 : rounded_14;
@@ -1209,14 +1207,14 @@ void tw_kernel_sample_token(
     const uint chosen_86 = test_2 ? chosen_85 : 4294967295u;
     const bool test_78 = lens_in > 0;
     if (test_78) {
-        const int index_5 = tw_checked(lens_in, arguments.max_len, faults, 3);
+        const int index_3 = tw_checked(lens_in, arguments.max_len, faults, 1);
         if (((int)thread_index_in_threadgroup & 1023) == 0) {
-            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_5)] = chosen_86;
+            history[((long)((int)threadgroup_position_in_grid.x) * arguments.history_stride0) + (long)(index_3)] = chosen_86;
         }
         const int rounded_15 = (int)min(chosen_85, 2147483647u);
-        const int index_6 = tw_checked(rounded_15, arguments.vocabulary, faults, 4);
+        const int index_4 = tw_checked(rounded_15, arguments.vocabulary, faults, 2);
         if (((int)thread_index_in_threadgroup & 1023) == 0) {
-            seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)(index_6)] = 1;
+            seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)(index_4)] = 1;
         }
         if (((int)thread_index_in_threadgroup & 1023) == 0) {
             ids[(long)((int)threadgroup_position_in_grid.x)] = chosen_85;

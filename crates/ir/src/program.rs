@@ -200,8 +200,8 @@ impl Literal {
 pub enum Axis {
     /// One position, an i32 scalar; the axis vanishes from the tile. Out of range is an error.
     At(ExprId),
-    /// `len` positions `start, start + step, ...`; `start` is an i32 scalar. Positions past the end of the axis
-    /// load as the access' fill value and are not stored; a negative position is an error.
+    /// `len` positions `start, start + step, ...`; `start` is an i32 scalar. Positions before the axis or past its
+    /// end load as the access' fill value and are not stored.
     Range {
         /// First position.
         start: ExprId,

@@ -372,13 +372,13 @@ impl Split {
     }
 }
 
-/// The check of an index: not negative, and below the extent if there is one.
+/// The check of an index: not negative, and below the extent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// What is indexed, in words: "axis 0 of `x`".
     pub what: String,
-    /// The first index that is a fault; `None` where any may lie past the end.
-    pub extent: Option<Extent>,
+    /// The first index past the end.
+    pub extent: Extent,
 }
 
 impl Check {

@@ -305,7 +305,17 @@ fn parse_param(text: &str, access: Access) -> Result<SignatureParam, SignatureEr
         None => (ty, None),
         Some((dtype, axes)) => match axes.trim_end().strip_suffix(']') {
             Some(axes) => (dtype.trim(), Some(axes)),
-            None => return fail(format!("signature: `{text}` lacks `]`")),
+            None => {
+                return fail(match axes.split_once(']') {
+                    None => format!("signature: `{text}` lacks `]`"),
+                    Some((axes, rest)) => format!(
+                        "signature: `{name}`: unexpected `{}` after the shape; a tensor that the kernel changes in \
+                         place is `{name}: &{}[{axes}]`",
+                        rest.trim(),
+                        dtype.trim()
+                    ),
+                });
+            }
         },
     };
     let variable = dtype.len() == 1 && dtype.chars().all(|c| c.is_ascii_uppercase());
@@ -405,6 +415,10 @@ mod tests {
             ("x: T[n], x: T[n] -> y: T[n]", "declared twice"),
             ("x: float[n] -> y: T[n]", "`float`"),
             ("x: T[n -> y: T[n]", "lacks `]`"),
+            (
+                "x: T[n] inout -> y: T[n]",
+                "unexpected `inout` after the shape; a tensor that the kernel changes in place is `x: &T[n]`",
+            ),
             ("e: f32 = q, x: T[n] -> y: T[n]", "`q`"),
             ("x: T[n] -> y: T", "must be a tensor"),
             ("x: T[n], p: f32 = 0.1 in 1..0 -> y: T[n]", "`1..0` is no range"),

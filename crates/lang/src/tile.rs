@@ -332,13 +332,18 @@ impl Tile {
         Tile(with(Some(at), |r| r.emit(ExprKind::Reduce(op, self.0, axis), None, at)))
     }
 
+    /// Mean over `axis`, which stays with extent 1.
+    #[track_caller]
+    pub fn mean(self, axis: usize) -> Tile {
+        let at = Location::caller();
+        let sum = self.reduce_at(ReduceOp::Sum, Some(axis), at);
+        binary(BinaryOp::Div, sum, self.size(axis).tile_of(self.dtype(), at), at)
+    }
+
     /// Mean over the last axis, which stays with extent 1.
     #[track_caller]
     pub fn row_mean(self) -> Tile {
-        let at = Location::caller();
-        let size = self.size(self.rank().saturating_sub(1));
-        let sum = self.reduce_at(ReduceOp::Sum, None, at);
-        binary(BinaryOp::Div, sum, size.tile_of(self.dtype(), at), at)
+        self.mean(self.rank().saturating_sub(1))
     }
 
     /// Position (u32) of the greatest element of the last axis, which stays with extent 1. NaN counts as greatest;
@@ -480,12 +485,13 @@ impl Tile {
     }
 
     /// Word `self % 4` of Philox4x32-10 with counter `(self / 4, 0, offset, 0)` and key `(seed, 0)`: 32 random bits
-    /// for each element of this u32 tile. `seed` and `offset` are u32 scalars.
+    /// for each element of this tile, u32 or i32 such as a program's index. `seed` and `offset` are u32 scalars.
     #[track_caller]
     pub fn philox(self, seed: impl Operand, offset: impl Operand) -> Tile {
         let at = Location::caller();
         let (seed, offset) = (seed.tile_of(DType::U32, at), offset.tile_of(DType::U32, at));
-        let kind = ExprKind::Ternary(TernaryOp::Philox, [self.0, seed.0, offset.0]);
+        let counter = if self.dtype() == DType::I32 { self.to(DType::U32) } else { self };
+        let kind = ExprKind::Ternary(TernaryOp::Philox, [counter.0, seed.0, offset.0]);
         Tile(with(Some(at), |r| r.emit(kind, None, at)))
     }
 

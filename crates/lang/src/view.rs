@@ -108,8 +108,8 @@ impl View {
         self.row(index)
     }
 
-    /// Positions `start .. start + len` of the first whole axis: several rows of a matrix. What lies past its end loads
-    /// as the fill value and is not stored.
+    /// Positions `start .. start + len` of the first whole axis: several rows of a matrix. What lies before the axis or
+    /// past its end loads as the fill value and is not stored.
     #[track_caller]
     pub fn rows(self, start: impl Operand, len: impl Into<Size>) -> View {
         let at = Location::caller();
@@ -117,8 +117,8 @@ impl View {
         self.narrow("rows", 0, at, |_, _| Axis::Range { start: start.0, len: len.0, step: 1 })
     }
 
-    /// Positions `start .. start + len` of the last whole axis. What lies past its end loads as the fill value and
-    /// is not stored.
+    /// Positions `start .. start + len` of the last whole axis. What lies before the axis or past its end loads as the
+    /// fill value and is not stored.
     #[track_caller]
     pub fn range(self, start: impl Operand, len: impl Into<Size>) -> View {
         let at = Location::caller();
@@ -192,13 +192,13 @@ impl View {
         view
     }
 
-    /// The elements, as a tile. Past the end of a range they are 0.
+    /// The elements, as a tile. What a range covers outside its axis is 0.
     #[track_caller]
     pub fn load(self) -> Tile {
         self.load_from(0.0, Location::caller())
     }
 
-    /// The elements, as a tile, with `fill` past the end of a range.
+    /// The elements, as a tile, with `fill` for what a range covers outside its axis.
     #[track_caller]
     pub fn load_or(self, fill: f64) -> Tile {
         self.load_from(fill, Location::caller())

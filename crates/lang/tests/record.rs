@@ -95,3 +95,16 @@ fn a_row_sum_is_stored_to_one_element() {
     });
     assert!(error.to_string().contains("stored to a place of `y`"), "{error}");
 }
+
+#[test]
+fn a_mean_goes_over_any_axis_and_a_program_counts_what_is_drawn() {
+    let signature = "x: f32[*rows, m, n], seed: u32 -> y: f32[*rows, 1, n], drawn: u32[*rows]";
+    let program = record("k", signature, &f32(), |k, a| {
+        let row = k.program();
+        a["y"].row(row).store(a["x"].row(row).load().mean(0));
+        a["drawn"].at(row).store(row.philox(a.scalar("seed"), 0));
+    });
+    let text = program.unwrap().to_string();
+    assert!(text.contains("reduce_sum %2 axis 0\n%4: i32 = size m"), "{text}");
+    assert!(text.contains("%8: u32 = cast %1\n%9: u32 = philox %8"), "{text}");
+}

@@ -12,7 +12,7 @@ pub use gradient::check_gradient_mutant;
 use crate::call::{Call, largest};
 use crate::gradient::{Known, arguments, gradient_of, with_cotangents};
 use crate::judge::judge;
-use crate::programs::{Disagreement, results};
+use crate::programs::{Compared, Disagreement, Verdict, results};
 use crate::runner::dtypes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tilewright_ir::random::{Case, Random, cropped, mutate, relaid, shrink};
@@ -22,7 +22,7 @@ use tilewright_ir::{
     interpret_trial,
 };
 use tilewright_kernels::{CATALOG, Entry, Grad};
-use tilewright_runtime::{Device, DeviceKind};
+use tilewright_runtime::{Device, DeviceKind, TargetError};
 
 /// Changes at most.
 const CHANGES: usize = 4;
@@ -62,17 +62,6 @@ impl Size {
     }
 }
 
-/// What came of one mutant.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
-    /// The device computes what the interpreter does, as far as rounding lets it be told.
-    Agrees,
-    /// It cannot be run: no change was valid, or the interpreter found a fault in it.
-    Refused,
-    /// The device computes something else, or fails.
-    Differs(Box<Disagreement>),
-}
-
 /// Runs the mutant of that seed on `device`. The same seed draws the same mutant for the same catalog and kind of device.
 pub fn check_mutant(device: &dyn Device, seed: u64) -> Verdict {
     let size = Size::of(device);
@@ -80,12 +69,14 @@ pub fn check_mutant(device: &dyn Device, seed: u64) -> Verdict {
     let Some(right) = reference(&case.program, &case.arguments, size.trial()) else {
         return Verdict::Refused;
     };
-    if difference(&case, &right, device, size).is_none() {
-        return Verdict::Agrees;
+    match compared(&case, &right, device, size) {
+        Compared::Alike => return Verdict::Agrees,
+        Compared::Refused => return Verdict::Refused,
+        Compared::Apart(_) => {}
     }
     let differs = |case: &Case, moves: usize| {
         let right = reference(&case.program, &case.arguments, size.trial())?;
-        difference(case, &right, device, Size { moves, ..size })
+        compared(case, &right, device, Size { moves, ..size }).apart()
     };
     let small = shrink(&case, |case| differs(case, MOVES).is_some());
     let told =
@@ -208,17 +199,17 @@ fn reference(program: &Program, arguments: &[Argument], trial: Trial) -> Option<
     Some(arguments)
 }
 
-/// What is wrong with a device's results, if anything is.
-fn difference(case: &Case, right: &[Argument], device: &dyn Device, size: Size) -> Option<String> {
-    match catch_unwind(AssertUnwindSafe(|| results(case, device))) {
-        Ok(Ok(found)) => {
-            compare(case, &found, right, None)?;
-            compare(case, &found, right, Some(&Shaken::measure(case, right, size)?))
-        }
+/// A device's results beside those of the interpreter.
+fn compared(case: &Case, right: &[Argument], device: &dyn Device, size: Size) -> Compared {
+    let apart = match catch_unwind(AssertUnwindSafe(|| results(case, device))) {
+        Ok(Ok(found)) => compare(case, &found, right, None)
+            .and_then(|_| compare(case, &found, right, Some(&Shaken::measure(case, right, size)?))),
+        Ok(Err(TargetError::Limit { .. })) => return Compared::Refused,
         // An index may be what rounding makes of it.
-        Ok(Err(error)) => Shaken::measure(case, right, size).map(|_| error),
+        Ok(Err(error)) => Shaken::measure(case, right, size).map(|_| error.to_string()),
         Err(_) => Some("it panicked".into()),
-    }
+    };
+    apart.map_or(Compared::Alike, Compared::Apart)
 }
 
 /// How far results of a mutant move.

@@ -6,8 +6,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tilewright_kernels::CATALOG;
-use tilewright_proof::{Job, Outcome, Row, Selection};
-use tilewright_runtime::Runtime;
+use tilewright_proof::{Job, Outcome, Row, Selection, Verdict, check_mutant, check_random_program};
+use tilewright_runtime::{Device, Runtime};
 
 /// Tensors of up to this many elements are run.
 const ELEMENTS: usize = 3_000;
@@ -77,4 +77,31 @@ fn the_emitted_msl_of_the_catalog_is_right() {
     let told: Vec<String> = failed.iter().map(|row| row.to_string()).collect();
     assert!(rows.iter().any(|row| row.outcome == Outcome::Pass), "nothing ran");
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), told.join("\n"));
+}
+
+/// Programs that nobody wrote, and kernels with changes that nobody thought of, through their Metal text too: a few, since
+/// each has to be built. `tilewright test --random 1000 --device msl-host` runs more.
+#[test]
+fn what_is_drawn_runs_through_its_metal_text() {
+    let runtime = match Runtime::open("msl-host") {
+        Ok(runtime) => runtime,
+        Err(missing) => {
+            eprintln!("skipped: {missing}");
+            return;
+        }
+    };
+    for (what, check) in [
+        ("program", check_random_program as fn(&dyn Device, u64) -> Verdict),
+        ("mutant", check_mutant),
+    ] {
+        let mut agree = 0;
+        for seed in 0..30 {
+            match check(&**runtime.device(), seed) {
+                Verdict::Agrees => agree += 1,
+                Verdict::Refused => {}
+                Verdict::Differs(found) => panic!("{what} {found}"),
+            }
+        }
+        assert!(agree > 15, "{agree} of 30 {what}s ran");
+    }
 }

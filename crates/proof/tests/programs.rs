@@ -281,3 +281,57 @@ fn a_single_element_of_a_window_is_the_same_for_all() {
     let side_by_side = whole.replace("+1 step 2", "+1");
     agree(&side_by_side, &[&x, &[2.25], &counted(12)], &[1, 1, 6, 1, 1]);
 }
+
+#[test]
+fn windows_may_begin_before_their_axis() {
+    // A causal convolution of rows, its taps along the time; the windows of a program of its own; every other position.
+    let x = counted(30);
+    let causal = "kernel causal(x: in f32[*rows, time], w: in f32[3], y: out f32[*rows, time])
+        grid rows
+        %0: i32 = program 0
+        %1: i32 = const -2
+        %2: f32[time] = load x[%0, %1..+time]
+        %3: i32 = const -1
+        %4: f32[time] = load x[%0, %3..+time] fill 0.5
+        %5: i32 = const 0
+        %6: f32 = load w[%5]
+        %7: f32[time] = mul %2, %6
+        %8: f32[time] = add %7, %4
+        store y[%0, :] = %8";
+    for rows in [1, 2, 6] {
+        agree(causal, &[&x, &[2.0, 3.0, 4.0]], &[rows, 30 / rows]);
+    }
+    let around = "kernel around(x: in f32[n, 2], y: out f32[n, 5])
+        grid n
+        %0: i32 = program 0
+        %1: i32 = const 2
+        %2: i32 = sub %0, %1
+        %3: f32[5, 2] = load x[%2..+5, :] fill -1.0
+        %4: f32[5, 1] = reduce_sum %3 axis 1
+        %5: f32[5] = reshape %4
+        store y[%0, :] = %5";
+    agree(around, &[&x], &[15]);
+    let apart = "kernel apart(x: in f32[n], from: in i32[rows], y: out f32[rows, 9])
+        grid rows
+        %0: i32 = program 0
+        %1: i32 = load from[%0]
+        %2: f32[9] = load x[%1..+9 step 3] fill 8.0
+        store y[%0, :] = %2";
+    let from = [-40.0, -25.0, -24.0, -7.0, -1.0, 0.0, 2.0, 29.0, 31.0, -2147483648.0];
+    agree(apart, &[&x, &from], &[30, 10]);
+    let both = "kernel both(x: in f32[n, n], y: out f32[n, 4, 4])
+        grid n
+        %0: i32 = program 0
+        %1: i32 = const -1
+        %2: i32 = add %0, %1
+        %3: f32[4, 4] = load x[%2..+4, %1..+4]
+        store y[%0, :, :] = %3";
+    agree(both, &[&counted(36)], &[6]);
+    let stored = "kernel stored(x: in f32[rows, n], y: inout f32[rows, n])
+        grid rows
+        %0: i32 = program 0
+        %1: f32[n] = load x[%0, :]
+        %2: i32 = const -3
+        store y[%0, %2..+n] = %1";
+    agree(stored, &[&x, &vec![9.0; 30]], &[2, 15]);
+}

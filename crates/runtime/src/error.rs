@@ -83,9 +83,9 @@ impl From<BindError> for Error {
 impl From<TargetError> for Error {
     fn from(error: TargetError) -> Self {
         match error {
-            TargetError::Unsupported { .. } | TargetError::Argument { .. } => {
-                Error::usage(error.to_string())
-            }
+            TargetError::Unsupported { .. }
+            | TargetError::Limit { .. }
+            | TargetError::Argument { .. } => Error::usage(error.to_string()),
             TargetError::OutOfRange { .. }
             | TargetError::Memory { .. }
             | TargetError::Device(_) => Error::failure(error.to_string()),

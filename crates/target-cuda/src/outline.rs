@@ -62,7 +62,7 @@ impl Outline {
         });
         out.list(&threads.checks, |out, check| {
             out.text(&check.what);
-            out.list(check.extent.as_slice(), |out, extent| out.extent(*extent));
+            out.extent(check.extent);
         });
         out.list(threads.split.as_slice(), |out, split| {
             out.extent(split.positions);
@@ -87,9 +87,8 @@ impl Outline {
         let linear = from.size()? != 0;
         let grid =
             from.list(|from| Some(GroupAxis { extent: from.extent()?, per_group: from.size()? }))?;
-        let checks = from.list(|from| {
-            Some(Check { what: from.text()?, extent: from.optional(Reader::extent)? })
-        })?;
+        let checks =
+            from.list(|from| Some(Check { what: from.text()?, extent: from.extent()? }))?;
         let split = from.optional(|from| {
             let (positions, state) = (from.extent()?, from.size()?);
             (state > 0).then_some(Split { positions, state })
@@ -228,8 +227,8 @@ mod tests {
             registers: Vec::new(),
             shared: vec![SharedArray { name: "s".into(), dtype: DType::F32, len: 9, offset: 16 }],
             checks: vec![
-                Check { what: "axis 0 of `x`".into(), extent: Some(of_dim) },
-                Check { what: "axis 1 of `\u{e9}`".into(), extent: None },
+                Check { what: "axis 0 of `x`".into(), extent: of_dim },
+                Check { what: "axis 1 of `\u{e9}`".into(), extent: Extent::Const(7) },
             ],
             split: Some(Split { positions: of_dim, state: 66 }),
             body: Vec::new(),

@@ -12,6 +12,13 @@ pub enum TargetError {
         /// What the device lacks.
         what: String,
     },
+    /// The program is as it should be, and takes more of something than the device has, such as memory of a group.
+    Limit {
+        /// The kernel.
+        program: String,
+        /// What it needs and what the device has.
+        what: String,
+    },
     /// An argument does not fit its parameter or its buffer.
     Argument {
         /// The kernel.
@@ -58,7 +65,9 @@ impl TargetError {
 impl std::fmt::Display for TargetError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            TargetError::Unsupported { program, what } => write!(f, "{program}: {what}"),
+            TargetError::Unsupported { program, what } | TargetError::Limit { program, what } => {
+                write!(f, "{program}: {what}")
+            }
             TargetError::Argument { program, param, what } => {
                 write!(f, "{program}: `{param}` {what}")
             }

@@ -65,8 +65,9 @@ pub(super) struct Positions {
 }
 
 enum Places {
-    /// `len` of them, evenly apart, of which the first `inside` are inside the axis and the others past its end.
-    Run { start: usize, step: usize, inside: usize, len: usize },
+    /// `len` of them, evenly apart: `before` lie before the axis, then `inside` inside it from `start` on, and the
+    /// others past its end.
+    Run { before: usize, start: usize, step: usize, inside: usize, len: usize },
     /// Each by itself, all inside.
     List(Vec<usize>),
 }
@@ -405,10 +406,13 @@ impl Places {
         }
     }
 
-    /// Number `i`; `None` past the end of the axis.
+    /// Number `i`; `None` outside the axis.
     fn get(&self, i: usize) -> Option<usize> {
         match self {
-            Places::Run { start, step, inside, .. } => (i < *inside).then(|| start + i * step),
+            Places::Run { before, start, step, inside, .. } => {
+                let i = i.checked_sub(*before)?;
+                (i < *inside).then(|| start + i * step)
+            }
             Places::List(list) => Some(list[i]),
         }
     }
@@ -425,7 +429,7 @@ impl Run {
     }
 }
 
-/// Visits the elements of a place in row-major order of the tile: runs, and how many positions past the end of a range
+/// Visits the elements of a place in row-major order of the tile: runs, and how many positions outside their axis
 /// follow each.
 fn for_each_run(
     base: isize,
@@ -457,13 +461,16 @@ fn for_each_run(
             (None, places, _) => visit(None, places.len())?,
             (
                 Some(start),
-                &Places::Run { start: first, step, inside, len },
+                &Places::Run { before, start: first, step, inside, len },
                 Offsets::Even(stride),
             ) => {
+                if before > 0 {
+                    visit(None, before)?;
+                }
                 let (at, element) = of_axis(start, axis, first);
                 let (at_step, element_step) = (step as isize * stride, step * axis.step);
                 let run = Run { at, at_step, element, element_step, count: inside };
-                visit((inside > 0).then_some(run), len - inside)?;
+                visit((inside > 0).then_some(run), len - before - inside)?;
             }
             (Some(start), places, _) => {
                 for i in 0..places.len() {
@@ -494,26 +501,30 @@ impl Machine<'_> {
             let places = match axis {
                 Axis::At(id) => {
                     let start = inside(self.integer(*id))?;
-                    Places::Run { start, step: 1, inside: 1, len: 1 }
+                    Places::Run { before: 0, start, step: 1, inside: 1, len: 1 }
                 }
-                Axis::All => Places::Run { start: 0, step: 1, inside: extent, len: extent },
+                Axis::All => {
+                    Places::Run { before: 0, start: 0, step: 1, inside: extent, len: extent }
+                }
                 Axis::Gather(id) => {
                     let tile = self.value(*id);
                     let list = tile.data().iter().map(|&p| inside(p as i64));
                     Places::List(list.collect::<Result<_, _>>()?)
                 }
                 Axis::Range { start, len, step } => {
-                    let start = self.integer(*start);
-                    let Ok(start) = usize::try_from(start) else {
-                        return Err(self.out_of_bounds(region.name, number, start, extent));
-                    };
-                    let (len, step) = (self.extent(*len), *step);
-                    let inside = match extent.checked_sub(start) {
-                        None | Some(0) => 0,
-                        Some(_) if step == 0 => len,
-                        Some(left) => left.div_ceil(step).min(len),
-                    };
-                    Places::Run { start, step, inside, len }
+                    let (start, len, step) =
+                        (self.integer(*start), self.extent(*len), (*step).max(1));
+                    let missing = start.min(0).unsigned_abs() as usize;
+                    let before = missing.div_ceil(step).min(len);
+                    let first = start.max(0) as usize + before * step - missing.min(before * step);
+                    let inside = extent.saturating_sub(first).div_ceil(step).min(len - before);
+                    Places::Run {
+                        before,
+                        start: if inside == 0 { 0 } else { first },
+                        step,
+                        inside,
+                        len,
+                    }
                 }
             };
             Ok(Positions { places, kept: !matches!(axis, Axis::At(_)) })

@@ -215,8 +215,16 @@ impl Builder<'_> {
             true => self.own(),
             false => (Vec::new(), Vec::new()),
         };
-        let first = self.random.below(4);
-        let start = self.index(first)?.id;
+        // Windows may begin before the axis, at the same place for all programs or round the program's own.
+        let first = self.random.between(0, 6) as f64 - 3.0;
+        let mut start = self.constant(DType::I32, first)?;
+        let near = self.random.chance(0.4).then(|| self.frame.axes.first().cloned()).flatten();
+        if let Some(axis) = near {
+            let last = axis.programs.value(&self.dims).saturating_sub(1) as f64;
+            let index = Value { id: axis.index, bounds: Bounds::whole(0.0, last) };
+            start = self.binary(BinaryOp::Add, index, start)?;
+        }
+        let start = start.id;
         let len = if self.random.chance(0.5) {
             self.extent()
         } else {

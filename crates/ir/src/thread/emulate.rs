@@ -494,7 +494,7 @@ impl Machine<'_> {
             Value::Checked(check, of) => {
                 let index = self.value(of, active)?;
                 let check = &self.program.checks[*check];
-                let extent = check.extent.map_or(f64::INFINITY, |e| e.value(self.dims) as f64);
+                let extent = check.extent.value(self.dims) as f64;
                 match threads(active).map(|t| index.at(t)).find(|i| !(0.0..extent).contains(i)) {
                     None => index,
                     Some(at) => return Err(check.fault(at as i64)),

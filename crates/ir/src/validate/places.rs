@@ -23,7 +23,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Literal positions must lie inside literal extents, and no position is negative.
+    /// A literal position must lie inside its axis. Those of ranges may lie outside.
     pub(super) fn constant_positions(&mut self, place: &Place) {
         if self.rewritten {
             return;
@@ -35,14 +35,10 @@ impl<'a> Checker<'a> {
         };
         let name = &self.program.param(place.param).name;
         for (number, (extent, axis)) in shape.iter().zip(&place.axes).enumerate() {
-            let (position, bounded) = match axis {
-                Axis::At(id) => (self.literal(*id), true),
-                Axis::Range { start, .. } => (self.literal(*start), false),
-                Axis::All | Axis::Gather(_) => continue,
-            };
-            let Some(Literal::Int(position)) = position else { continue };
+            let Axis::At(id) = axis else { continue };
+            let Some(Literal::Int(position)) = self.literal(*id) else { continue };
             let past = extent.constant().is_some_and(|n| position as i128 >= n as i128);
-            if position < 0 || (bounded && past) {
+            if position < 0 || past {
                 let shown = show_tile_shape(self.program, shape);
                 self.mistake(format!(
                     "position {position} is outside axis {number} of `{name}`, {shown}"

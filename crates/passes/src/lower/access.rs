@@ -75,21 +75,22 @@ impl Lowering<'_> {
             return of;
         };
         let open = matches!(place.axes[axis], Axis::Range { .. });
-        // Positions past the end are left out, however far: from there on they could be past all numbers.
-        let of = match open && !self.is_bounded(id) {
-            true => binary(BinaryOp::Min, of, Value::Size(shape[axis])),
-            false => of,
-        };
+        if open {
+            // Positions past the end are left out, however far: from there on they could be past all numbers.
+            return match self.is_bounded(id) {
+                true => of,
+                false => binary(BinaryOp::Min, of, Value::Size(shape[axis])),
+            };
+        }
         if self.stays_inside(id, shape[axis], open) {
             return of;
         }
-        let extent = (!open).then_some(shape[axis]);
         let what = format!("axis {axis} of `{}`", self.program.param(place.param).name);
-        self.checked(Check { what, extent }, of)
+        self.checked(Check { what, extent: shape[axis] }, of)
     }
 
     /// True when an index is surely not negative and, unless `open`, below the extent: the program's own, constants and
-    /// sizes, and for open ends sums and products of such, and loop indices.
+    /// sizes, and for open ends what integers that are not negative make, and loop indices.
     pub(super) fn stays_inside(&self, id: ExprId, extent: Extent, open: bool) -> bool {
         match &self.program.expr(id).kind {
             ExprKind::Program(axis) => {
@@ -102,9 +103,11 @@ impl Lowering<'_> {
             ExprKind::Size(_) => open,
             // Loops that start at something not negative only count up.
             ExprKind::LoopIndex => open && self.counts_up.contains(&id),
-            ExprKind::Binary(BinaryOp::Add | BinaryOp::Mul, a, b) => {
-                open && self.stays_inside(*a, extent, true) && self.stays_inside(*b, extent, true)
-            }
+            ExprKind::Binary(
+                BinaryOp::Add | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem | BinaryOp::Min,
+                a,
+                b,
+            ) => open && self.stays_inside(*a, extent, true) && self.stays_inside(*b, extent, true),
             ExprKind::Binary(BinaryOp::Max, a, b) => {
                 open && (self.stays_inside(*a, extent, true) || self.stays_inside(*b, extent, true))
             }
@@ -189,13 +192,21 @@ impl Lowering<'_> {
                 }
                 Axis::Range { start, len, step } => {
                     let position = positions.next()?.clone();
-                    if self.range_fits(*start, *len, *step, extent) {
+                    let begins = self.stays_inside(*start, extent, true);
+                    let ends = self.range_fits(*start, *len, *step, extent);
+                    if begins && ends {
                         continue;
                     }
                     let start = self.checked_index(place, axis, *start)?;
                     let at = add(start, binary(BinaryOp::Mul, position, int(*step as i64)));
-                    condition =
-                        both(condition, Some(binary(BinaryOp::Lt, at, Value::Size(extent))));
+                    if !begins {
+                        let begun = binary(BinaryOp::Ge, at.clone(), int(0));
+                        condition = both(condition, Some(begun));
+                    }
+                    if !ends {
+                        let inside = binary(BinaryOp::Lt, at, Value::Size(extent));
+                        condition = both(condition, Some(inside));
+                    }
                 }
             }
         }

@@ -292,7 +292,7 @@ impl Lowering<'_> {
         let index = as_i32(index, self.program.expr(indices).ty.dtype);
         let name = tile.name.clone().unwrap_or_else(|| format!("%{}", of.0));
         let what = format!("axis {} of the tile `{name}`", tile.ty.shape.len() - 1);
-        Some(self.checked(Check { what, extent: Some(*tile.ty.shape.last()?) }, index))
+        Some(self.checked(Check { what, extent: *tile.ty.shape.last()? }, index))
     }
 
     /// For the integer at `positions` of an unpacked tile: the position of its word, the shift within it, and whether

@@ -108,13 +108,15 @@ impl Machine<'_> {
                 ),
                 Positions::List { .. } => return std::ptr::null(),
             };
-            at = at.wrapping_offset(Self::along(axis, self.index(index, program) as usize + first));
+            // Before the axis nothing is read: near its beginning will do.
+            let index = self.index(index, program).max(0) as usize;
+            at = at.wrapping_offset(Self::along(axis, index + first));
         }
         at
     }
 
     pub(super) fn transfer(&mut self, transfer: &Transfer) -> Outcome {
-        // Byte offsets along each axis of the tile, `None` where a run has passed the end.
+        // Byte offsets along each axis of the tile, `None` where a run is outside it.
         let mut lists = std::mem::take(&mut self.scratch.offsets);
         let mut outcome = Ok(());
         for program in 0..transfer.batch {
@@ -143,7 +145,7 @@ impl Machine<'_> {
         let mut base = self.launch.tensors[transfer.param];
         let tile_axes = |axis: &&TensorAxis| !matches!(axis.positions, Positions::One(_));
         let rank = transfer.axes.iter().filter(tile_axes).count();
-        let mut line = Some(Line { len: 1, valid: 1, stride: 0 });
+        let mut line = Some(Line { len: 1, before: 0, valid: 1, stride: 0 });
         let mut done = 0;
         for list in lists.iter_mut() {
             list.clear();
@@ -168,20 +170,20 @@ impl Machine<'_> {
                         BlockRole::Fixed => (0, len),
                         _ => self.block,
                     };
-                    if start < 0 && len > 0 {
-                        let param = transfer.param;
-                        return Err(self.outside(param, number, start, axis.extent, program));
-                    }
-                    let start = start.max(0) as usize + first * step;
+                    let start = start + (first * step) as i64;
                     if innermost && axis.parts.len() == 1 {
                         let stride = axis.parts[0].1;
-                        let valid = axis.extent.saturating_sub(start).div_ceil(step).min(len);
-                        line = Some(Line { len, valid, stride: stride * step as isize });
+                        let missing = start.min(0).unsigned_abs() as usize;
+                        let before = missing.div_ceil(step).min(len);
+                        let start = start + (before * step) as i64;
+                        let left = (axis.extent as i64 - start).max(0) as usize;
+                        let valid = left.div_ceil(step).min(len - before);
+                        line = Some(Line { len, before, valid, stride: stride * step as isize });
                         base = base.wrapping_offset(start as isize * stride);
                     } else {
                         line = if innermost { None } else { line };
                         lists[list].extend((0..len).map(|i| {
-                            let position = start + i * step;
+                            let position = usize::try_from(start + (i * step) as i64).ok()?;
                             (position < axis.extent).then(|| Self::along(axis, position))
                         }));
                     }
@@ -234,10 +236,11 @@ impl Machine<'_> {
     }
 }
 
-/// A run along the innermost axis: lanes, how many of them are inside the tensor, and bytes between.
+/// A run along the innermost axis: lanes, how many of them lie before the tensor and then inside it, and bytes between.
 #[derive(Clone, Copy)]
 struct Line {
     len: usize,
+    before: usize,
     valid: usize,
     stride: isize,
 }
@@ -254,11 +257,11 @@ impl Cursor {
     ///
     /// # Safety
     /// The tile (and the mask, unless null) has `line.len` more lanes; `line.valid` elements from `outer` on are
-    /// inside the tensor.
+    /// inside the tensor, those of the lanes after the first `line.before`.
     unsafe fn line(&mut self, transfer: &Transfer, outer: Option<*mut u8>, line: Line) {
-        let valid = if outer.is_some() { line.valid } else { 0 };
+        let (before, valid) = if outer.is_some() { (line.before, line.valid) } else { (0, 0) };
         let place = Operand { at: outer.unwrap_or(std::ptr::null_mut()), row: 0 };
-        let tile = Operand { at: self.tile.cast(), row: 0 };
+        let tile = Operand { at: self.tile.wrapping_add(before).cast(), row: 0 };
         let mut call = Call::new(1, valid);
         call.extra[0] = line.stride as u64;
         // SAFETY: the caller's promise.
@@ -268,13 +271,17 @@ impl Cursor {
                     (call.inputs[0], call.out) = (place, tile);
                     call.prefetch.at = self.next.cast_mut();
                     transfer.primitive.call(&call);
-                    for lane in valid..line.len {
+                    for lane in (0..before).chain(before + valid..line.len) {
                         *self.tile.add(lane) = fill;
                     }
                 }
                 TransferKind::Store { joining, .. } => {
                     (call.inputs[0], call.out) = (tile, place);
-                    call.inputs[2] = Operand { at: self.mask.cast(), row: 0 };
+                    let mask = match self.mask.is_null() {
+                        true => self.mask,
+                        false => self.mask.wrapping_add(before),
+                    };
+                    call.inputs[2] = Operand { at: mask.cast(), row: 0 };
                     call.extra[1] = joining;
                     transfer.primitive.call(&call);
                 }

@@ -60,12 +60,16 @@ impl MetalExecutable {
         if let Some(variant) = variants.get(&schedule) {
             return Ok(variant.clone());
         }
-        let refused = |what: String| TargetError::Unsupported {
-            program: self.program.name.clone(),
-            what: format!("cannot run on Metal: {what}"),
-        };
-        let threads = lower(&self.program, &schedule).map_err(|e| refused(e.to_string()))?;
-        self.gpu.family.check(&threads).map_err(refused)?;
+        let (program, said) =
+            (|| self.program.name.clone(), |what: &str| format!("cannot run on Metal: {what}"));
+        let threads = lower(&self.program, &schedule).map_err(|e| TargetError::Unsupported {
+            program: program(),
+            what: said(&e.to_string()),
+        })?;
+        self.gpu
+            .family
+            .check(&threads)
+            .map_err(|what| TargetError::Limit { program: program(), what: said(&what) })?;
         let (text, name) = (c::source(&threads, &Msl), c::kernel_name(&threads));
         let pipeline = compile(&self.gpu, &text, &name, threads.threads)?;
         let faults = match threads.checks.is_empty() {

@@ -120,12 +120,15 @@ impl Hosted {
         if let Some(variant) = variants.get(&schedule) {
             return Ok(variant.clone());
         }
-        let refused = |what: String| TargetError::Unsupported {
-            program: self.program.name.clone(),
-            what: format!("cannot run on Metal: {what}"),
-        };
-        let threads = lower(&self.program, &schedule).map_err(|e| refused(e.to_string()))?;
-        self.family.check(&threads).map_err(refused)?;
+        let (program, said) =
+            (|| self.program.name.clone(), |what: &str| format!("cannot run on Metal: {what}"));
+        let threads = lower(&self.program, &schedule).map_err(|e| TargetError::Unsupported {
+            program: program(),
+            what: said(&e.to_string()),
+        })?;
+        self.family
+            .check(&threads)
+            .map_err(|what| TargetError::Limit { program: program(), what: said(&what) })?;
         let text = c::source(&threads, &Msl);
         let built = self.compiler.build(&text, &c::kernel_name(&threads), &parameters(&threads))?;
         let variant = Arc::new(Variant { threads, built });

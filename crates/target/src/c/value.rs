@@ -64,10 +64,7 @@ impl Printer<'_> {
                 fast.unwrap_or_else(|| self.value(of))
             }
             Value::Checked(check, of) => {
-                let extent = match self.program.checks[*check].extent {
-                    Some(extent) => self.value(&Value::Size(extent)),
-                    None => "2147483647".into(),
-                };
+                let extent = self.value(&Value::Size(self.program.checks[*check].extent));
                 format!("tw_checked({}, {extent}, faults, {check})", self.bare(of))
             }
             Value::Shared(array, index) => {
