@@ -1,15 +1,15 @@
 //! The CPU as a device.
 
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, Fusion};
 use crate::attention::{self, Attention};
 use crate::bind::{Request, TensorLayout};
-use crate::execute::{Fault, Launch, Machine, Scratch, Tensor};
-use crate::memory::{Block, CpuBuffer};
-use crate::pool::{Chunks, Pool};
-use crate::product::{self, Product, Resources, Stopped};
-use crate::schedule::{Cut, Schedule};
+use crate::engine::{Engine, Failure};
+use crate::execute::{Launch, Tensor};
+use crate::memory::CpuBuffer;
+use crate::pool::Pool;
+use crate::product::{self, Product};
+use crate::schedule::Schedule;
 use crate::simd::Level;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::{Access, Bindings, DType, ParamKind, Program};
 use tilewright_target::{
@@ -43,24 +43,6 @@ pub struct CpuDevice {
     engine: Arc<Engine>,
 }
 
-/// What all programs of a device share.
-struct Engine {
-    level: Level,
-    pool: Pool,
-    stream_from: usize,
-    native: bool,
-    /// One a thread of the pool.
-    workers: Vec<Mutex<Worker>>,
-    /// Panels of products.
-    panels: Mutex<Option<Block>>,
-}
-
-#[derive(Default)]
-struct Worker {
-    frame: Option<Block>,
-    scratch: [Scratch; 2],
-}
-
 impl CpuDevice {
     /// A device with the best level and a thread for each core.
     pub fn new() -> Self {
@@ -72,8 +54,7 @@ impl CpuDevice {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let threads = if options.threads == 0 { cores } else { options.threads };
         let level = options.level.filter(|level| level.available()).unwrap_or(Level::best());
-        let pool = Pool::new(threads);
-        let workers = (0..pool.threads()).map(|_| Mutex::default()).collect();
+        let pool = Pool::new(threads, second_cache() / 2);
         let caps = Caps {
             kind: DeviceKind::Cpu,
             name: cpu_name(),
@@ -87,7 +68,7 @@ impl CpuDevice {
         let near = || 2 * second_cache().saturating_mul(pool.threads());
         let stream_from = options.stream_from.unwrap_or_else(near);
         let native = options.native && crate::native::runs_here(level);
-        let engine = Engine { level, pool, stream_from, native, workers, panels: Mutex::default() };
+        let engine = Engine::new(level, pool, stream_from, native);
         CpuDevice { caps, engine: Arc::new(engine) }
     }
 }
@@ -140,13 +121,18 @@ impl Device for CpuDevice {
         if let Some(dtype) = params.chain(values).find(|dtype| *dtype == DType::F64) {
             return Err(TargetError::unsupported_dtype(&program.name, "the CPU", dtype));
         }
+        let analysis = Analysis::of(program);
+        let is_packed =
+            |fused: &Option<(Fusion, _)>| matches!(fused, Some((Fusion::PackedSum { .. }, _)));
         Ok(Arc::new(CpuExecutable {
-            analysis: Analysis::of(program),
+            packed: analysis.fused.iter().any(is_packed),
+            analysis,
             product: product::product(program),
             attention: Attention::of(program),
             program: program.clone(),
             engine: self.engine.clone(),
             schedules: Mutex::default(),
+            layouts: Mutex::default(),
         }))
     }
 
@@ -172,16 +158,19 @@ struct CpuExecutable {
     product: Option<Product>,
     /// Or this.
     attention: Option<Attention>,
+    /// Sums of products with packed weights are part of it.
+    packed: bool,
     engine: Arc<Engine>,
     /// The latest last.
     schedules: Mutex<Vec<(Key, Arc<Schedule>)>>,
+    /// Likewise.
+    layouts: Mutex<Vec<(Form, Arc<[TensorLayout]>)>>,
 }
 
 /// What a schedule was made for.
 struct Key {
     dims: Vec<usize>,
-    shapes: Vec<Vec<usize>>,
-    strides: Vec<Option<Vec<isize>>>,
+    form: Form,
     careful: u64,
     stream: bool,
 }
@@ -197,7 +186,27 @@ impl Key {
         self.dims == bindings.dims
             && self.careful == careful
             && self.stream == stream
-            && self.shapes == bindings.shapes
+            && self.form.fits(bindings, arguments)
+    }
+}
+
+/// The shapes of a call's arguments, and the strides of those that have some.
+struct Form {
+    shapes: Vec<Vec<usize>>,
+    strides: Vec<Option<Vec<isize>>>,
+}
+
+impl Form {
+    fn of(bindings: &Bindings, arguments: &[Argument<'_>]) -> Form {
+        let strides = |argument: &Argument<'_>| match argument {
+            Argument::Tensor(region) => region.strides.map(<[isize]>::to_vec),
+            Argument::Scalar(_) => None,
+        };
+        Form { shapes: bindings.shapes.clone(), strides: arguments.iter().map(strides).collect() }
+    }
+
+    fn fits(&self, bindings: &Bindings, arguments: &[Argument<'_>]) -> bool {
+        self.shapes == bindings.shapes
             && self.strides.iter().zip(arguments).all(|(own, argument)| match argument {
                 Argument::Tensor(region) => own.as_deref() == region.strides,
                 Argument::Scalar(_) => own.is_none(),
@@ -267,12 +276,7 @@ impl CpuExecutable {
         if let Some(k) = found {
             return schedules[k].1.clone();
         }
-        let layouts: Vec<TensorLayout> = (0..arguments.len())
-            .map(|k| match &arguments[k] {
-                Argument::Tensor(region) => self.layout(k, region, bindings),
-                Argument::Scalar(_) => Vec::new(),
-            })
-            .collect();
+        let layouts = self.layouts(bindings, arguments);
         let overlapping: Vec<bool> =
             (0..arguments.len()).map(|k| careful >> k.min(63) & 1 == 1).collect();
         let flags: Vec<bool> =
@@ -293,22 +297,31 @@ impl CpuExecutable {
             main: None,
         };
         let schedule = Arc::new(Schedule::choose(request, self.engine.pool.threads()));
-        let strides = |argument: &Argument<'_>| match argument {
-            Argument::Tensor(region) => region.strides.map(<[isize]>::to_vec),
-            Argument::Scalar(_) => None,
-        };
-        let key = Key {
-            dims: bindings.dims.clone(),
-            shapes: bindings.shapes.clone(),
-            strides: arguments.iter().map(strides).collect(),
-            careful,
-            stream,
-        };
+        let form = Form::of(bindings, arguments);
+        let key = Key { dims: bindings.dims.clone(), form, careful, stream };
         if schedules.len() == REMEMBERED {
             schedules.remove(0);
         }
         schedules.push((key, schedule.clone()));
         schedule
+    }
+
+    /// [`Self::layout`] of all arguments, as computed for the same shapes and strides before.
+    fn layouts(&self, bindings: &Bindings, arguments: &[Argument<'_>]) -> Arc<[TensorLayout]> {
+        let mut known = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, layouts)) = known.iter().find(|(form, _)| form.fits(bindings, arguments)) {
+            return layouts.clone();
+        }
+        let layout = |(k, argument): (usize, &Argument<'_>)| match argument {
+            Argument::Tensor(region) => self.layout(k, region, bindings),
+            Argument::Scalar(_) => Vec::new(),
+        };
+        let layouts: Arc<[TensorLayout]> = arguments.iter().enumerate().map(layout).collect();
+        if known.len() == REMEMBERED {
+            known.remove(0);
+        }
+        known.push((Form::of(bindings, arguments), layouts.clone()));
+        layouts
     }
 
     /// The caller's axes behind each of the kernel's.
@@ -403,13 +416,10 @@ impl Executable for CpuExecutable {
                 }
             }
         }
-        let layout = |param: usize| match &arguments[param] {
-            Argument::Tensor(region) => self.layout(param, region, bindings),
-            Argument::Scalar(_) => Vec::new(),
-        };
         if let Some(attention) = self.attention.filter(|_| careful == 0) {
             // SAFETY: the regions were checked to hold every element of their shapes.
-            if let Some(bound) = unsafe { attention.bind(tensors, scalars, &layout) } {
+            let layouts = self.layouts(bindings, arguments);
+            if let Some(bound) = unsafe { attention.bind(tensors, scalars, &layouts) } {
                 // SAFETY: as above; out overlaps nothing, and the caller keeps others away.
                 let attended =
                     self.engine.with_resources(|with| unsafe { attention::run(&bound, with) });
@@ -418,8 +428,9 @@ impl Executable for CpuExecutable {
         }
         if let Some(product) = self.product.as_ref().filter(|_| careful == 0) {
             // SAFETY: the regions were checked to hold every element of their shapes.
+            let layouts = self.layouts(bindings, arguments);
             let problem =
-                unsafe { product.problem(&self.program, &bindings.dims, tensors, &layout) };
+                unsafe { product.problem(&self.program, &bindings.dims, tensors, &layouts) };
             if let Some(problem) = problem {
                 // SAFETY: as above; y overlaps nothing, and the caller keeps others away.
                 let multiplied =
@@ -432,7 +443,8 @@ impl Executable for CpuExecutable {
         let launch = Launch { grid: &schedule.grid, tensors, scalars };
         // SAFETY: the regions were checked to hold every element of their shapes, the schedule was made for these
         // shapes and strides, and the caller keeps others away.
-        unsafe { self.engine.run(&schedule, &launch) }.map_err(|error| self.explain(error))
+        let packed = if self.packed { &*ranges } else { &[] };
+        unsafe { self.engine.run(&schedule, &launch, packed) }.map_err(|error| self.explain(error))
     }
 
     fn describe(&self) -> String {
@@ -442,13 +454,6 @@ impl Executable for CpuExecutable {
             None => format!("{}: not yet launched", self.program.name),
         }
     }
-}
-
-/// Why a launch failed.
-enum Failure {
-    Fault(Box<Fault>),
-    Panicked,
-    Memory(usize),
 }
 
 impl CpuExecutable {
@@ -471,124 +476,4 @@ impl CpuExecutable {
             Failure::Memory(bytes) => TargetError::Memory { bytes },
         }
     }
-}
-
-impl Engine {
-    /// Does what needs threads and memory, but no schedule.
-    fn with_resources(
-        &self,
-        work: impl FnOnce(&Resources<'_>) -> Result<(), Stopped>,
-    ) -> Result<(), Failure> {
-        let own = |worker: usize, work: &mut dyn FnMut(&mut Option<Block>)| {
-            let mut worker = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut worker.frame);
-        };
-        let (pool, level, shared) = (&self.pool, self.level, &self.panels);
-        work(&Resources { pool, level, shared, own: &own }).map_err(|stopped| match stopped {
-            Stopped::Memory(bytes) => Failure::Memory(bytes),
-            Stopped::Panicked => Failure::Panicked,
-        })
-    }
-
-    /// Runs a schedule on the pool.
-    ///
-    /// # Safety
-    /// As [`Machine::new`], for all programs of the schedule.
-    unsafe fn run(&self, schedule: &Schedule, launch: &Launch<'_>) -> Result<(), Failure> {
-        let units = schedule.units();
-        if units == 0 {
-            return Ok(());
-        }
-        let take = schedule.units_of_chunk(self.pool.threads());
-        let chunks = units.div_ceil(take);
-        // The earliest unit that failed, and how.
-        let failed = AtomicUsize::new(usize::MAX);
-        let failure: Mutex<Option<(usize, Failure)>> = Mutex::new(None);
-        let fail = |unit: usize, found: Failure| {
-            let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
-            if failure.as_ref().is_none_or(|(earlier, _)| unit < *earlier) {
-                *failure = Some((unit, found));
-            }
-            failed.fetch_min(unit, Ordering::Relaxed);
-        };
-        let work = |worker: usize, taken: Chunks<'_>| {
-            let mut worker = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
-            let worker = &mut *worker;
-            let first = schedule.bound.frame.next_multiple_of(64);
-            let need = first + schedule.single.as_ref().map_or(0, |bound| bound.frame);
-            if worker.frame.as_ref().is_none_or(|frame| frame.size() < need) {
-                match Block::new(need) {
-                    Ok(frame) => worker.frame = Some(frame),
-                    Err(_) => return fail(0, Failure::Memory(need)),
-                }
-            }
-            let Some(frame) = worker.frame.as_ref().map(|frame| frame.start().as_ptr()) else {
-                return;
-            };
-            let [for_batches, for_singles] = &mut worker.scratch;
-            // SAFETY: the caller's promise; the frame holds both bound programs', one behind the other.
-            let batches = unsafe { Machine::new(&schedule.bound, launch, for_batches, frame) };
-            let mut batches = match batches {
-                Ok(machine) => machine,
-                Err(fault) => return fail(0, Failure::Fault(fault)),
-            };
-            let mut singles = None;
-            if let Some(bound) = &schedule.single {
-                let frame = frame.wrapping_add(first);
-                // SAFETY: as above.
-                match unsafe { Machine::new(bound, launch, for_singles, frame) } {
-                    Ok(machine) => singles = Some(machine),
-                    Err(fault) => return fail(0, Failure::Fault(fault)),
-                }
-            }
-            for chunk in taken {
-                // What comes after a failure is not needed; what comes before it may fail too.
-                for unit in chunk * take..units.min((chunk + 1) * take) {
-                    if unit > failed.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    if let Err(fault) = run_unit(schedule, &mut batches, singles.as_mut(), unit) {
-                        fail(unit, Failure::Fault(fault));
-                        break;
-                    }
-                }
-            }
-            fence();
-        };
-        if self.pool.share(chunks, &work).is_err() {
-            return Err(Failure::Panicked);
-        }
-        let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
-        failure.map_or(Ok(()), |(_, failure)| Err(failure))
-    }
-}
-
-fn run_unit(
-    schedule: &Schedule,
-    batches: &mut Machine<'_>,
-    singles: Option<&mut Machine<'_>>,
-    unit: usize,
-) -> Result<(), Box<Fault>> {
-    if schedule.cut == Cut::Blocks {
-        return batches.run_alone(unit);
-    }
-    let (whole, rest) = schedule.units_along_last();
-    let last = schedule.grid.last().copied().unwrap_or(1);
-    let (outer, along) = (unit / (whole + rest), unit % (whole + rest));
-    match along.checked_sub(whole) {
-        None => batches.run(outer * last + along * schedule.bound.batch),
-        Some(left) => {
-            let number = outer * last + whole * schedule.bound.batch + left;
-            singles.map_or(Ok(()), |machine| machine.run(number))
-        }
-    }
-}
-
-/// Makes stores past the caches visible before the launch ends.
-fn fence() {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: SSE is part of x86-64.
-    unsafe {
-        std::arch::x86_64::_mm_sfence()
-    };
 }

@@ -9,11 +9,13 @@
 // Loops over lanes and axes index several arrays at once; an iterator over one of them hides that.
 #![allow(clippy::needless_range_loop)]
 
+mod ahead;
 mod analysis;
 mod attention;
 mod bind;
 mod describe;
 mod device;
+mod engine;
 mod execute;
 mod memory;
 mod native;

@@ -4,6 +4,7 @@
 //! a thread begins with those of its own run, in their order, and helps the others when there are none left. Between jobs
 //! the workers spin for a while, because the next launch usually follows at once, and then sleep.
 
+use crate::ahead::{Fetching, Next, start};
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -48,6 +49,8 @@ struct Shared {
     job: UnsafeCell<Job>,
     panicked: AtomicBool,
     stop: AtomicBool,
+    /// Bytes that a thread fetches of what comes next.
+    room: usize,
     /// Workers that sleep or are about to.
     asleep: AtomicUsize,
     /// The owner of the job, while it sleeps or is about to.
@@ -65,6 +68,8 @@ struct Job {
     work: *const Work<'static>,
     chunks: usize,
     runs: usize,
+    /// What comes next.
+    next: Next,
 }
 
 // SAFETY: `job` is written only by the holder of `Pool::busy` while the gate is closed and nobody is inside, and read,
@@ -81,15 +86,21 @@ const JOINED: u64 = OPEN - 1;
 pub struct Panicked;
 
 impl Pool {
-    /// A pool of `threads` threads, the caller's among them; at least one.
-    pub fn new(threads: usize) -> Self {
+    /// A pool of `threads` threads, the caller's among them, at least one, which fetch so many bytes of what comes next.
+    pub fn new(threads: usize, room: usize) -> Self {
         let shared = Arc::new(Shared {
             gate: Apart::default(),
             left: Apart::default(),
             next: (0..threads.max(1)).map(|_| Apart::default()).collect(),
-            job: UnsafeCell::new(Job { work: &|_, _| {}, chunks: 0, runs: 1 }),
+            job: UnsafeCell::new(Job {
+                work: &|_, _| {},
+                chunks: 0,
+                runs: 1,
+                next: Next::default(),
+            }),
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            room,
             asleep: AtomicUsize::new(0),
             waiting: AtomicBool::new(false),
             owner: Mutex::new(None),
@@ -119,32 +130,56 @@ impl Pool {
     ///
     /// # Errors
     /// When a call panicked; the others went on.
-    pub fn share(&self, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {
-        self.run_in(self.runs(chunks), chunks, work)
+    pub fn share(&self, chunks: usize, next: Next, work: &Work<'_>) -> Result<(), Panicked> {
+        self.run_in(self.runs(chunks), chunks, next, work)
     }
 
     /// Calls `work` with the worker's number and the chunk's, once for each chunk in `0..chunks`.
     ///
     /// # Errors
     /// When a chunk panicked; the other chunks were still done.
-    pub fn run(&self, chunks: usize, work: &OneChunk<'_>) -> Result<(), Panicked> {
-        self.one_by_one(self.runs(chunks), chunks, work)
+    pub fn run(&self, chunks: usize, next: Next, work: &OneChunk<'_>) -> Result<(), Panicked> {
+        self.one_by_one(self.runs(chunks), chunks, next, work)
     }
 
     /// As [`run`](Self::run), but each thread has a run of its own: for chunks of much memory, one behind the other.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn run_apart(&self, chunks: usize, work: &OneChunk<'_>) -> Result<(), Panicked> {
-        self.one_by_one(self.threads().min(chunks).max(1), chunks, work)
+    pub fn run_apart(
+        &self,
+        chunks: usize,
+        next: Next,
+        work: &OneChunk<'_>,
+    ) -> Result<(), Panicked> {
+        self.one_by_one(self.runs_apart(chunks), chunks, next, work)
     }
 
-    fn runs(&self, chunks: usize) -> usize {
+    /// The threads are few, and none of them sleeps: to share even little work costs less than doing it alone.
+    pub fn is_at_hand(&self) -> bool {
+        !self.workers.is_empty()
+            && self.threads() <= ALONE
+            && self.shared.asleep.load(Ordering::Relaxed) == 0
+    }
+
+    /// The runs in which chunks are cut where each thread has its own.
+    pub fn runs_apart(&self, chunks: usize) -> usize {
+        self.threads().min(chunks).max(1)
+    }
+
+    /// The runs in which chunks are cut.
+    pub fn runs(&self, chunks: usize) -> usize {
         let threads = self.threads().min(chunks).max(1);
         if threads <= ALONE { threads } else { threads.div_ceil(SHARE_A_RUN) }
     }
 
-    fn one_by_one(&self, runs: usize, chunks: usize, work: &OneChunk<'_>) -> Result<(), Panicked> {
+    fn one_by_one(
+        &self,
+        runs: usize,
+        chunks: usize,
+        next: Next,
+        work: &OneChunk<'_>,
+    ) -> Result<(), Panicked> {
         let each = |worker: usize, taken: Chunks<'_>| {
             for chunk in taken {
                 if catch_unwind(AssertUnwindSafe(|| work(worker, chunk))).is_err() {
@@ -152,10 +187,16 @@ impl Pool {
                 }
             }
         };
-        self.run_in(runs, chunks, &each)
+        self.run_in(runs, chunks, next, &each)
     }
 
-    fn run_in(&self, runs: usize, chunks: usize, work: &Work<'_>) -> Result<(), Panicked> {
+    fn run_in(
+        &self,
+        runs: usize,
+        chunks: usize,
+        next: Next,
+        work: &Work<'_>,
+    ) -> Result<(), Panicked> {
         let _busy = lock(&self.busy);
         let shared = &*self.shared;
         shared.panicked.store(false, Ordering::Relaxed);
@@ -171,7 +212,7 @@ impl Pool {
         let work_pointer =
             unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
         // SAFETY: the gate is closed, and the call before has waited for all who had joined.
-        unsafe { *shared.job.get() = Job { work: work_pointer, chunks, runs } };
+        unsafe { *shared.job.get() = Job { work: work_pointer, chunks, runs, next } };
         shared.left.0.store(0, Ordering::Relaxed);
         let number = (shared.gate.0.load(Ordering::Relaxed) >> 32).wrapping_add(1);
         // Either a worker that goes to sleep sees this number, or it is seen in `asleep`: hence the one order of all.
@@ -184,7 +225,7 @@ impl Pool {
         shared.work(0, [runs, chunks], work);
         // Those still asleep need not be waited for.
         let joined = (shared.gate.0.fetch_and(!OPEN, Ordering::AcqRel) & JOINED) as usize;
-        shared.wait(joined);
+        shared.wait(joined, next);
         shared.verdict()
     }
 }
@@ -203,6 +244,7 @@ impl Shared {
     fn serve(&self, number: usize) {
         let mut last = 0;
         let mut spins = 0;
+        let mut fetching: Option<Fetching> = None;
         loop {
             if self.calls(last) {
                 // More may have joined a job that has ended meanwhile: only the count at its end is read.
@@ -214,6 +256,9 @@ impl Shared {
                     unsafe {
                         let job = *self.job.get();
                         self.work(number, [job.runs, job.chunks], &*job.work);
+                        if !job.next.is_empty() {
+                            fetching = Some(Fetching::new(job.next, number, self.room));
+                        }
                     }
                     self.leave();
                 }
@@ -221,6 +266,12 @@ impl Shared {
             }
             if self.stop.load(Ordering::Acquire) {
                 return;
+            }
+            if let Some(some) = &mut fetching {
+                if !some.some() {
+                    fetching = None;
+                }
+                continue;
             }
             spins += 1;
             if spins < SPINS {
@@ -253,12 +304,15 @@ impl Shared {
     }
 
     /// Waits until so many workers have left.
-    fn wait(&self, joined: usize) {
+    fn wait(&self, joined: usize, next: Next) {
+        let mut fetching = Fetching::new(next, 0, self.room);
         for _ in 0..SPINS {
             if self.left.0.load(Ordering::Acquire) >= joined {
                 return;
             }
-            std::hint::spin_loop();
+            if !fetching.some() {
+                std::hint::spin_loop();
+            }
         }
         *lock(&self.owner) = Some(std::thread::current());
         self.waiting.store(true, Ordering::SeqCst);
@@ -318,11 +372,6 @@ impl Iterator for Chunks<'_> {
     }
 }
 
-/// The first chunk of a run, of so many runs of nearly the same length.
-fn start(run: usize, runs: usize, chunks: usize) -> usize {
-    chunks / runs * run + run.min(chunks % runs)
-}
-
 /// Locks a mutex whose data a panic cannot leave half-written.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -335,7 +384,7 @@ mod tests {
     #[test]
     fn every_chunk_is_done_once() {
         for threads in [1, 2, 5, 9] {
-            let pool = Pool::new(threads);
+            let pool = Pool::new(threads, 0);
             for chunks in [0, 1, 2, 3, 100] {
                 for round in 0..100 {
                     let counts: Vec<AtomicUsize> =
@@ -345,9 +394,10 @@ mod tests {
                         counts[chunk].fetch_add(1, Ordering::Relaxed);
                     };
                     match round % 2 {
-                        0 => pool
-                            .share(chunks, &|worker, taken| taken.for_each(|c| count(worker, c))),
-                        _ => pool.run_apart(chunks, &count),
+                        0 => pool.share(chunks, Next::default(), &|worker, taken| {
+                            taken.for_each(|c| count(worker, c))
+                        }),
+                        _ => pool.run_apart(chunks, Next::default(), &count),
                     }
                     .unwrap();
                     assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
@@ -358,26 +408,29 @@ mod tests {
 
     #[test]
     fn a_panic_is_reported_and_the_pool_goes_on() {
-        let pool = Pool::new(3);
+        let pool = Pool::new(3, 0);
         let done = AtomicUsize::new(0);
-        let result = pool.run_apart(20, &|_, chunk| {
+        let result = pool.run_apart(20, Next::default(), &|_, chunk| {
             done.fetch_add(1, Ordering::Relaxed);
             assert_ne!(chunk, 7);
         });
         assert_eq!(result, Err(Panicked));
         assert_eq!(done.load(Ordering::Relaxed), 20);
-        assert_eq!(pool.run_apart(20, &|_, _| {}), Ok(()));
-        assert_eq!(pool.share(20, &|worker, _| assert_ne!(worker, 0)), Err(Panicked));
-        assert_eq!(pool.share(20, &|_, _| {}), Ok(()));
+        assert_eq!(pool.run_apart(20, Next::default(), &|_, _| {}), Ok(()));
+        assert_eq!(
+            pool.share(20, Next::default(), &|worker, _| assert_ne!(worker, 0)),
+            Err(Panicked)
+        );
+        assert_eq!(pool.share(20, Next::default(), &|_, _| {}), Ok(()));
     }
 
     #[test]
     fn workers_wake_from_sleep() {
-        let pool = Pool::new(2);
+        let pool = Pool::new(2, 0);
         for _ in 0..3 {
             std::thread::sleep(std::time::Duration::from_millis(5));
             let both = std::sync::Barrier::new(2);
-            pool.share(2, &|_, _| {
+            pool.share(2, Next::default(), &|_, _| {
                 both.wait();
             })
             .unwrap();

@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::ahead::{Next, Reads};
 use crate::bind::TensorLayout;
 use crate::product::{Matrix, Resources, Stopped, room, run_all};
 use crate::simd::attend::{Attends, Cached, Few, KEYS, Many};
@@ -122,7 +123,7 @@ impl Attention {
         &self,
         tensors: &[*mut u8],
         scalars: &[f64],
-        layouts: &dyn Fn(usize) -> TensorLayout,
+        layouts: &[TensorLayout],
     ) -> Option<Bound> {
         let size = self.dtype.size() as isize;
         let axes = |param: usize| -> Option<Vec<(usize, isize)>> {
@@ -130,7 +131,7 @@ impl Attention {
                 [axis] => Some(axis),
                 _ => None,
             };
-            layouts(param).iter().map(single).collect()
+            layouts[param].iter().map(single).collect()
         };
         let dense = |axes: &[(usize, isize)]| axes.last().is_some_and(|axis| axis.1 == size);
         let tensor = |param: usize, order: [usize; 3]| {
@@ -232,7 +233,7 @@ pub unsafe fn run(bound: &Bound, resources: &Resources<'_>) -> Result<(), Stoppe
         Seen::Causal { length, .. } => batch.saturating_mul(*length).saturating_mul(queries),
     };
     let heads = kv_heads * group * dim;
-    let alone = seen.saturating_mul(heads) < WORTH_WAKING;
+    let alone = seen.saturating_mul(heads) < WORTH_WAKING && !resources.pool.is_at_hand();
     let failed = AtomicBool::new(false);
     let work = |worker: usize, number: usize| {
         (resources.own)(worker, &mut |block| match room(block, need) {
@@ -246,11 +247,28 @@ pub unsafe fn run(bound: &Bound, resources: &Resources<'_>) -> Result<(), Stoppe
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
-    run_all(resources.pool, batch * kv_heads * of_group * blocks, alone, &work)?;
+    let units = batch * kv_heads * of_group * blocks;
+    let next = match &bound.seen {
+        Seen::Ranges(ranges) if units == kv_heads => {
+            resources.order.note(&bound.reads(resources.pool.runs(units), ranges[0]))
+        }
+        _ => Next::default(),
+    };
+    run_all(resources.pool, units, alone, next, &work)?;
     if failed.load(Ordering::Relaxed) { Err(Stopped::Memory(need)) } else { Ok(()) }
 }
 
 impl Bound {
+    /// What is read of the only sequence's cache, a head a chunk.
+    fn reads(&self, runs: usize, [from, to]: [usize; 2]) -> Reads {
+        let mut reads = Reads::new(self.keys.at, self.kv_heads, runs);
+        for Strided { at, strides: [_, head, row] } in [self.keys, self.values] {
+            let first = at.wrapping_offset(row * from as isize);
+            reads.push(first, head, row.unsigned_abs() * to.saturating_sub(from));
+        }
+        reads
+    }
+
     fn cached(&self, unit: &Unit, range: [usize; 2]) -> Cached {
         let kv_head = unit.heads[0] / self.group;
         let rows = |of: &Strided| (of.of(unit.batch, kv_head).cast_const(), of.strides[2]);

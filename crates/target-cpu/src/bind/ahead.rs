@@ -7,6 +7,7 @@
 //! ends with the page. A long row is read from memory by the first sweep alone; the others fetch the next row.
 
 use super::Request;
+use super::packed::PACKED_SUM;
 use crate::step::*;
 use tilewright_ir::UnaryOp;
 
@@ -38,6 +39,11 @@ pub(super) fn fetch_ahead(bound: &mut Bound, request: &Request<'_>) {
         Some(last) => register.grid[last] * request.batch as isize,
         None => 0,
     };
+    if !blocks {
+        for pass in &mut bound.passes {
+            chain_packed(&mut pass.blocks, |register| next_program(&bound.registers[register]));
+        }
+    }
     let block = bound.main.1 as isize;
     let next_block = |register: &Register| register.advance * block;
     let start = bound.passes.iter().position(|pass| !pass.blocks.is_empty()).unwrap_or(0);
@@ -78,6 +84,30 @@ pub(super) fn fetch_ahead(bound: &mut Bound, request: &Request<'_>) {
                 _ => {}
             }
         }
+    }
+}
+
+/// Lets each sum of products with packed weights fetch the first words of the one after it, the last those of the first
+/// in the next batch: it fetches its own from one end to the other, and what is beyond the end is another's.
+fn chain_packed(steps: &mut [Step], next_program: impl Fn(usize) -> isize) {
+    let mut packed: Vec<&mut Invoke> = Vec::new();
+    for step in steps {
+        match step {
+            Step::Invoke(invoke)
+                if invoke.name == PACKED_SUM && invoke.inputs[1].register != FRAME =>
+            {
+                packed.push(invoke);
+            }
+            _ => {}
+        }
+    }
+    let Some(mut next) = packed.first().map(|first| first.inputs[1]) else { return };
+    next.offset += next_program(next.register as usize);
+    for own in packed.into_iter().rev() {
+        if own.prefetch == NOWHERE {
+            own.prefetch = next;
+        }
+        next = own.inputs[1];
     }
 }
 
@@ -174,5 +204,62 @@ fn work(name: &str) -> u32 {
         | "argmax" | "argmin" => 0,
         name if UnaryOp::parse(name).is_some() => 8,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::Analysis;
+    use crate::bind::{TensorLayout, bind};
+    use tilewright_ir::{DType, ParamKind};
+
+    /// Gate and up of a batch of 16 rows: gate's end is followed by up's beginning, and up's by the next batch of gate.
+    #[test]
+    fn packed_sums_fetch_what_the_next_one_reads() {
+        let entry = tilewright_kernels::find("fused_quantized_swiglu_gemv").unwrap();
+        let constants = [("bits", 4), ("group", 64)];
+        let mut program = entry.record(&entry.specialization(DType::BF16, &constants)).unwrap();
+        tilewright_passes::pipeline::optimize(&mut program);
+        let sizes = [("rows", 1), ("columns", 64), ("groups", 16)];
+        let shapes = [vec![1, 1024], vec![64, 128], vec![64, 16], vec![64, 16]];
+        let shapes = shapes.iter().chain(&shapes[1..]).map(|shape| Some(shape.clone()));
+        let shapes: Vec<_> = shapes.chain([None]).collect();
+        let bindings = tilewright_ir::bind(&program, &shapes, &sizes[..0]).unwrap();
+        let layout = |k: usize| -> TensorLayout {
+            let ParamKind::Tensor { dtype, .. } = program.params[k].kind else { return vec![] };
+            let shape = &bindings.kernel_shapes[k];
+            let strides = tilewright_target::contiguous_strides(shape);
+            let bytes = |(n, s): (&usize, isize)| vec![(*n, s * dtype.size() as isize)];
+            shape.iter().zip(strides).map(bytes).collect()
+        };
+        let layouts: Vec<_> = (0..program.params.len()).map(layout).collect();
+        let bound = bind(Request {
+            program: &program,
+            analysis: &Analysis::of(&program),
+            level: crate::simd::Level::best(),
+            dims: &bindings.dims,
+            grid: &bindings.grid(&program),
+            tensors: &layouts,
+            careful: &vec![false; layouts.len()],
+            overlapping: &vec![false; layouts.len()],
+            stream: false,
+            native: false,
+            batch: 16,
+            main: None,
+        })
+        .unwrap();
+        let sums =
+            bound.passes.iter().flat_map(|pass| &pass.blocks).filter_map(|step| match step {
+                Step::Invoke(invoke) if invoke.name == PACKED_SUM => Some(invoke),
+                _ => None,
+            });
+        let sums: Vec<_> = sums.collect();
+        let param = |at: Address| bound.registers[at.register as usize].param.unwrap();
+        let [gate, up] = sums[..] else { panic!("{} sums", sums.len()) };
+        assert_ne!(param(gate.inputs[1]), param(up.inputs[1]));
+        assert_eq!(gate.prefetch, up.inputs[1]);
+        let Address { register, offset } = gate.inputs[1];
+        assert_eq!(up.prefetch, Address { register, offset: offset + 16 * 512 });
     }
 }

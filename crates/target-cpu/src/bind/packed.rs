@@ -38,6 +38,9 @@ pub(super) fn stream_of(request: &Request<'_>, id: ExprId) -> Option<usize> {
     (whole && dense).then_some(extent * dtype.size())
 }
 
+/// The name of sums of products with packed weights.
+pub(super) const PACKED_SUM: &str = "sum_packed";
+
 impl<'a> Binder<'a> {
     /// Integers that are unpacked from a tensor: as a stream where rows come in blocks.
     pub(super) fn unpacked(&mut self, id: ExprId) -> Tile {
@@ -102,7 +105,7 @@ impl<'a> Binder<'a> {
             *to = tile.strides_in(&tile.shape)[0];
         }
         self.rows(Rows {
-            name: "sum_packed",
+            name: PACKED_SUM,
             primitive: match short {
                 true => integers::sum_of_products(self.level()),
                 false => quantized::sum_of_products(bits, self.level()),

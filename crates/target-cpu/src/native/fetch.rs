@@ -7,6 +7,8 @@ use super::registers::{Do, Pointer};
 
 /// Steps of a sweep for each operand that it loads, from which on it computes more than it reads.
 const BUSY: usize = 10;
+/// Bytes of a row that the first cache has room for beside the one that is gone over.
+const MOST_NEAR: u32 = 8 << 10;
 
 /// A place that goes along with the loads.
 pub(super) struct Fetched {
@@ -15,6 +17,8 @@ pub(super) struct Fetched {
     pub size: usize,
     /// Bytes ahead of the loads.
     pub ahead: i32,
+    /// Into the second cache.
+    pub second: bool,
 }
 
 impl Lowering<'_> {
@@ -38,7 +42,8 @@ impl Lowering<'_> {
                 false => operand.ahead,
             };
             let joined = if self.graph.follows { operand.joined } else { 1 };
-            Fetched { base, size: operand.format.size() * joined, ahead }
+            let size = operand.format.size() * joined;
+            Fetched { base, size, ahead, second: self.graph.follows }
         });
         fetched.filter(|fetched| fetched.ahead != 0 && fetched.size != 0).collect()
     }
@@ -49,10 +54,18 @@ impl Lowering<'_> {
         if sweep == 0 || sweep > 1 && !self.graph.follows {
             return Vec::new();
         }
-        let loads = self.first_loads(sweep - 1, &self.steps(sweep - 1, true)).into_iter();
-        let fetched = loads.map(|(k, base)| {
+        let loads = self.first_loads(sweep - 1, &self.steps(sweep - 1, true));
+        // A row that is alone goes straight into the first cache, as no load waits for its few places meanwhile. (Zen 4:
+        // softmax 3.0 ms instead of 3.2, the square mean's norm 2.3 instead of 2.7; but the gradient of softmax, which reads
+        // two rows, 5.5 instead of 4.5, and that of cross-entropy, whose rows are long, 40 instead of 28.)
+        let of_sweeps = (0..self.sweeps).flat_map(|k| self.first_loads(k, &self.steps(k, true)));
+        let alone = of_sweeps.filter(|&(k, _)| self.chain.operands[k].next != 0).count() == 1;
+        let fetched = loads.into_iter().map(|(k, base)| {
             let operand = self.chain.operands[k];
-            Fetched { base, size: operand.format.size(), ahead: operand.next }
+            let size = operand.format.size();
+            let near = alone && operand.next.unsigned_abs() <= MOST_NEAR;
+            let second = self.graph.follows && !near;
+            Fetched { base, size, ahead: operand.next, second }
         });
         fetched.filter(|fetched| fetched.ahead != 0).collect()
     }

@@ -530,10 +530,10 @@ impl<'a> Lowering<'a> {
         }
         // Once a line of the caches, which is a vector of AVX-512.
         for k in (0..vectors).filter(|k| (k * lanes).is_multiple_of(LANES)) {
-            for &Fetched { base, size, ahead } in &fetched {
+            for &Fetched { base, size, ahead, second } in &fetched {
                 for line in (0..LANES * size).step_by(4 * LANES) {
                     let offset = ahead + (k * lanes * size + line) as i32;
-                    run.out.prefetch(Memory::Element { base, size, offset }, graph.follows);
+                    run.out.prefetch(Memory::Element { base, size, offset }, second);
                 }
             }
         }

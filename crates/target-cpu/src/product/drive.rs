@@ -3,6 +3,7 @@
 use super::own::{INTEGERS, Own};
 use super::pack::{IntegerPanel, dequantize, float_panel};
 use super::{Factor, Matrix, Problem, few};
+use crate::ahead::{Next, Order};
 use crate::memory::Block;
 use crate::pool::Pool;
 use crate::simd::Level;
@@ -24,6 +25,8 @@ pub struct Resources<'a> {
     pub pool: &'a Pool,
     /// Their instructions.
     pub level: Level,
+    /// Which of their launches follows which.
+    pub order: &'a Order,
     /// Memory for panels of x.
     pub shared: &'a Mutex<Option<Block>>,
     /// Memory for each thread's own panel and tiles.
@@ -210,7 +213,7 @@ unsafe fn slab_of(
         // SAFETY: this panel is this call's; the rows of x exist.
         unsafe { pack_panel(problem, kernels, &x, *panel, rows.clone(), (bits, group), odd) };
     };
-    run_all(resources.pool, list.len(), alone, &|_, number| pack(number))?;
+    run_all(resources.pool, list.len(), alone, Next::default(), &|_, number| pack(number))?;
     if odd.is_some_and(|odd| odd.load(Ordering::Relaxed)) {
         return Ok(());
     }
@@ -228,7 +231,7 @@ unsafe fn slab_of(
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
-    run_apart(resources.pool, parts.len() * across, alone, &work)?;
+    run_apart(resources.pool, parts.len() * across, alone, Next::default(), &work)?;
     if failed.load(Ordering::Relaxed) { Err(Stopped::Memory(need)) } else { Ok(()) }
 }
 
@@ -240,11 +243,12 @@ pub fn run_all(
     pool: &Pool,
     count: usize,
     alone: bool,
+    next: Next,
     work: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<(), Stopped> {
     let done = match alone {
-        true => pool.run(1, &|worker, _| (0..count).for_each(|number| work(worker, number))),
-        false => pool.run(count, work),
+        true => pool.run(1, next, &|worker, _| (0..count).for_each(|number| work(worker, number))),
+        false => pool.run(count, next, work),
     };
     done.map_err(|_| Stopped::Panicked)
 }
@@ -257,11 +261,12 @@ pub fn run_apart(
     pool: &Pool,
     count: usize,
     alone: bool,
+    next: Next,
     work: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<(), Stopped> {
     match alone {
-        true => run_all(pool, count, alone, work),
-        false => pool.run_apart(count, work).map_err(|_| Stopped::Panicked),
+        true => run_all(pool, count, alone, next, work),
+        false => pool.run_apart(count, next, work).map_err(|_| Stopped::Panicked),
     }
 }
 

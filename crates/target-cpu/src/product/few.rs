@@ -2,6 +2,7 @@
 
 use super::drive::{Resources, Stopped, lock, of_expert, room, run_all, run_apart};
 use super::{Factor, Matrix, Problem};
+use crate::ahead::{Next, Reads};
 use crate::simd::call::{Call, Operand};
 use crate::simd::integers::last::{Form, Last};
 use crate::simd::integers::whole::negligible;
@@ -143,7 +144,7 @@ pub unsafe fn run(
             // SAFETY: the caller's promise; each row is prepared once.
             unsafe { rows.prepare(problem, (resources.level, &code), place) };
         };
-        run_all(resources.pool, count, count < 3, &prepare)?;
+        run_all(resources.pool, count, count < 3, Next::default(), &prepare)?;
     }
     let groups = problem.depth / group;
     let most = parts.iter().map(|(_, rows)| rows.len()).max().unwrap_or(0);
@@ -163,11 +164,31 @@ pub unsafe fn run(
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
-    run_apart(resources.pool, parts.len() * across, alone, &work)?;
+    let own = reads(problem, resources, parts, width);
+    let next = own.map_or(Next::default(), |own| resources.order.note(&own));
+    run_apart(resources.pool, parts.len() * across, alone, next, &work)?;
     if let Some(last) = last {
         last.give();
     }
     if failed.load(Ordering::Relaxed) { Err(Stopped::Memory(need)) } else { Ok(()) }
+}
+
+/// What is read of the weights of one expert, the only one of the problem: others are chosen anew each time.
+fn reads(
+    problem: &Problem,
+    resources: &Resources<'_>,
+    parts: &[(usize, Range<usize>)],
+    width: usize,
+) -> Option<Reads> {
+    let (Factor::Affine { words, scales, biases, .. }, [(0, _)]) = (problem.factor, parts) else {
+        return None;
+    };
+    let chunks = problem.columns.div_ceil(width);
+    let mut reads = Reads::new(words.at, chunks, resources.pool.runs_apart(chunks));
+    for Matrix { at, row, .. } in [words, scales, biases] {
+        reads.push(at, row * width as isize, row.unsigned_abs() * width);
+    }
+    Some(reads)
 }
 
 /// # Safety

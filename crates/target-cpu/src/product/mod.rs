@@ -64,7 +64,7 @@ impl Product {
         program: &Program,
         dims: &[usize],
         tensors: &[*mut u8],
-        layouts: &dyn Fn(usize) -> TensorLayout,
+        layouts: &[TensorLayout],
     ) -> Option<Problem> {
         let [rows, depth, columns] =
             [self.rows, self.depth, self.columns].map(|extent| extent.value(dims));
@@ -76,7 +76,7 @@ impl Product {
         };
         // The last two axes as a matrix, and bytes along the axis before them.
         let matrix = |param: ParamId| {
-            let layout = layouts(param.index());
+            let layout = &layouts[param.index()];
             let mut strides = layout.iter().rev().map(|parts| match parts[..] {
                 [(_, stride)] => Some(stride),
                 _ => None,
@@ -114,13 +114,13 @@ impl Product {
             return Some(Problem { x, y, factor, experts, depth, columns, rows, ends });
         };
         // Rows of y are counted through tokens and slots.
-        let layout = layouts(indices.index());
+        let layout = &layouts[indices.index()];
         let [token, slot] = &layout[..] else { return None };
         let (&[(_, token)], &[(slots, slot)]) = (&token[..], &slot[..]) else { return None };
         let weight = match self.weight {
             Weight::Affine { w, .. } | Weight::Floats { w, .. } => w,
         };
-        let &[(count, _)] = &layouts(weight.index()).first()?[..] else { return None };
+        let &[(count, _)] = &layouts[weight.index()].first()?[..] else { return None };
         (before == y.row * slots as isize).then_some(())?;
         let all = u32::try_from(rows.checked_mul(slots)?).ok()?;
         let index = |number: usize| {

@@ -52,7 +52,7 @@ impl IntegerPanel<'_> {
         let IntegerPanel { width, group, apart, .. } = *self;
         let (mut values, mut natural) = ([0.0; INTEGERS], [0u16; 128]);
         let natural = &mut natural[..group];
-        let mut left = Leftovers::default();
+        let mut left = Leftovers::of(0);
         for from in (0..depth).step_by(INTEGERS) {
             let values = &mut values[..INTEGERS.min(depth - from)];
             // SAFETY: the caller's promise.

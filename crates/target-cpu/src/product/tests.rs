@@ -2,6 +2,7 @@
 
 use super::drive::{Resources, run};
 use super::{Factor, Matrix, Problem, Product, Weight, product};
+use crate::ahead::Order;
 use crate::memory::Block;
 use crate::pool::Pool;
 use crate::simd::Level;
@@ -59,13 +60,14 @@ impl Tensor {
 
 /// Calls `work` with threads of a level that nobody else has.
 pub fn with_resources(level: Level, threads: usize, work: impl FnOnce(&Resources<'_>)) {
-    let pool = Pool::new(threads);
+    let pool = Pool::new(threads, 1 << 16);
     let own: Vec<Mutex<Option<Block>>> = (0..threads).map(|_| Mutex::default()).collect();
     let shared = Mutex::default();
     let with = |worker: usize, work: &mut dyn FnMut(&mut Option<Block>)| {
         work(&mut own[worker].lock().unwrap());
     };
-    let resources = Resources { pool: &pool, level, shared: &shared, own: &with };
+    let resources =
+        Resources { pool: &pool, level, order: &Order::default(), shared: &shared, own: &with };
     work(&resources);
 }
 

@@ -60,15 +60,11 @@ pub const COUNT: [u32; LANES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 1
 
 /// How a primitive of this file ranks the elements of a row.
 trait Rank: 'static {
-    /// The best element, in a form that ranks among the best of other blocks. The lines from `ahead` on are fetched
-    /// meanwhile.
+    /// The best element, in a form that ranks among the best of other blocks, and the first place of it; `len` if there is
+    /// none. `ahead` is where the next row begins, which may be fetched meanwhile.
     /// # Safety
     /// `x` has `len` elements.
-    unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> i32;
-    /// The first element that is the best; `len` if there is none.
-    /// # Safety
-    /// `x` has `len` elements.
-    unsafe fn find<S: Simd>(s: S, x: *const f32, len: usize, best: i32) -> usize;
+    unsafe fn first<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> (i32, usize);
     /// True when `new` comes before `old`.
     fn beats(new: i32, old: i32) -> bool;
 }
@@ -78,37 +74,28 @@ struct ByKey<O>(std::marker::PhantomData<O>);
 
 impl<O: Order> Rank for ByKey<O> {
     #[inline(always)]
-    unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> i32 {
+    unsafe fn first<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> (i32, usize) {
         let mut best = s.i(i32::MIN as u32);
         let mut at = 0;
         while at < len {
             // SAFETY: `at < len`.
             let key = unsafe { keys::<S, O>(s, x, at, len) };
-            prefetch(ahead.wrapping_add(at * 4));
             best = s.iselect(s.igt(key, best), key, best);
             at += LANES;
         }
-        let lanes = s.i_array(best);
-        let mut top = i32::MIN;
-        for lane in lanes {
-            top = top.max(lane as i32);
-        }
-        top
-    }
-
-    #[inline(always)]
-    unsafe fn find<S: Simd>(s: S, x: *const f32, len: usize, best: i32) -> usize {
-        let mut at = 0;
+        fetch(ahead, len);
+        let top = greatest_lane(s, best);
+        at = 0;
         while at < len {
             // SAFETY: `at < len`.
             let key = unsafe { keys::<S, O>(s, x, at, len) };
-            let hits = s.mask_bits(s.ieq(key, s.i(best as u32)));
+            let hits = s.mask_bits(s.ieq(key, s.i(top as u32)));
             if hits != 0 {
-                return at + hits.trailing_zeros() as usize;
+                return (top, at + hits.trailing_zeros() as usize);
             }
             at += LANES;
         }
-        len
+        (top, len)
     }
 
     fn beats(new: i32, old: i32) -> bool {
@@ -116,61 +103,66 @@ impl<O: Order> Rank for ByKey<O> {
     }
 }
 
+#[inline(always)]
+fn greatest_lane<S: Simd>(s: S, lanes: S::I) -> i32 {
+    let mut lanes = s.i_array(lanes);
+    let mut half = LANES / 2;
+    while half > 0 {
+        let mut lane = 0;
+        while lane < half {
+            lanes[lane] = (lanes[lane] as i32).max(lanes[lane + half] as i32) as u32;
+            lane += 1;
+        }
+        half /= 2;
+    }
+    lanes[0] as i32
+}
+
 /// Ranks floats as they are, the greatest first or the least; what ranks is the bits of a float.
 struct Floats<const MAX: bool>;
 
-/// The best floats of 64 classes of elements, and whether any element is NaN, which no class shows. Lanes of empty
-/// classes are infinite. Of the lines from `ahead` on every `EVERY`th is fetched.
+/// Elements that are looked at together: a group.
+pub const GROUP: usize = 4 * LANES;
+
+/// A group's four vectors, and the worst in lanes past the end of the row.
 ///
 /// # Safety
-/// `x` has `len` elements.
+/// `x` has `len > at` elements.
 #[inline(always)]
-pub unsafe fn extrema<S: Simd, const MAX: bool, const EVERY: usize>(
+pub unsafe fn group<S: Simd, const MAX: bool>(
     s: S,
     x: *const f32,
+    at: usize,
     len: usize,
-    ahead: *const u8,
-) -> ([S::F; 4], bool) {
+) -> [S::F; 4] {
     let worst = s.f(Floats::<MAX>::WORST);
-    let better = Floats::<MAX>::better::<S>;
-    let mut best = [worst; 4];
-    let mut nan = s.unordered(worst, worst);
-    let mut at = 0;
-    // SAFETY: inside the row; prefetching is safe anywhere.
+    let mut vectors = [worst; 4];
+    let mut k = 0;
+    // SAFETY: inside the row.
     unsafe {
-        while at + 4 * LANES <= len {
-            let x = x.add(at);
-            let mut k = 0;
+        if at + GROUP <= len {
             while k < 4 {
-                prefetch(ahead.wrapping_add((at + k * LANES) * 4));
-                k += EVERY;
+                vectors[k] = s.load(x.add(at + k * LANES));
+                k += 1;
             }
-            let (a, b) = (s.load(x), s.load(x.add(LANES)));
-            let (c, d) = (s.load(x.add(2 * LANES)), s.load(x.add(3 * LANES)));
-            nan = s.mor(nan, s.mor(s.unordered(a, b), s.unordered(c, d)));
-            best[0] = better(s, a, best[0]);
-            best[1] = better(s, b, best[1]);
-            best[2] = better(s, c, best[2]);
-            best[3] = better(s, d, best[3]);
-            at += 4 * LANES;
-        }
-        while at < len {
-            let n = (len - at).min(LANES);
-            let part = s.load_part(x.add(at), n);
-            let a = s.select(s.igt(s.i(n as u32), s.i_from(COUNT)), part, worst);
-            nan = s.mor(nan, s.unordered(a, a));
-            best[0] = better(s, a, best[0]);
-            at += LANES;
+        } else {
+            while k < 4 && at + k * LANES < len {
+                let n = (len - at - k * LANES).min(LANES);
+                let part = s.load_part(x.add(at + k * LANES), n);
+                vectors[k] = s.select(s.igt(s.i(n as u32), s.i_from(COUNT)), part, worst);
+                k += 1;
+            }
         }
     }
-    (best, s.mask_bits(nan) != 0)
+    vectors
 }
 
-/// The better of two in each lane, of four.
+/// The better of a group's vectors in each lane, and where there is a NaN, which the former does not show.
 #[inline(always)]
-pub fn join<S: Simd, const MAX: bool>(s: S, best: [S::F; 4]) -> S::F {
+pub fn better_of<S: Simd, const MAX: bool>(s: S, [a, b, c, d]: [S::F; 4]) -> (S::F, S::M) {
     let better = Floats::<MAX>::better::<S>;
-    better(s, better(s, best[0], best[1]), better(s, best[2], best[3]))
+    let nan = s.mor(s.unordered(a, b), s.unordered(c, d));
+    (better(s, better(s, a, b), better(s, c, d)), nan)
 }
 
 impl<const MAX: bool> Floats<MAX> {
@@ -180,66 +172,95 @@ impl<const MAX: bool> Floats<MAX> {
     fn better<S: Simd>(s: S, a: S::F, b: S::F) -> S::F {
         if MAX { s.max_or_b(a, b) } else { s.min_or_b(a, b) }
     }
+
+    /// The best lane. By halves: one after the other each would wait for the last.
+    #[inline(always)]
+    fn best_lane<S: Simd>(s: S, lanes: S::F) -> f32 {
+        let mut lanes = s.f_array(lanes);
+        let mut half = LANES / 2;
+        while half > 0 {
+            let mut lane = 0;
+            while lane < half {
+                let (a, b) = (lanes[lane], lanes[lane + half]);
+                let keeps = if MAX { a > b } else { a < b };
+                lanes[lane] = if keeps { a } else { b };
+                lane += 1;
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
 }
 
 impl<const MAX: bool> Rank for Floats<MAX> {
+    /// One sweep, which notes for each lane the first group with the best: a second one to find it would end somewhere
+    /// else in each row, which the CPU does not foresee, and stands still over.
     #[inline(always)]
-    unsafe fn best<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> i32 {
-        // SAFETY: the caller's promise.
-        let (best, nan) = unsafe { extrema::<S, MAX, 1>(s, x, len, ahead) };
-        if nan {
-            return f32::NAN.to_bits() as i32;
-        }
-        let mut top = Self::WORST;
-        for lane in s.f_array(join::<S, MAX>(s, best)) {
-            top = if MAX { top.max(lane) } else { top.min(lane) };
-        }
-        top.to_bits() as i32
-    }
-
-    #[inline(always)]
-    unsafe fn find<S: Simd>(s: S, x: *const f32, len: usize, best: i32) -> usize {
-        let best = f32::from_bits(best as u32);
-        // The wanted ones are those equal to the best, or those not equal to themselves.
-        let nan = best.is_nan();
-        let wanted = s.f(best);
+    unsafe fn first<S: Simd>(s: S, x: *const f32, len: usize, ahead: *const u8) -> (i32, usize) {
+        let worst = s.f(Self::WORST);
+        let (mut best, mut nan) = (worst, s.unordered(worst, worst));
+        let (mut start, mut first) = (s.i(0), s.i(0));
         let mut at = 0;
-        while at + 4 * LANES <= len {
-            // SAFETY: four vectors inside the row.
-            unsafe {
-                let x = x.add(at);
-                let (a, b) = (s.load(x), s.load(x.add(LANES)));
-                let (c, d) = (s.load(x.add(2 * LANES)), s.load(x.add(3 * LANES)));
-                let hits = match nan {
-                    true => s.mor(s.unordered(a, b), s.unordered(c, d)),
-                    false => s.mor(
-                        s.mor(s.eq(a, wanted), s.eq(b, wanted)),
-                        s.mor(s.eq(c, wanted), s.eq(d, wanted)),
-                    ),
-                };
-                if s.mask_bits(hits) != 0 {
-                    break;
-                }
-            }
-            at += 4 * LANES;
-        }
         while at < len {
-            let n = (len - at).min(LANES);
-            // SAFETY: `n` elements remain.
-            let a = unsafe { s.load_part(x.add(at), n) };
-            let hits = if nan { s.unordered(a, a) } else { s.eq(a, wanted) };
-            let hits = s.mask_bits(hits) & ((1 << n) - 1);
-            if hits != 0 {
-                return at + hits.trailing_zeros() as usize;
-            }
-            at += LANES;
+            // SAFETY: `at < len`.
+            let (new, found) = better_of::<S, MAX>(s, unsafe { group::<S, MAX>(s, x, at, len) });
+            nan = s.mor(nan, found);
+            let is_better = if MAX { s.lt(best, new) } else { s.lt(new, best) };
+            first = s.iselect(is_better, start, first);
+            best = Self::better(s, new, best);
+            start = s.iadd(start, s.i(GROUP as u32));
+            at += GROUP;
         }
-        len
+        // All of the next row at once, while the lanes are compared. Asked for beside this row's, its lines would keep
+        // those waiting that are needed now.
+        fetch(ahead, len);
+        let is_nan = s.mask_bits(nan) != 0;
+        let mut top = Self::best_lane(s, best);
+        let mut group_at = !greatest_lane(
+            s,
+            s.iselect(s.eq(best, s.f(top)), s.xor(first, s.i(u32::MAX)), s.i(i32::MIN as u32)),
+        ) as u32 as usize;
+        if is_nan {
+            (top, group_at) = (f32::NAN, 0);
+        }
+        while group_at < len {
+            // SAFETY: `group_at < len`.
+            let vectors = unsafe { group::<S, MAX>(s, x, group_at, len) };
+            let mut hits = 0u64;
+            let mut k = 0;
+            while k < 4 {
+                let wanted = match is_nan {
+                    true => s.unordered(vectors[k], vectors[k]),
+                    false => s.eq(vectors[k], s.f(top)),
+                };
+                hits |= (s.mask_bits(wanted) as u64) << (k * LANES);
+                k += 1;
+            }
+            if hits != 0 {
+                return (top.to_bits() as i32, group_at + hits.trailing_zeros() as usize);
+            }
+            group_at += GROUP;
+        }
+        (top.to_bits() as i32, len)
     }
 
     fn beats(new: i32, old: i32) -> bool {
         let (new, old) = (f32::from_bits(new as u32), f32::from_bits(old as u32));
         !old.is_nan() && (new.is_nan() || if MAX { new > old } else { new < old })
+    }
+}
+
+/// Bytes of a row that are fetched at once: it has to stay in the first cache until its turn comes.
+const MOST_FETCHED: usize = 8 << 10;
+
+/// Asks for the lines of the next row, of `len` elements, if it is one to be fetched.
+#[inline(always)]
+pub fn fetch(at: *const u8, len: usize) {
+    let bytes = if at.is_null() { 0 } else { (len * 4).min(MOST_FETCHED) };
+    let mut line = 0;
+    while line < bytes {
+        prefetch(at.wrapping_add(line));
+        line += 64;
     }
 }
 
@@ -251,15 +272,12 @@ unsafe fn arg_rows<S: Simd, R: Rank>(s: S, call: &Call) {
     let (first, last) = (call.extra[0] & FIRST != 0, call.extra[0] & LAST != 0);
     for r in 0..call.rows {
         let (x, state): (*const f32, *mut i32) = (call.inputs[0].row(r), call.inputs[3].row(r));
-        let ahead: *const u8 =
-            if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
         // SAFETY: the caller's promise.
         unsafe {
-            let best = R::best(s, x, call.len, ahead);
+            let (best, place) = R::first(s, x, call.len, call.row_after(r, 1));
             let mut result = [best, 0];
             if first || R::beats(best, *state) {
                 // Only an empty row has no best element.
-                let place = R::find(s, x, call.len, best);
                 result[1] =
                     (call.extra[1] as usize + if place < call.len { place } else { 0 }) as i32;
             } else {

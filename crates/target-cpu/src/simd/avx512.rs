@@ -179,6 +179,7 @@ impl Wide for Avx512 {
 
 impl Simd for Avx512 {
     const MANY_REGISTERS: bool = true;
+    const XOR3: bool = true;
 
     lanes_fn! {
         f_array(a: __m512) -> [f32; LANES] = std::mem::transmute::<__m512, [f32; LANES]>(a);
@@ -187,7 +188,9 @@ impl Simd for Avx512 {
         i_from(a: [u32; LANES]) -> __m512i = std::mem::transmute::<[u32; LANES], __m512i>(a);
         mask_bits(m: __mmask16) -> u32 = m as u32;
         mul_even(a: __m512i, b: __m512i) -> __m512i = _mm512_mul_epu32(a, b);
-        odd_down(a: __m512i) -> __m512i = _mm512_srli_epi64::<32>(a);
+        odd_down(a: __m512i) -> __m512i = _mm512_shuffle_epi32::<0b11_11_01_01>(a);
+        xor3(a: __m512i, b: __m512i, c: __m512i) -> __m512i =
+            _mm512_ternarylogic_epi32::<0x96>(a, b, c);
         permute(a: __m512i, index: __m512i) -> __m512i = _mm512_permutexvar_epi32(index, a);
     }
 

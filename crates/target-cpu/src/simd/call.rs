@@ -136,6 +136,16 @@ impl Call {
             extra: [0; 2],
         }
     }
+
+    /// Where the row begins that is read of input 0 `by` rows after row `r`; null where it need not be fetched.
+    #[inline(always)]
+    pub fn row_after(&self, r: usize, by: usize) -> *const u8 {
+        match self.prefetch.at.is_null() {
+            true => std::ptr::null(),
+            false if r + by < self.rows => self.inputs[0].row(r + by),
+            false => self.prefetch.row(r + by - self.rows),
+        }
+    }
 }
 
 /// Instantiates a primitive, written once as a generic function of a level's token, for every level; or, after `once`,

@@ -11,6 +11,9 @@ use tilewright_ir::{BinaryOp, DType, ReduceOp, TernaryOp, UnaryOp};
 /// Elements of an operand: four of them fit the first cache.
 const LEN: usize = 2048;
 
+/// Rows of data that decide about branches.
+const FORGOTTEN: usize = 64;
+
 /// Seconds of a cycle, by a chain of additions of which each waits for the last.
 fn cycle() -> f64 {
     const STEPS: u64 = 4_000_000;
@@ -132,6 +135,13 @@ fn cycles_of_primitives() {
         call.inputs[0].at = counts.as_ptr().cast_mut().cast();
         call.extra = [0, 6];
         table.show("philox", random::philox(level), &call);
+        let mut call = table.call();
+        let (seed, stream, pair) = ([7u32], [3u32], [0.3f32, 1.5]);
+        for (k, at) in [(1, seed.as_ptr().cast()), (2, stream.as_ptr().cast()), (3, pair.as_ptr())]
+        {
+            call.inputs[k] = Operand { at: at.cast_mut().cast(), row: 0 };
+        }
+        table.show("dropout", random::drop_out(level), &call);
         for len in [128, 1024, LEN] {
             let mut call = table.call();
             (call.rows, call.len) = (LEN / len, len);
@@ -144,11 +154,6 @@ fn cycles_of_primitives() {
                 table.show(&name, reduce::reduce(op, DType::F32, level), &call);
             }
             table.show(&format!("sum of products {len}"), reduce::sum_of_products(level), &call);
-            table.show(
-                &format!("argmax of {len}"),
-                arg::arg_reduce(true, DType::F32, level),
-                &call,
-            );
             call.out.row = len as isize * 4;
             call.inputs[3] = Operand::NONE;
             table.show(
@@ -156,9 +161,25 @@ fn cycles_of_primitives() {
                 scan::scan(ReduceOp::Sum, DType::F32, false, level),
                 &call,
             );
+            // Rows of their own, and so many that the CPU does not learn where in each the greatest are.
+            let mut seed = 1u32;
+            let mut rows: Vec<f32> = Vec::new();
+            rows.resize_with(FORGOTTEN * len, || {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 8) as f32
+            });
+            call.rows = FORGOTTEN;
+            call.inputs[0] = Operand { at: rows.as_mut_ptr().cast(), row: len as isize * 4 };
+            call.out.row = 4;
+            table.show(
+                &format!("argmax of {len}"),
+                arg::arg_reduce(true, DType::F32, level),
+                &call,
+            );
             // Positions, which would be denormals in an operand of the others.
-            let mut positions = vec![0u32; LEN * 8];
+            let mut positions = vec![0u32; FORGOTTEN * 8];
             call.inputs[1] = Operand { at: positions.as_mut_ptr().cast(), row: 32 };
+            call.out.row = 32;
             call.extra = [8, 0];
             table.show(&format!("top 8 of {len}"), topk::top_k(DType::F32, level), &call);
         }

@@ -58,7 +58,7 @@ const fn joins(bits: u32, group: usize) -> bool {
 #[repr(C, align(64))]
 pub struct Prepared {
     /// For each vector of eight words: nibbles' x as the bytes h of the low ones, l of the low ones, h and l of the high
-    /// ones; bytes' x as pairs for each place in a word.
+    /// ones, each part of [`TOGETHER`] vectors side by side; bytes' x as pairs for each place in a word.
     x: [MaybeUninit<u32>; CHUNK / 2],
     /// The same of what is left; of nibbles, as bytes of the low ones and of the high ones, half as far apart.
     rest: [MaybeUninit<u32>; CHUNK / 2],
@@ -84,36 +84,48 @@ const fn words(bits: u32) -> usize {
     width(bits) * bits as usize / 32
 }
 
-/// Integers in the order of the vectors of eight words.
+/// Integers from element `at` on, in the order of the vectors of eight words.
 #[inline(always)]
-fn in_vectors(bits: u32, natural: &[u16], x: &mut [MaybeUninit<u32>]) {
+fn in_vectors(bits: u32, (at, natural): (usize, &[u16]), x: &mut [MaybeUninit<u32>]) {
+    let own = at / 2..(at + natural.len()) / 2;
     match bits {
-        4 => nibbles_in_vectors(natural, x),
-        8 => pairs_in_vectors::<{ distance(8) }>(natural, x),
-        _ => across::in_order(natural, x),
+        4 => bytes_in_vectors((at / width(4), natural), [8, 0, 24, 16], x),
+        8 => pairs_in_vectors::<{ distance(8) }>(natural, &mut x[own]),
+        _ => across::in_order(natural, &mut x[own]),
     }
 }
 
+/// Vectors of nibbles' words that lie side by side in each part of x: a register of AVX-512 holds two.
+const TOGETHER: usize = 2;
+
+/// Where the parts of nibbles' vector `v` begin, of so many parts of 32 bytes, in words; and from each to the next.
+const fn of_nibbles(v: usize, parts: usize) -> (usize, usize) {
+    (v / TOGETHER * TOGETHER * parts * 8 + v % TOGETHER * 8, TOGETHER * 8)
+}
+
+/// Bytes of pairs of integers, the parts one after the other: `shifts` say which byte of a pair each part takes.
 #[inline(always)]
-fn nibbles_in_vectors(natural: &[u16], x: &mut [MaybeUninit<u32>]) {
-    for (vector, x) in natural.chunks_exact(width(4)).zip(x.chunks_exact_mut(width(4) / 2)) {
-        let Ok(vector) = <&[u16; width(4)]>::try_from(vector) else { continue };
-        let mut bytes = [[0u8; 32]; 4];
-        // Simple loops of known length: each becomes a few shuffles.
-        for (i, to) in bytes[0].iter_mut().enumerate() {
-            *to = (vector[2 * i] >> 8) as u8;
+fn bytes_in_vectors<const PARTS: usize>(
+    (first, natural): (usize, &[u16]),
+    shifts: [u32; PARTS],
+    x: &mut [MaybeUninit<u32>],
+) {
+    for (k, vector) in natural.chunks_exact(width(4)).enumerate() {
+        let mut pairs = [0u32; width(4) / 2];
+        for (pair, two) in pairs.iter_mut().zip(vector.chunks_exact(2)) {
+            *pair = u32::from(two[0]) | u32::from(two[1]) << 16;
         }
-        for (i, to) in bytes[1].iter_mut().enumerate() {
-            *to = vector[2 * i] as u8;
-        }
-        for (i, to) in bytes[2].iter_mut().enumerate() {
-            *to = (vector[2 * i + 1] >> 8) as u8;
-        }
-        for (i, to) in bytes[3].iter_mut().enumerate() {
-            *to = vector[2 * i + 1] as u8;
-        }
-        for (x, four) in x.iter_mut().zip(bytes.as_flattened().chunks_exact(4)) {
-            x.write(u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+        let (mut at, step) = of_nibbles(first + k, PARTS);
+        for shift in shifts {
+            // A simple loop of known length becomes a few instructions.
+            let mut bytes = [0u8; 32];
+            for (byte, pair) in bytes.iter_mut().zip(pairs) {
+                *byte = (pair >> shift) as u8;
+            }
+            for (x, four) in x[at..at + 8].iter_mut().zip(bytes.chunks_exact(4)) {
+                x.write(u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+            }
+            at += step;
         }
     }
 }
@@ -134,22 +146,10 @@ fn pairs_in_vectors<const APART: usize>(natural: &[u16], x: &mut [MaybeUninit<u3
 
 /// What is left, likewise.
 #[inline(always)]
-fn rest_in_vectors(bits: u32, natural: &[u16], rest: &mut [MaybeUninit<u32>]) {
-    if bits != 4 {
-        return in_vectors(bits, natural, rest);
-    }
-    for (vector, rest) in natural.chunks_exact(64).zip(rest.chunks_exact_mut(16)) {
-        let Ok(vector) = <&[u16; 64]>::try_from(vector) else { continue };
-        let mut bytes = [[0u8; 32]; 2];
-        for (i, to) in bytes[0].iter_mut().enumerate() {
-            *to = vector[2 * i] as u8;
-        }
-        for (i, to) in bytes[1].iter_mut().enumerate() {
-            *to = vector[2 * i + 1] as u8;
-        }
-        for (rest, four) in rest.iter_mut().zip(bytes.as_flattened().chunks_exact(4)) {
-            rest.write(u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-        }
+fn rest_in_vectors(bits: u32, (at, natural): (usize, &[u16]), rest: &mut [MaybeUninit<u32>]) {
+    match bits {
+        4 => bytes_in_vectors((at / width(4), natural), [0, 16], rest),
+        _ => in_vectors(bits, (at, natural), rest),
     }
 }
 
@@ -183,7 +183,7 @@ impl Prepared {
         let finer = finer(bits, group);
         // A vector may be two groups.
         let taken = group.max(width(bits));
-        let mut leftovers = Leftovers::default();
+        let mut leftovers = Leftovers::of(x.len() / group);
         for (number, of_vector) in x.chunks_exact(taken).enumerate() {
             let mut natural = [0u16; 128];
             let groups = of_vector.chunks_exact(group).zip(natural.chunks_exact_mut(group));
@@ -194,8 +194,7 @@ impl Prepared {
                 (self.units[g], self.sums[g]) = (whole.unit, whole.sum);
                 leftovers.push(&whole);
             }
-            let range = number * taken / 2..(number + 1) * taken / 2;
-            in_vectors(bits, &natural[..taken], &mut self.x[range]);
+            in_vectors(bits, (number * taken, &natural[..taken]), &mut self.x);
         }
         // Of the part before.
         self.finer.fill(0.0);
@@ -220,8 +219,7 @@ impl Prepared {
                         self.sums[g] += unsafe { rest(s, x, self.units[g], finer, natural) };
                     }
                 }
-                let range = left(bits, from * group)..left(bits, from * group + taken);
-                rest_in_vectors(bits, &natural[..taken], &mut self.rest[range]);
+                rest_in_vectors(bits, (from * group, &natural[..taken]), &mut self.rest);
             }
             if joins(bits, group) {
                 self.units[groups].iter_mut().for_each(|unit| *unit *= finer);

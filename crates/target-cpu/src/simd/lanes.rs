@@ -273,6 +273,8 @@ pub fn by_bits<S: Lanes>(s: S, a: S::F) -> (S::F, S::F) {
 pub trait Simd: Lanes + Send + Sync + 'static {
     /// More than 24 vectors fit into the registers.
     const MANY_REGISTERS: bool = false;
+    /// [`xor3`](Self::xor3) is one instruction.
+    const XOR3: bool = false;
     /// Where [`interleave_even`](Self::interleave_even) puts what lies in an even lane: which four of its result they
     /// are. Whatever takes the fewest instructions; odd lanes have no place.
     const FOURS: [u32; LANES] = [0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0];
@@ -316,8 +318,13 @@ pub trait Simd: Lanes + Send + Sync + 'static {
     }
     /// The unsigned product of each even lane, its low word there and its high word in the lane after it.
     fn mul_even(self, a: Self::I, b: Self::I) -> Self::I;
-    /// Each odd lane in the lane before it; zero in the odd ones.
+    /// Each odd lane in the lane before it; anything in the odd ones.
     fn odd_down(self, a: Self::I) -> Self::I;
+    /// Bitwise exclusive or of three, where [`XOR3`](Self::XOR3) says that it is one instruction.
+    #[inline(always)]
+    fn xor3(self, a: Self::I, b: Self::I, c: Self::I) -> Self::I {
+        self.xor(self.xor(a, b), c)
+    }
 
     /// Truth as one bit a lane, lane 0 lowest.
     fn mask_bits(self, m: Self::M) -> u32;

@@ -267,8 +267,8 @@ pub fn tanh_softplus<S: Lanes>(s: S, x: S::F) -> S::F {
 fn mish_parts<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
     // Above 20 the quotient rounds to 1, and e^40 overflows nothing. NaN passes.
     let e = exp_low(s, s.min_or_b(s.f(20.0), x));
-    let more = s.add(e, s.f(2.0));
-    (s.mul(e, more), s.fma(e, more, s.f(2.0)))
+    let n = s.mul(e, s.add(e, s.f(2.0)));
+    (n, s.add(n, s.f(2.0)))
 }
 
 /// erf(x) / x - 1 in x^2 up to |x| = 0.9277, minimax

@@ -115,11 +115,16 @@ fn descending(x: &[f32], sign: f32) -> Vec<u32> {
 fn positions_of_extrema() {
     for level in Level::all() {
         for n in LENGTHS.into_iter().filter(|&n| n > 0) {
-            for seed in 0..4 {
+            for seed in 0..7 {
                 let mut x = noise(n, seed);
-                x[n / 2] = [0.5, f32::NAN, f32::NEG_INFINITY, -0.0][seed as usize];
-                if seed == 3 {
-                    x.iter_mut().for_each(|x| *x = if *x > 0.0 { 0.0 } else { -0.0 });
+                x[n / 2] = [0.5, f32::NAN, f32::NEG_INFINITY, -0.0, 0.5, 0.5, 0.5][seed as usize];
+                match seed {
+                    3 => x.iter_mut().for_each(|x| *x = if *x > 0.0 { 0.0 } else { -0.0 }),
+                    // The best in many lanes and vectors, and nothing that is better than none.
+                    4 => x.iter_mut().for_each(|x| *x = x.signum()),
+                    5 => x.fill(f32::NEG_INFINITY),
+                    6 => x.fill(f32::INFINITY),
+                    _ => {}
                 }
                 for (max, sign) in [(true, 1.0), (false, -1.0)] {
                     let primitive = arg::arg_reduce(max, DType::F32, level);

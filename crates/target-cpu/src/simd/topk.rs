@@ -9,10 +9,11 @@
 //! the lanes of eight vectors in order and join them lane by lane, then a sweep that finds where those values are.
 
 use super::Level;
-use super::arg::{COUNT, Greatest, IntGreatest, Order, UnsignedGreatest, extrema, join, keys};
+use super::arg::{
+    COUNT, GROUP, Greatest, IntGreatest, Order, UnsignedGreatest, better_of, fetch, group, keys,
+};
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
-use super::map::prefetch;
 
 use std::mem::MaybeUninit;
 use tilewright_ir::DType;
@@ -33,8 +34,7 @@ unsafe fn top_rows<S: Simd, O: Order, const FLOAT: bool>(s: S, call: &Call) {
         if k == 0 {
             continue;
         }
-        let ahead: *const u8 =
-            if call.prefetch.at.is_null() { x.cast() } else { call.prefetch.row(r) };
+        let ahead = call.row_after(r, 1);
         // SAFETY: the caller's promise, element by element below.
         unsafe {
             if FLOAT
@@ -81,19 +81,29 @@ unsafe fn select_floats<S: Simd>(
     positions: *mut u32,
     ahead: *const u8,
 ) -> bool {
-    // SAFETY: the caller's promise.
-    let (maxima, nan) = unsafe { extrema::<S, true, 2>(s, x, len, ahead) };
-    if nan {
+    let mut maxima = s.f(f32::NEG_INFINITY);
+    let mut nan = s.unordered(maxima, maxima);
+    let mut at = 0;
+    while at < len {
+        // SAFETY: `at < len`.
+        let (new, found) = better_of::<S, true>(s, unsafe { group::<S, true>(s, x, at, len) });
+        nan = s.mor(nan, found);
+        maxima = s.max_or_b(new, maxima);
+        at += GROUP;
+    }
+    // The memory is busy with the next row while the second pass goes over this one, which the first cache holds.
+    fetch(ahead, len);
+    if s.mask_bits(nan) != 0 {
         return false;
     }
     let row = x;
-    let floor = s.f(floor_of(s, join::<S, true>(s, maxima), k));
+    let floor = s.f(floor_of(s, maxima, k));
     // Elements that may be among the k, by their positions. Few rooms are ever filled, and clearing all of them would
     // take longer than what is done with the few.
     let mut values_found = [const { MaybeUninit::<f32>::uninit() }; MOST];
     let mut positions_found = [const { MaybeUninit::<u32>::uninit() }; MOST];
     let mut count = 0;
-    let mut at = 0;
+    at = 0;
     while at < len {
         // The hits of four vectors at a time, so that the loop over them ends seldom.
         let mut hits = 0u64;
@@ -101,9 +111,6 @@ unsafe fn select_floats<S: Simd>(
         unsafe {
             let x = x.add(at);
             if at + 4 * LANES <= len {
-                // Where two passes go over a row, each asks for half of the next: the memory is busy for as long as they are.
-                prefetch(ahead.wrapping_add((at + LANES) * 4));
-                prefetch(ahead.wrapping_add((at + 3 * LANES) * 4));
                 let mut lane = 0;
                 while lane < 4 {
                     let reaches = s.le(floor, s.load(x.add(lane * LANES)));

@@ -86,6 +86,8 @@ pub fn scale_exp<S: Wide>(s: S, x: S::F, least: f32, p: S::F, n: S::F) -> S::F {
 pub fn exp_capped<S: Wide>(s: S, a: S::F) -> S::F {
     // a = n ln 2 + r with n a multiple of 1/16: the sixteenth's power comes from a register, and |r| is so small
     // that three terms do. 1.5 * 2^19 rounds to sixteenths, and leaves them in the lowest bits.
+    // What rounds to 0 at the end is kept finite first, NaN left.
+    let a = s.max_or_b(s.f(EXP_LEAST), a);
     let to_sixteenth = s.f(786_432.0);
     let shifted = s.fma(a, s.f(LOG2_E), to_sixteenth);
     let n = s.sub(shifted, to_sixteenth);
@@ -95,7 +97,7 @@ pub fn exp_capped<S: Wide>(s: S, a: S::F) -> S::F {
     let p = s.fma(s.mul(r, r), tail, r);
     let power = s.look_up(POWERS, s.bits(shifted));
     // `scalef` rounds n down itself.
-    s.scale_exp(a, EXP_LEAST, s.fma(power, p, power), n)
+    s.scale(s.fma(power, p, power), n)
 }
 
 /// See [`Lanes::split`].

@@ -70,9 +70,14 @@ unsafe fn integer<const BITS: u32>(x: &[MaybeUninit<u32>], i: usize) -> i32 {
     // SAFETY: the caller's promise.
     let word = |k: usize| unsafe { x[vector * width(BITS) / 2 + k].assume_init() };
     if BITS == 4 {
-        let byte = |k: usize| word(k / 4).to_le_bytes()[k % 4];
-        let at = inside % 2 * 64 + inside / 2;
-        return i32::from(byte(at) as i8) * 256 + i32::from(byte(at + 32));
+        let (at, step) = of_nibbles(vector, 4);
+        let byte = |part: usize| {
+            let at = 4 * (at + part * step) + inside / 2;
+            // SAFETY: the caller's promise.
+            unsafe { x[at / 4].assume_init() }.to_le_bytes()[at % 4]
+        };
+        let part = inside % 2 * 2;
+        return i32::from(byte(part) as i8) * 256 + i32::from(byte(part + 1));
     }
     if across::is(BITS) {
         return i32::from((word(inside / 2) >> (16 * (inside % 2))) as i16);
@@ -88,7 +93,8 @@ unsafe fn integer<const BITS: u32>(x: &[MaybeUninit<u32>], i: usize) -> i32 {
 /// It has.
 #[inline(always)]
 unsafe fn byte(rest: &[MaybeUninit<u32>], i: usize) -> i32 {
-    let at = i / 64 * 64 + i % 2 * 32 + i % 64 / 2;
+    let (at, step) = of_nibbles(i / width(4), 2);
+    let at = 4 * (at + i % 2 * step) + i % width(4) / 2;
     // SAFETY: the caller's promise.
     let word = unsafe { rest[at / 4].assume_init() };
     i32::from(word.to_le_bytes()[at % 4] as i8)

@@ -63,7 +63,7 @@ fn halves_are_exact_unless_small_and_odd_ones_are_refused() {
 #[test]
 fn groups_that_leave_most_count_until_the_others_are_negligible() {
     let of = |lefts: &[f64], all: f64| {
-        let mut leftovers = Leftovers::default();
+        let mut leftovers = Leftovers::of(lefts.len());
         let all = all / lefts.len() as f64;
         lefts.iter().for_each(|&left| {
             leftovers.push(&Whole { unit: 1.0, sum: 0.0, left, all });

@@ -117,7 +117,7 @@ pub fn halved<T: Copy>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -> T {
 }
 
 /// What the groups of x leave.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Leftovers {
     /// The sum of the squares of each group's, and the group.
     groups: Vec<(f64, usize)>,
@@ -126,6 +126,11 @@ pub struct Leftovers {
 }
 
 impl Leftovers {
+    /// None yet of so many groups.
+    pub fn of(groups: usize) -> Leftovers {
+        Leftovers { groups: Vec::with_capacity(groups), all: 0.0 }
+    }
+
     /// Notes the next group.
     pub fn push(&mut self, whole: &Whole) {
         self.groups.push((whole.left, self.groups.len()));
