@@ -240,9 +240,9 @@ impl Walk<'_> {
         temporaries: &mut Vec<String>,
     ) -> Result<(), String> {
         let source = self.program();
-        let ExprKind::Load { place, .. } = &source.expr(load).kind else { return Ok(()) };
-        let name = gradient_name(source, place.param.index());
-        let mut place = place.clone();
+        let ExprKind::Load { place: read, .. } = &source.expr(load).kind else { return Ok(()) };
+        let name = gradient_name(source, read.param.index());
+        let mut place = read.clone();
         place.map_operands(|id| sweep.map[id.index()].unwrap_or(id));
         match (sink, adjoint) {
             (Sink::Own(gradient), adjoint) => {
@@ -265,10 +265,9 @@ impl Walk<'_> {
                 let value = sweep.plain(adjoint);
                 let programs = self.programs(sweep.out, index);
                 let name = format!("{name}{}", suffix(list.len()));
-                let ExprKind::Load { place, .. } = &source.expr(load).kind else { return Ok(()) };
                 let programs = (programs.as_slice(), self.grid.counts.as_slice());
                 let (windowed, made) =
-                    Windowed::store(sweep.out, &name, (source, place), value, programs)?;
+                    Windowed::store(sweep.out, &name, (source, read), value, programs)?;
                 temporaries.extend(made);
                 list.push(windowed);
             }

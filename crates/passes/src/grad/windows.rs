@@ -10,7 +10,9 @@ use super::places::{Linear, Step};
 use super::stage::declare;
 use crate::emit::Emitter;
 use tilewright_ir::infer::place_type;
-use tilewright_ir::{Access, Axis, DType, ExprId, Extent, GridAxis, ParamKind, Place, Program};
+use tilewright_ir::{
+    Access, Axis, DType, ExprId, Extent, GridAxis, ParamKind, Place, Program, Shape,
+};
 
 /// Axes that programs of their own may share; the last one is a row of each.
 const OWN: usize = 3;
@@ -25,8 +27,8 @@ enum Window {
     Whole,
     /// A run of the tile that begins at `shift`, for all programs.
     Tile { shift: i64 },
-    /// Position `program + shift` along a grid axis; `kept` as an axis of the tile.
-    Program { grid: usize, shift: i64, kept: bool },
+    /// Position `program + shift` along a grid axis.
+    Program { grid: usize, shift: i64 },
 }
 
 /// How the positions of a load follow from the program; `None` where they do so in another way, or where programs along
@@ -37,15 +39,12 @@ fn windows(program: &Program, place: &Place) -> Option<Vec<Window>> {
         .map(|axis| match *axis {
             Axis::All => Some(Window::Whole),
             Axis::At(id) => match step(id)? {
-                Step { program: Some(grid), shift } => {
-                    Some(Window::Program { grid, shift, kept: false })
-                }
+                Step { program: Some(grid), shift } => Some(Window::Program { grid, shift }),
                 Step { program: None, .. } => None,
             },
             Axis::Range { start, len, step: 1 } => match step(start)? {
                 Step { program: Some(grid), shift } => {
-                    let kept = Window::Program { grid, shift, kept: true };
-                    (len == Extent::Const(1)).then_some(kept)
+                    (len == Extent::Const(1)).then_some(Window::Program { grid, shift })
                 }
                 Step { program: None, shift } => Some(Window::Tile { shift }),
             },
@@ -87,8 +86,14 @@ impl Windowed {
         value: ExprId,
         (programs, counts): (&[ExprId], &[Extent]),
     ) -> Result<(Windowed, Option<String>), String> {
-        let tile = place_type(forward, place)?.shape;
         let windows = windows(forward, place).ok_or("a load that is no window")?;
+        // The one position that a program has along an axis is no axis of what it stores.
+        let of_axis = place.axes.iter().zip(&windows);
+        let kept = of_axis.filter(|(axis, _)| !matches!(axis, Axis::At(_)));
+        let tile: Shape = (place_type(forward, place)?.shape.into_iter().zip(kept))
+            .filter_map(|(extent, (_, window))| window.has_tile().then_some(extent))
+            .collect();
+        let value = out.reshape(value, tile.clone());
         let name = format!("windowed_{name}");
         let (values, made) = keep(out, name, value, &tile, (programs, counts));
         Ok((Windowed { values, windows }, made))
@@ -182,7 +187,7 @@ impl Windowed {
             let (axis, shift) = match *window {
                 Window::Whole => (tile, 0),
                 Window::Tile { shift } => (tile, shift),
-                Window::Program { grid, shift, .. } => (grid, shift),
+                Window::Program { grid, shift } => (grid, shift),
             };
             axes[axis] = part.shifted(out, shift, stored[axis] == *extent);
             tile += usize::from(window.has_tile());
@@ -195,6 +200,6 @@ impl Windowed {
 impl Window {
     /// True when the tile has an axis for it.
     fn has_tile(self) -> bool {
-        !matches!(self, Window::Program { kept: false, .. })
+        !matches!(self, Window::Program { .. })
     }
 }
