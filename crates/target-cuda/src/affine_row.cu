@@ -1,21 +1,20 @@
-// Products of one row: it is made ready once a group of threads, as the fragments of the right operand take it, with the
-// sum of each of its groups beside it, so that a step of a warp is little more than unpacking its weights.
+// Products of one row, in integers: of each of its groups the elements are scaled by a power of two, so that the greatest has
+// its first bit at 2^20, and rounded to integers of three digits to the base of 256, -128 to 127 each. A digit of a group is a
+// column of the right operand, the weights' integers are bytes of the left one, and the sums are exact. What a group of
+// threads makes of the row once is these digits, as the fragments take them, and for each group of elements what one is worth
+// and their sum, so that a step of a warp is little more than to mask its weights: 190 instructions for two steps, of which
+// some 60 take the pipe of logic, shifts and comparisons, which runs at half speed; 350 and 165 with half floats.
 //
-// Tried and slower on an H100, for the four products of a layer of a model of 8 billion weights, one after the other (52 us
-// so, 36 by bytes): bulk copies of whole blocks of columns to shared memory (8.5 us for 6144x4096, 24.9 for 2x12288x4096; but
-// 116 instead of 119 for 151936x4096), groups that stay, with a ring of such blocks (60 to 74 for the four), two rounds under
-// way at once before the wait, which the row then waits behind (53 instead of 52), launching the next kernel before the wait.
-// Of a whole step (tokens a second): two under way all the time where that takes 4 groups of 8 warps with steps of 2 for
-// 14336x4096 (456 instead of 467), 4 warps for 6144x4096 (460) or for 2x8192x2048 (2104 instead of 2144). One group of 8 warps
-// a multiprocessor that takes several blocks of columns, with three rounds of each warp under way, so that the next launch's
-// group is there and has asked for its own (324 instead of 466 of 8 billion weights, 1765 instead of 2128 of llama-1b; 298 with
-// 16 warps of 64 registers): a round is some 350 instructions that depend on each other, which 8 warps do not hide.
-
-// Where element i of a lane's 32 goes, in the order of the pairs.
-template <int BITS> __device__ __forceinline__ int tw_place(int i) {
-    constexpr int APART = tw_pair_distance<BITS>();
-    return i / (2 * APART) * (2 * APART) + i % APART * 2 + i / APART % 2;
-}
+// Tried and slower on an H100. Tokens a second of a model of 8 billion weights, 499 so: weights asked for ahead into the second
+// cache, as memory does nothing while groups end and a row is made ready: 8, 16 or 24 MB of the launches behind, by bulk
+// prefetches at the end of each group (427, 413, 413) or at its start (434); the rounds to come of a warp by lines (433). Of the
+// half floats (467 so): whole blocks by bulk prefetches at the start of a group 403; two rounds under way all the time where that
+// takes 4 groups of 8 warps with steps of 2 for 14336x4096 456, 4 warps for 6144x4096 460; one group of 8 warps a multiprocessor
+// that takes several blocks of columns, with three rounds of each warp under way, 324, 298 with 16 warps of 64 registers. For the
+// four products of its layer, one after the other (52 us of half floats, 36 by bytes): bulk copies of whole blocks of columns to
+// shared memory (8.5 us for 6144x4096, 24.9 for 2x12288x4096; but 116 instead of 119 for 151936x4096), groups that stay, with a
+// ring of such blocks (60 to 74 for the four), two rounds under way at once before the wait, which the row then waits behind (53),
+// launching the next kernel before the wait.
 
 // A part of a row. An OLDER one may have been made while this multiprocessor ran the launch before that which it has not
 // waited for yet: the first cache may not know of it.
@@ -26,9 +25,10 @@ template <bool OLDER> __device__ __forceinline__ uint4 tw_row_part(const unsigne
     return v;
 }
 
-// What a thread takes of ROWS rows with room for LEN elements, 8 elements at a time, of which BATCH are under way at once.
-template <int LEN, int ROWS, int WARPS> struct tw_parts {
-    static constexpr int THREADS = WARPS * 32, EACH = (ROWS * LEN / 8 + THREADS - 1) / THREADS, BATCH = EACH < 4 ? EACH : 4, BATCHES = (EACH + BATCH - 1) / BATCH;
+// What a thread takes of ROWS rows with room for LEN elements, 8 elements at a time, of which BATCH are under way at once: each
+// time costs as much as a round of weights.
+template <int LEN, int ROWS, int WARPS, int MOST> struct tw_parts {
+    static constexpr int THREADS = WARPS * 32, EACH = (ROWS * LEN / 8 + THREADS - 1) / THREADS, BATCH = EACH <= MOST ? EACH : 4, BATCHES = (EACH + BATCH - 1) / BATCH;
     uint4 of[BATCH];
 
     static __device__ __forceinline__ int at(int batch, int j) { return (batch * BATCH + j) * THREADS + threadIdx.x; }
@@ -46,14 +46,28 @@ template <int LEN, int ROWS, int WARPS> struct tw_parts {
     }
 };
 
+// The greatest magnitude of eight half floats, NaN if any is.
+template <bool BF16> __device__ __forceinline__ float tw_greatest(const unsigned int (&words)[4]) {
+    unsigned int most = words[0] & 0x7fff7fffu;
+    _Pragma("unroll") for (int i = 1; i < 4; i++) {
+        const unsigned int other = words[i] & 0x7fff7fffu;
+        if (BF16) asm("max.NaN.bf16x2 %0, %1, %2;" : "=r"(most) : "r"(most), "r"(other));
+        else asm("max.NaN.f16x2 %0, %1, %2;" : "=r"(most) : "r"(most), "r"(other));
+    }
+    return tw_max(tw_half<BF16>((unsigned short)most), tw_half<BF16>((unsigned short)(most >> 16)));
+}
+
+// How many planes of a word's bits are multiplied each by itself.
+template <int BITS> __device__ constexpr int tw_planes() { return BITS == 4 ? 2 : BITS == 2 ? 4 : 1; }
+
 // Makes ready ROWS rows of `length` elements, `row_of(i)`; zeros up to `padded`, LEN at most. With NORM, the root mean
 // square norm of the only one, with a weight, of which `weights` are the first parts; its squares are added in the order in
 // which a norm's own kernel adds them: neighbours of 256 elements, and these one after the other. LOADED tells that `x` are
 // those of the rows. By all threads of the group; `scratch` has room for a number for each 256 elements. What is read is asked
 // for together: each time costs as much as some rounds of weights.
-template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, bool LOADED, bool OLDER, class RowOf>
-__device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const RowOf& row_of, tw_parts<LEN, ROWS, WARPS>& x, tw_parts<LEN, ROWS, WARPS>& weights, const unsigned short* weight, float eps, int length, int padded) {
-    typedef tw_parts<LEN, ROWS, WARPS> Parts;
+template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, int MOST, bool LOADED, bool OLDER, class RowOf>
+__device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const RowOf& row_of, tw_parts<LEN, ROWS, WARPS, MOST>& x, tw_parts<LEN, ROWS, WARPS, MOST>& weights, const unsigned short* weight, float eps, int length, int padded) {
+    typedef tw_parts<LEN, ROWS, WARPS, MOST> Parts;
     const int parts = padded / 8;
     float factor = 1.0f;
     if (NORM) {
@@ -86,7 +100,7 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
             const int at = Parts::at(batch, k), number = ROWS == 1 ? 0 : at / parts, part = at - number * parts, i = part * 8;
             unsigned int words[4] = {x.of[k].x, x.of[k].y, x.of[k].z, x.of[k].w};
             const unsigned int factors[4] = {weights.of[k].x, weights.of[k].y, weights.of[k].z, weights.of[k].w};
-            float sum = 0.0f;
+            float v[8], sum = 0.0f;
             _Pragma("unroll") for (int j = 0; j < 4; j++) {
                 float low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
                 if (NORM) {
@@ -95,21 +109,117 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
                     words[j] = BF16 ? tw_pack_bf16(low, high) : tw_pack_f16(low, high);
                     low = tw_half<BF16>((unsigned short)words[j]), high = tw_half<BF16>((unsigned short)(words[j] >> 16));
                 }
+                v[2 * j] = low, v[2 * j + 1] = high;
                 sum += low + high;
             }
-            _Pragma("unroll") for (int by = 1; by < GROUP / 8; by *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, by);
+            float most = tw_greatest<BF16>(words);
+            _Pragma("unroll") for (int by = 1; by < GROUP / 8; by *= 2) {
+                sum += __shfl_xor_sync(0xffffffffu, sum, by);
+                most = tw_max(most, __shfl_xor_sync(0xffffffffu, most, by));
+            }
             if (number >= ROWS || part >= parts) continue;
-            if (i % GROUP == 0) sums[number * own_sums + i / GROUP] = sum;
-            unsigned int* to = ready + number * own_row + part / 4 * 16;
-            if (BITS == 4) {
-                // Four pairs of elements that are four apart.
-                *(uint4*)(to + part % 4 * 4) = make_uint4(__byte_perm(words[0], words[2], 0x5410), __byte_perm(words[0], words[2], 0x7632), __byte_perm(words[1], words[3], 0x5410), __byte_perm(words[1], words[3], 0x7632));
-            } else {
-                _Pragma("unroll") for (int e = 0; e < 8; e++) ((unsigned short*)to)[tw_place<BITS>(part % 4 * 8 + e)] = (unsigned short)(words[e / 2] >> e % 2 * 16);
+            const int exponent = (int)(__float_as_uint(most) >> 23), up = min(274 - exponent, 253);
+            if (i % GROUP == 0) *(float2*)(sums + number * own_sums + i / GROUP * 2) = make_float2(exponent == 255 ? TW_NAN : __int_as_float((254 - up) << 23), sum);
+            unsigned int d[8], w[3][2];
+            // 1.5 2^23, whose fraction takes the integer, and half a digit for each of the two lower ones.
+            _Pragma("unroll") for (int j = 0; j < 8; j++) d[j] = __float_as_uint(fmaf(v[j], __int_as_float(up << 23), 12582912.0f + 32896.0f));
+            _Pragma("unroll") for (int j = 0; j < 2; j++) {
+                constexpr int APART = BITS == 4 ? 2 : BITS == 2 ? 4 : 1;
+                const int e0 = BITS == 4 ? j : BITS == 2 ? 2 * j : 4 * j, e1 = e0 + APART, e2 = BITS == 2 ? e0 + 1 : e1 + APART, e3 = e2 + APART;
+                const unsigned int low = __byte_perm(d[e0], d[e1], 0x5140), high = __byte_perm(d[e2], d[e3], 0x5140);
+                const unsigned int top = __byte_perm(__byte_perm(d[e0], d[e1], 0x0062), __byte_perm(d[e2], d[e3], 0x0062), 0x5410);
+                w[0][j] = __byte_perm(low, high, 0x5410) ^ 0x80808080u;
+                w[1][j] = __byte_perm(low, high, 0x7632) ^ 0x80808080u;
+                w[2][j] = ((top | 0x80808080u) - 0x40404040u) ^ 0x80808080u;
+            }
+            _Pragma("unroll") for (int p = 0; p < 3; p++) {
+                unsigned int* to = ready + number * own_row + part / 16 * 96 + p * 32 + (part % 16 / 2 ^ p & 1) * 4;
+                // Planes are multiplied each by itself: its words lie together.
+                if (tw_planes<BITS>() > 1) to[part % 2] = w[p][0], to[part % 2 + 2] = w[p][1];
+                else *(uint2*)(to + part % 2 * 2) = make_uint2(w[p][0], w[p][1]);
             }
         }
     }
     __syncthreads();
+}
+
+__device__ __forceinline__ void tw_mma_integers(int (&c)[4], unsigned int a0, unsigned int a1, unsigned int a2, unsigned int a3, unsigned int b0, unsigned int b1) {
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3]) : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
+// Four weights as bytes: of product k of four in a step, half h.
+template <int BITS> __device__ __forceinline__ unsigned int tw_bytes(const unsigned int (&w)[BITS], int k, int h) {
+    if (BITS == 8) return w[(2 * k + h) % BITS];
+    if (BITS == 4) return w[(k % 2 * 2 + h) % BITS] & 0x0f0f0f0fu << k / 2 * 4;
+    if (BITS == 2) return w[h] & 0x03030303u << k * 2;
+    constexpr unsigned int MASK = (1u << BITS) - 1u;
+    const int bit = (2 * k + h) * 4 * BITS, word = bit / 32, shift = bit % 32;
+    const unsigned int q = shift + 4 * BITS > 32 ? __funnelshift_r(w[word], w[word + 1 < BITS ? word + 1 : word], shift) : w[word] >> shift;
+    return (q & MASK) | (q << (8 - BITS) & MASK << 8) | (q << 2 * (8 - BITS) & MASK << 16) | (q << 3 * (8 - BITS) & MASK << 24);
+}
+
+// What a warp has of its weights in a round, and where those lie.
+template <int BITS, int GROUP, bool ALIGNED, int STEPS> struct tw_row_weights {
+    // Of four groups in a step, a lane takes the two that its own is one of.
+    static constexpr int GROUPS = tw_affine_shape<GROUP>::GROUPS, COUNT = GROUPS == 4 ? 2 : STEPS * GROUPS, WORDS = STEPS * (GROUPS == 4 ? 2 : GROUPS) / 2;
+    unsigned int w[STEPS][2][BITS], scales[2][WORDS], biases[2][WORDS];
+};
+template <int BITS, int GROUP, bool ALIGNED, int STEPS> struct tw_row_places {
+    typedef tw_row_weights<BITS, GROUP, ALIGNED, STEPS> Weights;
+    static constexpr int GROUPS = Weights::GROUPS, COUNT = Weights::COUNT, VECTORS = COUNT % 8 == 0 ? 2 : 1;
+    const unsigned int* w[2];
+    const unsigned short* scales[2];
+    const unsigned short* biases[2];
+    bool wide;
+
+    __device__ __forceinline__ void find(const tw_affine& of, int groups, int columns, int lane) {
+        _Pragma("unroll") for (int i = 0; i < 2; i++) {
+            // Past the last column, that one's.
+            const int column = min((lane >> 2) + 8 * i, columns - 1);
+            w[i] = of.w + column * of.w_stride + (lane & 3) * BITS;
+            scales[i] = of.scales + column * of.scales_stride;
+            biases[i] = of.biases + column * of.biases_stride;
+            // Addresses, not what they are made of, are what is kept.
+            asm volatile("" : "+l"(w[i]), "+l"(scales[i]), "+l"(biases[i]));
+        }
+        wide = tw_scale_vectors(of, groups) >= VECTORS;
+    }
+    // Asks for a round.
+    __device__ __forceinline__ void fetch(Weights& into, int step0, int groups, int lane) const {
+        const bool inside = (step0 + STEPS) * GROUPS <= groups;
+        _Pragma("unroll") for (int i = 0; i < 2; i++) {
+            const unsigned int* p = w[i] + (unsigned int)(step0 * 4 * BITS);
+            if (inside) {
+                _Pragma("unroll") for (int s = 0; s < STEPS; s++) tw_load_weights<BITS, ALIGNED>(into.w[s][i], p + s * 4 * BITS, true);
+            } else {
+                _Pragma("unroll") for (int s = 0; s < STEPS; s++) tw_load_weights<BITS, ALIGNED>(into.w[s][i], p + s * 4 * BITS, (step0 + s) * GROUPS + (lane & 3) * GROUPS / 4 < groups);
+            }
+        }
+        if (wide && inside) load<VECTORS>(into, step0, groups, lane);
+        else load<0>(into, step0, groups, lane);
+    }
+    template <int VECTORS> __device__ __forceinline__ void load(Weights& into, int step0, int groups, int lane) const {
+        _Pragma("unroll") for (int i = 0; i < 2; i++)
+            _Pragma("unroll") for (int s = 0; s < (GROUPS == 4 ? STEPS : 1); s++) {
+                const int first = (step0 + s) * GROUPS + (GROUPS == 4 ? lane & 2 : 0);
+                unsigned int own[(COUNT + 1) / 2];
+                const int from = VECTORS > 0 ? 0 : first, to = VECTORS > 0 ? COUNT : groups;
+                tw_load_scales<COUNT, VECTORS>(own, scales[i] + (unsigned int)(first - from), from, to);
+                _Pragma("unroll") for (int j = 0; j < (COUNT + 1) / 2; j++) into.scales[i][s + j] = own[j];
+                tw_load_scales<COUNT, VECTORS>(own, biases[i] + (unsigned int)(first - from), from, to);
+                _Pragma("unroll") for (int j = 0; j < (COUNT + 1) / 2; j++) into.biases[i][s + j] = own[j];
+            }
+    }
+};
+
+// The scale of a lane's group in step s of a round, zero if not `on`.
+template <bool BF16, int GROUPS, int WORDS> __device__ __forceinline__ float tw_scale(const unsigned int (&words)[WORDS], int s, int t, bool on) {
+    unsigned int half;
+    if (GROUPS == 1) half = __byte_perm(words[s / 2], 0u, !on ? 0x4444u : s % 2 ? 0x3244u : 0x1044u);
+    else if (GROUPS == 2) half = __byte_perm(words[s % WORDS], 0u, !on ? 0x4444u : t & 2 ? 0x3244u : 0x1044u);
+    else half = __byte_perm(words[s % WORDS], 0u, !on ? 0x4444u : t & 1 ? 0x3244u : 0x1044u);
+    return BF16 ? __uint_as_float(half) : tw_from_f16((unsigned short)(half >> 16));
 }
 
 // `result[product * apart + column]`: the products of a row with 16 columns, by all warps of the group, which share the
@@ -119,95 +229,129 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
 // where products have rows of their own, these are `own_row` words and
 // `own_sums` sums apart. `partial` has room for 16 sums of every product and 256 elements of its row, of which there are
 // UNITS at most: what these are does not depend on the warps that share them, nor does the order in which they are added.
-template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int WARPS, int STEPS, int ROUNDS, int UNITS, class Operands, class Begin, class Make>
+template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int BLOCKS, int WARPS, int STEPS, int ROUNDS, int UNITS, class Operands, class Begin, class Make>
 __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* partial, const unsigned int* row, const float* row_sums, int own_row, int own_sums, const Operands& operands, int groups, int columns, const Begin& begin, const Make& make) {
-    typedef tw_affine_shape<GROUP> Shape;
-    typedef tw_affine_warp<BITS, GROUP, 1, BF16, ALIGNED, STEPS> Warp;
-    constexpr int GROUPS = Shape::GROUPS, PLANES = Warp::PLANES, EACH = Shape::EACH;
-    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-    const int rounds = (groups + GROUPS * STEPS - 1) / (GROUPS * STEPS), all = rounds * PRODUCTS;
-    const unsigned int exponent = tw_exponent<BITS, BF16>();
-    const bool holds = g == t * GROUPS / 4;
-    const auto product_of = [&](int at) { return PRODUCTS == 1 ? 0 : PRODUCTS == 2 ? (int)(at >= rounds) : at / rounds; };
-    const auto fetch = [&](Warp& into, int at) {
+    typedef tw_row_weights<BITS, GROUP, ALIGNED, STEPS> Weights;
+    constexpr int GROUPS = Weights::GROUPS, PLANES = tw_planes<BITS>(), SETS = GROUPS == 4 ? 2 : 1;
+    // Kept, as to read them again and again takes longer.
+    int warp, lane;
+    asm volatile("mov.u32 %0, %1;" : "=r"(warp) : "r"(threadIdx.x >> 5));
+    asm volatile("mov.u32 %0, %1;" : "=r"(lane) : "r"(threadIdx.x & 31));
+    const int g = lane >> 2, t = lane & 3;
+    const int rounds = (groups + GROUPS * STEPS - 1) / (GROUPS * STEPS);
+    // A warp stays with one product, if as many take each.
+    constexpr bool STAYS = WARPS % PRODUCTS == 0;
+    constexpr int APART = STAYS ? WARPS / PRODUCTS : WARPS;
+    const int first = STAYS ? warp / PRODUCTS : warp, all = STAYS ? rounds : rounds * PRODUCTS;
+    const auto product_of = [&](int at) { return PRODUCTS == 1 ? 0 : STAYS ? warp % PRODUCTS : PRODUCTS == 2 ? (int)(at >= rounds) : at / rounds; };
+    tw_row_places<BITS, GROUP, ALIGNED, STEPS> places;
+    int placed = -1;
+    const auto find = [&](int product) {
+        tw_affine of = operands(product / BLOCKS);
+        const int block = product % BLOCKS * 16;
+        if (BLOCKS > 1) of.w += block * of.w_stride, of.scales += block * of.scales_stride, of.biases += block * of.biases_stride;
+        places.find(of, groups, columns - block, lane);
+    };
+    if (STAYS) find(product_of(0));
+    const auto fetch = [&](Weights& into, int at) {
         if (at >= all) return;
         const int product = product_of(at);
-        const tw_affine of = operands(product);
-        into.fetch(of, (at - product * rounds) * STEPS, groups, columns, tw_scale_vectors(of, groups));
+        if (!STAYS && product != placed) {
+            find(product);
+            placed = product;
+        }
+        places.fetch(into, (STAYS ? at : at - product * rounds) * STEPS, groups, lane);
     };
-    Warp even, odd;
-    fetch(even, warp);
-    if (ROUNDS == 2 || ROUNDS == 4) fetch(odd, warp + WARPS);
+    Weights even, odd;
+    fetch(even, first);
+    if (ROUNDS == 2 || ROUNDS == 4) fetch(odd, first + APART);
     begin();
-    if (ROUNDS == 5) fetch(odd, warp + WARPS);
+    if (ROUNDS == 5) fetch(odd, first + APART);
     make();
     const int units = (groups + 2 * GROUPS - 1) / (2 * GROUPS);
-    unsigned int x[16];
-    _Pragma("unroll") for (int i = 0; i < 16; i++) x[i] = 0u;
+    // Columns of the right operand are groups, and digits of each: of the 8, 8, 4 or 2 each; lanes t whose group it is not
+    // have zeros there. Of 2 each, the third digit is a set of its own.
+    const int digit = g % (8 / GROUPS), group = t * GROUPS / 4;
+    const bool holds = g / (8 / GROUPS) == group && digit < 3, holds_third = GROUPS == 4 && g / 2 == group && digit == 0;
+    const int own_x = t * 8 + (digit & 1) * 4 + digit * 32, other = 4 - (digit & 1) * 8;
+    unsigned int x[SETS][8];
+    _Pragma("unroll") for (int h = 0; h < SETS; h++)
+        _Pragma("unroll") for (int i = 0; i < 8; i++) x[h][i] = 0u;
     float total[2] = {0.0f, 0.0f};
-    // There is room for all of the last round. Many products do without the comparison, which holds `units`: 8 took 124
-    // registers with it and 116 without, where the next launch of a graph fits beside. One and two lost by that: 2 % of
-    // the decode of qwen3-0.6b.
+    // Lanes of even t sum the lower two digits, those of odd t the third.
+    constexpr float DOWN = BITS == 4 ? 0.0625f : BITS == 2 ? 0.015625f : 1.0f;
+    const float worth = GROUPS < 4 && (t & 1) ? 65536.0f * DOWN : DOWN;
+    const bool biased = GROUPS == 4 || (GROUPS == 2 ? (t & 1) == 0 : t == 0);
     const auto keep = [&](int product, int unit) {
-        _Pragma("unroll") for (int i = 0; i < 2; i++) {
-            if (GROUPS == 4) total[i] += __shfl_xor_sync(0xffffffffu, total[i], 1);
-            if (t == 0 && (PRODUCTS > 2 || unit < units)) partial[(product * UNITS + unit) * 16 + g + 8 * i] = total[i];
-            total[i] = 0.0f;
-        }
+        // Lanes of even t take column g, those of odd t column g + 8.
+        float own = t & 1 ? total[1] : total[0];
+        own += __shfl_xor_sync(0xffffffffu, t & 1 ? total[0] : total[1], 1);
+        own += __shfl_xor_sync(0xffffffffu, own, 2);
+        if (t < 2 && (PRODUCTS > 2 || unit < units)) partial[(product * UNITS + unit) * 16 + g + 8 * t] = own;
+        total[0] = total[1] = 0.0f;
     };
-    const auto take = [&](const Warp& weights, int at) {
+    const auto take = [&](const Weights& weights, int at) {
         if (at >= all) return;
-        const int product = product_of(at), round = at - product * rounds;
+        const int product = product_of(at), round = STAYS ? at : at - product * rounds;
+        const unsigned int* from = row + product / BLOCKS * own_row + round * (STEPS * 96) + own_x;
+        const float* factors = row_sums + product / BLOCKS * own_sums + (round * (STEPS * GROUPS) + group) * 2;
         _Pragma("unroll") for (int s = 0; s < STEPS; s++) {
-            const int step = round * STEPS + s;
-            if (holds) {
-                const uint4* from = (const uint4*)(row + product * own_row + (step * 4 + t) * 16);
-                _Pragma("unroll") for (int j = 0; j < 4; j++) {
-                    const uint4 v = from[j];
-                    x[4 * j] = v.x, x[4 * j + 1] = v.y, x[4 * j + 2] = v.z, x[4 * j + 3] = v.w;
+            _Pragma("unroll") for (int h = 0; h < SETS; h++)
+                if (h == 0 ? holds : holds_third) {
+                    const unsigned int* p = from + s * 96 + h * 64;
+                    const uint4 low = *(const uint4*)p, high = *(const uint4*)(p + other);
+                    x[h][0] = low.x, x[h][1] = low.y, x[h][2] = low.z, x[h][3] = low.w;
+                    x[h][4] = high.x, x[h][5] = high.y, x[h][6] = high.z, x[h][7] = high.w;
                 }
-            }
-            float c[2][PLANES][4];
-            _Pragma("unroll") for (int h = 0; h < 2; h++)
+            const float2 factor = *(const float2*)(factors + s * GROUPS * 2);
+            int c[SETS][PLANES][4];
+            _Pragma("unroll") for (int h = 0; h < SETS; h++)
                 _Pragma("unroll") for (int p = 0; p < PLANES; p++)
-                    _Pragma("unroll") for (int j = 0; j < 4; j++) c[h][p][j] = 0.0f;
-            _Pragma("unroll") for (int k = 0; k < 8; k++)
-                _Pragma("unroll") for (int p = 0; p < PLANES; p++) {
-                    unsigned int a[4];
-                    _Pragma("unroll") for (int j = 0; j < 4; j++) a[j] = tw_halves<BITS, BF16>(weights.w[s][j & 1], 2 * k + j / 2, p, exponent);
-                    tw_mma<BF16>(c[k % 2][p], a, x[2 * k], x[2 * k + 1]);
-                }
-            const float added = BITS == 8 ? 272.0f : (float)(1 << BITS);
-            _Pragma("unroll") for (int j = 0; j < (GROUPS == 1 ? 1 : 2); j++) {
-                const float ones = row_sums[product * own_sums + step * GROUPS + (GROUPS == 4 ? (t & 1) * 2 + j : j)];
-                _Pragma("unroll") for (int i = 0; i < 2; i++) {
-                    const int group = s * EACH + (EACH == 2 ? j : 0);
-                    const float scale = tw_half<BF16>((unsigned short)(weights.scales[i][group / 2] >> group % 2 * 16));
-                    const float bias = tw_half<BF16>((unsigned short)(weights.biases[i][group / 2] >> group % 2 * 16));
-                    float q = c[0][0][2 * i + j] + c[1][0][2 * i + j];
-                    if (PLANES == 2) q = fmaf(16.0f, c[0][PLANES - 1][2 * i + j] + c[1][PLANES - 1][2 * i + j], q);
-                    total[i] = fmaf(scale, fmaf(-added, ones, q), fmaf(bias, ones, total[i]));
+                    _Pragma("unroll") for (int j = 0; j < 4; j++) c[h][p][j] = 0;
+            _Pragma("unroll") for (int k = 0; k < 4; k++) {
+                unsigned int a[4];
+                _Pragma("unroll") for (int j = 0; j < 4; j++) a[j] = tw_bytes<BITS>(weights.w[s][j & 1], k, j / 2);
+                _Pragma("unroll") for (int h = 0; h < SETS; h++) {
+                    unsigned int b[2];
+                    _Pragma("unroll") for (int j = 0; j < 2; j++)
+                        b[j] = BITS == 4 ? x[h][k % 2 * 4 + k / 2 * 2 + j] : BITS == 2 ? __byte_perm(x[h][j * 4 + k / 2 * 2], x[h][j * 4 + k / 2 * 2 + 1], k % 2 ? 0x7632 : 0x5410) : x[h][2 * k + j];
+                    tw_mma_integers(c[h][k / (4 / PLANES)], a[0], a[1], a[2], a[3], b[0], b[1]);
                 }
             }
-            if (s % 2 == 1) keep(product, step / 2);
+            const float by = factor.x * worth;
+            _Pragma("unroll") for (int i = 0; i < 2; i++) {
+                // Of the planes, each is worth as many times the one before as its bits lie higher.
+                const auto sum = [&](int h, int j) {
+                    int q = c[h][0][j];
+                    _Pragma("unroll") for (int p = 1; p < PLANES; p++) q = q * (1 << BITS) + c[h][p][j];
+                    return q;
+                };
+                float q = (float)(sum(0, 2 * i + 1) * 256 + sum(0, 2 * i));
+                if (SETS == 2) q = fmaf(65536.0f, (float)sum(SETS - 1, 2 * i), q);
+                const float scale = tw_scale<BF16, GROUPS>(weights.scales[i], s, t, true), bias = tw_scale<BF16, GROUPS>(weights.biases[i], s, t, biased);
+                total[i] = fmaf(scale, q * by, fmaf(bias, factor.y, total[i]));
+            }
+            if (s % 2 == 1) keep(product, (round * STEPS + s) / 2);
         }
     };
     if (ROUNDS == 5) {
-        _Pragma("unroll 1") for (int at = warp; at < all; at += 2 * WARPS) {
+        _Pragma("unroll 1") for (int at = first; at < all; at += 2 * APART) {
             take(even, at);
-            fetch(even, at + 2 * WARPS);
-            take(odd, at + WARPS);
-            fetch(odd, at + 3 * WARPS);
+            fetch(even, at + 2 * APART);
+            take(odd, at + APART);
+            fetch(odd, at + 3 * APART);
         }
     } else if (ROUNDS != 3) {
-        take(even, warp);
-        if (ROUNDS != 1) take(odd, warp + WARPS);
+        take(even, first);
+        if (ROUNDS != 1) take(odd, first + APART);
     }
     if (ROUNDS == 3 || ROUNDS == 4) {
-        constexpr int BEFORE = ROUNDS == 4 ? 2 : 0;
-        _Pragma("unroll 1") for (int at = warp + BEFORE * WARPS; at < all; at += WARPS) {
-            if (at != warp) fetch(even, at);
+        int at = first + (ROUNDS == 4 ? 2 * APART : 0);
+        if (ROUNDS == 4) fetch(even, at);
+        _Pragma("unroll 1") while (at < all) {
             take(even, at);
+            at += APART;
+            fetch(even, at);
         }
     }
     __syncthreads();
@@ -220,7 +364,7 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
             if (first + 4 * j < units) sum += own[(first + 4 * j) * 16];
         sum += __shfl_xor_sync(0xffffffffu, sum, 1);
         sum += __shfl_xor_sync(0xffffffffu, sum, 2);
-        if (first == 0) result[product * apart + column] = sum;
+        if (first == 0) result[product / BLOCKS * apart + product % BLOCKS * 16 + column] = sum;
     }
     __syncthreads();
 }

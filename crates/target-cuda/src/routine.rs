@@ -1,8 +1,8 @@
 //! Routines as CUDA C: calls of the templates in `affine_products.cu` and `attention_split.cu`.
 
 use tilewright_ir::thread::{
-    AffineProduct, AffineProducts, Ahead, Attend, Cached, Choose, Code, Queries, Routine, Rows,
-    SharedId, ThreadProgram, Turned, Value,
+    AffineProduct, AffineProducts, Ahead, Attend, Cached, Choose, Code, Queries, Ready, Routine,
+    Rows, SharedId, ThreadProgram, Turned, Value,
 };
 use tilewright_ir::{Access, DType, ParamKind};
 
@@ -176,7 +176,10 @@ impl Text<'_> {
         };
         let (bf16, subgroups) = (r.dtype == DType::BF16, self.program.threads / 32);
         let (result, partial) = (self.shared(r.result), self.shared(r.partial));
-        let (bits, group, count, steps) = (r.bits, r.group, r.products.len(), r.steps);
+        let (bits, group, steps) = (r.bits, r.group, r.steps);
+        // Blocks of columns of each product.
+        let blocks = r.width / AffineProducts::COLUMNS;
+        let count = r.products.len() * blocks;
         let head = match &r.ready {
             None => format!(
                 "tw_affine_products<{bits}, {group}, {}, {bf16}, {}, {count}, {subgroups}, {steps}, {}>\
@@ -228,7 +231,7 @@ impl Text<'_> {
             lines.push(own.load(false));
         }
         lines.push(format!(
-            "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {subgroups}, {steps}, {rounds}, {}>({result}, {}, \
+            "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {blocks}, {subgroups}, {steps}, {rounds}, {}>({result}, {}, \
              {partial}, (const unsigned int*){}, {}, {}, {}, tw_operands, {groups}, {columns}, [&]() {{",
             r.aligned,
             r.slots,
@@ -325,7 +328,7 @@ impl Text<'_> {
         let rows = self.by_product(r.products.iter().map(|p| self.start(&p.x)).collect());
         let (own_row, own_sums) = match ready.rows {
             1 => (0, 0),
-            _ => (ready.len / 2, ready.len / r.group),
+            _ => (ready.len * Ready::BYTES / 4, ready.len / r.group * Ready::SUMS),
         };
         let (weight, eps) = match &r.normed {
             Some(normed) => (self.start(&normed.weight), (self.value)(&normed.eps)),
@@ -349,6 +352,7 @@ impl Text<'_> {
             count: ready.rows,
             len: ready.len,
             subgroups: self.program.threads / 32,
+            most: if r.normed.is_some() { 4 } else { 8 },
         })
     }
 
@@ -513,14 +517,16 @@ struct MadeReady {
     count: usize,
     len: usize,
     subgroups: usize,
+    /// Parts of a thread's that may be under way at once; a norm's weight has as many.
+    most: usize,
 }
 
 impl MadeReady {
     fn parts(&self) -> [String; 2] {
-        let MadeReady { rows, len, count, subgroups, .. } = self;
+        let MadeReady { rows, len, count, subgroups, most, .. } = self;
         [
             format!("const auto tw_row_of = [&](int product) {{ return {rows}; }};"),
-            format!("tw_parts<{len}, {count}, {subgroups}> tw_x, tw_weights;"),
+            format!("tw_parts<{len}, {count}, {subgroups}, {most}> tw_x, tw_weights;"),
         ]
     }
 
@@ -545,9 +551,9 @@ impl MadeReady {
         let MadeReady {
             row, sums, own_row, own_sums, partial, weight, eps, length, padded, ..
         } = self;
-        let MadeReady { format, normed, count, len, subgroups, .. } = self;
+        let MadeReady { format, normed, count, len, subgroups, most, .. } = self;
         format!(
-            "tw_ready_rows<{format}, {subgroups}, {normed}, {count}, {len}, {loaded}, {older}>((unsigned int*){row}, {sums}, \
+            "tw_ready_rows<{format}, {subgroups}, {normed}, {count}, {len}, {most}, {loaded}, {older}>((unsigned int*){row}, {sums}, \
              {own_row}, {own_sums}, {partial}, tw_row_of, tw_x, tw_weights, {weight}, {eps}, {length}, {padded});"
         )
     }

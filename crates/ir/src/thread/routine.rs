@@ -46,10 +46,17 @@ pub struct Ready {
     pub rows: usize,
     /// Room for the elements of one.
     pub len: usize,
-    /// The rows, in the type of x.
+    /// The rows, [`BYTES`](Self::BYTES) an element, as the target multiplies them.
     pub row: SharedId,
-    /// The sums of their groups.
+    /// [`SUMS`](Self::SUMS) numbers for each of their groups.
     pub sums: SharedId,
+}
+
+impl Ready {
+    /// Bytes of an element: three digits of an integer.
+    pub const BYTES: usize = 3;
+    /// What one is worth in a group, and the group's sum.
+    pub const SUMS: usize = 2;
 }
 
 /// Products of some rows with some columns of weights:

@@ -17,7 +17,9 @@ use tilewright_ir::{
 
 /// How the columns of a row's products are shared out.
 struct Shares {
-    /// Subgroups that share a block of columns, at most.
+    /// Blocks of columns that a group takes, if it makes its rows ready.
+    wide: usize,
+    /// Subgroups that share them, at most.
     subgroups: usize,
     /// Steps that a subgroup takes at a time.
     steps: usize,
@@ -27,21 +29,26 @@ struct Shares {
 
 impl Shares {
     /// For as many blocks of columns, or some fewer if not `exact`, and `products` of each. Few blocks are many subgroups
-    /// each, so that all memory is asked for at once; more than run at a time are few. Measured on an H100 with its 132
-    /// multiprocessors, in graphs, with 4 bits in groups of 64 (us, in their order here): 2048x2048 2.4; 4096x14336 15.6
-    /// (16.9 with steps of 2), 6144x4096 7.9 (8.9 with 4 subgroups), 2x8192x2048 9.6 (11.9 with 8), 2x12288x4096 25.5
-    /// (28.5 with steps of 4), 14336x4096 14.5 (17.1 with 8), 128256x2048 56.7 (61.0 with 16 beside).
+    /// each, so that all memory is asked for at once; more than run at a time are few. Each group makes the row ready for
+    /// itself, which takes as long as some rounds of weights, so that a group of two blocks is the faster one where all run at
+    /// a time. Measured on an H100 with its 132 multiprocessors, 4 bits in groups of 64, in decoding of 8 billion weights
+    /// (tokens a second): 499 so; 477 with groups of 4 subgroups, and 443 with ones of 8, for a block of 2x12288x4096; 447 with
+    /// steps of 2 for 4096x14336; the same with one round for each subgroup of 6144x4096, of 151936x4096 or, in as large a
+    /// group, of 4096x4096. Of single products by half floats, in graphs (us): 2x8192x2048 9.6 (11.9 with 8 subgroups),
+    /// 14336x4096 14.5 (17.1 with 8), 128256x2048 56.7 (61.0 with 16 beside).
     fn of(blocks: usize, exact: bool, products: usize, depth: usize) -> Shares {
-        let (subgroups, steps, beside) = match blocks {
-            ..=128 => (16, 2, 16),
-            129..=256 => (8, if depth > 2048 { 4 } else { 2 }, 16),
-            257..=512 if !exact && products == 1 => (8, 2, 24),
-            257..=512 => (4, 4, 16),
-            _ if products > 1 => (4, 2, 24),
-            513..=1024 => (4, 4, 16),
-            _ => (4, 4, 20),
+        let (wide, subgroups, steps, beside) = match blocks {
+            ..=128 => (1, 16, 2, 16),
+            // A round takes all of a row.
+            129..=256 if (2049..=4096).contains(&depth) => (1, 8, 4, 24),
+            129..=256 => (1, 8, if depth > 2048 { 4 } else { 2 }, 16),
+            257..=512 if !exact && products == 1 => (1, 8, 2, 24),
+            257..=512 => (1, 4, 4, 16),
+            _ if products > 1 => (2, 8, 2, 24),
+            513..=1024 => (1, 4, 4, 16),
+            _ => (1, 4, 4, 20),
         };
-        Shares { subgroups, steps, beside }
+        Shares { wide, subgroups, steps, beside }
     }
 }
 
@@ -316,18 +323,24 @@ fn around(
     let rows = if products.iter().all(|p| p.x == first.x) { 1 } else { products.len() };
     let mut shares_of = match choice {
         // Its weights are asked for after a wait: all at once.
-        Some(_) if rows == 1 => Shares { subgroups: 8, steps: 4, beside: 24 },
+        Some(_) if rows == 1 => Shares { wide: 1, subgroups: 8, steps: 4, beside: 24 },
         _ => Shares::of(blocks, exact, products.len(), depth),
     };
     if first.bits > 4 {
         // More registers for as many weights.
         (shares_of.steps, shares_of.beside) = (2, 16);
     }
-    let Shares { subgroups: most, steps, beside } = shares_of;
-    let rounds = products.len() * depth.div_ceil(steps * STEP);
-    let width = AffineProducts::COLUMNS;
+    let Shares { wide, subgroups: most, steps, beside } = shares_of;
     let is_alone = |axis: usize| schedule.capacity_of(program.grid[axis].extent) == 0;
     let alone = !shares || row_axis.is_some_and(is_alone);
+    let len = depth.next_multiple_of(steps * STEP);
+    let fits = alone && products.iter().all(|p| aligned(p.x)) && rows * len * Ready::BYTES <= ROWS;
+    if norm.is_some() && !fits {
+        return None;
+    }
+    let wide = if fits { wide } else { 1 };
+    let rounds = wide * products.len() * depth.div_ceil(steps * STEP);
+    let width = wide * AffineProducts::COLUMNS;
     let subgroups = match rows {
         1 => rounds.next_power_of_two().min(most),
         // As many rounds for each, of rows that fill three quarters of their room where that is not known.
@@ -337,13 +350,6 @@ fn around(
             rounds.div_ceil(rounds.div_ceil(most))
         }
     };
-    let len = depth.next_multiple_of(steps * STEP);
-    let fits = alone
-        && products.iter().all(|p| aligned(p.x))
-        && rows * len * (first.dtype.size() + 1) <= ROWS;
-    if norm.is_some() && !fits {
-        return None;
-    }
     // Where rows are not made ready, each subgroup has slots of its own.
     let subgroups = if fits { subgroups } else { rounds.next_power_of_two().min(most) };
     // The next launch of a graph asks for its weights meanwhile, if there are registers left: one round takes few. Where
@@ -362,8 +368,8 @@ fn around(
     let ready = fits.then(|| Ready {
         rows,
         len,
-        row: l.shared("row", first.dtype, rows * len),
-        sums: l.shared("sums", DType::F32, rows * len / first.group),
+        row: l.shared("row", DType::U32, rows * len * Ready::BYTES / 4),
+        sums: l.shared("sums", DType::F32, rows * len / first.group * Ready::SUMS),
     });
 
     // Where the group's first column and row are.
