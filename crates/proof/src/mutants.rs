@@ -58,7 +58,7 @@ impl Size {
 
     /// A run without errors.
     fn trial(self) -> Trial {
-        Trial { work: self.work, off: 0.0, random: Random::new(0) }
+        Trial { work: self.work, off: 0.0, random: Random::new(0), no_poles: false }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{FaultKind, Machine, Problem, reduction, tile::Tile};
 use crate::random::Random;
 use crate::tolerance::rounds;
-use crate::{DType, ExprKind, ReduceOp};
+use crate::{BinaryOp, DType, ExprKind, ReduceOp, UnaryOp};
 
 /// How a program is tried.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Trial {
     pub off: f64,
     /// Where the numbers come from by which they are off.
     pub random: Random,
+    /// Stops at a pole: where a quotient or a logarithm of finite numbers is infinite, and so has no slope.
+    pub no_poles: bool,
 }
 
 impl Machine<'_> {
@@ -42,6 +44,9 @@ impl Machine<'_> {
     ) -> Result<Tile, Problem> {
         if self.trial.is_none() || !dtype.is_float() {
             return Ok(tile);
+        }
+        if self.trial.as_ref().is_some_and(|trial| trial.no_poles) && self.is_at_pole(kind, &tile) {
+            return Err(problem("a quotient or logarithm is infinite"));
         }
         let terms = self.terms(kind);
         if let Some(terms) = &terms {
@@ -87,6 +92,18 @@ impl Machine<'_> {
         };
         let data = tile.data().iter().zip(scales).map(&mut moved).collect();
         Ok(tile.with_data(data))
+    }
+
+    fn is_at_pole(&self, kind: &ExprKind, tile: &Tile) -> bool {
+        use UnaryOp::{Log, Log1p, Log2, Recip, Rsqrt};
+        let has_poles = matches!(
+            kind,
+            ExprKind::Binary(BinaryOp::Div | BinaryOp::Pow, ..)
+                | ExprKind::Unary(Recip | Rsqrt | Log | Log2 | Log1p, _)
+        );
+        let mut finite = true;
+        kind.operands(|of| finite &= self.value(of).data().iter().all(|x| x.is_finite()));
+        has_poles && finite && tile.data().iter().any(|x| !x.is_finite())
     }
 
     /// What each sum or product is made of: the sum of the magnitudes of the terms, or the product of those above 1.
