@@ -39,9 +39,10 @@ impl Shares {
     fn of(blocks: usize, exact: bool, products: usize, depth: usize) -> Shares {
         let (wide, subgroups, steps, beside) = match blocks {
             ..=128 => (1, 16, 2, 16),
+            129..=256 if depth <= 2048 => (1, 8, 2, 16),
             // A round takes all of a row.
-            129..=256 if (2049..=4096).contains(&depth) => (1, 8, 4, 24),
-            129..=256 => (1, 8, if depth > 2048 { 4 } else { 2 }, 16),
+            129..=256 if depth <= 4096 => (1, 8, 4, 24),
+            129..=256 => (2, 16, 4, 16),
             257..=512 if !exact && products == 1 => (1, 8, 2, 24),
             257..=512 => (1, 4, 4, 16),
             _ if products > 1 => (2, 8, 2, 24),
