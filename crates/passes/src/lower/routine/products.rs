@@ -351,8 +351,9 @@ fn around(
             rounds.div_ceil(rounds.div_ceil(most))
         }
     };
-    // Where rows are not made ready, each subgroup has slots of its own.
-    let subgroups = if fits { subgroups } else { rounds.next_power_of_two().min(most) };
+    // Where rows are not made ready, each subgroup has slots of its own: a turn of all takes no more units than there are slots.
+    let few = most.min(SLOTS * AffineProducts::UNIT / (steps * STEP));
+    let subgroups = if fits { subgroups } else { rounds.next_power_of_two().min(few) };
     // The next launch of a graph asks for its weights meanwhile, if there are registers left: one round takes few. Where
     // a wave is neither full nor nearly empty, a group that starts beside costs more (3 % of qwen3-0.6b on an H100, where
     // qwen3-30b-a3b gains 3).
