@@ -2,11 +2,11 @@
 
 use crate::call::device;
 use crate::failure::Failure;
-use crate::memory::release_code;
+use crate::memory::{read_code_in_small_parts, release_code};
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 use tilewright_engine::Sampling;
-use tilewright_formats::{Checkpoint, Gguf};
+use tilewright_formats::{Checkpoint, Gguf, TensorFile};
 use tilewright_ir::DType;
 use tilewright_nn::Model;
 
@@ -108,7 +108,12 @@ pub fn float(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
 /// # Errors
 /// When the checkpoint is broken, or this build cannot run it.
 pub fn load(matches: &ArgMatches, directory: &Path) -> Result<Model, Failure> {
+    // Bytes of weights beside which the program's own are much.
+    const FEW: usize = 256 << 20;
     let checkpoint = Checkpoint::open(directory)?;
+    if checkpoint.files().iter().map(TensorFile::size).sum::<usize>() < FEW {
+        read_code_in_small_parts();
+    }
     release_code();
     let mut model = tilewright_models::load(&checkpoint, device(matches)?, float(matches)?)?;
     if let Some(context) = matches.get_one::<usize>("context") {

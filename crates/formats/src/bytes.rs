@@ -72,8 +72,8 @@ impl FileBytes {
     /// Lets go of the memory behind some bytes of a mapped file, and of what else is in their pages: they are read anew
     /// should they be used again.
     pub(crate) fn release(&self, range: std::ops::Range<usize>) {
-        /// Systems map so much round what is read.
-        const ROUND: usize = 64 << 10;
+        /// Systems map so much round what is read: Linux from 6.18 on all of a large folio, which is a huge page at most.
+        const ROUND: usize = 2 << 20;
         #[cfg(unix)]
         if let Source::Mapped(map) = &self.0
             && range.start < range.end

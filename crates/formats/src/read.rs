@@ -148,6 +148,11 @@ impl TensorFile {
         &self.path
     }
 
+    /// Bytes of the file.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The names of the tensors, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)

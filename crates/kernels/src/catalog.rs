@@ -149,6 +149,9 @@ pub static CATALOG: &[&Entry] = &[
     &merge_heads::MERGE_HEADS,
     &resize_bilinear::RESIZE_BILINEAR,
     &depthwise_conv_3x3::DEPTHWISE_CONV_3X3,
+    &causal_conv1d::CAUSAL_CONV1D,
+    &causal_conv1d::CAUSAL_CONV1D_SILU,
+    &selective_scan::SELECTIVE_SCAN,
 ];
 
 /// The kernel of that name.

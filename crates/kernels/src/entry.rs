@@ -55,6 +55,7 @@ pub enum Family {
     Linear,
     Attention,
     Image,
+    Sequence,
 }
 
 /// Where a kernel's gradient comes from.

@@ -5,6 +5,7 @@
 //! reverse and stores `d_<input>` where every program owns what it reads. An input that many programs read, such as
 //! a norm's weight, is summed in two stages, so that the result does not depend on the order in which programs run:
 //! the first stage sums a fixed number of rows each and stores the partial sums, the second adds those in order.
+//! Where programs read windows that overlap, each element gets what was stored for it at the same shifts back.
 //! Rows that are picked by data, as from an embedding, are added one after the other by a program of their own.
 //!
 //! # Conventions
@@ -25,6 +26,7 @@ mod stage;
 mod straight;
 mod trim;
 mod walk;
+mod windows;
 
 use gather::Target;
 use places::{Reads, Sharing};

@@ -299,3 +299,33 @@ fn a_component_that_is_no_float_may_stand_first() {
         v["y"].store(best);
     });
 }
+
+#[test]
+fn windows_that_overlap_give_each_element_what_was_read_of_it() {
+    // A tensor of one axis, in several blocks.
+    checked("x: f32[n] -> y: f32[n]", &[("n", 2500)], |_, a| {
+        let window = |shift: i32| a["x"].range(shift, a["x"].size(0)).load();
+        a["y"].store(window(-2) * window(0) + window(3).sin());
+    });
+    // Rows in windows of their own; what lies outside is 1.
+    checked("x: f32[rows, n] -> y: f32[rows, n]", &[("rows", 3), ("n", 7)], |k, a| {
+        let row = k.program();
+        let window = |shift: i32| a["x"].row(row).range(shift, a["x"].size(1)).load_or(1.0);
+        a["y"].row(row).store(window(-1) * window(1));
+    });
+    // Neighbours along two axes of programs.
+    checked("x: f32[h, w, n] -> y: f32[h, w, n]", &[("h", 4), ("w", 3), ("n", 5)], |k, a| {
+        let (i, j) = (k.program(), k.programs(a["x"].size(1)));
+        let row = [a["x"].size(2)];
+        let at = |di: i32, dj: i32| a["x"].rows(i + di, 1).rows(j + dj, 1).load().reshape(&row);
+        a["y"].row(i).row(j).store(at(-1, 1) * at(0, 0) + at(2, 0) * at(0, -1));
+    });
+    // Fewer programs than positions, and a tensor beside them that each has an element of.
+    let signature = "x: f32[m, n], by: f32[t] -> y: f32[t, n]";
+    checked(signature, &[("m", 9), ("n", 4), ("t", 5)], |k, a| {
+        let t = k.programs(a["y"].size(0));
+        let columns = [a["x"].size(1)];
+        let row = |shift: i32| a["x"].rows(t + shift, 1).load().reshape(&columns);
+        a["y"].row(t).store(row(-3) * a["by"].at(t).load() + row(2).exp());
+    });
+}

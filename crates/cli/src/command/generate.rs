@@ -176,7 +176,11 @@ impl<'a, 'o> Show<'a, 'o> {
     }
 
     fn token(&mut self, number: usize, token: u32) -> ControlFlow<()> {
-        self.first.get_or_insert_with(Instant::now);
+        if self.first.is_none() {
+            self.first = Some(Instant::now());
+            // What has compiled the programs of the prompt; the cache is full from here on.
+            release_code();
+        }
         let shown = self.streams[number].push(token).map_err(Failure::from);
         match shown.and_then(|piece| self.print(number, &piece)) {
             Ok(()) if !self.streams[number].stopped() => ControlFlow::Continue(()),

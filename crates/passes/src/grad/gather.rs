@@ -52,7 +52,7 @@ impl Target {
     }
 
     /// An empty program with the sizes and parameters of `stage`, all of them inputs, on a grid of its own.
-    fn program(&self, stage: &Program, what: &str, grid: Vec<GridAxis>) -> Emitter {
+    pub fn program(&self, stage: &Program, what: &str, grid: Vec<GridAxis>) -> Emitter {
         let mut out = Emitter::like(stage);
         out.program.vars.clear();
         out.program.grid = grid;
@@ -303,17 +303,8 @@ impl Scattered {
         let tile = place_type(&out.program, place)?.shape;
         let mut names = Vec::new();
         let mut keep = |out: &mut Emitter, name: String, value: ExprId, tile: &[Extent]| {
-            let shape: Shape = counts.iter().chain(tile).copied().collect();
-            if let Some(held) = held(out, value, programs, &shape) {
-                return held;
-            }
-            let dtype = out.ty(value).dtype;
-            let kind = ParamKind::Tensor { dtype, shape, leading: false, access: Access::Out };
-            let param = declare(&mut out.program, name.clone(), kind);
-            let mut axes: Vec<Axis> = programs.iter().map(|&index| Axis::At(index)).collect();
-            axes.extend(tile.iter().map(|_| Axis::All));
-            out.store(Place { param, axes }, value);
-            names.push(name.clone());
+            let (name, made) = keep(out, name, value, tile, (programs, counts));
+            names.extend(made);
             name
         };
         let values = keep(out, format!("scattered_{name}"), value, &tile);
@@ -405,6 +396,28 @@ impl Scattered {
         }
         Ok(())
     }
+}
+
+/// Keeps a `tile` of each of so many programs for a later program: the name of the temporary, or input, that has them,
+/// and that of the temporary that was made for it.
+pub(super) fn keep(
+    out: &mut Emitter,
+    name: String,
+    value: ExprId,
+    tile: &[Extent],
+    (programs, counts): (&[ExprId], &[Extent]),
+) -> (String, Option<String>) {
+    let shape: Shape = counts.iter().chain(tile).copied().collect();
+    if let Some(held) = held(out, value, programs, &shape) {
+        return (held, None);
+    }
+    let dtype = out.ty(value).dtype;
+    let kind = ParamKind::Tensor { dtype, shape, leading: false, access: Access::Out };
+    let param = declare(&mut out.program, name.clone(), kind);
+    let mut axes: Vec<Axis> = programs.iter().map(|&index| Axis::At(index)).collect();
+    axes.extend(tile.iter().map(|_| Axis::All));
+    out.store(Place { param, axes }, value);
+    (name.clone(), Some(name))
 }
 
 /// The input that already holds what a temporary of `value` would: each program has loaded its own part of it.

@@ -3,9 +3,12 @@
 //! - *Own*: no two programs read one element, so each stores the adjoint of what it read.
 //! - *Shared*: some grid axes do not occur in the place, so all programs along them read the same elements (a
 //!   norm's weight); their adjoints are summed.
+//! - *Windows*: programs beside each other read elements beside each other, or one program reads its row in shifted windows
+//!   (a convolution's taps), so an element's adjoints are where the shift says.
 //! - *Scattered*: which elements a program reads depends on data or on the program in a way that is not followed
 //!   here (an embedding's rows), so adjoints are added where they belong, one after the other.
 
+use super::windows::all_windows;
 use crate::extent;
 use tilewright_ir::{
     Axis, BinaryOp, ExprId, ExprKind, Extent, GridAxis, ParamKind, Place, Program,
@@ -16,6 +19,8 @@ use tilewright_ir::{
 pub(super) enum Sharing {
     /// Programs along these grid axes read the same elements; none: every program has its own.
     Along(Vec<usize>),
+    /// An element is read by programs that lie a shift apart, each a load of its own.
+    Windows,
     /// Elements are read by programs that cannot be told.
     Scattered,
 }
@@ -33,10 +38,16 @@ enum Dependence {
 
 /// `constant + Σ factor * atom`, as far as a position can be told.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Linear {
+pub(super) struct Linear {
     constant: i64,
     /// Sizes and program indices with their factors.
     terms: Vec<(Atom, i64)>,
+}
+
+/// `shift`, or `program + shift`, of a grid axis.
+pub(super) struct Step {
+    pub program: Option<usize>,
+    pub shift: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,7 +57,7 @@ enum Atom {
 }
 
 impl Linear {
-    fn of(program: &Program, id: ExprId) -> Option<Linear> {
+    pub fn of(program: &Program, id: ExprId) -> Option<Linear> {
         let atom = |atom, factor| Linear { constant: 0, terms: vec![(atom, factor)] };
         match program.expr(id).kind {
             ExprKind::Const(literal) => {
@@ -100,6 +111,18 @@ impl Linear {
         programs.next().is_none().then_some(first)
     }
 
+    /// The form as a step, when it is one.
+    pub fn step(&self) -> Option<Step> {
+        let program = match self.terms[..] {
+            [] => None,
+            [(Atom::Program(axis), 1)] => Some(axis),
+            _ => return None,
+        };
+        // Turned round it has to be a number too.
+        let shift = i32::try_from(self.constant).ok().filter(|&shift| shift > i32::MIN)?;
+        Some(Step { program, shift: shift.into() })
+    }
+
     /// The form as an extent, when it is one.
     fn extent(&self) -> Option<Extent> {
         match self.terms[..] {
@@ -122,6 +145,15 @@ pub(super) struct Reads<'a> {
 impl Reads<'_> {
     /// How the grid's programs share the elements.
     pub fn sharing(&self) -> Sharing {
+        match self.own() {
+            Some(along) => Sharing::Along(along),
+            None if all_windows(self.program, &self.places) => Sharing::Windows,
+            None => Sharing::Scattered,
+        }
+    }
+
+    /// The grid axes along which programs read the same elements, where the others have their own.
+    fn own(&self) -> Option<Vec<usize>> {
         let mut own: Option<Vec<usize>> = None;
         for place in &self.places {
             let mut axes = Vec::new();
@@ -129,20 +161,20 @@ impl Reads<'_> {
                 match self.dependence(*axis) {
                     Dependence::Fixed => {}
                     Dependence::Own(grid) => axes.push(grid),
-                    Dependence::Unknown => return Sharing::Scattered,
+                    Dependence::Unknown => return None,
                 }
             }
             axes.sort_unstable();
             axes.dedup();
             if own.get_or_insert(axes.clone()) != &axes {
-                return Sharing::Scattered;
+                return None;
             }
         }
         if !self.are_disjoint() {
-            return Sharing::Scattered;
+            return None;
         }
         let own = own.unwrap_or_default();
-        Sharing::Along((0..self.program.grid.len()).filter(|axis| !own.contains(axis)).collect())
+        Some((0..self.program.grid.len()).filter(|axis| !own.contains(axis)).collect())
     }
 
     fn dependence(&self, axis: Axis) -> Dependence {

@@ -8,6 +8,7 @@ use super::adjoint::Sweep;
 use super::gather::{Scattered, Target, sum_partials};
 use super::straight::Straight;
 use super::walk::Walk;
+use super::windows::Windowed;
 use super::{Backward, GradError, Group, Member, Sharing, cotangent_name};
 use crate::emit::Emitter;
 use tilewright_ir::{
@@ -37,6 +38,8 @@ pub(super) enum Sink {
     Own(ParamId),
     /// Added to variables (one for each load), whose final values are stored at their places in the partial sums.
     Shared { partial: ParamId, sums: Vec<(ExprId, VarId)> },
+    /// Stored as they come, for a later program that reads them at the same shifts back.
+    Windows(Vec<Windowed>),
     /// Stored with their positions, for a later program to add up.
     Scattered(Vec<Scattered>),
 }
@@ -115,7 +118,11 @@ impl Stage<'_> {
         grid: &Grid,
         backward: &mut Backward,
     ) -> Sink {
-        let Sharing::Along(axes) = &member.sharing else { return Sink::Scattered(Vec::new()) };
+        let axes = match &member.sharing {
+            Sharing::Along(axes) => axes,
+            Sharing::Windows => return Sink::Windows(Vec::new()),
+            Sharing::Scattered => return Sink::Scattered(Vec::new()),
+        };
         let stored = match axes.is_empty() {
             true => target.clone(),
             false => {
@@ -159,6 +166,9 @@ impl Stage<'_> {
             match sink {
                 Sink::Own(_) => {}
                 Sink::Shared { partial, .. } => partials.push((target, *partial)),
+                Sink::Windows(windowed) => {
+                    backward.programs.push(target.add_windowed(stage, windowed)?);
+                }
                 Sink::Scattered(scattered) => {
                     let (programs, temporaries) = target.add_scattered(stage, scattered)?;
                     backward.programs.extend(programs);

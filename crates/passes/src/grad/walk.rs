@@ -3,6 +3,7 @@
 use super::adjoint::{Adjoint, Sweep, Ties};
 use super::gather::Scattered;
 use super::stage::{Grid, Sink, Stage};
+use super::windows::Windowed;
 use super::{GradError, Sharing, gradient_name, shift};
 use crate::emit::{Emitter, Merge};
 use tilewright_ir::infer::place_type;
@@ -239,9 +240,9 @@ impl Walk<'_> {
         temporaries: &mut Vec<String>,
     ) -> Result<(), String> {
         let source = self.program();
-        let ExprKind::Load { place, .. } = &source.expr(load).kind else { return Ok(()) };
-        let name = gradient_name(source, place.param.index());
-        let mut place = place.clone();
+        let ExprKind::Load { place: read, .. } = &source.expr(load).kind else { return Ok(()) };
+        let name = gradient_name(source, read.param.index());
+        let mut place = read.clone();
         place.map_operands(|id| sweep.map[id.index()].unwrap_or(id));
         match (sink, adjoint) {
             (Sink::Own(gradient), adjoint) => {
@@ -260,15 +261,19 @@ impl Walk<'_> {
                     sweep.out.set(*sum, after);
                 }
             }
+            (Sink::Windows(list), Some(adjoint)) => {
+                let value = sweep.plain(adjoint);
+                let programs = self.programs(sweep.out, index);
+                let name = format!("{name}{}", suffix(list.len()));
+                let programs = (programs.as_slice(), self.grid.counts.as_slice());
+                let (windowed, made) =
+                    Windowed::store(sweep.out, &name, (source, read), value, programs)?;
+                temporaries.extend(made);
+                list.push(windowed);
+            }
             (Sink::Scattered(list), Some(adjoint)) => {
                 let value = sweep.plain(adjoint);
-                let mut programs = Vec::new();
-                for axis in 0..self.grid.counts.len() {
-                    programs.push(match index {
-                        Some(index) if self.grid.chunked == Some(axis) => index,
-                        _ => sweep.out.program_index(axis),
-                    });
-                }
+                let programs = self.programs(sweep.out, index);
                 let name = format!("{name}{}", suffix(list.len()));
                 let counts = &self.grid.counts;
                 let (scattered, names) =
@@ -276,9 +281,19 @@ impl Walk<'_> {
                 temporaries.extend(names);
                 list.push(scattered);
             }
-            (Sink::Shared { .. } | Sink::Scattered(_), None) => {}
+            (Sink::Shared { .. } | Sink::Windows(_) | Sink::Scattered(_), None) => {}
         }
         Ok(())
+    }
+
+    /// The forward program's indices along the axes of its grid; `index` is that of the loop over a chunk.
+    fn programs(&self, out: &mut Emitter, index: Option<ExprId>) -> Vec<ExprId> {
+        (0..self.grid.counts.len())
+            .map(|axis| match index {
+                Some(index) if self.grid.chunked == Some(axis) => index,
+                _ => out.program_index(axis),
+            })
+            .collect()
     }
 
     /// Gives the stored values their cotangents.

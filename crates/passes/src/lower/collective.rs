@@ -60,6 +60,9 @@ impl Lowering<'_> {
                 self.hold(id, held);
             }
             ExprKind::Scan { .. } => self.scan(id, name)?,
+            ExprKind::ScanBy { of, axis, combine } if self.is_row(of[0], *axis) => {
+                self.scan_by(id, name, of, combine)?;
+            }
             ExprKind::ScanBy { of, axis, combine } => {
                 let joiner = Joiner::By(combine);
                 let (axis, exclusive, reverse) = (*axis, false, false);

@@ -1,13 +1,19 @@
 //! Running reductions along the last axis.
 
-use super::collective::{Joiner, literal};
+use super::collective::{Joiner, Partial, literal};
 use super::map::aligned;
 use super::rows::LineScan;
 use super::{Held, LowerError, Lowering, SUBGROUP, add, binary, int, shift_left};
 use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
-use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent};
+use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Extent, Literal, TernaryOp};
 
 impl Lowering<'_> {
+    /// True for a tile that is one line along `axis`, the last.
+    pub(super) fn is_row(&self, id: ExprId, axis: usize) -> bool {
+        let shape = &self.program.expr(id).ty.shape;
+        axis + 1 == shape.len() && shape[..axis].iter().all(|e| *e == Extent::Const(1))
+    }
+
     /// Lowers a scan along the last axis: within the vector of a thread, over the lanes, over the subgroups, and then
     /// over the blocks of registers, each with the total of what came before.
     pub(super) fn scan(&mut self, id: ExprId, name: &str) -> Result<(), LowerError> {
@@ -18,7 +24,7 @@ impl Lowering<'_> {
         let shape = aligned(&expr.ty.shape, &self.layout(&expr.ty.shape));
         let layout = self.layout(&expr.ty.shape);
         let last = shape.len() - 1;
-        if axis + 1 != expr.ty.shape.len() || shape[..last].iter().any(|e| *e != Extent::Const(1)) {
+        if !self.is_row(of, axis) {
             let identity = Some(vec![literal(op.identity(dtype), dtype)]);
             let joiner = Joiner::Op(op, dtype);
             let scan = LineScan { of: &[of], axis, joiner, identity, exclusive, reverse };
@@ -51,7 +57,7 @@ impl Lowering<'_> {
                     None => value,
                     Some(valid) => {
                         let abc = [valid, value, identity.clone()];
-                        Value::Ternary(tilewright_ir::TernaryOp::Select, dtype, Box::new(abc))
+                        Value::Ternary(TernaryOp::Select, dtype, Box::new(abc))
                     }
                 };
                 let value = l.let_value("x", dtype, value);
@@ -98,7 +104,7 @@ impl Lowering<'_> {
         };
         let shuffle = |by: usize| if reverse { Shuffle::Down(by) } else { Shuffle::Up(by) };
         let select = |c: Value, a: Value, b: Value| {
-            Value::Ternary(tilewright_ir::TernaryOp::Select, dtype, Box::new([c, a, b]))
+            Value::Ternary(TernaryOp::Select, dtype, Box::new([c, a, b]))
         };
         let running = self.register("running", dtype, None);
         self.code(Code::Declare(running));
@@ -121,21 +127,7 @@ impl Lowering<'_> {
         let subgroups = 1usize << (bits - SUBGROUP);
         let array = self.shared("total", dtype, subgroups);
         self.barrier();
-        // Where the row does not need all subgroups, the others hold copies.
-        let all = self.schedule.team == bits;
-        let own = Value::Builtin(Builtin::Subgroup);
-        let slot = match all {
-            true => own,
-            false => binary(BinaryOp::And, own, int(subgroups as i64 - 1)),
-        };
-        let first = match all {
-            true => binary(BinaryOp::Eq, Value::Builtin(Builtin::Lane), int(0)),
-            false => {
-                let above = !((1i64 << bits) - 1) | mask;
-                let above = above & ((1i64 << self.schedule.team) - 1);
-                binary(BinaryOp::Eq, binary(BinaryOp::And, self.thread.clone(), int(above)), int(0))
-            }
-        };
+        let (slot, first) = self.subgroup_of_row(bits);
         self.code(Code::If(first, vec![Code::StoreShared(array, slot.clone(), total)]));
         self.barrier();
         let (base, all) = (self.register("base", dtype, None), self.register("all", dtype, None));
@@ -154,4 +146,221 @@ impl Lowering<'_> {
         });
         (join(Value::Get(base), before), Value::Get(all))
     }
+
+    /// Which of the subgroups that hold a row of `bits` low bits of the thread index this one is, and the condition that a
+    /// thread is the one that speaks for it.
+    fn subgroup_of_row(&self, bits: u32) -> (Value, Value) {
+        let own = Value::Builtin(Builtin::Subgroup);
+        if self.schedule.team == bits {
+            return (own, binary(BinaryOp::Eq, Value::Builtin(Builtin::Lane), int(0)));
+        }
+        // Where the row does not need all subgroups, the others hold copies.
+        let subgroups = 1i64 << (bits - SUBGROUP);
+        let above = !((1i64 << bits) - 1) | ((1i64 << SUBGROUP) - 1);
+        let above = above & ((1i64 << self.schedule.team) - 1);
+        let first = binary(BinaryOp::And, self.thread.clone(), int(above));
+        let first = binary(BinaryOp::Eq, first, int(0));
+        (binary(BinaryOp::And, own, int(subgroups - 1)), first)
+    }
+
+    /// Lowers a scan by a function of the author's along a row, as [`Lowering::scan`] does one by an op: with several
+    /// components, and with nothing before the first element, as there may be no value that the function leaves alone.
+    /// What comes after the end of a row is joined too, and reaches no element of it.
+    pub(super) fn scan_by(
+        &mut self,
+        id: ExprId,
+        name: &str,
+        of: &[ExprId],
+        combine: &Combine,
+    ) -> Result<(), LowerError> {
+        let program = self.program;
+        let shape = program.expr(of[0]).ty.shape.clone();
+        let layout = self.layout(&shape);
+        let joiner = Joiner::By(combine);
+        let dtypes: Vec<DType> = of.iter().map(|&t| program.expr(t).ty.dtype).collect();
+        for &of in of {
+            self.bring_near(of, &layout)?;
+        }
+        let declare = |l: &mut Self, name: &str, len: Option<usize>| -> Vec<RegisterId> {
+            let registers: Vec<_> = dtypes.iter().map(|&d| l.register(name, d, len)).collect();
+            registers.iter().for_each(|&register| l.code(Code::Declare(register)));
+            registers
+        };
+        let outs = declare(self, name, Some(layout.registers()));
+        let (carry, sums) = (declare(self, "carry", None), declare(self, "sum", None));
+        let vector = 1usize << layout.vector();
+        let bits = layout.thread_bits(layout.capacity.len() - 1).len() as u32;
+        let block_at = |l: &mut Self, block: Value, is_first: bool| {
+            let first = shift_left(block, layout.vector());
+            let values = |l: &mut Self, at: &Value| {
+                of.iter().map(|&of| l.element(of, &layout, at)).collect::<Result<Partial, _>>()
+            };
+            let own = values(l, &first)?;
+            l.assign(&sums, own);
+            l.assign_elements(&outs, &first, gets(&sums));
+            l.unroll(vector - 1, |l, j| {
+                let at = add(first.clone(), add(j, int(1)));
+                let own = values(l, &at)?;
+                let joined = l.join(&joiner, gets(&sums), own);
+                l.assign(&sums, joined);
+                l.assign_elements(&outs, &at, gets(&sums));
+                Ok::<(), LowerError>(())
+            })?;
+            let (before, total) = l.scan_threads_by(&sums, &dtypes, bits, &joiner);
+            let (before, any) = match (is_first, before) {
+                (true, before) => before,
+                (false, (before, any)) => {
+                    let joined = l.join(&joiner, gets(&carry), before);
+                    (l.select_parts(&dtypes, any, joined, gets(&carry)), None)
+                }
+            };
+            let before = l.let_values("before", &dtypes, before);
+            l.unroll(vector, |l, j| {
+                let at = add(first.clone(), j);
+                let own: Partial =
+                    outs.iter().map(|&out| Value::Element(out, Box::new(at.clone()))).collect();
+                let own = l.let_values("own", &dtypes, own);
+                let joined = l.join(&joiner, before.clone(), own.clone());
+                let joined = l.select_parts(&dtypes, any.clone(), joined, own);
+                l.assign_elements(&outs, &at, joined);
+            });
+            let total = match is_first {
+                true => total,
+                false => l.join(&joiner, gets(&carry), total),
+            };
+            l.assign(&carry, total);
+            Ok::<(), LowerError>(())
+        };
+        block_at(self, int(0), true)?;
+        let rest = layout.registers() / vector - 1;
+        self.unroll(rest, |l, block| block_at(l, add(block, int(1)), false))?;
+        let held: Vec<Held> =
+            outs.into_iter().map(|register| Held { register, layout: layout.clone() }).collect();
+        self.hold(id, held[0].clone());
+        self.parts.insert(id, held);
+        Ok(())
+    }
+
+    /// The join of the threads before this one with the condition that there are any (`None`: the row has but one thread,
+    /// and the join is no value), and that of all.
+    fn scan_threads_by(
+        &mut self,
+        own: &[RegisterId],
+        dtypes: &[DType],
+        bits: u32,
+        joiner: &Joiner,
+    ) -> ((Partial, Option<Value>), Partial) {
+        let never = || Some(Value::Const(Literal::Bool(false), DType::Bool));
+        if bits == 0 {
+            return ((gets(own), never()), gets(own));
+        }
+        let lanes = bits.min(SUBGROUP);
+        let mask = (1i64 << lanes) - 1;
+        let lane = binary(BinaryOp::And, Value::Builtin(Builtin::Lane), int(mask));
+        let lane = self.let_value("lane", DType::I32, lane);
+        let has = |by: i64| Some(binary(BinaryOp::Ge, lane.clone(), int(by)));
+        let shuffled = |l: &mut Self, name: &str, shuffle: Shuffle, of: Partial| -> Partial {
+            let other = of.into_iter().zip(dtypes);
+            let other = other.map(|(v, &d)| Value::Shuffle(shuffle, d, Box::new(v))).collect();
+            l.let_values(name, dtypes, other)
+        };
+        let running: Vec<RegisterId> =
+            dtypes.iter().map(|&d| self.register("running", d, None)).collect();
+        running.iter().for_each(|&register| self.code(Code::Declare(register)));
+        self.assign(&running, gets(own));
+        for step in (0..lanes).map(|s| 1usize << s) {
+            let other = shuffled(self, "other", Shuffle::Up(step), gets(&running));
+            let joined = self.join(joiner, other, gets(&running));
+            let joined = self.select_parts(dtypes, has(step as i64), joined, gets(&running));
+            self.assign(&running, joined);
+        }
+        let before = shuffled(self, "below", Shuffle::Up(1), gets(&running));
+        let total = shuffled(self, "total", Shuffle::Last(lanes), gets(&running));
+        if bits <= SUBGROUP {
+            return ((before, has(1)), total);
+        }
+        let subgroups = 1usize << (bits - SUBGROUP);
+        let arrays: Vec<_> = dtypes.iter().map(|&d| self.shared("total", d, subgroups)).collect();
+        self.barrier();
+        let (slot, first) = self.subgroup_of_row(bits);
+        let stores = arrays.iter().zip(total);
+        let stores = stores.map(|(&array, v)| Code::StoreShared(array, slot.clone(), v)).collect();
+        self.code(Code::If(first, stores));
+        self.barrier();
+        let part = |l: &mut Self, k: Value| -> Partial {
+            let parts = arrays.iter().map(|&array| Value::Shared(array, Box::new(k.clone())));
+            let parts = parts.collect();
+            l.let_values("part", dtypes, parts)
+        };
+        let [base, all] = ["base", "all"].map(|name| -> Vec<RegisterId> {
+            dtypes.iter().map(|&d| self.register(name, d, None)).collect()
+        });
+        let start = part(self, int(0));
+        for registers in [&base, &all] {
+            registers.iter().for_each(|&register| self.code(Code::Declare(register)));
+            self.assign(registers, start.clone());
+        }
+        self.unroll(subgroups - 1, |l, k| {
+            let k = add(k, int(1));
+            let value = part(l, k.clone());
+            let earlier = binary(BinaryOp::Lt, k, slot.clone());
+            let joined = l.join(joiner, gets(&base), value.clone());
+            let joined = l.select_parts(dtypes, Some(earlier), joined, gets(&base));
+            l.assign(&base, joined);
+            let joined = l.join(joiner, gets(&all), value);
+            l.assign(&all, joined);
+        });
+        // Of the first subgroup the lanes before; else the subgroups before, and the lanes before if there are any.
+        let later = binary(BinaryOp::Gt, slot, int(0));
+        let joined = self.join(joiner, gets(&base), before.clone());
+        let with_lanes = self.select_parts(dtypes, has(1), joined, gets(&base));
+        let before = self.select_parts(dtypes, Some(later.clone()), with_lanes, before);
+        let any = has(1).map(|lanes| {
+            Value::Binary(BinaryOp::Or, DType::Bool, Box::new(lanes), Box::new(later))
+        });
+        ((before, any), gets(&all))
+    }
+
+    /// The components of `yes` or of `no`; `None` stands for a condition that holds.
+    fn select_parts(
+        &mut self,
+        dtypes: &[DType],
+        condition: Option<Value>,
+        yes: Partial,
+        no: Partial,
+    ) -> Partial {
+        let Some(condition) = condition else { return yes };
+        let select = |((yes, no), &dtype): ((Value, Value), &DType)| {
+            Value::Ternary(TernaryOp::Select, dtype, Box::new([condition.clone(), yes, no]))
+        };
+        yes.into_iter().zip(no).zip(dtypes).map(select).collect()
+    }
+
+    fn let_values(&mut self, name: &str, dtypes: &[DType], values: Partial) -> Partial {
+        let values = values.into_iter().zip(dtypes);
+        values.map(|(value, &dtype)| self.let_value(name, dtype, value)).collect()
+    }
+
+    /// Sets registers, all values read before any is set.
+    fn assign(&mut self, registers: &[RegisterId], values: Partial) {
+        let dtypes: Vec<DType> =
+            registers.iter().map(|r| self.registers[r.0 as usize].dtype).collect();
+        let values = match registers.len() {
+            1 => values,
+            _ => self.let_values("next", &dtypes, values),
+        };
+        for (&register, value) in registers.iter().zip(values) {
+            self.code(Code::Set(register, value));
+        }
+    }
+
+    fn assign_elements(&mut self, registers: &[RegisterId], at: &Value, values: Partial) {
+        for (&register, value) in registers.iter().zip(values) {
+            self.code(Code::SetElement(register, at.clone(), value));
+        }
+    }
+}
+
+fn gets(registers: &[RegisterId]) -> Partial {
+    registers.iter().map(|&register| Value::Get(register)).collect()
 }

@@ -56,7 +56,7 @@ impl Lowering<'_> {
         }
         let loads = self.first_loads(sweep - 1, &self.steps(sweep - 1, true));
         // A row that is alone goes straight into the first cache, as no load waits for its few places meanwhile. (Zen 4:
-        // softmax 3.0 ms instead of 3.2, the square mean's norm 2.3 instead of 2.7; but the gradient of softmax, which reads
+        // softmax 2.9 ms instead of 3.1; but the gradient of softmax, which reads
         // two rows, 5.5 instead of 4.5, and that of cross-entropy, whose rows are long, 40 instead of 28.)
         let of_sweeps = (0..self.sweeps).flat_map(|k| self.first_loads(k, &self.steps(k, true)));
         let alone = of_sweeps.filter(|&(k, _)| self.chain.operands[k].next != 0).count() == 1;

@@ -60,6 +60,9 @@ pub fn div_normal<S: Wide>(s: S, n: S::F, d: S::F) -> S::F {
 }
 
 /// See [`Lanes::div_by_normal`].
+///
+/// Tried on a Zen 4 and not faster: this for every quotient whose denominator can be shown to be normal (mish, its gradient).
+/// A division takes the place of two multiplications there, as long as it is one in six.
 #[inline(always)]
 pub fn div_by_normal<S: Wide>(s: S, n: S::F, d: S::F) -> S::F {
     s.mul(n, s.recip_normal(d))

@@ -1,0 +1,205 @@
+//! Gradients of inputs that neighbouring programs read in windows: a causal convolution, a stencil.
+//!
+//! Where a load moves with the program, `x[t + c]`, element `p` is what program `p - c` has read. Each program of the
+//! first stage stores the adjoints of its loads as they come, and a later program gives element `p` the sum of those at
+//! `p - c`, each read through a window that is shifted the other way: what it covers outside the programs is 0, as nobody
+//! has read it from there. So every element is written once, by a program of its own.
+
+use super::gather::{Target, keep};
+use super::places::{Linear, Step};
+use super::stage::declare;
+use crate::emit::Emitter;
+use tilewright_ir::infer::place_type;
+use tilewright_ir::{
+    Access, Axis, DType, ExprId, Extent, GridAxis, ParamKind, Place, Program, Shape,
+};
+
+/// Axes that programs of their own may share; the last one is a row of each.
+const OWN: usize = 3;
+
+/// Elements that one program takes of an input that has no other axis.
+const BLOCK: usize = 1024;
+
+/// How the positions of a load along one axis of its input follow from the program.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Window {
+    /// Every position, for all programs.
+    Whole,
+    /// A run of the tile that begins at `shift`, for all programs.
+    Tile { shift: i64 },
+    /// Position `program + shift` along a grid axis.
+    Program { grid: usize, shift: i64 },
+}
+
+/// How the positions of a load follow from the program; `None` where they do so in another way, or where programs along
+/// a grid axis read the same elements.
+fn windows(program: &Program, place: &Place) -> Option<Vec<Window>> {
+    let step = |id: ExprId| Linear::of(program, id)?.step();
+    let windows: Option<Vec<Window>> = (place.axes.iter())
+        .map(|axis| match *axis {
+            Axis::All => Some(Window::Whole),
+            Axis::At(id) => match step(id)? {
+                Step { program: Some(grid), shift } => Some(Window::Program { grid, shift }),
+                Step { program: None, .. } => None,
+            },
+            Axis::Range { start, len, step: 1 } => match step(start)? {
+                Step { program: Some(grid), shift } => {
+                    (len == Extent::Const(1)).then_some(Window::Program { grid, shift })
+                }
+                Step { program: None, shift } => Some(Window::Tile { shift }),
+            },
+            Axis::Range { .. } | Axis::Gather(_) => None,
+        })
+        .collect();
+    let windows = windows?;
+    let mut grids: Vec<usize> = (windows.iter())
+        .filter_map(|window| match window {
+            Window::Program { grid, .. } => Some(*grid),
+            Window::Whole | Window::Tile { .. } => None,
+        })
+        .collect();
+    grids.sort_unstable();
+    let each = grids.iter().copied().eq(0..program.grid.len());
+    let single = program.grid.iter().all(|axis| axis.block == 1);
+    (each && single).then_some(windows)
+}
+
+/// True when all places of an input are windows.
+pub(super) fn all_windows(program: &Program, places: &[&Place]) -> bool {
+    let few = places.iter().all(|place| (1..=OWN + 1).contains(&place.axes.len()));
+    few && places.iter().all(|place| windows(program, place).is_some())
+}
+
+/// Adjoints of a load that the first stage has stored: `[programs.., tile..]`.
+pub(super) struct Windowed {
+    values: String,
+    windows: Vec<Window>,
+}
+
+impl Windowed {
+    /// Stores the adjoint `value` of the forward program's load at `place`; gives the name of the temporary, if it takes
+    /// one.
+    pub fn store(
+        out: &mut Emitter,
+        name: &str,
+        (forward, place): (&Program, &Place),
+        value: ExprId,
+        (programs, counts): (&[ExprId], &[Extent]),
+    ) -> Result<(Windowed, Option<String>), String> {
+        let windows = windows(forward, place).ok_or("a load that is no window")?;
+        // The one position that a program has along an axis is no axis of what it stores.
+        let of_axis = place.axes.iter().zip(&windows);
+        let kept = of_axis.filter(|(axis, _)| !matches!(axis, Axis::At(_)));
+        let tile: Shape = (place_type(forward, place)?.shape.into_iter().zip(kept))
+            .filter_map(|(extent, (_, window))| window.has_tile().then_some(extent))
+            .collect();
+        let value = out.reshape(value, tile.clone());
+        let name = format!("windowed_{name}");
+        let (values, made) = keep(out, name, value, &tile, (programs, counts));
+        Ok((Windowed { values, windows }, made))
+    }
+}
+
+/// What a program takes of one axis of a gradient.
+#[derive(Clone, Copy)]
+enum Part {
+    One(ExprId),
+    /// So many positions from one on.
+    Block(ExprId, usize),
+    Whole(Extent),
+}
+
+impl Part {
+    /// Its positions less `shift`; `alike` when they are of an axis of the same extent.
+    fn shifted(self, out: &mut Emitter, shift: i64, alike: bool) -> Axis {
+        let (start, len) = match self {
+            Part::One(at) if alike && shift == 0 => return Axis::At(at),
+            Part::Whole(_) if alike && shift == 0 => return Axis::All,
+            Part::One(at) => (Some(at), Extent::Const(1)),
+            Part::Block(at, len) => (Some(at), Extent::Const(len)),
+            Part::Whole(extent) => (None, extent),
+        };
+        let moved = out.constant(DType::I32, -shift as f64);
+        let start = match start {
+            Some(start) if shift == 0 => start,
+            Some(start) => out.add(start, moved),
+            None => moved,
+        };
+        Axis::Range { start, len, step: 1 }
+    }
+}
+
+impl Target {
+    /// The program that gives each element the sum of the adjoints of the loads that have read it.
+    pub fn add_windowed(&self, stage: &Program, windowed: &[Windowed]) -> Result<Program, String> {
+        if windowed.is_empty() {
+            return Ok(self.zeros(stage, &self.name, self.dtype));
+        }
+        let rank = self.shape.len();
+        let own = (rank - 1).min(OWN);
+        let block = if rank == 1 { Some(BLOCK) } else { None };
+        let mut grid: Vec<GridAxis> =
+            self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
+        grid.extend(block.map(|block| GridAxis { extent: self.shape[0], block }));
+        let mut out = self.program(stage, "windows", grid);
+        let to = declare(&mut out.program, self.name.clone(), self.kind(Access::Out));
+        let mut parts = Vec::new();
+        for (axis, &extent) in self.shape.iter().enumerate() {
+            parts.push(match block {
+                _ if axis < own => Part::One(out.program_index(axis)),
+                Some(block) => {
+                    let (index, length) = (out.program_index(0), out.index(block));
+                    Part::Block(out.mul(index, length), block)
+                }
+                None => Part::Whole(extent),
+            });
+        }
+        let axes = parts.iter().map(|part| part.shifted(&mut out, 0, true)).collect();
+        let place = Place { param: to, axes };
+        let shape = place_type(&out.program, &place)?.shape;
+        let mut sum = None;
+        for one in windowed {
+            let value = one.load(&mut out, &self.shape, &parts)?;
+            let value = out.reshape(value, shape.clone());
+            sum = Some(match sum {
+                None => value,
+                Some(before) => out.add(before, value),
+            });
+        }
+        let sum = sum.ok_or("a sum of nothing")?;
+        let sum = out.cast(sum, self.dtype);
+        out.store(place, sum);
+        out.finish()
+    }
+}
+
+impl Windowed {
+    /// What the first stage has stored for the elements of `parts` of a tensor of `shape`, 0 where nobody has read them.
+    fn load(&self, out: &mut Emitter, shape: &[Extent], parts: &[Part]) -> Result<ExprId, String> {
+        let param = out.program.find_param(&self.values);
+        let param = param.ok_or_else(|| format!("`{}` is lost", self.values))?;
+        let ParamKind::Tensor { shape: stored, .. } = out.program.param(param).kind.clone() else {
+            return Err("adjoints that are no tensor".into());
+        };
+        let mut axes = vec![Axis::All; stored.len()];
+        let mut tile = stored.len() - self.windows.iter().filter(|w| w.has_tile()).count();
+        for ((window, part), extent) in self.windows.iter().zip(parts).zip(shape) {
+            let (axis, shift) = match *window {
+                Window::Whole => (tile, 0),
+                Window::Tile { shift } => (tile, shift),
+                Window::Program { grid, shift } => (grid, shift),
+            };
+            axes[axis] = part.shifted(out, shift, stored[axis] == *extent);
+            tile += usize::from(window.has_tile());
+        }
+        // An axis that one position of was picked is gone, as one of extent 1 is for a reshape.
+        Ok(out.load(Place { param, axes }))
+    }
+}
+
+impl Window {
+    /// True when the tile has an axis for it.
+    fn has_tile(self) -> bool {
+        !matches!(self, Window::Program { .. })
+    }
+}
