@@ -140,3 +140,29 @@ fn rows_and_columns_past_the_blocks_come_out_right() {
         }
     }
 }
+
+#[test]
+fn no_two_subgroups_keep_sums_of_several_rows_in_one_slot() {
+    for (columns, groups) in
+        [(64, 192), (1024, 64), (4096, 64), (4096, 192), (6144, 64), (16384, 64)]
+    {
+        let entry = CATALOG.iter().find(|entry| entry.name == "quantized_matvec").unwrap();
+        let mut program = recorded(entry, DType::BF16);
+        pipeline::optimize(&mut program);
+        pipeline::run(&mut program, PASSES, |_, _| {});
+        let sizes = [("rows", 3), ("columns", columns), ("groups", groups)];
+        let bindings = bind(&program, &vec![None; program.params.len()], &sizes).unwrap();
+        let threads = lowered_for(&program, &bindings.dims, true).unwrap();
+        let routines = threads.body.iter().filter_map(|code| match code {
+            Code::Routine(Routine::AffineProducts(routine)) => Some(routine),
+            _ => None,
+        });
+        for r in routines {
+            // A turn of all subgroups takes so many sums, which go to the slots one after the other.
+            let sums = threads.threads / 32 * r.steps * 128 / AffineProducts::UNIT;
+            let there = (groups * r.group).div_ceil(AffineProducts::UNIT);
+            let alone = r.ready.is_some() || sums.min(there) <= r.slots;
+            assert!(alone, "{columns} x {groups}: {sums} sums to {} slots", r.slots);
+        }
+    }
+}

@@ -32,16 +32,18 @@ impl Shares {
     /// each, so that all memory is asked for at once; more than run at a time are few. Each group makes the row ready for
     /// itself, which takes as long as some rounds of weights, so that a group of two blocks is the faster one where all run at
     /// a time. Measured on an H100 with its 132 multiprocessors, 4 bits in groups of 64, in decoding of 8 billion weights
-    /// (tokens a second): 499 so; 477 with groups of 4 subgroups, and 443 with ones of 8, for a block of 2x12288x4096; 447 with
-    /// steps of 2 for 4096x14336; the same with one round for each subgroup of 6144x4096, of 151936x4096 or, in as large a
-    /// group, of 4096x4096. Of single products by half floats, in graphs (us): 2x8192x2048 9.6 (11.9 with 8 subgroups),
-    /// 14336x4096 14.5 (17.1 with 8), 128256x2048 56.7 (61.0 with 16 beside).
+    /// (tokens a second): 515 so; 497 with a block a group of 8 subgroups for 4096x12288 (447 with steps of 2); before that, of
+    /// 499, 477 with groups of 4 subgroups, and 443 with ones of 8, for a block of 2x12288x4096, and the same with one round for
+    /// each subgroup of 6144x4096, of 151936x4096 or, in as large a group, of 4096x4096. Of single products by half floats, in
+    /// graphs (us): 2x8192x2048 9.6 (11.9 with 8 subgroups), 14336x4096 14.5 (17.1 with 8), 128256x2048 56.7 (61.0 with 16
+    /// beside).
     fn of(blocks: usize, exact: bool, products: usize, depth: usize) -> Shares {
         let (wide, subgroups, steps, beside) = match blocks {
             ..=128 => (1, 16, 2, 16),
+            129..=256 if depth <= 2048 => (1, 8, 2, 16),
             // A round takes all of a row.
-            129..=256 if (2049..=4096).contains(&depth) => (1, 8, 4, 24),
-            129..=256 => (1, 8, if depth > 2048 { 4 } else { 2 }, 16),
+            129..=256 if depth <= 4096 => (1, 8, 4, 24),
+            129..=256 => (2, 16, 4, 16),
             257..=512 if !exact && products == 1 => (1, 8, 2, 24),
             257..=512 => (1, 4, 4, 16),
             _ if products > 1 => (2, 8, 2, 24),
@@ -350,8 +352,9 @@ fn around(
             rounds.div_ceil(rounds.div_ceil(most))
         }
     };
-    // Where rows are not made ready, each subgroup has slots of its own.
-    let subgroups = if fits { subgroups } else { rounds.next_power_of_two().min(most) };
+    // Where rows are not made ready, each subgroup has slots of its own: a turn of all takes no more units than there are slots.
+    let few = most.min(SLOTS * AffineProducts::UNIT / (steps * STEP));
+    let subgroups = if fits { subgroups } else { rounds.next_power_of_two().min(few) };
     // The next launch of a graph asks for its weights meanwhile, if there are registers left: one round takes few. Where
     // a wave is neither full nor nearly empty, a group that starts beside costs more (3 % of qwen3-0.6b on an H100, where
     // qwen3-30b-a3b gains 3).
