@@ -14,17 +14,101 @@ const SEGMENTS: usize = 16;
 const SHORTEST: usize = 4;
 
 /// A value of the function in each segment.
-pub(super) type Wide = [f64; SEGMENTS];
+pub(super) type Wide<R> = [R; SEGMENTS];
+
+/// Numbers that hold the values of a function: f64, which has room for all of them, or f32, where all of them are.
+/// The results are the same, as an operation of two f32 is rounded alike from either.
+trait Real: Copy {
+    fn of(value: f64) -> Self;
+    fn value(self) -> f64;
+    fn of_lane(dtype: DType, bits: u32) -> Self;
+    fn lane(self, dtype: DType) -> u32;
+    /// The arithmetic of f32.
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+}
+
+impl Real for f64 {
+    fn of(value: f64) -> f64 {
+        value
+    }
+    fn value(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn of_lane(dtype: DType, bits: u32) -> f64 {
+        match dtype {
+            DType::F32 => f32::from_bits(bits) as f64,
+            _ => lane_value(dtype, bits),
+        }
+    }
+    #[inline(always)]
+    fn lane(self, dtype: DType) -> u32 {
+        match dtype {
+            DType::F32 => (self as f32).to_bits(),
+            _ => lane(dtype, self),
+        }
+    }
+    #[inline(always)]
+    fn add(self, other: f64) -> f64 {
+        (self + other) as f32 as f64
+    }
+    #[inline(always)]
+    fn sub(self, other: f64) -> f64 {
+        (self - other) as f32 as f64
+    }
+    #[inline(always)]
+    fn mul(self, other: f64) -> f64 {
+        (self * other) as f32 as f64
+    }
+}
+
+impl Real for f32 {
+    fn of(value: f64) -> f32 {
+        value as f32
+    }
+    fn value(self) -> f64 {
+        self as f64
+    }
+    #[inline(always)]
+    fn of_lane(_: DType, bits: u32) -> f32 {
+        f32::from_bits(bits)
+    }
+    #[inline(always)]
+    fn lane(self, _: DType) -> u32 {
+        self.to_bits()
+    }
+    #[inline(always)]
+    fn add(self, other: f32) -> f32 {
+        self + other
+    }
+    #[inline(always)]
+    fn sub(self, other: f32) -> f32 {
+        self - other
+    }
+    #[inline(always)]
+    fn mul(self, other: f32) -> f32 {
+        self * other
+    }
+}
 
 impl Machine<'_> {
     pub(super) fn combine(&mut self, c: &Combining) {
         let parts = c.inputs.len();
         let mut values = std::mem::take(&mut self.scratch.values);
+        let mut wide = std::mem::take(&mut self.scratch.wide);
+        let mut narrow = std::mem::take(&mut self.scratch.narrow);
+        let all = c.dtypes.iter().chain(c.body.iter().map(|(_, dtype)| dtype));
+        let is_narrow = all.into_iter().all(|dtype| *dtype == DType::F32);
         for row in 0..c.rows {
             values.clear();
             values.resize(3 * parts + c.body.len(), 0.0);
             values[..c.identity.len()].copy_from_slice(&c.identity);
-            let start = self.segments(c, row, &mut values);
+            let start = match is_narrow {
+                true => self.segments(c, row, &mut values, &mut narrow),
+                false => self.segments(c, row, &mut values, &mut wide),
+            };
             for i in start..c.len {
                 for part in 0..parts {
                     let value = self.lane_at(c.inputs[part], row * c.len + i, c.dtypes[part]);
@@ -43,23 +127,29 @@ impl Machine<'_> {
             }
         }
         self.scratch.values = values;
+        (self.scratch.wide, self.scratch.narrow) = (wide, narrow);
     }
 
     /// Joins as many elements of a row as equal segments hold, and says how many; the left components in `values` are
     /// those of what was joined.
-    fn segments(&mut self, c: &Combining, row: usize, values: &mut [f64]) -> usize {
+    fn segments<R: Real>(
+        &mut self,
+        c: &Combining,
+        row: usize,
+        values: &mut [f64],
+        wide: &mut Vec<Wide<R>>,
+    ) -> usize {
         let (parts, len) = (c.inputs.len(), c.len / SEGMENTS);
         if len < SHORTEST {
             return 0;
         }
         let first = row * c.len;
-        let mut wide = std::mem::take(&mut self.scratch.wide);
         wide.clear();
         // After what the function needs: what comes before each segment.
         let before = 3 * parts + c.body.len();
-        wide.resize(before + parts, [0.0; SEGMENTS]);
+        wide.resize(before + parts, [R::of(0.0); SEGMENTS]);
         for (to, &identity) in wide.iter_mut().zip(&c.identity) {
-            *to = [identity; SEGMENTS];
+            *to = [R::of(identity); SEGMENTS];
         }
         for i in 0..len {
             let starts = c.scan && i == 0;
@@ -68,7 +158,7 @@ impl Machine<'_> {
                 wide[to] = self.lanes_at(c.inputs[part], first + i, len, c.dtypes[part]);
             }
             if !starts {
-                self.body_of_segments(c, &mut wide);
+                self.body_of_segments(c, wide);
             }
             if c.scan {
                 self.write_lanes(c, &wide[..parts], first + i, len, 0);
@@ -77,8 +167,8 @@ impl Machine<'_> {
         // What comes before each segment: what comes before the last one, and that one.
         for segment in 0..SEGMENTS {
             for part in 0..parts {
-                let own = wide[part][segment];
-                wide[before + part][segment] = values[part];
+                let own = wide[part][segment].value();
+                wide[before + part][segment] = R::of(values[part]);
                 values[if segment == 0 { part } else { parts + part }] = own;
             }
             if segment > 0 {
@@ -92,42 +182,37 @@ impl Machine<'_> {
                     wide[parts + part] =
                         self.lanes_at(c.outputs[part], first + i, len, c.dtypes[part]);
                 }
-                self.body_of_segments(c, &mut wide);
+                self.body_of_segments(c, wide);
                 // Nothing comes before the first.
                 self.write_lanes(c, &wide[..parts], first + i, len, 1);
             }
         }
-        self.scratch.wide = wide;
         len * SEGMENTS
     }
 
     /// As [`Machine::body`], in all segments.
-    fn body_of_segments(&self, c: &Combining, values: &mut [Wide]) {
+    fn body_of_segments<R: Real>(&self, c: &Combining, values: &mut [Wide<R>]) {
         let parts = c.inputs.len();
         for (k, (operation, dtype)) in c.body.iter().enumerate() {
             let (earlier, rest) = values.split_at_mut(2 * parts + k);
             let value = &mut rest[0];
             match operation {
-                Operation::Constant(x) => *value = [*x; SEGMENTS],
-                Operation::Word(at) => *value = [self.lane_at(*at, 0, *dtype); SEGMENTS],
+                Operation::Constant(x) => *value = [R::of(*x); SEGMENTS],
+                Operation::Word(at) => {
+                    *value = [R::of(self.lane_at(*at, 0, *dtype)); SEGMENTS];
+                }
                 Operation::Op { kind, from, operands } => {
                     let [a, b, c] = operands.map(|operand| &earlier[operand]);
                     // What floats are mostly joined by, without asking for each element which it is.
                     match (kind, *from == DType::F32 && *dtype == DType::F32) {
-                        (ExprKind::Binary(BinaryOp::Add, ..), true) => {
-                            each(value, a, b, |a, b| a + b)
-                        }
-                        (ExprKind::Binary(BinaryOp::Sub, ..), true) => {
-                            each(value, a, b, |a, b| a - b)
-                        }
-                        (ExprKind::Binary(BinaryOp::Mul, ..), true) => {
-                            each(value, a, b, |a, b| a * b)
-                        }
+                        (ExprKind::Binary(BinaryOp::Add, ..), true) => each(value, a, b, R::add),
+                        (ExprKind::Binary(BinaryOp::Sub, ..), true) => each(value, a, b, R::sub),
+                        (ExprKind::Binary(BinaryOp::Mul, ..), true) => each(value, a, b, R::mul),
                         _ => {
                             for (i, value) in value.iter_mut().enumerate() {
-                                let operands = [a[i], b[i], c[i]];
+                                let operands = [a[i], b[i], c[i]].map(R::value);
                                 let found = meaning::elementwise(kind, *from, *dtype, operands);
-                                *value = found.unwrap_or(f64::NAN);
+                                *value = R::of(found.unwrap_or(f64::NAN));
                             }
                         }
                     }
@@ -142,32 +227,32 @@ impl Machine<'_> {
     }
 
     /// One element of each segment, `apart` elements from one to the next.
-    fn lanes_at(&self, at: Address, element: usize, apart: usize, dtype: DType) -> Wide {
+    fn lanes_at<R: Real>(
+        &self,
+        at: Address,
+        element: usize,
+        apart: usize,
+        dtype: DType,
+    ) -> Wide<R> {
         let first = self.at(at).cast::<u32>();
         // SAFETY: elements of a contiguous tile.
         let bits: [u32; SEGMENTS] =
             std::array::from_fn(|segment| unsafe { first.add(element + segment * apart).read() });
-        match dtype {
-            DType::F32 => bits.map(|bits| f32::from_bits(bits) as f64),
-            _ => bits.map(|bits| lane_value(dtype, bits)),
-        }
+        bits.map(|bits| R::of_lane(dtype, bits))
     }
 
     /// Writes the components of the segments from `from` on.
-    fn write_lanes(
+    fn write_lanes<R: Real>(
         &self,
         c: &Combining,
-        values: &[Wide],
+        values: &[Wide<R>],
         element: usize,
         apart: usize,
         from: usize,
     ) {
         for ((lanes, &to), &dtype) in values.iter().zip(&c.outputs).zip(&c.dtypes) {
             let first = self.at(to).cast::<u32>();
-            let bits = match dtype {
-                DType::F32 => lanes.map(|value| (value as f32).to_bits()),
-                _ => lanes.map(|value| lane(dtype, value)),
-            };
+            let bits = lanes.map(|value| value.lane(dtype));
             for (segment, &bits) in bits.iter().enumerate().skip(from) {
                 // SAFETY: an element of a contiguous tile.
                 unsafe { first.add(element + segment * apart).write(bits) };
@@ -211,10 +296,10 @@ impl Machine<'_> {
     }
 }
 
-/// `op` on each pair, rounded as floats of 32 bits are.
+/// `op` on each pair.
 #[inline(always)]
-fn each(to: &mut Wide, a: &Wide, b: &Wide, op: impl Fn(f64, f64) -> f64) {
+fn each<R: Real>(to: &mut Wide<R>, a: &Wide<R>, b: &Wide<R>, op: impl Fn(R, R) -> R) {
     for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
-        *to = op(*a, *b) as f32 as f64;
+        *to = op(*a, *b);
     }
 }

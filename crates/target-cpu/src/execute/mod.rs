@@ -15,7 +15,8 @@ pub struct Scratch {
     origins: Vec<*mut u8>,
     offsets: [Vec<Option<isize>>; 4],
     values: Vec<f64>,
-    wide: Vec<combine::Wide>,
+    wide: Vec<combine::Wide<f64>>,
+    narrow: Vec<combine::Wide<f32>>,
 }
 
 // SAFETY: the addresses are written anew in each launch before they are followed.
