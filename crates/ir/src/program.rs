@@ -195,6 +195,29 @@ impl Literal {
     }
 }
 
+/// What a range covers of an axis: of its positions `before` lie before the axis, then `inside` inside it from `first`
+/// on, and the others past its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// Positions before the axis.
+    pub before: usize,
+    /// The first position inside; 0 where there is none.
+    pub first: usize,
+    /// Positions inside.
+    pub inside: usize,
+}
+
+impl Covered {
+    /// That of `len` positions `start, start + step, ...` on an axis of `extent`; `step` is at least 1.
+    pub fn of(start: i64, step: usize, len: usize, extent: usize) -> Covered {
+        let missing = start.min(0).unsigned_abs() as usize;
+        let before = missing.div_ceil(step).min(len);
+        let first = start.max(0) as usize + (before * step).saturating_sub(missing);
+        let inside = extent.saturating_sub(first).div_ceil(step).min(len - before);
+        Covered { before, first: if inside == 0 { 0 } else { first }, inside }
+    }
+}
+
 /// Which elements of one tensor axis an access touches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Axis {

@@ -1,7 +1,9 @@
 //! What Apple's GPUs can do, by family: Metal's feature set tables.
 
 use tilewright_ir::thread::ThreadProgram;
-use tilewright_ir::{DType, ParamKind};
+use tilewright_ir::{DType, ParamKind, Program};
+use tilewright_passes::lower::{Schedule, lower};
+use tilewright_target::TargetError;
 
 /// A family of GPUs, with the limits that a kernel must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,26 @@ pub const NEWEST: Family = Family {
 };
 
 impl Family {
+    /// `program` as threads of such a GPU.
+    ///
+    /// # Errors
+    /// When it has no such form, or breaks a limit.
+    pub fn lower(
+        &self,
+        program: &Program,
+        schedule: &Schedule,
+    ) -> Result<ThreadProgram, TargetError> {
+        let (name, said) =
+            (|| program.name.clone(), |what: &str| format!("cannot run on Metal: {what}"));
+        let threads = lower(program, schedule).map_err(|e| TargetError::Unsupported {
+            program: name(),
+            what: said(&e.to_string()),
+        })?;
+        self.check(&threads)
+            .map_err(|what| TargetError::Limit { program: name(), what: said(&what) })?;
+        Ok(threads)
+    }
+
     /// Checks that a group of `program` fits.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use super::tile::{Tile, advance, row_major};
 use super::{FaultKind, Machine, Problem};
 use crate::interpret::Tensor;
 use crate::{
-    Access, Axis, BinaryOp, Bindings, DType, ParamKind, Place, Program, StoreMode, meaning,
+    Access, Axis, BinaryOp, Bindings, Covered, DType, ParamKind, Place, Program, StoreMode, meaning,
 };
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -514,17 +514,8 @@ impl Machine<'_> {
                 Axis::Range { start, len, step } => {
                     let (start, len, step) =
                         (self.integer(*start), self.extent(*len), (*step).max(1));
-                    let missing = start.min(0).unsigned_abs() as usize;
-                    let before = missing.div_ceil(step).min(len);
-                    let first = start.max(0) as usize + before * step - missing.min(before * step);
-                    let inside = extent.saturating_sub(first).div_ceil(step).min(len - before);
-                    Places::Run {
-                        before,
-                        start: if inside == 0 { 0 } else { first },
-                        step,
-                        inside,
-                        len,
-                    }
+                    let Covered { before, first, inside } = Covered::of(start, step, len, extent);
+                    Places::Run { before, start: first, step, inside, len }
                 }
             };
             Ok(Positions { places, kept: !matches!(axis, Axis::At(_)) })

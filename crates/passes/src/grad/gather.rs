@@ -19,6 +19,9 @@ const SUMMED_COLUMNS: usize = 32;
 /// Partial results that are added side by side before these are added up: as many loads are in flight at once.
 const SIDE_BY_SIDE: usize = 256;
 
+/// Axes that a grid has.
+pub(super) const OWN: usize = 3;
+
 /// A gradient that later programs finish.
 #[derive(Clone)]
 pub(super) struct Target {
@@ -66,13 +69,26 @@ impl Target {
         out
     }
 
+    /// A grid of the first axes, up to [`OWN`] of them but not the last: a row is one tile.
+    pub fn rows(&self) -> Vec<GridAxis> {
+        let own = self.shape.len().saturating_sub(1).min(OWN);
+        self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect()
+    }
+
+    /// Where the row of a program of that grid lies.
+    fn row_axes(&self, out: &mut Emitter) -> Vec<Axis> {
+        let own = out.program.grid.len();
+        (0..self.shape.len())
+            .map(|axis| match axis < own {
+                true => Axis::At(out.program_index(axis)),
+                false => Axis::All,
+            })
+            .collect()
+    }
+
     /// A program that fills a tensor of this shape with zeros.
     pub fn zeros(&self, stage: &Program, name: &str, dtype: DType) -> Program {
-        // The last three axes but one have programs of their own; a row is one tile.
-        let rank = self.shape.len();
-        let own = rank.saturating_sub(1).min(3);
-        let grid = self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
-        let mut out = self.program(stage, &format!("zero_{name}"), grid);
+        let mut out = self.program(stage, &format!("zero_{name}"), self.rows());
         let kind = ParamKind::Tensor {
             dtype,
             shape: self.shape.clone(),
@@ -80,12 +96,7 @@ impl Target {
             access: Access::Out,
         };
         let param = declare(&mut out.program, name.into(), kind);
-        let axes = (0..rank)
-            .map(|axis| match axis < own {
-                true => Axis::At(out.program_index(axis)),
-                false => Axis::All,
-            })
-            .collect();
+        let axes = self.row_axes(&mut out);
         let zero = out.constant(dtype, 0.0);
         out.store(Place { param, axes }, zero);
         // Only literals, indices and one store: nothing here can fail to type.
@@ -137,10 +148,7 @@ impl Target {
 
     /// A program that converts a sum in the wide type to the gradient's.
     fn convert(&self, stage: &Program, sum: &str, wide: DType) -> Result<Program, String> {
-        let rank = self.shape.len();
-        let own = rank.saturating_sub(1).min(3);
-        let grid = self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
-        let mut out = self.program(stage, &format!("round_{}", self.name), grid);
+        let mut out = self.program(stage, &format!("round_{}", self.name), self.rows());
         let kind = ParamKind::Tensor {
             dtype: wide,
             shape: self.shape.clone(),
@@ -149,12 +157,7 @@ impl Target {
         };
         let from = declare(&mut out.program, sum.into(), kind);
         let to = declare(&mut out.program, self.name.clone(), self.kind(Access::Out));
-        let axes: Vec<Axis> = (0..rank)
-            .map(|axis| match axis < own {
-                true => Axis::At(out.program_index(axis)),
-                false => Axis::All,
-            })
-            .collect();
+        let axes = self.row_axes(&mut out);
         let value = out.load(Place { param: from, axes: axes.clone() });
         out.store(Place { param: to, axes }, value);
         out.finish()

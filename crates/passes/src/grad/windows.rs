@@ -5,7 +5,7 @@
 //! `p - c`, each read through a window that is shifted the other way: what it covers outside the programs is 0, as nobody
 //! has read it from there. So every element is written once, by a program of its own.
 
-use super::gather::{Target, keep};
+use super::gather::{OWN, Target, keep};
 use super::places::{Linear, Step};
 use super::stage::declare;
 use crate::emit::Emitter;
@@ -13,9 +13,6 @@ use tilewright_ir::infer::place_type;
 use tilewright_ir::{
     Access, Axis, DType, ExprId, Extent, GridAxis, ParamKind, Place, Program, Shape,
 };
-
-/// Axes that programs of their own may share; the last one is a row of each.
-const OWN: usize = 3;
 
 /// Elements that one program takes of an input that has no other axis.
 const BLOCK: usize = 1024;
@@ -135,11 +132,9 @@ impl Target {
         if windowed.is_empty() {
             return Ok(self.zeros(stage, &self.name, self.dtype));
         }
-        let rank = self.shape.len();
-        let own = (rank - 1).min(OWN);
-        let block = if rank == 1 { Some(BLOCK) } else { None };
-        let mut grid: Vec<GridAxis> =
-            self.shape[..own].iter().map(|&extent| GridAxis { extent, block: 1 }).collect();
+        let mut grid = self.rows();
+        let own = grid.len();
+        let block = (self.shape.len() == 1).then_some(BLOCK);
         grid.extend(block.map(|block| GridAxis { extent: self.shape[0], block }));
         let mut out = self.program(stage, "windows", grid);
         let to = declare(&mut out.program, self.name.clone(), self.kind(Access::Out));

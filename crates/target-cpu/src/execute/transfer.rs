@@ -4,6 +4,7 @@ use super::{Fault, Machine, Outcome, Tensor};
 use crate::simd::call::{Call, Operand};
 use crate::simd::memory;
 use crate::step::*;
+use tilewright_ir::Covered;
 
 impl Machine<'_> {
     /// The value of an index for program `program` of the batch.
@@ -173,13 +174,10 @@ impl Machine<'_> {
                     let start = start + (first * step) as i64;
                     if innermost && axis.parts.len() == 1 {
                         let stride = axis.parts[0].1;
-                        let missing = start.min(0).unsigned_abs() as usize;
-                        let before = missing.div_ceil(step).min(len);
-                        let start = start + (before * step) as i64;
-                        let left = (axis.extent as i64 - start).max(0) as usize;
-                        let valid = left.div_ceil(step).min(len - before);
+                        let Covered { before, first, inside: valid } =
+                            Covered::of(start, step, len, axis.extent);
                         line = Some(Line { len, before, valid, stride: stride * step as isize });
-                        base = base.wrapping_offset(start as isize * stride);
+                        base = base.wrapping_offset(first as isize * stride);
                     } else {
                         line = if innermost { None } else { line };
                         lists[list].extend((0..len).map(|i| {

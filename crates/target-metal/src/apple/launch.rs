@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_ir::{Access, Bindings, Param, ParamKind, Program};
-use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
+use tilewright_passes::lower::{PASSES, Schedule, Units};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
 use tilewright_target::source::{Slot, SourceKernel, SourceLaunch, kernel_name};
@@ -60,16 +60,7 @@ impl MetalExecutable {
         if let Some(variant) = variants.get(&schedule) {
             return Ok(variant.clone());
         }
-        let (program, said) =
-            (|| self.program.name.clone(), |what: &str| format!("cannot run on Metal: {what}"));
-        let threads = lower(&self.program, &schedule).map_err(|e| TargetError::Unsupported {
-            program: program(),
-            what: said(&e.to_string()),
-        })?;
-        self.gpu
-            .family
-            .check(&threads)
-            .map_err(|what| TargetError::Limit { program: program(), what: said(&what) })?;
+        let threads = self.gpu.family.lower(&self.program, &schedule)?;
         let (text, name) = (c::source(&threads, &Msl), c::kernel_name(&threads));
         let pipeline = compile(&self.gpu, &text, &name, threads.threads)?;
         let faults = match threads.checks.is_empty() {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_ir::{Bindings, DType, Param, ParamKind, Program};
-use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
+use tilewright_passes::lower::{PASSES, Schedule, Units};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
 use tilewright_target::host::HostBuffer;
@@ -120,15 +120,7 @@ impl Hosted {
         if let Some(variant) = variants.get(&schedule) {
             return Ok(variant.clone());
         }
-        let (program, said) =
-            (|| self.program.name.clone(), |what: &str| format!("cannot run on Metal: {what}"));
-        let threads = lower(&self.program, &schedule).map_err(|e| TargetError::Unsupported {
-            program: program(),
-            what: said(&e.to_string()),
-        })?;
-        self.family
-            .check(&threads)
-            .map_err(|what| TargetError::Limit { program: program(), what: said(&what) })?;
+        let threads = self.family.lower(&self.program, &schedule)?;
         let text = c::source(&threads, &Msl);
         let built = self.compiler.build(&text, &c::kernel_name(&threads), &parameters(&threads))?;
         let variant = Arc::new(Variant { threads, built });
