@@ -21,364 +21,254 @@ void tw_kernel_depthwise_conv_3x3(
     const device float* w [[buffer(1)]],
     device float* y [[buffer(2)]],
     constant depthwise_conv_3x3_arguments& arguments [[buffer(3)]],
-    device uint* faults [[buffer(4)]],
     uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int at_2 = (int)thread_index_in_threadgroup >> 4;
-    const int at_3 = ((int)thread_index_in_threadgroup & 15) * 4;
-    const int difference = (int)threadgroup_position_in_grid.x - 1;
-    const bool test = difference >= 0;
-    const bool test_2 = difference < arguments.height;
-    const bool and_ = test && test_2;
-    bool tile[4];
-    bool and_3[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile[i] = false;
-        if ((at_2 + ((i & 3) * 32)) < arguments.width) {
-            tile[i] = ((int)(((uint)((at_2 + ((i & 3) * 32))) - (uint)(1))) >= 0) && ((int)(((uint)((at_2 + ((i & 3) * 32))) - (uint)(1))) < arguments.width);
-        }
-        and_3[i] = and_ && tile[i];
-    }
-    const int larger = max(difference, 0);
-    const int difference_3 = arguments.height - 1;
-    const int smaller = min(larger, difference_3);
-    const int difference_4 = arguments.width - 1;
-    const int index = tw_checked(smaller, arguments.height, faults, 0);
+    const int at = (int)thread_index_in_threadgroup >> 4;
+    const int at_2 = ((int)thread_index_in_threadgroup & 15) * 4;
+    const int added = (int)threadgroup_position_in_grid.x + (-1);
     float x_in[16];
+    float x_in_2[16];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         x_in[i * 4] = 0.0f;
         x_in[(i * 4) + 1] = 0.0f;
         x_in[(i * 4) + 2] = 0.0f;
         x_in[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
+        if (((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) && (((added >= 0) && (added < arguments.height)) && (((-1) + (at + ((((i * 4) >> 2) & 3) * 32))) >= 0))) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(added) * arguments.x_stride1)) + ((long)(((-1) + (at + ((((i * 4) >> 2) & 3) * 32)))) * arguments.x_stride2)) + (long)(at_2)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        x_in_2[i * 4] = 0.0f;
+        x_in_2[(i * 4) + 1] = 0.0f;
+        x_in_2[(i * 4) + 2] = 0.0f;
+        x_in_2[(i * 4) + 3] = 0.0f;
+        if (((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) && (((int)threadgroup_position_in_grid.x < arguments.height) && (((-1) + (at + ((((i * 4) >> 2) & 3) * 32))) >= 0))) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride1)) + ((long)(((-1) + (at + ((((i * 4) >> 2) & 3) * 32)))) * arguments.x_stride2)) + (long)(at_2)));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
             }
         }
     }
     float w_in[4];
     {
         union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(0) * arguments.w_stride0) + ((long)(0) * arguments.w_stride1)) + (long)(at_3)));
+        vector.all = *(const device uint4*)(w + ((((long)(0) * arguments.w_stride0) + ((long)(0) * arguments.w_stride1)) + (long)(at_2)));
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in[l] = vector.lane[l];
     }
-    float fma_x[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        const float chosen = and_3[(i >> 2) & 3] ? x_in[i] : 0.0f;
-        fma_x[i] = fma(chosen, w_in[i & 3], 0.0f);
-    }
-    bool tile_2[4];
-    bool and_5[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile_2[i] = false;
-        if ((at_2 + ((i & 3) * 32)) < arguments.width) {
-            tile_2[i] = ((int)(((uint)((int)(((uint)((at_2 + ((i & 3) * 32))) + (uint)(1)))) - (uint)(1))) >= 0) && ((int)(((uint)((int)(((uint)((at_2 + ((i & 3) * 32))) + (uint)(1)))) - (uint)(1))) < arguments.width);
-        }
-        and_5[i] = and_ && tile_2[i];
-    }
-    const int index_2 = tw_checked(smaller, arguments.height, faults, 0);
-    float x_in_2[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        x_in_2[i * 4] = 0.0f;
-        x_in_2[(i * 4) + 1] = 0.0f;
-        x_in_2[(i * 4) + 2] = 0.0f;
-        x_in_2[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_2) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(1)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
-            }
-        }
-    }
-    float w_in_2[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(0) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_3)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) w_in_2[l] = vector.lane[l];
-    }
-    float fma_x_2[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        const float chosen_2 = and_5[(i >> 2) & 3] ? x_in_2[i] : 0.0f;
-        fma_x_2[i] = fma(chosen_2, w_in_2[i & 3], fma_x[i]);
-    }
-    bool tile_3[4];
-    bool and_7[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        tile_3[i] = false;
-        if ((at_2 + ((i & 3) * 32)) < arguments.width) {
-            tile_3[i] = ((int)(((uint)((int)(((uint)((at_2 + ((i & 3) * 32))) + (uint)(2)))) - (uint)(1))) >= 0) && ((int)(((uint)((int)(((uint)((at_2 + ((i & 3) * 32))) + (uint)(2)))) - (uint)(1))) < arguments.width);
-        }
-        and_7[i] = and_ && tile_3[i];
-    }
-    const int index_3 = tw_checked(smaller, arguments.height, faults, 0);
     float x_in_3[16];
+    float x_in_4[16];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         x_in_3[i * 4] = 0.0f;
         x_in_3[(i * 4) + 1] = 0.0f;
         x_in_3[(i * 4) + 2] = 0.0f;
         x_in_3[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
+        if (((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) && ((added >= 0) && (added < arguments.height))) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_3) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(2)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(added) * arguments.x_stride1)) + ((long)((at + ((((i * 4) >> 2) & 3) * 32))) * arguments.x_stride2)) + (long)(at_2)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_3[(i * 4) + l] = vector.lane[l];
             }
         }
-    }
-    float w_in_3[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(0) * arguments.w_stride0) + ((long)(2) * arguments.w_stride1)) + (long)(at_3)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) w_in_3[l] = vector.lane[l];
-    }
-    float fma_x_3[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 16; i++) {
-        const float chosen_3 = and_7[(i >> 2) & 3] ? x_in_3[i] : 0.0f;
-        fma_x_3[i] = fma(chosen_3, w_in_3[i & 3], fma_x_2[i]);
-    }
-    const int difference_7 = ((int)threadgroup_position_in_grid.x + 1) - 1;
-    const bool test_9 = difference_7 >= 0;
-    const bool test_10 = difference_7 < arguments.height;
-    const bool and_8 = test_9 && test_10;
-    bool and_9[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_9[i] = and_8 && tile[i];
-    }
-    const int smaller_5 = min(max(difference_7, 0), difference_3);
-    const int index_4 = tw_checked(smaller_5, arguments.height, faults, 0);
-    float x_in_4[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
         x_in_4[i * 4] = 0.0f;
         x_in_4[(i * 4) + 1] = 0.0f;
         x_in_4[(i * 4) + 2] = 0.0f;
         x_in_4[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
+        if (((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) && ((int)threadgroup_position_in_grid.x < arguments.height)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_4) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride1)) + ((long)((at + ((((i * 4) >> 2) & 3) * 32))) * arguments.x_stride2)) + (long)(at_2)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_4[(i * 4) + l] = vector.lane[l];
             }
         }
     }
-    float w_in_4[4];
+    float fma_x[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        fma_x[i] = fma(x_in[i], w_in[i & 3], 0.0f);
+    }
+    float w_in_2[4];
     {
         union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(1) * arguments.w_stride0) + ((long)(0) * arguments.w_stride1)) + (long)(at_3)));
+        vector.all = *(const device uint4*)(w + ((((long)(0) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_2)));
         _Pragma("unroll")
-        for (int l = 0; l < 4; l++) w_in_4[l] = vector.lane[l];
+        for (int l = 0; l < 4; l++) w_in_2[l] = vector.lane[l];
     }
-    const int index_5 = tw_checked(smaller_5, arguments.height, faults, 0);
     float x_in_5[16];
+    float x_in_6[16];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         x_in_5[i * 4] = 0.0f;
         x_in_5[(i * 4) + 1] = 0.0f;
         x_in_5[(i * 4) + 2] = 0.0f;
         x_in_5[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
+        if (((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) && (((added >= 0) && (added < arguments.height)) && ((1 + (at + ((((i * 4) >> 2) & 3) * 32))) < arguments.width))) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_5) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(1)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(added) * arguments.x_stride1)) + ((long)((1 + (at + ((((i * 4) >> 2) & 3) * 32)))) * arguments.x_stride2)) + (long)(at_2)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_5[(i * 4) + l] = vector.lane[l];
             }
         }
-    }
-    const int index_6 = tw_checked(smaller_5, arguments.height, faults, 0);
-    float x_in_6[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
         x_in_6[i * 4] = 0.0f;
         x_in_6[(i * 4) + 1] = 0.0f;
         x_in_6[(i * 4) + 2] = 0.0f;
         x_in_6[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
+        if (((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) && (((int)threadgroup_position_in_grid.x < arguments.height) && ((1 + (at + ((((i * 4) >> 2) & 3) * 32))) < arguments.width))) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_6) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(2)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.x_stride1)) + ((long)((1 + (at + ((((i * 4) >> 2) & 3) * 32)))) * arguments.x_stride2)) + (long)(at_2)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_6[(i * 4) + l] = vector.lane[l];
             }
         }
     }
+    float fma_x_2[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        fma_x_2[i] = fma(x_in_3[i], w_in_2[i & 3], fma_x[i]);
+    }
+    float w_in_3[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(w + ((((long)(0) * arguments.w_stride0) + ((long)(2) * arguments.w_stride1)) + (long)(at_2)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) w_in_3[l] = vector.lane[l];
+    }
+    float fma_x_3[16];
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        fma_x_3[i] = fma(x_in_5[i], w_in_3[i & 3], fma_x_2[i]);
+    }
+    float w_in_4[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(w + ((((long)(1) * arguments.w_stride0) + ((long)(0) * arguments.w_stride1)) + (long)(at_2)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) w_in_4[l] = vector.lane[l];
+    }
     float fma_x_4[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float chosen_4 = and_9[(i >> 2) & 3] ? x_in_4[i] : 0.0f;
-        fma_x_4[i] = fma(chosen_4, w_in_4[i & 3], fma_x_3[i]);
-    }
-    bool and_10[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_10[i] = and_8 && tile_2[i];
+        fma_x_4[i] = fma(x_in_2[i], w_in_4[i & 3], fma_x_3[i]);
     }
     float w_in_5[4];
     {
         union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(1) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_3)));
+        vector.all = *(const device uint4*)(w + ((((long)(1) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_2)));
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_5[l] = vector.lane[l];
     }
     float fma_x_5[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float chosen_5 = and_10[(i >> 2) & 3] ? x_in_5[i] : 0.0f;
-        fma_x_5[i] = fma(chosen_5, w_in_5[i & 3], fma_x_4[i]);
-    }
-    bool and_11[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_11[i] = and_8 && tile_3[i];
+        fma_x_5[i] = fma(x_in_4[i], w_in_5[i & 3], fma_x_4[i]);
     }
     float w_in_6[4];
     {
         union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(1) * arguments.w_stride0) + ((long)(2) * arguments.w_stride1)) + (long)(at_3)));
+        vector.all = *(const device uint4*)(w + ((((long)(1) * arguments.w_stride0) + ((long)(2) * arguments.w_stride1)) + (long)(at_2)));
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_6[l] = vector.lane[l];
     }
     float fma_x_6[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float chosen_6 = and_11[(i >> 2) & 3] ? x_in_6[i] : 0.0f;
-        fma_x_6[i] = fma(chosen_6, w_in_6[i & 3], fma_x_5[i]);
+        fma_x_6[i] = fma(x_in_6[i], w_in_6[i & 3], fma_x_5[i]);
     }
-    const int difference_8 = ((int)threadgroup_position_in_grid.x + 2) - 1;
-    const bool test_11 = difference_8 >= 0;
-    const bool test_12 = difference_8 < arguments.height;
-    const bool and_12 = test_11 && test_12;
-    bool and_13[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_13[i] = and_12 && tile[i];
-    }
-    const int smaller_6 = min(max(difference_8, 0), difference_3);
-    const int index_7 = tw_checked(smaller_6, arguments.height, faults, 0);
+    const int added_2 = (int)threadgroup_position_in_grid.x + 1;
     float x_in_7[16];
+    float x_in_8[16];
+    float x_in_9[16];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
         x_in_7[i * 4] = 0.0f;
         x_in_7[(i * 4) + 1] = 0.0f;
         x_in_7[(i * 4) + 2] = 0.0f;
         x_in_7[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
+        if (((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) && ((added_2 < arguments.height) && (((-1) + (at + ((((i * 4) >> 2) & 3) * 32))) >= 0))) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_7) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(added_2) * arguments.x_stride1)) + ((long)(((-1) + (at + ((((i * 4) >> 2) & 3) * 32)))) * arguments.x_stride2)) + (long)(at_2)));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_7[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        x_in_8[i * 4] = 0.0f;
+        x_in_8[(i * 4) + 1] = 0.0f;
+        x_in_8[(i * 4) + 2] = 0.0f;
+        x_in_8[(i * 4) + 3] = 0.0f;
+        if (((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) && (added_2 < arguments.height)) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(added_2) * arguments.x_stride1)) + ((long)((at + ((((i * 4) >> 2) & 3) * 32))) * arguments.x_stride2)) + (long)(at_2)));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) x_in_8[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        x_in_9[i * 4] = 0.0f;
+        x_in_9[(i * 4) + 1] = 0.0f;
+        x_in_9[(i * 4) + 2] = 0.0f;
+        x_in_9[(i * 4) + 3] = 0.0f;
+        if (((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) && ((added_2 < arguments.height) && ((1 + (at + ((((i * 4) >> 2) & 3) * 32))) < arguments.width))) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(added_2) * arguments.x_stride1)) + ((long)((1 + (at + ((((i * 4) >> 2) & 3) * 32)))) * arguments.x_stride2)) + (long)(at_2)));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) x_in_9[(i * 4) + l] = vector.lane[l];
             }
         }
     }
     float w_in_7[4];
     {
         union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(2) * arguments.w_stride0) + ((long)(0) * arguments.w_stride1)) + (long)(at_3)));
+        vector.all = *(const device uint4*)(w + ((((long)(2) * arguments.w_stride0) + ((long)(0) * arguments.w_stride1)) + (long)(at_2)));
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_7[l] = vector.lane[l];
-    }
-    const int index_8 = tw_checked(smaller_6, arguments.height, faults, 0);
-    float x_in_8[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        x_in_8[i * 4] = 0.0f;
-        x_in_8[(i * 4) + 1] = 0.0f;
-        x_in_8[(i * 4) + 2] = 0.0f;
-        x_in_8[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_8) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(1)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) x_in_8[(i * 4) + l] = vector.lane[l];
-            }
-        }
-    }
-    const int index_9 = tw_checked(smaller_6, arguments.height, faults, 0);
-    float x_in_9[16];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        x_in_9[i * 4] = 0.0f;
-        x_in_9[(i * 4) + 1] = 0.0f;
-        x_in_9[(i * 4) + 2] = 0.0f;
-        x_in_9[(i * 4) + 3] = 0.0f;
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(x + (((((long)((int)threadgroup_position_in_grid.y) * arguments.x_stride0) + ((long)(index_9) * arguments.x_stride1)) + ((long)(tw_checked(min(max((int)(((uint)((int)(((uint)((at_2 + ((((i * 4) >> 2) & 3) * 32))) + (uint)(2)))) - (uint)(1))), 0), difference_4), arguments.width, faults, 1)) * arguments.x_stride2)) + (long)(at_3)));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) x_in_9[(i * 4) + l] = vector.lane[l];
-            }
-        }
     }
     float fma_x_7[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float chosen_7 = and_13[(i >> 2) & 3] ? x_in_7[i] : 0.0f;
-        fma_x_7[i] = fma(chosen_7, w_in_7[i & 3], fma_x_6[i]);
-    }
-    bool and_14[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_14[i] = and_12 && tile_2[i];
+        fma_x_7[i] = fma(x_in_7[i], w_in_7[i & 3], fma_x_6[i]);
     }
     float w_in_8[4];
     {
         union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(2) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_3)));
+        vector.all = *(const device uint4*)(w + ((((long)(2) * arguments.w_stride0) + ((long)(1) * arguments.w_stride1)) + (long)(at_2)));
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_8[l] = vector.lane[l];
     }
     float fma_x_8[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float chosen_8 = and_14[(i >> 2) & 3] ? x_in_8[i] : 0.0f;
-        fma_x_8[i] = fma(chosen_8, w_in_8[i & 3], fma_x_7[i]);
-    }
-    bool and_15[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        and_15[i] = and_12 && tile_3[i];
+        fma_x_8[i] = fma(x_in_8[i], w_in_8[i & 3], fma_x_7[i]);
     }
     float w_in_9[4];
     {
         union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const device uint4*)(w + ((((long)(2) * arguments.w_stride0) + ((long)(2) * arguments.w_stride1)) + (long)(at_3)));
+        vector.all = *(const device uint4*)(w + ((((long)(2) * arguments.w_stride0) + ((long)(2) * arguments.w_stride1)) + (long)(at_2)));
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) w_in_9[l] = vector.lane[l];
     }
     float fma_x_9[16];
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        const float chosen_9 = and_15[(i >> 2) & 3] ? x_in_9[i] : 0.0f;
-        fma_x_9[i] = fma(chosen_9, w_in_9[i & 3], fma_x_8[i]);
+        fma_x_9[i] = fma(x_in_9[i], w_in_9[i & 3], fma_x_8[i]);
     }
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        if ((at_2 + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
+        if ((at + ((((i * 4) >> 2) & 3) * 32)) < arguments.width) {
             float out[4];
             out[0] = fma_x_9[i * 4];
             out[1] = fma_x_9[(i * 4) + 1];
@@ -388,7 +278,7 @@ void tw_kernel_depthwise_conv_3x3(
                 union { uint4 all; float lane[4]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                *(device uint4*)(y + (((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride1)) + ((long)((at_2 + ((((i * 4) >> 2) & 3) * 32))) * arguments.y_stride2)) + (long)(at_3))) = vector.all;
+                *(device uint4*)(y + (((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride1)) + ((long)((at + ((((i * 4) >> 2) & 3) * 32))) * arguments.y_stride2)) + (long)(at_2))) = vector.all;
             }
         }
     }

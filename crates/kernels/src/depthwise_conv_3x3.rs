@@ -57,16 +57,14 @@ fn conv_f64(a: &Inputs) -> Vec<Vec<f64>> {
 pub fn depthwise_conv_3x3(k: &mut Kernel, x: View, w: View, y: View) {
     let (image, row) = (k.program(), k.programs(y.size(1)));
     let x = x.row(image); // [height, width, channels]
-    let (height, width) = (x.size(0), x.size(1));
+    let width = x.size(1);
     let mut sum = k.full(F32, &[width, x.size(2)], 0.0);
     for (di, dj) in (0..9).map(|n| (n / 3, n % 3)) {
-        let (i, j) = (row + di - 1, k.iota(width) + dj - 1);
-        let inside = (i.ge(0) & i.lt(height)) & (j.ge(0) & j.lt(width)).column(); // [width, 1]
-        // Beyond the border the nearest pixel is read and not used.
-        let nearest = x.row(i.max(0).min(height.tile() - 1));
-        let pixels = nearest.gather(j.max(0).min(width.tile() - 1)).load().to(F32);
+        // Beyond the border a window is 0.
+        let window = x.rows(row + (di - 1), 1).rows(dj - 1, width).load(); // [1, width, channels]
+        let pixels = window.reshape(&[width, x.size(2)]).to(F32);
         let weight = w.row(di).row(dj).load().to(F32); // [channels]
-        sum = sum + inside.select(pixels, 0.0) * weight;
+        sum = sum + pixels * weight;
     }
     y.row(image).row(row).store(sum);
 }

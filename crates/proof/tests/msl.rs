@@ -16,7 +16,6 @@ const ELEMENTS: usize = 3_000;
 /// buffers, or, with heads of 256 features or many rows moved at once, more threadgroup memory than there is.
 const TOO_LARGE: &[(&str, &str)] = &[
     ("attention", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
-    ("depthwise_conv_3x3", "buffers, Metal has 31"),
     ("gather_qmm_combine_quantized", "buffers, Metal has 31"),
     ("selective_scan", "needs 61440 bytes of threadgroup memory, Metal has 32768"),
 ];
