@@ -390,7 +390,7 @@ impl<'a> Builder<'a> {
 
     /// Checks that a place may be written.
     fn writable(&self, spot: Spot) -> Result<(), Refused> {
-        if spot.row == 0 && self.rows > 1 && !(self.packed && !spot.uniform) {
+        if spot.row == 0 && self.rows > 1 && (spot.uniform || !self.packed) {
             return Err(Refused);
         }
         let read = self.read.iter();
@@ -465,7 +465,8 @@ impl<'a> Builder<'a> {
             }
             Meaning::Iota => {
                 let to = out(self, 4, Format::Word)?;
-                if !wide || form == Form::Flat || self.packed || call.extra[1] != 0 && self.rows > 1 {
+                if !wide || form == Form::Flat || self.packed || call.extra[1] != 0 && self.rows > 1
+                {
                     return Err(Refused);
                 }
                 self.writable(to)?;
