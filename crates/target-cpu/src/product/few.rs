@@ -8,6 +8,7 @@ use crate::simd::integers::last::{Form, Last};
 use crate::simd::integers::whole::negligible;
 use crate::simd::integers::{ByRows, CHUNK, Part, Prepared};
 use crate::simd::{Level, integers, quantized};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilewright_ir::DType;
@@ -51,13 +52,13 @@ impl Rows {
     /// The row of x exists, and nobody else prepares it.
     unsafe fn prepare(&self, problem: &Problem, (level, code): (Level, &ByRows), place: usize) {
         let Factor::Affine { group, .. } = problem.factor else { return };
-        let mut values = [0.0; CHUNK];
+        let mut values = [MaybeUninit::uninit(); CHUNK];
         for chunk in 0..self.chunks {
             let from = chunk * CHUNK;
-            let values = &mut values[..CHUNK.min(problem.depth - from)];
+            let len = CHUNK.min(problem.depth - from);
             // SAFETY: the caller's promise; there is room for the chunks of each row.
             let whole = unsafe {
-                problem.x.widen(level, self.numbers[place] as usize, from, values);
+                let values = widened(problem, level, self.numbers[place], from, &mut values[..len]);
                 let to = Prepared::at(self.prepared.add(place * self.chunks + chunk));
                 code.prepare(to, values, group, negligible(problem.depth))
             };
@@ -79,12 +80,12 @@ impl Rows {
         last: &mut Last,
     ) {
         let Factor::Affine { bits, group, .. } = problem.factor else { return };
-        let mut values = [0.0; CHUNK];
-        let values = &mut values[..problem.depth];
+        let mut values = [MaybeUninit::uninit(); CHUNK];
         let form = Form { level, bits, group, negligible: negligible(problem.depth) };
         // SAFETY: the caller's promise.
         let whole = unsafe {
-            problem.x.widen(level, self.numbers[0] as usize, 0, values);
+            let row = self.numbers[0];
+            let values = widened(problem, level, row, 0, &mut values[..problem.depth]);
             last.holds(&form, values) || {
                 let whole = code.prepare(&mut last.prepared, values, group, form.negligible);
                 last.note(&form, values, whole)
@@ -105,6 +106,25 @@ impl Rows {
         whole.then(|| unsafe {
             std::slice::from_raw_parts(self.prepared.add(place * self.chunks), self.chunks)
         })
+    }
+}
+
+/// Elements of a row of x from one on, as many as there is room for.
+///
+/// # Safety
+/// They exist, and the CPU has the level's features.
+unsafe fn widened<'a>(
+    problem: &Problem,
+    level: Level,
+    row: u32,
+    from: usize,
+    room: &'a mut [MaybeUninit<f32>],
+) -> &'a [f32] {
+    let (at, len) = (room.as_mut_ptr().cast::<f32>(), room.len());
+    // SAFETY: the caller's promise; all are written.
+    unsafe {
+        problem.x.widen_rows(level, [row as usize, 1], [from, len], (at, 0));
+        std::slice::from_raw_parts(at, len)
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::simd::avx2::Avx2;
 use std::arch::x86_64::*;
 
+mod prepare;
 mod wide;
 
 /// Packed weights, and how far ahead of those that are multiplied they are fetched, in bytes.
@@ -548,8 +549,16 @@ unsafe fn of_four(sums: &[__m256i; 4]) -> __m256i {
 /// As [`ByRows::prepare`], with AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub unsafe fn prepare(to: &mut Prepared, x: &[f32], shape: Shape, negligible: f64) -> bool {
+    let eights = |group: usize| shape == (4, group) && x.len().is_multiple_of(GROUPS * group);
     // SAFETY: the caller's promise.
-    to.fill(unsafe { Avx2::assume() }, x, shape, negligible)
+    unsafe {
+        match shape.1 {
+            32 if eights(32) => prepare::eights::<32>(to, x, negligible),
+            64 if eights(64) => prepare::eights::<64>(to, x, negligible),
+            128 if eights(128) => prepare::eights::<128>(to, x, negligible),
+            _ => to.fill(Avx2::assume(), x, shape, negligible),
+        }
+    }
 }
 
 /// # Safety
