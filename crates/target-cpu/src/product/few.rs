@@ -128,19 +128,29 @@ unsafe fn widened<'a>(
     }
 }
 
-/// Computes the rows of these experts.
+/// True for products of the same rows with weights that are packed alike, so that they can be computed together.
+pub fn alike(a: &Problem, b: &Problem) -> bool {
+    let kind = |problem: &Problem| match problem.factor {
+        Factor::Affine { bits, group, .. } => Some((bits, group)),
+        Factor::Floats(_) => None,
+    };
+    a.x == b.x && a.depth == b.depth && a.rows == b.rows && kind(a) == kind(b) && kind(a).is_some()
+}
+
+/// Computes the rows of these experts; of several problems, which are [`alike`], the same rows of each.
 ///
 /// # Safety
-/// As [`super::run`], for a problem that [`fits`].
+/// As [`super::run`], for problems that [`fits`] admits.
 ///
 /// # Errors
 /// As [`super::run`].
 pub unsafe fn run(
-    problem: &Problem,
+    problems: &[&Problem],
     resources: &Resources<'_>,
     parts: &[(usize, Range<usize>)],
     alone: bool,
 ) -> Result<(), Stopped> {
+    let Some(&problem) = problems.first() else { return Ok(()) };
     let Factor::Affine { bits, group, .. } = problem.factor else { return Ok(()) };
     let code = ByRows::of(bits, resources.level);
     let taken = parts.iter().flat_map(|(_, rows)| rows.clone()).map(|row| problem.rows[row].0);
@@ -172,9 +182,18 @@ pub unsafe fn run(
     let need = (most * COLUMNS + problem.depth + 2 * COLUMNS * groups) * 4;
     let row = problem.depth * bits as usize / 8;
     let width = (WEIGHTS / row.max(1) / 8 * 8).clamp(8, COLUMNS);
-    let across = problem.columns.div_ceil(width);
+    // Where the units of each problem begin.
+    let mut begins = Vec::with_capacity(problems.len());
+    let mut units = 0;
+    for problem in problems {
+        begins.push(units);
+        units += parts.len() * problem.columns.div_ceil(width);
+    }
     let failed = AtomicBool::new(false);
     let work = |worker: usize, unit: usize| {
+        let number = begins.partition_point(|begin| *begin <= unit) - 1;
+        let (problem, unit) = (problems[number], unit - begins[number]);
+        let across = problem.columns.div_ceil(width);
         let (part, column) = (&parts[unit / across], unit % across * width);
         (resources.own)(worker, &mut |block| match room(block, need) {
             // SAFETY: these columns of these rows are this call's, and so is the memory.
@@ -184,29 +203,34 @@ pub unsafe fn run(
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
-    let own = reads(problem, resources, parts, width);
+    let own = reads(problems, resources, parts, (width, &begins, units));
     let next = own.map_or(Next::default(), |own| resources.order.note(&own));
-    run_apart(resources.pool, parts.len() * across, alone, next, &work)?;
+    run_apart(resources.pool, units, alone, next, &work)?;
     if let Some(last) = last {
         last.give();
     }
     if failed.load(Ordering::Relaxed) { Err(Stopped::Memory(need)) } else { Ok(()) }
 }
 
-/// What is read of the weights of one expert, the only one of the problem: others are chosen anew each time.
+/// What is read of the weights of one expert, the only one of the problems: others are chosen anew each time. Each unit
+/// takes so many columns, and those of each problem begin somewhere.
 fn reads(
-    problem: &Problem,
+    problems: &[&Problem],
     resources: &Resources<'_>,
     parts: &[(usize, Range<usize>)],
-    width: usize,
+    (width, begins, units): (usize, &[usize], usize),
 ) -> Option<Reads> {
-    let (Factor::Affine { words, scales, biases, .. }, [(0, _)]) = (problem.factor, parts) else {
+    let (Factor::Affine { words: first, .. }, [(0, _)]) = (problems.first()?.factor, parts) else {
         return None;
     };
-    let chunks = problem.columns.div_ceil(width);
-    let mut reads = Reads::new(words.at, chunks, resources.pool.runs_apart(chunks));
-    for Matrix { at, row, .. } in [words, scales, biases] {
-        reads.push(at, row * width as isize, row.unsigned_abs() * width);
+    let mut reads = Reads::new(first.at, units, resources.pool.runs_apart(units));
+    for (problem, begin) in problems.iter().zip(begins) {
+        let Factor::Affine { words, scales, biases, .. } = problem.factor else { continue };
+        let own = *begin..begin + problem.columns.div_ceil(width);
+        for Matrix { at, row, .. } in [words, scales, biases] {
+            let bytes = row.unsigned_abs() * width;
+            reads.push_for(own.clone(), at, row * width as isize, bytes);
+        }
     }
     Some(reads)
 }
