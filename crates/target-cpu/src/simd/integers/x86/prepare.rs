@@ -313,7 +313,8 @@ mod tests {
             (state >> 8) as f32 / (1 << 24) as f32 - 0.5
         };
         let mut counted = [false; 2];
-        for (len, group) in [(256, 32), (1024, 64), (3072, 64), (4096, 128), (512, 64), (2048, 32)] {
+        for (len, group) in [(256, 32), (1024, 64), (3072, 64), (4096, 128), (512, 64), (2048, 32)]
+        {
             for kind in 0..6 {
                 let mut x: Vec<f32> = (0..len).map(|_| next()).collect();
                 for (i, x) in x.iter_mut().enumerate() {
