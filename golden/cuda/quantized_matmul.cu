@@ -54,7 +54,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             scales_in[i] = 0.0f;
-            if (((product_2 + (at + ((i & 7) * 8))) < arguments.columns) && (j < arguments.groups)) {
+            if ((product_2 + (at + ((i & 7) * 8))) < arguments.columns) {
                 scales_in[i] = scales[((long long)((product_2 + (at + ((i & 7) * 8)))) * arguments.scales_stride0) + (long long)(j)];
             }
             const unsigned int word = (((product_2 + (at + ((((i * 4) >> 2) & 7) * 8))) < arguments.columns) && ((product_4 + ((at_2 * 4) >> 5)) < (8 * arguments.groups))) ? w[((long long)((product_2 + (at + ((((i * 4) >> 2) & 7) * 8)))) * arguments.w_stride0) + (long long)((product_4 + ((at_2 * 4) >> 5)))] : 0u;
@@ -73,7 +73,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_quantized_matmul(con
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             biases_in[i] = 0.0f;
-            if (((product_2 + (at + ((i & 7) * 8))) < arguments.columns) && (j < arguments.groups)) {
+            if ((product_2 + (at + ((i & 7) * 8))) < arguments.columns) {
                 biases_in[i] = biases[((long long)((product_2 + (at + ((i & 7) * 8)))) * arguments.biases_stride0) + (long long)(j)];
             }
         }

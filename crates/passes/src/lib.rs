@@ -8,6 +8,7 @@ mod emit;
 mod extent;
 pub mod grad;
 pub mod hoist;
+pub mod lines;
 pub mod lower;
 pub mod pipeline;
 pub mod precision;

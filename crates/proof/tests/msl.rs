@@ -17,7 +17,6 @@ const ELEMENTS: usize = 3_000;
 const TOO_LARGE: &[(&str, &str)] = &[
     ("attention", "needs 65536 bytes of threadgroup memory, Metal has 32768"),
     ("gather_qmm_combine_quantized", "buffers, Metal has 31"),
-    ("selective_scan", "needs 61440 bytes of threadgroup memory, Metal has 32768"),
 ];
 
 /// True for such a refusal.

@@ -55,7 +55,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let elements: usize = shape.iter().product();
             let mut content = vec![0u8; elements * dtype.size()];
             for (i, element) in content.chunks_exact_mut(dtype.size()).enumerate() {
-                let noise = (i as u32).wrapping_mul(2_654_435_769) >> 8;
+                // Multiples alone would spread so evenly that selections meet no row as random ones are.
+                let noise = (i as u32 + 1).wrapping_mul(2_654_435_769);
+                let noise = (noise ^ noise >> 15).wrapping_mul(0x85eb_ca6b);
+                let noise = (noise ^ noise >> 13) >> 8;
                 let value = match dtype {
                     DType::U32 | DType::I32 => (noise as usize % index.max(1)) as f64,
                     _ => noise as f64 / 2_796_202.0 - 3.0,

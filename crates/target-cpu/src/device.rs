@@ -12,7 +12,8 @@ use crate::schedule::Schedule;
 use crate::simd::Level;
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
-use tilewright_ir::{Access, Bindings, DType, ParamKind, Program};
+use tilewright_ir::{Access, Bindings, DType, Extent, ParamKind, Program};
+use tilewright_passes::lines::{LONG_LINE, by_line};
 use tilewright_target::recording::{Recording, Step};
 use tilewright_target::{
     Argument, Buffer, Caps, Device, DeviceKind, Executable, Region, TargetError,
@@ -127,6 +128,8 @@ impl Device for CpuDevice {
         if let Some(dtype) = params.chain(values).find(|dtype| *dtype == DType::F64) {
             return Err(TargetError::unsupported_dtype(&program.name, "the CPU", dtype));
         }
+        let lined = by_line(program, |e| if e == Extent::Const(1) { 0 } else { LONG_LINE });
+        let program = lined.as_ref().unwrap_or(program);
         let analysis = Analysis::of(program);
         let is_packed =
             |fused: &Option<(Fusion, _)>| matches!(fused, Some((Fusion::PackedSum { .. }, _)));

@@ -24,6 +24,8 @@ const MOST_PROGRAMS: usize = 1024;
 /// Lanes of a batch that only reads its rows, where they lie: a step's overhead, in which nothing is read, must be little
 /// beside the time that the memory takes for them.
 const READ_LANES: usize = 32 << 10;
+/// How much longer than all that is made of them rows are that a batch counts as only reading.
+const MADE_LITTLE: usize = 8;
 /// Programs of a batch that look a row up: while one is copied, the next is fetched.
 const LOOKING_UP: usize = 4;
 /// Rows up to this length are whole: their tiles stay near the first cache. Longer ones come in blocks where they can.
@@ -163,14 +165,14 @@ struct Rows {
     packed: bool,
     /// A row's place depends on what is loaded.
     looked_up: bool,
-    /// Rows are only read, and lie as lanes.
+    /// Rows are only read, and lie as lanes; what is made of them is little.
     in_place: bool,
 }
 
 impl Rows {
     fn of(request: &Request<'_>) -> Rows {
         let (mut length, mut packed, mut only_read, mut looked_up) = (1, false, true, false);
-        let mut in_place = true;
+        let mut made = 0;
         let scalars = Scalars::new(request.program, request.dims, request.grid);
         for id in lets(request.program, request.analysis) {
             let expr = request.program.expr(id);
@@ -192,8 +194,9 @@ impl Rows {
             );
             // What the programs share is computed once.
             only_read &= first.is_none() || moved || !request.analysis.apart[id.index()];
-            in_place &= first.is_none()
-                || matches!(expr.kind, ExprKind::Load { .. }) && expr.ty.dtype.size() == 4;
+            if !matches!(expr.kind, ExprKind::Load { .. }) || expr.ty.dtype.size() != 4 {
+                made = made.max(first.unwrap_or(0));
+            }
             if let ExprKind::Load { place, .. } = &expr.kind
                 && first.is_some()
             {
@@ -207,7 +210,7 @@ impl Rows {
             length: Some(length),
             packed: packed && only_read,
             looked_up,
-            in_place: in_place && !looked_up && length > 1,
+            in_place: made.saturating_mul(MADE_LITTLE) <= length && !looked_up && length > 1,
         }
     }
 }

@@ -215,6 +215,10 @@ impl Lowering<'_> {
 
     /// True when a range surely ends inside its axis: a constant part of a multiple of a size.
     fn range_fits(&self, start: ExprId, len: Extent, step: usize, axis: Extent) -> bool {
+        if let Some((_, end, _)) = self.steps.get(&start) {
+            // One position a turn of a loop over the axis.
+            return len == Extent::Const(1) && self.is_size(*end, axis);
+        }
         let start = match self.program.expr(start).kind {
             ExprKind::Const(Literal::Int(n)) => Extent::Const(n.max(0) as usize),
             ExprKind::Size(extent) => extent,
@@ -232,6 +236,15 @@ impl Lowering<'_> {
                 Extent::Dim { dim: b, times: n },
                 Extent::Dim { dim, times },
             ) => a == dim && b == dim && step == 1 && s + n <= times,
+            _ => false,
+        }
+    }
+
+    /// True for the value of an extent.
+    fn is_size(&self, id: ExprId, of: Extent) -> bool {
+        match self.program.expr(id).kind {
+            ExprKind::Const(Literal::Int(n)) => of == Extent::Const(n.max(0) as usize),
+            ExprKind::Size(extent) => of == extent,
             _ => false,
         }
     }

@@ -102,6 +102,8 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     if let Some(threads) = routine::lower(program, schedule) {
         return Ok(threads);
     }
+    let lined = lined(program, schedule);
+    let program = lined.as_ref().unwrap_or(program);
     let blocked = blocks::blocked(program, schedule);
     let is_blocked = blocked.is_some();
     let mut program = blocked.unwrap_or_else(|| program.clone());
@@ -120,6 +122,14 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     lowering.prologue();
     lowering.block(&program.body)?;
     lowering.finish()
+}
+
+/// `program` with its scanned lines in loops, if it has any.
+fn lined(program: &Program, schedule: &Schedule) -> Option<Program> {
+    let mut program = crate::lines::by_line(program, |e| schedule.capacity_of(e))?;
+    fetch::fetch(&mut program);
+    ahead::ahead(&mut program);
+    Some(program)
 }
 
 /// A lowered tile: its registers and how they are spread.

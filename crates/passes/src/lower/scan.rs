@@ -187,8 +187,10 @@ impl Lowering<'_> {
             registers
         };
         let outs = declare(self, name, Some(layout.registers()));
-        let (carry, sums) = (declare(self, "carry", None), declare(self, "sum", None));
         let vector = 1usize << layout.vector();
+        let rest = layout.registers() / vector - 1;
+        let carry = if rest > 0 { declare(self, "carry", None) } else { Vec::new() };
+        let sums = declare(self, "sum", None);
         let bits = layout.thread_bits(layout.capacity.len() - 1).len() as u32;
         let block_at = |l: &mut Self, block: Value, is_first: bool| {
             let first = shift_left(block, layout.vector());
@@ -224,16 +226,19 @@ impl Lowering<'_> {
                 let joined = l.select_parts(&dtypes, any.clone(), joined, own);
                 l.assign_elements(&outs, &at, joined);
             });
-            let total = match is_first {
-                true => total,
-                false => l.join(&joiner, gets(&carry), total),
-            };
-            l.assign(&carry, total);
+            if rest > 0 {
+                let total = match is_first {
+                    true => total,
+                    false => l.join(&joiner, gets(&carry), total),
+                };
+                l.assign(&carry, total);
+            }
             Ok::<(), LowerError>(())
         };
         block_at(self, int(0), true)?;
-        let rest = layout.registers() / vector - 1;
-        self.unroll(rest, |l, block| block_at(l, add(block, int(1)), false))?;
+        if rest > 0 {
+            self.unroll(rest, |l, block| block_at(l, add(block, int(1)), false))?;
+        }
         let held: Vec<Held> =
             outs.into_iter().map(|register| Held { register, layout: layout.clone() }).collect();
         self.hold(id, held[0].clone());

@@ -87,6 +87,8 @@ impl Schedule {
             routines,
             shared: (units == Units::Float).then_some(matrix::THREADGROUP),
         };
+        let lined = super::lined(program, &schedule);
+        let program = lined.as_ref().unwrap_or(program);
         let split = split_axis(program, |e| schedule.capacity_of(e)).is_some();
         let outer = program.grid.iter().rev().skip(usize::from(!split));
         schedule.linear = program.grid.len() + usize::from(split) > 3
@@ -155,6 +157,10 @@ fn elements_a_thread(program: &Program) -> u32 {
     }
     if is_whole(program) {
         return OF_MAPS;
+    }
+    if program.exprs.iter().any(|e| matches!(e.kind, ExprKind::ScanBy { .. })) {
+        // One vector: what a thread holds beyond it is a scan of its own.
+        return widest_vector(program);
     }
     let rows = program
         .exprs

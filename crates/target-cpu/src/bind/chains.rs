@@ -129,20 +129,31 @@ impl Joiner<'_> {
         if end < least {
             return None;
         }
-        // Rows of less than a vector are left to the primitives.
         let vector = if self.level == Level::Avx2 { LANES / 2 } else { LANES };
         let sizes = steps[..end].iter().filter_map(|step| match step {
-            Step::Invoke(invoke) if invoke.call.len >= vector => Some(&invoke.call),
+            Step::Invoke(invoke) => Some((invoke.call.rows, invoke.call.len)),
             _ => None,
         });
-        let sizes: Vec<(usize, usize)> = sizes.map(|call| (call.rows, call.len)).collect();
-        let first = *sizes.first()?;
-        let rows = sizes.iter().copied().find(|&(rows, _)| rows > 1).unwrap_or(first);
-        let both = [Some(rows), Some(first).filter(|first| *first != rows)];
-        for (rows, len) in both.into_iter().flatten() {
+        let sizes: Vec<(usize, usize)> = sizes.collect();
+        // Short rows of which a whole number fills a vector lie there side by side; others of less than a vector are left
+        // to the primitives.
+        let packs = |&(rows, len): &(usize, usize)| {
+            rows > 1 && len > 1 && len <= vector && len.is_power_of_two()
+        };
+        let packed = sizes.iter().copied().find(packs);
+        let mut long = sizes.iter().copied().filter(|&(_, len)| len >= vector);
+        let first = long.next();
+        let rows = first.filter(|&(rows, _)| rows > 1).or(long.find(|&(rows, _)| rows > 1));
+        let rows = rows.or(first);
+        let tried = [
+            packed.map(|size| (size, true)),
+            rows.map(|size| (size, false)),
+            first.filter(|_| first != rows).map(|size| (size, false)),
+        ];
+        for ((rows, len), packed) in tried.into_iter().flatten() {
             let mut limit = end;
             while limit >= least {
-                let mut builder = Builder::new(self, rows, len);
+                let mut builder = Builder::new(self, rows, len, packed);
                 let taken = builder.take(&steps[..limit]);
                 if taken < least {
                     break;
@@ -233,6 +244,8 @@ struct Builder<'a> {
     joiner: &'a Joiner<'a>,
     rows: usize,
     len: usize,
+    /// Rows are parts of vectors: they lie one behind another, and are folded where they are.
+    packed: bool,
     block: Option<BlockRole>,
     chain: Chain,
     spots: Vec<Spot>,
@@ -244,11 +257,12 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(joiner: &'a Joiner<'a>, rows: usize, len: usize) -> Self {
+    fn new(joiner: &'a Joiner<'a>, rows: usize, len: usize, packed: bool) -> Self {
         Builder {
             joiner,
             rows,
             len,
+            packed,
             block: None,
             chain: Chain::new(joiner.level),
             spots: Vec::new(),
@@ -273,9 +287,17 @@ impl<'a> Builder<'a> {
             .unwrap_or(steps.len())
     }
 
+    /// Rows and their length as the code sees them.
+    fn extent(&self) -> (usize, usize) {
+        if self.packed { (1, self.rows * self.len) } else { (self.rows, self.len) }
+    }
+
     fn form(&self, invoke: &Invoke) -> Result<Form, Refused> {
         let (rows, len) = (invoke.call.rows, invoke.call.len);
         let fixed = invoke.block == BlockRole::Fixed;
+        if self.packed && !fixed {
+            return Err(Refused);
+        }
         if (rows, len) == (self.rows, self.len) {
             return Ok(Form::Rows);
         }
@@ -310,6 +332,10 @@ impl<'a> Builder<'a> {
             return Err(Refused);
         }
         let row = if self.rows == 1 { 0 } else { row };
+        if self.packed && !uniform {
+            let behind = row == self.len as isize * apart;
+            return behind.then_some(Spot { address, row: 0, uniform, format }).ok_or(Refused);
+        }
         Ok(Spot { address, row, uniform, format })
     }
 
@@ -324,9 +350,10 @@ impl<'a> Builder<'a> {
         }
         let tensor = matches!(self.joiner.region(spot.address), Region::Param(_));
         let ahead = if tensor && !spot.uniform { AHEAD } else { 0 };
-        let apart = if ahead != 0 { self.joiner.apart(spot, self.len) } else { 0 };
+        let (rows, len) = self.extent();
+        let apart = if ahead != 0 { self.joiner.apart(spot, len) } else { 0 };
         let Spot { uniform, format, .. } = spot;
-        let next = if ahead != 0 { self.joiner.next(spot, self.rows) } else { 0 };
+        let next = if ahead != 0 { self.joiner.next(spot, rows) } else { 0 };
         let operand = Operand { uniform, format, ahead, apart, next, joined: 1, stream: false };
         self.chain.operands.push(operand);
         self.spots.push(spot);
@@ -349,6 +376,10 @@ impl<'a> Builder<'a> {
         if let (true, 0, Some(&bits)) = (spot.uniform, spot.row, self.joiner.words.get(&key)) {
             return Ok(self.recorder().i(bits));
         }
+        // A value a row would have to be spread over its part of a vector.
+        if self.packed && spot.uniform && spot.row != 0 {
+            return Err(Refused);
+        }
         if !self.read.contains(&spot) {
             self.read.push(spot);
         }
@@ -359,7 +390,7 @@ impl<'a> Builder<'a> {
 
     /// Checks that a place may be written.
     fn writable(&self, spot: Spot) -> Result<(), Refused> {
-        if spot.row == 0 && self.rows > 1 {
+        if spot.row == 0 && self.rows > 1 && (spot.uniform || !self.packed) {
             return Err(Refused);
         }
         let read = self.read.iter();
@@ -434,7 +465,8 @@ impl<'a> Builder<'a> {
             }
             Meaning::Iota => {
                 let to = out(self, 4, Format::Word)?;
-                if !wide || form == Form::Flat || call.extra[1] != 0 && self.rows > 1 {
+                if !wide || form == Form::Flat || self.packed || call.extra[1] != 0 && self.rows > 1
+                {
                     return Err(Refused);
                 }
                 self.writable(to)?;
@@ -462,7 +494,10 @@ impl<'a> Builder<'a> {
                     y = self.read(from)?;
                 }
                 self.writable(to)?;
-                let value = self.recorder().folded(folding, x, y);
+                let value = match self.packed {
+                    true => self.recorder().folded_apart(folding, x, y, self.len),
+                    false => self.recorder().folded(folding, x, y),
+                };
                 self.write(to, value, false);
             }
         }
@@ -483,7 +518,7 @@ impl<'a> Builder<'a> {
         let halves = |first: usize, second: usize| {
             let (a, b) = (place(&self.spots[first])?, place(&self.spots[second])?);
             let [a_fetched, b_fetched] = [first, second].map(|k| self.chain.operands[k]);
-            let bytes = self.len * a_fetched.format.size();
+            let bytes = self.extent().1 * a_fetched.format.size();
             let together = (a.0, a.1, a.2, a.3) == (b.0, b.1, b.2, b.3)
                 && b.4.wrapping_sub(a.4) == bytes as isize
                 && a_fetched.format == b_fetched.format
@@ -526,6 +561,9 @@ impl<'a> Builder<'a> {
                 needed = others || before;
             }
             if needed {
+                if self.packed && spot.uniform {
+                    return None;
+                }
                 let operand = self.operand(spot);
                 let stream = stream && spot.format == Format::Word && !spot.uniform;
                 self.chain.operands[operand].stream |= stream;
@@ -553,13 +591,14 @@ impl<'a> Builder<'a> {
                 spot.address = NOWHERE;
             }
         }
+        let (rows, len) = self.extent();
         let loaded = self.spots.iter().map(|spot| !spot.uniform && self.read.contains(spot));
         Some(Native {
             code,
             streaming,
             streamed,
-            rows: self.rows,
-            len: self.len,
+            rows,
+            len,
             block: self.block.unwrap_or(BlockRole::Fixed),
             operands: self.spots.iter().map(|spot| (spot.address, spot.row)).collect(),
             loaded: loaded.collect(),

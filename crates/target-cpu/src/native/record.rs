@@ -1,5 +1,6 @@
 //! Recording: lane arithmetic that becomes nodes of a graph.
 
+use super::assemble::commutes;
 use super::encoding::{predicate, rounding};
 use super::graph::{Fold, Graph, Node, Op, Plain, Value};
 use crate::simd::call::Folding;
@@ -78,6 +79,26 @@ impl<'a> Recorder<'a> {
         let next = (folding.fold)(self, [total, x, y]);
         self.0.borrow_mut().folds.push(Fold { folding, next });
         self.one(Op::Folded(number), next)
+    }
+
+    /// Records folds of `x` (and `y` for pairs) over rows of `len` lanes that lie side by side in a vector; their results
+    /// in all lanes of their rows. The order is that of [`simd::reduce`](crate::simd::reduce), whose other lanes hold
+    /// the identity.
+    pub fn folded_apart(self, folding: Folding, x: Value, y: Value, len: usize) -> Value {
+        let moved = |value: Value, from: &dyn Fn(usize) -> usize| {
+            let lanes = self.table(std::array::from_fn(|lane| from(lane) as u32));
+            self.two(Op::Plain(Plain::LookUp), lanes, value)
+        };
+        let mut total = (folding.fold)(self, [self.i(folding.identity), x, y]);
+        let mut apart = len / 2;
+        while apart > 0 {
+            let other = moved(total, &|lane| lane ^ apart);
+            total = (folding.join)(self, [total, other, Value::NONE]);
+            apart /= 2;
+        }
+        // Of +0 and -0 the greater is the second one, which for half of the lanes was the other.
+        let same = matches!(self.node(total).op, Op::Plain(op) if commutes(op));
+        if same { total } else { moved(total, &|lane| lane / len * len) }
     }
 }
 

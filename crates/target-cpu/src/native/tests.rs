@@ -242,6 +242,57 @@ fn fold(name: &str, primitive: Primitive, level: Level) {
     }
 }
 
+/// Rows that share a vector, on every level: each lane holds what the primitive gives its row.
+#[test]
+fn rows_that_share_a_vector_are_folded_like_others() {
+    for level in levels() {
+        for op in [ReduceOp::Sum, ReduceOp::Max, ReduceOp::Min, ReduceOp::Prod, ReduceOp::Any] {
+            for dtype in [DType::F32, DType::I32, DType::U32] {
+                if op == ReduceOp::Any && dtype.is_float() {
+                    continue;
+                }
+                let name = format!("{op:?} of {dtype:?} on {level:?}");
+                fold_apart(&name, reduce::reduce(op, dtype, level), level);
+            }
+        }
+        fold_apart("sum of products", reduce::sum_of_products(level), level);
+    }
+}
+
+fn fold_apart(name: &str, primitive: Primitive, level: Level) {
+    let Meaning::Fold(folding) = primitive.meaning else { panic!("{name} is a fold") };
+    let lengths: &[usize] = if level == Level::Avx2 { &[2, 4, 8] } else { &[2, 4, 8, 16] };
+    for &len in lengths {
+        let mut chain = Chain::new(level);
+        let s = chain.recorder();
+        let (x, y) = (s.leaf(Op::Load(0)), s.leaf(Op::Load(1)));
+        let folded = s.folded_apart(folding, x, y, len);
+        chain.operands = vec![WORD; 3];
+        chain.sinks.push(Sink { operand: 2, value: folded, after: folded });
+        let code = compile(&chain).expect("a fold fits").code;
+        for rows in [1, 2, 5, 33, 100] {
+            let mut noise = Noise(rows as u64);
+            let mut x: Vec<u32> = (0..rows * len).map(|_| noise.float().to_bits()).collect();
+            let mut y: Vec<u32> = x.iter().rev().copied().collect();
+            let mut expected = vec![1u32; rows];
+            let mut call = Call::new(rows, len);
+            call.out = Row { at: expected.as_mut_ptr().cast(), row: 4 };
+            call.inputs[0] = Row { at: x.as_mut_ptr().cast(), row: 4 * len as isize };
+            call.inputs[1] = Row { at: y.as_mut_ptr().cast(), row: 4 * len as isize };
+            call.extra[0] = FIRST | LAST;
+            // SAFETY: as in `run`.
+            unsafe { primitive.call(&call) };
+            let mut found = vec![2u32; rows * len];
+            let places = &mut [(&mut x[..], false), (&mut y[..], false), (&mut found[..], false)];
+            run(&code, 1, rows * len, places);
+            for (k, &found) in found.iter().enumerate() {
+                let expected = expected[k / len];
+                assert!(same(found, expected), "{name} [{len}] at {k}: {found:x} for {expected:x}");
+            }
+        }
+    }
+}
+
 /// Chains of random maps over a few inputs, each intermediate computed by primitives beside them.
 #[test]
 fn random_chains_give_the_bits_of_their_primitives() {

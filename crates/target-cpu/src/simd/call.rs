@@ -137,6 +137,14 @@ impl Call {
         }
     }
 
+    /// The same call from row `r` on.
+    pub fn starting_at(mut self, r: usize) -> Self {
+        for operand in self.inputs.iter_mut().chain([&mut self.out]) {
+            operand.at = operand.row(r);
+        }
+        self
+    }
+
     /// Where the row begins that is read of input 0 `by` rows after row `r`; null where it need not be fetched.
     #[inline(always)]
     pub fn row_after(&self, r: usize, by: usize) -> *const u8 {

@@ -190,6 +190,44 @@ fn top_k_orders_by_value_then_position() {
     }
 }
 
+/// As many rows as any level works on together, some of which are like no others.
+#[test]
+fn top_k_of_many_rows() {
+    for n in [3, 9, 16, 17, 31, 60, 64, 100, 127, 128, 129, 200, 256, 257, 1000] {
+        let rows = 37;
+        let mut x = noise(rows * n, n as u32);
+        for (r, row) in x.chunks_exact_mut(n).enumerate() {
+            match r % 9 {
+                1 => row[n / 2] = f32::NAN,
+                2 => row.fill(1.5),
+                3 => row.iter_mut().enumerate().for_each(|(i, x)| *x = [0.0, -0.0][i % 2]),
+                4 => row.fill(f32::NEG_INFINITY),
+                5 => (row[0], row[n - 1]) = (f32::NEG_INFINITY, f32::INFINITY),
+                6 => row.iter_mut().for_each(|x| *x = (*x * 20.0).round()),
+                7 => row.sort_by(f32::total_cmp),
+                _ => {}
+            }
+        }
+        for (k, level) in (1..10.min(n)).flat_map(|k| Level::all().map(move |level| (k, level))) {
+            let mut values = vec![7f32; rows * k];
+            let mut positions = vec![7u32; rows * k];
+            let mut call = Call::new(rows, n);
+            call.inputs[0] = operand(&x, n);
+            call.inputs[1] = operand_mut(&mut positions, k);
+            call.out = operand_mut(&mut values, k);
+            call.extra[0] = k as u64;
+            run(topk::top_k(DType::F32, level), &call);
+            for (r, x) in x.chunks_exact(n).enumerate() {
+                let order = descending(x, 1.0);
+                assert_eq!(positions[r * k..][..k], order[..k], "{level:?} n {n} k {k} row {r}");
+                for (value, &at) in values[r * k..][..k].iter().zip(&order) {
+                    assert_eq!(value.to_bits(), x[at as usize].to_bits(), "n {n} k {k} row {r}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn equal_elements_come_in_order() {
     for level in Level::all() {

@@ -1,0 +1,92 @@
+use super::*;
+use tilewright_ir::random::{Case, Options, random_program};
+use tilewright_ir::{Argument, bind_arguments, interpret, text};
+
+/// What a program computes.
+fn interpreted(case: &Case, program: &Program) -> Result<Vec<Argument>, String> {
+    let mut arguments = case.arguments.clone();
+    let bindings = bind_arguments(program, &arguments).map_err(|e| e.to_string())?;
+    interpret(program, &mut arguments, &bindings).map_err(|e| e.to_string())?;
+    Ok(arguments)
+}
+
+/// Runs random programs by line, taking lines for so much longer, in log2, and counts those that have any.
+fn agreeing(longer: u32) -> usize {
+    let mut changed = 0;
+    for seed in 0..6000 {
+        let case = random_program(seed, &Options::default());
+        let mut program = case.program.clone();
+        crate::pipeline::optimize(&mut program);
+        let capacity = |e: Extent| match e.value(&case.dims) {
+            0 | 1 => 0,
+            n => n.ilog2() + longer,
+        };
+        let Some(lined) = by_line(&program, capacity) else { continue };
+        let Ok(right) = interpreted(&case, &program) else { continue };
+        changed += 1;
+        let found = interpreted(&case, &lined).and_then(|found| case.check(&found, &right));
+        found.unwrap_or_else(|why| panic!("{why}\n{program}\nbecame\n{lined}"));
+    }
+    changed
+}
+
+#[test]
+fn random_programs_compute_the_same_line_by_line() {
+    let changed = agreeing(LONG_LINE);
+    assert!(changed > 60, "{changed}");
+}
+
+#[test]
+fn random_programs_compute_the_same_with_each_line_as_text() {
+    let changed = agreeing(RESIDENT);
+    assert!(changed > 20, "{changed}");
+}
+
+/// Counts the loops over lines of a program and the statements in them.
+fn loops(source: &str) -> Vec<usize> {
+    let program = text::parse(source).unwrap();
+    let lined = by_line(&program, |e| if e == Extent::Const(1) { 0 } else { 10 });
+    let body = lined.map(|lined| lined.body).unwrap_or_default();
+    let sizes = body.iter().filter_map(|statement| match statement {
+        Stmt::For { body, .. } => Some(body.len()),
+        _ => None,
+    });
+    sizes.collect()
+}
+
+const HEADER: &str = "kernel t(x: in f32[rows, states, cols], y: out f32[rows, cols], \
+                      z: out f32[rows, states])\ngrid rows\n%0: i32 = program 0\n\
+                      %1: f32[states, cols] = load x[%0, :, :]\n";
+
+#[test]
+fn one_loop_does_what_needs_no_other() {
+    let source = format!(
+        "{HEADER}%2: f32[states, cols] = scan_sum %1 axis 1\n\
+         %3: f32[1, cols] = reduce_sum %2 axis 0\n%4: f32[cols] = reshape %3\n\
+         %5: f32[states, cols] = mul %2, %1\n%6: f32[states, 1] = reduce_max %5 axis 1\n\
+         %7: f32[states] = reshape %6\nstore y[%0, :] = %4\nstore z[%0, :] = %7\n"
+    );
+    assert_eq!(loops(&source).len(), 1);
+}
+
+#[test]
+fn what_depends_on_all_lines_waits_for_them() {
+    let source = format!(
+        "{HEADER}%2: f32[1, cols] = reduce_max %1 axis 0\n\
+         %3: f32[states, cols] = sub %1, %2\n%4: f32[states, cols] = scan_sum %3 axis 1\n\
+         %5: f32[1, cols] = reduce_sum %4 axis 0\n%6: f32[cols] = reshape %5\n\
+         store y[%0, :] = %6\n"
+    );
+    assert_eq!(loops(&source).len(), 2);
+}
+
+#[test]
+fn tiles_that_others_need_whole_stay() {
+    let source = format!(
+        "{HEADER}%2: f32[states, cols] = scan_sum %1 axis 1\n\
+         %3: f32[states, cols] = scan_sum %2 axis 0\n\
+         %4: f32[1, cols] = reduce_sum %3 axis 0\n%5: f32[cols] = reshape %4\n\
+         store y[%0, :] = %5\n"
+    );
+    assert_eq!(loops(&source), Vec::<usize>::new());
+}
