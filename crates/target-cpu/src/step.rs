@@ -259,6 +259,17 @@ pub struct Combining {
     pub identity: Vec<f64>,
     /// A scan rather than a reduction.
     pub scan: bool,
+    /// For a scan, the operations of the body as maps of rows; empty where some are none.
+    pub maps: Vec<Mapped>,
+}
+
+/// An operation of a combine function on rows of values.
+#[derive(Clone, Copy, Debug)]
+pub enum Mapped {
+    /// One value for all elements.
+    Same,
+    /// A map of up to three numbered values.
+    Map(Primitive, [usize; 3]),
 }
 
 /// A scalar operation of a combine function on earlier values.
