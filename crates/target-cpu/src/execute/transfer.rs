@@ -125,7 +125,35 @@ impl Machine<'_> {
         at
     }
 
+    /// Where the elements of a window lie if all of them are inside the tensor, for all programs of the batch.
+    fn window(&self, transfer: &Transfer) -> Option<*mut u8> {
+        for axis in &transfer.axes {
+            let (start, reach) = match axis.positions {
+                Positions::One(index) => (index, 0),
+                Positions::Run { start, len, step } => (start, (len.checked_sub(1)? * step) as i64),
+                Positions::List { .. } => return None,
+            };
+            // Between the first program and the last they move one way.
+            for program in [0, transfer.batch - 1] {
+                let first = self.index(start, program);
+                if first < 0 || first.saturating_add(reach) >= axis.extent as i64 {
+                    return None;
+                }
+            }
+        }
+        self.located(transfer.param, &transfer.axes, 0).ok()
+    }
+
     pub(super) fn transfer(&mut self, transfer: &Transfer) -> Outcome {
+        if let Some(register) = transfer.window {
+            let inside = self.window(transfer);
+            let at = inside.unwrap_or_else(|| self.at(transfer.tile));
+            self.scratch.registers[register as usize] = at;
+            self.scratch.origins[register as usize] = at;
+            if inside.is_some() {
+                return Ok(());
+            }
+        }
         // Byte offsets along each axis of the tile, `None` where a run is outside it.
         let mut lists = std::mem::take(&mut self.scratch.offsets);
         let mut outcome = Ok(());
