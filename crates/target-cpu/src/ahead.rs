@@ -5,10 +5,11 @@
 //! it will read then, as much as its cache holds. A guess that was wrong costs nothing but the fetching.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-/// Tensors of a launch that are fetched, at most: words, scales and biases of two matrices.
-const PIECES: usize = 6;
+/// Tensors of a launch that are fetched, at most: words, scales and biases of three matrices.
+const PIECES: usize = 9;
 /// Launches that come next, of which something is fetched.
 const LAUNCHES: usize = 2;
 /// Lines that are asked for between two looks at whether there is work.
@@ -18,10 +19,13 @@ const LINE: usize = 64;
 /// Launches that are remembered, more than a model has.
 const REMEMBERED: usize = 1 << 12;
 
-/// A tensor that each chunk of a launch reads its own part of.
+/// A tensor that some chunks of a launch read their own parts of.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
+    /// Where the part of the first of them begins.
     at: *const u8,
+    /// The first of these chunks, and the one past the last.
+    chunks: (usize, usize),
     /// Bytes from the part of a chunk to that of the next.
     step: isize,
     /// Bytes of a part.
@@ -49,14 +53,20 @@ impl Reads {
     /// Nothing, in so many chunks, of which each of so many runs has its neighbours. A launch is known by the address of its
     /// first tensor.
     pub fn new<T>(first: *const T, chunks: usize, runs: usize) -> Reads {
-        let none = Piece { at: std::ptr::null(), step: 0, bytes: 0 };
+        let none = Piece { at: std::ptr::null(), chunks: (0, 0), step: 0, bytes: 0 };
         Reads { key: first as usize, pieces: [none; PIECES], count: 0, chunks, runs: runs.max(1) }
     }
 
     /// Adds a tensor: where the first chunk's part begins, bytes from chunk to chunk, and those of a part.
     pub fn push(&mut self, at: *const u8, step: isize, bytes: usize) {
+        self.push_for(0..self.chunks, at, step, bytes);
+    }
+
+    /// Adds a tensor that only these chunks read.
+    pub fn push_for(&mut self, chunks: Range<usize>, at: *const u8, step: isize, bytes: usize) {
+        let chunks = (chunks.start, chunks.end);
         if let Some(piece) = self.pieces.get_mut(self.count) {
-            *piece = Piece { at, step, bytes };
+            *piece = Piece { at, chunks, step, bytes };
             self.count += 1;
         }
     }
@@ -147,18 +157,19 @@ impl Fetching {
                 (self.launch, self.chunks) = (self.launch + 1, 0);
                 continue;
             }
-            let Some(&Piece { at, step, bytes }) = reads.pieces[..reads.count].get(self.piece)
+            let Some(&Piece { at, chunks: (from, to), step, bytes }) =
+                reads.pieces[..reads.count].get(self.piece)
             else {
                 (self.chunks, self.piece) = (self.chunks + 1, 0);
                 continue;
             };
-            if self.done >= bytes {
+            let first = start(self.worker % reads.runs, reads.runs, reads.chunks);
+            let chunk = (first + self.chunks) % reads.chunks;
+            if self.done >= bytes || !(from..to).contains(&chunk) {
                 (self.piece, self.done) = (self.piece + 1, 0);
                 continue;
             }
-            let first = start(self.worker % reads.runs, reads.runs, reads.chunks);
-            let chunk = (first + self.chunks) % reads.chunks;
-            let line = at.wrapping_offset(chunk as isize * step).wrapping_add(self.done);
+            let line = at.wrapping_offset((chunk - from) as isize * step).wrapping_add(self.done);
             self.done += LINE;
             self.left -= LINE;
             return Some(line);
@@ -225,6 +236,14 @@ mod tests {
         assert_eq!(lines(0, 1 << 20), [chunk(0), chunk(1), chunk(2), last].as_flattened());
         assert_eq!(lines(1, 1 << 20), [chunk(2), chunk(0), chunk(1), last].as_flattened());
         assert_eq!(lines(1, 4 * LINE + 1), [2 * 128, 2 * 128 + 64, 1_000_000 + 8192, 0]);
+        // Chunks of different tensors, each with its own.
+        let mut apart = Reads::new(std::ptr::null::<u8>(), 3, 1);
+        apart.push_for(0..1, 4096 as *const u8, 64, 64);
+        apart.push_for(1..3, 8192 as *const u8, 128, 64);
+        let mut fetching = Fetching::new(Next([Some(apart), None]), 0, 1 << 20);
+        let lines: Vec<usize> =
+            std::iter::from_fn(|| fetching.line()).map(|at| at as usize).collect();
+        assert_eq!(lines, [4096, 8192, 8192 + 128]);
         assert!(!Fetching::new(next, 0, 0).some());
         assert!(!Fetching::new(Next::default(), 0, 1 << 20).some());
     }

@@ -7,15 +7,21 @@ use crate::engine::{Engine, Failure};
 use crate::execute::{Launch, Tensor};
 use crate::memory::CpuBuffer;
 use crate::pool::Pool;
-use crate::product::{self, Product};
+use crate::product::{self, Problem, Product};
 use crate::schedule::Schedule;
 use crate::simd::Level;
+use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::{Access, Bindings, DType, Extent, ParamKind, Program};
 use tilewright_passes::lines::{LONG_LINE, by_line};
+use tilewright_target::recording::{Recording, Step};
 use tilewright_target::{
     Argument, Buffer, Caps, Device, DeviceKind, Executable, Region, TargetError,
 };
+
+mod walk;
+
+use walk::Walk;
 
 /// How a [`CpuDevice`] is set up.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +149,10 @@ impl Device for CpuDevice {
         Ok(Box::new(CpuBuffer::new(bytes)?))
     }
 
+    fn record(&self, steps: Vec<Step>) -> Result<Box<dyn Recording>, TargetError> {
+        Ok(Box::new(Walk::new(steps)))
+    }
+
     fn synchronize(&self) -> Result<(), TargetError> {
         // A launch returns when it is done.
         Ok(())
@@ -153,6 +163,16 @@ impl Device for CpuDevice {
 const REMEMBERED: usize = 8;
 /// Parameters whose addresses and values stay off the heap.
 const INLINE: usize = 32;
+
+/// Where the arguments of a call are.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    /// First elements; null for scalars.
+    tensors: &'a [*mut u8],
+    scalars: &'a [f64],
+    /// The first byte of each tensor and the one past its last.
+    ranges: &'a [(usize, usize)],
+}
 
 struct CpuExecutable {
     program: Program,
@@ -367,12 +387,15 @@ fn join(axes: &[(usize, isize)]) -> Vec<(usize, isize)> {
     if joined.is_empty() { vec![(1, 0)] } else { joined }
 }
 
-impl Executable for CpuExecutable {
-    unsafe fn launch(
+impl CpuExecutable {
+    /// Checks the arguments of a call and writes down where they are; who of them shares memory with what is written, a
+    /// bit each, and whether outputs are to be written past the caches.
+    fn resolve(
         &self,
         bindings: &Bindings,
         arguments: &[Argument<'_>],
-    ) -> Result<(), TargetError> {
+        (tensors, scalars, ranges): (&mut [*mut u8], &mut [f64], &mut [(usize, usize)]),
+    ) -> Result<(u64, bool), TargetError> {
         let params = &self.program.params;
         if arguments.len() != params.len() || bindings.shapes.len() != params.len() {
             let what = format!("takes {} arguments, got {}", params.len(), arguments.len());
@@ -382,17 +405,6 @@ impl Executable for CpuExecutable {
                 what,
             });
         }
-        let mut inline = ([std::ptr::null_mut(); INLINE], [0.0; INLINE], [(0, 0); INLINE]);
-        let mut heap = (Vec::new(), Vec::new(), Vec::new());
-        let (tensors, scalars, ranges) = if params.len() <= INLINE {
-            let n = params.len();
-            (&mut inline.0[..n], &mut inline.1[..n], &mut inline.2[..n])
-        } else {
-            heap.0.resize(params.len(), std::ptr::null_mut());
-            heap.1.resize(params.len(), 0.0);
-            heap.2.resize(params.len(), (0, 0));
-            (&mut heap.0[..], &mut heap.1[..], &mut heap.2[..])
-        };
         let mut written = 0usize;
         for (k, (param, argument)) in params.iter().zip(arguments).enumerate() {
             match (&param.kind, argument) {
@@ -419,35 +431,93 @@ impl Executable for CpuExecutable {
                 }
             }
         }
-        if let Some(attention) = self.attention.filter(|_| careful == 0) {
-            // SAFETY: the regions were checked to hold every element of their shapes.
-            let layouts = self.layouts(bindings, arguments);
-            if let Some(bound) = unsafe { attention.bind(tensors, scalars, &layouts) } {
-                // SAFETY: as above; out overlaps nothing, and the caller keeps others away.
-                let attended =
-                    self.engine.with_resources(|with| unsafe { attention::run(&bound, with) });
-                return attended.map_err(|error| self.explain(error));
-            }
-        }
-        if let Some(product) = self.product.as_ref().filter(|_| careful == 0) {
-            // SAFETY: the regions were checked to hold every element of their shapes.
-            let layouts = self.layouts(bindings, arguments);
-            let problem =
-                unsafe { product.problem(&self.program, &bindings.dims, tensors, &layouts) };
-            if let Some(problem) = problem {
-                // SAFETY: as above; y overlaps nothing, and the caller keeps others away.
-                let multiplied =
-                    self.engine.with_resources(|with| unsafe { product::run(&problem, with) });
-                return multiplied.map_err(|error| self.explain(error));
-            }
-        }
-        let stream = written >= self.engine.stream_from;
-        let schedule = self.schedule(bindings, arguments, careful, stream);
+        Ok((careful, written >= self.engine.stream_from))
+    }
+
+    /// Runs the program as attention or as a product, if it is one and its tensors lie as that takes them.
+    ///
+    /// # Safety
+    /// As [`Executable::launch`], for arguments that were resolved and of which none shares memory with what is written.
+    unsafe fn run_as_one(
+        &self,
+        bindings: &Bindings,
+        places: &Places<'_>,
+        layouts: &[TensorLayout],
+    ) -> Option<Result<(), TargetError>> {
+        let done = if let Some(attention) = self.attention {
+            // SAFETY: the caller's promise.
+            let bound = unsafe { attention.bind(places.tensors, places.scalars, layouts) }?;
+            // SAFETY: as above.
+            self.engine.with_resources(|with| unsafe { attention::run(&bound, with) })
+        } else {
+            // SAFETY: as above.
+            let problem = unsafe { self.problem(bindings, places, layouts) }?;
+            // SAFETY: as above.
+            self.engine.with_resources(|with| unsafe { product::run(&problem, with) })
+        };
+        Some(done.map_err(|error| self.explain(error)))
+    }
+
+    /// The product that a call is.
+    ///
+    /// # Safety
+    /// As [`Self::run_as_one`].
+    unsafe fn problem(
+        &self,
+        bindings: &Bindings,
+        places: &Places<'_>,
+        layouts: &[TensorLayout],
+    ) -> Option<Problem> {
+        let product = self.product.as_ref()?;
+        // SAFETY: the caller's promise.
+        unsafe { product.problem(&self.program, &bindings.dims, places.tensors, layouts) }
+    }
+
+    /// # Safety
+    /// As [`Self::run_as_one`], for the arguments that the schedule was made for.
+    unsafe fn run_by(&self, schedule: &Schedule, places: &Places<'_>) -> Result<(), TargetError> {
+        let Places { tensors, scalars, ranges } = *places;
         let launch = Launch { grid: &schedule.grid, tensors, scalars };
-        // SAFETY: the regions were checked to hold every element of their shapes, the schedule was made for these
-        // shapes and strides, and the caller keeps others away.
-        let packed = if self.packed { &*ranges } else { &[] };
-        unsafe { self.engine.run(&schedule, &launch, packed) }.map_err(|error| self.explain(error))
+        let packed = if self.packed { ranges } else { &[] };
+        // SAFETY: the caller's promise.
+        unsafe { self.engine.run(schedule, &launch, packed) }.map_err(|error| self.explain(error))
+    }
+}
+
+impl Executable for CpuExecutable {
+    unsafe fn launch(
+        &self,
+        bindings: &Bindings,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), TargetError> {
+        let count = self.program.params.len();
+        let mut inline = ([std::ptr::null_mut(); INLINE], [0.0; INLINE], [(0, 0); INLINE]);
+        let mut heap = (Vec::new(), Vec::new(), Vec::new());
+        let (tensors, scalars, ranges) = if count <= INLINE {
+            (&mut inline.0[..count], &mut inline.1[..count], &mut inline.2[..count])
+        } else {
+            heap.0.resize(count, std::ptr::null_mut());
+            heap.1.resize(count, 0.0);
+            heap.2.resize(count, (0, 0));
+            (&mut heap.0[..], &mut heap.1[..], &mut heap.2[..])
+        };
+        let (careful, stream) = self.resolve(bindings, arguments, (tensors, scalars, ranges))?;
+        let places = Places { tensors, scalars, ranges };
+        if careful == 0 && (self.attention.is_some() || self.product.is_some()) {
+            let layouts = self.layouts(bindings, arguments);
+            // SAFETY: the regions were checked to hold every element of their shapes, what is written overlaps nothing,
+            // and the caller keeps others away.
+            if let Some(done) = unsafe { self.run_as_one(bindings, &places, &layouts) } {
+                return done;
+            }
+        }
+        let schedule = self.schedule(bindings, arguments, careful, stream);
+        // SAFETY: as above; the schedule was made for these shapes and strides.
+        unsafe { self.run_by(&schedule, &places) }
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 
     fn describe(&self) -> String {

@@ -187,6 +187,9 @@ pub struct Transfer {
     pub kind: TransferKind,
     /// Follows the blocks of a long row.
     pub block: BlockRole,
+    /// For a load of elements that lie as the tile would: points this register at them where all of them are inside the
+    /// tensor, and copies nothing; else it points at the tile.
+    pub window: Option<u32>,
 }
 
 /// A load of whole rows and the one call that reads them, without the copy between.
@@ -256,6 +259,17 @@ pub struct Combining {
     pub identity: Vec<f64>,
     /// A scan rather than a reduction.
     pub scan: bool,
+    /// For a scan, the operations of the body as maps of rows; empty where some are none.
+    pub maps: Vec<Mapped>,
+}
+
+/// An operation of a combine function on rows of values.
+#[derive(Clone, Copy, Debug)]
+pub enum Mapped {
+    /// One value for all elements.
+    Same,
+    /// A map of up to three numbered values.
+    Map(Primitive, [usize; 3]),
 }
 
 /// A scalar operation of a combine function on earlier values.

@@ -372,7 +372,12 @@ impl<'a> Binder<'a> {
             _ => 0.0,
         };
         let lanes = rows[0].lanes();
+        let maps = match identity {
+            Some(_) => Vec::new(),
+            None => self.mapped(&body, rows.iter().map(|tile| tile.dtype)).unwrap_or_default(),
+        };
         let combining = Combining {
+            maps,
             rows: match (len, identity.is_some()) {
                 (0, true) => outs[0].lanes(),
                 (0, false) => 0,
@@ -390,6 +395,45 @@ impl<'a> Binder<'a> {
         let _ = id;
         self.push(Step::Combine(Box::new(combining)), false);
         outs.iter().map(|tile| Self::with_last_back(tile, axis)).collect()
+    }
+
+    /// The operations of a combine function as maps of rows; `None` where one is no map of lanes.
+    fn mapped(
+        &self,
+        body: &[(Operation, DType)],
+        parts: impl Iterator<Item = DType>,
+    ) -> Option<Vec<Mapped>> {
+        // Others are rounded after each operation.
+        let whole = |dtype| matches!(dtype, DType::F32 | DType::I32 | DType::U32 | DType::Bool);
+        if !parts.chain(body.iter().map(|(_, dtype)| *dtype)).all(whole) {
+            return None;
+        }
+        let level = self.level();
+        let of = |(operation, dtype): &(Operation, DType)| {
+            let Operation::Op { kind, from, operands } = operation else {
+                return Some(Mapped::Same);
+            };
+            let mut operands = *operands;
+            let primitive = match kind {
+                _ if !whole(*from) => return None,
+                ExprKind::Unary(op, _) => ops::unary(*op, *from, level),
+                ExprKind::Binary(op, ..) => {
+                    if matches!(op, BinaryOp::Gt | BinaryOp::Ge) {
+                        operands.swap(0, 1);
+                    }
+                    ops::binary(*op, *from, 0, level)
+                }
+                ExprKind::Ternary(op, _) => ops::ternary(*op, 0, level)?,
+                ExprKind::Cast(_) => match ops::cast(*from, *dtype, level)[..] {
+                    [] => ops::fused(ops::Fused::Copy, 0, level),
+                    [step] => step,
+                    _ => return None,
+                },
+                _ => return None,
+            };
+            Some(Mapped::Map(primitive, operands))
+        };
+        body.iter().map(of).collect()
     }
 
     /// Adds an operation of a combine function, and first those outside scalars that it uses.

@@ -95,6 +95,9 @@ impl Real for f32 {
 
 impl Machine<'_> {
     pub(super) fn combine(&mut self, c: &Combining) {
+        if !c.maps.is_empty() && c.len >= super::prefix::SHORTEST {
+            return self.prefixes(c);
+        }
         let parts = c.inputs.len();
         let mut values = std::mem::take(&mut self.scratch.values);
         let mut wide = std::mem::take(&mut self.scratch.wide);

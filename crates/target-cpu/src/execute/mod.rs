@@ -1,6 +1,7 @@
 //! Runs bound programs on one thread.
 
 mod combine;
+mod prefix;
 mod transfer;
 
 use crate::native::Arguments;
@@ -17,6 +18,7 @@ pub struct Scratch {
     values: Vec<f64>,
     wide: Vec<combine::Wide<f64>>,
     narrow: Vec<combine::Wide<f32>>,
+    blocks: Vec<prefix::Lines>,
 }
 
 // SAFETY: the addresses are written anew in each launch before they are followed.

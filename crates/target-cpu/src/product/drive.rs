@@ -90,13 +90,39 @@ pub unsafe fn run(problem: &Problem, resources: &Resources<'_>) -> Result<(), St
     if !small.is_empty() {
         let rows = small.iter().map(|(_, rows)| rows.len()).sum();
         // SAFETY: the caller's promise.
-        unsafe { few::run(problem, resources, &small, is_small(problem, rows)) }?;
+        unsafe { few::run(&[problem], resources, &small, is_small(problem, rows)) }?;
     }
     if parts.is_empty() {
         return Ok(());
     }
     // SAFETY: the caller's promise.
     unsafe { slab(problem, resources, &kernels, &parts, panels, whole) }
+}
+
+/// True for products that [`run_together`] computes.
+pub fn go_together(problems: [&Problem; 2]) -> bool {
+    let fits = |problem: &Problem| {
+        few::fits(&problem.x, &problem.factor, problem.depth)
+            && matches!(problem.ends[..], [(0, rows)] if rows <= few::FEW)
+    };
+    problems.into_iter().all(fits) && few::alike(problems[0], problems[1])
+}
+
+/// Computes several products of the same few rows, each of which goes together with the first.
+///
+/// # Safety
+/// As [`run`], for each; none reads what another writes.
+///
+/// # Errors
+/// As [`run`].
+pub unsafe fn run_together(
+    problems: &[&Problem],
+    resources: &Resources<'_>,
+) -> Result<(), Stopped> {
+    let rows = problems.first().map_or(0, |problem| problem.rows.len());
+    let alone = problems.iter().all(|problem| is_small(problem, problems.len() * rows));
+    // SAFETY: the caller's promise.
+    unsafe { few::run(problems, resources, &[(0, 0..rows)], alone) }
 }
 
 /// True for work that is not worth waking another thread.

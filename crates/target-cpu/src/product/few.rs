@@ -8,6 +8,7 @@ use crate::simd::integers::last::{Form, Last};
 use crate::simd::integers::whole::negligible;
 use crate::simd::integers::{ByRows, CHUNK, Part, Prepared};
 use crate::simd::{Level, integers, quantized};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilewright_ir::DType;
@@ -51,13 +52,13 @@ impl Rows {
     /// The row of x exists, and nobody else prepares it.
     unsafe fn prepare(&self, problem: &Problem, (level, code): (Level, &ByRows), place: usize) {
         let Factor::Affine { group, .. } = problem.factor else { return };
-        let mut values = [0.0; CHUNK];
+        let mut values = [MaybeUninit::uninit(); CHUNK];
         for chunk in 0..self.chunks {
             let from = chunk * CHUNK;
-            let values = &mut values[..CHUNK.min(problem.depth - from)];
+            let len = CHUNK.min(problem.depth - from);
             // SAFETY: the caller's promise; there is room for the chunks of each row.
             let whole = unsafe {
-                problem.x.widen(level, self.numbers[place] as usize, from, values);
+                let values = widened(problem, level, self.numbers[place], from, &mut values[..len]);
                 let to = Prepared::at(self.prepared.add(place * self.chunks + chunk));
                 code.prepare(to, values, group, negligible(problem.depth))
             };
@@ -79,12 +80,12 @@ impl Rows {
         last: &mut Last,
     ) {
         let Factor::Affine { bits, group, .. } = problem.factor else { return };
-        let mut values = [0.0; CHUNK];
-        let values = &mut values[..problem.depth];
+        let mut values = [MaybeUninit::uninit(); CHUNK];
         let form = Form { level, bits, group, negligible: negligible(problem.depth) };
         // SAFETY: the caller's promise.
         let whole = unsafe {
-            problem.x.widen(level, self.numbers[0] as usize, 0, values);
+            let row = self.numbers[0];
+            let values = widened(problem, level, row, 0, &mut values[..problem.depth]);
             last.holds(&form, values) || {
                 let whole = code.prepare(&mut last.prepared, values, group, form.negligible);
                 last.note(&form, values, whole)
@@ -108,19 +109,48 @@ impl Rows {
     }
 }
 
-/// Computes the rows of these experts.
+/// Elements of a row of x from one on, as many as there is room for.
 ///
 /// # Safety
-/// As [`super::run`], for a problem that [`fits`].
+/// They exist, and the CPU has the level's features.
+unsafe fn widened<'a>(
+    problem: &Problem,
+    level: Level,
+    row: u32,
+    from: usize,
+    room: &'a mut [MaybeUninit<f32>],
+) -> &'a [f32] {
+    let (at, len) = (room.as_mut_ptr().cast::<f32>(), room.len());
+    // SAFETY: the caller's promise; all are written.
+    unsafe {
+        problem.x.widen_rows(level, [row as usize, 1], [from, len], (at, 0));
+        std::slice::from_raw_parts(at, len)
+    }
+}
+
+/// True for products of the same rows with weights that are packed alike, so that they can be computed together.
+pub fn alike(a: &Problem, b: &Problem) -> bool {
+    let kind = |problem: &Problem| match problem.factor {
+        Factor::Affine { bits, group, .. } => Some((bits, group)),
+        Factor::Floats(_) => None,
+    };
+    a.x == b.x && a.depth == b.depth && a.rows == b.rows && kind(a) == kind(b) && kind(a).is_some()
+}
+
+/// Computes the rows of these experts; of several problems, which are [`alike`], the same rows of each.
+///
+/// # Safety
+/// As [`super::run`], for problems that [`fits`] admits.
 ///
 /// # Errors
 /// As [`super::run`].
 pub unsafe fn run(
-    problem: &Problem,
+    problems: &[&Problem],
     resources: &Resources<'_>,
     parts: &[(usize, Range<usize>)],
     alone: bool,
 ) -> Result<(), Stopped> {
+    let Some(&problem) = problems.first() else { return Ok(()) };
     let Factor::Affine { bits, group, .. } = problem.factor else { return Ok(()) };
     let code = ByRows::of(bits, resources.level);
     let taken = parts.iter().flat_map(|(_, rows)| rows.clone()).map(|row| problem.rows[row].0);
@@ -152,9 +182,18 @@ pub unsafe fn run(
     let need = (most * COLUMNS + problem.depth + 2 * COLUMNS * groups) * 4;
     let row = problem.depth * bits as usize / 8;
     let width = (WEIGHTS / row.max(1) / 8 * 8).clamp(8, COLUMNS);
-    let across = problem.columns.div_ceil(width);
+    // Where the units of each problem begin.
+    let mut begins = Vec::with_capacity(problems.len());
+    let mut units = 0;
+    for problem in problems {
+        begins.push(units);
+        units += parts.len() * problem.columns.div_ceil(width);
+    }
     let failed = AtomicBool::new(false);
     let work = |worker: usize, unit: usize| {
+        let number = begins.partition_point(|begin| *begin <= unit) - 1;
+        let (problem, unit) = (problems[number], unit - begins[number]);
+        let across = problem.columns.div_ceil(width);
         let (part, column) = (&parts[unit / across], unit % across * width);
         (resources.own)(worker, &mut |block| match room(block, need) {
             // SAFETY: these columns of these rows are this call's, and so is the memory.
@@ -164,29 +203,34 @@ pub unsafe fn run(
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
-    let own = reads(problem, resources, parts, width);
+    let own = reads(problems, resources, parts, (width, &begins, units));
     let next = own.map_or(Next::default(), |own| resources.order.note(&own));
-    run_apart(resources.pool, parts.len() * across, alone, next, &work)?;
+    run_apart(resources.pool, units, alone, next, &work)?;
     if let Some(last) = last {
         last.give();
     }
     if failed.load(Ordering::Relaxed) { Err(Stopped::Memory(need)) } else { Ok(()) }
 }
 
-/// What is read of the weights of one expert, the only one of the problem: others are chosen anew each time.
+/// What is read of the weights of one expert, the only one of the problems: others are chosen anew each time. Each unit
+/// takes so many columns, and those of each problem begin somewhere.
 fn reads(
-    problem: &Problem,
+    problems: &[&Problem],
     resources: &Resources<'_>,
     parts: &[(usize, Range<usize>)],
-    width: usize,
+    (width, begins, units): (usize, &[usize], usize),
 ) -> Option<Reads> {
-    let (Factor::Affine { words, scales, biases, .. }, [(0, _)]) = (problem.factor, parts) else {
+    let (Factor::Affine { words: first, .. }, [(0, _)]) = (problems.first()?.factor, parts) else {
         return None;
     };
-    let chunks = problem.columns.div_ceil(width);
-    let mut reads = Reads::new(words.at, chunks, resources.pool.runs_apart(chunks));
-    for Matrix { at, row, .. } in [words, scales, biases] {
-        reads.push(at, row * width as isize, row.unsigned_abs() * width);
+    let mut reads = Reads::new(first.at, units, resources.pool.runs_apart(units));
+    for (problem, begin) in problems.iter().zip(begins) {
+        let Factor::Affine { words, scales, biases, .. } = problem.factor else { continue };
+        let own = *begin..begin + problem.columns.div_ceil(width);
+        for Matrix { at, row, .. } in [words, scales, biases] {
+            let bytes = row.unsigned_abs() * width;
+            reads.push_for(own.clone(), at, row * width as isize, bytes);
+        }
     }
     Some(reads)
 }

@@ -5,7 +5,7 @@ use crate::simd::{Level, memory};
 use tilewright_ir::DType;
 
 /// A matrix in memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Matrix {
     /// First element.
     pub at: *mut u8,

@@ -13,7 +13,7 @@ mod recognize;
 #[cfg(test)]
 pub mod tests;
 
-pub use drive::{Resources, Stopped, room, run, run_all};
+pub use drive::{Resources, Stopped, go_together, room, run, run_all, run_together};
 pub use matrix::Matrix;
 pub use recognize::{Product, Weight, product};
 

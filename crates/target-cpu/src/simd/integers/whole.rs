@@ -34,7 +34,7 @@ pub fn negligible(terms: usize) -> f64 {
 }
 
 /// Adding 1.5 * 2^23 rounds to an integer, which is then in the lowest bits.
-const ROUND: f32 = 12_582_912.0;
+pub const ROUND: f32 = 12_582_912.0;
 
 /// The integers of one group in natural order. `None` where a number is not finite, or all are next to nothing.
 ///

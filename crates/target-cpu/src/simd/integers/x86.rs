@@ -6,7 +6,13 @@ use super::*;
 use crate::simd::avx2::Avx2;
 use std::arch::x86_64::*;
 
+mod prepare;
 mod wide;
+
+/// The instructions that are used: those of AVX2, with VNNI and AVX-512 too, or these on a processor by AMD.
+const AVX2: u8 = 0;
+const VNNI: u8 = 1;
+const VNNI_OF_AMD: u8 = 2;
 
 /// Packed weights, and how far ahead of those that are multiplied they are fetched, in bytes.
 #[derive(Clone, Copy)]
@@ -16,14 +22,14 @@ struct Words {
 }
 
 impl Words {
-    /// Two cores of a Xeon with AVX-512 VNNI read 22 GB/s of what is fetched 3072 bytes ahead, and 26 with 12288. On a Zen 4,
-    /// whose first cache is smaller and shared by two threads, that is 5 % slower.
+    /// Two cores of a Xeon with AVX-512 VNNI read 22 GB/s of what is fetched 3072 bytes ahead, and 26 with 12288. See also
+    /// [`fetch`].
     ///
     /// What would be fetched beyond the last row is what the call names instead.
     #[inline(always)]
-    fn of<const VNNI: bool>(call: &Call, row: usize) -> Words {
+    fn of<const KIND: u8>(call: &Call, row: usize) -> Words {
         let at: *const u32 = call.inputs[1].row(row);
-        let ahead = if VNNI && !crate::simd::made_by_amd() { 12288 } else { 3072 };
+        let ahead = [3072, 12288, 8192][KIND as usize];
         let left = (call.rows - row) * call.inputs[1].row.unsigned_abs();
         let next = call.prefetch.at;
         match next.is_null() || ahead < left {
@@ -36,6 +42,23 @@ impl Words {
     #[inline(always)]
     fn after(self, words: usize) -> Words {
         Words { at: self.at.wrapping_add(words), ..self }
+    }
+}
+
+/// Asks for words that are multiplied later. Two cores of a Zen 4, whose first cache is small, read a tenth more where they
+/// come to the second cache, 8192 to 24576 bytes ahead, than where they come to the first, however far ahead.
+///
+/// # Safety
+/// SSE; any address may be named.
+#[inline(always)]
+unsafe fn fetch<const KIND: u8>(at: *const u32, ahead: usize) {
+    let at = at.cast::<i8>().wrapping_add(ahead);
+    // SAFETY: the caller's promise.
+    unsafe {
+        match KIND {
+            VNNI_OF_AMD => _mm_prefetch::<_MM_HINT_T1>(at),
+            _ => _mm_prefetch::<_MM_HINT_T0>(at),
+        }
     }
 }
 
@@ -52,23 +75,23 @@ pub fn has_vnni() -> bool {
 /// # Safety
 /// As [`ByRows::columns`], with AVX2, FMA and F16C.
 #[inline(always)]
-unsafe fn columns<const BITS: u32, const VNNI: bool>(call: &Call, prepared: &Prepared, part: Part) {
+unsafe fn columns<const BITS: u32, const KIND: u8>(call: &Call, prepared: &Prepared, part: Part) {
     // What follows from the widths is asked of them alone: then there is no code for what cannot be.
     if const { !matches!(BITS, 4 | 8) } {
         // SAFETY: the caller's promise.
-        return unsafe { any_rows::<BITS, VNNI>(call, prepared, part) };
+        return unsafe { any_rows::<BITS, KIND>(call, prepared, part) };
     }
     let eights = (part.len / part.group).is_multiple_of(GROUPS);
     let dense = quantized::steps(call) == (2, 2);
     // SAFETY: the caller's promise.
     unsafe {
         match (eights && dense, part.numbers, part.group) {
-            (true, DType::BF16, 32) => dense_rows::<BITS, VNNI, 32, true>(call, prepared, part),
-            (true, DType::BF16, 64) => dense_rows::<BITS, VNNI, 64, true>(call, prepared, part),
-            (true, DType::BF16, 128) => dense_rows::<BITS, VNNI, 128, true>(call, prepared, part),
-            (true, DType::F16, 32) => dense_rows::<BITS, VNNI, 32, false>(call, prepared, part),
-            (true, DType::F16, 64) => dense_rows::<BITS, VNNI, 64, false>(call, prepared, part),
-            _ => any_rows::<BITS, VNNI>(call, prepared, part),
+            (true, DType::BF16, 32) => dense_rows::<BITS, KIND, 32, true>(call, prepared, part),
+            (true, DType::BF16, 64) => dense_rows::<BITS, KIND, 64, true>(call, prepared, part),
+            (true, DType::BF16, 128) => dense_rows::<BITS, KIND, 128, true>(call, prepared, part),
+            (true, DType::F16, 32) => dense_rows::<BITS, KIND, 32, false>(call, prepared, part),
+            (true, DType::F16, 64) => dense_rows::<BITS, KIND, 64, false>(call, prepared, part),
+            _ => any_rows::<BITS, KIND>(call, prepared, part),
         }
     }
 }
@@ -79,7 +102,7 @@ unsafe fn columns<const BITS: u32, const VNNI: bool>(call: &Call, prepared: &Pre
 /// # Safety
 /// As [`columns`].
 #[inline(always)]
-unsafe fn dense_rows<const BITS: u32, const VNNI: bool, const GROUP: usize, const BF16: bool>(
+unsafe fn dense_rows<const BITS: u32, const KIND: u8, const GROUP: usize, const BF16: bool>(
     call: &Call,
     prepared: &Prepared,
     part: Part,
@@ -91,7 +114,7 @@ unsafe fn dense_rows<const BITS: u32, const VNNI: bool, const GROUP: usize, cons
     unsafe {
         for (k, lanes) in lanes[..count].iter_mut().enumerate() {
             let row = part.first + k;
-            let mut words = Words::of::<VNNI>(call, row);
+            let mut words = Words::of::<KIND>(call, row);
             words = words.after(part.at * BITS as usize / 32);
             let mut scales = call.inputs[2].row::<u16>(row).add(first);
             let mut biases = call.inputs[3].row::<u16>(row).add(first);
@@ -103,9 +126,9 @@ unsafe fn dense_rows<const BITS: u32, const VNNI: bool, const GROUP: usize, cons
                 let x_and_rest = [x.cast(), rest.cast()];
                 let sums = match const { joins(BITS, GROUP) } {
                     true if rests => {
-                        self::sums::<BITS, VNNI, BOTH>(words, x_and_rest, (GROUP, GROUPS))
+                        self::sums::<BITS, KIND, BOTH>(words, x_and_rest, (GROUP, GROUPS))
                     }
-                    _ => self::sums::<BITS, VNNI, WHOLE>(words, x_and_rest, (GROUP, GROUPS)),
+                    _ => self::sums::<BITS, KIND, WHOLE>(words, x_and_rest, (GROUP, GROUPS)),
                 };
                 let (scale, bias) = (eight_halves::<BF16>(scales), eight_halves::<BF16>(biases));
                 let of_unit = _mm256_mul_ps(scale, _mm256_loadu_ps(load(&prepared.units)));
@@ -113,7 +136,7 @@ unsafe fn dense_rows<const BITS: u32, const VNNI: bool, const GROUP: usize, cons
                 total = _mm256_fmadd_ps(bias, _mm256_loadu_ps(load(&prepared.sums)), total);
                 if const { !joins(BITS, GROUP) } && rests {
                     let sums =
-                        self::sums::<BITS, VNNI, REST>(words, [rest.cast(); 2], (GROUP, GROUPS));
+                        self::sums::<BITS, KIND, REST>(words, [rest.cast(); 2], (GROUP, GROUPS));
                     let of_unit = _mm256_mul_ps(scale, _mm256_loadu_ps(load(&prepared.finer)));
                     total = _mm256_fmadd_ps(sums, of_unit, total);
                 }
@@ -178,16 +201,12 @@ unsafe fn all_joined(lanes: &[[f32; GROUPS]; 8]) -> [f32; 8] {
 /// # Safety
 /// As [`columns`].
 #[inline(always)]
-unsafe fn any_rows<const BITS: u32, const VNNI: bool>(
-    call: &Call,
-    prepared: &Prepared,
-    part: Part,
-) {
+unsafe fn any_rows<const BITS: u32, const KIND: u8>(call: &Call, prepared: &Prepared, part: Part) {
     let (scale_step, bias_step) = quantized::steps(call);
     let size = part.numbers.size() as isize;
     let (first, groups) = (part.at / part.group, part.len / part.group);
     for row in part.first..call.rows.min(part.first + 8) {
-        let words = Words::of::<VNNI>(call, row);
+        let words = Words::of::<KIND>(call, row);
         let words = words.after(part.at * BITS as usize / 32);
         let numbers = |operand: usize, step: isize| {
             let at = call.inputs[operand].row::<u8>(row).wrapping_offset(step * first as isize);
@@ -207,9 +226,9 @@ unsafe fn any_rows<const BITS: u32, const VNNI: bool>(
                 let rests = prepared.rests[g / GROUPS];
                 let sums = match BITS {
                     4 if rests && joins(4, part.group) => {
-                        self::sums::<BITS, VNNI, BOTH>(words, [x, rest], shape)
+                        self::sums::<BITS, KIND, BOTH>(words, [x, rest], shape)
                     }
-                    _ => self::sums::<BITS, VNNI, WHOLE>(words, [x, rest], shape),
+                    _ => self::sums::<BITS, KIND, WHOLE>(words, [x, rest], shape),
                 };
                 let load = |of: &[f32]| _mm256_loadu_ps(of.as_ptr().add(g));
                 let scale = scales.eight(g, count);
@@ -217,7 +236,7 @@ unsafe fn any_rows<const BITS: u32, const VNNI: bool>(
                 total = _mm256_fmadd_ps(sums, of_unit, total);
                 total = _mm256_fmadd_ps(biases.eight(g, count), load(&prepared.sums), total);
                 if rests && !joins(BITS, part.group) {
-                    let sums = self::sums::<BITS, VNNI, REST>(words, [rest, rest], shape);
+                    let sums = self::sums::<BITS, KIND, REST>(words, [rest, rest], shape);
                     let of_unit = _mm256_mul_ps(scale, load(&prepared.finer));
                     total = _mm256_fmadd_ps(sums, of_unit, total);
                 }
@@ -274,7 +293,7 @@ impl Numbers {
 /// # Safety
 /// The words and their integers can be read; AVX2.
 #[inline(always)]
-unsafe fn sums<const BITS: u32, const VNNI: bool, const WHAT: u8>(
+unsafe fn sums<const BITS: u32, const KIND: u8, const WHAT: u8>(
     words: Words,
     x: [*const u32; 2],
     (group, count): (usize, usize),
@@ -282,16 +301,16 @@ unsafe fn sums<const BITS: u32, const VNNI: bool, const WHAT: u8>(
     // SAFETY: the caller's promise.
     let sums = unsafe {
         match const { width(BITS) > LEAST_GROUP } {
-            true if const { VNNI && BITS == 4 } && count == GROUPS => match group {
-                32 => wide::four_a_register::<WHAT>(words, x),
-                64 => wide::two_a_register::<WHAT>(words, x),
-                _ => wide::one_a_register::<WHAT>(words, x),
+            true if const { KIND != AVX2 && BITS == 4 } && count == GROUPS => match group {
+                32 => wide::four_a_register::<KIND, WHAT>(words, x),
+                64 => wide::two_a_register::<KIND, WHAT>(words, x),
+                _ => wide::one_a_register::<KIND, WHAT>(words, x),
             },
-            true if group < width(BITS) => half_groups::<BITS, VNNI, WHAT>(words, x, count / 2),
+            true if group < width(BITS) => half_groups::<BITS, KIND, WHAT>(words, x, count / 2),
             _ => match (group / width(BITS), count) {
-                (1, GROUPS) => whole_groups::<BITS, VNNI, WHAT, 1>(words, x),
-                (2, GROUPS) => whole_groups::<BITS, VNNI, WHAT, 2>(words, x),
-                (per, _) => some_groups::<BITS, VNNI, WHAT>(words, x, per, count),
+                (1, GROUPS) => whole_groups::<BITS, KIND, WHAT, 1>(words, x),
+                (2, GROUPS) => whole_groups::<BITS, KIND, WHAT, 2>(words, x),
+                (per, _) => some_groups::<BITS, KIND, WHAT>(words, x, per, count),
             },
         }
     };
@@ -305,7 +324,7 @@ unsafe fn sums<const BITS: u32, const VNNI: bool, const WHAT: u8>(
 /// # Safety
 /// As [`sums`].
 #[inline(always)]
-unsafe fn whole_groups<const BITS: u32, const VNNI: bool, const WHAT: u8, const PER: usize>(
+unsafe fn whole_groups<const BITS: u32, const KIND: u8, const WHAT: u8, const PER: usize>(
     words: Words,
     x: [*const u32; 2],
 ) -> __m256i {
@@ -314,7 +333,7 @@ unsafe fn whole_groups<const BITS: u32, const VNNI: bool, const WHAT: u8, const 
         let mut all = [_mm256_setzero_si256(); GROUPS];
         for (g, sum) in all.iter_mut().enumerate() {
             for v in 0..PER {
-                let more = products::<BITS, VNNI, WHAT>(words, x, g * PER + v);
+                let more = products::<BITS, KIND, WHAT>(words, x, g * PER + v);
                 *sum = if v == 0 { more } else { _mm256_add_epi32(*sum, more) };
             }
         }
@@ -327,7 +346,7 @@ unsafe fn whole_groups<const BITS: u32, const VNNI: bool, const WHAT: u8, const 
 /// # Safety
 /// As [`sums`].
 #[inline(always)]
-unsafe fn some_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
+unsafe fn some_groups<const BITS: u32, const KIND: u8, const WHAT: u8>(
     words: Words,
     x: [*const u32; 2],
     per: usize,
@@ -338,7 +357,7 @@ unsafe fn some_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
         let mut all = [_mm256_setzero_si256(); GROUPS];
         for (g, sum) in all.iter_mut().enumerate().take(count) {
             for v in g * per..(g + 1) * per {
-                *sum = _mm256_add_epi32(*sum, products::<BITS, VNNI, WHAT>(words, x, v));
+                *sum = _mm256_add_epi32(*sum, products::<BITS, KIND, WHAT>(words, x, v));
             }
         }
         of_eight(&all)
@@ -350,7 +369,7 @@ unsafe fn some_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
 /// # Safety
 /// As [`sums`].
 #[inline(always)]
-unsafe fn half_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
+unsafe fn half_groups<const BITS: u32, const KIND: u8, const WHAT: u8>(
     words: Words,
     x: [*const u32; 2],
     vectors: usize,
@@ -359,7 +378,7 @@ unsafe fn half_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
     unsafe {
         let mut sums = [_mm256_setzero_si256(); 4];
         for (v, sum) in sums.iter_mut().enumerate().take(vectors) {
-            *sum = products::<BITS, VNNI, WHAT>(words, x, v);
+            *sum = products::<BITS, KIND, WHAT>(words, x, v);
         }
         // The first groups of the vectors, then the second ones.
         let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
@@ -372,7 +391,7 @@ unsafe fn half_groups<const BITS: u32, const VNNI: bool, const WHAT: u8>(
 /// # Safety
 /// As [`sums`].
 #[inline(always)]
-unsafe fn products<const BITS: u32, const VNNI: bool, const WHAT: u8>(
+unsafe fn products<const BITS: u32, const KIND: u8, const WHAT: u8>(
     words: Words,
     [x, rest]: [*const u32; 2],
     v: usize,
@@ -382,13 +401,13 @@ unsafe fn products<const BITS: u32, const VNNI: bool, const WHAT: u8>(
     // SAFETY: the caller's promise; a prefetch may name any address.
     unsafe {
         if v.is_multiple_of(2) {
-            _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(words.ahead));
+            fetch::<KIND>(at, words.ahead);
         }
         match BITS {
             4 => {
                 let q = Nibbles::of(_mm256_loadu_si256(at.cast()));
                 let rest = rest.wrapping_add(of_nibbles(v, 2).0);
-                match VNNI {
+                match const { KIND != AVX2 } {
                     true => match WHAT {
                         WHOLE => q.dots(x),
                         BOTH => q.dots_of_bytes(_mm256_slli_epi32::<6>(q.dots(x)), rest),
@@ -548,8 +567,16 @@ unsafe fn of_four(sums: &[__m256i; 4]) -> __m256i {
 /// As [`ByRows::prepare`], with AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub unsafe fn prepare(to: &mut Prepared, x: &[f32], shape: Shape, negligible: f64) -> bool {
+    let eights = |group: usize| shape == (4, group) && x.len().is_multiple_of(GROUPS * group);
     // SAFETY: the caller's promise.
-    to.fill(unsafe { Avx2::assume() }, x, shape, negligible)
+    unsafe {
+        match shape.1 {
+            32 if eights(32) => prepare::eights::<32>(to, x, negligible),
+            64 if eights(64) => prepare::eights::<64>(to, x, negligible),
+            128 if eights(128) => prepare::eights::<128>(to, x, negligible),
+            _ => to.fill(Avx2::assume(), x, shape, negligible),
+        }
+    }
 }
 
 /// # Safety
@@ -557,7 +584,7 @@ pub unsafe fn prepare(to: &mut Prepared, x: &[f32], shape: Shape, negligible: f6
 #[target_feature(enable = "avx2,fma,f16c")]
 pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
     // SAFETY: the caller's promise.
-    unsafe { columns::<BITS, false>(call, prepared, part) }
+    unsafe { columns::<BITS, AVX2>(call, prepared, part) }
 }
 
 /// [`part`] of nibbles.
@@ -565,9 +592,14 @@ pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part
 /// # Safety
 /// As [`part`], with AVX-512 and VNNI.
 #[target_feature(enable = "avx512vnni,avx512f,avx512bw,avx512vl,avx2,fma,f16c")]
-pub unsafe fn part_vnni(call: &Call, prepared: &Prepared, part: Part) {
+pub unsafe fn part_vnni<const AMD: bool>(call: &Call, prepared: &Prepared, part: Part) {
     // SAFETY: the caller's promise.
-    unsafe { columns::<4, true>(call, prepared, part) }
+    unsafe {
+        match AMD {
+            true => columns::<4, VNNI_OF_AMD>(call, prepared, part),
+            false => columns::<4, VNNI>(call, prepared, part),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -580,7 +612,7 @@ mod tests {
         let mut call = Call::new(16, 1024);
         call.inputs[1] = Operand { at: std::ptr::without_provenance_mut(1 << 20), row: 512 };
         let fetched = |call: &Call, row: usize| {
-            let words = Words::of::<false>(call, row);
+            let words = Words::of::<AVX2>(call, row);
             words.at.cast::<u8>().wrapping_add(words.ahead).addr()
         };
         for row in 0..16 {

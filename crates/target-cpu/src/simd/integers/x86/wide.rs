@@ -9,13 +9,17 @@ use super::*;
 /// # Safety
 /// As [`super::sums`], with AVX-512 and VNNI, for the `k`-th 64 bytes of words.
 #[inline(always)]
-unsafe fn products<const WHAT: u8>(words: Words, [x, rest]: [*const u32; 2], k: usize) -> __m512i {
+unsafe fn products<const KIND: u8, const WHAT: u8>(
+    words: Words,
+    [x, rest]: [*const u32; 2],
+    k: usize,
+) -> __m512i {
     let at = words.after(16 * k).at;
     let x: *const __m512i = x.wrapping_add(of_nibbles(TOGETHER * k, 4).0).cast();
     let rest: *const __m512i = rest.wrapping_add(of_nibbles(TOGETHER * k, 2).0).cast();
     // SAFETY: the caller's promise; a prefetch may name any address.
     unsafe {
-        _mm_prefetch::<_MM_HINT_T0>(at.cast::<i8>().wrapping_add(words.ahead));
+        fetch::<KIND>(at, words.ahead);
         let (q, mask) = (_mm512_loadu_si512(at.cast()), _mm512_set1_epi8(15));
         let low = _mm512_and_si512(q, mask);
         let high = _mm512_and_si512(_mm512_srli_epi16::<4>(q), mask);
@@ -44,10 +48,13 @@ unsafe fn products<const WHAT: u8>(words: Words, [x, rest]: [*const u32; 2], k: 
 /// # Safety
 /// As [`super::sums`], with AVX-512 and VNNI.
 #[inline(always)]
-pub(super) unsafe fn four_a_register<const WHAT: u8>(words: Words, x: [*const u32; 2]) -> __m256i {
+pub(super) unsafe fn four_a_register<const KIND: u8, const WHAT: u8>(
+    words: Words,
+    x: [*const u32; 2],
+) -> __m256i {
     // SAFETY: the caller's promise.
     unsafe {
-        let (a, b) = (products::<WHAT>(words, x, 0), products::<WHAT>(words, x, 1));
+        let (a, b) = (products::<KIND, WHAT>(words, x, 0), products::<KIND, WHAT>(words, x, 1));
         let two = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
         let order = [0, 4, 8, 12, 1, 5, 9, 13];
         let other = [2, 6, 10, 14, 3, 7, 11, 15];
@@ -60,12 +67,15 @@ pub(super) unsafe fn four_a_register<const WHAT: u8>(words: Words, x: [*const u3
 /// # Safety
 /// As [`super::sums`], with AVX-512 and VNNI.
 #[inline(always)]
-pub(super) unsafe fn two_a_register<const WHAT: u8>(words: Words, x: [*const u32; 2]) -> __m256i {
+pub(super) unsafe fn two_a_register<const KIND: u8, const WHAT: u8>(
+    words: Words,
+    x: [*const u32; 2],
+) -> __m256i {
     // SAFETY: the caller's promise.
     unsafe {
         let mut all = [_mm512_setzero_si512(); 4];
         for (k, to) in all.iter_mut().enumerate() {
-            *to = products::<WHAT>(words, x, k);
+            *to = products::<KIND, WHAT>(words, x, k);
         }
         let order = [0, 8, 1, 9, 2, 10, 3, 11];
         let other = [4, 12, 5, 13, 6, 14, 7, 15];
@@ -78,12 +88,15 @@ pub(super) unsafe fn two_a_register<const WHAT: u8>(words: Words, x: [*const u32
 /// # Safety
 /// As [`super::sums`], with AVX-512 and VNNI.
 #[inline(always)]
-pub(super) unsafe fn one_a_register<const WHAT: u8>(words: Words, x: [*const u32; 2]) -> __m256i {
+pub(super) unsafe fn one_a_register<const KIND: u8, const WHAT: u8>(
+    words: Words,
+    x: [*const u32; 2],
+) -> __m256i {
     // SAFETY: the caller's promise.
     unsafe {
         let mut all = [[_mm512_setzero_si512(); 4]; 2];
         for (k, to) in all.as_flattened_mut().iter_mut().enumerate() {
-            *to = products::<WHAT>(words, x, k);
+            *to = products::<KIND, WHAT>(words, x, k);
         }
         let (a, b) = (of_four(&all[0]), of_four(&all[1]));
         // Quarters 0 and 1 of both, and 2 and 3.
