@@ -65,7 +65,7 @@ fn kernels_are_emitted_for_mlx() {
     let metal = ["emit", "rmsnorm", "--target", "metal", "--mlx", "--dtype", "bf16"];
     let text = tilewright(&metal).ok();
     for part in [
-        "KERNEL = mx.fast.metal_kernel(",
+        "RMSNORM_KERNEL = mx.fast.metal_kernel(",
         "input_names=[\"x\", \"weight\", \"eps_number\"]",
         "arguments = { (long)(x_shape[1])",
         "def rmsnorm(x, weight, eps=1e-6):",
@@ -116,6 +116,17 @@ fn kernels_are_emitted_for_mlx() {
     // Names are the kernel's own, though C has another use for them.
     let text = tilewright(&["emit", "apply_rope", "--target", "metal", "--mlx"]).ok();
     assert!(text.contains("def apply_rope(x, cos, sin):"), "{text}");
+    // A gradient's functions stand in one file with the kernel's, each with a kernel of its own.
+    let text =
+        tilewright(&["emit", "rmsnorm", "--target", "metal", "--mlx", "--grad", "--dtype", "f32"])
+            .ok();
+    let functions: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("def ")).collect();
+    assert!(functions.len() > 1, "{functions:?}");
+    for function in functions {
+        let object = format!("{}_KERNEL", function[..function.find('(').unwrap()].to_uppercase());
+        assert_eq!(text.matches(&format!("\n{object} = mx.fast.")).count(), 1, "{object}");
+        assert_eq!(text.matches(&format!(" = {object}(\n")).count(), 1, "{object}");
+    }
     // Inputs of a formula come as they are: axes are not joined, and leading ones may be absent.
     let formula = ["emit", "--expr", "x*2+y", "--target", "metal", "--mlx"];
     let shapes = ["--shape", "x=3x5x7", "--shape", "y=7"];

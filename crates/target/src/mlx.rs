@@ -92,8 +92,9 @@ pub fn python(
     };
     let _ = writeln!(
         out,
-        "KERNEL = mx.fast.{}(\n    name={name:?},\n    input_names=[{}],\n    output_names=[{}],\n    \
+        "{} = mx.fast.{}(\n    name={name:?},\n    input_names=[{}],\n    output_names=[{}],\n    \
          header=HEADER,\n    source=SOURCE,\n{asked})\n\n",
+        names.object(),
         function.name(),
         quoted(&input_names),
         quoted(&output_names),

@@ -6,12 +6,11 @@ use tilewright_ir::thread::{Serves, ThreadProgram};
 use tilewright_ir::{DType, DimId, DimRule, Extent, ParamId, ParamKind, Shape};
 
 /// Words that Python keeps for itself, and names that the function has a use for.
-const TAKEN: [&str; 44] = [
-    "False", "HEADER", "KERNEL", "None", "SOURCE", "True", "and", "array", "as", "assert", "async",
-    "await", "break", "class", "continue", "def", "del", "elif", "else", "except", "finally",
-    "for", "from", "global", "if", "import", "in", "inputs", "is", "lambda", "mx", "name",
-    "nonlocal", "not", "or", "outputs", "pass", "raise", "return", "shape", "try", "while", "with",
-    "yield",
+const TAKEN: [&str; 43] = [
+    "False", "HEADER", "None", "SOURCE", "True", "and", "array", "as", "assert", "async", "await",
+    "break", "class", "continue", "def", "del", "elif", "else", "except", "finally", "for", "from",
+    "global", "if", "import", "in", "inputs", "is", "lambda", "mx", "name", "nonlocal", "not",
+    "or", "outputs", "pass", "raise", "return", "shape", "try", "while", "with", "yield",
 ];
 
 /// What parameters and sizes are called in Python: as in the kernel, wherever Python lets them.
@@ -32,6 +31,11 @@ impl Names {
             params: program.params.iter().map(|p| spell(&p.name)).collect(),
             dims: program.dims.iter().map(|d| spell(&d.name)).collect(),
         }
+    }
+
+    /// What MLX makes of the kernel; a gradient's programs stand in one file with it, each with its own.
+    pub(super) fn object(&self) -> String {
+        format!("{}_KERNEL", self.kernel.to_uppercase())
     }
 }
 
@@ -245,9 +249,10 @@ impl Python<'_> {
         let threads = program.threads;
         let _ = writeln!(
             out,
-            "    outputs = KERNEL(\n        inputs=inputs,\n        template=[],\n        \
+            "    outputs = {}(\n        inputs=inputs,\n        template=[],\n        \
              grid=({} * {threads}, {}, {}),\n        threadgroup=({threads}, 1, 1),\n        \
              output_shapes=[{}],\n        output_dtypes=[{}],\n{}    )",
+            self.names.object(),
             groups[0],
             groups[1],
             groups[2],
