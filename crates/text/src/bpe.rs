@@ -22,7 +22,7 @@ mod tables;
 pub(crate) enum TextModel {
     Bpe(Bpe),
     /// What is no byte-pair encoding, or one that draws lots.
-    Other(ModelWrapper),
+    Other(Box<ModelWrapper>),
 }
 
 impl<'de> Deserialize<'de> for TextModel {
