@@ -65,7 +65,7 @@ fn kernels_are_emitted_for_mlx() {
     let metal = ["emit", "rmsnorm", "--target", "metal", "--mlx", "--dtype", "bf16"];
     let text = tilewright(&metal).ok();
     for part in [
-        "KERNEL = mx.fast.metal_kernel(",
+        "RMSNORM_KERNEL = mx.fast.metal_kernel(",
         "input_names=[\"x\", \"weight\", \"eps_number\"]",
         "arguments = { (long)(x_shape[1])",
         "def rmsnorm(x, weight, eps=1e-6):",
@@ -76,6 +76,21 @@ fn kernels_are_emitted_for_mlx() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert!(!text.contains("[[buffer"), "the signature is MLX's: {text}");
+    // What it is not emitted for is refused, and so are shapes that contradict each other.
+    for part in [
+        "# This text is right where cols is at most 1024 and a multiple of 8.",
+        "if not (cols <= 1024 and cols % 8 == 0):",
+        "(\"x\", inputs[0], (rows, cols)), (\"weight\", inputs[1], (cols,))",
+        // Inputs of fewer than 8 elements are in constant memory.
+        "tw_vector<uint4>(x + ",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    // Sizes that were told are the text's own.
+    let told = tilewright(&[&metal[..], &["--shape", "x=3x1000"]].concat()).ok();
+    assert!(told.contains("if not (cols <= 1024 and cols % 8 == 0):"), "{told}");
+    let told = tilewright(&[&metal[..], &["--shape", "x=3x1024"]].concat()).ok();
+    assert!(told.contains("if not (cols == 1024):"), "{told}");
     // A size that no input tells is an argument.
     for target in ["metal", "cuda"] {
         let text = tilewright(&["emit", "scatter_add", "--target", target, "--mlx"]).ok();
@@ -91,6 +106,39 @@ fn kernels_are_emitted_for_mlx() {
     let text = tilewright(&["emit", "rmsnorm", "--target", "cuda", "--mlx", "--dtype", "f16"]).ok();
     assert!(text.contains("mx.fast.cuda_kernel("), "{text}");
     assert!(text.contains("const unsigned short* x = (const unsigned short*)x_array;"), "{text}");
+    // More shared memory than a text may declare is asked for, and faults are noted in words of MLX's.
+    let text = tilewright(&["emit", "linear", "--target", "cuda", "--mlx"]).ok();
+    assert!(text.contains("    shared_memory=98304,\n"), "{text}");
+    // Vectors of a line depend on it, though no tile is as long.
+    assert!(text.contains("if not (depth % 4 == 0):"), "{text}");
+    let text = tilewright(&["emit", "gather", "--target", "cuda", "--mlx"]).ok();
+    assert!(text.contains("uint4* faults = (uint4*)faults_array;"), "{text}");
+    // Names are the kernel's own, though C has another use for them.
+    let text = tilewright(&["emit", "apply_rope", "--target", "metal", "--mlx"]).ok();
+    assert!(text.contains("def apply_rope(x, cos, sin):"), "{text}");
+    // A gradient's functions stand in one file with the kernel's, each with a kernel of its own.
+    let text =
+        tilewright(&["emit", "rmsnorm", "--target", "metal", "--mlx", "--grad", "--dtype", "f32"])
+            .ok();
+    let functions: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("def ")).collect();
+    assert!(functions.len() > 1, "{functions:?}");
+    for function in functions {
+        let object = format!("{}_KERNEL", function[..function.find('(').unwrap()].to_uppercase());
+        assert_eq!(text.matches(&format!("\n{object} = mx.fast.")).count(), 1, "{object}");
+        assert_eq!(text.matches(&format!(" = {object}(\n")).count(), 1, "{object}");
+    }
+    // Inputs of a formula come as they are: axes are not joined, and leading ones may be absent.
+    let formula = ["emit", "--expr", "x*2+y", "--target", "metal", "--mlx"];
+    let shapes = ["--shape", "x=3x5x7", "--shape", "y=7"];
+    let text = tilewright(&[&formula[..], &shapes[..]].concat()).ok();
+    for part in [
+        "if x.ndim != 3:",
+        "if not 1 <= y.ndim <= 3:",
+        "y.reshape((1,) * (3 - y.ndim) + tuple(y.shape))",
+        "if not (n2 <= 8):",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
     for (args, fault) in [
         (&["emit", "adamw_step", "--target", "metal", "--mlx"][..], "changes `p` in place"),
         (&["emit", "softmax", "--mlx"], "--mlx needs a GPU's language"),

@@ -349,6 +349,17 @@ pub struct ThreadProgram {
     pub body: Vec<Code>,
 }
 
+/// Values of a size that a thread program is right for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serves {
+    /// The least.
+    pub least: usize,
+    /// The greatest.
+    pub greatest: usize,
+    /// What divides all.
+    pub multiple_of: usize,
+}
+
 /// How groups share the work of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Split {

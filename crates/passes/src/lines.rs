@@ -13,8 +13,8 @@ use axes::{Axes, axis_of_place, is_input};
 use sinks::Sink;
 use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
-    Axis, BinaryOp, Combine, DType, Expr, ExprId, ExprKind, Extent, Literal, Place, Program, Stmt,
-    Type, VarId, Variable, infer,
+    Axis, BinaryOp, Combine, DType, Expr, ExprId, ExprKind, Extent, GridAxis, Literal, Place,
+    Program, Stmt, Type, VarId, Variable, infer,
 };
 
 /// log2 of the capacity of the shortest line that is worth a turn of a loop: shorter ones lie beside each other.
@@ -22,6 +22,9 @@ pub const LONG_LINE: u32 = 7;
 
 /// log2 of the longest row that is held in registers.
 pub(crate) const RESIDENT: u32 = 14;
+
+/// The most axes of a grid that lines become one of: as many as a GPU's has.
+const MOST_GRID_AXES: usize = 3;
 
 /// The most lines that become text, where a loop cannot hold them.
 const AS_TEXT: usize = 64;
@@ -49,13 +52,37 @@ pub fn by_line(program: &Program, capacity: impl Fn(Extent) -> u32) -> Option<Pr
             let before = bound_before(&program, blocks);
             let body = std::mem::take(block_at(&mut program.body, blocks)?);
             let axes = Axes::of(&program, &body, &before, path.scan, path.axis)?;
+            let known = program.exprs.len();
             let body = Lines::new(&mut program, axes, extent, turns).rewritten(body)?;
             *block_at(&mut program.body, blocks)? = body;
+            if blocks.is_empty() {
+                spread(&mut program, extent, known);
+            }
             Some(program)
         })?;
     }
     remove_dead(&mut program);
     tilewright_ir::validate::validate_rewritten(&program).is_ok().then_some(program)
+}
+
+/// Gives each line a program of its own, where the loop over them, whose index is no expression `known` before, is all that
+/// a program does.
+fn spread(program: &mut Program, extent: Extent, known: usize) {
+    let alone = match program.body.split_last() {
+        Some((Stmt::For { index, .. }, before)) => {
+            index.index() >= known && before.iter().all(|s| matches!(s, Stmt::Let(_)))
+        }
+        _ => false,
+    };
+    if !alone || program.grid.len() + 1 > MOST_GRID_AXES {
+        return;
+    }
+    if let Some(Stmt::For { index, body, .. }) = program.body.pop() {
+        program.exprs[index.index()].kind = ExprKind::Program(program.grid.len());
+        program.grid.push(GridAxis { extent, block: 1 });
+        program.body.push(Stmt::Let(index));
+        program.body.extend(body);
+    }
 }
 
 /// What the blocks around a block compute before it, in order.

@@ -3,7 +3,7 @@
 
 use tilewright_ir::thread::{Code, ThreadProgram, emulate};
 use tilewright_ir::{Argument, DType, Program, Tensor};
-use tilewright_lang::{Specialization, record};
+use tilewright_lang::{Specialization, record, reduce_by};
 use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
 use tilewright_passes::pipeline;
 
@@ -119,5 +119,33 @@ fn a_stray_index_is_named() {
     for stray in [3.0, -1.0] {
         let fault = run(stray).unwrap_err();
         assert!(fault.contains(&format!("position {stray} is outside axis 0 of `x`")), "{fault}");
+    }
+}
+
+#[test]
+fn the_gradient_of_a_reduction_by_a_function_fits_the_least_shared_memory() {
+    // Welford's: count, mean and squared distances from it.
+    let signature = "x: f32[*rows, cols] -> y: f32[*rows]";
+    let specialization = Specialization::of(DType::F32);
+    let program = record("variance", signature, &specialization, |k, a| {
+        let row = k.program();
+        let x = a["x"].row(row).load();
+        let zero = x * 0.0;
+        let [_, _, squares] =
+            reduce_by([zero + 1.0, x, zero], [0.0; 3], |[n, mean, s], [m, other, t]| {
+                let count = n + m;
+                let share = count.eq(0.0).select(0.0, m / count);
+                let apart = other - mean;
+                [count, mean + apart * share, s + t + apart * apart * n * share]
+            });
+        let cols = x.size(0).tile().to(DType::F32);
+        a["y"].row(row).store((squares / cols).reshape(&[]));
+    });
+    let backward = tilewright_passes::grad(&program.unwrap(), &Default::default()).unwrap();
+    for program in &backward.programs {
+        for cols in [40, 1000, 2000] {
+            let bytes = lowered(program, &[64, cols]).shared_bytes();
+            assert!(bytes <= 32768, "{bytes} bytes for {cols}");
+        }
     }
 }

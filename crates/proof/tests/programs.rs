@@ -335,3 +335,19 @@ fn windows_may_begin_before_their_axis() {
         store y[%0, %2..+n] = %1";
     agree(stored, &[&x, &vec![9.0; 30]], &[2, 15]);
 }
+
+#[test]
+fn a_mask_may_be_what_is_stored() {
+    let text = "kernel k(x: in bool[n, 1], y: inout f16[*rows, n, 1])
+        grid rows
+        %0: i32 = program 0
+        %1: bool[n, 1] = load x[:, :] fill true
+        %2: f16[n, 1] = cast %1
+        store y[%0, :, :] = %2 if %1";
+    for n in [1, 7, 300, 4099, 8192, 8198, 20000] {
+        let x: Vec<f64> = (0..n).map(|i| (i % 3 == 1) as u8 as f64).collect();
+        for rows in [1, 2] {
+            agree(text, &[&x, &vec![0.5; rows * n]], &[n, rows]);
+        }
+    }
+}

@@ -91,7 +91,9 @@ fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
                     TransferKind::Store { .. } => "store",
                 };
                 let (tile, param) = (place(transfer.tile), transfer.param);
-                writeln!(text, "{indent}  checked {verb} of {tile}, tensor {param}")
+                let window =
+                    transfer.window.map_or(String::new(), |r| format!("r{r} = window, or "));
+                writeln!(text, "{indent}  {window}checked {verb} of {tile}, tensor {param}")
             }
             Step::LookUp(look_up) => {
                 let LookUp { load, invoke, operand } = &**look_up;

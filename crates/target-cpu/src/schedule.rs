@@ -387,6 +387,51 @@ mod tests {
     }
 
     #[test]
+    fn windows_are_read_where_they_lie() {
+        let transfers = |batch_apart: usize, careful: bool| {
+            let text = "kernel shifted(x: in f32[time, n, 3], y: out f32[time, n, 3])
+                grid time
+                %0: i32 = program 0
+                %1: i32 = const -1
+                %2: i32 = add %0, %1
+                %3: f32[1, n, 3] = load x[%2..+1, :, :]
+                %4: f32[1, n, 3] = exp %3
+                store y[%0..+1, :, :] = %4";
+            let program = tilewright_ir::text::parse(text).unwrap();
+            let analysis = Analysis::of(&program);
+            let n = 20;
+            let of = |row: usize| vec![vec![(100, row as isize)], vec![(n, 12)], vec![(3, 4)]];
+            let request = Request {
+                program: &program,
+                analysis: &analysis,
+                level: Level::Portable,
+                dims: &[100, n],
+                grid: &[100],
+                tensors: &[of(12 * n * batch_apart), of(12 * n)],
+                careful: &[careful; 2],
+                overlapping: &[careful; 2],
+                stream: false,
+                native: false,
+                batch: 1,
+                main: None,
+            };
+            let steps = bind(Request { batch: 16, ..request }).unwrap().passes.swap_remove(0);
+            let transfer = |step: Step| match step {
+                Step::Transfer(transfer) => Some(*transfer),
+                _ => None,
+            };
+            steps.blocks.into_iter().find_map(transfer).unwrap()
+        };
+        let near = transfers(1, false);
+        assert!(near.window.is_some());
+        // A run that may begin before the tensor, of whole rows: 100 of 60 elements.
+        assert_eq!((near.axes.len(), near.axes[0].extent), (1, 6000));
+        // Rows apart, whose programs' windows are not where a batch's copies would be; what is written meanwhile.
+        assert!(transfers(2, false).window.is_none());
+        assert!(transfers(1, true).window.is_none());
+    }
+
+    #[test]
     fn rows_that_the_second_cache_holds_are_whole_where_native_code_goes_over_them() {
         let level = Level::best();
         if !crate::native::runs_here(level) {

@@ -187,6 +187,9 @@ pub struct Transfer {
     pub kind: TransferKind,
     /// Follows the blocks of a long row.
     pub block: BlockRole,
+    /// For a load of elements that lie as the tile would: points this register at them where all of them are inside the
+    /// tensor, and copies nothing; else it points at the tile.
+    pub window: Option<u32>,
 }
 
 /// A load of whole rows and the one call that reads them, without the copy between.

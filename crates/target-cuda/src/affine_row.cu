@@ -15,6 +15,20 @@
 // shared memory (8.5 us for 6144x4096, 24.9 for 2x12288x4096; but 116 instead of 119 for 151936x4096), groups that stay, with a
 // ring of such blocks (60 to 74 for the four), two rounds under way at once before the wait, which the row then waits behind (53),
 // launching the next kernel before the wait.
+//
+// Of these integers (514 tokens a second; alone, with cold caches, 20.2 us for 14336x4096 and 23.7 for 4096x14336, of which reading
+// takes 16.8, as measure/cuda_cold.cu shows): steps of 2 with two rounds under way for 4096x12288 503, though 21.9 us alone for
+// 4096x14336; one group a multiprocessor that takes all of its columns, with two or three rounds of 16 warps in registers, 20.7 to
+// 21.0 and 22.0 us alone; as much shared memory, and as little first cache, as a multiprocessor can have for all kernels 366. What
+// kernels ask of that split keeps them from running beside each other: of the four products in a graph (48.7 us), one that asks for
+// 200 KB among three that ask for little makes 59.
+//
+// Not settled: such groups with a ring of rounds in shared memory, filled by cp.async, each warp with slots to itself, and eight more
+// warps that make the row ready while these ask for a round each time that one has come. The four take 41.8 us in a program written
+// for it (36.2 by bytes; 45.2 where the same warps do both and ask for all of the ring at once, 51.7 with rings so small that two
+// kernels run beside each other). As templates here they took 46.7, with 508 to 511 tokens a second, and 2030 instead of 2191 for
+// llama-1b; there the ring did not begin at a multiple of 128 bytes, as it did in that program. Alone such groups are slower, 25 and
+// 27 us as first tried, as reading alone is by such copies (19.8).
 
 // A part of a row. An OLDER one may have been made while this multiprocessor ran the launch before that which it has not
 // waited for yet: the first cache may not know of it.

@@ -88,11 +88,15 @@ impl Dialect for CudaC {
         "__syncwarp();"
     }
 
+    fn asked_at_launch(&self, program: &ThreadProgram) -> usize {
+        let bytes = program.shared_bytes();
+        if bytes > STATIC_SHARED { bytes } else { 0 }
+    }
+
     fn shared_arrays(&self, program: &ThreadProgram) -> Vec<String> {
-        // More than a static array may have is asked for at launch.
         let memory = match program.shared_bytes() {
             0 => return Vec::new(),
-            bytes if bytes > STATIC_SHARED => {
+            _ if self.asked_at_launch(program) > 0 => {
                 "extern __shared__ __align__(16) char shared_memory[];".into()
             }
             bytes => format!("__shared__ __align__(16) char shared_memory[{bytes}];"),

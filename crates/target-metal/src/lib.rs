@@ -16,7 +16,7 @@ pub use dialect::{Msl, PLACE};
 pub use family::{FAMILIES, Family, NEWEST};
 
 use tilewright_ir::Program;
-use tilewright_passes::lower::{LowerError, Typical, Units, lower_for};
+use tilewright_passes::lower::{Aim, LowerError, Typical, Units, lower_for};
 use tilewright_target::c;
 
 /// The MSL of a program as it is compiled for sizes like these: the same text serves every size with the same power of
@@ -32,7 +32,10 @@ pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String,
 ///
 /// # Errors
 /// As [`source()`].
-pub fn typical(program: &Program, size: impl Fn(&str) -> usize) -> Result<Typical, LowerError> {
+pub fn typical<A: Into<Aim>>(
+    program: &Program,
+    size: impl Fn(&str) -> A,
+) -> Result<Typical, LowerError> {
     let typical = lower_for(program, Units::Float, size)?;
     let fits = NEWEST.check(&typical.threads);
     fits.map_err(|limit| LowerError(format!("{}: {limit}", program.name)))?;

@@ -33,6 +33,10 @@ pub trait Dialect {
     fn subgroup_barrier(&self) -> &'static str;
     /// The declarations of the group's shared arrays, one a line.
     fn shared_arrays(&self, program: &ThreadProgram) -> Vec<String>;
+    /// Bytes of shared memory that a launch has to ask for, as the text does not.
+    fn asked_at_launch(&self, _program: &ThreadProgram) -> usize {
+        0
+    }
     /// Words that no name of a program may be, apart from those of C++ and the functions that the printer calls.
     fn reserved(&self) -> &'static [&'static str];
     /// A one-operand op on a register value; `None` where C's own spelling holds.

@@ -2,13 +2,15 @@
 //!
 //! MLX writes the signature itself: a pointer for each input and output by its name, the attributes that a Metal body
 //! mentions, and `<input>_shape`. The body reads its sizes from those, so that a new shape compiles nothing; sizes that no
-//! input's shape tells are arguments of the call, handed over as scalars are. Inputs start at multiples of 16 bytes, as whole
-//! arrays do, and hold 8 elements or more: MLX passes less in constant memory.
+//! input's shape tells are arguments of the call, handed over as scalars are. The function in Python refuses shapes that
+//! contradict each other and sizes that the text is not made for. Inputs start at multiples of 16 bytes, as whole arrays do.
+
+mod function;
 
 use crate::c::{Dialect, body, spelled};
 use std::fmt::Write;
-use tilewright_ir::thread::ThreadProgram;
-use tilewright_ir::{Access, DType, DimId, DimRule, Extent, Param, ParamKind, Shape};
+use tilewright_ir::thread::{Serves, ThreadProgram};
+use tilewright_ir::{Access, DType, DimId, DimRule, Extent, Param, ParamId, ParamKind};
 
 /// Which of MLX's functions takes the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +30,14 @@ impl Function {
     }
 }
 
-/// Python that makes the kernel and a function that calls it. `serves` tells of each size, in words, what it must be for
-/// this text; `None` for any.
+/// Reads a vector from either of the address spaces in which MLX passes inputs: those of fewer than 8 elements are in
+/// constant memory.
+const READ_VECTOR: &str = "
+template <typename V, typename T> inline V tw_vector(const device T* from) { return *(const device V*)from; }
+template <typename V, typename T> inline V tw_vector(const constant T* from) { return *(const constant V*)from; }";
+
+/// Python that makes the kernel and a function that calls it. `serves` tells of each size what it must be for this text;
+/// `None` for any.
 ///
 /// # Errors
 /// For kernels that write a tensor in place, which MLX's arrays do not allow.
@@ -37,11 +45,9 @@ pub fn python(
     program: &ThreadProgram,
     dialect: &dyn Dialect,
     function: Function,
-    serves: &[Option<String>],
+    serves: &[Option<Serves>],
 ) -> Result<String, String> {
     let name = program.name.clone();
-    let program = spelled(program, dialect);
-    let call = Call { program: &program, function };
     for param in &program.params {
         if matches!(param.kind, ParamKind::Tensor { access: Access::InOut, .. }) {
             return Err(format!(
@@ -50,65 +56,98 @@ pub fn python(
             ));
         }
     }
-    let source = call.prologue(dialect) + &body(&program, dialect);
+    let names = function::Names::of(program);
+    let program = spelled(program, dialect);
+    let call = Call { program: &program, function };
+    let python = function::Python { call: &call, names: &names, serves };
+    let mut source = call.prologue(dialect) + &body(&program, dialect);
+    let mut header = dialect.prelude().trim_end().to_string();
+    if function == Function::Metal && source.contains(VECTOR_READ) {
+        for bytes in [2, 4, 8, 16] {
+            let vector = dialect.vector_type(bytes);
+            let read = format!("tw_vector<{vector}>(");
+            source = source.replace(&format!("{VECTOR_READ}{vector}*)("), &read);
+        }
+        header.push_str(READ_VECTOR);
+    }
     let mut out = String::new();
     let _ = writeln!(out, "# {name} for MLX, through mx.fast.{}.", function.name());
-    for (dim, serves) in program.dims.iter().zip(serves) {
-        if let Some(serves) = serves {
-            let _ = writeln!(out, "# This text is right where {} {serves}.", dim.name);
-        }
+    for (dim, words, _) in python.conditions() {
+        let _ = writeln!(out, "# This text is right where {dim} {words}.");
     }
-    let header = dialect.prelude().trim_end();
+    let _ =
+        writeln!(out, "# Inputs begin at multiples of 16 bytes: whole arrays do, a slice may not.");
     let _ = writeln!(out, "import mlx.core as mx\n\nHEADER = r\"\"\"\n{header}\n\"\"\"\n");
     let _ = writeln!(out, "SOURCE = r\"\"\"\n{}\n\"\"\"\n", source.trim_end());
-    let (inputs, outputs) = (call.inputs(), call.outputs());
     let quoted =
         |names: &[String]| names.iter().map(|n| format!("{n:?}")).collect::<Vec<_>>().join(", ");
-    let names = |list: &[(&Param, String)]| list.iter().map(|(_, n)| n.clone()).collect::<Vec<_>>();
-    let mut input_names = names(&inputs);
+    let named = |params: Vec<ParamId>| params.into_iter().map(|id| call.array_name(id));
+    let mut input_names: Vec<String> = named(call.inputs()).collect();
     input_names.extend(call.untold().map(|dim| call.size_name(dim)));
-    let mut output_names = names(&outputs);
-    if call.has_faults() {
-        output_names.push("faults".into());
-    }
+    let mut output_names: Vec<String> = named(call.outputs()).collect();
+    output_names.extend(call.faults().map(String::from));
+    let asked = match dialect.asked_at_launch(&program) {
+        0 => String::new(),
+        bytes => format!("    shared_memory={bytes},\n"),
+    };
     let _ = writeln!(
         out,
-        "KERNEL = mx.fast.{}(\n    name={name:?},\n    input_names=[{}],\n    output_names=[{}],\n    \
-         header=HEADER,\n    source=SOURCE,\n)\n\n",
+        "{} = mx.fast.{}(\n    name={name:?},\n    input_names=[{}],\n    output_names=[{}],\n    \
+         header=HEADER,\n    source=SOURCE,\n{asked})\n\n",
+        names.object(),
         function.name(),
         quoted(&input_names),
         quoted(&output_names),
     );
-    call.function(&mut out);
+    python.function(&mut out);
     Ok(out)
 }
 
+/// How a body reads a vector of an input on Metal.
+const VECTOR_READ: &str = "*(const device ";
+
+/// What MLX is handed.
 struct Call<'a> {
     program: &'a ThreadProgram,
     function: Function,
 }
 
 impl Call<'_> {
-    /// The tensors and numbers that MLX gets, by the names that its signature declares.
-    fn inputs(&self) -> Vec<(&Param, String)> {
-        let read = |param: &&Param| match param.kind {
-            ParamKind::Tensor { access, .. } => access == Access::In,
+    fn param(&self, id: ParamId) -> &Param {
+        &self.program.params[id.index()]
+    }
+
+    fn params(&self, wanted: impl Fn(&ParamKind) -> bool) -> Vec<ParamId> {
+        let params = self.program.params.iter().enumerate();
+        params.filter(|(_, p)| wanted(&p.kind)).map(|(i, _)| ParamId(i as u32)).collect()
+    }
+
+    /// The tensors and numbers that MLX gets.
+    fn inputs(&self) -> Vec<ParamId> {
+        self.params(|kind| match kind {
+            ParamKind::Tensor { access, .. } => *access == Access::In,
             ParamKind::Scalar { .. } => true,
+        })
+    }
+
+    fn outputs(&self) -> Vec<ParamId> {
+        self.params(|kind| matches!(kind, ParamKind::Tensor { access: Access::Out, .. }))
+    }
+
+    /// The output where faults are noted, if any can be.
+    fn faults(&self) -> Option<&'static str> {
+        let name = match self.function {
+            Function::Metal => "faults",
+            // Its words are one vector there.
+            Function::Cuda => "faults_array",
         };
-        self.program.params.iter().filter(read).map(|p| (p, self.array_name(p))).collect()
+        (!self.program.checks.is_empty()).then_some(name)
     }
 
-    fn outputs(&self) -> Vec<(&Param, String)> {
-        let written = |p: &&Param| matches!(p.kind, ParamKind::Tensor { access: Access::Out, .. });
-        self.program.params.iter().filter(written).map(|p| (p, self.array_name(p))).collect()
-    }
-
-    fn has_faults(&self) -> bool {
-        !self.program.checks.is_empty()
-    }
-
-    /// CUDA's half types are classes there and plain words in the body, which so needs a pointer of its own.
-    fn array_name(&self, param: &Param) -> String {
+    /// The name that MLX's signature declares. CUDA's half types are classes there and plain words in the body, which so
+    /// needs a pointer of its own.
+    fn array_name(&self, id: ParamId) -> String {
+        let param = self.param(id);
         match param.kind {
             ParamKind::Tensor { dtype: DType::F16 | DType::BF16, .. }
                 if self.function == Function::Cuda =>
@@ -123,17 +162,23 @@ impl Call<'_> {
     /// What stands before the body: `arguments` from the shapes, and pointers to words.
     fn prologue(&self, dialect: &dyn Dialect) -> String {
         let mut out = String::new();
-        for param in &self.program.params {
+        let params = || self.program.params.iter().enumerate().map(|(i, p)| (ParamId(i as u32), p));
+        for (id, param) in params() {
             let ParamKind::Tensor { dtype, access, .. } = param.kind else { continue };
-            let array = self.array_name(param);
+            let array = self.array_name(id);
             if array != param.name {
                 let constant = if access == Access::In { "const " } else { "" };
                 let ty = format!("{constant}{}*", dialect.storage_type(dtype));
                 let _ = writeln!(out, "    {ty} {} = ({ty}){array};", param.name);
             }
         }
+        if self.function == Function::Cuda
+            && let Some(array) = self.faults()
+        {
+            let _ = writeln!(out, "    uint4* faults = (uint4*){array};");
+        }
         let (mut fields, mut values) = (String::new(), Vec::new());
-        for param in &self.program.params {
+        for (_, param) in params() {
             let ParamKind::Tensor { shape, .. } = &param.kind else { continue };
             for axis in 0..shape.len().saturating_sub(1) {
                 let _ = write!(fields, " {} {}_stride{axis};", dialect.offset_type(), param.name);
@@ -142,14 +187,14 @@ impl Call<'_> {
                 values.push(wide.collect::<Vec<_>>().join(" * "));
             }
         }
-        for i in 0..self.program.dims.len() {
-            let _ = write!(fields, " int {};", self.program.dims[i].name);
+        for (i, dim) in self.program.dims.iter().enumerate() {
+            let _ = write!(fields, " int {};", dim.name);
             values.push(format!("(int)({})", self.dim(DimId(i as u32))));
         }
-        for param in &self.program.params {
+        for (id, param) in params() {
             if let ParamKind::Scalar { dtype, .. } = param.kind {
                 let _ = write!(fields, " {} {};", dialect.register_type(dtype), param.name);
-                values.push(format!("{}[0]", self.array_name(param)));
+                values.push(format!("{}[0]", self.array_name(id)));
             }
         }
         if !values.is_empty() {
@@ -180,11 +225,11 @@ impl Call<'_> {
     }
 
     /// The input whose shape tells a size, and where.
-    fn teller(&self, dim: DimId) -> Option<(&Param, usize, usize)> {
-        self.inputs().into_iter().find_map(|(param, _)| {
-            let ParamKind::Tensor { shape, .. } = &param.kind else { return None };
+    fn teller(&self, dim: DimId) -> Option<(ParamId, usize, usize)> {
+        self.inputs().into_iter().find_map(|id| {
+            let ParamKind::Tensor { shape, .. } = &self.param(id).kind else { return None };
             shape.iter().enumerate().find_map(|(axis, extent)| match extent {
-                Extent::Dim { dim: d, times } if *d == dim => Some((param, axis, *times)),
+                Extent::Dim { dim: d, times } if *d == dim => Some((id, axis, *times)),
                 _ => None,
             })
         })
@@ -200,158 +245,5 @@ impl Call<'_> {
     /// The array that hands over a size.
     fn size_name(&self, dim: DimId) -> String {
         format!("{}_number", self.program.dims[dim.index()].name)
-    }
-
-    /// The Python function.
-    fn function(&self, out: &mut String) {
-        let (name, inputs, outputs) = (&self.program.name, self.inputs(), self.outputs());
-        let mut parameters = Vec::new();
-        for (param, _) in &inputs {
-            parameters.push(match param.kind {
-                ParamKind::Scalar { default: Some(x), .. } => format!("{}={x:?}", param.name),
-                _ => param.name.clone(),
-            });
-        }
-        parameters.extend(self.untold().map(|dim| self.program.dims[dim.index()].name.clone()));
-        // Python wants those with defaults last.
-        parameters.sort_by_key(|p| p.contains('='));
-        let _ = writeln!(out, "def {name}({}):", parameters.join(", "));
-        let mut arrays = Vec::new();
-        for (param, _) in &inputs {
-            match &param.kind {
-                ParamKind::Tensor { shape, leading, dtype, .. } => {
-                    let rank = shape.len();
-                    let rest = (1..rank).map(|a| format!(", {}.shape[-{}]", param.name, rank - a));
-                    let reshape = match leading {
-                        true => format!(".reshape(-1{})", rest.collect::<String>()),
-                        false => String::new(),
-                    };
-                    let ty = mlx_dtype(*dtype);
-                    arrays.push(format!("{}{reshape}.astype({ty})", param.name));
-                }
-                ParamKind::Scalar { dtype, .. } => {
-                    let ty = if dtype.is_float() { DType::F32 } else { *dtype };
-                    arrays.push(format!("mx.array([{}], dtype={})", param.name, mlx_dtype(ty)));
-                }
-            }
-        }
-        for dim in self.untold() {
-            let size = &self.program.dims[dim.index()].name;
-            arrays.push(format!("mx.array([{size}], dtype=mx.int32)"));
-        }
-        let _ = writeln!(out, "    inputs = [{}]", arrays.join(", "));
-        let position = |of: &Param| inputs.iter().position(|(p, _)| p.name == of.name).unwrap_or(0);
-        for (i, dim) in self.program.dims.iter().enumerate() {
-            let value = match dim.rule {
-                DimRule::CeilDiv { dim: of, by } => {
-                    format!("-(-{} // {by})", self.program.dims[of.index()].name)
-                }
-                DimRule::Free => {
-                    let Some((param, axis, times)) = self.teller(DimId(i as u32)) else { continue };
-                    let shape = format!("inputs[{}].shape[{axis}]", position(param));
-                    if times == 1 { shape } else { format!("{shape} // {times}") }
-                }
-            };
-            let _ = writeln!(out, "    {} = {value}", dim.name);
-        }
-        let mut groups = ["1".to_string(), "1".to_string(), "1".to_string()];
-        for (i, axis) in self.program.grid.iter().enumerate() {
-            let extent = self.python_size(axis.extent);
-            let count = match axis.per_group {
-                0 | 1 => extent,
-                many => format!("-(-{extent} // {many})"),
-            };
-            let slot = if self.program.linear { 0 } else { i.min(2) };
-            groups[slot] =
-                if groups[slot] == "1" { count } else { format!("{} * {count}", groups[slot]) };
-        }
-        let threads = self.program.threads;
-        let shape = |shape: &Shape| {
-            let axes = shape.iter().map(|e| format!("{},", self.python_size(*e)));
-            format!("({})", axes.collect::<Vec<_>>().join(" "))
-        };
-        let mut shapes = Vec::new();
-        let mut dtypes = Vec::new();
-        for (param, _) in &outputs {
-            if let ParamKind::Tensor { shape: s, dtype, .. } = &param.kind {
-                shapes.push(shape(s));
-                dtypes.push(mlx_dtype(*dtype).to_string());
-            }
-        }
-        if self.has_faults() {
-            shapes.push("(4,)".into());
-            dtypes.push("mx.uint32".into());
-        }
-        let faults = if self.has_faults() { "        init_value=0,\n" } else { "" };
-        let _ = writeln!(
-            out,
-            "    outputs = KERNEL(\n        inputs=inputs,\n        template=[],\n        \
-             grid=({} * {threads}, {}, {}),\n        threadgroup=({threads}, 1, 1),\n        \
-             output_shapes=[{}],\n        output_dtypes=[{}],\n{faults}    )",
-            groups[0],
-            groups[1],
-            groups[2],
-            shapes.join(", "),
-            dtypes.join(", "),
-        );
-        if self.has_faults() {
-            let _ = writeln!(
-                out,
-                "    # faults[0] is 1 where an index was outside its axis; it was taken as 0."
-            );
-        }
-        let mut results = Vec::new();
-        for (i, (param, _)) in outputs.iter().enumerate() {
-            results.push(match self.leading(param) {
-                Some((like, inner)) => {
-                    let ParamKind::Tensor { shape: s, .. } = &param.kind else { continue };
-                    format!(
-                        "outputs[{i}].reshape(*{}.shape[:-{inner}], *{})",
-                        like.name,
-                        shape(&s[1..].to_vec())
-                    )
-                    .replace("shape[:-0]", "shape")
-                }
-                None => format!("outputs[{i}]"),
-            });
-        }
-        if self.has_faults() {
-            results.push(format!("outputs[{}]", outputs.len()));
-        }
-        let _ = writeln!(out, "    return {}", results.join(", "));
-    }
-
-    /// For an output with any number of leading axes: the input that has them, and its number of other axes.
-    fn leading(&self, output: &Param) -> Option<(&Param, usize)> {
-        let ParamKind::Tensor { shape, leading: true, .. } = &output.kind else { return None };
-        self.inputs().into_iter().find_map(|(param, _)| match &param.kind {
-            ParamKind::Tensor { shape: s, leading: true, .. } if s.first() == shape.first() => {
-                Some((param, s.len() - 1))
-            }
-            _ => None,
-        })
-    }
-
-    fn python_size(&self, extent: Extent) -> String {
-        match extent {
-            Extent::Const(n) => n.to_string(),
-            Extent::Dim { dim, times: 1 } => self.program.dims[dim.index()].name.clone(),
-            Extent::Dim { dim, times } => {
-                format!("({times} * {})", self.program.dims[dim.index()].name)
-            }
-        }
-    }
-}
-
-fn mlx_dtype(dtype: DType) -> &'static str {
-    match dtype {
-        DType::Bool => "mx.bool_",
-        DType::I8 => "mx.int8",
-        DType::U8 => "mx.uint8",
-        DType::I32 => "mx.int32",
-        DType::U32 => "mx.uint32",
-        DType::F16 => "mx.float16",
-        DType::BF16 => "mx.bfloat16",
-        DType::F32 | DType::F64 => "mx.float32",
     }
 }

@@ -12,7 +12,7 @@ use tilewright_ir::{DType, ParamKind, Program, bind, text};
 use tilewright_kernels::{Entry, Grad};
 use tilewright_lang::Specialization;
 use tilewright_lang::oneliner::{Broadcast, Layout};
-use tilewright_passes::lower::{Serves, Units, lower_with};
+use tilewright_passes::lower::{Aim, Units, lower_with};
 use tilewright_passes::{GradOptions, grad};
 use tilewright_target::c::{self, Dialect};
 use tilewright_target::mlx::{Function, python};
@@ -35,7 +35,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let comment = if target == "ir" || mlx { "#" } else { "//" };
     // Printed at the end, so that a gradient that does not exist leaves no half of an answer.
     let mut answer: Vec<u8> = Vec::new();
-    let mut sizes: Vec<(String, usize)> = Vec::new();
+    let mut sizes = Sizes::default();
     let dtype = dtype(matches)?;
     let mut settings = settings(matches)?;
     let shapes: Vec<ShapeOf> =
@@ -54,19 +54,23 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
             if !shapes.is_empty() {
                 let given = &specialized.sizes;
-                sizes = print_sizes(&specialized.program, &shapes, given, comment, &mut answer)?;
+                let program = &specialized.program;
+                sizes.told = print_sizes(program, &shapes, given, comment, &mut answer)?;
             }
-            sizes.extend(specialized.sizes);
-            // Of what is not given, what the kernel is timed with.
+            sizes.told.extend(specialized.sizes);
             let timed = entry.cases.iter().find(|case| case.bench);
-            let timed = timed.into_iter().flat_map(|case| case.sizes);
-            sizes.extend(timed.map(|(name, size)| (name.to_string(), *size)));
+            sizes.timed = timed.map_or(&[], |case| case.sizes);
             let by_hand = by_hand(entry, &specialized.specialization)?;
             (specialized.program, by_hand)
         }
         (None, Some(text)) => {
             let dtype = dtype.unwrap_or(DType::F32);
-            (formula_program(text, &settings, dtype, &shapes, comment, &mut answer)?, None)
+            for given in &shapes {
+                writeln!(answer, "{comment} {}: {}", given.name, show_shape(&given.shape))?;
+            }
+            let (program, told) = formula_program(text, &settings, dtype, &shapes, mlx)?;
+            sizes.told = told;
+            (program, None)
         }
         (None, None) => {
             return Err(Failure::usage(
@@ -92,19 +96,35 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The text of a program for a target. A GPU's is made for a range of sizes; the first of each name counts, and those not
-/// given are taken as 1024.
-fn code(
-    program: &Program,
-    target: &str,
-    mlx: bool,
-    sizes: &[(String, usize)],
-) -> Result<String, Failure> {
+/// The sizes that a text is made for.
+#[derive(Default)]
+struct Sizes {
+    /// By the user's word; the first of each name counts.
+    told: Vec<(String, usize)>,
+    /// Those that the kernel is timed with.
+    timed: &'static [(&'static str, usize)],
+}
+
+impl Sizes {
+    /// A size, and whether another may be meant; 1024 where nothing tells it.
+    fn aim(&self, name: &str) -> Aim {
+        match self.told.iter().find(|(known, _)| known == name) {
+            Some((_, size)) => Aim { size: *size, others: false },
+            None => {
+                let timed = self.timed.iter().find(|(known, _)| *known == name);
+                Aim { size: timed.map_or(1024, |(_, size)| *size), others: true }
+            }
+        }
+    }
+}
+
+/// The text of a program for a target. A GPU's is made for a range of sizes.
+fn code(program: &Program, target: &str, mlx: bool, sizes: &Sizes) -> Result<String, Failure> {
     if target == "ir" {
         return Ok(text::print(program));
     }
-    let size =
-        |name: &str| sizes.iter().find(|(known, _)| known == name).map_or(1024, |(_, size)| *size);
+    // What is called from Python meets sizes that it was not emitted for.
+    let size = |name: &str| Aim { others: mlx && sizes.aim(name).others, ..sizes.aim(name) };
     let (typical, dialect, function): (_, &dyn Dialect, _) = match target {
         "metal" => (tilewright_target_metal::typical(program, size), &Msl, Function::Metal),
         // A framework that is handed the body has no room for the templates of routines.
@@ -117,56 +137,48 @@ fn code(
     if !mlx {
         return Ok(c::source(&typical.threads, dialect));
     }
-    let serves: Vec<Option<String>> = typical.sizes.iter().map(|s| s.map(show_serves)).collect();
-    python(&typical.threads, dialect, function, &serves)
+    python(&typical.threads, dialect, function, &typical.sizes)
         .map_err(|e| Failure::usage(e, "leave --mlx out for the whole kernel"))
 }
 
-/// The sizes that a text serves, in words that follow the size's name.
-fn show_serves(serves: Serves) -> String {
-    let Serves { least, greatest, multiple_of } = serves;
-    let range = match (least == greatest, greatest == i32::MAX as usize) {
-        (true, _) => return format!("is {greatest}"),
-        (false, true) => "has any value".to_string(),
-        (false, false) => format!("is at most {greatest}"),
-    };
-    if multiple_of == 1 { range } else { format!("{range} that {multiple_of} divides") }
-}
-
-/// The program of a formula whose inputs are all of `dtype`. Inputs whose shapes are not given have one shape.
+/// The program of a formula whose inputs are all of `dtype`, and its sizes where they follow from the shapes. Inputs whose
+/// shapes are not given have one shape. `apart`: the inputs are passed as they are, with no axes joined.
 fn formula_program(
     text: &str,
     settings: &[Setting],
     dtype: DType,
     shapes: &[ShapeOf],
-    comment: &str,
-    out: &mut dyn Write,
-) -> Result<Program, Failure> {
+    apart: bool,
+) -> Result<(Program, Vec<(String, usize)>), Failure> {
     let spec = formula::parse(text, settings)?;
     let inputs = spec.inputs();
     if let Some(unknown) = shapes.iter().find(|s| !inputs.contains(&s.name.as_str())) {
         let next = format!("its inputs are {}", inputs.join(", "));
         return Err(Failure::usage(format!("the formula has no input `{}`", unknown.name), next));
     }
-    let mismatch = |error: String| Failure::usage(error, BROADCAST);
-    let common = shapes.iter().map(|s| s.shape.as_slice()).max_by_key(|s| s.len());
-    let given: Vec<(&[usize], Option<&[isize]>)> = inputs
-        .iter()
-        .map(|input| {
-            let own = shapes.iter().find(|s| s.name == *input).map(|s| s.shape.as_slice());
-            (own.or(common).unwrap_or(&[]), None)
-        })
-        .collect();
-    let layout = match common {
-        None => Layout::flat(inputs.len()),
-        Some(_) => Broadcast::of(&given).map_err(mismatch)?.layout,
+    let record = |layout: &Layout| {
+        let program = spec.program(&vec![dtype; inputs.len()], layout);
+        program.map_err(formula::wrong)
     };
-    if common.is_some() {
-        for (input, (shape, _)) in inputs.iter().zip(&given) {
-            writeln!(out, "{comment} {input}: {}", show_shape(shape))?;
-        }
-    }
-    spec.program(&vec![dtype; inputs.len()], &layout).map_err(formula::wrong)
+    let Some(common) = shapes.iter().map(|s| s.shape.as_slice()).max_by_key(|s| s.len()) else {
+        return Ok((record(&Layout::flat(inputs.len()))?, Vec::new()));
+    };
+    let shape_of = |input: &&str| {
+        let own = shapes.iter().find(|s| s.name == *input);
+        own.map_or(common, |s| s.shape.as_slice())
+    };
+    let given: Vec<&[usize]> = inputs.iter().map(shape_of).collect();
+    let mismatch = |error: String| Failure::usage(error, BROADCAST);
+    let joined: Vec<_> = given.iter().map(|shape| (*shape, None)).collect();
+    let Broadcast { shape, layout, extents, .. } = Broadcast::of(&joined).map_err(mismatch)?;
+    let (layout, extents) = match apart && !layout.is_flat() {
+        true => (Broadcast::apart(&given).map_err(mismatch)?, shape),
+        false => (layout, extents),
+    };
+    let program = record(&layout)?;
+    let names = program.dims.iter().map(|dim| dim.name.clone());
+    let sizes = names.zip(extents).collect();
+    Ok((program, sizes))
 }
 
 /// The programs of the gradient, where they are written by hand.

@@ -156,6 +156,25 @@ impl Broadcast {
         }
         Ok(result)
     }
+
+    /// The layout of row-major tensors of these shapes with no axes joined, for a caller that passes them as they are. Where
+    /// all have one shape it is flat.
+    ///
+    /// # Errors
+    /// As [`Broadcast::of`].
+    pub fn apart(shapes: &[&[usize]]) -> Result<Layout, String> {
+        let tensors: Vec<_> = shapes.iter().map(|shape| (*shape, None)).collect();
+        let Broadcast { shape, layout, .. } = Broadcast::of(&tensors)?;
+        if layout.is_flat() {
+            return Ok(layout);
+        }
+        let full = shapes.iter().map(|own| {
+            let pad = shape.len() - own.len();
+            let axes = shape.iter().enumerate();
+            axes.map(move |(axis, &extent)| extent == if axis < pad { 1 } else { own[axis - pad] })
+        });
+        Layout::new(full.map(Iterator::collect).collect())
+    }
 }
 
 fn row_major(shape: &[usize]) -> Vec<isize> {
@@ -183,6 +202,17 @@ mod tests {
         assert_eq!((one.layout, one.shape, one.extents), (Layout::flat(1), vec![], vec![1]));
         assert_eq!(of(&[(&[3, 0, 2], None)]).extents, [0]);
         assert_eq!(of(&[(&[1, 5, 1], None)]).layout, Layout::flat(1));
+    }
+
+    #[test]
+    fn axes_stay_apart_where_the_caller_passes_tensors_as_they_are() {
+        let layout = Broadcast::apart(&[&[2, 3, 8], &[8]]).unwrap();
+        assert_eq!(layout, Layout { full: vec![vec![true; 3], vec![false, false, true]] });
+        // An axis that is 1 for all is one that all have.
+        let layout = Broadcast::apart(&[&[2, 1, 8], &[1, 1]]).unwrap();
+        assert_eq!(layout, Layout { full: vec![vec![true; 3], vec![false, true, false]] });
+        assert_eq!(Broadcast::apart(&[&[2, 3], &[2, 3]]).unwrap(), Layout::flat(2));
+        assert!(Broadcast::apart(&[&[2], &[3]]).is_err());
     }
 
     #[test]

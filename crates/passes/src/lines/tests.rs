@@ -90,3 +90,14 @@ fn tiles_that_others_need_whole_stay() {
     );
     assert_eq!(loops(&source), Vec::<usize>::new());
 }
+
+#[test]
+fn lines_that_nobody_gathers_are_programs() {
+    let source = "kernel t(x: in f32[rows, states, cols], y: out f32[rows, states, cols])\n\
+                  grid rows\n%0: i32 = program 0\n%1: f32[states, cols] = load x[%0, :, :]\n\
+                  %2: f32[states, cols] = scan_sum %1 axis 1\nstore y[%0, :, :] = %2\n";
+    let program = text::parse(source).unwrap();
+    let lined = by_line(&program, |e| if e == Extent::Const(1) { 0 } else { 10 }).unwrap();
+    assert_eq!(lined.grid.len(), 2);
+    assert!(lined.body.iter().all(|s| !matches!(s, Stmt::For { .. })));
+}

@@ -60,7 +60,7 @@ impl Lowering<'_> {
                 self.hold(id, held);
             }
             ExprKind::Scan { .. } => self.scan(id, name)?,
-            ExprKind::ScanBy { of, axis, combine } if self.is_row(of[0], *axis) => {
+            ExprKind::ScanBy { of, axis, combine } if self.lies_along(of[0], *axis) => {
                 self.scan_by(id, name, of, combine)?;
             }
             ExprKind::ScanBy { of, axis, combine } => {

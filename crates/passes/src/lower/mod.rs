@@ -53,7 +53,7 @@ use tilewright_ir::thread::{
     ThreadProgram, Value,
 };
 use tilewright_ir::{BinaryOp, DType, ExprId, Extent, ParamId, Program, Shape, Stmt, VarId};
-pub use typical::{Serves, Typical, lower_for, lower_with};
+pub use typical::{Aim, Typical, lower_for, lower_with};
 
 /// Threads of a subgroup, in log2.
 const SUBGROUP: u32 = 5;

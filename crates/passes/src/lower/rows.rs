@@ -1,5 +1,5 @@
-//! Scans and top-k of tiles with several lines, through shared memory: each thread walks whole lines. A tile that is one
-//! row takes the faster way of [`scan`](super::scan).
+//! Scans and top-k of tiles with several lines, through shared memory: each thread walks whole lines. Scans along the last
+//! axis mostly take the faster way of [`scan`](super::scan).
 
 use super::collective::{Joiner, Partial, literal, wins};
 use super::map::both;

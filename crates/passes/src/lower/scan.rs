@@ -8,14 +8,18 @@ use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
 use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Extent, Literal, TernaryOp};
 
 impl Lowering<'_> {
-    /// True for a tile that is one line along `axis`, the last.
-    pub(super) fn is_row(&self, id: ExprId, axis: usize) -> bool {
+    /// True for a tile that all threads scan along `axis`: the last, along which there is one line, or lines that lie each
+    /// in one subgroup.
+    pub(super) fn lies_along(&self, id: ExprId, axis: usize) -> bool {
         let shape = &self.program.expr(id).ty.shape;
-        axis + 1 == shape.len() && shape[..axis].iter().all(|e| *e == Extent::Const(1))
+        let layout = self.layout(shape);
+        let one = shape[..axis].iter().all(|e| *e == Extent::Const(1));
+        let lanes = layout.thread_bits(layout.capacity.len() - 1).len() as u32;
+        axis + 1 == shape.len() && (one || lanes <= SUBGROUP)
     }
 
     /// Lowers a scan along the last axis: within the vector of a thread, over the lanes, over the subgroups, and then
-    /// over the blocks of registers, each with the total of what came before.
+    /// over the blocks of registers, each with the total of what came before; one line of registers after the other.
     pub(super) fn scan(&mut self, id: ExprId, name: &str) -> Result<(), LowerError> {
         let program = self.program;
         let expr = program.expr(id);
@@ -24,7 +28,7 @@ impl Lowering<'_> {
         let shape = aligned(&expr.ty.shape, &self.layout(&expr.ty.shape));
         let layout = self.layout(&expr.ty.shape);
         let last = shape.len() - 1;
-        if !self.is_row(of, axis) {
+        if !self.lies_along(of, axis) {
             let identity = Some(vec![literal(op.identity(dtype), dtype)]);
             let joiner = Joiner::Op(op, dtype);
             let scan = LineScan { of: &[of], axis, joiner, identity, exclusive, reverse };
@@ -38,47 +42,51 @@ impl Lowering<'_> {
         let (carry, sum) = (self.register("carry", dtype, None), self.register("sum", dtype, None));
         self.code(Code::Declare(out));
         self.code(Code::Declare(carry));
-        self.code(Code::Set(carry, identity.clone()));
         let vector = 1usize << layout.vector();
-        let blocks = layout.registers() / vector;
+        let line_bits = layout.register_bits(last).len() as u32;
+        let blocks = (1usize << line_bits) / vector;
         let bits = layout.thread_bits(last).len() as u32;
         let ordered = |i: Value, count: usize| match reverse {
             false => i,
             true => binary(BinaryOp::Sub, int(count as i64 - 1), i),
         };
-        self.unroll(blocks, |l, block| {
-            let first = shift_left(ordered(block, blocks), layout.vector());
-            l.code(Code::Declare(sum));
-            l.code(Code::Set(sum, identity.clone()));
-            l.unroll(vector, |l, j| {
-                let at = add(first.clone(), ordered(j, vector));
-                let value = l.element(of, &layout, &at)?;
-                let value = match l.valid(&layout, &shape, &at) {
-                    None => value,
-                    Some(valid) => {
-                        let abc = [valid, value, identity.clone()];
-                        Value::Ternary(TernaryOp::Select, dtype, Box::new(abc))
+        self.unroll(layout.registers() >> line_bits, |l, line| {
+            let line = shift_left(line, line_bits);
+            l.code(Code::Set(carry, identity.clone()));
+            l.unroll(blocks, |l, block| {
+                let first = add(line.clone(), shift_left(ordered(block, blocks), layout.vector()));
+                l.code(Code::Declare(sum));
+                l.code(Code::Set(sum, identity.clone()));
+                l.unroll(vector, |l, j| {
+                    let at = add(first.clone(), ordered(j, vector));
+                    let value = l.element(of, &layout, &at)?;
+                    let value = match l.valid(&layout, &shape, &at) {
+                        None => value,
+                        Some(valid) => {
+                            let abc = [valid, value, identity.clone()];
+                            Value::Ternary(TernaryOp::Select, dtype, Box::new(abc))
+                        }
+                    };
+                    let value = l.let_value("x", dtype, value);
+                    if exclusive {
+                        l.code(Code::SetElement(out, at.clone(), Value::Get(sum)));
                     }
-                };
-                let value = l.let_value("x", dtype, value);
-                if exclusive {
-                    l.code(Code::SetElement(out, at.clone(), Value::Get(sum)));
-                }
-                l.code(Code::Set(sum, join(Value::Get(sum), value)));
-                if !exclusive {
-                    l.code(Code::SetElement(out, at, Value::Get(sum)));
-                }
+                    l.code(Code::Set(sum, join(Value::Get(sum), value)));
+                    if !exclusive {
+                        l.code(Code::SetElement(out, at, Value::Get(sum)));
+                    }
+                    Ok::<(), LowerError>(())
+                })?;
+                let (before, total) = l.scan_threads(sum, dtype, &identity, bits, reverse, &join);
+                let before = l.let_value("before", dtype, join(Value::Get(carry), before));
+                l.unroll(vector, |l, j| {
+                    let at = add(first.clone(), j);
+                    let value = Value::Element(out, Box::new(at.clone()));
+                    l.code(Code::SetElement(out, at, join(before.clone(), value)));
+                });
+                l.code(Code::Set(carry, join(Value::Get(carry), total)));
                 Ok::<(), LowerError>(())
-            })?;
-            let (before, total) = l.scan_threads(sum, dtype, &identity, bits, reverse, &join);
-            let before = l.let_value("before", dtype, join(Value::Get(carry), before));
-            l.unroll(vector, |l, j| {
-                let at = add(first.clone(), j);
-                let value = Value::Element(out, Box::new(at.clone()));
-                l.code(Code::SetElement(out, at, join(before.clone(), value)));
-            });
-            l.code(Code::Set(carry, join(Value::Get(carry), total)));
-            Ok::<(), LowerError>(())
+            })
         })?;
         self.hold(id, Held { register: out, layout });
         Ok(())
@@ -188,12 +196,14 @@ impl Lowering<'_> {
         };
         let outs = declare(self, name, Some(layout.registers()));
         let vector = 1usize << layout.vector();
-        let rest = layout.registers() / vector - 1;
+        let last = layout.capacity.len() - 1;
+        let line_bits = layout.register_bits(last).len() as u32;
+        let rest = (1usize << line_bits) / vector - 1;
         let carry = if rest > 0 { declare(self, "carry", None) } else { Vec::new() };
         let sums = declare(self, "sum", None);
-        let bits = layout.thread_bits(layout.capacity.len() - 1).len() as u32;
-        let block_at = |l: &mut Self, block: Value, is_first: bool| {
-            let first = shift_left(block, layout.vector());
+        let bits = layout.thread_bits(last).len() as u32;
+        let block_at = |l: &mut Self, line: &Value, block: Value, is_first: bool| {
+            let first = add(line.clone(), shift_left(block, layout.vector()));
             let values = |l: &mut Self, at: &Value| {
                 of.iter().map(|&of| l.element(of, &layout, at)).collect::<Result<Partial, _>>()
             };
@@ -235,10 +245,14 @@ impl Lowering<'_> {
             }
             Ok::<(), LowerError>(())
         };
-        block_at(self, int(0), true)?;
-        if rest > 0 {
-            self.unroll(rest, |l, block| block_at(l, add(block, int(1)), false))?;
-        }
+        self.unroll(layout.registers() >> line_bits, |l, line| {
+            let line = shift_left(line, line_bits);
+            block_at(l, &line, int(0), true)?;
+            match rest {
+                0 => Ok(()),
+                rest => l.unroll(rest, |l, block| block_at(l, &line, add(block, int(1)), false)),
+            }
+        })?;
         let held: Vec<Held> =
             outs.into_iter().map(|register| Held { register, layout: layout.clone() }).collect();
         self.hold(id, held[0].clone());

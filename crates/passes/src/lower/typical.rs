@@ -3,8 +3,8 @@
 use super::spread::split_axis;
 use super::{LowerError, PASSES, Schedule, Units, lower};
 use crate::pipeline;
-use tilewright_ir::thread::ThreadProgram;
-use tilewright_ir::{DimId, DimRule, Extent, Program};
+use tilewright_ir::thread::{Serves, ThreadProgram};
+use tilewright_ir::{DimId, DimRule, Extent, ParamKind, Program};
 
 /// A thread program, and the sizes that it serves.
 #[derive(Clone, Debug)]
@@ -15,25 +15,29 @@ pub struct Typical {
     pub sizes: Vec<Option<Serves>>,
 }
 
-/// Values of a size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Serves {
-    /// The least.
-    pub least: usize,
-    /// The greatest.
-    pub greatest: usize,
-    /// What divides all.
-    pub multiple_of: usize,
+/// A size that a text is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim {
+    /// The size.
+    pub size: usize,
+    /// The text is to serve others too, at the cost of masks: a power of two alone needs none.
+    pub others: bool,
+}
+
+impl From<usize> for Aim {
+    fn from(size: usize) -> Aim {
+        Aim { size, others: false }
+    }
 }
 
 /// Optimizes and lowers `program` for sizes like these.
 ///
 /// # Errors
 /// As [`lower()`].
-pub fn lower_for(
+pub fn lower_for<A: Into<Aim>>(
     program: &Program,
     units: Units,
-    size: impl Fn(&str) -> usize,
+    size: impl Fn(&str) -> A,
 ) -> Result<Typical, LowerError> {
     lower_with(program, units, false, size)
 }
@@ -42,23 +46,27 @@ pub fn lower_for(
 ///
 /// # Errors
 /// As [`lower()`].
-pub fn lower_with(
+pub fn lower_with<A: Into<Aim>>(
     program: &Program,
     units: Units,
     routines: bool,
-    size: impl Fn(&str) -> usize,
+    size: impl Fn(&str) -> A,
 ) -> Result<Typical, LowerError> {
     let mut program = program.clone();
     pipeline::optimize(&mut program);
     pipeline::run(&mut program, PASSES, |_, _| {});
     let told = program.dims.iter().map(|dim| match dim.rule {
-        DimRule::Free => size(&dim.name),
-        DimRule::CeilDiv { .. } => 1,
+        DimRule::Free => size(&dim.name).into(),
+        DimRule::CeilDiv { .. } => Aim::from(1),
     });
-    let mut dims: Vec<usize> = told.collect();
+    let told: Vec<Aim> = told.collect();
+    let mut dims: Vec<usize> = told.iter().map(|aim| aim.size).collect();
     program.derive(&mut dims);
     let mut schedule = Schedule::default_for(&program, &dims, units);
     schedule.routines = routines;
+    for (i, aim) in told.iter().enumerate() {
+        schedule.exact[i] &= !aim.others;
+    }
     let threads = lower(&program, &schedule)?;
     let split = match split_axis(&program, |e| schedule.capacity_of(e)) {
         Some(Extent::Dim { dim, .. }) => Some(dim),
@@ -66,6 +74,19 @@ pub fn lower_with(
     };
     let in_tiles = |dim: DimId| {
         let mut shapes = program.exprs.iter().map(|e| &e.ty.shape);
+        shapes.any(|s| s.iter().any(|e| matches!(e, Extent::Dim { dim: d, .. } if *d == dim)))
+    };
+    // A vector may begin wherever its lanes are a multiple of a line and of all strides: those of the lines around are, once
+    // the last axis is.
+    let lanes = 1 << schedule.vector;
+    let lines = |dim: DimId| {
+        let mut shapes = program.params.iter().filter_map(|param| match &param.kind {
+            ParamKind::Tensor { shape, .. } => Some(match shape.last() {
+                Some(Extent::Const(n)) if n % lanes != 0 => &shape[1..],
+                _ => &shape[shape.len().saturating_sub(1)..],
+            }),
+            ParamKind::Scalar { .. } => None,
+        });
         shapes.any(|s| s.iter().any(|e| matches!(e, Extent::Dim { dim: d, .. } if *d == dim)))
     };
     let serves = |i: usize| {
@@ -79,6 +100,11 @@ pub fn lower_with(
         let multiple_of = if schedule.divides[i] { 1 << schedule.vector } else { 1 };
         Serves { least, greatest, multiple_of }
     };
-    let sizes = (0..dims.len()).map(|i| in_tiles(DimId(i as u32)).then(|| serves(i))).collect();
+    let sizes = (0..dims.len()).map(|i| match (in_tiles(DimId(i as u32)), serves(i)) {
+        (true, serves) => Some(serves),
+        (false, Serves { multiple_of, .. }) => (multiple_of > 1 && lines(DimId(i as u32)))
+            .then_some(Serves { least: 0, greatest: i32::MAX as usize, multiple_of }),
+    });
+    let sizes = sizes.collect();
     Ok(Typical { threads, sizes })
 }

@@ -252,14 +252,66 @@ impl<'a> Binder<'a> {
         }
         let (shape, main) = self.shape(id);
         let out = self.new_tile(dtype, &shape, main, false);
-        self.transfer(
-            place,
-            access,
-            &out,
-            None,
-            TransferKind::Load { fill: lane(dtype, fill.value()) },
-        );
-        out
+        let kind = TransferKind::Load { fill: lane(dtype, fill.value()) };
+        // A chain must not take memory that it writes for the tile of a window.
+        let kept = !self.request.careful[param] && dtype.size() == 4;
+        let window = match kept && self.is_window(&access, &out) {
+            true => Some(self.window_register(&access, &out)),
+            false => None,
+        };
+        self.transfer(place, access, &out, None, kind, window);
+        match window {
+            Some(register) => Tile { at: Address { register, offset: 0 }, ..out },
+            None => out,
+        }
+    }
+
+    /// True for elements that lie as they would in a tile of the frame, wherever that is inside the tensor.
+    fn is_window(&self, access: &Access, tile: &Tile) -> bool {
+        let mut behind = 4;
+        let dense = access.tile.iter().rev().all(|&(extent, stride)| {
+            let fits = extent == 1 || stride == behind;
+            behind = behind.saturating_mul(extent as isize);
+            fits
+        });
+        let plain = access
+            .axes
+            .iter()
+            .all(|axis| axis.parts.len() == 1 && !matches!(axis.positions, Positions::List { .. }));
+        let programs = self.request.batch;
+        let follow = programs == 1
+            || access.axes.iter().all(|axis| {
+                use Positions::{One, Run};
+                matches!(
+                    axis.positions,
+                    One(Index::Affine { .. }) | Run { start: Index::Affine { .. }, .. }
+                )
+            }) && self.program_stride(access) == behind;
+        !tile.main && !access.main && dense && plain && follow && tile.lanes() > 0
+    }
+
+    /// Bytes from what one program accesses to what the next does, where the place in the grid tells.
+    fn program_stride(&self, access: &Access) -> isize {
+        let Some(last) = self.request.grid.len().checked_sub(1) else { return 0 };
+        let of = |axis: &TensorAxis| match axis.positions {
+            Positions::One(Index::Affine { grid, .. })
+            | Positions::Run { start: Index::Affine { grid, .. }, .. } => {
+                grid[last] as isize * axis.parts.last().map_or(0, |part| part.1)
+            }
+            _ => 0,
+        };
+        access.axes.iter().map(of).sum()
+    }
+
+    /// A register for a window. It counts as one of the frame, whose tile keeps its place.
+    fn window_register(&mut self, access: &Access, tile: &Tile) -> u32 {
+        let mut grid = [0; GRID_AXES];
+        if let Some(last) = self.request.grid.len().checked_sub(1) {
+            // What it points at is told when it is; this is for those who fetch ahead.
+            grid[last] = self.program_stride(access);
+        }
+        let register = Register { param: None, offset: tile.at.offset, grid, advance: 0 };
+        self.register(register, false)
     }
 
     /// Emits a copy with every check. `tile` is contiguous and has the batch.
@@ -270,6 +322,7 @@ impl<'a> Binder<'a> {
         tile: &Tile,
         mask: Option<&Tile>,
         kind: TransferKind,
+        window: Option<u32>,
     ) {
         let program = self.request.program;
         let param = program.param(place.param);
@@ -300,13 +353,14 @@ impl<'a> Binder<'a> {
         let transfer = Transfer {
             param: place.param.index(),
             dtype,
-            axes: access.axes,
+            axes: joined(access.axes, tile.main),
             tile: tile.at,
             batch: self.request.batch,
             elements: tile.shape[1..].iter().product(),
             primitive,
             kind,
             block: if tile.main { BlockRole::Plain } else { BlockRole::Fixed },
+            window,
         };
         self.push(Step::Transfer(Box::new(transfer)), false);
     }
@@ -351,7 +405,7 @@ impl<'a> Binder<'a> {
         });
         let joining = Joining::code(mode, dtype);
         let kind = TransferKind::Store { mask: NOWHERE, joining };
-        self.transfer(place, access, &lanes, mask.as_ref(), kind);
+        self.transfer(place, access, &lanes, mask.as_ref(), kind, None);
     }
 
     /// Finds values of a list of statements that can be computed straight into an output: used by one plain store in
@@ -421,6 +475,37 @@ impl<'a> Binder<'a> {
                 | ExprKind::Dot(..)
         )
     }
+}
+
+/// Joins the last axes where one is a run and those after it are whole and lie behind one another: the longer what is
+/// copied at once, the better.
+fn joined(mut axes: Vec<TensorAxis>, in_blocks: bool) -> Vec<TensorAxis> {
+    let start = Index::Affine { constant: 0, grid: [0; GRID_AXES] };
+    while !in_blocks && let [.., outer, inner] = &axes[..] {
+        let (Positions::Run { start: from, len, step: 1 }, [(_, apart)]) =
+            (&outer.positions, &outer.parts[..])
+        else {
+            break;
+        };
+        let (Index::Affine { constant, grid }, [(_, stride)]) = (*from, &inner.parts[..]) else {
+            break;
+        };
+        let extent = inner.extent;
+        let whole = matches!(inner.positions, Positions::Run { start: s, len, step: 1 }
+            if s == start && len == extent);
+        let all = outer.extent.checked_mul(extent);
+        let (Some(all), Some(lanes)) = (all, len.checked_mul(extent)) else { break };
+        if !whole || extent == 0 || *apart != stride * extent as isize {
+            break;
+        }
+        let times = |index: i64| index.saturating_mul(extent as i64);
+        let start = Index::Affine { constant: times(constant), grid: grid.map(times) };
+        let positions = Positions::Run { start, len: lanes, step: 1 };
+        let parts = vec![(all, *stride)];
+        axes.truncate(axes.len() - 2);
+        axes.push(TensorAxis { extent: all, parts, positions });
+    }
+    axes
 }
 
 /// Between memory of a dtype and lanes.

@@ -189,6 +189,12 @@ impl Joiner<'_> {
         }
     }
 
+    /// True for what lies in a tensor unless it reaches beyond it.
+    fn is_window(&self, address: Address) -> bool {
+        let register = self.registers.get(address.register as usize);
+        address.register != FRAME && register.is_some_and(|register| register.param.is_none())
+    }
+
     /// Bytes from a row of `len` elements to the next of a tensor, where that is not the row's length.
     fn apart(&self, spot: Spot, len: usize) -> i32 {
         let register = self.registers.get(spot.address.register as usize);
@@ -348,7 +354,8 @@ impl<'a> Builder<'a> {
         if let Some(found) = self.spots.iter().position(|other| *other == spot) {
             return found;
         }
-        let tensor = matches!(self.joiner.region(spot.address), Region::Param(_));
+        let tensor = matches!(self.joiner.region(spot.address), Region::Param(_))
+            || self.joiner.is_window(spot.address);
         let ahead = if tensor && !spot.uniform { AHEAD } else { 0 };
         let (rows, len) = self.extent();
         let apart = if ahead != 0 { self.joiner.apart(spot, len) } else { 0 };

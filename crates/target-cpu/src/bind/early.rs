@@ -27,14 +27,20 @@ fn list(steps: &mut [Step], turning: Option<(Address, usize)>, turns: &mut HashM
                 if let Some(by) = by {
                     turns.insert(locate.register, by);
                 }
-                let (before, from) = steps.split_at_mut(place);
-                let free = |step: &&mut Step| is_apart(step, &mut from[0]);
-                let over = before.iter_mut().rev().take_while(free).count();
-                steps[place - over..=place].rotate_right(1);
+                advance(steps, place);
             }
+            Step::Transfer(transfer) if transfer.window.is_some() => advance(steps, place),
             _ => {}
         }
     }
+}
+
+/// Moves a step before those that have nothing to do with it.
+fn advance(steps: &mut [Step], place: usize) {
+    let (before, from) = steps.split_at_mut(place);
+    let free = |step: &&mut Step| is_apart(step, &mut from[0]);
+    let over = before.iter_mut().rev().take_while(free).count();
+    steps[place - over..=place].rotate_right(1);
 }
 
 /// True when a step that computes has nothing to do with what a later one looks at.

@@ -394,6 +394,8 @@ impl<'a> Binder<'a> {
             // Bound by their loop and function.
             ExprKind::LoopIndex | ExprKind::Argument => return self.values[id.index()].clone(),
             ExprKind::Iota(_) => {
+                // Once for all programs, even where a row of numbers takes room in the second cache: counting in the
+                // chain that needs them takes longer than reading them (gradient of cross-entropy 35 ms instead of 33).
                 let hoisted = self.hoists(id, &[]);
                 let out = self.result(id, hoisted);
                 self.count(&out);

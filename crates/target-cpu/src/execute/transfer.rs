@@ -97,16 +97,25 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Which of the `len` positions of an axis are at hand, the first and how many: those of the block, where the axis is
+    /// the row's. Beside it only axes of one position are.
+    fn part(&self, block: BlockRole, len: usize) -> (usize, usize) {
+        match block {
+            BlockRole::Fixed => (0, len),
+            _ if len == 1 => (0, 1),
+            _ => self.block,
+        }
+    }
+
     /// Where the run begins that a load copies for a program of the batch: to be fetched, so nothing is checked.
     fn start(&self, transfer: &Transfer, program: usize) -> *const u8 {
         let mut at = self.launch.tensors[transfer.param];
         for axis in &transfer.axes {
             let (index, first) = match axis.positions {
                 Positions::One(index) => (index, 0),
-                Positions::Run { start, step, .. } => (
-                    start,
-                    step * if transfer.block == BlockRole::Fixed { 0 } else { self.block.0 },
-                ),
+                Positions::Run { start, len, step } => {
+                    (start, step * self.part(transfer.block, len).0)
+                }
                 Positions::List { .. } => return std::ptr::null(),
             };
             // Before the axis nothing is read: near its beginning will do.
@@ -116,7 +125,35 @@ impl Machine<'_> {
         at
     }
 
+    /// Where the elements of a window lie if all of them are inside the tensor, for all programs of the batch.
+    fn window(&self, transfer: &Transfer) -> Option<*mut u8> {
+        for axis in &transfer.axes {
+            let (start, reach) = match axis.positions {
+                Positions::One(index) => (index, 0),
+                Positions::Run { start, len, step } => (start, (len.checked_sub(1)? * step) as i64),
+                Positions::List { .. } => return None,
+            };
+            // Between the first program and the last they move one way.
+            for program in [0, transfer.batch - 1] {
+                let first = self.index(start, program);
+                if first < 0 || first.saturating_add(reach) >= axis.extent as i64 {
+                    return None;
+                }
+            }
+        }
+        self.located(transfer.param, &transfer.axes, 0).ok()
+    }
+
     pub(super) fn transfer(&mut self, transfer: &Transfer) -> Outcome {
+        if let Some(register) = transfer.window {
+            let inside = self.window(transfer);
+            let at = inside.unwrap_or_else(|| self.at(transfer.tile));
+            self.scratch.registers[register as usize] = at;
+            self.scratch.origins[register as usize] = at;
+            if inside.is_some() {
+                return Ok(());
+            }
+        }
         // Byte offsets along each axis of the tile, `None` where a run is outside it.
         let mut lists = std::mem::take(&mut self.scratch.offsets);
         let mut outcome = Ok(());
@@ -167,10 +204,7 @@ impl Machine<'_> {
                 }
                 Positions::Run { start, len, step } => {
                     let start = self.index(start, program);
-                    let (first, len) = match transfer.block {
-                        BlockRole::Fixed => (0, len),
-                        _ => self.block,
-                    };
+                    let (first, len) = self.part(transfer.block, len);
                     let start = start + (first * step) as i64;
                     if innermost && axis.parts.len() == 1 {
                         let stride = axis.parts[0].1;
@@ -188,7 +222,7 @@ impl Machine<'_> {
                 }
                 Positions::List { at, batch, len } => {
                     let at = Address { offset: at.offset + batch * program as isize, ..at };
-                    let len = if transfer.block == BlockRole::Fixed { len } else { self.block.1 };
+                    let (_, len) = self.part(transfer.block, len);
                     line = if innermost { None } else { line };
                     // The binder has put a check of the indices before this step.
                     lists[list].extend((0..len).map(|i| {

@@ -251,7 +251,7 @@ impl<const MAX: bool> Rank for Floats<MAX> {
 }
 
 /// Bytes of a row that are fetched at once: it has to stay in the first cache until its turn comes.
-const MOST_FETCHED: usize = 8 << 10;
+pub const MOST_FETCHED: usize = 8 << 10;
 
 /// Asks for the lines of the next row, of `len` elements, if it is one to be fetched.
 #[inline(always)]

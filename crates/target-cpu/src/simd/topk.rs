@@ -17,12 +17,14 @@
 
 use super::Level;
 use super::arg::{
-    COUNT, GROUP, Greatest, IntGreatest, Order, UnsignedGreatest, better_of, fetch, group, keys,
+    COUNT, GROUP, Greatest, IntGreatest, MOST_FETCHED, Order, UnsignedGreatest, better_of, group,
+    keys,
 };
 #[cfg(target_arch = "x86_64")]
 use super::call::Operand;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
+use super::map::prefetch;
 
 use std::mem::MaybeUninit;
 use tilewright_ir::DType;
@@ -103,8 +105,6 @@ unsafe fn select_floats<S: Simd>(
         maxima = s.max_or_b(new, maxima);
         at += GROUP;
     }
-    // The memory is busy with the next row while the second pass goes over this one, which the first cache holds.
-    fetch(ahead, len);
     if s.mask_bits(nan) != 0 {
         return false;
     }
@@ -123,6 +123,13 @@ unsafe fn select_floats<S: Simd>(
         unsafe {
             let x = x.add(at);
             if at + 4 * LANES <= len {
+                // The next row comes while this one, which the first cache holds, is gone over again; little by little, as what
+                // waits for room among the lines that are on their way holds up all that comes after it.
+                if !ahead.is_null() && at * 4 < MOST_FETCHED {
+                    for line in 0..4 {
+                        prefetch(ahead.wrapping_add((at + line * LANES) * 4));
+                    }
+                }
                 let mut lane = 0;
                 while lane < 4 {
                     let reaches = s.le(floor, s.load(x.add(lane * LANES)));

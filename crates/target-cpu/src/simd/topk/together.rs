@@ -15,8 +15,9 @@
 //! packed that reach the floor, and their elements looked at again, for sixteen, four or one row at a time. Computing is
 //! done sooner then (500 cycles instead of 580), but less of it goes on while the memory brings the next row.
 
+use super::super::arg::fetch;
 use super::super::call::Call;
-use super::{LANES, fetch};
+use super::LANES;
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 

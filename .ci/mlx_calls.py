@@ -1,0 +1,102 @@
+"""What the functions that `tilewright emit --mlx` prints ask of MLX, without MLX."""
+import json, subprocess, sys, types
+
+
+class Array:
+    """As much of an MLX array as a function of `emit --mlx` asks for."""
+
+    def __init__(self, shape, dtype):
+        self.shape, self.dtype = tuple(shape), dtype
+
+    ndim = property(lambda self: len(self.shape))
+
+    @property
+    def size(self):
+        size = 1
+        for axis in self.shape:
+            size *= axis
+        return size
+
+    def astype(self, dtype):
+        return Array(self.shape, dtype)
+
+    def reshape(self, *shape):
+        shape = shape[0] if shape and isinstance(shape[0], tuple) else shape
+        rest = 1
+        for axis in shape:
+            rest *= axis if axis != -1 else 1
+        return Array([self.size // rest if axis == -1 else axis for axis in shape], self.dtype)
+
+
+def call_of(python, name, arguments):
+    """What MLX is told when the function of `python` is called with `arguments`."""
+    calls = []
+
+    def kernel(**made):
+        def call(inputs, template, grid, threadgroup, output_shapes, output_dtypes, init_value=None):
+            outputs = [Array(shape, dtype) for shape, dtype in zip(output_shapes, output_dtypes)]
+            calls.append(types.SimpleNamespace(**made, inputs=inputs, outputs=outputs))
+            return outputs
+
+        return call
+
+    core = types.ModuleType("mlx.core")
+    for dtype in ("float32", "float16", "bfloat16", "int32", "uint32", "int8", "uint8", "bool_"):
+        setattr(core, dtype, dtype)
+    core.array = lambda values, dtype: Array([len(values)], dtype)
+    core.fast = types.SimpleNamespace(metal_kernel=kernel, cuda_kernel=kernel)
+    package = types.ModuleType("mlx")
+    package.core = core
+    sys.modules["mlx"], sys.modules["mlx.core"] = package, core
+    scope = {}
+    exec(python, scope)
+    function = scope[name]
+    wanted = function.__code__.co_varnames[:function.__code__.co_argcount]
+    function(**{own: value for own, value in arguments.items() if own in wanted})
+    return calls[0]
+
+
+def extent(text, sizes):
+    """The value of an extent such as `bits*group/32*groups`."""
+    value = 1
+    for part in text.replace("/", "*/").split("*"):
+        value = value // int(part[1:]) if part[0] == "/" else value * (int(part) if part.isdigit() else sizes[part])
+    return value
+
+
+def cases(kernel, dtype):
+    """Two cases of a kernel, the smallest and the last: the words of `emit` that tell its shapes, and what the function gets."""
+    spelled = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i32": "int32", "u32": "uint32", "i8": "int8", "u8": "uint8", "bool": "bool_"}
+    smallest = min(kernel["cases"], key=lambda case: sum(case["sizes"].values()) if min(case["sizes"].values()) else 1e9)
+    for case in [smallest, kernel["cases"][-1]]:
+        constants = {**kernel["constants"], **case["constants"]}
+        sizes = {**constants, **case["sizes"]}
+        words, arguments = [], {**sizes}
+        for parameter in kernel["inputs"]:
+            own = parameter["name"]
+            if parameter["kind"] == "tensor":
+                shape = [extent(axis, sizes) for axis in parameter["shape"]]
+                arguments[own] = Array(shape, spelled[dtype if parameter["dtype"] == "T" else parameter["dtype"]])
+                words += ["--shape", f"{own}={'x'.join(map(str, shape))}"]
+            else:
+                arguments[own] = 1
+        for own, value in sizes.items():
+            words += ["--set", f"{own}={value}"]
+        yield words, arguments
+
+
+def jobs(binary):
+    """Every kernel of the catalog in every dtype."""
+    listed = subprocess.run([binary, "kernels", "--json"], capture_output=True, text=True, check=True)
+    for kernel in json.loads(listed.stdout):
+        generic = any(p["dtype"] == "T" for p in kernel["inputs"] + kernel["outputs"])
+        for dtype in kernel["dtypes"] if generic else [None]:
+            yield binary, kernel, dtype
+
+
+def emit(job, *words):
+    """What `tilewright emit` prints, or nothing where it refuses."""
+    binary, kernel, dtype = job
+    typed = ["--dtype", dtype] if dtype else []
+    done = subprocess.run([binary, "emit", kernel["name"], *typed, *words], capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,89 @@
+"""The CUDA C that `tilewright emit --mlx` prints, compiled by NVRTC under the signature that MLX writes for it.
+
+Usage: mlx_cuda.py TILEWRIGHT LIBNVRTC
+
+Every kernel of the catalog in every dtype for the shapes of its last case, and in the first for its smallest.
+"""
+import concurrent.futures, ctypes, sys
+import mlx_calls
+
+# What MLX declares before a kernel, as far as ours have a use for it.
+HEAD = """
+struct Shape { int axes[8]; __device__ int operator[](int i) const { return axes[i]; } };
+struct __half { unsigned short bits; };
+struct __nv_bfloat16 { unsigned short bits; };
+typedef unsigned int uint32_t;
+typedef signed char int8_t;
+typedef unsigned char uint8_t;
+"""
+DTYPES = {
+    "float32": "float", "float16": "__half", "bfloat16": "__nv_bfloat16", "int32": "int", "uint32": "uint32_t",
+    "int8": "int8_t", "uint8": "uint8_t", "bool_": "bool",
+}
+LIBRARY = sys.argv[2]
+
+
+def signed(call):
+    """The text that MLX compiles for a call."""
+    parameters = []
+    for own, array in zip(call.input_names, call.inputs):
+        parameters.append(f"const {DTYPES[array.dtype]}* {own}")
+        if f"{own}_shape" in call.source:
+            parameters.append(f"const __grid_constant__ Shape {own}_shape")
+    parameters += [f"{DTYPES[array.dtype]}* {own}" for own, array in zip(call.output_names, call.outputs)]
+    return f"{HEAD}{call.header}\nextern \"C\" __global__ void custom_kernel_{call.name}({', '.join(parameters)}) {{\n{call.source}\n}}\n"
+
+
+def compiled(text):
+    """What NVRTC says of a text that it does not take."""
+    nvrtc = ctypes.CDLL(LIBRARY)
+    program = ctypes.c_void_p()
+    nvrtc.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernel.cu", 0, None, None)
+    options = [b"--gpu-architecture=sm_90", b"--std=c++17", b"--device-as-default-execution-space"]
+    failed = nvrtc.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
+    size = ctypes.c_size_t()
+    nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    nvrtc.nvrtcGetProgramLog(program, log)
+    nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+    return log.value.decode() if failed else None
+
+
+def check(job):
+    _, kernel, dtype = job
+    name = kernel["name"]
+    found, checked = [], 0
+    cases = list(mlx_calls.cases(kernel, dtype))
+    for words, arguments in cases if dtype in (None, *kernel["dtypes"][:1]) else cases[1:]:
+        python = mlx_calls.emit(job, "--target", "cuda", "--mlx", *words)
+        if python is None:
+            continue
+        checked += 1
+        try:
+            call = mlx_calls.call_of(python, name, arguments)
+        except ValueError as error:
+            found.append(f"{name} {dtype}: {error}")
+            continue
+        if ("extern __shared__" in call.source) != hasattr(call, "shared_memory"):
+            found.append(f"{name} {dtype}: shared memory is not asked for as the text has it")
+        fault = compiled(signed(call))
+        if fault:
+            found.append(f"{name} {dtype}: {fault}")
+    return checked, found
+
+
+def main():
+    binary = sys.argv[1]
+    checked, found = 0, []
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        for count, own in pool.map(check, mlx_calls.jobs(binary)):
+            checked += count
+            found += own
+    for fault in found:
+        print(fault)
+    print(f"{checked} texts, {len(found)} faults")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()
