@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tables::{Merges, Pieces};
 use tokenizers::models::{ModelWrapper, TrainerWrapper, bpe::BpeTrainer};
 use tokenizers::{Model, Token};
@@ -21,7 +22,7 @@ mod tables;
 pub(crate) enum TextModel {
     Bpe(Bpe),
     /// What is no byte-pair encoding, or one that draws lots.
-    Other(ModelWrapper),
+    Other(Box<ModelWrapper>),
 }
 
 impl<'de> Deserialize<'de> for TextModel {
@@ -31,6 +32,16 @@ impl<'de> Deserialize<'de> for TextModel {
         match Bpe::of(&fields) {
             Some(made) => made.map(TextModel::Bpe).map_err(D::Error::custom),
             None => serde_json::from_str(raw.get()).map(TextModel::Other).map_err(D::Error::custom),
+        }
+    }
+}
+
+impl TextModel {
+    /// The same for those who only write tokens, if that takes less memory.
+    pub fn of_writer(&self) -> Option<TextModel> {
+        match self {
+            TextModel::Bpe(bpe) => Some(TextModel::Bpe(bpe.of_writer())),
+            TextModel::Other(_) => None,
         }
     }
 }
@@ -107,9 +118,9 @@ fn field<'a, T: Deserialize<'a> + Default>(
 /// A vocabulary, and which neighbours become one, the first of the list first.
 #[derive(Debug)]
 pub(crate) struct Bpe {
-    pieces: Pieces,
-    /// Left, right, rank, and what they become; in order.
-    merges: Vec<[u32; 4]>,
+    pieces: Arc<Pieces>,
+    /// Left, right, rank, and what they become; in order. None once texts are no longer read.
+    merges: Option<Vec<[u32; 4]>>,
     /// What stands for what is no piece.
     unknown: Option<String>,
     /// Of several unknown in a row there is one.
@@ -163,8 +174,8 @@ impl Bpe {
             twice
         });
         Ok(Bpe {
-            pieces,
-            merges,
+            pieces: Arc::new(pieces),
+            merges: Some(merges),
             unknown: field(fields, "unk_token")?,
             fuses: field(fields, "fuse_unk")?,
             bytes: field(fields, "byte_fallback")?,
@@ -174,13 +185,24 @@ impl Bpe {
         })
     }
 
+    /// The same for those who only write tokens, without what they do not need.
+    fn of_writer(&self) -> Bpe {
+        let (pieces, unknown) = (self.pieces.clone(), self.unknown.clone());
+        let (prefix, suffix) = (self.prefix.clone(), self.suffix.clone());
+        Bpe { pieces, merges: None, unknown, prefix, suffix, ..*self }
+    }
+
     /// Rank and result of a pair that becomes one.
     fn merge(&self, pair: [u32; 2]) -> Option<[u32; 2]> {
-        let at = self.merges.binary_search_by_key(&pair, |[left, right, ..]| [*left, *right]);
-        at.ok().map(|at| [self.merges[at][2], self.merges[at][3]])
+        let merges = self.merges.as_ref()?;
+        let at = merges.binary_search_by_key(&pair, |[left, right, ..]| [*left, *right]).ok()?;
+        Some([merges[at][2], merges[at][3]])
     }
 
     fn tokenize(&self, word: &str) -> tokenizers::Result<Vec<Token>> {
+        if self.merges.is_none() {
+            return Err("it was told that no more texts are read".into());
+        }
         if word.is_empty() {
             return Ok(Vec::new());
         }

@@ -106,6 +106,14 @@ impl Text {
             .map_err(|e| self.fails("read a text", &*e))
     }
 
+    /// From here on tokens are written, and no more texts are read: lets go of what only reading needs, a third of the
+    /// tokenizer's memory.
+    pub fn only_writes(&mut self) {
+        if let Some(model) = self.tokenizer.get_model().of_writer() {
+            self.tokenizer.with_model(model);
+        }
+    }
+
     /// The text of tokens, special ones left out.
     ///
     /// # Errors

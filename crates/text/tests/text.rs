@@ -68,6 +68,16 @@ fn text_goes_to_tokens_and_back() {
 }
 
 #[test]
+fn a_tokenizer_that_only_writes_reads_no_more() {
+    let mut text = text("writes", &[]);
+    let tokens = text.encode("the th").unwrap();
+    text.only_writes();
+    assert_eq!(text.decode(&tokens).unwrap(), "the th");
+    let error = text.encode("the th").unwrap_err().to_string();
+    assert!(error.contains("no more texts are read"), "{error}");
+}
+
+#[test]
 fn the_tokens_that_end_an_answer_come_from_all_files() {
     let files = [
         ("generation_config.json", r#"{"eos_token_id": [7, 3]}"#),

@@ -22,12 +22,13 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let patching = Patching::asked(matches)?;
     sampling(matches).check()?;
     let directory = directory(matches)?;
-    let text = Text::open(&directory)?;
+    let mut text = Text::open(&directory)?;
     let prompts = prompts(matches)?;
     let requests = prompts
         .iter()
         .map(|prompt| request(matches, &text, prompt))
         .collect::<Result<Vec<_>, Failure>>()?;
+    text.only_writes();
     // Before the weights are read, which may take long.
     let [vocabulary, context] = bounds(matches, &directory)?;
     for (number, request) in requests.iter().enumerate() {

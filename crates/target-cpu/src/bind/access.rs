@@ -233,14 +233,15 @@ impl<'a> Binder<'a> {
             }
             // A careful load happens here, not in the prologue.
             let hoisted = memory.hoisted && !careful && self.hoists(id, &[]);
-            let mut out = self.new_tile(dtype, &memory.shape[1..], memory.main, hoisted);
             // The batch of a load that is the same for all programs is 1, whatever the tile's.
             let mut from = Tile { hoisted, ..memory };
             let whole = from.shape.clone();
-            // What is the same for all programs of this batch is loaded once, and seen by each.
+            // What is the same for all programs of this batch is loaded once, in room for one, and seen by each.
             let repeats = whole[0] > 1 && from.strides[0] == 0 && !careful && !from.main;
+            let mut out = self.new_tile(dtype, &whole[1..], from.main, hoisted || repeats);
+            out.hoisted = hoisted;
             if repeats {
-                (from.shape[0], out.shape[0]) = (1, 1);
+                from.shape[0] = 1;
             }
             self.copy_rows("load", &from, &out, CopyOf::Load(dtype));
             if repeats {
