@@ -6,10 +6,12 @@
 //! rows that are longer than registers hold; those get their lines one after the other as text, which their loops can cut.
 
 mod axes;
+mod blocks;
 mod sinks;
 
 use crate::dead::remove_dead;
 use axes::{Axes, axis_of_place, is_input};
+use blocks::{block_at, bound_before, count_stores, lines_in, used_in};
 use sinks::Sink;
 use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
@@ -82,70 +84,6 @@ fn spread(program: &mut Program, extent: Extent, known: usize) {
         program.grid.push(GridAxis { extent, block: 1 });
         program.body.push(Stmt::Let(index));
         program.body.extend(body);
-    }
-}
-
-/// What the blocks around a block compute before it, in order.
-fn bound_before(program: &Program, path: &[usize]) -> Vec<ExprId> {
-    let (mut body, mut found) = (&program.body, Vec::new());
-    for &number in path {
-        found.extend(body[..number].iter().filter_map(|s| match s {
-            Stmt::Let(id) => Some(*id),
-            _ => None,
-        }));
-        match &body[number] {
-            Stmt::For { body: inner, .. } | Stmt::When { body: inner, .. } => body = inner,
-            _ => break,
-        }
-    }
-    found
-}
-
-/// A scan of several lines.
-struct Path {
-    /// The block that computes it: the number of a statement in each block around it.
-    blocks: Vec<usize>,
-    scan: ExprId,
-    /// The outermost axis along which there are several.
-    axis: usize,
-}
-
-fn lines_in(program: &Program, body: &[Stmt], capacity: &impl Fn(Extent) -> u32) -> Option<Path> {
-    for (number, statement) in body.iter().enumerate() {
-        match statement {
-            Stmt::Let(id) => {
-                let (ExprKind::Scan { axis, .. } | ExprKind::ScanBy { axis, .. }) =
-                    program.expr(*id).kind
-                else {
-                    continue;
-                };
-                let shape = &program.expr(*id).ty.shape;
-                let (row, leading) = shape.split_last()?;
-                let lines = leading.iter().position(|e| *e != Extent::Const(1));
-                if let Some(lines) = lines
-                    && axis + 1 == shape.len()
-                    && capacity(*row) >= LONG_LINE
-                {
-                    return Some(Path { blocks: Vec::new(), scan: *id, axis: lines });
-                }
-            }
-            Stmt::For { body, .. } | Stmt::When { body, .. } => {
-                if let Some(mut path) = lines_in(program, body, capacity) {
-                    path.blocks.insert(0, number);
-                    return Some(path);
-                }
-            }
-            Stmt::Set(..) | Stmt::Store { .. } => {}
-        }
-    }
-    None
-}
-
-fn block_at<'a>(body: &'a mut Vec<Stmt>, path: &[usize]) -> Option<&'a mut Vec<Stmt>> {
-    let Some((&first, rest)) = path.split_first() else { return Some(body) };
-    match body.get_mut(first)? {
-        Stmt::For { body, .. } | Stmt::When { body, .. } => block_at(body, rest),
-        _ => None,
     }
 }
 
@@ -616,38 +554,6 @@ impl<'a> Lines<'a> {
 /// Gives a sink what it needs of the lines that are known.
 type Gather<'g, 'a> =
     dyn FnMut(&mut Lines<'a>, Sink, &HashMap<ExprId, ExprId>, &mut Vec<Stmt>) -> Option<()> + 'g;
-
-/// Adds what a statement uses.
-fn used_in(program: &Program, statement: &Stmt, used: &mut Vec<ExprId>) {
-    match statement {
-        Stmt::Let(id) => program.expr(*id).kind.operands(|a| used.push(a)),
-        Stmt::Set(_, value) => used.push(*value),
-        Stmt::Store { place, value, mask, .. } => {
-            place.operands(&mut |id| used.push(id));
-            used.push(*value);
-            used.extend(mask);
-        }
-        Stmt::For { start, end, body, .. } => {
-            used.extend([*start, *end]);
-            body.iter().for_each(|statement| used_in(program, statement, used));
-        }
-        Stmt::When { condition, body } => {
-            used.push(*condition);
-            body.iter().for_each(|statement| used_in(program, statement, used));
-        }
-    }
-}
-
-/// Adds how often a block and those in it store to a tensor.
-fn count_stores(body: &[Stmt], of: &Place, count: &mut usize) {
-    for statement in body {
-        match statement {
-            Stmt::Store { place, .. } => *count += usize::from(place.param == of.param),
-            Stmt::For { body, .. } | Stmt::When { body, .. } => count_stores(body, of, count),
-            Stmt::Let(_) | Stmt::Set(..) => {}
-        }
-    }
-}
 
 fn integer() -> Type {
     Type { dtype: DType::I32, shape: Vec::new() }
