@@ -13,7 +13,7 @@ use crate::{BinaryOp, DType, Dim, Extent, Literal, Param, ParamId, StoreMode, Te
 pub use emulate::{Fault, emulate};
 pub use routine::{
     AffineProduct, AffineProducts, Ahead, Attend, Cached, Choose, Fresh, HeadNorms, Normed,
-    Queries, Ready, Routine, Rows, Turned,
+    Queries, Ready, Ring, Routine, Rows, Turned,
 };
 
 /// A register or register array: index into [`ThreadProgram::registers`].

@@ -6,7 +6,7 @@ use tilewright_ir::{Argument, DType, ParamKind, Program, Tensor, bind, interpret
 use tilewright_kernels::dequantize_affine::{Affine, affine};
 use tilewright_kernels::{CATALOG, Entry};
 use tilewright_lang::{Specialization, record};
-use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
+use tilewright_passes::lower::{Multiprocessors, PASSES, Schedule, Stay, Units, lower};
 use tilewright_passes::pipeline;
 
 const ROUTINES: &[&str] = &[
@@ -102,43 +102,90 @@ fn a_row_that_is_needed_otherwise_takes_the_generic_way() {
 
 #[test]
 fn rows_and_columns_past_the_blocks_come_out_right() {
+    let blocks = |name, sizes, stay| {
+        let threads = right_on_the_emulator(name, sizes, stay);
+        let routine = products_of(&threads).unwrap();
+        (routine.width / AffineProducts::COLUMNS, routine.ring.is_some())
+    };
     let (one, two) = ("quantized_matvec", "fused_quantized_swiglu_gemv");
     let few = [(one, 1, 1, 1), (one, 3, 17, 3), (one, 9, 40, 5), (one, 21, 16, 2), (two, 1, 17, 3)];
     // Of many columns, a group takes two blocks of each product; the last has half of its second.
     for (name, rows, columns, groups) in few.into_iter().chain([(two, 1, 8216, 1)]) {
-        let sizes = [("rows", rows), ("columns", columns), ("groups", groups)];
-        let entry = CATALOG.iter().find(|entry| entry.name == name).unwrap();
-        let mut program = recorded(entry, DType::BF16);
-        pipeline::optimize(&mut program);
-        pipeline::run(&mut program, PASSES, |_, _| {});
-        let bindings = bind(&program, &vec![None; program.params.len()], &sizes).unwrap();
-        let filled = |what: fn(usize) -> f64| -> Vec<Argument> {
-            let params = program.params.iter().zip(&bindings.kernel_shapes);
-            params
-                .map(|(param, shape)| {
-                    let ParamKind::Tensor { dtype, .. } = param.kind else { panic!("no scalars") };
-                    let values: Vec<f64> = (0..shape.iter().product()).map(what).collect();
-                    Argument::Tensor(Tensor::from_values(dtype, shape, &values))
-                })
-                .collect()
-        };
-        let inputs = |i: usize| (i * 37 % 101) as f64;
-        let (mut right, mut found) = (filled(inputs), filled(inputs));
-        interpret(&program, &mut right, &bindings).unwrap();
-        let threads = lowered_for(&program, &bindings.dims, true).unwrap();
-        let blocks_of = |code: &Code| match code {
-            Code::Routine(Routine::AffineProducts(r)) => Some(r.width / AffineProducts::COLUMNS),
-            _ => None,
-        };
-        let blocks = threads.body.iter().find_map(blocks_of);
-        assert_eq!(blocks, Some(if columns > 8192 { 2 } else { 1 }), "{name} of {columns}");
-        emulate(&threads, &bindings.dims, &mut found).unwrap();
-        let last = |all: &[Argument]| all.last().and_then(Argument::tensor).map(Tensor::values);
-        let values = |all: &[Argument]| last(all).unwrap();
-        for (a, b) in values(&right).iter().zip(values(&found)) {
-            assert!((a - b).abs() <= a.abs() / 100.0 + 1.0, "{rows} x {columns}: {b} is not {a}");
-        }
+        let found = blocks(name, [rows, columns, groups], None);
+        assert_eq!(found, (if columns > 8192 { 2 } else { 1 }, false), "{name} of {columns}");
     }
+    // Where three multiprocessors share the columns, a group takes all that is for one; the last has less.
+    for (name, columns, wide) in [(one, 48, 1), (one, 130, 3), (two, 240, 5), (two, 230, 5)] {
+        let found = blocks(name, [1, columns, 16], Some([3, 232_448, 48]));
+        assert_eq!(found, (wide, true), "{name} of {columns}");
+    }
+    // Not where a third has nothing to do, where rows are several or do not lie at multiples of 16 bytes, without room, or
+    // with too few columns or weights of each.
+    for (rows, columns, groups, shared, least) in [
+        (1, 64, 16, 232_448, 1),
+        (2, 48, 16, 232_448, 1),
+        (1, 48, 15, 232_448, 1),
+        (1, 48, 16, 32 << 10, 1),
+        (1, 48, 16, 232_448, 49),
+        (1, 768, 8, 232_448, 513),
+    ] {
+        let (_, stays) = blocks(one, [rows, columns, groups], Some([3, shared, least]));
+        assert!(!stays, "{rows} x {columns} x {groups}");
+    }
+}
+
+fn products_of(threads: &ThreadProgram) -> Option<&AffineProducts> {
+    threads.body.iter().find_map(|code| match code {
+        Code::Routine(Routine::AffineProducts(routine)) => Some(&**routine),
+        _ => None,
+    })
+}
+
+/// A kernel's program of threads for so many rows, columns and groups, once the emulator has found what the interpreter does.
+fn right_on_the_emulator(
+    name: &str,
+    [rows, columns, groups]: [usize; 3],
+    stay: Option<[usize; 3]>,
+) -> ThreadProgram {
+    let sizes = [("rows", rows), ("columns", columns), ("groups", groups)];
+    let entry = CATALOG.iter().find(|entry| entry.name == name).unwrap();
+    let mut program = recorded(entry, DType::BF16);
+    pipeline::optimize(&mut program);
+    pipeline::run(&mut program, PASSES, |_, _| {});
+    let bindings = bind(&program, &vec![None; program.params.len()], &sizes).unwrap();
+    let filled = |what: fn(usize) -> f64| -> Vec<Argument> {
+        let params = program.params.iter().zip(&bindings.kernel_shapes);
+        params
+            .map(|(param, shape)| {
+                let ParamKind::Tensor { dtype, .. } = param.kind else { panic!("no scalars") };
+                let values: Vec<f64> = (0..shape.iter().product()).map(what).collect();
+                Argument::Tensor(Tensor::from_values(dtype, shape, &values))
+            })
+            .collect()
+    };
+    let inputs = |i: usize| (i * 37 % 101) as f64;
+    let (mut right, mut found) = (filled(inputs), filled(inputs));
+    interpret(&program, &mut right, &bindings).unwrap();
+    let dims = &bindings.dims;
+    let mut schedule = Schedule::default_for(&program, dims, Units::Half);
+    schedule.routines = true;
+    schedule.stay = stay.and_then(|[count, shared, least]| {
+        Stay::of(&program, dims, Multiprocessors { count, shared, least })
+    });
+    for (aligned, (param, shape)) in
+        schedule.aligned.iter_mut().zip(program.params.iter().zip(&bindings.kernel_shapes))
+    {
+        let ParamKind::Tensor { dtype, .. } = param.kind else { continue };
+        *aligned = (shape[shape.len() - 1] * dtype.size()).is_multiple_of(16);
+    }
+    let threads = lower(&program, &schedule).unwrap();
+    emulate(&threads, dims, &mut found).unwrap();
+    let last = |all: &[Argument]| all.last().and_then(Argument::tensor).map(Tensor::values);
+    let values = |all: &[Argument]| last(all).unwrap();
+    for (a, b) in values(&right).iter().zip(values(&found)) {
+        assert!((a - b).abs() <= a.abs() / 100.0 + 1.0, "{rows} x {columns}: {b} is not {a}");
+    }
+    threads
 }
 
 #[test]

@@ -23,12 +23,7 @@
 // kernels ask of that split keeps them from running beside each other: of the four products in a graph (48.7 us), one that asks for
 // 200 KB among three that ask for little makes 59.
 //
-// Not settled: such groups with a ring of rounds in shared memory, filled by cp.async, each warp with slots to itself, and eight more
-// warps that make the row ready while these ask for a round each time that one has come. The four take 41.8 us in a program written
-// for it (36.2 by bytes; 45.2 where the same warps do both and ask for all of the ring at once, 51.7 with rings so small that two
-// kernels run beside each other). As templates here they took 46.7, with 508 to 511 tokens a second, and 2030 instead of 2191 for
-// llama-1b; there the ring did not begin at a multiple of 128 bytes, as it did in that program. Alone such groups are slower, 25 and
-// 27 us as first tried, as reading alone is by such copies (19.8).
+// In a graph, groups that stay do better, see affine_ring.cu.
 
 // A part of a row. An OLDER one may have been made while this multiprocessor ran the launch before that which it has not
 // waited for yet: the first cache may not know of it.
@@ -37,6 +32,12 @@ template <bool OLDER> __device__ __forceinline__ uint4 tw_row_part(const unsigne
     uint4 v;
     asm volatile("ld.global.cg.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p) : "memory");
     return v;
+}
+
+// All threads of the group meet, or the first THREADS.
+template <int THREADS> __device__ __forceinline__ void tw_meet() {
+    if (THREADS == 0) __syncthreads();
+    else asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
 }
 
 // What a thread takes of ROWS rows with room for LEN elements, 8 elements at a time, of which BATCH are under way at once: each
@@ -77,9 +78,9 @@ template <int BITS> __device__ constexpr int tw_planes() { return BITS == 4 ? 2 
 // Makes ready ROWS rows of `length` elements, `row_of(i)`; zeros up to `padded`, LEN at most. With NORM, the root mean
 // square norm of the only one, with a weight, of which `weights` are the first parts; its squares are added in the order in
 // which a norm's own kernel adds them: neighbours of 256 elements, and these one after the other. LOADED tells that `x` are
-// those of the rows. By all threads of the group; `scratch` has room for a number for each 256 elements. What is read is asked
-// for together: each time costs as much as some rounds of weights.
-template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, int MOST, bool LOADED, bool OLDER, class RowOf>
+// those of the rows. By all threads of the group, or by its first WARPS as MAKERS, which the others meet later; `scratch` has room
+// for a number for each 256 elements. What is read is asked for together: each time costs as much as some rounds of weights.
+template <int BITS, int GROUP, bool BF16, int WARPS, bool NORM, int ROWS, int LEN, int MOST, bool LOADED, bool OLDER, bool MAKERS, class RowOf>
 __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, int own_row, int own_sums, float* scratch, const RowOf& row_of, tw_parts<LEN, ROWS, WARPS, MOST>& x, tw_parts<LEN, ROWS, WARPS, MOST>& weights, const unsigned short* weight, float eps, int length, int padded) {
     typedef tw_parts<LEN, ROWS, WARPS, MOST> Parts;
     const int parts = padded / 8;
@@ -100,7 +101,7 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
                 if (at % 32 == 0 && at < parts) scratch[at / 32] = sum;
             }
         }
-        __syncthreads();
+        tw_meet<MAKERS ? WARPS * 32 : 0>();
         float sum = 0.0f;
         _Pragma("unroll 16") for (int i = 0; i < (LEN + 255) / 256; i++) sum += i * 32 < parts ? scratch[i] : 0.0f;
         factor = rsqrtf(sum / (float)length + eps);
@@ -154,7 +155,7 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
             }
         }
     }
-    __syncthreads();
+    if (!MAKERS) __syncthreads();
 }
 
 __device__ __forceinline__ void tw_mma_integers(int (&c)[4], unsigned int a0, unsigned int a1, unsigned int a2, unsigned int a3, unsigned int b0, unsigned int b1) {
@@ -236,6 +237,103 @@ template <bool BF16, int GROUPS, int WORDS> __device__ __forceinline__ float tw_
     return BF16 ? __uint_as_float(half) : tw_from_f16((unsigned short)(half >> 16));
 }
 
+// What a lane makes of a step: the sums of two of its warp's 16 columns so far.
+template <int BITS, int GROUP, bool BF16, bool ZEROS> struct tw_row_step {
+    static constexpr int GROUPS = tw_affine_shape<GROUP>::GROUPS, PLANES = tw_planes<BITS>(), SETS = GROUPS == 4 ? 2 : 1;
+    // Lanes of even t sum the lower two digits, those of odd t the third.
+    static constexpr float DOWN = BITS == 4 ? 0.0625f : BITS == 2 ? 0.015625f : 1.0f;
+    int g, t, group, other;
+    bool holds[2], biased;
+    float worth, total[2];
+    unsigned int x[SETS][8];
+    // Words from the row on, and from step to step.
+    int own[2], apart[2];
+
+    // With ZEROS, four of them lie `zeros` words from the row on.
+    __device__ __forceinline__ void start(int lane, int zeros) {
+        g = lane >> 2, t = lane & 3;
+        // Columns of the right operand are groups, and digits of each: of the 8, 8, 4 or 2 each; lanes t whose group it is not
+        // have zeros there. Of 2 each, the third digit is a set of its own.
+        const int digit = g % (8 / GROUPS), odd = digit & 1;
+        group = t * GROUPS / 4;
+        holds[0] = g / (8 / GROUPS) == group && digit < 3, holds[1] = GROUPS == 4 && g / 2 == group && digit == 0;
+        other = 4 - odd * 8;
+        _Pragma("unroll") for (int h = 0; h < SETS; h++) {
+            own[h] = t * 8 + odd * 4 + digit * 32 + h * 64, apart[h] = 96;
+            if (ZEROS && !holds[h]) own[h] = zeros, apart[h] = 0;
+            _Pragma("unroll") for (int i = 0; i < 8; i++) x[h][i] = 0u;
+        }
+        worth = GROUPS < 4 && (t & 1) ? 65536.0f * DOWN : DOWN;
+        biased = GROUPS == 4 || (GROUPS == 2 ? (t & 1) == 0 : t == 0);
+        total[0] = total[1] = 0.0f;
+    }
+
+    // Takes step `at` of the row, which is step s of a round whose scales these are.
+    template <int WORDS> __device__ __forceinline__ void take(const unsigned int (&w)[2][BITS], const unsigned int* row, const float* row_sums, int at, const unsigned int (&scales)[2][WORDS], const unsigned int (&biases)[2][WORDS], int s) {
+        _Pragma("unroll") for (int h = 0; h < SETS; h++)
+            if (ZEROS || holds[h]) {
+                const unsigned int* p = row + at * apart[h] + own[h];
+                const uint4 low = *(const uint4*)p, high = *(const uint4*)(p + (ZEROS && !holds[h] ? 0 : other));
+                x[h][0] = low.x, x[h][1] = low.y, x[h][2] = low.z, x[h][3] = low.w;
+                x[h][4] = high.x, x[h][5] = high.y, x[h][6] = high.z, x[h][7] = high.w;
+            }
+        const float2 factor = *(const float2*)(row_sums + (at * GROUPS + group) * 2);
+        int c[SETS][PLANES][4];
+        _Pragma("unroll") for (int h = 0; h < SETS; h++)
+            _Pragma("unroll") for (int p = 0; p < PLANES; p++)
+                _Pragma("unroll") for (int j = 0; j < 4; j++) c[h][p][j] = 0;
+        _Pragma("unroll") for (int k = 0; k < 4; k++) {
+            unsigned int a[4];
+            _Pragma("unroll") for (int j = 0; j < 4; j++) a[j] = tw_bytes<BITS>(w[j & 1], k, j / 2);
+            _Pragma("unroll") for (int h = 0; h < SETS; h++) {
+                unsigned int b[2];
+                _Pragma("unroll") for (int j = 0; j < 2; j++)
+                    b[j] = BITS == 4 ? x[h][k % 2 * 4 + k / 2 * 2 + j] : BITS == 2 ? __byte_perm(x[h][j * 4 + k / 2 * 2], x[h][j * 4 + k / 2 * 2 + 1], k % 2 ? 0x7632 : 0x5410) : x[h][2 * k + j];
+                tw_mma_integers(c[h][k / (4 / PLANES)], a[0], a[1], a[2], a[3], b[0], b[1]);
+            }
+        }
+        const float by = factor.x * worth;
+        _Pragma("unroll") for (int i = 0; i < 2; i++) {
+            // Of the planes, each is worth as many times the one before as its bits lie higher.
+            const auto sum = [&](int h, int j) {
+                int q = c[h][0][j];
+                _Pragma("unroll") for (int p = 1; p < PLANES; p++) q = q * (1 << BITS) + c[h][p][j];
+                return q;
+            };
+            float q = (float)(sum(0, 2 * i + 1) * 256 + sum(0, 2 * i));
+            if (SETS == 2) q = fmaf(65536.0f, (float)sum(SETS - 1, 2 * i), q);
+            const float scale = tw_scale<BF16, GROUPS>(scales[i], s, t, true), bias = tw_scale<BF16, GROUPS>(biases[i], s, t, biased);
+            total[i] = fmaf(scale, q * by, fmaf(bias, factor.y, total[i]));
+        }
+    }
+
+    // Keeps the sums of a unit, if there is one.
+    __device__ __forceinline__ void keep(float* to, bool there) {
+        // Lanes of even t take column g, those of odd t column g + 8.
+        float sum = t & 1 ? total[1] : total[0];
+        sum += __shfl_xor_sync(0xffffffffu, t & 1 ? total[0] : total[1], 1);
+        sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+        if (t < 2 && there) to[g + 8 * t] = sum;
+        total[0] = total[1] = 0.0f;
+    }
+};
+
+// The sums of all units of the columns in `blocks` of BLOCKS blocks of each product, by all threads of the group.
+template <int PRODUCTS, int BLOCKS, int WARPS, int UNITS> __device__ __forceinline__ void tw_row_sums(float* result, int apart, const float* partial, int units, int blocks) {
+    // Four threads a column.
+    _Pragma("unroll 1") for (int i = threadIdx.x; i < PRODUCTS * 64; i += WARPS * 32) {
+        const int product = i / 64, column = i / 4 % 16, first = i % 4;
+        const float* own = partial + product * UNITS * 16 + column;
+        float sum = 0.0f;
+        _Pragma("unroll 4") for (int j = 0; j < (UNITS + 3) / 4; j++)
+            if (first + 4 * j < units && product % BLOCKS < blocks) sum += own[(first + 4 * j) * 16];
+        sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+        sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+        if (first == 0) result[product / BLOCKS * apart + product % BLOCKS * 16 + column] = sum;
+    }
+    __syncthreads();
+}
+
 // `result[product * apart + column]`: the products of a row with 16 columns, by all warps of the group, which share the
 // rounds of all products: one each, two at once, one after the other (3), two at once and then one after the other (4), or
 // two under way all the time (5), as ROUNDS says. When the first weights are under way, `begin()` asks for what the row is
@@ -246,12 +344,11 @@ template <bool BF16, int GROUPS, int WORDS> __device__ __forceinline__ float tw_
 template <int BITS, int GROUP, bool BF16, bool ALIGNED, int PRODUCTS, int BLOCKS, int WARPS, int STEPS, int ROUNDS, int UNITS, class Operands, class Begin, class Make>
 __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* partial, const unsigned int* row, const float* row_sums, int own_row, int own_sums, const Operands& operands, int groups, int columns, const Begin& begin, const Make& make) {
     typedef tw_row_weights<BITS, GROUP, ALIGNED, STEPS> Weights;
-    constexpr int GROUPS = Weights::GROUPS, PLANES = tw_planes<BITS>(), SETS = GROUPS == 4 ? 2 : 1;
+    constexpr int GROUPS = Weights::GROUPS;
     // Kept, as to read them again and again takes longer.
     int warp, lane;
     asm volatile("mov.u32 %0, %1;" : "=r"(warp) : "r"(threadIdx.x >> 5));
     asm volatile("mov.u32 %0, %1;" : "=r"(lane) : "r"(threadIdx.x & 31));
-    const int g = lane >> 2, t = lane & 3;
     const int rounds = (groups + GROUPS * STEPS - 1) / (GROUPS * STEPS);
     // A warp stays with one product, if as many take each.
     constexpr bool STAYS = WARPS % PRODUCTS == 0;
@@ -283,69 +380,17 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
     if (ROUNDS == 5) fetch(odd, first + APART);
     make();
     const int units = (groups + 2 * GROUPS - 1) / (2 * GROUPS);
-    // Columns of the right operand are groups, and digits of each: of the 8, 8, 4 or 2 each; lanes t whose group it is not
-    // have zeros there. Of 2 each, the third digit is a set of its own.
-    const int digit = g % (8 / GROUPS), group = t * GROUPS / 4;
-    const bool holds = g / (8 / GROUPS) == group && digit < 3, holds_third = GROUPS == 4 && g / 2 == group && digit == 0;
-    const int own_x = t * 8 + (digit & 1) * 4 + digit * 32, other = 4 - (digit & 1) * 8;
-    unsigned int x[SETS][8];
-    _Pragma("unroll") for (int h = 0; h < SETS; h++)
-        _Pragma("unroll") for (int i = 0; i < 8; i++) x[h][i] = 0u;
-    float total[2] = {0.0f, 0.0f};
-    // Lanes of even t sum the lower two digits, those of odd t the third.
-    constexpr float DOWN = BITS == 4 ? 0.0625f : BITS == 2 ? 0.015625f : 1.0f;
-    const float worth = GROUPS < 4 && (t & 1) ? 65536.0f * DOWN : DOWN;
-    const bool biased = GROUPS == 4 || (GROUPS == 2 ? (t & 1) == 0 : t == 0);
-    const auto keep = [&](int product, int unit) {
-        // Lanes of even t take column g, those of odd t column g + 8.
-        float own = t & 1 ? total[1] : total[0];
-        own += __shfl_xor_sync(0xffffffffu, t & 1 ? total[0] : total[1], 1);
-        own += __shfl_xor_sync(0xffffffffu, own, 2);
-        if (t < 2 && (PRODUCTS > 2 || unit < units)) partial[(product * UNITS + unit) * 16 + g + 8 * t] = own;
-        total[0] = total[1] = 0.0f;
-    };
+    tw_row_step<BITS, GROUP, BF16, false> step;
+    step.start(lane, 0);
     const auto take = [&](const Weights& weights, int at) {
         if (at >= all) return;
         const int product = product_of(at), round = STAYS ? at : at - product * rounds;
-        const unsigned int* from = row + product / BLOCKS * own_row + round * (STEPS * 96) + own_x;
-        const float* factors = row_sums + product / BLOCKS * own_sums + (round * (STEPS * GROUPS) + group) * 2;
+        const unsigned int* own = row + product / BLOCKS * own_row;
+        const float* sums = row_sums + product / BLOCKS * own_sums;
         _Pragma("unroll") for (int s = 0; s < STEPS; s++) {
-            _Pragma("unroll") for (int h = 0; h < SETS; h++)
-                if (h == 0 ? holds : holds_third) {
-                    const unsigned int* p = from + s * 96 + h * 64;
-                    const uint4 low = *(const uint4*)p, high = *(const uint4*)(p + other);
-                    x[h][0] = low.x, x[h][1] = low.y, x[h][2] = low.z, x[h][3] = low.w;
-                    x[h][4] = high.x, x[h][5] = high.y, x[h][6] = high.z, x[h][7] = high.w;
-                }
-            const float2 factor = *(const float2*)(factors + s * GROUPS * 2);
-            int c[SETS][PLANES][4];
-            _Pragma("unroll") for (int h = 0; h < SETS; h++)
-                _Pragma("unroll") for (int p = 0; p < PLANES; p++)
-                    _Pragma("unroll") for (int j = 0; j < 4; j++) c[h][p][j] = 0;
-            _Pragma("unroll") for (int k = 0; k < 4; k++) {
-                unsigned int a[4];
-                _Pragma("unroll") for (int j = 0; j < 4; j++) a[j] = tw_bytes<BITS>(weights.w[s][j & 1], k, j / 2);
-                _Pragma("unroll") for (int h = 0; h < SETS; h++) {
-                    unsigned int b[2];
-                    _Pragma("unroll") for (int j = 0; j < 2; j++)
-                        b[j] = BITS == 4 ? x[h][k % 2 * 4 + k / 2 * 2 + j] : BITS == 2 ? __byte_perm(x[h][j * 4 + k / 2 * 2], x[h][j * 4 + k / 2 * 2 + 1], k % 2 ? 0x7632 : 0x5410) : x[h][2 * k + j];
-                    tw_mma_integers(c[h][k / (4 / PLANES)], a[0], a[1], a[2], a[3], b[0], b[1]);
-                }
-            }
-            const float by = factor.x * worth;
-            _Pragma("unroll") for (int i = 0; i < 2; i++) {
-                // Of the planes, each is worth as many times the one before as its bits lie higher.
-                const auto sum = [&](int h, int j) {
-                    int q = c[h][0][j];
-                    _Pragma("unroll") for (int p = 1; p < PLANES; p++) q = q * (1 << BITS) + c[h][p][j];
-                    return q;
-                };
-                float q = (float)(sum(0, 2 * i + 1) * 256 + sum(0, 2 * i));
-                if (SETS == 2) q = fmaf(65536.0f, (float)sum(SETS - 1, 2 * i), q);
-                const float scale = tw_scale<BF16, GROUPS>(weights.scales[i], s, t, true), bias = tw_scale<BF16, GROUPS>(weights.biases[i], s, t, biased);
-                total[i] = fmaf(scale, q * by, fmaf(bias, factor.y, total[i]));
-            }
-            if (s % 2 == 1) keep(product, (round * STEPS + s) / 2);
+            step.take(weights.w[s], own, sums, round * STEPS + s, weights.scales, weights.biases, s);
+            const int unit = (round * STEPS + s) / 2;
+            if (s % 2 == 1) step.keep(partial + (product * UNITS + unit) * 16, PRODUCTS > 2 || unit < units);
         }
     };
     if (ROUNDS == 5) {
@@ -369,16 +414,5 @@ __device__ __forceinline__ void tw_affine_row(float* result, int apart, float* p
         }
     }
     __syncthreads();
-    // Four threads a column.
-    _Pragma("unroll 1") for (int i = threadIdx.x; i < PRODUCTS * 64; i += WARPS * 32) {
-        const int product = i / 64, column = i / 4 % 16, first = i % 4;
-        const float* own = partial + product * UNITS * 16 + column;
-        float sum = 0.0f;
-        _Pragma("unroll 4") for (int j = 0; j < (UNITS + 3) / 4; j++)
-            if (first + 4 * j < units) sum += own[(first + 4 * j) * 16];
-        sum += __shfl_xor_sync(0xffffffffu, sum, 1);
-        sum += __shfl_xor_sync(0xffffffffu, sum, 2);
-        if (first == 0) result[product / BLOCKS * apart + product % BLOCKS * 16 + column] = sum;
-    }
-    __syncthreads();
+    tw_row_sums<PRODUCTS, BLOCKS, WARPS, UNITS>(result, apart, partial, units, BLOCKS);
 }

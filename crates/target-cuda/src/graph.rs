@@ -102,7 +102,9 @@ fn prepare(step: &Step) -> Result<Option<(Work, Memory)>, TargetError> {
         return Ok(Some((Work::Product(product), memory)));
     }
     let prepared = match executable.specified(step.bindings(), &arguments)? {
-        Taken::No => executable.prepare(step.bindings(), &arguments)?.filter(Prepared::repeats),
+        Taken::No => {
+            executable.prepare(step.bindings(), &arguments, true)?.filter(Prepared::repeats)
+        }
         Taken::Nothing => None,
         Taken::Work(own) => Some(own),
     };
@@ -152,6 +154,10 @@ impl Graph {
         let (nodes, handle, exec) = (Vec::new(), null_mut(), null_mut());
         let mut graph = Graph { graph: handle, exec, nodes, work, memory };
         let refused = failed("a graph was refused");
+        // Kernels that ask for different splits of a multiprocessor's first cache do not run beside each other: beside those
+        // whose groups stay, small ones ask for as much shared memory. Large ones need the cache.
+        let stays = |step: &Work| matches!(step, Work::Kernel(step) if step.stays());
+        let split = graph.work.iter().any(stays);
         // SAFETY: handles are written before they are read; the driver copies a node's arguments before it returns.
         unsafe {
             sys::cuGraphCreate(&mut graph.graph, 0).result().map_err(&refused)?;
@@ -169,6 +175,15 @@ impl Graph {
                 }
                 .result()
                 .map_err(&refused)?;
+                if split
+                    && let Work::Kernel(step) = step
+                    && step.is_small()
+                {
+                    let id = sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
+                    let percent = sys::CUlaunchAttributeValue { sharedMemCarveout: 100 };
+                    // No more than a wish: a driver that does not know it does without.
+                    let _ = sys::cuGraphKernelNodeSetAttribute(node, id, &percent);
+                }
                 if let Some(last) = graph.nodes.last() {
                     match early {
                         true => {

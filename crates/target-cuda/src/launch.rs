@@ -197,6 +197,7 @@ impl CudaExecutable {
         &self,
         bindings: &Bindings,
         arguments: &[Argument<'_>],
+        recorded: bool,
     ) -> Result<Option<Prepared>, TargetError> {
         let mut all_aligned = Aligned::ALL;
         let mut stand_ins = Vec::new();
@@ -248,7 +249,7 @@ impl CudaExecutable {
                 block.scalar(*dtype, *value);
             }
         }
-        let variant = self.variant_for(&bindings.dims, all_aligned)?;
+        let variant = self.variant_for(&bindings.dims, all_aligned, recorded)?;
         let threads = &variant.outline.threads;
         let mut grid = [1u32; 3];
         for (slot, groups) in grid.iter_mut().zip(threads.groups(&bindings.dims)) {
@@ -312,7 +313,7 @@ impl Executable for CudaExecutable {
                 return own.with(|function, shape, words| unsafe { function.launch(shape, words) });
             }
         }
-        let Some(mut prepared) = self.prepare(bindings, arguments)? else { return Ok(()) };
+        let Some(mut prepared) = self.prepare(bindings, arguments, false)? else { return Ok(()) };
         // SAFETY: arguments are those of the kernel; the caller keeps the memory alive, and stand-ins are freed on the
         // same stream after the work.
         prepared.with(|function, shape, pointers| unsafe { function.launch(shape, pointers) })?;
@@ -336,7 +337,7 @@ impl Executable for CudaExecutable {
             return Ok(());
         }
         match self.specified(bindings, arguments)? {
-            Taken::No => self.prepare(bindings, arguments).map(drop),
+            Taken::No => self.prepare(bindings, arguments, false).map(drop),
             Taken::Nothing | Taken::Work(_) => Ok(()),
         }
     }

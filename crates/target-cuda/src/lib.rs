@@ -33,7 +33,7 @@ pub use source::sign;
 
 use specified::Specified;
 use tilewright_ir::Program;
-use tilewright_passes::lower::{LowerError, Units, lower_with};
+use tilewright_passes::lower::{LowerError, Multiprocessors, Units, lower_with};
 use tilewright_target::c;
 
 /// The CUDA C of a program as it is compiled for sizes like these: the same text serves every size with the same power
@@ -42,7 +42,20 @@ use tilewright_target::c;
 /// # Errors
 /// When the program has no lowering to threads.
 pub fn source(program: &Program, size: impl Fn(&str) -> usize) -> Result<String, LowerError> {
-    Ok(c::source(&lower_with(program, Units::Half, true, size)?.threads, &CudaC))
+    Ok(c::source(&lower_with(program, Units::Half, true, None, size)?.threads, &CudaC))
+}
+
+/// The same for a device on whose multiprocessors groups may stay: where columns of packed weights share out well, they do, and
+/// the text serves these columns alone.
+///
+/// # Errors
+/// As [`source`].
+pub fn staying_source(
+    program: &Program,
+    on: Multiprocessors,
+    size: impl Fn(&str) -> usize,
+) -> Result<String, LowerError> {
+    Ok(c::source(&lower_with(program, Units::Half, true, Some(on), size)?.threads, &CudaC))
 }
 
 /// The CUDA C by which `program`, which is optimized, runs as a whole on an architecture such as `sm_90`, and what to

@@ -21,6 +21,8 @@ pub(crate) struct Outline {
     pub image: Key,
     /// The same with groups that share work as a cluster, where there are such.
     pub clustered: Option<Key>,
+    /// Its groups stay on their multiprocessors.
+    pub stays: bool,
 }
 
 /// `threads` without parameters, registers and code.
@@ -51,7 +53,7 @@ impl Outline {
     /// All of it as bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = Writer(Vec::new());
-        let Outline { threads, early, source, image, clustered } = self;
+        let Outline { threads, early, source, image, clustered, stays } = self;
         out.text(&threads.name);
         out.size(threads.threads);
         out.size(threads.shared_bytes());
@@ -75,6 +77,7 @@ impl Outline {
         out.word(*source);
         out.key(*image);
         out.list(clustered.as_slice(), |out, key| out.key(*key));
+        out.size(usize::from(*stays));
         out.0
     }
 
@@ -98,6 +101,7 @@ impl Outline {
         })?;
         let (source, image) = (from.word()?, from.key()?);
         let clustered = from.optional(Reader::key)?;
+        let stays = from.size()? != 0;
         let (params, dims_of, registers, body) = Default::default();
         let threads = ThreadProgram {
             name,
@@ -113,7 +117,8 @@ impl Outline {
             split,
             body,
         };
-        from.bytes.is_empty().then_some(Outline { threads, early, source, image, clustered })
+        let outline = Outline { threads, early, source, image, clustered, stays };
+        from.bytes.is_empty().then_some(outline)
     }
 }
 
@@ -239,6 +244,7 @@ mod tests {
             source: 0x0123_4567_89ab_cdef,
             image: Key(5),
             clustered: Some(Key(u128::MAX)),
+            stays: true,
         }
     }
 
@@ -247,7 +253,7 @@ mod tests {
         let whole = outline();
         assert_eq!(whole.threads.shared_bytes(), 52);
         assert_eq!(Outline::parse(&whole.bytes(), 2), Some(whole));
-        let few = Outline { early: None, clustered: None, ..outline() };
+        let few = Outline { early: None, clustered: None, stays: false, ..outline() };
         let few = Outline { threads: ThreadProgram { split: None, ..few.threads }, ..few };
         assert_eq!(Outline::parse(&few.bytes(), 2), Some(few));
     }

@@ -13,6 +13,9 @@ use tilewright_target::{Argument, c};
 /// Arguments whose pointers are kept on the stack; kernels with more of them allocate.
 const INLINE: usize = 24;
 
+/// The most groups of a launch that has few.
+const SMALL: usize = 512;
+
 /// What a launch runs.
 pub(crate) enum Run {
     /// A variant of the program.
@@ -81,6 +84,20 @@ impl Prepared {
             Run::Own(function) => function,
         };
         launch(function, self.shape, pointers)
+    }
+
+    /// True when its groups stay on their multiprocessors, with nearly all shared memory of each.
+    pub fn stays(&self) -> bool {
+        match &self.run {
+            Run::Lowered { variant, .. } => variant.outline.stays,
+            Run::Own(_) => false,
+        }
+    }
+
+    /// True when it has few groups.
+    pub fn is_small(&self) -> bool {
+        let (x, y, z) = self.shape.grid;
+        x as usize * y as usize * z as usize <= SMALL
     }
 
     /// True when every tensor is taken as it lies, so that the launch may be repeated as it is.

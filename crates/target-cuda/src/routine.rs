@@ -6,6 +6,13 @@ use tilewright_ir::thread::{
 };
 use tilewright_ir::{Access, DType, ParamKind};
 
+/// True when weights of packed products come through a ring, as groups stay on their multiprocessors.
+pub(crate) fn has_ring(program: &ThreadProgram) -> bool {
+    let has =
+        |code: &Code| matches!(code, Code::Routine(Routine::AffineProducts(r)) if r.ring.is_some());
+    program.body.iter().any(has)
+}
+
 /// The templates that a program needs.
 pub(crate) fn templates(program: &ThreadProgram) -> String {
     let mut parts: Vec<&str> = Vec::new();
@@ -13,16 +20,18 @@ pub(crate) fn templates(program: &ThreadProgram) -> String {
         code.visit(&mut |code| {
             if let Code::Routine(routine) = code {
                 let own = match routine {
-                    Routine::Choose(_) => [include_str!("choose.cu"), ""],
+                    Routine::Choose(_) => [include_str!("choose.cu"), "", ""],
                     Routine::AffineProducts(r) => [
                         include_str!("affine_products.cu"),
                         if r.ready.is_some() { include_str!("affine_row.cu") } else { "" },
+                        if r.ring.is_some() { include_str!("affine_ring.cu") } else { "" },
                     ],
                     Routine::Ahead(r) => [
                         include_str!("attention_split.cu"),
                         if r.turned.is_some() { include_str!("attention_turn.cu") } else { "" },
+                        "",
                     ],
-                    Routine::Attend(_) => [include_str!("attention_split.cu"), ""],
+                    Routine::Attend(_) => [include_str!("attention_split.cu"), "", ""],
                 };
                 for part in [include_str!("fragments.cu")].into_iter().chain(own) {
                     if !parts.contains(&part) {
@@ -226,25 +235,40 @@ impl Text<'_> {
         if !is_ready {
             lines.extend(own.parts());
         }
+        let ahead = rounds == 5 && r.ring.is_none();
         // What is asked for first comes first: the rows, unless they are still being made.
         if !r.early && !is_ready {
             lines.push(own.load(false));
         }
-        lines.push(format!(
+        let columns_of_all = r.capacity() * r.width;
+        match &r.ring {
+            Some(ring) => lines.push(format!(
+                "tw_affine_ring<{bits}, {group}, {bf16}, {count}, {blocks}, {}, {}, {steps}, {}, {}>({result}, {columns_of_all}, \
+                 {partial}, {}, (unsigned int*){}, {}, {}, tw_operands, {groups}, {columns}, [&]() {{",
+                ring.makers,
+                subgroups - ring.makers,
+                ring.slots,
+                r.slots,
+                self.shared(ring.room),
+                own.row,
+                ready.len * Ready::BYTES / 4,
+                own.sums,
+            )),
+            None => lines.push(format!(
             "tw_affine_row<{bits}, {group}, {bf16}, {}, {count}, {blocks}, {subgroups}, {steps}, {rounds}, {}>({result}, {}, \
              {partial}, (const unsigned int*){}, {}, {}, {}, tw_operands, {groups}, {columns}, [&]() {{",
             r.aligned,
             r.slots,
-            r.capacity() * r.width,
+            columns_of_all,
             own.row,
             own.sums,
             own.own_row,
             own.own_sums,
-        ));
+        )),
+        }
         if r.early {
             lines.push(format!("    {} tw_wait();", own.load_weights()));
         }
-        let ahead = rounds == 5;
         if ahead {
             lines.push(format!("    {}", own.load_rows(false)));
         }
@@ -351,7 +375,8 @@ impl Text<'_> {
             normed: r.normed.is_some(),
             count: ready.rows,
             len: ready.len,
-            subgroups: self.program.threads / 32,
+            subgroups: r.ring.as_ref().map_or(self.program.threads / 32, |ring| ring.makers),
+            makers: r.ring.is_some(),
             most: if r.normed.is_some() { 4 } else { 8 },
         })
     }
@@ -517,6 +542,8 @@ struct MadeReady {
     count: usize,
     len: usize,
     subgroups: usize,
+    /// These are not all of the group.
+    makers: bool,
     /// Parts of a thread's that may be under way at once; a norm's weight has as many.
     most: usize,
 }
@@ -551,9 +578,9 @@ impl MadeReady {
         let MadeReady {
             row, sums, own_row, own_sums, partial, weight, eps, length, padded, ..
         } = self;
-        let MadeReady { format, normed, count, len, subgroups, most, .. } = self;
+        let MadeReady { format, normed, count, len, subgroups, makers, most, .. } = self;
         format!(
-            "tw_ready_rows<{format}, {subgroups}, {normed}, {count}, {len}, {most}, {loaded}, {older}>((unsigned int*){row}, {sums}, \
+            "tw_ready_rows<{format}, {subgroups}, {normed}, {count}, {len}, {most}, {loaded}, {older}, {makers}>((unsigned int*){row}, {sums}, \
              {own_row}, {own_sums}, {partial}, tw_row_of, tw_x, tw_weights, {weight}, {eps}, {length}, {padded});"
         )
     }

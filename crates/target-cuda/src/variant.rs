@@ -7,10 +7,10 @@ use crate::dialect::STATIC_SHARED;
 use crate::driver::{FaultSlot, Function};
 use crate::launch::{CudaExecutable, Way, lock};
 use crate::outline::{Outline, emptied};
-use crate::routine::{Early, read_early};
+use crate::routine::{Early, has_ring, read_early};
 use std::sync::Arc;
 use tilewright_ir::thread::ThreadProgram;
-use tilewright_passes::lower::{Choice, Schedule, Units, bucket, lower};
+use tilewright_passes::lower::{Choice, Schedule, Stay, Units, bucket, lower};
 use tilewright_target::tuned::{Found, hash};
 use tilewright_target::{TargetError, c};
 
@@ -28,6 +28,7 @@ pub(crate) struct Variant {
 pub(crate) struct Latest {
     dims: Vec<usize>,
     aligned: Aligned,
+    recorded: bool,
     variant: Arc<Variant>,
 }
 
@@ -53,27 +54,42 @@ impl Aligned {
 const REMEMBERED: usize = 8;
 
 impl CudaExecutable {
-    /// The variant for these sizes and rows.
+    /// The variant for these sizes and rows, of a launch by itself or of a recorded one among others.
     pub fn variant_for(
         &self,
         dims: &[usize],
         aligned: Aligned,
+        recorded: bool,
     ) -> Result<Arc<Variant>, TargetError> {
         let mut latest = lock(&self.latest);
-        if let Some(known) = latest.iter().find(|l| l.dims == dims && l.aligned == aligned) {
+        let is_it = |l: &&Latest| l.dims == dims && l.aligned == aligned && l.recorded == recorded;
+        if let Some(known) = latest.iter().find(is_it) {
             return Ok(known.variant.clone());
         }
-        let variant = self.scheduled(dims, aligned)?;
+        let variant = self.scheduled(dims, aligned, recorded)?;
         latest.truncate(REMEMBERED - 1);
-        latest.insert(0, Latest { dims: dims.to_vec(), aligned, variant: variant.clone() });
+        let known = Latest { dims: dims.to_vec(), aligned, recorded, variant: variant.clone() };
+        latest.insert(0, known);
         Ok(variant)
     }
 
+    fn default_for(&self, dims: &[usize], recorded: bool) -> Schedule {
+        let mut schedule = Schedule::default_for(&self.program, dims, Units::Half);
+        schedule.routines = true;
+        let on = self.gpu.stay.filter(|_| recorded);
+        schedule.stay = on.and_then(|on| Stay::of(&self.program, dims, on));
+        schedule
+    }
+
     /// The variant by the schedule that somebody chose, or that was measured to be best, or by the default one.
-    fn scheduled(&self, dims: &[usize], aligned: Aligned) -> Result<Arc<Variant>, TargetError> {
-        let mut default = Schedule::default_for(&self.program, dims, Units::Half);
+    fn scheduled(
+        &self,
+        dims: &[usize],
+        aligned: Aligned,
+        recorded: bool,
+    ) -> Result<Arc<Variant>, TargetError> {
+        let mut default = self.default_for(dims, recorded);
         default.aligned = (0..self.program.params.len()).map(|i| aligned.has(i)).collect();
-        default.routines = true;
         let bucket = bucket(&self.program, dims);
         let chosen = lock(&self.chosen);
         if let Some(Way::Schedule(choice)) = chosen.get(&bucket)
@@ -103,9 +119,8 @@ impl CudaExecutable {
 
     /// True when a row of a schedule of ours still says something of this program.
     pub fn is_tuned(&self, dims: &[usize], found: &Found) -> bool {
-        let mut default = Schedule::default_for(&self.program, dims, Units::Half);
+        let mut default = self.default_for(dims, false);
         default.aligned = vec![true; self.program.params.len()];
-        default.routines = true;
         self.tuned(dims, &default, found).is_some()
     }
 
@@ -187,6 +202,7 @@ impl CudaExecutable {
             source: hash(&source),
             image: compiler.key(compiled),
             clustered: in_cluster.as_ref().map(|source| compiler.key(source)),
+            stays: has_ring(&threads),
         };
         if let Some(key) = self.outline_key(schedule) {
             compiler.keep(key, &outline.bytes());

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tilewright_ir::DType;
 use tilewright_kernels::CATALOG;
+use tilewright_passes::lower::Multiprocessors;
 use tilewright_target::null::NullDevice;
 use tilewright_target::source::{Body, SourceKernel, SourceLaunch, SourceTensor, Template};
 use tilewright_target::{Device, Region};
-use tilewright_target_cuda::{Usage, compile, compile_with_usage, sign, source};
+use tilewright_target_cuda::{Usage, compile, compile_with_usage, sign, source, staying_source};
 
 /// Registers of an array that no kernel needs.
 const TOO_MANY: usize = 4096;
@@ -24,6 +25,9 @@ fn longest_array(text: &str) -> usize {
 }
 
 const ARCHITECTURES: [&str; 2] = ["sm_80", "sm_90"];
+
+/// Those of an H100, where groups stay whatever their columns.
+const H100: Multiprocessors = Multiprocessors { count: 132, shared: 232_448, least: 1 };
 
 fn is_missing() -> bool {
     let Err(missing) = compile("extern \"C\" __global__ void nothing() {}", "sm_90") else {
@@ -65,7 +69,9 @@ fn jobs() -> Vec<Job> {
             let text = source(&program, size).unwrap();
             let longest = longest_array(&text);
             assert!(longest < TOO_MANY, "{}: an array of {longest} registers", entry.name);
-            for architecture in ARCHITECTURES {
+            let staying = staying_source(&program, H100, size).unwrap();
+            let [older, newer] = ARCHITECTURES;
+            for (architecture, text) in [(older, &text), (newer, &text), (newer, &staying)] {
                 if seen.insert((text.clone(), architecture)) {
                     jobs.push(Job { kernel: entry.name, dtype, architecture, text: text.clone() });
                 }

@@ -128,7 +128,7 @@ fn code(program: &Program, target: &str, mlx: bool, sizes: &Sizes) -> Result<Str
     let (typical, dialect, function): (_, &dyn Dialect, _) = match target {
         "metal" => (tilewright_target_metal::typical(program, size), &Msl, Function::Metal),
         // A framework that is handed the body has no room for the templates of routines.
-        _ => (lower_with(program, Units::Half, !mlx, size), &CudaC, Function::Cuda),
+        _ => (lower_with(program, Units::Half, !mlx, None, size), &CudaC, Function::Cuda),
     };
     let typical = typical.map_err(|e| {
         let next = "give smaller shapes, as --shape x=8x1024, or see its IR with --target ir";

@@ -59,6 +59,17 @@ impl Ready {
     pub const SUMS: usize = 2;
 }
 
+/// Weights on their way to shared memory, by asynchronous copies: rounds that each subgroup has to itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ring {
+    /// Room for them.
+    pub room: SharedId,
+    /// How many a subgroup has under way.
+    pub slots: usize,
+    /// Subgroups, the first, that make the row ready while the others begin to ask for weights.
+    pub makers: usize,
+}
+
 /// Products of some rows with some columns of weights:
 /// `result[product][row][column] = Σ_l x[row, l] (q[column, l] scales[column, l / group] + biases[column, l / group])`.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +95,8 @@ pub struct AffineProducts {
     pub early: bool,
     /// Room for the only row; absent where there may be several.
     pub ready: Option<Ready>,
+    /// Where the weights go through shared memory, as groups stay on their multiprocessors.
+    pub ring: Option<Ring>,
     /// The norm of the only row, if it is normed.
     pub normed: Option<Normed>,
     /// What the thread of a column reads after the routine, the first thread that of the first column: each a tensor and a

@@ -46,7 +46,7 @@ use index::{add, binary, divided, int, linear, run, shift_left, shift_right, siz
 use layout::Layout;
 pub use matrix::{Matrix, Units, Way};
 use schedule::LARGEST_TEAM;
-pub use schedule::Schedule;
+pub use schedule::{Multiprocessors, Schedule, Stay};
 use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::thread::{
     Builtin, Check, Code, GroupAxis, Register, RegisterId, SharedArray, SharedId, Split,

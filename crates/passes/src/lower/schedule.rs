@@ -30,6 +30,60 @@ pub struct Schedule {
     pub routines: bool,
     /// Bytes of shared memory that a group may use, where that is little.
     pub shared: Option<usize>,
+    /// Where groups may stay on their multiprocessors, see [`Stay`].
+    pub stay: Option<Stay>,
+}
+
+/// Multiprocessors on which groups of packed products may stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Multiprocessors {
+    /// How many there are.
+    pub count: usize,
+    /// Bytes of shared memory that a group may have on one.
+    pub shared: usize,
+    /// The fewest columns, and weights of each, for which it is worth their while.
+    pub least: usize,
+}
+
+/// That a group of packed products may take all that its multiprocessor is to do, with a ring of weights in shared memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Stay {
+    /// Where.
+    pub on: Multiprocessors,
+    /// The run-time value of each size that a packed weight has, so that its columns can be shared out evenly.
+    pub sizes: Vec<Option<usize>>,
+}
+
+/// Weights of 4 bits in a word.
+const WEIGHTS_A_WORD: usize = 8;
+
+impl Stay {
+    /// For a program at sizes `dims`; `None` if it has no packed weights of so many columns, each of so many.
+    pub fn of(program: &Program, dims: &[usize], on: Multiprocessors) -> Option<Stay> {
+        let mut sizes = vec![None; dims.len()];
+        for param in &program.params {
+            if let ParamKind::Tensor { dtype: DType::U32, access: Access::In, shape, .. } =
+                &param.kind
+                && let [columns, words] = &shape[..]
+                && columns.value(dims).min(words.value(dims) * WEIGHTS_A_WORD) >= on.least
+            {
+                for extent in shape {
+                    if let Extent::Dim { dim, .. } = extent {
+                        sizes[dim.index()] = Some(dims[dim.index()]);
+                    }
+                }
+            }
+        }
+        sizes.iter().any(Option::is_some).then_some(Stay { on, sizes })
+    }
+
+    /// The value of an extent, if it is known.
+    pub fn size_of(&self, extent: Extent) -> Option<usize> {
+        match extent {
+            Extent::Const(n) => Some(n),
+            Extent::Dim { dim, times } => Some(self.sizes[dim.index()]? * times),
+        }
+    }
 }
 
 /// log2 of the elements of a row that a thread takes, where two or three rows are held at once: enough loads in flight,
@@ -86,6 +140,7 @@ impl Schedule {
             matrix: None,
             routines,
             shared: (units == Units::Float).then_some(matrix::THREADGROUP),
+            stay: None,
         };
         let lined = super::lined(program, &schedule);
         let program = lined.as_ref().unwrap_or(program);

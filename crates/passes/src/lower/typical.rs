@@ -1,7 +1,7 @@
 //! Lowering for typical sizes: what text is emitted for, and which other sizes it serves.
 
 use super::spread::split_axis;
-use super::{LowerError, PASSES, Schedule, Units, lower};
+use super::{LowerError, Multiprocessors, PASSES, Schedule, Stay, Units, lower};
 use crate::pipeline;
 use tilewright_ir::thread::{Serves, ThreadProgram};
 use tilewright_ir::{DimId, DimRule, Extent, ParamKind, Program};
@@ -39,10 +39,10 @@ pub fn lower_for<A: Into<Aim>>(
     units: Units,
     size: impl Fn(&str) -> A,
 ) -> Result<Typical, LowerError> {
-    lower_with(program, units, false, size)
+    lower_with(program, units, false, None, size)
 }
 
-/// As [`lower_for`], for a device that has routines or has none.
+/// As [`lower_for`], for a device that has routines or has none; `stay` are its multiprocessors, where groups may stay on them.
 ///
 /// # Errors
 /// As [`lower()`].
@@ -50,6 +50,7 @@ pub fn lower_with<A: Into<Aim>>(
     program: &Program,
     units: Units,
     routines: bool,
+    stay: Option<Multiprocessors>,
     size: impl Fn(&str) -> A,
 ) -> Result<Typical, LowerError> {
     let mut program = program.clone();
@@ -64,6 +65,7 @@ pub fn lower_with<A: Into<Aim>>(
     program.derive(&mut dims);
     let mut schedule = Schedule::default_for(&program, &dims, units);
     schedule.routines = routines;
+    schedule.stay = stay.and_then(|on| Stay::of(&program, &dims, on));
     for (i, aim) in told.iter().enumerate() {
         schedule.exact[i] &= !aim.others;
     }
@@ -91,7 +93,9 @@ pub fn lower_with<A: Into<Aim>>(
     };
     let serves = |i: usize| {
         let capacity = 1usize << schedule.capacity[i].min(31);
+        let known = schedule.stay.as_ref().and_then(|stay| stay.sizes[i]);
         let (least, greatest) = match (schedule.exact[i], split) {
+            _ if known.is_some() => (dims[i], dims[i]),
             (true, _) => (capacity, capacity),
             // Any number of groups shares it.
             (false, Some(dim)) if dim.index() == i => (0, i32::MAX as usize),

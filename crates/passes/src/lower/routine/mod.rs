@@ -9,6 +9,7 @@ mod attended;
 mod choice;
 mod norm;
 mod products;
+mod staying;
 mod turned;
 
 use super::{Lowering, Schedule};

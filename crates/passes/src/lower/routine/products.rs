@@ -3,13 +3,14 @@
 
 use super::choice::{Choice, Chosen};
 use super::norm::Factor;
+use super::staying::Staying;
 use super::{closure, depends, halves, indices, is_input, is_scalar};
 use crate::lower::{Held, Lowering, Schedule, add, binary, int, shift_left, shift_right, size};
 use tilewright_ir::recognize::AffineWeights;
 use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{
-    AffineProduct, AffineProducts, Builtin, Code, Normed, Ready, Routine, Rows, ThreadProgram,
-    Value,
+    AffineProduct, AffineProducts, Builtin, Code, Normed, Ready, Ring, Routine, Rows,
+    ThreadProgram, Value,
 };
 use tilewright_ir::{
     Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ParamId, Place, Program, ReduceOp, Stmt,
@@ -54,11 +55,16 @@ impl Shares {
     }
 }
 
+/// Rows of a tile.
+pub(super) fn tile_rows(group: usize) -> usize {
+    8 * group / 128
+}
+
 /// Weights of a column that a subgroup takes in a step.
-const STEP: usize = 128;
+pub(super) const STEP: usize = 128;
 
 /// Bytes of shared memory that rows that are made ready may take.
-const ROWS: usize = 96 << 10;
+pub(super) const ROWS: usize = 96 << 10;
 
 /// The most sums of each element of several rows: as many as subgroups share their steps, or a multiple.
 const SLOTS: usize = 16;
@@ -297,14 +303,13 @@ fn around(
     let column_axis = column_axis?;
     let first = products.first()?;
     let norm = first.norm.as_ref();
-    let depth = first.group << schedule.capacity_of(first.groups);
     let aligned = |place: &Place| schedule.aligned[place.param.index()];
     if norm.is_some_and(|n| !aligned(n.weight)) {
         return None;
     }
     let own = Schedule { team: 0, teams: 0, matrix: None, ..schedule.clone() };
     let mut l = Lowering::new(program, &own);
-    let tile_rows = 8 * first.group / 128;
+    let tile_rows = tile_rows(first.group);
     let tiles = match row_axis {
         None => 1,
         // Each group norms its one row.
@@ -320,12 +325,42 @@ fn around(
     // Blocks of columns of all programs that have none in common.
     let count = |axis: usize| 1usize << schedule.capacity_of(program.grid[axis].extent).min(20);
     let others = (0..column_axis).filter(|axis| Some(*axis) != row_axis).map(count);
-    let blocks = others.product::<usize>() * count(column_axis).div_ceil(AffineProducts::COLUMNS);
+    let others = others.product::<usize>();
+    let blocks = others * count(column_axis).div_ceil(AffineProducts::COLUMNS);
     let exact = schedule.is_exact(program.grid[column_axis].extent);
     let rows = if products.iter().all(|p| p.x == first.x) { 1 } else { products.len() };
-    let mut shares_of = match choice {
+    let is_alone = |axis: usize| schedule.capacity_of(program.grid[axis].extent) == 0;
+    let alone = !shares || row_axis.is_some_and(is_alone);
+    let rows_aligned = products.iter().all(|p| aligned(p.x));
+    let staying = schedule.stay.as_ref().filter(|_| {
+        let weights_aligned =
+            products.iter().all(|p| [p.w, p.scales, p.biases].into_iter().all(aligned));
+        alone
+            && rows == 1
+            && others == 1
+            && choice.is_none()
+            && first.bits == 4
+            && rows_aligned
+            && weights_aligned
+    });
+    let staying = staying.and_then(|stay| {
+        let columns = stay.size_of(program.grid[column_axis].extent)?;
+        let depth = stay.size_of(first.groups)? * first.group;
+        Staying::of(stay.on, columns, depth, products.len(), first.group)
+    });
+    let depth = match &staying {
+        Some(staying) => staying.depth,
+        None => first.group << schedule.capacity_of(first.groups),
+    };
+    let mut shares_of = match (&staying, choice) {
+        (Some(s), _) => Shares {
+            wide: s.wide,
+            subgroups: Staying::MAKERS + Staying::SUBGROUPS,
+            steps: Staying::STEPS,
+            beside: Staying::MAKERS + Staying::SUBGROUPS,
+        },
         // Its weights are asked for after a wait: all at once.
-        Some(_) if rows == 1 => Shares { wide: 1, subgroups: 8, steps: 4, beside: 24 },
+        (None, Some(_)) if rows == 1 => Shares { wide: 1, subgroups: 8, steps: 4, beside: 24 },
         _ => Shares::of(blocks, exact, products.len(), depth),
     };
     if first.bits > 4 {
@@ -333,10 +368,8 @@ fn around(
         (shares_of.steps, shares_of.beside) = (2, 16);
     }
     let Shares { wide, subgroups: most, steps, beside } = shares_of;
-    let is_alone = |axis: usize| schedule.capacity_of(program.grid[axis].extent) == 0;
-    let alone = !shares || row_axis.is_some_and(is_alone);
     let len = depth.next_multiple_of(steps * STEP);
-    let fits = alone && products.iter().all(|p| aligned(p.x)) && rows * len * Ready::BYTES <= ROWS;
+    let fits = alone && rows_aligned && rows * len * Ready::BYTES <= ROWS;
     if norm.is_some() && !fits {
         return None;
     }
@@ -344,6 +377,7 @@ fn around(
     let rounds = wide * products.len() * depth.div_ceil(steps * STEP);
     let width = wide * AffineProducts::COLUMNS;
     let subgroups = match rows {
+        _ if staying.is_some() => most,
         1 => rounds.next_power_of_two().min(most),
         // As many rounds for each, of rows that fill three quarters of their room where that is not known.
         _ => {
@@ -358,9 +392,15 @@ fn around(
     // The next launch of a graph asks for its weights meanwhile, if there are registers left: one round takes few. Where
     // a wave is neither full nor nearly empty, a group that starts beside costs more (3 % of qwen3-0.6b on an H100, where
     // qwen3-30b-a3b gains 3).
-    let leaves = fits && steps == 2 && first.bits <= 4 && rounds <= subgroups;
+    let leaves = fits && staying.is_none() && steps == 2 && first.bits <= 4 && rounds <= subgroups;
     let beside = if leaves && !(17..=256).contains(&blocks) { 32 } else { beside };
     let result_len = products.len() * capacity * width;
+    // First: what comes asynchronously is written by 128 bytes, at multiples of which its rows lie only there.
+    let ring = staying.as_ref().map(|staying| Ring {
+        room: l.shared("ring", DType::U32, staying.words),
+        slots: staying.slots,
+        makers: Staying::MAKERS,
+    });
     let result = l.shared("result", DType::F32, result_len);
     let units = |depth: usize| depth.div_ceil(AffineProducts::UNIT);
     let (room, slots) = match fits {
@@ -368,17 +408,20 @@ fn around(
         false => (result_len, units(depth).min(SLOTS)),
     };
     let partial = l.shared("partial", DType::F32, room * slots);
+    let zeros = if staying.is_some() { Staying::ZEROS } else { 0 };
     let ready = fits.then(|| Ready {
         rows,
         len,
-        row: l.shared("row", DType::U32, rows * len * Ready::BYTES / 4),
+        row: l.shared("row", DType::U32, rows * len * Ready::BYTES / 4 + zeros),
         sums: l.shared("sums", DType::F32, rows * len / first.group * Ready::SUMS),
     });
 
     // Where the group's first column and row are.
     let group_of = |axis: usize| Value::Builtin(Builtin::Group(program.grid.len() - 1 - axis));
-    let columns_log = width.trailing_zeros();
-    let start = shift_left(group_of(column_axis), columns_log);
+    let start = match width.is_power_of_two() {
+        true => shift_left(group_of(column_axis), width.trailing_zeros()),
+        false => binary(BinaryOp::Mul, group_of(column_axis), int(width as i64)),
+    };
     let column0 = l.let_value("column0", DType::I32, start);
     l.programs[column_axis] = Some(column0.clone());
     let row0 = row_axis.map(|axis| {
@@ -447,6 +490,7 @@ fn around(
         aligned: products.iter().all(|p| aligned(p.x) && aligned(p.w)),
         early,
         ready,
+        ring,
         normed,
         finished_with,
         products: operands,
@@ -468,13 +512,20 @@ fn around(
     let counter = l.register("element", DType::I32, None);
     let element = Value::Get(counter);
     let (body, done) = l.nested(|l| {
-        let within = binary(BinaryOp::And, element.clone(), int((1 << columns_log) - 1));
+        // Where groups stay, they have one row.
+        let within = match staying {
+            Some(_) => element.clone(),
+            None => binary(BinaryOp::And, element.clone(), int(width as i64 - 1)),
+        };
         let column = l.let_value("column", DType::I32, add(column0, within));
         let mut inside =
             binary(BinaryOp::Lt, column.clone(), size(program.grid[column_axis].extent));
         l.programs[column_axis] = Some(column);
         if let (Some(row0), Some(axis)) = (row0, row_axis) {
-            let row = add(row0, shift_right(element.clone(), columns_log));
+            let row = match staying {
+                Some(_) => row0,
+                None => add(row0, shift_right(element.clone(), width.trailing_zeros())),
+            };
             let row = l.let_value("row", DType::I32, row);
             let there = binary(BinaryOp::Lt, row.clone(), size(program.grid[axis].extent));
             inside = Value::Binary(BinaryOp::And, DType::Bool, Box::new(inside), Box::new(there));
@@ -508,7 +559,7 @@ fn around(
     });
     done?;
     let threads = subgroups * 32;
-    let end = int((rows_of_group * width) as i64);
+    let end = int((if staying.is_some() { 1 } else { rows_of_group } * width) as i64);
     let (start, step) = (Value::Builtin(Builtin::Thread), int(threads as i64));
     l.code(Code::For { counter, start, end, step, body });
     let mut threads = l.finish_routine(threads, None);
