@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 use tilewright_ir::{DType, Program, bind};
 use tilewright_lang::{Specialization, record};
+use tilewright_passes::lower::Multiprocessors;
 use tilewright_target::recording::{Change, Step};
 use tilewright_target::source::{Body, SourceKernel, SourceLaunch, SourceTensor, Template};
 use tilewright_target::tuned::Untuned;
 use tilewright_target::{Argument, Buffer, Device, Executable, Region};
-use tilewright_target_cuda::CudaDevice;
+use tilewright_target_cuda::{CudaDevice, staying_source};
 
 fn device() -> Option<CudaDevice> {
     let opened = CudaDevice::open(0, None, Arc::new(Untuned));
@@ -225,6 +226,83 @@ fn a_graph_multiplies_by_the_library_as_a_launch_does() {
         let right = read(&*launched[2], DType::F32, rows * columns);
         assert!(right.iter().any(|x| *x != 0.0));
         assert_eq!(read(&*replayed[2], DType::F32, rows * columns), right, "{rows} rows");
+    }
+}
+
+/// Products of many columns and weights come through rings in a recording, not in a launch: to the same bits.
+#[test]
+fn groups_that_stay_multiply_as_those_of_a_launch_do() {
+    // The last block of the last columns is half of one.
+    let [hidden, wide, last] = [4096, 12288, 4104];
+    let on = Multiprocessors { count: 132, shared: 232_448, least: 4096 };
+    let parts = [
+        ("norm_quantized_matvec", hidden, hidden),
+        ("fused_quantized_swiglu_gemv", wide, hidden),
+        ("quantized_matvec", last, wide),
+    ];
+    let recorded = parts.map(|(name, columns, depth)| {
+        let entry = tilewright_kernels::find(name).unwrap();
+        let program = entry.record(&entry.specialization(DType::BF16, &[])).unwrap();
+        let size = |name: &str| match name {
+            "columns" => columns,
+            "groups" => depth / 64,
+            _ => 1,
+        };
+        let text = staying_source(&program, on, size).unwrap();
+        assert!(text.contains("tw_affine_ring<"), "{name} of {columns} columns of {depth}");
+        program
+    });
+    let Some(device) = device() else { return };
+    let compiled = recorded.map(|program| compile(&device, &program));
+    let filled = |count: usize, by: f64, turn: f64| {
+        let values: Vec<f64> = (0..count).map(|i| (i as f64 * turn).sin() * by).collect();
+        buffer(&device, DType::BF16, &values)
+    };
+    // Words, scales, biases.
+    let weights = |columns: usize, depth: usize| {
+        let word = |i: usize| f64::from((i as u32).wrapping_mul(0x9e37_79b1) ^ (i as u32 >> 3));
+        let words: Vec<f64> = (0..columns * depth / 8).map(word).collect();
+        let scales = [0.37, 0.73].map(|turn| filled(columns * depth / 64, 0.003, turn));
+        let [scales, biases] = scales;
+        [buffer(&device, DType::U32, &words), scales, biases]
+    };
+    let (x, norm) = (filled(hidden, 1.0, 1.37), filled(hidden, 1.0, 0.19));
+    let [first, gate, up] = [hidden, wide, wide].map(|columns| weights(columns, hidden));
+    let down = weights(last, wide);
+    let steps = |out: &[Box<dyn Buffer>; 3]| -> Vec<Step> {
+        let eps = Argument::Scalar(1e-6);
+        let [w, scales, biases] = first.each_ref().map(|b| whole(&**b));
+        let normed = vec![whole(&*x), whole(&*norm), w, scales, biases, eps, whole(&*out[0])];
+        let both = gate.iter().chain(&up).map(|b| whole(&**b));
+        let mut gated = vec![whole(&*out[0])];
+        gated.extend(both.chain([whole(&*out[1])]));
+        let mut plain = vec![whole(&*out[1])];
+        plain.extend(down.iter().map(|b| whole(&**b)).chain([whole(&*out[2])]));
+        let arguments = [normed, gated, plain];
+        let all = compiled.iter().zip(parts).zip(&arguments);
+        all.map(|(((program, executable), (_, columns, depth)), arguments)| {
+            let sizes = [("rows", 1), ("columns", columns), ("groups", depth / 64)];
+            let sizes = bind(program, &vec![None; program.params.len()], &sizes).unwrap();
+            // SAFETY: the buffers outlive the recording.
+            unsafe { Step::new(executable.clone(), &sizes, arguments) }
+        })
+        .collect()
+    };
+    let room = || parts.map(|(_, columns, _)| filled(columns, 0.0, 0.0));
+    let (launched, replayed) = (room(), room());
+    let mut recording = device.record(steps(&replayed)).unwrap();
+    assert!(recording.is_captured());
+    // SAFETY: the buffers are this test's.
+    steps(&launched).iter().for_each(|step| unsafe { step.launch() }.unwrap());
+    for turn in 0..3 {
+        // SAFETY: as above.
+        unsafe { recording.enqueue() }.unwrap();
+        device.synchronize().unwrap();
+        for ((a, b), (name, columns, _)) in launched.iter().zip(&replayed).zip(parts) {
+            let right = read(&**a, DType::BF16, columns);
+            assert!(right.iter().any(|x| *x != 0.0) && right.iter().all(|x| x.is_finite()));
+            assert!(read(&**b, DType::BF16, columns) == right, "{name}, turn {turn}");
+        }
     }
 }
 
