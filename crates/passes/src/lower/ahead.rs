@@ -4,8 +4,8 @@
 //! Rows of 16-bit elements only: a wider row held twice costs more threads than the wait is worth.
 
 use tilewright_ir::{
-    Access, Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Literal, ParamKind, Place, Program,
-    Stmt, Type, VarId, Variable,
+    Access, Axis, BinaryOp, DType, ExprId, ExprKind, Literal, ParamKind, Place, Program, Stmt,
+    Type, VarId, Variable,
 };
 
 /// Moves loads of loops whose threads meet a turn ahead.
@@ -43,10 +43,7 @@ fn block(program: &mut Program, body: Vec<Stmt>) -> Vec<Stmt> {
 /// True when threads meet in each turn over what it reads, and nothing runs inside it again.
 fn meets(program: &Program, body: &[Stmt]) -> bool {
     let reduces = |s: &Stmt| match s {
-        Stmt::Let(id) => matches!(
-            program.expr(*id).kind,
-            ExprKind::Reduce(..) | ExprKind::Scan { .. } | ExprKind::ScanBy { .. }
-        ),
+        Stmt::Let(id) => matches!(program.expr(*id).kind, ExprKind::Reduce(..)),
         _ => false,
     };
     let nested = |s: &Stmt| matches!(s, Stmt::For { .. } | Stmt::When { .. });
@@ -69,9 +66,6 @@ fn rows_of_turn(program: &Program, index: ExprId, body: &[Stmt]) -> Vec<ExprId> 
                 Axis::At(id) if *id == index => turning = true,
                 Axis::At(id) => known &= !bound.contains(id),
                 Axis::All => {}
-                Axis::Range { start, len: Extent::Const(1), .. } if *start == index => {
-                    turning = true;
-                }
                 Axis::Gather(_) | Axis::Range { .. } => known = false,
             }
         }
