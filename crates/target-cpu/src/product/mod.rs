@@ -10,6 +10,7 @@ mod matrix;
 mod own;
 mod pack;
 mod recognize;
+mod round;
 #[cfg(test)]
 pub mod tests;
 
