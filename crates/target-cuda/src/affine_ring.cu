@@ -11,7 +11,9 @@
 // what is launched by itself does without.
 //
 // A warp's slots are its own: wait_group shows a lane its copies, and __syncwarp orders them before the other lanes' reads, as
-// PTX has it. racecheck reports these reads, and only these (17 places of a graph of three products; memcheck nothing).
+// PTX has it. Of three such kernels in a graph memcheck finds nothing wrong with any, and racecheck reports these reads (17
+// places) in the one whose makers also meet at a barrier of their own, for the norm, but none in the two that run the same loop
+// without: not settled, as all three give the bits of tw_affine_row.
 
 // A copy of `size` bytes of WIDTH; zeros for the others.
 template <int WIDTH> __device__ __forceinline__ void tw_copy_some(void* to, const void* from, int size) {
