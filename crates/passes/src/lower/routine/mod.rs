@@ -8,6 +8,7 @@ mod attend;
 mod attended;
 mod choice;
 mod norm;
+mod product;
 mod products;
 mod staying;
 mod turned;
