@@ -124,7 +124,10 @@ fn code(program: &Program, target: &str, mlx: bool, sizes: &Sizes) -> Result<Str
         return Ok(text::print(program));
     }
     // What is called from Python meets sizes that it was not emitted for.
-    let size = |name: &str| Aim { others: mlx && sizes.aim(name).others, ..sizes.aim(name) };
+    let size = |name: &str| {
+        let aim = sizes.aim(name);
+        Aim { others: mlx && aim.others, ..aim }
+    };
     let (typical, dialect, function): (_, &dyn Dialect, _) = match target {
         "metal" => (tilewright_target_metal::typical(program, size), &Msl, Function::Metal),
         // A framework that is handed the body has no room for the templates of routines.
@@ -170,10 +173,10 @@ fn formula_program(
     let given: Vec<&[usize]> = inputs.iter().map(shape_of).collect();
     let mismatch = |error: String| Failure::usage(error, BROADCAST);
     let joined: Vec<_> = given.iter().map(|shape| (*shape, None)).collect();
-    let Broadcast { shape, layout, extents, .. } = Broadcast::of(&joined).map_err(mismatch)?;
-    let (layout, extents) = match apart && !layout.is_flat() {
-        true => (Broadcast::apart(&given).map_err(mismatch)?, shape),
-        false => (layout, extents),
+    let broadcast = Broadcast::of(&joined).map_err(mismatch)?;
+    let (layout, extents) = match apart && !broadcast.layout.is_flat() {
+        true => (broadcast.apart(&given).map_err(mismatch)?, broadcast.shape),
+        false => (broadcast.layout, broadcast.extents),
     };
     let program = record(&layout)?;
     let names = program.dims.iter().map(|dim| dim.name.clone());

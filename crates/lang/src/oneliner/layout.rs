@@ -157,21 +157,16 @@ impl Broadcast {
         Ok(result)
     }
 
-    /// The layout of row-major tensors of these shapes with no axes joined, for a caller that passes them as they are. Where
-    /// all have one shape it is flat.
+    /// The layout of the tensors that were broadcast, which have these shapes, with no axes joined: for a caller that passes
+    /// them as they are.
     ///
     /// # Errors
-    /// As [`Broadcast::of`].
-    pub fn apart(shapes: &[&[usize]]) -> Result<Layout, String> {
-        let tensors: Vec<_> = shapes.iter().map(|shape| (*shape, None)).collect();
-        let Broadcast { shape, layout, .. } = Broadcast::of(&tensors)?;
-        if layout.is_flat() {
-            return Ok(layout);
-        }
+    /// As [`Layout::new`].
+    pub fn apart(&self, shapes: &[&[usize]]) -> Result<Layout, String> {
         let full = shapes.iter().map(|own| {
-            let pad = shape.len() - own.len();
-            let axes = shape.iter().enumerate();
-            axes.map(move |(axis, &extent)| extent == if axis < pad { 1 } else { own[axis - pad] })
+            let pad = self.shape.len() - own.len();
+            let axes = self.shape.iter().enumerate();
+            axes.map(move |(axis, &e)| e == if axis < pad { 1 } else { own[axis - pad] })
         });
         Layout::new(full.map(Iterator::collect).collect())
     }
@@ -206,13 +201,12 @@ mod tests {
 
     #[test]
     fn axes_stay_apart_where_the_caller_passes_tensors_as_they_are() {
-        let layout = Broadcast::apart(&[&[2, 3, 8], &[8]]).unwrap();
+        let apart = |a: &[usize], b: &[usize]| of(&[(a, None), (b, None)]).apart(&[a, b]).unwrap();
+        let layout = apart(&[2, 3, 8], &[8]);
         assert_eq!(layout, Layout { full: vec![vec![true; 3], vec![false, false, true]] });
         // An axis that is 1 for all is one that all have.
-        let layout = Broadcast::apart(&[&[2, 1, 8], &[1, 1]]).unwrap();
+        let layout = apart(&[2, 1, 8], &[1, 1]);
         assert_eq!(layout, Layout { full: vec![vec![true; 3], vec![false, true, false]] });
-        assert_eq!(Broadcast::apart(&[&[2, 3], &[2, 3]]).unwrap(), Layout::flat(2));
-        assert!(Broadcast::apart(&[&[2], &[3]]).is_err());
     }
 
     #[test]
