@@ -7,7 +7,7 @@ pointer into none, and threadgroup memory that is not declared by the kernel its
 every dtype, its gradient, and what `emit --mlx` prints under the signature that MLX writes for it. Needs the package
 libclang.
 """
-import concurrent.futures, pathlib, re, sys
+import pathlib, re, sys
 import mlx_calls
 from clang import cindex
 
@@ -98,7 +98,6 @@ def check(job):
 
 
 def main():
-    binary = sys.argv[1]
     # A pointer into another space, one into none, and memory of a group that a block declares: found, or nothing is proven.
     head = "#include <metal_stdlib>\n[[kernel]] void f(const device float* x, device float* y) {\n"
     for line in ("y[0] = *(const constant float*)x;", "const float* p = x; y[0] = *p;", "{ threadgroup float a[4]; y[0] = a[0]; }", "thread float* p = y;"):
@@ -107,15 +106,7 @@ def main():
     right = faults(head + "threadgroup float a[4]; a[0] = *(const device float*)x; y[0] = a[0];\n}\n")
     if right:
         sys.exit(f"what is right is refused: {right}")
-    checked, found = 0, []
-    with concurrent.futures.ProcessPoolExecutor() as pool:
-        for count, own in pool.map(check, mlx_calls.jobs(binary)):
-            checked += count
-            found += own
-    for fault in found:
-        print(fault)
-    print(f"{checked} texts, {len(found)} faults")
-    sys.exit(bool(found))
+    mlx_calls.report(check, sys.argv[1])
 
 
 if __name__ == "__main__":

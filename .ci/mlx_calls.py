@@ -1,5 +1,5 @@
 """What the functions that `tilewright emit --mlx` prints ask of MLX, without MLX."""
-import json, subprocess, sys, types
+import concurrent.futures, json, subprocess, sys, types
 
 
 class Array:
@@ -100,3 +100,16 @@ def emit(job, *words):
     typed = ["--dtype", dtype] if dtype else []
     done = subprocess.run([binary, "emit", kernel["name"], *typed, *words], capture_output=True, text=True)
     return done.stdout if done.returncode == 0 else None
+
+
+def report(check, binary):
+    """Ends with what `check` of each job counts and finds."""
+    checked, found = 0, []
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        for count, own in pool.map(check, jobs(binary)):
+            checked += count
+            found += own
+    for fault in found:
+        print(fault)
+    print(f"{checked} texts, {len(found)} faults")
+    sys.exit(bool(found))

@@ -4,7 +4,7 @@ Usage: mlx_cuda.py TILEWRIGHT LIBNVRTC
 
 Every kernel of the catalog in every dtype for the shapes of its last case, and in the first for its smallest.
 """
-import concurrent.futures, ctypes, sys
+import ctypes, sys
 import mlx_calls
 
 # What MLX declares before a kernel, as far as ours have a use for it.
@@ -73,16 +73,7 @@ def check(job):
 
 
 def main():
-    binary = sys.argv[1]
-    checked, found = 0, []
-    with concurrent.futures.ProcessPoolExecutor() as pool:
-        for count, own in pool.map(check, mlx_calls.jobs(binary)):
-            checked += count
-            found += own
-    for fault in found:
-        print(fault)
-    print(f"{checked} texts, {len(found)} faults")
-    sys.exit(bool(found))
+    mlx_calls.report(check, sys.argv[1])
 
 
 if __name__ == "__main__":
