@@ -139,6 +139,10 @@ fn kernels_are_emitted_for_mlx() {
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
+    // Sizes are told by their own axes, whichever input has them first.
+    let shapes = ["--shape", "x=4x1x9", "--shape", "y=6x9"];
+    let text = tilewright(&[&formula[..], &shapes[..]].concat()).ok();
+    assert!(text.contains("if not (n2 <= 16):"), "{text}");
     for (args, fault) in [
         (&["emit", "adamw_step", "--target", "metal", "--mlx"][..], "changes `p` in place"),
         (&["emit", "softmax", "--mlx"], "--mlx needs a GPU's language"),

@@ -8,7 +8,7 @@ use crate::table::show_shape;
 use clap::ArgMatches;
 use std::io::Write;
 use tilewright_ir::bind::show_extent;
-use tilewright_ir::{DType, ParamKind, Program, bind, text};
+use tilewright_ir::{DType, Extent, ParamKind, Program, bind, text};
 use tilewright_kernels::{Entry, Grad};
 use tilewright_lang::Specialization;
 use tilewright_lang::oneliner::{Broadcast, Layout};
@@ -179,9 +179,21 @@ fn formula_program(
         false => (broadcast.layout, broadcast.extents),
     };
     let program = record(&layout)?;
-    let names = program.dims.iter().map(|dim| dim.name.clone());
-    let sizes = names.zip(extents).collect();
+    let sizes = sizes_of_output(&program, &extents);
     Ok((program, sizes))
+}
+
+/// The sizes of a formula's program, whose output has these extents: sizes are in the order in which inputs have them.
+fn sizes_of_output(program: &Program, extents: &[usize]) -> Vec<(String, usize)> {
+    let Some(ParamKind::Tensor { shape, .. }) = program.params.last().map(|out| &out.kind) else {
+        return Vec::new();
+    };
+    let axes = shape.iter().zip(extents);
+    let sized = axes.filter_map(|(extent, size)| match extent {
+        Extent::Dim { dim, .. } => Some((program.dims[dim.index()].name.clone(), *size)),
+        Extent::Const(_) => None,
+    });
+    sized.collect()
 }
 
 /// The programs of the gradient, where they are written by hand.
