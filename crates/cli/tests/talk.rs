@@ -219,6 +219,7 @@ fn a_model_is_timed() {
     };
     wrong(&[], "--model");
     wrong(&["--synthetic", "gpt-9"], "gpt-9");
+    wrong(&["--synthetic", "qwen3-moe-small", "--batch", "1000000000000"], "too large");
     wrong(&["--synthetic", "qwen3-0.6b", "--bits", "7"], "7 bits in groups of 64");
     // The weights of a checkpoint have the bits that they have.
     wrong(&["--model", &model, "--bits", "4"], "--bits");

@@ -46,11 +46,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let (program, by_hand) = match (name, matches.get_one::<String>("expr")) {
         (Some(name), _) => {
             let entry = find(name)?;
-            for (name, value) in told_by_shapes(entry, &signature(entry)?, shape_of) {
-                if !settings.iter().any(|given| given.name == name) {
-                    settings.push(Setting { name: name.into(), value: value as f64 });
-                }
-            }
+            let told = told_by_shapes(entry, &settings, shape_of)?;
+            settings.extend(
+                told.into_iter().map(|(name, value)| Setting { name, value: value as f64 }),
+            );
             let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
             if !shapes.is_empty() {
                 let given = &specialized.sizes;
