@@ -26,7 +26,7 @@ use clap::ArgMatches;
 use std::io::Write;
 use std::path::PathBuf;
 use tilewright_formats::can_replace;
-use tilewright_ir::{Access, DType, DimRule, ParamKind, Program};
+use tilewright_ir::{DType, DimRule, ParamKind, Program};
 use tilewright_kernels::Entry;
 use tilewright_lang::{Signature, Specialization};
 use tilewright_runtime::nearest;

@@ -219,11 +219,12 @@ fn a_model_is_timed() {
     };
     wrong(&[], "--model");
     wrong(&["--synthetic", "gpt-9"], "gpt-9");
-    wrong(&["--synthetic", "qwen3-moe-small", "--batch", "1000000000000"], "too large");
     wrong(&["--synthetic", "qwen3-0.6b", "--bits", "7"], "7 bits in groups of 64");
     // The weights of a checkpoint have the bits that they have.
     wrong(&["--model", &model, "--bits", "4"], "--bits");
     wrong(&["--model", &model, "--group", "32"], "--group");
     wrong(&["--model", &model, "--prompt", "0"], "--prompt is 0");
     wrong(&["--model", &model, "--prompt", "2048"], "do not fit the context of 2048");
+    let many = ["bench-model", "--model", &model, "--batch", "1000000000000"];
+    tilewright(&many).fails(1, "help: fewer sequences (--batch)");
 }

@@ -159,7 +159,7 @@ struct Difference {
     slope: f64,
     /// What the parts of the slope add up to without their signs.
     scale: f64,
-    /// How far half the step moved it.
+    /// How far it may be off: what half the step moved it by, and what f64 rounds the reference by.
     doubt: f64,
     /// How far the slopes to both sides are apart.
     bend: f64,
@@ -193,13 +193,15 @@ impl Difference {
                     let part = weight * (a - b) / (2.0 * step);
                     found.slope += part;
                     found.scale += part.abs();
+                    found.doubt += weight.abs() * a.abs().max(b.abs()) * f64::EPSILON / step;
                     found.bend += weight * ((a - here) - (here - b)) / step;
                 }
             }
             found
         };
         let (whole, half) = (by(step), by(step / 2.0));
-        Difference { doubt: (whole.slope - half.slope).abs(), bend: half.bend.abs(), ..half }
+        let doubt = half.doubt + (whole.slope - half.slope).abs();
+        Difference { doubt, bend: half.bend.abs(), ..half }
     }
 
     fn is_kink(&self, scale: f64) -> bool {

@@ -1,6 +1,6 @@
 //! `tilewright emit`: the code of a kernel or formula.
 
-use super::{dtype, find, kernel_dtype, settings, signature, specialize, told_by_shapes};
+use super::{dtype, find, kernel_dtype, settings, specialize, told_by_shapes};
 use crate::args::{Setting, ShapeOf};
 use crate::failure::Failure;
 use crate::formula::{self, BROADCAST};
