@@ -41,5 +41,5 @@ pub use programs::{Disagreement, Verdict, check_random_program};
 pub use random::Random;
 pub use row::{Check, Outcome, Row};
 pub use runner::{Job, Selection, check_variant};
-pub use tune::tune;
+pub use tune::{Dropped, Tuning, tune};
 pub use variant::{Variant, variants};
