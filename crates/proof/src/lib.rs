@@ -46,5 +46,5 @@ pub use random::Random;
 pub use row::{Check, Outcome, Row};
 pub use runner::{Job, Selection, check_variant};
 pub use tilewright_runtime::{Error, Result};
-pub use tune::tune;
+pub use tune::{Dropped, Tuning, tune};
 pub use variant::{Variant, variants};
