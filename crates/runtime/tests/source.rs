@@ -47,7 +47,7 @@ fn turned(body: &str, offset: usize) -> Option<Result<Vec<f32>, String>> {
 }
 
 const BY_STRIDES: &str = "uint i = thread_position_in_grid.x;\n\
-                          out[i] = x[elem_to_loc(i, x_shape, x_strides, x_ndim)];";
+                          out[i] = x[elem_to_loc((int64_t)i, x_shape, x_strides, x_ndim)];";
 
 #[test]
 fn strides_may_lead_backwards() {
