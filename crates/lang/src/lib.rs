@@ -33,6 +33,7 @@ pub mod oneliner;
 mod recorder;
 mod signature;
 mod tile;
+mod told;
 mod view;
 
 pub use combine::{Along, reduce_by, scan_by, scan_by_along};

@@ -1,6 +1,6 @@
 //! `tilewright emit`: the code of a kernel or formula.
 
-use super::{dtype, find, kernel_dtype, settings, signature, specialize, told_by_shapes};
+use super::{dtype, find, kernel_dtype, settings, specialize, told_by_shapes};
 use crate::args::{Setting, ShapeOf};
 use crate::failure::Failure;
 use crate::formula::{self, BROADCAST};
@@ -48,11 +48,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let (program, by_hand) = match (name, matches.get_one::<String>("expr")) {
         (Some(name), _) => {
             let entry = find(name)?;
-            for (name, value) in told_by_shapes(entry, &signature(entry)?, shape_of) {
-                if !settings.iter().any(|given| given.name == name) {
-                    settings.push(Setting { name: name.into(), value: value as f64 });
-                }
-            }
+            let told = told_by_shapes(entry, &settings, shape_of)?;
+            settings.extend(
+                told.into_iter().map(|(name, value)| Setting { name, value: value as f64 }),
+            );
             let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
             if !shapes.is_empty() {
                 let given = &specialized.sizes;
