@@ -33,6 +33,7 @@ pub mod oneliner;
 mod recorder;
 mod signature;
 mod tile;
+mod told;
 mod view;
 
 pub use combine::{reduce_by, scan_by};

@@ -62,7 +62,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let patched = patching.apply(&mut model, &prompt_ids, |line| eprintln!("{line}"))?;
     runtime.synchronize()?;
     let built = begin.elapsed().as_secs_f64();
-    let mut cache = model.cache(work.batch, prompt + decode + 1)?;
+    let smaller = "fewer sequences (--batch) or tokens (--prompt, --decode) need a smaller cache";
+    let cache = model.cache(work.batch, prompt + decode + 1);
+    let mut cache = cache.map_err(|error| Failure::of(error, smaller))?;
     let speeds = time(&model, &mut cache, &work)?;
     let copy = CopyRates::new(&runtime).of(COPY)?;
     let weights = parts.iter().map(|part| part.bytes as f64).sum::<f64>() - tied(&parts);

@@ -144,6 +144,9 @@ fn facts(checkpoint: &Checkpoint) -> Vec<(&'static str, String)> {
     let config = checkpoint.config();
     let declared = config.text("model_type").ok().flatten().unwrap_or("none declared");
     let mut facts = vec![("family", declared.to_string())];
+    if checkpoint.is_part() {
+        facts.push(("images", "not read: the text model alone runs".into()));
+    }
     if let Ok(decoder) = describe(config) {
         let attention = decoder.attention;
         facts.extend([
