@@ -9,7 +9,7 @@ use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Extent, Literal,
 
 /// So many subgroups' totals are joined by the lanes rather than one after the other, which takes more instructions the more
 /// there are.
-const JOINED_BY_LANES: usize = 8;
+const JOINED_BY_LANES: usize = 16;
 
 impl Lowering<'_> {
     /// True for a tile that all threads scan along `axis`: the last, along which there is one line, or lines that lie each
