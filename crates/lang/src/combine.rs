@@ -57,7 +57,8 @@ pub struct Along<const N: usize> {
     pub exclusive: Option<[f64; N]>,
 }
 
-/// As [`scan_by`], along the row in another way.
+/// As [`scan_by`], along the row in another way: elements are moved before it and after it. A GPU moves them through its
+/// shared memory, and refuses rows for which that is too small.
 ///
 /// The recurrence `h[i] = a[i] h[i+1] + b[i]` from the end is
 /// `scan_by_along([a, b], Along { reverse: true, exclusive: None }, |[a, b], [c, d]| [a * c, b * c + d])`.
