@@ -37,7 +37,7 @@ fn all(model: &Model, requests: &[Request]) -> Vec<Answer> {
 
 #[test]
 fn greedy_answers_are_those_of_the_peers() {
-    for name in ["llama", "gemma2", "qwen3_moe-4bit"] {
+    for name in ["llama", "gemma2", "gemma3_images", "qwen3_moe-4bit", "smollm3"] {
         let [prompt, greedy] = expected(name);
         let answers = all(&model(name), &[request(&prompt, greedy.len())]);
         let expected = Answer { tokens: greedy, finish: Finish::Length };
