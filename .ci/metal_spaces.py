@@ -94,6 +94,12 @@ def check(job):
             found += [f"{name} {dtype} for MLX: {fault}" for fault in faults(text)]
         except ValueError as error:
             found.append(f"{name} {dtype} for MLX: {error}")
+    if dtype in (None, *kernel["dtypes"][:1]):
+        calls, wrong = mlx_calls.gradient_calls(job, *next(mlx_calls.cases(kernel, dtype)), "metal")
+        checked += len(calls)
+        found += wrong
+        for call in calls:
+            found += [f"{call.name} {dtype} for MLX: {fault}" for fault in faults(signed(call))]
     return checked, found
 
 

@@ -1,5 +1,5 @@
 """What the functions that `tilewright emit --mlx` prints ask of MLX, without MLX."""
-import concurrent.futures, json, subprocess, sys, types
+import concurrent.futures, json, re, subprocess, sys, types
 
 
 class Array:
@@ -30,12 +30,17 @@ class Array:
 
 def call_of(python, name, arguments):
     """What MLX is told when the function of `python` is called with `arguments`."""
+    return calls_of(python, {name: arguments})[0]
+
+
+def calls_of(python, arguments):
+    """The same of several functions of one text, by their names."""
     calls = []
 
     def kernel(**made):
         def call(inputs, template, grid, threadgroup, output_shapes, output_dtypes, init_value=None):
             outputs = [Array(shape, dtype) for shape, dtype in zip(output_shapes, output_dtypes)]
-            calls.append(types.SimpleNamespace(**made, inputs=inputs, outputs=outputs))
+            calls.append(types.SimpleNamespace(**made, inputs=inputs, outputs=outputs, init_value=init_value))
             return outputs
 
         return call
@@ -50,10 +55,11 @@ def call_of(python, name, arguments):
     sys.modules["mlx"], sys.modules["mlx.core"] = package, core
     scope = {}
     exec(python, scope)
-    function = scope[name]
-    wanted = function.__code__.co_varnames[:function.__code__.co_argcount]
-    function(**{own: value for own, value in arguments.items() if own in wanted})
-    return calls[0]
+    for name, own in arguments.items():
+        function = scope[name]
+        wanted = function.__code__.co_varnames[:function.__code__.co_argcount]
+        function(**{parameter: value for parameter, value in own.items() if parameter in wanted})
+    return calls
 
 
 def extent(text, sizes):
@@ -66,7 +72,6 @@ def extent(text, sizes):
 
 def cases(kernel, dtype):
     """Two cases of a kernel, the smallest and the last: the words of `emit` that tell its shapes, and what the function gets."""
-    spelled = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i32": "int32", "u32": "uint32", "i8": "int8", "u8": "uint8", "bool": "bool_"}
     smallest = min(kernel["cases"], key=lambda case: sum(case["sizes"].values()) if min(case["sizes"].values()) else 1e9)
     for case in [smallest, kernel["cases"][-1]]:
         constants = {**kernel["constants"], **case["constants"]}
@@ -76,13 +81,52 @@ def cases(kernel, dtype):
             own = parameter["name"]
             if parameter["kind"] == "tensor":
                 shape = [extent(axis, sizes) for axis in parameter["shape"]]
-                arguments[own] = Array(shape, spelled[dtype if parameter["dtype"] == "T" else parameter["dtype"]])
+                arguments[own] = Array(shape, SPELLED[dtype if parameter["dtype"] == "T" else parameter["dtype"]])
                 words += ["--shape", f"{own}={'x'.join(map(str, shape))}"]
             else:
                 arguments[own] = 1
         for own, value in sizes.items():
             words += ["--set", f"{own}={value}"]
         yield words, arguments
+
+
+SPELLED = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i32": "int32", "u32": "uint32", "i8": "int8", "u8": "uint8", "bool": "bool_"}
+
+
+def gradient(job, words, arguments):
+    """What each program of a kernel's gradient is called with, by its name; those that fill with zeros are none of MLX's."""
+    listed = emit(job, "--grad", *words) or ""
+    sizes = {name: value for name, value in arguments.items() if isinstance(value, int)}
+    for dims in re.findall(r"^dims (.*)$", listed, re.M):
+        for dim in dims.split(", "):
+            dim = dim.split(" = ")[0]
+            parts = dim.rsplit("_", 1)
+            if dim not in sizes and parts[-1].isdigit() and parts[0] in sizes:
+                sizes[dim] = -(-sizes[parts[0]] // int(parts[1]))
+    programs = {}
+    for name, parameters in re.findall(r"^kernel (\w+)\((.*)\)$", listed, re.M)[1:]:
+        own = dict(sizes)
+        for parameter, access, dtype, shape in re.findall(r"(\w+): (in|out|inout|scalar) (\w+)(?:\[([^\]]*)\])?", parameters):
+            axes = [extent(axis.lstrip("*"), sizes) for axis in shape.split(", ") if axis]
+            own[parameter] = arguments.get(parameter, 1) if access == "scalar" else Array(axes, SPELLED[dtype])
+        programs[name] = own
+    return programs
+
+
+def gradient_calls(job, words, arguments, target):
+    """The calls of a kernel's gradient, and what is wrong with them: none where `emit` refuses the kernel or its gradient."""
+    python = emit(job, "--target", target, "--mlx", "--grad", *words)
+    if python is None:
+        return [], []
+    programs = gradient(job, words, arguments)
+    name = job[1]["name"]
+    functions = re.findall(r"^def (\w+)\(", python, re.M)[1:]
+    found = [f"{name}: {lost} is not among its gradient's functions" for lost in programs if lost not in functions and "_grad_zero_" not in lost]
+    try:
+        calls = calls_of(python, {function: programs[function] for function in functions})
+    except (KeyError, TypeError, ValueError) as error:
+        return [], found + [f"{name}'s gradient: {error!r}"]
+    return calls, found
 
 
 def jobs(binary):

@@ -2,7 +2,8 @@
 
 Usage: mlx_cuda.py TILEWRIGHT LIBNVRTC
 
-Every kernel of the catalog in every dtype for the shapes of its last case, and in the first for its smallest.
+Every kernel of the catalog in every dtype for the shapes of its last case, and in the first for its smallest, there with its
+gradient.
 """
 import ctypes, sys
 import mlx_calls
@@ -69,6 +70,14 @@ def check(job):
         fault = compiled(signed(call))
         if fault:
             found.append(f"{name} {dtype}: {fault}")
+    if dtype in (None, *kernel["dtypes"][:1]):
+        calls, faults = mlx_calls.gradient_calls(job, *cases[0], "cuda")
+        checked += len(calls)
+        found += faults
+        for call in calls:
+            fault = compiled(signed(call))
+            if fault:
+                found.append(f"{call.name} {dtype}: {fault}")
     return checked, found
 
 

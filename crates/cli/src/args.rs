@@ -246,8 +246,9 @@ fn tune() -> Command {
         .arg(report("out", "Writes the rows that were found, as the file of shipped rows has them"))
         .after_help(
             "Tries a kernel's schedules in turns, on inputs that no cache holds, and keeps another than the default\n\
-             only where it wins by more than 2 % and by more than the spread of either. Later runs use what was kept\n\
-             as long as the kernel's source is the same.\n\n\
+             only where it wins by more than 2 % and by more than the spread of either. A schedule whose results differ\n\
+             from the default's by more than another order of sums explains is dropped and listed. Later runs use\n\
+             what was kept as long as the kernel's source is the same.\n\n\
              Example: tilewright tune softmax --device cuda --set rows=65536 --set cols=2048",
         )
 }

@@ -26,11 +26,11 @@ use clap::ArgMatches;
 use std::io::Write;
 use std::path::PathBuf;
 use tilewright_formats::can_replace;
-use tilewright_ir::{Access, DType, DimRule, ParamKind, Program};
-use tilewright_kernels::{CATALOG, Entry};
+use tilewright_ir::{DType, DimRule, ParamKind, Program};
+use tilewright_kernels::Entry;
 use tilewright_lang::{Signature, Specialization};
 use tilewright_runtime::nearest;
-use tilewright_tensor::check_number;
+use tilewright_tensor::{check_number, unknown_kernel};
 
 pub use kernels::show_case;
 
@@ -71,13 +71,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
 
 /// The kernel of that name.
 fn find(name: &str) -> Result<&'static Entry, Failure> {
-    tilewright_kernels::find(name).ok_or_else(|| {
-        let next = match nearest(name, CATALOG.iter().map(|entry| entry.name)) {
-            Some(near) => format!("did you mean `{near}`? `tilewright kernels` lists them all"),
-            None => "`tilewright kernels` lists them all".into(),
-        };
-        Failure::usage(format!("there is no kernel `{name}`"), next)
-    })
+    tilewright_kernels::find(name).ok_or_else(|| unknown_kernel(name).into())
 }
 
 /// The parsed signature of a kernel.
@@ -169,26 +163,17 @@ struct Specialized {
     sizes: Vec<(String, usize)>,
 }
 
-/// Constants that an input's shape tells, as the experts of a gating: nobody should have to repeat them.
+/// Constants that the shapes of inputs tell, as the experts of a gating: nobody should have to repeat them.
 fn told_by_shapes<'a>(
     entry: &Entry,
-    signature: &Signature,
+    given: &[Setting],
     shape_of: impl Fn(&str) -> Option<&'a [usize]>,
-) -> Vec<(&'static str, usize)> {
-    let mut told: Vec<(&'static str, usize)> = Vec::new();
-    for param in signature.params.iter().filter(|p| p.access != Access::Out) {
-        let (Some(axes), Some(shape)) = (&param.axes, shape_of(&param.name)) else { continue };
-        // Leading axes may be any number, so axes are matched from the last.
-        for (axis, &size) in axes.iter().rev().zip(shape.iter().rev()) {
-            let constant = entry.constants.iter().find(|(name, _)| name == axis);
-            if let Some((name, _)) = constant
-                && !told.iter().any(|(known, _)| known == name)
-            {
-                told.push((name, size));
-            }
-        }
-    }
-    told
+) -> Result<Vec<(String, usize)>, Failure> {
+    let constants: Vec<&str> = entry.constants.iter().map(|(name, _)| *name).collect();
+    // What is no whole number is told of where it is used.
+    let given: Vec<(&str, usize)> =
+        given.iter().filter_map(|s| Some((s.name.as_str(), whole(s).ok()?))).collect();
+    Ok(signature(entry)?.told_constants(&constants, &given, shape_of))
 }
 
 /// Records `entry`; each setting is a constant, a scalar or a size by its name.

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use std::path::Path;
 use tilewright_formats::{ElementType, Tensor as Stored, TensorFile, write};
-use tilewright_ir::DType;
+use tilewright_nn::dtype_of;
 use tilewright_runtime::nearest;
 use tilewright_tensor::Tensor;
 
@@ -46,19 +46,6 @@ pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
         stored.push(Stored::owned(name.clone(), dtype, shape, tensor.to_bytes()?));
     }
     Ok(write(path, &stored)?)
-}
-
-fn dtype_of(element: ElementType) -> DType {
-    match element {
-        ElementType::Bool => DType::Bool,
-        ElementType::I8 => DType::I8,
-        ElementType::U8 => DType::U8,
-        ElementType::I32 => DType::I32,
-        ElementType::U32 => DType::U32,
-        ElementType::F16 => DType::F16,
-        ElementType::BF16 => DType::BF16,
-        ElementType::F32 => DType::F32,
-    }
 }
 
 fn show_list(names: &[&str], count: usize) -> String {

@@ -14,6 +14,10 @@ fn the_catalog_is_listed_and_described() {
     let one = tilewright(&["kernels", "softmax"]).ok();
     assert!(one.contains("T[*rows, cols]") && one.contains("test cases:"), "{one}");
 
+    let one = tilewright(&["kernels", "attention"]).ok();
+    assert!(one.contains("= 4; from the inputs' shapes, or --set group=N"), "{one}");
+    assert!(one.contains("= 1; --set causal=N"), "{one}");
+
     let all = tilewright(&["kernels", "--json"]).json();
     let names: Vec<&str> =
         all.as_array().unwrap().iter().map(|k| k["name"].as_str().unwrap()).collect();
@@ -127,6 +131,40 @@ fn kernels_are_emitted_for_mlx() {
         assert_eq!(text.matches(&format!("\n{object} = mx.fast.")).count(), 1, "{object}");
         assert_eq!(text.matches(&format!(" = {object}(\n")).count(), 1, "{object}");
     }
+    // What a gradient adds to is an output that MLX fills with zeros, and no program has to.
+    for target in ["metal", "cuda"] {
+        let gather = ["emit", "gather", "--target", target, "--mlx", "--grad"];
+        let text = tilewright(&gather).ok();
+        for part in [
+            "# Adds to `d_source`, which MLX fills with zeros.",
+            "def gather_grad_scatter_d_source(index, d_y, entries):",
+            "input_names=[\"index\", \"d_y\", \"entries_number\"]",
+            "output_shapes=[(entries, cols), (4,)],",
+            "        init_value=0,\n",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(!text.contains("grad_zero"), "{text}");
+        assert!(
+            !tilewright(&["emit", "cumsum", "--target", target, "--mlx"])
+                .ok()
+                .contains("init_value")
+        );
+    }
+    // Sizes that one program of a gradient computes are the next one's own.
+    let grad = ["emit", "norm_routed_qmm_swiglu", "--target", "cuda", "--mlx", "--grad"];
+    let grad = [&grad[..], &["--set", "experts=1", "--set", "k=1"]].concat();
+    let text = tilewright(&grad).ok();
+    assert!(text.contains("if not (columns_64 % 4 == 0):"), "{text}");
+    let text = tilewright(&[&grad[..], &["--set", "columns=64"]].concat()).ok();
+    assert!(!text.contains("if not (columns_64 %"), "{text}");
+    // A slice may begin anywhere where vectors are read by elements; elsewhere the text says what it may not.
+    let whole = "# Inputs begin at multiples of 16 bytes";
+    let text = tilewright(&metal).ok();
+    assert!(
+        text.contains("typedef typename tw_word<sizeof(T)>::type word;") && !text.contains(whole)
+    );
+    assert!(tilewright(&["emit", "rmsnorm", "--target", "cuda", "--mlx"]).ok().contains(whole));
     // Inputs of a formula come as they are: axes are not joined, and leading ones may be absent.
     let formula = ["emit", "--expr", "x*2+y", "--target", "metal", "--mlx"];
     let shapes = ["--shape", "x=3x5x7", "--shape", "y=7"];

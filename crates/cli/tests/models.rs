@@ -181,7 +181,7 @@ fn what_cannot_run_says_why() {
     let unknown = changed("unknown", "llama", |c| c.replace("\"llama\"", "\"mamba2\""));
     logits(&unknown).fails(1, "`model_type` is `mamba2`, a family that is not known");
     logits(&unknown)
-        .fails(1, "gemma, gemma2, llama, mistral, mixtral, phi3, qwen2, qwen3, qwen3_moe");
+        .fails(1, "gemma, gemma2, gemma3_text, llama, mistral, mixtral, phi3, qwen2, qwen3, qwen3_moe, smollm3");
     let told = tilewright(&["inspect", &unknown]).ok();
     assert!(told.contains("no: ") && told.contains("mamba2"), "{told}");
     for (test, name, [from, to], fault) in [

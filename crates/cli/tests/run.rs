@@ -92,6 +92,27 @@ fn constants_come_from_set_or_from_shapes() {
 }
 
 #[test]
+fn constants_come_from_products_in_shapes() {
+    let here = directory("run-attention");
+    // Three heads of queries for the one of keys; the values are the one key's.
+    let zeros =
+        |name: &str, shape: &[usize]| floats(name, shape, &vec![0.; shape.iter().product()]);
+    let values = floats("values", &[1, 1, 1, 2], &[3., 4.]);
+    put(&here, &[zeros("q", &[1, 3, 1, 2]), zeros("keys", &[1, 1, 1, 2]), values]);
+    tilewright_in(&here, &arguments("attention", &["--set", "scale=1"])).ok();
+    assert_eq!(get(&here, "out"), (vec![1, 3, 1, 2], vec![3., 4., 3., 4., 3., 4.]));
+    // 8 bits in groups of 32, neither of them the default.
+    let w = Tensor::owned("w".into(), ElementType::U32, vec![1, 8], vec![1; 32]);
+    let (scales, biases) = (floats("scales", &[1, 1], &[2.]), floats("biases", &[1, 1], &[0.5]));
+    put(&here, &[floats("x", &[1, 32], &[1.; 32]), w, scales, biases]);
+    tilewright_in(&here, &arguments("quantized_matvec", &[])).ok();
+    assert_eq!(get(&here, "y"), (vec![1, 1], vec![80.]));
+    let more = ["--set", "bits=4"];
+    let wrong = tilewright_in(&here, &arguments("quantized_matvec", &more));
+    wrong.fails(2, "it was recorded for group = 64, bits = 4");
+}
+
+#[test]
 fn what_is_updated_in_place_comes_out_and_the_input_file_stays() {
     let here = directory("run-adamw");
     let zero = [0f32; 4];
@@ -182,6 +203,11 @@ fn a_file_tells_whether_its_values_are_finite() {
     put(&here, &[floats("x", &[3], &[1., f32::INFINITY, -1.]), half]);
     let said = tilewright_in(&here, &["inspect", "in.safetensors", "--values"]).ok();
     assert!(said.ends_with("\n2 of 5 floats are NaN or infinite, first in `h`\n"), "{said}");
+    let said = tilewright_in(&here, &["inspect", "in.safetensors", "--values", "--json"]).ok();
+    let list: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let counts: Vec<_> =
+        list.as_array().unwrap().iter().map(|t| t["not_finite"].as_u64()).collect();
+    assert_eq!(counts, [Some(1), Some(1)], "{said}");
     put(&here, &[floats("x", &[3], &[1., 0., -1.])]);
     let said = tilewright_in(&here, &["inspect", "in.safetensors", "--values"]).ok();
     assert!(said.ends_with("\nall 3 floats are finite\n"), "{said}");
@@ -207,6 +233,8 @@ fn each_wrong_call_names_its_fault_and_writes_nothing() {
     let byte = || Tensor::owned("x".into(), ElementType::U8, vec![2, 3], vec![0; 6]);
     let cases: Vec<(&str, Vec<Tensor>, &[&str], i32, &str)> = vec![
         ("rmsnrm", vec![x()], &[], 2, "did you mean `rmsnorm`?"),
+        ("softmax_lastdim", vec![x()], &[], 2, "did you mean `softmax`?"),
+        ("cumsum_grad", vec![x()], &[], 2, "its gradient comes with `cumsum`"),
         ("rmsnorm", vec![x()], &[], 2, "holds no tensor `weight`"),
         ("rmsnorm", vec![x(), floats("wieght", &[3], &[1.; 3])], &[], 2, "`wieght`"),
         ("rmsnorm", vec![x(), weight(4)], &[], 2, "`weight` has shape [4]"),

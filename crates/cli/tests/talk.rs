@@ -225,4 +225,6 @@ fn a_model_is_timed() {
     wrong(&["--model", &model, "--group", "32"], "--group");
     wrong(&["--model", &model, "--prompt", "0"], "--prompt is 0");
     wrong(&["--model", &model, "--prompt", "2048"], "do not fit the context of 2048");
+    let many = ["bench-model", "--model", &model, "--batch", "1000000000000"];
+    tilewright(&many).fails(1, "help: fewer sequences (--batch)");
 }

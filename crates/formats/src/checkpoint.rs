@@ -2,22 +2,30 @@
 
 use crate::bytes::read_text;
 use crate::{AffineWeight, Config, FormatError, Quantization, StoredTensor, TensorFile};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The checkpoint of a model, its files mapped and their headers checked.
+///
+/// Of a model that takes images too, it is the part that reads and writes text: the configuration is `text_config`, and
+/// the tensors are those whose names begin with `language_model.`, without that beginning.
 #[derive(Debug)]
 pub struct Checkpoint {
     directory: PathBuf,
     config: Config,
+    /// What the names of its tensors begin with in the files.
+    beginning: &'static str,
     quantization: Option<Quantization>,
     files: Vec<TensorFile>,
-    /// The file of each tensor, by its position in `files`.
+    /// The file of each tensor, by its position in `files`; names as they are there.
     places: BTreeMap<String, usize>,
 }
 
 const INDEX: &str = "model.safetensors.index.json";
 const SINGLE: &str = "model.safetensors";
+const LANGUAGE: &str = "language_model.";
+const HEAD: &str = "language_model.lm_head.";
 
 impl Checkpoint {
     /// Opens the checkpoint in `directory`: `config.json`, and `model.safetensors` or the files that
@@ -41,7 +49,15 @@ impl Checkpoint {
             true => Index::open(&index)?.load(directory)?,
             false => single(directory)?,
         };
-        Ok(Checkpoint { directory: directory.into(), config, quantization, files, places })
+        let (config, beginning) = match config.object("text_config")? {
+            Some(text) if places.keys().any(|name| name.starts_with(LANGUAGE)) => {
+                let has_head = places.keys().any(|name| name.starts_with(HEAD));
+                (text_of(&config, text, has_head), LANGUAGE)
+            }
+            _ => (config, ""),
+        };
+        let directory = directory.into();
+        Ok(Checkpoint { directory, config, beginning, quantization, files, places })
     }
 
     /// Where it lies.
@@ -49,9 +65,14 @@ impl Checkpoint {
         &self.directory
     }
 
-    /// Its `config.json`.
+    /// Its `config.json`, or the part of it that describes the text model.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// True when the files hold a model that takes images too, of which this is the text.
+    pub fn is_part(&self) -> bool {
+        !self.beginning.is_empty()
     }
 
     /// The quantization that the configuration declares.
@@ -66,17 +87,25 @@ impl Checkpoint {
 
     /// The names of its tensors, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.places.keys().map(String::as_str)
+        self.places.keys().filter_map(|name| name.strip_prefix(self.beginning))
+    }
+
+    /// The name of a tensor or module as the files and the configuration have it.
+    fn whole<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        match self.beginning {
+            "" => name.into(),
+            beginning => format!("{beginning}{name}").into(),
+        }
     }
 
     /// True when it holds a tensor of that name.
     pub fn contains(&self, name: &str) -> bool {
-        self.places.contains_key(name)
+        self.places.contains_key(&*self.whole(name))
     }
 
     /// The file that holds the tensor of that name.
     pub fn file_of(&self, name: &str) -> Option<&TensorFile> {
-        self.places.get(name).and_then(|place| self.files.get(*place))
+        self.places.get(&*self.whole(name)).and_then(|place| self.files.get(*place))
     }
 
     /// The tensor of that name.
@@ -96,7 +125,9 @@ impl Checkpoint {
             };
             return Err(FormatError::new(&self.directory, format!("has no tensor `{name}`"), next));
         };
-        file.stored(name)
+        let mut stored = file.stored(&self.whole(name))?;
+        stored.name = name.into();
+        Ok(stored)
     }
 
     /// The quantized weight of a module, `[.., rows, columns]` in `shape`, or `None` when its weight is stored as floats.
@@ -112,7 +143,7 @@ impl Checkpoint {
         if !self.contains(&scales) {
             return Ok(None);
         }
-        let format = self.quantization.as_ref().and_then(|q| q.format(module));
+        let format = self.quantization.as_ref().and_then(|q| q.format(&self.whole(module)));
         let format = format.ok_or_else(|| {
             let what =
                 format!("is missing or false for `{module}`, but the tensor `{scales}` is there");
@@ -134,6 +165,25 @@ impl Checkpoint {
         })?;
         Ok(Some(weight))
     }
+}
+
+/// What describes the text model, with what stands beside it and counts for it too. Whether its head is the embedding's
+/// is said in both places, not always alike; a head of its own settles it.
+fn text_of(config: &Config, mut text: Config, has_head: bool) -> Config {
+    for field in ["quantization", "quantization_config", "tie_word_embeddings"] {
+        if let Some(value) = config.value(field) {
+            text = text.with(field, value.clone());
+        }
+    }
+    for field in ["torch_dtype", "dtype"] {
+        if let Some(value) = config.value(field) {
+            text = text.or(field, value.clone());
+        }
+    }
+    if has_head {
+        text = text.with("tie_word_embeddings", false.into());
+    }
+    text
 }
 
 /// The files of a checkpoint, and which of them holds each tensor.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A named array: row-major, little-endian.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor<'a> {
-    /// Its name in the file.
+    /// Its name: in the file, or in the checkpoint.
     pub name: Cow<'a, str>,
     /// Element type.
     pub dtype: ElementType,

@@ -46,6 +46,33 @@ const QUANTIZED: &str =
     r#"{"quantization": {"group_size": 32, "bits": 3, "b": {"group_size": 64, "bits": 8}}}"#;
 
 #[test]
+fn of_a_model_that_takes_images_the_text_counts() {
+    let names =
+        ["language_model.model.norm.weight", "language_model.lm_head.scales", "vision_tower.w"];
+    let tensors = names.map(|name| tensor(name, ElementType::F32, &[3]));
+    let config = r#"{"model_type": "gemma3", "text_config": {"model_type": "gemma3_text"}, "quantization":
+        {"group_size": 32, "bits": 4, "language_model.lm_head": {"group_size": 64, "bits": 8}},
+        "tie_word_embeddings": true}"#;
+    let path = checkpoint("images", config, &[("model.safetensors", &tensors)], &[]);
+    let read = Checkpoint::open(&path).unwrap();
+    assert_eq!(read.names().collect::<Vec<_>>(), ["lm_head.scales", "model.norm.weight"]);
+    assert!(read.contains("model.norm.weight") && !read.contains(names[0]));
+    assert_eq!(read.tensor("model.norm.weight").unwrap().name, "model.norm.weight");
+    assert_eq!(read.config().text("model_type").unwrap(), Some("gemma3_text"));
+    assert!(read.is_part());
+    // There is a head, whatever is said.
+    assert_eq!(read.config().flag("tie_word_embeddings").unwrap(), Some(false));
+    // Its format is that of 8 bits, whose words are missing.
+    let error = read.affine("lm_head", &[1, 64]).unwrap_err().to_string();
+    assert!(error.contains("has no tensor `lm_head.weight`"), "{error}");
+    // A configuration of that form over tensors of another is what it says itself.
+    let plain = [tensor("model.norm.weight", ElementType::F32, &[3])];
+    let path = checkpoint("no-images", config, &[("model.safetensors", &plain)], &[]);
+    let read = Checkpoint::open(&path).unwrap();
+    assert_eq!(read.config().text("model_type").unwrap(), Some("gemma3"));
+}
+
+#[test]
 fn tensors_come_from_the_files_of_the_index() {
     let (a, b) = (tensor("a.w", ElementType::F32, &[2, 3]), tensor("b", ElementType::BF16, &[4]));
     let files: &[(&str, &[Tensor])] = &[

@@ -60,6 +60,7 @@ pub mod norm_dropout;
 pub mod norm_quantized_matvec;
 mod nucleus;
 pub mod online_softmax;
+mod other_names;
 pub mod pack_bits;
 pub mod paged_attention;
 pub mod paged_rope_and_cache_update;
@@ -87,3 +88,4 @@ pub mod unpack_bits;
 
 pub use catalog::{CATALOG, find};
 pub use entry::{BackwardKernel, Case, Entry, Family, Fill, Grad, Inputs};
+pub use other_names::known_elsewhere;

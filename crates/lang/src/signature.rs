@@ -209,12 +209,7 @@ fn declare_axis(
     specialization: &Specialization,
 ) -> Result<(usize, Option<String>), SignatureError> {
     let (mut over, mut under, mut size) = (1usize, 1usize, None);
-    let mut divide = false;
-    let mut rest = text;
-    loop {
-        let end = rest.find(['*', '/']).unwrap_or(rest.len());
-        let (factor, tail) = rest.split_at(end);
-        let factor = factor.trim();
+    for (divide, factor) in factors(text) {
         let constant = match factor.parse::<usize>() {
             Ok(n) => Some(n),
             Err(_) => specialization.constant(factor),
@@ -232,14 +227,23 @@ fn declare_axis(
             }
             None => size = Some(factor.to_string()),
         }
-        let Some(operator) = tail.chars().next() else { break };
-        divide = operator == '/';
-        rest = &tail[1..];
     }
     if under == 0 || over % under != 0 {
         return fail(format!("axis `{text}`: {over} / {under} is not a whole number"));
     }
     Ok((over / under, size))
+}
+
+/// The factors of an axis, and whether each divides.
+pub(crate) fn factors(axis: &str) -> impl Iterator<Item = (bool, &str)> {
+    let mut rest = Some((false, axis));
+    std::iter::from_fn(move || {
+        let (divides, text) = rest?;
+        let end = text.find(['*', '/']).unwrap_or(text.len());
+        let (factor, tail) = text.split_at(end);
+        rest = tail.chars().next().map(|operator| (operator == '/', &tail[1..]));
+        Some((divides, factor.trim()))
+    })
 }
 
 /// The parameters of one side of the arrow.

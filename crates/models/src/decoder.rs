@@ -27,8 +27,10 @@ pub struct Decoder {
     pub feed_forward: Vec<FeedForward>,
     /// Where the norms stand, and how.
     pub norms: Norms,
-    /// How positions turn queries and keys.
-    pub rope: Rope,
+    /// The ways in which positions turn queries and keys; all of as many features.
+    pub ropes: Vec<Rope>,
+    /// Which of them turns those of each layer.
+    pub turned_by: Vec<usize>,
     /// What embeddings are multiplied with.
     pub embedding_scale: Option<f64>,
     /// The bound of the logits.
@@ -130,7 +132,7 @@ impl Decoder {
             let next = "heads have an even number of features, 512 at most";
             return Err(config.error("head_dim", &format!("is {head_dim}"), next));
         }
-        let (rotary, most) = (self.rope.features(), head_dim);
+        let (rotary, most) = (self.rotary(), head_dim);
         if rotary == 0 || rotary > most {
             let what = format!("makes {rotary} of the {most} features of a head turn");
             return Err(config.error(
@@ -148,6 +150,11 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    /// Features of a head that turn.
+    fn rotary(&self) -> usize {
+        self.ropes.first().map_or(0, Rope::features)
     }
 
     /// Builds the model of these weights.
@@ -169,7 +176,7 @@ impl Decoder {
             vocabulary: self.vocabulary,
             context: self.context,
             layers: vec![CacheShape { kv_heads, head_dim }; self.feed_forward.len()],
-            ropes: vec![self.rope.clone()],
+            ropes: self.ropes.clone(),
             softcap: self.softcap,
             dtype: weights.dtype(),
             mixture: self.feed_forward.iter().any(|part| matches!(part, FeedForward::Experts(_))),
@@ -244,12 +251,12 @@ impl Decoder {
             heads,
             kv_heads,
             head_dim,
-            rotary: self.rope.features(),
+            rotary: self.rotary(),
             scale: self.attention.scale,
             softcap: self.attention.softcap,
             window: self.windows[layer],
             layer,
-            rope: 0,
+            rope: self.turned_by[layer],
         };
         Ok(Box::new(Attention::new(weights.kernels(), shape, projections, norms, back)?))
     }

@@ -1,7 +1,9 @@
 //! The list of families. Adding one is a new file and a row here.
 
 use crate::Decoder;
-use crate::family::{gemma, gemma2, llama, mistral, mixtral, phi3, qwen2, qwen3, qwen3_moe};
+use crate::family::{
+    gemma, gemma2, gemma3_text, llama, mistral, mixtral, phi3, qwen2, qwen3, qwen3_moe, smollm3,
+};
 use std::sync::Arc;
 use tilewright_formats::{Checkpoint, Config, FormatError};
 use tilewright_nn::{DType, Error, Model, Part, Result, Runtime, Weights};
@@ -21,6 +23,7 @@ pub struct Family {
 pub static FAMILIES: &[Family] = &[
     gemma::FAMILY,
     gemma2::FAMILY,
+    gemma3_text::FAMILY,
     llama::FAMILY,
     mistral::FAMILY,
     mixtral::FAMILY,
@@ -28,6 +31,7 @@ pub static FAMILIES: &[Family] = &[
     qwen2::FAMILY,
     qwen3::FAMILY,
     qwen3_moe::FAMILY,
+    smollm3::FAMILY,
 ];
 
 /// The family that a configuration declares.

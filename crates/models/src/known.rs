@@ -138,6 +138,22 @@ pub static KNOWN: &[Known] = &[
             "final_logit_softcapping": 30.0, "max_position_embeddings": 8192}"#,
     },
     Known {
+        name: "gemma3-1b",
+        source: "google/gemma-3-1b-it",
+        config: r#"{"model_type": "gemma3_text", "hidden_size": 1152, "num_hidden_layers": 26, "intermediate_size": 6912,
+            "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 256, "rms_norm_eps": 1e-6,
+            "vocab_size": 262144, "rope_theta": 1000000.0, "rope_local_base_freq": 10000.0,
+            "hidden_activation": "gelu_pytorch_tanh", "sliding_window": 512, "sliding_window_pattern": 6,
+            "query_pre_attn_scalar": 256, "max_position_embeddings": 32768}"#,
+    },
+    Known {
+        name: "smollm3-3b",
+        source: "HuggingFaceTB/SmolLM3-3B",
+        config: r#"{"model_type": "smollm3", "hidden_size": 2048, "num_hidden_layers": 36, "intermediate_size": 11008,
+            "num_attention_heads": 16, "num_key_value_heads": 4, "rms_norm_eps": 1e-6, "vocab_size": 128256,
+            "rope_theta": 5000000.0, "max_position_embeddings": 65536}"#,
+    },
+    Known {
         name: "phi3-mini",
         source: "microsoft/Phi-3-mini-4k-instruct",
         config: r#"{"model_type": "phi3", "hidden_size": 3072, "num_hidden_layers": 32, "intermediate_size": 8192,

@@ -22,7 +22,8 @@ import fixtures
 HERE = pathlib.Path(__file__).parent
 ASKED = [("llama", 4, 32, None), ("llama-bias", 8, 32, "float16"), ("mistral", 2, 32, None), ("mixtral", 4, 32, None),
          ("qwen2", 3, 32, "float32"), ("qwen3", 5, 64, None), ("qwen3_moe", 4, 64, None), ("qwen3_moe", 6, 32, None),
-         ("gemma", 6, 32, None), ("gemma2", 4, 32, "float32"), ("phi3", 4, 32, None)]
+         ("gemma", 6, 32, None), ("gemma2", 4, 32, "float32"), ("phi3", 4, 32, None),
+         ("gemma3_text", 4, 32, None), ("smollm3", 6, 32, None)]
 
 
 def digest(data):

@@ -40,7 +40,6 @@ MODELS = {
     "qwen3-yarn": ("Qwen3Config", dict(rope_parameters=dict(
         rope_type="yarn", factor=4.0, rope_theta=10000.0, original_max_position_embeddings=64))),
     "qwen3_moe": ("Qwen3MoeConfig", dict(num_experts=4, norm_topk_prob=True, mlp_only_layers=[1], **EXPERTS)),
-    # These come last in the alphabet, by which the others have their seeds.
     "qwen3_types": ("Qwen3Config", dict(
         use_sliding_window=True, sliding_window=6, max_window_layers=2,
         layer_types=["sliding_attention", "full_attention"])),
@@ -51,14 +50,27 @@ MODELS = {
                                   hidden_activation="gelu_pytorch_tanh", tie_word_embeddings=True)),
     "gemma2": ("Gemma2Config", dict(sliding_window=8, query_pre_attn_scalar=12, attn_logit_softcapping=5.0,
                                     final_logit_softcapping=6.0, tie_word_embeddings=True)),
+    "gemma3_text": ("Gemma3TextConfig", dict(
+        num_hidden_layers=3, head_dim=16, sliding_window=6, query_pre_attn_scalar=12, tie_word_embeddings=True,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        rope_parameters=dict(full_attention=dict(rope_type="linear", factor=4.0, rope_theta=100000.0),
+                             sliding_attention=dict(rope_type="default", rope_theta=1000.0)))),
+    "smollm3": ("SmolLM3Config", dict(num_hidden_layers=3, no_rope_layers=[1, 0, 1], tie_word_embeddings=True)),
     "phi3": ("Phi3Config", dict(original_max_position_embeddings=16, rope_parameters=LONG)),
     "phi3-partial": ("Phi3Config", dict(
         partial_rotary_factor=0.5, sliding_window=8,
         rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5))),
 }
 
+# The seed of each is its place: the first came in the order of the alphabet, later ones after them.
+LATER = ["smollm3", "gemma3_text"]
+SEEDS = {name: 1 + place for place, name in enumerate([*sorted(MODELS.keys() - LATER), *LATER])}
+
 # Name, and the model that it is, its experts stored as transformers holds them: gates and ups of all in one tensor.
 FUSED = {"mixtral_fused": "mixtral", "qwen3_moe_fused": "qwen3_moe"}
+
+# Name, classes of configuration and model, and the text model inside: checkpoints that take images too.
+IMAGES = {"gemma3_images": ("Gemma3Config", "Gemma3ForConditionalGeneration", "gemma3_text")}
 
 # Name, the model that it is made of, what mlx_lm.convert is asked for, and what differs for its sake.
 WIDE = dict(hidden_size=64, head_dim=16)  # for groups of 64, which routers are always packed in
@@ -69,6 +81,8 @@ QUANTIZED = {
     "qwen3_moe-4bit": ("qwen3_moe", dict(q_bits=4, q_group_size=32), WIDE),
     "mixtral-4bit": ("mixtral", dict(q_bits=4, q_group_size=32), WIDE),
     "gemma-8bit": ("gemma", dict(q_bits=8, q_group_size=32), dict(hidden_act="gelu", hidden_activation="gelu")),
+    "gemma3_text-4bit": ("gemma3_text", dict(q_bits=4, q_group_size=32), {}),
+    "smollm3-4bit": ("smollm3", dict(q_bits=4, q_group_size=32), {}),
     "phi3-4bit": ("phi3", dict(q_bits=4, q_group_size=32), {}),
     # mlx-lm attends to everything in these families, so that a window is wider than the text.
     "mistral-4bit": ("mistral", dict(q_bits=4, q_group_size=32), dict(sliding_window=512)),
@@ -85,10 +99,14 @@ def randomize(model, seed):
         noise = torch.randn(parameter.shape, generator=generator)
         if parameter.dim() == 1:
             centre = 0.0 if name.endswith("bias") or "gemma" in model.config.model_type else 1.0
+            # Where the head is the embedding, layers must outweigh the token itself, or it repeats for ever: here by the
+            # norms at their ends.
+            if "gemma3" in model.config.model_type and ".post_" in name:
+                centre = 3.0
             value = centre + 0.2 * noise
         else:
             spread = parameter.shape[-1] ** -0.5
-            # Where the head is the embedding, layers must outweigh the token itself, or it repeats for ever.
+            # Likewise by what leads out of them.
             if tied and any(part in name for part in ("o_proj", "down_proj", "w2")):
                 spread *= 3
             value = 1.5 * spread * noise
@@ -97,13 +115,28 @@ def randomize(model, seed):
 
 def make(folder, name, extra):
     import torch
+    if name in IMAGES:
+        return with_images(folder, *IMAGES[name])
     original, name = name not in FUSED, FUSED.get(name, name)
     kind, differences = MODELS[name]
     config = getattr(transformers, kind)(**(SHAPE | differences | extra))
     config._attn_implementation = "eager"
     model = transformers.AutoModelForCausalLM.from_config(config)
-    randomize(model, 1 + sorted(MODELS).index(name))
+    randomize(model, SEEDS[name])
     model.to(torch.bfloat16).save_pretrained(folder, save_original_format=original)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+
+
+def with_images(folder, config, model, text):
+    import torch
+    vision = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, image_size=28,
+                  patch_size=14)
+    config = getattr(transformers, config)(text_config=SHAPE | MODELS[text][1], vision_config=vision,
+                                           mm_tokens_per_image=4)
+    model = getattr(transformers, model)(config)
+    model.config.tie_word_embeddings = True
+    randomize(model, SEEDS[text])
+    model.to(torch.bfloat16).save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
 
 
@@ -132,14 +165,16 @@ def with_transformers(folder, name):
     import torch
     make(folder, name, {})
     # Read again: a model that once was bf16 keeps rounded frequencies.
-    read = transformers.AutoModelForCausalLM.from_pretrained
-    model = read(folder, dtype=torch.float32, attn_implementation="eager")
+    read = transformers.AutoModelForCausalLM
+    if name in IMAGES:
+        read = getattr(transformers, IMAGES[name][1])
+    model = read.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
 
     def step(tokens):
         with torch.no_grad():
             return model(torch.tensor([tokens]), use_cache=False).logits[0].numpy()
 
-    expect(folder, prompt(model.config.vocab_size), step)
+    expect(folder, prompt(SHAPE["vocab_size"]), step)
 
 
 def with_mlx(folder, name):
@@ -181,6 +216,10 @@ def older(folder):
     path = folder / "config.json"
     config = json.loads(path.read_text())
     rope = config.pop("rope_parameters")
+    if local := rope.get("sliding_attention"):
+        rope = rope["full_attention"]
+        config["rope_local_base_freq"] = local["rope_theta"]
+        config["sliding_window_pattern"] = 1 + config.pop("layer_types").index("full_attention")
     config["rope_theta"] = rope.pop("rope_theta")
     if rope["rope_type"] != "default":
         config["rope_scaling"] = rope | dict(type=rope["rope_type"])
@@ -211,7 +250,7 @@ def main():
     parser.add_argument("names", nargs="*", help="which; all when none is named")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "fixtures")
     arguments = parser.parse_args()
-    for name in arguments.names or [*MODELS, *FUSED, *QUANTIZED]:
+    for name in arguments.names or [*MODELS, *FUSED, *IMAGES, *QUANTIZED]:
         folder = arguments.out / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -156,5 +156,7 @@ architectures! {
     qwen3_moe_small: "qwen3-moe-small", PACKED;
     gemma: "gemma-2b", PACKED;
     gemma2: "gemma2-2b", PACKED;
+    gemma3: "gemma3-1b", PACKED;
     phi3: "phi3-mini", PACKED;
+    smollm3: "smollm3-3b", PACKED;
 }

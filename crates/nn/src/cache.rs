@@ -56,12 +56,14 @@ impl Cache {
             let [cos, sin] = rope.tables(capacity)?;
             Ok([cos.on(runtime)?, sin.on(runtime)?])
         };
+        // First what takes most: too many sequences are an error there, and nothing has been asked for yet.
+        let layers = layers.iter().map(layer).collect::<Result<_>>()?;
         Ok(Cache {
             going: None,
             runtime: runtime.clone(),
             capacity,
             lens: vec![0; slots],
-            layers: layers.iter().map(layer).collect::<Result<_>>()?,
+            layers,
             ropes: ropes.iter().map(tables).collect::<Result<_>>()?,
         })
     }

@@ -24,6 +24,11 @@ impl Rope {
         Rope { frequencies, long: None, magnitude: 1.0, most: None }
     }
 
+    /// One that leaves `features` features as they are.
+    pub fn still(features: usize) -> Rope {
+        Rope::new(features, 1.0).each(|_| 0.0)
+    }
+
     /// The number of features that turn.
     pub fn features(&self) -> usize {
         2 * self.frequencies.len()

@@ -537,7 +537,8 @@ fn tensor(stored: &StoredTensor) -> Result<Tensor> {
     unsafe { Tensor::from_shared(dtype_of(stored.dtype), &stored.shape, file, range) }
 }
 
-fn dtype_of(element: ElementType) -> DType {
+/// The dtype of a stored tensor's elements.
+pub fn dtype_of(element: ElementType) -> DType {
     match element {
         ElementType::Bool => DType::Bool,
         ElementType::I8 => DType::I8,

@@ -1,6 +1,9 @@
 //! The clock: what a kernel takes, and which share of the copy bandwidth that is.
 
+mod results;
+
 use crate::random::Random;
+pub(crate) use results::{Expected, Initial};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tilewright_ir::{Access, DType, ParamKind, Program, bind};

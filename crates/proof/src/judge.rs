@@ -87,6 +87,15 @@ fn row_scales(values: &[f64], row: usize) -> Vec<f64> {
 /// outputs with inputs moved by the random signs that it draws.
 pub fn sensitivities(
     reference: &[Vec<f64>],
+    evaluate: impl FnMut(&mut Random) -> Vec<Vec<f64>>,
+) -> Vec<Vec<f64>> {
+    sensitivities_of(reference, UNIT, evaluate)
+}
+
+/// As [`sensitivities`], when they move by `unit`.
+pub(crate) fn sensitivities_of(
+    reference: &[Vec<f64>],
+    unit: f64,
     mut evaluate: impl FnMut(&mut Random) -> Vec<Vec<f64>>,
 ) -> Vec<Vec<f64>> {
     let mut random = Random::named(0, "sensitivity");
@@ -94,7 +103,7 @@ pub fn sensitivities(
     for _ in 0..MOVES {
         for ((scale, moved), right) in scales.iter_mut().zip(evaluate(&mut random)).zip(reference) {
             for ((scale, moved), right) in scale.iter_mut().zip(moved).zip(right) {
-                *scale = scale.max((moved - right).abs() / UNIT);
+                *scale = scale.max((moved - right).abs() / unit);
             }
         }
     }

@@ -8,6 +8,8 @@
 //!
 //! [`Bench`] times a kernel with its inputs in place, and [`copy_bandwidth`] is what its bytes are held against;
 //! [`time_compilation`] times the way there.
+//!
+//! [`matches`], [`gradient_matches`] and [`side_by_side`] do the same for a callable that no catalog holds.
 
 mod bandwidth;
 mod bench;
@@ -20,6 +22,7 @@ mod hostile;
 mod judge;
 mod launch;
 mod mutants;
+mod own;
 mod programs;
 mod random;
 mod row;
@@ -37,9 +40,11 @@ pub use gradient::{check_gradient, gradient_of};
 pub use judge::{UNIT, Worst, judge, sensitivities, varies};
 pub use launch::{LaunchCost, time_launches};
 pub use mutants::{check_gradient_mutant, check_mutant};
+pub use own::{SideBySide, gradient_matches, matches, normal, side_by_side};
 pub use programs::{Disagreement, Verdict, check_random_program};
 pub use random::Random;
 pub use row::{Check, Outcome, Row};
 pub use runner::{Job, Selection, check_variant};
-pub use tune::tune;
+pub use tilewright_runtime::{Error, Result};
+pub use tune::{Dropped, Tuning, tune};
 pub use variant::{Variant, variants};

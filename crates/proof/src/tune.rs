@@ -1,26 +1,48 @@
 //! Measuring the schedules of a kernel.
 
-use crate::bench::{Bench, Budget, Timing};
+use crate::bench::{Bench, Budget, Expected, Initial, Timing};
 use std::time::Instant;
 use tilewright_runtime::tuned::{Measured, Row, best};
 use tilewright_runtime::{Result, Runtime};
 
+/// What measuring found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tuning {
+    /// One row a program; none on a device that has nothing to choose.
+    pub rows: Vec<Row>,
+    /// Schedules that give other results than the default one, which were neither timed nor kept.
+    pub dropped: Vec<Dropped>,
+}
+
+/// A schedule whose results are not those of the default one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropped {
+    /// The kernel and its sizes, as in a [`Row`].
+    pub bucket: String,
+    /// The schedule.
+    pub schedule: String,
+    /// Which result differs, and by how much.
+    pub why: String,
+}
+
 /// Times every schedule of each program of `bench` in turns, so that a slow moment of the machine falls on all of them,
-/// and leaves the best chosen. One row a program comes back; none on a device that has nothing to choose.
+/// and leaves the best chosen.
 ///
-/// A schedule that the device cannot run is passed over.
+/// Each is first held to the results of the default schedule; only what another order of sums explains may differ. A
+/// schedule that the device cannot run is passed over.
 ///
 /// # Errors
 /// What a launch by a default schedule reports.
-pub fn tune(runtime: &Runtime, bench: &mut Bench, budget: Budget) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+pub fn tune(runtime: &Runtime, bench: &mut Bench, budget: Budget) -> Result<Tuning> {
+    let mut tuning = Tuning::default();
+    let initial = bench.initial()?;
     for (stage, schedules) in bench.schedules().into_iter().enumerate() {
         let Some(default) = schedules.first() else { continue };
         let mut runs: Vec<Vec<f64>> = vec![Vec::new(); schedules.len()];
-        let mut broken = vec![false; schedules.len()];
+        let mut broken = unfit(bench, stage, &schedules, &initial, &mut tuning.dropped)?;
         let started = Instant::now();
         let mut round = 0;
-        // The first round compiles, and is not counted.
+        // The first round warms up, and is not counted.
         while round < budget.runs.max(1) + 1 || started.elapsed() < budget.time {
             for (number, schedule) in schedules.iter().enumerate() {
                 if broken[number] {
@@ -48,7 +70,7 @@ pub fn tune(runtime: &Runtime, bench: &mut Bench, budget: Budget) -> Result<Vec<
             .collect();
         let schedule = timings.get(best(&timings)).map_or(default, |best| &best.schedule).clone();
         if let Some(chosen) = bench.choose(stage, &schedule)? {
-            rows.push(Row {
+            tuning.rows.push(Row {
                 device: runtime.caps().name.clone(),
                 bucket: chosen.bucket,
                 schedule,
@@ -57,7 +79,37 @@ pub fn tune(runtime: &Runtime, bench: &mut Bench, budget: Budget) -> Result<Vec<
             });
         }
     }
-    Ok(rows)
+    Ok(tuning)
+}
+
+/// Which of the schedules do not run, or give other results than the first; the latter are noted in `dropped`.
+fn unfit(
+    bench: &mut Bench,
+    stage: usize,
+    schedules: &[String],
+    initial: &Initial,
+    dropped: &mut Vec<Dropped>,
+) -> Result<Vec<bool>> {
+    let default = &schedules[0];
+    bench.choose(stage, default)?;
+    let mut expected = Expected::of(bench, stage, initial)?;
+    let mut unfit = vec![false; schedules.len()];
+    for (schedule, unfit) in schedules.iter().zip(&mut unfit).skip(1) {
+        let run = bench.choose(stage, schedule).and_then(|chosen| {
+            let results = bench.results(stage, initial)?;
+            Ok(chosen.map(|chosen| (chosen.bucket, results)))
+        });
+        let Ok(Some((bucket, results))) = run else {
+            *unfit = true;
+            continue;
+        };
+        let by_default = |bench: &Bench| bench.choose(stage, default).map(drop);
+        if let Err(why) = expected.judge(bench, &results, by_default)? {
+            *unfit = true;
+            dropped.push(Dropped { bucket, schedule: schedule.clone(), why });
+        }
+    }
+    Ok(unfit)
 }
 
 #[cfg(test)]
@@ -75,6 +127,6 @@ mod tests {
         let mut bench =
             Bench::new(&runtime, softmax, case, DType::F32, Outputs::Preallocated).unwrap();
         let budget = Budget { runs: 1, time: Duration::ZERO };
-        assert_eq!(tune(&runtime, &mut bench, budget).unwrap(), []);
+        assert_eq!(tune(&runtime, &mut bench, budget).unwrap(), Tuning::default());
     }
 }

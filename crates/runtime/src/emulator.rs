@@ -83,11 +83,7 @@ impl Executable for Emulated {
                 }
                 (Argument::Scalar(number), _) => Copied::Scalar(*number),
                 (Argument::Tensor(_), ParamKind::Scalar { .. }) => {
-                    return Err(TargetError::Argument {
-                        program: self.0.name.clone(),
-                        param: param.name.clone(),
-                        what: "is a number, got a tensor".into(),
-                    });
+                    return Err(TargetError::argument(&self.0, i, "is a number, got a tensor"));
                 }
             });
         }

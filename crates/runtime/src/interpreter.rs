@@ -64,11 +64,7 @@ impl Executable for Interpreted {
                 }
                 (Argument::Scalar(number), _) => interpret::Argument::Scalar(*number),
                 (Argument::Tensor(_), ParamKind::Scalar { .. }) => {
-                    return Err(TargetError::Argument {
-                        program: self.0.name.clone(),
-                        param: param.name.clone(),
-                        what: "is a number, got a tensor".into(),
-                    });
+                    return Err(TargetError::argument(&self.0, i, "is a number, got a tensor"));
                 }
             });
         }

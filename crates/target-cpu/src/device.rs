@@ -238,14 +238,6 @@ impl Form {
 }
 
 impl CpuExecutable {
-    fn wrong(&self, param: usize, what: impl Into<String>) -> TargetError {
-        TargetError::Argument {
-            program: self.program.name.clone(),
-            param: self.program.params.get(param).map_or_else(String::new, |p| p.name.clone()),
-            what: what.into(),
-        }
-    }
-
     /// Checks a tensor argument; its first element and the range of bytes that it covers.
     fn tensor(
         &self,
@@ -255,18 +247,26 @@ impl CpuExecutable {
         dtype: DType,
         access: Access,
     ) -> Result<(*mut u8, (usize, usize)), TargetError> {
-        region.check(shape, dtype.size()).map_err(|what| self.wrong(param, what))?;
+        region
+            .check(shape, dtype.size())
+            .map_err(|what| TargetError::argument(&self.program, param, what))?;
         let Some(host) = region.buffer.host() else {
-            return Err(self.wrong(param, "is not in host memory"));
+            return Err(TargetError::argument(&self.program, param, "is not in host memory"));
         };
         if access != Access::In && !region.buffer.writable() {
-            return Err(self.wrong(param, "is written, but its memory may only be read"));
+            return Err(TargetError::argument(
+                &self.program,
+                param,
+                "is written, but its memory may only be read",
+            ));
         }
         let size = dtype.size();
         if !(host.as_ptr() as usize).is_multiple_of(size) {
-            return Err(
-                self.wrong(param, format!("is not aligned to its elements of {size} bytes"))
-            );
+            return Err(TargetError::argument(
+                &self.program,
+                param,
+                format!("is not aligned to its elements of {size} bytes"),
+            ));
         }
         if shape.contains(&0) {
             return Ok((host.as_ptr(), (0, 0)));
@@ -416,8 +416,12 @@ impl CpuExecutable {
                         written = written.saturating_add(ranges[k].1 - ranges[k].0);
                     }
                 }
-                (ParamKind::Scalar { .. }, _) => return Err(self.wrong(k, "is a number")),
-                (ParamKind::Tensor { .. }, _) => return Err(self.wrong(k, "is a tensor")),
+                (ParamKind::Scalar { .. }, _) => {
+                    return Err(TargetError::argument(&self.program, k, "is a number"));
+                }
+                (ParamKind::Tensor { .. }, _) => {
+                    return Err(TargetError::argument(&self.program, k, "is a tensor"));
+                }
             }
         }
         // Who shares memory with what is written must read it in time.

@@ -12,7 +12,7 @@ use crate::variant::{Aligned, Latest, Variant};
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tilewright_ir::{Access, Bindings, Param, ParamKind, Program};
+use tilewright_ir::{Access, Bindings, ParamKind, Program};
 use tilewright_passes::lower::{Choice, PASSES, Schedule, Units, bucket};
 use tilewright_passes::pipeline;
 use tilewright_passes::product::{Product, product};
@@ -82,14 +82,6 @@ impl CudaExecutable {
         }
     }
 
-    fn argument_error(&self, param: &Param, what: impl Into<String>) -> TargetError {
-        TargetError::Argument {
-            program: self.program.name.clone(),
-            param: param.name.clone(),
-            what: what.into(),
-        }
-    }
-
     /// Finds where the kernel reads or writes a tensor: the caller's own memory if it can, else a copy. Host memory, gaps
     /// between the elements of a row, leading axes that do not merge, and inputs that an output overwrites are copied.
     pub(crate) fn place(
@@ -101,11 +93,13 @@ impl CudaExecutable {
     ) -> Result<Placed, TargetError> {
         let param = &self.program.params[number];
         let ParamKind::Tensor { dtype, access, .. } = param.kind else {
-            return Err(self.argument_error(param, "is a number, got a tensor"));
+            return Err(TargetError::argument(&self.program, number, "is a number, got a tensor"));
         };
         let (shape, kernel) = (&bindings.shapes[number], &bindings.kernel_shapes[number]);
         let size = dtype.size();
-        region.check(shape, size).map_err(|what| self.argument_error(param, what))?;
+        region
+            .check(shape, size)
+            .map_err(|what| TargetError::argument(&self.program, number, what))?;
         let own = own_buffer(region);
         let strides = kernel_strides(region.strides, shape, kernel);
         if let (Some(buffer), Some(strides), false) = (own, strides, overwritten) {
@@ -115,7 +109,7 @@ impl CudaExecutable {
         let elements: usize = shape.iter().product();
         let stand_in = self.gpu.allocate(elements * size)?;
         if access != Access::Out {
-            let staged = self.on_device(region, param)?;
+            let staged = self.on_device(region, number)?;
             let from = staged.as_ref().map_or_else(|| own.map(|b| b.address), |b| Some(b.address));
             let from = from.unwrap_or_default() + (region.offset * size) as u64;
             // SAFETY: `region.check` holds the source, the stand-in has room for every element.
@@ -132,13 +126,17 @@ impl CudaExecutable {
     fn on_device(
         &self,
         region: &Region<'_>,
-        param: &Param,
+        number: usize,
     ) -> Result<Option<CudaBuffer>, TargetError> {
         if own_buffer(region).is_some() {
             return Ok(None);
         }
         if region.buffer.host().is_none() {
-            return Err(self.argument_error(param, "lies in the memory of another device"));
+            return Err(TargetError::argument(
+                &self.program,
+                number,
+                "lies in the memory of another device",
+            ));
         }
         let mut bytes = vec![0; region.buffer.size()];
         region.buffer.read(0, &mut bytes)?;
@@ -157,7 +155,7 @@ impl CudaExecutable {
     ) -> Result<(), TargetError> {
         let param = &self.program.params[number];
         let ParamKind::Tensor { dtype, .. } = param.kind else { return Ok(()) };
-        let staged = self.on_device(region, param)?;
+        let staged = self.on_device(region, number)?;
         let buffer = match (&staged, own_buffer(region)) {
             (Some(staged), _) => staged,
             (None, Some(own)) => own,
@@ -206,7 +204,7 @@ impl CudaExecutable {
         for (i, (param, argument)) in self.program.params.iter().zip(arguments).enumerate() {
             let Argument::Tensor(region) = argument else { continue };
             let ParamKind::Tensor { dtype, .. } = param.kind else {
-                return Err(self.argument_error(param, "is a number, got a tensor"));
+                return Err(TargetError::argument(&self.program, i, "is a number, got a tensor"));
             };
             let shape = &bindings.kernel_shapes[i];
             let outer = shape.len().saturating_sub(1);
@@ -222,7 +220,7 @@ impl CudaExecutable {
                 Some(own) if region.strides.is_none() => {
                     region
                         .check(&bindings.shapes[i], dtype.size())
-                        .map_err(|what| self.argument_error(param, what))?;
+                        .map_err(|what| TargetError::argument(&self.program, i, what))?;
                     (0..outer).for_each(|axis| stride(axis, contiguous_stride(shape, axis)));
                     own.address + (region.offset * dtype.size()) as u64
                 }

@@ -1,6 +1,6 @@
 //! What can go wrong between a program and a machine.
 
-use tilewright_ir::DType;
+use tilewright_ir::{DType, Program};
 
 /// An error of a target. The message says what happened and, where one exists, the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,15 @@ pub enum TargetError {
 }
 
 impl TargetError {
+    /// The error for an argument that does not fit the parameter of that number.
+    pub fn argument(program: &Program, number: usize, what: impl Into<String>) -> Self {
+        TargetError::Argument {
+            program: program.name.clone(),
+            param: program.params.get(number).map_or_else(String::new, |param| param.name.clone()),
+            what: what.into(),
+        }
+    }
+
     /// The error for a dtype that a device does not have.
     pub fn unsupported_dtype(program: &str, device: &str, dtype: DType) -> Self {
         TargetError::Unsupported {

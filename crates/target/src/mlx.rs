@@ -3,7 +3,13 @@
 //! MLX writes the signature itself: a pointer for each input and output by its name, the attributes that a Metal body
 //! mentions, and `<input>_shape`. The body reads its sizes from those, so that a new shape compiles nothing; sizes that no
 //! input's shape tells are arguments of the call, handed over as scalars are. The function in Python refuses shapes that
-//! contradict each other and sizes that the text is not made for. Inputs start at multiples of 16 bytes, as whole arrays do.
+//! contradict each other and sizes that the text is not made for.
+//!
+//! An array may be a slice and begin at any element. On Metal vectors are read so that this is no matter; a CUDA device
+//! refuses a vector that begins at no multiple of its size, so there the text asks for whole arrays.
+//!
+//! MLX's arrays are never changed. What a program of a gradient adds to, after another one filled it with zeros, is an output
+//! all the same: MLX fills outputs before the call, where it is asked to.
 
 mod function;
 
@@ -31,27 +37,46 @@ impl Function {
 }
 
 /// Reads a vector from either of the address spaces in which MLX passes inputs: those of fewer than 8 elements are in
-/// constant memory.
+/// constant memory. A slice may begin at any element, so elements are read, whole words at least.
 const READ_VECTOR: &str = "
-template <typename V, typename T> inline V tw_vector(const device T* from) { return *(const device V*)from; }
-template <typename V, typename T> inline V tw_vector(const constant T* from) { return *(const constant V*)from; }";
+template <int bytes> struct tw_word { typedef uint type; };
+template <> struct tw_word<2> { typedef ushort type; };
+template <> struct tw_word<1> { typedef uchar type; };
+template <typename V, typename T> inline V tw_vector(const device T* from) {
+    typedef typename tw_word<sizeof(T)>::type word;
+    union { V all; word each[sizeof(V) / sizeof(T)]; } vector;
+    _Pragma(\"unroll\")
+    for (int i = 0; i < int(sizeof(V) / sizeof(T)); i++) vector.each[i] = ((const device word*)from)[i];
+    return vector.all;
+}
+template <typename V, typename T> inline V tw_vector(const constant T* from) {
+    typedef typename tw_word<sizeof(T)>::type word;
+    union { V all; word each[sizeof(V) / sizeof(T)]; } vector;
+    _Pragma(\"unroll\")
+    for (int i = 0; i < int(sizeof(V) / sizeof(T)); i++) vector.each[i] = ((const constant word*)from)[i];
+    return vector.all;
+}";
 
 /// Python that makes the kernel and a function that calls it. `serves` tells of each size what it must be for this text;
-/// `None` for any.
+/// `None` for any. `zeroed` are the tensors that hold nothing but zeros before the program changes them in place.
 ///
 /// # Errors
-/// For kernels that write a tensor in place, which MLX's arrays do not allow.
+/// For kernels that change a tensor in place that holds something else: MLX's arrays are never changed, and its kernels do
+/// not wait for each other's threads, so that none could begin with a copy.
 pub fn python(
     program: &ThreadProgram,
     dialect: &dyn Dialect,
     function: Function,
     serves: &[Option<Serves>],
+    zeroed: &[String],
 ) -> Result<String, String> {
     let name = program.name.clone();
     for param in &program.params {
-        if matches!(param.kind, ParamKind::Tensor { access: Access::InOut, .. }) {
+        if matches!(param.kind, ParamKind::Tensor { access: Access::InOut, .. })
+            && !zeroed.contains(&param.name)
+        {
             return Err(format!(
-                "{name} changes `{}` in place; MLX's arrays are never changed",
+                "{name} changes `{}` in place; MLX's arrays are never changed, and its kernels cannot begin with a copy",
                 param.name
             ));
         }
@@ -75,8 +100,17 @@ pub fn python(
     for (dim, words, _) in python.conditions() {
         let _ = writeln!(out, "# This text is right where {dim} {words}.");
     }
-    let _ =
-        writeln!(out, "# Inputs begin at multiples of 16 bytes: whole arrays do, a slice may not.");
+    for output in call.added_to() {
+        let _ =
+            writeln!(out, "# Adds to `{}`, which MLX fills with zeros.", call.param(output).name);
+    }
+    if function == Function::Cuda && (source.contains("(const uint") || source.contains("_async<"))
+    {
+        let _ = writeln!(
+            out,
+            "# Inputs begin at multiples of 16 bytes: whole arrays do; of a slice that may not, pass a copy."
+        );
+    }
     let _ = writeln!(out, "import mlx.core as mx\n\nHEADER = r\"\"\"\n{header}\n\"\"\"\n");
     let _ = writeln!(out, "SOURCE = r\"\"\"\n{}\n\"\"\"\n", source.trim_end());
     let quoted =
@@ -131,7 +165,14 @@ impl Call<'_> {
     }
 
     fn outputs(&self) -> Vec<ParamId> {
-        self.params(|kind| matches!(kind, ParamKind::Tensor { access: Access::Out, .. }))
+        self.params(|kind| {
+            matches!(kind, ParamKind::Tensor { access: Access::Out | Access::InOut, .. })
+        })
+    }
+
+    /// The outputs that have to hold zeros before.
+    fn added_to(&self) -> Vec<ParamId> {
+        self.params(|kind| matches!(kind, ParamKind::Tensor { access: Access::InOut, .. }))
     }
 
     /// The output where faults are noted, if any can be.

@@ -158,7 +158,7 @@ impl<'a> Call<'a> {
         let sizes = std::mem::take(&mut self.sizes);
         let mut temporaries: Vec<_> = (0..compiled.temporaries).map(|_| Slot::Empty).collect();
         for stage in &compiled.stages {
-            let running = Running { stage, sizes: &sizes, frame: frame.as_ref() };
+            let running = Running { callable, stage, sizes: &sizes, frame: frame.as_ref() };
             if stage.in_order {
                 // It reads every input, so that its outputs have their leading axes.
                 running.run(&runtime, &mut self.slots, &|_, _| None)?;
@@ -264,6 +264,7 @@ impl<'a> Call<'a> {
 
 /// One program of a call.
 struct Running<'a> {
+    callable: &'a Callable,
     stage: &'a Stage,
     sizes: &'a [(&'a str, usize)],
     frame: Option<&'a Frame>,
@@ -296,7 +297,7 @@ impl Running<'_> {
                 for (i, (shape, slot)) in shapes.iter_mut().zip(slots.iter()).enumerate() {
                     *shape = slot.tensor().map(|tensor| joined(i).unwrap_or(tensor.shape()));
                 }
-                self.plan(kernel, &shapes)?
+                self.plan(kernel, &shapes).map_err(|error| self.callable.recorded_for(error))?
             }
         };
         drop(shapes);

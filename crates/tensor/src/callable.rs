@@ -432,6 +432,19 @@ impl Callable {
         check_number(self.name(), name, slot.dtype(), range, value)
     }
 
+    /// The same of a call that does not fit, with the constants that it may not fit because of.
+    pub(crate) fn recorded_for(&self, error: Error) -> Error {
+        let constants = self.recipe.base.constants();
+        if constants.is_empty() || error.next_step().is_some() {
+            return error;
+        }
+        let list: Vec<String> = constants.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+        let list = list.join(", ");
+        error.help(format!(
+            "it was recorded for {list}; `kernel_with`, or --set from the shell, takes others"
+        ))
+    }
+
     fn check_dtype(&self, variable: &str, dtype: DType) -> Result<()> {
         let allowed = &self.recipe.dtypes;
         if variable != "T" || allowed.is_empty() || allowed.contains(&dtype) {

@@ -3,7 +3,7 @@
 use crate::callable::{Callable, Recipe, ranges_of, variables_of};
 use crate::{Error, Result};
 use tilewright_ir::DType;
-use tilewright_kernels::{BackwardKernel, CATALOG, Entry, Grad, find};
+use tilewright_kernels::{BackwardKernel, CATALOG, Entry, Grad, find, known_elsewhere};
 use tilewright_lang::oneliner::Layout;
 use tilewright_lang::{Args, Kernel, RecordError, Signature, Specialization, record};
 use tilewright_passes::Backward;
@@ -22,14 +22,26 @@ pub fn kernel(name: &str) -> Result<Callable> {
 /// # Errors
 /// When there is no such kernel or constant, or the kernel does not admit the value.
 pub fn kernel_with(name: &str, constants: &[(&str, usize)]) -> Result<Callable> {
-    let entry = find(name).ok_or_else(|| {
-        let error = Error::usage(format!("there is no kernel `{name}`"));
-        match nearest(name, CATALOG.iter().map(|entry| entry.name)) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error.help("`tilewright kernels` lists them"),
+    of_entry(find(name).ok_or_else(|| unknown_kernel(name))?, constants)
+}
+
+/// That there is no kernel `name`, and what the one may be called that was meant.
+pub fn unknown_kernel(name: &str) -> Error {
+    let error = Error::usage(format!("there is no kernel `{name}`"));
+    let near = match known_elsewhere(name) {
+        Some((entry, true)) => {
+            let ours = entry.name;
+            return error.help(format!(
+                "its gradient comes with `{ours}`: `kernel(\"{ours}\")?.grad()`, or --grad from the shell"
+            ));
         }
-    })?;
-    of_entry(entry, constants)
+        Some((entry, false)) => Some(entry.name),
+        None => nearest(name, CATALOG.iter().map(|entry| entry.name)),
+    };
+    error.help(match near {
+        Some(near) => format!("did you mean `{near}`? `tilewright kernels` lists them all"),
+        None => "`tilewright kernels` lists them all".into(),
+    })
 }
 
 /// A row of the catalog as a callable.

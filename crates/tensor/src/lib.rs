@@ -25,7 +25,7 @@ mod tensor;
 
 pub use call::{Call, Outputs};
 pub use callable::{CallStats, Callable, Parameter, check_number};
-pub use catalog::{kernel, kernel_with, of_entry, tile_kernel, tile_kernel_with};
+pub use catalog::{kernel, kernel_with, of_entry, tile_kernel, tile_kernel_with, unknown_kernel};
 pub use element::Scalar;
 pub use oneliner::{
     OneLiner, elementwise, elementwise_with, elementwise_with_gradient, map_reduce,

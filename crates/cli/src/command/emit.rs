@@ -1,6 +1,6 @@
 //! `tilewright emit`: the code of a kernel or formula.
 
-use super::{dtype, find, kernel_dtype, settings, signature, specialize, told_by_shapes};
+use super::{dtype, find, kernel_dtype, settings, specialize, told_by_shapes};
 use crate::args::{Setting, ShapeOf};
 use crate::failure::Failure;
 use crate::formula::{self, BROADCAST};
@@ -8,7 +8,9 @@ use crate::table::show_shape;
 use clap::ArgMatches;
 use std::io::Write;
 use tilewright_ir::bind::show_extent;
-use tilewright_ir::{DType, Extent, ParamKind, Program, bind, text};
+use tilewright_ir::{
+    Access, DType, DimRule, ExprKind, Extent, Literal, ParamKind, Program, Stmt, bind, text,
+};
 use tilewright_kernels::{Entry, Grad};
 use tilewright_lang::Specialization;
 use tilewright_lang::oneliner::{Broadcast, Layout};
@@ -46,11 +48,10 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let (program, by_hand) = match (name, matches.get_one::<String>("expr")) {
         (Some(name), _) => {
             let entry = find(name)?;
-            for (name, value) in told_by_shapes(entry, &signature(entry)?, shape_of) {
-                if !settings.iter().any(|given| given.name == name) {
-                    settings.push(Setting { name: name.into(), value: value as f64 });
-                }
-            }
+            let told = told_by_shapes(entry, &settings, shape_of)?;
+            settings.extend(
+                told.into_iter().map(|(name, value)| Setting { name, value: value as f64 }),
+            );
             let specialized = specialize(entry, kernel_dtype(entry, dtype)?, &settings)?;
             if !shapes.is_empty() {
                 let given = &specialized.sizes;
@@ -79,7 +80,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             ));
         }
     };
-    writeln!(answer, "{}", code(&program, target, mlx, &sizes)?.trim_end())?;
+    writeln!(answer, "{}", code(&program, target, mlx, &sizes, &[])?.trim_end())?;
     if matches.get_flag("grad") {
         let programs = match by_hand {
             Some(programs) => programs,
@@ -88,8 +89,16 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
                 backward.map_err(|e| Failure::usage(e.to_string(), "leave --grad out"))?.programs
             }
         };
+        let mut zeroed = Vec::new();
         for program in &programs {
-            writeln!(answer, "\n{}", code(program, target, mlx, &sizes)?.trim_end())?;
+            sizes.compute(program);
+            // MLX fills what is to be added to by itself.
+            if mlx && let Some(name) = zeros(program, &programs) {
+                zeroed.push(name.to_string());
+                continue;
+            }
+            writeln!(answer, "\n{}", code(program, target, mlx, &sizes, &zeroed)?.trim_end())?;
+            zeroed.retain(|name| program.find_param(name).is_none());
         }
     }
     out.write_all(&answer)?;
@@ -103,6 +112,8 @@ struct Sizes {
     told: Vec<(String, usize)>,
     /// Those that the kernel is timed with.
     timed: &'static [(&'static str, usize)],
+    /// Those that an earlier program computes of others, and a later one of a gradient takes as they are.
+    computed: Vec<(String, Aim)>,
 }
 
 impl Sizes {
@@ -111,15 +122,50 @@ impl Sizes {
         match self.told.iter().find(|(known, _)| known == name) {
             Some((_, size)) => Aim { size: *size, others: false },
             None => {
+                if let Some((_, aim)) = self.computed.iter().find(|(known, _)| known == name) {
+                    return *aim;
+                }
                 let timed = self.timed.iter().find(|(known, _)| *known == name);
                 Aim { size: timed.map_or(1024, |(_, size)| *size), others: true }
             }
         }
     }
+
+    /// Notes what a program computes.
+    fn compute(&mut self, program: &Program) {
+        for dim in &program.dims {
+            if let DimRule::CeilDiv { dim: of, by } = dim.rule {
+                let of = self.aim(&program.dims[of.index()].name);
+                let size = of.size.div_ceil(by.max(1));
+                self.computed.push((dim.name.clone(), Aim { size, ..of }));
+            }
+        }
+    }
 }
 
-/// The text of a program for a target. A GPU's is made for a range of sizes.
-fn code(program: &Program, target: &str, mlx: bool, sizes: &Sizes) -> Result<String, Failure> {
+/// The tensor that a program does nothing but fill with zeros, for another one to change it in place.
+fn zeros<'a>(program: &'a Program, programs: &[Program]) -> Option<&'a str> {
+    let effects = program.body.iter().filter(|statement| !matches!(statement, Stmt::Let(_)));
+    let [Stmt::Store { place, value, mask: None, .. }] = effects.collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let ExprKind::Const(zero) = program.expr(*value).kind else { return None };
+    let name = &program.param(place.param).name;
+    let changes = |other: &Program| {
+        let param = other.find_param(name).map(|id| &other.param(id).kind);
+        matches!(param, Some(ParamKind::Tensor { access: Access::InOut, .. }))
+    };
+    (zero == Literal::Float(0.0) && programs.iter().any(changes)).then_some(name)
+}
+
+/// The text of a program for a target. A GPU's is made for a range of sizes. `zeroed` are tensors that hold zeros before.
+fn code(
+    program: &Program,
+    target: &str,
+    mlx: bool,
+    sizes: &Sizes,
+    zeroed: &[String],
+) -> Result<String, Failure> {
     if target == "ir" {
         return Ok(text::print(program));
     }
@@ -140,7 +186,7 @@ fn code(program: &Program, target: &str, mlx: bool, sizes: &Sizes) -> Result<Str
     if !mlx {
         return Ok(c::source(&typical.threads, dialect));
     }
-    python(&typical.threads, dialect, function, &typical.sizes)
+    python(&typical.threads, dialect, function, &typical.sizes, zeroed)
         .map_err(|e| Failure::usage(e, "leave --mlx out for the whole kernel"))
 }
 

@@ -1,6 +1,6 @@
 //! `tilewright run`: a kernel of the catalog on tensors of a file.
 
-use super::{constant, find, settings, signature, told_by_shapes, whole};
+use super::{constant, find, settings, told_by_shapes, whole};
 use crate::args::Setting;
 use crate::call::{call, input};
 use crate::failure::Failure;
@@ -19,19 +19,16 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if let (Grad::None(why), true) = (entry.grad, matches.get_flag("grad")) {
         return Err(Failure::usage(format!("{name} has no gradient: {why}"), "leave --grad out"));
     }
-    let (given, others): (Vec<Setting>, Vec<Setting>) = settings(matches)?
-        .into_iter()
-        .partition(|s| entry.constants.iter().any(|(name, _)| *name == s.name));
+    let all = settings(matches)?;
+    let file = input(matches)?;
+    let told = told_by_shapes(entry, &all, |name| file.shape(name))?;
+    let (given, others): (Vec<Setting>, Vec<Setting>) =
+        all.into_iter().partition(|s| entry.constants.iter().any(|(name, _)| *name == s.name));
     let mut constants: Vec<(&str, usize)> = given
         .iter()
         .map(|setting| Ok((setting.name.as_str(), whole(setting)?)))
         .collect::<Result<_, Failure>>()?;
-    let file = input(matches)?;
-    for (name, value) in told_by_shapes(entry, &signature(entry)?, |name| file.shape(name)) {
-        if !constants.iter().any(|(given, _)| *given == name) {
-            constants.push((name, value));
-        }
-    }
+    constants.extend(told.iter().map(|(name, value)| (name.as_str(), *value)));
     for (name, value) in &constants {
         constant(name, *value)?;
     }

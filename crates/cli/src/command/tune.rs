@@ -13,7 +13,7 @@ use std::time::Duration;
 use tilewright_formats::replace_file;
 use tilewright_ir::DType;
 use tilewright_kernels::{Case, Entry};
-use tilewright_proof::{Bench, Budget, Outputs, tune};
+use tilewright_proof::{Bench, Budget, Dropped, Outputs, tune};
 use tilewright_runtime::tuned::{Row, Table as Rows, text};
 
 /// Of each schedule, beside the run that compiles it.
@@ -38,13 +38,15 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         }
     }
     let progress = Progress::new(work.len());
-    let mut rows: Vec<Row> = Vec::new();
+    let (mut rows, mut dropped): (Vec<Row>, Vec<Dropped>) = Default::default();
     let mut file = None;
     for (entry, case, dtype) in &work {
         progress.begin(entry.name);
         let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
         let mut bench = prepare(&runtime, entry, case, *dtype, Outputs::Preallocated)?;
-        for row in tune(&runtime, &mut bench, BUDGET)? {
+        let tuning = tune(&runtime, &mut bench, BUDGET)?;
+        dropped.extend(tuning.dropped);
+        for row in tuning.rows {
             file = Rows::known().keep(row.clone())?.or(file);
             rows.push(row);
         }
@@ -62,6 +64,13 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     }
     writeln!(out, "{} ({})\n", runtime.target(), runtime.caps().name)?;
     print(&rows, out)?;
+    if !dropped.is_empty() {
+        writeln!(
+            out,
+            "\nNot kept, whatever they take: schedules whose results are not the default's."
+        )?;
+        print_dropped(&dropped, out)?;
+    }
     if let Some(file) = file {
         writeln!(out, "\nKept in {}.", file.display())?;
     }
@@ -81,6 +90,14 @@ fn print(rows: &[Row], out: &mut dyn Write) -> Result<(), Failure> {
             row.timings.len().to_string(),
             if switched { row.schedule.clone() } else { "the default".into() },
         ]);
+    }
+    Ok(table.print(out)?)
+}
+
+fn print_dropped(dropped: &[Dropped], out: &mut dyn Write) -> Result<(), Failure> {
+    let mut table = Table::new(&["KERNEL AND SIZES", "SCHEDULE", "WHY"]);
+    for Dropped { bucket, schedule, why } in dropped {
+        table.row([bucket.clone(), schedule.clone(), why.clone()]);
     }
     Ok(table.print(out)?)
 }

@@ -8,7 +8,8 @@ use tilewright_formats::{Config, FormatError};
 /// The row.
 pub(crate) const FAMILY: Family = Family { model_type: "gemma2", doc: "Gemma 2", read };
 
-fn read(config: &Config) -> Result<Decoder, FormatError> {
+/// Also the start for Gemma 3.
+pub(crate) fn read(config: &Config) -> Result<Decoder, FormatError> {
     // Where a file is silent, as transformers and mlx-lm read it; null is no bound.
     let config =
         &config.clone().or("attn_logit_softcapping", 50.0).or("final_logit_softcapping", 30.0);

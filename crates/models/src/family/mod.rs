@@ -2,6 +2,7 @@
 
 pub(crate) mod gemma;
 pub(crate) mod gemma2;
+pub(crate) mod gemma3_text;
 pub(crate) mod llama;
 pub(crate) mod mistral;
 pub(crate) mod mixtral;
@@ -9,6 +10,7 @@ pub(crate) mod phi3;
 pub(crate) mod qwen2;
 pub(crate) mod qwen3;
 pub(crate) mod qwen3_moe;
+pub(crate) mod smollm3;
 
 use crate::rope::rope;
 use crate::{AttentionStyle, Decoder, FeedForward, Norms};
@@ -74,7 +76,8 @@ fn llama_like_turning(
         windows: vec![None; layers],
         feed_forward: vec![part; layers],
         norms: Norms { eps: eps(config)?, offset: 0.0, sandwich: false },
-        rope: rope(config, turning, context)?,
+        ropes: vec![rope(config, turning, context)?],
+        turned_by: vec![0; layers],
         embedding_scale: None,
         softcap: None,
         tied: config.flag("tie_word_embeddings")?.unwrap_or(false),
@@ -126,9 +129,27 @@ fn slide(
     window: Option<usize>,
     slides: impl Fn(usize) -> bool,
 ) -> Result<(), FormatError> {
-    let slides: Vec<bool> = match config.texts("layer_types")? {
+    let slides = sliding(config, decoder.windows.len(), slides)?;
+    slide_where(decoder, window, &slides);
+    Ok(())
+}
+
+/// Gives those layers the window.
+fn slide_where(decoder: &mut Decoder, window: Option<usize>, slides: &[bool]) {
+    for (slot, slides) in decoder.windows.iter_mut().zip(slides) {
+        *slot = window.filter(|_| *slides);
+    }
+}
+
+/// Which layers slide: those that `layer_types` tells, or else those that `slides` picks.
+fn sliding(
+    config: &Config,
+    layers: usize,
+    slides: impl Fn(usize) -> bool,
+) -> Result<Vec<bool>, FormatError> {
+    match config.texts("layer_types")? {
         Some(kinds) => {
-            let (given, layers) = (kinds.len(), decoder.windows.len());
+            let given = kinds.len();
             if given != layers {
                 let what = format!("has {given} kinds for {layers} layers");
                 return Err(config.error("layer_types", &what, "it must have one for each layer"));
@@ -142,14 +163,10 @@ fn slide(
                     Err(config.error("layer_types", &what, next))
                 }
             };
-            kinds.iter().map(slides).collect::<Result<_, _>>()?
+            kinds.iter().map(slides).collect()
         }
-        None => (0..decoder.windows.len()).map(slides).collect(),
-    };
-    for (slot, slides) in decoder.windows.iter_mut().zip(slides) {
-        *slot = window.filter(|_| slides);
+        None => Ok((0..layers).map(slides).collect()),
     }
-    Ok(())
 }
 
 /// The activation of every layer replaced.
@@ -167,6 +184,7 @@ fn with_gate(mut decoder: Decoder, new: Gate) -> Decoder {
 mod tests {
     use super::*;
     use std::path::Path;
+    use tilewright_nn::Rope;
 
     fn read(model_type: &str, more: &str) -> Decoder {
         let text = format!(
@@ -229,7 +247,7 @@ mod tests {
         let mixtral = read("mixtral", experts);
         assert_eq!((mixtral.norms.eps, mixtral.windows[0]), (1e-5, None));
         let far = read("mixtral", &format!(r#"{experts}, "rope_theta": 1000000.0"#));
-        assert_eq!(mixtral.rope, far.rope);
+        assert_eq!(mixtral.ropes, far.ropes);
         assert_eq!(read("phi3", "").norms.eps, 1e-5);
         assert_eq!(read("llama", "").norms.eps, 1e-6);
     }
@@ -237,15 +255,60 @@ mod tests {
     #[test]
     fn a_dynamic_rope_turns_as_a_plain_one_within_the_context() {
         let scaled = read("llama", r#", "rope_scaling": {"rope_type": "dynamic", "factor": 2.0}"#);
-        assert_ne!(scaled.rope, read("llama", "").rope);
-        assert!(scaled.rope.tables(64).is_ok() && scaled.rope.tables(65).is_err());
+        assert_ne!(scaled.ropes, read("llama", "").ropes);
+        assert!(scaled.ropes[0].tables(64).is_ok() && scaled.ropes[0].tables(65).is_err());
+    }
+
+    #[test]
+    fn layers_of_gemma_3_that_slide_have_a_rope_of_their_own() {
+        let read = |more: &str| read("gemma3_text", &format!(r#", "head_dim": 16{more}"#));
+        let old = r#", "rope_theta": 5e5, "rope_local_base_freq": 2e4, "rope_scaling": {"rope_type": "linear",
+            "factor": 8.0}, "sliding_window_pattern": 2, "sliding_window": 7"#;
+        let new = r#", "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 5e5},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 2e4}}, "sliding_window": 7,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]"#;
+        let (old, new) = (read(old), read(new));
+        assert_eq!(old.ropes, [Rope::new(16, 5e5).linear(8.0), Rope::new(16, 2e4)]);
+        assert_eq!((&old.ropes, &old.turned_by), (&new.ropes, &vec![1, 0, 1]));
+        assert_eq!((&old.windows, &new.turned_by), (&new.windows, &vec![1, 0, 1]));
+        assert_eq!(old.windows, [Some(7), None, Some(7)]);
+        let silent = read("");
+        assert_eq!(silent.ropes, [Rope::new(16, 1e6), Rope::new(16, 1e4)]);
+        assert_eq!((silent.turned_by, silent.softcap), (vec![1, 1, 1], None));
+        // A layer without a window still turns as its kind does.
+        let endless = read(r#", "sliding_window": null"#);
+        assert_eq!((endless.turned_by, endless.windows), (vec![1, 1, 1], vec![None; 3]));
+    }
+
+    #[test]
+    fn what_the_text_part_of_gemma_3_leaves_out_is_that_of_its_family() {
+        let text = r#"{"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240,
+            "num_hidden_layers": 34, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}"#;
+        let config = Config::parse(Path::new("config.json"), text).unwrap();
+        let decoder = crate::describe(&config).unwrap();
+        let AttentionStyle { heads, kv_heads, head_dim, .. } = decoder.attention;
+        assert_eq!((heads, kv_heads, head_dim), (8, 4, 256));
+        assert_eq!((decoder.vocabulary, decoder.context, decoder.tied), (262_208, 131_072, true));
+        assert_eq!(decoder.ropes, [Rope::new(256, 1e6).linear(8.0), Rope::new(256, 1e4)]);
+    }
+
+    #[test]
+    fn positions_turn_nothing_in_some_layers_of_smollm() {
+        assert_eq!(read("smollm3", "").turned_by, [0, 0, 0]);
+        assert_eq!(read("smollm3", r#", "no_rope_layer_interval": 2"#).turned_by, [0, 1, 0]);
+        let told = read("smollm3", r#", "no_rope_layers": [0, 1, 0]"#);
+        assert_eq!((told.turned_by, told.tied), (vec![1, 0, 1], true));
+        assert_eq!(told.ropes, [Rope::new(16, 2e6), Rope::still(16)]);
+        let slides =
+            r#", "no_rope_layers": [0, 1, 0], "use_sliding_window": true, "sliding_window": 5"#;
+        assert_eq!(read("smollm3", slides).windows, [Some(5), None, Some(5)]);
     }
 
     #[test]
     fn only_phi_turns_a_part_of_a_head() {
         let part = r#", "partial_rotary_factor": 0.5"#;
-        assert_eq!(read("llama", part).rope.features(), 16);
-        assert_eq!(read("phi3", part).rope.features(), 8);
+        assert_eq!(read("llama", part).ropes[0].features(), 16);
+        assert_eq!(read("phi3", part).ropes[0].features(), 8);
         let text = r#"{"model_type": "phi3", "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 8,
             "num_hidden_layers": 2, "intermediate_size": 32, "max_position_embeddings": 64,
             "partial_rotary_factor": 0.6}"#;

@@ -12,7 +12,7 @@ use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::thread::ThreadProgram;
-use tilewright_ir::{Access, Bindings, Param, ParamKind, Program};
+use tilewright_ir::{Access, Bindings, ParamKind, Program};
 use tilewright_passes::lower::{PASSES, Schedule, Units};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
@@ -72,14 +72,6 @@ impl MetalExecutable {
         Ok(variant)
     }
 
-    fn argument_error(&self, param: &Param, what: impl Into<String>) -> TargetError {
-        TargetError::Argument {
-            program: self.program.name.clone(),
-            param: param.name.clone(),
-            what: what.into(),
-        }
-    }
-
     /// Finds where the kernel reads or writes a tensor.
     fn place(
         &self,
@@ -90,11 +82,13 @@ impl MetalExecutable {
     ) -> Result<Placed, TargetError> {
         let param = &self.program.params[number];
         let ParamKind::Tensor { dtype, access, .. } = param.kind else {
-            return Err(self.argument_error(param, "is a number, got a tensor"));
+            return Err(TargetError::argument(&self.program, number, "is a number, got a tensor"));
         };
         let (shape, kernel) = (&bindings.shapes[number], &bindings.kernel_shapes[number]);
         let size = dtype.size();
-        region.check(shape, size).map_err(|what| self.argument_error(param, what))?;
+        region
+            .check(shape, size)
+            .map_err(|what| TargetError::argument(&self.program, number, what))?;
         let strides = kernel_strides(region.strides, shape, kernel);
         if let (Some(_), Some(strides), false) = (own_buffer(region), strides, overwritten) {
             return Ok(Placed { copy: None, offset: region.offset * size, strides });
@@ -103,7 +97,11 @@ impl MetalExecutable {
         if access != Access::Out {
             self.gpu.finish()?;
             let Some(from) = region.buffer.host() else {
-                return Err(self.argument_error(param, "lies in the memory of another device"));
+                return Err(TargetError::argument(
+                    &self.program,
+                    number,
+                    "lies in the memory of another device",
+                ));
             };
             for (number, at) in elements(shape, region).into_iter().enumerate() {
                 // SAFETY: `region.check` holds the source, the copy has room for every element.
@@ -127,7 +125,11 @@ impl MetalExecutable {
         let param = &self.program.params[number];
         let (ParamKind::Tensor { dtype, .. }, Some(to)) = (&param.kind, region.buffer.host())
         else {
-            return Err(self.argument_error(param, "lies in the memory of another device"));
+            return Err(TargetError::argument(
+                &self.program,
+                number,
+                "lies in the memory of another device",
+            ));
         };
         self.gpu.finish()?;
         let size = dtype.size();

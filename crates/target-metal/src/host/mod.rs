@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::thread::ThreadProgram;
-use tilewright_ir::{Bindings, DType, Param, ParamKind, Program};
+use tilewright_ir::{Bindings, DType, ParamKind, Program};
 use tilewright_passes::lower::{PASSES, Schedule, Units};
 use tilewright_passes::pipeline;
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
@@ -128,14 +128,6 @@ impl Hosted {
         Ok(variant)
     }
 
-    fn argument_error(&self, param: &Param, what: impl Into<String>) -> TargetError {
-        TargetError::Argument {
-            program: self.program.name.clone(),
-            param: param.name.clone(),
-            what: what.into(),
-        }
-    }
-
     /// The bytes between a tensor's first and last element where the kernel can take their strides, else a copy of its
     /// elements in row-major order.
     fn place(
@@ -146,11 +138,13 @@ impl Hosted {
     ) -> Result<Placed, TargetError> {
         let param = &self.program.params[number];
         let ParamKind::Tensor { dtype, .. } = param.kind else {
-            return Err(self.argument_error(param, "is a number, got a tensor"));
+            return Err(TargetError::argument(&self.program, number, "is a number, got a tensor"));
         };
         let (shape, kernel) = (&bindings.shapes[number], &bindings.kernel_shapes[number]);
         let size = dtype.size();
-        region.check(shape, size).map_err(|what| self.argument_error(param, what))?;
+        region
+            .check(shape, size)
+            .map_err(|what| TargetError::argument(&self.program, number, what))?;
         let own = kernel_strides(region.strides, shape, kernel)
             .filter(|strides| strides.iter().all(|stride| *stride >= 0));
         let (strides, start, bytes) = match own {
@@ -172,7 +166,7 @@ impl Hosted {
         };
         let shift = start.map_or(0, |start| start % 64);
         let (name, written) = (param.name.clone(), c::is_written(&param.kind));
-        let bytes = Bytes { name, written, faults: false, element: size, shift, bytes };
+        let bytes = Bytes { name, written, faults: false, element: size, shift, origin: 0, bytes };
         Ok(Placed { bytes, strides, start })
     }
 
@@ -188,7 +182,11 @@ impl Hosted {
         let param = &self.program.params[number];
         let ParamKind::Tensor { dtype, .. } = param.kind else { return Ok(()) };
         let Some(host) = region.buffer.host() else {
-            return Err(self.argument_error(param, "lies in the memory of another device"));
+            return Err(TargetError::argument(
+                &self.program,
+                number,
+                "lies in the memory of another device",
+            ));
         };
         let put = |at: usize, bytes: &[u8]| {
             // SAFETY: `place` checked the region against its buffer; `launch` gives outputs to this call alone.
@@ -256,6 +254,7 @@ impl Executable for Hosted {
             faults: written,
             element: 4,
             shift: 0,
+            origin: 0,
             bytes,
         };
         buffers.push(plain("arguments", false, block.finish()));

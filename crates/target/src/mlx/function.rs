@@ -246,6 +246,7 @@ impl Python<'_> {
             shapes.push("(4,)".into());
             dtypes.push("mx.uint32".into());
         }
+        let zeros = faults || !self.call.added_to().is_empty();
         let threads = program.threads;
         let _ = writeln!(
             out,
@@ -258,7 +259,7 @@ impl Python<'_> {
             groups[2],
             shapes.join(", "),
             dtypes.join(", "),
-            if faults { "        init_value=0,\n" } else { "" },
+            if zeros { "        init_value=0,\n" } else { "" },
         );
         if faults {
             let _ = writeln!(
