@@ -3,6 +3,7 @@
 use crate::call::device;
 use crate::failure::Failure;
 use crate::memory::{read_code_in_small_parts, release_code};
+use crate::progress::Busy;
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 use tilewright_engine::Sampling;
@@ -115,7 +116,9 @@ pub fn load(matches: &ArgMatches, directory: &Path) -> Result<Model, Failure> {
         read_code_in_small_parts();
     }
     release_code();
+    let busy = Busy::with("loading the weights");
     let mut model = tilewright_models::load(&checkpoint, device(matches)?, float(matches)?)?;
+    drop(busy);
     if let Some(context) = matches.get_one::<usize>("context") {
         model.set_context(*context);
     }

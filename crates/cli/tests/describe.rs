@@ -14,6 +14,10 @@ fn the_catalog_is_listed_and_described() {
     let one = tilewright(&["kernels", "softmax"]).ok();
     assert!(one.contains("T[*rows, cols]") && one.contains("test cases:"), "{one}");
 
+    let one = tilewright(&["kernels", "attention"]).ok();
+    assert!(one.contains("= 4; from the inputs' shapes, or --set group=N"), "{one}");
+    assert!(one.contains("= 1; --set causal=N"), "{one}");
+
     let all = tilewright(&["kernels", "--json"]).json();
     let names: Vec<&str> =
         all.as_array().unwrap().iter().map(|k| k["name"].as_str().unwrap()).collect();

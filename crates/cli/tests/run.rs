@@ -203,6 +203,11 @@ fn a_file_tells_whether_its_values_are_finite() {
     put(&here, &[floats("x", &[3], &[1., f32::INFINITY, -1.]), half]);
     let said = tilewright_in(&here, &["inspect", "in.safetensors", "--values"]).ok();
     assert!(said.ends_with("\n2 of 5 floats are NaN or infinite, first in `h`\n"), "{said}");
+    let said = tilewright_in(&here, &["inspect", "in.safetensors", "--values", "--json"]).ok();
+    let list: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let counts: Vec<_> =
+        list.as_array().unwrap().iter().map(|t| t["not_finite"].as_u64()).collect();
+    assert_eq!(counts, [Some(1), Some(1)], "{said}");
     put(&here, &[floats("x", &[3], &[1., 0., -1.])]);
     let said = tilewright_in(&here, &["inspect", "in.safetensors", "--values"]).ok();
     assert!(said.ends_with("\nall 3 floats are finite\n"), "{said}");

@@ -123,7 +123,8 @@ impl Validation {
 }
 
 /// Answers `request` with `model` as it is and patched, `runs` times each in turn, so that what else the machine does
-/// meets both alike. One run before them is not counted: it compiles. The model is unpatched before and after.
+/// meets both alike. One run before them is not counted: it compiles. The model is unpatched before and after. `show` gets
+/// each token of every run as it comes.
 ///
 /// # Errors
 /// When `runs` is 0, or as [`generate`].
@@ -132,6 +133,7 @@ pub fn validate(
     patterns: &Patterns,
     request: &Request,
     runs: usize,
+    mut show: impl FnMut(u32),
 ) -> Result<Validation> {
     if runs == 0 {
         return Err(Error::usage("there are no runs to compare").help("ask for at least one"));
@@ -142,9 +144,9 @@ pub fn validate(
     let mut result = PatchResult::default();
     for run in 0..=runs {
         let request = if run == 0 { &first } else { request };
-        let plain = Trial::run(model, request, |_| {})?;
+        let plain = Trial::run(model, request, &mut show)?;
         result = patch(model, patterns);
-        let trial = Trial::run(model, request, |_| {});
+        let trial = Trial::run(model, request, &mut show);
         unpatch(model);
         if run > 0 {
             baseline.push(plain);

@@ -199,8 +199,26 @@ pub(crate) fn read(
     for chunk in first.chunks(chunk) {
         model.prefill(cache, slot, chunk, Logits::None)?;
     }
+    // Once, as what is taken anew begins another huge page.
+    let fewer = !first.is_empty() && last.len() < chunk;
+    if fewer {
+        spare(model);
+    }
     let logits = model.prefill(cache, slot, last, Logits::Last)?;
-    logits.ok_or_else(|| Error::failure("the model gave no logits"))?.to_vec()
+    let logits = logits.ok_or_else(|| Error::failure("the model gave no logits"))?.to_vec()?;
+    if !fewer {
+        spare(model);
+    }
+    Ok(logits)
+}
+
+/// Gives back what tokens were computed in, before fewer are together: what they take would come on top of it, in the host's
+/// memory, which the model shares with all else.
+fn spare(model: &Model) {
+    let runtime = model.kernels().runtime();
+    if runtime.caps().host_visible {
+        runtime.pool().clear();
+    }
 }
 
 /// Continues sequences together until each is finished or waits.

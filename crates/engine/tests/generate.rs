@@ -122,6 +122,33 @@ fn prompts_longer_than_a_chunk_go_in_pieces() {
 }
 
 #[test]
+fn what_a_prompt_was_read_with_is_given_back() {
+    let checkpoint = Checkpoint::open(&folder("qwen2")).unwrap();
+    // A pool of its own, which no other test uses.
+    let device = Runtime::open("cpu").unwrap().device().clone();
+    let runtime = std::sync::Arc::new(Runtime::new("cpu", device));
+    let mut model = tilewright_models::load(&checkpoint, runtime.clone(), None).unwrap();
+    model.set_context(4096);
+    let prompt: Vec<u32> = (0..3 * model.chunk() as u32 + 1).map(|i| i * 7 % 64).collect();
+    let kept = || runtime.pool().stats().kept_bytes;
+    let kept_after = |count: usize| {
+        let mut first = None;
+        let requests = [request(&prompt[..count], 2)];
+        generate(&model, &requests, |_, _| {
+            first.get_or_insert_with(kept);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        first.unwrap()
+    };
+    let mut cache = model.cache(1, prompt.len()).unwrap();
+    model.prefill(&mut cache, 0, &prompt[..model.chunk()], Logits::None).unwrap();
+    let chunk = kept();
+    assert_eq!(kept_after(2 * model.chunk()), 0);
+    assert!(kept_after(2 * model.chunk() + 1) < chunk / 2, "{chunk}");
+}
+
+#[test]
 fn perplexity_is_that_of_the_definition() {
     // Uniform over four, whatever the token.
     assert_eq!(perplexity(&[0.5; 12], &[3, 0, 1]).map(|p| (p * 1e6).round() / 1e6), Some(4.0));

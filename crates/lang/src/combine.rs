@@ -48,6 +48,58 @@ pub fn scan_by<const N: usize>(
     parts(first, at)
 }
 
+/// How a scan goes along its row: forward, with each place's own element, unless it says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Along<const N: usize> {
+    /// From the end to the start. What the function gets on its left comes before in the order of the scan: later elements.
+    pub reverse: bool,
+    /// Each place gets what is joined before it, without its own element; the first in order gets these numbers.
+    pub exclusive: Option<[f64; N]>,
+}
+
+/// As [`scan_by`], along the row in another way: elements are moved before it and after it. A GPU moves them through its
+/// shared memory, and refuses rows for which that is too small.
+///
+/// The recurrence `h[i] = a[i] h[i+1] + b[i]` from the end is
+/// `scan_by_along([a, b], Along { reverse: true, exclusive: None }, |[a, b], [c, d]| [a * c, b * c + d])`.
+#[track_caller]
+pub fn scan_by_along<const N: usize>(
+    of: [Tile; N],
+    along: Along<N>,
+    combine: impl FnOnce([Tile; N], [Tile; N]) -> [Tile; N],
+) -> [Tile; N] {
+    let Some(&one) = of.first().filter(|_| along != Along { reverse: false, exclusive: None })
+    else {
+        return scan_by(of, combine);
+    };
+    let last = one.rank().saturating_sub(1);
+    let length = one.size(last);
+    let at = Location::caller();
+    let positions = Tile(with(Some(at), |r| r.emit(ExprKind::Iota(length.0), None, at)));
+    let turned = (positions - length) * -1 - 1;
+    let mut elements = of;
+    if along.reverse {
+        for element in &mut elements {
+            *element = element.pick(turned.broadcast_to(&element.shape()));
+        }
+    }
+    let mut results = scan_by(elements, combine);
+    // Where in the scan a place finds its result, and whether it is the first in order.
+    let order = if along.reverse { turned } else { positions };
+    let from = match along.exclusive {
+        Some(_) => (order - 1).max(0),
+        None => order,
+    };
+    for (part, result) in results.iter_mut().enumerate() {
+        let shape = result.shape();
+        *result = result.pick(from.broadcast_to(&shape));
+        if let Some(first) = along.exclusive {
+            *result = order.eq(0).broadcast_to(&shape).select(first[part], *result);
+        }
+    }
+    results
+}
+
 fn parts<const N: usize>(first: ExprId, at: At) -> [Tile; N] {
     std::array::from_fn(|i| match i {
         0 => Tile(first),

@@ -36,7 +36,7 @@ mod tile;
 mod told;
 mod view;
 
-pub use combine::{reduce_by, scan_by};
+pub use combine::{Along, reduce_by, scan_by, scan_by_along};
 pub use formula::{Formula, FormulaError};
 pub use kernel::{Args, Kernel, Range, record};
 pub use recorder::RecordError;

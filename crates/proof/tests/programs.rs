@@ -351,3 +351,42 @@ fn a_mask_may_be_what_is_stored() {
         }
     }
 }
+
+#[test]
+fn rows_that_are_looked_up_may_lie_in_any_order() {
+    // Each row is read twice. Of 8 elements a batch has many programs.
+    let program = parse(
+        "kernel k(source: in i32[entries, n], index: in i32[rows], y: out i32[rows, n])
+        grid rows
+        %0: i32 = program 0
+        %1: i32 = load index[%0]
+        %2: i32[n] = load source[%1, :]
+        %3: i32[n] = mul %2, %2
+        %4: i32[n] = sub %3, %2
+        store y[%0, :] = %4",
+    )
+    .unwrap();
+    let (entries, n, rows) = (700, 8, 600);
+    let orders: [fn(usize) -> usize; 6] = [
+        |row| row,
+        |row| row + 100,
+        |row| 650 - row,
+        |row| row % 75,
+        |row| 2 * row % 699,
+        // One row in a batch out of its place, and not at its ends.
+        |row| if row % 50 == 23 { 0 } else { row },
+    ];
+    let dims: Vec<usize> = program
+        .dims
+        .iter()
+        .map(|dim| match &*dim.name {
+            "entries" => entries,
+            "n" => n,
+            _ => rows,
+        })
+        .collect();
+    for order in orders {
+        let index: Vec<f64> = (0..rows).map(|row| order(row) as f64).collect();
+        agree::agree(&program, &[&agree::counted(entries * n), &index], &dims);
+    }
+}

@@ -5,7 +5,7 @@ mod agree;
 
 use tilewright_ir::text::parse;
 
-/// Lines and their lengths: of one subgroup and of several, of a block of the CPU and of more.
+/// Lines and their lengths: of one subgroup and of several, of a block of registers and of several, of one of the CPU and of more.
 const SIZES: &[(usize, usize)] = &[
     (1, 1),
     (3, 2),
@@ -17,6 +17,7 @@ const SIZES: &[(usize, usize)] = &[
     (9, 130),
     (4, 513),
     (3, 1500),
+    (1, 9000),
     (200, 33),
 ];
 

@@ -384,6 +384,11 @@ mod tests {
         let twice =
             steps("%3: f32[n] = exp %2\n%4: f32[n] = sub %3, %2\nstore y[%0, :] = %4", false);
         assert!(!looked_up(&twice) && copied(&twice));
+        // Unless the rows of a batch turn out to lie one after the other.
+        let window = |steps: &[Step]| {
+            steps.iter().any(|s| matches!(s, Step::Transfer(load) if load.window.is_some()))
+        };
+        assert!(window(&twice) && !window(&careful));
     }
 
     #[test]

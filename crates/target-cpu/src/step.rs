@@ -192,6 +192,18 @@ pub struct Transfer {
     pub window: Option<u32>,
 }
 
+impl Transfer {
+    /// True where a tile is one run along an axis of one stride, or one element.
+    pub fn is_run(&self) -> bool {
+        let mut tile = self.axes.iter().filter(|axis| !matches!(axis.positions, Positions::One(_)));
+        let run = tile.next();
+        let plain = |axis: &TensorAxis| {
+            matches!(axis.positions, Positions::Run { .. }) && axis.parts.len() == 1
+        };
+        tile.next().is_none() && run.is_none_or(plain)
+    }
+}
+
 /// A load of whole rows and the one call that reads them, without the copy between.
 #[derive(Clone, Debug)]
 pub struct LookUp {

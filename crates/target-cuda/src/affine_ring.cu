@@ -11,9 +11,10 @@
 // what is launched by itself does without.
 //
 // A warp's slots are its own: wait_group shows a lane its copies, and __syncwarp orders them before the other lanes' reads, as
-// PTX has it. Of three such kernels in a graph memcheck finds nothing wrong with any, and racecheck reports these reads (17
-// places) in the one whose makers also meet at a barrier of their own, for the norm, but none in the two that run the same loop
-// without: not settled, as all three give the bits of tw_affine_row.
+// PTX has it. Where the makers meet at a numbered barrier of their own, for a norm, racecheck (compute-sanitizer 2025.3.1) reports
+// these reads (17 places). It is the barrier that misleads it: with one of each warp's own instead of __syncwarp, to the same bits
+// (and 532.5 tokens a second of the 8 billion instead of 536.5), it finds nothing there, and reports sums that lie on two sides of
+// __syncthreads in another kernel instead, as it does of measure/cuda_racecheck.cu, which no order of the threads allows.
 
 // A copy of `size` bytes of WIDTH; zeros for the others.
 template <int WIDTH> __device__ __forceinline__ void tw_copy_some(void* to, const void* from, int size) {

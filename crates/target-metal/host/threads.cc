@@ -352,8 +352,8 @@ uint32_t read_word() {
 
 // The launch: threads along each axis of the grid; threads along each axis of a group; bytes of the smallest element of
 // threadgroup memory; the number of buffers; then for each its name's length and its name, 1 if it may be written and 2 if
-// it is where faults are noted, bytes of an element, how far its first byte lies past a multiple of 64, its size in bytes,
-// its bytes.
+// it is where faults are noted, bytes of an element, how far its first byte lies past a multiple of 64, how far the byte that
+// the kernel is given lies past that, its size in bytes, its bytes.
 void read_launch() {
     for (uint32_t& axis : grid) axis = read_word();
     for (uint32_t& axis : group_size) axis = read_word();
@@ -366,6 +366,7 @@ void read_launch() {
         buffer.granule = read_word();
         if (buffer.granule == 0 || shared_granule == 0) malformed();
         const uint32_t shift = read_word();
+        const uint32_t origin = read_word();
         buffer.written = flags & 1;
         buffer.faults = flags & 2;
         buffer.size = read_word();
@@ -374,7 +375,8 @@ void read_launch() {
         buffer.address = buffer.memory + shift;
         read_exactly(buffer.address, buffer.size);
         if (buffer.written && !buffer.faults) buffer.marks.resize(buffer.size / buffer.granule + 1);
-        addresses.push_back(buffer.address);
+        if (origin > buffer.size) malformed();
+        addresses.push_back(buffer.address + origin);
     }
 }
 

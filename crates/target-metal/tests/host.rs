@@ -12,7 +12,7 @@ fn compiler() -> Option<Compiler> {
 }
 
 fn buffer(name: &str, written: bool, bytes: Vec<u8>) -> Bytes {
-    Bytes { name: name.into(), written, faults: false, element: 4, shift: 0, bytes }
+    Bytes { name: name.into(), written, faults: false, element: 4, shift: 0, origin: 0, bytes }
 }
 
 fn words(values: &[f32]) -> Vec<u8> {

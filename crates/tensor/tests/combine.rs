@@ -2,7 +2,7 @@
 //! rest.
 
 use tilewright_ir::DType::{F32, I32};
-use tilewright_lang::{reduce_by, scan_by};
+use tilewright_lang::{Along, reduce_by, scan_by, scan_by_along};
 use tilewright_runtime::Runtime;
 use tilewright_tensor::{Tensor, tile_kernel};
 
@@ -114,6 +114,61 @@ fn sums_that_start_anew_at_a_flag() {
         let out = kernel.bind().input("start", &start).input("x", &x).run().unwrap();
         close(&out["y"], &sums, &format!("sums of {n}"));
         assert_eq!(out["any"].to_f64().unwrap(), any);
+    }
+}
+
+/// Products of 2 x 2 matrices do not commute, so that every form tells its order.
+#[test]
+fn scans_go_either_way_with_their_own_element_or_without() {
+    let signature = "x: f32[*rows, n] -> p: f32[*rows, n], q: f32[*rows, n]";
+    let first = [0.5, -1.0, 2.0, 0.25];
+    let element = |x: f64| [x.cos(), x.sin() * 0.9, x * 0.1 - x.sin(), x.cos() + 0.01];
+    for (reverse, exclusive) in
+        [(false, None), (true, None), (false, Some(first)), (true, Some(first))]
+    {
+        let kernel = tile_kernel("forms", signature, move |k, v| {
+            let row = k.program();
+            let x = v["x"].row(row).load();
+            let elements = [x.cos(), x.sin() * 0.9, x * 0.1 - x.sin(), x.cos() + 0.01];
+            let along = Along { reverse, exclusive };
+            let [p, q, _, _] = scan_by_along(elements, along, |[a, b, c, d], [e, f, g, h]| {
+                [a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h]
+            });
+            v["p"].row(row).store(p);
+            v["q"].row(row).store(q);
+        });
+        let kernel = kernel.unwrap();
+        for n in LENGTHS {
+            let x = numbers(n, 3, -1.0, 1.0);
+            let (mut p, mut q) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+            for row in 0..ROWS {
+                let mut joined = None;
+                for step in 0..n {
+                    let at = row * n + if reverse { n - 1 - step } else { step };
+                    let own = element(x[at]);
+                    let next = joined.map_or(own, |[a, b, c, d]: [f64; 4]| {
+                        let [e, f, g, h] = own;
+                        [a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h]
+                    });
+                    let seen = exclusive.map_or(next, |first| joined.unwrap_or(first));
+                    (p[at], q[at]) = (seen[0], seen[1]);
+                    joined = Some(next);
+                }
+            }
+            let x = Tensor::from_f64(F32, &[ROWS, n], &x).unwrap();
+            for target in ["cpu", "emulator", "interpreter", "msl-host"] {
+                // There may be no C++ compiler; each form is built once.
+                let Ok(runtime) = Runtime::open(target) else { continue };
+                if target == "msl-host" && n != 130 {
+                    continue;
+                }
+                let kernel = kernel.clone().on(&runtime);
+                let out = kernel.bind().input("x", &x).run().unwrap();
+                let of = format!("{n}, reverse {reverse}, {exclusive:?}, {target}");
+                close(&out["p"], &p, &of);
+                close(&out["q"], &q, &of);
+            }
+        }
     }
 }
 

@@ -56,8 +56,8 @@ pub use tilewright_proof as proof;
 pub use tilewright_runtime as runtime;
 
 pub use tilewright_lang::{
-    Args, DType, Kernel, Operand, ReduceOp, Specialization, Tile, Var, View, record, reduce_by,
-    scan_by,
+    Along, Args, DType, Kernel, Operand, ReduceOp, Specialization, Tile, Var, View, record,
+    reduce_by, scan_by, scan_by_along,
 };
 pub use tilewright_tensor::{
     Call, CallStats, Callable, Elementwise, Error, Fault, GradOptions, Gradients, MapReduce,

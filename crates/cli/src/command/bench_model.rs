@@ -4,6 +4,7 @@ use crate::call::device;
 use crate::failure::Failure;
 use crate::model::{directory, float};
 use crate::patching::Patching;
+use crate::progress::{Busy, Progress};
 use crate::table::Table;
 use crate::timing::CopyRates;
 use clap::ArgMatches;
@@ -56,7 +57,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         return Err(Failure::usage(what, "give a smaller --prompt or --decode"));
     }
     let begin = Instant::now();
+    let busy = Busy::with("building the model");
     let (name, mut model, parts) = build(matches, &runtime, format)?;
+    drop(busy);
     let which = matches.get_one::<String>("patch").map_or("none", String::as_str);
     let prompt_ids = prompt_of(&model, prompt);
     let patched = patching.apply(&mut model, &prompt_ids, |line| eprintln!("{line}"))?;
@@ -158,7 +161,9 @@ fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure
     let prompt = prompt_of(model, work.prompt);
     let runtime = model.kernels().runtime();
     let mut speeds = Speeds { prefill: Vec::new(), decode: Vec::new(), launches: None };
+    let progress = Progress::new(2 * (work.runs + 1));
     for run in 0..=work.runs {
+        progress.begin("reading the prompt");
         let begin = Instant::now();
         for slot in 0..work.batch {
             cache.truncate(slot, 0);
@@ -170,6 +175,8 @@ fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure
         }
         runtime.synchronize()?;
         let read = begin.elapsed().as_secs_f64();
+        progress.step();
+        progress.begin("decoding");
         let mut greedy = model.greedy(cache, &vec![Some(1 % vocabulary); work.batch])?;
         let begin = Instant::now();
         for _ in 0..work.decode {
@@ -181,6 +188,7 @@ fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure
             greedy.tokens(slot, first..first + work.decode)?;
         }
         let written = begin.elapsed().as_secs_f64();
+        progress.step();
         speeds.launches = greedy.launches().map(|(count, _)| count);
         if run > 0 {
             speeds.prefill.push((work.prompt * work.batch) as f64 / read);

@@ -5,6 +5,7 @@ use crate::interrupt::Answering;
 use crate::memory::release_code;
 use crate::model::{directory, load, sampling};
 use crate::patching::Patching;
+use crate::progress::Busy;
 use clap::ArgMatches;
 use std::io::{BufRead, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -136,9 +137,11 @@ impl Chat<'_> {
         let (begin, mut first) = (Instant::now(), None);
         let mut stream = Stream::new(self.text, self.stops);
         let (mut said, mut failure) = (String::new(), None);
+        let mut busy = Some(Busy::with("reading"));
         let answering = Answering::begin();
         let answer = self.talk.session.answer(self.model, request, |token| {
             first.get_or_insert_with(Instant::now);
+            busy = None;
             let shown = stream.push(token).map_err(Failure::from).and_then(|piece| {
                 said.push_str(&piece);
                 out.write_all(piece.as_bytes())?;
@@ -150,6 +153,7 @@ impl Chat<'_> {
                 false => ControlFlow::Continue(()),
             }
         })?;
+        drop(busy);
         if let Some(failure) = failure {
             return Err(failure);
         }

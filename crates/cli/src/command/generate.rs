@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::memory::release_code;
 use crate::model::{bounds, directory, load, sampling};
 use crate::patching::Patching;
+use crate::progress::Busy;
 use clap::ArgMatches;
 use serde_json::json;
 use std::io::{IsTerminal, Read, Write};
@@ -155,6 +156,8 @@ struct Show<'a, 'o> {
     failure: Option<Failure>,
     begin: Instant,
     first: Option<Instant>,
+    /// Until there is something to see.
+    busy: Option<Busy>,
 }
 
 impl<'a, 'o> Show<'a, 'o> {
@@ -166,6 +169,7 @@ impl<'a, 'o> Show<'a, 'o> {
         out: &'o mut (dyn Write + 'o),
     ) -> Show<'a, 'o> {
         let alone = count == 1 && !matches.get_flag("json");
+        let what = if alone { "reading the prompt" } else { "answering" };
         Show {
             streams: (0..count).map(|_| Stream::new(text, stops)).collect(),
             texts: vec![String::new(); count],
@@ -173,6 +177,7 @@ impl<'a, 'o> Show<'a, 'o> {
             failure: None,
             begin: Instant::now(),
             first: None,
+            busy: Some(Busy::with(what)),
         }
     }
 
@@ -196,6 +201,7 @@ impl<'a, 'o> Show<'a, 'o> {
     fn print(&mut self, number: usize, piece: &str) -> Result<(), Failure> {
         self.texts[number].push_str(piece);
         if let Some(out) = &mut self.out {
+            self.busy = None;
             out.write_all(piece.as_bytes())?;
             out.flush()?;
         }
@@ -205,6 +211,7 @@ impl<'a, 'o> Show<'a, 'o> {
     /// The texts, and how long they took.
     fn finish(mut self) -> Result<(Vec<String>, Times), Failure> {
         let end = Instant::now();
+        self.busy = None;
         for number in 0..self.streams.len() {
             let rest = self.streams[number].finish()?;
             self.print(number, &rest)?;

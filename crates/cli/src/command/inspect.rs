@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::model::{Held, whole};
+use crate::progress::Busy;
 use crate::table::{Table, show_bytes, show_shape};
 use clap::ArgMatches;
 use serde_json::{Value, json};
@@ -27,11 +28,15 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if path.is_file() && path.extension().is_none_or(|kind| kind != "json") {
         let file = TensorFile::map(path)?;
         let rows = rows(&[&file]);
-        match json {
-            true => writeln!(out, "{:#}", list(rows))?,
-            false => table_of(rows).print(out)?,
+        if !json {
+            table_of(rows).print(out)?;
+        } else {
+            let mut list = list(rows);
+            if matches.get_flag("values") {
+                count_values(&file, &mut list)?;
+            }
+            writeln!(out, "{list:#}")?;
         }
-        // In JSON the list stands alone.
         if matches.get_flag("values") && !json {
             let found = values(file.names().map(|name| file.stored(name)))?;
             writeln!(out, "\n{found}")?;
@@ -247,6 +252,7 @@ fn unread(checkpoint: &Checkpoint) -> Result<Option<String>, [String; 2]> {
 fn values(
     tensors: impl Iterator<Item = Result<StoredTensor, FormatError>>,
 ) -> Result<String, Failure> {
+    let _busy = Busy::with("reading the values");
     let (mut broken, mut first, mut all) = (0usize, None, 0usize);
     for stored in tensors {
         let stored = stored?;
@@ -261,6 +267,18 @@ fn values(
         }
     }
     Ok(told(broken, all, first))
+}
+
+/// Adds to each float tensor of a list how many of its values are NaN or infinite.
+fn count_values(file: &TensorFile, list: &mut Value) -> Result<(), Failure> {
+    let _busy = Busy::with("reading the values");
+    for entry in list.as_array_mut().into_iter().flatten() {
+        let stored = file.stored(entry["name"].as_str().unwrap_or_default())?;
+        if stored.dtype.is_float() {
+            entry["not_finite"] = json!(not_finite(&stored)?);
+        }
+    }
+    Ok(())
 }
 
 fn told(broken: usize, all: usize, first: Option<String>) -> String {

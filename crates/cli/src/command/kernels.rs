@@ -57,6 +57,13 @@ pub fn family(entry: &Entry) -> String {
     format!("{:?}", entry.family).to_lowercase()
 }
 
+/// Whether a constant is in the shape of an input, which tells it where the other sizes there are known.
+fn is_told(signature: &Signature, constant: &str) -> bool {
+    let inputs = signature.params.iter().filter(|param| param.access != Access::Out);
+    let mut axes = inputs.flat_map(|param| param.axes.iter().flatten());
+    axes.any(|axis| axis.split(['*', '/']).any(|factor| factor.trim() == constant))
+}
+
 fn describe(entry: &Entry, signature: &Signature, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(out, "{}: {}\n", entry.name, entry.summary)?;
     for line in entry.formula.lines() {
@@ -70,7 +77,8 @@ fn describe(entry: &Entry, signature: &Signature, out: &mut dyn Write) -> Result
         }
     }
     for (name, value) in entry.constants {
-        table.row(["constant".into(), (*name).into(), format!("= {value}; --set {name}=N")]);
+        let told = if is_told(signature, name) { "from the inputs' shapes, or " } else { "" };
+        table.row(["constant".into(), (*name).into(), format!("= {value}; {told}--set {name}=N")]);
     }
     if !entry.dtypes.is_empty() {
         table.row(["dtype".into(), "T".into(), show_dtypes(entry.dtypes)]);

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::files;
 use crate::model::{directory, load};
+use crate::progress::Busy;
 use clap::ArgMatches;
 use std::io::Write;
 use std::path::PathBuf;
@@ -25,10 +26,12 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         return Err(Failure::usage(what, "give fewer tokens, or a longer --context"));
     }
     let mut cache = model.cache(1, tokens.len())?;
+    let busy = Busy::with("reading the tokens");
     let logits = model.prefill(&mut cache, 0, &tokens, Logits::All)?;
     let logits = logits
         .ok_or_else(|| Failure::work("the model gave no logits", "this is a mistake of ours"))?;
     let rows = logits.to_vec::<f32>()?;
+    drop(busy);
     let shape = crate::table::show_shape(logits.shape());
     files::save(path, &[("logits".to_string(), logits)])?;
     write!(out, "{}: logits f32 {shape}", path.display())?;

@@ -36,7 +36,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let progress = Progress::new(pieces.len());
     let mut all: Vec<f64> = Vec::new();
     for piece in pieces {
-        progress.begin("tokens");
+        progress.begin(&format!("pieces of {length} tokens"));
         all.extend(surprises(&model, piece)?);
         progress.step();
     }

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::model::{directory, load};
+use crate::progress::Progress;
 use crate::table::Table;
 use clap::ArgMatches;
 use serde_json::json;
@@ -39,7 +40,14 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         stop: text.stop_tokens().to_vec(),
     };
     let mut model = load(matches, &directory)?;
-    let found = validate(&mut model, &patterns, &request, count("runs", 3))?;
+    let runs = count("runs", 3);
+    // The runs that compile give four tokens each.
+    let progress = Progress::new(2 * (runs * request.max_tokens + 4));
+    let found = validate(&mut model, &patterns, &request, runs, |_| {
+        progress.begin("tokens");
+        progress.step();
+    })?;
+    drop(progress);
     let read = request.prompt.len();
     match matches.get_flag("json") {
         true => writeln!(out, "{:#}", report(&directory.display().to_string(), read, &found))?,

@@ -4,8 +4,12 @@ use super::collective::{Joiner, Partial, literal};
 use super::map::aligned;
 use super::rows::LineScan;
 use super::{Held, LowerError, Lowering, SUBGROUP, add, binary, int, shift_left};
-use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
+use tilewright_ir::thread::{Builtin, Code, RegisterId, SharedId, Shuffle, Value};
 use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Extent, Literal, TernaryOp};
+
+/// So many subgroups' totals are joined by the lanes rather than one after the other, which takes more instructions the more
+/// there are.
+const JOINED_BY_LANES: usize = 16;
 
 impl Lowering<'_> {
     /// True for a tile that all threads scan along `axis`: the last, along which there is one line, or lines that lie each
@@ -218,7 +222,7 @@ impl Lowering<'_> {
                 l.assign_elements(&outs, &at, gets(&sums));
                 Ok::<(), LowerError>(())
             })?;
-            let (before, total) = l.scan_threads_by(&sums, &dtypes, bits, &joiner);
+            let (before, total) = l.scan_threads_by(&sums, &dtypes, bits, rest > 0, &joiner);
             let (before, any) = match (is_first, before) {
                 (true, before) => before,
                 (false, (before, any)) => {
@@ -261,12 +265,13 @@ impl Lowering<'_> {
     }
 
     /// The join of the threads before this one with the condition that there are any (`None`: the row has but one thread,
-    /// and the join is no value), and that of all.
+    /// and the join is no value), and that of all, where a row `goes_on` behind them.
     fn scan_threads_by(
         &mut self,
         own: &[RegisterId],
         dtypes: &[DType],
         bits: u32,
+        goes_on: bool,
         joiner: &Joiner,
     ) -> ((Partial, Option<Value>), Partial) {
         let never = || Some(Value::Const(Literal::Bool(false), DType::Bool));
@@ -278,23 +283,18 @@ impl Lowering<'_> {
         let lane = binary(BinaryOp::And, Value::Builtin(Builtin::Lane), int(mask));
         let lane = self.let_value("lane", DType::I32, lane);
         let has = |by: i64| Some(binary(BinaryOp::Ge, lane.clone(), int(by)));
-        let shuffled = |l: &mut Self, name: &str, shuffle: Shuffle, of: Partial| -> Partial {
-            let other = of.into_iter().zip(dtypes);
-            let other = other.map(|(v, &d)| Value::Shuffle(shuffle, d, Box::new(v))).collect();
-            l.let_values(name, dtypes, other)
-        };
         let running: Vec<RegisterId> =
             dtypes.iter().map(|&d| self.register("running", d, None)).collect();
         running.iter().for_each(|&register| self.code(Code::Declare(register)));
         self.assign(&running, gets(own));
         for step in (0..lanes).map(|s| 1usize << s) {
-            let other = shuffled(self, "other", Shuffle::Up(step), gets(&running));
+            let other = self.shuffled("other", dtypes, Shuffle::Up(step), gets(&running));
             let joined = self.join(joiner, other, gets(&running));
             let joined = self.select_parts(dtypes, has(step as i64), joined, gets(&running));
             self.assign(&running, joined);
         }
-        let before = shuffled(self, "below", Shuffle::Up(1), gets(&running));
-        let total = shuffled(self, "total", Shuffle::Last(lanes), gets(&running));
+        let before = self.shuffled("below", dtypes, Shuffle::Up(1), gets(&running));
+        let total = self.shuffled("total", dtypes, Shuffle::Last(lanes), gets(&running));
         if bits <= SUBGROUP {
             return ((before, has(1)), total);
         }
@@ -306,38 +306,96 @@ impl Lowering<'_> {
         let stores = stores.map(|(&array, v)| Code::StoreShared(array, slot.clone(), v)).collect();
         self.code(Code::If(first, stores));
         self.barrier();
-        let part = |l: &mut Self, k: Value| -> Partial {
-            let parts = arrays.iter().map(|&array| Value::Shared(array, Box::new(k.clone())));
-            let parts = parts.collect();
-            l.let_values("part", dtypes, parts)
+        let [base, all] = match subgroups < JOINED_BY_LANES {
+            true => self.totals_in_turn(&arrays, dtypes, subgroups, &slot, joiner),
+            false => {
+                let all = int(subgroups as i64);
+                let mut first = |count: &Value| {
+                    self.totals_by_lanes(&arrays, dtypes, subgroups, &lane, count, joiner)
+                };
+                [first(&slot), if goes_on { first(&all) } else { Partial::new() }]
+            }
         };
-        let [base, all] = ["base", "all"].map(|name| -> Vec<RegisterId> {
+        // Of the first subgroup the lanes before; else the subgroups before, and the lanes before if there are any.
+        let later = binary(BinaryOp::Gt, slot, int(0));
+        let joined = self.join(joiner, base.clone(), before.clone());
+        let with_lanes = self.select_parts(dtypes, has(1), joined, base);
+        let before = self.select_parts(dtypes, Some(later.clone()), with_lanes, before);
+        let any = has(1).map(|lanes| {
+            Value::Binary(BinaryOp::Or, DType::Bool, Box::new(lanes), Box::new(later))
+        });
+        ((before, any), all)
+    }
+
+    /// The join of the first `slot` of the subgroups' totals, and that of all, one after the other by each thread.
+    fn totals_in_turn(
+        &mut self,
+        totals: &[SharedId],
+        dtypes: &[DType],
+        subgroups: usize,
+        slot: &Value,
+        joiner: &Joiner,
+    ) -> [Partial; 2] {
+        let joins = ["base", "all"].map(|name| -> Vec<RegisterId> {
             dtypes.iter().map(|&d| self.register(name, d, None)).collect()
         });
-        let start = part(self, int(0));
-        for registers in [&base, &all] {
+        let [base, all] = &joins;
+        let start = self.total_at(totals, dtypes, &int(0));
+        for registers in &joins {
             registers.iter().for_each(|&register| self.code(Code::Declare(register)));
             self.assign(registers, start.clone());
         }
         self.unroll(subgroups - 1, |l, k| {
             let k = add(k, int(1));
-            let value = part(l, k.clone());
+            let value = l.total_at(totals, dtypes, &k);
             let earlier = binary(BinaryOp::Lt, k, slot.clone());
-            let joined = l.join(joiner, gets(&base), value.clone());
-            let joined = l.select_parts(dtypes, Some(earlier), joined, gets(&base));
-            l.assign(&base, joined);
-            let joined = l.join(joiner, gets(&all), value);
-            l.assign(&all, joined);
+            let joined = l.join(joiner, gets(base), value.clone());
+            let joined = l.select_parts(dtypes, Some(earlier), joined, gets(base));
+            l.assign(base, joined);
+            let joined = l.join(joiner, gets(all), value);
+            l.assign(all, joined);
         });
-        // Of the first subgroup the lanes before; else the subgroups before, and the lanes before if there are any.
-        let later = binary(BinaryOp::Gt, slot, int(0));
-        let joined = self.join(joiner, gets(&base), before.clone());
-        let with_lanes = self.select_parts(dtypes, has(1), joined, gets(&base));
-        let before = self.select_parts(dtypes, Some(later.clone()), with_lanes, before);
-        let any = has(1).map(|lanes| {
-            Value::Binary(BinaryOp::Or, DType::Bool, Box::new(lanes), Box::new(later))
-        });
-        ((before, any), gets(&all))
+        [gets(base), gets(all)]
+    }
+
+    /// The join of the first `count` of the subgroups' totals, by the lanes of every subgroup: they lie at the end of its
+    /// lanes, or of each run of as many as there are subgroups.
+    fn totals_by_lanes(
+        &mut self,
+        totals: &[SharedId],
+        dtypes: &[DType],
+        subgroups: usize,
+        lane: &Value,
+        count: &Value,
+        joiner: &Joiner,
+    ) -> Partial {
+        let own = binary(BinaryOp::And, lane.clone(), int(subgroups as i64 - 1));
+        let empty = binary(BinaryOp::Sub, int(subgroups as i64), count.clone());
+        let k = self.let_value("k", DType::I32, binary(BinaryOp::Sub, own, empty));
+        let first = self.total_at(totals, dtypes, &binary(BinaryOp::Max, k.clone(), int(0)));
+        let running: Vec<RegisterId> =
+            dtypes.iter().map(|&d| self.register("base", d, None)).collect();
+        running.iter().for_each(|&register| self.code(Code::Declare(register)));
+        self.assign(&running, first);
+        for step in (0..subgroups.ilog2()).map(|s| 1usize << s) {
+            let other = self.shuffled("other", dtypes, Shuffle::Up(step), gets(&running));
+            let joined = self.join(joiner, other, gets(&running));
+            let has = binary(BinaryOp::Ge, k.clone(), int(step as i64));
+            let joined = self.select_parts(dtypes, Some(has), joined, gets(&running));
+            self.assign(&running, joined);
+        }
+        self.shuffled("base", dtypes, Shuffle::Last(subgroups.ilog2()), gets(&running))
+    }
+
+    fn total_at(&mut self, totals: &[SharedId], dtypes: &[DType], k: &Value) -> Partial {
+        let parts = totals.iter().map(|&array| Value::Shared(array, Box::new(k.clone()))).collect();
+        self.let_values("part", dtypes, parts)
+    }
+
+    fn shuffled(&mut self, name: &str, dtypes: &[DType], shuffle: Shuffle, of: Partial) -> Partial {
+        let other = of.into_iter().zip(dtypes);
+        let other = other.map(|(v, &d)| Value::Shuffle(shuffle, d, Box::new(v))).collect();
+        self.let_values(name, dtypes, other)
     }
 
     /// The components of `yes` or of `no`; `None` stands for a condition that holds.

@@ -279,14 +279,24 @@ impl<'a> Binder<'a> {
             .iter()
             .all(|axis| axis.parts.len() == 1 && !matches!(axis.positions, Positions::List { .. }));
         let programs = self.request.batch;
+        // One index that is read when the program runs may choose rows one after the other.
+        let mut looked_up = access.axes.iter().filter(|axis| {
+            use Positions::{One, Run};
+            !matches!(
+                axis.positions,
+                One(Index::Affine { .. }) | Run { start: Index::Affine { .. }, .. }
+            )
+        });
         let follow = programs == 1
-            || access.axes.iter().all(|axis| {
-                use Positions::{One, Run};
-                matches!(
-                    axis.positions,
-                    One(Index::Affine { .. }) | Run { start: Index::Affine { .. }, .. }
-                )
-            }) && self.program_stride(access) == behind;
+            || match (looked_up.next(), looked_up.next()) {
+                (None, _) => self.program_stride(access) == behind,
+                (Some(axis), None) => {
+                    matches!(axis.positions, Positions::One(Index::At { batch, .. }) if batch != 0)
+                        && axis.parts[..] == [(axis.extent, behind)]
+                        && self.program_stride(access) == 0
+                }
+                _ => false,
+            };
         !tile.main && !access.main && dense && plain && follow && tile.lanes() > 0
     }
 

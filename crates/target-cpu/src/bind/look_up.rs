@@ -26,7 +26,7 @@ pub(super) fn read_in_place(bound: &mut Bound, request: &Request<'_>) {
 fn joined(steps: &mut [Step], number: usize, request: &Request<'_>) -> Option<LookUp> {
     let Step::Transfer(load) = &steps[number] else { return None };
     let Step::Invoke(invoke) = &steps[number + 1] else { return None };
-    let (load, mut invoke) = (Transfer::clone(load), Invoke::clone(invoke));
+    let (mut load, mut invoke) = (Transfer::clone(load), Invoke::clone(invoke));
     let written = request.careful[load.param] || request.overlapping[load.param];
     let mut rows = load.axes.iter().filter(|axis| !matches!(axis.positions, Positions::One(_)));
     let row = rows.next().filter(|_| rows.next().is_none())?;
@@ -45,10 +45,15 @@ fn joined(steps: &mut [Step], number: usize, request: &Request<'_>) -> Option<Lo
     if !is_map || !all || !plain || invoke.block != BlockRole::Fixed {
         return None;
     }
-    let operand = invoke.inputs.iter().position(|input| *input == load.tile)?;
+    // Where the readers look for a window, which may be elsewhere than in the tile.
+    let window = load.window.map(|register| Address { register, offset: 0 });
+    let operand = invoke.inputs.iter().position(|input| *input == window.unwrap_or(load.tile))?;
     let mut uses = 0;
     let mut count = |step: &mut Step| {
-        step.addresses(|address| uses += Slots::share(*address, load.tile) as usize);
+        step.addresses(|address| {
+            let same = Slots::share(*address, load.tile) || load.window == Some(address.register);
+            uses += same as usize;
+        });
     };
     for step in steps {
         count(step);
@@ -60,6 +65,7 @@ fn joined(steps: &mut [Step], number: usize, request: &Request<'_>) -> Option<Lo
     if uses != 2 {
         return None;
     }
+    load.window = None;
     invoke.inputs[operand] = NOWHERE;
     Some(LookUp { load, invoke, operand })
 }

@@ -19,6 +19,7 @@ pub struct Scratch {
     wide: Vec<combine::Wide<f64>>,
     narrow: Vec<combine::Wide<f32>>,
     blocks: Vec<prefix::Lines>,
+    places: Vec<*mut u32>,
 }
 
 // SAFETY: the addresses are written anew in each launch before they are followed.

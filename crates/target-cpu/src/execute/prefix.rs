@@ -53,6 +53,8 @@ impl Machine<'_> {
         let lines = (3 * parts + c.body.len()) * BLOCK / 16;
         blocks.resize(lines.max(blocks.len()), Lines([0; 16]));
         let values = Values { first: blocks.as_mut_ptr().cast(), parts };
+        let mut places = std::mem::take(&mut self.scratch.places);
+        places.resize((4 * parts).max(places.len()), std::ptr::null_mut());
         for (number, (operation, dtype)) in c.body.iter().enumerate() {
             let same = match operation {
                 Operation::Constant(x) => lane(*dtype, *x),
@@ -66,20 +68,39 @@ impl Machine<'_> {
         for row in 0..c.rows {
             for at in (0..c.len).step_by(BLOCK) {
                 let count = BLOCK.min(c.len - at);
-                self.prefix(c, &values, row * c.len + at, count, at == 0);
+                self.prefix(c, &values, &mut places, row * c.len + at, count, at == 0);
             }
         }
+        self.scratch.places = places;
         self.scratch.blocks = blocks;
     }
 
     /// Scans the `count` elements from `first` on; unless they begin a row, the last results before them join in.
-    fn prefix(&self, c: &Combining, values: &Values, first: usize, count: usize, begins: bool) {
+    /// `places` is room for four addresses a part.
+    fn prefix(
+        &self,
+        c: &Combining,
+        values: &Values,
+        places: &mut [*mut u32],
+        first: usize,
+        count: usize,
+        begins: bool,
+    ) {
+        let parts = values.parts;
+        let (joined, places) = places.split_at_mut(parts);
+        let (later, places) = places.split_at_mut(parts);
+        let (before, places) = places.split_at_mut(parts);
+        let outputs = &mut places[..parts];
         let element = |at: &Address| self.at(*at).cast::<u32>().wrapping_add(first);
-        let mut joined: Vec<*mut u32> = c.inputs.iter().map(element).collect();
+        for (to, at) in joined.iter_mut().zip(&c.inputs).chain(outputs.iter_mut().zip(&c.outputs)) {
+            *to = element(at);
+        }
         let (mut apart, mut turn) = (1, 0);
         while apart < count {
-            let later: Vec<*mut u32> = joined.iter().map(|x| x.wrapping_add(apart)).collect();
-            join(c, values, turn, [&joined, &later], apart, count);
+            for (later, x) in later.iter_mut().zip(&*joined) {
+                *later = x.wrapping_add(apart);
+            }
+            join(c, values, turn, [joined, later], apart, count);
             for (part, x) in joined.iter_mut().enumerate() {
                 let to = values.result(turn, part);
                 // SAFETY: blocks of their own; these elements have none before them that they are not joined with.
@@ -89,21 +110,20 @@ impl Machine<'_> {
             apart *= 2;
             turn += 1;
         }
-        let outputs: Vec<*mut u32> = c.outputs.iter().map(element).collect();
         if !begins {
-            let before: Vec<*mut u32> = (0..values.parts).map(|part| values.before(part)).collect();
-            for (to, output) in before.iter().zip(&outputs) {
+            for (part, (to, output)) in before.iter_mut().zip(&*outputs).enumerate() {
+                *to = values.before(part);
                 // SAFETY: an element of the row before this block, and a block.
                 unsafe { fill(*to, count, output.wrapping_sub(1).read()) };
             }
-            join(c, values, turn, [&before, &joined], 0, count);
+            join(c, values, turn, [before, joined], 0, count);
             for (part, x) in joined.iter_mut().enumerate() {
                 *x = values.result(turn, part);
             }
         }
-        for (from, to) in joined.into_iter().zip(outputs) {
+        for (from, to) in joined.iter().zip(outputs) {
             // SAFETY: a part of a row of the output, which is no input.
-            unsafe { std::ptr::copy_nonoverlapping(from, to, count) };
+            unsafe { std::ptr::copy_nonoverlapping(*from, *to, count) };
         }
     }
 }

@@ -24,6 +24,9 @@ impl Machine<'_> {
 
     /// Byte offset of position `index` of an axis.
     fn along(axis: &TensorAxis, mut index: usize) -> isize {
+        if let [(_, stride)] = axis.parts[..] {
+            return index as isize * stride;
+        }
         let mut offset = 0;
         for &(extent, stride) in axis.parts.iter().rev() {
             offset += (index % extent.max(1)) as isize * stride;
@@ -133,6 +136,15 @@ impl Machine<'_> {
                 Positions::Run { start, len, step } => (start, (len.checked_sub(1)? * step) as i64),
                 Positions::List { .. } => return None,
             };
+            if let Index::At { batch, .. } = start
+                && batch != 0
+            {
+                let first = self.index(start, 0);
+                let follows = |program| self.index(start, program) == first + program as i64;
+                if !(1..transfer.batch).all(follows) {
+                    return None;
+                }
+            }
             // Between the first program and the last they move one way.
             for program in [0, transfer.batch - 1] {
                 let first = self.index(start, program);
@@ -154,6 +166,9 @@ impl Machine<'_> {
                 return Ok(());
             }
         }
+        if transfer.is_run() {
+            return self.runs(transfer);
+        }
         // Byte offsets along each axis of the tile, `None` where a run is outside it.
         let mut lists = std::mem::take(&mut self.scratch.offsets);
         let mut outcome = Ok(());
@@ -171,6 +186,72 @@ impl Machine<'_> {
         }
         self.scratch.offsets = lists;
         outcome
+    }
+
+    /// Copies tiles that are one run each.
+    fn runs(&self, transfer: &Transfer) -> Outcome {
+        let loads = matches!(transfer.kind, TransferKind::Load { .. });
+        let mut next = self.run_of(transfer, 0);
+        for program in 0..transfer.batch {
+            let (at, line) = next?;
+            next = match program + 1 < transfer.batch {
+                true => self.run_of(transfer, program + 1),
+                false => Ok((std::ptr::null_mut(), line)),
+            };
+            let fetched = match &next {
+                Ok((next, _)) if loads => next.cast_const(),
+                _ => std::ptr::null(),
+            };
+            // SAFETY: the cursor is at the program's tile; the run is inside the tensor.
+            unsafe { self.cursor(transfer, program, fetched).line(transfer, Some(at), line) };
+        }
+        Ok(())
+    }
+
+    /// Where a program's tile lies that is one run.
+    fn run_of(&self, transfer: &Transfer, program: usize) -> Result<(*mut u8, Line), Box<Fault>> {
+        let mut at = self.launch.tensors[transfer.param];
+        let mut line = Line { len: 1, before: 0, valid: 1, stride: 0 };
+        for (number, axis) in transfer.axes.iter().enumerate() {
+            let first = match axis.positions {
+                Positions::One(index) => {
+                    let index = self.index(index, program);
+                    if index < 0 || index as usize >= axis.extent {
+                        let param = transfer.param;
+                        return Err(self.outside(param, number, index, axis.extent, program));
+                    }
+                    index as usize
+                }
+                Positions::Run { start, len, step } => {
+                    let start = self.index(start, program);
+                    let (first, len) = self.part(transfer.block, len);
+                    let start = start + (first * step) as i64;
+                    let Covered { before, first, inside: valid } =
+                        Covered::of(start, step, len, axis.extent);
+                    let stride = axis.parts.last().map_or(0, |part| part.1) * step as isize;
+                    line = Line { len, before, valid, stride };
+                    first
+                }
+                Positions::List { .. } => 0,
+            };
+            at = at.wrapping_offset(Self::along(axis, first));
+        }
+        Ok((at, line))
+    }
+
+    /// At the tile of a program, and its mask.
+    fn cursor(&self, transfer: &Transfer, program: usize, next: *const u8) -> Cursor {
+        let shift = (transfer.elements * 4 * program) as isize;
+        Cursor {
+            next,
+            tile: self.at(transfer.tile).wrapping_offset(shift).cast(),
+            mask: match transfer.kind {
+                TransferKind::Store { mask, .. } if mask != NOWHERE => {
+                    self.at(mask).wrapping_offset(shift).cast()
+                }
+                _ => std::ptr::null_mut(),
+            },
+        }
     }
 
     fn transfer_one(
@@ -236,17 +317,7 @@ impl Machine<'_> {
         for list in &mut lists[done.saturating_sub(1)..3] {
             list.push(Some(0));
         }
-        let shift = (transfer.elements * 4 * program) as isize;
-        let mut cursor = Cursor {
-            next,
-            tile: self.at(transfer.tile).wrapping_offset(shift).cast(),
-            mask: match transfer.kind {
-                TransferKind::Store { mask, .. } if mask != NOWHERE => {
-                    self.at(mask).wrapping_offset(shift).cast()
-                }
-                _ => std::ptr::null_mut(),
-            },
-        };
+        let mut cursor = self.cursor(transfer, program, next);
         for &a in &lists[0] {
             for &b in &lists[1] {
                 for &c in &lists[2] {

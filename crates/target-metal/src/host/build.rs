@@ -67,6 +67,8 @@ pub struct Bytes {
     pub element: usize,
     /// How far its first byte lies past a multiple of 64.
     pub shift: usize,
+    /// Where the kernel's pointer points, in bytes from the first: elsewhere where strides lead backwards.
+    pub origin: usize,
     /// What it holds.
     pub bytes: Vec<u8>,
 }
@@ -214,6 +216,7 @@ pub fn launch(
         word(&mut input, u32::from(buffer.written) | u32::from(buffer.faults) << 1);
         word(&mut input, buffer.element as u32);
         word(&mut input, buffer.shift as u32);
+        word(&mut input, buffer.origin as u32);
         word(&mut input, size);
         input.extend_from_slice(&buffer.bytes);
     }

@@ -166,7 +166,7 @@ impl Hosted {
         };
         let shift = start.map_or(0, |start| start % 64);
         let (name, written) = (param.name.clone(), c::is_written(&param.kind));
-        let bytes = Bytes { name, written, faults: false, element: size, shift, bytes };
+        let bytes = Bytes { name, written, faults: false, element: size, shift, origin: 0, bytes };
         Ok(Placed { bytes, strides, start })
     }
 
@@ -254,6 +254,7 @@ impl Executable for Hosted {
             faults: written,
             element: 4,
             shift: 0,
+            origin: 0,
             bytes,
         };
         buffers.push(plain("arguments", false, block.finish()));

@@ -104,21 +104,22 @@ fn leads_elsewhere(text: &str) -> bool {
 }
 
 fn plain(name: String, element: usize, bytes: Vec<u8>) -> Bytes {
-    Bytes { name, written: false, faults: false, element, shift: 0, bytes }
+    Bytes { name, written: false, faults: false, element, shift: 0, origin: 0, bytes }
 }
 
-/// The bytes from a tensor's first element to its last.
+/// The bytes from a tensor's least element in memory to its greatest.
 fn tensor(name: &str, of: &SourceTensor<'_>, written: bool) -> Result<Bytes, TargetError> {
     let (strides, size) = (of.strides(), of.dtype.size());
-    if strides.iter().any(|stride| *stride < 0) {
-        let text = format!("`{name}` runs backwards through memory; make it contiguous first");
-        return Err(TargetError::Device(text));
-    }
-    let start = of.region.offset * size;
+    // Elements that strides lead back to lie before the first.
+    let back = |(n, stride): (&usize, &isize)| (n.max(&1) - 1) * stride.min(&0).unsigned_abs();
+    let origin = of.shape.iter().zip(&strides).map(back).sum::<usize>() * size;
+    let Some(start) = (of.region.offset * size).checked_sub(origin) else {
+        return Err(TargetError::Device(format!("`{name}` begins before its memory")));
+    };
     let mut bytes = vec![0; reach(of.shape, &strides) * size];
     of.region.buffer.read(start, &mut bytes)?;
     let shift = start % 64;
-    Ok(Bytes { name: name.into(), written, faults: false, element: size, shift, bytes })
+    Ok(Bytes { name: name.into(), written, faults: false, element: size, shift, origin, bytes })
 }
 
 #[cfg(test)]
