@@ -11,10 +11,7 @@
 // what is launched by itself does without.
 //
 // A warp's slots are its own: wait_group shows a lane its copies, and __syncwarp orders them before the other lanes' reads, as
-// PTX has it. Where the makers meet at a numbered barrier of their own, for a norm, racecheck (compute-sanitizer 2025.3.1) reports
-// these reads (17 places). It is the barrier that misleads it: with one of each warp's own instead of __syncwarp, to the same bits
-// (and 532.5 tokens a second of the 8 billion instead of 536.5), it finds nothing there, and reports sums that lie on two sides of
-// __syncthreads in another kernel instead, as it does of measure/cuda_racecheck.cu, which no order of the threads allows.
+// PTX has it.
 
 // A copy of `size` bytes of WIDTH; zeros for the others.
 template <int WIDTH> __device__ __forceinline__ void tw_copy_some(void* to, const void* from, int size) {
@@ -69,7 +66,7 @@ template <int BITS, int GROUP, int STEPS, int SLOTS> struct tw_ring {
 };
 
 // As tw_affine_row, through a ring at `room`: all blocks of columns of all products, one after the other, and of each its rounds.
-// `row[zeros]` and the three after it are zeros.
+// `row[zeros]` and the three after it are zeros; behind them the makers meet.
 template <int BITS, int GROUP, bool BF16, int PRODUCTS, int BLOCKS, int MAKERS, int WARPS, int STEPS, int SLOTS, int UNITS, class Operands, class Begin, class Make>
 __device__ __forceinline__ void tw_affine_ring(float* result, int apart, float* partial, unsigned int* room, unsigned int* row, int zeros, const float* row_sums, const Operands& operands, int groups, int columns, const Begin& begin, const Make& make) {
     typedef tw_ring<BITS, GROUP, STEPS, SLOTS> Ring;
@@ -99,8 +96,10 @@ __device__ __forceinline__ void tw_affine_ring(float* result, int apart, float* 
         next_round += WARPS;
         tw_copy_commit();
     };
+    if (threadIdx.x == 0) tw_meeting(row + zeros + TW_ZEROS, MAKERS * 32);
+    __syncthreads();
     if (makes) {
-        if (threadIdx.x < 4) row[zeros + threadIdx.x] = 0u;
+        if (threadIdx.x < TW_ZEROS) row[zeros + threadIdx.x] = 0u;
         begin();
         make();
     } else {

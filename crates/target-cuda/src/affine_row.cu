@@ -30,6 +30,9 @@
 //
 // In a graph, groups that stay do better, see affine_ring.cu.
 
+// Zeros behind a row that some of the threads make ready, and then where these meet.
+constexpr int TW_ZEROS = 4;
+
 // A part of a row. An OLDER one may have been made while this multiprocessor ran the launch before that which it has not
 // waited for yet: the first cache may not know of it.
 template <bool OLDER> __device__ __forceinline__ uint4 tw_row_part(const unsigned short* p) {
@@ -39,10 +42,16 @@ template <bool OLDER> __device__ __forceinline__ uint4 tw_row_part(const unsigne
     return v;
 }
 
-// All threads of the group meet, or the first THREADS.
-template <int THREADS> __device__ __forceinline__ void tw_meet() {
-    if (THREADS == 0) __syncthreads();
-    else asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory");
+// Where some threads of a group meet once, that many, for whom all threads have made it ready: a barrier in memory, as from one of
+// the group's numbered barriers that not all threads pass racecheck no longer follows the others (measure/cuda_racecheck.cu).
+__device__ __forceinline__ void tw_meeting(unsigned int* at, int threads) {
+    asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"((unsigned int)__cvta_generic_to_shared(at)), "r"(threads) : "memory");
+}
+__device__ __forceinline__ void tw_meet(unsigned int* at) {
+    const unsigned int address = (unsigned int)__cvta_generic_to_shared(at);
+    asm volatile("{\n.reg .b64 state;\nmbarrier.arrive.shared.b64 state, [%0];\n}" ::"r"(address) : "memory");
+    unsigned int met = 0u;
+    while (met == 0u) asm volatile("{\n.reg .pred met;\nmbarrier.test_wait.parity.shared.b64 met, [%1], 0;\nselp.u32 %0, 1, 0, met;\n}" : "=r"(met) : "r"(address) : "memory");
 }
 
 // What a thread takes of ROWS rows with room for LEN elements, 8 elements at a time, of which BATCH are under way at once: each
@@ -106,7 +115,8 @@ __device__ __forceinline__ void tw_ready_rows(unsigned int* ready, float* sums, 
                 if (at % 32 == 0 && at < parts) scratch[at / 32] = sum;
             }
         }
-        tw_meet<MAKERS ? WARPS * 32 : 0>();
+        if (MAKERS) tw_meet(ready + ROWS * LEN / 4 * 3 + TW_ZEROS);
+        else __syncthreads();
         float sum = 0.0f;
         _Pragma("unroll 16") for (int i = 0; i < (LEN + 255) / 256; i++) sum += i * 32 < parts ? scratch[i] : 0.0f;
         factor = rsqrtf(sum / (float)length + eps);

@@ -288,11 +288,11 @@ fn around(
         false => (result_len, units(depth).min(SLOTS)),
     };
     let partial = l.shared("partial", DType::F32, room * slots);
-    let zeros = if staying.is_some() { Staying::ZEROS } else { 0 };
+    let behind = if staying.is_some() { Staying::ZEROS + Staying::MEETING } else { 0 };
     let ready = fits.then(|| Ready {
         rows,
         len,
-        row: l.shared("row", DType::U32, rows * len * Ready::BYTES / 4 + zeros),
+        row: l.shared("row", DType::U32, rows * len * Ready::BYTES / 4 + behind),
         sums: l.shared("sums", DType::F32, rows * len / first.group * Ready::SUMS),
     });
 

@@ -26,6 +26,8 @@ impl Staying {
     pub const MAKERS: usize = 8;
     /// Zeros behind a row, which lanes read that have none of it.
     pub const ZEROS: usize = 4;
+    /// 32-bit words behind these, where those that make it ready meet.
+    pub const MEETING: usize = 4;
 
     /// For `products` of `columns`, each of `depth` weights of 4 bits; `None` where that is too few of either, where too many
     /// multiprocessors would have nothing to do, or where shared memory has no room for the row and a round of each subgroup.
@@ -51,7 +53,7 @@ impl Staying {
             return None;
         }
         let others = len * Ready::BYTES
-            + Self::ZEROS * 4
+            + (Self::ZEROS + Self::MEETING) * 4
             + len / group * Ready::SUMS * 4
             + products * width * (len / AffineProducts::UNIT + 2 * tile_rows(group)) * 4;
         // A column's weights, and what keeps the next one's from the same banks.
