@@ -5,9 +5,9 @@
 //   for k in none some_at_a_barrier others_arrive at_an_mbarrier; do compute-sanitizer --tool racecheck ./meetings $k; done
 //
 // On an H100 with compute-sanitizer 2025.3.1 all give the same sums; of `others_arrive` (bar.arrive by those that do not wait)
-// 128 races are told, between what is stored to `row` before __syncthreads and read after it, which no order of the threads
-// allows; none of the others. With bar.sync by some of the warps tw_affine_ring got such reports too (17 places of its norm,
-// reads of copies behind wait_group and __syncwarp), though not this small kernel.
+// races are told, between what is stored to `row` before __syncthreads and read after it, which no order of the threads allows;
+// none of the others. With bar.sync by some of its warps tw_affine_ring got such reports too (17 places of its norm, reads of
+// copies behind wait_group and __syncwarp), though not this small kernel; with an mbarrier it has none.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
