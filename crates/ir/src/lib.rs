@@ -9,6 +9,7 @@
 
 pub mod bind;
 pub mod dtype;
+pub mod error;
 pub mod infer;
 pub mod interpret;
 pub mod meaning;
@@ -25,6 +26,7 @@ pub mod validate;
 
 pub use bind::{BindError, Bindings, bind};
 pub use dtype::DType;
+pub use error::Error;
 pub use infer::infer;
 pub use interpret::{
     Argument, Fault, FaultKind, Tensor, Trial, bind_arguments, interpret, interpret_trial,

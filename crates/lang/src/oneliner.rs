@@ -94,6 +94,12 @@ impl std::fmt::Display for OneLinerError {
 
 impl std::error::Error for OneLinerError {}
 
+impl From<OneLinerError> for tilewright_ir::Error {
+    fn from(error: OneLinerError) -> Self {
+        tilewright_ir::Error::usage(error.to_string())
+    }
+}
+
 impl From<FormulaError> for OneLinerError {
     fn from(error: FormulaError) -> Self {
         OneLinerError::Formula(error)

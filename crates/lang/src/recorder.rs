@@ -56,6 +56,12 @@ impl std::fmt::Display for RecordError {
 
 impl std::error::Error for RecordError {}
 
+impl From<RecordError> for tilewright_ir::Error {
+    fn from(error: RecordError) -> Self {
+        tilewright_ir::Error::usage(error.to_string())
+    }
+}
+
 /// A view under construction: which elements of a parameter.
 #[derive(Clone)]
 pub(crate) struct ViewData {

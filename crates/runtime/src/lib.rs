@@ -9,9 +9,9 @@
 mod adopt;
 mod cache;
 mod emulator;
-mod error;
 mod interpreter;
 mod kernel;
+mod nearest;
 mod pool;
 mod recording;
 mod runtime;
@@ -20,12 +20,13 @@ pub mod source;
 pub mod targets;
 pub mod tuned;
 
-pub use error::{Error, Fault, Result, nearest};
 pub use kernel::{Kernel, Plan, TensorMut, TensorRef, Value};
+pub use nearest::nearest;
 pub use pool::{Memory, Pool, PoolStats};
 pub use recording::Recording;
 pub use runtime::{Runtime, Stats};
 pub use show::Show;
+pub use tilewright_ir::error::{Error, Fault, Result};
 pub use tilewright_target::host::{BorrowedBuffer, Element, HostBuffer};
 pub use tilewright_target::{
     Argument as Passed, Buffer, Caps, Chosen, Device, DeviceKind, Region, TargetError,

@@ -1,6 +1,6 @@
 //! What can go wrong between a program and a machine.
 
-use tilewright_ir::{DType, Program};
+use tilewright_ir::{DType, Error, Program};
 
 /// An error of a target. The message says what happened and, where one exists, the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,3 +92,16 @@ impl std::fmt::Display for TargetError {
 }
 
 impl std::error::Error for TargetError {}
+
+impl From<TargetError> for Error {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Unsupported { .. }
+            | TargetError::Limit { .. }
+            | TargetError::Argument { .. } => Error::usage(error.to_string()),
+            TargetError::OutOfRange { .. }
+            | TargetError::Memory { .. }
+            | TargetError::Device(_) => Error::failure(error.to_string()),
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use tilewright_ir::DType;
 use tilewright_kernels::{BackwardKernel, CATALOG, Entry, Grad, find, known_elsewhere};
 use tilewright_lang::oneliner::Layout;
-use tilewright_lang::{Args, Kernel, RecordError, Signature, Specialization, record};
+use tilewright_lang::{Args, Kernel, Signature, Specialization, record};
 use tilewright_passes::Backward;
 use tilewright_runtime::nearest;
 
@@ -67,7 +67,7 @@ pub fn of_entry(entry: &'static Entry, constants: &[(&str, usize)]) -> Result<Ca
         ranges: ranges_of(&signature),
         dtypes: entry.dtypes.to_vec(),
         base: entry.specialization(dtype, constants),
-        record: Box::new(|s, _| Ok(entry.record(s).map_err(mistakes)?.into())),
+        record: Box::new(|s, _| Ok(entry.record(s)?.into())),
         by_hand: match entry.grad {
             Grad::By(kernels) => Some(Box::new(|s, _| by_hand(entry, kernels, s))),
             Grad::Auto | Grad::None(_) => None,
@@ -82,8 +82,8 @@ fn by_hand(
     kernels: &[BackwardKernel],
     specialization: &Specialization,
 ) -> Result<Backward> {
-    let forward = entry.record(specialization).map_err(mistakes)?;
-    let programs = kernels.iter().map(|k| k.record(specialization).map_err(mistakes));
+    let forward = entry.record(specialization)?;
+    let programs = kernels.iter().map(|k| k.record(specialization).map_err(Error::from));
     Ok(Backward::by_hand(&forward, programs.collect::<Result<_>>()?))
 }
 
@@ -124,7 +124,7 @@ pub fn tile_kernel_with(
     let parsed = parse(signature)?;
     let (text, owned_name) = (signature.to_string(), name.to_string());
     let record = move |s: &Specialization, _: Option<&Layout>| {
-        Ok(record(&owned_name, &text, s, |k, a| build(k, a)).map_err(mistakes)?.into())
+        Ok(record(&owned_name, &text, s, |k, a| build(k, a))?.into())
     };
     let defaults = parsed.type_variables().into_iter().map(String::from).collect::<Vec<_>>();
     let mut base = specialization.clone();
@@ -145,8 +145,4 @@ pub fn tile_kernel_with(
 
 fn parse(signature: &str) -> Result<Signature> {
     Signature::parse(signature).map_err(|e| Error::usage(e.to_string()))
-}
-
-pub(crate) fn mistakes(error: RecordError) -> Error {
-    Error::usage(error.to_string())
 }

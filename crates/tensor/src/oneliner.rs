@@ -1,10 +1,10 @@
 //! One-liners as callables: a formula or a closure becomes a kernel.
 
+use crate::Result;
 use crate::callable::{Callable, Recipe, Recording};
 use crate::frame::Arrange;
 use crate::map::Map;
 use crate::rows::Rows;
-use crate::{Error, Result};
 use tilewright_ir::{DType, Program};
 use tilewright_lang::oneliner::{
     Backward, Elementwise, Layout, MapReduce, OUTPUT, OneLinerError, Pass, Reduce,
@@ -33,7 +33,7 @@ use tilewright_passes::Backward as Programs;
 /// A fault of the formula, shown with a caret under it and the nearest known name.
 #[track_caller]
 pub fn elementwise(formula: &str) -> Result<Callable> {
-    Elementwise::formula(formula).map_err(usage)?.callable()
+    Elementwise::formula(formula)?.callable()
 }
 
 /// An elementwise kernel of one input `x` from a function of tiles: `elementwise_with(|x| x * x.sigmoid())`.
@@ -64,7 +64,7 @@ pub fn elementwise_with(f: impl Fn(Tile) -> Tile + Send + Sync + 'static) -> Res
 /// A fault of a formula.
 #[track_caller]
 pub fn reduce(init: &str, update: &str) -> Result<Callable> {
-    Reduce::formulas(init, update).map_err(usage)?.callable()
+    Reduce::formulas(init, update)?.callable()
 }
 
 /// One value a row of `x` from a function of the row: `reduce_with(|row| row.square().row_mean())`.
@@ -96,7 +96,7 @@ pub fn reduce_with(f: impl Fn(Tile) -> Tile + Send + Sync + 'static) -> Result<C
 #[track_caller]
 pub fn map_reduce(pass1: Pass<'_>, pass2: Pass<'_>, write: &str) -> Result<Callable> {
     let spec = MapReduce::formulas(pass1, pass2, write);
-    spec.map_err(usage)?.callable()
+    spec?.callable()
 }
 
 /// A row from a row of `x`, from a function of the row.
@@ -131,14 +131,14 @@ pub fn elementwise_with_gradient(
     prelude: &str,
     formulas: &[(&str, &str)],
 ) -> Result<Callable> {
-    let backward = Backward::of(&forward, prelude, formulas).map_err(usage)?;
+    let backward = Backward::of(&forward, prelude, formulas)?;
     let mut recipe = recipe_of(forward.clone());
     recipe.by_hand = Some(Box::new(move |specialization, layout| {
         let inputs = forward.inputs();
         let (dtypes, layout) = choice(&inputs, specialization, layout);
-        let program = forward.program(&dtypes, &layout).map_err(usage)?;
+        let program = forward.program(&dtypes, &layout)?;
         let output = output_dtype(&program);
-        let gradient = backward.program(&dtypes, output, &layout).map_err(usage)?;
+        let gradient = backward.program(&dtypes, output, &layout)?;
         Ok(Programs::by_hand(&program, vec![gradient]))
     }));
     Callable::new(recipe)
@@ -189,7 +189,7 @@ fn of_rows(
         arrange: Some(Arrange::Rows(rows)),
         record: Box::new(move |specialization, _| {
             let dtype = specialization.dtype("T").unwrap_or(DType::F32);
-            Ok(program(dtype).map_err(usage)?.into())
+            Ok(program(dtype)?.into())
         }),
         ..Recipe::default()
     })
@@ -208,7 +208,7 @@ fn recipe_of(spec: Elementwise) -> Recipe {
         arrange: Some(Arrange::Map(Map { inputs })),
         record: Box::new(move |specialization, layout| {
             let (dtypes, layout) = choice(&spec.inputs(), specialization, layout);
-            let program = spec.program(&dtypes, &layout).map_err(usage)?;
+            let program = spec.program(&dtypes, &layout)?;
             Ok(Recording::from(program))
         }),
         ..Recipe::default()
@@ -256,8 +256,4 @@ fn output_dtype(program: &Program) -> DType {
         Some(tilewright_ir::ParamKind::Tensor { dtype, .. }) => *dtype,
         _ => DType::F32,
     }
-}
-
-fn usage(error: impl ToString) -> Error {
-    Error::usage(error.to_string())
 }

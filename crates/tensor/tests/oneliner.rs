@@ -2,8 +2,8 @@
 
 use tilewright_ir::DType;
 use tilewright_tensor::{
-    Callable, Elementwise, OneLiner, Pass, Tensor, elementwise, elementwise_with,
-    elementwise_with_gradient, map_reduce, map_reduce_with, reduce, reduce_with,
+    Callable, Elementwise, Fault, OneLiner, Pass, Reduce, Result, Tensor, elementwise,
+    elementwise_with, elementwise_with_gradient, map_reduce, map_reduce_with, reduce, reduce_with,
 };
 
 fn close(tensor: &Tensor, expected: &[f64]) {
@@ -341,4 +341,16 @@ fn inverses_of_circular_and_hyperbolic_functions() {
             "{name} {y:?}"
         );
     }
+}
+
+#[test]
+fn mistakes_of_the_language_are_errors_of_calls() {
+    fn total(update: &str) -> Result<Tensor> {
+        let sum = Reduce::formulas("0", update)?.callable()?;
+        sum.call(&[&Tensor::from([1.0f32, 2.0, 4.0])])
+    }
+    assert_eq!(total("acc + v").unwrap().to_vec::<f32>().unwrap(), [7.0]);
+    let error = total("acc + w").unwrap_err();
+    assert_eq!(error.fault(), Fault::Usage);
+    assert!(error.to_string().contains("unknown name `w`\n  acc + w\n        ^"), "{error}");
 }

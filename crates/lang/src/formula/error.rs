@@ -110,6 +110,12 @@ impl FormulaError {
 
 impl std::error::Error for FormulaError {}
 
+impl From<FormulaError> for tilewright_ir::Error {
+    fn from(error: FormulaError) -> Self {
+        tilewright_ir::Error::usage(error.to_string())
+    }
+}
+
 /// A longer line shows the part around the fault only.
 const LINE_SHOWN: usize = 96;
 

@@ -1,7 +1,6 @@
 //! One error type for everything between a user's call and a device's answer.
 
-use tilewright_ir::BindError;
-use tilewright_target::TargetError;
+use crate::BindError;
 
 /// Whose turn it is after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub struct Error {
     help: Option<String>,
 }
 
-/// The result of everything in this crate that can fail.
+/// The result of what can fail so.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
@@ -80,45 +79,6 @@ impl From<BindError> for Error {
     }
 }
 
-impl From<TargetError> for Error {
-    fn from(error: TargetError) -> Self {
-        match error {
-            TargetError::Unsupported { .. }
-            | TargetError::Limit { .. }
-            | TargetError::Argument { .. } => Error::usage(error.to_string()),
-            TargetError::OutOfRange { .. }
-            | TargetError::Memory { .. }
-            | TargetError::Device(_) => Error::failure(error.to_string()),
-        }
-    }
-}
-
-/// `names` nearest to `wrong`, for "did you mean": at most a third of its letters differ.
-pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .into_iter()
-        .map(|name| (distance(wrong, name), name))
-        .filter(|(d, _)| *d <= wrong.chars().count() / 3)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// Letters to insert, drop or change to get from one word to the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let change = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,13 +87,5 @@ mod tests {
     fn unwrapped_errors_keep_their_lines() {
         let error = Error::usage("no name\n  x * y\n      ^").help("did you mean `z`?");
         assert_eq!(format!("{error:?}"), "no name\n  x * y\n      ^\ndid you mean `z`?");
-    }
-
-    #[test]
-    fn nearest_names() {
-        let names = ["softmax", "log_softmax", "silu"];
-        assert_eq!(nearest("sotfmax", names), Some("softmax"));
-        assert_eq!(nearest("silo", names), Some("silu"));
-        assert_eq!(nearest("matmul", names), None);
     }
 }
