@@ -9,7 +9,7 @@
 //! [`Bench`] times a kernel with its inputs in place, and [`copy_bandwidth`] is what its bytes are held against;
 //! [`time_compilation`] times the way there.
 //!
-//! [`matches`], [`gradient_matches`] and [`side_by_side`] do the same for a callable that no catalog holds.
+//! [`matches()`], [`gradient_matches`] and [`side_by_side`] do the same for a callable that no catalog holds.
 
 mod bandwidth;
 mod bench;
