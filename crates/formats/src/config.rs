@@ -178,6 +178,17 @@ impl Config {
         }
     }
 
+    /// As [`positive`](Self::positive), or `default` where there is none.
+    ///
+    /// # Errors
+    /// When it is 0, or no size.
+    pub fn positive_or(&self, field: &str, default: usize) -> Result<usize, FormatError> {
+        match self.value(field) {
+            Some(_) => self.positive(field),
+            None => Ok(default),
+        }
+    }
+
     /// The error for a field that must be there.
     pub fn missing(&self, field: &str) -> FormatError {
         self.error(field, "is missing", "is this the configuration of a whole model?")

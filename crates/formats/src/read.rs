@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A named array: row-major, little-endian.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor<'a> {
-    /// Its name: in the file, or in the checkpoint.
+    /// Its name in the file.
     pub name: Cow<'a, str>,
     /// Element type.
     pub dtype: ElementType,
@@ -44,7 +44,7 @@ struct Stored {
 /// A tensor of a file that shares the file's bytes: what a model's weights are.
 #[derive(Clone, Debug)]
 pub struct StoredTensor {
-    /// Its name in the file.
+    /// Its name: in the file, or in the checkpoint.
     pub name: String,
     /// Element type.
     pub dtype: ElementType,

@@ -181,6 +181,24 @@ impl Work {
         reader.body(&program.body);
         reader.work
     }
+
+    /// That of programs which run one after the other.
+    pub fn of_all(each: impl IntoIterator<Item = Work>) -> Work {
+        let none = Work { compute: DType::F32, reduction: 1, ops: 0 };
+        each.into_iter().fold(none, |all, here| Work {
+            compute: match here.compute.epsilon() > all.compute.epsilon() {
+                true => here.compute,
+                false => all.compute,
+            },
+            reduction: all.reduction.max(here.reduction),
+            ops: all.ops + here.ops,
+        })
+    }
+
+    /// What results in `storage` may be off by.
+    pub fn tolerance(self, storage: DType) -> Tolerance {
+        Tolerance::new(storage, self.compute, self.reduction, self.ops)
+    }
 }
 
 /// Marks the values that something else than a store uses.

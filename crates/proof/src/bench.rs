@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tilewright_ir::{Access, DType, ParamKind, Program, bind};
 use tilewright_kernels::{Case, Entry, Fill, Inputs};
 use tilewright_runtime::{
-    Chosen, Error, Kernel, Memory, Plan, Result, Runtime, TensorMut, TensorRef, Value,
+    Chosen, Device, Error, Kernel, Memory, Plan, Result, Runtime, TensorMut, TensorRef, Value,
 };
 
 /// Random elements of an input; a longer one repeats them. Timings depend on values little, and drawing them takes
@@ -328,22 +328,11 @@ impl Bench {
             }
         }
         let (stages, tensors) = (&self.stages, &mut self.tensors);
-        let mut failed = None;
-        let took = device.time(&mut || {
-            for stage in stages {
-                // SAFETY: the tensors stay borrowed, and `time` waits for the work.
-                if let Err(error) = unsafe { stage.enqueue(tensors) } {
-                    failed = Some(error);
-                    break;
-                }
-            }
-            Ok(())
-        });
-        match (failed, took?) {
-            (Some(error), _) => Err(error),
-            (None, Some(took)) => Ok(took.as_secs_f64() * 1e3),
-            (None, None) => Ok(milliseconds(start)),
-        }
+        let took = timed(&*device, start, &mut || {
+            // SAFETY: the tensors stay borrowed, and `timed` waits for the work.
+            stages.iter().try_for_each(|stage| unsafe { stage.enqueue(tensors) })
+        })?;
+        Ok(took * 1e3)
     }
 
     /// Starts it without waiting.
@@ -466,6 +455,22 @@ impl<'a> Material<'a> {
         let access = Access::In;
         Ok(Slot { name, memory, dtype, shape, access, temporary: false, first: None })
     }
+}
+
+/// The seconds that the device is at work by its own clock, or, where it has none, those since `start` when it is done.
+pub(crate) fn timed(
+    device: &dyn Device,
+    start: Instant,
+    work: &mut dyn FnMut() -> Result<()>,
+) -> Result<f64> {
+    let mut done = Ok(());
+    let took = device.time(&mut || {
+        done = work();
+        Ok(())
+    });
+    // What went wrong first is what is told.
+    done?;
+    Ok(took?.unwrap_or_else(|| start.elapsed()).as_secs_f64())
 }
 
 fn milliseconds(since: Instant) -> f64 {

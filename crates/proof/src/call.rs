@@ -73,11 +73,9 @@ impl Call {
         {
             if values.dtype.is_float() {
                 let name = &self.program.params[i].name;
-                let tensor = moved.tensors.get_mut(name);
-                tensor
-                    .into_iter()
-                    .flatten()
-                    .for_each(|x| *x *= random.sign().mul_add(epsilon, 1.0));
+                if let Some(values) = moved.tensors.get_mut(name) {
+                    random.shift(values, epsilon);
+                }
             }
         }
         moved

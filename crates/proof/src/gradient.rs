@@ -9,7 +9,7 @@ use crate::runner::{Rows, Selection, dtypes, fail, show_case};
 use crate::shake::shaken;
 use std::collections::BTreeMap;
 use tilewright_ir::interpret::{Argument, Tensor};
-use tilewright_ir::tolerance::{Tolerance, Work};
+use tilewright_ir::tolerance::Work;
 use tilewright_ir::{Access, Bindings, DType, ParamKind, Program, bind};
 use tilewright_kernels::{Case, Entry, Grad};
 use tilewright_passes::check::{CheckOptions, check_backward, run_backward};
@@ -153,26 +153,22 @@ impl Prepared {
 
     fn check(&self, runtime: &Runtime, case: &Case) -> Result<Worst, Outcome> {
         let mut known = self.known.clone();
-        let mut work = Work { compute: DType::F32, reduction: 1, ops: 0 };
+        let mut works = Vec::new();
         for program in &self.backward.programs {
             let (arguments, bindings) = arguments(program, &known, case).map_err(fail)?;
-            let here = Work::of(program, &bindings.dims);
-            if here.compute.epsilon() > work.compute.epsilon() {
-                work.compute = here.compute;
-            }
-            work.reduction = work.reduction.max(here.reduction);
-            work.ops += here.ops;
+            works.push(Work::of(program, &bindings.dims));
             let outputs = execute_program(runtime, program, &arguments).map_err(fail)?;
             for ((_, param), output) in tilewright_ir::bind::outputs(program).zip(outputs) {
                 known.insert(param.name.clone(), Argument::Tensor(output));
             }
         }
+        let work = Work::of_all(works);
         let mut worst = Worst::default();
         for (i, name) in self.backward.gradients.iter().enumerate() {
             let Some(result) = known.get(name).and_then(Argument::tensor) else {
                 return Err(fail(format!("`{name}` was not made")));
             };
-            let tolerance = Tolerance::new(result.dtype, work.compute, work.reduction, work.ops);
+            let tolerance = work.tolerance(result.dtype);
             let here = judge(result, &self.exact[i], &tolerance, Some(&self.scales[i]))
                 .map_err(|miss| fail(format!("`{name}`: {miss}")))?;
             worst = worst.max(here);
@@ -226,7 +222,7 @@ fn exact(
         {
             let mut values = tensor.values();
             if let Some(random) = &mut random {
-                values.iter_mut().for_each(|x| *x *= 1.0 + random.sign() * UNIT);
+                random.shift(&mut values, UNIT);
             }
             *tensor = Tensor::from_values(DType::F64, &tensor.shape, &values);
         }

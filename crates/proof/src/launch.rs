@@ -1,6 +1,6 @@
 //! What it costs to start kernels: alone, and as a recording.
 
-use crate::bench::{Bench, Budget, Outputs, Timing};
+use crate::bench::{Bench, Budget, Outputs, Timing, timed};
 use std::sync::Arc;
 use std::time::Instant;
 use tilewright_ir::DType;
@@ -72,16 +72,11 @@ pub fn time_launches(runtime: &Arc<Runtime>, budget: Budget) -> Result<LaunchCos
     let (mut recording, ()) =
         unsafe { runtime.record(|| (0..RECORDED).try_for_each(|_| bench.enqueue())) }?;
     let recorded = repeat(&mut || {
-        let start = Instant::now();
-        let mut failed = Ok(());
-        let took = runtime.device().time(&mut || {
+        let took = timed(&**runtime.device(), Instant::now(), &mut || {
             // SAFETY: as above.
-            failed = unsafe { recording.enqueue() };
-            Ok(())
+            unsafe { recording.enqueue() }
         })?;
-        failed?;
-        let took = took.map_or_else(|| micro(start), |took| took.as_secs_f64() * 1e6);
-        Ok(took / RECORDED as f64)
+        Ok(took * 1e6 / RECORDED as f64)
     })?;
     let start = repeat(&mut || {
         let start = Instant::now();

@@ -1,13 +1,13 @@
 //! What the runner and the clock do for the catalog, for a callable that is not in it: one-liners, kernels of one's own.
 
-use crate::bench::{Budget, Timing};
+use crate::bench::{Budget, Timing, timed};
 use crate::judge::{UNIT, Worst, judge, sensitivities};
 use crate::random::Random;
 use std::fmt;
 use std::time::Instant;
 use tilewright_ir::bind::show_shape;
 use tilewright_ir::interpret::Tensor as Values;
-use tilewright_ir::tolerance::{Tolerance, Work};
+use tilewright_ir::tolerance::Work;
 use tilewright_ir::{DType, Program, bind};
 use tilewright_kernels::{Fill, Inputs};
 use tilewright_runtime::{DeviceKind, Error, Result, Runtime};
@@ -83,7 +83,7 @@ pub fn matches(
             return Err(Error::usage(what));
         }
         for (i, (name, output)) in found.into_iter().enumerate() {
-            let tolerance = seen.tolerance(output.dtype());
+            let tolerance = seen.work.tolerance(output.dtype());
             let here = judge(&values(output)?, &right[i], &tolerance, Some(&scales[i]));
             worst = worst.max(here.map_err(|miss| {
                 Error::failure(format!("{}{how}: `{name}`: {miss}", callable.name()))
@@ -119,6 +119,7 @@ pub fn gradient_matches(
     }
     let found = bound(&gradient, callable, inputs, &cotangents)?;
     let right = reference(&seen.inputs);
+    let done = work(&gradient.programs(seen.dtype)?, &[], seen.largest);
     let mut worst = Worst::default();
     for param in callable.inputs() {
         let name = format!("d_{}", param.name);
@@ -134,7 +135,7 @@ pub fn gradient_matches(
             .map(|&i| Difference::of(&reference, &right, &seen.inputs, &param.name, i, &weights))
             .collect();
         let scale = differences.iter().fold(0.0f64, |most, d| most.max(d.scale));
-        let tolerance = tolerance_of(&gradient, seen.dtype, dtype, seen.largest)?;
+        let tolerance = done.tolerance(dtype);
         for (&i, right) in at.iter().zip(&differences).filter(|(_, d)| !d.is_kink(scale)) {
             let allowed = tolerance.allowed(right.slope, scale) + right.doubt;
             let error = (slopes[i] - right.slope).abs();
@@ -273,18 +274,11 @@ pub fn side_by_side(
     while rounds < budget.runs.max(1) || started.elapsed() < budget.time {
         for (_, callable, runtime, inputs, outputs, runs) in &mut racers {
             let inputs: Vec<&Tensor> = inputs.iter().collect();
-            let mut failed = None;
-            let start = Instant::now();
-            let clock = runtime.device().time(&mut || {
+            let took = timed(&**runtime.device(), Instant::now(), &mut || {
                 let mut outputs: Vec<&mut Tensor> = outputs.iter_mut().collect();
-                failed = callable.call_into(&inputs, &mut outputs).err();
-                Ok(())
+                callable.call_into(&inputs, &mut outputs)
             })?;
-            let took = clock.unwrap_or_else(|| start.elapsed());
-            if let Some(error) = failed {
-                return Err(error);
-            }
-            runs.push(took.as_secs_f64() * 1e3);
+            runs.push(took * 1e3);
         }
         rounds += 1;
     }
@@ -332,17 +326,13 @@ impl Seen {
         Ok(Seen { inputs, floats, dtype, work, largest })
     }
 
-    fn tolerance(&self, storage: DType) -> Tolerance {
-        let Work { compute, reduction, ops } = self.work;
-        Tolerance::new(storage, compute, reduction, ops)
-    }
-
     /// Every float moved by about one unit.
     fn moved(&self, random: &mut Random) -> Inputs {
         let mut moved = self.inputs.clone();
         for name in &self.floats {
-            let values = moved.tensors.get_mut(name).into_iter().flatten();
-            values.for_each(|x| *x *= random.sign().mul_add(UNIT, 1.0));
+            if let Some(values) = moved.tensors.get_mut(name) {
+                random.shift(values, UNIT);
+            }
         }
         moved
     }
@@ -358,27 +348,10 @@ fn sizes(program: &Program, given: &[(String, &Tensor)]) -> Option<Vec<usize>> {
 
 /// What programs round, one after the other. Where the sizes are not known, a sum may be as long as the largest tensor.
 fn work(programs: &[Program], given: &[(String, &Tensor)], largest: usize) -> Work {
-    let mut all = Work { compute: DType::F32, reduction: 1, ops: 0 };
-    for program in programs {
+    Work::of_all(programs.iter().map(|program| {
         let dims = sizes(program, given).unwrap_or_else(|| vec![largest; program.dims.len()]);
-        let here = Work::of(program, &dims);
-        if here.compute.epsilon() > all.compute.epsilon() {
-            all.compute = here.compute;
-        }
-        all.reduction = all.reduction.max(here.reduction);
-        all.ops += here.ops;
-    }
-    all
-}
-
-fn tolerance_of(
-    gradient: &Callable,
-    dtype: DType,
-    storage: DType,
-    largest: usize,
-) -> Result<Tolerance> {
-    let Work { compute, reduction, ops } = work(&gradient.programs(dtype)?, &[], largest);
-    Ok(Tolerance::new(storage, compute, reduction, ops))
+        Work::of(program, &dims)
+    }))
 }
 
 /// Calls a gradient on the inputs of its callable and cotangents by name.

@@ -41,6 +41,11 @@ impl Random {
         if self.bits() >> 63 == 0 { 1.0 } else { -1.0 }
     }
 
+    /// Moves each of these by its own share of `unit`, up or down.
+    pub fn shift(&mut self, values: &mut [f64], unit: f64) {
+        values.iter_mut().for_each(|x| *x *= self.sign().mul_add(unit, 1.0));
+    }
+
     /// A whole number below `bound`; 0 for a bound of 0.
     pub fn below(&mut self, bound: usize) -> usize {
         (self.bits() % bound.max(1) as u64) as usize

@@ -119,16 +119,14 @@ struct Sizes {
 impl Sizes {
     /// A size, and whether another may be meant; 1024 where nothing tells it.
     fn aim(&self, name: &str) -> Aim {
-        match self.told.iter().find(|(known, _)| known == name) {
-            Some((_, size)) => Aim { size: *size, others: false },
-            None => {
-                if let Some((_, aim)) = self.computed.iter().find(|(known, _)| known == name) {
-                    return *aim;
-                }
-                let timed = self.timed.iter().find(|(known, _)| *known == name);
-                Aim { size: timed.map_or(1024, |(_, size)| *size), others: true }
-            }
+        if let Some((_, size)) = self.told.iter().find(|(known, _)| known == name) {
+            return Aim { size: *size, others: false };
         }
+        if let Some((_, aim)) = self.computed.iter().find(|(known, _)| known == name) {
+            return *aim;
+        }
+        let timed = self.timed.iter().find(|(known, _)| *known == name);
+        Aim { size: timed.map_or(1024, |(_, size)| *size), others: true }
     }
 
     /// Notes what a program computes.

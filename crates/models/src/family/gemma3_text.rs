@@ -30,10 +30,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     decoder.attention.head_norms = true;
     // The configuration has the field, and neither transformers nor mlx-lm bounds by it.
     decoder.attention.softcap = None;
-    let every = match config.value("sliding_window_pattern") {
-        Some(_) => config.positive("sliding_window_pattern")?,
-        None => 6,
-    };
+    let every = config.positive_or("sliding_window_pattern", 6)?;
     let slides = sliding(config, decoder.windows.len(), |layer| (layer + 1) % every != 0)?;
     slide_where(&mut decoder, usual_window(config)?, &slides);
     decoder.ropes = ropes(config, decoder.attention.head_dim, decoder.context)?.into();

@@ -36,10 +36,7 @@ fn llama_like_turning(
     let hidden = config.positive("hidden_size")?;
     let heads = config.positive("num_attention_heads")?;
     let kv_heads = config.size("num_key_value_heads")?.filter(|heads| *heads > 0).unwrap_or(heads);
-    let head_dim = match config.value("head_dim") {
-        Some(_) => config.positive("head_dim")?,
-        None => hidden / heads,
-    };
+    let head_dim = config.positive_or("head_dim", hidden / heads)?;
     // Before anything is made for each feature.
     if head_dim > MOST_FEATURES {
         let next = format!("heads have at most {MOST_FEATURES} features");

@@ -20,10 +20,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
             return Err(config.error("no_rope_layers", &what, next));
         }
         None => {
-            let every = match config.value("no_rope_layer_interval") {
-                Some(_) => config.positive("no_rope_layer_interval")?,
-                None => 4,
-            };
+            let every = config.positive_or("no_rope_layer_interval", 4)?;
             (0..layers).map(|layer| (layer + 1) % every != 0).collect()
         }
     };

@@ -143,7 +143,7 @@ impl Bench {
         let mut updated = Vec::new();
         for (slot, tensor) in first {
             let mut values = tensor.values();
-            values.iter_mut().for_each(|x| *x *= random.sign().mul_add(unit, 1.0));
+            random.shift(&mut values, unit);
             let bytes = Tensor::from_values(tensor.dtype, &tensor.shape, &values).bytes;
             match initial.0.iter().any(|(updated, _)| updated == slot) {
                 true => updated.push((*slot, bytes)),

@@ -214,22 +214,12 @@ impl Machine<'_> {
         let mut line = Line { len: 1, before: 0, valid: 1, stride: 0 };
         for (number, axis) in transfer.axes.iter().enumerate() {
             let first = match axis.positions {
-                Positions::One(index) => {
-                    let index = self.index(index, program);
-                    if index < 0 || index as usize >= axis.extent {
-                        let param = transfer.param;
-                        return Err(self.outside(param, number, index, axis.extent, program));
-                    }
-                    index as usize
-                }
+                Positions::One(index) => self.single(transfer, number, index, program)?,
                 Positions::Run { start, len, step } => {
-                    let start = self.index(start, program);
-                    let (first, len) = self.part(transfer.block, len);
-                    let start = start + (first * step) as i64;
-                    let Covered { before, first, inside: valid } =
-                        Covered::of(start, step, len, axis.extent);
-                    let stride = axis.parts.last().map_or(0, |part| part.1) * step as isize;
-                    line = Line { len, before, valid, stride };
+                    let (start, len) = self.at_hand(transfer, start, len, step, program);
+                    let stride = axis.parts.last().map_or(0, |part| part.1);
+                    let (run, first) = Line::of(start, step, len, axis.extent, stride);
+                    line = run;
                     first
                 }
                 Positions::List { .. } => 0,
@@ -237,6 +227,34 @@ impl Machine<'_> {
             at = at.wrapping_offset(Self::along(axis, first));
         }
         Ok((at, line))
+    }
+
+    /// The position of axis `number` of a transfer that has but one there, inside the tensor.
+    fn single(
+        &self,
+        transfer: &Transfer,
+        number: usize,
+        index: Index,
+        program: usize,
+    ) -> Result<usize, Box<Fault>> {
+        let (index, extent) = (self.index(index, program), transfer.axes[number].extent);
+        match index < 0 || index as usize >= extent {
+            true => Err(self.outside(transfer.param, number, index, extent, program)),
+            false => Ok(index as usize),
+        }
+    }
+
+    /// Where the part of a run begins that is at hand, and how long it is.
+    fn at_hand(
+        &self,
+        transfer: &Transfer,
+        start: Index,
+        len: usize,
+        step: usize,
+        program: usize,
+    ) -> (i64, usize) {
+        let (first, len) = self.part(transfer.block, len);
+        (self.index(start, program) + (first * step) as i64, len)
     }
 
     /// At the tile of a program, and its mask.
@@ -275,23 +293,16 @@ impl Machine<'_> {
             let list = if innermost { 3 } else { done };
             match axis.positions {
                 Positions::One(index) => {
-                    let index = self.index(index, program);
-                    if index < 0 || index as usize >= axis.extent {
-                        let param = transfer.param;
-                        return Err(self.outside(param, number, index, axis.extent, program));
-                    }
-                    base = base.wrapping_offset(Self::along(axis, index as usize));
+                    let index = self.single(transfer, number, index, program)?;
+                    base = base.wrapping_offset(Self::along(axis, index));
                     continue;
                 }
                 Positions::Run { start, len, step } => {
-                    let start = self.index(start, program);
-                    let (first, len) = self.part(transfer.block, len);
-                    let start = start + (first * step) as i64;
+                    let (start, len) = self.at_hand(transfer, start, len, step, program);
                     if innermost && axis.parts.len() == 1 {
                         let stride = axis.parts[0].1;
-                        let Covered { before, first, inside: valid } =
-                            Covered::of(start, step, len, axis.extent);
-                        line = Some(Line { len, before, valid, stride: stride * step as isize });
+                        let (run, first) = Line::of(start, step, len, axis.extent, stride);
+                        line = Some(run);
                         base = base.wrapping_offset(first as isize * stride);
                     } else {
                         line = if innermost { None } else { line };
@@ -346,6 +357,14 @@ struct Line {
     before: usize,
     valid: usize,
     stride: isize,
+}
+
+impl Line {
+    /// That of `len` positions from `start` on, so many bytes apart along an axis, and the first of them that is inside.
+    fn of(start: i64, step: usize, len: usize, extent: usize, stride: isize) -> (Line, usize) {
+        let Covered { before, first, inside } = Covered::of(start, step, len, extent);
+        (Line { len, before, valid: inside, stride: stride * step as isize }, first)
+    }
 }
 
 /// The next lanes of a tile and its mask, and what the next program will load, if that is to be fetched meanwhile.
