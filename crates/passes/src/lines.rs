@@ -10,7 +10,7 @@ mod blocks;
 mod sinks;
 
 use crate::dead::remove_dead;
-use axes::{Axes, axis_of_place, is_input};
+use axes::{Axes, Reach, axis_of_place, is_input};
 use blocks::{block_at, bound_before, count_stores, lines_in, used_in};
 use sinks::Sink;
 use tilewright_ir::table::{HashMap, HashSet};
@@ -53,7 +53,7 @@ pub fn by_line(program: &Program, capacity: impl Fn(Extent) -> u32) -> Option<Pr
             let blocks = &path.blocks[..depth];
             let before = bound_before(&program, blocks);
             let body = std::mem::take(block_at(&mut program.body, blocks)?);
-            let axes = Axes::of(&program, &body, &before, path.scan, path.axis)?;
+            let axes = Axes::of(&program, &body, &before, path.scan, path.axis, Reach::Axes)?;
             let known = program.exprs.len();
             let body = Lines::new(&mut program, axes, extent, turns).rewritten(body)?;
             *block_at(&mut program.body, blocks)? = body;
@@ -65,6 +65,47 @@ pub fn by_line(program: &Program, capacity: impl Fn(Extent) -> u32) -> Option<Pr
     }
     remove_dead(&mut program);
     tilewright_ir::validate::validate_rewritten(&program).is_ok().then_some(program)
+}
+
+/// `program`, the only one of a kernel, as many, one for each line of its tiles of several lines; `None` where it has no such
+/// tile, or does with lines what none can do by itself.
+pub fn by_program(program: &Program) -> Option<Program> {
+    if !program.grid.is_empty() {
+        return None;
+    }
+    let mut program = program.clone();
+    while program.grid.len() < MOST_GRID_AXES
+        && let Some(apart) = next_apart(&program)
+    {
+        program = apart;
+    }
+    remove_dead(&mut program);
+    let done = !program.grid.is_empty();
+    (done && tilewright_ir::validate::validate_rewritten(&program).is_ok()).then_some(program)
+}
+
+/// The program with its outermost axis of lines as an axis of the grid.
+fn next_apart(program: &Program) -> Option<Program> {
+    let plain = |statement: &Stmt| matches!(statement, Stmt::Let(_) | Stmt::Store { .. });
+    // Lines that are read along another axis than they are written come together in tiles.
+    let turns = |expr: &Expr| matches!(expr.kind, ExprKind::Transpose(..));
+    if !program.body.iter().all(plain) || program.exprs.iter().any(turns) {
+        return None;
+    }
+    let mut program = program.clone();
+    let (tile, axis) = program.body.iter().find_map(|statement| {
+        let Stmt::Let(id) = statement else { return None };
+        let shape = &program.expr(*id).ty.shape;
+        let mut long = (0..shape.len()).filter(|&axis| shape[axis] != Extent::Const(1));
+        long.next().filter(|_| long.next().is_some()).map(|axis| (*id, axis))
+    })?;
+    let extent = program.expr(tile).ty.shape[axis];
+    let body = std::mem::take(&mut program.body);
+    let axes = Axes::of(&program, &body, &[], tile, axis, Reach::Flat)?;
+    let (known, grid) = (program.exprs.len(), program.grid.len());
+    program.body = Lines::new(&mut program, axes, extent, None).rewritten(body)?;
+    spread(&mut program, extent, known);
+    (program.grid.len() > grid).then_some(program)
 }
 
 /// Gives each line a program of its own, where the loop over them, whose index is no expression `known` before, is all that
@@ -458,10 +499,11 @@ impl<'a> Lines<'a> {
     ) -> Option<()> {
         let axis = self.axes.get(id)?;
         let mut expr = self.of_lines.get(&id)?.clone();
-        expr.ty.shape[axis] = Extent::Const(1);
+        let each = self.axes.each(self.program, id)?;
+        expr.ty.shape[axis] = Extent::Const(each);
         expr.kind.map_operands(|a| known.get(&a).copied().unwrap_or(a));
         match &mut expr.kind {
-            ExprKind::Load { place, .. } => self.narrow(place, axis, index, out)?,
+            ExprKind::Load { place, .. } => self.narrow(place, (axis, each), index, out)?,
             ExprKind::Iota(_) => expr.kind = ExprKind::Broadcast(index),
             ExprKind::Get(var) => *var = *self.vars.get(var)?,
             ExprKind::ReduceBy { combine, .. } | ExprKind::ScanBy { combine, .. } => {
@@ -476,27 +518,34 @@ impl<'a> Lines<'a> {
         Some(())
     }
 
-    /// Narrows a place, whose tile has its lines along `axis`, to one of them.
+    /// Narrows a place, whose tile has its lines along `axis`, with so many elements each there, to one of them.
     fn narrow(
         &mut self,
         place: &mut Place,
-        axis: usize,
+        (axis, each): (usize, usize),
         index: ExprId,
         out: &mut Vec<Stmt>,
     ) -> Option<()> {
         let axis = axis_of_place(place, axis)?;
-        let start = match place.axes[axis] {
-            Axis::All => index,
+        let len = Extent::Const(each);
+        place.axes[axis] = match place.axes[axis] {
+            Axis::All => Axis::Range { start: self.times(index, each, out), len, step: 1 },
             Axis::Range { start, step, .. } => {
-                let step = self.index(step, out);
-                let distance =
-                    self.emit(ExprKind::Binary(BinaryOp::Mul, index, step), integer(), out);
-                self.emit(ExprKind::Binary(BinaryOp::Add, start, distance), integer(), out)
+                let distance = self.times(index, each.checked_mul(step)?, out);
+                let sum = ExprKind::Binary(BinaryOp::Add, start, distance);
+                Axis::Range { start: self.emit(sum, integer(), out), len, step }
             }
             Axis::At(_) | Axis::Gather(_) => return None,
         };
-        place.axes[axis] = Axis::Range { start, len: Extent::Const(1), step: 1 };
         Some(())
+    }
+
+    fn times(&mut self, index: ExprId, n: usize, out: &mut Vec<Stmt>) -> ExprId {
+        if n == 1 {
+            return index;
+        }
+        let n = self.index(n, out);
+        self.emit(ExprKind::Binary(BinaryOp::Mul, index, n), integer(), out)
     }
 
     /// A function with arguments of its own.
@@ -532,8 +581,9 @@ impl<'a> Lines<'a> {
         let lined = [Some(*value), *mask].into_iter().flatten().find(|id| self.axes.has(*id))?;
         let own = self.program.expr(lined).ty.shape.len();
         let axis = self.axes.get(lined)? + rank - own;
+        let each = self.axes.each(self.program, lined)?;
         let mut place = place.clone();
-        self.narrow(&mut place, axis, index, out)?;
+        self.narrow(&mut place, (axis, each), index, out)?;
         let line = |id: ExprId| known.get(&id).copied().unwrap_or(id);
         let (value, mask) = (line(*value), mask.map(line));
         out.push(Stmt::Store { place, value, mask, mode: *mode, at: at.clone() });

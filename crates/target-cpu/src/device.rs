@@ -13,7 +13,7 @@ use crate::simd::Level;
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::{Access, Bindings, DType, Extent, ParamKind, Program};
-use tilewright_passes::lines::{LONG_LINE, by_line};
+use tilewright_passes::lines::{LONG_LINE, by_line, by_program};
 use tilewright_target::recording::{Recording, Step};
 use tilewright_target::{
     Argument, Buffer, Caps, Device, DeviceKind, Executable, Region, TargetError,
@@ -130,6 +130,8 @@ impl Device for CpuDevice {
         }
         let lined = by_line(program, |e| if e == Extent::Const(1) { 0 } else { LONG_LINE });
         let program = lined.as_ref().unwrap_or(program);
+        let apart = by_program(program);
+        let program = apart.as_ref().unwrap_or(program);
         let analysis = Analysis::of(program);
         let is_packed =
             |fused: &Option<(Fusion, _)>| matches!(fused, Some((Fusion::PackedSum { .. }, _)));

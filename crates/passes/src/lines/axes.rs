@@ -6,9 +6,20 @@ use tilewright_ir::{
     Access, Axis, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt, VarId,
 };
 
+/// What counts as made of lines.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Reach {
+    /// Tiles that have an axis of lines; of one element a line, as far as lines are made of them.
+    Axes,
+    /// Everything: also tiles that hold the elements of all lines one after the other along their only axis.
+    Flat,
+}
+
 /// Which expressions and variables are made of lines, and along which axis.
-#[derive(Default)]
 pub(super) struct Axes {
+    /// How many lines.
+    lines: Extent,
+    reach: Reach,
     exprs: HashMap<ExprId, usize>,
     vars: HashMap<VarId, usize>,
     /// Those of one element a line that something needs as a whole.
@@ -74,18 +85,27 @@ impl Axes {
     /// What hangs together with `scan`, whose lines lie along `axis`, in the block `body`: what it is computed from, and
     /// what is computed from it. `before` has what the blocks around compute before it. `None` where that is more than
     /// one line at a time can do.
+    ///
+    /// What lies flat, line after line, counts where `reach` says so.
     pub fn of(
         program: &Program,
         body: &[Stmt],
         before: &[ExprId],
         scan: ExprId,
         axis: usize,
+        reach: Reach,
     ) -> Option<Axes> {
         let (mut survey, mut everywhere) = (Survey::default(), Survey::default());
         survey.block(program, body, false);
         everywhere.block(program, &program.body, false);
-        let mut axes = Axes::default();
-        let lines = program.expr(scan).ty.shape[axis];
+        let mut axes = Axes {
+            lines: program.expr(scan).ty.shape[axis],
+            reach,
+            exprs: HashMap::default(),
+            vars: HashMap::default(),
+            collected: HashSet::default(),
+            before: Vec::new(),
+        };
         let mut open = vec![(scan, axis)];
         while let Some((id, axis)) = open.pop() {
             match axes.get(id) {
@@ -94,10 +114,12 @@ impl Axes {
                 None => axes.exprs.insert(id, axis),
             };
             // What looks for the greatest line needs all of them.
-            if program.expr(id).ty.shape[axis] != lines {
+            let flat = reach == Reach::Flat && axis + 1 == program.expr(id).ty.shape.len();
+            let each = axes.each(program, id)?;
+            if each != 1 && !(flat && is_one(program, id)) {
                 return None;
             }
-            operands_of_lines(program, id, axis, &mut open)?;
+            operands_of_lines(program, id, (axis, each), &mut open)?;
             if !survey.nested.contains_key(&id) {
                 let kind = &program.expr(id).kind;
                 let anew = is_map(kind)
@@ -110,7 +132,7 @@ impl Axes {
                 }
                 continue;
             }
-            let alone = is_one(program, id);
+            let alone = axes.is_one(program, id);
             let mut vars = Vec::new();
             if let ExprKind::Get(var) = program.expr(id).kind {
                 vars.push(var);
@@ -129,7 +151,7 @@ impl Axes {
                 }
             }
             for &user in survey.users.get(&id).into_iter().flatten() {
-                if !(alone && is_one(program, user)) {
+                if !(alone && axes.is_one(program, user)) {
                     open.extend(axis_in_user(program, user, id, axis)?.map(|axis| (user, axis)));
                 }
             }
@@ -141,6 +163,21 @@ impl Axes {
             .filter(|id| axes.has(*id) && !survey.nested.contains_key(id))
             .collect();
         Some(axes)
+    }
+
+    /// Elements of a line along its axis: one, unless lines lie there flat, one after the other.
+    pub fn each(&self, program: &Program, id: ExprId) -> Option<usize> {
+        match (program.expr(id).ty.shape[self.get(id)?], self.lines) {
+            (Extent::Const(all), Extent::Const(lines)) if lines > 0 => {
+                all.is_multiple_of(lines).then_some(all / lines)
+            }
+            (Extent::Dim { dim, times }, Extent::Dim { dim: other, times: lines })
+                if dim == other && times.is_multiple_of(lines) =>
+            {
+                Some(times / lines)
+            }
+            (all, lines) => (all == lines).then_some(1),
+        }
     }
 
     pub fn get(&self, id: ExprId) -> Option<usize> {
@@ -164,7 +201,15 @@ impl Axes {
 
     /// True for a store that each line does for itself.
     pub fn is_line_store(&self, program: &Program, value: ExprId, mask: Option<ExprId>) -> bool {
-        [Some(value), mask].into_iter().flatten().any(|id| self.has(id) && !is_one(program, id))
+        [Some(value), mask]
+            .into_iter()
+            .flatten()
+            .any(|id| self.has(id) && !self.is_one(program, id))
+    }
+
+    /// True for a tile of one element a line, which can be gathered round the loop.
+    fn is_one(&self, program: &Program, id: ExprId) -> bool {
+        self.reach == Reach::Axes && is_one(program, id)
     }
 
     /// Finds what has one element a line and is needed as a whole; `None` where that is so of longer lines, or inside
@@ -174,7 +219,7 @@ impl Axes {
         for (&id, &axis) in own {
             let whole = |&user: &ExprId| {
                 let reduces = matches!(program.expr(user).kind, ExprKind::Reduce(_, _, along) if along == axis);
-                let by_line = self.has(user) || (reduces && !is_one(program, id));
+                let by_line = self.has(user) || (reduces && !self.is_one(program, id));
                 !by_line || (reduces && survey.nested[&user])
             };
             let mut users = survey.users.get(&id).into_iter().flatten();
@@ -182,11 +227,11 @@ impl Axes {
             let needed = survey.scalars.contains(&id)
                 || users.any(whole)
                 || vars.any(|var| !self.vars.contains_key(var))
-                || (survey.stored.contains(&id) && is_one(program, id));
+                || (survey.stored.contains(&id) && self.is_one(program, id));
             if !needed {
                 continue;
             }
-            if !is_one(program, id) || survey.nested[&id] {
+            if !self.is_one(program, id) || survey.nested[&id] {
                 return None;
             }
             self.collected.insert(id);
@@ -200,11 +245,12 @@ fn is_one(program: &Program, id: ExprId) -> bool {
     program.expr(id).ty.shape.iter().filter(|e| **e != Extent::Const(1)).count() <= 1
 }
 
-/// The operands of `id`, whose lines lie along `axis`, that have the lines too, with their axes.
+/// The operands of `id`, whose lines lie along `axis` with so many elements each there, that have the lines too, with their
+/// axes.
 fn operands_of_lines(
     program: &Program,
     id: ExprId,
-    axis: usize,
+    (axis, each): (usize, usize),
     open: &mut Vec<(ExprId, usize)>,
 ) -> Option<()> {
     let expr = program.expr(id);
@@ -218,10 +264,11 @@ fn operands_of_lines(
                 open.push((a, axis));
             }
         }),
+        ExprKind::Iota(_) if each != 1 => return None,
         ExprKind::Iota(_) | ExprKind::Get(_) => {}
         ExprKind::Reshape(a) => {
             let from = &program.expr(*a).ty.shape;
-            open.push((*a, axis_of_long(&expr.ty.shape, axis, from)?));
+            open.push((*a, axis_of_reshaped(&expr.ty.shape, axis, from)?));
         }
         ExprKind::Transpose(a, order) => open.push((*a, order[axis])),
         ExprKind::Pick { of, indices } => {
@@ -243,9 +290,9 @@ fn operands_of_lines(
         {
             open.extend(of.iter().map(|&of| (of, axis)));
         }
-        ExprKind::TopK { of, .. } | ExprKind::Unpack { of, .. } if !is_last => {
-            open.push((*of, axis));
-        }
+        ExprKind::TopK { of, .. } if !is_last => open.push((*of, axis)),
+        // Lines that lie flat are packed one by one where they have whole words.
+        ExprKind::Unpack { of, .. } => open.push((*of, axis)),
         ExprKind::Load { place, .. } => {
             let along = &place.axes[axis_of_place(place, axis)?];
             let moves = matches!(along, Axis::All | Axis::Range { .. });
@@ -263,7 +310,7 @@ fn axis_in_user(program: &Program, user: ExprId, id: ExprId, axis: usize) -> Opt
     let is_last = axis + 1 == of.len();
     let there = match &expr.kind {
         kind if is_map(kind) => axis + expr.ty.shape.len() - of.len(),
-        ExprKind::Reshape(_) => axis_of_long(of, axis, &expr.ty.shape)?,
+        ExprKind::Reshape(_) => axis_of_reshaped(of, axis, &expr.ty.shape)?,
         ExprKind::Transpose(_, order) => order.iter().position(|&from| from == axis)?,
         ExprKind::Pick { of, indices } => {
             if *of == id && is_last || *indices != id && *of != id {
@@ -277,6 +324,22 @@ fn axis_in_user(program: &Program, user: ExprId, id: ExprId, axis: usize) -> Opt
         _ => axis,
     };
     Some(Some(there))
+}
+
+/// The axis of `to` along which lie the lines that lie along axis `axis` of `from`, the same elements in another shape.
+fn axis_of_reshaped(from: &[Extent], axis: usize, to: &[Extent]) -> Option<usize> {
+    axis_of_long(from, axis, to).or_else(|| {
+        // All lines, one after the other, or the outermost axis of what was that.
+        let only = |shape: &[Extent]| {
+            let mut long = (0..shape.len()).filter(|&i| shape[i] != Extent::Const(1));
+            (long.next(), long.next())
+        };
+        match (only(from), only(to)) {
+            ((Some(first), _), (Some(own), None)) if first == axis => Some(own),
+            ((Some(_), None), (Some(first), _)) => Some(first),
+            _ => None,
+        }
+    })
 }
 
 /// The axis of `to` that is axis `axis` of `from`, where only axes of extent 1 come or go.

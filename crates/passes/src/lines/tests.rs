@@ -101,3 +101,82 @@ fn lines_that_nobody_gathers_are_programs() {
     assert_eq!(lined.grid.len(), 2);
     assert!(lined.body.iter().all(|s| !matches!(s, Stmt::For { .. })));
 }
+
+#[test]
+fn random_programs_compute_the_same_with_a_program_a_line() {
+    let mut changed = 0;
+    for seed in 0..30_000 {
+        let case = random_program(seed, &Options::default());
+        let mut program = case.program.clone();
+        crate::pipeline::optimize(&mut program);
+        let Some(mut apart) = next_apart(&program) else { continue };
+        remove_dead(&mut apart);
+        let Ok(right) = interpreted(&case, &program) else { continue };
+        changed += 1;
+        let found = interpreted(&case, &apart).and_then(|found| case.check(&found, &right));
+        found.unwrap_or_else(|why| panic!("{why}\n{program}\nbecame\n{apart}"));
+    }
+    assert!(changed > 20, "{changed}");
+}
+
+/// The grid and the loads of a program that was cut into programs.
+fn apart(source: &str) -> Option<String> {
+    let apart = by_program(&text::parse(source).unwrap())?.to_string();
+    let kept = apart.lines().filter(|l| l.starts_with("grid") || l.contains("load"));
+    Some(kept.map(|l| l.trim()).collect::<Vec<_>>().join("; "))
+}
+
+#[test]
+fn broadcast_maps_and_reductions_become_programs() {
+    let maps = "kernel t(x: in f32[a, b, c], y: in f32[1, b, 1], z: out f32[a, b, c])
+        %0: f32[a, b, c] = load x[:, :, :]
+        %1: f32[1, b, 1] = load y[:, :, :]
+        %2: f32[a, b, c] = mul %0, %1
+        store z[:, :, :] = %2";
+    assert_eq!(
+        apart(maps).unwrap(),
+        "grid a, b; %2: f32[1, 1, 1] = load y[:, %1..+1, :]; \
+         %3: f32[1, 1, c] = load x[%0..+1, %1..+1, :]"
+    );
+    let rows = "kernel t(x: in f32[rows, n], y: out f32[rows, n], s: out f32[rows])
+        %0: f32[rows, n] = load x[:, :]
+        %1: f32[rows, 1] = reduce_sum %0 axis 1
+        %2: f32[rows, n] = div %0, %1
+        store y[:, :] = %2
+        %3: f32[rows] = reshape %1
+        store s[:] = %3";
+    assert_eq!(apart(rows).unwrap(), "grid rows; %1: f32[1, n] = load x[%0..+1, :]");
+}
+
+#[test]
+fn what_lies_flat_becomes_programs_too() {
+    let blocks = "kernel t(x: in u8[64*n], s: in f32[n], y: out f32[128*n])
+        %0: u8[64*n] = load x[:]
+        %1: u32[128*n] = unpack %0 bits 4
+        %2: f32[128*n] = cast %1
+        %3: f32[n, 128] = reshape %2
+        %4: f32[n] = load s[:]
+        %5: f32[n, 1] = reshape %4
+        %6: f32[n, 128] = mul %3, %5
+        %7: f32[128*n] = reshape %6
+        store y[:] = %7";
+    assert_eq!(
+        apart(blocks).unwrap(),
+        "grid n; %3: u8[64] = load x[%2..+64]; %7: f32[1] = load s[%0..+1]"
+    );
+}
+
+#[test]
+fn what_needs_all_lines_stays_one_program() {
+    let header = "kernel t(x: in f32[a, b], y: out f32[a, b])
+        %0: f32[a, b] = load x[:, :]\n";
+    for rest in [
+        "%1: f32[1, b] = reduce_sum %0 axis 0\n%2: f32[a, b] = sub %0, %1\nstore y[:, :] = %2",
+        "%1: f32[a, b] = scan_sum %0 axis 0\nstore y[:, :] = %1",
+        "%1: f32[b, a] = transpose %0 [1, 0]\n%2: f32[a, b] = reshape %1\nstore y[:, :] = %2",
+        "store y[:, :] = %0\n%1: f32[a, b] = load y[:, :]\n%2: f32[a, b] = add %0, %1\n\
+         store y[:, :] = %2",
+    ] {
+        assert_eq!(apart(&format!("{header}{rest}")), None, "{rest}");
+    }
+}

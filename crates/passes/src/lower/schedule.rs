@@ -90,6 +90,10 @@ impl Stay {
 /// and few threads that have to meet.
 const ELEMENTS_A_THREAD: u32 = 5;
 
+/// The same where one row of halves is read and nothing of its length is written: a thread has as many loads in flight as
+/// with 32 of four bytes, and half as many groups are to be started.
+const OF_HALVES_READ: u32 = 6;
+
 /// The same where more rows are held.
 const OF_MANY_ROWS: u32 = 4;
 
@@ -224,8 +228,20 @@ fn elements_a_thread(program: &Program) -> u32 {
     match loads.count() + vars {
         _ if rows.count() >= DOZENS => OF_DOZENS_OF_ROWS,
         4.. => OF_MANY_ROWS,
+        1 if reads_halves(program) => OF_HALVES_READ,
         _ => ELEMENTS_A_THREAD,
     }
+}
+
+/// True where the rows that are read and written are halves, and only read.
+fn reads_halves(program: &Program) -> bool {
+    let mut rows = Vec::new();
+    row_sizes(program, &program.body, 0, &mut rows);
+    let reads = program.exprs.iter().filter(|e| match &e.kind {
+        ExprKind::Load { .. } => e.ty.shape.iter().any(|e| *e != Extent::Const(1)),
+        _ => false,
+    });
+    !rows.is_empty() && rows.iter().all(|(_, bytes)| *bytes == 2) && reads.count() == rows.len()
 }
 
 /// True when several teams may share a group. The last group's spare teams repeat the last program without storing, so

@@ -98,6 +98,10 @@ impl BlockPlan {
                 let gathers = place.axes.iter().any(|axis| matches!(axis, Axis::Gather(_)));
                 main && !gathers
             }
+            // From a table that is there before the row.
+            (ExprKind::Pick { of, indices }, None) => {
+                main && self.main[indices.index()] && !self.main[of.index()]
+            }
             (ExprKind::Reduce(_, of, axis) | ExprKind::ArgReduce { of, axis, .. }, None) => {
                 !main && axis_is_main(*of, *axis)
             }

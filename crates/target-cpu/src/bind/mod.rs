@@ -204,10 +204,12 @@ impl<'a> Binder<'a> {
     fn hoists(&self, id: ExprId, operands: &[&Tile]) -> bool {
         let (shape, main) = self.shape(id);
         let alone = self.request.grid.iter().product::<usize>() <= 1;
+        // Threads that share the work of the only program each run the prologue.
+        let few = shape.iter().product::<usize>() <= crate::simd::LANES;
         !self.request.analysis.varies[id.index()]
             && operands.iter().all(|tile| tile.hoisted)
             && !main
-            && (!alone || shape.iter().all(|&extent| extent == 1))
+            && (!alone || few)
     }
 
     /// A list of statements.

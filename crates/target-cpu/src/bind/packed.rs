@@ -42,11 +42,12 @@ pub(super) fn stream_of(request: &Request<'_>, id: ExprId) -> Option<usize> {
 pub(super) const PACKED_SUM: &str = "sum_packed";
 
 impl<'a> Binder<'a> {
-    /// Integers that are unpacked from a tensor: as a stream where rows come in blocks.
+    /// Integers that are unpacked from a tensor: as a stream where that is all of it.
     pub(super) fn unpacked(&mut self, id: ExprId) -> Tile {
         let (of, bits, place, fill) = source(&self.request, id);
         let (shape, main) = self.shape(id);
-        let (true, Some(bytes)) = (main, stream_of(&self.request, id)) else {
+        let alone = self.request.batch == 1;
+        let (true, Some(bytes)) = (main || alone, stream_of(&self.request, id)) else {
             self.values[of.index()] = vec![self.load(of, place, fill)];
             return self.unpack(id, of, bits);
         };
@@ -62,7 +63,7 @@ impl<'a> Binder<'a> {
             out: out.at,
             inputs: &[Address { register, offset: 0 }],
             extra: [0, bits as u64 | (bytes as u64) << 8],
-            block: BlockRole::Counting,
+            block: if main { BlockRole::Counting } else { BlockRole::Fixed },
             hoisted: false,
         });
         out

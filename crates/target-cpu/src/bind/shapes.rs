@@ -82,14 +82,17 @@ impl<'a> Binder<'a> {
             }
             None => self.value(of),
         };
-        let indices = self.value(indices);
         let rank = of.shape.len();
         let extent = of.shape[rank - 1];
-        let (shape, _) = self.shape(id);
+        let bounded = self.below(indices).is_some_and(|bound| bound <= extent);
+        let indices = self.value(indices);
+        let (shape, main) = self.shape(id);
         // The indices of every program are checked, so they are laid out for every program.
-        let indices = self.spread(&indices, &indices.shape[1..], false);
-        self.check(&indices, extent, name, axis);
-        let out = self.new_tile(self.dtype(id), &shape, false, false);
+        let indices = self.spread(&indices, &indices.shape[1..], indices.main);
+        if !bounded {
+            self.check(&indices, extent, name, axis);
+        }
+        let out = self.new_tile(self.dtype(id), &shape, main, false);
         let mut nest: super::tile::Nest = Vec::new();
         let of_strides = of.strides_in(&of.shape);
         for k in 0..rank - 1 {
@@ -103,11 +106,19 @@ impl<'a> Binder<'a> {
             len: out.shape[rank - 1],
             out: out.at,
             inputs: &[of.at, indices.at],
-            extra: [of.strides[rank - 1] as u64, 0],
-            block: BlockRole::Fixed,
+            extra: [of.strides[rank - 1] as u64, extent as u64],
+            block: if main { BlockRole::Plain } else { BlockRole::Fixed },
             hoisted: false,
         });
         out
+    }
+
+    /// What integers stay below, where their bits tell.
+    fn below(&self, id: ExprId) -> Option<usize> {
+        match self.request.program.expr(id).kind {
+            ExprKind::Unpack { bits, .. } => 1usize.checked_shl(bits),
+            _ => None,
+        }
     }
 
     /// Emits a check that indices, a contiguous tile, stay below `extent`.

@@ -4,6 +4,7 @@
 //! truth values (0 or 1) zero-extended.
 
 use super::Level;
+use super::arg::COUNT;
 use super::call::{Call, Meaning, Primitive, primitive};
 use super::lanes::{LANES, Simd};
 use super::map::prefetch;
@@ -18,6 +19,8 @@ pub trait Format: 'static {
     /// # Safety
     /// 16 readable elements.
     unsafe fn load<S: Simd>(s: S, p: *const u8) -> S::I;
+    /// 16 elements, each the lowest bytes of a lane, widened.
+    fn of_lanes<S: Simd>(s: S, lanes: S::I) -> S::I;
     /// 16 neighbours, narrowed.
     /// # Safety
     /// 16 writable elements.
@@ -34,7 +37,8 @@ pub trait Format: 'static {
 
 macro_rules! formats {
     ($($Format:ident $size:literal
-        load($s:ident, $p:ident) $load:expr; store($a:ident) $store:expr;
+        load($s:ident, $p:ident) $load:expr; lanes($l:ident) $lanes:expr;
+        store($a:ident) $store:expr;
         get $get:expr; set($one:ident) $set:expr;)*) => { $(
         /// See [`Format`].
         pub struct $Format;
@@ -44,6 +48,10 @@ macro_rules! formats {
             unsafe fn load<S: Simd>($s: S, $p: *const u8) -> S::I {
                 // SAFETY: the caller's promise.
                 unsafe { $load }
+            }
+            #[inline(always)]
+            fn of_lanes<S: Simd>($s: S, $l: S::I) -> S::I {
+                $lanes
             }
             #[inline(always)]
             unsafe fn store<S: Simd>($s: S, $p: *mut u8, $a: S::I) {
@@ -67,31 +75,37 @@ macro_rules! formats {
 formats! {
     Word 4
         load(s, p) s.iload(p.cast());
+        lanes(l) l;
         store(a) s.istore(p.cast(), a);
         get p.cast::<u32>().read_unaligned();
         set(x) p.cast::<u32>().write_unaligned(x);
     Half 2
         load(s, p) s.bits(s.half_to_float(s.load_u16(p.cast())));
+        lanes(l) s.bits(s.half_to_float(s.and(l, s.i(0xffff))));
         store(a) s.store_u16(p.cast(), s.float_to_half(s.float(a)));
         get super::portable::widen_f16(p.cast::<u16>().read_unaligned()).to_bits();
         set(x) p.cast::<u16>().write_unaligned(super::portable::narrow_f16(f32::from_bits(x)));
     Brain 2
         load(s, p) s.shl::<16>(s.load_u16(p.cast()));
+        lanes(l) s.shl::<16>(l);
         store(a) s.store_u16(p.cast(), to_bf16(s, s.float(a)));
         get (p.cast::<u16>().read_unaligned() as u32) << 16;
         set(x) p.cast::<u16>().write_unaligned(brain(x));
     Byte 1
         load(s, p) s.load_u8(p);
+        lanes(l) s.and(l, s.i(0xff));
         store(a) s.store_u8(p, a);
         get *p as u32;
         set(x) *p = x as u8;
     SignedByte 1
         load(s, p) s.sar::<24>(s.shl::<24>(s.load_u8(p)));
+        lanes(l) s.sar::<24>(s.shl::<24>(l));
         store(a) s.store_u8(p, a);
         get *p as i8 as u32;
         set(x) *p = x as u8;
     Truth 1
         load(s, p) s.one_if(s.truth(s.load_u8(p)));
+        lanes(l) s.one_if(s.truth(s.and(l, s.i(0xff))));
         store(a) s.store_u8(p, a);
         get (*p != 0) as u32;
         set(x) *p = x as u8;
@@ -130,10 +144,40 @@ unsafe fn load_rows<S: Simd, F: Format>(s: S, call: &Call) {
                     s.istore(out.add(at), F::load(s, from.add(at * F::SIZE)));
                     at += LANES;
                 }
+            } else if let 2 | 4 | 8 = stride
+                && F::SIZE < stride as usize
+            {
+                // What is read lies before the element after them.
+                while at + LANES < call.len {
+                    let lanes = apart(s, from.add(at * stride as usize), stride);
+                    s.istore(out.add(at), F::of_lanes(s, lanes));
+                    at += LANES;
+                }
             }
             while at < call.len {
                 *out.add(at) = F::get(from.wrapping_offset(at as isize * stride));
                 at += 1;
+            }
+        }
+    }
+}
+
+/// 16 words, of which each begins 2, 4 or 8 bytes after the one before; with 2, of which the upper halves are zero.
+///
+/// # Safety
+/// 16 times so many readable bytes.
+#[inline(always)]
+unsafe fn apart<S: Simd>(s: S, from: *const u8, stride: isize) -> S::I {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match stride {
+            2 => s.load_u16(from.cast()),
+            4 => s.iload(from.cast()),
+            _ => {
+                let count = s.i_from(COUNT);
+                let twice = s.shl::<1>(count);
+                let [low, high] = [0, 64].map(|at| s.permute(s.iload(from.add(at).cast()), twice));
+                s.bits(s.select(s.ugt(s.i(8), count), s.float(low), s.float(high)))
             }
         }
     }
@@ -204,8 +248,8 @@ unsafe fn store_rows<S: Simd, F: Format>(s: S, call: &Call) {
 }
 
 /// # Safety
-/// Input 0: elements of the format, `extra[0]` bytes apart. Input 1: `len` indices a row that stay inside input 0's
-/// row. Output: `len` lanes a row.
+/// Input 0: elements of the format, `extra[0]` bytes apart, `extra[1]` of them where that is known (else 0). Input 1:
+/// `len` indices a row that stay inside input 0's row. Output: `len` lanes a row.
 #[inline(always)]
 unsafe fn gather_rows<S: Simd, F: Format>(s: S, call: &Call) {
     let stride = call.extra[0] as isize;
@@ -215,7 +259,15 @@ unsafe fn gather_rows<S: Simd, F: Format>(s: S, call: &Call) {
         let mut at = 0;
         // SAFETY: the indices are inside, by the caller's promise.
         unsafe {
-            if F::SIZE == 4 && stride == 4 {
+            let extent = call.extra[1] as usize;
+            if F::SIZE == 4 && stride == 4 && (1..=LANES).contains(&extent) {
+                // The table is one vector.
+                let table = s.bits(s.load_part(from.cast(), extent));
+                while at + LANES <= call.len {
+                    s.istore(out.add(at), s.permute(table, s.iload(index.add(at))));
+                    at += LANES;
+                }
+            } else if F::SIZE == 4 && stride == 4 {
                 while at + LANES <= call.len {
                     let v = s.gather(from.cast(), s.iload(index.add(at)));
                     s.store(out.add(at).cast(), v);

@@ -389,7 +389,7 @@ fn memory_formats_convert_both_ways() {
             [DType::Bool, DType::I8, DType::U8, DType::I32, DType::F16, DType::BF16, DType::F32]
         {
             for n in [1usize, 16, 37, 64] {
-                for step in [1usize, 3] {
+                for step in [1usize, 2, 3, 4, 8] {
                     let values: Vec<f64> =
                         noise(n, 8).iter().map(|&x| dtype.round(x as f64 * 90.0)).collect();
                     let mut bytes = vec![0u8; n * step * dtype.size()];

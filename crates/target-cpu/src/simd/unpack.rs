@@ -41,8 +41,18 @@ unsafe fn rows<S: Simd, const BITS: usize, const WIDTH: usize>(s: S, call: &Call
         let first = s.imul(s.i_from(COUNT), s.i(BITS as u32));
         let mut at = 0;
         while at + LANES <= call.len {
-            // 16 elements take at most 16 words. Of these each lane takes one, and the next where it crosses over.
             let (word, start) = (at * BITS / WIDTH, at * BITS % WIDTH);
+            if WIDTH.is_multiple_of(LANES * BITS) {
+                // All of one word.
+                // SAFETY: the word of elements `at .. at + 16` is inside the row, and they are in the output's.
+                unsafe {
+                    let v = s.shrv(s.i(*words.add(word) >> start), first);
+                    s.istore(out.add(at), s.and(v, s.i((1 << BITS) - 1)));
+                }
+                at += LANES;
+                continue;
+            }
+            // 16 elements take at most 16 words. Of these each lane takes one, and the next where it crosses over.
             // SAFETY: the words of elements `at .. at + 16` are inside the row.
             let table = s.bits(unsafe {
                 match word + LANES <= words_of_row {
