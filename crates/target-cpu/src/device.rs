@@ -554,3 +554,6 @@ impl CpuExecutable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
