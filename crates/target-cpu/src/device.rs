@@ -463,8 +463,7 @@ impl CpuExecutable {
             // SAFETY: as above.
             self.engine.with_resources(|with| unsafe { attention::run(&bound, with) })
         } else if let Some(scatter) = &self.scatter {
-            let (dims, grid) = (&bindings.dims, bindings.grid(&self.program));
-            let bound = scatter.bind(&self.program, dims, &grid, places.tensors, layouts)?;
+            let bound = scatter.bind(&self.program, &bindings.dims, places.tensors, layouts)?;
             let mut outside = None;
             let done = self.engine.with_resources(|with| {
                 // SAFETY: as above.

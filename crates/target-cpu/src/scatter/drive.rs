@@ -114,7 +114,7 @@ pub unsafe fn run(bound: &Bound, resources: &Resources<'_>) -> Result<Option<Out
     let alone = added.saturating_add(held) < WORTH_WAKING;
     let cut = Cut::of(bound, resources.pool.threads(), alone);
     let counts = cut.ranges * cut.shares;
-    let bytes = (counts.next_multiple_of(2) / 2 + bound.items).checked_mul(8);
+    let bytes = (counts.div_ceil(2) + bound.items).checked_mul(8);
     let bytes = bytes.ok_or(Stopped::Memory(usize::MAX))?;
     let mut shared = resources.shared.lock().unwrap_or_else(PoisonError::into_inner);
     let at = room(&mut shared, bytes)?;
@@ -240,7 +240,7 @@ impl Unit {
             }
             let entries = std::slice::from_raw_parts(self.entries, self.count);
             let mut done = 0;
-            for items in &bound.nests {
+            for items in bound.nests() {
                 // In a list one nest's items follow another's.
                 let more =
                     entries[done..].partition_point(|&entry| (entry as u32 as usize) < items.end);
@@ -289,9 +289,9 @@ unsafe fn each(
     range: Range<usize>,
     mut visit: impl FnMut(u32, u32),
 ) -> Result<(), Outside> {
-    for items in &bound.nests {
+    for items in bound.nests() {
         let (mut item, end) = (items.first.max(range.start), items.end.min(range.end));
-        let inner = items.counts.last().copied().unwrap_or(1);
+        let inner = items.counts().last().copied().unwrap_or(1);
         while item < end {
             // A piece of the innermost loop.
             let position = (item - items.first) % inner;
@@ -315,10 +315,10 @@ unsafe fn piece(
 ) -> Result<(), Outside> {
     let mut at = [0; LOOPS];
     let mut rest = first - items.first;
-    for (at, &count) in at.iter_mut().zip(&items.counts).rev() {
+    for (at, &count) in at.iter_mut().zip(items.counts()).rev() {
         (*at, rest) = (rest % count, rest / count);
     }
-    let loops = items.counts.len();
+    let loops = items.loops;
     let inner = loops.wrapping_sub(1);
     // What one axis says of item `k` of the piece.
     let index = |along: &Along, k: usize| match along {
@@ -338,7 +338,7 @@ unsafe fn piece(
     let (mut fixed, mut behind) = (0, 1);
     let mut moving = [(0usize, 0usize); LOOPS];
     let mut count = 0;
-    for (axis, along) in items.positions.iter().enumerate().rev() {
+    for (axis, along) in items.positions[..bound.chosen].iter().enumerate().rev() {
         let extent = bound.extents[axis];
         if varies(along) {
             moving[count] = (axis, behind);
