@@ -589,3 +589,6 @@ impl CpuExecutable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
