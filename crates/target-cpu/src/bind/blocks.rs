@@ -78,7 +78,10 @@ impl BlockPlan {
         let fused = &request.analysis.fused[id.index()];
         let possible = match (&expr.kind, fused) {
             _ if !main && !from_main => true,
-            (_, Some((Fusion::Map(_) | Fusion::CountedPhilox | Fusion::DropOut, _))) => main,
+            (
+                _,
+                Some((Fusion::Map(_) | Fusion::CountedPhilox { .. } | Fusion::DropOut { .. }, _)),
+            ) => main,
             (_, Some((Fusion::Unpacked, _))) => {
                 main && super::packed::stream_of(request, id).is_some()
             }
@@ -98,14 +101,12 @@ impl BlockPlan {
                 let gathers = place.axes.iter().any(|axis| matches!(axis, Axis::Gather(_)));
                 main && !gathers
             }
-            // From a table that is there before the row.
-            (ExprKind::Pick { of, indices }, None) => {
-                main && self.main[indices.index()] && !self.main[of.index()]
-            }
             (ExprKind::Reduce(_, of, axis) | ExprKind::ArgReduce { of, axis, .. }, None) => {
                 !main && axis_is_main(*of, *axis)
             }
             (ExprKind::Scan { of, axis, reverse: false, .. }, None) => axis_is_main(*of, *axis),
+            // Elements of a table, of which there is one for all blocks.
+            (ExprKind::Pick { of, .. }, None) => main && !self.main[of.index()],
             _ => false,
         };
         if !possible {

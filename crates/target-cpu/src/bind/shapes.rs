@@ -3,7 +3,7 @@
 use super::emit::Rows;
 use super::tile::Tile;
 use super::*;
-use crate::simd::unpack;
+use crate::simd::{LANES, unpack};
 
 impl<'a> Binder<'a> {
     pub(super) fn broadcast(&mut self, id: ExprId, a: ExprId) -> Tile {
@@ -84,12 +84,12 @@ impl<'a> Binder<'a> {
         };
         let rank = of.shape.len();
         let extent = of.shape[rank - 1];
-        let bounded = self.below(indices).is_some_and(|bound| bound <= extent);
+        let fits = self.stays_below(indices, extent);
         let indices = self.value(indices);
         let (shape, main) = self.shape(id);
         // The indices of every program are checked, so they are laid out for every program.
-        let indices = self.spread(&indices, &indices.shape[1..], indices.main);
-        if !bounded {
+        let indices = self.spread(&indices, &indices.shape[1..], main);
+        if !fits {
             self.check(&indices, extent, name, axis);
         }
         let out = self.new_tile(self.dtype(id), &shape, main, false);
@@ -101,7 +101,10 @@ impl<'a> Binder<'a> {
         }
         self.rows(Rows {
             name: "pick",
-            primitive: memory::gather(DType::U32, self.level()),
+            primitive: match extent <= LANES && of.strides[rank - 1] == 4 {
+                true => memory::pick_of_few(self.level()),
+                false => memory::gather(DType::U32, self.level()),
+            },
             nest,
             len: out.shape[rank - 1],
             out: out.at,
@@ -113,12 +116,10 @@ impl<'a> Binder<'a> {
         out
     }
 
-    /// What integers stay below, where their bits tell.
-    fn below(&self, id: ExprId) -> Option<usize> {
-        match self.request.program.expr(id).kind {
-            ExprKind::Unpack { bits, .. } => 1usize.checked_shl(bits),
-            _ => None,
-        }
+    /// True for indices of so few bits that they stay below `extent`.
+    fn stays_below(&self, indices: ExprId, extent: usize) -> bool {
+        let kind = &self.request.program.expr(indices).kind;
+        matches!(kind, ExprKind::Unpack { bits, .. } if *bits < 32 && 1usize << bits <= extent)
     }
 
     /// Emits a check that indices, a contiguous tile, stay below `extent`.
