@@ -1,11 +1,12 @@
 """The catalog's kernels as Python for MLX (`tilewright emit --mlx`), run by MLX and compared with `tilewright run`.
 
-Usage: mlx_kernels.py TILEWRIGHT [--target cuda|metal] [--kernels NAME,NAME] [--dtypes f32,bf16] [--most ELEMENTS]
+Usage: mlx_kernels.py TILEWRIGHT [--target cuda|metal] [--kernels NAME,NAME] [--dtypes f32,bf16] [--most ELEMENTS] [--grad]
 
 Every case of every kernel in every dtype: the text emitted for the case's shapes, and the text emitted for no shapes in
-particular, which has to give the same or to refuse these sizes. Needs mlx on the GPU (`mlx[cuda12]`, or a Mac) and numpy.
+particular, which has to give the same or to refuse these sizes. With --grad the functions of the gradient, called one after the
+other, for outputs' gradients drawn at random. Needs mlx on the GPU (`mlx[cuda12]`, or a Mac) and numpy.
 """
-import argparse, json, pathlib, subprocess, sys, tempfile
+import argparse, json, pathlib, re, subprocess, sys, tempfile
 import numpy
 import mlx.core as mx
 
@@ -93,6 +94,28 @@ def same(found, expected, tolerance):
     return None if error <= limit else f"off by {error:.1e} of the greatest"
 
 
+def functions_of(text):
+    """The functions of an emitted text in order, with the names of what each gives."""
+    outputs = [json.loads(names) for names in re.findall(r"^    output_names=(\[.*\]),$", text, re.M)]
+    return list(zip(re.findall(r"^def (\w+)\(", text, re.M), outputs))
+
+
+def call(function, outputs, values):
+    """Adds what a function gives to the `values` that it takes its arguments from; says whether it met a stray index."""
+    def value(parameter):
+        # A number of blocks of an axis, such as rows_64.
+        axis, _, block = parameter.rpartition("_")
+        return values[parameter] if parameter in values else -(-values[axis] // int(block))
+
+    result = function(**{p: value(p) for p in function.__code__.co_varnames[:function.__code__.co_argcount]})
+    result = list(result) if isinstance(result, tuple) else [result]
+    mx.eval(*result)
+    given = dict(zip(outputs, result, strict=True))
+    faults = given.pop("faults_array", None)
+    values.update(given)
+    return faults is not None and int(faults[0]) != 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tilewright")
@@ -100,6 +123,7 @@ def main():
     parser.add_argument("--kernels", default="")
     parser.add_argument("--dtypes", default="f32,f16,bf16")
     parser.add_argument("--most", type=int, default=300_000, help="elements of the largest tensor of a case")
+    parser.add_argument("--grad", action="store_true", help="gradients instead of the kernels themselves")
     arguments = parser.parse_args()
     binary, folder = arguments.tilewright, pathlib.Path(tempfile.mkdtemp())
 
@@ -117,6 +141,9 @@ def main():
         scalars = [p for p in kernel["inputs"] if p["kind"] == "scalar"]
         if any(p["in_place"] for p in tensors + kernel["outputs"]):
             skipped[name] = "changes a tensor in place"
+            continue
+        if arguments.grad and not kernel["gradient"]["available"]:
+            skipped[name] = "has no gradient"
             continue
         # Where no input tells T, `run` takes the first.
         generic = any(p["dtype"] == "T" for p in tensors)
@@ -138,14 +165,18 @@ def main():
                 for n, value in {**kernel["constants"], **case["constants"], **case["sizes"], **numbers}.items():
                     settings += ["--set", f"{n}={value}"]
                 where = f"{name} {dtype or ''} {' '.join(f'{n}={value}' for n, value in sizes.items())}"
+                grad = ["--grad"] if arguments.grad else []
+                if grad:
+                    floats = [p for p in kernel["outputs"] if own(p) in TOLERANCE]
+                    inputs.update({f"d_{p['name']}": (own(p), fill(own(p), shapes[p["name"]], sizes, random)) for p in floats})
                 write(folder / "in.safetensors", inputs)
-                run = tilewright("run", name, "--in", str(folder / "in.safetensors"), "--out", str(folder / "out.safetensors"), *settings)
+                run = tilewright("run", name, *grad, "--in", str(folder / "in.safetensors"), "--out", str(folder / "out.safetensors"), *settings)
                 if run.returncode:
                     failures.append(f"{where}: tilewright run: {run.stderr.strip()}")
                     continue
                 expected = read(folder / "out.safetensors")
                 constants = [f"{n}={value}" for n, value in {**kernel["constants"], **case["constants"]}.items()]
-                emit = ["emit", name, "--target", arguments.target, "--mlx"] + (["--dtype", dtype] if dtype else [])
+                emit = ["emit", name, "--target", arguments.target, "--mlx", *grad] + (["--dtype", dtype] if dtype else [])
                 emit += [word for setting in constants for word in ("--set", setting)]
                 told = [word for n, shape in shapes.items() if n in inputs for word in ("--shape", f"{n}={'x'.join(map(str, shape))}")]
                 told += [word for n, value in case["sizes"].items() for word in ("--set", f"{n}={value}")]
@@ -157,22 +188,16 @@ def main():
                     scope = {}
                     try:
                         exec(text.stdout, scope)
-                        function = scope[name]
-                        parameters = function.__code__.co_varnames[:function.__code__.co_argcount]
-                        values = {p: to_mlx(*inputs[p]) if p in inputs else numbers[p] if p in numbers else sizes[p] for p in parameters}
-                        result = function(**values)
-                        result = list(result) if isinstance(result, tuple) else [result]
-                        mx.eval(*result)
-                        names = [p["name"] for p in kernel["outputs"]]
-                        wrong = None
-                        for output, array in zip(names, result):
-                            fault = same(of_mlx(array), expected[output], TOLERANCE.get(dtype, 1e-4))
+                        values = {**sizes, **numbers, **{n: to_mlx(*tensor) for n, tensor in inputs.items()}}
+                        functions = functions_of(text.stdout)
+                        stray = [call(scope[own], outputs, values) for own, outputs in functions[1 if grad else 0:]]
+                        wanted_outputs = [n for n in expected if n.startswith("d_") and n not in inputs or not grad]
+                        wrong = "an index was outside its axis" if any(stray) else None
+                        for output in wanted_outputs:
+                            fault = "is given by no function" if output not in values else same(of_mlx(values[output]), expected[output], TOLERANCE.get(dtype, 1e-4))
                             wrong = wrong or (fault and f"{output} {fault}")
-                        for faults in result[len(names):]:
-                            if int(faults[0]) != 0:
-                                wrong = wrong or "an index was outside its axis"
-                        if wrong:
-                            failures.append(f"{where}{'' if exact else ', emitted for no shapes'}: {wrong}")
+                        if wrong or not wanted_outputs:
+                            failures.append(f"{where}{'' if exact else ', emitted for no shapes'}: {wrong or 'nothing to compare'}")
                         else:
                             agreed += 1
                     except ValueError as error:
