@@ -13,6 +13,7 @@ mod early;
 mod emit;
 mod look_up;
 mod packed;
+mod pairs;
 mod reductions;
 mod shapes;
 mod sharing;
@@ -112,6 +113,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         let turns = early::locate_early(&mut bound);
         chains::join(&mut bound, &mut binder.slots, &request, turns);
     }
+    pairs::store_together(&mut bound, &binder.located, request.level);
     look_up::read_in_place(&mut bound, &request);
     ahead::fetch_ahead(&mut bound, &request);
     bound.frame = binder.slots.settle(&mut bound);

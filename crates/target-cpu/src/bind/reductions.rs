@@ -200,8 +200,8 @@ impl<'a> Binder<'a> {
         let into = to.strides_in(&to.shape);
         let nest = (0..last).map(|k| (to.shape[k], [into[k], from[k], 0, 0, 0])).collect();
         self.rows(Rows {
-            name: "scan",
-            primitive: scan::scan(op, of.dtype, reverse, self.level()),
+            name: if reverse { "scan_back" } else { "scan" },
+            primitive: scan::scan(op, of.dtype, self.level()),
             nest,
             len: rows.shape[last],
             out: to.at,
