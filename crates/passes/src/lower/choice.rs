@@ -139,4 +139,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn halves_that_are_only_read_are_many_a_thread() {
+        let chosen = |name: &str, dtype: DType| {
+            let entry = tilewright_kernels::find(name).unwrap();
+            let mut program = entry.record(&entry.specialization(dtype, &[])).unwrap();
+            crate::pipeline::optimize(&mut program);
+            let dims: Vec<usize> =
+                program.dims.iter().map(|d| if d.name == "rows" { 65536 } else { 2048 }).collect();
+            Schedule::default_for(&program, &dims, Units::Half).choice().to_string()
+        };
+        for name in ["sum", "argmax", "logsumexp"] {
+            assert_eq!(chosen(name, DType::BF16), "team=32 teams=4 vector=8", "{name}");
+            assert_eq!(chosen(name, DType::F32), "team=64 teams=1 vector=4", "{name}");
+        }
+        // What is written of a row is held too.
+        assert_eq!(chosen("softmax", DType::BF16), "team=64 teams=1 vector=8");
+    }
 }

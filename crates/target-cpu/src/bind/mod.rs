@@ -428,10 +428,13 @@ impl<'a> Binder<'a> {
                 self.scan(id, *op, *of, *axis, *exclusive, *reverse)
             }
             ExprKind::ReduceBy { of, axis, combine, identity } => {
-                return self.combine(id, of, *axis, combine, Some(identity));
+                let whole = Joined::Whole(self.numbers(identity));
+                return self.combine(of, *axis, combine, whole);
             }
-            ExprKind::ScanBy { of, axis, combine } => {
-                return self.combine(id, of, *axis, combine, None);
+            ExprKind::ScanBy { of, axis, combine, exclusive, reverse } => {
+                let first = exclusive.as_ref().map(|first| self.numbers(first));
+                let running = Joined::Running { first, reverse: *reverse };
+                return self.combine(of, *axis, combine, running);
             }
             ExprKind::TopK { of, k } => return self.top_k(*of, *k),
             ExprKind::Part(of, part) => self.values[of.index()][*part].clone(),
