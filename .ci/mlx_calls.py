@@ -40,7 +40,7 @@ def calls_of(python, arguments):
     def kernel(**made):
         def call(inputs, template, grid, threadgroup, output_shapes, output_dtypes, init_value=None):
             outputs = [Array(shape, dtype) for shape, dtype in zip(output_shapes, output_dtypes)]
-            calls.append(types.SimpleNamespace(**made, inputs=inputs, outputs=outputs, init_value=init_value))
+            calls.append(types.SimpleNamespace(**made, inputs=inputs, outputs=outputs, threadgroup=threadgroup, init_value=init_value))
             return outputs
 
         return call

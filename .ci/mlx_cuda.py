@@ -35,8 +35,18 @@ def signed(call):
     return f"{HEAD}{call.header}\nextern \"C\" __global__ void custom_kernel_{call.name}({', '.join(parameters)}) {{\n{call.source}\n}}\n"
 
 
+def fault_of(call):
+    """What is wrong with the text that MLX compiles for a call."""
+    said, assembly = compiled(signed(call))
+    threads = call.threadgroup[0] * call.threadgroup[1] * call.threadgroup[2]
+    # A thread takes 255 of the 65536 registers of a multiprocessor at most.
+    if said is None and threads > 256 and f".maxntid {threads}" not in assembly:
+        return f"a group of {threads} threads may find too few registers"
+    return said
+
+
 def compiled(text):
-    """What NVRTC says of a text that it does not take."""
+    """What NVRTC says of a text that it does not take, and what it makes of it."""
     nvrtc = ctypes.CDLL(LIBRARY)
     program = ctypes.c_void_p()
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernel.cu", 0, None, None)
@@ -46,8 +56,11 @@ def compiled(text):
     nvrtc.nvrtcGetProgramLogSize(program, ctypes.byref(size))
     log = ctypes.create_string_buffer(size.value)
     nvrtc.nvrtcGetProgramLog(program, log)
+    nvrtc.nvrtcGetPTXSize(program, ctypes.byref(size))
+    assembly = ctypes.create_string_buffer(size.value)
+    nvrtc.nvrtcGetPTX(program, assembly)
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
-    return log.value.decode() if failed else None
+    return log.value.decode() if failed else None, assembly.value.decode()
 
 
 def check(job):
@@ -67,7 +80,7 @@ def check(job):
             continue
         if ("extern __shared__" in call.source) != hasattr(call, "shared_memory"):
             found.append(f"{name} {dtype}: shared memory is not asked for as the text has it")
-        fault = compiled(signed(call))
+        fault = fault_of(call)
         if fault:
             found.append(f"{name} {dtype}: {fault}")
     if dtype in (None, *kernel["dtypes"][:1]):
@@ -75,7 +88,7 @@ def check(job):
         checked += len(calls)
         found += faults
         for call in calls:
-            fault = compiled(signed(call))
+            fault = fault_of(call)
             if fault:
                 found.append(f"{call.name} {dtype}: {fault}")
     return checked, found

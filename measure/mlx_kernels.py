@@ -1,11 +1,12 @@
 """The catalog's kernels as Python for MLX (`tilewright emit --mlx`), run by MLX and compared with `tilewright run`.
 
-Usage: mlx_kernels.py TILEWRIGHT [--target cuda|metal] [--kernels NAME,NAME] [--dtypes f32,bf16] [--most ELEMENTS]
+Usage: mlx_kernels.py TILEWRIGHT [--target cuda|metal] [--kernels NAME,NAME] [--dtypes f32,bf16] [--most ELEMENTS] [--grad]
 
 Every case of every kernel in every dtype: the text emitted for the case's shapes, and the text emitted for no shapes in
-particular, which has to give the same or to refuse these sizes. Needs mlx on the GPU (`mlx[cuda12]`, or a Mac) and numpy.
+particular, which has to give the same or to refuse these sizes. With --grad the functions of the gradient, called one after the
+other, for outputs' gradients drawn at random. Needs mlx on the GPU (`mlx[cuda12]`, or a Mac) and numpy.
 """
-import argparse, json, pathlib, subprocess, sys, tempfile
+import argparse, json, pathlib, re, subprocess, sys, tempfile
 import numpy
 import mlx.core as mx
 
@@ -66,7 +67,7 @@ def extent(text, sizes):
     return value
 
 
-def fill(dtype, shape, sizes, random):
+def fill(dtype, shape, sizes, random, narrower):
     if dtype == "bool":
         return random.random(shape) < 0.7
     if dtype in ("u8", "i8"):
@@ -74,12 +75,13 @@ def fill(dtype, shape, sizes, random):
     if dtype in ("i32", "u32"):
         # Indices of any axis.
         return random.integers(0, max(1, min(sizes.values())), shape).astype(NUMBERS[dtype])
-    # Half of a normal deviate: recurrences stay in range.
-    values = random.standard_normal(shape).astype(numpy.float32) / 2
+    # Narrow normal deviates: recurrences stay in range.
+    values = random.standard_normal(shape).astype(numpy.float32) / narrower
     return (values.view(numpy.uint32) >> 16).astype(numpy.uint16) if dtype == "bf16" else values.astype(NUMBERS[dtype])
 
 
-def same(found, expected, tolerance):
+def same(found, expected, tolerance, terms=1e-6):
+    """What is wrong with a tensor; `terms` is how great the numbers are that cancel in it."""
     (dtype, a), (other, b) = found, expected
     if dtype != other or a.shape != b.shape:
         return f"{dtype} {a.shape}, not {other} {b.shape}"
@@ -88,9 +90,31 @@ def same(found, expected, tolerance):
     if not numpy.array_equal(a[~finite], b[~finite], equal_nan=True):
         return "other NaN or infinities"
     a, b = a[finite], b[finite]
-    error = numpy.abs(a - b).max(initial=0.0) / numpy.abs(b).max(initial=1e-6)
+    error = numpy.abs(a - b).max(initial=0.0) / numpy.abs(b).max(initial=terms)
     limit = tolerance if dtype in TOLERANCE else 0.0
     return None if error <= limit else f"off by {error:.1e} of the greatest"
+
+
+def functions_of(text):
+    """The functions of an emitted text in order, with the names of what each gives."""
+    outputs = [json.loads(names) for names in re.findall(r"^    output_names=(\[.*\]),$", text, re.M)]
+    return list(zip(re.findall(r"^def (\w+)\(", text, re.M), outputs))
+
+
+def call(function, outputs, values):
+    """Adds what a function gives to the `values` that it takes its arguments from; says whether it met a stray index."""
+    def value(parameter):
+        # A number of blocks of an axis, such as rows_64.
+        axis, _, block = parameter.rpartition("_")
+        return values[parameter] if parameter in values else -(-values[axis] // int(block))
+
+    result = function(**{p: value(p) for p in function.__code__.co_varnames[:function.__code__.co_argcount]})
+    result = list(result) if isinstance(result, tuple) else [result]
+    mx.eval(*result)
+    given = dict(zip(outputs, result, strict=True))
+    faults = given.pop("faults_array", None)
+    values.update(given)
+    return faults is not None and int(faults[0]) != 0
 
 
 def main():
@@ -100,6 +124,7 @@ def main():
     parser.add_argument("--kernels", default="")
     parser.add_argument("--dtypes", default="f32,f16,bf16")
     parser.add_argument("--most", type=int, default=300_000, help="elements of the largest tensor of a case")
+    parser.add_argument("--grad", action="store_true", help="gradients instead of the kernels themselves")
     arguments = parser.parse_args()
     binary, folder = arguments.tilewright, pathlib.Path(tempfile.mkdtemp())
 
@@ -109,6 +134,12 @@ def main():
     wanted = set(filter(None, arguments.kernels.split(",")))
     agreed = refused = 0
     failures, skipped = [], {}
+
+    def fail(what):
+        # At once, so that a run that is cut off has said it.
+        failures.append(what)
+        print("FAILED", what, flush=True)
+
     for kernel in json.loads(tilewright("kernels", "--json").stdout):
         name = kernel["name"]
         if wanted and name not in wanted:
@@ -117,6 +148,9 @@ def main():
         scalars = [p for p in kernel["inputs"] if p["kind"] == "scalar"]
         if any(p["in_place"] for p in tensors + kernel["outputs"]):
             skipped[name] = "changes a tensor in place"
+            continue
+        if arguments.grad and not kernel["gradient"]["available"]:
+            skipped[name] = "has no gradient"
             continue
         # Where no input tells T, `run` takes the first.
         generic = any(p["dtype"] == "T" for p in tensors)
@@ -131,21 +165,26 @@ def main():
                     continue
                 random = numpy.random.default_rng(len(name) + max(elements))
                 own = lambda p: dtype if p["dtype"] == "T" else p["dtype"]
-                inputs = {p["name"]: (own(p), fill(own(p), shapes[p["name"]], sizes, random)) for p in tensors}
+                grad = ["--grad"] if arguments.grad else []
+                narrower = 4 if grad else 2
+                inputs = {p["name"]: (own(p), fill(own(p), shapes[p["name"]], sizes, random, narrower)) for p in tensors}
                 numbers = {p["name"]: case["scalars"].get(p["name"], p["default"]) for p in scalars}
                 numbers = {n: 1 if value is None else value for n, value in numbers.items()}
                 settings = []
                 for n, value in {**kernel["constants"], **case["constants"], **case["sizes"], **numbers}.items():
                     settings += ["--set", f"{n}={value}"]
                 where = f"{name} {dtype or ''} {' '.join(f'{n}={value}' for n, value in sizes.items())}"
+                if grad:
+                    floats = [p for p in kernel["outputs"] if own(p) in TOLERANCE]
+                    inputs.update({f"d_{p['name']}": (own(p), fill(own(p), shapes[p["name"]], sizes, random, narrower)) for p in floats})
                 write(folder / "in.safetensors", inputs)
-                run = tilewright("run", name, "--in", str(folder / "in.safetensors"), "--out", str(folder / "out.safetensors"), *settings)
+                run = tilewright("run", name, *grad, "--in", str(folder / "in.safetensors"), "--out", str(folder / "out.safetensors"), *settings)
                 if run.returncode:
-                    failures.append(f"{where}: tilewright run: {run.stderr.strip()}")
+                    fail(f"{where}: tilewright run: {run.stderr.strip()}")
                     continue
                 expected = read(folder / "out.safetensors")
                 constants = [f"{n}={value}" for n, value in {**kernel["constants"], **case["constants"]}.items()]
-                emit = ["emit", name, "--target", arguments.target, "--mlx"] + (["--dtype", dtype] if dtype else [])
+                emit = ["emit", name, "--target", arguments.target, "--mlx", *grad] + (["--dtype", dtype] if dtype else [])
                 emit += [word for setting in constants for word in ("--set", setting)]
                 told = [word for n, shape in shapes.items() if n in inputs for word in ("--shape", f"{n}={'x'.join(map(str, shape))}")]
                 told += [word for n, value in case["sizes"].items() for word in ("--set", f"{n}={value}")]
@@ -157,33 +196,28 @@ def main():
                     scope = {}
                     try:
                         exec(text.stdout, scope)
-                        function = scope[name]
-                        parameters = function.__code__.co_varnames[:function.__code__.co_argcount]
-                        values = {p: to_mlx(*inputs[p]) if p in inputs else numbers[p] if p in numbers else sizes[p] for p in parameters}
-                        result = function(**values)
-                        result = list(result) if isinstance(result, tuple) else [result]
-                        mx.eval(*result)
-                        names = [p["name"] for p in kernel["outputs"]]
-                        wrong = None
-                        for output, array in zip(names, result):
-                            fault = same(of_mlx(array), expected[output], TOLERANCE.get(dtype, 1e-4))
+                        values = {**sizes, **numbers, **{n: to_mlx(*tensor) for n, tensor in inputs.items()}}
+                        functions = functions_of(text.stdout)
+                        stray = [call(scope[own], outputs, values) for own, outputs in functions[1 if grad else 0:]]
+                        wanted_outputs = [n for n in expected if n.startswith("d_") and n not in inputs or not grad]
+                        # A norm of one element has a gradient of nearly nothing: the outputs' gradients cancel in it.
+                        given = [numpy.abs(wide(*inputs[f"d_{p['name']}"])).max() for p in floats] if grad else []
+                        terms = max(given, default=1e-6)
+                        wrong = "an index was outside its axis" if any(stray) else None
+                        for output in wanted_outputs:
+                            fault = "is given by no function" if output not in values else same(of_mlx(values[output]), expected[output], TOLERANCE.get(dtype, 1e-4), terms)
                             wrong = wrong or (fault and f"{output} {fault}")
-                        for faults in result[len(names):]:
-                            if int(faults[0]) != 0:
-                                wrong = wrong or "an index was outside its axis"
-                        if wrong:
-                            failures.append(f"{where}{'' if exact else ', emitted for no shapes'}: {wrong}")
+                        if wrong or not wanted_outputs:
+                            fail(f"{where}{'' if exact else ', emitted for no shapes'}: {wrong or 'nothing to compare'}")
                         else:
                             agreed += 1
                     except ValueError as error:
                         if exact or "emit another" not in str(error):
-                            failures.append(f"{where}: {error}")
+                            fail(f"{where}: {error}")
                         else:
                             refused += 1
                     except Exception as error:
-                        failures.append(f"{where}{'' if exact else ', emitted for no shapes'}: {type(error).__name__}: {str(error)[:300]}")
-    for failure in failures:
-        print("FAILED", failure)
+                        fail(f"{where}{'' if exact else ', emitted for no shapes'}: {type(error).__name__}: {str(error)[:300]}")
     for name, why in skipped.items():
         print("skipped", name, why)
     print(f"{agreed} calls agree, {refused} were refused for their sizes, {len(failures)} failed, {len(skipped)} kernels skipped")

@@ -125,3 +125,15 @@ fn what_a_gradient_adds_to_begins_as_zeros() {
     assert_eq!(out[0].to_f64().unwrap(), right);
     assert_eq!(out[1].to_f64().unwrap(), [0.0; 4]);
 }
+
+/// MLX's signature bounds no threads, so that the compiler may take more registers than a large group finds.
+#[test]
+fn large_groups_say_how_many_threads_they_have() {
+    let of = |args: &[&str]| {
+        let words = [&["emit"], args, &["--target", "cuda", "--mlx", "--dtype", "f32"]].concat();
+        tilewright(&words).ok()
+    };
+    assert!(of(&["selective_scan"]).contains("threadgroup=(512, 1, 1)"));
+    assert!(of(&["selective_scan"]).contains("__launch_bounds__(512)"));
+    assert!(!of(&["softmax"]).contains("__launch_bounds__"));
+}

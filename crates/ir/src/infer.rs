@@ -185,21 +185,7 @@ impl Inference<'_> {
             }
             ExprKind::ReduceBy { of, axis, combine, identity } => {
                 let ty = self.components(of, combine, "reduce_by")?;
-                if identity.len() != of.len() {
-                    let (n, m) = (of.len(), identity.len());
-                    return Err(format!("`reduce_by` has {n} components but {m} identities"));
-                }
-                for (&part, &unit) in of.iter().zip(identity) {
-                    let (part, unit) = (self.of(part)?, self.expr(unit)?);
-                    let constant = matches!(unit.kind, ExprKind::Const(_));
-                    if !constant || unit.ty != scalar(part.dtype) {
-                        return Err(format!(
-                            "an identity of `reduce_by` is a constant {}, not {}",
-                            part.dtype,
-                            self.show(&unit.ty)
-                        ));
-                    }
-                }
+                self.constants(of, identity, ["reduce_by", "identities", "an identity"])?;
                 self.reduced(ty, *axis, "reduce_by")
             }
             ExprKind::Scan { op, of, axis, .. } => {
@@ -208,8 +194,11 @@ impl Inference<'_> {
                 self.axis(ty, *axis, row.name)?;
                 Ok(ty.clone())
             }
-            ExprKind::ScanBy { of, axis, combine } => {
+            ExprKind::ScanBy { of, axis, combine, exclusive, .. } => {
                 let ty = self.components(of, combine, "scan_by")?;
+                if let Some(first) = exclusive {
+                    self.constants(of, first, ["scan_by", "first results", "a first result"])?;
+                }
                 self.axis(ty, *axis, "scan_by")?;
                 Ok(ty.clone())
             }
@@ -420,6 +409,28 @@ impl Inference<'_> {
         }
         let shape = leading.iter().copied().chain([Extent::Const(k)]).collect();
         Ok(Type { dtype: ty.dtype, shape })
+    }
+
+    /// Checks the constants that stand for nothing joined, one a component.
+    fn constants(
+        &self,
+        of: &[ExprId],
+        constants: &[ExprId],
+        [name, several, one]: [&str; 3],
+    ) -> Result<(), String> {
+        if constants.len() != of.len() {
+            let (n, m) = (of.len(), constants.len());
+            return Err(format!("`{name}` has {n} components but {m} {several}"));
+        }
+        for (&part, &constant) in of.iter().zip(constants) {
+            let (part, constant) = (self.of(part)?, self.expr(constant)?);
+            let is_constant = matches!(constant.kind, ExprKind::Const(_));
+            if !is_constant || constant.ty != scalar(part.dtype) {
+                let (part, found) = (part.dtype, self.show(&constant.ty));
+                return Err(format!("{one} of `{name}` is a constant {part}, not {found}"));
+            }
+        }
+        Ok(())
     }
 
     fn part(&self, of: ExprId, part: usize) -> Result<Type, String> {

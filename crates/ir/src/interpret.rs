@@ -342,7 +342,9 @@ impl<'a> Machine<'a> {
             ExprKind::Scan { op, of, axis, exclusive, reverse } => {
                 reduction::scan(*op, ty.dtype, self.value(*of), *axis, *exclusive, *reverse)
             }
-            ExprKind::ScanBy { of, axis, combine } => self.scan_by(of, *axis, combine),
+            ExprKind::ScanBy { of, axis, combine, exclusive, reverse } => {
+                self.scan_by(of, *axis, combine, exclusive.as_deref(), *reverse)
+            }
             ExprKind::TopK { of, k } => {
                 let (tile, n) = (self.value(*of), self.value(*of).last_extent());
                 if *k > n {

@@ -25,7 +25,10 @@ impl ExprKind {
                 visit(*b);
             }
             Ternary(_, abc) => abc.iter().for_each(|id| visit(*id)),
-            Concat(list, _) | ScanBy { of: list, .. } => list.iter().for_each(|id| visit(*id)),
+            Concat(list, _) => list.iter().for_each(|id| visit(*id)),
+            ScanBy { of, exclusive, .. } => {
+                of.iter().chain(exclusive.iter().flatten()).for_each(|id| visit(*id));
+            }
             ReduceBy { of, identity, .. } => of.iter().chain(identity).for_each(|id| visit(*id)),
             Load { place, .. } => place.operands(visit),
         }
@@ -54,7 +57,9 @@ impl ExprKind {
             }
             Ternary(_, abc) => abc.iter_mut().for_each(go),
             Concat(parts, _) => parts.iter_mut().for_each(go),
-            ScanBy { of, .. } => of.iter_mut().for_each(go),
+            ScanBy { of, exclusive, .. } => {
+                of.iter_mut().chain(exclusive.iter_mut().flatten()).for_each(go);
+            }
             ReduceBy { of, identity, .. } => of.iter_mut().chain(identity).for_each(go),
             Load { place, .. } => place.map_operands(map),
         }

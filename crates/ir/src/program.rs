@@ -352,7 +352,8 @@ pub enum ExprKind {
         /// From the end to the start.
         reverse: bool,
     },
-    /// A running reduction by a user-defined function (inclusive, forward); parts as in `ReduceBy`.
+    /// A running reduction by a user-defined function, which gets what comes before in the order of the scan on its left;
+    /// parts as in `ReduceBy`.
     ScanBy {
         /// One tile a component.
         of: Vec<ExprId>,
@@ -360,6 +361,11 @@ pub enum ExprKind {
         axis: usize,
         /// Joins two partial results.
         combine: Combine,
+        /// Excludes the element itself: what the first result is, a constant scalar expression a component. The function
+        /// never sees it, so that it need be no identity.
+        exclusive: Option<Vec<ExprId>>,
+        /// From the end to the start.
+        reverse: bool,
     },
     /// The `k` greatest elements along the last axis, descending; NaN first; of equal elements the lowest position
     /// first. [`ExprKind::Part`] 1 holds their positions (u32).

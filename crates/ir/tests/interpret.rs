@@ -151,6 +151,21 @@ fn user_defined_reductions() {
     let scan =
         "%9: f32[n] = scan_by %0 axis 0 (%1: f32; %2: f32) { %3: f32 = mul %1, %2 yield %3 }";
     same(&map(scan, &[2.0, 3.0, 4.0]), &[2.0, 6.0, 24.0]);
+    // The first and the last that were joined, in the order of the scan.
+    let order = |how: &str| {
+        format!(
+            "%5: f32 = const -1.0 %6: f32 = const -2.0
+            %1: f32[n] = scan_by %0, %0 axis 0 {how} (%11: f32, %12: f32; %13: f32, %14: f32) {{
+              yield %11, %14
+            }}
+            %2: f32[n] = part %1 number 1 %9: f32[2*n] = concat %1, %2 axis 0"
+        )
+    };
+    let x = [2.0, 3.0, 4.0];
+    same(&map(&order(""), &x), &[2.0, 2.0, 2.0, 2.0, 3.0, 4.0]);
+    same(&map(&order("reverse"), &x), &[4.0, 4.0, 4.0, 2.0, 3.0, 4.0]);
+    same(&map(&order("exclusive %5, %6"), &x), &[-1.0, 2.0, 2.0, -2.0, 2.0, 3.0]);
+    same(&map(&order("exclusive %5, %6 reverse"), &x), &[4.0, 4.0, -1.0, 3.0, 4.0, -2.0]);
 }
 
 #[test]

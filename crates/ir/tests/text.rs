@@ -89,6 +89,10 @@ for %4 i in %2..%3 step 4 {
 %26: f32[2, 2] = dot %25, %25
 %27: u32[4] = load c[%2..+4] fill 7
 %28: i32[32] = unpack %27 bits 4
+%29: f32 = const 0.5
+%32: f32[n] = scan_by %0 axis 0 exclusive %29 reverse (%30: f32; %31: f32) {
+  yield %31
+}
 store s[] = %16
 "#;
 

@@ -1,6 +1,6 @@
 //! Reductions and scans by an associative function of the author's.
 
-use crate::recorder::{At, with};
+use crate::recorder::{At, Recorder, with};
 use crate::tile::Tile;
 use std::panic::Location;
 use tilewright_ir::{Combine, ExprId, ExprKind, Stmt, Type};
@@ -19,13 +19,9 @@ pub fn reduce_by<const N: usize>(
     let axis = of.first().map_or(0, |t| t.rank().saturating_sub(1));
     let combine = record_combine(of, combine, at);
     let first = with(Some(at), |r| {
-        let dtypes = of.map(|t| r.dtype(t.0));
-        let mut identities = Vec::new();
-        for (value, dtype) in identity.into_iter().zip(dtypes) {
-            identities.push(r.literal(value, dtype, at));
-        }
+        let identity = constants(r, of, identity, at);
         let of = of.iter().map(|t| t.0).collect();
-        r.emit(ExprKind::ReduceBy { of, axis, combine, identity: identities }, None, at)
+        r.emit(ExprKind::ReduceBy { of, axis, combine, identity }, None, at)
     });
     parts(first, at)
 }
@@ -38,14 +34,7 @@ pub fn scan_by<const N: usize>(
     of: [Tile; N],
     combine: impl FnOnce([Tile; N], [Tile; N]) -> [Tile; N],
 ) -> [Tile; N] {
-    let at = Location::caller();
-    let axis = of.first().map_or(0, |t| t.rank().saturating_sub(1));
-    let combine = record_combine(of, combine, at);
-    let first = with(Some(at), |r| {
-        let of = of.iter().map(|t| t.0).collect();
-        r.emit(ExprKind::ScanBy { of, axis, combine }, None, at)
-    });
-    parts(first, at)
+    scan_by_along(of, Along { reverse: false, exclusive: None }, combine)
 }
 
 /// How a scan goes along its row: forward, with each place's own element, unless it says otherwise.
@@ -57,8 +46,7 @@ pub struct Along<const N: usize> {
     pub exclusive: Option<[f64; N]>,
 }
 
-/// As [`scan_by`], along the row in another way: elements are moved before it and after it. A GPU moves them through its
-/// shared memory, and refuses rows for which that is too small.
+/// As [`scan_by`], along the row in another way.
 ///
 /// The recurrence `h[i] = a[i] h[i+1] + b[i]` from the end is
 /// `scan_by_along([a, b], Along { reverse: true, exclusive: None }, |[a, b], [c, d]| [a * c, b * c + d])`.
@@ -68,36 +56,27 @@ pub fn scan_by_along<const N: usize>(
     along: Along<N>,
     combine: impl FnOnce([Tile; N], [Tile; N]) -> [Tile; N],
 ) -> [Tile; N] {
-    let Some(&one) = of.first().filter(|_| along != Along { reverse: false, exclusive: None })
-    else {
-        return scan_by(of, combine);
-    };
-    let last = one.rank().saturating_sub(1);
-    let length = one.size(last);
     let at = Location::caller();
-    let positions = Tile(with(Some(at), |r| r.emit(ExprKind::Iota(length.0), None, at)));
-    let turned = (positions - length) * -1 - 1;
-    let mut elements = of;
-    if along.reverse {
-        for element in &mut elements {
-            *element = element.pick(turned.broadcast_to(&element.shape()));
-        }
-    }
-    let mut results = scan_by(elements, combine);
-    // Where in the scan a place finds its result, and whether it is the first in order.
-    let order = if along.reverse { turned } else { positions };
-    let from = match along.exclusive {
-        Some(_) => (order - 1).max(0),
-        None => order,
-    };
-    for (part, result) in results.iter_mut().enumerate() {
-        let shape = result.shape();
-        *result = result.pick(from.broadcast_to(&shape));
-        if let Some(first) = along.exclusive {
-            *result = order.eq(0).broadcast_to(&shape).select(first[part], *result);
-        }
-    }
-    results
+    let axis = of.first().map_or(0, |t| t.rank().saturating_sub(1));
+    let combine = record_combine(of, combine, at);
+    let first = with(Some(at), |r| {
+        let exclusive = along.exclusive.map(|first| constants(r, of, first, at));
+        let of = of.iter().map(|t| t.0).collect();
+        let kind = ExprKind::ScanBy { of, axis, combine, exclusive, reverse: along.reverse };
+        r.emit(kind, None, at)
+    });
+    parts(first, at)
+}
+
+/// One number a component, of its type.
+fn constants<const N: usize>(
+    r: &mut Recorder,
+    of: [Tile; N],
+    numbers: [f64; N],
+    at: At,
+) -> Vec<ExprId> {
+    let dtypes = of.map(|t| r.dtype(t.0));
+    numbers.into_iter().zip(dtypes).map(|(number, dtype)| r.literal(number, dtype, at)).collect()
 }
 
 fn parts<const N: usize>(first: ExprId, at: At) -> [Tile; N] {

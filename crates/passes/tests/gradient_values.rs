@@ -328,4 +328,48 @@ fn windows_that_overlap_give_each_element_what_was_read_of_it() {
         let row = |shift: i32| a["x"].rows(t + shift, 1).load().reshape(&columns);
         a["y"].row(t).store(row(-3) * a["by"].at(t).load() + row(2).exp());
     });
+    // Taps with weights that all programs share, of a row and of one number, and of rows that lie further on than there are
+    // programs: what is left of a product is stored once.
+    let signature = "x: f32[m, t, n], w: f32[4, n], one: f32[1] -> y: f32[b, t, n]";
+    let sizes = [("m", 4), ("t", 6), ("n", 5), ("b", 3)];
+    checked(signature, &sizes, |k, a| {
+        let (b, t) = (k.programs(a["y"].size(0)), k.programs(a["x"].size(1)));
+        let row = [a["x"].size(2)];
+        let at = |db: i32, dt: i32| a["x"].rows(b + db, 1).rows(t + dt, 1).load().reshape(&row);
+        let tap = |number: i32| a["w"].row(number).load();
+        let sum = at(0, -2) * tap(0) + tap(1) * at(1, 0) + at(0, 1) * tap(3);
+        a["y"].row(b).row(t).store((sum + at(-1, 0) * a["one"].at(0).load()).sin());
+    });
+    // Rows shifted along an axis of the tile.
+    let signature = "x: f32[h, w, n], taps: f32[3, 3, n] -> y: f32[h, w, n]";
+    checked(signature, &[("h", 4), ("w", 5), ("n", 3)], |k, a| {
+        let i = k.program();
+        let (width, row) = (a["x"].size(1), [a["x"].size(1), a["x"].size(2)]);
+        let at = |di: i32, dj: i32| a["x"].rows(i + di, 1).rows(dj, width).load().reshape(&row);
+        let tap = |i: i32, j: i32| a["taps"].row(i).row(j).load();
+        a["y"].row(i).store(at(-1, -1) * tap(0, 0) + at(0, 1) * tap(1, 2) + at(1, 0) * tap(2, 1));
+    });
+}
+
+#[test]
+fn a_weight_that_all_programs_share_is_multiplied_where_the_windows_are_added() {
+    let text = "kernel taps(x: in f32[time, n], w: in f32[2, n], y: out f32[time, n])
+        grid time
+        %0: i32 = program 0
+        %1: i32 = const -1
+        %2: i32 = add %0, %1
+        %3: f32[1, n] = load x[%2..+1, :]
+        %4: f32[n] = reshape %3
+        %5: i32 = const 0
+        %6: f32[n] = load w[%5, :]
+        %7: f32[n] = mul %4, %6
+        %8: f32[n] = load x[%0, :]
+        %9: i32 = const 1
+        %10: f32[n] = load w[%9, :]
+        %11: f32[n] = fma %8, %10, %7
+        store y[%0, :] = %11";
+    let program = tilewright_ir::text::parse(text).unwrap();
+    let backward = tilewright_passes::grad(&program, &GradOptions::default()).unwrap();
+    let windowed = backward.temporaries.iter().filter(|name| name.starts_with("windowed"));
+    assert_eq!(windowed.count(), 0, "{:?}", backward.temporaries);
 }

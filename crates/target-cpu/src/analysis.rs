@@ -39,11 +39,11 @@ pub struct Analysis {
 pub enum Fusion {
     /// A map.
     Map(Fused),
-    /// Random numbers of the positions 0, 1, 2 ..., of a seed and a stream.
-    CountedPhilox,
-    /// A row times a scale (if there is one), or 0 where the random number of its position, of a seed and a stream,
-    /// is below a probability.
-    DropOut,
+    /// Random numbers of positions that count up, of a seed and a stream: from a third operand on, or from 0.
+    CountedPhilox { from: bool },
+    /// A row times a scale, or 0 where the random number of its position, of a seed and a stream, is below a
+    /// probability. Behind these four operands come the scale and the first position, if there are any.
+    DropOut { scaled: bool, from: bool },
     /// The sum over an axis of a product.
     SumOfProducts(usize),
     /// Integers unpacked from a tensor that is only read: the load belongs to it.
@@ -204,8 +204,12 @@ impl Analysis {
         }
         if let ExprKind::Ternary(TernaryOp::Philox, [position, seed, stream]) = expr.kind {
             let single = |id: ExprId| program.expr(id).ty.shape.is_empty();
-            let counted = is_count(program, position) && single(seed) && single(stream);
-            return counted.then(|| (Fusion::CountedPhilox, vec![seed, stream]));
+            if !single(seed) || !single(stream) {
+                return None;
+            }
+            let from = counted_from(program, position)?;
+            let operands = [Some(seed), Some(stream), from].into_iter().flatten().collect();
+            return Some((Fusion::CountedPhilox { from: from.is_some() }, operands));
         }
         if expr.ty.dtype != DType::F32 {
             return None;
@@ -277,7 +281,7 @@ impl Analysis {
         let (whole, unit) = self.pair(program, once(number)?, BinaryOp::Mul)?;
         let ExprKind::Cast(bits) = program.expr(once(whole)?).kind else { return None };
         let (word, by) = self.pair(program, once(bits)?, BinaryOp::Shr)?;
-        let Some((Fusion::CountedPhilox, draw)) = &self.fused[once(word)?.index()] else {
+        let Some((Fusion::CountedPhilox { from }, draw)) = &self.fused[once(word)?.index()] else {
             return None;
         };
         let fits = program.expr(bits).ty.dtype == DType::U32
@@ -292,14 +296,17 @@ impl Analysis {
             return None;
         }
         let mut operands = vec![value, draw[0], draw[1], repeated(program, p)];
+        let mut scaled = false;
         let product = once(value).and_then(|value| self.pair(program, value, BinaryOp::Mul));
         for (x, scale) in product.into_iter().flat_map(|(a, b)| [(a, b), (b, a)]) {
-            if shape(x) == shape(word) && single(scale) && operands.len() == 4 {
+            if shape(x) == shape(word) && single(scale) && !scaled {
                 operands[0] = x;
                 operands.push(repeated(program, scale));
+                scaled = true;
             }
         }
-        Some((Fusion::DropOut, operands))
+        operands.extend(draw.get(2));
+        Some((Fusion::DropOut { scaled, from: *from }, operands))
     }
 
     /// Unpacking right after a load that nothing else uses.
@@ -413,6 +420,26 @@ fn is_count(program: &Program, id: ExprId) -> bool {
         ExprKind::Iota(_) => true,
         ExprKind::Cast(of) => program.expr(id).ty.dtype == DType::U32 && is_count(program, of),
         _ => false,
+    }
+}
+
+/// Of positions that count up, the number that they count from, unless that is 0; `None` if they do not.
+fn counted_from(program: &Program, id: ExprId) -> Option<Option<ExprId>> {
+    if is_count(program, id) {
+        return Some(None);
+    }
+    let expr = program.expr(id);
+    let ExprKind::Binary(BinaryOp::Add, a, b) = expr.kind else { return None };
+    let number = |id: ExprId| {
+        let from = repeated(program, id);
+        let single = program.expr(from).ty.shape.is_empty();
+        (single && program.expr(from).ty.dtype == DType::U32).then_some(from)
+    };
+    let of_row = |id: ExprId| is_count(program, id) && program.expr(id).ty.shape == expr.ty.shape;
+    match (of_row(a), of_row(b)) {
+        (true, _) => number(b).map(Some),
+        (_, true) => number(a).map(Some),
+        _ => None,
     }
 }
 

@@ -4,10 +4,11 @@ use crate::analysis::{Analysis, Fusion};
 use crate::attention::{self, Attention};
 use crate::bind::{Request, TensorLayout};
 use crate::engine::{Engine, Failure};
-use crate::execute::{Launch, Tensor};
+use crate::execute::{Fault, Launch, Tensor};
 use crate::memory::CpuBuffer;
 use crate::pool::Pool;
 use crate::product::{self, Problem, Product};
+use crate::scatter::{self, Scatter};
 use crate::schedule::Schedule;
 use crate::simd::Level;
 use std::any::Any;
@@ -138,6 +139,7 @@ impl Device for CpuDevice {
             analysis,
             product: product::product(program),
             attention: Attention::of(program),
+            scatter: scatter::scatter(program),
             program: program.clone(),
             engine: self.engine.clone(),
             schedules: Mutex::default(),
@@ -181,6 +183,8 @@ struct CpuExecutable {
     product: Option<Product>,
     /// Or this.
     attention: Option<Attention>,
+    /// Or this.
+    scatter: Option<Scatter>,
     /// Sums of products with packed weights are part of it.
     packed: bool,
     engine: Arc<Engine>,
@@ -438,7 +442,12 @@ impl CpuExecutable {
         Ok((careful, written >= self.engine.stream_from))
     }
 
-    /// Runs the program as attention or as a product, if it is one and its tensors lie as that takes them.
+    /// True for what may run as attention, a product or a scatter.
+    fn is_one(&self) -> bool {
+        self.attention.is_some() || self.product.is_some() || self.scatter.is_some()
+    }
+
+    /// Runs the program as that, if it is one and its tensors lie as that takes them.
     ///
     /// # Safety
     /// As [`Executable::launch`], for arguments that were resolved and of which none shares memory with what is written.
@@ -453,6 +462,24 @@ impl CpuExecutable {
             let bound = unsafe { attention.bind(places.tensors, places.scalars, layouts) }?;
             // SAFETY: as above.
             self.engine.with_resources(|with| unsafe { attention::run(&bound, with) })
+        } else if let Some(scatter) = &self.scatter {
+            let bound = scatter.bind(&self.program, &bindings.dims, places.tensors, layouts)?;
+            let mut outside = None;
+            let done = self.engine.with_resources(|with| {
+                // SAFETY: as above.
+                outside = unsafe { scatter::run(&bound, with) }?;
+                Ok(())
+            });
+            match (done, outside) {
+                (Ok(()), Some(outside)) => Err(Failure::Fault(Box::new(Fault {
+                    tensor: Tensor::Param(bound.param),
+                    axis: outside.axis,
+                    index: outside.index,
+                    extent: outside.extent,
+                    at: outside.place(&bound),
+                }))),
+                (done, _) => done,
+            }
         } else {
             // SAFETY: as above.
             let problem = unsafe { self.problem(bindings, places, layouts) }?;
@@ -507,7 +534,7 @@ impl Executable for CpuExecutable {
         };
         let (careful, stream) = self.resolve(bindings, arguments, (tensors, scalars, ranges))?;
         let places = Places { tensors, scalars, ranges };
-        if careful == 0 && (self.attention.is_some() || self.product.is_some()) {
+        if careful == 0 && self.is_one() {
             let layouts = self.layouts(bindings, arguments);
             // SAFETY: the regions were checked to hold every element of their shapes, what is written overlaps nothing,
             // and the caller keeps others away.
@@ -528,6 +555,14 @@ impl Executable for CpuExecutable {
         let schedules = self.schedules.lock().unwrap_or_else(PoisonError::into_inner);
         match schedules.last() {
             Some((_, schedule)) => crate::describe::describe(&self.program, schedule),
+            None if self.is_one() => {
+                let what = match (self.attention.is_some(), self.scatter.is_some()) {
+                    (true, _) => "attention",
+                    (_, true) => "rows added where indices say",
+                    _ => "a product",
+                };
+                format!("{}: {what}, as a whole\n", self.program.name)
+            }
             None => format!("{}: not yet launched", self.program.name),
         }
     }
@@ -554,3 +589,6 @@ impl CpuExecutable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

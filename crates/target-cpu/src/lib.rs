@@ -22,6 +22,7 @@ mod native;
 mod packed;
 mod pool;
 mod product;
+mod scatter;
 mod schedule;
 mod simd;
 mod step;

@@ -26,6 +26,8 @@ const MOST_PROGRAMS: usize = 1024;
 const READ_LANES: usize = 32 << 10;
 /// How much longer than all that is made of them rows are that a batch counts as only reading.
 const MADE_LITTLE: usize = 8;
+/// Elements of a value of several axes up to which programs run in batches as if it were a row.
+const SHORT_TILE: usize = 512;
 /// Programs of a batch that look a row up: while one is copied, the next is fetched.
 const LOOKING_UP: usize = 4;
 /// Rows up to this length are whole: their tiles stay near the first cache. Longer ones come in blocks where they can.
@@ -157,9 +159,9 @@ impl Schedule {
     }
 }
 
-/// The rows of a program whose every value is a row or a scalar.
+/// The rows of a program whose every value is a row, a scalar or little more.
 struct Rows {
-    /// The longest; `None` when some value is more than a row.
+    /// The longest; `None` when some value is much more than a row.
     length: Option<usize>,
     /// Rows are only read, for sums of products with packed weights.
     packed: bool,
@@ -177,13 +179,15 @@ impl Rows {
         for id in lets(request.program, request.analysis) {
             let expr = request.program.expr(id);
             let extents = expr.ty.shape.iter().map(|extent| extent.value(request.dims));
-            let mut long = extents.filter(|&extent| extent != 1);
-            let (first, second) = (long.next(), long.next());
+            let long: Vec<usize> = extents.filter(|&extent| extent != 1).collect();
+            let lanes = long.iter().fold(1usize, |n, &extent| n.saturating_mul(extent));
+            let first = (!long.is_empty()).then_some(lanes);
             let alone = matches!(
                 expr.kind,
                 ExprKind::Dot(..) | ExprKind::ReduceBy { .. } | ExprKind::ScanBy { .. }
             );
-            if second.is_some() || alone {
+            // Values of several axes run in batches like rows of as many elements, where these are short.
+            if alone || long.len() > 1 && lanes > SHORT_TILE {
                 return Rows { length: None, packed: false, looked_up: false, in_place: false };
             }
             let fused = request.analysis.fused[id.index()].as_ref();

@@ -267,12 +267,24 @@ pub struct Combining {
     pub body: Vec<(Operation, DType)>,
     /// Which values are the joined components.
     pub results: Vec<usize>,
-    /// The identity of each component (reductions).
-    pub identity: Vec<f64>,
-    /// A scan rather than a reduction.
-    pub scan: bool,
+    /// What is kept of what is joined.
+    pub joined: Joined,
     /// For a scan, the operations of the body as maps of rows; empty where some are none.
     pub maps: Vec<Mapped>,
+}
+
+/// What a user-defined function's results are of a row.
+#[derive(Clone, Debug)]
+pub enum Joined {
+    /// All of it, from the identity of each component.
+    Whole(Vec<f64>),
+    /// What is joined up to each element.
+    Running {
+        /// Without the element itself: what the first in order gets of each component.
+        first: Option<Vec<f64>>,
+        /// From the end to the start.
+        reverse: bool,
+    },
 }
 
 /// An operation of a combine function on rows of values.

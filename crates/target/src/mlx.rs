@@ -95,6 +95,9 @@ pub fn python(
         }
         header.push_str(READ_VECTOR);
     }
+    if function == Function::Cuda && program.threads > WITHOUT_BOUND {
+        header.push_str(&bound(program.threads));
+    }
     let mut out = String::new();
     let _ = writeln!(out, "# {name} for MLX, through mx.fast.{}.", function.name());
     for (dim, words, _) in python.conditions() {
@@ -135,6 +138,17 @@ pub fn python(
     );
     python.function(&mut out);
     Ok(out)
+}
+
+/// Groups of so many threads find registers however many a thread of theirs takes: 255 of the 65536 of a multiprocessor at most.
+const WITHOUT_BOUND: usize = 256;
+
+/// Says in the signature that MLX writes, which bounds no threads, how many a group has: the compiler would take registers as it
+/// likes, and a large group would not start.
+fn bound(threads: usize) -> String {
+    format!(
+        "\n#undef __global__\n#define __global__ __location__(global) __launch_bounds__({threads})"
+    )
 }
 
 /// How a body reads a vector of an input on Metal.

@@ -138,7 +138,8 @@ fn scans_go_either_way_with_their_own_element_or_without() {
             v["q"].row(row).store(q);
         });
         let kernel = kernel.unwrap();
-        for n in LENGTHS {
+        // The longest goes block by block: two, of which the last has one element, and five.
+        for n in LENGTHS.into_iter().chain([700, 8193, 16_385, 40_000]) {
             let x = numbers(n, 3, -1.0, 1.0);
             let (mut p, mut q) = (vec![0.0; x.len()], vec![0.0; x.len()]);
             for row in 0..ROWS {
@@ -156,10 +157,10 @@ fn scans_go_either_way_with_their_own_element_or_without() {
                 }
             }
             let x = Tensor::from_f64(F32, &[ROWS, n], &x).unwrap();
-            for target in ["cpu", "emulator", "interpreter", "msl-host"] {
+            for target in ["cpu", "emulator", "interpreter", "msl-host", "cuda"] {
                 // There may be no C++ compiler; each form is built once.
                 let Ok(runtime) = Runtime::open(target) else { continue };
-                if target == "msl-host" && n != 130 {
+                if target == "msl-host" && n != 130 && n != 40_000 {
                     continue;
                 }
                 let kernel = kernel.clone().on(&runtime);
@@ -206,6 +207,57 @@ fn gradients_of_scans_agree_on_threads() {
                 let expected = gradients[0][name].to_f64().unwrap();
                 assert!(n == 1 || expected.iter().any(|&x| x != 0.0));
                 close(&gradients[1][name], &expected, &format!("{name} of {n}"));
+            }
+        }
+    }
+}
+
+/// `h = a h' + b` in each form, and what it sends back, against loops: rows of one register, of several subgroups, and of
+/// more blocks than registers hold.
+#[test]
+fn gradients_follow_a_scan_either_way() {
+    let signature = "a: f32[*rows, n], b: f32[*rows, n] -> h: f32[*rows, n]";
+    let first = 0.75;
+    for (reverse, exclusive) in [(false, false), (true, false), (false, true), (true, true)] {
+        let kernel = tile_kernel("recurrence", signature, move |k, v| {
+            let row = k.program();
+            let pair = [v["a"].row(row).load(), v["b"].row(row).load()];
+            let along = Along { reverse, exclusive: exclusive.then_some([1.0, first]) };
+            let [_, h] = scan_by_along(pair, along, |[a, b], [c, d]| [a * c, b * c + d]);
+            v["h"].row(row).store(h);
+        });
+        let gradient = kernel.unwrap().grad().unwrap();
+        for n in [1, 2, 13, 79, 700, 8193, 40_000] {
+            let (a, b) = (numbers(n, 1, 0.9, 0.999), numbers(n, 7, -1.0, 1.0));
+            let d_h = numbers(n, 3, -1.0, 1.0);
+            let (mut d_a, mut d_b) = (vec![0.0; ROWS * n], vec![0.0; ROWS * n]);
+            for row in 0..ROWS {
+                let place = |step: usize| row * n + if reverse { n - 1 - step } else { step };
+                let mut states = vec![0.0];
+                for step in 0..n {
+                    states.push(a[place(step)] * states[step] + b[place(step)]);
+                }
+                // What reaches each state: from its own result or the next one's, and from the next state.
+                let mut reaching = 0.0;
+                for step in (0..n).rev() {
+                    let next = (step + 1 < n).then(|| place(step + 1));
+                    let result = if exclusive { next } else { Some(place(step)) };
+                    reaching = result.map_or(0.0, |at| d_h[at])
+                        + next.map_or(0.0, |next| a[next] * reaching);
+                    d_b[place(step)] = reaching;
+                    d_a[place(step)] = reaching * states[step];
+                }
+            }
+            let tensor = |values: &[f64]| Tensor::from_f64(F32, &[ROWS, n], values).unwrap();
+            let (a, b, d_h) = (tensor(&a), tensor(&b), tensor(&d_h));
+            for target in ["cpu", "emulator", "cuda"] {
+                let Ok(runtime) = Runtime::open(target) else { continue };
+                let gradient = gradient.clone().on(&runtime);
+                let call = gradient.bind().input("a", &a).input("b", &b).input("d_h", &d_h);
+                let out = call.run().unwrap();
+                let of = format!("{n}, reverse {reverse}, exclusive {exclusive}, {target}");
+                close(&out["d_a"], &d_a, &format!("d_a of {of}"));
+                close(&out["d_b"], &d_b, &format!("d_b of {of}"));
             }
         }
     }

@@ -137,7 +137,16 @@ impl Machine<'_> {
         several(shape, results)
     }
 
-    pub(super) fn scan_by(&self, of: &[ExprId], axis: usize, combine: &Combine) -> Tile {
+    pub(super) fn scan_by(
+        &self,
+        of: &[ExprId],
+        axis: usize,
+        combine: &Combine,
+        exclusive: Option<&[ExprId]>,
+        reverse: bool,
+    ) -> Tile {
+        let first = exclusive
+            .map(|first| first.iter().map(|&id| self.value(id).data()[0]).collect::<Vec<_>>());
         let tiles: Vec<&Tile> = of.iter().map(|&id| self.value(id)).collect();
         let mut function = self.combine(combine);
         let (outer, extent, inner) = tiles[0].lanes(axis);
@@ -147,13 +156,20 @@ impl Machine<'_> {
         for o in 0..outer {
             for j in 0..inner {
                 for i in 0..extent {
-                    let at = (o * extent + i) * inner + j;
+                    let place = if reverse { extent - 1 - i } else { i };
+                    let at = (o * extent + place) * inner + j;
+                    if let Some(first) = &first {
+                        let before = if i == 0 { first } else { &joined };
+                        results.iter_mut().zip(before).for_each(|(list, &value)| list[at] = value);
+                    }
                     element.iter_mut().zip(&tiles).for_each(|(e, tile)| *e = tile.data()[at]);
                     match i {
                         0 => joined.copy_from_slice(&element),
                         _ => function.call(&mut joined, &element),
                     }
-                    results.iter_mut().zip(&joined).for_each(|(list, &value)| list[at] = value);
+                    if first.is_none() {
+                        results.iter_mut().zip(&joined).for_each(|(list, &value)| list[at] = value);
+                    }
                 }
             }
         }

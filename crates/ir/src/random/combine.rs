@@ -60,22 +60,22 @@ impl Builder<'_> {
         combine: Combine,
         bounds: [Bounds; 2],
     ) -> Option<Value> {
-        // A constant such as the least number is not for other ops to use.
+        let identity = self.constants(identity)?.to_vec();
+        let kind = ExprKind::ReduceBy { of: of.map(|v| v.id).to_vec(), axis, combine, identity };
+        let first = self.push(kind, None, bounds[0])?;
+        self.push(ExprKind::Part(first.id, 1), None, bounds[1])
+    }
+
+    /// Constants such as the least number are not for other ops to use.
+    fn constants(&mut self, values: [f64; 2]) -> Option<[ExprId; 2]> {
         let visible = self.scope.len();
-        let mut unit = |x: f64| {
+        let mut constant = |x: f64| {
             let bounds = Bounds::exact(0.0, 0.0);
             self.push(ExprKind::Const(Literal::Float(x)), Some(SCALAR_F32), bounds)
         };
-        let units = [unit(identity[0])?, unit(identity[1])?];
+        let made = [constant(values[0])?.id, constant(values[1])?.id];
         self.scope.truncate(visible);
-        let kind = ExprKind::ReduceBy {
-            of: of.map(|v| v.id).to_vec(),
-            axis,
-            combine,
-            identity: units.map(|v| v.id).to_vec(),
-        };
-        let first = self.push(kind, None, bounds[0])?;
-        self.push(ExprKind::Part(first.id, 1), None, bounds[1])
+        Some(made)
     }
 
     fn sum_and_max(&mut self, a: Value, b: Value, axis: usize, n: usize) -> Option<Value> {
@@ -121,13 +121,20 @@ impl Builder<'_> {
         let carried = body.binary(BinaryOp::Mul, left[1], right[0])?;
         let next = body.binary(BinaryOp::Add, carried, right[1])?;
         let combine = Combine { body: body.body, left, right, results: vec![product, next] };
-        let reach = n as f64 * b.bounds.magnitude();
+        let reach = (n as f64 * b.bounds.magnitude()).max(1.0);
         let scale = n as f64 * (b.bounds.scale + reach * (1.0 + factor.bounds.scale));
         let product = Bounds { scale: n as f64 * (1.0 + factor.bounds.scale), ..factor.bounds };
         let product = product.or(Bounds { scale: product.scale, ..Bounds::exact(-1.0, 1.0) });
         let next = Bounds { scale, ..Bounds::exact(-reach, reach) };
         let of = vec![factor.id, b.id];
-        let first = self.push(ExprKind::ScanBy { of, axis, combine }, None, product)?;
+        let reverse = self.random.below(2) == 1;
+        // What the function never sees need not leave anything alone.
+        let exclusive = match self.random.below(2) {
+            0 => None,
+            _ => Some(self.constants([0.5, -0.25])?.to_vec()),
+        };
+        let first =
+            self.push(ExprKind::ScanBy { of, axis, combine, exclusive, reverse }, None, product)?;
         self.push(ExprKind::Part(first.id, 1), None, next)
     }
 }

@@ -74,7 +74,12 @@ impl Parser<'_> {
             "scan_by" => {
                 let of = self.list(Self::value)?;
                 let axis = self.axis_number()?;
-                ExprKind::ScanBy { of, axis, combine: self.combine()? }
+                let exclusive = match self.accept("exclusive")? {
+                    true => Some(self.list(Self::value)?),
+                    false => None,
+                };
+                let reverse = self.accept("reverse")?;
+                ExprKind::ScanBy { of, axis, combine: self.combine()?, exclusive, reverse }
             }
             "topk" => {
                 let of = self.value()?;

@@ -271,8 +271,12 @@ impl Printer<'_> {
                 put!(self, "{}", if *exclusive { " exclusive" } else { "" });
                 put!(self, "{}", if *reverse { " reverse" } else { "" });
             }
-            ExprKind::ScanBy { of, axis, combine } => {
+            ExprKind::ScanBy { of, axis, combine, exclusive, reverse } => {
                 put!(self, "scan_by {} axis {axis}", values(of));
+                if let Some(first) = exclusive {
+                    put!(self, " exclusive {}", values(first));
+                }
+                put!(self, "{}", if *reverse { " reverse" } else { "" });
                 self.combine(combine);
             }
             ExprKind::TopK { of, k } => put!(self, "topk %{} k {k}", of.0),

@@ -1,12 +1,14 @@
 //! Gradients of scans and of user-defined reductions.
 //!
-//! A scan is the recurrence `y[i] = c(y[i-1], x[i])`. With the Jacobians `A = ∂c/∂y[i-1]` and `B = ∂c/∂x[i]`, the
-//! adjoint of `y` is the reversed recurrence `s[i] = g[i] + A[i+1]ᵀ s[i+1]`, which is a scan of affine maps, and
-//! `d_x = Bᵀ s`. Only entries that can differ from zero are carried: for `h[i] = a[i] h[i-1] + b[i]`, joined as the
-//! pair `(a, b)`, that is `s[i] = g[i] + a[i+1] s[i+1]`, one slope and one sum.
+//! A scan is the recurrence `y[i] = c(y[i-1], x[i])`, where `i - 1` comes before `i` in its order. With the Jacobians
+//! `A[i] = ∂c/∂y[i-1]` and `B[i] = ∂c/∂x[i]`, the adjoint of `y[i]` is `s[i] = g[i] + A[i+1]ᵀ s[i+1]`, and `d_x = Bᵀ s`. What
+//! comes from later elements, `t[i] = A[i]ᵀ (g[i] + t[i+1])`, is a scan of affine maps in the other direction, whose
+//! exclusive form gives `t[i+1]`: nothing is moved. An exclusive scan's `g[i]` belongs to `y[i-1]`, so that there
+//! `s[i] = u[i+1]` with `u[i] = g[i] + A[i]ᵀ u[i+1]`. Only entries that can differ from zero are carried: for
+//! `h[i] = a[i] h[i-1] + b[i]`, joined as the pair `(a, b)`, those are one slope and one sum.
 //!
 //! A reduction is `c(c(P[i], x[i]), S[i])` for every `i`, with the joined elements `P` before and `S` after it, which
-//! two scans give. Reverse mode through these two joins yields `d_x[i]` for each `i` alone.
+//! two exclusive scans give. Reverse mode through these two joins yields `d_x[i]` for each `i` alone.
 //!
 //! The functions themselves are differentiated by the same rules as kernels: their bodies are laid out on tiles and
 //! walked in reverse.
@@ -26,23 +28,12 @@ impl Sweep<'_> {
     ) -> Result<(), String> {
         let shape = self.shape(id);
         let value = self.plain(g);
-        let mut g = self.full(value, &shape);
-        let mut x = self.value(of);
-        if reverse {
-            (x, g) = (self.reversed(x)?, self.reversed(g)?);
-        }
-        if exclusive {
-            // y[i] joins what is before i: it is the inclusive result one position on.
-            let zero = self.out.constant(self.out.ty(g).dtype, 0.0);
-            g = self.next(g, zero)?;
-        }
+        let g = self.full(value, &shape);
+        let x = self.value(of);
         let axis = shape.len() - 1;
-        let kind = ExprKind::Scan { op, of: x, axis, exclusive: false, reverse: false };
-        let y = self.out.emit(kind, None);
-        let identity = op.identity(self.out.ty(y).dtype);
-        let identity = self.out.constant(self.out.ty(y).dtype, identity);
-        let before = self.previous(y, identity)?;
-        let one = self.out.constant(self.out.ty(y).dtype, 1.0);
+        let kind = ExprKind::Scan { op, of: x, axis, exclusive: true, reverse };
+        let before = self.out.emit(kind, None);
+        let one = self.out.constant(self.out.ty(before).dtype, 1.0);
         let (keeps, takes) = match op {
             ReduceOp::Prod => (x, before),
             _ => {
@@ -51,11 +42,8 @@ impl Sweep<'_> {
                 (self.out.keep_where(stays, one), self.out.drop_where(stays, one))
             }
         };
-        let sums = self.recurrence(&[g], &[vec![Some(keeps)]])?;
-        let mut d_x = self.out.mul(takes, sums[0]);
-        if reverse {
-            d_x = self.reversed(d_x)?;
-        }
+        let sums = self.recurrence(&[g], &[vec![Some(keeps)]], exclusive, !reverse);
+        let d_x = self.out.mul(takes, sums[0]);
         self.send_value(of, d_x, &shape);
         Ok(())
     }
@@ -65,7 +53,7 @@ impl Sweep<'_> {
         &mut self,
         id: ExprId,
         of: &[ExprId],
-        axis: usize,
+        (axis, exclusive, reverse): (usize, bool, bool),
         combine: &Combine,
         g: &[Option<Adjoint>],
     ) -> Result<(), String> {
@@ -83,13 +71,22 @@ impl Sweep<'_> {
             // A component that nothing reads.
             given[part] = value.filter(|&value| self.out.splat(value) != Some(0.0));
         }
-        let (mut before, mut elements) = (Vec::new(), Vec::new());
-        let first = self.recomputed(id);
-        for (part, &of) in of.iter().enumerate() {
-            let (x, y) = (self.recomputed(of), self.part(first, part));
-            before.push(self.previous(y, x)?);
-            elements.push(x);
-        }
+        let elements: Vec<ExprId> = of.iter().map(|&id| self.recomputed(id)).collect();
+        let before = match exclusive {
+            true => {
+                let scan = self.recomputed(id);
+                (0..of.len()).map(|part| self.part(scan, part)).collect()
+            }
+            false => {
+                // The first element joins nothing, so that what it gets here is left out below.
+                let dtypes = elements.iter().map(|&x| self.out.ty(x).dtype).collect::<Vec<_>>();
+                let first = dtypes.iter().map(|&dtype| self.out.constant(dtype, 0.0)).collect();
+                let map = self.map;
+                let outer = |id: ExprId| map[id.index()].unwrap_or(id);
+                let copy = self.out.copy_combine(&self.forward.program, combine, outer);
+                self.before_each(&elements, copy, first, reverse)
+            }
+        };
         // The components whose adjoints are carried, and the rows of the Jacobians at each.
         let mut carried: Vec<usize> = (0..of.len()).filter(|&part| given[part].is_some()).collect();
         let (mut keeps, mut takes) = (Vec::new(), Vec::new());
@@ -112,8 +109,8 @@ impl Sweep<'_> {
             let column = keeps.iter().map(|row| row[part].map(|slope| self.out.cast(slope, dtype)));
             transposed.push(column.collect());
         }
-        let sums = self.recurrence(&g, &transposed)?;
-        let start = self.is_first(&shape);
+        let sums = self.recurrence(&g, &transposed, exclusive, !reverse);
+        let start = self.is_first(&shape, reverse);
         for part in (0..of.len()).filter(|&part| is_float[part]) {
             let mut total: Option<ExprId> = None;
             for ((&row, slopes), &sum) in carried.iter().zip(&takes).zip(&sums) {
@@ -157,16 +154,8 @@ impl Sweep<'_> {
         let copy = self.out.copy_combine(source, combine, outer);
         // From the end, the right partial result is the one that comes first.
         let backward = Combine { left: copy.right, right: copy.left, ..copy };
-        let mut before = Vec::new();
-        for (&scan, &unit) in self.scan_parts(&x, forward).iter().zip(&units) {
-            before.push(self.previous(scan, unit)?);
-        }
-        let turned = x.iter().map(|&x| self.reversed(x)).collect::<Result<Vec<_>, _>>()?;
-        let mut after = Vec::new();
-        for (&scan, &unit) in self.scan_parts(&turned, backward).iter().zip(&units) {
-            let scan = self.reversed(scan)?;
-            after.push(self.next(scan, unit)?);
-        }
+        let before = self.before_each(&x, forward, units.clone(), false);
+        let after = self.before_each(&x, backward, units, true);
         let joined = self.lay_out(combine, &before, &x).1;
         let g: Vec<Option<ExprId>> = g.iter().map(|g| g.map(|g| self.plain(g))).collect();
         let (d_joined, _) = self.join(combine, &joined, &after, &g)?;
@@ -179,11 +168,19 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// The components of a scan of `of`.
-    fn scan_parts(&mut self, of: &[ExprId], combine: Combine) -> Vec<ExprId> {
+    /// The components of what a scan of `of` has joined before each element; the first gets `first`.
+    fn before_each(
+        &mut self,
+        of: &[ExprId],
+        combine: Combine,
+        first: Vec<ExprId>,
+        reverse: bool,
+    ) -> Vec<ExprId> {
         let axis = self.out.shape(of[0]).len().saturating_sub(1);
-        let first = self.out.emit(ExprKind::ScanBy { of: of.to_vec(), axis, combine }, None);
-        (0..of.len()).map(|part| self.part(first, part)).collect()
+        let (of, count) = (of.to_vec(), of.len());
+        let kind = ExprKind::ScanBy { of, axis, combine, exclusive: Some(first), reverse };
+        let scan = self.out.emit(kind, None);
+        (0..count).map(|part| self.part(scan, part)).collect()
     }
 
     /// Component `part` of a scan or reduction.
@@ -194,34 +191,48 @@ impl Sweep<'_> {
         }
     }
 
-    /// `s[i] = g[i] + keeps[i+1] s[i+1]`, where `keeps` is a matrix by rows; `None` is zero.
+    /// The adjoint `s` of what a scan joins, from those of its results and from how much each result keeps of the one before
+    /// it, a matrix by rows, transposed; `None` is zero. `reverse` is the direction of the adjoints.
     fn recurrence(
         &mut self,
         g: &[ExprId],
         keeps: &[Vec<Option<ExprId>>],
-    ) -> Result<Vec<ExprId>, String> {
-        let Some(&one) = g.first() else { return Ok(Vec::new()) };
+        exclusive: bool,
+        reverse: bool,
+    ) -> Vec<ExprId> {
+        let Some(&one) = g.first() else { return Vec::new() };
         let ty = self.out.ty(one).clone();
         let zero = self.out.constant(ty.dtype, 0.0);
         let zeros = self.out.broadcast(zero, &ty.shape);
         let entries = reachable(keeps);
         let mut of = Vec::new();
         for &(row, column) in &entries {
-            let entry = match keeps[row][column] {
-                Some(entry) => {
-                    let entry = self.out.broadcast(entry, &ty.shape);
-                    self.next(entry, zero)?
-                }
+            of.push(match keeps[row][column] {
+                Some(entry) => self.out.broadcast(entry, &ty.shape),
                 None => zeros,
-            };
-            of.push(self.reversed(entry)?);
+            });
         }
-        for &g in g {
-            of.push(self.reversed(g)?);
+        if exclusive {
+            of.extend(g);
+        } else {
+            for row in keeps {
+                let terms = row.iter().zip(g).filter_map(|(&entry, &g)| Some((entry?, g)));
+                let moved = terms.fold(None, |total: Option<ExprId>, (entry, g)| {
+                    let term = self.out.mul(entry, g);
+                    Some(total.map_or(term, |total| self.out.add(total, term)))
+                });
+                of.push(moved.map_or(zeros, |moved| self.out.broadcast(moved, &ty.shape)));
+            }
         }
         let combine = self.affine(&entries, g.len(), ty.dtype);
-        let sums = self.scan_parts(&of, combine).split_off(entries.len());
-        sums.into_iter().map(|sum| self.reversed(sum)).collect()
+        let first = vec![zero; of.len()];
+        let mut sums = self.before_each(&of, combine, first, reverse).split_off(entries.len());
+        if !exclusive {
+            for (sum, &g) in sums.iter_mut().zip(g) {
+                *sum = self.out.add(g, *sum);
+            }
+        }
+        sums
     }
 
     /// Joins `s -> M s + v` on the left with another on the right, which is applied after it. Its components are the
@@ -336,63 +347,18 @@ impl Sweep<'_> {
         Ok((taken(&combine.left), taken(&combine.right)))
     }
 
-    /// True at the first position of the last axis.
-    fn is_first(&mut self, shape: &[Extent]) -> ExprId {
+    /// True at the first position, in order, of the last axis.
+    fn is_first(&mut self, shape: &[Extent], reverse: bool) -> ExprId {
         let last = shape.len() - 1;
         let positions = self.out.positions(shape[last], last, shape.len());
-        let zero = self.out.index(0);
-        self.out.binary(BinaryOp::Eq, positions, zero)
-    }
-
-    /// A tile whose element `i` along the last axis is element `at(i)` of `tile`.
-    fn permuted(
-        &mut self,
-        tile: ExprId,
-        at: impl FnOnce(&mut Self, ExprId, ExprId) -> ExprId,
-    ) -> Result<ExprId, String> {
-        let shape = self.out.shape(tile).to_vec();
-        let Some((&len, leading)) = shape.split_last() else {
-            return Err("a scan of a scalar".into());
+        let first = match reverse {
+            false => self.out.index(0),
+            true => {
+                let (count, one) = (self.out.size(shape[last]), self.out.index(1));
+                self.out.sub(count, one)
+            }
         };
-        let positions = self.out.positions(len, leading.len(), shape.len());
-        let (count, one) = (self.out.size(len), self.out.index(1));
-        let end = self.out.sub(count, one);
-        let indices = at(self, positions, end);
-        let indices = self.out.broadcast(indices, &shape);
-        Ok(self.out.emit(ExprKind::Pick { of: tile, indices }, None))
-    }
-
-    /// A tile from the end to the start.
-    fn reversed(&mut self, tile: ExprId) -> Result<ExprId, String> {
-        self.permuted(tile, |sweep, positions, end| sweep.out.sub(end, positions))
-    }
-
-    /// The element before each, and `first` where there is none.
-    fn previous(&mut self, tile: ExprId, first: ExprId) -> Result<ExprId, String> {
-        let shape = self.out.shape(tile).to_vec();
-        let picked = self.permuted(tile, |sweep, positions, _| {
-            let (one, zero) = (sweep.out.index(1), sweep.out.index(0));
-            let before = sweep.out.sub(positions, one);
-            sweep.out.binary(BinaryOp::Max, before, zero)
-        })?;
-        let start = self.is_first(&shape);
-        Ok(self.out.select(start, first, picked))
-    }
-
-    /// The element after each, and `last` where there is none.
-    fn next(&mut self, tile: ExprId, last: ExprId) -> Result<ExprId, String> {
-        let shape = self.out.shape(tile).to_vec();
-        let picked = self.permuted(tile, |sweep, positions, end| {
-            let one = sweep.out.index(1);
-            let after = sweep.out.add(positions, one);
-            sweep.out.binary(BinaryOp::Min, after, end)
-        })?;
-        let axis = shape.len() - 1;
-        let positions = self.out.positions(shape[axis], axis, shape.len());
-        let (count, one) = (self.out.size(shape[axis]), self.out.index(1));
-        let end = self.out.sub(count, one);
-        let stop = self.out.binary(BinaryOp::Eq, positions, end);
-        Ok(self.out.select(stop, last, picked))
+        self.out.binary(BinaryOp::Eq, positions, first)
     }
 }
 

@@ -84,9 +84,10 @@ impl Sweep<'_> {
                 }
                 self.scan(id, (op, exclusive, reverse), of, g)?;
             }
-            ExprKind::ScanBy { of, axis, combine } => {
+            ExprKind::ScanBy { of, axis, combine, exclusive, reverse } => {
                 let parts = self.take_parts(id, of.len(), Some(g));
-                self.scan_by(id, &of, axis, &combine, &parts)?;
+                let how = (axis, exclusive.is_some(), reverse);
+                self.scan_by(id, &of, how, &combine, &parts)?;
             }
             ExprKind::ReduceBy { of, axis, combine, identity } => {
                 let parts = self.take_parts(id, of.len(), Some(g));

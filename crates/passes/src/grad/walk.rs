@@ -267,7 +267,7 @@ impl Walk<'_> {
                 let name = format!("{name}{}", suffix(list.len()));
                 let programs = (programs.as_slice(), self.grid.counts.as_slice());
                 let (windowed, made) =
-                    Windowed::store(sweep.out, &name, (source, read), value, programs)?;
+                    Windowed::store(sweep.out, &name, (source, read), value, programs, list)?;
                 temporaries.extend(made);
                 list.push(windowed);
             }

@@ -4,6 +4,10 @@
 //! first stage stores the adjoints of its loads as they come, and a later program gives element `p` the sum of those at
 //! `p - c`, each read through a window that is shifted the other way: what it covers outside the programs is 0, as nobody
 //! has read it from there. So every element is written once, by a program of its own.
+//!
+//! An adjoint is often a product whose one factor is the same for all programs: the weight of a tap. Then the other is
+//! stored, which all taps share and an input may hold already, and the later program multiplies. A causal convolution of
+//! four taps moves four arrays so, and else eleven.
 
 use super::gather::{OWN, Target, keep};
 use super::places::{Linear, Step};
@@ -11,7 +15,8 @@ use super::stage::declare;
 use crate::emit::Emitter;
 use tilewright_ir::infer::place_type;
 use tilewright_ir::{
-    Access, Axis, DType, ExprId, Extent, GridAxis, ParamKind, Place, Program, Shape,
+    Access, Axis, BinaryOp, DType, ExprId, ExprKind, Extent, GridAxis, ParamKind, Place, Program,
+    Shape,
 };
 
 /// Elements that one program takes of an input that has no other axis.
@@ -71,17 +76,71 @@ pub(super) fn all_windows(program: &Program, places: &[&Place]) -> bool {
 pub(super) struct Windowed {
     values: String,
     windows: Vec<Window>,
+    /// What was stored is to be multiplied with this.
+    factor: Option<Factor>,
+    /// The expression that was stored, and the shape of a program's part.
+    stored: (ExprId, Shape),
+}
+
+/// A row of an input, or one element, that is the same for all programs.
+struct Factor {
+    param: String,
+    /// A position in each axis; `None` for all of them.
+    axes: Vec<Option<f64>>,
+}
+
+impl Factor {
+    /// That of `id`, a value of a program of [`Access::In`] parameters, where it goes along the last axis of a tile alone.
+    fn of(out: &Emitter, id: ExprId, tile: &[Extent]) -> Option<Factor> {
+        let mut loaded = id;
+        while let ExprKind::Cast(of) | ExprKind::Broadcast(of) | ExprKind::Reshape(of) =
+            *out.kind(loaded)
+        {
+            loaded = of;
+        }
+        let ExprKind::Load { place, .. } = out.kind(loaded) else { return None };
+        let axes: Option<Vec<Option<f64>>> = (place.axes.iter())
+            .map(|axis| match *axis {
+                Axis::All => Some(None),
+                Axis::At(id) => out.splat(id).map(Some),
+                Axis::Range { .. } | Axis::Gather(_) => None,
+            })
+            .collect();
+        let param = out.program.param(place.param);
+        let read = matches!(param.kind, ParamKind::Tensor { access: Access::In, .. });
+        let along = match *out.shape(loaded) {
+            [] => true,
+            [only] => tile.last() == Some(&only) && out.shape(id).last() == Some(&only),
+            _ => false,
+        };
+        (read && along).then(|| axes.map(|axes| Factor { param: param.name.clone(), axes }))?
+    }
+
+    /// It in a later program.
+    fn load(&self, out: &mut Emitter, dtype: DType) -> Result<ExprId, String> {
+        let param = out.program.find_param(&self.param);
+        let param = param.ok_or_else(|| format!("`{}` is lost", self.param))?;
+        let axes = (self.axes.iter())
+            .map(|position| match position {
+                Some(position) => Axis::At(out.constant(DType::I32, *position)),
+                None => Axis::All,
+            })
+            .collect();
+        let value = out.load(Place { param, axes });
+        Ok(out.cast(value, dtype))
+    }
 }
 
 impl Windowed {
-    /// Stores the adjoint `value` of the forward program's load at `place`; gives the name of the temporary, if it takes
-    /// one.
+    /// Stores the adjoint `value` of the forward program's load at `place`, or what it is a multiple of, unless one of those
+    /// `before` did so; gives the name of the temporary, if it takes one.
     pub fn store(
         out: &mut Emitter,
         name: &str,
         (forward, place): (&Program, &Place),
         value: ExprId,
         (programs, counts): (&[ExprId], &[Extent]),
+        before: &[Windowed],
     ) -> Result<(Windowed, Option<String>), String> {
         let windows = windows(forward, place).ok_or("a load that is no window")?;
         // The one position that a program has along an axis is no axis of what it stores.
@@ -90,10 +149,38 @@ impl Windowed {
         let tile: Shape = (place_type(forward, place)?.shape.into_iter().zip(kept))
             .filter_map(|(extent, (_, window))| window.has_tile().then_some(extent))
             .collect();
-        let value = out.reshape(value, tile.clone());
+        let (value, factor) = match Windowed::product(out, value, &windows, &tile) {
+            Some((value, factor)) => (value, Some(factor)),
+            None => (out.reshape(value, tile.clone()), None),
+        };
+        let stored = (value, tile);
+        if let Some(same) = before.iter().find(|other| other.stored == stored) {
+            let values = same.values.clone();
+            return Ok((Windowed { values, windows, factor, stored }, None));
+        }
         let name = format!("windowed_{name}");
-        let (values, made) = keep(out, name, value, &tile, (programs, counts));
-        Ok((Windowed { values, windows }, made))
+        let (values, made) = keep(out, name, value, &stored.1, (programs, counts));
+        Ok((Windowed { values, windows, factor, stored }, made))
+    }
+
+    /// The factors of an adjoint of which one is the same for all programs, where the last axis of the tile is whole.
+    fn product(
+        out: &Emitter,
+        mut value: ExprId,
+        windows: &[Window],
+        tile: &[Extent],
+    ) -> Option<(ExprId, Factor)> {
+        while let ExprKind::Reshape(of) = *out.kind(value) {
+            value = of;
+        }
+        let several = windows.len() > 1 && windows.len() <= OWN + 1;
+        let whole = several && windows.last() == Some(&Window::Whole) && out.shape(value) == tile;
+        let (a, b) = out.operands_of(BinaryOp::Mul, value).filter(|_| whole)?;
+        let one = |a: ExprId, b: ExprId| {
+            let factor = Factor::of(out, b, tile)?;
+            (out.shape(a) == tile && Factor::of(out, a, tile).is_none()).then_some((a, factor))
+        };
+        one(a, b).or_else(|| one(b, a))
     }
 }
 
@@ -188,7 +275,50 @@ impl Windowed {
             tile += usize::from(window.has_tile());
         }
         // An axis that one position of was picked is gone, as one of extent 1 is for a reshape.
-        Ok(out.load(Place { param, axes }))
+        let value = out.load(Place { param, axes });
+        let Some(factor) = &self.factor else { return Ok(value) };
+        let wide = super::adjoint::Sweep::dtype(out.ty(value).dtype);
+        let value = out.cast(value, wide);
+        let mut factor = factor.load(out, wide)?;
+        // What is outside is no product: 0 times a weight that is infinite would be a number that nobody has read.
+        if let Some(inside) = self.inside(out, shape, parts, &stored) {
+            factor = out.keep_where(inside, factor);
+        }
+        Ok(out.mul(value, factor))
+    }
+
+    /// Whether a program has read what is loaded; `None` where each surely has.
+    fn inside(
+        &self,
+        out: &mut Emitter,
+        shape: &[Extent],
+        parts: &[Part],
+        stored: &[Extent],
+    ) -> Option<ExprId> {
+        let mut tile = stored.len() - self.windows.iter().filter(|w| w.has_tile()).count();
+        let mut all = None;
+        for ((window, part), extent) in self.windows.iter().zip(parts).zip(shape) {
+            let (axis, shift) = match *window {
+                Window::Whole => (tile, 0),
+                Window::Tile { shift } => (tile, shift),
+                Window::Program { grid, shift } => (grid, shift),
+            };
+            tile += usize::from(window.has_tile());
+            let Part::One(at) = *part else { continue };
+            if shift == 0 && stored[axis] == *extent {
+                continue;
+            }
+            let (moved, zero) = (out.constant(DType::I32, -shift as f64), out.index(0));
+            let (at, end) = (out.add(at, moved), out.size(stored[axis]));
+            let from = out.binary(BinaryOp::Ge, at, zero);
+            let to = out.binary(BinaryOp::Lt, at, end);
+            let both = out.binary(BinaryOp::And, from, to);
+            all = Some(match all {
+                None => both,
+                Some(before) => out.binary(BinaryOp::And, before, both),
+            });
+        }
+        all
     }
 }
 

@@ -32,6 +32,8 @@ struct Survey {
     scalars: HashSet<ExprId>,
     /// Values and masks of stores.
     stored: HashSet<ExprId>,
+    /// The mask that each value is stored with, and the other way round.
+    beside: HashMap<ExprId, Vec<ExprId>>,
 }
 
 impl Survey {
@@ -56,6 +58,10 @@ impl Survey {
                     });
                     self.stored.insert(*value);
                     self.stored.extend(mask);
+                    if let Some(mask) = mask {
+                        self.beside.entry(*value).or_default().push(*mask);
+                        self.beside.entry(*mask).or_default().push(*value);
+                    }
                 }
                 Stmt::For { start, end, body, .. } => {
                     self.scalars.extend([*start, *end]);
@@ -126,6 +132,15 @@ impl Axes {
                 if axes.vars.insert(var, axis).is_none() {
                     let own = survey.sets.get(&var).into_iter().chain(survey.gets.get(&var));
                     open.extend(own.flatten().map(|&id| (id, axis)));
+                }
+            }
+            // A line is stored with its line of the mask.
+            for &other in survey.beside.get(&id).into_iter().flatten() {
+                let (own, theirs) = (&program.expr(id).ty.shape, &program.expr(other).ty.shape);
+                let there = (axis + theirs.len()).checked_sub(own.len());
+                let there = there.filter(|&there| theirs[there] != Extent::Const(1));
+                if let Some(there) = there.filter(|_| !(alone && is_one(program, other))) {
+                    open.push((other, there));
                 }
             }
             for &user in survey.users.get(&id).into_iter().flatten() {

@@ -101,3 +101,18 @@ fn lines_that_nobody_gathers_are_programs() {
     assert_eq!(lined.grid.len(), 2);
     assert!(lined.body.iter().all(|s| !matches!(s, Stmt::For { .. })));
 }
+
+/// The mask of one line's store, which another scan's lines are computed beside, is not lost.
+#[test]
+fn masks_go_line_by_line_with_what_they_mask() {
+    let source = "kernel t(x: in f32[states, cols], w: in f32[states, cols], y: inout f32[states, cols], \
+                  z: out f32[states, cols])\n\
+                  %1: f32[states, cols] = load x[:, :]\n%2: f32[states, cols] = load w[:, :]\n\
+                  %3: bool[states, cols] = is_nan %2\n\
+                  %4: f32[states, cols] = scan_sum %1 axis 1\n\
+                  %5: f32[states, cols] = scan_sum %2 axis 1\n\
+                  store y[:, :] = %4 if %3\nstore z[:, :] = %5\n";
+    let program = text::parse(source).unwrap();
+    let lined = by_line(&program, |e| if e == Extent::Const(1) { 0 } else { 10 }).unwrap();
+    assert!(text::print(&lined).contains(" if %"), "{lined}");
+}

@@ -3,6 +3,7 @@
 
 mod online;
 mod round;
+mod running;
 
 use super::Schedule;
 use crate::emit::Emitter;

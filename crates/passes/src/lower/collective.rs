@@ -1,7 +1,6 @@
 //! Expressions whose elements depend on other registers and threads: reductions, scans, top-k, rearrangements.
 
 use super::map::aligned;
-use super::rows::LineScan;
 use super::{Held, LowerError, Lowering, SUBGROUP, binary, int, run, shift_left, shift_right};
 use crate::lower::layout::Layout;
 use tilewright_ir::table::HashMap;
@@ -60,15 +59,7 @@ impl Lowering<'_> {
                 self.hold(id, held);
             }
             ExprKind::Scan { .. } => self.scan(id, name)?,
-            ExprKind::ScanBy { of, axis, combine } if self.lies_along(of[0], *axis) => {
-                self.scan_by(id, name, of, combine)?;
-            }
-            ExprKind::ScanBy { of, axis, combine } => {
-                let joiner = Joiner::By(combine);
-                let (axis, exclusive, reverse) = (*axis, false, false);
-                let scan = LineScan { of, axis, joiner, identity: None, exclusive, reverse };
-                self.line_scan(id, name, &scan)?;
-            }
+            ExprKind::ScanBy { .. } => self.scan_by(id, name)?,
             ExprKind::TopK { of, k } => self.top_k(id, *of, *k, name)?,
             ExprKind::Reshape(of) if self.reshape_in_place(id, *of) => {}
             _ if self.can_recompute(id) => self.recompute(id, name)?,

@@ -15,10 +15,12 @@ pub(super) struct LineScan<'a> {
     pub axis: usize,
     /// Joins what came before with an element.
     pub joiner: Joiner<'a>,
-    /// What comes before the first element; without it the first element is its own result.
+    /// What comes before the first element; without it nothing is joined with that.
     pub identity: Option<Partial>,
     /// Without the element itself.
     pub exclusive: bool,
+    /// What an exclusive scan without an identity gives first.
+    pub first: Option<Partial>,
     /// From the end to the start.
     pub reverse: bool,
 }
@@ -79,8 +81,9 @@ impl Lowering<'_> {
             dtypes.iter().map(|&d| self.register("running", d, None)).collect();
         self.each_line(&shape, scan.axis, |l, first, distance, extent| {
             totals.iter().for_each(|&t| l.code(Code::Declare(t)));
-            for (&total, identity) in totals.iter().zip(scan.identity.iter().flatten()) {
-                l.code(Code::Set(total, identity.clone()));
+            let start = scan.identity.as_ref().or(scan.first.as_ref());
+            for (&total, value) in totals.iter().zip(start.into_iter().flatten()) {
+                l.code(Code::Set(total, value.clone()));
             }
             let counter = l.register("k", DType::I32, None);
             let (body, ()) = l.nested(|l| {

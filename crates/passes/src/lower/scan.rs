@@ -1,15 +1,16 @@
 //! Running reductions along the last axis.
 
+mod threads;
+
 use super::collective::{Joiner, Partial, literal};
 use super::map::aligned;
 use super::rows::LineScan;
-use super::{Held, LowerError, Lowering, SUBGROUP, add, binary, int, shift_left};
-use tilewright_ir::thread::{Builtin, Code, RegisterId, SharedId, Shuffle, Value};
-use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Extent, Literal, TernaryOp};
-
-/// So many subgroups' totals are joined by the lanes rather than one after the other, which takes more instructions the more
-/// there are.
-const JOINED_BY_LANES: usize = 16;
+use super::{
+    Held, LowerError, Lowering, SUBGROUP, add, binary, int, shift_left, shift_right, size,
+};
+use threads::{Way, gets, or};
+use tilewright_ir::thread::{Code, RegisterId, Value};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, TernaryOp};
 
 impl Lowering<'_> {
     /// True for a tile that all threads scan along `axis`: the last, along which there is one line, or lines that lie each
@@ -35,7 +36,8 @@ impl Lowering<'_> {
         if !self.lies_along(of, axis) {
             let identity = Some(vec![literal(op.identity(dtype), dtype)]);
             let joiner = Joiner::Op(op, dtype);
-            let scan = LineScan { of: &[of], axis, joiner, identity, exclusive, reverse };
+            let first = None;
+            let scan = LineScan { of: &[of], axis, joiner, identity, exclusive, first, reverse };
             return self.line_scan(id, name, &scan);
         }
         self.bring_near(of, &layout)?;
@@ -49,7 +51,14 @@ impl Lowering<'_> {
         let vector = 1usize << layout.vector();
         let line_bits = layout.register_bits(last).len() as u32;
         let blocks = (1usize << line_bits) / vector;
-        let bits = layout.thread_bits(last).len() as u32;
+        let way = Way {
+            dtypes: &[dtype],
+            joiner: &Joiner::Op(op, dtype),
+            identity: Some(vec![identity.clone()]),
+            bits: layout.thread_bits(last).len() as u32,
+            reverse,
+            holding: None,
+        };
         let ordered = |i: Value, count: usize| match reverse {
             false => i,
             true => binary(BinaryOp::Sub, int(count as i64 - 1), i),
@@ -81,7 +90,8 @@ impl Lowering<'_> {
                     }
                     Ok::<(), LowerError>(())
                 })?;
-                let (before, total) = l.scan_threads(sum, dtype, &identity, bits, reverse, &join);
+                let ((mut before, _), mut total) = l.scan_threads(&[sum], &way, true);
+                let (before, total) = (before.swap_remove(0), total.swap_remove(0));
                 let before = l.let_value("before", dtype, join(Value::Get(carry), before));
                 l.unroll(vector, |l, j| {
                     let at = add(first.clone(), j);
@@ -96,99 +106,30 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// The join of the threads before this one, and of all, in the order of `bits` low bits of the thread index.
-    fn scan_threads(
-        &mut self,
-        own: RegisterId,
-        dtype: DType,
-        identity: &Value,
-        bits: u32,
-        reverse: bool,
-        join: &dyn Fn(Value, Value) -> Value,
-    ) -> (Value, Value) {
-        let lanes = bits.min(SUBGROUP);
-        let mask = (1i64 << lanes) - 1;
-        let lane = binary(BinaryOp::And, Value::Builtin(Builtin::Lane), int(mask));
-        let lane = self.let_value("lane", DType::I32, lane);
-        let has = |by: i64| match reverse {
-            false => binary(BinaryOp::Ge, lane.clone(), int(by)),
-            true => binary(BinaryOp::Le, lane.clone(), int(mask - by)),
-        };
-        let shuffle = |by: usize| if reverse { Shuffle::Down(by) } else { Shuffle::Up(by) };
-        let select = |c: Value, a: Value, b: Value| {
-            Value::Ternary(TernaryOp::Select, dtype, Box::new([c, a, b]))
-        };
-        let running = self.register("running", dtype, None);
-        self.code(Code::Declare(running));
-        self.code(Code::Set(running, Value::Get(own)));
-        for step in (0..lanes).map(|s| 1usize << s) {
-            let other = Value::Shuffle(shuffle(step), dtype, Box::new(Value::Get(running)));
-            let other = self.let_value("other", dtype, other);
-            let joined = join(other, Value::Get(running));
-            self.code(Code::Set(running, select(has(step as i64), joined, Value::Get(running))));
-        }
-        let other = Value::Shuffle(shuffle(1), dtype, Box::new(Value::Get(running)));
-        let other = self.let_value("other", dtype, other);
-        let before = self.let_value("below", dtype, select(has(1), other, identity.clone()));
-        let end = if reverse { Shuffle::First(lanes) } else { Shuffle::Last(lanes) };
-        let total = Value::Shuffle(end, dtype, Box::new(Value::Get(running)));
-        let total = self.let_value("total", dtype, total);
-        if bits <= SUBGROUP {
-            return (before, total);
-        }
-        let subgroups = 1usize << (bits - SUBGROUP);
-        let array = self.shared("total", dtype, subgroups);
-        self.barrier();
-        let (slot, first) = self.subgroup_of_row(bits);
-        self.code(Code::If(first, vec![Code::StoreShared(array, slot.clone(), total)]));
-        self.barrier();
-        let (base, all) = (self.register("base", dtype, None), self.register("all", dtype, None));
-        for register in [base, all] {
-            self.code(Code::Declare(register));
-            self.code(Code::Set(register, identity.clone()));
-        }
-        self.unroll(subgroups, |l, k| {
-            let k = if reverse { binary(BinaryOp::Sub, int(subgroups as i64 - 1), k) } else { k };
-            let value = l.let_value("part", dtype, Value::Shared(array, Box::new(k.clone())));
-            let order = if reverse { BinaryOp::Gt } else { BinaryOp::Lt };
-            let earlier = binary(order, k, slot.clone());
-            let joined = join(Value::Get(base), value.clone());
-            l.code(Code::Set(base, select(earlier, joined, Value::Get(base))));
-            l.code(Code::Set(all, join(Value::Get(all), value)));
-        });
-        (join(Value::Get(base), before), Value::Get(all))
-    }
-
-    /// Which of the subgroups that hold a row of `bits` low bits of the thread index this one is, and the condition that a
-    /// thread is the one that speaks for it.
-    fn subgroup_of_row(&self, bits: u32) -> (Value, Value) {
-        let own = Value::Builtin(Builtin::Subgroup);
-        if self.schedule.team == bits {
-            return (own, binary(BinaryOp::Eq, Value::Builtin(Builtin::Lane), int(0)));
-        }
-        // Where the row does not need all subgroups, the others hold copies.
-        let subgroups = 1i64 << (bits - SUBGROUP);
-        let above = !((1i64 << bits) - 1) | ((1i64 << SUBGROUP) - 1);
-        let above = above & ((1i64 << self.schedule.team) - 1);
-        let first = binary(BinaryOp::And, self.thread.clone(), int(above));
-        let first = binary(BinaryOp::Eq, first, int(0));
-        (binary(BinaryOp::And, own, int(subgroups - 1)), first)
-    }
-
     /// Lowers a scan by a function of the author's along a row, as [`Lowering::scan`] does one by an op: with several
     /// components, and with nothing before the first element, as there may be no value that the function leaves alone.
-    /// What comes after the end of a row is joined too, and reaches no element of it.
-    pub(super) fn scan_by(
-        &mut self,
-        id: ExprId,
-        name: &str,
-        of: &[ExprId],
-        combine: &Combine,
-    ) -> Result<(), LowerError> {
+    /// What comes after the end of a row is joined too where that reaches no element of it: from the end to the start it
+    /// would come first, so that positions tell what is joined.
+    pub(super) fn scan_by(&mut self, id: ExprId, name: &str) -> Result<(), LowerError> {
         let program = self.program;
+        let ExprKind::ScanBy { of, axis, combine, exclusive, reverse } = &program.expr(id).kind
+        else {
+            return Ok(());
+        };
+        let (axis, reverse, joiner) = (*axis, *reverse, Joiner::By(combine));
+        let first = match exclusive {
+            Some(first) => {
+                Some(first.iter().map(|&f| self.scalar(f)).collect::<Result<Partial, _>>()?)
+            }
+            None => None,
+        };
+        if !self.lies_along(of[0], axis) {
+            let (identity, exclusive) = (None, first.is_some());
+            let scan = LineScan { of, axis, joiner, identity, exclusive, first, reverse };
+            return self.line_scan(id, name, &scan);
+        }
         let shape = program.expr(of[0]).ty.shape.clone();
         let layout = self.layout(&shape);
-        let joiner = Joiner::By(combine);
         let dtypes: Vec<DType> = of.iter().map(|&t| program.expr(t).ty.dtype).collect();
         for &of in of {
             self.bring_near(of, &layout)?;
@@ -206,44 +147,100 @@ impl Lowering<'_> {
         let carry = if rest > 0 { declare(self, "carry", None) } else { Vec::new() };
         let sums = declare(self, "sum", None);
         let bits = layout.thread_bits(last).len() as u32;
+        let row = shape[axis];
+        // What comes before an element in order may be past the end of the row, and no element.
+        let ends = reverse && row != Extent::Const(1) && !self.schedule.is_exact(row);
+        let splits_vectors = ends && self.schedule.divisor_of(row) < layout.vector();
+        let has_next = |l: &mut Self, at: &Value| {
+            splits_vectors.then(|| {
+                let next = add(l.position(&layout, last, at), int(1));
+                binary(BinaryOp::Lt, next, size(row))
+            })
+        };
+        let ordered = |i: Value, count: usize| match reverse {
+            false => i,
+            true => binary(BinaryOp::Sub, int(count as i64 - 1), i),
+        };
+        // Elements of the row from the start of a block on.
+        let across = bits + layout.vector();
+        let left = |block: Value| binary(BinaryOp::Sub, size(row), shift_left(block, across));
         let block_at = |l: &mut Self, line: &Value, block: Value, is_first: bool| {
-            let first = add(line.clone(), shift_left(block, layout.vector()));
+            let block = ordered(block, rest + 1);
+            let registers = add(line.clone(), shift_left(block.clone(), layout.vector()));
+            let place = |j: Value| add(registers.clone(), ordered(j, vector));
+            let start = place(int(0));
             let values = |l: &mut Self, at: &Value| {
                 of.iter().map(|&of| l.element(of, &layout, at)).collect::<Result<Partial, _>>()
             };
-            let own = values(l, &first)?;
+            let own = values(l, &start)?;
             l.assign(&sums, own);
-            l.assign_elements(&outs, &first, gets(&sums));
+            if first.is_none() {
+                l.assign_elements(&outs, &start, gets(&sums));
+            }
             l.unroll(vector - 1, |l, j| {
-                let at = add(first.clone(), add(j, int(1)));
+                let at = place(add(j, int(1)));
                 let own = values(l, &at)?;
-                let joined = l.join(&joiner, gets(&sums), own);
+                if first.is_some() {
+                    l.assign_elements(&outs, &at, gets(&sums));
+                }
+                let joined = l.join(&joiner, gets(&sums), own.clone());
+                let has_next = has_next(l, &at);
+                let joined = l.select_parts(&dtypes, has_next, joined, own);
                 l.assign(&sums, joined);
-                l.assign_elements(&outs, &at, gets(&sums));
+                if first.is_none() {
+                    l.assign_elements(&outs, &at, gets(&sums));
+                }
                 Ok::<(), LowerError>(())
             })?;
-            let (before, total) = l.scan_threads_by(&sums, &dtypes, bits, rest > 0, &joiner);
+            let holding = ends.then(|| {
+                let rounded = add(left(block.clone()), int(vector as i64 - 1));
+                l.let_value("holding", DType::I32, shift_right(rounded, layout.vector()))
+            });
+            let identity = None;
+            let way = Way { dtypes: &dtypes, joiner: &joiner, identity, bits, reverse, holding };
+            let (before, total) = l.scan_threads(&sums, &way, rest > 0);
+            // What the blocks before have joined is something, unless they are past the end of the row.
+            let carried = (ends && !is_first).then(|| {
+                let condition = binary(BinaryOp::Gt, left(add(block, int(1))), int(0));
+                l.let_value("carried", DType::Bool, condition)
+            });
             let (before, any) = match (is_first, before) {
                 (true, before) => before,
                 (false, (before, any)) => {
-                    let joined = l.join(&joiner, gets(&carry), before);
-                    (l.select_parts(&dtypes, any, joined, gets(&carry)), None)
+                    let joined = l.join(&joiner, gets(&carry), before.clone());
+                    let joined = l.select_parts(&dtypes, any.clone(), joined, gets(&carry));
+                    let joined = l.select_parts(&dtypes, carried.clone(), joined, before);
+                    (joined, any.zip(carried.clone()).map(|(any, carried)| or(any, carried)))
                 }
             };
             let before = l.let_values("before", &dtypes, before);
-            l.unroll(vector, |l, j| {
-                let at = add(first.clone(), j);
+            if let Some(first) = &first {
+                let own = l.select_parts(&dtypes, any.clone(), before.clone(), first.clone());
+                l.assign_elements(&outs, &start, own);
+            }
+            l.unroll(vector - usize::from(first.is_some()), |l, j| {
+                let at = match first {
+                    None => add(registers.clone(), j),
+                    Some(_) => place(add(j, int(1))),
+                };
                 let own: Partial =
                     outs.iter().map(|&out| Value::Element(out, Box::new(at.clone()))).collect();
                 let own = l.let_values("own", &dtypes, own);
                 let joined = l.join(&joiner, before.clone(), own.clone());
-                let joined = l.select_parts(&dtypes, any.clone(), joined, own);
+                let mut joined = l.select_parts(&dtypes, any.clone(), joined, own);
+                if let Some(first) = &first {
+                    let has_next = has_next(l, &at);
+                    joined = l.select_parts(&dtypes, has_next, joined, first.clone());
+                }
                 l.assign_elements(&outs, &at, joined);
             });
             if rest > 0 {
                 let total = match is_first {
                     true => total,
-                    false => l.join(&joiner, gets(&carry), total),
+                    false => {
+                        let joined = l.join(&joiner, gets(&carry), total.clone());
+                        l.select_parts(&dtypes, carried, joined, total)
+                    }
                 };
                 l.assign(&carry, total);
             }
@@ -263,181 +260,4 @@ impl Lowering<'_> {
         self.parts.insert(id, held);
         Ok(())
     }
-
-    /// The join of the threads before this one with the condition that there are any (`None`: the row has but one thread,
-    /// and the join is no value), and that of all, where a row `goes_on` behind them.
-    fn scan_threads_by(
-        &mut self,
-        own: &[RegisterId],
-        dtypes: &[DType],
-        bits: u32,
-        goes_on: bool,
-        joiner: &Joiner,
-    ) -> ((Partial, Option<Value>), Partial) {
-        let never = || Some(Value::Const(Literal::Bool(false), DType::Bool));
-        if bits == 0 {
-            return ((gets(own), never()), gets(own));
-        }
-        let lanes = bits.min(SUBGROUP);
-        let mask = (1i64 << lanes) - 1;
-        let lane = binary(BinaryOp::And, Value::Builtin(Builtin::Lane), int(mask));
-        let lane = self.let_value("lane", DType::I32, lane);
-        let has = |by: i64| Some(binary(BinaryOp::Ge, lane.clone(), int(by)));
-        let running: Vec<RegisterId> =
-            dtypes.iter().map(|&d| self.register("running", d, None)).collect();
-        running.iter().for_each(|&register| self.code(Code::Declare(register)));
-        self.assign(&running, gets(own));
-        for step in (0..lanes).map(|s| 1usize << s) {
-            let other = self.shuffled("other", dtypes, Shuffle::Up(step), gets(&running));
-            let joined = self.join(joiner, other, gets(&running));
-            let joined = self.select_parts(dtypes, has(step as i64), joined, gets(&running));
-            self.assign(&running, joined);
-        }
-        let before = self.shuffled("below", dtypes, Shuffle::Up(1), gets(&running));
-        let total = self.shuffled("total", dtypes, Shuffle::Last(lanes), gets(&running));
-        if bits <= SUBGROUP {
-            return ((before, has(1)), total);
-        }
-        let subgroups = 1usize << (bits - SUBGROUP);
-        let arrays: Vec<_> = dtypes.iter().map(|&d| self.shared("total", d, subgroups)).collect();
-        self.barrier();
-        let (slot, first) = self.subgroup_of_row(bits);
-        let stores = arrays.iter().zip(total);
-        let stores = stores.map(|(&array, v)| Code::StoreShared(array, slot.clone(), v)).collect();
-        self.code(Code::If(first, stores));
-        self.barrier();
-        let [base, all] = match subgroups < JOINED_BY_LANES {
-            true => self.totals_in_turn(&arrays, dtypes, subgroups, &slot, joiner),
-            false => {
-                let all = int(subgroups as i64);
-                let mut first = |count: &Value| {
-                    self.totals_by_lanes(&arrays, dtypes, subgroups, &lane, count, joiner)
-                };
-                [first(&slot), if goes_on { first(&all) } else { Partial::new() }]
-            }
-        };
-        // Of the first subgroup the lanes before; else the subgroups before, and the lanes before if there are any.
-        let later = binary(BinaryOp::Gt, slot, int(0));
-        let joined = self.join(joiner, base.clone(), before.clone());
-        let with_lanes = self.select_parts(dtypes, has(1), joined, base);
-        let before = self.select_parts(dtypes, Some(later.clone()), with_lanes, before);
-        let any = has(1).map(|lanes| {
-            Value::Binary(BinaryOp::Or, DType::Bool, Box::new(lanes), Box::new(later))
-        });
-        ((before, any), all)
-    }
-
-    /// The join of the first `slot` of the subgroups' totals, and that of all, one after the other by each thread.
-    fn totals_in_turn(
-        &mut self,
-        totals: &[SharedId],
-        dtypes: &[DType],
-        subgroups: usize,
-        slot: &Value,
-        joiner: &Joiner,
-    ) -> [Partial; 2] {
-        let joins = ["base", "all"].map(|name| -> Vec<RegisterId> {
-            dtypes.iter().map(|&d| self.register(name, d, None)).collect()
-        });
-        let [base, all] = &joins;
-        let start = self.total_at(totals, dtypes, &int(0));
-        for registers in &joins {
-            registers.iter().for_each(|&register| self.code(Code::Declare(register)));
-            self.assign(registers, start.clone());
-        }
-        self.unroll(subgroups - 1, |l, k| {
-            let k = add(k, int(1));
-            let value = l.total_at(totals, dtypes, &k);
-            let earlier = binary(BinaryOp::Lt, k, slot.clone());
-            let joined = l.join(joiner, gets(base), value.clone());
-            let joined = l.select_parts(dtypes, Some(earlier), joined, gets(base));
-            l.assign(base, joined);
-            let joined = l.join(joiner, gets(all), value);
-            l.assign(all, joined);
-        });
-        [gets(base), gets(all)]
-    }
-
-    /// The join of the first `count` of the subgroups' totals, by the lanes of every subgroup: they lie at the end of its
-    /// lanes, or of each run of as many as there are subgroups.
-    fn totals_by_lanes(
-        &mut self,
-        totals: &[SharedId],
-        dtypes: &[DType],
-        subgroups: usize,
-        lane: &Value,
-        count: &Value,
-        joiner: &Joiner,
-    ) -> Partial {
-        let own = binary(BinaryOp::And, lane.clone(), int(subgroups as i64 - 1));
-        let empty = binary(BinaryOp::Sub, int(subgroups as i64), count.clone());
-        let k = self.let_value("k", DType::I32, binary(BinaryOp::Sub, own, empty));
-        let first = self.total_at(totals, dtypes, &binary(BinaryOp::Max, k.clone(), int(0)));
-        let running: Vec<RegisterId> =
-            dtypes.iter().map(|&d| self.register("base", d, None)).collect();
-        running.iter().for_each(|&register| self.code(Code::Declare(register)));
-        self.assign(&running, first);
-        for step in (0..subgroups.ilog2()).map(|s| 1usize << s) {
-            let other = self.shuffled("other", dtypes, Shuffle::Up(step), gets(&running));
-            let joined = self.join(joiner, other, gets(&running));
-            let has = binary(BinaryOp::Ge, k.clone(), int(step as i64));
-            let joined = self.select_parts(dtypes, Some(has), joined, gets(&running));
-            self.assign(&running, joined);
-        }
-        self.shuffled("base", dtypes, Shuffle::Last(subgroups.ilog2()), gets(&running))
-    }
-
-    fn total_at(&mut self, totals: &[SharedId], dtypes: &[DType], k: &Value) -> Partial {
-        let parts = totals.iter().map(|&array| Value::Shared(array, Box::new(k.clone()))).collect();
-        self.let_values("part", dtypes, parts)
-    }
-
-    fn shuffled(&mut self, name: &str, dtypes: &[DType], shuffle: Shuffle, of: Partial) -> Partial {
-        let other = of.into_iter().zip(dtypes);
-        let other = other.map(|(v, &d)| Value::Shuffle(shuffle, d, Box::new(v))).collect();
-        self.let_values(name, dtypes, other)
-    }
-
-    /// The components of `yes` or of `no`; `None` stands for a condition that holds.
-    fn select_parts(
-        &mut self,
-        dtypes: &[DType],
-        condition: Option<Value>,
-        yes: Partial,
-        no: Partial,
-    ) -> Partial {
-        let Some(condition) = condition else { return yes };
-        let select = |((yes, no), &dtype): ((Value, Value), &DType)| {
-            Value::Ternary(TernaryOp::Select, dtype, Box::new([condition.clone(), yes, no]))
-        };
-        yes.into_iter().zip(no).zip(dtypes).map(select).collect()
-    }
-
-    fn let_values(&mut self, name: &str, dtypes: &[DType], values: Partial) -> Partial {
-        let values = values.into_iter().zip(dtypes);
-        values.map(|(value, &dtype)| self.let_value(name, dtype, value)).collect()
-    }
-
-    /// Sets registers, all values read before any is set.
-    fn assign(&mut self, registers: &[RegisterId], values: Partial) {
-        let dtypes: Vec<DType> =
-            registers.iter().map(|r| self.registers[r.0 as usize].dtype).collect();
-        let values = match registers.len() {
-            1 => values,
-            _ => self.let_values("next", &dtypes, values),
-        };
-        for (&register, value) in registers.iter().zip(values) {
-            self.code(Code::Set(register, value));
-        }
-    }
-
-    fn assign_elements(&mut self, registers: &[RegisterId], at: &Value, values: Partial) {
-        for (&register, value) in registers.iter().zip(values) {
-            self.code(Code::SetElement(register, at.clone(), value));
-        }
-    }
-}
-
-fn gets(registers: &[RegisterId]) -> Partial {
-    registers.iter().map(|&register| Value::Get(register)).collect()
 }

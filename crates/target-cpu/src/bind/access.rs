@@ -471,7 +471,7 @@ impl<'a> Binder<'a> {
             let fused = &self.request.analysis.fused[id.index()];
             return matches!(
                 fused,
-                Some((Fusion::Map(_) | Fusion::CountedPhilox | Fusion::DropOut, _))
+                Some((Fusion::Map(_) | Fusion::CountedPhilox { .. } | Fusion::DropOut { .. }, _))
             );
         }
         matches!(

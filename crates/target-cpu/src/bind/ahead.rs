@@ -74,7 +74,7 @@ pub(super) fn fetch_ahead(bound: &mut Bound, request: &Request<'_>) {
             }
             // What goes over a row once is a stream, which some CPUs follow better than they are led.
             let fetches_itself = |own: &Invoke| match own.name {
-                "argmax" | "argmin" | "top_k" | "drop_out" => true,
+                "argmax" | "argmin" | "top_k" | "drop_out" | "scan_back" => true,
                 name => !request.level.follows_streams() && reduces(name),
             };
             match &mut pass.blocks[stream.reader] {
@@ -200,8 +200,8 @@ fn work(name: &str) -> u32 {
     match name {
         "neg" | "abs" | "not" | "floor" | "ceil" | "round" | "trunc" => 1,
         "exp_sub" | "silu" | "silu_mul" | "mish" | "tanh_softplus" | "philox" | "drop_out" => 8,
-        "copy" | "load" | "store" | "scan" | "iota" | "top_k" | "unpack" | "dot" | "dot_rows"
-        | "argmax" | "argmin" => 0,
+        "copy" | "load" | "store" | "interleave" | "pick" | "scan" | "scan_back" | "iota"
+        | "top_k" | "unpack" | "dot" | "dot_rows" | "argmax" | "argmin" => 0,
         name if UnaryOp::parse(name).is_some() => 8,
         _ => 1,
     }

@@ -78,7 +78,10 @@ impl BlockPlan {
         let fused = &request.analysis.fused[id.index()];
         let possible = match (&expr.kind, fused) {
             _ if !main && !from_main => true,
-            (_, Some((Fusion::Map(_) | Fusion::CountedPhilox | Fusion::DropOut, _))) => main,
+            (
+                _,
+                Some((Fusion::Map(_) | Fusion::CountedPhilox { .. } | Fusion::DropOut { .. }, _)),
+            ) => main,
             (_, Some((Fusion::Unpacked, _))) => {
                 main && super::packed::stream_of(request, id).is_some()
             }
@@ -102,6 +105,8 @@ impl BlockPlan {
                 !main && axis_is_main(*of, *axis)
             }
             (ExprKind::Scan { of, axis, reverse: false, .. }, None) => axis_is_main(*of, *axis),
+            // Elements of a table, of which there is one for all blocks.
+            (ExprKind::Pick { of, .. }, None) => main && !self.main[of.index()],
             _ => false,
         };
         if !possible {

@@ -311,24 +311,28 @@ impl<'a> Binder<'a> {
                 );
                 out
             }
-            (Fusion::CountedPhilox, tiles) => {
-                let out = self.result(id, self.hoists(id, &[&tiles[0], &tiles[1]]));
+            (Fusion::CountedPhilox { from }, tiles) => {
+                let hoisted = self.hoists(id, &tiles.iter().collect::<Vec<_>>());
+                let out = self.result(id, hoisted);
                 let apart = |tile: &Tile| tile.strides_in(&out.shape)[0];
-                let strides = [out.strides[0], 0, apart(&tiles[0]), apart(&tiles[1]), 0];
+                let first = tiles.get(2);
+                let row = first.map_or(0, apart);
+                let strides = [out.strides[0], row, apart(&tiles[0]), apart(&tiles[1]), 0];
+                let counted = random::COUNTED | if from { random::FROM } else { 0 };
                 self.rows(Rows {
                     name: PHILOX,
                     primitive: random::philox(level),
                     nest: vec![(out.shape[0], strides)],
                     len: out.shape[1],
                     out: out.at,
-                    inputs: &[NOWHERE, tiles[0].at, tiles[1].at],
-                    extra: [0, random::COUNTED | 0b110],
+                    inputs: &[first.map_or(NOWHERE, |tile| tile.at), tiles[0].at, tiles[1].at],
+                    extra: [0, counted | 0b110],
                     block: if out.main { BlockRole::Counting } else { BlockRole::Fixed },
                     hoisted: out.hoisted,
                 });
                 out
             }
-            (Fusion::DropOut, tiles) => self.drop_out(id, tiles),
+            (Fusion::DropOut { scaled, from }, tiles) => self.drop_out(id, scaled, from, tiles),
             (Fusion::Unpacked, _) => self.unpacked(id),
             (Fusion::PackedSum { bits, group, short }, tiles) => {
                 self.packed_sum(id, (bits, group, short), tiles)
@@ -340,28 +344,34 @@ impl<'a> Binder<'a> {
     }
 
     /// Elements that a random number each lets pass; `tiles` are the elements, seed, stream, probability and, if there
-    /// is one, scale.
-    fn drop_out(&mut self, id: ExprId, tiles: &[Tile]) -> Tile {
+    /// are any, scale and first position.
+    fn drop_out(&mut self, id: ExprId, scaled: bool, from: bool, tiles: &[Tile]) -> Tile {
         let one = self.constant(DType::F32, 1f32.to_bits());
-        let (p, scale) = (&tiles[3], tiles.get(4).unwrap_or(&one));
+        let zero = self.constant(DType::U32, 0);
+        let scale = if scaled { &tiles[4] } else { &one };
+        let first = if from { &tiles[4 + scaled as usize] } else { &zero };
         let x = self.contiguous(&tiles[0]);
-        let pair = self.new_tile(DType::F32, &[2], false, p.hoisted && scale.hoisted);
-        for (k, from) in [p, scale].into_iter().enumerate() {
-            let mut to = pair.view(vec![pair.shape[0]], vec![pair.strides[0]]);
+        // All numbers of a program in one operand.
+        let each = [&tiles[3], scale, first];
+        let hoisted = each.iter().all(|tile| tile.hoisted);
+        let numbers = self.new_tile(DType::F32, &[3], false, hoisted);
+        for (k, from) in each.into_iter().enumerate() {
+            let mut to = numbers.view(vec![numbers.shape[0]], vec![numbers.strides[0]]);
             to.at.offset += 4 * k as isize;
-            self.copy(from, &to, pair.hoisted);
+            self.copy(from, &to, numbers.hoisted);
         }
-        let hoisted = self.hoists(id, &[&x, &tiles[1], &tiles[2], &pair]);
+        let hoisted = self.hoists(id, &[&x, &tiles[1], &tiles[2], &numbers]);
         let out = self.result(id, hoisted);
         let apart = |tile: &Tile| tile.strides_in(&out.shape)[0];
-        let strides = [out.strides[0], apart(&x), apart(&tiles[1]), apart(&tiles[2]), apart(&pair)];
+        let strides =
+            [out.strides[0], apart(&x), apart(&tiles[1]), apart(&tiles[2]), apart(&numbers)];
         self.rows(Rows {
             name: "drop_out",
             primitive: random::drop_out(self.level()),
             nest: vec![(out.shape[0], strides)],
             len: out.shape[1],
             out: out.at,
-            inputs: &[x.at, tiles[1].at, tiles[2].at, pair.at],
+            inputs: &[x.at, tiles[1].at, tiles[2].at, numbers.at],
             extra: [0, 0],
             block: if out.main { BlockRole::Counting } else { BlockRole::Fixed },
             hoisted: out.hoisted,

@@ -13,6 +13,7 @@ mod early;
 mod emit;
 mod look_up;
 mod packed;
+mod pairs;
 mod reductions;
 mod shapes;
 mod sharing;
@@ -112,6 +113,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         let turns = early::locate_early(&mut bound);
         chains::join(&mut bound, &mut binder.slots, &request, turns);
     }
+    pairs::store_together(&mut bound, &binder.located, request.level);
     look_up::read_in_place(&mut bound, &request);
     ahead::fetch_ahead(&mut bound, &request);
     bound.frame = binder.slots.settle(&mut bound);
@@ -424,10 +426,13 @@ impl<'a> Binder<'a> {
                 self.scan(id, *op, *of, *axis, *exclusive, *reverse)
             }
             ExprKind::ReduceBy { of, axis, combine, identity } => {
-                return self.combine(id, of, *axis, combine, Some(identity));
+                let whole = Joined::Whole(self.numbers(identity));
+                return self.combine(of, *axis, combine, whole);
             }
-            ExprKind::ScanBy { of, axis, combine } => {
-                return self.combine(id, of, *axis, combine, None);
+            ExprKind::ScanBy { of, axis, combine, exclusive, reverse } => {
+                let first = exclusive.as_ref().map(|first| self.numbers(first));
+                let running = Joined::Running { first, reverse: *reverse };
+                return self.combine(of, *axis, combine, running);
             }
             ExprKind::TopK { of, k } => return self.top_k(*of, *k),
             ExprKind::Part(of, part) => self.values[of.index()][*part].clone(),

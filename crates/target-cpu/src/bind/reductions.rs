@@ -200,8 +200,8 @@ impl<'a> Binder<'a> {
         let into = to.strides_in(&to.shape);
         let nest = (0..last).map(|k| (to.shape[k], [into[k], from[k], 0, 0, 0])).collect();
         self.rows(Rows {
-            name: "scan",
-            primitive: scan::scan(op, of.dtype, reverse, self.level()),
+            name: if reverse { "scan_back" } else { "scan" },
+            primitive: scan::scan(op, of.dtype, self.level()),
             nest,
             len: rows.shape[last],
             out: to.at,
@@ -331,13 +331,12 @@ impl<'a> Binder<'a> {
 
     pub(super) fn combine(
         &mut self,
-        id: ExprId,
         of: &[ExprId],
         axis: usize,
         function: &Combine,
-        identity: Option<&Vec<ExprId>>,
+        joined: Joined,
     ) -> Vec<Tile> {
-        let program = self.request.program;
+        let scans = matches!(joined, Joined::Running { .. });
         let rows: Vec<Tile> = of
             .iter()
             .map(|&part| {
@@ -349,7 +348,7 @@ impl<'a> Binder<'a> {
         let shape = rows[0].shape[1..].to_vec();
         let len = shape.last().copied().unwrap_or(1);
         let mut out_shape = shape.clone();
-        if identity.is_some() {
+        if !scans {
             out_shape.pop();
             out_shape.push(1);
         }
@@ -367,20 +366,16 @@ impl<'a> Binder<'a> {
         for &expr in function.body.iter().chain(&function.results) {
             add(self, expr, &mut numbers);
         }
-        let constant = |id: &ExprId| match program.expr(*id).kind {
-            ExprKind::Const(literal) => program.expr(*id).ty.dtype.round(literal.value()),
-            _ => 0.0,
-        };
         let lanes = rows[0].lanes();
-        let maps = match identity {
-            Some(_) => Vec::new(),
-            None => self.mapped(&body, rows.iter().map(|tile| tile.dtype)).unwrap_or_default(),
+        let maps = match scans {
+            false => Vec::new(),
+            true => self.mapped(&body, rows.iter().map(|tile| tile.dtype)).unwrap_or_default(),
         };
         let combining = Combining {
             maps,
-            rows: match (len, identity.is_some()) {
-                (0, true) => outs[0].lanes(),
-                (0, false) => 0,
+            rows: match (len, scans) {
+                (0, false) => outs[0].lanes(),
+                (0, true) => 0,
                 _ => lanes / len,
             },
             len,
@@ -388,13 +383,20 @@ impl<'a> Binder<'a> {
             outputs: outs.iter().map(|tile| tile.at).collect(),
             dtypes: rows.iter().map(|tile| tile.dtype).collect(),
             results: function.results.iter().map(|result| numbers[result]).collect(),
-            identity: identity.into_iter().flatten().map(constant).collect(),
+            joined,
             body,
-            scan: identity.is_none(),
         };
-        let _ = id;
         self.push(Step::Combine(Box::new(combining)), false);
         outs.iter().map(|tile| Self::with_last_back(tile, axis)).collect()
+    }
+
+    /// The values of constants.
+    pub(super) fn numbers(&self, constants: &[ExprId]) -> Vec<f64> {
+        let number = |id: &ExprId| match self.request.program.expr(*id).kind {
+            ExprKind::Const(literal) => self.dtype(*id).round(literal.value()),
+            _ => 0.0,
+        };
+        constants.iter().map(number).collect()
     }
 
     /// The operations of a combine function as maps of rows; `None` where one is no map of lanes.

@@ -3,7 +3,7 @@
 use super::emit::Rows;
 use super::tile::Tile;
 use super::*;
-use crate::simd::unpack;
+use crate::simd::{LANES, unpack};
 
 impl<'a> Binder<'a> {
     pub(super) fn broadcast(&mut self, id: ExprId, a: ExprId) -> Tile {
@@ -82,14 +82,17 @@ impl<'a> Binder<'a> {
             }
             None => self.value(of),
         };
-        let indices = self.value(indices);
         let rank = of.shape.len();
         let extent = of.shape[rank - 1];
-        let (shape, _) = self.shape(id);
+        let fits = self.stays_below(indices, extent);
+        let indices = self.value(indices);
+        let (shape, main) = self.shape(id);
         // The indices of every program are checked, so they are laid out for every program.
-        let indices = self.spread(&indices, &indices.shape[1..], false);
-        self.check(&indices, extent, name, axis);
-        let out = self.new_tile(self.dtype(id), &shape, false, false);
+        let indices = self.spread(&indices, &indices.shape[1..], main);
+        if !fits {
+            self.check(&indices, extent, name, axis);
+        }
+        let out = self.new_tile(self.dtype(id), &shape, main, false);
         let mut nest: super::tile::Nest = Vec::new();
         let of_strides = of.strides_in(&of.shape);
         for k in 0..rank - 1 {
@@ -98,16 +101,25 @@ impl<'a> Binder<'a> {
         }
         self.rows(Rows {
             name: "pick",
-            primitive: memory::gather(DType::U32, self.level()),
+            primitive: match extent <= LANES && of.strides[rank - 1] == 4 {
+                true => memory::pick_of_few(self.level()),
+                false => memory::gather(DType::U32, self.level()),
+            },
             nest,
             len: out.shape[rank - 1],
             out: out.at,
             inputs: &[of.at, indices.at],
-            extra: [of.strides[rank - 1] as u64, 0],
-            block: BlockRole::Fixed,
+            extra: [of.strides[rank - 1] as u64, extent as u64],
+            block: if main { BlockRole::Plain } else { BlockRole::Fixed },
             hoisted: false,
         });
         out
+    }
+
+    /// True for indices of so few bits that they stay below `extent`.
+    fn stays_below(&self, indices: ExprId, extent: usize) -> bool {
+        let kind = &self.request.program.expr(indices).kind;
+        matches!(kind, ExprKind::Unpack { bits, .. } if *bits < 32 && 1usize << bits <= extent)
     }
 
     /// Emits a check that indices, a contiguous tile, stay below `extent`.

@@ -23,7 +23,7 @@ enum Turn {
     Launch(usize),
     /// A step by a schedule.
     Scheduled(usize, Kept, Arc<Schedule>),
-    /// A step that is attention, or a product with rows of experts: memory tells how much of it there is to do.
+    /// A step that is attention, a scatter, or a product with rows of experts: memory tells how much of it there is to do.
     AsOne(usize, Kept, Arc<[TensorLayout]>),
     /// Products, the first of which is that of a step.
     Products(usize, Together),
@@ -123,7 +123,7 @@ impl Turn {
         let into = (&mut kept.tensors[..], &mut kept.scalars[..], &mut kept.ranges[..]);
         let (careful, stream) = own.resolve(bindings, &arguments, into)?;
         let fixed = own.product.filter(|product| product.indices.is_none());
-        if careful == 0 && (own.attention.is_some() || own.product.is_some()) {
+        if careful == 0 && own.is_one() {
             let layouts = own.layouts(bindings, &arguments);
             let Some(product) = fixed else { return Ok(Turn::AsOne(number, kept, layouts)) };
             // SAFETY: the arguments were resolved, and none shares memory with what is written.

@@ -99,6 +99,10 @@ impl Machine<'_> {
             return self.prefixes(c);
         }
         let parts = c.inputs.len();
+        let (identity, scan, reverse) = match &c.joined {
+            Joined::Whole(identity) => (&identity[..], false, false),
+            Joined::Running { reverse, .. } => (&[][..], true, *reverse),
+        };
         let mut values = std::mem::take(&mut self.scratch.values);
         let mut wide = std::mem::take(&mut self.scratch.wide);
         let mut narrow = std::mem::take(&mut self.scratch.narrow);
@@ -107,30 +111,56 @@ impl Machine<'_> {
         for row in 0..c.rows {
             values.clear();
             values.resize(3 * parts + c.body.len(), 0.0);
-            values[..c.identity.len()].copy_from_slice(&c.identity);
+            values[..identity.len()].copy_from_slice(identity);
             let start = match is_narrow {
                 true => self.segments(c, row, &mut values, &mut narrow),
                 false => self.segments(c, row, &mut values, &mut wide),
             };
             for i in start..c.len {
+                let element = row * c.len + if reverse { c.len - 1 - i } else { i };
                 for part in 0..parts {
-                    let value = self.lane_at(c.inputs[part], row * c.len + i, c.dtypes[part]);
-                    let to = if c.scan && i == 0 { part } else { parts + part };
+                    let value = self.lane_at(c.inputs[part], element, c.dtypes[part]);
+                    let to = if scan && i == 0 { part } else { parts + part };
                     values[to] = value;
                 }
-                if !(c.scan && i == 0) {
+                if !(scan && i == 0) {
                     self.body(c, &mut values);
                 }
-                if c.scan {
-                    self.write_parts(c, &values, row * c.len + i);
+                if scan {
+                    self.write_parts(c, &values, element);
                 }
             }
-            if !c.scan {
-                self.write_parts(c, &values, row);
+            match scan {
+                true => self.exclude(c, row),
+                false => self.write_parts(c, &values, row),
             }
         }
         self.scratch.values = values;
         (self.scratch.wide, self.scratch.narrow) = (wide, narrow);
+    }
+
+    /// Moves the results of a row on by one element where a scan leaves each place's own out.
+    pub(super) fn exclude(&self, c: &Combining, row: usize) {
+        let Joined::Running { first: Some(first), reverse } = &c.joined else { return };
+        for ((&out, &dtype), &first) in c.outputs.iter().zip(&c.dtypes).zip(first) {
+            // SAFETY: a row of a contiguous tile, which nothing else reads or writes now.
+            let results = unsafe {
+                let start = self.at(out).cast::<u32>().add(row * c.len);
+                std::slice::from_raw_parts_mut(start, c.len)
+            };
+            let Some(last) = results.len().checked_sub(1) else { continue };
+            let place = match reverse {
+                false => {
+                    results.copy_within(..last, 1);
+                    0
+                }
+                true => {
+                    results.copy_within(1.., 0);
+                    last
+                }
+            };
+            results[place] = lane(dtype, first);
+        }
     }
 
     /// Joins as many elements of a row as equal segments hold, and says how many; the left components in `values` are
@@ -146,25 +176,34 @@ impl Machine<'_> {
         if len < SHORTEST {
             return 0;
         }
-        let first = row * c.len;
+        let (identity, scan, reverse) = match &c.joined {
+            Joined::Whole(identity) => (&identity[..], false, false),
+            Joined::Running { reverse, .. } => (&[][..], true, *reverse),
+        };
+        // Element `i` of each segment: of the first, and how far it is to the next segment's.
+        let place = |i: usize| match reverse {
+            false => (row * c.len + i, len as isize),
+            true => (row * c.len + c.len - 1 - i, -(len as isize)),
+        };
         wide.clear();
         // After what the function needs: what comes before each segment.
         let before = 3 * parts + c.body.len();
         wide.resize(before + parts, [R::of(0.0); SEGMENTS]);
-        for (to, &identity) in wide.iter_mut().zip(&c.identity) {
+        for (to, &identity) in wide.iter_mut().zip(identity) {
             *to = [R::of(identity); SEGMENTS];
         }
         for i in 0..len {
-            let starts = c.scan && i == 0;
+            let starts = scan && i == 0;
+            let (first, apart) = place(i);
             for part in 0..parts {
                 let to = if starts { part } else { parts + part };
-                wide[to] = self.lanes_at(c.inputs[part], first + i, len, c.dtypes[part]);
+                wide[to] = self.lanes_at(c.inputs[part], first, apart, c.dtypes[part]);
             }
             if !starts {
                 self.body_of_segments(c, wide);
             }
-            if c.scan {
-                self.write_lanes(c, &wide[..parts], first + i, len, 0);
+            if scan {
+                self.write_lanes(c, &wide[..parts], first, apart, 0);
             }
         }
         // What comes before each segment: what comes before the last one, and that one.
@@ -178,16 +217,17 @@ impl Machine<'_> {
                 self.body(c, values);
             }
         }
-        if c.scan {
+        if scan {
             for i in 0..len {
+                let (first, apart) = place(i);
                 for part in 0..parts {
                     wide[part] = wide[before + part];
                     wide[parts + part] =
-                        self.lanes_at(c.outputs[part], first + i, len, c.dtypes[part]);
+                        self.lanes_at(c.outputs[part], first, apart, c.dtypes[part]);
                 }
                 self.body_of_segments(c, wide);
                 // Nothing comes before the first.
-                self.write_lanes(c, &wide[..parts], first + i, len, 1);
+                self.write_lanes(c, &wide[..parts], first, apart, 1);
             }
         }
         len * SEGMENTS
@@ -234,13 +274,13 @@ impl Machine<'_> {
         &self,
         at: Address,
         element: usize,
-        apart: usize,
+        apart: isize,
         dtype: DType,
     ) -> Wide<R> {
-        let first = self.at(at).cast::<u32>();
+        let first = self.at(at).cast::<u32>().wrapping_add(element);
         // SAFETY: elements of a contiguous tile.
         let bits: [u32; SEGMENTS] =
-            std::array::from_fn(|segment| unsafe { first.add(element + segment * apart).read() });
+            std::array::from_fn(|segment| unsafe { first.offset(segment as isize * apart).read() });
         bits.map(|bits| R::of_lane(dtype, bits))
     }
 
@@ -250,15 +290,15 @@ impl Machine<'_> {
         c: &Combining,
         values: &[Wide<R>],
         element: usize,
-        apart: usize,
+        apart: isize,
         from: usize,
     ) {
         for ((lanes, &to), &dtype) in values.iter().zip(&c.outputs).zip(&c.dtypes) {
-            let first = self.at(to).cast::<u32>();
+            let first = self.at(to).cast::<u32>().wrapping_add(element);
             let bits = lanes.map(|value| value.lane(dtype));
             for (segment, &bits) in bits.iter().enumerate().skip(from) {
                 // SAFETY: an element of a contiguous tile.
-                unsafe { first.add(element + segment * apart).write(bits) };
+                unsafe { first.offset(segment as isize * apart).write(bits) };
             }
         }
     }

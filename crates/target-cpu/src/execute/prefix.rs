@@ -1,6 +1,6 @@
 //! Scans by a function of the author's, a block of a row at a time: each element is joined with the one before it, then
 //! with the joined two before those, then four, until every element is joined with all before it in its block, and then
-//! with what comes before the block. The function is followed operation by operation, each a map of all elements.
+//! with what comes before the block; from the end of a row to its start, before is behind. The function is followed operation by operation, each a map of all elements.
 //!
 //! (Hillis and Steele, Data parallel algorithms, 1986.)
 
@@ -17,6 +17,16 @@ pub(super) const SHORTEST: usize = 4;
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct Lines(#[allow(dead_code)] [u32; 16]);
+
+/// Elements of a row that are scanned together.
+struct Block {
+    first: usize,
+    count: usize,
+    /// Nothing of the row comes before them.
+    begins: bool,
+    /// From the last to the first.
+    reverse: bool,
+}
 
 /// Where the values of the function lie, a block each.
 struct Values {
@@ -65,28 +75,26 @@ impl Machine<'_> {
             // SAFETY: a block of its own.
             unsafe { fill(values.own(number), BLOCK, same) };
         }
+        let reverse = matches!(c.joined, Joined::Running { reverse: true, .. });
         for row in 0..c.rows {
             for at in (0..c.len).step_by(BLOCK) {
                 let count = BLOCK.min(c.len - at);
-                self.prefix(c, &values, &mut places, row * c.len + at, count, at == 0);
+                let first = if reverse { c.len - at - count } else { at };
+                let begins = at == 0;
+                let block = Block { first: row * c.len + first, count, begins, reverse };
+                self.prefix(c, &values, &mut places, block);
             }
+            self.exclude(c, row);
         }
         self.scratch.places = places;
         self.scratch.blocks = blocks;
     }
 
-    /// Scans the `count` elements from `first` on; unless they begin a row, the last results before them join in.
-    /// `places` is room for four addresses a part.
-    fn prefix(
-        &self,
-        c: &Combining,
-        values: &Values,
-        places: &mut [*mut u32],
-        first: usize,
-        count: usize,
-        begins: bool,
-    ) {
+    /// Scans a block; unless it begins a row, the last results before it join in. `places` is room for four addresses a
+    /// part.
+    fn prefix(&self, c: &Combining, values: &Values, places: &mut [*mut u32], block: Block) {
         let parts = values.parts;
+        let Block { first, count, begins, reverse } = block;
         let (joined, places) = places.split_at_mut(parts);
         let (later, places) = places.split_at_mut(parts);
         let (before, places) = places.split_at_mut(parts);
@@ -100,11 +108,22 @@ impl Machine<'_> {
             for (later, x) in later.iter_mut().zip(&*joined) {
                 *later = x.wrapping_add(apart);
             }
-            join(c, values, turn, [joined, later], apart, count);
+            let alone = match reverse {
+                false => {
+                    join(c, values, turn, [joined, later], apart, count);
+                    0
+                }
+                true => {
+                    join(c, values, turn, [later, joined], 0, count - apart);
+                    count - apart
+                }
+            };
             for (part, x) in joined.iter_mut().enumerate() {
                 let to = values.result(turn, part);
                 // SAFETY: blocks of their own; these elements have none before them that they are not joined with.
-                unsafe { std::ptr::copy_nonoverlapping(*x, to, apart) };
+                unsafe {
+                    std::ptr::copy_nonoverlapping(x.wrapping_add(alone), to.add(alone), apart);
+                }
                 *x = to;
             }
             apart *= 2;
@@ -114,7 +133,10 @@ impl Machine<'_> {
             for (part, (to, output)) in before.iter_mut().zip(&*outputs).enumerate() {
                 *to = values.before(part);
                 // SAFETY: an element of the row before this block, and a block.
-                unsafe { fill(*to, count, output.wrapping_sub(1).read()) };
+                unsafe {
+                    let last = if reverse { output.add(count) } else { output.sub(1) };
+                    fill(*to, count, last.read());
+                }
             }
             join(c, values, turn, [before, joined], 0, count);
             for (part, x) in joined.iter_mut().enumerate() {

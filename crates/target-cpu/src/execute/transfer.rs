@@ -190,6 +190,9 @@ impl Machine<'_> {
 
     /// Copies tiles that are one run each.
     fn runs(&self, transfer: &Transfer) -> Outcome {
+        if let Some((base, number, stride)) = self.listed(transfer) {
+            return self.rows_of_list(transfer, base, number, stride);
+        }
         let loads = matches!(transfer.kind, TransferKind::Load { .. });
         let mut next = self.run_of(transfer, 0);
         for program in 0..transfer.batch {
@@ -204,6 +207,79 @@ impl Machine<'_> {
             };
             // SAFETY: the cursor is at the program's tile; the run is inside the tensor.
             unsafe { self.cursor(transfer, program, fetched).line(transfer, Some(at), line) };
+        }
+        Ok(())
+    }
+
+    /// For loads of runs that lie wholly inside the tensor and differ in one index alone, which is read when the program
+    /// runs: where the runs of index 0 begin, the number of that index's axis, and bytes from one index to the next.
+    fn listed(&self, transfer: &Transfer) -> Option<(*mut u8, usize, isize)> {
+        if !matches!(transfer.kind, TransferKind::Load { .. }) || transfer.block != BlockRole::Fixed
+        {
+            return None;
+        }
+        let last = self.launch.grid.len().wrapping_sub(1);
+        let mut base = self.launch.tensors[transfer.param];
+        let mut chosen = None;
+        for (number, axis) in transfer.axes.iter().enumerate() {
+            let [(_, stride)] = axis.parts[..] else { return None };
+            let (index, reach) = match axis.positions {
+                Positions::One(Index::At { batch, .. }) if batch != 0 && chosen.is_none() => {
+                    chosen = Some((number, stride));
+                    continue;
+                }
+                Positions::One(index) => (index, 0),
+                Positions::Run { start, len, step } => (start, len.checked_sub(1)? * step),
+                Positions::List { .. } => return None,
+            };
+            let Index::Affine { grid, .. } = index else { return None };
+            let first = self.index(index, 0);
+            let inside = first >= 0 && first as usize + reach < axis.extent;
+            if !inside || grid.get(last).is_some_and(|&along| along != 0) {
+                return None;
+            }
+            base = base.wrapping_offset(first as isize * stride);
+        }
+        chosen.map(|(number, stride)| (base, number, stride))
+    }
+
+    /// Copies the runs that an index each chooses along axis `number`.
+    fn rows_of_list(
+        &self,
+        transfer: &Transfer,
+        base: *mut u8,
+        number: usize,
+        stride: isize,
+    ) -> Outcome {
+        let axis = &transfer.axes[number];
+        let Positions::One(index) = axis.positions else { return Ok(()) };
+        let run = transfer.axes.iter().find_map(|axis| match axis.positions {
+            Positions::Run { step, .. } => Some(axis.parts[0].1 * step as isize),
+            _ => None,
+        });
+        let mut call = Call::new(1, transfer.elements);
+        call.extra[0] = run.unwrap_or(0) as u64;
+        let place = |program: usize| {
+            // To be fetched, it may be outside.
+            base.wrapping_offset((self.index(index, program) as isize).wrapping_mul(stride))
+        };
+        let tile = self.at(transfer.tile);
+        let mut at = place(0);
+        for program in 0..transfer.batch {
+            let row = self.index(index, program);
+            if row < 0 || row as usize >= axis.extent {
+                return Err(self.outside(transfer.param, number, row, axis.extent, program));
+            }
+            let next = match program + 1 < transfer.batch {
+                true => place(program + 1),
+                false => std::ptr::null_mut(),
+            };
+            call.inputs[0].at = at;
+            call.out.at = tile.wrapping_add(transfer.elements * 4 * program);
+            call.prefetch.at = next;
+            // SAFETY: the run is inside the tensor; the tile has so many lanes for each program.
+            unsafe { transfer.primitive.call(&call) };
+            at = next;
         }
         Ok(())
     }

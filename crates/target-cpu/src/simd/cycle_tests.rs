@@ -136,7 +136,7 @@ fn cycles_of_primitives() {
         call.extra = [0, 6];
         table.show("philox", random::philox(level), &call);
         let mut call = table.call();
-        let (seed, stream, pair) = ([7u32], [3u32], [0.3f32, 1.5]);
+        let (seed, stream, pair) = ([7u32], [3u32], [0.3f32, 1.5, 0.0]);
         for (k, at) in [(1, seed.as_ptr().cast()), (2, stream.as_ptr().cast()), (3, pair.as_ptr())]
         {
             call.inputs[k] = Operand { at: at.cast_mut().cast(), row: 0 };
@@ -158,7 +158,7 @@ fn cycles_of_primitives() {
             call.inputs[3] = Operand::NONE;
             table.show(
                 &format!("cumsum of {len}"),
-                scan::scan(ReduceOp::Sum, DType::F32, false, level),
+                scan::scan(ReduceOp::Sum, DType::F32, level),
                 &call,
             );
             // Rows of their own, and so many that the CPU does not learn where in each the greatest are.

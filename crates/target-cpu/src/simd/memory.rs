@@ -4,6 +4,7 @@
 //! truth values (0 or 1) zero-extended.
 
 use super::Level;
+use super::arg::COUNT;
 use super::call::{Call, Meaning, Primitive, primitive};
 use super::lanes::{LANES, Simd};
 use super::map::prefetch;
@@ -22,6 +23,8 @@ pub trait Format: 'static {
     /// # Safety
     /// 16 writable elements.
     unsafe fn store<S: Simd>(s: S, p: *mut u8, a: S::I);
+    /// Elements in the lowest bits of each lane, widened; anything may lie above them.
+    fn widen<S: Simd>(s: S, a: S::I) -> S::I;
     /// One element, widened.
     /// # Safety
     /// A readable element.
@@ -34,7 +37,7 @@ pub trait Format: 'static {
 
 macro_rules! formats {
     ($($Format:ident $size:literal
-        load($s:ident, $p:ident) $load:expr; store($a:ident) $store:expr;
+        load($s:ident, $p:ident) $load:expr; widen($v:ident) $widen:expr; store($a:ident) $store:expr;
         get $get:expr; set($one:ident) $set:expr;)*) => { $(
         /// See [`Format`].
         pub struct $Format;
@@ -44,6 +47,11 @@ macro_rules! formats {
             unsafe fn load<S: Simd>($s: S, $p: *const u8) -> S::I {
                 // SAFETY: the caller's promise.
                 unsafe { $load }
+            }
+            #[inline(always)]
+            fn widen<S: Simd>($s: S, $v: S::I) -> S::I {
+                let _ = $s;
+                $widen
             }
             #[inline(always)]
             unsafe fn store<S: Simd>($s: S, $p: *mut u8, $a: S::I) {
@@ -67,31 +75,37 @@ macro_rules! formats {
 formats! {
     Word 4
         load(s, p) s.iload(p.cast());
+        widen(v) v;
         store(a) s.istore(p.cast(), a);
         get p.cast::<u32>().read_unaligned();
         set(x) p.cast::<u32>().write_unaligned(x);
     Half 2
         load(s, p) s.bits(s.half_to_float(s.load_u16(p.cast())));
+        widen(v) s.bits(s.half_to_float(s.and(v, s.i(0xffff))));
         store(a) s.store_u16(p.cast(), s.float_to_half(s.float(a)));
         get super::portable::widen_f16(p.cast::<u16>().read_unaligned()).to_bits();
         set(x) p.cast::<u16>().write_unaligned(super::portable::narrow_f16(f32::from_bits(x)));
     Brain 2
         load(s, p) s.shl::<16>(s.load_u16(p.cast()));
+        widen(v) s.shl::<16>(v);
         store(a) s.store_u16(p.cast(), to_bf16(s, s.float(a)));
         get (p.cast::<u16>().read_unaligned() as u32) << 16;
         set(x) p.cast::<u16>().write_unaligned(brain(x));
     Byte 1
         load(s, p) s.load_u8(p);
+        widen(v) s.and(v, s.i(0xff));
         store(a) s.store_u8(p, a);
         get *p as u32;
         set(x) *p = x as u8;
     SignedByte 1
         load(s, p) s.sar::<24>(s.shl::<24>(s.load_u8(p)));
+        widen(v) s.sar::<24>(s.shl::<24>(v));
         store(a) s.store_u8(p, a);
         get *p as i8 as u32;
         set(x) *p = x as u8;
     Truth 1
         load(s, p) s.one_if(s.truth(s.load_u8(p)));
+        widen(v) s.one_if(s.truth(s.and(v, s.i(0xff))));
         store(a) s.store_u8(p, a);
         get (*p != 0) as u32;
         set(x) *p = x as u8;
@@ -131,8 +145,69 @@ unsafe fn load_rows<S: Simd, F: Format>(s: S, call: &Call) {
                     at += LANES;
                 }
             }
+            if stride == 8 {
+                // One more than a vector remains, so that two whole ones end before the last element. What lies between
+                // the elements may be another thread's; it is not used.
+                while at + LANES < call.len {
+                    if !next.is_null() {
+                        prefetch(next.wrapping_add(at * 8));
+                        prefetch(next.wrapping_add(at * 8 + 64));
+                    }
+                    let v = every_other(s, from.add(at * 8).cast());
+                    s.istore(out.add(at), F::widen(s, v));
+                    at += LANES;
+                }
+            }
             while at < call.len {
                 *out.add(at) = F::get(from.wrapping_offset(at as isize * stride));
+                at += 1;
+            }
+        }
+    }
+}
+
+/// The even ones of 32 neighbours.
+///
+/// # Safety
+/// There are so many.
+#[inline(always)]
+unsafe fn every_other<S: Simd>(s: S, p: *const u32) -> S::I {
+    let place = s.shl::<1>(s.i_from(COUNT));
+    // SAFETY: the caller's promise.
+    let [low, high] = unsafe { [s.iload(p), s.iload(p.add(LANES))] };
+    let upper = s.igt(s.i_from(COUNT), s.i(LANES as u32 / 2 - 1));
+    s.iselect(upper, s.permute(high, place), s.permute(low, place))
+}
+
+/// # Safety
+/// Inputs 0 and 1: `len` lanes a row. Output: twice as many, taken from them in turn.
+#[inline(always)]
+unsafe fn interleave_rows<S: Simd>(s: S, call: &Call) {
+    for r in 0..call.rows {
+        let (even, odd): (*const u32, *const u32) = (call.inputs[0].row(r), call.inputs[1].row(r));
+        let out: *mut u32 = call.out.row(r);
+        let stream = call.stream && (out as usize).is_multiple_of(64);
+        let half = s.shr::<1>(s.i_from(COUNT));
+        let upper = s.iadd(half, s.i(LANES as u32 / 2));
+        let is_odd = s.truth(s.and(s.i_from(COUNT), s.i(1)));
+        let mut at = 0;
+        // SAFETY: a vector of each input and two of the output remain, or single elements.
+        unsafe {
+            while at + LANES <= call.len {
+                let (a, b) = (s.iload(even.add(at)), s.iload(odd.add(at)));
+                for (k, place) in [half, upper].into_iter().enumerate() {
+                    let y = s.iselect(is_odd, s.permute(b, place), s.permute(a, place));
+                    let to = out.add(2 * at + k * LANES);
+                    match stream {
+                        true => s.stream(to.cast(), s.float(y)),
+                        false => s.istore(to, y),
+                    }
+                }
+                at += LANES;
+            }
+            while at < call.len {
+                *out.add(2 * at) = *even.add(at);
+                *out.add(2 * at + 1) = *odd.add(at);
                 at += 1;
             }
         }
@@ -225,6 +300,31 @@ unsafe fn gather_rows<S: Simd, F: Format>(s: S, call: &Call) {
             while at < call.len {
                 *out.add(at) = F::get(from.wrapping_offset(*index.add(at) as isize * stride));
                 at += 1;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// Input 0: a row of `extra[1]` lanes, at most 16. Input 1: `len` indices a row, below that. Output: `len` lanes a row.
+#[inline(always)]
+unsafe fn pick_rows<S: Simd>(s: S, call: &Call) {
+    for r in 0..call.rows {
+        let (from, index): (*const u32, *const u32) =
+            (call.inputs[0].row(r), call.inputs[1].row(r));
+        let out: *mut u32 = call.out.row(r);
+        // SAFETY: so many lanes; `n` indices remain, and as many elements of the output.
+        unsafe {
+            let table = s.bits(s.load_part(from.cast(), call.extra[1] as usize));
+            let mut at = 0;
+            while at + LANES <= call.len {
+                s.istore(out.add(at), s.permute(table, s.iload(index.add(at))));
+                at += LANES;
+            }
+            if at < call.len {
+                let n = call.len - at;
+                let index = s.bits(s.load_part(index.add(at).cast(), n));
+                s.store_part(out.add(at).cast(), s.float(s.permute(table, index)), n);
             }
         }
     }
@@ -362,6 +462,14 @@ primitive! { fn load_format<F: Format; > = load_rows }
 primitive! { fn store_format<F: Format; > = store_rows }
 primitive! { fn gather_format<F: Format; > = gather_rows }
 primitive! { once fn scatter_format<F: Format> = scatter_rows }
+primitive! {
+    /// From a row of at most 16 lanes, at given positions.
+    pub fn pick_of_few<; > = pick_rows
+}
+primitive! {
+    /// Two rows of lanes to one of neighbours in turn.
+    pub fn interleave<; > = interleave_rows
+}
 primitive! {
     /// Finds the first index outside an extent.
     pub fn check_indices<; > = check_rows

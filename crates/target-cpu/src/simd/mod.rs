@@ -1,5 +1,6 @@
 //! SIMD primitives over blocks, written once over 16 lanes and instantiated for each level of the instruction set.
 
+pub(crate) mod accumulate;
 pub(crate) mod arg;
 pub(crate) mod attend;
 pub(crate) mod blocks;

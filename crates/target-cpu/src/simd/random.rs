@@ -220,6 +220,14 @@ fn together(start: u32, n: usize) -> bool {
     n >= WORTH_DRAWING && start.is_multiple_of(4) && start <= u32::MAX - TOGETHER as u32
 }
 
+/// Positions that are drawn at once from one on: those to the next block of four come first.
+fn before_next(start: u32) -> usize {
+    match start % 4 {
+        0 => TOGETHER,
+        inside => 4 - inside as usize,
+    }
+}
+
 /// True when `n` positions count up.
 ///
 /// # Safety
@@ -250,6 +258,8 @@ unsafe fn counts_up<S: Simd>(s: S, position: *const u32, n: usize) -> bool {
 
 /// Of `extra[1]`: the positions are not read but count up from `extra[0]` in every row.
 pub const COUNTED: u64 = 1 << 8;
+/// Of `extra[1]`, beside [`COUNTED`]: input 0 is one number a row, from which on they count.
+pub const FROM: u64 = 1 << 9;
 
 /// # Safety
 /// Output and input 0 (positions, unless `extra[1]` has [`COUNTED`]): `len` elements a row. Inputs 1 (seed) and 2
@@ -258,9 +268,13 @@ pub const COUNTED: u64 = 1 << 8;
 unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
     let uniform = call.extra[1] & 6 == 6;
     let counted = call.extra[1] & COUNTED != 0;
-    let first = call.extra[0] as u32;
     for r in 0..call.rows {
         let (position, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
+        let mut first = call.extra[0] as u32;
+        if call.extra[1] & FROM != 0 {
+            // SAFETY: one number a row.
+            first = first.wrapping_add(unsafe { *position });
+        }
         let (seed, stream): (*const u32, *const u32) =
             (call.inputs[1].row(r), call.inputs[2].row(r));
         let ahead: *const u8 =
@@ -273,8 +287,8 @@ unsafe fn philox_rows<S: Simd>(s: S, call: &Call) {
             let keys = keys(s, *seed, *stream);
             let mut at = 0;
             while at < call.len {
-                let n = (call.len - at).min(TOGETHER);
                 let p = if counted { first.wrapping_add(at as u32) } else { *position.add(at) };
+                let n = (call.len - at).min(before_next(p));
                 if uniform && together(p, n) && (counted || counts_up(s, position.add(at), n)) {
                     let found = words(s, p, &keys);
                     if n == TOGETHER {
@@ -322,11 +336,10 @@ fn least_kept(p: f32) -> Option<u32> {
 }
 
 /// # Safety
-/// Output and input 0: `len` elements a row. Inputs 1 (seed) and 2 (stream): one element a row. Input 3: two floats a
-/// row, the probability of a zero and the scale of what stays. Positions count up from `extra[0]` in every row.
+/// Output and input 0: `len` elements a row. Inputs 1 (seed) and 2 (stream): one element a row. Input 3: three words a
+/// row, the probability of a zero, the scale of what stays and a position. Positions count up from there and `extra[0]`.
 #[inline(always)]
 unsafe fn drop_rows<S: Simd>(s: S, call: &Call) {
-    let first = call.extra[0] as u32;
     for r in 0..call.rows {
         let (x, out): (*const f32, *mut f32) = (call.inputs[0].row(r), call.out.row(r));
         let (seed, stream): (*const u32, *const u32) =
@@ -335,7 +348,8 @@ unsafe fn drop_rows<S: Simd>(s: S, call: &Call) {
         let ahead: *const u8 = call.prefetch.row(r);
         // SAFETY: the caller's promise; `n` elements remain of the row.
         unsafe {
-            let [p, scale] = *call.inputs[3].row::<[f32; 2]>(r);
+            let [p, scale, first] = *call.inputs[3].row::<[f32; 3]>(r);
+            let first = (call.extra[0] as u32).wrapping_add(first.to_bits());
             let Some(least_word) = least_kept(p) else {
                 std::ptr::write_bytes(out, 0, call.len);
                 continue;
@@ -345,8 +359,8 @@ unsafe fn drop_rows<S: Simd>(s: S, call: &Call) {
             let scales = s.f(scale);
             let mut at = 0;
             while at < call.len {
-                let n = (call.len - at).min(TOGETHER);
                 let start = first.wrapping_add(at as u32);
+                let n = (call.len - at).min(before_next(start));
                 if !together(start, n) {
                     for at in at..at + n {
                         let word = one(first.wrapping_add(at as u32), *seed, *stream);

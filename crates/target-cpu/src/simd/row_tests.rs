@@ -260,7 +260,7 @@ fn scans_agree_with_loops() {
                 call.out = operand_mut(&mut out, 0);
                 call.extra[0] =
                     FIRST + exclusive as u64 * scan::EXCLUSIVE + reverse as u64 * scan::REVERSE;
-                run(scan::scan(ReduceOp::Sum, DType::F32, reverse, level), &call);
+                run(scan::scan(ReduceOp::Sum, DType::F32, level), &call);
                 let mut total = 0f64;
                 for i in 0..n {
                     let at = if reverse { n - 1 - i } else { i };
@@ -272,7 +272,7 @@ fn scans_agree_with_loops() {
                         "{level:?} {n} {at}"
                     );
                 }
-                run(scan::scan(ReduceOp::Max, DType::F32, reverse, level), &call);
+                run(scan::scan(ReduceOp::Max, DType::F32, level), &call);
                 let mut most = f32::NEG_INFINITY;
                 for i in 0..n {
                     let at = if reverse { n - 1 - i } else { i };
@@ -311,20 +311,44 @@ fn philox_is_that_of_the_ir() {
 }
 
 #[test]
+fn numbers_of_positions_that_count_from_one_of_each_row() {
+    for level in Level::all() {
+        let (seed, stream) = ([77u32], [3u32]);
+        for first in [0u32, 3, 64, u32::MAX - 40] {
+            let starts = [first, first.wrapping_add(130)];
+            let mut out = vec![0u32; 2 * 130];
+            let mut call = Call::new(2, 130);
+            call.inputs[0] = operand(&starts, 1);
+            call.inputs[1] = operand(&seed, 0);
+            call.inputs[2] = operand(&stream, 0);
+            call.out = operand_mut(&mut out, 130);
+            call.extra = [0, random::COUNTED | random::FROM | 0b110];
+            run(random::philox(level), &call);
+            for (i, &got) in out.iter().enumerate() {
+                assert_eq!(got, meaning::philox(first.wrapping_add(i as u32), 77, 3), "{level:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn elements_are_dropped_by_the_numbers_of_the_ir() {
     for level in Level::all() {
         for (start, n) in [(0u32, 300), (4, 64), (8, 95), (5, 130), (u32::MAX - 70, 71), (12, 7)] {
             for p in [0.0, 0.1, 0.5, 1.0, -1.0, 2.0, 1e-8, 1e-45, f32::NAN, f32::INFINITY] {
                 let x: Vec<f32> = (0..n).map(|i| i as f32 - 50.0).collect();
-                let (seed, stream, pair) = ([77u32], [3u32], [p, 1.5f32]);
+                // Where positions count from is told in two places.
+                let first = start / 3;
+                let numbers = [p, 1.5f32, f32::from_bits(first)];
+                let (seed, stream) = ([77u32], [3u32]);
                 let mut out = vec![f32::NAN; n as usize + 1];
                 let mut call = Call::new(1, n as usize);
                 call.inputs[0] = operand(&x, 0);
                 call.inputs[1] = operand(&seed, 0);
                 call.inputs[2] = operand(&stream, 0);
-                call.inputs[3] = operand(&pair, 0);
+                call.inputs[3] = operand(&numbers, 0);
                 call.out = operand_mut(&mut out, 0);
-                call.extra = [start as u64, 0];
+                call.extra = [(start - first) as u64, 0];
                 run(random::drop_out(level), &call);
                 assert!(out.pop().is_some_and(f32::is_nan), "{level:?} past the end");
                 for (i, (&got, &x)) in out.iter().zip(&x).enumerate() {
@@ -352,6 +376,39 @@ fn columns_become_rows() {
             run(memory::load(DType::U32, level), &call);
             for (i, &y) in out.iter().enumerate() {
                 assert_eq!(y, x[i % len * (rows + 3) + i / len], "{level:?} {rows} x {len}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_in_turn_and_elements_of_short_tables() {
+    for level in Level::all() {
+        for n in LENGTHS {
+            let (even, odd) = (noise(n, 3), noise(n, 4));
+            let mut out = vec![f32::NAN; 2 * n + 1];
+            let mut call = Call::new(1, n);
+            call.inputs[0] = operand(&even, 0);
+            call.inputs[1] = operand(&odd, 0);
+            call.out = operand_mut(&mut out, 0);
+            run(memory::interleave(level), &call);
+            assert!(out.pop().is_some_and(f32::is_nan), "{level:?} past the end");
+            let want = even.iter().zip(&odd).flat_map(|(a, b)| [a.to_bits(), b.to_bits()]);
+            assert!(out.iter().map(|y| y.to_bits()).eq(want), "{level:?} {n}");
+            for extent in [1u32, 5, 16] {
+                let table: Vec<u32> = (0..extent).map(|k| k * 1_000_003).collect();
+                let index: Vec<u32> =
+                    (0..n as u32).map(|i| meaning::philox(i, 9, 0) % extent).collect();
+                let mut out = vec![u32::MAX; n + 1];
+                let mut call = Call::new(1, n);
+                call.inputs[0] = operand(&table, 0);
+                call.inputs[1] = operand(&index, 0);
+                call.out = operand_mut(&mut out, 0);
+                call.extra = [4, extent as u64];
+                run(memory::pick_of_few(level), &call);
+                assert_eq!(out.pop(), Some(u32::MAX), "{level:?} past the end");
+                let want: Vec<u32> = index.iter().map(|&k| k * 1_000_003).collect();
+                assert_eq!(out, want, "{level:?} {n} of {extent}");
             }
         }
     }
@@ -389,7 +446,7 @@ fn memory_formats_convert_both_ways() {
             [DType::Bool, DType::I8, DType::U8, DType::I32, DType::F16, DType::BF16, DType::F32]
         {
             for n in [1usize, 16, 37, 64] {
-                for step in [1usize, 3] {
+                for step in [1usize, 3, 8 / dtype.size()] {
                     let values: Vec<f64> =
                         noise(n, 8).iter().map(|&x| dtype.round(x as f64 * 90.0)).collect();
                     let mut bytes = vec![0u8; n * step * dtype.size()];

@@ -1,11 +1,13 @@
 //! Running reductions of rows.
 //!
-//! The float sum goes 16 lanes at a time: a prefix inside the vector, plus what came before. All others go element by
-//! element. Either order depends on positions alone.
+//! The float sum goes 16 lanes at a time: a prefix inside the vector, plus what came before (after, where it goes
+//! backwards). All others go element by element. Either order depends on positions alone.
 
 use super::Level;
+use super::arg::COUNT;
 use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
+use super::map::prefetch;
 use super::reduce::FIRST;
 use tilewright_ir::{DType, ReduceOp};
 
@@ -15,37 +17,46 @@ pub const EXCLUSIVE: u64 = 4;
 pub const REVERSE: u64 = 8;
 
 /// # Safety
-/// Input 0 and output: `len` elements a row. Input 3: a word of state a row, unless the block is a whole row.
-/// Forward only.
+/// Input 0 and output: `len` elements a row. Input 3: a word of state a row, unless the block is a whole row. Backwards
+/// only whole rows.
 #[inline(always)]
 unsafe fn sum_rows<S: Simd>(s: S, call: &Call) {
-    let exclusive = call.extra[0] & EXCLUSIVE != 0;
+    let (exclusive, reverse) = (call.extra[0] & EXCLUSIVE != 0, call.extra[0] & REVERSE != 0);
     for r in 0..call.rows {
         let (x, out): (*const f32, *mut f32) = (call.inputs[0].row(r), call.out.row(r));
         let state: *mut f32 = call.inputs[3].row(r);
-        let stream = call.stream && (out as usize).is_multiple_of(64);
+        let whole = call.len / LANES * LANES;
+        // Backwards the vectors end where the row does.
+        let first = if reverse { call.len - whole } else { 0 };
+        let stream = call.stream && (out.wrapping_add(first) as usize).is_multiple_of(64);
         // SAFETY: a word of state.
         let before = if call.extra[0] & FIRST != 0 { 0.0 } else { unsafe { *state } };
         let mut carry = s.f(before);
-        let whole = call.len / LANES * LANES;
-        let mut at = 0;
-        while at < whole {
+        // Only who goes backwards is given something to fetch: no CPU follows that as well.
+        let next: *const u8 = match call.prefetch.at.is_null() {
+            true => x.cast(),
+            false => call.prefetch.row(r),
+        };
+        let mut done = 0;
+        while done < whole {
+            let at = if reverse { call.len - done - LANES } else { done };
+            prefetch(next.wrapping_add(at * 4));
             // SAFETY: a vector remains in both rows.
             unsafe {
-                let y = next(s, s.load(x.add(at)), &mut carry, exclusive);
+                let y = next_of(s, s.load(x.add(at)), &mut carry, exclusive, reverse);
                 match stream {
                     true => s.stream(out.add(at), y),
                     false => s.store(out.add(at), y),
                 }
             }
-            at += LANES;
+            done += LANES;
         }
         if whole < call.len {
-            let n = call.len - whole;
+            let (at, n) = (if reverse { 0 } else { whole }, call.len - whole);
             // SAFETY: `n` elements remain in both rows.
             unsafe {
-                let y = next(s, s.load_part(x.add(whole), n), &mut carry, exclusive);
-                s.store_part(out.add(whole), y, n);
+                let y = next_of(s, s.load_part(x.add(at), n), &mut carry, exclusive, reverse);
+                s.store_part(out.add(at), y, n);
             }
         }
         if !call.inputs[3].at.is_null() {
@@ -53,6 +64,18 @@ unsafe fn sum_rows<S: Simd>(s: S, call: &Call) {
             unsafe { *state = s.f_array(carry)[0] };
         }
     }
+}
+
+/// The running sums of a vector from either end. What is missing of the last vector is zeros, which come first when
+/// lanes are turned round.
+#[inline(always)]
+fn next_of<S: Simd>(s: S, v: S::F, carry: &mut S::F, exclusive: bool, reverse: bool) -> S::F {
+    if !reverse {
+        return next(s, v, carry, exclusive);
+    }
+    let turn = s.isub(s.i(LANES as u32 - 1), s.i_from(COUNT));
+    let turned = s.float(s.permute(s.bits(v), turn));
+    s.float(s.permute(s.bits(next(s, turned, carry, exclusive)), turn))
 }
 
 /// The running sums of a vector, `carry` being the sum of all before it.
@@ -125,7 +148,6 @@ fn float(bits: u32) -> f32 {
 }
 
 steps! {
-    Sum = 0, |a, b| (float(a) + float(b)).to_bits();
     Prod = 0x3f80_0000, |a, b| (float(a) * float(b)).to_bits();
     Max = 0xff80_0000, |a, b| if float(a) >= float(b) || float(a).is_nan() { a } else { b };
     Min = 0x7f80_0000, |a, b| if float(a) <= float(b) || float(a).is_nan() { a } else { b };
@@ -142,11 +164,10 @@ steps! {
 
 /// The scan of rows of `dtype`. Bytes still have to be narrowed; an exclusive byte extremum starts from the 32-bit
 /// identity, which narrowing would wrap, so `identity` of those is the caller's.
-pub fn scan(op: ReduceOp, dtype: DType, reverse: bool, level: Level) -> Primitive {
+pub fn scan(op: ReduceOp, dtype: DType, level: Level) -> Primitive {
     let unsigned = matches!(dtype, DType::U8 | DType::U32 | DType::Bool);
     match (op, dtype.is_float(), unsigned) {
-        (ReduceOp::Sum, true, _) if !reverse => sum(level),
-        (ReduceOp::Sum, true, _) => scan_by::<Sum>(level),
+        (ReduceOp::Sum, true, _) => sum(level),
         (ReduceOp::Prod, true, _) => scan_by::<Prod>(level),
         (ReduceOp::Max, true, _) => scan_by::<Max>(level),
         (ReduceOp::Min, true, _) => scan_by::<Min>(level),

@@ -4,14 +4,13 @@ use super::super::extrema::{NOWHERE, first_extremum};
 use super::{BLOCK, Blocks, Sink, is_map};
 use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
-    Axis, BinaryOp, Combine, DType, ExprId, ExprKind, Extent, ReduceOp, Shape, Stmt, Type, UnaryOp,
-    VarId,
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Shape, Stmt, UnaryOp, VarId,
 };
 
 /// The body of the loop in the making.
 pub(super) struct Round {
     /// Number of the block, from the first that is visited, i32 scalar.
-    number: ExprId,
+    pub(super) number: ExprId,
     /// Position of its first element, i32 scalar.
     start: ExprId,
     /// Which elements of the block lie in the row, bool `[BLOCK]`.
@@ -21,10 +20,10 @@ pub(super) struct Round {
     /// The components of those that have several.
     parts: HashMap<ExprId, Vec<ExprId>>,
     /// The variables that the loop carries, made before it.
-    vars: HashMap<ExprId, Vec<VarId>>,
+    pub(super) vars: HashMap<ExprId, Vec<VarId>>,
 }
 
-const BLOCK_EXTENT: Extent = Extent::Const(1 << BLOCK);
+pub(super) const BLOCK_EXTENT: Extent = Extent::Const(1 << BLOCK);
 
 impl Blocks<'_> {
     /// Emits the pass that the pending sinks wait for.
@@ -108,7 +107,9 @@ impl Blocks<'_> {
             }
             let kind = &self.program.expr(id).kind;
             match kind {
-                ExprKind::Scan { reverse: true, .. } => backward = true,
+                ExprKind::Scan { reverse: true, .. } | ExprKind::ScanBy { reverse: true, .. } => {
+                    backward = true;
+                }
                 ExprKind::Scan { .. } | ExprKind::ScanBy { .. } => forward = true,
                 _ => {}
             }
@@ -375,7 +376,7 @@ impl Blocks<'_> {
     }
 
     /// The block of a row.
-    fn row(&mut self, id: ExprId, round: &mut Round) -> Option<ExprId> {
+    pub(super) fn row(&mut self, id: ExprId, round: &mut Round) -> Option<ExprId> {
         if let Some(&known) = round.known.get(&id) {
             return Some(known);
         }
@@ -442,84 +443,10 @@ impl Blocks<'_> {
         Some(value)
     }
 
-    /// The components of a block of a running reduction by a function, with what came before.
-    fn scan_by(&mut self, id: ExprId, round: &mut Round) -> Option<Vec<ExprId>> {
-        let program = self.program;
-        let ExprKind::ScanBy { of, axis, combine } = &program.expr(id).kind else { return None };
-        let mut rows = Vec::new();
-        for &of in of {
-            rows.push(self.row(of, round)?);
-        }
-        let count = rows.len();
-        let known = &self.known;
-        let copied =
-            self.out.copy_combine(program, combine, |o| known.get(&o).copied().unwrap_or(o));
-        let own = self.out.emit(ExprKind::ScanBy { of: rows, axis: *axis, combine: copied }, None);
-        let own = self.components(own, count);
-        let carries = round.vars[&id].clone();
-        let before: Vec<ExprId> = carries.iter().map(|&v| self.out.get(v)).collect();
-        let joined = self.joined(combine, &before, &own)?;
-        let zero = self.out.index(0);
-        let first = self.out.binary(BinaryOp::Eq, round.number, zero);
-        let mut parts = Vec::new();
-        for (own, joined) in own.into_iter().zip(joined) {
-            parts.push(self.out.select(first, own, joined));
-        }
-        for (&carry, &part) in carries.iter().zip(&parts) {
-            // What comes after the row's end is of no use to a later block, for there is none.
-            let start = Extent::Const((1 << BLOCK) - 1);
-            let shape = narrowed(self.out.shape(part), Extent::Const(1));
-            let ty = Type { dtype: self.out.ty(part).dtype, shape };
-            let end = self.out.emit(ExprKind::Slice { of: part, axis: *axis, start }, Some(ty));
-            self.out.set(carry, end);
-        }
-        Some(parts)
-    }
-
     /// `count` components of an expression.
-    fn components(&mut self, of: ExprId, count: usize) -> Vec<ExprId> {
+    pub(super) fn components(&mut self, of: ExprId, count: usize) -> Vec<ExprId> {
         let rest = (1..count).map(|part| self.out.emit(ExprKind::Part(of, part), None));
         std::iter::once(of).chain(rest.collect::<Vec<_>>()).collect()
-    }
-
-    /// A user-defined function of the elements of tiles.
-    fn joined(
-        &mut self,
-        combine: &Combine,
-        left: &[ExprId],
-        right: &[ExprId],
-    ) -> Option<Vec<ExprId>> {
-        let arguments = combine.left.iter().chain(&combine.right).copied();
-        let mut known: HashMap<ExprId, ExprId> =
-            arguments.zip(left.iter().chain(right).copied()).collect();
-        for &id in &combine.body {
-            let expr = self.program.expr(id);
-            let mut kind = expr.kind.clone();
-            let mut all = true;
-            kind.map_operands(|a| {
-                let found = known.get(&a).or_else(|| self.known.get(&a)).copied();
-                all &= found.is_some();
-                found.unwrap_or(a)
-            });
-            if !all {
-                return None;
-            }
-            let mut shape = Shape::new();
-            kind.operands(|a| {
-                if self.out.shape(a).len() > shape.len()
-                    || shape.iter().all(|e| *e == Extent::Const(1))
-                {
-                    shape = self.out.shape(a).to_vec();
-                }
-            });
-            let ty = Type { dtype: expr.ty.dtype, shape };
-            known.insert(id, self.out.emit(kind, Some(ty)));
-        }
-        combine
-            .results
-            .iter()
-            .map(|r| known.get(r).or_else(|| self.known.get(r)).copied())
-            .collect()
     }
 
     /// The positions of the block's elements in the row, u32.
@@ -537,7 +464,7 @@ impl Blocks<'_> {
 }
 
 /// A row's shape with another extent in its place.
-fn narrowed(shape: &[Extent], to: Extent) -> Shape {
+pub(super) fn narrowed(shape: &[Extent], to: Extent) -> Shape {
     let mut shape = shape.to_vec();
     if let Some(last) = shape.last_mut() {
         *last = to;

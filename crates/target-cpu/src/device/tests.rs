@@ -1,0 +1,199 @@
+//! What rows of certain kernels are made of, and that it gives what it should.
+
+use crate::{CpuDevice, CpuOptions};
+use tilewright_ir::{Program, bind::bind, meaning, text::parse};
+use tilewright_target::{Argument, Buffer, Device, Region, TargetError};
+
+/// A launch on 2 threads: words of each tensor in, words of each tensor and the schedule out.
+fn launch(
+    program: &Program,
+    tensors: &[(&[usize], Vec<u32>)],
+    scalars: &[f64],
+) -> Result<(Vec<Vec<u32>>, String), TargetError> {
+    let device = CpuDevice::with(CpuOptions { threads: 2, ..CpuOptions::default() });
+    let mut shapes: Vec<Option<Vec<usize>>> = Vec::new();
+    let mut buffers: Vec<Box<dyn Buffer>> = Vec::new();
+    for (shape, words) in tensors {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut buffer = device.allocate(bytes.len())?;
+        buffer.write(0, &bytes)?;
+        buffers.push(buffer);
+        shapes.push(Some(shape.to_vec()));
+    }
+    shapes.extend(scalars.iter().map(|_| None));
+    let bindings = bind(program, &shapes, &[]).unwrap();
+    let whole = buffers.iter().map(|buffer| Region { buffer: &**buffer, offset: 0, strides: None });
+    let mut arguments: Vec<Argument<'_>> = whole.map(Argument::Tensor).collect();
+    arguments.extend(scalars.iter().map(|&scalar| Argument::Scalar(scalar)));
+    let executable = device.compile(program)?;
+    // SAFETY: the buffers are this function's.
+    unsafe { executable.launch(&bindings, &arguments) }?;
+    let words = buffers.iter().map(|buffer| {
+        let mut bytes = vec![0; buffer.size()];
+        buffer.read(0, &mut bytes).unwrap();
+        bytes.chunks_exact(4).map(|four| u32::from_le_bytes(four.try_into().unwrap())).collect()
+    });
+    Ok((words.collect(), executable.describe()))
+}
+
+fn floats(count: usize) -> Vec<u32> {
+    (0..count).map(|i| (i as f32 * 0.25 - 9.0).to_bits()).collect()
+}
+
+fn float(bits: u32) -> f32 {
+    f32::from_bits(bits)
+}
+
+#[test]
+fn every_other_element_is_stored_with_its_neighbour() {
+    let text = "kernel turned(x: in f32[rows, 2*half], y: out f32[rows, 2*half])
+        grid rows
+        %0: i32 = program 0
+        %1: i32 = const 0
+        %2: i32 = const 1
+        %3: f32[half] = load x[%0, %1..+half step 2]
+        %4: f32[half] = load x[%0, %2..+half step 2]
+        %5: f32[half] = neg %4
+        store y[%0, %1..+half step 2] = %5
+        store y[%0, %2..+half step 2] = %3";
+    for (rows, half) in [(70, 64), (3, 21), (1, 1)] {
+        let shape: &[usize] = &[rows, 2 * half];
+        let tensors = [(shape, floats(rows * 2 * half)), (shape, vec![!0; rows * 2 * half])];
+        let (found, schedule) = launch(&parse(text).unwrap(), &tensors, &[]).unwrap();
+        for (pair, of) in found[1].chunks_exact(2).zip(found[0].chunks_exact(2)) {
+            assert_eq!([float(pair[0]), float(pair[1])], [-float(of[1]), float(of[0])]);
+        }
+        assert!(half == 1 || schedule.contains("= interleave"), "{schedule}");
+    }
+}
+
+#[test]
+fn long_rows_of_a_table_come_in_blocks_and_short_numbers_need_no_check() {
+    let text = |extent: usize| {
+        format!(
+            "kernel looked_up(table: in f32[{extent}], x: in u32[n], y: out f32[8*n])
+            %0: f32[{extent}] = load table[:]
+            %1: u32[n] = load x[:]
+            %2: u32[8*n] = unpack %1 bits 4
+            %3: f32[8*n] = pick %0, %2
+            store y[:] = %3"
+        )
+    };
+    let n = 5001;
+    let packed: Vec<u32> = (0..n as u32).map(|i| meaning::philox(i, 5, 0)).collect();
+    for extent in [16, 20, 15] {
+        let tensors: [(&[usize], _); 3] =
+            [(&[extent], floats(extent)), (&[n], packed.clone()), (&[8 * n], vec![!0; 8 * n])];
+        let found = launch(&parse(&text(extent)).unwrap(), &tensors, &[]);
+        if extent < 16 {
+            assert!(matches!(found, Err(TargetError::OutOfRange { .. })));
+            continue;
+        }
+        let (found, schedule) = found.unwrap();
+        for (i, &y) in found[2].iter().enumerate() {
+            assert_eq!(y, found[0][(packed[i / 8] >> (4 * (i % 8)) & 15) as usize], "{i}");
+        }
+        assert!(schedule.contains("in blocks of") && !schedule.contains("check"), "{schedule}");
+    }
+}
+
+#[test]
+fn positions_that_count_from_a_row_on_are_never_written_down() {
+    let text =
+        "kernel dropped(x: in f32[rows, n], y: out f32[rows, n], p: scalar f32, seed: scalar u32)
+        grid rows
+        %0: i32 = program 0
+        %1: f32[n] = load x[%0, :]
+        %2: u32 = cast %0
+        %3: i32 = size n
+        %4: u32 = cast %3
+        %5: u32 = mul %2, %4
+        %6: i32[n] = iota n
+        %7: u32[n] = cast %6
+        %8: u32[n] = add %5, %7
+        %9: u32 = scalar seed
+        %10: u32 = const 0
+        %11: u32[n] = philox %8, %9, %10
+        %12: u32 = const 8
+        %13: u32[n] = shr %11, %12
+        %14: f32[n] = cast %13
+        %15: f32 = const 5.960464477539063e-8
+        %16: f32[n] = mul %14, %15
+        %17: f32 = scalar p
+        %18: bool[n] = ge %16, %17
+        %19: f32 = const 0.0
+        %20: f32[n] = select %18, %1, %19
+        store y[%0, :] = %20";
+    for (rows, n) in [(9, 301), (40, 128), (2, 20_001)] {
+        let shape: &[usize] = &[rows, n];
+        let tensors = [(shape, floats(rows * n)), (shape, vec![!0; rows * n])];
+        let (found, schedule) = launch(&parse(text).unwrap(), &tensors, &[0.25, 7.0]).unwrap();
+        let mut dropped = 0;
+        for (i, (&x, &y)) in found[0].iter().zip(&found[1]).enumerate() {
+            let kept = (meaning::philox(i as u32, 7, 0) >> 8) as f32 / 16_777_216.0 >= 0.25;
+            assert_eq!(y, if kept { x } else { 0 }, "{i} of {rows} x {n}");
+            dropped += !kept as usize;
+        }
+        assert!(dropped > rows * n / 8);
+        assert!(schedule.contains("drop_out") && !schedule.contains("iota"), "{schedule}");
+    }
+}
+
+#[test]
+fn rows_that_are_looked_up_stay_inside_their_tensor() {
+    let text =
+        "kernel looked_up(table: in f32[entries, 2*n], at: in i32[rows], y: out f32[rows, n])
+        grid rows
+        %0: i32 = program 0
+        %1: i32 = load at[%0]
+        %2: i32 = const 1
+        %3: f32[n] = load table[%1, %2..+n]
+        %4: f32[n] = neg %3
+        %5: f32[n] = mul %3, %4
+        store y[%0, :] = %5";
+    let (entries, rows, n) = (50, 40, 48);
+    let run = |places: Vec<u32>| {
+        let tensors: [(&[usize], _); 3] = [
+            (&[entries, 2 * n], floats(entries * 2 * n)),
+            (&[rows], places),
+            (&[rows, n], vec![!0; rows * n]),
+        ];
+        launch(&parse(text).unwrap(), &tensors, &[])
+    };
+    let places: Vec<u32> = (0..rows as u32).map(|i| i * 7 % entries as u32).collect();
+    let (found, _) = run(places.clone()).unwrap();
+    for (i, &y) in found[2].iter().enumerate() {
+        let x = float(found[0][places[i / n] as usize * 2 * n + 1 + i % n]);
+        assert_eq!(float(y), x * -x, "{i}");
+    }
+    for bad in [entries as u32, u32::MAX] {
+        let mut places = places.clone();
+        places[33] = bad;
+        match run(places).unwrap_err() {
+            TargetError::OutOfRange { tensor, axis, index, .. } => {
+                assert_eq!((&*tensor, axis, index), ("table", 0, bad as i32 as i64));
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn programs_of_short_tiles_run_in_batches() {
+    let text = "kernel grouped(x: in f32[rows, 64], y: out f32[rows, 8])
+        grid rows
+        %0: i32 = program 0
+        %1: f32[64] = load x[%0, :]
+        %2: f32[8, 8] = reshape %1
+        %3: f32[8, 1] = reduce_max %2 axis 1
+        %4: f32[8] = reshape %3
+        store y[%0, :] = %4";
+    let rows = 103;
+    let tensors: [(&[usize], _); 2] =
+        [(&[rows, 64], floats(rows * 64)), (&[rows, 8], vec![!0; rows * 8])];
+    let (found, schedule) = launch(&parse(text).unwrap(), &tensors, &[]).unwrap();
+    for (y, x) in found[1].iter().zip(found[0].chunks_exact(8)) {
+        assert_eq!(*y, x[7]);
+    }
+    assert!(schedule.contains("batches of 32"), "{schedule}");
+}
