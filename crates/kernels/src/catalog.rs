@@ -45,6 +45,7 @@ pub static CATALOG: &[&Entry] = &[
     &rmsnorm_residual::RMSNORM_RESIDUAL,
     &rmsnorm_residual::ADD_RMSNORM,
     &rmsnorm_residual::RESIDUAL_NORM,
+    &rmsnorm_residual::SANDWICH_NORM,
     &layernorm::LAYERNORM,
     &layernorm::LAYERNORM_NO_WEIGHT,
     &layernorm_residual::LAYERNORM_RESIDUAL,

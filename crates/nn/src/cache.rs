@@ -1,8 +1,9 @@
 //! The caches of keys and values, and the step that fills them.
 
 use crate::greedy::Going;
-use crate::{DType, Decoding, Error, Kernels, Result, Rope, Runtime, Tensor};
+use crate::{DType, Decoding, Error, Kernels, Result, RmsNorm, Rope, Runtime, Tensor};
 use std::sync::Arc;
+use tilewright_tensor::Callable;
 
 /// What a layer caches of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,13 +108,30 @@ pub struct Step<'a> {
     pub(crate) tokens: Tokens,
     /// What is still to be added to the tensor that the last module gave; the next one does it, if it
     /// [may](crate::Module::adds_pending).
-    pub(crate) pending: Option<Tensor>,
+    pub(crate) pending: Option<Pending>,
     /// True while a module is called that may leave something pending: a caller that knows nothing of it would lose it.
     pub(crate) leaves: bool,
     /// Nobody asks for what comes of any token but the last, once all are in the cache.
     pub(crate) only_last: bool,
     /// The tokens that each slot holds when it is done.
     after: Vec<usize>,
+}
+
+/// What came of a branch, and the norm that it still lacks, if any.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub inner: Tensor,
+    pub norm: Option<RmsNorm>,
+}
+
+impl Pending {
+    /// `x` with it, by `add`.
+    pub fn added(&self, x: &Tensor, add: &Callable) -> Result<Tensor> {
+        match &self.norm {
+            Some(norm) => add.call(&[x, &norm.call(&self.inner).run()?.single()?]),
+            None => add.call(&[x, &self.inner]),
+        }
+    }
 }
 
 /// The tokens of a step.

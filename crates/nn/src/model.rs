@@ -1,5 +1,6 @@
 //! The root: token ids in, logits out.
 
+use crate::cache::Pending;
 use crate::{
     Cache, CacheShape, DType, Decoding, Error, Greedy, Kernels, Module, Result, Rope, Slot, Step,
     Tensor,
@@ -247,7 +248,9 @@ impl Model {
             return Ok(None);
         }
         x = step.asked(x)?;
-        step.pending = step.pending.take().map(|pending| step.asked(pending)).transpose()?;
+        if let Some(Pending { inner, norm }) = step.pending.take() {
+            step.pending = Some(Pending { inner: step.asked(inner)?, norm });
+        }
         for (_, module) in head {
             x = self.call(module, x, &mut step)?;
         }
@@ -269,7 +272,7 @@ impl Model {
                 step.pending = Some(pending);
                 module.forward(&x, step)
             }
-            Some(pending) => module.forward(&self.add.call(&[&x, &pending])?, step),
+            Some(pending) => module.forward(&pending.added(&x, &self.add)?, step),
             None => module.forward(&x, step),
         }
     }

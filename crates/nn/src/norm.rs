@@ -4,6 +4,7 @@ use crate::{Kernels, Module, Result, Step, Tensor};
 use tilewright_tensor::{Call, Callable};
 
 /// `y = x / sqrt(mean x² + eps) weight`, of tokens or of the heads of a token.
+#[derive(Clone, Debug)]
 pub struct RmsNorm {
     pub(crate) weight: Tensor,
     pub(crate) eps: f64,

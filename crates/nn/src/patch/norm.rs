@@ -2,7 +2,10 @@
 //! which the patched module keeps from call to call while nobody else holds it.
 
 use super::{Replacement, of_type};
-use crate::{Block, Error, Kernels, LayerNorm, Module, Result, RmsNorm, Softmax, Step, Tensor};
+use crate::cache::Pending;
+use crate::{
+    Block, DType, Error, Kernels, LayerNorm, Module, Result, RmsNorm, Slot, Softmax, Step, Tensor,
+};
 use std::sync::{Mutex, PoisonError};
 use tilewright_tensor::{Call, Callable};
 
@@ -69,10 +72,24 @@ pub(super) fn residual_matches(module: &dyn Module) -> bool {
     })
 }
 
-/// A block whose sums are taken by the norms that read them; the last sum is left to the next block, if the model calls
-/// it.
+/// What a branch does between the norm before it and the one after it, and that one, if it has one.
+fn without_ends<'a>(
+    rest: &'a [(&'static str, Slot)],
+) -> (&'a [(&'static str, Slot)], Option<&'a RmsNorm>) {
+    match rest.split_last() {
+        Some(((_, last), middle)) if !middle.is_empty() => match of_type(last.as_ref()) {
+            Some(norm) => (middle, Some(norm)),
+            None => (rest, None),
+        },
+        _ => (rest, None),
+    }
+}
+
+/// A block whose sums are taken by the norms that read them, with the norms before the sums, if it has such; the last sum
+/// is left to the next block, if the model calls it.
 struct ResidualNorm {
     fused: Callable,
+    sandwich: Callable,
     add: Callable,
 }
 
@@ -80,21 +97,32 @@ pub(super) fn fuse_residual(
     module: &dyn Module,
     kernels: &Kernels,
 ) -> Result<Box<dyn Replacement>> {
-    match residual_matches(module) {
-        true => {
-            let (fused, add) = (kernels.get("residual_norm", &[])?, kernels.get("add", &[])?);
-            Ok(Box::new(ResidualNorm { fused, add }))
-        }
-        false => Err(Error::failure("a branch of the block does not begin with a norm")),
+    if !residual_matches(module) {
+        return Err(Error::failure("a branch of the block does not begin with a norm"));
     }
+    let get = |name: &str| kernels.get(name, &[]);
+    let (fused, sandwich) = (get("residual_norm")?, get("sandwich_norm")?);
+    Ok(Box::new(ResidualNorm { fused, sandwich, add: get("add")? }))
 }
 
 impl ResidualNorm {
-    /// The norm of `stream + inner`, and that sum.
-    fn add(&self, norm: &RmsNorm, stream: &Tensor, inner: &Tensor) -> Result<[Tensor; 2]> {
-        let call = self.fused.bind().input("x", stream).input("residual", inner);
-        let call = call.input("weight", &norm.weight).scalar("eps", norm.eps);
-        call.run()?.pair()
+    /// The norm of `stream` and what is pending, and that sum.
+    fn add(&self, norm: &RmsNorm, stream: &Tensor, pending: &Pending) -> Result<[Tensor; 2]> {
+        let Pending { inner, norm: outer } = pending;
+        let normed;
+        let call = match outer {
+            // Nothing is rounded between the norm's product and the sum in f32, so that devices round both at once.
+            Some(outer) if inner.dtype() != DType::F32 => {
+                let call = self.sandwich.bind().input("x", stream).input("inner", inner);
+                call.input("inner_weight", &outer.weight).scalar("inner_eps", outer.eps)
+            }
+            Some(outer) => {
+                normed = outer.call(inner).run()?.single()?;
+                self.fused.bind().input("x", stream).input("residual", &normed)
+            }
+            None => self.fused.bind().input("x", stream).input("residual", inner),
+        };
+        call.input("weight", &norm.weight).scalar("eps", norm.eps).run()?.pair()
     }
 }
 
@@ -121,22 +149,23 @@ impl Replacement for ResidualNorm {
                 continue;
             }
             let mut inner = match (pending.take(), of_type::<RmsNorm>(norm.as_ref())) {
-                (Some(inner), Some(weights)) => {
-                    let [normed, sum] = self.add(weights, &stream, &inner)?;
+                (Some(pending), Some(weights)) => {
+                    let [normed, sum] = self.add(weights, &stream, &pending)?;
                     stream = sum;
                     normed
                 }
                 (Some(_), None) => return Err(fault()),
                 (None, _) => norm.forward(&stream, step)?,
             };
-            for (_, module) in rest {
+            let (middle, outer) = without_ends(rest);
+            for (_, module) in middle {
                 inner = module.forward(&inner, step)?;
             }
             stream = step.asked(stream)?;
-            pending = Some(step.asked(inner)?);
+            pending = Some(Pending { inner: step.asked(inner)?, norm: outer.cloned() });
         }
         match pending {
-            Some(inner) if !leaves => self.add.call(&[&stream, &inner]),
+            Some(pending) if !leaves => pending.added(&stream, &self.add),
             pending => {
                 step.pending = pending;
                 Ok(stream)

@@ -42,7 +42,7 @@ pub static PATTERNS: &[Pattern] = &[
     },
     Pattern {
         name: "residual_norm",
-        doc: "sums of a block's branches taken by the norms that read them, or norms and sums by the products around them",
+        doc: "sums of a block's branches, normed or not, taken by the norms that read them, or norms and sums by the products around them",
         matches: norm::residual_matches,
         replace: norm::fuse_residual,
     },

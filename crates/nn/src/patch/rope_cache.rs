@@ -88,6 +88,24 @@ fn around(
 }
 
 impl FusedRotation {
+    /// The mixture of values for the queries of what tokens project to, side by side: of one new token by the one kernel
+    /// that also turns and appends, where there is such.
+    fn mixed_of(
+        &self,
+        around: &Around,
+        attention: &Attention,
+        projected: &Tensor,
+        step: &mut Step<'_>,
+    ) -> Result<Tensor> {
+        let heads = attention.heads(projected)?;
+        if let Some(between) = around.between.as_ref().filter(|_| is_one_row(projected))
+            && let Some(mixed) = decoded(between, attention, &heads, step)?
+        {
+            return Ok(mixed);
+        }
+        self.mixed(attention, &heads, step)
+    }
+
     /// The mixture of values for queries, keys and values of tokens, side by side or apart.
     fn mixed(
         &self,
@@ -148,7 +166,8 @@ impl Replacement for FusedRotation {
         let attention = of_type::<Attention>(original).ok_or_else(fault)?;
         let heads = match &self.around {
             Some(around) if x.shape()[0] <= FEW_ROWS && x.dtype() != DType::F32 => {
-                attention.heads(&around.into.of(x)?)?
+                let mixed = self.mixed_of(around, attention, &around.into.of(x)?, step)?;
+                return attention.o_proj.forward(&mixed, step);
             }
             Some(around) if matches!(attention.projections, Projections::Split(_)) => {
                 match around.into.parts_of(x, attention.shape.columns())? {
@@ -171,15 +190,7 @@ impl Replacement for FusedRotation {
     ) -> Result<Option<Tensor>> {
         let Some(around) = self.around.as_ref().filter(|_| is_one_row(x)) else { return Ok(None) };
         let attention = of_type::<Attention>(original).ok_or_else(fault)?;
-        let heads = attention.heads(&around.into.of_norm(norm, x)?)?;
-        let mixed = match &around.between {
-            Some(between) => decoded(between, attention, &heads, step)?,
-            None => None,
-        };
-        let mixed = match mixed {
-            Some(mixed) => mixed,
-            None => self.mixed(attention, &heads, step)?,
-        };
+        let mixed = self.mixed_of(around, attention, &around.into.of_norm(norm, x)?, step)?;
         around.out.of(&mixed, x).map(Some)
     }
 }

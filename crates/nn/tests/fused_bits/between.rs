@@ -1,7 +1,7 @@
 //! What lies between products: sums with norms, heads that turn, attention.
 
 use crate::Bench;
-use tilewright_nn::Tensor;
+use tilewright_nn::{DType, Tensor};
 
 /// A sum with the norm of it.
 pub(super) fn residual(bench: &mut Bench) {
@@ -15,6 +15,26 @@ pub(super) fn residual(bench: &mut Bench) {
             let [y, sum] = kernel.call_all(&[&x, &residual, &weight]).unwrap().pair().unwrap();
             bench.same(&format!("residual_norm, sum {tokens}x{hidden}"), &sum, &plain);
             bench.same(&format!("residual_norm {tokens}x{hidden}"), &y, &normed);
+        }
+    }
+}
+
+/// A branch's norm, the sum with that, and the norm of the sum.
+pub(super) fn sandwich(bench: &mut Bench) {
+    if bench.dtype == DType::F32 {
+        bench.unused = Some("models norm before they add in f32");
+        return;
+    }
+    for hidden in [256, 1024, 1152, 2304, 3584] {
+        for tokens in [1, 7, 300] {
+            let [x, inner] = [0, 1].map(|_| bench.tensor(&[tokens, hidden], [-2.0, 2.0]));
+            let [outer, weight] = [0, 1].map(|_| bench.tensor(&[hidden], [0.5, 1.5]));
+            let plain = bench.call("add", &[], &[&[x.clone(), bench.rmsnorm(&inner, &outer)]]);
+            let normed = bench.rmsnorm(&plain, &weight);
+            let kernel = bench.kernels.get("sandwich_norm", &[]).unwrap();
+            let [y, sum] = kernel.call_all(&[&x, &inner, &outer, &weight]).unwrap().pair().unwrap();
+            bench.same(&format!("sandwich_norm, sum {tokens}x{hidden}"), &sum, &plain);
+            bench.same(&format!("sandwich_norm {tokens}x{hidden}"), &y, &normed);
         }
     }
 }

@@ -130,6 +130,7 @@ on_devices! {
     mixtures: crate::experts::few;
     routed: crate::experts::routed;
     sums_and_norms: crate::between::residual;
+    sandwiches: crate::between::sandwich;
     turned: crate::between::turned;
     attended: crate::between::attended;
     decoded: crate::between::decoded;
