@@ -1,6 +1,10 @@
 //! Integers with one scale, or one scale a block, back to floats: y = q scale.
 //!
 //! Four-bit integers are unsigned, 0 to 15, two in a byte, the low nibble first. Eight-bit integers are signed.
+//!
+//! A CPU writes four to eight bytes here for each that it reads, and memory takes them more slowly than it gives: two
+//! threads of a Zen 4 that copies 42.5 GB/s fill it at 26.5, past the caches, with a quarter as much read beside at 33
+//! and with an eighth at 30, which is 77 and 70 % of copy. (Lines of zeros go twice as fast there.)
 
 use crate::{Case, Entry, Family, Fill, Grad};
 use tilewright_ir::DType::{BF16, F16, F32};

@@ -36,46 +36,77 @@ unsafe fn unpack_rows<S: Simd>(s: S, call: &Call) {
 #[inline(always)]
 unsafe fn rows<S: Simd, const BITS: usize, const WIDTH: usize>(s: S, call: &Call) -> usize {
     let words_of_row = (call.len * BITS).div_ceil(WIDTH);
+    // Vectors begin at the start of a word, or every other one does. So what each lane takes is known once for all.
+    let phases = if (LANES * BITS).is_multiple_of(WIDTH) { 1 } else { 2 };
+    let mut lanes = [Taken { index: s.i(0), shift: s.i(0) }; 2];
+    let mut k = 0;
+    while k < phases {
+        let start = (k * LANES * BITS % WIDTH) as u32;
+        let bit = s.iadd(s.imul(s.i_from(COUNT), s.i(BITS as u32)), s.i(start));
+        lanes[k].index = s.shrv(bit, s.i(WIDTH.ilog2()));
+        lanes[k].shift = s.and(bit, s.i(WIDTH as u32 - 1));
+        k += 1;
+    }
     for r in 0..call.rows {
         let (words, out): (*const u32, *mut u32) = (call.inputs[0].row(r), call.out.row(r));
-        let first = s.imul(s.i_from(COUNT), s.i(BITS as u32));
         let mut at = 0;
         while at + LANES <= call.len {
-            let (word, start) = (at * BITS / WIDTH, at * BITS % WIDTH);
-            if WIDTH.is_multiple_of(LANES * BITS) {
-                // All of one word.
-                // SAFETY: the word of elements `at .. at + 16` is inside the row, and they are in the output's.
+            let mut k = 0;
+            while k < phases && at + LANES <= call.len {
+                let word = at * BITS / WIDTH;
+                // SAFETY: the words of elements `at .. at + 16` are inside the row, and these elements of the output.
                 unsafe {
-                    let v = s.shrv(s.i(*words.add(word) >> start), first);
-                    s.istore(out.add(at), s.and(v, s.i((1 << BITS) - 1)));
+                    let v = if WIDTH.is_multiple_of(LANES * BITS) {
+                        // All of one word.
+                        let v = s.shrv(s.i(*words.add(word)), lanes[k].shift);
+                        s.and(v, s.i((1 << BITS) - 1))
+                    } else {
+                        let left = words_of_row - word;
+                        vector::<S, BITS, WIDTH>(s, words.add(word), left, lanes[k])
+                    };
+                    s.istore(out.add(at), v);
                 }
                 at += LANES;
-                continue;
+                k += 1;
             }
-            // 16 elements take at most 16 words. Of these each lane takes one, and the next where it crosses over.
-            // SAFETY: the words of elements `at .. at + 16` are inside the row.
-            let table = s.bits(unsafe {
-                match word + LANES <= words_of_row {
-                    true => s.load(words.add(word).cast()),
-                    false => s.load_part(words.add(word).cast(), words_of_row - word),
-                }
-            });
-            let bit = s.iadd(first, s.i(start as u32));
-            let index = s.shrv(bit, s.i(WIDTH.ilog2()));
-            let shift = s.and(bit, s.i(WIDTH as u32 - 1));
-            let mut v = s.shrv(s.permute(table, index), shift);
-            if !WIDTH.is_multiple_of(BITS) {
-                // In two steps, because a shift by the whole width is none.
-                let next = s.permute(table, s.iadd(index, s.i(1)));
-                let up = s.isub(s.i(WIDTH as u32 - 1), shift);
-                v = s.or(v, s.shlv(s.shl::<1>(next), up));
-            }
-            // SAFETY: `at + 16 <= len`.
-            unsafe { s.istore(out.add(at), s.and(v, s.i((1 << BITS) - 1))) };
-            at += LANES;
         }
     }
     call.len / LANES * LANES
+}
+
+/// Which word each lane takes, and from which bit on.
+#[derive(Clone, Copy)]
+struct Taken<I> {
+    index: I,
+    shift: I,
+}
+
+/// 16 elements: they take at most 16 words. Of these each lane takes one, and the next where it crosses over.
+///
+/// # Safety
+/// There are `left` words, and in them 16 elements.
+#[inline(always)]
+unsafe fn vector<S: Simd, const BITS: usize, const WIDTH: usize>(
+    s: S,
+    words: *const u32,
+    left: usize,
+    Taken { index, shift }: Taken<S::I>,
+) -> S::I {
+    // SAFETY: the caller's promise.
+    let table = s.bits(unsafe {
+        match LANES <= left {
+            true => s.load(words.cast()),
+            false => s.load_part(words.cast(), left),
+        }
+    });
+    let mut v = s.shrv(s.permute(table, index), shift);
+    if !WIDTH.is_multiple_of(BITS) {
+        // In two steps, because a shift by the whole width is none.
+        let next = s.permute(table, s.iadd(index, s.i(1)));
+        let up = s.isub(s.i(WIDTH as u32 - 1), shift);
+        v = s.or(v, s.shlv(s.shl::<1>(next), up));
+    }
+    s.and(v, s.i((1 << BITS) - 1))
 }
 
 /// Bytes of words: the whole vectors of all rows, and how many elements they hold in each.

@@ -359,6 +359,13 @@ impl<'a> Builder<'a> {
             }
         }
         self.join_halves();
+        let (rows, len) = self.extent();
+        for operand in self.chain.operands.iter_mut().filter(|operand| operand.joined == 1) {
+            // A short row is over before a line of the next one arrives.
+            let row = (len * operand.format.size()).max(1);
+            let turns = (AHEAD as usize / row).clamp(1, (rows / 4).max(1)) as i32;
+            operand.apart = operand.apart.saturating_mul(turns);
+        }
         let streams = self.chain.operands.iter().any(|operand| operand.stream);
         let streaming =
             if streams { Some(Arc::new(Code::new(&compile(&self.chain)?.code)?)) } else { None };
