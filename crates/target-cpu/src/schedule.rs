@@ -4,8 +4,8 @@
 use crate::analysis::{Analysis, Fusion};
 use crate::bind::{Request, Scalars, bind};
 use crate::simd::LANES;
-use crate::step::{Bound, FRAME, Step, Transfer};
-use tilewright_ir::{Axis, ExprKind, Program, Stmt};
+use crate::step::{Bound, FRAME, Index, Step, Transfer};
+use tilewright_ir::{Axis, ExprKind, ParamId, Program, Stmt};
 
 /// Lanes of a batch: few enough that the live tiles of a batch stay in the first cache, enough that a step's overhead
 /// is nothing.
@@ -30,6 +30,8 @@ const MADE_LITTLE: usize = 8;
 const SHORT_TILE: usize = 512;
 /// Programs of a batch that look a row up: while one is copied, the next is fetched.
 const LOOKING_UP: usize = 4;
+/// Programs of a batch that reads rows which its neighbours read, too.
+pub const NEIGHBOURS: usize = 16;
 /// Rows up to this length are whole: their tiles stay near the first cache. Longer ones come in blocks where they can.
 const WHOLE_ROW: usize = 8 << 10;
 /// Elements of a block of a longer row.
@@ -115,6 +117,13 @@ impl Schedule {
             }
             _ => 1,
         };
+        let batch = match rows.neighbours && request.native && batch < NEIGHBOURS {
+            true if last >= 4 * NEIGHBOURS => {
+                let bound = bind(Request { batch: NEIGHBOURS, ..one });
+                if bound.is_some_and(|bound| goes_in_strips(&bound)) { NEIGHBOURS } else { batch }
+            }
+            _ => batch,
+        };
         // A whole number of vectors in a batch keeps scalars of the programs in full vectors.
         let batch = if batch > LANES { batch / LANES * LANES } else { batch };
         let whole = |batch| bind(Request { batch, ..one });
@@ -169,12 +178,16 @@ struct Rows {
     looked_up: bool,
     /// Rows are only read, and lie as lanes; what is made of them is little.
     in_place: bool,
+    /// A program reads rows that programs beside it read, too.
+    neighbours: bool,
 }
 
 impl Rows {
     fn of(request: &Request<'_>) -> Rows {
         let (mut length, mut packed, mut only_read, mut looked_up) = (1, false, true, false);
         let mut made = 0;
+        let mut moving: Vec<(ParamId, Vec<i64>)> = Vec::new();
+        let mut neighbours = false;
         let scalars = Scalars::new(request.program, request.dims, request.grid);
         for id in lets(request.program, request.analysis) {
             let expr = request.program.expr(id);
@@ -188,7 +201,13 @@ impl Rows {
             );
             // Values of several axes run in batches like rows of as many elements, where these are short.
             if alone || long.len() > 1 && lanes > SHORT_TILE {
-                return Rows { length: None, packed: false, looked_up: false, in_place: false };
+                return Rows {
+                    length: None,
+                    packed: false,
+                    looked_up: false,
+                    in_place: false,
+                    neighbours: false,
+                };
             }
             let fused = request.analysis.fused[id.index()].as_ref();
             packed |= matches!(fused, Some((Fusion::PackedSum { .. }, _)));
@@ -207,6 +226,22 @@ impl Rows {
                 let unknown =
                     |axis: &Axis| matches!(axis, Axis::At(id) if scalars.affine(*id).is_none());
                 looked_up |= place.axes.iter().any(unknown);
+                let starts = place.axes.iter().map(|axis| match axis {
+                    Axis::At(id) | Axis::Range { start: id, .. } => scalars.affine(*id),
+                    Axis::All | Axis::Gather(_) => None,
+                });
+                let starts: Vec<_> = starts.flatten().map(|affine| affine.index()).collect();
+                let along = |index: &Index| match *index {
+                    Index::Affine { constant, grid } => {
+                        (grid[request.grid.len().wrapping_sub(1).min(2)] != 0).then_some(constant)
+                    }
+                    Index::At { .. } => None,
+                };
+                let at: Vec<i64> = starts.iter().filter_map(along).collect();
+                if !at.is_empty() {
+                    neighbours |= moving.iter().any(|(p, other)| *p == place.param && *other != at);
+                    moving.push((place.param, at));
+                }
             }
             length = length.max(first.unwrap_or(1));
         }
@@ -215,6 +250,7 @@ impl Rows {
             packed: packed && only_read,
             looked_up,
             in_place: made.saturating_mul(MADE_LITTLE) <= length && !looked_up && length > 1,
+            neighbours,
         }
     }
 }
@@ -257,6 +293,24 @@ fn sweeps_natively(bound: &Bound, length: usize) -> bool {
         }
     }
     read > 0 && bound.frame + read <= WHOLE_BYTES
+}
+
+/// True where rows are read and written by native code alone, which goes through them in strips.
+fn goes_in_strips(bound: &Bound) -> bool {
+    let steps = bound.passes.iter().flat_map(|pass| pass.blocks.iter().chain(&pass.after));
+    let mut strips = 0;
+    for step in steps {
+        match step {
+            Step::Native(native) if !native.steps.is_empty() => {
+                strips += usize::from(native.rows == bound.batch);
+            }
+            Step::Transfer(transfer) if transfer.window.is_some() => {}
+            Step::Invoke(invoke) if invoke.call.rows * invoke.call.len <= bound.batch => {}
+            Step::Locate(_) | Step::Program { .. } => {}
+            _ => return false,
+        }
+    }
+    strips == 1
 }
 
 /// True for one sweep whose blocks know nothing of each other.

@@ -104,6 +104,9 @@ pub struct Native {
     pub operands: Vec<(Address, isize)>,
     /// By operand: a row of it is read.
     pub loaded: Vec<bool>,
+    /// By operand: bytes from element to element, 0 for one value a row; empty where rows are folded, so that they must not be
+    /// cut.
+    pub steps: Vec<usize>,
     /// Lanes that the primitives would have worked on.
     pub lanes: usize,
     /// The primitives, for people.

@@ -2,12 +2,19 @@
 
 mod combine;
 mod prefix;
+#[cfg(test)]
+mod strips;
 mod transfer;
 
 use crate::native::Arguments;
+use crate::schedule::NEIGHBOURS;
 use crate::simd::call::Operand;
 use crate::simd::reduce::{FIRST, LAST};
 use crate::step::*;
+
+/// Elements of several rows that native code goes through before those beside them: windows of neighbouring rows that it
+/// reads stay in the first cache meanwhile.
+const STRIP: usize = 512;
 
 /// What a thread keeps from launch to launch for one bound program.
 #[derive(Default)]
@@ -264,18 +271,24 @@ impl<'a> Machine<'a> {
         if native.rows == 0 || len == 0 {
             return;
         }
-        let mut arguments = Arguments::new(native.rows, len, first as u32);
-        let mut aligned = true;
-        for (k, &(address, row)) in native.operands.iter().enumerate() {
-            let at = self.at(address);
-            aligned &= !native.streamed[k] || (at as usize | row as usize).is_multiple_of(64);
-            arguments.operands[k].write(Operand { at, row });
+        let many = native.rows >= NEIGHBOURS && !native.steps.is_empty();
+        let cut = if many { STRIP } else { len };
+        for from in (0..len).step_by(cut) {
+            let part = cut.min(len - from);
+            let mut arguments = Arguments::new(native.rows, part, (first + from) as u32);
+            let mut aligned = true;
+            for (k, &(address, row)) in native.operands.iter().enumerate() {
+                let step = native.steps.get(k).copied().unwrap_or(0);
+                let at = self.at(address).wrapping_add(step * from);
+                aligned &= !native.streamed[k] || (at as usize | row as usize).is_multiple_of(64);
+                arguments.operands[k].write(Operand { at, row });
+            }
+            let code = native.streaming.as_ref().filter(|_| aligned).unwrap_or(&native.code);
+            // SAFETY: the code was compiled for these operands; each covers the rows as it did in the primitives' calls,
+            // which the binder made to. What is written meets what is read only where both are the same place, and the
+            // level is the chain's (`Request::native`).
+            unsafe { code.run(&mut arguments) };
         }
-        let code = native.streaming.as_ref().filter(|_| aligned).unwrap_or(&native.code);
-        // SAFETY: the code was compiled for these operands; each covers the rows as it did in the primitives' calls,
-        // which the binder made to. What is written meets what is read only where both are the same place, and the
-        // level is the chain's (`Request::native`).
-        unsafe { code.run(&mut arguments) };
     }
 
     /// Calls the primitive for every position of the outer axes.

@@ -383,6 +383,11 @@ impl<'a> Builder<'a> {
         }
         let (rows, len) = self.extent();
         let loaded = self.spots.iter().map(|spot| !spot.uniform && self.read.contains(spot));
+        let step = |spot: &Spot| if spot.uniform { 0 } else { spot.format.size() };
+        let steps = match folds || self.packed {
+            true => Vec::new(),
+            false => self.spots.iter().map(step).collect(),
+        };
         Some(Native {
             code,
             streaming,
@@ -392,6 +397,7 @@ impl<'a> Builder<'a> {
             block: self.block.unwrap_or(BlockRole::Fixed),
             operands: self.spots.iter().map(|spot| (spot.address, spot.row)).collect(),
             loaded: loaded.collect(),
+            steps,
             lanes: self.lanes,
             names,
         })
