@@ -417,7 +417,7 @@ fn a_trial_moves_the_smallest_numbers_by_their_own_unit() {
     let (mut lowest, mut highest) = (INF, 0.0f64);
     for seed in 0..40 {
         let random = Random::new(seed);
-        let trial = Trial { work: 1 << 20, off: 4.0, random, no_poles: false };
+        let trial = Trial { work: 1 << 20, off: 4.0, random, smooth: false };
         let mut arguments = still.to_vec();
         interpret_trial(&program, &mut arguments, &bindings, trial).unwrap();
         let y = arguments[1].tensor().unwrap().values();
@@ -438,13 +438,30 @@ fn a_trial_moves_the_smallest_numbers_by_their_own_unit() {
 fn a_trial_stops_at_a_pole_when_asked_to() {
     let text = "kernel k(x: in f32[n], y: out f32[n])
         %0: f32[n] = load x[:] %1: f32[n] = recip %0 %2: f32[n] = recip %1 store y[:] = %2";
-    let tried = |x: f64, no_poles| {
+    let tried = |x: f64, smooth| {
         let program = parse(text).unwrap();
         let mut arguments = [f32s(&[1], &[x]), f32s(&[1], &[])];
         let bindings = bind_arguments(&program, &arguments).unwrap();
-        let trial = Trial { work: 1 << 20, off: 0.0, random: Random::new(0), no_poles };
+        let trial = Trial { work: 1 << 20, off: 0.0, random: Random::new(0), smooth };
         interpret_trial(&program, &mut arguments, &bindings, trial).is_ok()
     };
     assert!(tried(2.0, true) && tried(0.0, false));
     assert!(!tried(0.0, true));
+}
+
+#[test]
+fn a_trial_stops_where_equal_elements_are_ordered_when_asked_to() {
+    let text = "kernel k(x: in f32[n], y: out f32[2])
+        %0: f32[n] = load x[:] %1: f32[2] = topk %0 k 2 store y[:] = %1";
+    let tried = |x: &[f64], smooth| {
+        let program = parse(text).unwrap();
+        let mut arguments = [f32s(&[x.len()], x), f32s(&[2], &[])];
+        let bindings = bind_arguments(&program, &arguments).unwrap();
+        let trial = Trial { work: 1 << 20, off: 0.0, random: Random::new(0), smooth };
+        interpret_trial(&program, &mut arguments, &bindings, trial).is_ok()
+    };
+    assert!(tried(&[2.0, 3.0, 1.0, 1.0], true) && tried(&[2.0, 2.0, 1.0], false));
+    for tied in [[2.0, 2.0, 1.0], [1.0, 3.0, 1.0]] {
+        assert!(!tried(&tied, true), "{tied:?}");
+    }
 }

@@ -58,7 +58,7 @@ impl Size {
 
     /// A run without errors.
     fn trial(self) -> Trial {
-        Trial { work: self.work, off: 0.0, random: Random::new(0), no_poles: false }
+        Trial { work: self.work, off: 0.0, random: Random::new(0), smooth: false }
     }
 }
 
@@ -117,8 +117,10 @@ fn draw(seed: u64, size: Size, gradients: bool) -> Option<(Case, String)> {
     }
     if random.chance(0.2) {
         // Where infinities meet zeros, products are what the order of their sums makes of them.
-        let multiplies =
-            |kind: &ExprKind| matches!(kind, ExprKind::Dot(..) | ExprKind::Unpack { .. });
+        let multiplies = |kind: &ExprKind| {
+            use ExprKind::{Dot, ReduceBy, ScanBy, Unpack};
+            matches!(kind, Dot(..) | Unpack { .. } | ReduceBy { .. } | ScanBy { .. })
+        };
         let tame = program.exprs.iter().any(|expr| multiplies(&expr.kind));
         for (param, argument) in program.params.iter().zip(&mut arguments) {
             let (ParamKind::Tensor { dtype, .. } | ParamKind::Scalar { dtype, .. }) = param.kind;

@@ -3,7 +3,7 @@
 use super::{FaultKind, Machine, Problem, reduction, tile::Tile};
 use crate::random::Random;
 use crate::tolerance::rounds;
-use crate::{BinaryOp, DType, ExprKind, ReduceOp, UnaryOp};
+use crate::{BinaryOp, DType, ExprId, ExprKind, ReduceOp, UnaryOp};
 
 /// How a program is tried.
 #[derive(Clone, Debug)]
@@ -15,8 +15,9 @@ pub struct Trial {
     pub off: f64,
     /// Where the numbers come from by which they are off.
     pub random: Random,
-    /// Stops at a pole: where a quotient or a logarithm of finite numbers is infinite, and so has no slope.
-    pub no_poles: bool,
+    /// Stops where there is no slope: at a pole, where a quotient or a logarithm of finite numbers is infinite; at an
+    /// infinity that fills what lies past a tensor's end; at equal elements that are ordered.
+    pub smooth: bool,
 }
 
 impl Machine<'_> {
@@ -45,8 +46,8 @@ impl Machine<'_> {
         if self.trial.is_none() || !dtype.is_float() {
             return Ok(tile);
         }
-        if self.trial.as_ref().is_some_and(|trial| trial.no_poles) && self.is_at_pole(kind, &tile) {
-            return Err(problem("a quotient or logarithm is infinite"));
+        if self.trial.as_ref().is_some_and(|trial| trial.smooth) && self.has_no_slope(kind, &tile) {
+            return Err(problem("there is no slope"));
         }
         let terms = self.terms(kind);
         if let Some(terms) = &terms {
@@ -94,8 +95,15 @@ impl Machine<'_> {
         Ok(tile.with_data(data))
     }
 
-    fn is_at_pole(&self, kind: &ExprKind, tile: &Tile) -> bool {
+    fn has_no_slope(&self, kind: &ExprKind, tile: &Tile) -> bool {
         use UnaryOp::{Log, Log1p, Log2, Recip, Rsqrt};
+        match *kind {
+            ExprKind::Load { fill, .. } if fill.value().is_infinite() => {
+                return tile.data().contains(&fill.value());
+            }
+            ExprKind::TopK { of, k } => return self.ties(of, k),
+            _ => {}
+        }
         let has_poles = matches!(
             kind,
             ExprKind::Binary(BinaryOp::Div | BinaryOp::Pow, ..)
@@ -104,6 +112,17 @@ impl Machine<'_> {
         let mut finite = true;
         kind.operands(|of| finite &= self.value(of).data().iter().all(|x| x.is_finite()));
         has_poles && finite && tile.data().iter().any(|x| !x.is_finite())
+    }
+
+    /// True where one of the `k` greatest elements of a row equals another of the row.
+    fn ties(&self, of: ExprId, k: usize) -> bool {
+        let of = self.value(of);
+        let len = of.last_extent().max(1);
+        of.data().chunks(len).any(|row| {
+            let mut row = row.to_vec();
+            row.sort_by(|a, b| b.total_cmp(a));
+            row.windows(2).take(k).any(|pair| pair[0] == pair[1])
+        })
     }
 
     /// What each sum or product is made of: the sum of the magnitudes of the terms, or the product of those above 1.

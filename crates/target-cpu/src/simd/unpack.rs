@@ -57,8 +57,9 @@ unsafe fn rows<S: Simd, const BITS: usize, const WIDTH: usize>(s: S, call: &Call
                 // SAFETY: the words of elements `at .. at + 16` are inside the row, and these elements of the output.
                 unsafe {
                     let v = if WIDTH.is_multiple_of(LANES * BITS) {
-                        // All of one word.
-                        let v = s.shrv(s.i(*words.add(word)), lanes[k].shift);
+                        // All of one word; a stream may begin at any byte.
+                        let word = words.add(word).read_unaligned();
+                        let v = s.shrv(s.i(word), lanes[k].shift);
                         s.and(v, s.i((1 << BITS) - 1))
                     } else {
                         let left = words_of_row - word;
