@@ -272,7 +272,7 @@ impl<'a> Machine<'a> {
             return;
         }
         let many = native.rows >= NEIGHBOURS && !native.steps.is_empty();
-        let cut = if many { STRIP } else { len };
+        let cut = if many { STRIP } else { len.max(1) };
         for from in (0..len).step_by(cut) {
             let part = cut.min(len - from);
             let mut arguments = Arguments::new(native.rows, part, (first + from) as u32);
