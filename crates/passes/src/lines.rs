@@ -5,9 +5,12 @@
 //! Each reduction over the lines that others need ends a loop; maps and scans are computed anew in the next one, as for
 //! rows that are longer than registers hold; those get their lines one after the other as text, which their loops can cut.
 
+mod apart;
 mod axes;
 mod blocks;
 mod sinks;
+
+pub use apart::by_program;
 
 use crate::dead::remove_dead;
 use axes::{Axes, Reach, axis_of_place, is_input};
@@ -65,47 +68,6 @@ pub fn by_line(program: &Program, capacity: impl Fn(Extent) -> u32) -> Option<Pr
     }
     remove_dead(&mut program);
     tilewright_ir::validate::validate_rewritten(&program).is_ok().then_some(program)
-}
-
-/// `program`, the only one of a kernel, as many, one for each line of its tiles of several lines; `None` where it has no such
-/// tile, or does with lines what none can do by itself.
-pub fn by_program(program: &Program) -> Option<Program> {
-    if !program.grid.is_empty() {
-        return None;
-    }
-    let mut program = program.clone();
-    while program.grid.len() < MOST_GRID_AXES
-        && let Some(apart) = next_apart(&program)
-    {
-        program = apart;
-    }
-    remove_dead(&mut program);
-    let done = !program.grid.is_empty();
-    (done && tilewright_ir::validate::validate_rewritten(&program).is_ok()).then_some(program)
-}
-
-/// The program with its outermost axis of lines as an axis of the grid.
-fn next_apart(program: &Program) -> Option<Program> {
-    let plain = |statement: &Stmt| matches!(statement, Stmt::Let(_) | Stmt::Store { .. });
-    // Lines that are read along another axis than they are written come together in tiles.
-    let turns = |expr: &Expr| matches!(expr.kind, ExprKind::Transpose(..));
-    if !program.body.iter().all(plain) || program.exprs.iter().any(turns) {
-        return None;
-    }
-    let mut program = program.clone();
-    let (tile, axis) = program.body.iter().find_map(|statement| {
-        let Stmt::Let(id) = statement else { return None };
-        let shape = &program.expr(*id).ty.shape;
-        let mut long = (0..shape.len()).filter(|&axis| shape[axis] != Extent::Const(1));
-        long.next().filter(|_| long.next().is_some()).map(|axis| (*id, axis))
-    })?;
-    let extent = program.expr(tile).ty.shape[axis];
-    let body = std::mem::take(&mut program.body);
-    let axes = Axes::of(&program, &body, &[], tile, axis, Reach::Flat)?;
-    let (known, grid) = (program.exprs.len(), program.grid.len());
-    program.body = Lines::new(&mut program, axes, extent, None).rewritten(body)?;
-    spread(&mut program, extent, known);
-    (program.grid.len() > grid).then_some(program)
 }
 
 /// Gives each line a program of its own, where the loop over them, whose index is no expression `known` before, is all that

@@ -195,8 +195,8 @@ fn run_unit(
     }
 }
 
-/// Makes stores past the caches visible before the launch ends.
-fn fence() {
+/// Makes stores past the caches visible before others read what was written.
+pub(crate) fn fence() {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of x86-64.
     unsafe {

@@ -169,6 +169,7 @@ impl Schedule {
 }
 
 /// The rows of a program whose every value is a row, a scalar or little more.
+#[derive(Default)]
 struct Rows {
     /// The longest; `None` when some value is much more than a row.
     length: Option<usize>,
@@ -201,13 +202,7 @@ impl Rows {
             );
             // Values of several axes run in batches like rows of as many elements, where these are short.
             if alone || long.len() > 1 && lanes > SHORT_TILE {
-                return Rows {
-                    length: None,
-                    packed: false,
-                    looked_up: false,
-                    in_place: false,
-                    neighbours: false,
-                };
+                return Rows::default();
             }
             let fused = request.analysis.fused[id.index()].as_ref();
             packed |= matches!(fused, Some((Fusion::PackedSum { .. }, _)));

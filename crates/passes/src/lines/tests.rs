@@ -1,3 +1,4 @@
+use super::apart::next_apart;
 use super::*;
 use tilewright_ir::random::{Case, Options, random_program};
 use tilewright_ir::{Argument, bind_arguments, interpret, text};

@@ -2,6 +2,7 @@
 
 use super::{Along, Bound, Items, LOOPS};
 use crate::ahead::Next;
+use crate::engine::fence;
 use crate::product::{Resources, Stopped, room, run_all};
 use crate::simd::Level;
 use crate::simd::accumulate::{add, entry};
@@ -268,15 +269,6 @@ impl Unit {
     }
 }
 
-/// Makes stores past the caches visible before others read what was written.
-fn fence() {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: SSE is part of x86-64.
-    unsafe {
-        std::arch::x86_64::_mm_sfence()
-    };
-}
-
 /// Calls `visit` with the number and the row of each of some items, in their order.
 ///
 /// # Safety
@@ -320,14 +312,19 @@ unsafe fn piece(
     }
     let loops = items.loops;
     let inner = loops.wrapping_sub(1);
+    // Where the index of the first item is.
+    let start = |from: *const u8, strides: &[isize; LOOPS]| {
+        let offset = (0..loops).map(|k| at[k] as isize * strides[k]).sum::<isize>();
+        from.wrapping_offset(offset)
+    };
     // What one axis says of item `k` of the piece.
     let index = |along: &Along, k: usize| match along {
         Along::Loop(number) => (at[*number] + if *number == inner { k } else { 0 }) as i64,
         Along::Loaded(from, strides) => {
-            let mut offset = (0..loops).map(|k| at[k] as isize * strides[k]).sum::<isize>();
-            offset += if loops > 0 { strides[inner] * k as isize } else { 0 };
+            let behind = if loops > 0 { strides[inner] * k as isize } else { 0 };
+            let index = start(*from, strides).wrapping_offset(behind);
             // SAFETY: the index of an item.
-            i64::from(unsafe { from.wrapping_offset(offset).cast::<i32>().read_unaligned() })
+            i64::from(unsafe { index.cast::<i32>().read_unaligned() })
         }
     };
     let varies = |along: &Along| match along {
@@ -356,8 +353,7 @@ unsafe fn piece(
         let (axis, behind) = moving[0];
         let Along::Loaded(from, strides) = &items.positions[axis] else { return Ok(()) };
         let extent = bound.extents[axis];
-        let offset = (0..loops).map(|k| at[k] as isize * strides[k]).sum::<isize>();
-        let from = from.wrapping_offset(offset);
+        let from = start(*from, strides);
         for k in 0..len {
             // SAFETY: the index of an item.
             let found = unsafe {

@@ -56,15 +56,8 @@ unsafe fn rows<S: Simd, const BITS: usize, const WIDTH: usize>(s: S, call: &Call
                 let word = at * BITS / WIDTH;
                 // SAFETY: the words of elements `at .. at + 16` are inside the row, and these elements of the output.
                 unsafe {
-                    let v = if WIDTH.is_multiple_of(LANES * BITS) {
-                        // All of one word; a stream may begin at any byte.
-                        let word = words.add(word).read_unaligned();
-                        let v = s.shrv(s.i(word), lanes[k].shift);
-                        s.and(v, s.i((1 << BITS) - 1))
-                    } else {
-                        let left = words_of_row - word;
-                        vector::<S, BITS, WIDTH>(s, words.add(word), left, lanes[k])
-                    };
+                    let left = words_of_row - word;
+                    let v = vector::<S, BITS, WIDTH>(s, words.add(word), left, lanes[k]);
                     s.istore(out.add(at), v);
                 }
                 at += LANES;
@@ -93,6 +86,12 @@ unsafe fn vector<S: Simd, const BITS: usize, const WIDTH: usize>(
     left: usize,
     Taken { index, shift }: Taken<S::I>,
 ) -> S::I {
+    if WIDTH.is_multiple_of(LANES * BITS) {
+        // All of one word; a stream may begin at any byte.
+        // SAFETY: the caller's promise.
+        let word = unsafe { words.read_unaligned() };
+        return s.and(s.shrv(s.i(word), shift), s.i((1 << BITS) - 1));
+    }
     // SAFETY: the caller's promise.
     let table = s.bits(unsafe {
         match LANES <= left {
