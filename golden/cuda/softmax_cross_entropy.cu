@@ -11,13 +11,13 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
     __shared__ __align__(16) char shared_memory[256];
     float* partial0 = (float*)(shared_memory + 0);
     float* partial1 = (float*)(shared_memory + 128);
-    const int at = (int)threadIdx.x * 4;
+    const int at_2 = (int)threadIdx.x * 4;
     const int target_in = target[(long long)((int)blockIdx.x)];
     const bool test = target_in != arguments.ignore_index;
-    float total[8];
-    float exponentials[8];
+    float total[2];
+    float exponentials[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         const float tile = -TW_INFINITY;
         total[i] = tile;
         const float tile_2 = 0.0f;
@@ -30,7 +30,7 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
         bool test_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            test_2[i] = (int)(((unsigned int)((at + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (unsigned int)(product))) < arguments.classes;
+            test_2[i] = (int)(((unsigned int)((at_2 + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (unsigned int)(product))) < arguments.classes;
         }
         float logits_in[8];
         _Pragma("unroll")
@@ -39,82 +39,114 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
             logits_in[(i * 4) + 1] = 0.0f;
             logits_in[(i * 4) + 2] = 0.0f;
             logits_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product + (at + ((((i * 4) >> 2) & 1) * 4096))))));
+                    vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
                 }
             }
         }
+        float chosen[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float chosen = test_2[i] ? logits_in[i] : (-TW_INFINITY);
-            const float tile_3 = total[i];
-            const bool test_3 = chosen == tile_3;
-            const float difference = chosen - tile_3;
-            const float chosen_2 = test_3 ? 0.0f : difference;
-            const float product_2 = fabsf(chosen_2) * (-1.442695f);
-            const float exp2_x = exp2f(product_2);
-            const bool test_4 = chosen_2 > 0.0f;
-            const float chosen_3 = test_4 ? exp2_x : 1.0f;
-            const float chosen_4 = test_4 ? 1.0f : exp2_x;
-            const float tile_4 = exponentials[i];
-            const float fma_x = fma(tile_4, chosen_3, chosen_4);
-            exponentials[i] = fma_x;
-            const float larger = tw_max(tile_3, chosen);
+            chosen[i] = test_2[i] ? logits_in[i] : (-TW_INFINITY);
+        }
+        float tile_3[2];
+        float greatest[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            tile_3[i] = total[i];
+            greatest[i] = -TW_INFINITY;
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            greatest[(i >> 2) & 1] = tw_max(greatest[(i >> 2) & 1], chosen[i]);
+        }
+        float chosen_2[2];
+        float exp2_x[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            const float larger = tw_max(tile_3[i], greatest[i]);
             total[i] = larger;
+            const float abs_x = fabsf(larger);
+            const bool test_3 = abs_x < TW_INFINITY;
+            chosen_2[i] = test_3 ? larger : 0.0f;
+            const float product_2 = (tile_3[i] - chosen_2[i]) * 1.442695f;
+            exp2_x[i] = exp2f(product_2);
+        }
+        float exp2_x_2[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            const float product_3 = (chosen[i] - chosen_2[(i >> 2) & 1]) * 1.442695f;
+            exp2_x_2[i] = exp2f(product_3);
+        }
+        float tile_4[2];
+        float total_2[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            tile_4[i] = exponentials[i];
+            total_2[i] = 0.0f;
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            total_2[(i >> 2) & 1] = total_2[(i >> 2) & 1] + exp2_x_2[i];
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            const float fma_x = fma(tile_4[i], exp2_x[i], total_2[i]);
+            exponentials[i] = fma_x;
         }
     }
-    float greatest = -TW_INFINITY;
+    float greatest_2 = -TW_INFINITY;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        greatest = tw_max(greatest, total[i]);
+    for (int i = 0; i < 2; i++) {
+        greatest_2 = tw_max(greatest_2, total[i]);
     }
-    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 1));
-    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 2));
-    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 4));
-    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 8));
-    greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 16));
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 1));
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 2));
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 4));
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 8));
+    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial0[(int)(threadIdx.x >> 5)] = greatest;
+        partial0[(int)(threadIdx.x >> 5)] = greatest_2;
     }
     __syncthreads();
-    greatest = -TW_INFINITY;
+    greatest_2 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest = tw_max(greatest, partial0[i]);
+        greatest_2 = tw_max(greatest_2, partial0[i]);
     }
-    const float abs_x_2 = fabsf(greatest);
-    const bool test_5 = abs_x_2 < TW_INFINITY;
-    const float chosen_5 = test_5 ? greatest : 0.0f;
-    float total_2 = 0.0f;
+    const float abs_x_2 = fabsf(greatest_2);
+    const bool test_4 = abs_x_2 < TW_INFINITY;
+    const float chosen_3 = test_4 ? greatest_2 : 0.0f;
+    float total_3 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        const float difference_2 = total[i] - chosen_5;
-        const float exp_x = expf(difference_2);
-        total_2 = fma(exponentials[i], exp_x, total_2);
+    for (int i = 0; i < 2; i++) {
+        const float difference_3 = total[i] - chosen_3;
+        const float exp_x = expf(difference_3);
+        total_3 = fma(exponentials[i], exp_x, total_3);
     }
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
-    total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial1[(int)(threadIdx.x >> 5)] = total_2;
+        partial1[(int)(threadIdx.x >> 5)] = total_3;
     }
     __syncthreads();
-    total_2 = 0.0f;
+    total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + partial1[i];
+        total_3 = total_3 + partial1[i];
     }
-    const float added_3 = logf(total_2) + chosen_5;
-    const int chosen_6 = test ? target_in : 0;
-    const float difference_3 = added_3 - logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(tw_checked(chosen_6, arguments.classes, faults, 0))];
-    const float chosen_7 = test ? difference_3 : 0.0f;
+    const float added_3 = logf(total_3) + chosen_3;
+    const int chosen_4 = test ? target_in : 0;
+    const float difference_4 = added_3 - logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(tw_checked(chosen_4, arguments.classes, faults, 0))];
+    const float chosen_5 = test ? difference_4 : 0.0f;
     if (((int)threadIdx.x & 1023) == 0) {
-        loss[(long long)((int)blockIdx.x)] = chosen_7;
+        loss[(long long)((int)blockIdx.x)] = chosen_5;
     }
 }

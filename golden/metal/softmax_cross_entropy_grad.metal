@@ -23,13 +23,13 @@ void tw_kernel_softmax_cross_entropy_grad(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     threadgroup float partial0[32];
     threadgroup float partial1[32];
-    const int at = (int)thread_index_in_threadgroup * 4;
+    const int at_2 = (int)thread_index_in_threadgroup * 4;
     const int target_in = target[(long)((int)threadgroup_position_in_grid.x)];
     const bool test = target_in != arguments.ignore_index;
-    float total[8];
-    float exponentials[8];
+    float total[2];
+    float exponentials[2];
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 2; i++) {
         const float tile = -INFINITY;
         total[i] = tile;
         const float tile_2 = 0.0f;
@@ -42,7 +42,7 @@ void tw_kernel_softmax_cross_entropy_grad(
         bool test_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            test_2[i] = (int)(((uint)((at + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (uint)(product))) < arguments.classes;
+            test_2[i] = (int)(((uint)((at_2 + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (uint)(product))) < arguments.classes;
         }
         float logits_in[8];
         _Pragma("unroll")
@@ -51,91 +51,123 @@ void tw_kernel_softmax_cross_entropy_grad(
             logits_in[(i * 4) + 1] = 0.0f;
             logits_in[(i * 4) + 2] = 0.0f;
             logits_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + (at + ((((i * 4) >> 2) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
                 }
             }
         }
+        float chosen[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float chosen = test_2[i] ? logits_in[i] : (-INFINITY);
-            const float tile_3 = total[i];
-            const bool test_3 = chosen == tile_3;
-            const float difference = chosen - tile_3;
-            const float chosen_2 = test_3 ? 0.0f : difference;
-            const float product_2 = fabs(chosen_2) * (-1.442695f);
-            const float exp2_x = precise::exp2(product_2);
-            const bool test_4 = chosen_2 > 0.0f;
-            const float chosen_3 = test_4 ? exp2_x : 1.0f;
-            const float chosen_4 = test_4 ? 1.0f : exp2_x;
-            const float tile_4 = exponentials[i];
-            const float fma_x = fma(tile_4, chosen_3, chosen_4);
-            exponentials[i] = fma_x;
-            const float larger = tw_max(tile_3, chosen);
+            chosen[i] = test_2[i] ? logits_in[i] : (-INFINITY);
+        }
+        float tile_3[2];
+        float greatest[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            tile_3[i] = total[i];
+            greatest[i] = -INFINITY;
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            greatest[(i >> 2) & 1] = tw_max(greatest[(i >> 2) & 1], chosen[i]);
+        }
+        float chosen_2[2];
+        float exp2_x[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            const float larger = tw_max(tile_3[i], greatest[i]);
             total[i] = larger;
+            const float abs_x = fabs(larger);
+            const bool test_3 = abs_x < INFINITY;
+            chosen_2[i] = test_3 ? larger : 0.0f;
+            const float product_2 = (tile_3[i] - chosen_2[i]) * 1.442695f;
+            exp2_x[i] = precise::exp2(product_2);
+        }
+        float exp2_x_2[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            const float product_3 = (chosen[i] - chosen_2[(i >> 2) & 1]) * 1.442695f;
+            exp2_x_2[i] = precise::exp2(product_3);
+        }
+        float tile_4[2];
+        float total_2[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            tile_4[i] = exponentials[i];
+            total_2[i] = 0.0f;
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            total_2[(i >> 2) & 1] = total_2[(i >> 2) & 1] + exp2_x_2[i];
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            const float fma_x = fma(tile_4[i], exp2_x[i], total_2[i]);
+            exponentials[i] = fma_x;
         }
     }
-    float greatest = -INFINITY;
+    float greatest_2 = -INFINITY;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        greatest = tw_max(greatest, total[i]);
+    for (int i = 0; i < 2; i++) {
+        greatest_2 = tw_max(greatest_2, total[i]);
     }
-    greatest = tw_max(greatest, simd_shuffle_xor(greatest, 1));
-    greatest = tw_max(greatest, simd_shuffle_xor(greatest, 2));
-    greatest = tw_max(greatest, simd_shuffle_xor(greatest, 4));
-    greatest = tw_max(greatest, simd_shuffle_xor(greatest, 8));
-    greatest = tw_max(greatest, simd_shuffle_xor(greatest, 16));
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 1));
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 2));
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 4));
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 8));
+    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial0[(int)simdgroup_index_in_threadgroup] = greatest;
+        partial0[(int)simdgroup_index_in_threadgroup] = greatest_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    greatest = -INFINITY;
+    greatest_2 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest = tw_max(greatest, partial0[i]);
+        greatest_2 = tw_max(greatest_2, partial0[i]);
     }
-    const float abs_x_2 = fabs(greatest);
-    const bool test_5 = abs_x_2 < INFINITY;
-    const float chosen_5 = test_5 ? greatest : 0.0f;
-    float total_2 = 0.0f;
+    const float abs_x_2 = fabs(greatest_2);
+    const bool test_4 = abs_x_2 < INFINITY;
+    const float chosen_3 = test_4 ? greatest_2 : 0.0f;
+    float total_3 = 0.0f;
     _Pragma("unroll")
-    for (int i = 0; i < 8; i++) {
-        const float difference_2 = total[i] - chosen_5;
-        const float exp_x = precise::exp(difference_2);
-        total_2 = fma(exponentials[i], exp_x, total_2);
+    for (int i = 0; i < 2; i++) {
+        const float difference_3 = total[i] - chosen_3;
+        const float exp_x = precise::exp(difference_3);
+        total_3 = fma(exponentials[i], exp_x, total_3);
     }
-    total_2 = total_2 + simd_shuffle_xor(total_2, 1);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 2);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 4);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 8);
-    total_2 = total_2 + simd_shuffle_xor(total_2, 16);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 1);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 2);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 4);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 8);
+    total_3 = total_3 + simd_shuffle_xor(total_3, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial1[(int)simdgroup_index_in_threadgroup] = total_2;
+        partial1[(int)simdgroup_index_in_threadgroup] = total_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    total_2 = 0.0f;
+    total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_2 = total_2 + partial1[i];
+        total_3 = total_3 + partial1[i];
     }
-    const float added_3 = precise::log(total_2) + chosen_5;
-    const int chosen_6 = test ? target_in : 0;
-    const float difference_3 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_6, arguments.classes, faults, 0))];
-    const float chosen_7 = test ? difference_3 : 0.0f;
+    const float added_3 = precise::log(total_3) + chosen_3;
+    const int chosen_4 = test ? target_in : 0;
+    const float difference_4 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_4, arguments.classes, faults, 0))];
+    const float chosen_5 = test ? difference_4 : 0.0f;
     if (((int)thread_index_in_threadgroup & 1023) == 0) {
-        loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_7;
+        loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_5;
     }
     for (int j_2 = 0; j_2 < quotient; j_2 += 1) {
-        const int product_4 = max(((quotient - 1) - j_2), 0) * 8192;
-        bool test_6[8];
+        const int product_5 = max(((quotient - 1) - j_2), 0) * 8192;
+        bool test_5[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const int added_4 = (int)(((uint)((at + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_4)));
-            test_6[i] = added_4 == target_in;
+            const int added_4 = (int)(((uint)((at_2 + ((i & 3) + (((i >> 2) & 1) * 4096)))) + (uint)(product_5)));
+            test_5[i] = added_4 == target_in;
         }
         float logits_in_3[8];
         _Pragma("unroll")
@@ -144,38 +176,38 @@ void tw_kernel_softmax_cross_entropy_grad(
             logits_in_3[(i * 4) + 1] = 0.0f;
             logits_in_3[(i * 4) + 2] = 0.0f;
             logits_in_3[(i * 4) + 3] = 0.0f;
-            if ((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 {
                     union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096))))));
+                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096))))));
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
                 }
             }
         }
-        float chosen_9[8];
+        float chosen_7[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float difference_6 = logits_in_3[i] - chosen_5;
-            const float exp_x_2 = precise::exp(difference_6);
-            const float quotient_2 = exp_x_2 / total_2;
-            const float difference_7 = quotient_2 - 1.0f;
-            const float product_5 = (test_6[i] ? difference_7 : quotient_2) * arguments.scale;
-            chosen_9[i] = test ? product_5 : 0.0f;
+            const float difference_7 = logits_in_3[i] - chosen_3;
+            const float exp_x_2 = precise::exp(difference_7);
+            const float quotient_2 = exp_x_2 / total_3;
+            const float difference_8 = quotient_2 - 1.0f;
+            const float product_6 = (test_5[i] ? difference_8 : quotient_2) * arguments.scale;
+            chosen_7[i] = test ? product_6 : 0.0f;
         }
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            if ((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
+            if ((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
                 float out[4];
-                out[0] = chosen_9[i * 4];
-                out[1] = chosen_9[(i * 4) + 1];
-                out[2] = chosen_9[(i * 4) + 2];
-                out[3] = chosen_9[(i * 4) + 3];
+                out[0] = chosen_7[i * 4];
+                out[1] = chosen_7[(i * 4) + 1];
+                out[2] = chosen_7[(i * 4) + 2];
+                out[3] = chosen_7[(i * 4) + 3];
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((min(product_4, arguments.classes) + (at + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
+                    *(device uint4*)(dlogits + (((long)((int)threadgroup_position_in_grid.x) * arguments.dlogits_stride0) + (long)((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096)))))) = vector.all;
                 }
             }
         }

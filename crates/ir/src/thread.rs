@@ -206,6 +206,19 @@ pub enum Code {
         /// No thread reads them again, so they need not stay in a cache.
         last: bool,
     },
+    /// Reads `lanes` neighbouring elements of a shared array, aligned to their size together, into a register array.
+    LoadShared {
+        /// The array.
+        into: RegisterId,
+        /// First element of it.
+        index: Value,
+        /// The shared array.
+        from: SharedId,
+        /// First element of that, a multiple of `lanes`.
+        at: Value,
+        /// How many.
+        lanes: usize,
+    },
     /// Writes `lanes` neighbouring elements, aligned to their size together.
     StoreVector {
         /// The tensor.

@@ -49,6 +49,72 @@ fn rows_of_any_length_are_centered() {
 }
 
 #[test]
+fn what_fits_of_a_row_that_two_passes_read_stays_in_shared_memory() {
+    let copies = |threads: &ThreadProgram| {
+        let mut found = 0;
+        let copy = &mut |code: &Code| found += usize::from(matches!(code, Code::CopyAsync { .. }));
+        threads.body.iter().for_each(|code| code.visit(copy));
+        found
+    };
+    // Two blocks of 32 KiB have room, of five; seven, of which two are no part of the row; all that such rows can have;
+    // none where vectors are not aligned.
+    let cases =
+        [(40_000, 70_000, 1), (33_000, 250_000, 1), (33_000, 1 << 20, 0), (40_001, 70_000, 0)];
+    for (cols, keep, kept) in cases {
+        let mut program = centered();
+        pipeline::run(&mut program, PASSES, |_, _| {});
+        let mut schedule = Schedule::default_for(&program, &[2, cols], Units::Half);
+        schedule.keep = keep;
+        let threads = lower(&program, &schedule).unwrap();
+        assert_eq!(copies(&threads), kept, "{cols}");
+        assert!(threads.shared_bytes() <= keep);
+        let without = run(&lowered(&centered(), &[2, cols]), 2, cols).unwrap();
+        assert_eq!(run(&threads, 2, cols).unwrap(), without, "{cols}");
+    }
+}
+
+#[test]
+fn sums_of_exponentials_of_long_rows_meet_what_is_not_finite() {
+    let source = "kernel t(x: in f32[rows, cols], y: out f32[rows, cols])\ngrid rows\n\
+                  %0: i32 = program 0\n%1: f32[cols] = load x[%0, :]\n\
+                  %2: f32[1] = reduce_max %1 axis 0\n%3: f32[cols] = sub %1, %2\n\
+                  %4: f32[cols] = exp %3\n%5: f32[1] = reduce_sum %4 axis 0\n\
+                  %6: f32[cols] = div %4, %5\nstore y[%0, :] = %6\n";
+    let program = tilewright_ir::text::parse(source).unwrap();
+    let cols = 20_000;
+    let infinity = f64::INFINITY;
+    // Falling and rising rows, so that maxima come first and last; masked ones; extremes and what is no number.
+    let rows: [&dyn Fn(usize) -> f64; 8] = [
+        &|i| -(i as f64) / 64.0,
+        &|i| i as f64 / 64.0,
+        &|i| if i < 12_000 { -infinity } else { -500.0 - (i % 3) as f64 },
+        &|i| if i % 4096 == 17 { 300.0 } else { -infinity },
+        &|_| -infinity,
+        &|i| if i == 9_000 { infinity } else { 1.0 },
+        &|i| if i == 19_999 { f64::NAN } else { -(i as f64) },
+        &|i| if i % 2 == 0 { 3e38 } else { -3e38 },
+    ];
+    let values: Vec<f64> = rows.iter().flat_map(|row| (0..cols).map(row)).collect();
+    let tensor = |values: &[f64]| {
+        Argument::Tensor(Tensor::from_values(DType::F32, &[rows.len(), cols], values))
+    };
+    let mut arguments = [tensor(&values), tensor(&vec![77.0; values.len()])];
+    emulate(&lowered(&program, &[rows.len(), cols]), &[rows.len(), cols], &mut arguments).unwrap();
+    let found = arguments[1].tensor().map(Tensor::values).unwrap();
+    for (number, (x, y)) in values.chunks(cols).zip(found.chunks(cols)).enumerate() {
+        let greatest = x.iter().fold(-infinity, |m, x| if m.is_nan() || *x < m { m } else { *x });
+        let e: Vec<f64> = x.iter().map(|x| (x - greatest).exp()).collect();
+        let sum: f64 = e.iter().sum();
+        for (i, (e, y)) in e.iter().zip(y).enumerate() {
+            let right = e / sum;
+            let same =
+                (right.is_nan() && y.is_nan()) || (right - y).abs() <= 1e-5 * right.abs() + 1e-37;
+            assert!(same, "row {number}, element {i}: {y} is not {right}");
+        }
+    }
+}
+
+#[test]
 fn one_text_serves_a_range_of_lengths() {
     let threads = lowered(&centered(), &[4, 2000]);
     for cols in [1028, 1500, 2000, 2044] {

@@ -53,6 +53,9 @@ impl Device for EmulatorDevice {
     }
 }
 
+/// Bytes of shared memory in which groups keep rows: an H100's, which holds a part of the longest rows of the catalog.
+const KEEP: usize = 227 << 10;
+
 struct Emulated(Program);
 
 impl Executable for Emulated {
@@ -63,6 +66,7 @@ impl Executable for Emulated {
     ) -> Result<(), TargetError> {
         let mut schedule = Schedule::default_for(&self.0, &bindings.dims, Units::Half);
         schedule.routines = true;
+        schedule.keep = KEEP;
         for (i, shape) in bindings.kernel_shapes.iter().enumerate() {
             if let ParamKind::Tensor { dtype, .. } = self.0.params[i].kind {
                 let row = shape.last().copied().unwrap_or(1);

@@ -33,6 +33,8 @@ pub(crate) struct Gpu {
     copier: OnceLock<Result<Copier, TargetError>>,
     /// Its multiprocessors, where groups of a graph may stay on them.
     pub stay: Option<Multiprocessors>,
+    /// Bytes of shared memory that a group may have.
+    pub shared: usize,
     /// Groups that run at a time.
     pub places: usize,
     /// A kernel of a graph may start while the one ahead of it runs.
@@ -186,6 +188,7 @@ impl CudaDevice {
             copier,
             places: caps.parallelism,
             stay: (shared >= RING).then_some(on),
+            shared,
             // Graphs know such edges since version 12.3 of the driver.
             dependents: major >= 9 && version() >= 12030,
             states,

@@ -200,6 +200,16 @@ impl Dialect for CudaC {
         }
     }
 
+    fn read_lanes(&self, dtype: DType, lanes: usize) -> (String, String) {
+        // By words of two: compilers cut single halves out first.
+        if dtype == DType::BF16 && lanes.is_multiple_of(2) {
+            let element = "tw_from_bf16_pair(vector.word[l >> 1], l & 1)";
+            return (format!("unsigned int word[{}]", lanes / 2), element.into());
+        }
+        let element = self.read_storage(dtype, "vector.lane[l]");
+        (format!("{} lane[{lanes}]", self.storage_type(dtype)), element)
+    }
+
     fn write_storage(&self, dtype: DType, value: &str) -> String {
         match dtype {
             DType::F16 => format!("tw_to_f16({value})"),
@@ -250,6 +260,10 @@ impl Dialect for CudaC {
     }
 
     fn device_space(&self) -> &'static str {
+        ""
+    }
+
+    fn shared_space(&self) -> &'static str {
         ""
     }
 

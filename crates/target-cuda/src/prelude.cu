@@ -13,6 +13,8 @@ __device__ __forceinline__ unsigned short tw_to_f16(float x) {
     return y;
 }
 __device__ __forceinline__ float tw_from_bf16(unsigned short x) { return __uint_as_float((unsigned int)x << 16); }
+// The low one of two in a word, or the high one.
+__device__ __forceinline__ float tw_from_bf16_pair(unsigned int x, int high) { return __uint_as_float(high ? x & 0xffff0000u : x << 16); }
 __device__ __forceinline__ unsigned short tw_to_bf16(float x) {
     unsigned short y;
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
@@ -67,6 +69,10 @@ __device__ __forceinline__ signed char tw_u32_to_i8(unsigned int x) { return (si
 __device__ __forceinline__ unsigned char tw_u32_to_u8(unsigned int x) { return (unsigned char)min(255u, x); }
 __device__ __forceinline__ unsigned char tw_i8_to_u8(signed char x) { return x < 0 ? 0 : x; }
 __device__ __forceinline__ signed char tw_u8_to_i8(unsigned char x) { return x > 127 ? 127 : x; }
+// The high and the low word of a product by one instruction: compilers that see two ops make two of them.
+__device__ __forceinline__ void tw_wide_product(unsigned int a, unsigned int b, unsigned int& high, unsigned int& low) {
+    asm("{ .reg .u64 t; mul.wide.u32 t, %2, %3; mov.b64 {%0, %1}, t; }" : "=r"(low), "=r"(high) : "r"(a), "r"(b));
+}
 // The words of the block of Philox4x32-10 (Salmon et al., 2011) that holds word `index`: that with counter
 // (index / 4, 0, offset, 0) and key (seed, 0).
 struct tw_words {
@@ -75,8 +81,9 @@ struct tw_words {
 __device__ __forceinline__ tw_words tw_philox_block(unsigned int index, unsigned int seed, unsigned int offset) {
     unsigned int c0 = index >> 2, c1 = 0, c2 = offset, c3 = 0, k0 = seed, k1 = 0;
     _Pragma("unroll") for (int round = 0; round < 10; round++) {
-        const unsigned int h0 = __umulhi(0xD2511F53u, c0), l0 = 0xD2511F53u * c0;
-        const unsigned int h1 = __umulhi(0xCD9E8D57u, c2), l1 = 0xCD9E8D57u * c2;
+        unsigned int h0, l0, h1, l1;
+        tw_wide_product(0xD2511F53u, c0, h0, l0);
+        tw_wide_product(0xCD9E8D57u, c2, h1, l1);
         c0 = h1 ^ c1 ^ k0;
         c1 = l1;
         c2 = h0 ^ c3 ^ k1;

@@ -76,6 +76,7 @@ impl CudaExecutable {
     fn default_for(&self, dims: &[usize], recorded: bool) -> Schedule {
         let mut schedule = Schedule::default_for(&self.program, dims, Units::Half);
         schedule.routines = true;
+        schedule.keep = self.gpu.shared;
         let on = self.gpu.stay.filter(|_| recorded);
         schedule.stay = on.and_then(|on| Stay::of(&self.program, dims, on));
         schedule

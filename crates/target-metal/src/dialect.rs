@@ -248,6 +248,10 @@ impl Dialect for Msl {
         "device "
     }
 
+    fn shared_space(&self) -> &'static str {
+        "threadgroup "
+    }
+
     fn copy_async(
         &self,
         to: &str,

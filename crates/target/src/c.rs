@@ -56,6 +56,11 @@ pub trait Dialect {
     fn float_call(&self, op: BinaryOp) -> &'static str;
     /// A register value read from memory.
     fn read_storage(&self, dtype: DType, value: &str) -> String;
+    /// What a vector of `lanes` neighbours is as an array, and the register value of lane `l` of that array of `vector`.
+    fn read_lanes(&self, dtype: DType, lanes: usize) -> (String, String) {
+        let element = self.read_storage(dtype, "vector.lane[l]");
+        (format!("{} lane[{lanes}]", self.storage_type(dtype)), element)
+    }
     /// A register value as it is kept in memory.
     fn write_storage(&self, dtype: DType, value: &str) -> String;
     /// The same bits as another type of the same size.
@@ -74,6 +79,8 @@ pub trait Dialect {
     fn atomic(&self, mode: StoreMode, dtype: DType, pointer: &str, value: &str) -> String;
     /// The address space of tensors in casts, with a trailing space if any.
     fn device_space(&self) -> &'static str;
+    /// The same of shared arrays.
+    fn shared_space(&self) -> &'static str;
     /// Begins to copy `lanes` neighbours from a tensor to shared memory, or zeros where `valid` is false.
     fn copy_async(
         &self,
@@ -400,20 +407,34 @@ impl Printer<'_> {
             }
             Code::LoadVector { into, index, param, offset, lanes, last } => {
                 let (name, dtype) = self.param(*param);
-                let (storage, space) =
-                    (self.dialect.storage_type(dtype), self.dialect.device_space());
+                let space = self.dialect.device_space();
                 let vector = self.dialect.vector_type(dtype.size() * lanes);
                 let (offset, index) = (self.value(offset), self.place(index));
                 let into = self.name(*into);
-                let element = self.dialect.read_storage(dtype, "vector.lane[l]");
+                let (lane, element) = self.dialect.read_lanes(dtype, *lanes);
                 let place = format!("(const {space}{vector}*)({name} + {offset})");
                 let read = match last {
                     true => self.dialect.read_last(&place),
                     false => format!("*{place}"),
                 };
                 let lines = [
-                    format!("union {{ {vector} all; {storage} lane[{lanes}]; }} vector;"),
+                    format!("union {{ {vector} all; {lane}; }} vector;"),
                     format!("vector.all = {read};"),
+                    "_Pragma(\"unroll\")".into(),
+                    format!("for (int l = 0; l < {lanes}; l++) {into}[{index}] = {element};"),
+                ];
+                self.scope(&lines);
+            }
+            Code::LoadShared { into, index, from, at, lanes } => {
+                let array = &self.program.shared[from.0 as usize];
+                let vector = self.dialect.vector_type(array.dtype.size() * lanes);
+                let space = self.dialect.shared_space();
+                let (from, index) = (self.sum(&array.name, at), self.place(index));
+                let (lane, element) = self.dialect.read_lanes(array.dtype, *lanes);
+                let into = self.name(*into);
+                let lines = [
+                    format!("union {{ {vector} all; {lane}; }} vector;"),
+                    format!("vector.all = *(const {space}{vector}*)({from});"),
                     "_Pragma(\"unroll\")".into(),
                     format!("for (int l = 0; l < {lanes}; l++) {into}[{index}] = {element};"),
                 ];

@@ -101,7 +101,9 @@ impl Code {
             Code::CopyAsync { index, offset, valid, .. } => {
                 [Some(index), Some(offset), valid.as_ref(), None]
             }
-            Code::LoadMatrix { index, at, .. } => [Some(index), Some(at), None, None],
+            Code::LoadMatrix { index, at, .. } | Code::LoadShared { index, at, .. } => {
+                [Some(index), Some(at), None, None]
+            }
             Code::MatrixMultiply { index, a, b, .. } => [Some(index), Some(&a.1), Some(&b.1), None],
             Code::Let(_, a) | Code::Set(_, a) | Code::If(a, _) => [Some(a), None, None, None],
             Code::SetElement(_, a, b) | Code::StoreShared(_, a, b) => {
@@ -134,7 +136,9 @@ impl Code {
             Code::CopyAsync { index, offset, valid, .. } => {
                 [Some(index), Some(offset), valid.as_mut(), None]
             }
-            Code::LoadMatrix { index, at, .. } => [Some(index), Some(at), None, None],
+            Code::LoadMatrix { index, at, .. } | Code::LoadShared { index, at, .. } => {
+                [Some(index), Some(at), None, None]
+            }
             Code::MatrixMultiply { index, a, b, .. } => {
                 [Some(index), Some(&mut a.1), Some(&mut b.1), None]
             }
@@ -201,6 +205,7 @@ impl Code {
             | Code::LoadMatrix { into: register, .. }
             | Code::MatrixMultiply { into: register, .. }
             | Code::LoadVector { into: register, .. }
+            | Code::LoadShared { into: register, .. }
             | Code::Philox { into: register, .. } => Some(*register),
             _ => None,
         }
@@ -224,6 +229,7 @@ impl Code {
             | Code::Set(r, _)
             | Code::SetElement(r, ..)
             | Code::LoadVector { into: r, .. }
+            | Code::LoadShared { into: r, .. }
             | Code::LoadMatrix { into: r, .. }
             | Code::Philox { into: r, .. }
             | Code::StoreVector { from: r, .. }

@@ -59,7 +59,12 @@ impl Lowering<'_> {
     }
 
     /// The index of a place along an `At` or `Range` axis, checked where it could leave the tensor.
-    fn checked_index(&mut self, place: &Place, axis: usize, id: ExprId) -> Option<Value> {
+    pub(super) fn checked_index(
+        &mut self,
+        place: &Place,
+        axis: usize,
+        id: ExprId,
+    ) -> Option<Value> {
         if let Some((of, known)) = self.checked_indices.get(&(place.param, axis))
             && *of == id
         {
@@ -137,7 +142,7 @@ impl Lowering<'_> {
     }
 
     /// Checks the indices of a place once, before the loop over the registers.
-    fn check_once(&mut self, place: &Place) {
+    pub(super) fn check_once(&mut self, place: &Place) {
         self.checked_indices.clear();
         self.check_too(place);
     }
@@ -250,7 +255,7 @@ impl Lowering<'_> {
     }
 
     /// log2 of the vector that accesses of `place` in `layout` may use.
-    fn vector(&self, place: &Place, layout: &Layout, dtype: DType) -> u32 {
+    pub(super) fn vector(&self, place: &Place, layout: &Layout, dtype: DType) -> u32 {
         self.vector_of(place, layout.vector(), dtype)
     }
 
@@ -297,7 +302,12 @@ impl Lowering<'_> {
     }
 
     /// The positions that a register of `layout` holds, for the axes of a tile of `rank`.
-    fn positions(&mut self, layout: &Layout, rank: usize, register: &Value) -> Vec<Value> {
+    pub(super) fn positions(
+        &mut self,
+        layout: &Layout,
+        rank: usize,
+        register: &Value,
+    ) -> Vec<Value> {
         let all = layout.capacity.len();
         (all - rank..all).map(|axis| self.position(layout, axis, register)).collect()
     }
@@ -341,6 +351,11 @@ impl Lowering<'_> {
                     last: l.is_last(place),
                 },
             };
+            let near = l.kept_vector(id, place, &positions, (register, &first));
+            let valid = match &near {
+                None => valid,
+                Some((_, far)) => both(Some(far.clone()), valid),
+            };
             match valid {
                 None => l.code(read),
                 Some(valid) => {
@@ -348,6 +363,7 @@ impl Lowering<'_> {
                         let at = add(first.clone(), int(lane as i64));
                         l.code(Code::SetElement(register, at, Value::Const(fill, ty.dtype)));
                     }
+                    near.into_iter().for_each(|(near, _)| l.code(near));
                     l.code(Code::If(valid, vec![read]));
                 }
             }

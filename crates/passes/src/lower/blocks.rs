@@ -52,6 +52,8 @@ pub(super) fn blocked(program: &Program, schedule: &Schedule) -> Option<Program>
     let mut blocks = Blocks {
         program,
         row,
+        block: BLOCK,
+        vector: schedule.vector,
         out: Emitter::like(program),
         known: HashMap::default(),
         parts: HashMap::default(),
@@ -108,9 +110,13 @@ struct Blocks<'a> {
     pending: Vec<Sink<'a>>,
     /// What they will have computed.
     unknown: HashSet<ExprId>,
+    /// log2 of the elements of a block.
+    block: u32,
+    /// log2 of the neighbours that a thread holds.
+    vector: u32,
     /// For a maximum, the sum of exponentials that its pass gathers too.
     with_sum: HashMap<ExprId, Exponentials>,
-    /// Such sums once they are gathered: for each position in a block the maximum, and the sum relative to it.
+    /// Such sums once they are gathered: for each vector in a block the maximum, and the sum relative to it.
     gathered: HashMap<ExprId, (ExprId, ExprId)>,
     /// Passes that were made.
     passes: usize,
@@ -124,6 +130,11 @@ struct Exponentials {
 }
 
 impl<'a> Blocks<'a> {
+    /// The extent of a block.
+    fn block_extent(&self) -> Extent {
+        Extent::Const(1 << self.block)
+    }
+
     fn is_row(&self, id: ExprId) -> bool {
         self.program.expr(id).ty.shape.last() == Some(&self.row)
     }

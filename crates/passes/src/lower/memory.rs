@@ -77,7 +77,9 @@ impl Walk {
                 code.values().for_each(|value| self.value(value));
                 self.used(*array);
             }
-            Code::CopyAsync { to: array, .. } | Code::LoadMatrix { from: array, .. } => {
+            Code::CopyAsync { to: array, .. }
+            | Code::LoadMatrix { from: array, .. }
+            | Code::LoadShared { from: array, .. } => {
                 code.values().for_each(|value| self.value(value));
                 self.used(*array);
             }

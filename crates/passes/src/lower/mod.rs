@@ -17,6 +17,7 @@ mod exchange;
 mod extrema;
 mod fetch;
 mod index;
+mod kept;
 pub mod layout;
 mod map;
 mod matrix;
@@ -118,6 +119,7 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     if is_blocked {
         lowering.resident = blocks::resident_groups(program);
         lowering.last_pass = blocks::last_pass(program);
+        lowering.keep_rows();
     }
     lowering.prologue();
     lowering.block(&program.body)?;
@@ -196,6 +198,8 @@ struct Lowering<'a> {
     /// The index of the last loop over a row that is read several times, and whether that is being lowered.
     last_pass: Option<ExprId>,
     in_last_pass: bool,
+    /// Rows that stay in shared memory, see [`kept`].
+    kept: kept::KeptRows,
     /// Loads that may be repeated later, see [`order::settled`].
     settled: HashSet<ExprId>,
     names: names::Names,
@@ -233,7 +237,7 @@ impl<'a> Lowering<'a> {
             programs: vec![None; program.grid.len()],
             team: None,
             split: spread::split_axis(program, |e| schedule.capacity_of(e))
-                .map(|axis| (axis, schedule.team + schedule.vector)),
+                .map(|axis| (axis, schedule.team + schedule.vector + schedule.vectors)),
             part: Value::Builtin(Builtin::Group(0)),
             order: order::Order::default(),
             checked_indices: HashMap::default(),
@@ -252,6 +256,7 @@ impl<'a> Lowering<'a> {
             loops: 0,
             last_pass: None,
             in_last_pass: false,
+            kept: kept::KeptRows::default(),
             settled: order::settled(program),
             names: names::Names::new(program),
         }

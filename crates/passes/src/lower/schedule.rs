@@ -2,7 +2,9 @@
 
 use super::matrix::{self, Matrix, Units};
 use super::spread::{is_whole, split_axis};
-use tilewright_ir::{Access, DType, ExprKind, Extent, ParamKind, Place, Program, Stmt, infer};
+use tilewright_ir::{
+    Access, DType, ExprKind, Extent, ParamKind, Place, Program, Stmt, TernaryOp, infer,
+};
 
 /// How a program is spread over the threads of a GPU.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +15,8 @@ pub struct Schedule {
     pub teams: u32,
     /// log2 of the elements that one memory access moves, at most.
     pub vector: u32,
+    /// log2 of the vectors that a thread takes of an axis that groups share.
+    pub vectors: u32,
     /// log2 of the capacity of each named size: registers are sized for it.
     pub capacity: Vec<u32>,
     /// The run-time value of that size is a multiple of `2^vector`, so vectors neither straddle its end nor lose their
@@ -32,6 +36,8 @@ pub struct Schedule {
     pub shared: Option<usize>,
     /// Where groups may stay on their multiprocessors, see [`Stay`].
     pub stay: Option<Stay>,
+    /// Bytes of shared memory in which a group may keep what it reads several times; 0 where there is little.
+    pub keep: usize,
 }
 
 /// Multiprocessors on which groups of packed products may stay.
@@ -114,6 +120,9 @@ const OF_TOP_K_AND_LOOPS: u32 = 2;
 /// The same for maps, whose threads never meet: one or two vectors of each row, and many threads.
 const OF_MAPS: u32 = 3;
 
+/// log2 of the halves in 16 bytes.
+const VECTOR_OF_HALVES: u32 = 3;
+
 /// The longest grid axis but the first, on every GPU.
 const GRID_LIMIT: usize = 65535;
 
@@ -136,6 +145,7 @@ impl Schedule {
             team: 5,
             teams: 0,
             vector,
+            vectors: 0,
             capacity,
             divides,
             exact,
@@ -145,6 +155,7 @@ impl Schedule {
             routines,
             shared: (units == Units::Float).then_some(matrix::THREADGROUP),
             stay: None,
+            keep: 0,
         };
         let lined = super::lined(program, &schedule);
         let program = lined.as_ref().unwrap_or(program);
@@ -161,6 +172,7 @@ impl Schedule {
         schedule.team = longest.saturating_sub(elements_a_thread(program)).clamp(5, LARGEST_TEAM);
         if split {
             schedule.team = 8;
+            schedule.vectors = u32::from(draws(program) && vector >= VECTOR_OF_HALVES);
         } else if schedule.team == 5 && !schedule.linear && teams_fit(program) {
             schedule.teams = 2;
         }
@@ -231,6 +243,12 @@ fn elements_a_thread(program: &Program) -> u32 {
         1 if reads_halves(program) => OF_HALVES_READ,
         _ => ELEMENTS_A_THREAD,
     }
+}
+
+/// True where random words are drawn. Their rounds, one after the other, take longer than halves take to come: a thread of
+/// a map has more to do meanwhile with two vectors.
+fn draws(program: &Program) -> bool {
+    program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Ternary(TernaryOp::Philox, _)))
 }
 
 /// True where the rows that are read and written are halves, and only read.

@@ -31,12 +31,16 @@ impl Lowering<'_> {
                 let (start, end) = (self.scalar(*start)?, self.scalar(*end)?);
                 let layout = self.layout(&[]);
                 self.hold(*index, Held { register: counter, layout });
+                let asked = self.ask_for_kept(*index)?;
                 self.loops += 1;
                 let before = self.in_last_pass;
                 self.in_last_pass |= self.last_pass == Some(*index);
                 let (body, result) = self.scope(|l| {
                     if l.order.carried(l.program, statement) {
                         l.barrier();
+                    }
+                    if asked {
+                        l.await_kept(counter);
                     }
                     l.block(body)
                 });

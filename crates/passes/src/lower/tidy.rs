@@ -79,6 +79,7 @@ fn scalars(program: &mut ThreadProgram, body: &mut [Code]) {
     for code in body.iter() {
         code.visit(&mut |code| match code {
             Code::LoadVector { into: r, .. }
+            | Code::LoadShared { into: r, .. }
             | Code::LoadMatrix { into: r, .. }
             | Code::Philox { into: r, .. } => {
                 single[r.0 as usize] = false;
@@ -414,6 +415,7 @@ fn unused(body: &mut Vec<Code>, registers: usize) -> bool {
             | Code::Set(register, value)
             | Code::SetElement(register, _, value) => !is_read(register) && value.is_pure(),
             Code::LoadVector { into, offset, .. } => !is_read(into) && offset.is_pure(),
+            Code::LoadShared { into, at, .. } => !is_read(into) && at.is_pure(),
             Code::Philox { into, .. } => !is_read(into) && code.values().all(Value::is_pure),
             Code::Unroll(_, _, inner) | Code::If(_, inner) | Code::For { body: inner, .. } => {
                 inner.is_empty() && code.values().all(Value::is_pure)

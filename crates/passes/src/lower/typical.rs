@@ -66,6 +66,7 @@ pub fn lower_with<A: Into<Aim>>(
     let mut schedule = Schedule::default_for(&program, &dims, units);
     schedule.routines = routines;
     schedule.stay = stay.and_then(|on| Stay::of(&program, &dims, on));
+    schedule.keep = stay.map_or(0, |on| on.shared);
     for (i, aim) in told.iter().enumerate() {
         schedule.exact[i] &= !aim.others;
     }

@@ -3,6 +3,8 @@
 use super::{Bench, Parameter};
 use crate::judge::{judge, sensitivities_of};
 use crate::random::Random;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tilewright_ir::interpret::Tensor;
 use tilewright_ir::tolerance::Tolerance;
 use tilewright_ir::{Access, ParamKind};
@@ -57,11 +59,60 @@ impl<'a> Expected<'a> {
         for (i, ((slot, right), result)) in slots.zip(&self.results).zip(results).enumerate() {
             let tolerance = Tolerance::of(program, dims, result.dtype);
             let scale = self.moved.as_ref().map(|moved| moved[i].as_slice());
-            judge(result, &right.values(), &tolerance, scale)
+            judge_rows(result, right, &tolerance, scale)
                 .map_err(|miss| format!("`{}`: {miss}", bench.tensors[slot].name))?;
         }
         Ok(())
     }
+}
+
+/// Elements that are judged at a time: in f64, with their scales, they are several times as long.
+const AT_A_TIME: usize = 1 << 20;
+
+/// Judges whole rows at a time, on all threads: results of a benchmark can be a billion elements.
+fn judge_rows(
+    result: &Tensor,
+    right: &Tensor,
+    tolerance: &Tolerance,
+    scale: Option<&[f64]>,
+) -> std::result::Result<(), String> {
+    let row = result.shape.last().copied().unwrap_or(1);
+    let elements = result.elements();
+    if row <= 1 || elements <= AT_A_TIME || right.bytes.len() != result.bytes.len() {
+        return judge(result, &right.values(), tolerance, scale).map(drop);
+    }
+    let each = (AT_A_TIME / row).max(1) * row;
+    let one = |number: usize| {
+        let (first, last) = (number * each, ((number + 1) * each).min(elements));
+        let part = |whole: &Tensor| {
+            let size = whole.dtype.size();
+            whole.bytes[first * size..last * size].to_vec()
+        };
+        let (own, right_bytes) = (part(result), part(right));
+        if own == right_bytes {
+            return Ok(());
+        }
+        let shape = [(last - first) / row, row];
+        let tensor = |bytes| Tensor { bytes, ..Tensor::zeros(result.dtype, &shape) };
+        let right = tensor(right_bytes).values();
+        judge(&tensor(own), &right, tolerance, scale.map(|scale| &scale[first..last]))
+            .map(drop)
+            .map_err(|miss| format!("from element {first} on: {miss}"))
+    };
+    let (next, count) = (AtomicUsize::new(0), elements.div_ceil(each));
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(count);
+    let work = || {
+        let numbers = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+        let mut numbers = numbers.take_while(|number| *number < count);
+        numbers.find_map(|number| one(number).err().map(|miss| (number, miss)))
+    };
+    let misses: Vec<(usize, String)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined.filter_map(|miss| miss.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    // Numbers are handed out in order, so the first miss of all is among those of the threads.
+    misses.into_iter().min().map_or(Ok(()), |(_, miss)| Err(miss))
 }
 
 impl Bench {
@@ -195,5 +246,32 @@ impl Bench {
     fn shaped(&self, slot: usize, bytes: Vec<u8>) -> Tensor {
         let slot = &self.tensors[slot];
         Tensor { bytes, ..Tensor::zeros(slot.dtype, &slot.shape) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tilewright_ir::DType;
+
+    #[test]
+    fn rows_judged_apart_are_judged_alike() {
+        let (rows, row) = (5, AT_A_TIME / 2 - 1);
+        let values: Vec<f64> = (0..rows * row).map(|i| (i % 1000) as f64).collect();
+        let tensor = |values: &[f64]| Tensor::from_values(DType::F32, &[rows, row], values);
+        let tolerance = Tolerance::new(DType::F32, DType::F32, 1, 1);
+        let right = tensor(&values);
+        assert_eq!(judge_rows(&right, &right, &tolerance, None), Ok(()));
+        let mut near = values.clone();
+        near[3 * row] += 1e-6;
+        assert_eq!(judge_rows(&tensor(&near), &right, &tolerance, None), Ok(()));
+        let mut wrong = values.clone();
+        wrong[rows * row - 1] += 1.0;
+        wrong[2 * row + 7] += 1.0;
+        let miss = judge_rows(&tensor(&wrong), &right, &tolerance, None).unwrap_err();
+        assert!(miss.starts_with(&format!("from element {} on: element 7 is", 2 * row)), "{miss}");
+        // What it moves by can excuse an element.
+        let moved = vec![1e9; values.len()];
+        assert_eq!(judge_rows(&tensor(&wrong), &right, &tolerance, Some(&moved)), Ok(()));
     }
 }

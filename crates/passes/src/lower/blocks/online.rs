@@ -1,16 +1,18 @@
 //! Softmax in one pass less: with the maximum of a row, the pass gathers the sum of exponentials relative to it
 //! (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
 //!
-//! For each position of a block: with x the next element, m the greatest before and s = Σ exp(x' - m) over those,
+//! A block is taken as vectors that one thread holds each. For each vector of a block: with x its next elements, m the
+//! greatest before and s = Σ exp(x' - r) over those, r being m where that is finite and else 0,
 //!
 //! ```text
-//! e = exp(-|x - m|)        s = x > m ? s e + 1 : s + e        m = max(m, x)
+//! m' = max(m, max x)        s' = s exp(m - r') + Σ exp(x - r')
 //! ```
 //!
-//! and at the end Σ exp(x - shift) = Σ s exp(m - shift) over positions.
+//! and at the end Σ exp(x - shift) = Σ s exp(m - shift) over vectors. A vector costs one exponential more than it has
+//! elements, and an element a few instructions: element by element, each would scale the sum.
 
 use super::{Blocks, Exponentials};
-use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, ReduceOp, UnaryOp};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Shape, UnaryOp, VarId};
 
 impl Blocks<'_> {
     /// Finds sums of exponentials of rows whose maximum is taken before.
@@ -38,33 +40,40 @@ impl Blocks<'_> {
         }
     }
 
-    /// Updates the sums of a block's positions with its elements; `before` are the maxima. Past the end of the row x is
-    /// minus infinity: such adds nothing to a sum of others, and what it makes of a sum of none counts for nothing, since
-    /// it is relative to minus infinity.
-    pub(super) fn gather_exponentials(
-        &mut self,
-        sums: tilewright_ir::VarId,
-        x: ExprId,
-        before: ExprId,
-    ) {
+    /// The shape of a block as vectors, and of a number for each.
+    pub(super) fn in_vectors(&self) -> [Shape; 2] {
+        let vectors = Extent::Const(1 << (self.block - self.vector));
+        [Extent::Const(1 << self.vector), Extent::Const(1)].map(|lanes| vec![vectors, lanes])
+    }
+
+    /// Updates maxima and sums of a block's vectors with its elements. Past the end of the row these are minus infinity,
+    /// which adds nothing. Where all are, so is the maximum, and scales the sum of nothing by nothing.
+    pub(super) fn gather_exponentials(&mut self, [maxima, sums]: [VarId; 2], x: ExprId) {
+        let [shape, _] = self.in_vectors();
         let out = &mut self.out;
-        let zero = out.constant(DType::F32, 0.0);
-        let one = out.constant(DType::F32, 1.0);
-        // Equal infinities have no difference.
-        let same = out.binary(BinaryOp::Eq, x, before);
-        let difference = out.sub(x, before);
-        let difference = out.select(same, zero, difference);
+        let x = out.reshape(x, shape);
+        let before = out.get(maxima);
+        let own = out.reduce(ReduceOp::Max, x, 1);
+        let greatest = out.binary(BinaryOp::Max, before, own);
+        out.set(maxima, greatest);
+        let (zero, infinity) =
+            (out.constant(DType::F32, 0.0), out.constant(DType::F32, f64::INFINITY));
+        let size = out.unary(UnaryOp::Abs, greatest);
+        let finite = out.binary(BinaryOp::Lt, size, infinity);
+        let reference = out.select(finite, greatest, zero);
         // By the power of two, which costs half as much. What rounding the exponent does to e is at most 0.37 units of the
         // sum's last place, since x e^-x is.
-        let distance = out.unary(UnaryOp::Abs, difference);
-        let to_two = out.constant(DType::F32, -std::f64::consts::LOG2_E);
-        let exponent = out.mul(distance, to_two);
-        let e = out.unary(UnaryOp::Exp2, exponent);
-        let above = out.binary(BinaryOp::Gt, difference, zero);
-        let (scale, term) = (out.select(above, e, one), out.select(above, one, e));
+        let mut exponential = |a: ExprId| {
+            let distance = out.sub(a, reference);
+            let to_two = out.constant(DType::F32, std::f64::consts::LOG2_E);
+            let exponent = out.mul(distance, to_two);
+            out.unary(UnaryOp::Exp2, exponent)
+        };
+        let (scale, terms) = (exponential(before), exponential(x));
         let sum = out.get(sums);
         let scaled = out.mul(sum, scale);
-        let joined = out.add(scaled, term);
+        let own = out.reduce(ReduceOp::Sum, terms, 1);
+        let joined = out.add(scaled, own);
         out.set(sums, joined);
     }
 
@@ -74,12 +83,13 @@ impl Blocks<'_> {
         let shift = self.with_sum.values().find(|e| e.sum == id)?.shift;
         let shift = *self.known.get(&shift)?;
         let program = self.program;
-        let ExprKind::Reduce(op, _, axis) = program.expr(id).kind else { return None };
+        let ExprKind::Reduce(op, ..) = program.expr(id).kind else { return None };
         let difference = self.out.sub(maxima, shift);
         let e = self.out.unary(UnaryOp::Exp, difference);
-        // Positions that got no element are at minus infinity, which no shift moves.
+        // Vectors that got no element are at minus infinity, which no shift moves.
         let terms = self.out.mul(sums, e);
-        let total = self.out.reduce(op, terms, axis);
+        let total = self.out.reduce(op, terms, 0);
+        let total = self.out.reshape(total, program.expr(id).ty.shape.clone());
         if let Some(name) = &program.expr(id).name {
             self.out.name(total, name.clone());
         }

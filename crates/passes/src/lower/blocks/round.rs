@@ -1,7 +1,7 @@
 //! One pass over a long row: a loop over its blocks that computes what it needs of the row and feeds it to the sinks.
 
 use super::super::extrema::{NOWHERE, first_extremum};
-use super::{BLOCK, Blocks, Sink, is_map};
+use super::{Blocks, Sink, is_map};
 use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
     Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Shape, Stmt, UnaryOp, VarId,
@@ -22,8 +22,6 @@ pub(super) struct Round {
     /// The variables that the loop carries, made before it.
     pub(super) vars: HashMap<ExprId, Vec<VarId>>,
 }
-
-pub(super) const BLOCK_EXTENT: Extent = Extent::Const(1 << BLOCK);
 
 impl Blocks<'_> {
     /// Emits the pass that the pending sinks wait for.
@@ -50,8 +48,8 @@ impl Blocks<'_> {
         }
         let size = self.out.size(self.row);
         let (first, last) = (self.out.index(0), self.out.index(1));
-        let block = self.out.index(1 << BLOCK);
-        let rounded = self.out.index((1 << BLOCK) - 1);
+        let block = self.out.index(1 << self.block);
+        let rounded = self.out.index((1 << self.block) - 1);
         let rounded = self.out.add(size, rounded);
         let count = self.out.binary(BinaryOp::Div, rounded, block);
         let number = self.out.begin_loop("block");
@@ -65,7 +63,7 @@ impl Blocks<'_> {
             }
         };
         let start = self.out.mul(turn, block);
-        let within = self.out.emit(ExprKind::Iota(BLOCK_EXTENT), None);
+        let within = self.out.emit(ExprKind::Iota(self.block_extent()), None);
         let position = self.out.add(within, start);
         let inside = self.out.binary(BinaryOp::Lt, position, size);
         let (known, parts) = (HashMap::default(), HashMap::default());
@@ -156,15 +154,18 @@ impl Blocks<'_> {
         let program = self.program;
         let expr = program.expr(id);
         let name = expr.name.clone().unwrap_or("total".into());
-        let block = |of: ExprId| narrowed(&program.expr(of).ty.shape, BLOCK_EXTENT);
+        let extent = self.block_extent();
+        let block = |of: ExprId| narrowed(&program.expr(of).ty.shape, extent);
         Some(match &expr.kind {
             ExprKind::Reduce(op, of, axis) if *axis + 1 == block(*of).len() => {
                 let dtype = summed_in(*op, expr.ty.dtype);
-                let mut made = vec![self.filled(&name, dtype, op.identity(dtype), &block(*of))];
+                let identity = op.identity(dtype);
                 if self.with_sum.contains_key(&id) {
-                    made.push(self.filled("exponentials", DType::F32, 0.0, &block(*of)));
+                    let [_, one] = self.in_vectors();
+                    let greatest = self.filled(&name, dtype, identity, &one);
+                    return Some(vec![greatest, self.filled("exponentials", dtype, 0.0, &one)]);
                 }
-                made
+                vec![self.filled(&name, dtype, identity, &block(*of))]
             }
             ExprKind::ArgReduce { max, of, axis } if *axis + 1 == block(*of).len() => {
                 let dtype = program.expr(*of).ty.dtype;
@@ -182,7 +183,7 @@ impl Blocks<'_> {
                 }
                 vars
             }
-            ExprKind::TopK { of, k } if *k <= 1 << BLOCK => {
+            ExprKind::TopK { of, k } if *k <= 1 << self.block => {
                 let dtype = program.expr(*of).ty.dtype;
                 let best = self.filled(&name, dtype, 0.0, &expr.ty.shape);
                 vec![best, self.filled("position", DType::U32, 0.0, &expr.ty.shape)]
@@ -202,10 +203,11 @@ impl Blocks<'_> {
                 let dtype = summed_in(*op, expr.ty.dtype);
                 let x = self.out.cast(x, dtype);
                 let x = self.or_identity(x, op.identity(dtype), round);
-                let before = self.out.get(vars[0]);
-                if let Some(&sums) = vars.get(1) {
-                    self.gather_exponentials(sums, x, before);
+                if let [greatest, sums] = vars[..] {
+                    self.gather_exponentials([greatest, sums], x);
+                    return Some(());
                 }
+                let before = self.out.get(vars[0]);
                 let joined = self.out.binary(op.combine(), before, x);
                 self.out.set(vars[0], joined);
             }
@@ -294,9 +296,12 @@ impl Blocks<'_> {
             ExprKind::Reduce(op, _, axis) => {
                 if let (Some(with), Some(&sums)) = (self.with_sum.get(&id), gathered.get(1)) {
                     self.gathered.insert(with.sum, (gathered[0], sums));
+                    let whole = self.out.reduce(op, gathered[0], 0);
+                    self.out.reshape(whole, expr.ty.shape.clone())
+                } else {
+                    let whole = self.out.reduce(op, gathered[0], axis);
+                    self.out.cast(whole, expr.ty.dtype)
                 }
-                let whole = self.out.reduce(op, gathered[0], axis);
-                self.out.cast(whole, expr.ty.dtype)
             }
             ExprKind::ArgReduce { max, axis, .. } => {
                 first_extremum(&mut self.out, (max, gathered[0], axis), |_| gathered[1], true)
@@ -345,14 +350,14 @@ impl Blocks<'_> {
             match axis {
                 Axis::All if number == last => {
                     ends = true;
-                    *axis = Axis::Range { start: round.start, len: BLOCK_EXTENT, step: 1 };
+                    *axis = Axis::Range { start: round.start, len: self.block_extent(), step: 1 };
                 }
                 Axis::Range { start, len, step } if number == last => {
                     let first = *self.known.get(start)?;
                     let distance = self.out.index(*step);
                     let offset = self.out.mul(round.start, distance);
                     *start = self.out.add(first, offset);
-                    *len = BLOCK_EXTENT;
+                    *len = self.block_extent();
                 }
                 Axis::Gather(indices) if number == last => {
                     let own = self.operand(*indices, round)?;
@@ -383,14 +388,14 @@ impl Blocks<'_> {
         let program = self.program;
         let expr = program.expr(id);
         let mut kind = expr.kind.clone();
-        let shape = narrowed(&expr.ty.shape, BLOCK_EXTENT);
+        let shape = narrowed(&expr.ty.shape, self.block_extent());
         let value = match &mut kind {
             ExprKind::Load { place, .. } => {
                 self.place_of_block(place, round)?;
                 self.emit(id, kind, shape)
             }
             ExprKind::Iota(_) => {
-                let within = self.out.emit(ExprKind::Iota(BLOCK_EXTENT), None);
+                let within = self.out.emit(ExprKind::Iota(self.block_extent()), None);
                 self.out.add(within, round.start)
             }
             ExprKind::Reshape(of) if self.is_row(*of) => {
@@ -451,7 +456,7 @@ impl Blocks<'_> {
 
     /// The positions of the block's elements in the row, u32.
     fn positions(&mut self, round: &Round) -> ExprId {
-        let within = self.out.emit(ExprKind::Iota(BLOCK_EXTENT), None);
+        let within = self.out.emit(ExprKind::Iota(self.block_extent()), None);
         let position = self.out.add(within, round.start);
         self.out.cast(position, DType::U32)
     }

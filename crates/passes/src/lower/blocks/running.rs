@@ -1,7 +1,7 @@
 //! Running reductions by a function of the author's over the blocks of a long row.
 
+use super::Blocks;
 use super::round::{Round, narrowed};
-use super::{BLOCK, Blocks};
 use tilewright_ir::table::HashMap;
 use tilewright_ir::{
     BinaryOp, Combine, DType, ExprId, ExprKind, Extent, Literal, Shape, TernaryOp, Type,
@@ -56,7 +56,7 @@ impl Blocks<'_> {
             results.push(self.out.select(is_first, own, joined));
         }
         // The last in order: what comes after the row's end is of no use to a later block, for there is none.
-        let end = if reverse { 0 } else { (1 << BLOCK) - 1 };
+        let end = if reverse { 0 } else { (1 << self.block) - 1 };
         let Some(first) = first else {
             for (&carry, &result) in carries.iter().zip(&results) {
                 let end = self.element(result, end);
@@ -67,7 +67,7 @@ impl Blocks<'_> {
         let any = match own.get(count) {
             Some(&joined) => self.out.binary(BinaryOp::Ne, joined, zero),
             None => {
-                let within = self.out.emit(ExprKind::Iota(super::round::BLOCK_EXTENT), None);
+                let within = self.out.emit(ExprKind::Iota(self.block_extent()), None);
                 self.out.binary(BinaryOp::Gt, within, zero)
             }
         };

@@ -44,7 +44,7 @@ impl Touched {
                         touched.reads_memory = true;
                         touched.written.insert(*into);
                     }
-                    Code::LoadVector { into, .. } => {
+                    Code::LoadVector { into, .. } | Code::LoadShared { into, .. } => {
                         touched.reads_memory = true;
                         touched.written.insert(*into);
                     }
@@ -230,6 +230,7 @@ fn only_here(body: &[Code], array: RegisterId, index: &Value) -> bool {
             only &= match code {
                 Code::SetElement(register, at, _) if *register == array => at == index,
                 Code::LoadVector { into: r, .. }
+                | Code::LoadShared { into: r, .. }
                 | Code::StoreVector { from: r, .. }
                 | Code::Philox { into: r, .. } => *r != array,
                 Code::Set(r, _) | Code::Let(r, _) => *r != array,
