@@ -158,7 +158,9 @@ impl<'a> Call<'a> {
         let sizes = std::mem::take(&mut self.sizes);
         let mut temporaries: Vec<_> = (0..compiled.temporaries).map(|_| Slot::Empty).collect();
         for stage in &compiled.stages {
-            let running = Running { callable, stage, sizes: &sizes, frame: frame.as_ref() };
+            let constants = &compiled.constants;
+            let frame = frame.as_ref();
+            let running = Running { callable, stage, constants, sizes: &sizes, frame };
             if stage.in_order {
                 // It reads every input, so that its outputs have their leading axes.
                 running.run(&runtime, &mut self.slots, &|_, _| None)?;
@@ -266,6 +268,8 @@ impl<'a> Call<'a> {
 struct Running<'a> {
     callable: &'a Callable,
     stage: &'a Stage,
+    /// Those that shapes told.
+    constants: &'a [(String, usize)],
     sizes: &'a [(&'a str, usize)],
     frame: Option<&'a Frame>,
 }
@@ -297,7 +301,8 @@ impl Running<'_> {
                 for (i, (shape, slot)) in shapes.iter_mut().zip(slots.iter()).enumerate() {
                     *shape = slot.tensor().map(|tensor| joined(i).unwrap_or(tensor.shape()));
                 }
-                self.plan(kernel, &shapes).map_err(|error| self.callable.recorded_for(error))?
+                let recorded = |error| self.callable.recorded_for(self.constants, error);
+                self.plan(kernel, &shapes).map_err(recorded)?
             }
         };
         drop(shapes);

@@ -22,6 +22,7 @@ mod rows;
 mod source;
 mod tape;
 mod tensor;
+mod told;
 
 pub use call::{Call, Outputs};
 pub use callable::{CallStats, Callable, Parameter, check_number};
