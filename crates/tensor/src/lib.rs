@@ -20,6 +20,7 @@ mod map;
 mod oneliner;
 mod rows;
 mod source;
+mod started;
 mod tape;
 mod tensor;
 mod told;
@@ -33,6 +34,7 @@ pub use oneliner::{
     map_reduce_with, reduce, reduce_with,
 };
 pub use source::{SourceCall, SourceCallable, Template, source_kernel};
+pub use started::{Given, Started};
 pub use tape::{Gradients, Tape, Variable};
 pub use tensor::Tensor;
 pub use tilewright_lang::oneliner::{Elementwise, MapReduce, Pass, Reduce};
