@@ -1,5 +1,6 @@
 //! The clock: what a kernel takes, and which share of the copy bandwidth that is.
 
+mod of_call;
 mod results;
 
 use crate::random::Random;

@@ -5,6 +5,7 @@ use super::{dtype, kernel_dtype, settings, specialize, whole};
 use crate::args::Setting;
 use crate::call::device;
 use crate::failure::Failure;
+use crate::formula;
 use crate::progress::Progress;
 use crate::table::Table;
 use crate::timing::{CopyRates, Timed};
@@ -27,7 +28,7 @@ const BUDGET: Budget = Budget { runs: 5, time: Duration::from_millis(500) };
 /// The same for compilations, which are short.
 const COMPILATION: Budget = Budget { runs: 9, time: Duration::from_millis(50) };
 
-/// Times every benchmark case of the kernels that were named.
+/// Times every benchmark case of the kernels that were named, or a formula.
 ///
 /// # Errors
 /// For an unknown name or device, and when a kernel does not run.
@@ -46,18 +47,24 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         return compilation(&runtime, &timed_kernels(matches)?, matches, out);
     }
     let outputs = if matches.get_flag("fresh") { Outputs::Fresh } else { Outputs::Preallocated };
-    let (asked, settings) = (dtype(matches)?, settings(matches)?);
-    let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
-    for entry in timed_kernels(matches)? {
-        let dtype = kernel_dtype(entry, asked)?;
-        for case in entry.cases.iter().filter(|case| case.bench) {
-            work.push((entry, changed(entry, case, dtype, &settings)?, dtype));
-        }
-    }
-    let progress = Progress::new(work.len());
     let mut rates = CopyRates::new(&runtime);
     let mut rows: Vec<Timed> = Vec::new();
     let mut failed = Vec::new();
+    let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
+    if let Some(text) = matches.get_one::<String>("expr") {
+        let mut clock = formula::bench(text, matches, &runtime, outputs)?;
+        let timing = clock.time(BUDGET)?;
+        rows.push(Timed::of(clock.row(timing, None), &mut rates)?);
+    } else {
+        let (asked, settings) = (dtype(matches)?, settings(matches)?);
+        for entry in timed_kernels(matches)? {
+            let dtype = kernel_dtype(entry, asked)?;
+            for case in entry.cases.iter().filter(|case| case.bench) {
+                work.push((entry, changed(entry, case, dtype, &settings)?, dtype));
+            }
+        }
+    }
+    let progress = Progress::new(work.len());
     for (entry, case, dtype) in &work {
         progress.begin(entry.name);
         let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
