@@ -204,17 +204,31 @@ fn bench() -> Command {
                 ),
         )
         .arg(
+            Arg::new("recorded")
+                .long("recorded")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["fresh", "expr"])
+                .help("Times calls that were recorded and run one behind the other, as a model's step does")
+                .long_help(
+                    "Times calls that were recorded and run one behind the other, as a model's step does: a captured\n\
+                     graph on a GPU, in which a kernel begins while the one before ends. Each has tensors of its own, so\n\
+                     many that none are found in a cache.",
+                ),
+        )
+        .arg(
             Arg::new("compile")
                 .long("compile")
                 .action(ArgAction::SetTrue)
-                .conflicts_with_all(["fresh", "expr"])
+                .conflicts_with_all(["fresh", "recorded", "expr"])
                 .help("Times what comes before the second call: recording, compiling, and a first small call"),
         )
         .arg(
             Arg::new("launch")
                 .long("launch")
                 .action(ArgAction::SetTrue)
-                .conflicts_with_all(["names", "expr", "fresh", "compile", "set", "dtype", "grad"])
+                .conflicts_with_all([
+                    "names", "expr", "fresh", "recorded", "compile", "set", "dtype", "grad",
+                ])
                 .help("Times what it costs to start a kernel that has next to nothing to do"),
         )
         .arg(set())
@@ -225,7 +239,8 @@ fn bench() -> Command {
         .after_help(
             "Examples:\n  tilewright bench softmax swiglu\n  tilewright bench softmax --set rows=65536 --set cols=2048 --dtype bf16\n  \
              tilewright bench --expr 'x * sigmoid(a*x)' --set a=1.702 --shape x=8192x4096\n  \
-             tilewright bench --fresh --json out.json\n  tilewright bench --compile\n  \
+             tilewright bench --fresh --json out.json\n  \
+             tilewright bench quantized_matvec --recorded --device cuda\n  tilewright bench --compile\n  \
              tilewright bench --launch --device cuda",
         )
 }

@@ -46,7 +46,11 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if matches.get_flag("compile") {
         return compilation(&runtime, &timed_kernels(matches)?, matches, out);
     }
-    let outputs = if matches.get_flag("fresh") { Outputs::Fresh } else { Outputs::Preallocated };
+    let outputs = match (matches.get_flag("fresh"), matches.get_flag("recorded")) {
+        (true, _) => Outputs::Fresh,
+        (_, true) => Outputs::Recorded,
+        _ => Outputs::Preallocated,
+    };
     let mut rates = CopyRates::new(&runtime);
     let mut rows: Vec<Timed> = Vec::new();
     let mut failed = Vec::new();
@@ -68,10 +72,13 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     for (entry, case, dtype) in &work {
         progress.begin(entry.name);
         let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
-        let timed = prepare(&runtime, entry, case, *dtype, outputs)
-            .and_then(|mut clock| Ok((clock.time(BUDGET)?, clock)));
+        let prepare = || prepare(&runtime, entry, case, *dtype, outputs);
+        let timed = match outputs {
+            Outputs::Recorded => Bench::time_recorded(prepare, BUDGET),
+            _ => prepare().and_then(|mut clock| clock.time(BUDGET).map(|timing| (clock, timing))),
+        };
         match timed {
-            Ok((timing, clock)) => rows.push(Timed::of(clock.row(timing, None), &mut rates)?),
+            Ok((clock, timing)) => rows.push(Timed::of(clock.row(timing, None), &mut rates)?),
             Err(error) => failed.push(error),
         }
         progress.step();
@@ -90,8 +97,11 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(
         out,
         "\nms is the median, SPREAD its quartiles apart. GB/s counts each tensor once. OF COPY compares with a\n\
-         plain copy of as many bytes on all cores. Outputs are {}.",
-        outputs.name()
+         plain copy of as many bytes on all cores. {}.",
+        match outputs {
+            Outputs::Recorded => "Calls were recorded, and ran one behind the other".into(),
+            _ => format!("Outputs are {}", outputs.name()),
+        }
     )?;
     let mut failed = failed.into_iter();
     let Some(first) = failed.next() else { return Ok(()) };
