@@ -1,10 +1,9 @@
 //! What a timed program writes, so that two schedules of it can be held against each other.
 
 use super::{Bench, Parameter};
-use crate::judge::{judge, sensitivities_of};
+use crate::judge::{MOVES, judge_each};
+use crate::parts::in_parts;
 use crate::random::Random;
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use tilewright_ir::interpret::Tensor;
 use tilewright_ir::tolerance::Tolerance;
 use tilewright_ir::{Access, ParamKind};
@@ -22,7 +21,7 @@ pub(crate) struct Expected<'a> {
     initial: &'a Initial,
     results: Vec<Tensor>,
     /// How far they move with the inputs, once somebody asked.
-    moved: Option<Vec<Vec<f64>>>,
+    moved: Option<Vec<Vec<f32>>>,
 }
 
 impl<'a> Expected<'a> {
@@ -58,61 +57,15 @@ impl<'a> Expected<'a> {
         let slots = bench.written(self.stage).into_iter();
         for (i, ((slot, right), result)) in slots.zip(&self.results).zip(results).enumerate() {
             let tolerance = Tolerance::of(program, dims, result.dtype);
-            let scale = self.moved.as_ref().map(|moved| moved[i].as_slice());
-            judge_rows(result, right, &tolerance, scale)
+            let (len, row) = (result.elements(), result.shape.last().copied().unwrap_or(1));
+            let moved = self.moved.as_ref().map(|moved| moved[i].as_slice());
+            let own = |index: usize| moved.map(|moved| f64::from(moved[index]));
+            let element = |index: usize| (at(result, index), at(right, index));
+            judge_each(len, row, &tolerance, element, own)
                 .map_err(|miss| format!("`{}`: {miss}", bench.tensors[slot].name))?;
         }
         Ok(())
     }
-}
-
-/// Elements that are judged at a time: in f64, with their scales, they are several times as long.
-const AT_A_TIME: usize = 1 << 20;
-
-/// Judges whole rows at a time, on all threads: results of a benchmark can be a billion elements.
-fn judge_rows(
-    result: &Tensor,
-    right: &Tensor,
-    tolerance: &Tolerance,
-    scale: Option<&[f64]>,
-) -> std::result::Result<(), String> {
-    let row = result.shape.last().copied().unwrap_or(1);
-    let elements = result.elements();
-    if row <= 1 || elements <= AT_A_TIME || right.bytes.len() != result.bytes.len() {
-        return judge(result, &right.values(), tolerance, scale).map(drop);
-    }
-    let each = (AT_A_TIME / row).max(1) * row;
-    let one = |number: usize| {
-        let (first, last) = (number * each, ((number + 1) * each).min(elements));
-        let part = |whole: &Tensor| {
-            let size = whole.dtype.size();
-            whole.bytes[first * size..last * size].to_vec()
-        };
-        let (own, right_bytes) = (part(result), part(right));
-        if own == right_bytes {
-            return Ok(());
-        }
-        let shape = [(last - first) / row, row];
-        let tensor = |bytes| Tensor { bytes, ..Tensor::zeros(result.dtype, &shape) };
-        let right = tensor(right_bytes).values();
-        judge(&tensor(own), &right, tolerance, scale.map(|scale| &scale[first..last]))
-            .map(drop)
-            .map_err(|miss| format!("from element {first} on: {miss}"))
-    };
-    let (next, count) = (AtomicUsize::new(0), elements.div_ceil(each));
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(count);
-    let work = || {
-        let numbers = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
-        let mut numbers = numbers.take_while(|number| *number < count);
-        numbers.find_map(|number| one(number).err().map(|miss| (number, miss)))
-    };
-    let misses: Vec<(usize, String)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
-        joined.filter_map(|miss| miss.unwrap_or_else(|panic| resume_unwind(panic))).collect()
-    });
-    // Numbers are handed out in order, so the first miss of all is among those of the threads.
-    misses.into_iter().min().map_or(Ok(()), |(_, miss)| Err(miss))
 }
 
 impl Bench {
@@ -132,8 +85,11 @@ impl Bench {
             self.tensors[*slot].memory.buffer_mut().write(0, bytes)?;
         }
         for slot in self.slots(stage, Access::Out) {
-            let poison = vec![POISON; self.size(slot)];
-            self.tensors[slot].memory.buffer_mut().write(0, &poison)?;
+            let (size, poison) = (self.size(slot), [POISON; 1 << 16]);
+            for at in (0..size).step_by(poison.len()) {
+                let part = &poison[..poison.len().min(size - at)];
+                self.tensors[slot].memory.buffer_mut().write(at, part)?;
+            }
         }
         let (stages, tensors) = (&self.stages, &mut self.tensors);
         for stage in &stages[..=stage] {
@@ -154,7 +110,7 @@ impl Bench {
         stage: usize,
         initial: &Initial,
         right: &[Tensor],
-    ) -> Result<Vec<Vec<f64>>> {
+    ) -> Result<Vec<Vec<f32>>> {
         let made: Vec<usize> =
             (0..self.stages.len()).flat_map(|s| self.slots(s, Access::Out)).collect();
         let inputs = (0..self.tensors.len()).filter(|slot| !made.contains(slot));
@@ -168,15 +124,21 @@ impl Bench {
         let types = first.iter().map(|(_, tensor)| tensor).chain(right).map(|t| t.dtype);
         let coarsest = types.filter(|t| t.is_float()).map(|t| t.epsilon()).fold(0.0, f64::max);
         let unit = coarsest.sqrt();
-        let values: Vec<Vec<f64>> = right.iter().map(Tensor::values).collect();
+        let mut scales: Vec<Vec<f32>> = right.iter().map(|r| vec![0.0; r.elements()]).collect();
         let mut failed = None;
-        let scales = sensitivities_of(&values, unit, |random| {
-            let run = self.run_moved(stage, initial, &first, unit, random);
-            run.unwrap_or_else(|error| {
-                failed = Some(error);
-                Vec::new()
-            })
-        });
+        for turn in 0..MOVES as u64 {
+            match self.run_moved(stage, initial, &first, unit, turn) {
+                Ok(results) => {
+                    for ((scales, result), right) in scales.iter_mut().zip(&results).zip(right) {
+                        widen(scales, result, right, unit);
+                    }
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
         for (slot, tensor) in &first {
             self.tensors[*slot].memory.buffer_mut().write(0, &tensor.bytes)?;
         }
@@ -189,13 +151,11 @@ impl Bench {
         initial: &Initial,
         first: &[(usize, Tensor)],
         unit: f64,
-        random: &mut Random,
-    ) -> Result<Vec<Vec<f64>>> {
+        turn: u64,
+    ) -> Result<Vec<Tensor>> {
         let mut updated = Vec::new();
         for (slot, tensor) in first {
-            let mut values = tensor.values();
-            random.shift(&mut values, unit);
-            let bytes = Tensor::from_values(tensor.dtype, &tensor.shape, &values).bytes;
+            let bytes = shifted(tensor, unit, turn, &self.tensors[*slot].name);
             match initial.0.iter().any(|(updated, _)| updated == slot) {
                 true => updated.push((*slot, bytes)),
                 false => self.tensors[*slot].memory.buffer_mut().write(0, &bytes)?,
@@ -203,8 +163,7 @@ impl Bench {
         }
         let whole = initial.0.iter().filter(|(slot, _)| !self.tensors[*slot].dtype.is_float());
         updated.extend(whole.cloned());
-        let results = self.results(stage, &Initial(updated))?;
-        Ok(results.iter().map(Tensor::values).collect())
+        self.results(stage, &Initial(updated))
     }
 
     /// The slots of the tensors that program number `stage` writes.
@@ -249,29 +208,41 @@ impl Bench {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tilewright_ir::DType;
+/// Element number `index` of a row-major tensor.
+fn at(tensor: &Tensor, index: usize) -> f64 {
+    let size = tensor.dtype.size();
+    tensor.dtype.read(&tensor.bytes[index * size..(index + 1) * size])
+}
 
-    #[test]
-    fn rows_judged_apart_are_judged_alike() {
-        let (rows, row) = (5, AT_A_TIME / 2 - 1);
-        let values: Vec<f64> = (0..rows * row).map(|i| (i % 1000) as f64).collect();
-        let tensor = |values: &[f64]| Tensor::from_values(DType::F32, &[rows, row], values);
-        let tolerance = Tolerance::new(DType::F32, DType::F32, 1, 1);
-        let right = tensor(&values);
-        assert_eq!(judge_rows(&right, &right, &tolerance, None), Ok(()));
-        let mut near = values.clone();
-        near[3 * row] += 1e-6;
-        assert_eq!(judge_rows(&tensor(&near), &right, &tolerance, None), Ok(()));
-        let mut wrong = values.clone();
-        wrong[rows * row - 1] += 1.0;
-        wrong[2 * row + 7] += 1.0;
-        let miss = judge_rows(&tensor(&wrong), &right, &tolerance, None).unwrap_err();
-        assert!(miss.starts_with(&format!("from element {} on: element 7 is", 2 * row)), "{miss}");
-        // What it moves by can excuse an element.
-        let moved = vec![1e9; values.len()];
-        assert_eq!(judge_rows(&tensor(&wrong), &right, &tolerance, Some(&moved)), Ok(()));
+/// Elements that draw from one sequence of random numbers.
+const DRAWN: usize = 1 << 14;
+
+/// The bytes of a row-major tensor, each element moved by its own share of `unit`.
+fn shifted(tensor: &Tensor, unit: f64, turn: u64, name: &str) -> Vec<u8> {
+    let size = tensor.dtype.size();
+    let parts = in_parts(tensor.elements(), DRAWN, |range| {
+        let mut bytes = vec![0; range.len() * size];
+        let parts = bytes.chunks_mut(DRAWN * size).zip(range.step_by(DRAWN));
+        for (part, start) in parts {
+            let mut random = Random::named(turn, &format!("{name} from {start}"));
+            for (i, element) in part.chunks_exact_mut(size).enumerate() {
+                let mut value = [at(tensor, start + i)];
+                random.shift(&mut value, unit);
+                tensor.dtype.write(value[0], element);
+            }
+        }
+        bytes
+    });
+    parts.concat()
+}
+
+/// Makes each scale at least the units by which the element moved.
+fn widen(scales: &mut [f32], result: &Tensor, right: &Tensor, unit: f64) {
+    let moved = in_parts(scales.len(), 1, |range| {
+        let moved = |index| ((at(result, index) - at(right, index)).abs() / unit) as f32;
+        range.map(moved).collect::<Vec<_>>()
+    });
+    for (scale, moved) in scales.iter_mut().zip(moved.into_iter().flatten()) {
+        *scale = scale.max(moved);
     }
 }
