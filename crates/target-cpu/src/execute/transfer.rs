@@ -511,12 +511,17 @@ impl Cursor {
         unsafe {
             match transfer.kind {
                 TransferKind::Load { fill } => {
-                    (call.inputs[0], call.out) = (place, tile);
-                    call.prefetch.at = self.next.cast_mut();
-                    transfer.primitive.call(&call);
-                    for lane in (0..before).chain(before + valid..line.len) {
-                        *self.tile.add(lane) = fill;
+                    if valid > 0 {
+                        (call.inputs[0], call.out) = (place, tile);
+                        call.prefetch.at = self.next.cast_mut();
+                        transfer.primitive.call(&call);
                     }
+                    let fill_up = |lanes: std::ops::Range<usize>| {
+                        std::slice::from_raw_parts_mut(self.tile.add(lanes.start), lanes.len())
+                            .fill(fill);
+                    };
+                    fill_up(0..before);
+                    fill_up(before + valid..line.len);
                 }
                 TransferKind::Store { joining, .. } => {
                     (call.inputs[0], call.out) = (tile, place);
