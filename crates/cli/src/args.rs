@@ -83,14 +83,7 @@ fn emit() -> Command {
                 .help("The language to print"),
         )
         .arg(dtype())
-        .arg(
-            Arg::new("shape")
-                .long("shape")
-                .value_name("NAME=AxB")
-                .action(ArgAction::Append)
-                .value_parser(parse_shape)
-                .help("The shape of an input, checked against the kernel: x=8x1024"),
-        )
+        .arg(shape("The shape of an input, checked against the kernel: x=8x1024"))
         .arg(set())
         .arg(grad("Prints the gradient programs too"))
         .arg(Arg::new("mlx").long("mlx").action(ArgAction::SetTrue).help(
@@ -199,6 +192,7 @@ fn bench() -> Command {
     Command::new("bench")
         .about("Times kernels: ms, GB/s, share of the measured copy bandwidth")
         .arg(names())
+        .args(timed_expr())
         .arg(
             Arg::new("fresh")
                 .long("fresh")
@@ -210,17 +204,31 @@ fn bench() -> Command {
                 ),
         )
         .arg(
+            Arg::new("recorded")
+                .long("recorded")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["fresh", "expr"])
+                .help("Times calls that were recorded and run one behind the other, as a model's step does")
+                .long_help(
+                    "Times calls that were recorded and run one behind the other, as a model's step does: a captured\n\
+                     graph on a GPU, in which a kernel begins while the one before ends. Each has tensors of its own, so\n\
+                     many that none are found in a cache.",
+                ),
+        )
+        .arg(
             Arg::new("compile")
                 .long("compile")
                 .action(ArgAction::SetTrue)
-                .conflicts_with("fresh")
+                .conflicts_with_all(["fresh", "recorded", "expr"])
                 .help("Times what comes before the second call: recording, compiling, and a first small call"),
         )
         .arg(
             Arg::new("launch")
                 .long("launch")
                 .action(ArgAction::SetTrue)
-                .conflicts_with_all(["names", "fresh", "compile", "set", "dtype", "grad"])
+                .conflicts_with_all([
+                    "names", "expr", "fresh", "recorded", "compile", "set", "dtype", "grad",
+                ])
                 .help("Times what it costs to start a kernel that has next to nothing to do"),
         )
         .arg(set())
@@ -230,7 +238,9 @@ fn bench() -> Command {
         .arg(report("json", "Writes every timing as JSON"))
         .after_help(
             "Examples:\n  tilewright bench softmax swiglu\n  tilewright bench softmax --set rows=65536 --set cols=2048 --dtype bf16\n  \
-             tilewright bench --fresh --json out.json\n  tilewright bench --compile\n  \
+             tilewright bench --expr 'x * sigmoid(a*x)' --set a=1.702 --shape x=8192x4096\n  \
+             tilewright bench --fresh --json out.json\n  \
+             tilewright bench quantized_matvec --recorded --device cuda\n  tilewright bench --compile\n  \
              tilewright bench --launch --device cuda",
         )
 }
@@ -239,6 +249,7 @@ fn tune() -> Command {
     Command::new("tune")
         .about("Finds the fastest schedule of each kernel by measuring, and keeps it for this device")
         .arg(names())
+        .args(timed_expr())
         .arg(set())
         .arg(dtype())
         .arg(grad("Tunes the gradient's programs instead"))
@@ -249,7 +260,8 @@ fn tune() -> Command {
              only where it wins by more than 2 % and by more than the spread of either. A schedule whose results differ\n\
              from the default's by more than another order of sums explains is dropped and listed. Later runs use\n\
              what was kept as long as the kernel's source is the same.\n\n\
-             Example: tilewright tune softmax --device cuda --set rows=65536 --set cols=2048",
+             Examples:\n  tilewright tune softmax --device cuda --set rows=65536 --set cols=2048\n  \
+             tilewright tune --expr 'x * sigmoid(a*x)' --set a=1.702 --shape x=8192x4096 --device cuda",
         )
 }
 
@@ -273,6 +285,26 @@ fn expr() -> Arg {
         .value_name("FORMULA")
         .allow_hyphen_values(true)
         .help("A formula, such as 'x * sigmoid(a*x)'")
+}
+
+fn shape(help: &'static str) -> Arg {
+    Arg::new("shape")
+        .long("shape")
+        .value_name("NAME=AxB")
+        .action(ArgAction::Append)
+        .value_parser(parse_shape)
+        .help(help)
+}
+
+/// A formula to be timed, and the shapes of its inputs.
+fn timed_expr() -> [Arg; 2] {
+    let shape = shape(
+        "The shape of an input of the formula, x=8x1024; others have the longest that is given",
+    );
+    [
+        expr().conflicts_with("names").requires("shape"),
+        shape.conflicts_with("names").requires("expr"),
+    ]
 }
 
 fn input(holds: &'static str) -> Arg {

@@ -38,7 +38,7 @@ pub fn chosen_device(matches: &ArgMatches) -> Result<Option<Arc<Runtime>>, Failu
 /// # Errors
 /// When it cannot be read or is no tensor file.
 pub fn input(matches: &ArgMatches) -> Result<TensorFile, Failure> {
-    Ok(TensorFile::open(path(matches, "in")?)?)
+    Ok(TensorFile::map(path(matches, "in")?)?)
 }
 
 /// Calls `callable` on the tensors of `file` as `--out`, `--grad` and `--device` say, and tells what was written.

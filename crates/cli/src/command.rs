@@ -82,7 +82,7 @@ fn signature(entry: &Entry) -> Result<Signature, Failure> {
 }
 
 /// The `--set` values, each name once.
-fn settings(matches: &ArgMatches) -> Result<Vec<Setting>, Failure> {
+pub fn settings(matches: &ArgMatches) -> Result<Vec<Setting>, Failure> {
     let settings: Vec<Setting> =
         matches.get_many::<Setting>("set").into_iter().flatten().cloned().collect();
     for (i, setting) in settings.iter().enumerate() {
@@ -126,7 +126,7 @@ fn constant(name: &str, value: usize) -> Result<usize, Failure> {
 }
 
 /// The `--dtype`, if given.
-fn dtype(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
+pub fn dtype(matches: &ArgMatches) -> Result<Option<DType>, Failure> {
     let Some(name) = matches.get_one::<String>("dtype") else { return Ok(None) };
     DType::parse(name).map(Some).ok_or_else(|| {
         let all = DType::ALL.map(DType::name).join(", ");

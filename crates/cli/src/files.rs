@@ -1,9 +1,10 @@
 //! Between tensor files and tensors.
 
 use crate::failure::Failure;
+use std::borrow::Cow;
 use std::path::Path;
 use tilewright_formats::{ElementType, Tensor as Stored, TensorFile, write};
-use tilewright_nn::dtype_of;
+use tilewright_nn::{dtype_of, tensor};
 use tilewright_runtime::nearest;
 use tilewright_tensor::Tensor;
 
@@ -24,9 +25,12 @@ pub fn read(file: &TensorFile, name: &str, wanted_by: &str) -> Result<Tensor, Fa
             format!("{}: holds no tensor `{name}`, which {wanted_by} needs", file.path().display());
         return Err(Failure::usage(what, next));
     }
-    let stored = file.tensor(name)?;
-    let dtype = dtype_of(stored.dtype);
-    Ok(Tensor::from_bytes(dtype, &stored.shape, &stored.bytes)?)
+    let read = file.tensor(name)?;
+    Ok(match &read.bytes {
+        Cow::Borrowed(_) => tensor(&file.stored(name)?)?,
+        // Of another type than the file's.
+        Cow::Owned(bytes) => Tensor::from_bytes(dtype_of(read.dtype), &read.shape, bytes)?,
+    })
 }
 
 /// Writes tensors under their names, all or nothing.
@@ -42,8 +46,8 @@ pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Failure> {
                 "use a kernel whose outputs are of at most 32 bits",
             ));
         };
-        let shape = tensor.shape().to_vec();
-        stored.push(Stored::owned(name.clone(), dtype, shape, tensor.to_bytes()?));
+        let (name, shape) = (Cow::Borrowed(name.as_str()), tensor.shape().to_vec());
+        stored.push(Stored { name, dtype, shape, bytes: tensor.bytes()? });
     }
     Ok(write(path, &stored)?)
 }

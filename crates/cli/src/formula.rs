@@ -1,9 +1,15 @@
-//! Formulas from the command line: what `eval` and `emit` share.
+//! Formulas from the command line: what `eval`, `emit`, `bench` and `tune` share.
 
-use crate::args::Setting;
+use crate::args::{Setting, ShapeOf};
+use crate::command::{dtype, settings};
 use crate::failure::Failure;
+use clap::ArgMatches;
+use std::sync::Arc;
+use tilewright_ir::DType;
 use tilewright_lang::oneliner::Elementwise;
-use tilewright_runtime::nearest;
+use tilewright_proof::{Bench, Outputs, normal};
+use tilewright_runtime::{Runtime, nearest};
+use tilewright_tensor::{OneLiner, Tensor};
 
 /// What to do about a formula that is wrong; its own hint stands under the fault.
 pub const LANGUAGE: &str = "formulas are C-like: + - * / %, comparisons, c ? a : b, and functions such as exp, tanh, \
@@ -43,4 +49,76 @@ pub fn parse(text: &str, settings: &[Setting]) -> Result<Elementwise, Failure> {
 /// A recording's mistakes.
 pub fn wrong(error: impl ToString) -> Failure {
     Failure::usage(error.to_string(), LANGUAGE)
+}
+
+/// The shapes that `--shape` gives to inputs of a formula.
+///
+/// # Errors
+/// For one of no input.
+pub fn shapes(matches: &ArgMatches, inputs: &[&str]) -> Result<Vec<ShapeOf>, Failure> {
+    let given = matches.get_many::<ShapeOf>("shape").into_iter().flatten().cloned();
+    let shapes: Vec<ShapeOf> = given.collect();
+    match shapes.iter().find(|s| !inputs.contains(&s.name.as_str())) {
+        None => Ok(shapes),
+        Some(unknown) => Err(Failure::usage(
+            format!("the formula has no input `{}`", unknown.name),
+            format!("its inputs are {}", inputs.join(", ")),
+        )),
+    }
+}
+
+/// The shape of an input: its own, else the longest of those given, `None` when none is.
+pub fn shape_of<'a>(shapes: &'a [ShapeOf], input: &str) -> Option<&'a [usize]> {
+    let own = shapes.iter().find(|s| s.name == input);
+    let common = || shapes.iter().max_by_key(|s| s.shape.len());
+    own.or_else(common).map(|s| s.shape.as_slice())
+}
+
+/// Random elements of an input; a longer one repeats them.
+const PERIOD: usize = 1 << 16;
+
+/// The formula of `--expr` on normal numbers in the shapes of `--shape`, or its gradient, ready to be timed.
+///
+/// # Errors
+/// A fault of the formula; shapes that are missing, unknown or do not fit each other; what the device reports.
+pub fn bench(
+    text: &str,
+    matches: &ArgMatches,
+    runtime: &Arc<Runtime>,
+    outputs: Outputs,
+) -> Result<Bench, Failure> {
+    let spec = parse(text, &settings(matches)?)?;
+    let names: Vec<String> = spec.inputs().into_iter().map(String::from).collect();
+    let shapes = shapes(matches, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let dtype = dtype(matches)?.unwrap_or(DType::F32);
+    let filled = |name: &str, shape: &[usize], seed: usize| {
+        let count = shape.iter().product::<usize>().clamp(1, PERIOD);
+        let block = normal(dtype, &[count], seed as u64)?.to_bytes()?;
+        Tensor::repeated(runtime, dtype, shape, &block, 0).map(|tensor| (name.to_string(), tensor))
+    };
+    let mut tensors = Vec::new();
+    for (seed, name) in names.iter().enumerate() {
+        let shape = shape_of(&shapes, name).ok_or_else(|| {
+            Failure::usage(
+                "nothing says how large the formula's inputs are",
+                format!("add --shape {name}=8192x4096"),
+            )
+        })?;
+        tensors.push(filled(name, shape, seed)?);
+    }
+    let wrong = |error| Failure::of(error, BROADCAST);
+    let mut callable = spec.callable().map_err(|e| Failure::of(e, LANGUAGE))?.on(runtime);
+    if matches.get_flag("grad") {
+        let inputs: Vec<&Tensor> = tensors.iter().map(|(_, tensor)| tensor).collect();
+        let shape = callable.call(&inputs).map_err(wrong)?.shape().to_vec();
+        tensors.push(filled("d_out", &shape, tensors.len())?);
+        callable = callable.grad().map_err(|e| Failure::of(e, "leave --grad out"))?.on(runtime);
+        let takes = callable.inputs();
+        tensors.retain(|(name, _)| takes.iter().any(|param| param.name == *name));
+    }
+    let mut call = callable.bind();
+    for (name, tensor) in &tensors {
+        call = call.input(name, tensor);
+    }
+    Bench::of_call(call, outputs).map_err(wrong)
 }

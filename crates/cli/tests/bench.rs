@@ -71,3 +71,37 @@ fn sizes_dtype_and_gradient_can_be_chosen() {
 fn what_moves_on_in_place_is_timed_from_the_same_position() {
     tilewright(&["bench", "next_token", "--set", "max_len=4", "--set", "vocabulary=9"]).ok();
 }
+
+#[test]
+fn formulas_are_timed_and_tuned_as_kernels_are() {
+    let here = directory("bench-formula");
+    let formula = ["--expr", "x * sigmoid(a*x) + row", "--set", "a=1.702"];
+    let shapes = ["--shape", "x=64x1000", "--shape", "row=1000", "--dtype", "f16"];
+    let asked = |command: &str, more: &[&'static str]| {
+        let words = [&[command], &formula[..], &shapes, more].concat();
+        tilewright_in(&here, &words)
+    };
+    asked("bench", &["--json", "out.json"]).ok();
+    asked("bench", &["--grad", "--json", "gradient.json"]).ok();
+    let report = |name: &str| {
+        let text = std::fs::read_to_string(here.join(name)).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()[0].clone()
+    };
+    let row = report("out.json");
+    assert_eq!((&row["kernel"], &row["dtype"]), (&"x * sigmoid(a*x) + row".into(), &"f16".into()));
+    assert_eq!(row["bytes"], (2 * 64 * 1000 + 1000) * 2);
+    assert_eq!(row["case"], "x=[64, 1000] row=[1000]");
+    // x and d_out are read; d_x has the size of either, d_row that of its own.
+    assert_eq!(report("gradient.json")["bytes"], (3 * 64 * 1000 + 1000) * 2);
+    asked("tune", &[]).fails(2, "kernels have one schedule on cpu");
+    // An input without a shape of its own has the longest.
+    tilewright(&["bench", "--expr", "a + b", "--shape", "b=3x5"]).ok();
+    tilewright(&["bench", "--expr", "x + y"]).fails(2, "--shape");
+    tilewright(&["bench", "--expr", "x +", "--shape", "x=3"]).fails(2, "formulas are C-like");
+    tilewright(&["tune", "--expr", "x", "--shape", "y=3"]).fails(2, "has no input `y`");
+    let words = ["tune", "--expr", "x + y", "--shape", "x=3", "--shape", "y=4"];
+    tilewright(&words).fails(2, "inputs broadcast");
+    tilewright(&["tune", "softmax", "--expr", "x"]).fails(2, "cannot be used with");
+    tilewright(&["bench", "softmax", "--shape", "x=3"]).fails(2, "cannot be used with");
+    tilewright(&["tune", "--shape", "x=3"]).fails(2, "--expr");
+}

@@ -1,6 +1,10 @@
 //! Binding: from the shapes of a caller's tensors to the values of a program's sizes.
 
+use crate::pieces::divisible;
 use crate::{Access, DimRule, ExprKind, Extent, Param, ParamKind, Program, Stmt};
+
+/// The greatest size: indices inside a kernel are i32. Maps of more elements go in [pieces](crate::pieces).
+pub const MOST: usize = i32::MAX as usize;
 
 /// The sizes of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,11 +158,13 @@ pub fn bind(
             }
         }
     }
-    // Indices inside a kernel are i32.
-    if let Some(i) = dims.iter().position(|&d| d > i32::MAX as usize) {
+    let too_long = |(i, size): &(usize, &usize)| {
+        **size > MOST && divisible(program).is_none_or(|dim| dim.index() != *i)
+    };
+    if let Some((i, size)) = dims.iter().enumerate().find(too_long) {
+        let name = &program.dims[i].name;
         return fail(format!(
-            "the size `{}` is {}, more than 2147483647",
-            program.dims[i].name, dims[i]
+            "the size `{name}` is {size}, more than the {MOST} that a kernel counts along an axis"
         ));
     }
     // Told here in the caller's terms, before a device meets a position that is not there.

@@ -15,6 +15,7 @@ pub mod interpret;
 pub mod meaning;
 pub mod op;
 mod operands;
+pub mod pieces;
 pub mod program;
 pub mod random;
 pub mod recognize;

@@ -44,4 +44,5 @@ pub use signature::{Declared, Signature, SignatureError, SignatureParam, Special
 pub use tile::{Operand, Tile, Var};
 pub use tilewright_ir::DType;
 pub use tilewright_ir::ReduceOp;
+pub use told::TellingAxis;
 pub use view::{Size, View};

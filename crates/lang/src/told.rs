@@ -7,26 +7,65 @@ use tilewright_ir::Access;
 /// An axis of an input and its extent.
 type Axis<'a> = (&'a str, usize);
 
+/// An axis of an input that says something of a constant.
+pub struct TellingAxis<'a> {
+    /// The input.
+    pub param: &'a str,
+    /// Where the axis is: 0 is the last. Leading axes may be any number, so axes are matched from there.
+    pub from_last: usize,
+    axis: &'a str,
+}
+
 impl Signature {
+    /// The axes of inputs whose extents alone decide what [`told_constants`](Self::told_constants) says: those that name one of
+    /// `constants`, and those that share a name with such an axis.
+    pub fn telling_axes<'a>(&'a self, constants: &[&'a str]) -> Vec<TellingAxis<'a>> {
+        let mut axes = Vec::new();
+        for param in self.params.iter().filter(|p| p.access != Access::Out) {
+            let own = param.axes.iter().flat_map(|axes| axes.iter().skip(param.leading.into()));
+            let own = own.rev().enumerate();
+            axes.extend(own.map(|(from_last, axis)| TellingAxis {
+                param: &param.name,
+                from_last,
+                axis,
+            }));
+        }
+        let mut names = constants.to_vec();
+        loop {
+            let telling = |axis: &TellingAxis<'_>| {
+                factors(axis.axis).any(|(_, factor)| names.contains(&factor))
+            };
+            let beside =
+                axes.iter().filter(|axis| telling(axis)).flat_map(|axis| factors(axis.axis));
+            let beside = beside.map(|(_, factor)| factor);
+            let new = beside.filter(|f| f.parse::<usize>().is_err() && !names.contains(f));
+            let new: Vec<&str> = new.collect();
+            if new.is_empty() {
+                axes.retain(telling);
+                return axes;
+            }
+            names.extend(new);
+        }
+    }
+
     /// What the shapes of inputs say of `constants`: in `q: T[batch, group*kv_heads, 64], keys: T[batch, kv_heads, 64]`
     /// both shapes together tell `group`. `given` are sizes and constants that the caller has chosen.
     ///
-    /// Nothing comes back of shapes that contradict each other but what an axis says alone.
+    /// Nothing comes back of shapes that contradict each other but what an axis says alone; axes that have nothing to do with
+    /// `constants` are not looked at.
     pub fn told_constants<'a>(
         &self,
         constants: &[&str],
         given: &[(&str, usize)],
         shape_of: impl Fn(&str) -> Option<&'a [usize]>,
     ) -> Vec<(String, usize)> {
-        let mut axes: Vec<Axis<'_>> = Vec::new();
-        for param in self.params.iter().filter(|p| p.access != Access::Out) {
-            let (Some(declared), Some(shape)) = (&param.axes, shape_of(&param.name)) else {
-                continue;
-            };
-            // Leading axes may be any number, so axes are matched from the last.
-            let own = declared.iter().skip(usize::from(param.leading));
-            axes.extend(own.rev().map(String::as_str).zip(shape.iter().rev().copied()));
-        }
+        let extent = |axis: &TellingAxis<'_>| {
+            let shape = shape_of(axis.param)?;
+            shape.iter().rev().nth(axis.from_last).copied()
+        };
+        let axes = self.telling_axes(constants);
+        let axes = axes.iter().filter_map(|axis| Some((axis.axis, extent(axis)?)));
+        let axes: Vec<Axis<'_>> = axes.collect();
         let mut known: BTreeMap<&str, usize> = given.iter().copied().collect();
         for (axis, extent) in &axes {
             if constants.contains(axis) {
@@ -136,5 +175,24 @@ mod tests {
         // Nothing has no share of anything.
         let shapes: &[(&str, &[usize])] = &[("q", &[2, 0, 16]), ("keys", &[2, 0, 9, 16])];
         assert_eq!(told(ATTENTION, &["group"], &[], shapes), []);
+    }
+
+    #[test]
+    fn axes_that_have_nothing_to_do_with_a_constant_tell_nothing_and_hinder_nothing() {
+        let signature = Signature::parse(
+            "x: T[*rows, n], q: T[batch, group*heads], keys: T[batch, heads], v: T[n] -> y: T[batch]",
+        )
+        .unwrap();
+        let axes = signature.telling_axes(&["group"]);
+        let axes: Vec<_> = axes.iter().map(|axis| (axis.param, axis.from_last)).collect();
+        assert_eq!(axes, [("q", 0), ("keys", 0)]);
+        assert!(signature.telling_axes(&["k"]).is_empty());
+        let shape_of = |name: &str| match name {
+            "q" => Some(&[2, 6][..]),
+            "keys" => Some(&[2, 3][..]),
+            "x" => Some(&[4, 5][..]),
+            _ => Some(&[7][..]),
+        };
+        assert_eq!(signature.told_constants(&["group"], &[], shape_of), named(&[("group", 2)]));
     }
 }

@@ -49,4 +49,4 @@ pub use rope::Rope;
 pub use sampler::Draw;
 pub use tilewright_ir::DType;
 pub use tilewright_tensor::{Error, Recording, Result, Runtime, Tensor};
-pub use weights::{ExpertNames, Part, PartKind, Source, Weights, dtype_of};
+pub use weights::{ExpertNames, Part, PartKind, Source, Weights, dtype_of, tensor};

@@ -530,7 +530,10 @@ fn told(checkpoint: &Checkpoint) -> Result<DType> {
 }
 
 /// A tensor over the bytes of its file.
-fn tensor(stored: &StoredTensor) -> Result<Tensor> {
+///
+/// # Errors
+/// When memory for what lies at odd places, which is copied, runs out.
+pub fn tensor(stored: &StoredTensor) -> Result<Tensor> {
     let (file, range) = stored.shared();
     // SAFETY: the bytes are a mapped or owned file's, which lives as long as the tensor holds it; nothing here writes
     // to it, and that nobody else does is what `TensorFile::map` asks for.

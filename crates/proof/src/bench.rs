@@ -1,5 +1,7 @@
 //! The clock: what a kernel takes, and which share of the copy bandwidth that is.
 
+mod of_call;
+mod recorded;
 mod results;
 
 use crate::random::Random;
@@ -23,14 +25,18 @@ pub enum Outputs {
     Preallocated,
     /// Memory from the runtime's pool, each call anew, as callables do without being given any.
     Fresh,
+    /// Memory that was made before, of calls that were recorded and run one behind the other; see
+    /// [`Bench::time_recorded`].
+    Recorded,
 }
 
 impl Outputs {
-    /// `preallocated` or `fresh`.
+    /// `preallocated`, `fresh` or `recorded`.
     pub fn name(self) -> &'static str {
         match self {
             Outputs::Preallocated => "preallocated",
             Outputs::Fresh => "fresh",
+            Outputs::Recorded => "recorded",
         }
     }
 }
@@ -310,11 +316,7 @@ impl Bench {
     /// What the launch reports.
     pub fn run(&mut self) -> Result<f64> {
         let device = self.runtime.device().clone();
-        for slot in &mut self.tensors {
-            if let Some(first) = &slot.first {
-                slot.memory.buffer_mut().write(0, first)?;
-            }
-        }
+        self.rewind()?;
         if let Some(Flush { from, to }) = &mut self.flush {
             device.copy(from.buffer(), to.buffer_mut(), FLUSH)?;
         }
@@ -333,6 +335,16 @@ impl Bench {
             stages.iter().try_for_each(|stage| unsafe { stage.enqueue(tensors) })
         })?;
         Ok(took * 1e3)
+    }
+
+    /// Puts indices that the kernel moves on back to where they began.
+    fn rewind(&mut self) -> Result<()> {
+        for slot in &mut self.tensors {
+            if let Some(first) = &slot.first {
+                slot.memory.buffer_mut().write(0, first)?;
+            }
+        }
+        Ok(())
     }
 
     /// Starts it without waiting.
@@ -553,6 +565,10 @@ mod tests {
         let mut bench =
             Bench::new(&runtime, next, &case, DType::F32, Outputs::Preallocated).unwrap();
         bench.time(Budget { runs: 9, ..budget }).expect("each run begins at the same position");
+        let prepare = || Bench::new(&runtime, next, &case, DType::F32, Outputs::Preallocated);
+        let (bench, timing) = Bench::time_recorded(prepare, Budget { runs: 9, ..budget })
+            .expect("each run of a recording, too");
+        assert_eq!((bench.outputs, timing.runs), (Outputs::Recorded, 9));
         let adamw = tilewright_kernels::find("adamw_step").unwrap();
         let case = adamw.cases.iter().find(|c| !c.sizes.iter().any(|(_, n)| *n == 0)).unwrap();
         let count = case.sizes[0].1 as u64;

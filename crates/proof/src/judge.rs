@@ -4,7 +4,9 @@
 //! result is what is left of greater numbers (a sum that cancels), its *sensitivity*: how far it moves when every
 //! input moves by one unit, in those units. Both come from the reference, so no number is typed here.
 
+use crate::parts::in_parts;
 use crate::random::Random;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tilewright_ir::interpret::Tensor;
 use tilewright_ir::tolerance::{Miss, Tolerance};
 
@@ -12,7 +14,7 @@ use tilewright_ir::tolerance::{Miss, Tolerance};
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
 
 /// How often they are moved.
-const MOVES: usize = 4;
+pub(crate) const MOVES: usize = 4;
 
 /// How far an output is from its reference.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -51,51 +53,75 @@ pub fn judge(
         return Err(format!("{} elements, the reference has {}", values.len(), reference.len()));
     }
     let stored: Vec<f64> = reference.iter().map(|x| result.dtype.round(*x)).collect();
-    let scales = row_scales(&stored, result.shape.last().copied().unwrap_or(1));
-    let (mut worst, mut miss): (_, Option<Miss>) = (Worst::default(), None);
-    for (index, (&value, &right)) in values.iter().zip(&stored).enumerate() {
-        let own = sensitivity.and_then(|s| s.get(index)).copied().filter(|s| s.is_finite());
-        let scale = scales[index].max(own.unwrap_or(0.0));
-        let allowed = tolerance.allowed(right, scale);
-        if !tolerance.allows(value, right, scale) {
-            let count = miss.as_ref().map_or(0, |m| m.count) + 1;
-            let first = Miss { index, result: value, reference: right, allowed, count };
-            miss = Some(Miss { count, ..miss.unwrap_or(first) });
-        } else if value.is_finite() && right.is_finite() {
-            worst = worst.max(Worst { error: (value - right).abs(), allowed });
+    let row = result.shape.last().copied().unwrap_or(1);
+    let own = |index: usize| sensitivity.and_then(|s| s.get(index)).copied();
+    judge_each(values.len(), row, tolerance, |i| (values[i], stored[i]), own)
+}
+
+/// Compares `len` elements in rows of `row`: `element` gives each with what is right, and `own` its own scale, if it has one.
+///
+/// # Errors
+/// As [`judge`].
+pub(crate) fn judge_each(
+    len: usize,
+    row: usize,
+    tolerance: &Tolerance,
+    element: impl Fn(usize) -> (f64, f64) + Sync,
+    own: impl Fn(usize) -> Option<f64> + Sync,
+) -> Result<Worst, String> {
+    // Results of one element a row are one row together.
+    let row = if row <= 1 { len.max(1) } else { row };
+    let scales = row_scales(len, row, |index| element(index).1);
+    let parts = in_parts(len, 1, |range| {
+        let (mut worst, mut miss): (_, Option<Miss>) = (Worst::default(), None);
+        for index in range {
+            let (value, right) = element(index);
+            if value == right {
+                continue;
+            }
+            let own = own(index).filter(|s| s.is_finite());
+            let scale = scales[index / row].max(own.unwrap_or(0.0));
+            let allowed = tolerance.allowed(right, scale);
+            if !tolerance.allows(value, right, scale) {
+                let count = miss.as_ref().map_or(0, |m| m.count) + 1;
+                let first = Miss { index, result: value, reference: right, allowed, count };
+                miss = Some(Miss { count, ..miss.unwrap_or(first) });
+            } else if value.is_finite() && right.is_finite() {
+                worst = worst.max(Worst { error: (value - right).abs(), allowed });
+            }
         }
-    }
-    match miss {
-        Some(miss) => Err(miss.to_string()),
+        (worst, miss)
+    });
+    let worst = parts.iter().fold(Worst::default(), |worst, (other, _)| worst.max(*other));
+    let misses: Vec<Miss> = parts.into_iter().filter_map(|(_, miss)| miss).collect();
+    let count = misses.iter().map(|miss| miss.count).sum();
+    match misses.into_iter().next() {
+        Some(first) => Err(Miss { count, ..first }.to_string()),
         None => Ok(worst),
     }
 }
 
-/// The greatest finite magnitude of each element's row; results of one element a row are one row together.
-fn row_scales(values: &[f64], row: usize) -> Vec<f64> {
-    let row = if row <= 1 { values.len().max(1) } else { row };
-    let mut scales = Vec::with_capacity(values.len());
-    for row in values.chunks(row) {
-        let finite = row.iter().filter(|x| x.is_finite());
-        let scale = finite.fold(0.0f64, |scale, x| scale.max(x.abs()));
-        scales.extend(std::iter::repeat_n(scale, row.len()));
-    }
-    scales
+/// The greatest finite magnitude of each row.
+fn row_scales(len: usize, row: usize, value: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+    // Bits of numbers that are not negative are in the order of the numbers.
+    let scales: Vec<AtomicU64> = (0..len.div_ceil(row)).map(|_| AtomicU64::new(0)).collect();
+    in_parts(len, 1, |range| {
+        let mut at = range.start;
+        while at < range.end {
+            let end = range.end.min((at / row + 1) * row);
+            let finite = (at..end).map(&value).filter(|x| x.is_finite());
+            let scale = finite.fold(0.0f64, |scale, x| scale.max(x.abs()));
+            scales[at / row].fetch_max(scale.to_bits(), Ordering::Relaxed);
+            at = end;
+        }
+    });
+    scales.into_iter().map(|scale| f64::from_bits(scale.into_inner())).collect()
 }
 
 /// How far each element of each output moves when the inputs move by [`UNIT`], in units. `evaluate` computes the
 /// outputs with inputs moved by the random signs that it draws.
 pub fn sensitivities(
     reference: &[Vec<f64>],
-    evaluate: impl FnMut(&mut Random) -> Vec<Vec<f64>>,
-) -> Vec<Vec<f64>> {
-    sensitivities_of(reference, UNIT, evaluate)
-}
-
-/// As [`sensitivities`], when they move by `unit`.
-pub(crate) fn sensitivities_of(
-    reference: &[Vec<f64>],
-    unit: f64,
     mut evaluate: impl FnMut(&mut Random) -> Vec<Vec<f64>>,
 ) -> Vec<Vec<f64>> {
     let mut random = Random::named(0, "sensitivity");
@@ -103,7 +129,7 @@ pub(crate) fn sensitivities_of(
     for _ in 0..MOVES {
         for ((scale, moved), right) in scales.iter_mut().zip(evaluate(&mut random)).zip(reference) {
             for ((scale, moved), right) in scale.iter_mut().zip(moved).zip(right) {
-                *scale = scale.max((moved - right).abs() / unit);
+                *scale = scale.max((moved - right).abs() / UNIT);
             }
         }
     }

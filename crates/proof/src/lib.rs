@@ -9,7 +9,7 @@
 //! [`Bench`] times a kernel with its inputs in place, and [`copy_bandwidth`] is what its bytes are held against;
 //! [`time_compilation`] times the way there.
 //!
-//! [`matches()`], [`gradient_matches`] and [`side_by_side`] do the same for a callable that no catalog holds.
+//! [`matches()`], [`gradient_matches`], [`side_by_side`] and [`tune_call`] do the same for a callable that no catalog holds.
 
 mod bandwidth;
 mod bench;
@@ -23,6 +23,7 @@ mod judge;
 mod launch;
 mod mutants;
 mod own;
+mod parts;
 mod programs;
 mod random;
 mod row;
@@ -46,5 +47,5 @@ pub use random::Random;
 pub use row::{Check, Outcome, Row};
 pub use runner::{Job, Selection, check_variant};
 pub use tilewright_runtime::{Error, Result};
-pub use tune::{Dropped, Tuning, tune};
+pub use tune::{Dropped, Tuning, tune, tune_call};
 pub use variant::{Variant, variants};

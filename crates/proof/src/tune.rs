@@ -1,9 +1,16 @@
 //! Measuring the schedules of a kernel.
 
-use crate::bench::{Bench, Budget, Expected, Initial, Timing};
+use crate::bench::{Bench, Budget, Expected, Initial, Outputs, Timing};
+use std::path::PathBuf;
 use std::time::Instant;
-use tilewright_runtime::tuned::{Measured, Row, best};
+use tilewright_runtime::tuned::{Measured, Row, Table, best};
 use tilewright_runtime::{Result, Runtime};
+use tilewright_tensor::Call;
+
+/// Runs after which a schedule must be near the fastest to be run on.
+const TRIED: usize = 3;
+/// How near: whoever takes so many times as long will not be the fastest.
+const NEAR: f64 = 1.5;
 
 /// What measuring found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,11 +32,53 @@ pub struct Dropped {
     pub why: String,
 }
 
+impl Tuning {
+    /// Keeps what was found for this device: later processes run by it, too, as long as the source is the same. The path of the
+    /// file comes back, if there is a folder for one.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep(&self) -> Result<Option<PathBuf>> {
+        let mut file = None;
+        for row in &self.rows {
+            file = Table::known().keep(row.clone())?.or(file);
+        }
+        Ok(file)
+    }
+}
+
+/// Finds the fastest schedule for a call of any callable, as [`tune`] does, and leaves it chosen: for that kernel, and sizes
+/// like those of the call. [`Tuning::keep`] keeps it beyond this process.
+///
+/// ```
+/// use std::time::Duration;
+/// use tilewright_proof::{Budget, normal, tune_call};
+/// use tilewright_tensor::elementwise;
+/// use tilewright_ir::DType;
+///
+/// let gelu = elementwise("x * sigmoid(1.702 * x)")?;
+/// let x = normal(DType::F32, &[64, 1000], 0)?;
+/// let budget = Budget { runs: 15, time: Duration::from_millis(200) };
+/// let tuning = tune_call(gelu.bind().input("x", &x), budget)?;
+/// // On a GPU, `.on(&Runtime::open("cuda")?)`, there is something to choose; the CPU has one schedule.
+/// assert!(tuning.rows.is_empty());
+/// tuning.keep()?;
+/// # Ok::<(), tilewright_proof::Error>(())
+/// ```
+///
+/// # Errors
+/// When the call does not run.
+pub fn tune_call(call: Call<'_>, budget: Budget) -> Result<Tuning> {
+    let runtime = call.callable().runtime()?;
+    tune(&runtime, &mut Bench::of_call(call, Outputs::Preallocated)?, budget)
+}
+
 /// Times every schedule of each program of `bench` in turns, so that a slow moment of the machine falls on all of them,
 /// and leaves the best chosen.
 ///
 /// Each is first held to the results of the default schedule; only what another order of sums explains may differ. A
-/// schedule that the device cannot run is passed over.
+/// schedule that the device cannot run is passed over, and one that some runs show to be far from the fastest is timed no
+/// longer.
 ///
 /// # Errors
 /// What a launch by a default schedule reports.
@@ -39,13 +88,14 @@ pub fn tune(runtime: &Runtime, bench: &mut Bench, budget: Budget) -> Result<Tuni
     for (stage, schedules) in bench.schedules().into_iter().enumerate() {
         let Some(default) = schedules.first() else { continue };
         let mut runs: Vec<Vec<f64>> = vec![Vec::new(); schedules.len()];
+        let mut slow = vec![false; schedules.len()];
         let mut broken = unfit(bench, stage, &schedules, &initial, &mut tuning.dropped)?;
         let started = Instant::now();
         let mut round = 0;
         // The first round warms up, and is not counted.
         while round < budget.runs.max(1) + 1 || started.elapsed() < budget.time {
             for (number, schedule) in schedules.iter().enumerate() {
-                if broken[number] {
+                if broken[number] || slow[number] {
                     continue;
                 }
                 let took = bench.choose(stage, schedule).and_then(|_| bench.run());
@@ -54,6 +104,13 @@ pub fn tune(runtime: &Runtime, bench: &mut Bench, budget: Budget) -> Result<Tuni
                     Ok(_) => {}
                     Err(error) if number == 0 => return Err(error),
                     Err(_) => broken[number] = true,
+                }
+            }
+            if round == TRIED {
+                let median = |runs: &Vec<f64>| Timing::of(runs.clone()).median;
+                let fastest = runs.iter().map(median).fold(f64::INFINITY, f64::min);
+                for (runs, slow) in runs.iter().zip(&mut slow).skip(1) {
+                    *slow = median(runs) > NEAR * fastest;
                 }
             }
             round += 1;

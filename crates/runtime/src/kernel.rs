@@ -6,7 +6,8 @@ use crate::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use tilewright_ir::bind::{show_declared, show_shape};
+use tilewright_ir::bind::{MOST, show_declared, show_shape};
+use tilewright_ir::pieces::Pieces;
 use tilewright_ir::{Access, Bindings, DType, Param, ParamKind, Program, bind};
 use tilewright_target::{Argument, Buffer, Chosen, Device, Executable, Region};
 
@@ -53,6 +54,8 @@ pub struct Plan {
     given: Vec<Option<Vec<usize>>>,
     sizes: Vec<(String, usize)>,
     bindings: Bindings,
+    /// What is launched instead of all at once.
+    pieces: Option<Pieces>,
 }
 
 impl Plan {
@@ -64,6 +67,22 @@ impl Plan {
     /// The shape of parameter number `param` as the caller sees it; empty for a scalar.
     pub fn shape(&self, param: usize) -> &[usize] {
         &self.bindings.shapes[param]
+    }
+
+    /// The sizes of each launch, and where its elements begin in every tensor.
+    fn launches(&self) -> impl Iterator<Item = (usize, &Bindings)> {
+        let all = self.pieces.is_none().then_some((0, &self.bindings));
+        all.into_iter().chain(self.pieces.iter().flat_map(Pieces::iter))
+    }
+
+    /// The sizes of a launch, which are those of most where there are several.
+    fn launched(&self) -> &Bindings {
+        self.launches().next().map_or(&self.bindings, |(_, bindings)| bindings)
+    }
+
+    /// The sizes, where one launch does it all.
+    pub(crate) fn only(&self) -> Option<&Bindings> {
+        self.pieces.is_none().then_some(&self.bindings)
     }
 
     fn answers(&self, shapes: &[Option<&[usize]>], sizes: &[(&str, usize)]) -> bool {
@@ -167,7 +186,7 @@ impl Kernel {
 
     /// The schedules by which it could run a call of this plan, in the device's words; its own first.
     pub fn schedules(&self, plan: &Plan) -> Vec<String> {
-        self.executable.schedules(&plan.bindings)
+        self.executable.schedules(plan.launched())
     }
 
     /// Runs by that schedule from now on, for sizes like those of the plan.
@@ -175,7 +194,7 @@ impl Kernel {
     /// # Errors
     /// When the kernel cannot be run so.
     pub fn choose(&self, plan: &Plan, schedule: &str) -> Result<Option<Chosen>> {
-        Ok(self.executable.choose(&plan.bindings, schedule)?)
+        Ok(self.executable.choose(plan.launched(), schedule)?)
     }
 
     /// How often it was launched.
@@ -206,6 +225,16 @@ impl Kernel {
     /// # Errors
     /// When a rank, an axis or a size does not fit, or a tensor that is read is missing.
     pub fn plan(&self, shapes: &[Option<&[usize]>], sizes: &[(&str, usize)]) -> Result<Arc<Plan>> {
+        self.plan_within(MOST, shapes, sizes)
+    }
+
+    /// As [`plan`](Self::plan), with at most `most` elements along an axis of a launch.
+    fn plan_within(
+        &self,
+        most: usize,
+        shapes: &[Option<&[usize]>],
+        sizes: &[(&str, usize)],
+    ) -> Result<Arc<Plan>> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(i) = plans.iter().position(|plan| plan.answers(shapes, sizes)) {
             return Ok(plans[i].clone());
@@ -223,7 +252,8 @@ impl Kernel {
         let given: Vec<_> = shapes.iter().map(|s| s.map(<[usize]>::to_vec)).collect();
         let bindings = bind(&self.recorded, &given, sizes)?;
         let sizes = sizes.iter().map(|(name, value)| (name.to_string(), *value)).collect();
-        let plan = Arc::new(Plan { given, sizes, bindings });
+        let pieces = Pieces::of(&self.recorded, &bindings, most);
+        let plan = Arc::new(Plan { given, sizes, bindings, pieces });
         plans.truncate(REMEMBERED - 1);
         plans.insert(0, plan.clone());
         Ok(plan)
@@ -282,10 +312,19 @@ impl Kernel {
         for (i, (value, argument)) in values.iter().zip(arguments.iter_mut()).enumerate() {
             *argument = self.argument(plan, i, value)?;
         }
-        // SAFETY: the caller's promise.
-        unsafe { self.executable.launch(&plan.bindings, arguments) }?;
-        // SAFETY: whoever records promised that the memory stays.
-        unsafe { self.all.recorder.note(&self.executable, &self.recorded, plan, arguments) };
+        let mut moved = 0;
+        for (start, bindings) in plan.launches() {
+            if start > moved {
+                self.advance(arguments, start - moved)?;
+                moved = start;
+            }
+            // SAFETY: the caller's promise.
+            unsafe { self.executable.launch(bindings, arguments) }?;
+            // SAFETY: whoever records promised that the memory stays.
+            unsafe {
+                self.all.recorder.note(&self.executable, &self.recorded, bindings, arguments);
+            }
+        }
         self.launches.fetch_add(1, Ordering::Relaxed);
         self.all.launches.fetch_add(1, Ordering::Relaxed);
         if self.show.schedule {
@@ -312,7 +351,25 @@ impl Kernel {
         self.check_count(values.len())?;
         let arguments = values.iter().enumerate().map(|(i, value)| self.argument(plan, i, value));
         let arguments: Vec<Argument<'_>> = arguments.collect::<Result<_>>()?;
-        Ok(self.executable.compile_for(&plan.bindings, &arguments)?)
+        Ok(self.executable.compile_for(plan.launched(), &arguments)?)
+    }
+
+    /// Moves the beginning of every tensor of a call in pieces on by so many elements.
+    fn advance(&self, arguments: &mut [Argument<'_>], by: usize) -> Result<()> {
+        for (argument, param) in arguments.iter_mut().zip(&self.recorded.params) {
+            let Argument::Tensor(region) = argument else { continue };
+            let step = match region.strides {
+                None => 1,
+                Some([step]) => *step,
+                Some(_) => {
+                    let what = format!("has axes apart, and more than {MOST} elements");
+                    return Err(self.wrong(param, &what).help("make it contiguous first"));
+                }
+            };
+            // Every element was found to lie in the buffer.
+            region.offset = region.offset.wrapping_add_signed(step.wrapping_mul(by as isize));
+        }
+        Ok(())
     }
 
     /// Checks one value against its parameter and turns it into the target's form.
@@ -397,5 +454,55 @@ impl Kernel {
 impl std::fmt::Debug for Kernel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Kernel({})", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::targets::{Role, TARGETS};
+    use crate::{BorrowedBuffer, Runtime};
+    use tilewright_lang::{Specialization, record};
+
+    #[test]
+    fn a_map_in_pieces_gives_the_same_bits_on_every_target() {
+        let signature = "x: T[*n], add: f32, sum: &T[*n] -> y: T[*n]";
+        let program = record("f", signature, &Specialization::of(DType::F32), |_, a| {
+            let (x, sum) = (a["x"].load(), a["sum"].load());
+            a["y"].store(x.exp() * sum);
+            a["sum"].store(sum + a.scalar("add"));
+        })
+        .unwrap();
+        let n = 2503;
+        let values: Vec<f32> = (0..2 * n).map(|i| (i as f32 * 0.37).sin()).collect();
+        for target in TARGETS.iter().filter(|t| t.role == Role::Computes) {
+            let Ok(runtime) = Runtime::open(target.name) else { continue }; // not on this machine
+            let kernel = runtime.compile(&program).unwrap();
+            // Every second element, from the last one on.
+            for strides in [None, Some([-2])] {
+                let run = |most: usize| {
+                    let shape = [n];
+                    let shapes = [Some(&shape[..]), None, Some(&shape[..]), None];
+                    let plan = kernel.plan_within(most, &shapes, &[]).unwrap();
+                    kernel.plans.lock().unwrap().clear();
+                    let (mut sum, mut y) = (values[..n].to_vec(), vec![f32::NAN; n]);
+                    let buffer = BorrowedBuffer::shared(&values);
+                    let (strides, shape) = (strides.as_ref().map(|s| &s[..]), &shape[..]);
+                    let offset = strides.map_or(0, |_| 2 * n - 1);
+                    let x =
+                        TensorRef { buffer: &buffer, dtype: DType::F32, shape, strides, offset };
+                    let mut out = [&mut sum, &mut y].map(|v| BorrowedBuffer::exclusive(v));
+                    let [sum_out, y_out] = out
+                        .each_mut()
+                        .map(|buffer| Value::Out(TensorMut { buffer, dtype: DType::F32, shape }));
+                    let values = [Value::In(x), Value::Scalar(0.5), sum_out, y_out];
+                    kernel.launch(&plan, &values).unwrap();
+                    (sum, y)
+                };
+                let whole = run(MOST);
+                assert_eq!(run(999), whole, "{}", target.name);
+                assert!(whole.1.iter().all(|y| y.is_finite()));
+            }
+        }
     }
 }

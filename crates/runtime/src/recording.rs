@@ -4,7 +4,7 @@ use crate::pool::Reserved;
 use crate::{Error, Kernel, Plan, Result, Runtime, nearest};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tilewright_ir::{ParamKind, Program};
+use tilewright_ir::{Bindings, ParamKind, Program};
 use tilewright_target::recording::{Change, Recording as Launches, Step};
 use tilewright_target::{Argument, Device, Executable};
 
@@ -35,13 +35,13 @@ impl Recorder {
         &self,
         executable: &Arc<dyn Executable>,
         program: &Arc<Program>,
-        plan: &Plan,
+        bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) {
         let recording = self.thread.load(Ordering::Acquire);
         if recording != 0 && recording == this_thread() {
             // SAFETY: the caller's promise.
-            let step = unsafe { Step::new(executable.clone(), plan.bindings(), arguments) };
+            let step = unsafe { Step::new(executable.clone(), bindings, arguments) };
             self.lock().push((step, program.clone()));
         }
     }
@@ -171,7 +171,11 @@ impl Recording {
                 kernel.name()
             )));
         }
-        self.change(launch, &Change { bindings: Some(plan.bindings()), scalars: &[] })
+        let Some(bindings) = plan.only() else {
+            let what = format!("{}: such a size takes several launches", program.name);
+            return Err(Error::usage(what).help("record the call anew"));
+        };
+        self.change(launch, &Change { bindings: Some(bindings), scalars: &[] })
     }
 
     /// Runs all launches again and waits for them.

@@ -5,7 +5,7 @@ use crate::analysis::{Analysis, Fusion};
 use crate::bind::{Request, Scalars, bind};
 use crate::simd::LANES;
 use crate::step::{Bound, FRAME, Index, Step, Transfer};
-use tilewright_ir::{Axis, ExprKind, ParamId, Program, Stmt};
+use tilewright_ir::{Axis, ExprKind, ParamId, Place, Program, Stmt};
 
 /// Lanes of a batch: few enough that the live tiles of a batch stay in the first cache, enough that a step's overhead
 /// is nothing.
@@ -32,6 +32,10 @@ const SHORT_TILE: usize = 512;
 const LOOKING_UP: usize = 4;
 /// Programs of a batch that reads rows which its neighbours read, too.
 pub const NEIGHBOURS: usize = 16;
+/// Programs of a batch whose rows lie side by side, so that what a line of the cache holds is used at once; and the frame that
+/// they may take.
+const SIDE_BY_SIDE: usize = 2 * LANES;
+const SIDE_BY_SIDE_FRAME: usize = 4 << 20;
 /// Rows up to this length are whole: their tiles stay near the first cache. Longer ones come in blocks where they can.
 const WHOLE_ROW: usize = 8 << 10;
 /// Elements of a block of a longer row.
@@ -77,6 +81,20 @@ impl Schedule {
         let rows = Rows::of(&request);
         let last = request.grid.last().copied().unwrap_or(1);
         let one = Request { batch: 1, main: None, ..request };
+        if rows.side_by_side && !request.analysis.control && !request.analysis.atomic {
+            let widths = [SIDE_BY_SIDE, LANES].into_iter().filter(|width| *width <= last);
+            let bound = widths.filter_map(|batch| bind(Request { batch, ..one }));
+            let small = bound.filter(|bound| bound.frame <= SIDE_BY_SIDE_FRAME);
+            if let Some(bound) = small.max_by_key(|bound| bound.batch)
+                && bound.batch > BATCH_LANES / rows.length.unwrap_or(1).max(1)
+            {
+                let rest = !last.is_multiple_of(bound.batch);
+                let single = if rest { bind(one) } else { None };
+                let work = (work_of(&bound) / bound.batch).saturating_mul(programs);
+                let (grid, cut) = (request.grid.to_vec(), Cut::Programs);
+                return Schedule { bound, single, grid, cut, work };
+            }
+        }
         if let Some(length) = rows.length
             && !rows.packed
             && length > WHOLE_ROW
@@ -181,6 +199,8 @@ struct Rows {
     in_place: bool,
     /// A program reads rows that programs beside it read, too.
     neighbours: bool,
+    /// Rows that are read lie side by side: an element of the next program's row is the neighbour in memory.
+    side_by_side: bool,
 }
 
 impl Rows {
@@ -188,7 +208,7 @@ impl Rows {
         let (mut length, mut packed, mut only_read, mut looked_up) = (1, false, true, false);
         let mut made = 0;
         let mut moving: Vec<(ParamId, Vec<i64>)> = Vec::new();
-        let mut neighbours = false;
+        let (mut neighbours, mut side_by_side) = (false, false);
         let scalars = Scalars::new(request.program, request.dims, request.grid);
         for id in lets(request.program, request.analysis) {
             let expr = request.program.expr(id);
@@ -218,6 +238,7 @@ impl Rows {
             if let ExprKind::Load { place, .. } = &expr.kind
                 && first.is_some()
             {
+                side_by_side |= lies_beside(request, &scalars, place, expr.ty.dtype.size());
                 let unknown =
                     |axis: &Axis| matches!(axis, Axis::At(id) if scalars.affine(*id).is_none());
                 looked_up |= place.axes.iter().any(unknown);
@@ -246,8 +267,34 @@ impl Rows {
             looked_up,
             in_place: made.saturating_mul(MADE_LITTLE) <= length && !looked_up && length > 1,
             neighbours,
+            side_by_side,
         }
     }
+}
+
+/// True for a row whose elements lie apart, and beside each those of the next program's row.
+fn lies_beside(request: &Request<'_>, scalars: &Scalars<'_>, place: &Place, size: usize) -> bool {
+    let last = request.grid.len().wrapping_sub(1);
+    let (mut apart, mut next) = (None, 0);
+    for (axis, parts) in place.axes.iter().zip(&request.tensors[place.param.index()]) {
+        let Some(&(extent, stride)) = parts.last() else { continue };
+        let (start, len) = match *axis {
+            Axis::At(id) => (Some(id), 1),
+            Axis::Range { start, len, .. } => (Some(start), len.value(request.dims)),
+            Axis::All if parts.len() == 1 => (None, extent),
+            Axis::All => (None, usize::MAX),
+            Axis::Gather(_) => return false,
+        };
+        if let Some(id) = start {
+            let Some(affine) = scalars.affine(id) else { return false };
+            let Index::Affine { grid, .. } = affine.index() else { return false };
+            next += grid.get(last).map_or(0, |along| *along as isize * stride);
+        }
+        if len != 1 {
+            apart = Some(stride);
+        }
+    }
+    next == size as isize && apart.is_some_and(|apart| apart.unsigned_abs() >= LANES * size)
 }
 
 /// Programs of a batch that multiply one row of `length` with packed weights of their own: a divisor of the number of

@@ -4,6 +4,7 @@ use crate::callable::Stage;
 use crate::frame::{After, Arrange, Frame};
 use crate::inline::Inline;
 use crate::interface::{Interface, Role};
+use crate::started::Started;
 use crate::{Callable, Result, Tensor};
 use std::ops::Index;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ pub struct Call<'a> {
     /// The first mistake, told by [`run`](Self::run).
     mistake: Option<Error>,
 }
+
+/// Hears of each program before it starts.
+type Tell<'a> = dyn FnMut(&Stage, &Arc<Plan>, &[Slot<'_>]) + 'a;
 
 /// What a call holds for one parameter.
 pub(crate) enum Slot<'a> {
@@ -131,7 +135,37 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// When an argument is unknown, missing or does not fit; when the device fails.
-    pub fn run(mut self) -> Result<Outputs> {
+    pub fn run(self) -> Result<Outputs> {
+        self.run_telling(&mut |_, _, _| {})
+    }
+
+    /// As [`run`](Self::run), with the programs that it started: what it takes to time or tune them one by one.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_traced(self) -> Result<(Outputs, Vec<Started>)> {
+        let mut all = Vec::new();
+        let interface = &self.callable.interface;
+        let outputs = self.run_telling(&mut |stage, plan, slots| {
+            let role = |i: usize| interface.slots.get(stage.slots[i]).map(|info| info.role);
+            let read = |i| matches!(role(i), Some(Role::Input | Role::InOut));
+            all.push(Started::new(&stage.kernel, plan, slots, read));
+        })?;
+        Ok((outputs, all))
+    }
+
+    /// The callable.
+    pub fn callable(&self) -> &'a Callable {
+        self.callable
+    }
+
+    /// The tensors that were passed, by name.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let slots = self.callable.interface.slots.iter().zip(self.slots.iter());
+        slots.filter_map(|(info, slot)| Some((info.param.name.as_str(), slot.tensor()?)))
+    }
+
+    fn run_telling(mut self, tell: &mut Tell<'_>) -> Result<Outputs> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
@@ -158,14 +192,17 @@ impl<'a> Call<'a> {
         let sizes = std::mem::take(&mut self.sizes);
         let mut temporaries: Vec<_> = (0..compiled.temporaries).map(|_| Slot::Empty).collect();
         for stage in &compiled.stages {
-            let running = Running { callable, stage, sizes: &sizes, frame: frame.as_ref() };
+            let constants = &compiled.constants;
+            let frame = frame.as_ref();
+            let running = Running { callable, stage, constants, sizes: &sizes, frame };
             if stage.in_order {
                 // It reads every input, so that its outputs have their leading axes.
-                running.run(&runtime, &mut self.slots, &|_, _| None)?;
+                running.run(&runtime, &mut self.slots, &|_, _| None, tell)?;
             } else {
                 let mut slots = Inline::new(stage.slots.len(), || Slot::Empty);
                 self.exchange(&mut temporaries, stage, &mut slots);
-                running.run(&runtime, &mut slots, &|i, shape| self.outer(i, shape))?;
+                let outer = |i: usize, shape: &[usize]| self.outer(i, shape);
+                running.run(&runtime, &mut slots, &outer, tell)?;
                 self.exchange(&mut temporaries, stage, &mut slots);
             }
             callable.count_launch();
@@ -266,6 +303,8 @@ impl<'a> Call<'a> {
 struct Running<'a> {
     callable: &'a Callable,
     stage: &'a Stage,
+    /// Those that shapes told.
+    constants: &'a [(String, usize)],
     sizes: &'a [(&'a str, usize)],
     frame: Option<&'a Frame>,
 }
@@ -278,6 +317,7 @@ impl Running<'_> {
         runtime: &Runtime,
         slots: &mut [Slot<'_>],
         outer: &dyn Fn(usize, &[usize]) -> Option<Vec<usize>>,
+        tell: &mut Tell<'_>,
     ) -> Result<()> {
         let stage = self.stage;
         let kernel = &*stage.kernel;
@@ -297,10 +337,12 @@ impl Running<'_> {
                 for (i, (shape, slot)) in shapes.iter_mut().zip(slots.iter()).enumerate() {
                     *shape = slot.tensor().map(|tensor| joined(i).unwrap_or(tensor.shape()));
                 }
-                self.plan(kernel, &shapes).map_err(|error| self.callable.recorded_for(error))?
+                let recorded = |error| self.callable.recorded_for(self.constants, error);
+                self.plan(kernel, &shapes).map_err(recorded)?
             }
         };
         drop(shapes);
+        tell(stage, &plan, slots);
         for (i, (param, slot)) in params.iter().zip(slots.iter_mut()).enumerate() {
             let ParamKind::Tensor { dtype, access, .. } = param.kind else { continue };
             match (access, &mut *slot) {

@@ -3,6 +3,7 @@
 use crate::call::{Call, Outputs, Slot};
 use crate::frame::Arrange;
 use crate::interface::{Interface, Role, SlotInfo};
+use crate::told::{Constants, Memory, Told};
 use crate::{Result, Tensor};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,6 +56,8 @@ pub(crate) struct Recipe {
     pub dtypes: Vec<DType>,
     /// Constants, and the dtypes of variables that no input tells.
     pub base: Specialization,
+    /// What the inputs' shapes tell beside their dtypes.
+    pub told: Option<Told>,
     /// For one-liners, how their tensors lie before the kernel.
     pub arrange: Option<Arrange>,
     /// The programs of one specialization.
@@ -89,6 +92,7 @@ impl Default for Recipe {
             hints: Vec::new(),
             dtypes: Vec::new(),
             base: Specialization::default(),
+            told: None,
             arrange: None,
             record: Box::new(|_, _| Ok(Recording { programs: Vec::new(), between: Vec::new() })),
             by_hand: None,
@@ -130,6 +134,8 @@ impl From<Program> for Recording {
 #[derive(Default)]
 struct State {
     compiled: Mutex<Vec<Arc<Compiled>>>,
+    /// What earlier shapes told of constants.
+    told: Memory,
     hits: AtomicU64,
     misses: AtomicU64,
     record_nanoseconds: AtomicU64,
@@ -142,6 +148,8 @@ struct State {
 pub(crate) struct Compiled {
     target: &'static str,
     dtypes: [Option<DType>; VARIABLES],
+    /// Those that shapes told.
+    pub constants: Constants,
     layout: Option<Layout>,
     pub stages: Vec<Stage>,
     /// How many tensors between the programs only these dtypes need: their slots follow those of the interface.
@@ -191,8 +199,10 @@ impl Callable {
             slot.variables = recipe.numbers_of(&recipe.variables, &slot.param.name);
             slot.hints = recipe.numbers_of(&recipe.hints, &slot.param.name);
         }
+        let told = recipe.told.as_ref().map(|told| Memory::new(told, &interface));
+        let state = Arc::new(State { told: told.unwrap_or_default(), ..State::default() });
         let (recipe, interface) = (Arc::new(recipe), Arc::new(interface));
-        let callable = Callable { recipe, interface, state: Arc::default(), runtime: None };
+        let callable = Callable { recipe, interface, state, runtime: None };
         if callable.recipe.distinct().count() > VARIABLES {
             let what = format!("{}: more than {VARIABLES} type variables", callable.name());
             return Err(Error::usage(what));
@@ -348,12 +358,19 @@ impl Callable {
         layout: Option<&Layout>,
     ) -> Result<Arc<Compiled>> {
         let dtypes = self.told_dtypes(slots)?;
+        let constants = match &self.recipe.told {
+            Some(told) => {
+                self.state.told.constants(told, &self.recipe.base, &self.interface, slots)?
+            }
+            None => Constants::default(),
+        };
         let target = runtime.target();
         let known = self.state.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known
-            .iter()
-            .find(|c| c.target == target && c.dtypes == dtypes && c.layout.as_ref() == layout)
-        {
+        let same = |c: &&Arc<Compiled>| {
+            let as_told = c.dtypes == dtypes && c.constants == constants;
+            c.target == target && as_told && c.layout.as_ref() == layout
+        };
+        if let Some(found) = known.iter().find(same) {
             self.state.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(found.clone());
         }
@@ -365,6 +382,9 @@ impl Callable {
                 self.check_dtype(variable, dtype)?;
                 specialization = specialization.with_dtype(variable, dtype);
             }
+        }
+        for (name, value) in &*constants {
+            specialization = specialization.with(name, *value);
         }
         let Recording { programs, between } = (self.recipe.record)(&specialization, layout)?;
         let known = |name: &str| self.interface.slots.iter().position(|s| s.param.name == name);
@@ -390,7 +410,8 @@ impl Callable {
         self.state.record_nanoseconds.fetch_add(took, Ordering::Relaxed);
         let temporaries = temporaries.len();
         let layout = layout.cloned();
-        let compiled = Arc::new(Compiled { target, dtypes, layout, stages, temporaries });
+        let compiled =
+            Arc::new(Compiled { target, dtypes, constants, layout, stages, temporaries });
         self.state.compiled.lock().unwrap_or_else(PoisonError::into_inner).push(compiled.clone());
         Ok(compiled)
     }
@@ -432,14 +453,16 @@ impl Callable {
         check_number(self.name(), name, slot.dtype(), range, value)
     }
 
-    /// The same of a call that does not fit, with the constants that it may not fit because of.
-    pub(crate) fn recorded_for(&self, error: Error) -> Error {
+    /// The same of a call that does not fit, with the constants that it may not fit because of; shapes told some.
+    pub(crate) fn recorded_for(&self, told: &[(String, usize)], error: Error) -> Error {
         let constants = self.recipe.base.constants();
         if constants.is_empty() || error.next_step().is_some() {
             return error;
         }
-        let list: Vec<String> = constants.iter().map(|(n, v)| format!("{n} = {v}")).collect();
-        let list = list.join(", ");
+        let value =
+            |name: &str| told.iter().find(|(told, _)| told == name).map(|(_, value)| *value);
+        let list = constants.iter().map(|(n, v)| format!("{n} = {}", value(n).unwrap_or(*v)));
+        let list = list.collect::<Vec<_>>().join(", ");
         error.help(format!(
             "it was recorded for {list}; `kernel_with`, or --set from the shell, takes others"
         ))

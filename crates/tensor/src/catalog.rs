@@ -1,6 +1,7 @@
 //! Kernels of the catalog, and a user's own, as callables.
 
 use crate::callable::{Callable, Recipe, ranges_of, variables_of};
+use crate::told::Told;
 use crate::{Error, Result};
 use tilewright_ir::DType;
 use tilewright_kernels::{BackwardKernel, CATALOG, Entry, Grad, find, known_elsewhere};
@@ -9,7 +10,8 @@ use tilewright_lang::{Args, Kernel, Signature, Specialization, record};
 use tilewright_passes::Backward;
 use tilewright_runtime::nearest;
 
-/// The kernel of the catalog called `name`, with the default constants.
+/// The kernel of the catalog called `name`. Its constants are what the shapes of a call tell, as the heads' size of attention,
+/// and the defaults where shapes tell nothing.
 ///
 /// # Errors
 /// When there is none; the message names the nearest.
@@ -17,7 +19,7 @@ pub fn kernel(name: &str) -> Result<Callable> {
     kernel_with(name, &[])
 }
 
-/// The kernel of the catalog called `name`, recorded for other constants than the defaults, as `[("k", 8)]`.
+/// The kernel of the catalog called `name` with these constants, as `[("k", 8)]`; the others as [`kernel`] has them.
 ///
 /// # Errors
 /// When there is no such kernel or constant, or the kernel does not admit the value.
@@ -61,12 +63,16 @@ pub fn of_entry(entry: &'static Entry, constants: &[(&str, usize)]) -> Result<Ca
     }
     let dtype = entry.dtypes.first().copied().unwrap_or(DType::F32);
     let signature = parse(entry.signature)?;
+    let open = entry.constants.iter().filter(|(name, _)| constants.iter().all(|(n, _)| n != name));
+    let open: Vec<String> = open.map(|(name, _)| name.to_string()).collect();
+    let told = Told::new(&signature, open);
     Callable::new(Recipe {
         name: entry.name.into(),
         variables: variables_of(&signature),
         ranges: ranges_of(&signature),
         dtypes: entry.dtypes.to_vec(),
         base: entry.specialization(dtype, constants),
+        told,
         record: Box::new(|s, _| Ok(entry.record(s)?.into())),
         by_hand: match entry.grad {
             Grad::By(kernels) => Some(Box::new(|s, _| by_hand(entry, kernels, s))),

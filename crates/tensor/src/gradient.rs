@@ -79,6 +79,7 @@ impl Callable {
             hints,
             dtypes: self.recipe.dtypes.clone(),
             base: self.recipe.base.clone(),
+            told: self.recipe.told.clone(),
             arrange: self.recipe.arrange.clone(),
             record: Box::new(record),
             by_hand: None,

@@ -20,8 +20,10 @@ mod map;
 mod oneliner;
 mod rows;
 mod source;
+mod started;
 mod tape;
 mod tensor;
+mod told;
 
 pub use call::{Call, Outputs};
 pub use callable::{CallStats, Callable, Parameter, check_number};
@@ -32,6 +34,7 @@ pub use oneliner::{
     map_reduce_with, reduce, reduce_with,
 };
 pub use source::{SourceCall, SourceCallable, Template, source_kernel};
+pub use started::{Given, Started};
 pub use tape::{Gradients, Tape, Variable};
 pub use tensor::Tensor;
 pub use tilewright_lang::oneliner::{Elementwise, MapReduce, Pass, Reduce};

@@ -232,7 +232,7 @@ impl Tensor {
     pub fn contiguous(&self) -> Result<Tensor> {
         match self.is_contiguous() {
             true => Ok(self.clone()),
-            false => Tensor::from_bytes(self.dtype, &self.shape, &self.to_bytes()?),
+            false => Tensor::from_bytes(self.dtype, &self.shape, &self.bytes()?),
         }
     }
 
@@ -252,6 +252,25 @@ impl Tensor {
         Ok(bytes)
     }
 
+    /// As [`to_bytes`](Self::to_bytes), in place where they are contiguous and the host can address them.
+    ///
+    /// # Errors
+    /// When the device cannot be read.
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        let Some(base) = self.memory.buffer().host().filter(|_| self.is_contiguous()) else {
+            return self.to_bytes().map(Cow::Owned);
+        };
+        let (size, count) = (self.dtype.size(), self.len());
+        if count == 0 {
+            return Ok(Cow::Borrowed(&[]));
+        }
+        // SAFETY: the view lies in the buffer (an invariant of `Tensor`), and nobody writes memory that a tensor shares,
+        // as writing one that is not shared needs it `&mut`.
+        Ok(Cow::Borrowed(unsafe {
+            std::slice::from_raw_parts(base.add(self.offset * size).as_ptr(), count * size)
+        }))
+    }
+
     /// The elements in row-major order.
     ///
     /// # Errors
@@ -264,7 +283,7 @@ impl Tensor {
             );
         }
         let mut stored = vec![zero::<E::Stored>(); self.len()];
-        let bytes = self.to_bytes()?;
+        let bytes = self.bytes()?;
         // SAFETY: both hold `len` elements of the dtype's size, and any bit pattern is a `Stored`.
         unsafe {
             let into = stored.as_mut_ptr().cast::<u8>();
@@ -278,7 +297,7 @@ impl Tensor {
     /// # Errors
     /// When the device cannot be read.
     pub fn to_f64(&self) -> Result<Vec<f64>> {
-        let bytes = self.to_bytes()?;
+        let bytes = self.bytes()?;
         Ok(bytes.chunks_exact(self.dtype.size()).map(|b| self.dtype.read(b)).collect())
     }
 
@@ -322,7 +341,7 @@ impl Tensor {
             // Logits and weights: what happens at every token or to every weight.
             false if dtype == DType::F32 && self.dtype == DType::BF16 => {
                 let wide = |b: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
-                let values: Vec<f32> = self.to_bytes()?.as_chunks().0.iter().map(wide).collect();
+                let values: Vec<f32> = self.bytes()?.as_chunks().0.iter().map(wide).collect();
                 Tensor::new(values, &self.shape)
             }
             false => Tensor::from_f64(dtype, &self.shape, &self.to_f64()?),
@@ -388,7 +407,7 @@ impl Tensor {
             let what = format!("{} cannot take the elements of {}", told(self), told(values));
             return Err(Error::usage(what));
         }
-        let bytes = values.to_bytes()?;
+        let bytes = values.bytes()?;
         match self.writable(None) {
             Some(own) => Ok(own.buffer.write(0, &bytes)?),
             None => Err(Error::usage("a tensor whose memory is shared cannot be overwritten")),

@@ -5,6 +5,7 @@ use super::{dtype, kernel_dtype, settings, specialize, whole};
 use crate::args::Setting;
 use crate::call::device;
 use crate::failure::Failure;
+use crate::formula;
 use crate::progress::Progress;
 use crate::table::Table;
 use crate::timing::{CopyRates, Timed};
@@ -27,7 +28,7 @@ const BUDGET: Budget = Budget { runs: 5, time: Duration::from_millis(500) };
 /// The same for compilations, which are short.
 const COMPILATION: Budget = Budget { runs: 9, time: Duration::from_millis(50) };
 
-/// Times every benchmark case of the kernels that were named.
+/// Times every benchmark case of the kernels that were named, or a formula.
 ///
 /// # Errors
 /// For an unknown name or device, and when a kernel does not run.
@@ -45,26 +46,39 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if matches.get_flag("compile") {
         return compilation(&runtime, &timed_kernels(matches)?, matches, out);
     }
-    let outputs = if matches.get_flag("fresh") { Outputs::Fresh } else { Outputs::Preallocated };
-    let (asked, settings) = (dtype(matches)?, settings(matches)?);
-    let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
-    for entry in timed_kernels(matches)? {
-        let dtype = kernel_dtype(entry, asked)?;
-        for case in entry.cases.iter().filter(|case| case.bench) {
-            work.push((entry, changed(entry, case, dtype, &settings)?, dtype));
-        }
-    }
-    let progress = Progress::new(work.len());
+    let outputs = match (matches.get_flag("fresh"), matches.get_flag("recorded")) {
+        (true, _) => Outputs::Fresh,
+        (_, true) => Outputs::Recorded,
+        _ => Outputs::Preallocated,
+    };
     let mut rates = CopyRates::new(&runtime);
     let mut rows: Vec<Timed> = Vec::new();
     let mut failed = Vec::new();
+    let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
+    if let Some(text) = matches.get_one::<String>("expr") {
+        let mut clock = formula::bench(text, matches, &runtime, outputs)?;
+        let timing = clock.time(BUDGET)?;
+        rows.push(Timed::of(clock.row(timing, None), &mut rates)?);
+    } else {
+        let (asked, settings) = (dtype(matches)?, settings(matches)?);
+        for entry in timed_kernels(matches)? {
+            let dtype = kernel_dtype(entry, asked)?;
+            for case in entry.cases.iter().filter(|case| case.bench) {
+                work.push((entry, changed(entry, case, dtype, &settings)?, dtype));
+            }
+        }
+    }
+    let progress = Progress::new(work.len());
     for (entry, case, dtype) in &work {
         progress.begin(entry.name);
         let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
-        let timed = prepare(&runtime, entry, case, *dtype, outputs)
-            .and_then(|mut clock| Ok((clock.time(BUDGET)?, clock)));
+        let prepare = || prepare(&runtime, entry, case, *dtype, outputs);
+        let timed = match outputs {
+            Outputs::Recorded => Bench::time_recorded(prepare, BUDGET),
+            _ => prepare().and_then(|mut clock| clock.time(BUDGET).map(|timing| (clock, timing))),
+        };
         match timed {
-            Ok((timing, clock)) => rows.push(Timed::of(clock.row(timing, None), &mut rates)?),
+            Ok((clock, timing)) => rows.push(Timed::of(clock.row(timing, None), &mut rates)?),
             Err(error) => failed.push(error),
         }
         progress.step();
@@ -83,8 +97,11 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(
         out,
         "\nms is the median, SPREAD its quartiles apart. GB/s counts each tensor once. OF COPY compares with a\n\
-         plain copy of as many bytes on all cores. Outputs are {}.",
-        outputs.name()
+         plain copy of as many bytes on all cores. {}.",
+        match outputs {
+            Outputs::Recorded => "Calls were recorded, and ran one behind the other".into(),
+            _ => format!("Outputs are {}", outputs.name()),
+        }
     )?;
     let mut failed = failed.into_iter();
     let Some(first) = failed.next() else { return Ok(()) };

@@ -69,7 +69,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
             for given in &shapes {
                 writeln!(answer, "{comment} {}: {}", given.name, show_shape(&given.shape))?;
             }
-            let (program, told) = formula_program(text, &settings, dtype, &shapes, mlx)?;
+            let (program, told) = formula_program(text, &settings, dtype, matches, mlx)?;
             sizes.told = told;
             (program, None)
         }
@@ -194,27 +194,20 @@ fn formula_program(
     text: &str,
     settings: &[Setting],
     dtype: DType,
-    shapes: &[ShapeOf],
+    matches: &ArgMatches,
     apart: bool,
 ) -> Result<(Program, Vec<(String, usize)>), Failure> {
     let spec = formula::parse(text, settings)?;
     let inputs = spec.inputs();
-    if let Some(unknown) = shapes.iter().find(|s| !inputs.contains(&s.name.as_str())) {
-        let next = format!("its inputs are {}", inputs.join(", "));
-        return Err(Failure::usage(format!("the formula has no input `{}`", unknown.name), next));
-    }
     let record = |layout: &Layout| {
         let program = spec.program(&vec![dtype; inputs.len()], layout);
         program.map_err(formula::wrong)
     };
-    let Some(common) = shapes.iter().map(|s| s.shape.as_slice()).max_by_key(|s| s.len()) else {
+    let shapes = formula::shapes(matches, &inputs)?;
+    let shape_of = |input: &&str| formula::shape_of(&shapes, input);
+    let Some(given) = inputs.iter().map(shape_of).collect::<Option<Vec<&[usize]>>>() else {
         return Ok((record(&Layout::flat(inputs.len()))?, Vec::new()));
     };
-    let shape_of = |input: &&str| {
-        let own = shapes.iter().find(|s| s.name == *input);
-        own.map_or(common, |s| s.shape.as_slice())
-    };
-    let given: Vec<&[usize]> = inputs.iter().map(shape_of).collect();
     let mismatch = |error: String| Failure::usage(error, BROADCAST);
     let joined: Vec<_> = given.iter().map(|shape| (*shape, None)).collect();
     let broadcast = Broadcast::of(&joined).map_err(mismatch)?;

@@ -4,6 +4,7 @@ use super::bench::{changed, timed_kernels};
 use super::{dtype, kernel_dtype, settings};
 use crate::call::device;
 use crate::failure::Failure;
+use crate::formula;
 use crate::progress::Progress;
 use crate::table::Table;
 use clap::ArgMatches;
@@ -14,45 +15,38 @@ use tilewright_formats::replace_file;
 use tilewright_ir::DType;
 use tilewright_kernels::{Case, Entry};
 use tilewright_proof::{Bench, Budget, Dropped, Outputs, tune};
-use tilewright_runtime::tuned::{Row, Table as Rows, text};
+use tilewright_runtime::tuned::{Row, text};
 
 /// Of each schedule, beside the run that compiles it.
 const BUDGET: Budget = Budget { runs: 15, time: Duration::from_millis(200) };
 
-/// Tunes every benchmark case of the kernels that were named, in each dtype or in the one that was asked for.
+/// Tunes every benchmark case of the kernels that were named, or a formula.
 ///
 /// # Errors
 /// For an unknown name or device, a device whose kernels have one schedule, and when a kernel does not run.
 pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let runtime = device(matches)?;
-    let (asked, settings) = (dtype(matches)?, settings(matches)?);
-    let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
-    for entry in timed_kernels(matches)? {
-        let first = kernel_dtype(entry, asked)?;
-        let dtypes =
-            if asked.is_none() && !entry.dtypes.is_empty() { entry.dtypes } else { &[first] };
-        for &dtype in dtypes {
-            for case in entry.cases.iter().filter(|case| case.bench) {
-                work.push((entry, changed(entry, case, dtype, &settings)?, dtype));
-            }
-        }
-    }
-    let progress = Progress::new(work.len());
     let (mut rows, mut dropped): (Vec<Row>, Vec<Dropped>) = Default::default();
     let mut file = None;
-    for (entry, case, dtype) in &work {
-        progress.begin(entry.name);
-        let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
-        let mut bench = prepare(&runtime, entry, case, *dtype, Outputs::Preallocated)?;
+    let mut tuned = |mut bench: Bench| {
         let tuning = tune(&runtime, &mut bench, BUDGET)?;
+        file = tuning.keep()?.or(file.take());
+        rows.extend(tuning.rows);
         dropped.extend(tuning.dropped);
-        for row in tuning.rows {
-            file = Rows::known().keep(row.clone())?.or(file);
-            rows.push(row);
+        Ok::<(), Failure>(())
+    };
+    if let Some(text) = matches.get_one::<String>("expr") {
+        tuned(formula::bench(text, matches, &runtime, Outputs::Preallocated)?)?;
+    } else {
+        let work = work(matches)?;
+        let progress = Progress::new(work.len());
+        for (entry, case, dtype) in &work {
+            progress.begin(entry.name);
+            let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
+            tuned(prepare(&runtime, entry, case, *dtype, Outputs::Preallocated)?)?;
+            progress.step();
         }
-        progress.step();
     }
-    drop(progress);
     if rows.is_empty() {
         return Err(Failure::usage(
             format!("kernels have one schedule on {}", runtime.target()),
@@ -75,6 +69,23 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "\nKept in {}.", file.display())?;
     }
     Ok(())
+}
+
+/// Every benchmark case of the kernels that were named, in each dtype or in the one that was asked for.
+fn work(matches: &ArgMatches) -> Result<Vec<(&'static Entry, Case, DType)>, Failure> {
+    let (asked, settings) = (dtype(matches)?, settings(matches)?);
+    let mut work = Vec::new();
+    for entry in timed_kernels(matches)? {
+        let first = kernel_dtype(entry, asked)?;
+        let dtypes =
+            if asked.is_none() && !entry.dtypes.is_empty() { entry.dtypes } else { &[first] };
+        for &dtype in dtypes {
+            for case in entry.cases.iter().filter(|case| case.bench) {
+                work.push((entry, changed(entry, case, dtype, &settings)?, dtype));
+            }
+        }
+    }
+    Ok(work)
 }
 
 fn print(rows: &[Row], out: &mut dyn Write) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! How the inputs of an elementwise call lie against each other.
 
-use tilewright_ir::bind::show_shape;
+use tilewright_ir::bind::{MOST, show_shape};
 
 /// Which axes each input has at full extent, and which at extent 1: what an elementwise recording is specialized
 /// for. Sizes are run-time values.
@@ -127,7 +127,8 @@ impl Broadcast {
                     (None, None) => true,
                     _ => false,
                 });
-                if let (true, Some(whole)) = (joins, outer.checked_mul(extent)) {
+                let whole = outer.checked_mul(extent).filter(|whole| *whole <= MOST);
+                if let (true, Some(whole)) = (joins, whole) {
                     (*outer, *outer_strides) = (whole, strides);
                     continue;
                 }

@@ -1,7 +1,8 @@
 //! What a timed program writes, so that two schedules of it can be held against each other.
 
 use super::{Bench, Parameter};
-use crate::judge::{judge, sensitivities_of};
+use crate::judge::{MOVES, judge_each};
+use crate::parts::in_parts;
 use crate::random::Random;
 use tilewright_ir::interpret::Tensor;
 use tilewright_ir::tolerance::Tolerance;
@@ -20,7 +21,7 @@ pub(crate) struct Expected<'a> {
     initial: &'a Initial,
     results: Vec<Tensor>,
     /// How far they move with the inputs, once somebody asked.
-    moved: Option<Vec<Vec<f64>>>,
+    moved: Option<Vec<Vec<f32>>>,
 }
 
 impl<'a> Expected<'a> {
@@ -56,8 +57,11 @@ impl<'a> Expected<'a> {
         let slots = bench.written(self.stage).into_iter();
         for (i, ((slot, right), result)) in slots.zip(&self.results).zip(results).enumerate() {
             let tolerance = Tolerance::of(program, dims, result.dtype);
-            let scale = self.moved.as_ref().map(|moved| moved[i].as_slice());
-            judge(result, &right.values(), &tolerance, scale)
+            let (len, row) = (result.elements(), result.shape.last().copied().unwrap_or(1));
+            let moved = self.moved.as_ref().map(|moved| moved[i].as_slice());
+            let own = |index: usize| moved.map(|moved| f64::from(moved[index]));
+            let element = |index: usize| (at(result, index), at(right, index));
+            judge_each(len, row, &tolerance, element, own)
                 .map_err(|miss| format!("`{}`: {miss}", bench.tensors[slot].name))?;
         }
         Ok(())
@@ -81,8 +85,11 @@ impl Bench {
             self.tensors[*slot].memory.buffer_mut().write(0, bytes)?;
         }
         for slot in self.slots(stage, Access::Out) {
-            let poison = vec![POISON; self.size(slot)];
-            self.tensors[slot].memory.buffer_mut().write(0, &poison)?;
+            let (size, poison) = (self.size(slot), [POISON; 1 << 16]);
+            for at in (0..size).step_by(poison.len()) {
+                let part = &poison[..poison.len().min(size - at)];
+                self.tensors[slot].memory.buffer_mut().write(at, part)?;
+            }
         }
         let (stages, tensors) = (&self.stages, &mut self.tensors);
         for stage in &stages[..=stage] {
@@ -103,7 +110,7 @@ impl Bench {
         stage: usize,
         initial: &Initial,
         right: &[Tensor],
-    ) -> Result<Vec<Vec<f64>>> {
+    ) -> Result<Vec<Vec<f32>>> {
         let made: Vec<usize> =
             (0..self.stages.len()).flat_map(|s| self.slots(s, Access::Out)).collect();
         let inputs = (0..self.tensors.len()).filter(|slot| !made.contains(slot));
@@ -117,15 +124,21 @@ impl Bench {
         let types = first.iter().map(|(_, tensor)| tensor).chain(right).map(|t| t.dtype);
         let coarsest = types.filter(|t| t.is_float()).map(|t| t.epsilon()).fold(0.0, f64::max);
         let unit = coarsest.sqrt();
-        let values: Vec<Vec<f64>> = right.iter().map(Tensor::values).collect();
+        let mut scales: Vec<Vec<f32>> = right.iter().map(|r| vec![0.0; r.elements()]).collect();
         let mut failed = None;
-        let scales = sensitivities_of(&values, unit, |random| {
-            let run = self.run_moved(stage, initial, &first, unit, random);
-            run.unwrap_or_else(|error| {
-                failed = Some(error);
-                Vec::new()
-            })
-        });
+        for turn in 0..MOVES as u64 {
+            match self.run_moved(stage, initial, &first, unit, turn) {
+                Ok(results) => {
+                    for ((scales, result), right) in scales.iter_mut().zip(&results).zip(right) {
+                        widen(scales, result, right, unit);
+                    }
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
         for (slot, tensor) in &first {
             self.tensors[*slot].memory.buffer_mut().write(0, &tensor.bytes)?;
         }
@@ -138,13 +151,11 @@ impl Bench {
         initial: &Initial,
         first: &[(usize, Tensor)],
         unit: f64,
-        random: &mut Random,
-    ) -> Result<Vec<Vec<f64>>> {
+        turn: u64,
+    ) -> Result<Vec<Tensor>> {
         let mut updated = Vec::new();
         for (slot, tensor) in first {
-            let mut values = tensor.values();
-            random.shift(&mut values, unit);
-            let bytes = Tensor::from_values(tensor.dtype, &tensor.shape, &values).bytes;
+            let bytes = shifted(tensor, unit, turn, &self.tensors[*slot].name);
             match initial.0.iter().any(|(updated, _)| updated == slot) {
                 true => updated.push((*slot, bytes)),
                 false => self.tensors[*slot].memory.buffer_mut().write(0, &bytes)?,
@@ -152,8 +163,7 @@ impl Bench {
         }
         let whole = initial.0.iter().filter(|(slot, _)| !self.tensors[*slot].dtype.is_float());
         updated.extend(whole.cloned());
-        let results = self.results(stage, &Initial(updated))?;
-        Ok(results.iter().map(Tensor::values).collect())
+        self.results(stage, &Initial(updated))
     }
 
     /// The slots of the tensors that program number `stage` writes.
@@ -195,5 +205,44 @@ impl Bench {
     fn shaped(&self, slot: usize, bytes: Vec<u8>) -> Tensor {
         let slot = &self.tensors[slot];
         Tensor { bytes, ..Tensor::zeros(slot.dtype, &slot.shape) }
+    }
+}
+
+/// Element number `index` of a row-major tensor.
+fn at(tensor: &Tensor, index: usize) -> f64 {
+    let size = tensor.dtype.size();
+    tensor.dtype.read(&tensor.bytes[index * size..(index + 1) * size])
+}
+
+/// Elements that draw from one sequence of random numbers.
+const DRAWN: usize = 1 << 14;
+
+/// The bytes of a row-major tensor, each element moved by its own share of `unit`.
+fn shifted(tensor: &Tensor, unit: f64, turn: u64, name: &str) -> Vec<u8> {
+    let size = tensor.dtype.size();
+    let parts = in_parts(tensor.elements(), DRAWN, |range| {
+        let mut bytes = vec![0; range.len() * size];
+        let parts = bytes.chunks_mut(DRAWN * size).zip(range.step_by(DRAWN));
+        for (part, start) in parts {
+            let mut random = Random::named(turn, &format!("{name} from {start}"));
+            for (i, element) in part.chunks_exact_mut(size).enumerate() {
+                let mut value = [at(tensor, start + i)];
+                random.shift(&mut value, unit);
+                tensor.dtype.write(value[0], element);
+            }
+        }
+        bytes
+    });
+    parts.concat()
+}
+
+/// Makes each scale at least the units by which the element moved.
+fn widen(scales: &mut [f32], result: &Tensor, right: &Tensor, unit: f64) {
+    let moved = in_parts(scales.len(), 1, |range| {
+        let moved = |index| ((at(result, index) - at(right, index)).abs() / unit) as f32;
+        range.map(moved).collect::<Vec<_>>()
+    });
+    for (scale, moved) in scales.iter_mut().zip(moved.into_iter().flatten()) {
+        *scale = scale.max(moved);
     }
 }

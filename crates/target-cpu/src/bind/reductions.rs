@@ -2,17 +2,21 @@
 
 use super::emit::Rows;
 use super::shapes::permuted;
-use super::tile::Tile;
+use super::tile::{Tile, collapse};
 use super::*;
 use crate::simd::call::Primitive;
 use crate::simd::reduce::{FIRST, LAST, STATE};
-use crate::simd::{arg, dot, reduce, scan, topk};
+use crate::simd::{arg, columns, dot, reduce, scan, topk};
 use tilewright_ir::{Combine, ReduceOp};
 
 /// Rows of the left of a product from which the right is worth a copy.
 const MANY_ROWS: usize = 12;
 /// Bytes between rows of the right from which they get into each other's way.
 const FAR_APART: usize = 1024;
+/// Columns that are folded together whatever the number of rows: the rows' parts follow one another closely.
+const NEAR_COLUMNS: usize = 128;
+/// Elements of several rows that stay in the second cache.
+const MOST_LANES: usize = 128 << 10;
 
 impl<'a> Binder<'a> {
     /// Brings a float or byte result of an extremum or sum into its dtype.
@@ -83,6 +87,66 @@ impl<'a> Binder<'a> {
         });
     }
 
+    /// Emits a primitive that folds the columns of `inputs` along an axis before the last into `out`; false where it would
+    /// not fit: a row of all columns has to lie as neighbours, and columns that lie far apart from row to row in more
+    /// than the second cache are better added up row by row.
+    fn fold_columns(
+        &mut self,
+        primitive: &dyn Fn() -> Primitive,
+        inputs: &[&Tile],
+        axis: usize,
+        out: &Tile,
+    ) -> bool {
+        let mut shape = inputs[0].shape.clone();
+        for tile in inputs {
+            shape.iter_mut().zip(&tile.shape).for_each(|(to, &extent)| *to = extent.max(*to));
+        }
+        // What all programs of a batch see alike is still told to each.
+        shape[0] = out.shape[0];
+        if inputs.iter().any(|tile| tile.main || tile.shape.len() != shape.len())
+            || shape[axis + 1] < 2
+            || shape.contains(&0)
+        {
+            return false;
+        }
+        let mut to = out.clone();
+        to.strides = out.strides_in(&out.shape);
+        let mut axes: Vec<(usize, [isize; 5])> = Vec::new();
+        for k in 0..shape.len() {
+            let mut strides = [if k == axis + 1 { 0 } else { to.strides[k] }, 0, 0, 0, 0];
+            for (to, tile) in strides[1..].iter_mut().zip(inputs) {
+                *to = tile.strides_in(&shape)[k];
+            }
+            axes.push((shape[k], strides));
+        }
+        let mut lanes = collapse(&axes.split_off(axis + 2));
+        let Some((len, strides)) = lanes.pop() else { return false };
+        let neighbours = strides[..=inputs.len()].iter().all(|&stride| stride == 4);
+        let rows = shape[axis + 1];
+        if !neighbours || len > NEAR_COLUMNS && rows * len > MOST_LANES {
+            return false;
+        }
+        let folded = axes.pop();
+        axes.extend(lanes);
+        axes.extend(folded);
+        let mut addresses = [NOWHERE; 4];
+        for (address, tile) in addresses.iter_mut().zip(inputs) {
+            *address = tile.at;
+        }
+        self.rows(Rows {
+            name: if inputs.len() > 1 { "sum_mul_columns" } else { "fold_columns" },
+            primitive: primitive(),
+            nest: axes,
+            len,
+            out: out.at,
+            inputs: &addresses,
+            extra: [0; 2],
+            block: BlockRole::Fixed,
+            hoisted: out.hoisted,
+        });
+        true
+    }
+
     /// A result of a reduction: never straight in an output, whose axes may be fewer.
     pub(super) fn reduced(&mut self, id: ExprId, operands: &[&Tile]) -> Tile {
         let (shape, main) = self.shape(id);
@@ -117,7 +181,7 @@ impl<'a> Binder<'a> {
         if Self::is_last(&of, axis) {
             let (rows, to) = (Self::with_last(&of, axis), Self::with_last(&out, axis));
             self.fold_rows(op.row().name, reduce::reduce(op, of.dtype, level), &[&rows], &to);
-        } else {
+        } else if !self.fold_columns(&|| columns::reduce(op, of.dtype, level), &[&of], axis, &out) {
             // Row by row into the result, whose lanes are the axes after.
             let identity = self.constant(of.dtype, lane(wide(of.dtype), op.identity(of.dtype)));
             self.copy(&identity, &out, out.hoisted);
@@ -142,6 +206,9 @@ impl<'a> Binder<'a> {
         let out = self.reduced(id, &[a, b]);
         let level = self.level();
         if !Self::is_last(a, axis) {
+            if self.fold_columns(&|| columns::sum_of_products(level), &[a, b], axis, &out) {
+                return out;
+            }
             let product = self.new_tile(a.dtype, &a.shape[1..], false, out.hoisted);
             let multiply = |mask| ops::binary(BinaryOp::Mul, DType::F32, mask, level);
             self.map("mul", &multiply, &[a, b], &product, [0; 2]);

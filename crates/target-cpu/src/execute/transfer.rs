@@ -2,7 +2,7 @@
 
 use super::{Fault, Machine, Outcome, Tensor};
 use crate::simd::call::{Call, Operand};
-use crate::simd::memory;
+use crate::simd::{LANES, memory};
 use crate::step::*;
 use tilewright_ir::Covered;
 
@@ -195,8 +195,26 @@ impl Machine<'_> {
         }
         let loads = matches!(transfer.kind, TransferKind::Load { .. });
         let mut next = self.run_of(transfer, 0);
+        let mut copied = 0;
         for program in 0..transfer.batch {
+            if program < copied {
+                continue;
+            }
             let (at, line) = next?;
+            let beside = self.beside(transfer, program, at, line)?;
+            if beside > 1 {
+                copied = program + beside;
+                // SAFETY: as below, of so many programs.
+                unsafe {
+                    self.cursor(transfer, program, std::ptr::null())
+                        .lines(transfer, at, line, beside)
+                };
+                next = match copied < transfer.batch {
+                    true => self.run_of(transfer, copied),
+                    false => Ok((std::ptr::null_mut(), line)),
+                };
+                continue;
+            }
             next = match program + 1 < transfer.batch {
                 true => self.run_of(transfer, program + 1),
                 false => Ok((std::ptr::null_mut(), line)),
@@ -209,6 +227,33 @@ impl Machine<'_> {
             unsafe { self.cursor(transfer, program, fetched).line(transfer, Some(at), line) };
         }
         Ok(())
+    }
+
+    /// How many programs from `program` on load runs that lie side by side, wholly inside the tensor and apart along
+    /// themselves; 1 where not even a vector of them does.
+    fn beside(
+        &self,
+        transfer: &Transfer,
+        program: usize,
+        at: *mut u8,
+        line: Line,
+    ) -> Result<usize, Box<Fault>> {
+        let size = transfer.dtype.size();
+        let whole = line.before == 0 && line.valid == line.len && line.len == transfer.elements;
+        let apart = line.stride.unsigned_abs() >= LANES * size;
+        let loads = matches!(transfer.kind, TransferKind::Load { .. });
+        if !(loads && whole && apart && program + LANES <= transfer.batch) {
+            return Ok(1);
+        }
+        let mut count = 1;
+        while program + count < transfer.batch {
+            let (next, other) = self.run_of(transfer, program + count)?;
+            if next != at.wrapping_add(count * size) || other != line {
+                break;
+            }
+            count += 1;
+        }
+        Ok(if count < LANES { 1 } else { count })
     }
 
     /// For loads of runs that lie wholly inside the tensor and differ in one index alone, which is read when the program
@@ -427,7 +472,7 @@ impl Machine<'_> {
 }
 
 /// A run along the innermost axis: lanes, how many of them lie before the tensor and then inside it, and bytes between.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct Line {
     len: usize,
     before: usize,
@@ -466,12 +511,17 @@ impl Cursor {
         unsafe {
             match transfer.kind {
                 TransferKind::Load { fill } => {
-                    (call.inputs[0], call.out) = (place, tile);
-                    call.prefetch.at = self.next.cast_mut();
-                    transfer.primitive.call(&call);
-                    for lane in (0..before).chain(before + valid..line.len) {
-                        *self.tile.add(lane) = fill;
+                    if valid > 0 {
+                        (call.inputs[0], call.out) = (place, tile);
+                        call.prefetch.at = self.next.cast_mut();
+                        transfer.primitive.call(&call);
                     }
+                    let fill_up = |lanes: std::ops::Range<usize>| {
+                        std::slice::from_raw_parts_mut(self.tile.add(lanes.start), lanes.len())
+                            .fill(fill);
+                    };
+                    fill_up(0..before);
+                    fill_up(before + valid..line.len);
                 }
                 TransferKind::Store { joining, .. } => {
                     (call.inputs[0], call.out) = (tile, place);
@@ -486,6 +536,19 @@ impl Cursor {
             }
         }
         self.advance(line.len);
+    }
+
+    /// Loads the runs of `programs` programs, the first of them at `at`, the others beside it.
+    ///
+    /// # Safety
+    /// The tile has `line.len` lanes for each program, and every run is inside the tensor.
+    unsafe fn lines(&mut self, transfer: &Transfer, at: *mut u8, line: Line, programs: usize) {
+        let mut call = Call::new(programs, line.len);
+        call.extra[0] = line.stride as u64;
+        call.inputs[0] = Operand { at, row: transfer.dtype.size() as isize };
+        call.out = Operand { at: self.tile.cast(), row: (line.len * 4) as isize };
+        // SAFETY: the caller's promise.
+        unsafe { transfer.primitive.call(&call) };
     }
 
     /// Copies single elements.

@@ -529,21 +529,37 @@ impl<'a> Lowering<'a> {
             run.interleaved(steps, false, first, &mut places)?;
         }
         // Once a line of the caches, which is a vector of AVX-512.
-        for k in (0..vectors).filter(|k| (k * lanes).is_multiple_of(LANES)) {
-            for &Fetched { base, size, ahead, second } in &fetched {
-                for line in (0..LANES * size).step_by(4 * LANES) {
-                    let offset = ahead + (k * lanes * size + line) as i32;
-                    run.out.prefetch(Memory::Element { base, size, offset }, second);
+        let fetch = |out: &mut Assembler, vectors: usize| {
+            for k in (0..vectors).filter(|k| (k * lanes).is_multiple_of(LANES)) {
+                for &Fetched { base, size, ahead, second } in &fetched {
+                    for line in (0..LANES * size).step_by(4 * LANES) {
+                        let offset = ahead + (k * lanes * size + line) as i32;
+                        out.prefetch(Memory::Element { base, size, offset }, second);
+                    }
                 }
             }
-        }
+        };
+        fetch(run.out, vectors);
         run.out.advance((vectors * lanes) as i8);
         run.out.compare(limit);
         run.out.back(When::Below, top);
         run.out.land(past);
+        // Whole vectors that are too few for a group need no mask, under which nothing can be written past the caches.
+        if folds.is_empty() && vectors > 1 {
+            run.out.whole_groups(lanes, limit);
+            run.out.compare(limit);
+            let past = run.out.jump(When::NotBelow);
+            let top = run.out.here();
+            run.places = places_of(0);
+            run.steps(steps, false)?;
+            fetch(run.out, 1);
+            run.out.advance(lanes as i8);
+            run.out.compare(limit);
+            run.out.back(When::Below, top);
+            run.out.land(past);
+        }
         // The rest of the row, vector by vector under a mask. Each goes to a total of its own.
         let mut ends = Vec::new();
-        let rest = run.out.here();
         for k in 0..if folds.is_empty() { 1 } else { kept } {
             run.out.compare_length();
             ends.push(run.out.jump(When::NotBelow));
@@ -553,9 +569,6 @@ impl<'a> Lowering<'a> {
             run.places = places_of(k);
             run.steps(steps, true)?;
             run.out.advance(lanes as i8);
-        }
-        if folds.is_empty() && vectors > 1 {
-            run.out.back(When::Always, rest);
         }
         for end in ends {
             run.out.land(end);

@@ -88,7 +88,7 @@ fn compare(name: &str, primitive: Primitive, level: Level, inputs: &dyn Fn(&mut 
     let name = &format!("{name} on {level:?}");
     let code = code_of(record, operands, uniform, level);
     let mut noise = Noise(7);
-    for len in [1, 15, 16, 17, 33, 1000] {
+    for len in [1, 15, 16, 17, 33, 48, 1000] {
         let rows = 3;
         let mut words: Vec<Vec<u32>> =
             (0..operands).map(|_| (0..rows * len).map(|_| inputs(&mut noise)).collect()).collect();

@@ -125,9 +125,10 @@ fn brain(bits: u32) -> u16 {
 unsafe fn load_rows<S: Simd, F: Format>(s: S, call: &Call) {
     let stride = call.extra[0] as isize;
     // Rows that lie side by side are columns of what is copied.
-    let (rows, columns) = match F::SIZE == 4 && call.inputs[0].row == 4 {
+    let side_by_side = call.inputs[0].row == F::SIZE as isize && stride != F::SIZE as isize;
+    let (rows, columns) = match side_by_side {
         // SAFETY: the caller's promise.
-        true => unsafe { transpose_blocks(s, call) },
+        true => unsafe { load_blocks::<S, F>(s, call) },
         false => (0, 0),
     };
     for r in 0..call.rows {
@@ -214,12 +215,28 @@ unsafe fn interleave_rows<S: Simd>(s: S, call: &Call) {
     }
 }
 
-/// Copies the whole blocks of 16 rows by 16 elements; how many rows and elements of each they cover.
+/// Sixteen vectors whose lanes are those of all sixteen in turn: rows as columns.
+#[inline(always)]
+fn transposed<S: Simd>(s: S, v: [S::I; LANES]) -> [S::I; LANES] {
+    // Lanes taken in turn from every fourth vector, and from four of those, are lanes of all sixteen.
+    let mut w = [[s.i(0); 4]; 4];
+    for (g, w) in w.iter_mut().enumerate() {
+        *w = s.interleave4([v[g], v[g + 4], v[g + 8], v[g + 12]]);
+    }
+    let mut out = [s.i(0); LANES];
+    for q in 0..4 {
+        let four = s.interleave4([w[0][q], w[1][q], w[2][q], w[3][q]]);
+        out[4 * q..4 * q + 4].copy_from_slice(&four);
+    }
+    out
+}
+
+/// Loads the whole blocks of 16 rows by 16 elements; how many rows and elements of each they cover.
 ///
 /// # Safety
-/// As [`load_rows`], of 32-bit elements, with rows of the input 4 bytes apart.
+/// As [`load_rows`], with rows of the input that lie side by side.
 #[inline(always)]
-unsafe fn transpose_blocks<S: Simd>(s: S, call: &Call) -> (usize, usize) {
+unsafe fn load_blocks<S: Simd, F: Format>(s: S, call: &Call) -> (usize, usize) {
     let stride = call.extra[0] as isize;
     let (rows, columns) = (call.rows / LANES * LANES, call.len / LANES * LANES);
     for row in (0..rows).step_by(LANES) {
@@ -228,21 +245,38 @@ unsafe fn transpose_blocks<S: Simd>(s: S, call: &Call) -> (usize, usize) {
             let mut v = [s.i(0); LANES];
             for (k, v) in v.iter_mut().enumerate() {
                 // SAFETY: element `column + k` of 16 rows.
-                *v =
-                    unsafe { s.iload(from.wrapping_offset((column + k) as isize * stride).cast()) };
+                *v = unsafe { F::load(s, from.wrapping_offset((column + k) as isize * stride)) };
             }
-            // Lanes taken in turn from every fourth vector, and from four of those, are lanes of all sixteen.
-            let mut w = [[s.i(0); 4]; 4];
-            for (g, w) in w.iter_mut().enumerate() {
-                *w = s.interleave4([v[g], v[g + 4], v[g + 8], v[g + 12]]);
+            for (k, lanes) in transposed(s, v).into_iter().enumerate() {
+                let out: *mut u32 = call.out.row(row + k);
+                // SAFETY: 16 elements from `column` on.
+                unsafe { s.istore(out.add(column), lanes) };
             }
-            for q in 0..4 {
-                let four = s.interleave4([w[0][q], w[1][q], w[2][q], w[3][q]]);
-                for (p, lanes) in four.into_iter().enumerate() {
-                    let out: *mut u32 = call.out.row(row + 4 * q + p);
-                    // SAFETY: 16 elements from `column` on.
-                    unsafe { s.istore(out.add(column), lanes) };
-                }
+        }
+    }
+    (rows, columns)
+}
+
+/// Stores the whole blocks of 16 rows by 16 elements; how many rows and elements of each they cover.
+///
+/// # Safety
+/// As [`store_rows`], with rows of the output that lie side by side.
+#[inline(always)]
+unsafe fn store_blocks<S: Simd, F: Format>(s: S, call: &Call) -> (usize, usize) {
+    let stride = call.extra[0] as isize;
+    let (rows, columns) = (call.rows / LANES * LANES, call.len / LANES * LANES);
+    for row in (0..rows).step_by(LANES) {
+        let out: *mut u8 = call.out.row(row);
+        for column in (0..columns).step_by(LANES) {
+            let mut v = [s.i(0); LANES];
+            for (k, v) in v.iter_mut().enumerate() {
+                let from: *const u32 = call.inputs[0].row(row + k);
+                // SAFETY: 16 elements from `column` on.
+                *v = unsafe { s.iload(from.add(column)) };
+            }
+            for (k, lanes) in transposed(s, v).into_iter().enumerate() {
+                // SAFETY: element `column + k` of 16 rows.
+                unsafe { F::store(s, out.wrapping_offset((column + k) as isize * stride), lanes) };
             }
         }
     }
@@ -254,10 +288,16 @@ unsafe fn transpose_blocks<S: Simd>(s: S, call: &Call) -> (usize, usize) {
 #[inline(always)]
 unsafe fn store_rows<S: Simd, F: Format>(s: S, call: &Call) {
     let stride = call.extra[0] as isize;
+    let side_by_side = call.out.row == F::SIZE as isize && stride != F::SIZE as isize;
+    let (rows, columns) = match side_by_side {
+        // SAFETY: the caller's promise.
+        true => unsafe { store_blocks::<S, F>(s, call) },
+        false => (0, 0),
+    };
     for r in 0..call.rows {
         let (from, out): (*const u32, *mut u8) = (call.inputs[0].row(r), call.out.row(r));
         let stream = F::SIZE == 4 && call.stream && (out as usize).is_multiple_of(64);
-        let mut at = 0;
+        let mut at = if r < rows { columns } else { 0 };
         // SAFETY: `at` stays below `len` in both rows.
         unsafe {
             if stride == F::SIZE as isize {

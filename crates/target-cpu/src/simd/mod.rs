@@ -5,6 +5,7 @@ pub(crate) mod arg;
 pub(crate) mod attend;
 pub(crate) mod blocks;
 pub(crate) mod call;
+pub(crate) mod columns;
 pub(crate) mod divide;
 pub(crate) mod dot;
 pub(crate) mod integers;

@@ -230,7 +230,7 @@ fn fold<O: Fold>(level: Level) -> Primitive {
 }
 
 /// For folds in which NaN wins and a NaN total stays: `x` where it is NaN, else `joined`.
-fn nan_or<S: Lanes>(s: S, nan_wins: bool, x: S::F, joined: S::F) -> S::F {
+pub(super) fn nan_or<S: Lanes>(s: S, nan_wins: bool, x: S::F, joined: S::F) -> S::F {
     if nan_wins { s.select(s.unordered(x, x), x, joined) } else { joined }
 }
 
@@ -294,7 +294,7 @@ extrema! {
 }
 
 /// The sum of products of two rows.
-struct SumProduct;
+pub(super) struct SumProduct;
 impl Fold for SumProduct {
     const IDENTITY: u32 = 0;
     const PAIR: bool = true;
@@ -308,24 +308,44 @@ impl Fold for SumProduct {
     }
 }
 
-/// The reduction of rows of `dtype`. Bytes still have to be narrowed.
-pub fn reduce(op: ReduceOp, dtype: DType, level: Level) -> Primitive {
+/// What is made of a fold that is known by its type.
+pub(super) trait Folded {
+    /// What it is.
+    type Result;
+    /// Makes it.
+    fn by<O: Fold>(self) -> Self::Result;
+}
+
+/// The fold of a reduction of `dtype`.
+pub(super) fn of_op<F: Folded>(op: ReduceOp, dtype: DType, folded: F) -> F::Result {
     let unsigned = matches!(dtype, DType::U8 | DType::U32 | DType::Bool);
     match (op, dtype.is_float(), unsigned) {
-        (ReduceOp::Sum, true, _) => fold::<Sum>(level),
-        (ReduceOp::Prod, true, _) => fold::<Prod>(level),
-        (ReduceOp::Max, true, _) => fold::<Max>(level),
-        (ReduceOp::Min, true, _) => fold::<Min>(level),
-        (ReduceOp::Sum, false, _) => fold::<IntSum>(level),
-        (ReduceOp::Prod, false, _) => fold::<IntProd>(level),
-        (ReduceOp::Max, false, false) => fold::<IntMax>(level),
-        (ReduceOp::Max, false, true) => fold::<UnsignedMax>(level),
-        (ReduceOp::Min, false, false) => fold::<IntMin>(level),
-        (ReduceOp::Min, false, true) => fold::<UnsignedMin>(level),
-        (ReduceOp::All, _, _) if dtype == DType::Bool => fold::<AllTrue>(level),
-        (ReduceOp::All, _, _) => fold::<AllBits>(level),
-        (ReduceOp::Any, _, _) => fold::<AnyBits>(level),
+        (ReduceOp::Sum, true, _) => folded.by::<Sum>(),
+        (ReduceOp::Prod, true, _) => folded.by::<Prod>(),
+        (ReduceOp::Max, true, _) => folded.by::<Max>(),
+        (ReduceOp::Min, true, _) => folded.by::<Min>(),
+        (ReduceOp::Sum, false, _) => folded.by::<IntSum>(),
+        (ReduceOp::Prod, false, _) => folded.by::<IntProd>(),
+        (ReduceOp::Max, false, false) => folded.by::<IntMax>(),
+        (ReduceOp::Max, false, true) => folded.by::<UnsignedMax>(),
+        (ReduceOp::Min, false, false) => folded.by::<IntMin>(),
+        (ReduceOp::Min, false, true) => folded.by::<UnsignedMin>(),
+        (ReduceOp::All, _, _) if dtype == DType::Bool => folded.by::<AllTrue>(),
+        (ReduceOp::All, _, _) => folded.by::<AllBits>(),
+        (ReduceOp::Any, _, _) => folded.by::<AnyBits>(),
     }
+}
+
+/// The reduction of rows of `dtype`. Bytes still have to be narrowed.
+pub fn reduce(op: ReduceOp, dtype: DType, level: Level) -> Primitive {
+    struct Rows(Level);
+    impl Folded for Rows {
+        type Result = Primitive;
+        fn by<O: Fold>(self) -> Primitive {
+            fold::<O>(self.0)
+        }
+    }
+    of_op(op, dtype, Rows(level))
 }
 
 /// Sum over the elements of input 0 times input 1.
