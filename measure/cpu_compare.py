@@ -2,15 +2,16 @@
 """Time Tilewright and its peers on the same CPU operations, in one sitting.
 
     python measure/cpu_compare.py TILEWRIGHT [--python V/bin/python] [--out rows.tsv] [--fresh]
-                                  [--engines torch,torch_compile,mlx,numpy] [--only softmax,sum]
+                                  [--engines torch,torch_compile,mlx,numpy] [--only softmax,sum] [--rounds 1]
 
 Runs `TILEWRIGHT bench`, then `measure/peers_ops.py` for each engine, then ours once more, and prints for each
-operation ours, the best peer and the ratio, with the geometric mean of the ratios at the end. Our outputs are
-preallocated; the peers get a malloc that keeps its memory and asks for huge pages. With `--fresh` both sides are as a
+operation ours, the best peer and the ratio, with the geometric mean of the ratios at the end. With `--rounds` both sides
+take so many turns, and medians are compared: what else a host does moves its memory's bandwidth by a factor of two from
+one minute to the next. Our outputs are preallocated; the peers get a malloc that keeps its memory and asks for huge pages. With `--fresh` both sides are as a
 newcomer finds them: outputs made by each call, and no setting of any malloc. `--out` writes rows as record/README.md
 describes.
 """
-import argparse, json, math, os, platform, subprocess, sys, tempfile, datetime
+import argparse, json, math, os, platform, statistics, subprocess, sys, tempfile, datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -38,6 +39,7 @@ ap.add_argument("--only", default="")
 ap.add_argument("--budget", default="0.5")
 ap.add_argument("--fresh", action="store_true")
 ap.add_argument("--out", default="")
+ap.add_argument("--rounds", type=int, default=1)
 A = ap.parse_args()
 
 
@@ -59,15 +61,23 @@ def environment():
 
 
 def peers(ops):
-    """The best row of any engine by operation."""
-    best = {}
+    """Medians in ms by operation and engine."""
+    found = {}
     for engine in A.engines.split(","):
         command = [A.python, str(HERE / "peers_ops.py"), "--engine", engine, "--only", ",".join(ops), "--budget", A.budget]
         done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for line in done.stdout.splitlines():
             row = json.loads(line)
-            if "median_ms" in row and row["median_ms"] < best.get(row["op"], row)["median_ms"] + 1e-12: best[row["op"]] = row
-    return best
+            if "median_ms" in row: found.setdefault(row["op"], {})[engine] = row["median_ms"]
+    return found
+
+
+def best(rounds, op):
+    """The engine whose median over the rounds is the least, and that median; None where none ran the operation."""
+    times = {}
+    for found in rounds:
+        for engine, ms in found.get(op, {}).items(): times.setdefault(engine, []).append(ms)
+    return min(((statistics.median(ms), engine) for engine, ms in times.items()), default=None)
 
 
 def cpu():
@@ -78,25 +88,35 @@ def cpu():
 
 commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True).stdout.strip()
 threads = len(os.sched_getaffinity(0))
-command = "python measure/cpu_compare.py target/release/tilewright" + (" --fresh" if A.fresh else "")
+command = "python measure/cpu_compare.py target/release/tilewright" + (" --fresh" if A.fresh else "") \
+    + (f" --rounds {A.rounds}" if A.rounds > 1 else "")
 chosen = [(k, o) for k, o in OPS if not A.only or k in A.only.split(",") or o in A.only.split(",")]
 wait_quiet(20)
-first = ours([k for k, _ in chosen])
-theirs = peers([o for _, o in chosen])
-second = ours([k for k, _ in chosen])
+turns, rounds = [ours([k for k, _ in chosen])], []
+for _ in range(A.rounds):
+    rounds.append(peers([o for _, o in chosen]))
+    turns.append(ours([k for k, _ in chosen]))
 rows, logs = [], []
 print(f"{'kernel':28} {'ms':>9} {'GB/s':>7} {'of copy':>8} {'peer ms':>9}  {'peer':14} {'ratio':>6}")
 for kernel, op in chosen:
-    mine = min(first[kernel], second[kernel], key=lambda row: row["ms"])
-    peer = theirs.get(op)
-    ratio = mine["ms"] / peer["median_ms"] if peer else None
+    own = sorted((turn[kernel] for turn in turns), key=lambda row: row["ms"])
+    mine = own[0] if A.rounds == 1 else own[len(own) // 2]
+    peer = best(rounds, op)
+    ratio = mine["ms"] / peer[0] if peer else None
     if ratio: logs.append(math.log(ratio))
+    # Each round's own, where there are several: the better of our turns before and after it.
+    apart = []
+    for number, found in enumerate(rounds if A.rounds > 1 else []):
+        theirs = best([found], op)
+        if theirs: apart.append(min(turn[kernel]["ms"] for turn in turns[number:number + 2]) / theirs[0])
     print(f"{kernel:28} {mine['ms']:9.3f} {mine['gigabytes_per_second']:7.1f} {mine['share_of_copy'] * 100:7.0f}% "
-          + (f"{peer['median_ms']:9.3f}  {peer['engine']:14} {ratio:6.2f}" if peer else f"{'-':>9}  {'-':14} {'-':>6}"))
+          + (f"{peer[0]:9.3f}  {peer[1]:14} {ratio:6.2f}" if peer else f"{'-':>9}  {'-':14} {'-':>6}")
+          + "".join(f" {one:5.2f}" for one in apart))
+    note = f"{A.rounds} rounds: {', '.join(f'{one:.2f}' for one in apart)}" if apart else "-"
     rows.append([datetime.date.today().isoformat(), f"{cpu()}, {threads} threads", commit, command, kernel,
                  f"{mine['case']} {mine['dtype']}", mine["outputs"], f"{mine['ms']:.3f}", f"{mine['spread'] * 100:.0f}",
                  f"{mine['gigabytes_per_second']:.1f}", f"{mine['share_of_copy'] * 100:.0f}",
-                 peer["engine"] if peer else "-", f"{peer['median_ms']:.3f}" if peer else "-", f"{ratio:.2f}" if ratio else "-", "-"])
+                 peer[1] if peer else "-", f"{peer[0]:.3f}" if peer else "-", f"{ratio:.2f}" if ratio else "-", note])
 if logs: print(f"geometric mean of the ratios: {math.exp(sum(logs) / len(logs)):.3f}")
 if A.out:
     new = not os.path.exists(A.out)

@@ -294,3 +294,17 @@ fn a_reader_that_leaves_early_is_no_failure() {
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
 }
+
+/// Its sizes are those that it is timed with, more than one group of a GPU holds.
+#[test]
+fn gradients_of_blocks_are_emitted_for_no_particular_shape() {
+    for name in ["dequantize_blockwise", "dequantize_blockwise_int4"] {
+        for target in ["cuda", "metal"] {
+            for mlx in [&[][..], &["--mlx"]] {
+                let words = [&["emit", name, "--grad", "--target", target], mlx].concat();
+                let text = tilewright(&words).ok();
+                assert!(text.contains("d_scales"), "{text}");
+            }
+        }
+    }
+}

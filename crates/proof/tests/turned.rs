@@ -77,3 +77,34 @@ fn reductions_over_the_first_axis() {
         }
     }
 }
+
+/// On a GPU one group could not hold such a tile.
+#[test]
+fn lines_of_the_only_program_of_a_kernel_are_programs_on_gpus() {
+    let emulator = tilewright_runtime::Runtime::open("emulator").unwrap();
+    let norms = tile_kernel("norms", "x: T[rows, n] -> y: T[rows]", |_, a| {
+        let x = a["x"].load().to(F32);
+        a["y"].store((x * x).row_sum().sqrt().reshape(&[a["x"].size(0)]));
+    })
+    .unwrap();
+    for shape in [[3, 5], [700, 300], [5, 1]] {
+        let x = normal(F32, &shape, 5).unwrap();
+        let [a, b] = [&norms, &norms.on(&emulator)].map(|k| k.call(&[&x]).unwrap());
+        for (a, b) in a.to_vec::<f32>().unwrap().into_iter().zip(b.to_vec::<f32>().unwrap()) {
+            assert!((a - b).abs() <= 1e-5 * a.abs(), "{shape:?}: {a} {b}");
+        }
+    }
+    // Scales of many blocks: what the gradient of `dequantize_blockwise` sums.
+    let (blocks, block) = (3000, 128);
+    let gradient = kernel("dequantize_blockwise").unwrap().grad().unwrap();
+    let bytes: Vec<f64> = (0..blocks * block).map(|i| (i * 37 % 251) as f64 - 125.0).collect();
+    let x = Tensor::from_f64(DType::I8, &[blocks * block], &bytes).unwrap();
+    let scales = normal(F32, &[blocks], 6).unwrap();
+    let d_y = normal(F32, &[blocks * block], 7).unwrap();
+    let [a, b] = [&gradient, &gradient.on(&emulator)].map(|gradient| {
+        let call = gradient.bind().input("x", &x).input("scales", &scales).input("d_y", &d_y);
+        call.run().unwrap()["d_scales"].to_vec::<f32>().unwrap()
+    });
+    let greatest = a.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5 * greatest));
+}

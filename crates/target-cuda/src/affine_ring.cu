@@ -10,6 +10,11 @@
 // 14336x4096 and 4096x14336, as first tried, instead of 20.2 and 23.7), as reading alone is by such copies (19.8 instead of 16.8):
 // what is launched by itself does without.
 //
+// Tried and slower on an H200 (622 tokens a second of 8 billion weights so): the products between one attention and the next as one
+// launch, whose groups meet at counters in memory while their rings ask for the next product's weights, 440; 514 two at a time; 409 and
+// 422 with 3 and 2 slots; 361 to 391 with fewer slots under way until groups meet, when the others are asked for one by one. A slot
+// by bulk copies of 256 bytes, which complete at an mbarrier: 537, and 357 in one launch.
+//
 // A warp's slots are its own: wait_group shows a lane its copies, and __syncwarp orders them before the other lanes' reads, as
 // PTX has it.
 

@@ -84,6 +84,11 @@ pub static PASSES: &[crate::Pass] = &[
         run: chunk::chunk,
     },
     crate::Pass {
+        name: "apart",
+        doc: "gives each line of a program that works on lines by themselves to a program of its own",
+        run: apart,
+    },
+    crate::Pass {
         name: "fetch",
         doc: "asks for what a program reads before it computes",
         run: fetch::fetch,
@@ -94,6 +99,13 @@ pub static PASSES: &[crate::Pass] = &[
         run: ahead::ahead,
     },
 ];
+
+/// Gives the lines of the only program of a kernel to programs of their own, where what it does allows that.
+fn apart(program: &mut Program) {
+    if let Some(apart) = crate::lines::by_program(program) {
+        *program = apart;
+    }
+}
 
 /// Lowers `program`, which is valid and went through [`PASSES`], by `schedule`.
 ///
