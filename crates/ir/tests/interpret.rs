@@ -465,3 +465,24 @@ fn a_trial_stops_where_equal_elements_are_ordered_when_asked_to() {
         assert!(!tried(&tied, true), "{tied:?}");
     }
 }
+
+#[test]
+fn a_trial_stops_where_a_half_overflows_that_a_wider_register_holds() {
+    let tried = |op: &str, x: f64| {
+        let text = format!(
+            "kernel k(x: in f16[n], y: out f16[n])
+            %0: f16[n] = load x[:] %1: f16[n] = {op} %2: f16[n] = log %1 store y[:] = %2"
+        );
+        let program = parse(&text).unwrap();
+        let tensor = |values: &[f64]| {
+            Argument::Tensor(Tensor::from_values(DType::F16, &[values.len()], values))
+        };
+        let mut arguments = [tensor(&[x]), tensor(&[0.0])];
+        let bindings = bind_arguments(&program, &arguments).unwrap();
+        let trial = Trial { work: 1 << 20, off: 0.0, random: Random::new(0), smooth: false };
+        interpret_trial(&program, &mut arguments, &bindings, trial).is_ok()
+    };
+    // 7^7 is 823543.
+    assert!(tried("pow %0, %0", 3.0) && !tried("pow %0, %0", 7.0));
+    assert!(tried("recip %0", 0.0) && !tried("recip %0", 1e-5), "a pole is one everywhere");
+}

@@ -36,7 +36,8 @@ impl Machine<'_> {
     /// A result as the trial wants it.
     ///
     /// # Errors
-    /// When a sum or product may overflow on its way and does not here, where it is made in f64.
+    /// When a sum or product may overflow on its way and does not here, where it is made in f64; when a half overflows that
+    /// a target may keep as f32 until it is stored.
     pub(super) fn tried(
         &mut self,
         kind: &ExprKind,
@@ -48,6 +49,9 @@ impl Machine<'_> {
         }
         if self.trial.as_ref().is_some_and(|trial| trial.smooth) && self.has_no_slope(kind, &tile) {
             return Err(problem("there is no slope"));
+        }
+        if dtype == DType::F16 && self.overflows(kind, &tile) {
+            return Err(problem("a half overflows"));
         }
         let terms = self.terms(kind);
         if let Some(terms) = &terms {
@@ -112,6 +116,24 @@ impl Machine<'_> {
         let mut finite = true;
         kind.operands(|of| finite &= self.value(of).data().iter().all(|x| x.is_finite()));
         has_poles && finite && tile.data().iter().any(|x| !x.is_finite())
+    }
+
+    /// True where finite numbers make an infinity that is only too great for the type: no pole.
+    fn overflows(&self, kind: &ExprKind, tile: &Tile) -> bool {
+        use UnaryOp::{Log, Log1p, Log2, Recip, Rsqrt};
+        let all =
+            |of: ExprId, holds: fn(f64) -> bool| self.value(of).data().iter().all(|x| holds(*x));
+        let may = match *kind {
+            ExprKind::Unary(Rsqrt | Log | Log2 | Log1p, _) => false,
+            ExprKind::Unary(Recip, of)
+            | ExprKind::Binary(BinaryOp::Div, _, of)
+            | ExprKind::Binary(BinaryOp::Pow, of, _) => all(of, |x| x != 0.0),
+            ExprKind::Unary(..) | ExprKind::Binary(..) | ExprKind::Ternary(..) => true,
+            _ => false,
+        };
+        let mut finite = true;
+        kind.operands(|of| finite &= all(of, f64::is_finite));
+        may && finite && tile.data().iter().any(|x| x.is_infinite())
     }
 
     /// True where one of the `k` greatest elements of a row equals another of the row.
