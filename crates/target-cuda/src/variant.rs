@@ -11,8 +11,9 @@ use crate::routine::{Early, has_ring, read_early};
 use std::sync::Arc;
 use tilewright_ir::thread::ThreadProgram;
 use tilewright_passes::lower::{Choice, Schedule, Stay, Units, bucket, lower};
+use tilewright_target::TargetError;
+use tilewright_target::c::{self, Dialect};
 use tilewright_target::tuned::{Found, hash};
-use tilewright_target::{TargetError, c};
 
 /// A program compiled by a schedule.
 pub(crate) struct Variant {
@@ -129,7 +130,7 @@ impl CudaExecutable {
     fn source_hash(&self, schedule: &Schedule) -> Result<u64, TargetError> {
         match self.known_outline(schedule) {
             Some(outline) => Ok(outline.source),
-            None => Ok(hash(&self.text(schedule)?.1)),
+            None => Ok(own_hash(&self.text(schedule)?.1)),
         }
     }
 
@@ -200,7 +201,7 @@ impl CudaExecutable {
         let outline = Outline {
             threads: emptied(&threads),
             early: dependent.as_ref().map(|_| read_early(&threads).unwrap_or_default()),
-            source: hash(&source),
+            source: own_hash(&source),
             image: compiler.key(compiled),
             clustered: in_cluster.as_ref().map(|source| compiler.key(source)),
             stays: has_ring(&threads),
@@ -238,4 +239,10 @@ impl CudaExecutable {
         };
         Ok(Variant { outline, function, clustered, faults })
     }
+}
+
+/// The hash of a kernel's own text, by which measured schedules are known: the helpers before it are those of all kernels, and
+/// mending one of them would make every row speak of another source.
+fn own_hash(source: &str) -> u64 {
+    hash(source.strip_prefix(CudaC.prelude()).unwrap_or(source))
 }

@@ -11,7 +11,7 @@ pub trait Tuned: Send + Sync {
 pub struct Found {
     /// The schedule, in the words of the device.
     pub schedule: String,
-    /// [`hash`] of the source that was timed. Another source was not, so the schedule says nothing of it.
+    /// [`hash`] of the source that was timed, as the device takes it. Another source was not, so the schedule says nothing of it.
     pub source: u64,
 }
 
