@@ -9,7 +9,7 @@ mod matrix;
 mod memory;
 mod routine;
 
-use super::{Builtin, Code, RegisterId, SharedId, Shuffle, ThreadProgram, Value};
+use super::{Builtin, Code, RegisterId, Shuffle, ThreadProgram, Value};
 use crate::interpret::{Argument, Tensor};
 use crate::{BinaryOp, DType, Literal, ParamKind, StoreMode, TernaryOp, meaning};
 use memory::{Mark, SharedMemory, Visit, race};
@@ -317,22 +317,6 @@ impl Machine<'_> {
             let at = index.at(thread);
             let element = elements.get(at as usize).filter(|_| at >= 0.0);
             all[thread] = element.ok_or_else(|| outside(at))?.at(thread);
-        }
-        Ok(Lanes::Each(all))
-    }
-
-    /// What each thread reads of a shared array.
-    fn element_of_shared(
-        &mut self,
-        array: SharedId,
-        index: &Lanes,
-        active: &[bool],
-    ) -> Step<Lanes> {
-        let mut all = vec![GARBAGE; active.len()];
-        for thread in threads(active) {
-            let visit = self.visit(thread);
-            let declared = &self.program.shared[array.0 as usize];
-            all[thread] = self.shared.read(array, declared, index.at(thread), visit)?;
         }
         Ok(Lanes::Each(all))
     }

@@ -1,6 +1,6 @@
 //! Who touched what since the last barrier, and the memory that the threads of a group share.
 
-use super::Fault;
+use super::{Fault, GARBAGE, Lanes, Machine, Step, threads};
 use crate::thread::{SharedArray, SharedId, ThreadProgram};
 
 /// A thread at a point between barriers.
@@ -143,4 +143,22 @@ pub(super) fn race(name: &str, at: f64, thread: u64, other: u64) -> Fault {
     format!(
         "race: element {at} of {name} is touched by threads {thread} and {other} without a barrier"
     )
+}
+
+impl Machine<'_> {
+    /// What each thread reads of a shared array.
+    pub(super) fn element_of_shared(
+        &mut self,
+        array: SharedId,
+        index: &Lanes,
+        active: &[bool],
+    ) -> Step<Lanes> {
+        let mut all = vec![GARBAGE; active.len()];
+        for thread in threads(active) {
+            let visit = self.visit(thread);
+            let declared = &self.program.shared[array.0 as usize];
+            all[thread] = self.shared.read(array, declared, index.at(thread), visit)?;
+        }
+        Ok(Lanes::Each(all))
+    }
 }
