@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use std::sync::Arc;
 use tilewright_ir::DType;
 use tilewright_lang::oneliner::Elementwise;
-use tilewright_proof::{Bench, Outputs, normal};
+use tilewright_proof::{Bench, Outputs, PERIOD, normal};
 use tilewright_runtime::{Runtime, nearest};
 use tilewright_tensor::{OneLiner, Tensor};
 
@@ -73,9 +73,6 @@ pub fn shape_of<'a>(shapes: &'a [ShapeOf], input: &str) -> Option<&'a [usize]> {
     let common = || shapes.iter().max_by_key(|s| s.shape.len());
     own.or_else(common).map(|s| s.shape.as_slice())
 }
-
-/// Random elements of an input; a longer one repeats them.
-const PERIOD: usize = 1 << 16;
 
 /// The formula of `--expr` on normal numbers in the shapes of `--shape`, or its gradient, ready to be timed.
 ///

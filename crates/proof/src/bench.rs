@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use tilewright_ir::{Access, DType, ParamKind, Program, bind};
 use tilewright_kernels::{Case, Entry, Fill, Inputs};
 use tilewright_runtime::{
-    Chosen, Device, Error, Kernel, Memory, Plan, Result, Runtime, TensorMut, TensorRef, Value,
+    Buffer, Chosen, Device, Error, Kernel, Memory, Plan, Result, Runtime, TensorMut, TensorRef,
+    Value,
 };
 
 /// Random elements of an input; a longer one repeats them. Timings depend on values little, and drawing them takes
 /// longer than any kernel.
-const PERIOD: usize = 1 << 16;
+pub const PERIOD: usize = 1 << 16;
 
 /// Where the outputs of a timed call come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -530,10 +531,16 @@ fn filled(
     }
     let len = elements * dtype.size();
     let mut memory = runtime.allocate(len)?;
-    for start in (0..len).step_by(bytes.len().max(1)) {
-        memory.buffer_mut().write(start, &bytes[..bytes.len().min(len - start)])?;
-    }
+    repeat(memory.buffer_mut(), len, &bytes)?;
     Ok(memory)
+}
+
+/// Writes `block` as often as makes `len` bytes.
+fn repeat(buffer: &mut dyn Buffer, len: usize, block: &[u8]) -> Result<()> {
+    for at in (0..len).step_by(block.len().max(1)) {
+        buffer.write(at, &block[..block.len().min(len - at)])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

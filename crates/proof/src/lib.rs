@@ -33,7 +33,7 @@ mod tune;
 mod variant;
 
 pub use bandwidth::{copy_bandwidth, copy_bandwidth_of, device_copy_bandwidth};
-pub use bench::{Bench, BenchRow, Budget, Outputs, Timing, interleave};
+pub use bench::{Bench, BenchRow, Budget, Outputs, PERIOD, Timing, interleave};
 pub use call::Call;
 pub use compile::{Compilation, time_compilation};
 pub use execute::{Layout, execute, execute_program};

@@ -257,18 +257,28 @@ impl Tensor {
     /// # Errors
     /// When the device cannot be read.
     pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
-        let Some(base) = self.memory.buffer().host().filter(|_| self.is_contiguous()) else {
-            return self.to_bytes().map(Cow::Owned);
-        };
-        let (size, count) = (self.dtype.size(), self.len());
-        if count == 0 {
-            return Ok(Cow::Borrowed(&[]));
+        match self.in_place()? {
+            Some(bytes) => Ok(Cow::Borrowed(bytes)),
+            None => self.to_bytes().map(Cow::Owned),
         }
-        // SAFETY: the view lies in the buffer (an invariant of `Tensor`), and nobody writes memory that a tensor shares,
-        // as writing one that is not shared needs it `&mut`.
-        Ok(Cow::Borrowed(unsafe {
-            std::slice::from_raw_parts(base.add(self.offset * size).as_ptr(), count * size)
-        }))
+    }
+
+    /// The bytes of the elements, where they are contiguous and the host can address them.
+    fn in_place(&self) -> Result<Option<&[u8]>> {
+        let memory = self.addressed()?.filter(|_| self.is_contiguous());
+        let (start, len) = (self.offset * self.dtype.size(), self.len() * self.dtype.size());
+        Ok(memory.and_then(|memory| memory.get(start..start + len)))
+    }
+
+    /// The whole memory where the host can address it, once the device has done what writes it.
+    fn addressed(&self) -> Result<Option<&[u8]>> {
+        let buffer = self.memory.buffer();
+        let Some(base) = buffer.host() else { return Ok(None) };
+        // An address alone waits for nothing; a read does.
+        buffer.read(0, &mut [])?;
+        // SAFETY: so many bytes are behind it, and nobody writes memory that a tensor shares, as writing one that is not
+        // shared needs it `&mut`.
+        Ok(Some(unsafe { std::slice::from_raw_parts(base.as_ptr(), buffer.size()) }))
     }
 
     /// The elements in row-major order.
@@ -323,12 +333,9 @@ impl Tensor {
         if self.is_empty() {
             return Some(&[]);
         }
-        let base = self.memory.buffer().host()?;
-        // SAFETY: the view lies in the buffer (an invariant of `Tensor`), aligned since buffers are and offsets count
-        // elements; nobody writes memory that a tensor shares, and writing one that is not shared needs it `&mut`.
-        Some(unsafe {
-            std::slice::from_raw_parts(base.cast::<E>().add(self.offset).as_ptr(), self.len())
-        })
+        let bytes = self.in_place().ok()??;
+        // SAFETY: these are the bytes of `len` elements, aligned since buffers are and offsets count elements.
+        Some(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), self.len()) })
     }
 
     /// The same numbers in another dtype, each converted as [`DType::round`] says.
@@ -423,18 +430,13 @@ impl Tensor {
 
     /// The whole memory as bytes, without a copy where the host can address it.
     fn memory_bytes(&self) -> Result<Cow<'_, [u8]>> {
-        let buffer = self.memory.buffer();
-        match buffer.host() {
-            // SAFETY: as in `as_slice`.
-            Some(base) => Ok(Cow::Borrowed(unsafe {
-                std::slice::from_raw_parts(base.as_ptr(), buffer.size())
-            })),
-            None => {
-                let mut bytes = vec![0; buffer.size()];
-                buffer.read(0, &mut bytes)?;
-                Ok(Cow::Owned(bytes))
-            }
+        if let Some(bytes) = self.addressed()? {
+            return Ok(Cow::Borrowed(bytes));
         }
+        let buffer = self.memory.buffer();
+        let mut bytes = vec![0; buffer.size()];
+        buffer.read(0, &mut bytes)?;
+        Ok(Cow::Owned(bytes))
     }
 }
 
@@ -491,4 +493,52 @@ fn host_memory(bytes: usize) -> Result<Memory> {
 fn zero<E: Element>() -> E {
     // SAFETY: every bit pattern is an `Element`, so zero bytes are one.
     unsafe { std::mem::zeroed() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::any::Any;
+    use std::ptr::NonNull;
+    use tilewright_runtime::{Buffer, HostBuffer, TargetError};
+
+    /// Memory that the host sees, of a device whose work is done when somebody reads.
+    struct Late(HostBuffer);
+
+    // SAFETY: as for the buffer inside.
+    unsafe impl Buffer for Late {
+        fn size(&self) -> usize {
+            self.0.size()
+        }
+
+        fn host(&self) -> Option<NonNull<u8>> {
+            self.0.host()
+        }
+
+        fn read(&self, offset: usize, into: &mut [u8]) -> std::result::Result<(), TargetError> {
+            // SAFETY: nobody else looks at the test's memory meanwhile.
+            unsafe { self.0.host().unwrap().write_bytes(7, self.0.size()) };
+            self.0.read(offset, into)
+        }
+
+        fn write(&mut self, offset: usize, from: &[u8]) -> std::result::Result<(), TargetError> {
+            self.0.write(offset, from)
+        }
+
+        fn as_any(&self) -> Option<&dyn Any> {
+            None
+        }
+    }
+
+    #[test]
+    fn elements_in_place_are_those_that_the_device_has_written() {
+        let late = || {
+            let memory = Memory::adopt(Box::new(Late(HostBuffer::new(4).unwrap())));
+            Tensor::adopt(memory, DType::U8, &[4])
+        };
+        assert_eq!(*late().bytes().unwrap(), [7; 4]);
+        assert_eq!(late().as_slice::<u8>().unwrap(), [7; 4]);
+        assert_eq!(late().to_vec::<u8>().unwrap(), [7; 4]);
+        assert_eq!(late().every(0, 2).unwrap().to_vec::<u8>().unwrap(), [7; 2]);
+    }
 }

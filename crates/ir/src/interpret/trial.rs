@@ -113,27 +113,29 @@ impl Machine<'_> {
             ExprKind::Binary(BinaryOp::Div | BinaryOp::Pow, ..)
                 | ExprKind::Unary(Recip | Rsqrt | Log | Log2 | Log1p, _)
         );
+        has_poles && self.is_of_finite(kind) && tile.data().iter().any(|x| !x.is_finite())
+    }
+
+    /// True when every operand is finite.
+    fn is_of_finite(&self, kind: &ExprKind) -> bool {
         let mut finite = true;
         kind.operands(|of| finite &= self.value(of).data().iter().all(|x| x.is_finite()));
-        has_poles && finite && tile.data().iter().any(|x| !x.is_finite())
+        finite
     }
 
     /// True where finite numbers make an infinity that is only too great for the type: no pole.
     fn overflows(&self, kind: &ExprKind, tile: &Tile) -> bool {
         use UnaryOp::{Log, Log1p, Log2, Recip, Rsqrt};
-        let all =
-            |of: ExprId, holds: fn(f64) -> bool| self.value(of).data().iter().all(|x| holds(*x));
+        let no_zero = |of: ExprId| self.value(of).data().iter().all(|x| *x != 0.0);
         let may = match *kind {
             ExprKind::Unary(Rsqrt | Log | Log2 | Log1p, _) => false,
             ExprKind::Unary(Recip, of)
             | ExprKind::Binary(BinaryOp::Div, _, of)
-            | ExprKind::Binary(BinaryOp::Pow, of, _) => all(of, |x| x != 0.0),
+            | ExprKind::Binary(BinaryOp::Pow, of, _) => no_zero(of),
             ExprKind::Unary(..) | ExprKind::Binary(..) | ExprKind::Ternary(..) => true,
             _ => false,
         };
-        let mut finite = true;
-        kind.operands(|of| finite &= all(of, f64::is_finite));
-        may && finite && tile.data().iter().any(|x| x.is_infinite())
+        may && self.is_of_finite(kind) && tile.data().iter().any(|x| x.is_infinite())
     }
 
     /// True where one of the `k` greatest elements of a row equals another of the row.

@@ -1,6 +1,6 @@
 //! A call of any callable, ready to be timed.
 
-use super::{Bench, Flush, Outputs, Parameter, Slot, Stage};
+use super::{Bench, Flush, Outputs, Parameter, Slot, Stage, repeat};
 use std::sync::Arc;
 use tilewright_ir::bind::show_shape;
 use tilewright_ir::{Access, DType, ParamKind};
@@ -74,9 +74,7 @@ impl Bench {
                 if let Given::Tensor(tensor) = given {
                     let bytes = tensor.to_bytes()?;
                     // A broadcast input has fewer elements than its kernel sees.
-                    for at in (0..len).step_by(bytes.len().max(1)) {
-                        memory.buffer_mut().write(at, &bytes[..bytes.len().min(len - at)])?;
-                    }
+                    repeat(memory.buffer_mut(), len, &bytes)?;
                     // What is updated may be an index, which would leave its axis after some runs.
                     let moves = access == Access::InOut && !dtype.is_float();
                     first = (moves && bytes.len() == len).then_some(bytes);

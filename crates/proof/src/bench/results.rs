@@ -1,6 +1,6 @@
 //! What a timed program writes, so that two schedules of it can be held against each other.
 
-use super::{Bench, Parameter};
+use super::{Bench, Parameter, repeat};
 use crate::judge::{MOVES, judge_each};
 use crate::parts::in_parts;
 use crate::random::Random;
@@ -85,11 +85,8 @@ impl Bench {
             self.tensors[*slot].memory.buffer_mut().write(0, bytes)?;
         }
         for slot in self.slots(stage, Access::Out) {
-            let (size, poison) = (self.size(slot), [POISON; 1 << 16]);
-            for at in (0..size).step_by(poison.len()) {
-                let part = &poison[..poison.len().min(size - at)];
-                self.tensors[slot].memory.buffer_mut().write(at, part)?;
-            }
+            let size = self.size(slot);
+            repeat(self.tensors[slot].memory.buffer_mut(), size, &[POISON; 1 << 16])?;
         }
         let (stages, tensors) = (&self.stages, &mut self.tensors);
         for stage in &stages[..=stage] {
