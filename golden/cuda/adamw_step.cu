@@ -33,7 +33,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_adamw_step(float* p,
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(g + (long long)((((int)blockIdx.x * 1024) + at)));
+            vector.all = tw_read_passing((const uint4*)(g + (long long)((((int)blockIdx.x * 1024) + at))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) g_in[l] = vector.lane[l];
         }

@@ -20,13 +20,13 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_add_layernorm(const f
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 256)))));
+            vector.all = tw_read_passing((const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 256))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(residual + (((long long)((int)blockIdx.x) * arguments.residual_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 256)))));
+            vector.all = tw_read_passing((const uint4*)(residual + (((long long)((int)blockIdx.x) * arguments.residual_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 256))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) residual_in[(i * 4) + l] = vector.lane[l];
         }

@@ -33,7 +33,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_causal_conv1d_silu(c
         if ((added >= 0) && (added < arguments.time)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(added) * arguments.x_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+                vector.all = tw_read_passing((const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(added) * arguments.x_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512))))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
             }
@@ -45,14 +45,14 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_causal_conv1d_silu(c
         if ((int)blockIdx.x < arguments.time) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)((int)blockIdx.x) * arguments.x_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+                vector.all = tw_read_passing((const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)((int)blockIdx.x) * arguments.x_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512))))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
             }
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(w + (((long long)(0) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = tw_read_passing((const uint4*)(w + (((long long)(0) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 512))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
         }
@@ -74,14 +74,14 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_causal_conv1d_silu(c
         if ((added_2 >= 0) && (added_2 < arguments.time)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(added_2) * arguments.x_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+                vector.all = tw_read_passing((const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(added_2) * arguments.x_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512))))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_3[(i * 4) + l] = vector.lane[l];
             }
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(w + (((long long)(1) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = tw_read_passing((const uint4*)(w + (((long long)(1) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 512))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) w_in_2[(i * 4) + l] = vector.lane[l];
         }
@@ -103,14 +103,14 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_causal_conv1d_silu(c
         if ((added_3 >= 0) && (added_3 < arguments.time)) {
             {
                 union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(added_3) * arguments.x_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+                vector.all = tw_read_passing((const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)(added_3) * arguments.x_stride1)) + (long long)((at + ((((i * 4) >> 2) & 3) * 512))))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) x_in_4[(i * 4) + l] = vector.lane[l];
             }
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(w + (((long long)(2) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = tw_read_passing((const uint4*)(w + (((long long)(2) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 512))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) w_in_3[(i * 4) + l] = vector.lane[l];
         }
@@ -125,7 +125,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_causal_conv1d_silu(c
     for (int i = 0; i < 4; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(w + (((long long)(3) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 512)))));
+            vector.all = tw_read_passing((const uint4*)(w + (((long long)(3) * arguments.w_stride0) + (long long)((at + ((((i * 4) >> 2) & 3) * 512))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) w_in_4[(i * 4) + l] = vector.lane[l];
         }

@@ -21,13 +21,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_fused_recurrent_step
     for (int i = 0; i < 8; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(h + (((long long)(program_2) * arguments.h_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            vector.all = tw_read_passing((const uint4*)(h + (((long long)(program_2) * arguments.h_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) h_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(gate + (((long long)(program_2) * arguments.gate_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128)))));
+            vector.all = tw_read_passing((const uint4*)(gate + (((long long)(program_2) * arguments.gate_stride0) + (long long)((at + ((((i * 4) >> 2) & 7) * 128))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) gate_in[(i * 4) + l] = vector.lane[l];
         }

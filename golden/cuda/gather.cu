@@ -18,7 +18,7 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_gather(const float* 
     for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(source + (((long long)(index_2) * arguments.source_stride0) + (long long)((at + ((((i * 4) >> 2) & 1) * 512)))));
+            vector.all = tw_read_passing((const uint4*)(source + (((long long)(index_2) * arguments.source_stride0) + (long long)((at + ((((i * 4) >> 2) & 1) * 512))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) source_in[(i * 4) + l] = vector.lane[l];
         }

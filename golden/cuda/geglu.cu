@@ -15,13 +15,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_geglu(const float* _
     for (int i = 0; i < 2; i++) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((0 + (at + ((((i * 4) >> 2) & 1) * 512))))));
+            vector.all = tw_read_passing((const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((0 + (at + ((((i * 4) >> 2) & 1) * 512)))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
         }
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((arguments.cols + (at + ((((i * 4) >> 2) & 1) * 512))))));
+            vector.all = tw_read_passing((const uint4*)(x + (((long long)((int)blockIdx.x) * arguments.x_stride0) + (long long)((arguments.cols + (at + ((((i * 4) >> 2) & 1) * 512)))))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in_2[(i * 4) + l] = vector.lane[l];
         }

@@ -14,7 +14,7 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_widen(const float* _
     if ((((int)blockIdx.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(x + (long long)((((int)blockIdx.x * 1024) + at)));
+            vector.all = tw_read_passing((const uint4*)(x + (long long)((((int)blockIdx.x * 1024) + at))));
             _Pragma("unroll")
             for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
         }

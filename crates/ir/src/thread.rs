@@ -180,6 +180,17 @@ impl MatrixShape {
     }
 }
 
+/// What becomes of elements of a tensor after a thread has read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// Others may read them.
+    Unknown,
+    /// They pass, of more than caches hold, while as much is written.
+    Passing,
+    /// No thread reads them again after it has read them several times, so they need not stay in a cache.
+    Last,
+}
+
 /// One step of a thread.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Code {
@@ -203,8 +214,8 @@ pub enum Code {
         offset: Value,
         /// How many.
         lanes: usize,
-        /// No thread reads them again, so they need not stay in a cache.
-        last: bool,
+        /// Who reads them later.
+        reuse: Reuse,
     },
     /// Reads `lanes` neighbouring elements of a shared array, aligned to their size together, into a register array.
     LoadShared {

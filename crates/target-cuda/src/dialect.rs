@@ -1,7 +1,7 @@
 //! What CUDA C spells its own way.
 
 use crate::routine;
-use tilewright_ir::thread::{Builtin, MatrixShape, Routine, Shuffle, ThreadProgram, Value};
+use tilewright_ir::thread::{Builtin, MatrixShape, Reuse, Routine, Shuffle, ThreadProgram, Value};
 use tilewright_ir::{BinaryOp, DType, ParamKind, StoreMode, UnaryOp};
 use tilewright_target::c::{Dialect, is_written, kernel_name};
 
@@ -244,8 +244,12 @@ impl Dialect for CudaC {
         }
     }
 
-    fn read_last(&self, place: &str) -> String {
-        format!("__ldcs({place})")
+    fn read_vector(&self, place: &str, reuse: Reuse, bytes: usize) -> Option<String> {
+        match (reuse, bytes) {
+            (Reuse::Passing, 16) => Some(format!("tw_read_passing({place})")),
+            (Reuse::Last, _) => Some(format!("__ldcs({place})")),
+            _ => None,
+        }
     }
 
     fn write_last(&self, place: &str, vector: &str) -> String {

@@ -73,6 +73,20 @@ __device__ __forceinline__ float tw_fast_quotient(float a, float b) {
     asm("div.full.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
     return y;
 }
+// A vector of a tensor larger than the second-level cache, which keeps it longer than what is written: results then leave
+// early and in long runs, between which memory turns from reading to writing less often.
+__device__ __forceinline__ uint4 tw_read_passing(const uint4* from) {
+#if __CUDA_ARCH__ >= 800
+    unsigned long long policy;
+    uint4 v;
+    asm("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy));
+    asm("ld.global.nc.L2::cache_hint.v4.u32 {%0, %1, %2, %3}, [%4], %5;"
+        : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(from), "l"(policy));
+    return v;
+#else
+    return *from;
+#endif
+}
 // Integers from floats: toward zero, saturating, NaN to 0.
 __device__ __forceinline__ int tw_to_i32(float x) { return x != x ? 0 : __float2int_rz(x); }
 __device__ __forceinline__ unsigned int tw_to_u32(float x) { return x != x ? 0u : __float2uint_rz(x); }

@@ -85,3 +85,35 @@ fn a_normal_distribution_is_one_exponential_in_halves_and_exact_in_f32() {
     }
     assert!(one_and_erf(f32::NAN).is_nan());
 }
+
+#[test]
+fn caches_are_told_of_rows_that_pass_in_tensors_larger_than_they_are() {
+    let hints = |name: &str, dtype: DType, rows: usize| {
+        let entry = tilewright_kernels::find(name).unwrap();
+        let program = entry.record(&entry.specialization(dtype, &[])).unwrap();
+        let size = |size: &str| match size {
+            "rows" => rows,
+            "n" => rows * 2048,
+            _ => 2048,
+        };
+        let text = source(&program, size).unwrap();
+        let kernel = text.split_once(&format!("tw_kernel_{name}(")).unwrap().1;
+        let told = |param: &str| {
+            kernel.matches(&format!("tw_read_passing((const uint4*)({param} ")).count()
+        };
+        let params = ["x", "weight", "source", "residual", "other"];
+        params.into_iter().filter(|param| told(param) > 0).collect::<Vec<_>>()
+    };
+    for dtype in [DType::F32, DType::BF16] {
+        // The row, not the weight, which all programs read.
+        assert_eq!(hints("rmsnorm", dtype, 65536), ["x"]);
+        assert_eq!(hints("mish", dtype, 65536), ["x"]);
+        assert_eq!(hints("rmsnorm_residual", dtype, 65536), ["x", "residual"]);
+        assert_eq!(hints("gather_add", dtype, 65536), ["source", "other"]);
+        // Next to nothing is written.
+        assert_eq!(hints("sum", dtype, 65536), [""; 0]);
+        // The next kernel may find these.
+        assert_eq!(hints("rmsnorm", dtype, 2048), [""; 0]);
+        assert_eq!(hints("mish", dtype, 2048), [""; 0]);
+    }
+}

@@ -8,7 +8,7 @@ mod value;
 use std::collections::HashSet;
 use std::fmt::Write;
 use tilewright_ir::thread::{
-    Builtin, Code, MatrixShape, RegisterId, Routine, Shuffle, ThreadProgram, Value,
+    Builtin, Code, MatrixShape, RegisterId, Reuse, Routine, Shuffle, ThreadProgram, Value,
 };
 use tilewright_ir::{Access, BinaryOp, DType, Literal, ParamId, ParamKind, StoreMode, UnaryOp};
 use value::stripped;
@@ -72,9 +72,9 @@ pub trait Dialect {
     fn bitcast(&self, from: DType, to: DType, value: &str) -> String;
     /// The type of `lanes` neighbours in memory, of `bytes` bytes together.
     fn vector_type(&self, bytes: usize) -> &'static str;
-    /// What lies at `place`, a pointer to a vector, when nobody reads it again.
-    fn read_last(&self, place: &str) -> String {
-        format!("*{place}")
+    /// What lies at `place`, a pointer to a vector of `bytes`, where caches can be told what becomes of it.
+    fn read_vector(&self, _place: &str, _reuse: Reuse, _bytes: usize) -> Option<String> {
+        None
     }
     /// Writes a vector that nobody reads for long.
     fn write_last(&self, place: &str, vector: &str) -> String {
@@ -410,7 +410,7 @@ impl Printer<'_> {
                     None => self.line(&format!("{} = {value};", self.name(*register))),
                 }
             }
-            Code::LoadVector { into, index, param, offset, lanes, last } => {
+            Code::LoadVector { into, index, param, offset, lanes, reuse } => {
                 let (name, dtype) = self.param(*param);
                 let space = self.dialect.device_space();
                 let vector = self.dialect.vector_type(dtype.size() * lanes);
@@ -418,10 +418,8 @@ impl Printer<'_> {
                 let into = self.name(*into);
                 let (lane, element) = self.dialect.read_lanes(dtype, *lanes);
                 let place = format!("(const {space}{vector}*)({name} + {offset})");
-                let read = match last {
-                    true => self.dialect.read_last(&place),
-                    false => format!("*{place}"),
-                };
+                let read = self.dialect.read_vector(&place, *reuse, dtype.size() * lanes);
+                let read = read.unwrap_or_else(|| format!("*{place}"));
                 let lines = [
                     format!("union {{ {vector} all; {lane}; }} vector;"),
                     format!("vector.all = {read};"),

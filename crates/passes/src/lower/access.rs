@@ -3,9 +3,9 @@
 use super::map::{aligned, both};
 use super::{Held, LowerError, Lowering, add, binary, int, shift_left};
 use crate::lower::layout::Layout;
-use tilewright_ir::thread::{Check, Code, Value};
+use tilewright_ir::thread::{Check, Code, Reuse, Value};
 use tilewright_ir::{
-    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Literal, ParamKind, Place, StoreMode,
+    Access, Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Literal, ParamKind, Place, StoreMode,
 };
 
 impl Lowering<'_> {
@@ -348,7 +348,7 @@ impl Lowering<'_> {
                     param: place.param,
                     offset,
                     lanes,
-                    last: l.is_last(place),
+                    reuse: l.reuse(place),
                 },
             };
             let near = l.kept_vector(id, place, &positions, (register, &first));
@@ -373,6 +373,20 @@ impl Lowering<'_> {
         self.shared_indices.clear();
         self.hold(id, Held { register, layout });
         Ok(())
+    }
+
+    /// What becomes of what a load reads.
+    fn reuse(&self, place: &Place) -> Reuse {
+        let kind = &self.program.param(place.param).kind;
+        let is_input = matches!(kind, ParamKind::Tensor { access: Access::In, .. });
+        // Not what all programs read alike. Rows of a table, which others may want too, stay as well.
+        let own = |axis: &Axis| matches!(axis, Axis::At(_) | Axis::Range { .. });
+        let passes = self.split.is_some() || place.axes.iter().any(own);
+        match () {
+            () if self.is_last(place) => Reuse::Last,
+            () if self.schedule.passing && is_input && passes => Reuse::Passing,
+            () => Reuse::Unknown,
+        }
     }
 
     /// True in the last pass over a row for what is the program's own: nobody comes back to it.

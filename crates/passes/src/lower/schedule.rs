@@ -38,6 +38,8 @@ pub struct Schedule {
     pub stay: Option<Stay>,
     /// Bytes of shared memory in which a group may keep what it reads several times; 0 where there is little.
     pub keep: usize,
+    /// What is read and written is more than caches hold, and they can be told so.
+    pub passing: bool,
 }
 
 /// Multiprocessors on which groups of packed products may stay.
@@ -123,6 +125,13 @@ const OF_MAPS: u32 = 3;
 /// log2 of the halves in 16 bytes.
 const VECTOR_OF_HALVES: u32 = 3;
 
+/// Bytes of tensors that pass: more than twice the second-level cache of an H100 or H200.
+const PASSING: usize = 1 << 27;
+
+/// The part of them that has to be written at least, or there is nothing to keep apart from what is read: a product with
+/// large weights is not to drive activations from a cache.
+const WRITTEN: usize = 8;
+
 /// The longest grid axis but the first, on every GPU.
 const GRID_LIMIT: usize = 65535;
 
@@ -156,6 +165,7 @@ impl Schedule {
             shared: (units == Units::Float).then_some(matrix::THREADGROUP),
             stay: None,
             keep: 0,
+            passing: units == Units::Half && passes(program, dims),
         };
         let lined = super::lined(program, &schedule);
         let program = lined.as_ref().unwrap_or(program);
@@ -243,6 +253,28 @@ fn elements_a_thread(program: &Program) -> u32 {
         1 if reads_halves(program) => OF_HALVES_READ,
         _ => ELEMENTS_A_THREAD,
     }
+}
+
+/// True where tensors are together so large that whoever comes next finds nothing of them in a cache. Smaller ones may be
+/// there still, and what is written then is to stay for the kernel that reads it.
+///
+/// On an H200, told so: rmsnorm of 65536 rows of 2048 in f32 0.2536 ms instead of 0.2634, a copy of as much 0.2513 instead
+/// of 0.2553, rmsnorm's gradient in bf16 0.2063 instead of 0.2141 without its sums. Reads that are to leave a cache first
+/// take longer than untold ones, 0.273, writes that are to leave first change nothing; a row that is read again instead of
+/// held in registers takes 0.2542.
+fn passes(program: &Program, dims: &[usize]) -> bool {
+    let (mut all, mut written) = (0usize, 0usize);
+    for param in &program.params {
+        let ParamKind::Tensor { dtype, shape, access, .. } = &param.kind else { continue };
+        let elements = shape.iter().map(|e| e.value(dims));
+        let bytes = elements.fold(dtype.size(), usize::saturating_mul);
+        all = all.saturating_add(bytes);
+        if *access != Access::In {
+            written = written.saturating_add(bytes);
+        }
+    }
+    let multiplies = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Dot(..)));
+    !multiplies && all >= PASSING && written >= all / WRITTEN
 }
 
 /// True where random words are drawn. Their rounds, one after the other, take longer than halves take to come: a thread of
