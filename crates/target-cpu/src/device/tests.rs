@@ -269,24 +269,28 @@ fn turns_of_a_loop_that_add_up_run_together() {
 }
 
 #[test]
-fn a_long_row_that_one_step_goes_over_comes_in_long_blocks() {
+fn a_long_row_that_one_step_updates_comes_in_long_blocks() {
     let text = |body: &str| {
         format!(
-            "kernel along(x: in f32[n], y: out f32[n])
+            "kernel along(x: inout f32[n])
             %0: f32[n] = load x[:]
-            %1: f32[n] = exp %0
+            %1: f32[n] = mul %0, %0
             {body}"
         )
     };
     let n = 3_000_001;
-    let tensors: [(&[usize], _); 2] = [(&[n], vec![0; n]), (&[n], vec![!0; n])];
+    let start: Vec<u32> = (0..n).map(|i| ((i % 100) as f32).to_bits()).collect();
+    let tensors: [(&[usize], _); 1] = [(&[n], start)];
     let run = |body: &str| launch(&parse(&text(body)).unwrap(), &tensors, &[]).unwrap();
-    let (found, schedule) = run("%2: f32[n] = add %1, %0\nstore y[:] = %2");
-    assert!(found[1].iter().all(|&y| float(y) == 1.0));
+    let (found, schedule) = run("%2: f32[n] = add %1, %0\nstore x[:] = %2");
+    for (i, &y) in found[0].iter().enumerate() {
+        let x = (i % 100) as f32;
+        assert_eq!(float(y), x * x + x, "{i}");
+    }
     let native = schedule.contains("native");
     assert_eq!(schedule.contains("in blocks of 32768"), native, "{schedule}");
     // A sum is carried from block to block.
     let (_, schedule) =
-        run("%2: f32[1] = reduce_sum %1 axis 0\n%3: f32[n] = sub %0, %2\nstore y[:] = %3");
+        run("%2: f32[1] = reduce_sum %1 axis 0\n%3: f32[n] = sub %0, %2\nstore x[:] = %3");
     assert!(schedule.contains("in blocks of 2048"), "{schedule}");
 }
