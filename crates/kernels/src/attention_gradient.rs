@@ -98,14 +98,14 @@ pub(crate) const ATTENTION_MERGED_SOFTCAP_GRADIENT: &[BackwardKernel] = kernels!
     |a: &Args| Form { cap: Some(a.scalar("softcap")), merged: true }
 );
 
-/// The cotangents of a block of queries of a head, f32[QUERIES, head_dim].
+/// The cotangents of a block of queries of a head, [QUERIES, head_dim].
 fn d_out(a: &Args, form: Form, [batch, head, first]: [Tile; 3]) -> Tile {
     let d_out = a["d_out"].row(batch);
     let rows = match form.merged {
         true => d_out.rows(first, QUERIES).row(head),
         false => d_out.row(head).rows(first, QUERIES),
     };
-    rows.load().to(F32)
+    rows.load()
 }
 
 /// One program a block of queries of one head: the forward pass again, for lse and delta.
@@ -114,38 +114,39 @@ fn attention_rows(k: &mut Kernel, a: &Args, form: Form) {
     let first = k.blocks(a["q"].size(2), QUERIES);
     let shape = |scores| form.cap.map_or(scores, |cap| softcap(scores, cap));
     let attended = attend(k, a, [batch, head, first], shape);
-    let delta = (attended.mean() * d_out(a, form, [batch, head, first])).row_sum();
+    let d_out = d_out(a, form, [batch, head, first]).to(F32);
+    let delta = (attended.mean() * d_out).row_sum();
     a["lse"].row(batch).row(head).range(first, QUERIES).store(attended.log_sum());
     a["delta"].row(batch).row(head).range(first, QUERIES).store(delta);
 }
 
 /// A block of queries of a head, as the gradient needs them. Past the last query everything is 0, so that such rows
-/// add nothing.
+/// add nothing. What is multiplied has the storage type, as forward, so that a matrix unit can do it.
 struct Queries {
     first: Tile,
     cap: Option<Tile>,
-    scaled: Tile, // [QUERIES, head_dim]
-    d_out: Tile,  // [QUERIES, head_dim]
-    lse: Tile,    // [QUERIES, 1]
-    delta: Tile,  // [QUERIES, 1]
+    q: Tile,     // [QUERIES, head_dim]
+    d_out: Tile, // [QUERIES, head_dim]
+    lse: Tile,   // f32[QUERIES, 1]
+    delta: Tile, // f32[QUERIES, 1]
 }
 
 impl Queries {
     fn load(a: &Args, [batch, head, first]: [Tile; 3], form: Form) -> Queries {
-        let rows = |name: &str| a[name].row(batch).row(head).rows(first, QUERIES).load().to(F32);
+        let rows = |name: &str| a[name].row(batch).row(head).rows(first, QUERIES).load();
         Queries {
             first,
             cap: form.cap,
-            scaled: rows("q") * a.scalar("scale"),
+            q: rows("q"),
             d_out: d_out(a, form, [batch, head, first]),
             lse: rows("lse").column(),
             delta: rows("delta").column(),
         }
     }
 
-    /// Weights p and cotangents ds of the scores with a block of keys, f32[QUERIES, KEYS] each.
+    /// Weights p and cotangents ds of the scores with a block of keys, [QUERIES, KEYS] each.
     fn weights(&self, k: &Kernel, a: &Args, block: Tile, keys: Tile, values: Tile) -> (Tile, Tile) {
-        let scores = self.scaled.dot(keys.transpose());
+        let scores = self.q.dot(keys.transpose()) * a.scalar("scale");
         let (scores, slope) = match self.cap {
             None => (scores, None),
             Some(cap) => {
@@ -156,7 +157,8 @@ impl Queries {
         let shifted = scores - self.lse;
         let p = seen(k, a, self.first, block).select(shifted, f64::NEG_INFINITY).exp();
         let ds = p * (self.d_out.dot(values.transpose()) - self.delta);
-        (p, slope.map_or(ds, |slope| ds * slope))
+        let ds = slope.map_or(ds, |slope| ds * slope);
+        (p.to(keys.dtype()), ds.to(keys.dtype()))
     }
 }
 
@@ -170,8 +172,7 @@ fn attention_d_q(k: &mut Kernel, a: &Args, form: Form) {
     let mut sum = k.var(k.full(F32, &[QUERIES.into(), a.constant("head_dim").into()], 0.0));
     let (start, end) = keys_seen(k, a, first);
     for block in k.range_step(start, end, KEYS) {
-        let keys = keys.rows(block, KEYS).load().to(F32);
-        let values = values.rows(block, KEYS).load().to(F32);
+        let (keys, values) = (keys.rows(block, KEYS).load(), values.rows(block, KEYS).load());
         let (_, ds) = queries.weights(k, a, block, keys, values);
         sum += ds.dot(keys);
     }
@@ -184,8 +185,7 @@ fn attention_d_keys(k: &mut Kernel, a: &Args, form: Form) {
     let (batch, kv_head) = (k.program(), k.program());
     let (keys, values) = keys_and_values(a, batch, kv_head);
     let block = k.blocks(keys.size(0), KEYS);
-    let keys = keys.rows(block, KEYS).load().to(F32);
-    let values = values.rows(block, KEYS).load().to(F32);
+    let (keys, values) = (keys.rows(block, KEYS).load(), values.rows(block, KEYS).load());
     let zeros = k.full(F32, &[KEYS.into(), a.constant("head_dim").into()], 0.0);
     let (mut d_keys, mut d_values) = (k.var(zeros), k.var(zeros));
     // The first query at or behind the first key of the block, and the last that still sees its last key.
@@ -199,10 +199,10 @@ fn attention_d_keys(k: &mut Kernel, a: &Args, form: Form) {
         for first in k.range_step(start, end, QUERIES) {
             let queries = Queries::load(a, [batch, kv_head * group + member, first], form);
             let (p, ds) = queries.weights(k, a, block, keys, values);
-            d_keys += ds.transpose().dot(queries.scaled);
+            d_keys += ds.transpose().dot(queries.q);
             d_values += p.transpose().dot(queries.d_out);
         }
     }
-    a["d_keys"].row(batch).row(kv_head).rows(block, KEYS).store(d_keys.get());
+    a["d_keys"].row(batch).row(kv_head).rows(block, KEYS).store(d_keys.get() * a.scalar("scale"));
     a["d_values"].row(batch).row(kv_head).rows(block, KEYS).store(d_values.get());
 }
