@@ -4,7 +4,7 @@ use super::map::aligned;
 use super::{Held, LowerError, Lowering, SUBGROUP, binary, int, run, shift_left, shift_right};
 use crate::lower::layout::Layout;
 use tilewright_ir::table::HashMap;
-use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
+use tilewright_ir::thread::{Builtin, Code, RegisterId, SharedId, Shuffle, Value};
 use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Literal, ReduceOp, TernaryOp};
 
 /// One partial result: a value for each component.
@@ -197,7 +197,7 @@ impl Lowering<'_> {
             if lanes_agree { Value::Builtin(Builtin::Subgroup) } else { self.thread.clone() };
         let arrays: Vec<_> =
             dtypes.iter().map(|&d| self.shared("partial", d, registers * slots)).collect();
-        if self.loops > 0 {
+        if self.loops > 0 || self.is_first_in_cluster(arrays.len()) {
             self.barrier();
         }
         let (write, ()) = self.nested(|l| {
@@ -217,6 +217,10 @@ impl Lowering<'_> {
             }
         }
         self.barrier();
+        if lanes_agree && registers == 1 && slots > 1 << SUBGROUP && slots == 1 << subgroups.len() {
+            self.join_slots(accumulators, dtypes, &arrays, slots, joiner);
+            return;
+        }
         // The slots of the others: the same slot with each combination of the reduced bits, in order.
         let shift = if lanes_agree { SUBGROUP } else { 0 };
         let mask: i64 = subgroups.iter().map(|b| 1i64 << (b - shift)).sum();
@@ -257,6 +261,41 @@ impl Lowering<'_> {
                 }
             });
         });
+    }
+
+    /// Joins what more subgroups than a subgroup has lanes left in shared memory: each lane some of it, then the lanes theirs.
+    fn join_slots(
+        &mut self,
+        accumulators: &[RegisterId],
+        dtypes: &[DType],
+        arrays: &[SharedId],
+        slots: usize,
+        joiner: &Joiner,
+    ) {
+        let lane = Value::Builtin(Builtin::Lane);
+        let read = |at: Value| -> Partial {
+            arrays.iter().map(|&array| Value::Shared(array, Box::new(at.clone()))).collect()
+        };
+        for (&accumulator, value) in accumulators.iter().zip(read(lane.clone())) {
+            self.code(Code::SetElement(accumulator, int(0), value));
+        }
+        self.unroll((slots >> SUBGROUP) - 1, |l, turn| {
+            let at = super::add(shift_left(super::add(turn, int(1)), SUBGROUP), lane.clone());
+            let left: Partial =
+                accumulators.iter().map(|&a| Value::Element(a, Box::new(int(0)))).collect();
+            let joined = l.join(joiner, left, read(at));
+            for (&accumulator, value) in accumulators.iter().zip(joined) {
+                l.code(Code::SetElement(accumulator, int(0), value));
+            }
+        });
+        for bit in 0..SUBGROUP {
+            self.join_lanes(accumulators, dtypes, &int(0), Shuffle::Xor(1 << bit), joiner);
+        }
+    }
+
+    /// True at the first exchange of a cluster, which no group may begin before all have begun.
+    fn is_first_in_cluster(&self, arrays: usize) -> bool {
+        super::cluster::groups_of(self.schedule.team) > 0 && self.shared.len() == arrays
     }
 
     /// Joins one register of each accumulator with another lane's.

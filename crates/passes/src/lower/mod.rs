@@ -10,6 +10,7 @@ mod blocks;
 mod candidates;
 mod choice;
 mod chunk;
+mod cluster;
 mod collective;
 mod contract;
 mod draws;
@@ -117,7 +118,10 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     }
     let lined = lined(program, schedule);
     let program = lined.as_ref().unwrap_or(program);
-    let blocked = blocks::blocked(program, schedule);
+    let blocked = match cluster::groups_of(schedule.team) {
+        0 => blocks::blocked(program, schedule),
+        _ => None,
+    };
     let is_blocked = blocked.is_some();
     let mut program = blocked.unwrap_or_else(|| program.clone());
     rewrite(&mut program, &[extrema::RULES, draws::RULES, contract::RULES]);
@@ -128,6 +132,7 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     }
     let program = &program;
     let mut lowering = Lowering::new(program, schedule);
+    lowering.resident = cluster::resident_groups(schedule);
     if is_blocked {
         lowering.resident = blocks::resident_groups(program);
         lowering.last_pass = blocks::last_pass(program);
@@ -354,6 +359,7 @@ impl<'a> Lowering<'a> {
             grid,
             linear: self.schedule.linear,
             threads,
+            cluster: 1 << cluster::groups_of(self.schedule.team),
             resident: self.resident,
             registers: self.registers,
             shared: self.shared,
