@@ -257,9 +257,10 @@ impl CudaExecutable {
             *slot = groups as u32;
         }
         let together = threads.cluster as u32;
-        grid[0] = grid[0].checked_mul(together).filter(|n| *n <= i32::MAX as u32).ok_or_else(|| {
-            TargetError::Device("CUDA: too many programs for one launch".into())
-        })?;
+        grid[0] = grid[0]
+            .checked_mul(together)
+            .filter(|n| *n <= i32::MAX as u32)
+            .ok_or_else(|| TargetError::Device("CUDA: too many programs for one launch".into()))?;
         if grid.contains(&0) {
             return Ok(None);
         }

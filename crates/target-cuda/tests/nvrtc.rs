@@ -152,40 +152,35 @@ fn every_kernel_compiles_for_both_architectures() {
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), results.len(), failed.join("\n"));
 }
 
-/// Long rows take clusters, and a thread no more registers than leave a multiprocessor full.
+#[test]
+fn copies_between_layouts_compile() {
+    if is_missing() {
+        return;
+    }
+    for architecture in ARCHITECTURES {
+        compile(include_str!("../src/copy.cu"), architecture).unwrap();
+    }
+}
+
+/// Gradients that add up over long rows take clusters, whose threads hold what they have of a row.
 #[test]
 fn long_rows_compile_for_clusters() {
     if is_missing() {
         return;
     }
-    let cases = [
-        ("softmax", false, 128_256, &[DType::F32, DType::BF16][..]),
-        ("log_softmax", false, 128_256, &[DType::F32, DType::BF16]),
-        ("softmax_cross_entropy_grad", false, 128_256, &[DType::F32, DType::BF16]),
-        ("softmax_cross_entropy", true, 128_256, &[DType::F32, DType::BF16]),
-        ("softmax", true, 128_256, &[DType::F32, DType::BF16]),
-        ("rmsnorm", false, 65_536, &[DType::F32, DType::BF16]),
-        ("rmsnorm", true, 65_536, &[DType::F32, DType::BF16]),
-        ("layernorm", true, 65_536, &[DType::F32, DType::BF16]),
-    ];
-    for (name, grad, columns, dtypes) in cases {
+    let cases = [("rmsnorm", 65_536), ("layernorm", 65_536)];
+    for (name, columns) in cases {
         let entry = tilewright_kernels::find(name).unwrap();
-        for &dtype in dtypes {
+        for dtype in [DType::F32, DType::BF16] {
             let mut program = entry.record(&entry.specialization(dtype, &[])).unwrap();
-            if grad {
-                tilewright_passes::pipeline::optimize(&mut program);
-                let backward = tilewright_passes::grad(&program, &Default::default()).unwrap();
-                program = backward.programs.into_iter().next().unwrap();
-            }
+            tilewright_passes::pipeline::optimize(&mut program);
+            let backward = tilewright_passes::grad(&program, &Default::default()).unwrap();
             let size = |name: &str| if name == "rows" { 8192 } else { columns };
-            let text = staying_source(&program, H100, size).unwrap();
+            let text = staying_source(&backward.programs[0], H100, size).unwrap();
             assert!(text.contains("cluster_dims("), "{name}");
-            let started = Instant::now();
             let (_, usage) = compile_with_usage(&text, "sm_90").unwrap();
-            let kernel = if grad { "gradient of" } else { "" };
-            println!("{kernel} {name} {dtype}: {usage:?}, {} ms", started.elapsed().as_millis());
-            let groups = if text.contains("__launch_bounds__(512, 2)") { 2 } else { 1 };
-            println!("    groups a multiprocessor: {groups}");
+            println!("gradient of {name} {dtype}: {usage:?}");
+            assert!(usage.spill_loads < 64, "{name} {dtype}: {usage:?}");
         }
     }
 }

@@ -21,6 +21,14 @@ pub(super) enum Joiner<'a> {
     By(&'a Combine),
 }
 
+/// A value that each subgroup of a cluster has, and how all of them become one.
+#[derive(Clone, Copy)]
+pub(super) struct Exchange {
+    accumulator: RegisterId,
+    dtype: DType,
+    op: ReduceOp,
+}
+
 impl Lowering<'_> {
     /// Lowers a collective expression.
     pub(super) fn collective(&mut self, id: ExprId, name: &str) -> Result<(), LowerError> {
@@ -193,11 +201,22 @@ impl Lowering<'_> {
         } else {
             1usize << self.schedule.team
         };
+        let whole = lanes_agree && registers == 1 && slots == 1 << subgroups.len();
+        if let (true, true, Joiner::Op(op, _), [accumulator], [dtype]) =
+            (super::cluster::groups_of(self.schedule.team) > 0, whole, joiner, accumulators, dtypes)
+        {
+            let exchange = Exchange { accumulator: *accumulator, dtype: *dtype, op: *op };
+            match &mut self.meeting {
+                Some(meeting) => meeting.push(exchange),
+                None => self.exchange(&[exchange]),
+            }
+            return;
+        }
         let slot =
             if lanes_agree { Value::Builtin(Builtin::Subgroup) } else { self.thread.clone() };
         let arrays: Vec<_> =
             dtypes.iter().map(|&d| self.shared("partial", d, registers * slots)).collect();
-        if self.loops > 0 || self.is_first_in_cluster(arrays.len()) {
+        if self.loops > 0 {
             self.barrier();
         }
         let (write, ()) = self.nested(|l| {
@@ -217,10 +236,6 @@ impl Lowering<'_> {
             }
         }
         self.barrier();
-        if lanes_agree && registers == 1 && slots > 1 << SUBGROUP && slots == 1 << subgroups.len() {
-            self.join_slots(accumulators, dtypes, &arrays, slots, joiner);
-            return;
-        }
         // The slots of the others: the same slot with each combination of the reduced bits, in order.
         let shift = if lanes_agree { SUBGROUP } else { 0 };
         let mask: i64 = subgroups.iter().map(|b| 1i64 << (b - shift)).sum();
@@ -263,39 +278,51 @@ impl Lowering<'_> {
         });
     }
 
-    /// Joins what more subgroups than a subgroup has lanes left in shared memory: each lane some of it, then the lanes theirs.
-    fn join_slots(
-        &mut self,
-        accumulators: &[RegisterId],
-        dtypes: &[DType],
-        arrays: &[SharedId],
-        slots: usize,
-        joiner: &Joiner,
-    ) {
-        let lane = Value::Builtin(Builtin::Lane);
-        let read = |at: Value| -> Partial {
-            arrays.iter().map(|&array| Value::Shared(array, Box::new(at.clone()))).collect()
+    /// Joins what the subgroups of a cluster have, several values at one meeting. In the turns of a loop two places take turns:
+    /// a place is written again only after the barrier of the turn between, before which all have read it.
+    pub(super) fn exchange(&mut self, exchanges: &[Exchange]) {
+        let bits = self.schedule.team - SUBGROUP;
+        let turn = match (&self.turns[..], self.loops) {
+            ([(counter, step)], 1) if step % 2 == 1 => Some(Value::Get(*counter)),
+            _ => None,
         };
-        for (&accumulator, value) in accumulators.iter().zip(read(lane.clone())) {
-            self.code(Code::SetElement(accumulator, int(0), value));
+        let places = if turn.is_some() { 2 } else { 1 };
+        let arrays: Vec<SharedId> =
+            exchanges.iter().map(|e| self.shared("partial", e.dtype, places << bits)).collect();
+        if self.loops > 0 && turn.is_none() {
+            self.barrier();
         }
-        self.unroll((slots >> SUBGROUP) - 1, |l, turn| {
-            let at = super::add(shift_left(super::add(turn, int(1)), SUBGROUP), lane.clone());
-            let left: Partial =
-                accumulators.iter().map(|&a| Value::Element(a, Box::new(int(0)))).collect();
-            let joined = l.join(joiner, left, read(at));
-            for (&accumulator, value) in accumulators.iter().zip(joined) {
-                l.code(Code::SetElement(accumulator, int(0), value));
+        let first = turn.map(|turn| shift_left(binary(BinaryOp::And, turn, int(1)), bits));
+        let place = |slot: Value| match &first {
+            Some(first) => super::add(first.clone(), slot),
+            None => slot,
+        };
+        let own = |e: &Exchange| Value::Element(e.accumulator, Box::new(int(0)));
+        let to = place(Value::Builtin(Builtin::Subgroup));
+        let writes = exchanges.iter().zip(&arrays);
+        let writes = writes.map(|(e, array)| Code::StoreShared(*array, to.clone(), own(e)));
+        let is_first = binary(BinaryOp::Eq, Value::Builtin(Builtin::Lane), int(0));
+        self.code(Code::If(is_first, writes.collect()));
+        self.barrier();
+        // Each lane joins some of the slots, then the lanes theirs.
+        for (e, &array) in exchanges.iter().zip(&arrays) {
+            let joiner = Joiner::Op(e.op, e.dtype);
+            let read = |number: Value| {
+                let slot = super::add(shift_left(number, SUBGROUP), Value::Builtin(Builtin::Lane));
+                Value::Shared(array, Box::new(place(slot)))
+            };
+            self.code(Code::SetElement(e.accumulator, int(0), read(int(0))));
+            self.unroll((1 << (bits - SUBGROUP)) - 1, |l, number| {
+                let value = read(super::add(number, int(1)));
+                for joined in l.join(&joiner, vec![own(e)], vec![value]) {
+                    l.code(Code::SetElement(e.accumulator, int(0), joined));
+                }
+            });
+            for bit in 0..SUBGROUP {
+                let (of, shuffle) = ([e.accumulator], Shuffle::Xor(1 << bit));
+                self.join_lanes(&of, &[e.dtype], &int(0), shuffle, &joiner);
             }
-        });
-        for bit in 0..SUBGROUP {
-            self.join_lanes(accumulators, dtypes, &int(0), Shuffle::Xor(1 << bit), joiner);
         }
-    }
-
-    /// True at the first exchange of a cluster, which no group may begin before all have begun.
-    fn is_first_in_cluster(&self, arrays: usize) -> bool {
-        super::cluster::groups_of(self.schedule.team) > 0 && self.shared.len() == arrays
     }
 
     /// Joins one register of each accumulator with another lane's.
