@@ -112,7 +112,7 @@ impl Stage<'_> {
 
     /// How many programs of the forward grid are added up by one. Fewer where each adds up a tile for itself: its sum is then a
     /// small part of what it reads, and there are few programs. On an H200, depthwise_conv_3x3 of 4 x 112 x 112 x 64 in f32
-    /// took 0.996 ms by 8 programs of 64 rows each.
+    /// took 0.995 ms by 8 programs of 64 rows each, and takes 0.142 by one a row.
     fn chunk(&self) -> usize {
         let program = &self.forward.program;
         let has_dots = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Dot(..)));
