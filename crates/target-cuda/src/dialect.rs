@@ -187,6 +187,10 @@ impl Dialect for CudaC {
         Some(format!("tw_fast_quotient({a}, {b})"))
     }
 
+    fn fast_one_and_erf(&self, a: &str) -> Option<String> {
+        Some(format!("tw_fast_one_and_erf({a})"))
+    }
+
     fn float_call(&self, op: BinaryOp) -> &'static str {
         if op == BinaryOp::Pow { "powf" } else { "fmodf" }
     }

@@ -50,6 +50,11 @@ pub trait Dialect {
     fn fast_quotient(&self, _a: &str, _b: &str) -> Option<String> {
         None
     }
+
+    /// 1 + erf(a), as exact as the error function beside 1, where that is cheaper than both.
+    fn fast_one_and_erf(&self, _a: &str) -> Option<String> {
+        None
+    }
     /// The sum of two f32 values that is no part of a fused multiply and add.
     fn apart(&self, a: &str, b: &str) -> String;
     /// A call of a float function of two operands (`pow`, `fmod`).
