@@ -227,6 +227,10 @@ impl Device for CudaDevice {
         Ok(Box::new(self.gpu.allocate(bytes)?))
     }
 
+    fn free_memory(&self) -> Option<u64> {
+        self.gpu.context.free_memory()
+    }
+
     fn time(
         &self,
         launch: &mut dyn FnMut() -> Result<(), TargetError>,
