@@ -226,10 +226,7 @@ impl Rows {
             let long: Vec<usize> = extents.filter(|&extent| extent != 1).collect();
             let lanes = long.iter().fold(1usize, |n, &extent| n.saturating_mul(extent));
             let first = (!long.is_empty()).then_some(lanes);
-            let alone = matches!(
-                expr.kind,
-                ExprKind::Dot(..) | ExprKind::ReduceBy { .. } | ExprKind::ScanBy { .. }
-            );
+            let alone = matches!(expr.kind, ExprKind::Dot(..));
             // Values of several axes run in batches like rows of as many elements, where these are short.
             if alone || long.len() > 1 && lanes > SHORT_TILE {
                 return Rows::default();

@@ -111,6 +111,13 @@ impl Context {
         unsafe { result::device::total_mem(self.device) }.unwrap_or(0) as u64
     }
 
+    /// Bytes of it that nobody uses.
+    pub fn free_memory(&self) -> Option<u64> {
+        self.enter().ok()?;
+        let (free, _) = result::mem_get_info().ok()?;
+        Some(free as u64)
+    }
+
     /// Waits for all work of the stream.
     ///
     /// # Errors

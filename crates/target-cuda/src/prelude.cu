@@ -52,6 +52,21 @@ __device__ __forceinline__ float tw_fast_sigmoid(float x) {
     asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(1.0f + e));
     return (x < 0.0f ? e : 1.0f) * y;
 }
+// 1 + erf(x), as exact as erff beside 1: erfc(t) is a power of two whose exponent is t times a polynomial, minimax up to
+// t = 3.8, where erfc is lost beside 1; from there on it falls without end.
+__device__ __forceinline__ float tw_fast_one_and_erf(float x) {
+    const float t = fabsf(x);
+    float p = fmaf(-1.482564039179124e-5f, t, 1.796231226762757e-4f);
+    p = fmaf(p, t, -5.878795054741204e-4f);
+    p = fmaf(p, t, -2.288469346240163e-3f);
+    p = fmaf(p, t, 2.958308532834053e-2f);
+    p = fmaf(p, t, -1.490739285945892e-1f);
+    p = fmaf(p, t, -9.18298065662384e-1f);
+    p = fmaf(p, t, -1.6279160976409912f);
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(p * t));
+    return x < 0.0f ? y : 2.0f - y;
+}
 // Over the full range of divisors.
 __device__ __forceinline__ float tw_fast_quotient(float a, float b) {
     float y;

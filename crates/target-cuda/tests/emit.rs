@@ -1,7 +1,7 @@
 //! The whole catalog as CUDA C, without a GPU: every kernel in every dtype lowers and prints.
 
 use std::sync::Arc;
-use tilewright_ir::DType;
+use tilewright_ir::{DType, UnaryOp};
 use tilewright_kernels::CATALOG;
 use tilewright_target::tuned::Untuned;
 use tilewright_target_cuda::{CudaDevice, source};
@@ -37,4 +37,51 @@ fn a_machine_without_the_driver_is_told_what_is_missing() {
             "{text}"
         );
     }
+}
+
+/// The lines of a helper's body in the text of a kernel.
+fn helper<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let from = text.lines().skip_while(|line| !line.contains(&format!(" {name}(")));
+    from.take_while(|line| *line != "}").collect()
+}
+
+#[test]
+fn a_normal_distribution_is_one_exponential_in_halves_and_exact_in_f32() {
+    let text = |dtype| {
+        let entry = tilewright_kernels::find("gelu").unwrap();
+        let program = entry.record(&entry.specialization(dtype, &[])).unwrap();
+        source(&program, |_| 4096).unwrap()
+    };
+    let kernel = |dtype| text(dtype).split_once("tw_kernel_gelu(").unwrap().1.to_owned();
+    assert!(kernel(DType::F32).contains("(erff(product_2) + 1.0f)"), "{}", kernel(DType::F32));
+    for dtype in [DType::F16, DType::BF16] {
+        let kernel = kernel(dtype);
+        assert!(kernel.contains("* tw_fast_one_and_erf(product_2)"), "{kernel}");
+        assert!(!kernel.contains("erff"), "{kernel}");
+    }
+
+    // The helper's polynomial, as its text has it.
+    let text = text(DType::BF16);
+    let numbers = helper(&text, "tw_fast_one_and_erf").into_iter().flat_map(|line| {
+        let call = line.split_once("fmaf(")?.1.trim_end_matches(");");
+        Some(call.split(", ").filter_map(|word| word.strip_suffix('f')?.parse::<f32>().ok()))
+    });
+    let coefficients: Vec<f32> = numbers.flatten().collect();
+    assert_eq!(coefficients.len(), 8, "{text}");
+    let one_and_erf = |x: f32| {
+        let t = x.abs();
+        let p = coefficients.iter().skip(1).fold(coefficients[0], |p, c| p.mul_add(t, *c));
+        let y = (p * t).exp2();
+        if x < 0.0 { y } else { 2.0 - y }
+    };
+    let erf = |x: f32| tilewright_ir::meaning::unary(UnaryOp::Erf, DType::F32, x as f64);
+    for i in -1200..=1200 {
+        let x = i as f32 / 100.0;
+        let error = (one_and_erf(x) as f64 - (erf(x) + 1.0)).abs();
+        assert!(error < 2.5e-7, "1 + erf({x}) errs by {error:e}");
+    }
+    for (x, y) in [(0.0, 1.0), (f32::INFINITY, 2.0), (f32::NEG_INFINITY, 0.0), (-1e30, 0.0)] {
+        assert_eq!(one_and_erf(x), y);
+    }
+    assert!(one_and_erf(f32::NAN).is_nan());
 }

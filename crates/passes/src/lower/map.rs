@@ -4,7 +4,7 @@ use super::access::as_i32;
 use super::{Held, LowerError, Lowering, int, padded};
 use crate::lower::layout::{Layout, Run};
 use tilewright_ir::thread::{Builtin, Check, Value};
-use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, TernaryOp};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, Literal, TernaryOp, UnaryOp};
 
 impl Lowering<'_> {
     /// The element of `id` that belongs to a register of `layout`.
@@ -109,6 +109,9 @@ impl Lowering<'_> {
                 Value::Unary(*op, program.expr(*a).ty.dtype, Box::new(operand(self, *a)?))
             }
             ExprKind::Binary(op, a, b) => {
+                if let Some(of) = self.fast_one_and_erf(id) {
+                    return Some(one_and_erf(operand(self, of)?));
+                }
                 let (x, y) = (operand(self, *a)?, operand(self, *b)?);
                 arithmetic(*op, &program.expr(*a).ty, x, y)
             }
@@ -229,6 +232,10 @@ impl Lowering<'_> {
                 Value::Unary(*op, typed(a), Box::new(self.element(*a, layout, register)?))
             }
             ExprKind::Binary(op, a, b) => {
+                let of = self.fast_one_and_erf(id);
+                if let Some(of) = of.filter(|of| self.is_held(*of, layout)) {
+                    return Ok(one_and_erf(self.element(of, layout, register)?));
+                }
                 let y = self.element(*b, layout, register)?;
                 if let Some(x) = self.first_of_vector(*op, [*a, *b], layout, register) {
                     return Ok(Value::Binary(*op, typed(a), Box::new(x), Box::new(y)));
@@ -263,6 +270,11 @@ impl Lowering<'_> {
             _ => return self.element(id, layout, register),
         };
         Ok(self.at_ease(id, value))
+    }
+
+    /// What `id` adds 1 to the error function of, if that may be fast.
+    fn fast_one_and_erf(&self, id: ExprId) -> Option<ExprId> {
+        super::rough::one_and_erf(self.program, id).filter(|_| self.rough.contains(&id))
     }
 
     /// Where positions are compared with a size that whole vectors make up, the position of the first element of the
@@ -444,6 +456,13 @@ pub(super) fn arithmetic(op: BinaryOp, ty: &tilewright_ir::Type, a: Value, b: Va
     let bits = |from, to, of: Value| Value::Bitcast { from, to, of: Box::new(of) };
     let [a, b] = [a, b].map(|v| Box::new(bits(DType::I32, DType::U32, v)));
     bits(DType::U32, DType::I32, Value::Binary(op, DType::U32, a, b))
+}
+
+/// `erf(of) + 1`, fast.
+fn one_and_erf(of: Value) -> Value {
+    let erf = Value::Unary(UnaryOp::Erf, DType::F32, Box::new(of));
+    let one = Value::Const(Literal::Int(1), DType::F32);
+    Value::Rough(Box::new(Value::Binary(BinaryOp::Add, DType::F32, Box::new(erf), Box::new(one))))
 }
 
 fn both_or(a: Value, b: Value) -> Value {

@@ -1,7 +1,7 @@
 //! What rounding to 16 bits allows.
 //!
 //! Values that reach memory only through such a rounding, by arithmetic that keeps relative errors small, need not be as
-//! exact as f32. An exponential or quotient among them may take the device's fast one, which errs by a few units of f32,
+//! exact as f32. An exponential, a quotient or a normal distribution among them may take the device's fast one, which errs by a few units of f32,
 //! where the rounding to come errs by thousands.
 
 use tilewright_ir::table::HashSet;
@@ -79,12 +79,26 @@ fn gains(program: &Program, id: ExprId) -> bool {
     if matches!(expr.kind, ExprKind::Unary(UnaryOp::Sigmoid, _)) {
         return true;
     }
+    if one_and_erf(program, id).is_some() {
+        return true;
+    }
     let fast = matches!(
         expr.kind,
         ExprKind::Unary(UnaryOp::Exp | UnaryOp::Exp2 | UnaryOp::Recip, _)
             | ExprKind::Binary(BinaryOp::Div, ..)
     );
     fast && expr.ty.shape.iter().any(|e| *e != Extent::Const(1))
+}
+
+/// What the error function is of, where `id` adds 1 to one: half of that is the share of a normal distribution, which one
+/// exponential gives. The function by itself, near 0, would need another form.
+pub(super) fn one_and_erf(program: &Program, id: ExprId) -> Option<ExprId> {
+    let ExprKind::Binary(BinaryOp::Add, a, b) = program.expr(id).kind else { return None };
+    let (erf, one) = if program.constant(b).is_some() { (a, b) } else { (b, a) };
+    match program.expr(erf).kind {
+        ExprKind::Unary(UnaryOp::Erf, of) if program.constant(one) == Some(1.0) => Some(of),
+        _ => None,
+    }
 }
 
 /// True when `user`, itself rough or not, takes an operand with a small relative error.
@@ -185,6 +199,20 @@ mod tests {
         };
         assert_eq!(of(&source("n", ":")), [2, 3]);
         assert_eq!(of(&source("", "%0")), [2]);
+    }
+
+    #[test]
+    fn an_error_function_is_fast_where_1_is_added() {
+        let source = |one: &str| {
+            format!(
+                "kernel t(x: in f32[n], y: out bf16[n])\n%0: f32[n] = load x[:]\n\
+                 %1: f32[n] = erf %0\n%2: f32 = const {one}\n%3: f32[n] = add %2, %1\n\
+                 %4: bf16[n] = cast %3\nstore y[:] = %4\n"
+            )
+        };
+        assert_eq!(of(&source("1")), [3]);
+        // Near 0 the function is as small as its operand.
+        assert!(of(&source("0.5")).is_empty());
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Printer<'_> {
                     None => self.name(*register).into(),
                 }
             }
-            Value::Builtin(builtin) => d.builtin(*builtin),
+            Value::Builtin(builtin) => d.builtin(*builtin, self.program),
             Value::Size(Extent::Const(n)) => n.to_string(),
             Value::Size(Extent::Dim { dim, times }) => self.size(*dim, *times),
             Value::Scalar(param) => format!("arguments.{}", self.param(*param).0),
@@ -59,6 +59,13 @@ impl Printer<'_> {
                     Value::Binary(BinaryOp::Div, DType::F32, a, b) => {
                         d.fast_quotient(&self.bare(a), &self.bare(b))
                     }
+                    // Only what adds 1 to an error function is rough, see the lowering.
+                    Value::Binary(BinaryOp::Add, DType::F32, a, b) => match (&**a, &**b) {
+                        (Value::Unary(UnaryOp::Erf, _, a), Value::Const(..)) => {
+                            d.fast_one_and_erf(&self.bare(a))
+                        }
+                        _ => None,
+                    },
                     _ => None,
                 };
                 fast.unwrap_or_else(|| self.value(of))
