@@ -260,13 +260,13 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_attention_merged_sof
     bool test_5[8];
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        test_5[i] = v_2[i] > 0.0f;
+        test_5[i] = v_2[i] == 0.0f;
     }
     float chosen_3[64];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
         const float quotient_4 = v_3[i] / v_2[(i >> 3) & 7];
-        chosen_3[i] = test_5[(i >> 3) & 7] ? quotient_4 : 0.0f;
+        chosen_3[i] = test_5[(i >> 3) & 7] ? 0.0f : quotient_4;
     }
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {

@@ -175,10 +175,10 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_decode_attention(con
         v = larger_2;
     }
     const float tile_9 = v_2;
-    const bool test_4 = tile_9 > 0.0f;
+    const bool test_4 = tile_9 == 0.0f;
     const float tile_10 = v_3;
     const float quotient_2 = tile_10 / tile_9;
-    const float chosen_5 = test_4 ? quotient_2 : 0.0f;
+    const float chosen_5 = test_4 ? 0.0f : quotient_2;
     if ((product + at) < (4 * arguments.kv_heads)) {
         out[(((long long)((int)blockIdx.y) * arguments.out_stride0) + ((long long)((product + at)) * arguments.out_stride1)) + (long long)(at_2)] = chosen_5;
     }

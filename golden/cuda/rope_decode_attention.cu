@@ -187,7 +187,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
         v_2 = larger_2;
     }
     const float tile_11 = v_3;
-    const bool test_4 = tile_11 > 0.0f;
+    const bool test_4 = tile_11 == 0.0f;
     const float tile_12 = v_4;
     if (((int)threadIdx.x & 319) == 0) {
         tile7[at_2] = tile_11;
@@ -200,7 +200,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_rope_decode_attentio
     }
     __syncthreads();
     const bool test_5 = tile8[at_3] != 0;
-    const float chosen_4 = test_5 ? quotient_2 : 0.0f;
+    const float chosen_4 = test_5 ? 0.0f : quotient_2;
     if ((product + at_3) < (4 * arguments.kv_heads)) {
         out[(((long long)((int)blockIdx.y) * arguments.out_stride0) + ((long long)((product + at_3)) * arguments.out_stride1)) + (long long)(at_4)] = chosen_4;
     }

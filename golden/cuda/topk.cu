@@ -47,10 +47,17 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
     }
     const float bound = __int_as_float(((best & (-32)) ^ (((best & (-32)) >> 31) & 2147483647)));
     int count = 0;
+    int marks = 0;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        count = count + ((!(x_in[i] < bound)) ? 1 : 0);
+        if (!(x_in[i] < bound)) {
+            marks = marks | (1 << (i & 31));
+        }
     }
+    const int ones = marks - ((marks >> 1) & 1431655765);
+    const int ones_2 = (ones & 858993459) + ((ones >> 2) & 858993459);
+    const int ones_3 = (ones_2 & 252645135) + ((ones_2 >> 4) & 252645135);
+    count = count + (((ones_3 * 16843009) >> 24) & 255);
     int place = count;
     const int other = __shfl_up_sync(0xffffffffu, place, 1);
     if ((int)(threadIdx.x & 31) >= 1) {
@@ -75,13 +82,16 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
     const int candidates = __shfl_sync(0xffffffffu, place, (threadIdx.x & 31) | 31);
     place = place - count;
     if (candidates <= 32) {
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            if (!(x_in[i] < bound)) {
-                candidate0[(team * 32) + place] = x_in[i];
-                candidate_at1[(team * 32) + place] = (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-                place = place + 1;
-            }
+        for (int n = 0; n < count; n += 1) {
+            const int word = marks;
+            const int first = 0;
+            const int lowest = word & (0 - word);
+            const int register_2 = first + ((__float_as_int((float)((unsigned int)(lowest))) >> 23) + (-127));
+            marks = marks ^ lowest;
+            const float x_2 = x[((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((register_2 & 3) + (((register_2 >> 2) & 7) * 128))))];
+            candidate0[(team * 32) + place] = x_2;
+            candidate_at1[(team * 32) + place] = (unsigned int)((at + ((register_2 & 3) + (((register_2 >> 2) & 7) * 128))));
+            place = place + 1;
         }
         __syncwarp();
         int own;
@@ -89,8 +99,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
         own = -2147483647 - 1;
         own_at = 4294967295u;
         if ((int)(threadIdx.x & 31) < candidates) {
-            const float x_2 = candidate0[(team * 32) + (int)(threadIdx.x & 31)];
-            const int key = (x_2 != x_2) ? 2147483647 : (__float_as_int(x_2) ^ ((__float_as_int(x_2) >> 31) & 2147483647));
+            const float x_3 = candidate0[(team * 32) + (int)(threadIdx.x & 31)];
+            const int key = (x_3 != x_3) ? 2147483647 : (__float_as_int(x_3) ^ ((__float_as_int(x_3) >> 31) & 2147483647));
             const unsigned int at_2 = candidate_at1[(team * 32) + (int)(threadIdx.x & 31)];
             own = (key == (-1)) ? 0 : key;
             own_at = (at_2 + at_2) | ((key == (-1)) ? 1u : 0u);
@@ -122,12 +132,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
         own_at_2 = 4294967295u;
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            const float x_3 = x_in[i];
-            key_2[i] = (x_3 != x_3) ? 2147483647 : (__float_as_int(x_3) ^ ((__float_as_int(x_3) >> 31) & 2147483647));
-            const int x_4 = (key_2[i] == (-1)) ? 0 : key_2[i];
+            const float x_4 = x_in[i];
+            key_2[i] = (x_4 != x_4) ? 2147483647 : (__float_as_int(x_4) ^ ((__float_as_int(x_4) >> 31) & 2147483647));
+            const int x_5 = (key_2[i] == (-1)) ? 0 : key_2[i];
             const unsigned int at_4 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
-            if (x_4 > own_2) {
-                own_2 = x_4;
+            if (x_5 > own_2) {
+                own_2 = x_5;
                 own_at_2 = at_4;
             }
         }
@@ -146,10 +156,10 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
                 own_at_2 = 4294967295u;
                 _Pragma("unroll")
                 for (int i = 0; i < 32; i++) {
-                    const int x_5 = (key_2[i] == (-1)) ? 0 : key_2[i];
+                    const int x_6 = (key_2[i] == (-1)) ? 0 : key_2[i];
                     const unsigned int at_5 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
-                    if ((x_5 > own_2) && ((won_2 > x_5) || ((won_2 == x_5) && (won_at_2 < at_5)))) {
-                        own_2 = x_5;
+                    if ((x_6 > own_2) && ((won_2 > x_6) || ((won_2 == x_6) && (won_at_2 < at_5)))) {
+                        own_2 = x_6;
                         own_at_2 = at_5;
                     }
                 }

@@ -216,13 +216,13 @@ void tw_kernel_attention_merged_softcap(
     bool test_5[2];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        test_5[i] = v_2[i] > 0.0f;
+        test_5[i] = v_2[i] == 0.0f;
     }
     float chosen_3[64];
     _Pragma("unroll")
     for (int i = 0; i < 64; i++) {
         const float quotient_4 = v_3[i] / v_2[(i >> 5) & 1];
-        chosen_3[i] = test_5[(i >> 5) & 1] ? quotient_4 : 0.0f;
+        chosen_3[i] = test_5[(i >> 5) & 1] ? 0.0f : quotient_4;
     }
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {

@@ -250,10 +250,10 @@ void tw_kernel_norm_rope_decode_attention(
         v_2 = larger_2;
     }
     const float tile_11 = v_3;
-    const bool test_4 = tile_11 > 0.0f;
+    const bool test_4 = tile_11 == 0.0f;
     const float tile_12 = v_4;
     const float quotient_4 = tile_12 / tile_11;
-    const float chosen_5 = test_4 ? quotient_4 : 0.0f;
+    const float chosen_5 = test_4 ? 0.0f : quotient_4;
     if ((product + at_2) < (4 * arguments.kv_heads)) {
         out[(((long)((int)threadgroup_position_in_grid.y) * arguments.out_stride0) + ((long)((product + at_2)) * arguments.out_stride1)) + (long)(at_3)] = chosen_5;
     }

@@ -194,12 +194,12 @@ void tw_kernel_paged_attention(
         v = larger;
     }
     const float tile_9 = v_2;
-    const bool test_3 = tile_9 > 0.0f;
+    const bool test_3 = tile_9 == 0.0f;
     float chosen_5[4];
     _Pragma("unroll")
     for (int i_89 = 0; i_89 < 4; i_89++) {
         const float quotient_2 = v_3[i_89] / tile_9;
-        chosen_5[i_89] = test_3 ? quotient_2 : 0.0f;
+        chosen_5[i_89] = test_3 ? 0.0f : quotient_2;
     }
     if ((product + at) < (4 * arguments.kv_heads)) {
         {

@@ -160,7 +160,7 @@ void tw_kernel_rope_decode_attention(
         v_2 = larger_2;
     }
     const float tile_11 = v_3;
-    const bool test_4 = tile_11 > 0.0f;
+    const bool test_4 = tile_11 == 0.0f;
     const float tile_12 = v_4;
     if (((int)thread_index_in_threadgroup & 319) == 0) {
         tile5[at_2] = tile_11;
@@ -173,7 +173,7 @@ void tw_kernel_rope_decode_attention(
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const bool test_5 = tile6[at_3] != 0;
-    const float chosen_4 = test_5 ? quotient_2 : 0.0f;
+    const float chosen_4 = test_5 ? 0.0f : quotient_2;
     if ((product + at_3) < (4 * arguments.kv_heads)) {
         out[(((long)((int)threadgroup_position_in_grid.y) * arguments.out_stride0) + ((long)((product + at_3)) * arguments.out_stride1)) + (long)(at_4)] = chosen_4;
     }

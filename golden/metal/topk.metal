@@ -55,10 +55,17 @@ void tw_kernel_topk(
     }
     const float bound = as_type<float>(((best & (-32)) ^ (((best & (-32)) >> 31) & 2147483647)));
     int count = 0;
+    int marks = 0;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        count = count + ((!(x_in[i] < bound)) ? 1 : 0);
+        if (!(x_in[i] < bound)) {
+            marks = marks | (1 << (i & 31));
+        }
     }
+    const int ones = marks - ((marks >> 1) & 1431655765);
+    const int ones_2 = (ones & 858993459) + ((ones >> 2) & 858993459);
+    const int ones_3 = (ones_2 & 252645135) + ((ones_2 >> 4) & 252645135);
+    count = count + (((ones_3 * 16843009) >> 24) & 255);
     int place = count;
     const int other = simd_shuffle_up(place, 1);
     if ((int)thread_index_in_simdgroup >= 1) {
@@ -83,13 +90,16 @@ void tw_kernel_topk(
     const int candidates = simd_shuffle(place, thread_index_in_simdgroup | 31);
     place = place - count;
     if (candidates <= 32) {
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            if (!(x_in[i] < bound)) {
-                candidate0[(team * 32) + place] = x_in[i];
-                candidate_at1[(team * 32) + place] = (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))));
-                place = place + 1;
-            }
+        for (int n = 0; n < count; n += 1) {
+            const int word = marks;
+            const int first = 0;
+            const int lowest = word & (0 - word);
+            const int register_2 = first + ((as_type<int>((float)((uint)(lowest))) >> 23) + (-127));
+            marks = marks ^ lowest;
+            const float x_2 = x[((long)(program_2) * arguments.x_stride0) + (long)((at + ((register_2 & 3) + (((register_2 >> 2) & 7) * 128))))];
+            candidate0[(team * 32) + place] = x_2;
+            candidate_at1[(team * 32) + place] = (uint)((at + ((register_2 & 3) + (((register_2 >> 2) & 7) * 128))));
+            place = place + 1;
         }
         simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         int own;
@@ -97,8 +107,8 @@ void tw_kernel_topk(
         own = -2147483647 - 1;
         own_at = 4294967295u;
         if ((int)thread_index_in_simdgroup < candidates) {
-            const float x_2 = candidate0[(team * 32) + (int)thread_index_in_simdgroup];
-            const int key = (x_2 != x_2) ? 2147483647 : (as_type<int>(x_2) ^ ((as_type<int>(x_2) >> 31) & 2147483647));
+            const float x_3 = candidate0[(team * 32) + (int)thread_index_in_simdgroup];
+            const int key = (x_3 != x_3) ? 2147483647 : (as_type<int>(x_3) ^ ((as_type<int>(x_3) >> 31) & 2147483647));
             const uint at_2 = candidate_at1[(team * 32) + (int)thread_index_in_simdgroup];
             own = (key == (-1)) ? 0 : key;
             own_at = (at_2 + at_2) | ((key == (-1)) ? 1u : 0u);
@@ -130,12 +140,12 @@ void tw_kernel_topk(
         own_at_2 = 4294967295u;
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            const float x_3 = x_in[i];
-            key_2[i] = (x_3 != x_3) ? 2147483647 : (as_type<int>(x_3) ^ ((as_type<int>(x_3) >> 31) & 2147483647));
-            const int x_4 = (key_2[i] == (-1)) ? 0 : key_2[i];
+            const float x_4 = x_in[i];
+            key_2[i] = (x_4 != x_4) ? 2147483647 : (as_type<int>(x_4) ^ ((as_type<int>(x_4) >> 31) & 2147483647));
+            const int x_5 = (key_2[i] == (-1)) ? 0 : key_2[i];
             const uint at_4 = ((uint)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
-            if (x_4 > own_2) {
-                own_2 = x_4;
+            if (x_5 > own_2) {
+                own_2 = x_5;
                 own_at_2 = at_4;
             }
         }
@@ -154,10 +164,10 @@ void tw_kernel_topk(
                 own_at_2 = 4294967295u;
                 _Pragma("unroll")
                 for (int i = 0; i < 32; i++) {
-                    const int x_5 = (key_2[i] == (-1)) ? 0 : key_2[i];
+                    const int x_6 = (key_2[i] == (-1)) ? 0 : key_2[i];
                     const uint at_5 = ((uint)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
-                    if ((x_5 > own_2) && ((won_2 > x_5) || ((won_2 == x_5) && (won_at_2 < at_5)))) {
-                        own_2 = x_5;
+                    if ((x_6 > own_2) && ((won_2 > x_6) || ((won_2 == x_6) && (won_at_2 < at_5)))) {
+                        own_2 = x_6;
                         own_at_2 = at_5;
                     }
                 }

@@ -76,6 +76,15 @@ pub fn call(
     let mut results: Vec<(String, Tensor)> =
         outputs.iter().map(|(name, tensor)| (name.to_string(), tensor.clone())).collect();
     if let Some(gradient) = gradient {
+        if !results.iter().any(|(_, tensor)| tensor.dtype().is_float()) {
+            return Err(Failure::usage(
+                format!(
+                    "{}: its outputs are no floats, so that it has no gradient",
+                    callable.name()
+                ),
+                "leave --grad out, or store the inputs as floats",
+            ));
+        }
         inputs.check_cotangents(&callable)?;
         for param in gradient.inputs() {
             let output = param.name.strip_prefix("d_").and_then(|name| outputs.get(name));

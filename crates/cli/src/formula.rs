@@ -3,6 +3,7 @@
 use crate::args::{Setting, ShapeOf};
 use crate::command::{dtype, settings};
 use crate::failure::Failure;
+use crate::progress::Busy;
 use clap::ArgMatches;
 use std::sync::Arc;
 use tilewright_ir::DType;
@@ -89,18 +90,23 @@ pub fn bench(
     let shapes = shapes(matches, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
     let dtype = dtype(matches)?.unwrap_or(DType::F32);
     let filled = |name: &str, shape: &[usize], seed: usize| {
-        let count = shape.iter().product::<usize>().clamp(1, PERIOD);
+        let count = elements(shape).clamp(1, PERIOD as u64) as usize;
         let block = normal(dtype, &[count], seed as u64)?.to_bytes()?;
         Tensor::repeated(runtime, dtype, shape, &block, 0).map(|tensor| (name.to_string(), tensor))
     };
-    let mut tensors = Vec::new();
-    for (seed, name) in names.iter().enumerate() {
-        let shape = shape_of(&shapes, name).ok_or_else(|| {
+    let shape_of = |name: &String| {
+        shape_of(&shapes, name).ok_or_else(|| {
             Failure::usage(
                 "nothing says how large the formula's inputs are",
                 format!("add --shape {name}=8192x4096"),
             )
-        })?;
+        })
+    };
+    let shaped = names.iter().map(shape_of).collect::<Result<Vec<_>, _>>()?;
+    runtime.require(bytes_of(&shaped, dtype, matches.get_flag("grad")))?;
+    let _busy = Busy::with("filling the inputs");
+    let mut tensors = Vec::new();
+    for (seed, (name, shape)) in names.iter().zip(&shaped).enumerate() {
         tensors.push(filled(name, shape, seed)?);
     }
     let wrong = |error| Failure::of(error, BROADCAST);
@@ -118,4 +124,46 @@ pub fn bench(
         call = call.input(name, tensor);
     }
     Bench::of_call(call, outputs).map_err(wrong)
+}
+
+/// The bytes that timing a formula takes: its inputs and the copies of them that are timed, and what it makes. A gradient's
+/// inputs have the result's cotangent beside them, and it makes one of each.
+fn bytes_of(inputs: &[&[usize]], dtype: DType, gradient: bool) -> u64 {
+    let rank = inputs.iter().map(|shape| shape.len()).max().unwrap_or(0);
+    let extents = (1..=rank).map(|back| {
+        let aligned = inputs.iter().filter_map(|shape| Some(shape[shape.len().checked_sub(back)?]));
+        aligned.fold(1, |extent, own| if extent == 1 { own } else { extent })
+    });
+    let result = elements(&extents.collect::<Vec<_>>());
+    let inputs = inputs.iter().fold(0u64, |sum, shape| sum.saturating_add(elements(shape)));
+    let count = match gradient {
+        false => inputs.saturating_mul(2).saturating_add(result),
+        true => inputs.saturating_mul(3).saturating_add(result.saturating_mul(2)),
+    };
+    count.saturating_mul(dtype.size() as u64)
+}
+
+/// The elements of a shape; as many as can be counted where they cannot be.
+fn elements(shape: &[usize]) -> u64 {
+    match shape.contains(&0) {
+        true => 0,
+        false => {
+            shape.iter().fold(1, |product: u64, &extent| product.saturating_mul(extent as u64))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_formula_takes_is_counted_before_it_is_filled() {
+        let inputs: [&[usize]; 2] = [&[3, 1], &[5]];
+        assert_eq!(bytes_of(&inputs, DType::F16, false), (2 * (3 + 5) + 15) * 2);
+        assert_eq!(bytes_of(&inputs, DType::F32, true), (3 * (3 + 5) + 2 * 15) * 4);
+        assert_eq!(bytes_of(&[&[usize::MAX, usize::MAX]], DType::F32, true), u64::MAX);
+        assert_eq!(bytes_of(&[&[usize::MAX, usize::MAX, 0]], DType::F32, true), 0);
+        assert_eq!(bytes_of(&[&[]], DType::F32, false), 12);
+    }
 }

@@ -98,10 +98,27 @@ fn formulas_are_timed_and_tuned_as_kernels_are() {
     tilewright(&["bench", "--expr", "a + b", "--shape", "b=3x5"]).ok();
     tilewright(&["bench", "--expr", "x + y"]).fails(2, "--shape");
     tilewright(&["bench", "--expr", "x +", "--shape", "x=3"]).fails(2, "formulas are C-like");
-    tilewright(&["tune", "--expr", "x", "--shape", "y=3"]).fails(2, "has no input `y`");
-    let words = ["tune", "--expr", "x + y", "--shape", "x=3", "--shape", "y=4"];
+    tilewright(&["bench", "--expr", "x", "--shape", "y=3"]).fails(2, "has no input `y`");
+    let words = ["bench", "--expr", "x + y", "--shape", "x=3", "--shape", "y=4"];
     tilewright(&words).fails(2, "inputs broadcast");
     tilewright(&["tune", "softmax", "--expr", "x"]).fails(2, "cannot be used with");
     tilewright(&["bench", "softmax", "--shape", "x=3"]).fails(2, "cannot be used with");
     tilewright(&["tune", "--shape", "x=3"]).fails(2, "--expr");
+}
+
+#[test]
+fn what_memory_does_not_hold_is_told_before_it_is_filled() {
+    // 40 TB twice; the second count leaves 64 bits.
+    for shape in ["x=10000000000000", "x=4294967296x4294967296"] {
+        let refused = tilewright(&["bench", "--expr", "x + 1", "--shape", shape]);
+        refused.fails(1, "GB of memory");
+        let gradient = tilewright(&["bench", "--expr", "x * x", "--grad", "--shape", shape]);
+        gradient.fails(1, "ask for less: smaller sizes");
+    }
+    let sizes = ["--set", "rows=100000000", "--set", "cols=100000"];
+    let kernel = tilewright(&[&["bench", "softmax"][..], &sizes].concat());
+    kernel.fails(1, "this takes 80000.0 GB of memory");
+    // Nothing is filled where there is nothing to choose.
+    tilewright(&["tune", "--expr", "x+1", "--shape", "x=3000000000"])
+        .fails(2, "one schedule on cpu");
 }

@@ -103,6 +103,7 @@ fn each_wrong_formula_names_its_fault_and_writes_nothing() {
     let here = directory("eval-wrong");
     let x = || floats("x", &[2, 3], &[0.; 6]);
     let half = || Tensor::owned("h".into(), ElementType::F16, vec![2, 3], vec![0; 12]);
+    let integers = || Tensor::owned("x".into(), ElementType::I32, vec![3], vec![1; 12]);
     let cases: Vec<(&str, Vec<Tensor>, &[&str], i32, &str)> = vec![
         ("", vec![x()], &[], 2, "empty"),
         ("x * sigmod(x)", vec![x()], &[], 2, "      ^^^^^^ did you mean `sigmoid`?"),
@@ -114,6 +115,7 @@ fn each_wrong_formula_names_its_fault_and_writes_nothing() {
         ("x & h", vec![x(), half()], &[], 2, "float"),
         ("x", vec![x(), floats("d_out", &[3], &[0.; 3])], &["--grad"], 2, "`d_out`"),
         ("x", vec![x(), floats("d_y", &[2, 3], &[0.; 6])], &["--grad"], 2, "`d_y`"),
+        ("x * 2", vec![integers()], &["--grad"], 2, "help: leave --grad out, or store the inputs"),
         ("1 + 1", vec![x()], &[], 2, "no input"),
         ("x", vec![x()], &["--device", "metal"], 1, "Metal: this is no Mac"),
     ];

@@ -225,6 +225,9 @@ fn a_model_is_timed() {
     wrong(&["--model", &model, "--group", "32"], "--group");
     wrong(&["--model", &model, "--prompt", "0"], "--prompt is 0");
     wrong(&["--model", &model, "--prompt", "2048"], "do not fit the context of 2048");
+    // 187 GB are not filled until the system has no more.
+    let large = ["--synthetic", "mixtral-8x7b", "--bits", "16", "--dtype", "f32"];
+    tilewright(&[&["bench-model"][..], &large].concat()).fails(1, "this takes 186.8 GB of memory");
     let many = ["bench-model", "--model", &model, "--batch", "1000000000000"];
     tilewright(&many).fails(1, "help: fewer sequences (--batch)");
 }

@@ -357,8 +357,11 @@ pub struct ThreadProgram {
     pub grid: Vec<GroupAxis>,
     /// The groups of all axes are in one line, the first axis fastest, for grids of more axes than three.
     pub linear: bool,
-    /// Threads of a group, a multiple of 32.
+    /// Threads of a group, a multiple of 32; of a cluster, those of all its groups.
     pub threads: usize,
+    /// Groups that run a program together, as one: their threads are numbered through, a barrier is one of all of them, and
+    /// what one writes to shared memory all see. 1 where a group is enough.
+    pub cluster: usize,
     /// Groups that a processor should have room for at once, registers allowing; 0 where that does not matter.
     pub resident: usize,
     /// Registers.
@@ -438,7 +441,7 @@ impl ThreadProgram {
         self.shared.iter().map(|a| a.offset + a.len * a.dtype.size()).max().unwrap_or(0)
     }
 
-    /// Groups along each axis of the grid of groups, once `dims` are known.
+    /// Groups along each axis of the grid of groups, once `dims` are known; clusters count as one.
     pub fn groups(&self, dims: &[usize]) -> [usize; 3] {
         let mut groups = [1usize; 3];
         for (i, axis) in self.grid.iter().enumerate() {

@@ -5,7 +5,7 @@
 //! keys up to its own position; of these the last `window`, which is all by default. A query that sees no key gives
 //! zeros. Blocks of keys that no query of a block sees are skipped, not computed and masked.
 
-use crate::attention_gradient::ATTENTION_GRADIENT;
+use crate::attention_gradient::{ATTENTION_GRADIENT, ATTENTION_SOFTCAP_GRADIENT};
 use crate::online_softmax::OnlineSoftmax;
 use crate::softcap::{softcap, softcap_f64};
 use crate::{Case, Entry, Family, Grad, Inputs};
@@ -90,9 +90,7 @@ pub static ATTENTION_SOFTCAP: Entry = Entry {
                 window: i32 = 2147483647 -> out: T[batch, group*kv_heads, queries, head_dim]",
     build: attention_softcap,
     reference: |a| attention_f64(a, |score| softcap_f64(score, a.scalar("softcap"))),
-    grad: Grad::None(
-        "the state carried round its loop has no gradient rule, and none is written by hand",
-    ),
+    grad: Grad::By(ATTENTION_SOFTCAP_GRADIENT),
     cases: &[
         Case::of(&[("batch", 1), ("kv_heads", 1), ("queries", 1), ("length", 1)])
             .with(&[("head_dim", 1), ("group", 1)])

@@ -2,6 +2,7 @@
 //! the projection after it reads them: what [`crate::merge_heads`] would make of it in a pass of its own.
 
 use crate::attention::{ATTENTION, ATTENTION_SOFTCAP, QUERIES, attend};
+use crate::attention_gradient::{ATTENTION_MERGED_GRADIENT, ATTENTION_MERGED_SOFTCAP_GRADIENT};
 use crate::softcap::softcap;
 use crate::{Entry, Grad, Inputs};
 use tilewright_lang::{Args, Kernel, Tile};
@@ -17,7 +18,7 @@ pub static ATTENTION_MERGED: Entry = Entry {
                 -> out: T[batch, queries, group*kv_heads, head_dim]",
     build: attention_merged,
     reference: |a| merged_f64(a, (ATTENTION.reference)(a)),
-    grad: Grad::None("the gradient is that of attention, whose result it is in another order"),
+    grad: Grad::By(ATTENTION_MERGED_GRADIENT),
     ..ATTENTION
 };
 
@@ -31,6 +32,7 @@ pub static ATTENTION_MERGED_SOFTCAP: Entry = Entry {
                 window: i32 = 2147483647 -> out: T[batch, queries, group*kv_heads, head_dim]",
     build: attention_merged_softcap,
     reference: |a| merged_f64(a, (ATTENTION_SOFTCAP.reference)(a)),
+    grad: Grad::By(ATTENTION_MERGED_SOFTCAP_GRADIENT),
     ..ATTENTION_SOFTCAP
 };
 

@@ -6,7 +6,7 @@
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Kernel, Tile, View};
+use tilewright_lang::{Args, Kernel, ReduceOp, Size, Tile, View};
 
 /// The catalog's row.
 pub static DEQUANTIZE_AFFINE: Entry = Entry {
@@ -17,7 +17,7 @@ pub static DEQUANTIZE_AFFINE: Entry = Entry {
     signature: "w: u32[*rows, bits*group/32*groups], scales: T[*rows, groups], biases: T[*rows, groups] \
                 -> y: T[*rows, group*groups]",
     build: |k, a| {
-        let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+        let format = Affine::of(a);
         dequantize_affine(k, a["w"], a["scales"], a["biases"], a["y"], format);
     },
     reference: |a| vec![affine_f64(a)],
@@ -46,6 +46,23 @@ pub struct Affine {
     pub bits: u32,
     /// Weights that share a scale and a bias.
     pub group: usize,
+}
+
+impl Affine {
+    /// As a kernel's constants `bits` and `group` say.
+    pub fn of(a: &Args) -> Affine {
+        Affine { bits: a.constant("bits") as u32, group: a.constant("group") }
+    }
+
+    /// Words that hold a group.
+    pub fn words(self) -> usize {
+        self.bits as usize * self.group / 32
+    }
+
+    /// How many whole groups are closest to `depth` weights from below; at least one.
+    pub fn groups_in(self, depth: usize) -> usize {
+        (depth / self.group.max(1)).max(1)
+    }
 }
 
 /// The weights of every row in f64, one bit after the other.
@@ -86,6 +103,18 @@ pub fn affine(w: View, scales: View, biases: View, format: Affine) -> Tile {
     grouped.pop();
     grouped.push(format.group.into());
     (q.reshape(&grouped) * scales + biases.load().to(F32).column()).reshape(&flat)
+}
+
+/// The cotangents of the scales and biases of several rows, `f32[rows, groups]` each, of `d_w`, f32[rows, group*groups],
+/// that of their weights: each group's sum of q d_w, and of d_w.
+pub fn affine_gradient(w: View, d_w: Tile, format: Affine) -> (Tile, Tile) {
+    let q = w.load().unpack(format.bits).to(F32);
+    let mut grouped = d_w.shape();
+    let columns = grouped.pop().and_then(Size::constant).unwrap_or_default();
+    grouped.push((columns / format.group.max(1)).into());
+    grouped.push(format.group.into());
+    let sum = |t: Tile| t.reshape(&grouped).reduce(ReduceOp::Sum, 2).reshape(&grouped[..2]);
+    (sum(q * d_w), sum(d_w))
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ pub fn norm_quantized_gemv(k: &mut Kernel, a: &Args, act: fn(Tile) -> Tile) {
 
 /// One element of what the gate lets through of the row `x`, `[group*groups]`.
 fn gated(a: &Args, x: Tile, column: Tile, act: fn(Tile) -> Tile) -> Tile {
-    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let format = Affine::of(a);
     let product = |w: &str, scales: &str, biases: &str| {
         let part = |name: &str| a[name].row(column);
         let sum = (x * affine(part(w), part(scales), part(biases), format)).row_sum();

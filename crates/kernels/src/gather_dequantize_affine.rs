@@ -41,7 +41,7 @@ fn gathered_f64(a: &Inputs) -> Vec<Vec<f64>> {
 
 /// One program a row of the result.
 pub fn gather_dequantize_affine(k: &mut Kernel, a: &Args) {
-    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let format = Affine::of(a);
     let row = k.program();
     let entry = a["index"].row(row).load().to(I32);
     let part = |name: &str| a[name].row(entry);

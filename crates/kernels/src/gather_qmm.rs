@@ -98,7 +98,7 @@ fn gathered_f64(a: &Inputs, w: &str, scales: &str, biases: &str) -> Vec<f64> {
 
 /// One program an element of y.
 pub fn gather_qmm(k: &mut Kernel, a: &Args) {
-    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let format = Affine::of(a);
     let (token, slot) = (k.program(), k.programs(a.constant("k")));
     let column = k.programs(a["w"].size(1));
     let x = a["x"].row(token).load().to(F32); // [group*groups]
@@ -125,7 +125,7 @@ pub(crate) fn gated(
     prepared: impl Fn(Tile) -> Tile,
     expert: impl Fn(Tile, Tile) -> Tile,
 ) {
-    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let format = Affine::of(a);
     let (token, slot) = (k.program(), k.programs(a.constant("k")));
     let column = k.programs(a["gate"].size(1));
     let x = prepared(a["x"].row(token).load().to(F32)); // [group*groups]

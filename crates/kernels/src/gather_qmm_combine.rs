@@ -147,7 +147,7 @@ pub(crate) fn combined(
     expert: impl Fn(usize) -> Tile,
     weight: impl Fn(usize) -> Tile,
 ) -> Tile {
-    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let format = Affine::of(a);
     let weighted = |j: usize| {
         let expert = expert(j);
         let part = |name: &str| a[name].row(expert).row(column);

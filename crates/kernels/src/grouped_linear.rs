@@ -4,9 +4,9 @@
 //! A block whose owner is none of the experts gives zeros, and costs no product.
 
 use crate::matmul::DEPTH;
-use crate::{Case, Entry, Family, Fill, Grad, Inputs};
+use crate::{BackwardKernel, Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};
-use tilewright_lang::{Args, Kernel};
+use tilewright_lang::{Args, Kernel, Size, Tile};
 
 /// The catalog's row.
 pub static GROUPED_LINEAR: Entry = Entry {
@@ -18,7 +18,20 @@ pub static GROUPED_LINEAR: Entry = Entry {
                 -> y: T[block*blocks, columns]",
     build: grouped_linear,
     reference: grouped_f64,
-    grad: Grad::None("a product accumulated round a loop needs a backward kernel of its own"),
+    grad: Grad::By(&[
+        BackwardKernel {
+            name: "grouped_linear_d_x",
+            signature: "owners: u32[blocks], w: T[experts, columns, depth], d_y: T[block*blocks, columns] \
+                        -> d_x: T[block*blocks, depth]",
+            build: grouped_linear_d_x,
+        },
+        BackwardKernel {
+            name: "grouped_linear_d_w",
+            signature: "x: T[block*blocks, depth], owners: u32[blocks], d_y: T[block*blocks, columns] \
+                        -> d_w: T[experts, columns, depth]",
+            build: grouped_linear_d_w,
+        },
+    ]),
     dtypes: &[F32, F16, BF16],
     constants: &[("block", 64)],
     fills: &[("owners", Fill::Index("experts"))],
@@ -63,14 +76,64 @@ pub fn grouped_linear(k: &mut Kernel, a: &Args) {
     let block = a.constant("block");
     let (x, w, y) = (a["x"], a["w"], a["y"]);
     let (number, j) = (k.programs(a["owners"].size(0)), k.blocks(w.size(1), COLUMNS));
-    let owner = a["owners"].at(number).load().to(I32);
-    let experts = w.size(0).tile();
-    let end = owner.lt(experts).select(w.size(2).tile(), 0);
-    let (w, i) = (w.row(owner.min(experts - 1)), number * block);
+    let (expert, end) = expert_of(a, number, w.size(2));
+    let (w, i) = (w.row(expert), number * block);
     let mut sum = k.var(k.full(F32, &[block.into(), COLUMNS.into()], 0.0));
     for l in k.range_step(0, end, DEPTH) {
         let (x, w) = (x.block([i, l], [block, DEPTH]), w.block([j, l], [COLUMNS, DEPTH]));
         sum += x.load().dot(w.load().transpose());
     }
     y.block([i, j], [block, COLUMNS]).store(sum.get());
+}
+
+/// The expert of a block of rows, and how far its products sum: `end`, or 0 where there is no such expert.
+pub(crate) fn expert_of(a: &Args, number: Tile, end: Size) -> (Tile, Tile) {
+    let owner = a["owners"].at(number).load().to(I32);
+    let experts = a["w"].size(0).tile();
+    (owner.min(experts - 1), owner.lt(experts).select(end.tile(), 0))
+}
+
+/// d_x[i] = d_y[i] w[owner]. One program a block of rows and `COLUMNS` of the depth.
+fn grouped_linear_d_x(k: &mut Kernel, a: &Args) {
+    let block = a.constant("block");
+    let (w, d_y) = (a["w"], a["d_y"]);
+    let (number, l) = (k.programs(a["owners"].size(0)), k.blocks(w.size(2), COLUMNS));
+    let (expert, end) = expert_of(a, number, w.size(1));
+    let (w, i) = (w.row(expert), number * block);
+    let mut sum = k.var(k.full(F32, &[block.into(), COLUMNS.into()], 0.0));
+    for j in k.range_step(0, end, DEPTH) {
+        let (d_y, w) = (d_y.block([i, j], [block, DEPTH]), w.block([j, l], [DEPTH, COLUMNS]));
+        sum += d_y.load().dot(w.load());
+    }
+    a["d_x"].block([i, l], [block, COLUMNS]).store(sum.get());
+}
+
+/// d_w[e] = the sum of d_yᵀ x over the blocks that e owns. One program a block of the weight of an expert.
+fn grouped_linear_d_w(k: &mut Kernel, a: &Args) {
+    let d_w = a["d_w"];
+    let expert = k.programs(d_w.size(0));
+    let (j, l) = (k.blocks(d_w.size(1), DEPTH), k.blocks(d_w.size(2), DEPTH));
+    let sum = summed_over_blocks(k, a, expert, [j, l], [DEPTH, DEPTH]);
+    d_w.row(expert).block([j, l], [DEPTH, DEPTH]).store(sum);
+}
+
+/// `lens` of d_yᵀ x from column j of d_y and column l of x on, over the rows of the blocks that `expert` owns, in order.
+pub(crate) fn summed_over_blocks(
+    k: &Kernel,
+    a: &Args,
+    expert: Tile,
+    [j, l]: [Tile; 2],
+    lens: [usize; 2],
+) -> Tile {
+    let block = a.constant("block");
+    let mut sum = k.var(k.full(F32, &lens.map(Size::from), 0.0));
+    for number in k.range(0, a["owners"].size(0)) {
+        let owner = a["owners"].at(number).load().to(I32);
+        k.when(owner.eq(expert), || {
+            let i = number * block;
+            let d_y = a["d_y"].block([i, j], [block, lens[0]]).load();
+            sum += d_y.transpose().dot(a["x"].block([i, l], [block, lens[1]]).load());
+        });
+    }
+    sum.get()
 }

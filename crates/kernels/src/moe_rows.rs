@@ -7,7 +7,7 @@
 //! The rows of a dispatch to which no token goes are left unwritten; nothing reads them back.
 
 use crate::moe_combine::weighted_sum;
-use crate::{Case, Entry, Family, Fill, Grad, Inputs};
+use crate::{BackwardKernel, Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};
 use tilewright_lang::{Args, Kernel};
 
@@ -20,7 +20,11 @@ pub static MOE_DISPATCH_ROWS: Entry = Entry {
     signature: "x: T[*tokens, cols], rows: u32[*tokens, k] -> y: T[places, cols]",
     build: moe_dispatch_rows,
     reference: dispatched_f64,
-    grad: Grad::None("only prefill sorts tokens by experts, and is not trained through"),
+    grad: Grad::By(&[BackwardKernel {
+        name: "moe_dispatch_rows_d_x",
+        signature: "rows: u32[*tokens, k], d_y: T[places, cols] -> d_x: T[*tokens, cols]",
+        build: moe_dispatch_rows_d_x,
+    }]),
     dtypes: &[F32, F16, BF16],
     constants: &[("k", 8)],
     fills: &[("rows", Fill::Permutation)],
@@ -43,6 +47,7 @@ pub static MOE_COMBINE_ROWS: Entry = Entry {
                 -> y: T[*tokens, cols]",
     build: moe_combine_rows,
     reference: combined_f64,
+    grad: Grad::Auto,
     fills: &[("rows", Fill::Index("places")), ("weights", Fill::Uniform(0.0, 1.0))],
     cases: &[
         Case::of(&[("tokens", 1), ("places", 1), ("cols", 1)]).with(&[("k", 1)]),
@@ -99,4 +104,18 @@ pub fn moe_combine_rows(k: &mut Kernel, a: &Args) {
         (a["experts"].row(row).load().to(F32), a["weights"].row(token).at(j).load())
     };
     a["y"].row(token).store(weighted_sum(a.constant("k"), weighted));
+}
+
+/// d_x[t] = Σ_j d_y[rows[t, j]], summed in f32 in order of j. One program a token.
+fn moe_dispatch_rows_d_x(k: &mut Kernel, a: &Args) {
+    let token = k.program();
+    let sum = (0..a.constant("k"))
+        .map(|j| {
+            let row = a["rows"].row(token).at(j).load().to(I32);
+            a["d_y"].row(row).load().to(F32) // [cols]
+        })
+        .reduce(|sum, d_y| sum + d_y);
+    if let Some(sum) = sum {
+        a["d_x"].row(token).store(sum);
+    }
 }

@@ -48,7 +48,7 @@ pub static NORM_QUANTIZED_MATVEC: Entry = Entry {
 
 /// One program an element of y.
 pub fn norm_quantized_matvec(k: &mut Kernel, a: &Args) {
-    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let format = Affine::of(a);
     let (row, column) = (k.program(), k.program());
     let normed = rms_normed(a["x"].row(row).load().to(F32), a["norm"], a.scalar("eps"));
     let part = |name: &str| a[name].row(column);

@@ -41,15 +41,15 @@ impl OnlineSoftmax {
         self.greatest.set(greatest);
     }
 
-    /// log Σ e^score of each query, `f32[queries, 1]`; 0 if there were no keys.
+    /// log Σ e^score of each query, `f32[queries, 1]`; 0 if there were no keys, and NaN where a score was.
     pub fn log_sum(self) -> Tile {
         let sum = self.sum.get();
-        sum.gt(0.0).select(sum.log() + self.greatest.get(), 0.0)
+        sum.eq(0.0).select(0.0, sum.log() + self.greatest.get())
     }
 
-    /// The weighted means of the values, `f32[queries, features]`; zeros if there were no keys.
+    /// The weighted means of the values, `f32[queries, features]`; zeros if there were no keys, and NaN where a score was.
     pub fn mean(self) -> Tile {
         let sum = self.sum.get();
-        sum.gt(0.0).select(self.mixed.get() / sum, 0.0)
+        sum.eq(0.0).select(0.0, self.mixed.get() / sum)
     }
 }

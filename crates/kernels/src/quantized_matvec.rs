@@ -2,7 +2,8 @@
 //! `y[i, j] = Σ_l x[i, l] (q[j, l] scales[j, l / group] + biases[j, l / group])`.
 //!
 //! Meant for few rows of x, as in decoding, where reading w is the whole cost: one program an element of y reads
-//! its row of w once. The packed row is never written back as floats.
+//! its row of w once. The packed row is never written back as floats. Targets may sum the integers' products before they
+//! scale them: where x is infinite, or so great that 255 x overflows, a result may be NaN where the formula gives an infinity.
 
 use crate::dequantize_affine::{Affine, affine, affine_f64};
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
@@ -18,7 +19,7 @@ pub static QUANTIZED_MATVEC: Entry = Entry {
     signature: "x: T[*rows, group*groups], w: u32[columns, bits*group/32*groups], \
                 scales: T[columns, groups], biases: T[columns, groups] -> y: T[*rows, columns]",
     build: |k, a| {
-        let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+        let format = Affine::of(a);
         quantized_matvec(k, a["x"], a["w"], a["scales"], a["biases"], a["y"], format);
     },
     reference: product_f64,
@@ -96,7 +97,7 @@ pub fn quantized_matvec(
 /// One program an element of y. The product is rounded to the storage type before the sum, as a kernel of its own rounds
 /// it.
 pub fn quantized_matvec_residual(k: &mut Kernel, a: &Args) {
-    let format = Affine { bits: a.constant("bits") as u32, group: a.constant("group") };
+    let format = Affine::of(a);
     let (row, column) = (k.program(), k.program());
     let x = a["x"].row(row).load().to(F32); // [group*groups]
     let part = |name: &str| a[name].row(column);

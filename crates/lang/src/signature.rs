@@ -208,6 +208,11 @@ fn declare_axis(
     text: &str,
     specialization: &Specialization,
 ) -> Result<(usize, Option<String>), SignatureError> {
+    if text.starts_with('*') {
+        return fail(format!(
+            "axis `{text}`: only the first axis of a tensor stands for any number of axes"
+        ));
+    }
     let (mut over, mut under, mut size) = (1usize, 1usize, None);
     for (divide, factor) in factors(text) {
         let constant = match factor.parse::<usize>() {
@@ -324,6 +329,12 @@ fn parse_param(text: &str, access: Access) -> Result<SignatureParam, SignatureEr
     };
     let variable = dtype.len() == 1 && dtype.chars().all(|c| c.is_ascii_uppercase());
     if DType::parse(dtype).is_none() && !variable {
+        if let (Some((_, own)), Some(axes)) = (dtype.rsplit_once(' '), axes) {
+            return fail(format!(
+                "signature: `{name}`: `{dtype}` is more than a dtype; a tensor that the kernel changes in place is \
+                 `{name}: &{own}[{axes}]`"
+            ));
+        }
         return fail(format!(
             "signature: `{name}`: `{dtype}` is neither a dtype nor a capital letter"
         ));
@@ -408,6 +419,7 @@ mod tests {
         assert!(
             declare_axis("rows*cols", &constants).unwrap_err().0.contains("must be a constant")
         );
+        assert!(declare_axis("*n", &constants).unwrap_err().0.contains("only the first axis"));
         assert!(declare_axis("bits/32*n", &constants).unwrap_err().0.contains("whole number"));
     }
 
@@ -423,6 +435,7 @@ mod tests {
                 "x: T[n] inout -> y: T[n]",
                 "unexpected `inout` after the shape; a tensor that the kernel changes in place is `x: &T[n]`",
             ),
+            ("h: inout u32[n], x: T[n] -> y: T[n]", "changes in place is `h: &u32[n]`"),
             ("e: f32 = q, x: T[n] -> y: T[n]", "`q`"),
             ("x: T[n] -> y: T", "must be a tensor"),
             ("x: T[n], p: f32 = 0.1 in 1..0 -> y: T[n]", "`1..0` is no range"),

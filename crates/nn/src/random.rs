@@ -28,6 +28,8 @@ enum Use {
 pub(crate) struct RandomWeights {
     dtype: DType,
     format: Option<Affine>,
+    /// One element stands for all of a tensor.
+    listed: bool,
     words: Vec<u32>,
     /// Blocks by what they are for and the depth of the weight.
     blocks: RefCell<HashMap<(Use, usize), Arc<Vec<u8>>>>,
@@ -36,7 +38,7 @@ pub(crate) struct RandomWeights {
 }
 
 impl RandomWeights {
-    pub(crate) fn new(dtype: DType, format: Option<Affine>) -> RandomWeights {
+    pub(crate) fn new(dtype: DType, format: Option<Affine>, listed: bool) -> RandomWeights {
         let mut state = 0x9E37_79B9_7F4A_7C15u64;
         // Xorshift (Marsaglia, 2003); the upper half is random enough for weights.
         let word = |_| {
@@ -46,7 +48,8 @@ impl RandomWeights {
             (state >> 32) as u32
         };
         let (blocks, next) = Default::default();
-        RandomWeights { dtype, format, words: (0..BLOCK).map(word).collect(), blocks, next }
+        let words = (0..if listed { 0 } else { BLOCK }).map(word).collect();
+        RandomWeights { dtype, format, listed, words, blocks, next }
     }
 
     /// Words, scales and biases of a weight `[.., columns, depth]`, if its rows divide into groups.
@@ -61,25 +64,37 @@ impl RandomWeights {
         };
         let axes = |last: usize| [rows, &[last]].concat();
         let words = axes(depth / 32 * format.bits);
-        let block = self.block(Use::Words, *depth);
-        let words = Tensor::repeated(runtime, DType::U32, &words, &block, self.start())?;
+        let place = (*depth, self.start());
+        let words = self.tensor(runtime, DType::U32, &words, Use::Words, place)?;
         // A scale and its bias come from one place of their blocks, so they belong together.
-        let (start, groups) = (self.start(), axes(depth / format.group));
-        let scaled = |what| {
-            let block = self.block(what, *depth);
-            Tensor::repeated(runtime, self.dtype, &groups, &block, start)
-        };
+        let (place, groups) = ((*depth, self.start()), axes(depth / format.group));
+        let scaled = |what| self.tensor(runtime, self.dtype, &groups, what, place);
         Ok(Some(([words, scaled(Use::Scales)?, scaled(Use::Biases)?], format)))
     }
 
     /// Floats: ones for a norm, zeros for a bias, random ones for other weights.
     pub(crate) fn floats(&self, runtime: &Runtime, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let block = match shape {
-            [_] if name.ends_with(".bias") => self.block(Use::Zeros, 0),
-            [_] => self.block(Use::Ones, 0),
-            _ => self.block(Use::Weight, shape.last().copied().unwrap_or(1)),
+        let (what, depth) = match shape {
+            [_] if name.ends_with(".bias") => (Use::Zeros, 0),
+            [_] => (Use::Ones, 0),
+            _ => (Use::Weight, shape.last().copied().unwrap_or(1)),
         };
-        Tensor::repeated(runtime, self.dtype, shape, &block, self.start())
+        self.tensor(runtime, self.dtype, shape, what, (depth, self.start()))
+    }
+
+    /// A tensor of its use's block for that depth, from that place on.
+    fn tensor(
+        &self,
+        runtime: &Runtime,
+        dtype: DType,
+        shape: &[usize],
+        what: Use,
+        (depth, start): (usize, usize),
+    ) -> Result<Tensor> {
+        match self.listed {
+            true => Tensor::zeros(dtype, &[1])?.broadcast_to(shape),
+            false => Tensor::repeated(runtime, dtype, shape, &self.block(what, depth), start),
+        }
     }
 
     /// The block of a use, made once.

@@ -135,7 +135,16 @@ impl<'a> Weights<'a> {
     /// Random weights, which need no file. Arithmetic between kernels is in `dtype`; weights whose rows divide into
     /// groups are packed, if a format is given.
     pub fn random(runtime: Arc<Runtime>, dtype: DType, format: Option<Affine>) -> Weights<'a> {
-        Weights::of(Origin::Random(RandomWeights::new(dtype, format)), runtime, dtype)
+        Weights::of(Origin::Random(RandomWeights::new(dtype, format, false)), runtime, dtype)
+    }
+
+    /// The same of a single element each, which only tell their [`parts`](Self::parts) and bytes; any device will do.
+    pub fn random_listed(
+        runtime: Arc<Runtime>,
+        dtype: DType,
+        format: Option<Affine>,
+    ) -> Weights<'a> {
+        Weights::of(Origin::Random(RandomWeights::new(dtype, format, true)), runtime, dtype)
     }
 
     fn of(source: Origin<'a>, runtime: Arc<Runtime>, dtype: DType) -> Weights<'a> {

@@ -10,7 +10,7 @@ mod axes;
 mod blocks;
 mod sinks;
 
-pub use apart::by_program;
+pub use apart::{by_inner_program, by_program};
 
 use crate::dead::remove_dead;
 use axes::{Axes, Reach, axis_of_place, is_input};

@@ -188,3 +188,31 @@ fn masked_stores_and_tensors_updated_in_place() {
     assert_eq!(backward.cotangents, ["d_p", "d_y"]);
     checked(&program, &[("rows", 3), ("cols", 4)]);
 }
+
+#[test]
+fn programs_that_add_up_a_tile_each_have_a_partial_sum_each() {
+    let partial = |tile: bool| {
+        let signature = "x: f32[h, w, c], by: f32[c] -> y: f32[h, w, c]";
+        let program = recorded(signature, |k, a| {
+            let i = k.program();
+            let (x, y) = match tile {
+                true => (a["x"].row(i), a["y"].row(i)),
+                false => {
+                    let j = k.programs(a["x"].size(1));
+                    (a["x"].row(i).row(j), a["y"].row(i).row(j))
+                }
+            };
+            y.store(x.load() * a["by"].load());
+        });
+        checked(&program, &[("h", 3), ("w", 67), ("c", 5)]);
+        let backward = grad(&program, &GradOptions::default()).unwrap();
+        let found = backward.programs.iter().find_map(|p| {
+            let text = p.to_string();
+            let from = text.split("partial_d_by: out ").nth(1)?;
+            Some(from[..=from.find(']')?].to_string())
+        });
+        found.unwrap()
+    };
+    assert_eq!(partial(true), "f32[h, c]");
+    assert_eq!(partial(false), "f32[h, w_64, c]");
+}

@@ -249,6 +249,12 @@ impl Bench {
         let mut sizes = material.case.sizes.to_vec();
         sizes.retain(|(name, _)| program.dims.iter().any(|dim| dim.name == *name));
         let bindings = bind(program, &shapes, &sizes)?;
+        let new = program.params.iter().zip(&bindings.kernel_shapes).zip(&known);
+        let bytes = new.filter_map(|((param, shape), known)| match param.kind {
+            ParamKind::Tensor { dtype, .. } if known.is_none() => Some(bytes_of(dtype, shape)),
+            _ => None,
+        });
+        self.runtime.require(bytes.fold(0, u64::saturating_add))?;
         let start = Instant::now();
         let kernel = self.runtime.compile(program)?;
         self.preparation.1 += milliseconds(start);
@@ -401,8 +407,7 @@ impl Bench {
         let counted = self.tensors.iter().filter(|slot| !slot.temporary);
         counted
             .map(|slot| {
-                let elements: u64 = slot.shape.iter().map(|&extent| extent as u64).product();
-                let once = elements * slot.dtype.size() as u64;
+                let once = bytes_of(slot.dtype, &slot.shape);
                 if slot.access == Access::InOut { 2 * once } else { once }
             })
             .sum()
@@ -484,6 +489,15 @@ pub(crate) fn timed(
     // What went wrong first is what is told.
     done?;
     Ok(took?.unwrap_or_else(|| start.elapsed()).as_secs_f64())
+}
+
+/// The bytes of a tensor; as many as can be counted where they cannot be.
+fn bytes_of(dtype: DType, shape: &[usize]) -> u64 {
+    let extents = shape.iter().map(|&extent| extent as u64);
+    if shape.contains(&0) {
+        return 0;
+    }
+    extents.fold(dtype.size() as u64, u64::saturating_mul)
 }
 
 fn milliseconds(since: Instant) -> f64 {

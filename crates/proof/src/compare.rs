@@ -6,6 +6,7 @@ use crate::random::Random;
 use crate::row::Outcome;
 use crate::runner::fail;
 use crate::shake::shaken;
+use std::borrow::Cow;
 use tilewright_ir::DType;
 use tilewright_ir::Program;
 use tilewright_ir::interpret::{Argument, Tensor, interpret};
@@ -31,13 +32,35 @@ pub(crate) fn compare(
         let (a, b) = (outputs.len(), reference.len());
         return Err(fail(format!("{a} outputs, the reference has {b}")));
     }
-    let by_rows = compare_scaled(call, outputs, reference, None);
+    compare_as_sensitive(entry, call, outputs, reference, || Cow::Borrowed(reference))
+}
+
+/// The same where `expected` is what another target stored.
+pub(crate) fn compare_with_target(
+    entry: &Entry,
+    call: &Call,
+    outputs: &[Tensor],
+    expected: &[Tensor],
+) -> Result<Worst, Outcome> {
+    let expected: Vec<Vec<f64>> = expected.iter().map(Tensor::values).collect();
+    let exact = || Cow::Owned((entry.reference)(&call.inputs));
+    compare_as_sensitive(entry, call, outputs, &expected, exact)
+}
+
+fn compare_as_sensitive<'a>(
+    entry: &Entry,
+    call: &Call,
+    outputs: &[Tensor],
+    expected: &[Vec<f64>],
+    exact: impl FnOnce() -> Cow<'a, [Vec<f64>]>,
+) -> Result<Worst, Outcome> {
+    let by_rows = compare_scaled(call, outputs, expected, None);
     if by_rows.is_ok() {
         return by_rows;
     }
     let mut scales =
-        sensitivities(reference, |random| (entry.reference)(&call.perturbed(random, UNIT)));
-    let by_inputs = compare_scaled(call, outputs, reference, Some(&scales));
+        sensitivities(&exact(), |random| (entry.reference)(&call.perturbed(random, UNIT)));
+    let by_inputs = compare_scaled(call, outputs, expected, Some(&scales));
     if by_inputs.is_ok() || call.largest() > INTERPRETED {
         return by_inputs;
     }
@@ -45,7 +68,7 @@ pub(crate) fn compare(
     for (scale, own) in scales.iter_mut().flatten().zip(by_ops.iter().flatten()) {
         *scale = scale.max(*own);
     }
-    compare_scaled(call, outputs, reference, Some(&scales))
+    compare_scaled(call, outputs, expected, Some(&scales))
 }
 
 fn compare_scaled(

@@ -122,11 +122,20 @@ fn row_scales(len: usize, row: usize, value: impl Fn(usize) -> f64 + Sync) -> Ve
 /// outputs with inputs moved by the random signs that it draws.
 pub fn sensitivities(
     reference: &[Vec<f64>],
+    evaluate: impl FnMut(&mut Random) -> Vec<Vec<f64>>,
+) -> Vec<Vec<f64>> {
+    sensitivities_in(MOVES, reference, evaluate)
+}
+
+/// [`sensitivities`] from so many moves: the more there are, the less likely it is that all of them cancel in an element.
+pub(crate) fn sensitivities_in(
+    moves: usize,
+    reference: &[Vec<f64>],
     mut evaluate: impl FnMut(&mut Random) -> Vec<Vec<f64>>,
 ) -> Vec<Vec<f64>> {
     let mut random = Random::named(0, "sensitivity");
     let mut scales: Vec<Vec<f64>> = reference.iter().map(|r| vec![0.0; r.len()]).collect();
-    for _ in 0..MOVES {
+    for _ in 0..moves {
         for ((scale, moved), right) in scales.iter_mut().zip(evaluate(&mut random)).zip(reference) {
             for ((scale, moved), right) in scale.iter_mut().zip(moved).zip(right) {
                 *scale = scale.max((moved - right).abs() / UNIT);

@@ -2,6 +2,7 @@
 
 use tilewright_kernels::{CATALOG, Entry};
 use tilewright_proof::{Check, Job, Outcome, Row, Selection};
+use tilewright_runtime::Runtime;
 
 /// Tensors of up to this many elements go through the interpreter here; `tilewright test` takes larger ones.
 const INTERPRETED: usize = 4_000;
@@ -38,6 +39,30 @@ fn every_kernel_proves_itself_on_every_present_target() {
             assert!(passed(Check::Gradient), "{}: no gradient was checked", entry.name);
         }
     }
+}
+
+#[test]
+fn hostile_values_are_judged_where_one_target_runs_alone() {
+    let names = ["softmax", "attention", "attention_merged", "quantized_matvec"];
+    let kernels = CATALOG.iter().copied().filter(|entry| names.contains(&entry.name)).collect();
+    let runtimes = vec![Runtime::open("cpu").unwrap()];
+    // With as much room as `tilewright test` gives: targets have ways of their own for larger cases.
+    let selection = Selection { runtimes, ..Selection::new(kernels) };
+    let hostile = |job: &Job| matches!(job, Job::Hostile { .. });
+    let rows: Vec<Row> =
+        selection.jobs().iter().filter(|j| hostile(j)).flat_map(|j| j.run(&selection)).collect();
+    for name in names {
+        assert!(
+            rows.iter().any(|row| row.kernel == name && row.outcome == Outcome::Pass),
+            "{name}"
+        );
+    }
+    let failed: Vec<String> = rows
+        .iter()
+        .filter(|row| matches!(row.outcome, Outcome::Fail(_)))
+        .map(Row::to_string)
+        .collect();
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), rows.len(), failed.join("\n"));
 }
 
 /// The timed cases, which are the largest, on every target but the interpreter:

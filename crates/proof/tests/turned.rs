@@ -1,6 +1,7 @@
 //! Rows that lie side by side in memory, as those of a turned tensor do, give the bits of rows that lie by themselves.
 
 use tilewright_ir::DType::{self, BF16, F16, F32};
+use tilewright_lang::{reduce_by, scan_by};
 use tilewright_proof::normal;
 use tilewright_tensor::{Callable, OneLiner, Reduce, Tensor, kernel, tile_kernel};
 
@@ -26,6 +27,50 @@ fn rows_of_turned_tensors() {
             // The rows of several matrices are one list of rows.
             let x = normal(dtype, &[3, shape[0] / 3 + 1, shape[1]], 2).unwrap();
             kernels.iter().for_each(|kernel| alike(kernel, &x));
+        }
+    }
+}
+
+/// Reductions and scans by a function, over rows that lie side by side and rows of which several are one batch.
+#[test]
+fn rows_joined_by_a_function() {
+    let signature = "x: T[*rows, n], s: f32 = 0.5 -> y: T[*rows, n], m: f32[*rows], v: f32[*rows]";
+    let joined = tile_kernel("joined", signature, |k, a| {
+        let (row, s) = (k.program(), a.scalar("s"));
+        let x = a["x"].row(row).load().to(F32);
+        // The mean and the sum of squared distances from it, as Welford and Chan join them.
+        let one = x * 0.0 + 1.0;
+        let [_, m, v] = reduce_by([one, x, x * 0.0], [0.0; 3], |[n, m, v], [o, p, w]| {
+            let all = n + o;
+            let share = all.eq(0.0).select(0.0, o / all);
+            [all, m + (p - m) * share, v + w + (p - m) * (p - m) * n * share]
+        });
+        let [_, y] = scan_by([one * s, x], |[a, b], [c, d]| [a * c, b * c + d]);
+        a["y"].row(row).store(y);
+        a["m"].at(row).store(m.reshape(&[]));
+        a["v"].at(row).store(v.reshape(&[]));
+    })
+    .unwrap();
+    for dtype in [F32, F16] {
+        for shape in [[1, 40], [5, 300], [17, 16], [33, 100], [700, 67], [3000, 18], [9000, 32]] {
+            let x = normal(dtype, &shape, 8).unwrap();
+            let turned = x.transpose().unwrap();
+            let copy = turned.contiguous().unwrap();
+            let [a, b] = [&turned, &copy].map(|x| joined.call_all(&[x]).unwrap());
+            for name in ["y", "m", "v"] {
+                assert!(
+                    a[name].to_bytes().unwrap() == b[name].to_bytes().unwrap(),
+                    "{name} {shape:?}"
+                );
+            }
+            // A row has the bits that it has alone.
+            for row in (0..shape[1]).step_by(7) {
+                let alone = joined.call_all(&[&copy.narrow(0, row, 1).unwrap()]).unwrap();
+                for name in ["y", "m", "v"] {
+                    let own = a[name].narrow(0, row, 1).unwrap().contiguous().unwrap();
+                    assert!(own.to_bytes().unwrap() == alone[name].to_bytes().unwrap(), "{name}");
+                }
+            }
         }
     }
 }

@@ -115,6 +115,22 @@ impl Runtime {
         self.pool.allocate(bytes)
     }
 
+    /// Whether `bytes` more bytes can be had, as far as the device knows: to be asked before the first of several tensors is
+    /// filled.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn require(&self, bytes: u64) -> Result<()> {
+        let Some(free) = self.device.free_memory() else { return Ok(()) };
+        let free = free.saturating_add(self.pool.stats().kept_bytes as u64);
+        if bytes <= free {
+            return Ok(());
+        }
+        let [asked, free] = [bytes, free].map(|bytes| bytes as f64 / 1e9);
+        let what = format!("this takes {asked:.1} GB of memory, {free:.1} GB are free");
+        Err(Error::failure(what).help("ask for less: smaller sizes, or half types"))
+    }
+
     /// Waits for all work launched so far.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 use parts::Part;
 use std::any::Any;
 use std::ptr::NonNull;
-use tilewright_target::host::{HostBuffer, read_host, write_host};
+use tilewright_target::host::{HostBuffer, free_memory, read_host, write_host};
 use tilewright_target::{Buffer, TargetError};
 
 #[cfg(target_os = "linux")]
@@ -21,6 +21,9 @@ const SMALL: usize = 64 << 10;
 
 /// Bytes from which memory is a part of huge pages.
 const PART: usize = 32 << 10;
+
+/// Bytes from which the system is asked whether it has them; asking takes less than touching a hundredth of them.
+const ASKED: usize = 64 << 20;
 
 /// Initialized memory, aligned to 64 bytes, and to a huge page from that size on.
 pub struct Block(Kind);
@@ -132,6 +135,10 @@ impl CpuBuffer {
     /// # Errors
     /// [`TargetError::Memory`] when there is not that much.
     pub fn new(size: usize) -> Result<Self, TargetError> {
+        // The system promises more than it has, and kills who takes it.
+        if size >= ASKED && free_memory().is_some_and(|free| size as u64 > free) {
+            return Err(TargetError::Memory { bytes: size });
+        }
         Ok(CpuBuffer { block: Block::new(size)?, size })
     }
 }

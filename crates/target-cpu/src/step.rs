@@ -58,8 +58,8 @@ pub enum Step {
     Program { axis: usize, to: Address },
     /// A reduction or scan by a function of the author's.
     Combine(Box<Combining>),
-    /// A loop.
-    For { index: Address, start: Address, end: Address, step: usize, body: Vec<Step> },
+    /// A loop, of which each round takes so many turns. The index ends as that of the first turn that is left.
+    For { index: Address, start: Address, end: Address, step: usize, turns: usize, body: Vec<Step> },
     /// A condition.
     When { condition: Address, body: Vec<Step> },
 }

@@ -349,7 +349,7 @@ template <int DIM, int KEYS, int STAGES, int TEAMS, bool SPLIT, bool BF16, bool 
                 // Four lanes hold two of every eight features: each gets eight of its own.
                 _Pragma("unroll") for (int n = 0; n < DIM / 8; n += 4) {
                     unsigned int own[4];
-                    _Pragma("unroll") for (int i = 0; i < 4; i++) own[i] = all > 0.0f ? tw_attention_pack<BF16>(sum[4 * (n + i) + 2 * h] * by, sum[4 * (n + i) + 2 * h + 1] * by) : 0u;
+                    _Pragma("unroll") for (int i = 0; i < 4; i++) own[i] = all == 0.0f ? 0u : tw_attention_pack<BF16>(sum[4 * (n + i) + 2 * h] * by, sum[4 * (n + i) + 2 * h + 1] * by);
                     tw_attention_turn(own, t);
                     if (row0 + 8 * h < of.queries) *(uint4*)(row + n * 8) = make_uint4(own[0], own[1], own[2], own[3]);
                 }

@@ -35,6 +35,8 @@ pub(crate) struct Gpu {
     pub stay: Option<Multiprocessors>,
     /// Bytes of shared memory that a group may have.
     pub shared: usize,
+    /// Groups may run together as a cluster.
+    pub clusters: bool,
     /// Groups that run at a time.
     pub places: usize,
     /// A kernel of a graph may start while the one ahead of it runs.
@@ -189,6 +191,7 @@ impl CudaDevice {
             places: caps.parallelism,
             stay: (shared >= RING).then_some(on),
             shared,
+            clusters: major >= 9,
             // Graphs know such edges since version 12.3 of the driver.
             dependents: major >= 9 && version() >= 12030,
             states,
@@ -222,6 +225,10 @@ impl Device for CudaDevice {
 
     fn allocate(&self, bytes: usize) -> Result<Box<dyn Buffer>, TargetError> {
         Ok(Box::new(self.gpu.allocate(bytes)?))
+    }
+
+    fn free_memory(&self) -> Option<u64> {
+        self.gpu.context.free_memory()
     }
 
     fn time(

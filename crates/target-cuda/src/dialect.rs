@@ -37,7 +37,20 @@ impl Dialect for CudaC {
         "long long"
     }
 
-    fn builtin(&self, builtin: Builtin) -> String {
+    fn builtin(&self, builtin: Builtin, program: &ThreadProgram) -> String {
+        let groups = program.cluster;
+        if groups > 1 {
+            let threads = program.threads / groups;
+            let through = |number: &str, each: usize| {
+                format!("({number} + (int)(blockIdx.x % {groups}) * {each})")
+            };
+            match builtin {
+                Builtin::Thread => return through("(int)threadIdx.x", threads),
+                Builtin::Subgroup => return through("(int)(threadIdx.x >> 5)", threads / 32),
+                Builtin::Group(0) => return format!("(int)(blockIdx.x / {groups})"),
+                Builtin::Lane | Builtin::Group(_) => {}
+            }
+        }
         match builtin {
             Builtin::Thread => "(int)threadIdx.x".into(),
             Builtin::Lane => "(int)(threadIdx.x & 31)".into(),
@@ -80,8 +93,15 @@ impl Dialect for CudaC {
         format!("__reduce_{}_sync(0xffffffffu, {value})", if max { "max" } else { "min" })
     }
 
-    fn barrier(&self) -> &'static str {
-        "__syncthreads();"
+    fn barrier(&self, program: &ThreadProgram) -> &'static str {
+        if program.cluster > 1 { "tw_cluster_barrier();" } else { "__syncthreads();" }
+    }
+
+    fn store_shared(&self, place: &str, value: &str, program: &ThreadProgram) -> String {
+        match program.cluster {
+            1 => format!("{place} = {value};"),
+            groups => format!("tw_store_in_cluster<{groups}>(&{place}, {value});"),
+        }
     }
 
     fn subgroup_barrier(&self) -> &'static str {
@@ -323,7 +343,11 @@ impl Dialect for CudaC {
     }
 
     fn templates(&self, program: &ThreadProgram) -> String {
-        routine::templates(program)
+        let mut text = routine::templates(program);
+        if program.cluster > 1 {
+            text.push_str(include_str!("cluster.cu"));
+        }
+        text
     }
 
     fn prelude(&self) -> &'static str {
@@ -331,14 +355,18 @@ impl Dialect for CudaC {
     }
 
     fn signature(&self, program: &ThreadProgram, arguments: &str) -> String {
+        let threads = program.threads / program.cluster;
         // Fewer threads a group leave more groups room by themselves.
-        let resident =
-            (program.resident > 1 && program.threads >= 1024).then_some(program.resident);
+        let resident = (program.resident > 1 && (threads >= 1024 || program.cluster > 1))
+            .then_some(program.resident);
         let beside = routine::groups_beside(program).or(resident);
         let beside = beside.map(|groups| format!(", {groups}")).unwrap_or_default();
+        let together = match program.cluster {
+            1 => String::new(),
+            groups => format!(" __attribute__((cluster_dims({groups}, 1, 1)))"),
+        };
         let mut out = format!(
-            "extern \"C\" __global__ void __launch_bounds__({}{beside}) {}(",
-            program.threads,
+            "extern \"C\" __global__ void{together} __launch_bounds__({threads}{beside}) {}(",
             kernel_name(program)
         );
         for param in &program.params {

@@ -111,6 +111,13 @@ impl Context {
         unsafe { result::device::total_mem(self.device) }.unwrap_or(0) as u64
     }
 
+    /// Bytes of it that nobody uses, once the work so far is done: what was given back to the stream's pool is free then.
+    pub fn free_memory(&self) -> Option<u64> {
+        self.synchronize_only().ok()?;
+        let (free, _) = result::mem_get_info().ok()?;
+        Some(free as u64)
+    }
+
     /// Waits for all work of the stream.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tilewright_ir::{Access, Bindings, ParamKind, Program};
-use tilewright_passes::lower::{Choice, PASSES, Schedule, Units, bucket};
+use tilewright_passes::lower::{Choice, PASSES, Schedule, bucket};
 use tilewright_passes::pipeline;
 use tilewright_passes::product::{Product, product};
 use tilewright_target::arguments::{ArgumentBlock, kernel_strides};
@@ -256,6 +256,11 @@ impl CudaExecutable {
             })?;
             *slot = groups as u32;
         }
+        let together = threads.cluster as u32;
+        grid[0] = grid[0]
+            .checked_mul(together)
+            .filter(|n| *n <= i32::MAX as u32)
+            .ok_or_else(|| TargetError::Device("CUDA: too many programs for one launch".into()))?;
         if grid.contains(&0) {
             return Ok(None);
         }
@@ -282,7 +287,7 @@ impl CudaExecutable {
         let shared = threads.shared_bytes();
         let shape = Shape {
             grid: grid.into(),
-            threads: (threads.threads as u32, 1, 1),
+            threads: (threads.threads as u32 / together, 1, 1),
             shared: if shared > STATIC_SHARED { shared } else { 0 },
         };
         let run = Run::Lowered { variant, in_cluster, stand_ins };
@@ -342,8 +347,7 @@ impl Executable for CudaExecutable {
 
     fn schedules(&self, bindings: &Bindings) -> Vec<String> {
         let dims = &bindings.dims;
-        let candidates =
-            Schedule::default_for(&self.program, dims, Units::Half).candidates(&self.program, dims);
+        let candidates = self.default_for(dims, false).candidates(&self.program, dims);
         let mut words: Vec<String> =
             candidates.iter().map(|schedule| schedule.choice().to_string()).collect();
         if self.product.is_some() && self.gpu.library().is_some() {
@@ -354,8 +358,7 @@ impl Executable for CudaExecutable {
     }
 
     fn choose(&self, bindings: &Bindings, schedule: &str) -> Result<Option<Chosen>, TargetError> {
-        let (dims, default) =
-            (&bindings.dims, Schedule::default_for(&self.program, &bindings.dims, Units::Half));
+        let (dims, default) = (&bindings.dims, self.default_for(&bindings.dims, false));
         let library = schedule == LIBRARY && self.product.is_some() && self.gpu.library().is_some();
         let (way, source) = if library {
             (Way::Library, hash(LIBRARY))

@@ -40,6 +40,7 @@ pub(crate) fn emptied(threads: &ThreadProgram) -> ThreadProgram {
         grid: threads.grid.clone(),
         linear: threads.linear,
         threads: threads.threads,
+        cluster: threads.cluster,
         resident: 0,
         registers: Vec::new(),
         shared: vec![shared],
@@ -56,6 +57,7 @@ impl Outline {
         let Outline { threads, early, source, image, clustered, stays } = self;
         out.text(&threads.name);
         out.size(threads.threads);
+        out.size(threads.cluster);
         out.size(threads.shared_bytes());
         out.size(usize::from(threads.linear));
         out.list(&threads.grid, |out, axis| {
@@ -84,7 +86,7 @@ impl Outline {
     /// That of such bytes, of a program with so many named sizes; `None` where they are not such.
     pub fn parse(bytes: &[u8], dims: usize) -> Option<Outline> {
         let mut from = Reader { bytes, dims };
-        let (name, threads) = (from.text()?, from.size()?);
+        let (name, threads, cluster) = (from.text()?, from.size()?, from.size()?);
         let shared =
             SharedArray { name: String::new(), dtype: DType::U8, len: from.size()?, offset: 0 };
         let linear = from.size()? != 0;
@@ -110,6 +112,7 @@ impl Outline {
             grid,
             linear,
             threads,
+            cluster,
             resident: 0,
             registers,
             shared: vec![shared],
@@ -228,6 +231,7 @@ mod tests {
             ],
             linear: true,
             threads: 128,
+            cluster: 1,
             resident: 2,
             registers: Vec::new(),
             shared: vec![SharedArray { name: "s".into(), dtype: DType::F32, len: 9, offset: 16 }],

@@ -74,8 +74,11 @@ impl CudaExecutable {
         Ok(variant)
     }
 
-    fn default_for(&self, dims: &[usize], recorded: bool) -> Schedule {
+    pub fn default_for(&self, dims: &[usize], recorded: bool) -> Schedule {
         let mut schedule = Schedule::default_for(&self.program, dims, Units::Half);
+        if self.gpu.clusters {
+            schedule = schedule.in_clusters(&self.program);
+        }
         schedule.routines = true;
         schedule.keep = self.gpu.shared;
         let on = self.gpu.stay.filter(|_| recorded);

@@ -153,6 +153,39 @@ fn every_kernel_compiles_for_both_architectures() {
 }
 
 #[test]
+fn copies_between_layouts_compile() {
+    if is_missing() {
+        return;
+    }
+    for architecture in ARCHITECTURES {
+        compile(include_str!("../src/copy.cu"), architecture).unwrap();
+    }
+}
+
+/// Gradients that add up over long rows take clusters, whose threads hold what they have of a row.
+#[test]
+fn long_rows_compile_for_clusters() {
+    if is_missing() {
+        return;
+    }
+    let cases = [("rmsnorm", 65_536), ("layernorm", 65_536)];
+    for (name, columns) in cases {
+        let entry = tilewright_kernels::find(name).unwrap();
+        for dtype in [DType::F32, DType::BF16] {
+            let mut program = entry.record(&entry.specialization(dtype, &[])).unwrap();
+            tilewright_passes::pipeline::optimize(&mut program);
+            let backward = tilewright_passes::grad(&program, &Default::default()).unwrap();
+            let size = |name: &str| if name == "rows" { 8192 } else { columns };
+            let text = staying_source(&backward.programs[0], H100, size).unwrap();
+            assert!(text.contains("cluster_dims("), "{name}");
+            let (_, usage) = compile_with_usage(&text, "sm_90").unwrap();
+            println!("gradient of {name} {dtype}: {usage:?}");
+            assert!(usage.spill_loads < 64, "{name} {dtype}: {usage:?}");
+        }
+    }
+}
+
+#[test]
 fn a_body_compiles_within_its_signature() {
     if is_missing() {
         return;

@@ -35,7 +35,7 @@ impl Dialect for Msl {
         "long"
     }
 
-    fn builtin(&self, builtin: Builtin) -> String {
+    fn builtin(&self, builtin: Builtin, _program: &ThreadProgram) -> String {
         match builtin {
             Builtin::Thread => "(int)thread_index_in_threadgroup".into(),
             Builtin::Lane => "(int)thread_index_in_simdgroup".into(),
@@ -74,7 +74,7 @@ impl Dialect for Msl {
         format!("simd_{}({value})", if max { "max" } else { "min" })
     }
 
-    fn barrier(&self) -> &'static str {
+    fn barrier(&self, _program: &ThreadProgram) -> &'static str {
         "threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);"
     }
 

@@ -22,13 +22,17 @@ pub trait Dialect {
     /// The type of 64-bit offsets.
     fn offset_type(&self) -> &'static str;
     /// Where the thread is.
-    fn builtin(&self, builtin: Builtin) -> String;
+    fn builtin(&self, builtin: Builtin, program: &ThreadProgram) -> String;
     /// Another lane's value.
     fn shuffle(&self, shuffle: Shuffle, dtype: DType, value: &str) -> String;
     /// The greatest or least 32-bit integer of all lanes.
     fn extreme(&self, max: bool, value: &str) -> String;
     /// Waits for the group; what its threads wrote to shared memory and to tensors is seen after.
-    fn barrier(&self) -> &'static str;
+    fn barrier(&self, program: &ThreadProgram) -> &'static str;
+    /// Writes to a place in shared memory.
+    fn store_shared(&self, place: &str, value: &str, _program: &ThreadProgram) -> String {
+        format!("{place} = {value};")
+    }
     /// Waits for the subgroup.
     fn subgroup_barrier(&self) -> &'static str;
     /// The declarations of the group's shared arrays, one a line.
@@ -494,7 +498,8 @@ impl Printer<'_> {
             Code::StoreShared(array, index, value) => {
                 let array = &self.program.shared[array.0 as usize];
                 let value = self.dialect.write_storage(array.dtype, &self.value(value));
-                self.line(&format!("{}[{}] = {};", array.name, self.bare(index), stripped(value)));
+                let place = format!("{}[{}]", array.name, self.bare(index));
+                self.line(&self.dialect.store_shared(&place, &stripped(value), self.program));
             }
             Code::CopyAsync { to, index, param, offset, lanes, valid } => {
                 let (name, dtype) = self.param(*param);
@@ -529,7 +534,7 @@ impl Printer<'_> {
                 let lines = self.dialect.routine(routine, self.program, &value);
                 lines.iter().for_each(|line| self.line(line));
             }
-            Code::Barrier => self.line(self.dialect.barrier()),
+            Code::Barrier => self.line(self.dialect.barrier(self.program)),
             Code::SubgroupBarrier => self.line(self.dialect.subgroup_barrier()),
             Code::Unroll(counter, count, body) => {
                 let i = self.name(*counter).to_string();

@@ -183,6 +183,11 @@ pub trait Device: Send + Sync {
     /// [`TargetError::Memory`] when there is not that much.
     fn allocate(&self, bytes: usize) -> Result<Box<dyn Buffer>, TargetError>;
 
+    /// Bytes that can still be allocated and used, about; `None` where nobody knows.
+    fn free_memory(&self) -> Option<u64> {
+        self.caps().host_visible.then(crate::host::free_memory).flatten()
+    }
+
     /// Copies the first `bytes` bytes of one buffer of this device to another, in order with the work launched.
     ///
     /// # Errors

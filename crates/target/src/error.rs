@@ -85,7 +85,9 @@ impl std::fmt::Display for TargetError {
                 "{program}: index {index} is out of range for axis {axis} of `{tensor}`, \
                  which has extent {extent} (in program {at:?})"
             ),
-            TargetError::Memory { bytes } => write!(f, "cannot allocate {bytes} bytes"),
+            TargetError::Memory { bytes } => {
+                write!(f, "{:.1} GB of memory are not to be had", *bytes as f64 / 1e9)
+            }
             TargetError::Device(what) => f.write_str(what),
         }
     }
@@ -99,9 +101,12 @@ impl From<TargetError> for Error {
             TargetError::Unsupported { .. }
             | TargetError::Limit { .. }
             | TargetError::Argument { .. } => Error::usage(error.to_string()),
-            TargetError::OutOfRange { .. }
-            | TargetError::Memory { .. }
-            | TargetError::Device(_) => Error::failure(error.to_string()),
+            TargetError::Memory { .. } => {
+                Error::failure(error.to_string()).help("ask for less: smaller sizes, or half types")
+            }
+            TargetError::OutOfRange { .. } | TargetError::Device(_) => {
+                Error::failure(error.to_string())
+            }
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Buffers in host memory: owned ones, and views of memory that the caller owns.
 
+mod free;
+
 use crate::{Buffer, TargetError};
+pub use free::free_memory;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::any::Any;
 use std::marker::PhantomData;

@@ -6,7 +6,7 @@ use crate::args::Setting;
 use crate::call::device;
 use crate::failure::Failure;
 use crate::formula;
-use crate::progress::Progress;
+use crate::progress::{Busy, Progress};
 use crate::table::Table;
 use crate::timing::{CopyRates, Timed};
 use clap::ArgMatches;
@@ -57,7 +57,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let mut work: Vec<(&'static Entry, Case, DType)> = Vec::new();
     if let Some(text) = matches.get_one::<String>("expr") {
         let mut clock = formula::bench(text, matches, &runtime, outputs)?;
+        let busy = Busy::with("timing");
         let timing = clock.time(BUDGET)?;
+        drop(busy);
         rows.push(Timed::of(clock.row(timing, None), &mut rates)?);
     } else {
         let (asked, settings) = (dtype(matches)?, settings(matches)?);

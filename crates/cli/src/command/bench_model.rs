@@ -67,7 +67,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let built = begin.elapsed().as_secs_f64();
     let smaller = "fewer sequences (--batch) or tokens (--prompt, --decode) need a smaller cache";
     let cache = model.cache(work.batch, prompt + decode + 1);
-    let mut cache = cache.map_err(|error| Failure::of(error, smaller))?;
+    let mut cache = cache.map_err(|error| Failure::work(error.what(), smaller))?;
     let speeds = time(&model, &mut cache, &work)?;
     let copy = CopyRates::new(&runtime).of(COPY)?;
     let weights = parts.iter().map(|part| part.bytes as f64).sum::<f64>() - tied(&parts);
@@ -125,7 +125,14 @@ fn build(
         return Ok((directory.display().to_string(), model, parts));
     };
     let decoder = synthetic(name)?;
-    let weights = Weights::random(runtime.clone(), dtype.unwrap_or(DType::BF16), format);
+    let dtype = dtype.unwrap_or(DType::BF16);
+    let (parts, _) = decoder.list(&Weights::random_listed(runtime.clone(), dtype, format))?;
+    let bytes = parts.iter().map(|part| part.bytes as f64).sum::<f64>() - tied(&parts);
+    let smaller = "take a smaller architecture, or fewer --bits";
+    runtime
+        .require(bytes as u64)
+        .map_err(|error| Failure::work(format!("{name}: {}", error.what()), smaller))?;
+    let weights = Weights::random(runtime.clone(), dtype, format);
     let (model, parts) = decoder.build_listed(weights)?;
     let packed =
         format.map_or("floats".into(), |f| format!("{} bits, groups of {}", f.bits, f.group));

@@ -5,7 +5,7 @@ use super::{dtype, kernel_dtype, settings};
 use crate::call::device;
 use crate::failure::Failure;
 use crate::formula;
-use crate::progress::Progress;
+use crate::progress::{Busy, Progress};
 use crate::table::Table;
 use clap::ArgMatches;
 use std::io::Write;
@@ -15,6 +15,7 @@ use tilewright_formats::replace_file;
 use tilewright_ir::DType;
 use tilewright_kernels::{Case, Entry};
 use tilewright_proof::{Bench, Budget, Dropped, Outputs, tune};
+use tilewright_runtime::DeviceKind;
 use tilewright_runtime::tuned::{Row, text};
 
 /// Of each schedule, beside the run that compiles it.
@@ -35,8 +36,19 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         dropped.extend(tuning.dropped);
         Ok::<(), Failure>(())
     };
+    let one = || {
+        Failure::usage(
+            format!("kernels have one schedule on {}", runtime.target()),
+            "tune on a GPU: --device cuda",
+        )
+    };
+    if runtime.caps().kind == DeviceKind::Cpu {
+        return Err(one());
+    }
     if let Some(text) = matches.get_one::<String>("expr") {
-        tuned(formula::bench(text, matches, &runtime, Outputs::Preallocated)?)?;
+        let bench = formula::bench(text, matches, &runtime, Outputs::Preallocated)?;
+        let _busy = Busy::with("tuning");
+        tuned(bench)?;
     } else {
         let work = work(matches)?;
         let progress = Progress::new(work.len());
@@ -48,10 +60,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         }
     }
     if rows.is_empty() {
-        return Err(Failure::usage(
-            format!("kernels have one schedule on {}", runtime.target()),
-            "tune on a GPU: --device cuda",
-        ));
+        return Err(one());
     }
     if let Some(path) = matches.get_one::<PathBuf>("out") {
         replace_file(path, |file| file.write_all(text(&rows).as_bytes()))?;

@@ -12,8 +12,8 @@ use super::windows::Windowed;
 use super::{Backward, GradError, Group, Member, Sharing, cotangent_name};
 use crate::emit::Emitter;
 use tilewright_ir::{
-    Access, Dim, DimId, DimRule, ExprId, Extent, GridAxis, Param, ParamId, ParamKind, Program,
-    Stmt, VarId,
+    Access, Dim, DimId, DimRule, ExprId, ExprKind, Extent, GridAxis, Param, ParamId, ParamKind,
+    Program, Stmt, VarId,
 };
 
 /// Programs of the forward grid that one program of a two-stage reduction adds up. Fixed, so that the sum depends
@@ -96,7 +96,8 @@ impl Stage<'_> {
             let what = "a grid whose blocks do not divide a multiple of a size";
             GradError::new(forward, what, None)
         })?;
-        let mut grid = Grid { counts, chunked: self.group.along.last().copied(), chunk: CHUNK };
+        let mut grid =
+            Grid { counts, chunked: self.group.along.last().copied(), chunk: self.chunk() };
         if let Some(axis) = grid.chunked {
             if let Extent::Dim { times, .. } = forward.grid[axis].extent {
                 grid.chunk *= times;
@@ -107,6 +108,38 @@ impl Stage<'_> {
             program.grid[axis] = GridAxis { extent: chunks, block: 1 };
         }
         Ok(grid)
+    }
+
+    /// How many programs of the forward grid are added up by one. Fewer where each adds up a tile for itself: its sum is then a
+    /// small part of what it reads, and there are few programs. On an H200, depthwise_conv_3x3 of 4 x 112 x 112 x 64 in f32
+    /// took 0.995 ms by 8 programs of 64 rows each, and takes 0.142 by one a row.
+    fn chunk(&self) -> usize {
+        let program = &self.forward.program;
+        let has_dots = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Dot(..)));
+        let shared = |param: ParamId| {
+            let mut members = self.group.members.iter();
+            members.any(|m| {
+                m.input == param.index()
+                    && matches!(&m.sharing, Sharing::Along(axes) if !axes.is_empty())
+            })
+        };
+        let long = |shape: &[Extent]| -> Vec<Extent> {
+            shape.iter().copied().filter(|e| *e != Extent::Const(1)).collect()
+        };
+        let widest = program.exprs.iter().map(|e| long(&e.ty.shape)).max_by_key(Vec::len);
+        let loads = program.exprs.iter().filter_map(|e| match &e.kind {
+            ExprKind::Load { place, .. } if shared(place.param) => Some(long(&e.ty.shape)),
+            _ => None,
+        });
+        let loaded = loads.max_by_key(Vec::len);
+        let (Some(widest), Some(loaded), false) = (widest, loaded, has_dots) else { return CHUNK };
+        if !widest.ends_with(&loaded) {
+            return CHUNK;
+        }
+        // What is not known is taken to be long.
+        let added = &widest[..widest.len() - loaded.len()];
+        let added = added.iter().map(|e| e.constant().unwrap_or(CHUNK));
+        (CHUNK / added.product::<usize>().clamp(1, CHUNK)).max(1)
     }
 
     /// Declares what the first stage stores for one input, zeroed before it where it does not store every element.
@@ -235,9 +268,10 @@ pub(super) fn declare(program: &mut Program, name: String, kind: ParamKind) -> P
     ParamId(program.params.len() as u32 - 1)
 }
 
-/// `ceil(extent / by)`, as a new size where it is not a constant.
+/// `ceil(extent / by)`, as a new size where it is neither known nor the extent.
 fn quotient(program: &mut Program, extent: Extent, by: usize) -> Option<Extent> {
     let (dim, by) = match extent {
+        whole if by == 1 => return Some(whole),
         Extent::Const(n) => return Some(Extent::Const(n.div_ceil(by))),
         Extent::Dim { times, .. } if times == 0 || !by.is_multiple_of(times) => return None,
         Extent::Dim { dim, times } => (dim, by / times),

@@ -196,3 +196,17 @@ fn masks_go_line_by_line_with_what_they_mask() {
     let lined = by_line(&program, |e| if e == Extent::Const(1) { 0 } else { 10 }).unwrap();
     assert!(text::print(&lined).contains(" if %"), "{lined}");
 }
+
+#[test]
+fn reductions_over_the_outermost_axis_become_programs_of_columns() {
+    let source = "kernel t(x: in f32[rows, n], s: out f32[n])
+        %0: f32[rows, n] = load x[:, :]
+        %1: f32[1, n] = reduce_sum %0 axis 0
+        %2: f32[n] = reshape %1
+        store s[:] = %2";
+    assert_eq!(apart(source), None);
+    let program = by_inner_program(&text::parse(source).unwrap()).unwrap().to_string();
+    assert!(program.contains("grid n"), "{program}");
+    assert!(program.contains("f32[rows, 1] = load x[:, %0..+1]"), "{program}");
+    assert!(program.contains("store s[%0..+1]"), "{program}");
+}

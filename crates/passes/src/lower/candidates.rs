@@ -3,6 +3,9 @@
 //! The k-th greatest of the lanes' own maxima is no greater than the k-th greatest element, so elements below it are out.
 //! Of a row without order few others are left; these meet in shared memory, one a lane, where each round costs a
 //! reduction and no search. Rows with more left (sorted, masked or constant ones) take the rounds over all elements.
+//!
+//! A thread marks its candidates, a bit each, and reads them again where it can. H200, top-8 of 65536 rows of 2048: 0.141 ms in
+//! f32 and 0.118 in bf16; each register handed in under a condition, 0.185 and 0.179.
 
 use super::collective::literal;
 use super::layout::Layout;
@@ -10,13 +13,16 @@ use super::map::both;
 use super::top::{LEAST, NOWHERE, compare, of_key, select, signed_key, signed_place, winner};
 use super::{LowerError, Lowering, SUBGROUP, binary, int};
 use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
-use tilewright_ir::{BinaryOp, DType, ExprId, Extent, Literal, UnaryOp};
+use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, Literal, UnaryOp};
 
 /// Lanes of a subgroup, and so the most candidates.
 const LANES: usize = 1 << SUBGROUP;
 
 /// The least registers that are worth it.
 const LEAST_REGISTERS: usize = 8;
+
+/// Bits of a word.
+const WORD: usize = 32;
 
 /// The most elements that are looked for: as many lanes have a maximum each.
 const MOST: usize = 16;
@@ -53,12 +59,18 @@ impl Lowering<'_> {
         let count = self.register("count", DType::I32, None);
         self.code(Code::Declare(count));
         self.code(Code::Set(count, int(0)));
-        self.unroll(registers, |l, i| {
-            let open = l.is_candidate(top, &i, &bound)?;
-            let one = select(DType::I32, open, int(1), int(0));
-            l.code(Code::Set(count, super::add(Value::Get(count), one)));
-            Ok::<(), LowerError>(())
-        })?;
+        let marks = match self.is_read(top.of) {
+            true => Some(self.mark(top, &bound, count)?),
+            false => {
+                self.unroll(registers, |l, i| {
+                    let open = l.is_candidate(top, &i, &bound)?;
+                    let one = select(DType::I32, open, int(1), int(0));
+                    l.code(Code::Set(count, super::add(Value::Get(count), one)));
+                    Ok::<(), LowerError>(())
+                })?;
+                None
+            }
+        };
         // Where each lane's candidates go: after those of the lanes before.
         let place = self.register("place", DType::I32, None);
         self.code(Code::Declare(place));
@@ -83,22 +95,26 @@ impl Lowering<'_> {
         }
         let fits = binary(BinaryOp::Le, all.clone(), int(LANES as i64));
         let (body, result) = self.nested(|l| {
-            l.unroll(registers, |l, i| {
-                let open = l.is_candidate(top, &i, &bound)?;
-                let value = l.plain_value(top, &i)?;
-                let at = l.position(top.layout, last, &i);
+            let hand_in = |l: &mut Self, value: Value, at: Value| {
                 let at = Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(at) };
                 let to = l.place_in_team(LANES, Value::Get(place));
-                l.code(Code::If(
-                    open,
-                    vec![
-                        Code::StoreShared(values, to.clone(), value),
-                        Code::StoreShared(positions, to, at),
-                        Code::Set(place, super::add(Value::Get(place), int(1))),
-                    ],
-                ));
-                Ok::<(), LowerError>(())
-            })?;
+                vec![
+                    Code::StoreShared(values, to.clone(), value),
+                    Code::StoreShared(positions, to, at),
+                    Code::Set(place, super::add(Value::Get(place), int(1))),
+                ]
+            };
+            match &marks {
+                Some(marks) => l.hand_in_marked(top, marks, count, &hand_in)?,
+                None => l.unroll(registers, |l, i| {
+                    let open = l.is_candidate(top, &i, &bound)?;
+                    let value = l.plain_value(top, &i)?;
+                    let at = l.position(top.layout, last, &i);
+                    let steps = hand_in(l, value, at);
+                    l.code(Code::If(open, steps));
+                    Ok::<(), LowerError>(())
+                })?,
+            }
             l.barrier();
             let own = l.register("own", DType::I32, None);
             let own_at = l.register("own_at", DType::U32, None);
@@ -124,6 +140,125 @@ impl Lowering<'_> {
         result?;
         self.code(Code::If(fits.clone(), body));
         Ok(Value::Unary(UnaryOp::Not, DType::Bool, Box::new(fits)))
+    }
+
+    /// True for a row whose elements a thread can read once more.
+    fn is_read(&self, row: ExprId) -> bool {
+        match self.program.expr(row).kind {
+            ExprKind::Load { .. } => self.settled.contains(&row),
+            ExprKind::Cast(of) => self.is_read(of),
+            _ => false,
+        }
+    }
+
+    /// Marks a thread's candidates, a bit for each of its registers, and counts them. Most threads have none: to hand in what a
+    /// register holds would take steps for every register, to read the few again takes them for those alone.
+    fn mark(
+        &mut self,
+        top: &TopK<'_>,
+        bound: &Value,
+        count: RegisterId,
+    ) -> Result<Vec<RegisterId>, LowerError> {
+        let registers = top.layout.registers();
+        let of_word = registers.min(WORD);
+        let mut marks = Vec::new();
+        for word in 0..registers / of_word {
+            let mark = self.register("marks", DType::I32, None);
+            self.code(Code::Declare(mark));
+            self.code(Code::Set(mark, int(0)));
+            self.unroll(of_word, |l, i| {
+                let register = super::add(i.clone(), int((word * WORD) as i64));
+                let open = l.is_candidate(top, &register, bound)?;
+                let bit = binary(BinaryOp::Shl, int(1), i);
+                let marked = binary(BinaryOp::Or, Value::Get(mark), bit);
+                l.code(Code::If(open, vec![Code::Set(mark, marked)]));
+                Ok::<(), LowerError>(())
+            })?;
+            let ones = self.ones(Value::Get(mark));
+            self.code(Code::Set(count, super::add(Value::Get(count), ones)));
+            marks.push(mark);
+        }
+        Ok(marks)
+    }
+
+    /// How many bits of a word are ones: of pairs, of nibbles, of bytes, of all.
+    fn ones(&mut self, word: Value) -> Value {
+        let part = |of: &Value, by: i64, mask: i64| {
+            let shifted = match by {
+                0 => of.clone(),
+                by => binary(BinaryOp::Shr, of.clone(), int(by)),
+            };
+            binary(BinaryOp::And, shifted, int(mask))
+        };
+        let pairs = binary(BinaryOp::Sub, word.clone(), part(&word, 1, 0x5555_5555));
+        let pairs = self.let_value("ones", DType::I32, pairs);
+        let nibbles = super::add(part(&pairs, 0, 0x3333_3333), part(&pairs, 2, 0x3333_3333));
+        let nibbles = self.let_value("ones", DType::I32, nibbles);
+        let bytes = super::add(part(&nibbles, 0, 0x0f0f_0f0f), part(&nibbles, 4, 0x0f0f_0f0f));
+        let bytes = self.let_value("ones", DType::I32, bytes);
+        let all = part(&binary(BinaryOp::Mul, bytes, int(0x0101_0101)), 24, 0xff);
+        self.let_value("ones", DType::I32, all)
+    }
+
+    /// Reads the marked elements again, and hands them in.
+    fn hand_in_marked(
+        &mut self,
+        top: &TopK<'_>,
+        marks: &[RegisterId],
+        count: RegisterId,
+        hand_in: &dyn Fn(&mut Self, Value, Value) -> Vec<Code>,
+    ) -> Result<(), LowerError> {
+        let (rank, program) = (top.layout.capacity.len(), self.program);
+        let counter = self.register("n", DType::I32, None);
+        let (body, result) = self.nested(|l| {
+            // The first word with a mark, and its lowest.
+            let (mut word, mut base) =
+                (Value::Get(marks[marks.len() - 1]), (marks.len() - 1) * WORD);
+            let mut first = int(base as i64);
+            for &mark in marks[..marks.len() - 1].iter().rev() {
+                base -= WORD;
+                let any = binary(BinaryOp::Ne, Value::Get(mark), int(0));
+                word = select(DType::I32, any.clone(), Value::Get(mark), word);
+                first = select(DType::I32, any, int(base as i64), first);
+            }
+            let word = l.let_value("word", DType::I32, word);
+            let first = l.let_value("first", DType::I32, first);
+            let lowest = binary(BinaryOp::And, word.clone(), binary(BinaryOp::Sub, int(0), word));
+            let lowest = l.let_value("lowest", DType::I32, lowest);
+            // A power of two as a float tells its exponent.
+            let bits = |from, to, of| Value::Bitcast { from, to, of: Box::new(of) };
+            let power = bits(DType::I32, DType::U32, lowest.clone());
+            let power = Value::Cast { from: DType::U32, to: DType::F32, of: Box::new(power) };
+            let exponent = binary(BinaryOp::Shr, bits(DType::F32, DType::I32, power), int(23));
+            let register = super::add(first.clone(), super::add(exponent, int(-127)));
+            let register = l.let_value("register", DType::I32, register);
+            for (number, &mark) in marks.iter().enumerate() {
+                let cleared = binary(BinaryOp::Xor, Value::Get(mark), lowest.clone());
+                let clear = Code::Set(mark, cleared);
+                match marks.len() {
+                    1 => l.code(clear),
+                    _ => {
+                        let own = binary(BinaryOp::Eq, first.clone(), int((number * WORD) as i64));
+                        l.code(Code::If(own, vec![clear]));
+                    }
+                }
+            }
+            let own = program.expr(top.of).ty.shape.len();
+            let at: Vec<Value> =
+                (0..rank).map(|axis| l.position(top.layout, axis, &register)).collect();
+            let lost = || LowerError(format!("{}: %{} is lost", program.name, top.of.0));
+            let value = l.value_at(top.of, &at[rank - own.min(rank)..]).ok_or_else(lost)?;
+            let of = Box::new(value);
+            let value = Value::Cast { from: top.dtype, to: DType::F32, of };
+            let value = l.let_value("x", DType::F32, value);
+            let last = at[rank - 1].clone();
+            let steps = hand_in(l, value, last);
+            steps.into_iter().for_each(|step| l.code(step));
+            Ok(())
+        });
+        let (start, end, step) = (int(0), Value::Get(count), int(1));
+        self.code(Code::For { counter, start, end, step, body });
+        result
     }
 
     /// A number that at least k elements are not below.

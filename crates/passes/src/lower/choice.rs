@@ -2,7 +2,7 @@
 
 use super::schedule::{ceil_log2, teams_fit, widest_vector};
 use super::spread::split_axis;
-use super::{LARGEST_TEAM, SUBGROUP, Schedule};
+use super::{LARGEST_TEAM, SUBGROUP, Schedule, cluster};
 use tilewright_ir::{ParamKind, Program};
 
 /// The part of a schedule that does not follow from the program and its sizes.
@@ -52,7 +52,11 @@ impl Schedule {
         let several = teams == 0
             || (team <= SUBGROUP && teams <= MOST_TEAMS && !self.linear && teams_fit(program));
         let split = split_axis(program, |e| self.capacity_of(e)).is_some();
-        let fits = (SUBGROUP..=LARGEST_TEAM).contains(&team)
+        let largest = match cluster::team(program, self) {
+            Some(_) => cluster::LARGEST,
+            None => LARGEST_TEAM,
+        };
+        let fits = (SUBGROUP..=largest).contains(&team)
             && several
             && !(split && teams > 0)
             // How dots are spread over matrix units follows from the team.

@@ -4,7 +4,7 @@ use super::map::aligned;
 use super::{Held, LowerError, Lowering, SUBGROUP, binary, int, run, shift_left, shift_right};
 use crate::lower::layout::Layout;
 use tilewright_ir::table::HashMap;
-use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
+use tilewright_ir::thread::{Builtin, Code, RegisterId, SharedId, Shuffle, Value};
 use tilewright_ir::{BinaryOp, Combine, DType, ExprId, ExprKind, Literal, ReduceOp, TernaryOp};
 
 /// One partial result: a value for each component.
@@ -19,6 +19,14 @@ pub(super) enum Joiner<'a> {
         dtype: DType,
     },
     By(&'a Combine),
+}
+
+/// A value that each subgroup of a cluster has, and how all of them become one.
+#[derive(Clone, Copy)]
+pub(super) struct Exchange {
+    accumulator: RegisterId,
+    dtype: DType,
+    op: ReduceOp,
 }
 
 impl Lowering<'_> {
@@ -193,6 +201,17 @@ impl Lowering<'_> {
         } else {
             1usize << self.schedule.team
         };
+        let whole = lanes_agree && registers == 1 && slots == 1 << subgroups.len();
+        if let (true, true, Joiner::Op(op, _), [accumulator], [dtype]) =
+            (super::cluster::groups_of(self.schedule.team) > 0, whole, joiner, accumulators, dtypes)
+        {
+            let exchange = Exchange { accumulator: *accumulator, dtype: *dtype, op: *op };
+            match &mut self.meeting {
+                Some(meeting) => meeting.push(exchange),
+                None => self.exchange(&[exchange]),
+            }
+            return;
+        }
         let slot =
             if lanes_agree { Value::Builtin(Builtin::Subgroup) } else { self.thread.clone() };
         let arrays: Vec<_> =
@@ -257,6 +276,53 @@ impl Lowering<'_> {
                 }
             });
         });
+    }
+
+    /// Joins what the subgroups of a cluster have, several values at one meeting. In the turns of a loop two places take turns:
+    /// a place is written again only after the barrier of the turn between, before which all have read it.
+    pub(super) fn exchange(&mut self, exchanges: &[Exchange]) {
+        let bits = self.schedule.team - SUBGROUP;
+        let turn = match (&self.turns[..], self.loops) {
+            ([(counter, step)], 1) if step % 2 == 1 => Some(Value::Get(*counter)),
+            _ => None,
+        };
+        let places = if turn.is_some() { 2 } else { 1 };
+        let arrays: Vec<SharedId> =
+            exchanges.iter().map(|e| self.shared("partial", e.dtype, places << bits)).collect();
+        if self.loops > 0 && turn.is_none() {
+            self.barrier();
+        }
+        let first = turn.map(|turn| shift_left(binary(BinaryOp::And, turn, int(1)), bits));
+        let place = |slot: Value| match &first {
+            Some(first) => super::add(first.clone(), slot),
+            None => slot,
+        };
+        let own = |e: &Exchange| Value::Element(e.accumulator, Box::new(int(0)));
+        let to = place(Value::Builtin(Builtin::Subgroup));
+        let writes = exchanges.iter().zip(&arrays);
+        let writes = writes.map(|(e, array)| Code::StoreShared(*array, to.clone(), own(e)));
+        let is_first = binary(BinaryOp::Eq, Value::Builtin(Builtin::Lane), int(0));
+        self.code(Code::If(is_first, writes.collect()));
+        self.barrier();
+        // Each lane joins some of the slots, then the lanes theirs.
+        for (e, &array) in exchanges.iter().zip(&arrays) {
+            let joiner = Joiner::Op(e.op, e.dtype);
+            let read = |number: Value| {
+                let slot = super::add(shift_left(number, SUBGROUP), Value::Builtin(Builtin::Lane));
+                Value::Shared(array, Box::new(place(slot)))
+            };
+            self.code(Code::SetElement(e.accumulator, int(0), read(int(0))));
+            self.unroll((1 << (bits - SUBGROUP)) - 1, |l, number| {
+                let value = read(super::add(number, int(1)));
+                for joined in l.join(&joiner, vec![own(e)], vec![value]) {
+                    l.code(Code::SetElement(e.accumulator, int(0), joined));
+                }
+            });
+            for bit in 0..SUBGROUP {
+                let (of, shuffle) = ([e.accumulator], Shuffle::Xor(1 << bit));
+                self.join_lanes(&of, &[e.dtype], &int(0), shuffle, &joiner);
+            }
+        }
     }
 
     /// Joins one register of each accumulator with another lane's.

@@ -10,6 +10,7 @@ mod blocks;
 mod candidates;
 mod choice;
 mod chunk;
+mod cluster;
 mod collective;
 mod contract;
 mod draws;
@@ -41,6 +42,7 @@ mod top;
 mod typical;
 
 use crate::dead::remove_dead;
+use crate::lines;
 use crate::rewrite::rewrite;
 pub use choice::{Choice, bucket};
 use index::{add, binary, divided, int, linear, run, shift_left, shift_right, size};
@@ -102,7 +104,8 @@ pub static PASSES: &[crate::Pass] = &[
 
 /// Gives the lines of the only program of a kernel to programs of their own, where what it does allows that.
 fn apart(program: &mut Program) {
-    if let Some(apart) = crate::lines::by_program(program) {
+    let apart = lines::by_program(program).or_else(|| lines::by_inner_program(program));
+    if let Some(apart) = apart {
         *program = apart;
     }
 }
@@ -117,7 +120,10 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     }
     let lined = lined(program, schedule);
     let program = lined.as_ref().unwrap_or(program);
-    let blocked = blocks::blocked(program, schedule);
+    let blocked = match cluster::groups_of(schedule.team) {
+        0 => blocks::blocked(program, schedule),
+        _ => None,
+    };
     let is_blocked = blocked.is_some();
     let mut program = blocked.unwrap_or_else(|| program.clone());
     rewrite(&mut program, &[extrema::RULES, draws::RULES, contract::RULES]);
@@ -126,14 +132,23 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     if let Some(matrix) = &schedule.matrix {
         matrix::coarsen::coarsen(&mut program, &matrix.coarsen);
     }
+    let in_cluster = cluster::groups_of(schedule.team) > 0;
+    if in_cluster {
+        cluster::meet_once(&mut program);
+    }
     let program = &program;
     let mut lowering = Lowering::new(program, schedule);
+    lowering.resident = cluster::resident_groups(schedule);
     if is_blocked {
         lowering.resident = blocks::resident_groups(program);
         lowering.last_pass = blocks::last_pass(program);
         lowering.keep_rows();
     }
     lowering.prologue();
+    if in_cluster {
+        // No group may write to one that has not begun.
+        lowering.barrier();
+    }
     lowering.block(&program.body)?;
     lowering.finish()
 }
@@ -205,6 +220,10 @@ struct Lowering<'a> {
     rough: HashSet<ExprId>,
     /// See [`ThreadProgram::resident`].
     resident: usize,
+    /// Counters of the loops around the current statement, and their steps.
+    turns: Vec<(RegisterId, usize)>,
+    /// What a cluster is about to exchange.
+    meeting: Option<Vec<collective::Exchange>>,
     /// Depth of run-time loops around the current statement.
     loops: usize,
     /// The index of the last loop over a row that is read several times, and whether that is being lowered.
@@ -265,6 +284,8 @@ impl<'a> Lowering<'a> {
             only_stored: stored::only_stored(program),
             rough: rough::rough(program),
             resident: 0,
+            turns: Vec::new(),
+            meeting: None,
             loops: 0,
             last_pass: None,
             in_last_pass: false,
@@ -354,6 +375,7 @@ impl<'a> Lowering<'a> {
             grid,
             linear: self.schedule.linear,
             threads,
+            cluster: 1 << cluster::groups_of(self.schedule.team),
             resident: self.resident,
             registers: self.registers,
             shared: self.shared,

@@ -9,7 +9,7 @@ use tilewright_ir::{
 /// How a program is spread over the threads of a GPU.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Schedule {
-    /// log2 of the threads that run one tile program together: a team.
+    /// log2 of the threads that run one tile program together: a team. One of more than a group's makes a cluster of groups.
     pub team: u32,
     /// log2 of the teams of one group; more than 0 only for teams of at most one subgroup.
     pub teams: u32,
@@ -36,6 +36,8 @@ pub struct Schedule {
     pub shared: Option<usize>,
     /// Where groups may stay on their multiprocessors, see [`Stay`].
     pub stay: Option<Stay>,
+    /// Groups may run together as a cluster.
+    pub clusters: bool,
     /// Bytes of shared memory in which a group may keep what it reads several times; 0 where there is little.
     pub keep: usize,
     /// What is read and written is more than caches hold, and they can be told so.
@@ -164,6 +166,7 @@ impl Schedule {
             routines,
             shared: (units == Units::Float).then_some(matrix::THREADGROUP),
             stay: None,
+            clusters: false,
             keep: 0,
             passing: units == Units::Half && passes(program, dims),
         };

@@ -1,13 +1,49 @@
 //! Statements of the tile program, one after the other, as statements of a thread.
 
 use super::layout::Layout;
-use super::{Held, LowerError, Lowering, int, names, padded};
+use super::{Held, LowerError, Lowering, cluster, int, names, padded};
 use tilewright_ir::thread::{Code, Value};
 use tilewright_ir::{DType, ExprId, ExprKind, Extent, Stmt, TernaryOp, VarId};
 
 impl Lowering<'_> {
     pub(super) fn block(&mut self, body: &[Stmt]) -> Result<(), LowerError> {
-        body.iter().try_for_each(|statement| self.statement(statement))
+        if cluster::groups_of(self.schedule.team) == 0 {
+            return body.iter().try_for_each(|statement| self.statement(statement));
+        }
+        let mut rest = body;
+        while let Some((statement, others)) = rest.split_first() {
+            let run = self.meeting(rest);
+            match run {
+                0 | 1 => {
+                    self.statement(statement)?;
+                    rest = others;
+                }
+                run => {
+                    self.meeting = Some(Vec::new());
+                    rest[..run].iter().try_for_each(|statement| self.statement(statement))?;
+                    let exchanges = self.meeting.take().unwrap_or_default();
+                    self.exchange(&exchanges);
+                    rest = &rest[run..];
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many reductions `body` begins with that do not need each other.
+    fn meeting(&self, body: &[Stmt]) -> usize {
+        let program = self.program;
+        let mut run = Vec::new();
+        for statement in body.iter().take_while(|s| cluster::is_meeting(program, s)) {
+            let Stmt::Let(id) = statement else { break };
+            let mut needs = false;
+            program.expr(*id).kind.operands(|a| needs |= run.contains(&a));
+            if needs {
+                break;
+            }
+            run.push(*id);
+        }
+        run.len()
     }
 
     pub(super) fn statement(&mut self, statement: &Stmt) -> Result<(), LowerError> {
@@ -33,6 +69,7 @@ impl Lowering<'_> {
                 self.hold(*index, Held { register: counter, layout });
                 let asked = self.ask_for_kept(*index)?;
                 self.loops += 1;
+                self.turns.push((counter, *step));
                 let before = self.in_last_pass;
                 self.in_last_pass |= self.last_pass == Some(*index);
                 let (body, result) = self.scope(|l| {
@@ -45,6 +82,7 @@ impl Lowering<'_> {
                     l.block(body)
                 });
                 self.loops -= 1;
+                self.turns.pop();
                 self.in_last_pass = before;
                 let step = int(*step as i64);
                 self.code(Code::For { counter, start, end, step, body });

@@ -42,7 +42,8 @@ pub fn lower_for<A: Into<Aim>>(
     lower_with(program, units, false, None, size)
 }
 
-/// As [`lower_for`], for a device that has routines or has none; `stay` are its multiprocessors, where groups may stay on them.
+/// As [`lower_for`], for a device that has routines or has none; `stay` are its multiprocessors, where groups may stay on them
+/// and run in clusters.
 ///
 /// # Errors
 /// As [`lower()`].
@@ -64,6 +65,9 @@ pub fn lower_with<A: Into<Aim>>(
     let mut dims: Vec<usize> = told.iter().map(|aim| aim.size).collect();
     program.derive(&mut dims);
     let mut schedule = Schedule::default_for(&program, &dims, units);
+    if stay.is_some() {
+        schedule = schedule.in_clusters(&program);
+    }
     schedule.routines = routines;
     schedule.stay = stay.and_then(|on| Stay::of(&program, &dims, on));
     schedule.keep = stay.map_or(0, |on| on.shared);

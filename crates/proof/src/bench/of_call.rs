@@ -72,12 +72,12 @@ impl Bench {
                 let mut memory = runtime.allocate(len)?;
                 let mut first = None;
                 if let Given::Tensor(tensor) = given {
-                    let bytes = tensor.to_bytes()?;
+                    let bytes = tensor.bytes()?;
                     // A broadcast input has fewer elements than its kernel sees.
                     repeat(memory.buffer_mut(), len, &bytes)?;
                     // What is updated may be an index, which would leave its axis after some runs.
                     let moves = access == Access::InOut && !dtype.is_float();
-                    first = (moves && bytes.len() == len).then_some(bytes);
+                    first = (moves && bytes.len() == len).then(|| bytes.into_owned());
                 }
                 let (name, temporary) = (param.name.clone(), !seen(&param.name));
                 self.tensors.push(Slot { name, memory, dtype, shape, access, temporary, first });

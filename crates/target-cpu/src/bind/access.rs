@@ -19,6 +19,8 @@ struct Access {
     /// Depends on the program.
     varies: bool,
     main: bool,
+    /// The axis along which turns that run together follow one another.
+    turns: Option<usize>,
 }
 
 impl<'a> Binder<'a> {
@@ -31,11 +33,22 @@ impl<'a> Binder<'a> {
             fixed: true,
             varies: false,
             main: false,
+            turns: None,
         };
         for (axis, parts) in place.axes.iter().zip(layout) {
             let extent = parts.iter().fold(1usize, |n, part| n.saturating_mul(part.0));
             let single = parts.len() == 1;
             let stride = parts.last().map_or(0, |part| part.1);
+            let turns = match *axis {
+                Axis::At(id) => self.run_of_turns(id),
+                _ => None,
+            };
+            if let Some(positions) = turns {
+                found.turns = Some(found.axes.len());
+                (found.fixed, found.varies) = (false, true);
+                found.axes.push(TensorAxis { extent, parts: parts.clone(), positions });
+                continue;
+            }
             let positions = match *axis {
                 Axis::At(id) => {
                     let (least, most) = self.scalars.interval(id);
@@ -129,15 +142,18 @@ impl<'a> Binder<'a> {
             }
         } else if self.request.batch > 1 {
             // Where what is read from memory is the same for the programs of a batch, they lie a stride apart.
-            let last = self.request.grid.len().checked_sub(1)?;
-            for axis in &access.axes {
+            let last = self.request.grid.len().wrapping_sub(1);
+            for (number, axis) in access.axes.iter().enumerate() {
                 let start = match axis.positions {
                     Positions::One(index) | Positions::Run { start: index, .. } => index,
                     Positions::List { .. } => return None,
                 };
                 let [(_, stride)] = axis.parts[..] else { return None };
                 match start {
-                    Index::Affine { grid, .. } => batch += grid[last] as isize * stride,
+                    _ if access.turns == Some(number) => batch += stride,
+                    Index::Affine { grid, .. } => {
+                        batch += grid.get(last).map_or(0, |along| *along as isize) * stride;
+                    }
                     Index::At { batch: 0, .. } => {}
                     Index::At { .. } => return None,
                 }

@@ -19,6 +19,7 @@ mod shapes;
 mod sharing;
 mod slots;
 mod tile;
+mod turns;
 
 pub use tile::Tile;
 
@@ -88,6 +89,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         vars: vec![None; request.program.vars.len()],
         targets: HashMap::default(),
         sharing: Sharing::of(&request),
+        together: None,
     };
     if plan.as_ref().is_some_and(|plan| plan.sweeps() > 1) {
         // A later sweep would read what an earlier one has written.
@@ -139,6 +141,8 @@ struct Binder<'a> {
     /// Values that are computed straight into an output, by expression.
     targets: HashMap<ExprId, Tile>,
     sharing: Sharing,
+    /// The loop whose turns are bound together.
+    together: Option<turns::Together>,
 }
 
 impl<'a> Binder<'a> {
@@ -239,11 +243,16 @@ impl<'a> Binder<'a> {
                 self.store(place, *value, *mask, *mode);
             }
             Stmt::For { index, start, end, step, body } => {
-                let tile = self.new_tile(DType::I32, &[], false, false);
                 let (start, end) = (self.value(*start).at, self.value(*end).at);
+                let together = match step {
+                    1 => self.turns_together(*index, [start, end], body),
+                    _ => None,
+                };
+                let start = together.unwrap_or(start);
+                let tile = self.new_tile(DType::I32, &[], false, false);
                 self.values[index.index()] = vec![tile.clone()];
                 let body = self.block(body);
-                let step = Step::For { index: tile.at, start, end, step: *step, body };
+                let step = Step::For { index: tile.at, start, end, step: *step, turns: 1, body };
                 self.push(step, false);
             }
             Stmt::When { condition, body } => {

@@ -197,3 +197,100 @@ fn programs_of_short_tiles_run_in_batches() {
     }
     assert!(schedule.contains("batches of 32"), "{schedule}");
 }
+
+/// A chunk of rows, of which each gives a row of its own and its part of a sum.
+fn summed(term: &str) -> String {
+    format!(
+        "dims rows, n, rows_40 = ceil(rows / 40)
+        kernel summed(x: in f32[rows, n], y: out f32[rows, n], total: out f32[rows_40, n])
+        grid rows_40
+        var $0 sum: f32[n]
+        %0: f32 = const 0.0
+        %1: f32[n] = broadcast %0
+        set $0 = %1
+        %2: i32 = program 0
+        %3: i32 = const 40
+        %4: i32 = mul %2, %3
+        %5: i32 = add %4, %3
+        %6: i32 = size rows
+        %7: i32 = min %5, %6
+        for %8 row in %4..%7 {{
+          %9: f32[n] = load x[%8, :]
+          %10: f32 = cast %8
+          %11: f32[n] = mul %9, %10
+          store y[%8, :] = %11
+          %12: f32[n] = get $0
+          {term}
+          set $0 = %14
+        }}
+        %15: f32[n] = get $0
+        store total[%2, :] = %15"
+    )
+}
+
+#[test]
+fn turns_of_a_loop_that_add_up_run_together() {
+    // A sum whose term is a value of its own, one that is made as it is added, and what is no sum.
+    let terms: [(&str, bool, fn(f32, f32, f32) -> f32); 3] = [
+        ("%13: f32[n] = neg %9\n%14: f32[n] = add %13, %12", true, |sum, x, _| sum - x),
+        ("%13: f32[n] = mul %11, %9\n%14: f32[n] = add %12, %13", true, |sum, x, row| {
+            sum + x * row * x
+        }),
+        ("%13: f32[n] = neg %12\n%14: f32[n] = add %13, %9", false, |sum, x, _| x - sum),
+    ];
+    for (term, together, then) in terms {
+        let program = parse(&summed(term)).unwrap();
+        for (rows, n) in [(200usize, 24), (97, 5), (40, 64), (3, 16), (90, 100)] {
+            let small = (0..rows * n).map(|i| ((i * 7 % 11) as f32 - 5.0).to_bits()).collect();
+            let chunks = rows.div_ceil(40);
+            let tensors: [(&[usize], Vec<u32>); 3] = [
+                (&[rows, n], small),
+                (&[rows, n], vec![!0; rows * n]),
+                (&[chunks, n], vec![!0; chunks * n]),
+            ];
+            let (found, schedule) = launch(&program, &tensors, &[]).unwrap();
+            let x = |row: usize, k: usize| float(found[0][row * n + k]);
+            for row in 0..rows {
+                for k in 0..n {
+                    assert_eq!(float(found[1][row * n + k]), x(row, k) * row as f32);
+                }
+            }
+            for chunk in 0..chunks {
+                for k in 0..n {
+                    let own = 40 * chunk..rows.min(40 * chunk + 40);
+                    let sum = own.fold(0.0, |sum, row| then(sum, x(row, k), row as f32));
+                    assert_eq!(float(found[2][chunk * n + k]), sum, "{k} of {chunk}, {rows} x {n}");
+                }
+            }
+            let several = schedule.contains("for, by 32");
+            assert_eq!(several, together && n <= 64, "{rows} x {n}: {schedule}");
+        }
+    }
+}
+
+#[test]
+fn a_long_row_that_one_step_updates_comes_in_long_blocks() {
+    let text = |body: &str| {
+        format!(
+            "kernel along(x: inout f32[n])
+            %0: f32[n] = load x[:]
+            %1: f32[n] = mul %0, %0
+            {body}"
+        )
+    };
+    let n = 3_000_001;
+    let start: Vec<u32> = (0..n).map(|i| ((i % 100) as f32).to_bits()).collect();
+    let tensors: [(&[usize], _); 1] = [(&[n], start)];
+    let run = |body: &str| launch(&parse(&text(body)).unwrap(), &tensors, &[]).unwrap();
+    let (found, schedule) = run("%2: f32[n] = add %1, %0\nstore x[:] = %2");
+    for (i, &y) in found[0].iter().enumerate() {
+        let x = (i % 100) as f32;
+        assert_eq!(float(y), x * x + x, "{i}");
+    }
+    let native = schedule.contains("native");
+    assert_eq!(schedule.contains("in blocks of 32768"), native, "{schedule}");
+    // A sum is carried from block to block.
+    let (_, schedule) =
+        run("%2: f32[1] = reduce_sum %1 axis 0\n%3: f32[n] = sub %0, %2\nstore x[:] = %3");
+    assert!(schedule.contains("in blocks of 2048"), "{schedule}");
+}

@@ -216,13 +216,18 @@ impl<'a> Machine<'a> {
                     }
                 }
                 Step::Combine(combining) => self.combine(combining),
-                Step::For { index, start, end, step, body } => {
+                Step::For { index, start, end, step, turns, body } => {
                     let (mut i, end) = (self.word(*start) as i64, self.word(*end) as i64);
-                    while i < end {
+                    let others = *turns as i64 - 1;
+                    while i + others < end {
                         // SAFETY: a scalar tile.
                         unsafe { self.at(*index).cast::<i32>().write(i as i32) };
                         self.steps(body)?;
                         i = i.saturating_add_unsigned(*step as u64);
+                    }
+                    if others > 0 {
+                        // SAFETY: as above.
+                        unsafe { self.at(*index).cast::<i32>().write(i as i32) };
                     }
                 }
                 Step::When { condition, body } => {

@@ -181,7 +181,7 @@ unsafe fn few<S: Simd, T: Stored>(s: S, of: &Few, absorb: Absorb) {
 /// 0 where no key counted.
 #[inline(always)]
 fn mean(mixed: f32, sum: f32) -> f32 {
-    if sum > 0.0 || sum.is_nan() { mixed / sum } else { 0.0 }
+    if sum == 0.0 { 0.0 } else { mixed / sum }
 }
 
 /// A round of keys for M heads, K keys at a time: four sums together.

@@ -16,7 +16,7 @@ impl Printer<'_> {
                     None => self.name(*register).into(),
                 }
             }
-            Value::Builtin(builtin) => d.builtin(*builtin),
+            Value::Builtin(builtin) => d.builtin(*builtin, self.program),
             Value::Size(Extent::Const(n)) => n.to_string(),
             Value::Size(Extent::Dim { dim, times }) => self.size(*dim, *times),
             Value::Scalar(param) => format!("arguments.{}", self.param(*param).0),

@@ -142,6 +142,44 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
     }
 }
 
+/// Eight products of a nibble and a byte are added up in sixteen bits on the way, which the greatest have to fit.
+#[test]
+fn the_greatest_sums_are_exact() {
+    let (len, rows) = (1024, 3);
+    for group in [32, 64, 128] {
+        // Both bytes as great as they become, either sign, and as much left as there may be.
+        for greatest in [32767.0f32, -32767.0, 32766.5, -32766.5, 255.0, 254.5] {
+            let mut x = vec![greatest / 16384.0; len];
+            // It sets the unit.
+            x.iter_mut().step_by(group).for_each(|x| *x = 32767.0 / 16384.0);
+            let words = vec![u32::MAX; rows * len / 8];
+            let numbers = vec![1.0f32; rows * len / group];
+            let exact: f64 = x.iter().map(|x| f64::from(*x) * 16.0).sum();
+            for level in Level::all() {
+                let mut out = vec![f32::NAN; rows];
+                let operand =
+                    |at: *const u8, row: usize| Operand { at: at.cast_mut(), row: row as isize };
+                let mut call = Call::new(rows, len);
+                call.out = operand(out.as_mut_ptr().cast(), 4);
+                call.inputs = [
+                    operand(x.as_ptr().cast(), 0),
+                    operand(words.as_ptr().cast(), len / 2),
+                    operand(numbers.as_ptr().cast(), len / group * 4),
+                    operand(numbers.as_ptr().cast(), len / group * 4),
+                ];
+                call.extra = quantized::options((4, group, DType::F32), [4; 2]);
+                // SAFETY: the operands are as long as the primitive asks.
+                unsafe { sum_of_products(level).call(&call) };
+                for y in &out {
+                    // As much may be left out as is negligible.
+                    let error = (f64::from(*y) - exact).abs() / exact.abs();
+                    assert!(error < 1e-5, "{level:?} {group} {greatest}: {y} for {exact}");
+                }
+            }
+        }
+    }
+}
+
 /// Scales and biases may be halves as they lie in memory, whether x is integers or not.
 #[test]
 fn numbers_of_either_type_give_the_same_sums() {

@@ -222,9 +222,26 @@ unsafe fn eight_halves<const BF16: bool>(at: *const u16) -> __m256 {
     unsafe {
         let all = _mm_loadu_si128(at.cast());
         match BF16 {
-            true => _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(all))),
+            true => widened(all),
             false => _mm256_cvtph_ps(all),
         }
+    }
+}
+
+/// Eight bf16 as floats: the upper halves of lanes that are 0 below.
+///
+/// # Safety
+/// AVX2.
+#[inline(always)]
+unsafe fn widened(all: __m128i) -> __m256 {
+    const Z: i8 = -1;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let order = _mm256_setr_epi8(
+            Z, Z, 0, 1, Z, Z, 2, 3, Z, Z, 4, 5, Z, Z, 6, 7, Z, Z, 8, 9, Z, Z, 10, 11, Z, Z, 12, 13,
+            Z, Z, 14, 15,
+        );
+        _mm256_castsi256_ps(_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(all), order))
     }
 }
 

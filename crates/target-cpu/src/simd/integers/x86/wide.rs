@@ -67,6 +67,62 @@ pub(super) unsafe fn four_a_register<const KIND: u8, const WHAT: u8>(
     }
 }
 
+/// Lines `k` and `k + 1` of words, with what they are multiplied with: each quarter of the result holds that quarter of the
+/// one, then of the other, pairs of lanes added. Sums of eight products of a nibble and a byte fit sixteen bits, so that
+/// two lines are packed into one register, and bytes are weighed and pairs of lanes added together: the products of the two
+/// bytes of x do not wait for each other.
+///
+/// # Safety
+/// As [`products`], for both.
+#[inline(always)]
+unsafe fn two_lines<const KIND: u8, const WHAT: u8>(
+    words: Words,
+    [x, rest]: [*const u32; 2],
+    k: usize,
+) -> __m512i {
+    // SAFETY: the caller's promise; a prefetch may name any address.
+    unsafe {
+        let zero = _mm512_setzero_si512();
+        let (mut h, mut l, mut r) = ([zero; 2], [zero; 2], [zero; 2]);
+        for line in 0..2 {
+            let at = words.after(16 * (k + line)).at;
+            let x: *const __m512i = x.wrapping_add(of_nibbles(TOGETHER * (k + line), 4).0).cast();
+            let rest: *const __m512i =
+                rest.wrapping_add(of_nibbles(TOGETHER * (k + line), 2).0).cast();
+            fetch::<KIND>(at, words.ahead);
+            let (q, mask) = (_mm512_loadu_si512(at.cast()), _mm512_set1_epi8(15));
+            let low = _mm512_and_si512(q, mask);
+            let high = _mm512_and_si512(_mm512_srli_epi16::<4>(q), mask);
+            if WHAT != REST {
+                let (x0, x1) = (_mm512_loadu_si512(x), _mm512_loadu_si512(x.add(1)));
+                let (x2, x3) = (_mm512_loadu_si512(x.add(2)), _mm512_loadu_si512(x.add(3)));
+                // The first factor of bytes has no sign.
+                h[line] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(zero, low, x0), high, x2);
+                l[line] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(zero, x1, low), x3, high);
+            }
+            if WHAT != WHOLE {
+                let (r0, r1) = (_mm512_loadu_si512(rest), _mm512_loadu_si512(rest.add(1)));
+                r[line] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(zero, low, r0), high, r1);
+            }
+        }
+        match WHAT {
+            WHOLE => weighed(weighed(zero, h, 256), l, 1),
+            BOTH => weighed(weighed(weighed(zero, h, 256 << 6), l, 1 << 6), r, 1),
+            _ => weighed(zero, r, 1),
+        }
+    }
+}
+
+/// Adds pairs of neighbours of two registers' sums, packed, times a weight.
+///
+/// # Safety
+/// AVX-512 and VNNI.
+#[inline(always)]
+unsafe fn weighed(sum: __m512i, [a, b]: [__m512i; 2], weight: i16) -> __m512i {
+    // SAFETY: the caller's promise.
+    unsafe { _mm512_dpwssd_epi32(sum, _mm512_packs_epi32(a, b), _mm512_set1_epi16(weight)) }
+}
+
 /// The sums of eight groups of 64, two in each register.
 ///
 /// # Safety
@@ -78,13 +134,14 @@ pub(super) unsafe fn two_a_register<const KIND: u8, const WHAT: u8>(
 ) -> __m256i {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut all = [_mm512_setzero_si512(); 4];
-        for (k, to) in all.iter_mut().enumerate() {
-            *to = products::<KIND, WHAT>(words, x, k);
-        }
-        let order = [0, 8, 1, 9, 2, 10, 3, 11];
-        let other = [4, 12, 5, 13, 6, 14, 7, 15];
-        picked_and_added(of_four(&all), order, other)
+        let (a, b) = (two_lines::<KIND, WHAT>(words, x, 0), two_lines::<KIND, WHAT>(words, x, 2));
+        let (a, b) = (_mm512_castsi512_ps(a), _mm512_castsi512_ps(b));
+        let first = _mm512_castps_si512(_mm512_shuffle_ps::<0b10_00_10_00>(a, b));
+        let second = _mm512_castps_si512(_mm512_shuffle_ps::<0b11_01_11_01>(a, b));
+        let all = _mm512_add_epi32(first, second);
+        // Of a group, the one half is a quarter, the other that beside it.
+        let all = _mm512_add_epi32(all, _mm512_shuffle_i64x2::<0b10_11_00_01>(all, all));
+        picked(all, [0, 8, 1, 9, 2, 10, 3, 11])
     }
 }
 
