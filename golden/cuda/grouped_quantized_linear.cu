@@ -24,9 +24,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grouped_quantized_li
     const int product = (int)blockIdx.x * 128;
     const unsigned int owners_in = owners[(long long)((int)blockIdx.y)];
     const int rounded = (int)min(owners_in, 2147483647u);
-    const int smaller = min(rounded, (arguments.experts - 1));
     const bool test = rounded < arguments.experts;
     const int chosen = test ? arguments.groups : 0;
+    const int smaller = min(rounded, (arguments.experts - 1));
     const int product_2 = (int)blockIdx.y * 64;
     float v[32];
     _Pragma("unroll")

@@ -39,9 +39,9 @@ void tw_kernel_grouped_quantized_linear(
     const int product = (int)threadgroup_position_in_grid.x * 128;
     const uint owners_in = owners[(long)((int)threadgroup_position_in_grid.y)];
     const int rounded = (int)min(owners_in, 2147483647u);
-    const int smaller = min(rounded, (arguments.experts - 1));
     const bool test = rounded < arguments.experts;
     const int chosen = test ? arguments.groups : 0;
+    const int smaller = min(rounded, (arguments.experts - 1));
     const int product_2 = (int)threadgroup_position_in_grid.y * 64;
     float v[64];
     _Pragma("unroll")

@@ -90,7 +90,8 @@ pub fn grouped_linear(k: &mut Kernel, a: &Args) {
 pub(crate) fn expert_of(a: &Args, number: Tile, end: Size) -> (Tile, Tile) {
     let owner = a["owners"].at(number).load().to(I32);
     let experts = a["w"].size(0).tile();
-    (owner.min(experts - 1), owner.lt(experts).select(end.tile(), 0))
+    let end = owner.lt(experts).select(end.tile(), 0);
+    (owner.min(experts - 1), end)
 }
 
 /// d_x[i] = d_y[i] w[owner]. One program a block of rows and `COLUMNS` of the depth.
