@@ -55,6 +55,8 @@ pub static GROUPED_LINEAR: Entry = Entry {
 
 /// Columns of y that one program computes.
 pub(crate) const COLUMNS: usize = 128;
+/// Rows of a block whose products are summed at a time, at most.
+const ROWS_AT_A_TIME: usize = 16;
 
 /// Block after block in f64.
 pub(crate) fn grouped_f64(a: &Inputs) -> Vec<Vec<f64>> {
@@ -118,7 +120,8 @@ fn grouped_linear_d_w(k: &mut Kernel, a: &Args) {
     d_w.row(expert).block([j, l], [DEPTH, DEPTH]).store(sum);
 }
 
-/// `lens` of d_yᵀ x from column j of d_y and column l of x on, over the rows of the blocks that `expert` owns, in order.
+/// `lens` of d_yᵀ x from column j of d_y and column l of x on, over the rows of the blocks that `expert` owns, in order. Few
+/// rows are taken at a time, for the little memory that a group of threads shares on Metal.
 pub(crate) fn summed_over_blocks(
     k: &Kernel,
     a: &Args,
@@ -127,14 +130,17 @@ pub(crate) fn summed_over_blocks(
     lens: [usize; 2],
 ) -> Tile {
     let block = a.constant("block");
+    let rows = (1..=ROWS_AT_A_TIME).rev().find(|rows| block.is_multiple_of(*rows)).unwrap_or(1);
     let mut sum = k.var(k.full(F32, &lens.map(Size::from), 0.0));
     for number in k.range(0, a["owners"].size(0)) {
         let owner = a["owners"].at(number).load().to(I32);
-        k.when(owner.eq(expert), || {
-            let i = number * block;
-            let d_y = a["d_y"].block([i, j], [block, lens[0]]).load();
-            sum += d_y.transpose().dot(a["x"].block([i, l], [block, lens[1]]).load());
-        });
+        // No rows of blocks that others own.
+        let end = owner.eq(expert).select(k.full(I32, &[], block as f64), 0);
+        for row in k.range_step(0, end, rows) {
+            let i = number * block + row;
+            let d_y = a["d_y"].block([i, j], [rows, lens[0]]).load();
+            sum += d_y.transpose().dot(a["x"].block([i, l], [rows, lens[1]]).load());
+        }
     }
     sum.get()
 }

@@ -5,6 +5,7 @@
 use crate::dequantize_affine::{Affine, affine, affine_f64, affine_gradient};
 use crate::grouped_linear::{COLUMNS, expert_of, grouped_f64, summed_over_blocks};
 use crate::matmul::DEPTH;
+use crate::quantized_matmul::FOLDED;
 use crate::{BackwardKernel, Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
 use tilewright_lang::{Args, Kernel};
@@ -124,11 +125,11 @@ fn grouped_quantized_linear_d_scales(k: &mut Kernel, a: &Args) {
     let (format, d_scales) = (Affine::of(a), a["d_scales"]);
     let (groups, words) = (format.groups_in(DEPTH), format.words());
     let expert = k.programs(d_scales.size(0));
-    let (j, g) = (k.blocks(d_scales.size(1), DEPTH), k.blocks(d_scales.size(2), groups));
+    let (j, g) = (k.blocks(d_scales.size(1), FOLDED), k.blocks(d_scales.size(2), groups));
     let depth = groups * format.group;
-    let d_w = summed_over_blocks(k, a, expert, [j, g * format.group], [DEPTH, depth]);
-    let w = a["w"].row(expert).block([j, g * words], [DEPTH, groups * words]);
+    let d_w = summed_over_blocks(k, a, expert, [j, g * format.group], [FOLDED, depth]);
+    let w = a["w"].row(expert).block([j, g * words], [FOLDED, groups * words]);
     let (scales, biases) = affine_gradient(w, d_w, format);
-    d_scales.row(expert).block([j, g], [DEPTH, groups]).store(scales);
-    a["d_biases"].row(expert).block([j, g], [DEPTH, groups]).store(biases);
+    d_scales.row(expert).block([j, g], [FOLDED, groups]).store(scales);
+    a["d_biases"].row(expert).block([j, g], [FOLDED, groups]).store(biases);
 }

@@ -44,6 +44,9 @@ pub static QUANTIZED_MATMUL: Entry = Entry {
     ..QUANTIZED_MATVEC
 };
 
+/// Columns of a weight whose gradient a program holds until it is summed by groups.
+pub(crate) const FOLDED: usize = 32;
+
 /// One program a block of y.
 pub fn quantized_matmul(
     k: &mut Kernel,
@@ -87,14 +90,14 @@ fn quantized_matmul_d_scales(k: &mut Kernel, a: &Args) {
     let (format, x, d_y, d_scales) = (Affine::of(a), a["x"], a["d_y"], a["d_scales"]);
     let (groups, words) = (format.groups_in(DEPTH), format.words());
     let depth = groups * format.group;
-    let (j, g) = (k.blocks(d_scales.size(0), COLUMNS), k.blocks(d_scales.size(1), groups));
-    let mut d_w = k.var(k.full(F32, &[COLUMNS.into(), depth.into()], 0.0));
+    let (j, g) = (k.blocks(d_scales.size(0), FOLDED), k.blocks(d_scales.size(1), groups));
+    let mut d_w = k.var(k.full(F32, &[FOLDED.into(), depth.into()], 0.0));
     for i in k.range_step(0, x.size(0), ROWS) {
         let x = x.block([i, g * format.group], [ROWS, depth]).load();
-        d_w += d_y.block([i, j], [ROWS, COLUMNS]).load().transpose().dot(x);
+        d_w += d_y.block([i, j], [ROWS, FOLDED]).load().transpose().dot(x);
     }
-    let w = a["w"].block([j, g * words], [COLUMNS, groups * words]);
+    let w = a["w"].block([j, g * words], [FOLDED, groups * words]);
     let (scales, biases) = affine_gradient(w, d_w.get(), format);
-    d_scales.block([j, g], [COLUMNS, groups]).store(scales);
-    a["d_biases"].block([j, g], [COLUMNS, groups]).store(biases);
+    d_scales.block([j, g], [FOLDED, groups]).store(scales);
+    a["d_biases"].block([j, g], [FOLDED, groups]).store(biases);
 }
