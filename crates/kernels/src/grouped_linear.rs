@@ -27,8 +27,9 @@ pub static GROUPED_LINEAR: Entry = Entry {
         },
         BackwardKernel {
             name: "grouped_linear_d_w",
-            signature: "x: T[block*blocks, depth], owners: u32[blocks], d_y: T[block*blocks, columns] \
-                        -> d_w: T[experts, columns, depth]",
+            // w tells how many experts there are.
+            signature: "x: T[block*blocks, depth], owners: u32[blocks], w: T[experts, columns, depth], \
+                        d_y: T[block*blocks, columns] -> d_w: T[experts, columns, depth]",
             build: grouped_linear_d_w,
         },
     ]),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::time::Instant;
-use tilewright_ir::{Access, DType, bind, validate};
+use tilewright_ir::{Access, DType, Extent, ParamKind, bind, validate};
 use tilewright_kernels::{CATALOG, Case, Entry, Fill, Grad, Inputs, find};
 use tilewright_lang::{Declared, Signature, Specialization};
 
@@ -258,6 +258,30 @@ fn constants_of_any_value_record_or_are_refused() {
                 for kernel in kernels {
                     let _ = kernel.record(&specialization);
                 }
+            }
+        }
+    }
+}
+
+/// Who calls a gradient passes inputs and cotangents, which have to tell every size: only that of an output of the forward
+/// kernel that no input tells is known by name there.
+#[test]
+fn inputs_tell_the_sizes_of_gradients_written_by_hand() {
+    for entry in CATALOG {
+        let Grad::By(kernels) = entry.grad else { continue };
+        for kernel in kernels {
+            let program = kernel.record(&specializations(entry)[0]).unwrap();
+            let mut told = BTreeSet::new();
+            for param in &program.params {
+                if let ParamKind::Tensor { shape, access: Access::In, .. } = &param.kind {
+                    told.extend(shape.iter().filter_map(|extent| match extent {
+                        Extent::Dim { dim, .. } => Some(dim.index()),
+                        Extent::Const(_) => None,
+                    }));
+                }
+            }
+            for (i, dim) in program.dims.iter().enumerate() {
+                assert!(told.contains(&i), "{}: no input tells `{}`", kernel.name, dim.name);
             }
         }
     }
