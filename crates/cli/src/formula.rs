@@ -145,12 +145,7 @@ fn bytes_of(inputs: &[&[usize]], dtype: DType, gradient: bool) -> u64 {
 
 /// The elements of a shape; as many as can be counted where they cannot be.
 fn elements(shape: &[usize]) -> u64 {
-    match shape.contains(&0) {
-        true => 0,
-        false => {
-            shape.iter().fold(1, |product: u64, &extent| product.saturating_mul(extent as u64))
-        }
-    }
+    shape.iter().fold(1, |product: u64, &extent| product.saturating_mul(extent as u64))
 }
 
 #[cfg(test)]

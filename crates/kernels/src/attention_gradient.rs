@@ -22,43 +22,63 @@ struct Form {
     merged: bool,
 }
 
+/// The signature of a kernel of a gradient: inputs of the shapes of the forward kernel's, `$more` inputs and scalars, outputs.
+macro_rules! signature {
+    ($d_out:literal, $more:literal, $scalars:literal, $outputs:literal) => {
+        concat!(
+            "q: T[batch, group*kv_heads, queries, head_dim], keys: T[batch, kv_heads, length, head_dim], \
+             values: T[batch, kv_heads, length, head_dim], d_out: T",
+            $d_out,
+            ", ",
+            $more,
+            $scalars,
+            " -> ",
+            $outputs
+        )
+    };
+}
+
+/// The same with what the first kernel makes of each query.
+macro_rules! signature_of_second {
+    ($d_out:literal, $scalars:literal, $outputs:literal) => {
+        signature!(
+            $d_out,
+            "lse: f32[batch, group*kv_heads, queries], delta: f32[batch, group*kv_heads, queries], ",
+            $scalars,
+            $outputs
+        )
+    };
+}
+
 /// The kernels of a gradient in order; `$d_out` is the result's shape and `$form` makes the form of the arguments.
 macro_rules! kernels {
     ($name:literal, $d_out:literal, $scalars:literal, $form:expr) => {
         &[
             BackwardKernel {
                 name: concat!($name, "_rows"),
-                signature: concat!(
-                    "q: T[batch, group*kv_heads, queries, head_dim], keys: T[batch, kv_heads, length, head_dim], \
-                     values: T[batch, kv_heads, length, head_dim], d_out: T",
+                signature: signature!(
                     $d_out,
-                    ", ",
+                    "",
                     $scalars,
-                    " -> lse: f32[batch, group*kv_heads, queries], delta: f32[batch, group*kv_heads, queries]"
+                    "lse: f32[batch, group*kv_heads, queries], delta: f32[batch, group*kv_heads, queries]"
                 ),
                 build: |k, a| attention_rows(k, a, $form(a)),
             },
             BackwardKernel {
                 name: concat!($name, "_d_q"),
-                signature: concat!(
-                    "q: T[batch, group*kv_heads, queries, head_dim], keys: T[batch, kv_heads, length, head_dim], \
-                     values: T[batch, kv_heads, length, head_dim], d_out: T",
+                signature: signature_of_second!(
                     $d_out,
-                    ", lse: f32[batch, group*kv_heads, queries], delta: f32[batch, group*kv_heads, queries], ",
                     $scalars,
-                    " -> d_q: T[batch, group*kv_heads, queries, head_dim]"
+                    "d_q: T[batch, group*kv_heads, queries, head_dim]"
                 ),
                 build: |k, a| attention_d_q(k, a, $form(a)),
             },
             BackwardKernel {
                 name: concat!($name, "_d_keys"),
-                signature: concat!(
-                    "q: T[batch, group*kv_heads, queries, head_dim], keys: T[batch, kv_heads, length, head_dim], \
-                     values: T[batch, kv_heads, length, head_dim], d_out: T",
+                signature: signature_of_second!(
                     $d_out,
-                    ", lse: f32[batch, group*kv_heads, queries], delta: f32[batch, group*kv_heads, queries], ",
                     $scalars,
-                    " -> d_keys: T[batch, kv_heads, length, head_dim], d_values: T[batch, kv_heads, length, head_dim]"
+                    "d_keys: T[batch, kv_heads, length, head_dim], d_values: T[batch, kv_heads, length, head_dim]"
                 ),
                 build: |k, a| attention_d_keys(k, a, $form(a)),
             },

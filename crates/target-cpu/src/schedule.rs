@@ -120,9 +120,9 @@ impl Schedule {
                 _ => Cut::Programs,
             };
             let even = (length / (MANY_BATCHES * threads.max(1))).next_multiple_of(BLOCK);
-            let main = Some((length, even.clamp(BLOCK, LONG_BLOCK)));
-            let longer = (cut == Cut::Blocks && is_one_step(&bound))
-                .then(|| bind(Request { main, ..one }))
+            let block = even.clamp(BLOCK, LONG_BLOCK);
+            let longer = (block > BLOCK && cut == Cut::Blocks && is_one_step(&bound))
+                .then(|| bind(Request { main: Some((length, block)), ..one }))
                 .flatten();
             let bound = longer.filter(|longer| longer.frame == bound.frame).unwrap_or(bound);
             let work = work_of(&bound)

@@ -72,8 +72,8 @@ pub(super) fn blocked(program: &Program, schedule: &Schedule) -> Option<Program>
     tilewright_ir::validate::validate_rewritten(&program).is_ok().then_some(program)
 }
 
-/// The one extent that is too long to hold, if every tile that has it is a row of it.
-fn long_row(program: &Program, schedule: &Schedule) -> Option<Extent> {
+/// The one extent that is too long for a group to hold, if every tile that has it is a row of it.
+pub(super) fn long_row(program: &Program, schedule: &Schedule) -> Option<Extent> {
     let long = |e: &Extent| schedule.capacity_of(*e) > RESIDENT;
     let mut found = None;
     for expr in &program.exprs {

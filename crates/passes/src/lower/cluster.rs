@@ -8,7 +8,6 @@
 
 use super::schedule::LARGEST_TEAM;
 use super::{Schedule, blocks};
-use crate::lines::RESIDENT;
 use std::ops::Range;
 use tilewright_ir::table::HashSet;
 use tilewright_ir::{Access, ExprId, ExprKind, Extent, ParamKind, Program, Stmt, VarId};
@@ -58,7 +57,7 @@ pub(super) fn team(program: &Program, schedule: &Schedule) -> Option<u32> {
     if !schedule.clusters || !plain || !only_maps_and_reductions(program) {
         return None;
     }
-    let row = long_row(program, schedule)?;
+    let row = blocks::long_row(program, schedule)?;
     let is_row = |shape: &[Extent]| shape.last() == Some(&row);
     let loads = program
         .exprs
@@ -78,22 +77,6 @@ impl Schedule {
         }
         self
     }
-}
-
-/// The one extent that is too long for a group, if every tile that has it is a row of it.
-fn long_row(program: &Program, schedule: &Schedule) -> Option<Extent> {
-    let mut found = None;
-    for shape in program.exprs.iter().map(|expr| &expr.ty.shape) {
-        if !shape.iter().any(|e| schedule.capacity_of(*e) > RESIDENT) {
-            continue;
-        }
-        let (last, leading) = shape.split_last()?;
-        if leading.iter().any(|e| *e != Extent::Const(1)) || found.is_some_and(|f| f != *last) {
-            return None;
-        }
-        found = Some(*last);
-    }
-    found
 }
 
 /// True where one group can read the rows in blocks. It then hides the time of one row behind that of another, as a cluster

@@ -22,6 +22,34 @@ fn halves(count: usize, state: &mut u32) -> Vec<f32> {
     (0..count).map(&mut one).collect()
 }
 
+/// The sums of each row of packed weights with `x` on a level; scales and biases are floats or, of two bytes, bf16.
+fn sums<N>(
+    level: Level,
+    (bits, group): (u32, usize),
+    x: &[f32],
+    words: &[u32],
+    [scales, biases]: [&[N]; 2],
+) -> Vec<f32> {
+    let (len, size) = (x.len(), size_of::<N>());
+    let in_row = len * bits as usize / 32;
+    let rows = words.len() / in_row;
+    let mut out = vec![f32::NAN; rows];
+    let operand = |at: *const u8, row: usize| Operand { at: at.cast_mut(), row: row as isize };
+    let mut call = Call::new(rows, len);
+    call.out = operand(out.as_mut_ptr().cast(), 4);
+    call.inputs = [
+        operand(x.as_ptr().cast(), 0),
+        operand(words.as_ptr().cast(), in_row * 4),
+        operand(scales.as_ptr().cast(), len / group * size),
+        operand(biases.as_ptr().cast(), len / group * size),
+    ];
+    let dtype = if size == 4 { DType::F32 } else { DType::BF16 };
+    call.extra = quantized::options((bits, group, dtype), [size as isize; 2]);
+    // SAFETY: the operands are as long as the primitive asks.
+    unsafe { sum_of_products(level).call(&call) };
+    out
+}
+
 fn integers_of(x: &[f32; 32], out: &mut [u16; 32]) -> Option<Whole> {
     // SAFETY: equally long.
     unsafe { integers(Portable, x, out) }
@@ -106,20 +134,7 @@ fn sums_are_those_of_the_definition_on_every_level_alike() {
         let words: Vec<u32> = (0..rows * in_row).map(|_| random(&mut state)).collect();
         let mut found: Vec<Vec<u32>> = Vec::new();
         for level in Level::all() {
-            let mut out = vec![f32::NAN; rows];
-            let operand =
-                |at: *const u8, row: usize| Operand { at: at.cast_mut(), row: row as isize };
-            let mut call = Call::new(rows, len);
-            call.out = operand(out.as_mut_ptr().cast(), 4);
-            call.inputs = [
-                operand(x.as_ptr().cast(), 0),
-                operand(words.as_ptr().cast(), in_row * 4),
-                operand(scales.as_ptr().cast(), len / group * 4),
-                operand(biases.as_ptr().cast(), len / group * 4),
-            ];
-            call.extra = quantized::options((bits, group, DType::F32), [4; 2]);
-            // SAFETY: the operands are as long as the primitive asks.
-            unsafe { sum_of_products(level).call(&call) };
+            let out = sums(level, (bits, group), &x, &words, [&scales, &biases]);
             for (r, y) in out.iter().enumerate() {
                 let (mut exact, mut size) = (0.0, 0.0);
                 for i in 0..len {
@@ -156,21 +171,7 @@ fn the_greatest_sums_are_exact() {
             let numbers = vec![1.0f32; rows * len / group];
             let exact: f64 = x.iter().map(|x| f64::from(*x) * 16.0).sum();
             for level in Level::all() {
-                let mut out = vec![f32::NAN; rows];
-                let operand =
-                    |at: *const u8, row: usize| Operand { at: at.cast_mut(), row: row as isize };
-                let mut call = Call::new(rows, len);
-                call.out = operand(out.as_mut_ptr().cast(), 4);
-                call.inputs = [
-                    operand(x.as_ptr().cast(), 0),
-                    operand(words.as_ptr().cast(), len / 2),
-                    operand(numbers.as_ptr().cast(), len / group * 4),
-                    operand(numbers.as_ptr().cast(), len / group * 4),
-                ];
-                call.extra = quantized::options((4, group, DType::F32), [4; 2]);
-                // SAFETY: the operands are as long as the primitive asks.
-                unsafe { sum_of_products(level).call(&call) };
-                for y in &out {
+                for y in &sums(level, (4, group), &x, &words, [&numbers; 2]) {
                     // As much may be left out as is negligible.
                     let error = (f64::from(*y) - exact).abs() / exact.abs();
                     assert!(error < 1e-5, "{level:?} {group} {greatest}: {y} for {exact}");
@@ -195,29 +196,10 @@ fn numbers_of_either_type_give_the_same_sums() {
             x[4100] = f32::INFINITY;
         }
         for level in Level::all() {
-            let sums = |numbers: DType| {
-                let mut out = vec![f32::NAN; rows];
-                let operand =
-                    |at: *const u8, row: usize| Operand { at: at.cast_mut(), row: row as isize };
-                let mut call = Call::new(rows, len);
-                call.out = operand(out.as_mut_ptr().cast(), 4);
-                let [scales, biases] = match numbers {
-                    DType::F32 => [scales.as_ptr().cast(), biases.as_ptr().cast()],
-                    _ => [short_scales.as_ptr().cast(), short_biases.as_ptr().cast()],
-                };
-                let size = numbers.size();
-                call.inputs = [
-                    operand(x.as_ptr().cast(), 0),
-                    operand(words.as_ptr().cast(), len / 2),
-                    operand(scales, len / group * size),
-                    operand(biases, len / group * size),
-                ];
-                call.extra = quantized::options((4, group, numbers), [size as isize; 2]);
-                // SAFETY: the operands are as long as the primitive asks.
-                unsafe { sum_of_products(level).call(&call) };
-                out.iter().map(|y| y.to_bits()).collect::<Vec<u32>>()
-            };
-            assert_eq!(sums(DType::F32), sums(DType::BF16), "{level:?} odd {odd}");
+            let of_floats = sums(level, (4, group), &x, &words, [&scales, &biases]);
+            let of_halves = sums(level, (4, group), &x, &words, [&short_scales, &short_biases]);
+            let bits = |of: Vec<f32>| of.iter().map(|y| y.to_bits()).collect::<Vec<u32>>();
+            assert_eq!(bits(of_floats), bits(of_halves), "{level:?} odd {odd}");
         }
     }
 }
