@@ -11,6 +11,7 @@ use crate::product::{self, Problem, Product};
 use crate::scatter::{self, Scatter};
 use crate::schedule::Schedule;
 use crate::simd::Level;
+use crate::simd::amx::Amx;
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::{Access, Bindings, DType, Extent, ParamKind, Program};
@@ -63,10 +64,13 @@ impl CpuDevice {
         let threads = if options.threads == 0 { cores } else { options.threads };
         let level = options.level.filter(|level| level.available()).unwrap_or(Level::best());
         let pool = Pool::new(threads, second_cache() / 2);
+        let tiles = Amx::detect().filter(|_| level == Level::Avx512);
+        let features = [level.name()].into_iter().chain(tiles.map(|_| "amx-bf16"));
+        let features = features.map(String::from).collect();
         let caps = Caps {
             kind: DeviceKind::Cpu,
             name: cpu_name(),
-            features: vec![level.name().into()],
+            features,
             parallelism: pool.threads(),
             memory: physical_memory(),
             dtypes: DType::ALL.into_iter().filter(|&dtype| dtype != DType::F64).collect(),
@@ -76,7 +80,7 @@ impl CpuDevice {
         let near = || 2 * second_cache().saturating_mul(pool.threads());
         let stream_from = options.stream_from.unwrap_or_else(near);
         let native = options.native && crate::native::runs_here(level);
-        let engine = Engine::new(level, pool, stream_from, native);
+        let engine = Engine::new((level, tiles), pool, stream_from, native);
         CpuDevice { caps, engine: Arc::new(engine) }
     }
 }

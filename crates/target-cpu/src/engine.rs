@@ -7,6 +7,7 @@ use crate::pool::{Chunks, Pool};
 use crate::product::{Resources, Stopped};
 use crate::schedule::{Cut, Schedule};
 use crate::simd::Level;
+use crate::simd::amx::Amx;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,6 +15,8 @@ use std::sync::{Mutex, PoisonError};
 pub struct Engine {
     /// Whose instructions.
     pub level: Level,
+    /// Matrix tiles, where they may be used.
+    pub tiles: Option<Amx>,
     pub pool: Pool,
     /// Bytes of outputs from which they are written past the caches.
     pub stream_from: usize,
@@ -42,10 +45,15 @@ pub enum Failure {
 
 impl Engine {
     /// An engine of these threads.
-    pub fn new(level: Level, pool: Pool, stream_from: usize, native: bool) -> Engine {
+    pub fn new(
+        (level, tiles): (Level, Option<Amx>),
+        pool: Pool,
+        stream_from: usize,
+        native: bool,
+    ) -> Engine {
         let workers = (0..pool.threads()).map(|_| Mutex::default()).collect();
         let (order, panels) = (Order::default(), Mutex::default());
-        Engine { level, pool, stream_from, native, order, workers, panels }
+        Engine { level, tiles, pool, stream_from, native, order, workers, panels }
     }
 
     /// Does what needs threads and memory, but no schedule.
@@ -61,7 +69,8 @@ impl Engine {
             work(&mut worker.frame);
         };
         let (pool, level, shared) = (&self.pool, self.level, &self.panels);
-        work(&Resources { pool, level, order: &self.order, shared, own: &own }).map_err(|stopped| {
+        let (order, tiles) = (&self.order, self.tiles);
+        work(&Resources { pool, level, order, tiles, shared, own: &own }).map_err(|stopped| {
             match stopped {
                 Stopped::Memory(bytes) => Failure::Memory(bytes),
                 Stopped::Panicked => Failure::Panicked,

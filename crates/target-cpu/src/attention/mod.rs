@@ -2,8 +2,8 @@
 //! ([`crate::simd::attend`]): `decode.ir` and [`CausalAttention`] say what it computes. It reads the keys and values of a head
 //! once for all the queries that share them; the generic way spreads each block out several times.
 //!
-//! Weights stay f32, where the tile program of many queries rounds them to halves for the sake of matrix units. Work is cut
-//! by the shapes alone, so results repeat whatever the number of threads.
+//! Weights stay f32, where the tile program of many queries rounds them to halves for the sake of matrix units; on matrix
+//! tiles they are rounded to bf16, too. Work is cut by the shapes alone, so results repeat whatever the number of threads.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ use crate::ahead::{Next, Reads};
 use crate::bind::TensorLayout;
 use crate::product::{Matrix, Resources, Stopped, room, run_all};
 use crate::simd::attend::{Attends, Cached, Few, KEYS, Many};
-use crate::simd::{LANES, Level};
+use crate::simd::{LANES, Level, amx, amx::Amx};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilewright_ir::{DType, Extent, ParamId, Program};
 use tilewright_passes::specification::{CausalAttention, says};
@@ -224,8 +224,13 @@ pub unsafe fn run(bound: &Bound, resources: &Resources<'_>) -> Result<(), Stoppe
         }
     };
     let columns = together * queries.min(QUERIES).next_multiple_of(LANES);
+    let tiles = bound.tiles(resources);
     let need = 4 * match bound.seen {
         Seen::Ranges(_) => 2 * group * dim,
+        #[cfg(target_arch = "x86_64")]
+        Seen::Causal { .. } if tiles.is_some() => {
+            2 * columns * dim + amx::attend::room(columns, dim)
+        }
         Seen::Causal { .. } => 2 * columns * dim + Many::room(columns, dim),
     };
     let seen = match &bound.seen {
@@ -241,7 +246,9 @@ pub unsafe fn run(bound: &Bound, resources: &Resources<'_>) -> Result<(), Stoppe
             Ok(at) => unsafe {
                 match bound.seen {
                     Seen::Ranges(_) => few(bound, resources.level, &unit(number), at.cast()),
-                    Seen::Causal { .. } => many(bound, resources.level, &unit(number), at.cast()),
+                    Seen::Causal { .. } => {
+                        many(bound, (resources.level, tiles), &unit(number), at.cast());
+                    }
                 }
             },
             Err(_) => failed.store(true, Ordering::Relaxed),
@@ -259,6 +266,16 @@ pub unsafe fn run(bound: &Bound, resources: &Resources<'_>) -> Result<(), Stoppe
 }
 
 impl Bound {
+    /// Matrix tiles, where they compute this.
+    fn tiles(&self, resources: &Resources<'_>) -> Option<Amx> {
+        #[cfg(target_arch = "x86_64")]
+        return resources
+            .tiles
+            .filter(|_| self.dtype == DType::BF16 && amx::attend::fits(self.dim));
+        #[cfg(not(target_arch = "x86_64"))]
+        return resources.tiles;
+    }
+
     /// What is read of the only sequence's cache, a head a chunk.
     fn reads(&self, runs: usize, [from, to]: [usize; 2]) -> Reads {
         let mut reads = Reads::new(self.keys.at, self.kv_heads, runs);
@@ -300,8 +317,8 @@ unsafe fn few(bound: &Bound, level: Level, unit: &Unit, own: *mut f32) {
 }
 
 /// # Safety
-/// As [`run`]; `own` has room for queries, results and what [`Many::room`] says.
-unsafe fn many(bound: &Bound, level: Level, unit: &Unit, own: *mut f32) {
+/// As [`run`]; `own` has room for queries, results and what [`Many::room`] says, or its like for tiles.
+unsafe fn many(bound: &Bound, (level, tiles): (Level, Option<Amx>), unit: &Unit, own: *mut f32) {
     let Seen::Causal { length, window } = bound.seen else { return };
     let ([head, heads], [first, count], dim) = (unit.heads, unit.queries, bound.dim);
     let rows = count.next_multiple_of(LANES);
@@ -318,16 +335,23 @@ unsafe fn many(bound: &Bound, level: Level, unit: &Unit, own: *mut f32) {
         let row = std::slice::from_raw_parts_mut(out, dim);
         for h in 0..heads {
             let matrix = bound.q.rows(unit.batch, head + h, bound.dtype);
+            #[cfg(target_arch = "x86_64")]
+            if tiles.is_some() {
+                let from = matrix.at.wrapping_offset(matrix.row * first as isize);
+                let panels = q[h * rows * dim / 2..].as_mut_ptr();
+                amx::attend::queries((from, matrix.row), [count, dim], panels.cast());
+                continue;
+            }
             for r in 0..count {
-                matrix.widen(level, first + r, 0, row);
                 let column = h * rows + r;
+                matrix.widen(level, first + r, 0, row);
                 let panel = &mut q[column / LANES * LANES * dim..][..LANES * dim];
                 for (to, x) in panel[column % LANES..].iter_mut().step_by(LANES).zip(&*row) {
                     *to = *x;
                 }
             }
         }
-        (Attends::of(level).many)(&Many {
+        let many = Many {
             cached: bound.cached(unit, [least, end]),
             q: own,
             rows,
@@ -337,7 +361,15 @@ unsafe fn many(bound: &Bound, level: Level, unit: &Unit, own: *mut f32) {
             scale: bound.scale,
             out,
             own: out.add(columns * dim),
-        });
+        };
+        match tiles {
+            #[cfg(target_arch = "x86_64")]
+            Some(tiles) => {
+                let _configured = amx::Configured::new(tiles);
+                amx::attend::many(&many);
+            }
+            _ => (Attends::of(level).many)(&many),
+        }
         for h in 0..heads {
             let matrix = bound.out.rows(unit.batch, head + h, bound.dtype);
             let from = (out.add(h * rows * dim).cast_const(), dim);

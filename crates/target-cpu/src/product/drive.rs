@@ -3,11 +3,14 @@
 use super::own::{INTEGERS, Own};
 use super::pack::{IntegerPanel, float_panel};
 use super::round::{floats_of, integers_of, numbers_of};
+#[cfg(target_arch = "x86_64")]
+use super::tiles;
 use super::{Factor, Matrix, Problem, few};
 use crate::ahead::{Next, Order};
 use crate::memory::Block;
 use crate::pool::Pool;
 use crate::simd::Level;
+use crate::simd::amx::Amx;
 use crate::simd::blocks::{COLUMNS, Kernels, Tile, crossed};
 use crate::simd::integers::distance;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +31,8 @@ pub struct Resources<'a> {
     pub level: Level,
     /// Which of their launches follows which.
     pub order: &'a Order,
+    /// Matrix tiles, where they may be used.
+    pub tiles: Option<Amx>,
     /// Memory for panels of x.
     pub shared: &'a Mutex<Option<Block>>,
     /// Memory for each thread's own panel and tiles.
@@ -44,9 +49,10 @@ pub enum Stopped {
 }
 
 /// Rows of one expert that are computed together, and the panels of x that they are in.
-struct Part {
-    expert: usize,
-    rows: std::ops::Range<usize>,
+pub(super) struct Part {
+    pub expert: usize,
+    pub rows: std::ops::Range<usize>,
+    /// In panels of [`Kernels::rows`].
     first_panel: usize,
 }
 
@@ -64,6 +70,13 @@ pub unsafe fn run(problem: &Problem, resources: &Resources<'_>) -> Result<(), St
         Factor::Affine { .. } => problem.x.dtype != DType::F32,
         Factor::Floats(_) => false,
     };
+    #[cfg(target_arch = "x86_64")]
+    let slab_rows = match tiles::of(problem, resources) {
+        Some(_) => tiles::slab(problem.depth, SLAB),
+        None => SLAB,
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let slab_rows = SLAB;
     let mut parts = Vec::new();
     let (mut begin, mut panels, mut held) = (0, 0, 0);
     let (fits, mut small) = (few::fits(&problem.x, &problem.factor, problem.depth), Vec::new());
@@ -73,14 +86,14 @@ pub unsafe fn run(problem: &Problem, resources: &Resources<'_>) -> Result<(), St
             begin = end;
         }
         while begin < end {
-            let room = SLAB.saturating_sub(held).max(1);
+            let room = slab_rows.saturating_sub(held).max(1);
             let rows = begin..end.min(begin + room);
             begin = rows.end;
             held += rows.len();
             let count = rows.len().div_ceil(kernels.rows);
             parts.push(Part { expert, rows, first_panel: panels });
             panels += count;
-            if held >= SLAB {
+            if held >= slab_rows {
                 // SAFETY: the caller's promise.
                 unsafe { slab(problem, resources, &kernels, &parts, panels, whole) }?;
                 parts.clear();
@@ -141,6 +154,14 @@ unsafe fn slab(
     panels: usize,
     whole: bool,
 ) -> Result<(), Stopped> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(amx) = tiles::of(problem, resources) {
+        let alone = is_small(problem, parts.iter().map(|part| part.rows.len()).sum());
+        // SAFETY: the caller's promise.
+        if unsafe { tiles::run(problem, resources, amx, (parts, alone)) }? {
+            return Ok(());
+        }
+    }
     if whole {
         let odd = AtomicBool::new(false);
         // SAFETY: the caller's promise.
@@ -452,12 +473,27 @@ unsafe fn columns(
             }
         }
     }
-    // Rows of y that follow each other are written together.
-    let (mut c, count) = (of(0).2.c.cast_const(), COLUMNS.min(problem.columns - column));
+    let count = COLUMNS.min(problem.columns - column);
+    // SAFETY: the tiles are computed; these elements of y are this call's.
+    unsafe { store_columns(problem, kernels.level, part, [column, count], of(0).2.c) };
+}
+
+/// Writes columns of a part's rows to y; rows of y that follow each other are written together.
+///
+/// # Safety
+/// `c` holds them, [`COLUMNS`] a row; the elements of y are there, and nobody else's.
+pub(super) unsafe fn store_columns(
+    problem: &Problem,
+    level: Level,
+    part: &Part,
+    columns: [usize; 2],
+    c: *const f32,
+) {
+    let mut c = c;
     for rows in problem.rows[part.rows.clone()].chunk_by(|a, b| a.1 + 1 == b.1) {
         let number = [rows[0].1 as usize, rows.len()];
-        // SAFETY: the tiles are computed; these elements of y are this call's.
-        unsafe { problem.y.narrow(kernels.level, number, [column, count], (c, COLUMNS)) };
+        // SAFETY: the caller's promise.
+        unsafe { problem.y.narrow(level, number, columns, (c, COLUMNS)) };
         c = c.wrapping_add(rows.len() * COLUMNS);
     }
 }

@@ -13,6 +13,8 @@ mod recognize;
 mod round;
 #[cfg(test)]
 pub mod tests;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 
 pub use drive::{Resources, Stopped, go_together, room, run, run_all, run_together};
 pub use matrix::Matrix;

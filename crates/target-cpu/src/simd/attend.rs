@@ -75,7 +75,7 @@ impl Many {
     }
 
     /// From the scores of one key to those of the next: not a multiple of what caches are cut into.
-    const fn pitch(columns: usize) -> usize {
+    pub const fn pitch(columns: usize) -> usize {
         columns + LANES
     }
 }
@@ -180,7 +180,7 @@ unsafe fn few<S: Simd, T: Stored>(s: S, of: &Few, absorb: Absorb) {
 
 /// 0 where no key counted.
 #[inline(always)]
-fn mean(mixed: f32, sum: f32) -> f32 {
+pub fn mean(mixed: f32, sum: f32) -> f32 {
     if sum == 0.0 { 0.0 } else { mixed / sum }
 }
 
@@ -401,7 +401,7 @@ unsafe fn many<S: Simd>(s: S, of: &Many, product: Product) {
 /// # Safety
 /// The scores of `count` keys and the numbers exist.
 #[inline(always)]
-unsafe fn absorb_panel<S: Simd>(
+pub unsafe fn absorb_panel<S: Simd>(
     s: S,
     of: &Many,
     (scores, count): (*mut f32, usize),

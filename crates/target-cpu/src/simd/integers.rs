@@ -412,10 +412,7 @@ fn columns(bits: u32, level: Level) -> unsafe fn(&Call, &Prepared, Part) {
     fn of<const BITS: u32>(level: Level) -> unsafe fn(&Call, &Prepared, Part) {
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 if BITS == 4 && x86::has_vnni() => match super::made_by_amd() {
-                true => x86::part_vnni::<true>,
-                false => x86::part_vnni::<false>,
-            },
+            Level::Avx512 if BITS == 4 && x86::has_vnni() => x86::part_vnni,
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 | Level::Avx2 => x86::part::<BITS>,
             _ => portable::part::<BITS>,

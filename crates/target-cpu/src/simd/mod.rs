@@ -30,6 +30,21 @@ pub(crate) mod wide;
 pub(crate) use lanes::LANES;
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
+/// Matrix tiles, which only x86-64 has.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) mod amx {
+    /// There are none.
+    #[derive(Clone, Copy, Debug)]
+    pub enum Amx {}
+    impl Amx {
+        /// There are none.
+        pub fn detect() -> Option<Amx> {
+            None
+        }
+    }
+}
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
