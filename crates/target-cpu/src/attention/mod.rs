@@ -11,8 +11,11 @@ mod tests;
 use crate::ahead::{Next, Reads};
 use crate::bind::TensorLayout;
 use crate::product::{Matrix, Resources, Stopped, room, run_all};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::amx;
+use crate::simd::amx::Amx;
 use crate::simd::attend::{Attends, Cached, Few, KEYS, Many};
-use crate::simd::{LANES, Level, amx, amx::Amx};
+use crate::simd::{LANES, Level};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilewright_ir::{DType, Extent, ParamId, Program};
 use tilewright_passes::specification::{CausalAttention, says};
