@@ -92,6 +92,8 @@ pub enum Op {
     Not,
     /// m ? a : b
     Select,
+    /// m ? a 2^floor(n) : +0, by (m, a, n)
+    ScaleWhere,
     /// a where m (the same in all lanes) holds, else b; at the choice of the whole row.
     Either,
     /// Half precision in the low bits to single.

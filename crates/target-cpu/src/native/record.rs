@@ -345,6 +345,10 @@ impl Wide for Recorder<'_> {
         self.two(Op::CompareFloats(predicate::NOT_LESS), a, b)
     }
 
+    fn scale_where(self, m: Value, a: Value, n: Value) -> Value {
+        self.three(Op::ScaleWhere, m, a, n)
+    }
+
     fn is_special(self, a: Value) -> Value {
         self.one(Op::IsSpecial, a)
     }

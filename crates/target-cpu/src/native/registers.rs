@@ -2,7 +2,7 @@
 
 use super::assemble::*;
 use super::code::{Arguments, SPILL_WORDS};
-use super::graph::{Graph, Node, Op, Operand, Value, operands};
+use super::graph::{Graph, Node, Op, Operand, Plain, Value, operands};
 use std::mem::offset_of;
 
 /// The mask register that holds the lanes of a row's rest.
@@ -492,6 +492,15 @@ impl<'a> Run<'a> {
                 let source = self.source(b);
                 let to = finish!();
                 self.out.vector(BLEND, to, other, source, 64, Masked { mask, zero: false });
+                self.places[value.index()] = Place::Vector { register: to, pinned };
+            }
+            Op::ScaleWhere => {
+                let mask = self.mask_of(a, &mut masks)?;
+                let first = self.register(b, &mut vectors)?;
+                let last = self.source(c);
+                let to = finish!();
+                let (encoding, _) = super::assemble::plain(Plain::Scale);
+                self.out.vector(encoding, to, first, last, width, Masked { mask, zero: true });
                 self.places[value.index()] = Place::Vector { register: to, pinned };
             }
             Op::Widen => {

@@ -173,6 +173,7 @@ impl Wide for Avx512 {
         look_up(table: [f32; LANES], index: __m512i) -> __m512 =
             _mm512_permutexvar_ps(index, std::mem::transmute::<[f32; LANES], __m512>(table));
         not_below(a: __m512, b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(a, b);
+        scale_where(m: __mmask16, a: __m512, n: __m512) -> __m512 = _mm512_maskz_scalef_ps(m, a, n);
         is_special(a: __m512) -> __mmask16 = _mm512_fpclass_ps_mask::<{ wide::SPECIAL }>(a);
     }
 }

@@ -91,7 +91,7 @@ pub trait Lanes: Copy {
     fn exp_capped(self, a: Self::F) -> Self::F {
         super::math::exp_by_halves(self, a)
     }
-    /// e^a for a <= 70, or NaN.
+    /// e^a for a <= 50, or NaN.
     #[inline(always)]
     fn exp_low(self, a: Self::F) -> Self::F {
         super::math::exp_from_above(self, a)
