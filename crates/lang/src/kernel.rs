@@ -3,7 +3,7 @@
 use crate::recorder::{At, POISON, RecordError, ViewData, recording, with};
 use crate::signature::{Declared, Signature, Specialization};
 use crate::tile::{Operand, Tile, Var};
-use crate::view::{POISON_VIEW, Size, View};
+use crate::view::{POISON_VIEW, Size, View, without_ones};
 use std::collections::HashMap;
 use std::ops::Index;
 use std::panic::Location;
@@ -266,6 +266,8 @@ impl Kernel {
     pub fn range_step(&self, start: impl Operand, end: impl Operand, step: usize) -> Range {
         let at = Location::caller();
         let (start, end) = (start.tile_of(DType::I32, at), end.tile_of(DType::I32, at));
+        let [start, end] =
+            [start, end].map(|bound| Tile(with(Some(at), |r| without_ones(r, bound.0, &[], at))));
         if step == 0 {
             with(Some(at), |r| r.mistake(at, "range: the step is at least 1"));
         }
@@ -280,8 +282,9 @@ impl Kernel {
         body();
         with(Some(at), |r| {
             let body = r.blocks.pop().unwrap_or_default();
-            if condition.0 != POISON {
-                r.statement(Stmt::When { condition: condition.0, body });
+            let condition = without_ones(r, condition.0, &[], at);
+            if condition != POISON {
+                r.statement(Stmt::When { condition, body });
             }
         });
     }

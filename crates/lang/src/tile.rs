@@ -1,7 +1,7 @@
 //! Tiles and the operators on them.
 
 use crate::recorder::{At, POISON, Recorder, with};
-use crate::view::{Size, cast};
+use crate::view::{Size, cast, without_ones};
 use std::panic::Location;
 use tilewright_ir::{
     BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Stmt, TernaryOp, Type, UnaryOp, VarId,
@@ -520,7 +520,8 @@ impl Var {
         }))
     }
 
-    /// Gives the variable a value, broadcast to the shape it was declared with.
+    /// Gives the variable a value, broadcast to the shape it was declared with. A reduction's axes of extent 1 may be more than
+    /// it has, as when a scalar takes a row's sum.
     #[track_caller]
     pub fn set(self, value: impl Operand) {
         let at = Location::caller();
@@ -531,7 +532,7 @@ impl Var {
             if value.0 == POISON {
                 return;
             }
-            let mut id = value.0;
+            let mut id = without_ones(r, value.0, &ty.shape, at);
             if r.shape(id) != ty.shape {
                 id = r.emit(
                     ExprKind::Broadcast(id),
@@ -543,8 +544,10 @@ impl Var {
                 return;
             }
             if r.dtype(id) != ty.dtype {
-                let text =
-                    format!("set: the variable holds {}, the tile is {}", ty.dtype, r.dtype(id));
+                let (held, given) = (ty.dtype, r.dtype(id));
+                let text = format!(
+                    "set: the variable holds {held}, the tile is {given}; convert it with `.to({held})`"
+                );
                 r.mistake(at, text);
                 return;
             }

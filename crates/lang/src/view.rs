@@ -50,6 +50,7 @@ impl std::ops::Mul<Size> for usize {
 
 /// Some elements of a tensor parameter. `Copy`; every method gives a narrower view.
 ///
+/// Where an index or a start is wanted, a scalar does, and what a reduction leaves of a row, with an axis of extent 1.
 /// Methods act on the axes that are still whole: [`row`](Self::row), [`rows`](Self::rows), [`at`](Self::at) and
 /// [`gather`](Self::gather) on the first of them, [`part`](Self::part), [`every`](Self::every) and
 /// [`range`](Self::range) on the last.
@@ -91,14 +92,15 @@ impl View {
         let at = Location::caller();
         let index = index.tile_of(DType::I32, at);
         self.narrow("row", 0, at, |r, extent| {
-            if let Some(other) = r.tell_grid(index.0, extent) {
+            let index = without_ones(r, index.0, &[], at);
+            if let Some(other) = r.tell_grid(index, extent) {
                 let (picked, covered) = (show_extent(&r.program, extent), show_extent(&r.program, other));
                 r.mistake(
                     at,
                     format!("row: this axis has {picked} positions, but the program index counts {covered}"),
                 );
             }
-            Axis::At(index.0)
+            Axis::At(index)
         })
     }
 
@@ -114,7 +116,11 @@ impl View {
     pub fn rows(self, start: impl Operand, len: impl Into<Size>) -> View {
         let at = Location::caller();
         let (start, len) = (start.tile_of(DType::I32, at), len.into());
-        self.narrow("rows", 0, at, |_, _| Axis::Range { start: start.0, len: len.0, step: 1 })
+        self.narrow("rows", 0, at, |r, _| Axis::Range {
+            start: without_ones(r, start.0, &[], at),
+            len: len.0,
+            step: 1,
+        })
     }
 
     /// Positions `start .. start + len` of the last whole axis. What lies before the axis or past its end loads as the
@@ -123,7 +129,11 @@ impl View {
     pub fn range(self, start: impl Operand, len: impl Into<Size>) -> View {
         let at = Location::caller();
         let (start, len) = (start.tile_of(DType::I32, at), len.into());
-        self.narrow("range", 1, at, |_, _| Axis::Range { start: start.0, len: len.0, step: 1 })
+        self.narrow("range", 1, at, |r, _| Axis::Range {
+            start: without_ones(r, start.0, &[], at),
+            len: len.0,
+            step: 1,
+        })
     }
 
     /// Part `index` of `count` equal parts of the last whole axis, as the gate half of a packed `[gate | up]`.
@@ -183,8 +193,8 @@ impl View {
         let at = Location::caller();
         let mut view = self;
         for (start, len) in starts.into_iter().zip(lens) {
-            view = view.narrow("block", 0, at, |_, _| Axis::Range {
-                start: start.0,
+            view = view.narrow("block", 0, at, |r, _| Axis::Range {
+                start: without_ones(r, start.0, &[], at),
                 len: Extent::Const(len),
                 step: 1,
             });
@@ -336,7 +346,7 @@ pub(crate) fn cast(
 }
 
 /// `value` under `shape`, if it only has axes of extent 1 too many.
-fn without_ones(
+pub(crate) fn without_ones(
     r: &mut crate::recorder::Recorder,
     value: tilewright_ir::ExprId,
     shape: &[Extent],

@@ -108,3 +108,32 @@ fn a_mean_goes_over_any_axis_and_a_program_counts_what_is_drawn() {
     assert!(text.contains("reduce_sum %2 axis 0\n%4: i32 = size m"), "{text}");
     assert!(text.contains("%8: u32 = cast %1\n%9: u32 = philox %8"), "{text}");
 }
+
+#[test]
+fn what_a_reduction_leaves_of_a_row_is_a_scalar_where_one_is_wanted() {
+    let signature = "x: f32[n], starts: i32[m], y: &f32[n], top: f32[]";
+    let program = record("k", &format!("{signature} -> z: f32[n]"), &f32(), |k, a| {
+        let (first, end) = (a["starts"].load().row_min(), a["starts"].load().row_max());
+        let greatest = k.var(k.full(DType::F32, &[], 0.0));
+        let mut sum = k.var(a["top"].load());
+        for at in k.range_step(first, end, 8) {
+            greatest.set(greatest.get().max(a["x"].range(at, 8).load().row_max()));
+            sum += a["x"].range(at, 8).load().row_sum();
+        }
+        k.when(end.gt(first), || a["y"].at(end).store(greatest.get()));
+        a["z"].store(a["x"].range(first, a["x"].size(0)).load() * sum.get());
+    });
+    assert!(program.is_ok(), "{}", program.unwrap_err());
+    let error = mistakes("x: f32[m, n] -> y: f32[n]", |k, a| {
+        let sum = k.var(k.full(DType::F32, &[], 0.0));
+        sum.set(a["x"].row(0).load());
+        a["y"].store(sum.get());
+    });
+    assert!(error.to_string().contains("does not broadcast to []"), "{error}");
+    let error = mistakes("x: T[n] -> y: T[n]", |k, a| {
+        let held = k.var(k.full(DType::F32, &[], 0.0));
+        held.set(a["x"].at(0).load().to(DType::F16));
+        a["y"].store(a["x"].load());
+    });
+    assert!(error.to_string().contains("convert it with `.to(f32)`"), "{error}");
+}
