@@ -391,7 +391,7 @@ fn declared_once(body: &mut Vec<Code>) -> bool {
 }
 
 /// Removes what nobody reads of so many registers, inside out until nothing is left to remove; true if there was such.
-fn unused(body: &mut Vec<Code>, registers: usize) -> bool {
+pub(super) fn unused(body: &mut Vec<Code>, registers: usize) -> bool {
     let mut changed = false;
     loop {
         let (mut read, mut written) = (vec![false; registers], vec![false; registers]);

@@ -32,10 +32,11 @@ impl Lowering<'_> {
         self.value_at(id, &[]).or_else(|| self.scalar(id).ok())
     }
 
-    /// The program around a routine, as it stands: its few scalars need no tidying.
+    /// The program around a routine, as it stands: its few scalars need no tidying, but what nobody reads goes.
     fn finish_routine(mut self, threads: usize, split: Option<Split>) -> ThreadProgram {
         let mut body = std::mem::take(&mut self.prologue);
         body.append(&mut self.blocks.pop().unwrap_or_default());
+        super::tidy::unused(&mut body, self.registers.len());
         let mut program = self.threads_of(threads, split, body);
         super::memory::place(&mut program.shared, &program.body, false);
         program
