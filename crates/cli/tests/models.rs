@@ -184,6 +184,13 @@ fn what_cannot_run_says_why() {
         .fails(1, "gemma, gemma2, gemma3_text, llama, mistral, mixtral, phi3, qwen2, qwen3, qwen3_moe, smollm3");
     let told = tilewright(&["inspect", &unknown]).ok();
     assert!(told.contains("no: ") && told.contains("mamba2"), "{told}");
+    // Described all the same, however its weights are packed.
+    let packed = changed("mxfp4", "llama-4bit", |config| {
+        config.replacen("\"mode\": \"affine\"", "\"mode\": \"mxfp4\"", 2)
+    });
+    logits(&packed).fails(1, "`quantization.mode` is `mxfp4`");
+    let told = tilewright(&["inspect", &packed]).ok();
+    assert!(told.contains("no: ") && told.contains("mxfp4") && told.contains("tensors"), "{told}");
     for (test, name, [from, to], fault) in [
         (
             "wide",

@@ -17,6 +17,8 @@ pub struct Checkpoint {
     /// What the names of its tensors begin with in the files.
     beginning: &'static str,
     quantization: Option<Quantization>,
+    /// Why its weights cannot be read as they are packed.
+    refused: Option<FormatError>,
     files: Vec<TensorFile>,
     /// The file of each tensor, by its position in `files`; names as they are there.
     places: BTreeMap<String, usize>,
@@ -32,8 +34,21 @@ impl Checkpoint {
     /// `model.safetensors.index.json` lists.
     ///
     /// # Errors
-    /// When a file is missing or wrong, or a tensor of the index is not in its file.
+    /// When a file is missing or wrong, a tensor of the index is not in its file, or weights are packed in a way that is not
+    /// supported.
     pub fn open(directory: &Path) -> Result<Checkpoint, FormatError> {
+        let checkpoint = Checkpoint::look(directory)?;
+        match checkpoint.refused {
+            Some(error) => Err(error),
+            None => Ok(checkpoint),
+        }
+    }
+
+    /// As [`open`](Self::open), to be described: however its weights are packed.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for the packing, of which [`refused`](Self::refused) tells.
+    pub fn look(directory: &Path) -> Result<Checkpoint, FormatError> {
         if !directory.is_dir() {
             let what = match directory.exists() {
                 true => "is no directory",
@@ -43,7 +58,10 @@ impl Checkpoint {
             return Err(FormatError::new(directory, what, next));
         }
         let config = Config::open(&directory.join("config.json"))?;
-        let quantization = Quantization::of(&config)?;
+        let (quantization, refused) = match Quantization::of(&config) {
+            Ok(quantization) => (quantization, None),
+            Err(error) => (None, Some(error)),
+        };
         let index = directory.join(INDEX);
         let (files, places) = match index.exists() {
             true => Index::open(&index)?.load(directory)?,
@@ -57,7 +75,12 @@ impl Checkpoint {
             _ => (config, ""),
         };
         let directory = directory.into();
-        Ok(Checkpoint { directory, config, beginning, quantization, files, places })
+        Ok(Checkpoint { directory, config, beginning, quantization, refused, files, places })
+    }
+
+    /// Why its weights cannot be read as they are packed, of a checkpoint to [`look`](Self::look) at.
+    pub fn refused(&self) -> Option<&FormatError> {
+        self.refused.as_ref()
     }
 
     /// Where it lies.

@@ -46,7 +46,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if let Held::Blocks(file) = whole(path)? {
         return blocks(&Gguf::map(&file)?, matches, out);
     }
-    let checkpoint = Checkpoint::open(path)?;
+    let checkpoint = Checkpoint::look(path)?;
     let mut facts = facts(&checkpoint);
     facts.extend(text(path));
     if matches.get_flag("values") {
@@ -169,6 +169,7 @@ fn facts(checkpoint: &Checkpoint) -> Vec<(&'static str, String)> {
         ]);
     }
     let quantization = match checkpoint.quantization() {
+        None if checkpoint.refused().is_some() => "not one of MLX's affine bits".to_string(),
         None => "none".to_string(),
         Some(quantization) => {
             let format = quantization.default_format();
@@ -196,7 +197,10 @@ fn facts(checkpoint: &Checkpoint) -> Vec<(&'static str, String)> {
 /// What the files beside the weights say about text.
 fn text(directory: &Path) -> Vec<(&'static str, String)> {
     match Text::open(directory) {
-        Err(error) => vec![("tokenizer", format!("none that can be used: {}", error.what))],
+        Err(error) => {
+            let file = error.file.file_name().unwrap_or_default().to_string_lossy();
+            vec![("tokenizer", format!("none that can be used: {file}: {}", error.what))]
+        }
         Ok(text) => {
             let template = if text.template().is_some() { "yes" } else { "no" };
             let stop: Vec<String> = text.stop_tokens().iter().map(u32::to_string).collect();
@@ -222,6 +226,9 @@ fn unread(checkpoint: &Checkpoint) -> Result<Option<String>, [String; 2]> {
     let failed = |e: tilewright_nn::Error| {
         [e.what().to_string(), e.next_step().unwrap_or("see `tilewright test`").to_string()]
     };
+    if let Some(error) = checkpoint.refused() {
+        return Err([error.to_string(), error.next.clone()]);
+    }
     let decoder = describe(checkpoint.config()).map_err(told)?;
     // Nothing is read, by a device that runs nothing: whether kernels work here is not the question.
     let runtime = Runtime::open("null").map_err(failed)?;
