@@ -64,6 +64,8 @@ pub(crate) struct Recipe {
     pub record: Box<Record>,
     /// Its gradient, where one is written by hand.
     pub by_hand: Option<Box<ByHand>>,
+    /// The kernels of that one which a user gave it.
+    pub own: Vec<Arc<Own>>,
     /// Numbers that may not have every value.
     pub ranges: Vec<(String, Range<f64>)>,
     /// Parameters of a gradient's forward kernel, in the order in which a caller passes them.
@@ -76,6 +78,9 @@ pub(crate) type Record =
 
 /// As [`Record`], of a gradient.
 pub(crate) type ByHand = dyn Fn(&Specialization, Option<&Layout>) -> Result<Backward> + Send + Sync;
+
+/// Records one kernel of a gradient that a user wrote.
+pub(crate) type Own = dyn Fn(&Specialization) -> Result<Program> + Send + Sync;
 
 /// Programs that run one after the other.
 pub(crate) struct Recording {
@@ -96,6 +101,7 @@ impl Default for Recipe {
             arrange: None,
             record: Box::new(|_, _| Ok(Recording { programs: Vec::new(), between: Vec::new() })),
             by_hand: None,
+            own: Vec::new(),
             ranges: Vec::new(),
             first: Vec::new(),
         }

@@ -35,7 +35,7 @@ pub use oneliner::{
 };
 pub use source::{SourceCall, SourceCallable, Template, source_kernel};
 pub use started::{Given, Started};
-pub use tape::{Gradients, Tape, Variable};
+pub use tape::{Called, Gradients, Tape, Variable};
 pub use tensor::Tensor;
 pub use tilewright_lang::oneliner::{Elementwise, MapReduce, Pass, Reduce};
 pub use tilewright_passes::GradOptions;

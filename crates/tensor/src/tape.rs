@@ -30,10 +30,30 @@ pub struct Tape {
 
 /// One remembered call.
 struct Step {
-    callable: Callable,
+    of: Of,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
-    numbers: Vec<(String, f64)>,
+}
+
+/// What was called.
+enum Of {
+    /// A kernel with these numbers.
+    Kernel(Callable, Vec<(String, f64)>),
+    /// A function that brings its own gradient.
+    Custom(Box<Slopes>),
+}
+
+/// What a function of one's own makes of the cotangents of its outputs.
+type Slopes = dyn Fn(&Called<'_>) -> Result<Vec<Option<Tensor>>> + Send;
+
+/// A call of [`Tape::custom`] on the way back.
+pub struct Called<'a> {
+    /// What it read.
+    pub inputs: Vec<&'a Tensor>,
+    /// What it made.
+    pub outputs: Vec<&'a Tensor>,
+    /// The gradient of the result with respect to each output; zeros where it does not depend on one.
+    pub cotangents: Vec<Tensor>,
 }
 
 /// A tensor on a [`Tape`].
@@ -121,13 +141,56 @@ impl Tape {
             .try_fold(call, |call, (name, value)| number(callable, call, name, *value))?;
         let outputs: Vec<Variable> =
             call.run()?.into_tensors().into_iter().map(|tensor| self.watch(tensor)).collect();
+        let numbers = numbers.iter().map(|(name, value)| (name.to_string(), *value)).collect();
+        self.remember(Of::Kernel(callable.clone(), numbers), inputs, &outputs);
+        Ok(outputs)
+    }
+
+    /// Calls a function of one's own, such as a kernel from source, and remembers it with the gradient that it brings:
+    /// `slopes` gets what the function read and made and a cotangent for each output, and gives the gradient of each input,
+    /// in order and of the input's shape; `None` where there is none.
+    ///
+    /// ```
+    /// use tilewright_tensor::{elementwise, Tape, Tensor};
+    ///
+    /// // Rounds, and lets the gradient through as if it did not (Bengio et al., 2013).
+    /// let tape = Tape::new();
+    /// let x = tape.watch(Tensor::from([0.4f32, 1.6]));
+    /// let round = elementwise("round(x)")?;
+    /// let y = tape.custom(
+    ///     &[&x],
+    ///     move |inputs| Ok(vec![round.call(inputs)?]),
+    ///     |called| Ok(vec![Some(called.cotangents[0].clone())]),
+    /// )?;
+    /// let loss = tape.call(&elementwise("3 * y")?, &[&y[0]])?;
+    /// let slopes = tape.backward(&loss)?.of(&x).map(Tensor::to_vec::<f32>);
+    /// assert_eq!(slopes.transpose()?, Some(vec![3.0, 3.0]));
+    /// # Ok::<(), tilewright_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `function`, and for a variable of another tape. On the way back those of `slopes`, and when it gives
+    /// another number of gradients than there are inputs, or one of another shape.
+    pub fn custom(
+        &self,
+        inputs: &[&Variable],
+        function: impl FnOnce(&[&Tensor]) -> Result<Vec<Tensor>>,
+        slopes: impl Fn(&Called<'_>) -> Result<Vec<Option<Tensor>>> + Send + 'static,
+    ) -> Result<Vec<Variable>> {
+        inputs.iter().try_for_each(|variable| self.own(variable))?;
+        let tensors: Vec<&Tensor> = inputs.iter().map(|v| &v.value).collect();
+        let outputs: Vec<Variable> =
+            function(&tensors)?.into_iter().map(|tensor| self.watch(tensor)).collect();
+        self.remember(Of::Custom(Box::new(slopes)), inputs, &outputs);
+        Ok(outputs)
+    }
+
+    fn remember(&self, of: Of, inputs: &[&Variable], outputs: &[Variable]) {
         self.steps.borrow_mut().push(Step {
-            callable: callable.clone(),
+            of,
             inputs: inputs.iter().map(|v| v.number).collect(),
             outputs: outputs.iter().map(|v| v.number).collect(),
-            numbers: numbers.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
         });
-        Ok(outputs)
     }
 
     /// The gradient of the sum of `result`'s elements with respect to everything on the tape.
@@ -204,19 +267,70 @@ impl Step {
         values: &[Tensor],
         found: &[Option<Tensor>],
     ) -> Result<Vec<(usize, Tensor)>> {
-        let gradient = self.callable.gradient()?;
-        let inputs = self.callable.inputs();
-        let outputs = self.callable.outputs();
+        match &self.of {
+            Of::Kernel(callable, numbers) => {
+                self.backward_of_kernel(callable, numbers, values, found)
+            }
+            Of::Custom(slopes) => self.backward_of_custom(slopes, values, found),
+        }
+    }
+
+    /// The cotangent of an output; zeros where the result does not depend on it.
+    fn cotangent(output: usize, values: &[Tensor], found: &[Option<Tensor>]) -> Result<Tensor> {
+        match &found[output] {
+            Some(cotangent) => Ok(cotangent.clone()),
+            None => Tensor::zeros(values[output].dtype(), values[output].shape()),
+        }
+    }
+
+    fn backward_of_custom(
+        &self,
+        slopes: &Slopes,
+        values: &[Tensor],
+        found: &[Option<Tensor>],
+    ) -> Result<Vec<(usize, Tensor)>> {
+        let cotangents = self.outputs.iter().map(|&output| Self::cotangent(output, values, found));
+        let made = slopes(&Called {
+            inputs: self.inputs.iter().map(|&number| &values[number]).collect(),
+            outputs: self.outputs.iter().map(|&number| &values[number]).collect(),
+            cotangents: cotangents.collect::<Result<_>>()?,
+        })?;
+        if made.len() != self.inputs.len() {
+            let (given, wanted) = (made.len(), self.inputs.len());
+            let error = Error::usage(format!(
+                "a function of one's own gave {given} gradients, it has {wanted} inputs"
+            ));
+            return Err(error.help("give one for each input in order, `None` where there is none"));
+        }
+        let mut gradients = Vec::new();
+        for (i, (&number, gradient)) in self.inputs.iter().zip(made).enumerate() {
+            let Some(gradient) = gradient else { continue };
+            let shape = values[number].shape();
+            if gradient.shape() != shape {
+                let (given, wanted) = (show_shape(gradient.shape()), show_shape(shape));
+                return Err(Error::usage(format!(
+                    "a function of one's own gave a gradient of shape {given} for its input {i} of {wanted}"
+                )));
+            }
+            gradients.push((number, gradient));
+        }
+        Ok(gradients)
+    }
+
+    fn backward_of_kernel(
+        &self,
+        callable: &Callable,
+        numbers: &[(String, f64)],
+        values: &[Tensor],
+        found: &[Option<Tensor>],
+    ) -> Result<Vec<(usize, Tensor)>> {
+        let gradient = callable.gradient()?;
+        let inputs = callable.inputs();
         let mut cotangents = Vec::new();
-        for (output, &number) in outputs.iter().zip(&self.outputs) {
+        for (output, &number) in callable.outputs().iter().zip(&self.outputs) {
             if output.dtype.is_float() {
-                cotangents.push((
-                    format!("d_{}", output.name),
-                    match &found[number] {
-                        Some(cotangent) => cotangent.clone(),
-                        None => Tensor::zeros(values[number].dtype(), values[number].shape())?,
-                    },
-                ));
+                let cotangent = Self::cotangent(number, values, found)?;
+                cotangents.push((format!("d_{}", output.name), cotangent));
             }
         }
         let mut call = gradient.bind();
@@ -226,9 +340,9 @@ impl Step {
         for (name, cotangent) in &cotangents {
             call = call.input(name, cotangent);
         }
-        let call = self.numbers.iter().try_fold(call, |call, (name, value)| {
+        let call = numbers.iter().try_fold(call, |call, (name, value)| {
             // The shape of its cotangent tells a size that the gradient has no other use for.
-            let is_size = self.callable.sizes().contains(name);
+            let is_size = callable.sizes().contains(name);
             match is_size && !gradient.sizes().contains(name) {
                 true => Ok(call),
                 false => number(&gradient, call, name, *value),
