@@ -2,7 +2,7 @@
 
 use crate::{Error, HostBuffer, Result, Runtime, TensorMut, TensorRef};
 use tilewright_ir::DType;
-pub use tilewright_target::source::{Body, SourceKernel, Template};
+pub use tilewright_target::source::{Body, SourceKernel, Template, Wide};
 use tilewright_target::source::{SourceLaunch, SourceTensor, wrong_name};
 use tilewright_target::{DeviceKind, Region};
 
@@ -39,9 +39,10 @@ impl Runtime {
         check(kernel, geometry, inputs.len(), outputs.len())?;
         let mut tensors = Vec::with_capacity(inputs.len());
         for (input, name) in inputs.iter().zip(&kernel.inputs) {
-            let tensor = read(input);
+            let tensor = SourceTensor { wide: kernel.wide(name), ..read(input) };
             let wrong = |what| Error::usage(format!("{}: `{name}` {what}", kernel.name));
             tensor.region.check(tensor.shape, tensor.dtype.size()).map_err(wrong)?;
+            tensor.check_halves().map_err(wrong)?;
             tensors.push(tensor);
         }
         let mut results = Vec::with_capacity(outputs.len());
@@ -49,7 +50,10 @@ impl Runtime {
             let region = Region::whole(&*output.buffer);
             let wrong = |what| Error::usage(format!("{}: `{name}` {what}", kernel.name));
             region.check(output.shape, output.dtype.size()).map_err(wrong)?;
-            results.push(SourceTensor { region, dtype: output.dtype, shape: output.shape });
+            let (dtype, shape, wide) = (output.dtype, output.shape, kernel.wide(name));
+            let result = SourceTensor { region, dtype, shape, wide };
+            result.check_halves().map_err(wrong)?;
+            results.push(result);
         }
         let launch = SourceLaunch {
             template: geometry.template,
@@ -81,13 +85,25 @@ impl Runtime {
         check(kernel, geometry, inputs.len(), outputs.len())?;
         let nothing = HostBuffer::new(0)?;
         let region = Region::whole(&nothing);
-        let made = outputs.iter().map(|&(dtype, shape)| SourceTensor { region, dtype, shape });
+        let wrong = |name: &str, what| Error::usage(format!("{}: `{name}` {what}", kernel.name));
+        let mut tensors = Vec::with_capacity(inputs.len());
+        for (input, name) in inputs.iter().zip(&kernel.inputs) {
+            let tensor = SourceTensor { wide: kernel.wide(name), ..read(input) };
+            tensor.check_halves().map_err(|what| wrong(name, what))?;
+            tensors.push(tensor);
+        }
+        let mut made = Vec::with_capacity(outputs.len());
+        for (&(dtype, shape), name) in outputs.iter().zip(&kernel.outputs) {
+            let tensor = SourceTensor { region, dtype, shape, wide: kernel.wide(name) };
+            tensor.check_halves().map_err(|what| wrong(name, what))?;
+            made.push(tensor);
+        }
         let launch = SourceLaunch {
             template: geometry.template,
             grid: geometry.grid,
             group: geometry.group,
-            inputs: &inputs.iter().map(read).collect::<Vec<_>>(),
-            outputs: &made.collect::<Vec<_>>(),
+            inputs: &tensors,
+            outputs: &made,
         };
         Ok(self.device().source_text(kernel, &launch)?)
     }
@@ -105,7 +121,7 @@ impl Runtime {
 /// A tensor that a body reads.
 fn read<'a>(input: &TensorRef<'a>) -> SourceTensor<'a> {
     let region = Region { buffer: input.buffer, offset: input.offset, strides: input.strides };
-    SourceTensor { region, dtype: input.dtype, shape: input.shape }
+    SourceTensor { region, dtype: input.dtype, shape: input.shape, wide: None }
 }
 
 /// Names become parts of the text, so they must be plain; counts must fit.
@@ -128,6 +144,13 @@ fn check(
         if declared != given {
             return Err(Error::usage(format!("{name}: {given} {what}, {declared} are declared")));
         }
+    }
+    let is_known = |name: &String| kernel.inputs.contains(name) || kernel.outputs.contains(name);
+    if let Some((unknown, _)) = kernel.wide.iter().find(|(name, _)| !is_known(name)) {
+        let error = Error::usage(format!("{name}: there is no input or output `{unknown}`"));
+        let all: Vec<&str> =
+            kernel.inputs.iter().chain(&kernel.outputs).map(String::as_str).collect();
+        return Err(error.help(format!("there are {}", all.join(", "))));
     }
     let threads = geometry.group.iter().try_fold(1usize, |n, &axis| n.checked_mul(axis));
     match threads {

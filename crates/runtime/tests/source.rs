@@ -25,6 +25,7 @@ fn turned(body: &str, offset: usize) -> Option<Result<Vec<f32>, String>> {
         ensure_row_contiguous: false,
         atomic_outputs: false,
         shared_memory: 0,
+        wide: Vec::new(),
     };
     let x = memory(&(0..20).map(|i| i as f32).collect::<Vec<_>>());
     let mut out = memory(&[-1.0; 12]);

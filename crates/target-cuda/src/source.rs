@@ -7,7 +7,8 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use tilewright_ir::DType;
 use tilewright_target::source::{
-    Body, Slot, SourceKernel, SourceLaunch, SourceTensor, Template, kernel_name, mentions, slots,
+    Body, Slot, SourceKernel, SourceLaunch, SourceTensor, Template, Wide, kernel_name, mentions,
+    slots,
 };
 use tilewright_target::{Buffer, TargetError, contiguous_strides};
 
@@ -21,11 +22,11 @@ pub fn sign(kernel: &SourceKernel, body: &Body, launch: &SourceLaunch<'_>) -> St
         .map(|slot| {
             let name = slot.name(kernel);
             match slot {
-                Slot::Input(i) => format!("const {}* {name}", element_type(launch.inputs[i].dtype)),
+                Slot::Input(i) => format!("const {}* {name}", type_of(&launch.inputs[i])),
                 Slot::Shape(_) => format!("const __grid_constant__ Shape {name}"),
                 Slot::Strides(_) => format!("const __grid_constant__ Strides {name}"),
                 Slot::Rank(_) => format!("const __grid_constant__ int {name}"),
-                Slot::Output(i) => format!("{}* {name}", element_type(launch.outputs[i].dtype)),
+                Slot::Output(i) => format!("{}* {name}", type_of(&launch.outputs[i])),
             }
         })
         .collect();
@@ -34,6 +35,7 @@ pub fn sign(kernel: &SourceKernel, body: &Body, launch: &SourceLaunch<'_>) -> St
         .iter()
         .map(|(name, value)| match value {
             Template::Dtype(dtype) => format!("using {name} = {};\n", element_type(*dtype)),
+            Template::Wide(wide) => format!("using {name} = {};\n", wide.name()),
             Template::Int(n) => format!("constexpr int {name} = {n};\n"),
             Template::Bool(b) => format!("constexpr bool {name} = {b};\n"),
         })
@@ -57,6 +59,10 @@ pub fn sign(kernel: &SourceKernel, body: &Body, launch: &SourceLaunch<'_>) -> St
         parameters.join(",\n    "),
         body.source,
     )
+}
+
+fn type_of(tensor: &SourceTensor<'_>) -> &'static str {
+    tensor.wide.map_or_else(|| element_type(tensor.dtype), Wide::name)
 }
 
 /// As MLX names them.
@@ -111,7 +117,7 @@ pub(crate) unsafe fn launch(
             }
             // The copy of an input has strides of its own.
             Slot::Strides(i) if kernel.ensure_row_contiguous => {
-                let strides = contiguous_strides(launch.inputs[i].shape);
+                let strides = contiguous_strides(launch.inputs[i].seen());
                 padded(strides.into_iter().flat_map(|s| (s as i64).to_le_bytes()).collect())
             }
             slot => padded(slot.injected(launch).unwrap_or_default()),

@@ -466,6 +466,7 @@ fn a_body_runs_from_its_own_text() {
         ensure_row_contiguous: true,
         atomic_outputs: false,
         shared_memory: 0,
+        wide: Vec::new(),
     };
     let (rows, cols) = (3usize, 257usize);
     let values: Vec<f64> = (0..rows * cols).map(|i| ((i * 37) % 19) as f64 * 0.25 - 2.0).collect();
@@ -479,10 +480,14 @@ fn a_body_runs_from_its_own_text() {
         let out = buffer(&device, dtype, &vec![f64::NAN; rows * cols]);
         let (shape, strides) = ([rows, cols], [1, rows as isize]);
         let region = Region { strides: Some(&strides), ..Region::whole(&*x) };
-        let whole =
-            |buffer, dtype, shape| SourceTensor { region: Region::whole(buffer), dtype, shape };
+        let whole = |buffer, dtype, shape| SourceTensor {
+            region: Region::whole(buffer),
+            dtype,
+            shape,
+            wide: None,
+        };
         let inputs = [
-            SourceTensor { region, dtype, shape: &shape },
+            SourceTensor { region, dtype, shape: &shape, wide: None },
             whole(&*w, dtype, &shape[1..]),
             whole(&*eps, DType::F32, &[1]),
         ];

@@ -10,7 +10,7 @@ use tilewright_ir::DType;
 use tilewright_kernels::CATALOG;
 use tilewright_passes::lower::Multiprocessors;
 use tilewright_target::null::NullDevice;
-use tilewright_target::source::{Body, SourceKernel, SourceLaunch, SourceTensor, Template};
+use tilewright_target::source::{Body, SourceKernel, SourceLaunch, SourceTensor, Template, Wide};
 use tilewright_target::{Device, Region};
 use tilewright_target_cuda::{Usage, compile, compile_with_usage, sign, source, staying_source};
 
@@ -201,11 +201,12 @@ fn a_body_compiles_within_its_signature() {
         ensure_row_contiguous: true,
         atomic_outputs: false,
         shared_memory: 0,
+        wide: Vec::new(),
     };
     let buffer = NullDevice::new().allocate(64).unwrap();
     let region = Region::whole(&*buffer);
     for dtype in [DType::F32, DType::F16, DType::BF16] {
-        let tensor = |dtype, shape| SourceTensor { region, dtype, shape };
+        let tensor = |dtype, shape| SourceTensor { region, dtype, shape, wide: None };
         let inputs =
             [tensor(dtype, &[3, 257]), tensor(dtype, &[257][..]), tensor(DType::F32, &[1])];
         let launch = SourceLaunch {
@@ -232,5 +233,54 @@ fn a_body_compiles_within_its_signature() {
             example.header = "__device__ int twice(int x) { return 2 * x; }".into();
             compile(&sign(&kernel, &example, &launch), architecture).unwrap();
         }
+    }
+}
+
+#[test]
+fn a_body_sees_whole_numbers_where_tensors_have_halves() {
+    if is_missing() {
+        return;
+    }
+    let body = "auto i = cooperative_groups::this_grid().thread_rank();\n\
+                next[i] = (T)ids[elem_to_loc(i, ids_shape.data(), ids_strides.data(), ids_ndim)] >> 40;";
+    let kernel = SourceKernel {
+        name: "upper".into(),
+        inputs: vec!["ids".into()],
+        outputs: vec!["next".into()],
+        metal: None,
+        cuda: Some(Body { source: body.into(), header: String::new() }),
+        ensure_row_contiguous: false,
+        atomic_outputs: false,
+        shared_memory: 0,
+        wide: vec![("ids".into(), Wide::U64), ("next".into(), Wide::I16)],
+    };
+    let buffer = NullDevice::new().allocate(64).unwrap();
+    let region = Region { buffer: &*buffer, offset: 0, strides: Some(&[2, 6, 1]) };
+    let (ids, next) = (Some(Wide::U64), Some(Wide::I16));
+    let input = SourceTensor { region, dtype: DType::U32, shape: &[3, 1, 2], wide: ids };
+    let region = Region::whole(&*buffer);
+    let output = SourceTensor { region, dtype: DType::U8, shape: &[3, 2], wide: next };
+    let launch = SourceLaunch {
+        template: &[("T", Template::Wide(Wide::I64))],
+        grid: [3, 1, 1],
+        group: [3, 1, 1],
+        inputs: &[input],
+        outputs: &[output],
+    };
+    assert_eq!((input.seen(), input.strides_seen()), (&[3, 1][..], vec![1, 3]));
+    assert_eq!((input.check_halves(), output.check_halves()), (Ok(()), Ok(())));
+    let text = sign(&kernel, kernel.cuda.as_ref().unwrap(), &launch);
+    for part in ["const uint64_t* ids", "int16_t* next", "using T = int64_t;"] {
+        assert!(text.contains(part), "{text}");
+    }
+    ARCHITECTURES.iter().for_each(|architecture| drop(compile(&text, architecture).unwrap()));
+    for (wrong, part) in [
+        (SourceTensor { dtype: DType::F32, ..input }, "halves of 32 bits"),
+        (SourceTensor { shape: &[3, 1, 4], ..input }, "along a last axis of 2"),
+        (SourceTensor { wide: next, ..input }, "halves of 8 bits"),
+        (SourceTensor { region: Region { offset: 1, ..input.region }, ..input }, "side by side"),
+    ] {
+        let told = wrong.check_halves().unwrap_err();
+        assert!(told.contains(part), "{told}");
     }
 }

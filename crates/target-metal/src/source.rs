@@ -6,7 +6,7 @@ use tilewright_ir::DType;
 use tilewright_target::TargetError;
 use tilewright_target::c::Dialect;
 use tilewright_target::source::{
-    Slot, SourceKernel, SourceLaunch, Template, kernel_name, mentions, slots,
+    Slot, SourceKernel, SourceLaunch, SourceTensor, Template, Wide, kernel_name, mentions, slots,
 };
 
 /// The attributes that a body may name, those of MLX, with their types; `true` for three numbers.
@@ -71,8 +71,8 @@ pub fn sign(kernel: &SourceKernel, launch: &SourceLaunch<'_>) -> Result<Signed, 
         let name = slot.name(kernel);
         let declared = match *slot {
             Slot::Input(i) => {
-                let ty = element_type(launch.inputs[i].dtype);
-                match launch.inputs[i].shape {
+                let ty = type_of(&launch.inputs[i]);
+                match launch.inputs[i].seen() {
                     [] => format!("constant const {ty}& {name}"),
                     shape if shape.iter().product::<usize>() < FEW => {
                         format!("constant const {ty}* {name}")
@@ -84,7 +84,7 @@ pub fn sign(kernel: &SourceKernel, launch: &SourceLaunch<'_>) -> Result<Signed, 
             Slot::Strides(_) => format!("constant const int64_t* {name}"),
             Slot::Rank(_) => format!("constant const int& {name}"),
             Slot::Output(i) => {
-                let ty = element_type(launch.outputs[i].dtype);
+                let ty = type_of(&launch.outputs[i]);
                 match kernel.atomic_outputs {
                     true => format!("device atomic<{ty}>* {name}"),
                     false => format!("device {ty}* {name}"),
@@ -107,6 +107,7 @@ pub fn sign(kernel: &SourceKernel, launch: &SourceLaunch<'_>) -> Result<Signed, 
         .iter()
         .map(|(name, value)| match value {
             Template::Dtype(dtype) => format!("    typedef {} {name};\n", element_type(*dtype)),
+            Template::Wide(wide) => format!("    typedef {} {name};\n", wide.name()),
             Template::Int(n) => format!("    constexpr int {name} = {n};\n"),
             Template::Bool(b) => format!("    constexpr bool {name} = {b};\n"),
         })
@@ -124,6 +125,10 @@ pub fn sign(kernel: &SourceKernel, launch: &SourceLaunch<'_>) -> Result<Signed, 
         body.source,
     );
     Ok(Signed { text, slots, parameters })
+}
+
+fn type_of(tensor: &SourceTensor<'_>) -> &'static str {
+    tensor.wide.map_or_else(|| element_type(tensor.dtype), Wide::name)
 }
 
 fn element_type(dtype: DType) -> &'static str {

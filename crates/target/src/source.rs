@@ -25,6 +25,42 @@ pub struct SourceKernel {
     pub atomic_outputs: bool,
     /// Bytes of dynamic shared memory that the CUDA body declares: `extern __shared__ float held[]`.
     pub shared_memory: usize,
+    /// Inputs and outputs whose elements have a type that tensors do not have.
+    pub wide: Vec<(String, Wide)>,
+}
+
+/// A type of elements that tensors do not have. A tensor of halves stands for one of these: its last axis, of extent 2, holds
+/// the lower and the upper half of an element, as they lie in memory, and the body does not see that axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wide {
+    /// Signed, of 16 bits: halves of 8.
+    I16,
+    /// Unsigned, of 16 bits: halves of 8.
+    U16,
+    /// Signed, of 64 bits: halves of 32.
+    I64,
+    /// Unsigned, of 64 bits: halves of 32.
+    U64,
+}
+
+impl Wide {
+    /// Its name in both languages, as MLX spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Wide::I16 => "int16_t",
+            Wide::U16 => "uint16_t",
+            Wide::I64 => "int64_t",
+            Wide::U64 => "uint64_t",
+        }
+    }
+
+    /// Bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            Wide::I16 | Wide::U16 => 2,
+            Wide::I64 | Wide::U64 => 8,
+        }
+    }
 }
 
 /// The text of a kernel in one language.
@@ -42,6 +78,8 @@ pub struct Body {
 pub enum Template {
     /// A type.
     Dtype(DType),
+    /// A type that tensors do not have.
+    Wide(Wide),
     /// A whole number.
     Int(i32),
     /// A truth value.
@@ -57,6 +95,8 @@ pub struct SourceTensor<'a> {
     pub dtype: DType,
     /// Axes, outermost first.
     pub shape: &'a [usize],
+    /// What two elements along the last axis are to the body, if not two.
+    pub wide: Option<Wide>,
 }
 
 /// One launch.
@@ -75,6 +115,11 @@ pub struct SourceLaunch<'a> {
 }
 
 impl SourceKernel {
+    /// The type of the elements of an input or output, where it is none that tensors have.
+    pub fn wide(&self, name: &str) -> Option<Wide> {
+        self.wide.iter().find(|(named, _)| named == name).map(|(_, wide)| *wide)
+    }
+
     /// The error of a device for which the kernel has no body.
     pub fn no_body(&self, device: &str) -> TargetError {
         let has = match (&self.metal, &self.cuda) {
@@ -109,13 +154,13 @@ impl Slot {
         Some(match self {
             Slot::Input(_) | Slot::Output(_) => return None,
             Slot::Shape(i) => {
-                launch.inputs[i].shape.iter().flat_map(|&n| (n as i32).to_le_bytes()).collect()
+                launch.inputs[i].seen().iter().flat_map(|&n| (n as i32).to_le_bytes()).collect()
             }
             Slot::Strides(i) => {
-                let strides = launch.inputs[i].strides().into_iter();
+                let strides = launch.inputs[i].strides_seen().into_iter();
                 strides.flat_map(|s| (s as i64).to_le_bytes()).collect()
             }
-            Slot::Rank(i) => (launch.inputs[i].shape.len() as i32).to_le_bytes().to_vec(),
+            Slot::Rank(i) => (launch.inputs[i].seen().len() as i32).to_le_bytes().to_vec(),
         })
     }
 
@@ -135,6 +180,50 @@ impl SourceTensor<'_> {
     /// Its strides in elements, given or row-major.
     pub fn strides(&self) -> Vec<isize> {
         self.region.strides.map_or_else(|| contiguous_strides(self.shape), <[isize]>::to_vec)
+    }
+
+    /// The axes that the body sees: not that of the halves.
+    pub fn seen(&self) -> &[usize] {
+        match (self.wide, self.shape) {
+            (Some(_), [whole @ .., _]) => whole,
+            _ => self.shape,
+        }
+    }
+
+    /// The strides of those axes, in elements as the body sees them.
+    pub fn strides_seen(&self) -> Vec<isize> {
+        let mut strides = self.strides();
+        if self.wide.is_some() {
+            strides.pop();
+            strides.iter_mut().for_each(|stride| *stride /= 2);
+        }
+        strides
+    }
+
+    /// Bytes of an element as the body sees it.
+    pub fn element(&self) -> usize {
+        self.wide.map_or(self.dtype.size(), Wide::size)
+    }
+
+    /// Whether it is one of halves, where it stands for one of whole elements; what it should be, if not.
+    pub fn check_halves(&self) -> Result<(), String> {
+        let Some(wide) = self.wide else { return Ok(()) };
+        let fits = !self.dtype.is_float() && self.dtype != DType::Bool;
+        let (name, bits) = (wide.name(), 4 * wide.size());
+        if !fits || 2 * self.dtype.size() != wide.size() || self.shape.last() != Some(&2) {
+            let (dtype, shape) = (self.dtype, tilewright_ir::bind::show_shape(self.shape));
+            return Err(format!(
+                "is {dtype}{shape}: elements of {name} are halves of {bits} bits along a last axis of 2"
+            ));
+        }
+        let strides = self.strides();
+        let (halves, others) = strides.split_last().unwrap_or((&1, &[]));
+        let whole =
+            others.iter().all(|stride| stride % 2 == 0) && self.region.offset.is_multiple_of(2);
+        match *halves == 1 && whole {
+            true => Ok(()),
+            false => Err(format!("has halves of {name} that do not lie side by side")),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub use oneliner::{
     OneLiner, elementwise, elementwise_with, elementwise_with_gradient, map_reduce,
     map_reduce_with, reduce, reduce_with,
 };
-pub use source::{SourceCall, SourceCallable, Template, source_kernel};
+pub use source::{SourceCall, SourceCallable, Template, Wide, source_kernel};
 pub use started::{Given, Started};
 pub use tape::{Called, Gradients, Tape, Variable};
 pub use tensor::Tensor;

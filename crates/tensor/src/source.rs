@@ -3,8 +3,8 @@
 use crate::{Result, Runtime, Tensor};
 use std::sync::Arc;
 use tilewright_ir::DType;
-pub use tilewright_runtime::source::Template;
 use tilewright_runtime::source::{Geometry, SourceKernel};
+pub use tilewright_runtime::source::{Template, Wide};
 use tilewright_runtime::{DeviceKind, Error};
 
 /// A kernel with a body in MSL, in CUDA C or in both. Bodies are those of `mx.fast.metal_kernel` and
@@ -43,6 +43,7 @@ pub fn source_kernel(name: &str, inputs: &[&str], outputs: &[&str]) -> SourceCal
         ensure_row_contiguous: true,
         atomic_outputs: false,
         shared_memory: 0,
+        wide: Vec::new(),
     };
     SourceCallable { kernel, runtime: None }
 }
@@ -81,6 +82,14 @@ impl SourceCallable {
     /// Whether the body takes its outputs as `atomic<T>`.
     pub fn atomic_outputs(mut self, atomic: bool) -> Self {
         self.kernel.atomic_outputs = atomic;
+        self
+    }
+
+    /// With an input or output whose elements have a type that tensors do not have, as integers of 64 bits. Its tensor is one
+    /// of halves, `u32[.., 2]` for [`Wide::U64`], the lower one first, which is how they lie in memory:
+    /// [`Tensor::from_bytes`] takes them from whole ones. The body sees whole ones and not the last axis.
+    pub fn wide(mut self, name: &str, element: Wide) -> Self {
+        self.kernel.wide.push((name.into(), element));
         self
     }
 

@@ -60,9 +60,9 @@ pub use tilewright_lang::{
     reduce_by, scan_by, scan_by_along,
 };
 pub use tilewright_tensor::{
-    Call, CallStats, Callable, Elementwise, Error, Fault, GradOptions, Gradients, MapReduce,
-    OneLiner, Outputs, Parameter, Pass, Reduce, Result, Runtime, Scalar, SourceCall,
-    SourceCallable, Tape, Template, Tensor, Variable, elementwise, elementwise_with,
+    Call, CallStats, Callable, Called, Elementwise, Error, Fault, GradOptions, Gradients,
+    MapReduce, OneLiner, Outputs, Parameter, Pass, Reduce, Result, Runtime, Scalar, SourceCall,
+    SourceCallable, Tape, Template, Tensor, Variable, Wide, elementwise, elementwise_with,
     elementwise_with_gradient, kernel, kernel_with, map_reduce, map_reduce_with, of_entry, reduce,
     reduce_with, source_kernel, tile_kernel, tile_kernel_with,
 };

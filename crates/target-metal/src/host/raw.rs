@@ -119,7 +119,8 @@ fn tensor(name: &str, of: &SourceTensor<'_>, written: bool) -> Result<Bytes, Tar
     let mut bytes = vec![0; reach(of.shape, &strides) * size];
     of.region.buffer.read(start, &mut bytes)?;
     let shift = start % 64;
-    Ok(Bytes { name: name.into(), written, faults: false, element: size, shift, origin, bytes })
+    let element = of.element();
+    Ok(Bytes { name: name.into(), written, faults: false, element, shift, origin, bytes })
 }
 
 #[cfg(test)]
