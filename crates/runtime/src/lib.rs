@@ -8,6 +8,7 @@
 
 mod adopt;
 mod cache;
+pub mod emit;
 mod emulator;
 mod interpreter;
 mod kernel;

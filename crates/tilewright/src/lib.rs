@@ -37,6 +37,7 @@
 //! | [`catalog`] | the kernels that come with it |
 //! | [`proof`] | the test runner and the clock |
 //! | [`runtime`] | devices, compile cache, launch |
+//! | [`emit`] | the text of a program in CUDA C++ or MSL |
 //! | [`passes`], [`ir`] | the compiler |
 //! | [`formats`] | files of tensors, checkpoints |
 //! | [`models`], [`nn`], [`nn::patch`] | checkpoints as modules with paths, and fused kernels over these |
@@ -54,6 +55,7 @@ pub use tilewright_nn as nn;
 pub use tilewright_passes as passes;
 pub use tilewright_proof as proof;
 pub use tilewright_runtime as runtime;
+pub use tilewright_runtime::emit::{Language, emit};
 
 pub use tilewright_lang::{
     Along, Args, DType, Kernel, Operand, ReduceOp, Specialization, Tile, Var, View, record,

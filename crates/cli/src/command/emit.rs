@@ -14,12 +14,9 @@ use tilewright_ir::{
 use tilewright_kernels::{Entry, Grad};
 use tilewright_lang::Specialization;
 use tilewright_lang::oneliner::{Broadcast, Layout};
-use tilewright_passes::lower::{Aim, Units, lower_with};
+use tilewright_passes::lower::Aim;
 use tilewright_passes::{GradOptions, grad};
-use tilewright_target::c::{self, Dialect};
-use tilewright_target::mlx::{Function, python};
-use tilewright_target_cuda::CudaC;
-use tilewright_target_metal::Msl;
+use tilewright_runtime::emit::{Language, SIZE, emit_for, emit_for_mlx};
 
 /// Prints the program, and with `--grad` the programs of its gradient.
 ///
@@ -117,7 +114,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// A size, and whether another may be meant; 1024 where nothing tells it.
+    /// A size, and whether another may be meant; [`SIZE`] where nothing tells it.
     fn aim(&self, name: &str) -> Aim {
         if let Some((_, size)) = self.told.iter().find(|(known, _)| known == name) {
             return Aim { size: *size, others: false };
@@ -126,7 +123,7 @@ impl Sizes {
             return *aim;
         }
         let timed = self.timed.iter().find(|(known, _)| *known == name);
-        Aim { size: timed.map_or(1024, |(_, size)| *size), others: true }
+        Aim { size: timed.map_or(SIZE, |(_, size)| *size), others: true }
     }
 
     /// Notes what a program computes.
@@ -167,25 +164,23 @@ fn code(
     if target == "ir" {
         return Ok(text::print(program));
     }
+    let language = if target == "metal" { Language::Metal } else { Language::Cuda };
     // What is called from Python meets sizes that it was not emitted for.
     let size = |name: &str| {
         let aim = sizes.aim(name);
         Aim { others: mlx && aim.others, ..aim }
     };
-    let (typical, dialect, function): (_, &dyn Dialect, _) = match target {
-        "metal" => (tilewright_target_metal::typical(program, size), &Msl, Function::Metal),
-        // A framework that is handed the body has no room for the templates of routines.
-        _ => (lower_with(program, Units::Half, !mlx, None, size), &CudaC, Function::Cuda),
+    let text = match mlx {
+        false => emit_for(program, language, size),
+        true => emit_for_mlx(program, language, zeroed, size),
     };
-    let typical = typical.map_err(|e| {
-        let next = "give smaller shapes, as --shape x=8x1024, or see its IR with --target ir";
-        Failure::work(e.to_string(), next)
-    })?;
-    if !mlx {
-        return Ok(c::source(&typical.threads, dialect));
-    }
-    python(&typical.threads, dialect, function, &typical.sizes, zeroed)
-        .map_err(|e| Failure::usage(e, "leave --mlx out for the whole kernel"))
+    text.map_err(|e| match e.next_step() {
+        Some(_) => {
+            let next = "give smaller shapes, as --shape x=8x1024, or see its IR with --target ir";
+            Failure::work(e.what(), next)
+        }
+        None => Failure::usage(e.what(), "leave --mlx out for the whole kernel"),
+    })
 }
 
 /// The program of a formula whose inputs are all of `dtype`, and its sizes where they follow from the shapes. Inputs whose
