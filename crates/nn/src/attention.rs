@@ -114,6 +114,13 @@ impl Attention {
     }
 }
 
+impl Attention {
+    /// Its heads, and what they see.
+    pub fn shape(&self) -> &AttentionShape {
+        &self.shape
+    }
+}
+
 impl Module for Attention {
     fn kind(&self) -> &'static str {
         "Attention"

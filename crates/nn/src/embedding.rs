@@ -4,6 +4,9 @@ use crate::{Kernels, Module, Result, Step, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
 
+/// The names of a weight's tensors: of floats it has the first alone.
+const PACKED: [&str; 3] = ["weight", "scales", "biases"];
+
 /// A table of vectors, one a token, as floats or packed.
 pub struct Embedding {
     gather: Callable,
@@ -46,6 +49,10 @@ fn scaled(kernels: &Kernels, scale: Option<f64>) -> Result<Option<(f64, Callable
 impl Module for Embedding {
     fn kind(&self) -> &'static str {
         "Embedding"
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, &Tensor)> {
+        PACKED.into_iter().zip(&self.table).collect()
     }
 
     /// `x` is the ids, `u32[tokens]`.

@@ -42,7 +42,7 @@ pub use kernels::Kernels;
 pub use linear::{DenseLinear, QuantizedLinear};
 pub use mlp::{Gate, GatedMlp, PackedGatedMlp};
 pub use model::{Logits, Model, ModelShape};
-pub use module::{Module, Slot, find, named_modules, replace};
+pub use module::{Module, Slot, find, named_modules, named_parameters, replace};
 pub use moe::{ExpertLinear, Moe, MoeShape};
 pub use norm::{LayerNorm, RmsNorm, Softmax};
 pub use rope::Rope;

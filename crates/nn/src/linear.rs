@@ -64,6 +64,12 @@ impl Module for DenseLinear {
         "Linear"
     }
 
+    fn parameters(&self) -> Vec<(&'static str, &Tensor)> {
+        let mut all = vec![("weight", &self.weight)];
+        all.extend(self.bias.as_ref().map(|bias| ("bias", &bias.bias)));
+        all
+    }
+
     fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
         let product = if x.shape()[0] <= FEW_ROWS { &self.few } else { &self.many };
         Bias::apply(&self.bias, product.call(&[x, &self.weight])?)
@@ -112,6 +118,11 @@ impl QuantizedLinear {
 }
 
 impl QuantizedLinear {
+    /// How its weight is packed.
+    pub fn format(&self) -> Affine {
+        self.format
+    }
+
     /// True when it adds something to the product.
     pub(crate) fn has_bias(&self) -> bool {
         self.bias.is_some()
@@ -121,6 +132,13 @@ impl QuantizedLinear {
 impl Module for QuantizedLinear {
     fn kind(&self) -> &'static str {
         "QuantizedLinear"
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, &Tensor)> {
+        let mut all =
+            vec![("weight", &self.weight), ("scales", &self.scales), ("biases", &self.biases)];
+        all.extend(self.bias.as_ref().map(|bias| ("bias", &bias.bias)));
+        all
     }
 
     fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {

@@ -59,6 +59,13 @@ impl GatedMlp {
     }
 }
 
+impl GatedMlp {
+    /// Its activation.
+    pub fn gate(&self) -> Gate {
+        self.gate
+    }
+}
+
 impl Module for GatedMlp {
     fn kind(&self) -> &'static str {
         "GatedMlp"
@@ -100,6 +107,13 @@ impl PackedGatedMlp {
     ) -> Result<PackedGatedMlp> {
         let multiply = gate.packed_kernel(kernels)?;
         Ok(PackedGatedMlp { gate_up_proj, down_proj, gate, multiply })
+    }
+}
+
+impl PackedGatedMlp {
+    /// Its activation.
+    pub fn gate(&self) -> Gate {
+        self.gate
     }
 }
 

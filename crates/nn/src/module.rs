@@ -26,6 +26,11 @@ pub trait Module: Any + Send + Sync {
         Vec::new()
     }
 
+    /// Its own weights under the names that they have in checkpoints, `weight` or `scales`; not those of its children.
+    fn parameters(&self) -> Vec<(&'static str, &Tensor)> {
+        Vec::new()
+    }
+
     /// `x + self(norm x)`, a branch of a block, by fewer kernels than norm, module and sum take; `None` where it has none
     /// for this `x`.
     ///
@@ -62,6 +67,16 @@ fn walk<'a>(module: &'a dyn Module, path: &str, found: &mut Vec<(String, &'a dyn
         found.push((path.clone(), child.as_ref()));
         walk(child.as_ref(), &path, found);
     }
+}
+
+/// Every weight under `root` with its path, as `model.norm.weight`, in the order of the modules.
+pub fn named_parameters(root: &dyn Module) -> Vec<(String, &Tensor)> {
+    let mut found = Vec::new();
+    for (path, module) in named_modules(root) {
+        let own = module.parameters().into_iter();
+        found.extend(own.map(|(name, tensor)| (format!("{path}.{name}"), tensor)));
+    }
+    found
 }
 
 /// Puts `module` where `path` leads, and gives back what was there.

@@ -172,9 +172,27 @@ impl Moe {
     }
 }
 
+impl Moe {
+    /// How its tokens are routed.
+    pub fn shape(&self) -> &MoeShape {
+        &self.shape
+    }
+}
+
 impl Module for Moe {
     fn kind(&self) -> &'static str {
         "Moe"
+    }
+
+    /// The projections of all experts, `[experts, columns, ..]` each.
+    fn parameters(&self) -> Vec<(&'static str, &Tensor)> {
+        const NAMES: [[&str; 3]; 3] = [
+            ["gate_proj.weight", "gate_proj.scales", "gate_proj.biases"],
+            ["up_proj.weight", "up_proj.scales", "up_proj.biases"],
+            ["down_proj.weight", "down_proj.scales", "down_proj.biases"],
+        ];
+        let parts = NAMES.into_iter().zip([&self.gate_proj, &self.up_proj, &self.down_proj]);
+        parts.flat_map(|(names, part)| names.into_iter().zip(&part.weight)).collect()
     }
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {

@@ -20,6 +20,16 @@ impl RmsNorm {
         Ok(RmsNorm { weight, eps, norm: kernels.get("rmsnorm", &[])? })
     }
 
+    /// Its weight, `[features]`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// What is added to the mean square.
+    pub fn eps(&self) -> f64 {
+        self.eps
+    }
+
     /// Its call for `x`.
     pub(crate) fn call<'a>(&'a self, x: &'a Tensor) -> Call<'a> {
         self.norm.bind().input("x", x).input("weight", &self.weight).scalar("eps", self.eps)
@@ -29,6 +39,10 @@ impl RmsNorm {
 impl Module for RmsNorm {
     fn kind(&self) -> &'static str {
         "RmsNorm"
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, &Tensor)> {
+        vec![("weight", &self.weight)]
     }
 
     fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {
@@ -53,6 +67,11 @@ impl LayerNorm {
         Ok(LayerNorm { weight, bias, eps, norm: kernels.get("layernorm", &[])? })
     }
 
+    /// What is added to the variance.
+    pub fn eps(&self) -> f64 {
+        self.eps
+    }
+
     /// Its call for `x`.
     pub(crate) fn call<'a>(&'a self, x: &'a Tensor) -> Call<'a> {
         let call = self.norm.bind().input("x", x).input("weight", &self.weight);
@@ -63,6 +82,10 @@ impl LayerNorm {
 impl Module for LayerNorm {
     fn kind(&self) -> &'static str {
         "LayerNorm"
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, &Tensor)> {
+        vec![("weight", &self.weight), ("bias", &self.bias)]
     }
 
     fn forward(&self, x: &Tensor, _: &mut Step<'_>) -> Result<Tensor> {

@@ -89,5 +89,6 @@ mod tutorial {
         reading_the_ir "07-reading-the-ir.md";
         adding_to_the_catalog "08-adding-to-the-catalog.md";
         kernels_from_source "../kernels-from-source.md";
+        models_from_rust "../models-from-rust.md";
     }
 }

@@ -92,6 +92,10 @@ impl Module for Patched {
         self.replacement.branch(self.original.as_ref(), norm, x, step)
     }
 
+    fn parameters(&self) -> Vec<(&'static str, &Tensor)> {
+        self.original.parameters()
+    }
+
     fn children(&self) -> Vec<(&str, &Slot)> {
         self.original.children()
     }
@@ -118,8 +122,8 @@ impl Module for Vacant {
     }
 }
 
-/// A module as one type, whether it is patched or not.
-pub(crate) fn of_type<M: Module>(module: &dyn Module) -> Option<&M> {
+/// A module as one type, whether it is patched or not: `of_type::<RmsNorm>(module)`.
+pub fn of_type<M: Module>(module: &dyn Module) -> Option<&M> {
     let any: &dyn Any = module;
     match any.downcast_ref::<Patched>() {
         Some(patched) => of_type(patched.original.as_ref()),
