@@ -68,30 +68,42 @@ pub(crate) fn run(selection: &Selection, entry: &'static Entry, dtype: DType) ->
     let mut rows = Vec::new();
     let is_interpreter = |r: &&Arc<Runtime>| r.caps().kind == DeviceKind::Interpreter;
     let targets: Vec<_> = selection.runtimes.iter().filter(|r| !is_interpreter(r)).collect();
-    let Some(case) = suitable(selection, entry, dtype) else { return rows };
     // It says what is right whether or not it is among the targets that are tested.
     let Ok(oracle) = Runtime::open("interpreter") else { return rows };
-    for hostile in HOSTILE {
-        let mut spoiled_calls = Vec::new();
-        while let Ok(Some(call)) =
-            spoiled(entry, case, dtype, selection.seed, *hostile, spoiled_calls.len())
-        {
-            spoiled_calls.push((execute(&oracle, &call, Layout::Contiguous), call));
-        }
-        let Some((_, first)) = spoiled_calls.first() else { continue };
-        let case = format!("{}, {}", show_case(case), hostile.show(&first.program));
-        for runtime in &targets {
-            let mut add = Rows { entry, case: case.clone(), dtype, rows: &mut rows };
-            add.add(Check::Hostile, runtime.target(), || {
-                let mut worst = Worst::default();
-                for (expected, call) in &spoiled_calls {
-                    worst = worst.max(agrees(entry, call, expected, runtime)?);
-                }
-                Ok(worst)
-            });
+    for case in suitable(selection, entry, dtype) {
+        for hostile in HOSTILE {
+            run_one(&mut rows, selection, (entry, case, dtype), *hostile, (&oracle, &targets));
         }
     }
     rows
+}
+
+/// One hostile value in one case.
+fn run_one(
+    rows: &mut Vec<Row>,
+    selection: &Selection,
+    (entry, case, dtype): (&'static Entry, &'static Case, DType),
+    hostile: Hostile,
+    (oracle, targets): (&Arc<Runtime>, &[&Arc<Runtime>]),
+) {
+    let mut spoiled_calls = Vec::new();
+    while let Ok(Some(call)) =
+        spoiled(entry, case, dtype, selection.seed, hostile, spoiled_calls.len())
+    {
+        spoiled_calls.push((execute(oracle, &call, Layout::Contiguous), call));
+    }
+    let Some((_, first)) = spoiled_calls.first() else { return };
+    let case = format!("{}, {}", show_case(case), hostile.show(&first.program));
+    for runtime in targets {
+        let mut add = Rows { entry, case: case.clone(), dtype, rows };
+        add.add(Check::Hostile, runtime.target(), || {
+            let mut worst = Worst::default();
+            for (expected, call) in &spoiled_calls {
+                worst = worst.max(agrees(entry, call, expected, runtime)?);
+            }
+            Ok(worst)
+        });
+    }
 }
 
 /// Runs a call and compares with what the interpreter made of it, an error included.
@@ -129,13 +141,20 @@ fn excuse(found: &mut Tensor, expected: &Tensor) {
     *found = Tensor::from_values(found.dtype, &found.shape, &values);
 }
 
-/// The largest case that the interpreter runs at once.
-fn suitable(selection: &Selection, entry: &'static Entry, dtype: DType) -> Option<&'static Case> {
+/// The largest case that the interpreter runs at once, and the largest with the entry's own constants where that is another:
+/// those are what targets have code of their own for.
+fn suitable(selection: &Selection, entry: &'static Entry, dtype: DType) -> Vec<&'static Case> {
     let limit = selection.interpreter_limit / 4;
     let sized =
         entry.cases.iter().filter_map(|case| Some((largest(entry, case, dtype).ok()?, case)));
-    let suited = sized.filter(|(elements, _)| (1..=limit).contains(elements));
-    suited.max_by_key(|(elements, _)| *elements).map(|(_, case)| case)
+    let suited: Vec<_> = sized.filter(|(elements, _)| (1..=limit).contains(elements)).collect();
+    let largest = |own: bool| {
+        let of = suited.iter().filter(|(_, case)| !own || case.constants.is_empty());
+        of.max_by_key(|(elements, _)| *elements).map(|(_, case)| *case)
+    };
+    let (all, own) = (largest(false), largest(true));
+    let own = own.filter(|own| all.is_none_or(|all| !std::ptr::eq(all, *own)));
+    all.into_iter().chain(own).collect()
 }
 
 /// Call number `number` with the hostile value in it; `None` when the kernel has no (further) input for it.

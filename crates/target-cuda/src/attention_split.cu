@@ -83,6 +83,10 @@ template <int D, int WARPS> struct tw_tile {
     }
 };
 
+// A sum of what weights make as halves and what their rounding has lost, which is of either sign or 0: an infinite value makes
+// NaN of both together, where the weight itself would keep it infinite.
+__device__ __forceinline__ float tw_with_lost(float rounded, float lost) { return fabsf(rounded) < TW_INFINITY ? rounded + lost : rounded; }
+
 // e^(x - base), 0 where x is -inf.
 __device__ __forceinline__ float tw_weight(float x, float base) { return __expf(x - base); }
 
@@ -320,7 +324,7 @@ __device__ __forceinline__ bool tw_attend(float* state, float* own, float* warps
                 if (chunk < CHUNKS)
                     _Pragma("unroll") for (int e = 0; e < 2; e++) {
                         const float(*m)[4] = &mixed[i * 8 + 4 * e];
-                        ((float4*)of_warp)[tw_feature<D>(g, chunk * 2 + e)] = make_float4(m[0][j] + m[0][j + 2], m[1][j] + m[1][j + 2], m[2][j] + m[2][j + 2], m[3][j] + m[3][j + 2]);
+                        ((float4*)of_warp)[tw_feature<D>(g, chunk * 2 + e)] = make_float4(tw_with_lost(m[0][j], m[0][j + 2]), tw_with_lost(m[1][j], m[1][j + 2]), tw_with_lost(m[2][j], m[2][j + 2]), tw_with_lost(m[3][j], m[3][j + 2]));
                     }
             }
     }
