@@ -12,11 +12,17 @@ struct sample_candidates_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(const float* __restrict__ logits, const unsigned char* __restrict__ seen, const float* __restrict__ penalty, const float* __restrict__ temperature, float* values, unsigned int* tokens, float* masses, const sample_candidates_arguments arguments) {
+    __shared__ __align__(16) char shared_memory[4096];
+    int* taken0 = (int*)(shared_memory + 0);
+    unsigned int* taken_at1 = (unsigned int*)(shared_memory + 1024);
+    int* ordered2 = (int*)(shared_memory + 2048);
+    unsigned int* ordered_at3 = (unsigned int*)(shared_memory + 3072);
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
+    const int team = (int)threadIdx.x >> 5;
+    const int program = ((int)blockIdx.x * 4) + team;
     const int program_2 = min(program, (arguments.parts + (-1)));
     const int at = thread_2 * 4;
-    const int at_3 = thread_2 * 2;
+    const int at_2 = thread_2 * 2;
     const int product = program_2 * 1024;
     float logits_in[32];
     unsigned char seen_in[32];
@@ -53,12 +59,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
     float top[2];
     unsigned int top_index[2];
     int key[32];
-    int own;
-    unsigned int own_at;
-    int won;
-    unsigned int won_at;
-    own = -2147483647 - 1;
-    own_at = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const int rounded = (int)(seen_in[i]);
@@ -69,40 +69,115 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
         const float chosen = test_2 ? quotient : product_2;
         chosen_2[i] = test ? chosen : logits_in[i];
         const float x = chosen_2[i];
-        key[i] = (x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647));
-        const int x_2 = (key[i] == (-1)) ? 0 : key[i];
-        const unsigned int at_2 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key[i] == (-1)) ? 1u : 0u);
-        if (x_2 > own) {
-            own = x_2;
-            own_at = at_2;
-        }
+        key[i] = (((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647))) == (-1)) ? 0 : ((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647)));
     }
-    for (int round = 0; round < 64; round += 1) {
-        won = own;
-        won_at = own_at;
-        won = __reduce_max_sync(0xffffffffu, won);
-        won_at = (own == won) ? own_at : 4294967295u;
-        won_at = __reduce_min_sync(0xffffffffu, won_at);
-        _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
-            if ((at_3 + (i & 1)) == round) {
-                top[i] = __int_as_float(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
-                top_index[i] = won_at >> 1u;
-            }
-        }
-        if (own_at == won_at) {
-            own = -2147483647 - 1;
-            own_at = 4294967295u;
+    int held = 2147483647;
+    int least = -2147483647 - 1;
+    for (int bit = 0; bit < 32; bit += 1) {
+        const int with_bit = least ^ (1 << ((31 - bit) & 31));
+        if (!(held <= 64)) {
+            int count = 0;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                const int x_3 = (key[i] == (-1)) ? 0 : key[i];
-                const unsigned int at_4 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key[i] == (-1)) ? 1u : 0u);
-                if ((x_3 > own) && ((won > x_3) || ((won == x_3) && (won_at < at_4)))) {
-                    own = x_3;
-                    own_at = at_4;
-                }
+                count = count + ((key[i] >= with_bit) ? 1 : 0);
+            }
+            count = count + __shfl_xor_sync(0xffffffffu, count, 1);
+            count = count + __shfl_xor_sync(0xffffffffu, count, 2);
+            count = count + __shfl_xor_sync(0xffffffffu, count, 4);
+            count = count + __shfl_xor_sync(0xffffffffu, count, 8);
+            count = count + __shfl_xor_sync(0xffffffffu, count, 16);
+            if (count >= 64) {
+                least = with_bit;
+                held = count;
             }
         }
+    }
+    int end = 2147483647;
+    if (!(held <= 64)) {
+        int count_2 = 0;
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+        }
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 1);
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 2);
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 4);
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 8);
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 16);
+        const int missing = 64 - count_2;
+        int position = 0;
+        for (int bit_2 = 0; bit_2 < 10; bit_2 += 1) {
+            const int with_bit_2 = position ^ (1 << ((9 - bit_2) & 31));
+            int count_3 = 0;
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                count_3 = count_3 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < with_bit_2)) ? 1 : 0);
+            }
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 1);
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 2);
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 4);
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 8);
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 16);
+            if (count_3 < missing) {
+                position = with_bit_2;
+            }
+        }
+        end = position;
+    }
+    int count_4 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count_4 = count_4 + (((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) <= end))) ? 1 : 0);
+    }
+    int place = count_4;
+    const int other_16 = __shfl_up_sync(0xffffffffu, place, 1);
+    if ((int)(threadIdx.x & 31) >= 1) {
+        place = place + other_16;
+    }
+    const int other_17 = __shfl_up_sync(0xffffffffu, place, 2);
+    if ((int)(threadIdx.x & 31) >= 2) {
+        place = place + other_17;
+    }
+    const int other_18 = __shfl_up_sync(0xffffffffu, place, 4);
+    if ((int)(threadIdx.x & 31) >= 4) {
+        place = place + other_18;
+    }
+    const int other_19 = __shfl_up_sync(0xffffffffu, place, 8);
+    if ((int)(threadIdx.x & 31) >= 8) {
+        place = place + other_19;
+    }
+    const int other_20 = __shfl_up_sync(0xffffffffu, place, 16);
+    if ((int)(threadIdx.x & 31) >= 16) {
+        place = place + other_20;
+    }
+    place = place - count_4;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        if ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) <= end))) {
+            const float x_2 = chosen_2[i];
+            const int x_3 = (x_2 != x_2) ? 2147483647 : (__float_as_int(x_2) ^ ((__float_as_int(x_2) >> 31) & 2147483647));
+            taken0[(team * 64) + place] = (x_3 == (-1)) ? 0 : x_3;
+            taken_at1[(team * 64) + place] = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((x_3 == (-1)) ? 1u : 0u);
+            place = place + 1;
+        }
+    }
+    __syncwarp();
+    for (int n = thread_2; n < 64; n += 32) {
+        const int own = taken0[(team * 64) + n];
+        const unsigned int own_at = taken_at1[(team * 64) + n];
+        int rank = 0;
+        for (int other_21 = 0; other_21 < 64; other_21 += 1) {
+            const int x_4 = taken0[(team * 64) + other_21];
+            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at1[(team * 64) + other_21] < own_at))) ? 1 : 0);
+        }
+        ordered2[(team * 64) + rank] = own;
+        ordered_at3[(team * 64) + rank] = own_at;
+    }
+    __syncwarp();
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        top[i] = __int_as_float(((ordered2[(team * 64) + min((at_2 + (i & 1)), 63)] - (int)((ordered_at3[(team * 64) + min((at_2 + (i & 1)), 63)] & 1u))) ^ (((ordered2[(team * 64) + min((at_2 + (i & 1)), 63)] - (int)((ordered_at3[(team * 64) + min((at_2 + (i & 1)), 63)] & 1u))) >> 31) & 2147483647)));
+        top_index[i] = ordered_at3[(team * 64) + min((at_2 + (i & 1)), 63)] >> 1u;
     }
     float greatest = -TW_INFINITY;
     _Pragma("unroll")
@@ -136,12 +211,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
     total = total + __shfl_xor_sync(0xffffffffu, total, 16);
     const int product_4 = program_2 * 64;
     if (program < arguments.parts) {
-        if ((product_4 + at_3) < (64 * arguments.parts)) {
+        if ((product_4 + at_2) < (64 * arguments.parts)) {
             {
                 union { uint2 all; float lane[2]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 2; l++) vector.lane[l] = top[l];
-                *(uint2*)(values + (((long long)((int)blockIdx.y) * arguments.values_stride0) + (long long)((product_4 + at_3)))) = vector.all;
+                *(uint2*)(values + (((long long)((int)blockIdx.y) * arguments.values_stride0) + (long long)((product_4 + at_2)))) = vector.all;
             }
         }
     }
@@ -152,12 +227,12 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
         added[i] = top_index[i] + rounded_2;
     }
     if (program < arguments.parts) {
-        if ((product_4 + at_3) < (64 * arguments.parts)) {
+        if ((product_4 + at_2) < (64 * arguments.parts)) {
             {
                 union { uint2 all; unsigned int lane[2]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 2; l++) vector.lane[l] = added[l];
-                *(uint2*)(tokens + (((long long)((int)blockIdx.y) * arguments.tokens_stride0) + (long long)((product_4 + at_3)))) = vector.all;
+                *(uint2*)(tokens + (((long long)((int)blockIdx.y) * arguments.tokens_stride0) + (long long)((product_4 + at_2)))) = vector.all;
             }
         }
     }

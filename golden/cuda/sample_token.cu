@@ -14,42 +14,48 @@ struct sample_token_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const float* __restrict__ logits, const float* __restrict__ values, const unsigned int* __restrict__ tokens, const float* __restrict__ masses, const float* __restrict__ temperature, const int* __restrict__ top_k, const float* __restrict__ top_p, const float* __restrict__ min_p, const float* __restrict__ penalty, const unsigned int* __restrict__ seed, unsigned char* seen, unsigned int* history, unsigned int* ids, int* positions, int* lens, const sample_token_arguments arguments, uint4* faults) {
-    __shared__ __align__(16) char shared_memory[384];
+    __shared__ __align__(16) char shared_memory[1024];
     int* partial0 = (int*)(shared_memory + 0);
-    unsigned int* partial1 = (unsigned int*)(shared_memory + 128);
-    float* partial2 = (float*)(shared_memory + 256);
-    float* partial3 = (float*)(shared_memory + 0);
-    float* partial4 = (float*)(shared_memory + 128);
-    float* total5 = (float*)(shared_memory + 0);
-    float* partial6 = (float*)(shared_memory + 16);
-    float* total7 = (float*)(shared_memory + 0);
-    float* partial8 = (float*)(shared_memory + 16);
-    unsigned int* partial9 = (unsigned int*)(shared_memory + 144);
-    int* partial10 = (int*)(shared_memory + 0);
-    unsigned char* partial11 = (unsigned char*)(shared_memory + 128);
-    float* partial12 = (float*)(shared_memory + 0);
-    float* partial13 = (float*)(shared_memory + 0);
-    float* partial14 = (float*)(shared_memory + 0);
-    float* partial15 = (float*)(shared_memory + 0);
-    float* partial16 = (float*)(shared_memory + 0);
-    float* partial17 = (float*)(shared_memory + 0);
-    float* total18 = (float*)(shared_memory + 0);
-    float* partial19 = (float*)(shared_memory + 32);
-    unsigned int* partial20 = (unsigned int*)(shared_memory + 160);
+    int* partial1 = (int*)(shared_memory + 128);
+    int* partial2 = (int*)(shared_memory + 256);
+    int* counts3 = (int*)(shared_memory + 384);
+    int* taken4 = (int*)(shared_memory + 0);
+    unsigned int* taken_at5 = (unsigned int*)(shared_memory + 512);
+    int* ordered6 = (int*)(shared_memory + 256);
+    unsigned int* ordered_at7 = (unsigned int*)(shared_memory + 768);
+    float* partial8 = (float*)(shared_memory + 0);
+    float* partial9 = (float*)(shared_memory + 128);
+    float* partial10 = (float*)(shared_memory + 0);
+    float* total11 = (float*)(shared_memory + 0);
+    float* partial12 = (float*)(shared_memory + 16);
+    float* total13 = (float*)(shared_memory + 0);
+    float* partial14 = (float*)(shared_memory + 16);
+    unsigned int* partial15 = (unsigned int*)(shared_memory + 144);
+    int* partial16 = (int*)(shared_memory + 0);
+    unsigned char* partial17 = (unsigned char*)(shared_memory + 128);
+    float* partial18 = (float*)(shared_memory + 0);
+    float* partial19 = (float*)(shared_memory + 0);
+    float* partial20 = (float*)(shared_memory + 0);
     float* partial21 = (float*)(shared_memory + 0);
-    float* total22 = (float*)(shared_memory + 0);
-    float* total23 = (float*)(shared_memory + 0);
-    float* partial24 = (float*)(shared_memory + 128);
-    unsigned int* partial25 = (unsigned int*)(shared_memory + 0);
-    unsigned char* partial26 = (unsigned char*)(shared_memory + 128);
+    float* partial22 = (float*)(shared_memory + 0);
+    float* partial23 = (float*)(shared_memory + 0);
+    float* total24 = (float*)(shared_memory + 0);
+    float* partial25 = (float*)(shared_memory + 32);
+    unsigned int* partial26 = (unsigned int*)(shared_memory + 160);
     float* partial27 = (float*)(shared_memory + 0);
-    unsigned int* partial28 = (unsigned int*)(shared_memory + 128);
-    int* partial29 = (int*)(shared_memory + 0);
-    int* partial30 = (int*)(shared_memory + 128);
+    float* total28 = (float*)(shared_memory + 0);
+    float* total29 = (float*)(shared_memory + 0);
+    float* partial30 = (float*)(shared_memory + 128);
+    unsigned int* partial31 = (unsigned int*)(shared_memory + 0);
+    unsigned char* partial32 = (unsigned char*)(shared_memory + 128);
+    float* partial33 = (float*)(shared_memory + 0);
+    unsigned int* partial34 = (unsigned int*)(shared_memory + 128);
+    int* partial35 = (int*)(shared_memory + 0);
+    int* partial36 = (int*)(shared_memory + 128);
     const int at = (int)threadIdx.x * 4;
     const int at_2 = (int)threadIdx.x & 255;
-    const int at_4 = (int)threadIdx.x & 63;
-    const int at_6 = (int)threadIdx.x;
+    const int at_3 = (int)threadIdx.x & 63;
+    const int at_4 = (int)threadIdx.x;
     const int lens_in = lens[(long long)((int)blockIdx.x)];
     const int positions_in = positions[(long long)((int)blockIdx.x)];
     const float temperature_in = temperature[(long long)((int)blockIdx.x)];
@@ -80,98 +86,156 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         masses_in = masses[((long long)((int)blockIdx.x) * arguments.masses_stride0) + (long long)(at_2)];
     }
     const unsigned int seed_in = seed[(long long)((int)blockIdx.x)];
-    float top;
-    unsigned int top_index;
     int key[16];
-    int own;
-    unsigned int own_at;
-    int won;
-    unsigned int won_at;
-    own = -2147483647 - 1;
-    own_at = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         const float x = values_in[i];
-        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647))) : (-2147483647 - 1);
-        const int x_2 = (key[i] == (-1)) ? 0 : key[i];
-        const unsigned int at_3 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((key[i] == (-1)) ? 1u : 0u);
-        if (x_2 > own) {
-            own = x_2;
-            own_at = at_3;
-        }
+        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647))) == (-1)) ? 0 : ((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647)))) : (-2147483647 - 1);
     }
-    for (int round = 0; round < 64; round += 1) {
-        won = own;
-        won_at = own_at;
-        const int other = __shfl_xor_sync(0xffffffffu, won, 1);
-        const unsigned int other_2 = __shfl_xor_sync(0xffffffffu, won_at, 1);
-        const bool better = (other > won) || ((other == won) && (other_2 < won_at));
-        const int value = better ? other : won;
-        const unsigned int position = better ? other_2 : won_at;
-        won = value;
-        won_at = position;
-        const int other_3 = __shfl_xor_sync(0xffffffffu, won, 2);
-        const unsigned int other_4 = __shfl_xor_sync(0xffffffffu, won_at, 2);
-        const bool better_2 = (other_3 > won) || ((other_3 == won) && (other_4 < won_at));
-        const int value_2 = better_2 ? other_3 : won;
-        const unsigned int position_2 = better_2 ? other_4 : won_at;
-        won = value_2;
-        won_at = position_2;
-        const int other_5 = __shfl_xor_sync(0xffffffffu, won, 4);
-        const unsigned int other_6 = __shfl_xor_sync(0xffffffffu, won_at, 4);
-        const bool better_3 = (other_5 > won) || ((other_5 == won) && (other_6 < won_at));
-        const int value_3 = better_3 ? other_5 : won;
-        const unsigned int position_3 = better_3 ? other_6 : won_at;
-        won = value_3;
-        won_at = position_3;
-        const int other_7 = __shfl_xor_sync(0xffffffffu, won, 8);
-        const unsigned int other_8 = __shfl_xor_sync(0xffffffffu, won_at, 8);
-        const bool better_4 = (other_7 > won) || ((other_7 == won) && (other_8 < won_at));
-        const int value_4 = better_4 ? other_7 : won;
-        const unsigned int position_4 = better_4 ? other_8 : won_at;
-        won = value_4;
-        won_at = position_4;
-        const int other_9 = __shfl_xor_sync(0xffffffffu, won, 16);
-        const unsigned int other_10 = __shfl_xor_sync(0xffffffffu, won_at, 16);
-        const bool better_5 = (other_9 > won) || ((other_9 == won) && (other_10 < won_at));
-        const int value_5 = better_5 ? other_9 : won;
-        const unsigned int position_5 = better_5 ? other_10 : won_at;
-        won = value_5;
-        won_at = position_5;
-        __syncthreads();
-        if ((int)(threadIdx.x & 31) == 0) {
-            partial0[(int)(threadIdx.x >> 5)] = won;
-            partial1[(int)(threadIdx.x >> 5)] = won_at;
-        }
-        __syncthreads();
-        won = -2147483647 - 1;
-        won_at = 4294967295u;
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            const bool better_6 = (partial0[i] > won) || ((partial0[i] == won) && (partial1[i] < won_at));
-            const int value_6 = better_6 ? partial0[i] : won;
-            const unsigned int position_6 = better_6 ? partial1[i] : won_at;
-            won = value_6;
-            won_at = position_6;
-        }
-        if (at_4 == round) {
-            top = __int_as_float(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
-            top_index = won_at >> 1u;
-        }
-        if (own_at == won_at) {
-            own = -2147483647 - 1;
-            own_at = 4294967295u;
+    int held = 2147483647;
+    int least = -2147483647 - 1;
+    for (int bit = 0; bit < 32; bit += 1) {
+        const int with_bit = least ^ (1 << ((31 - bit) & 31));
+        if (!(held <= 64)) {
+            int count = 0;
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                const int x_3 = (key[i] == (-1)) ? 0 : key[i];
-                const unsigned int at_5 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((key[i] == (-1)) ? 1u : 0u);
-                if ((x_3 > own) && ((won > x_3) || ((won == x_3) && (won_at < at_5)))) {
-                    own = x_3;
-                    own_at = at_5;
-                }
+                count = count + ((key[i] >= with_bit) ? 1 : 0);
+            }
+            count = count + __shfl_xor_sync(0xffffffffu, count, 1);
+            count = count + __shfl_xor_sync(0xffffffffu, count, 2);
+            count = count + __shfl_xor_sync(0xffffffffu, count, 4);
+            count = count + __shfl_xor_sync(0xffffffffu, count, 8);
+            count = count + __shfl_xor_sync(0xffffffffu, count, 16);
+            __syncthreads();
+            if ((int)(threadIdx.x & 31) == 0) {
+                partial0[(int)(threadIdx.x >> 5)] = count;
+            }
+            __syncthreads();
+            count = 0;
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                count = count + partial0[i];
+            }
+            if (count >= 64) {
+                least = with_bit;
+                held = count;
             }
         }
     }
+    int end = 2147483647;
+    if (!(held <= 64)) {
+        int count_2 = 0;
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+        }
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 1);
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 2);
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 4);
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 8);
+        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 16);
+        __syncthreads();
+        if ((int)(threadIdx.x & 31) == 0) {
+            partial1[(int)(threadIdx.x >> 5)] = count_2;
+        }
+        __syncthreads();
+        count_2 = 0;
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            count_2 = count_2 + partial1[i];
+        }
+        const int missing = 64 - count_2;
+        int position = 0;
+        for (int bit_2 = 0; bit_2 < 14; bit_2 += 1) {
+            const int with_bit_2 = position ^ (1 << ((13 - bit_2) & 31));
+            int count_3 = 0;
+            _Pragma("unroll")
+            for (int i = 0; i < 16; i++) {
+                count_3 = count_3 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < with_bit_2)) ? 1 : 0);
+            }
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 1);
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 2);
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 4);
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 8);
+            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 16);
+            __syncthreads();
+            if ((int)(threadIdx.x & 31) == 0) {
+                partial2[(int)(threadIdx.x >> 5)] = count_3;
+            }
+            __syncthreads();
+            count_3 = 0;
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                count_3 = count_3 + partial2[i];
+            }
+            if (count_3 < missing) {
+                position = with_bit_2;
+            }
+        }
+        end = position;
+    }
+    int count_4 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        count_4 = count_4 + ((((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) ? 1 : 0);
+    }
+    int place = count_4;
+    const int other_16 = __shfl_up_sync(0xffffffffu, place, 1);
+    if ((int)(threadIdx.x & 31) >= 1) {
+        place = place + other_16;
+    }
+    const int other_17 = __shfl_up_sync(0xffffffffu, place, 2);
+    if ((int)(threadIdx.x & 31) >= 2) {
+        place = place + other_17;
+    }
+    const int other_18 = __shfl_up_sync(0xffffffffu, place, 4);
+    if ((int)(threadIdx.x & 31) >= 4) {
+        place = place + other_18;
+    }
+    const int other_19 = __shfl_up_sync(0xffffffffu, place, 8);
+    if ((int)(threadIdx.x & 31) >= 8) {
+        place = place + other_19;
+    }
+    const int other_20 = __shfl_up_sync(0xffffffffu, place, 16);
+    if ((int)(threadIdx.x & 31) >= 16) {
+        place = place + other_20;
+    }
+    const int all_ = __shfl_sync(0xffffffffu, place, (threadIdx.x & 31) | 31);
+    if ((int)(threadIdx.x & 31) == 0) {
+        counts3[(int)(threadIdx.x >> 5)] = all_;
+    }
+    __syncthreads();
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        place = place + ((i < (int)(threadIdx.x >> 5)) ? counts3[i] : 0);
+    }
+    place = place - count_4;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        if (((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) {
+            const float x_2 = values_in[i];
+            const int x_3 = (x_2 != x_2) ? 2147483647 : (__float_as_int(x_2) ^ ((__float_as_int(x_2) >> 31) & 2147483647));
+            taken4[place] = (x_3 == (-1)) ? 0 : x_3;
+            taken_at5[place] = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((x_3 == (-1)) ? 1u : 0u);
+            place = place + 1;
+        }
+    }
+    __syncthreads();
+    for (int n = (int)threadIdx.x; n < 64; n += 1024) {
+        const int own = taken4[n];
+        const unsigned int own_at = taken_at5[n];
+        int rank = 0;
+        for (int other_21 = 0; other_21 < 64; other_21 += 1) {
+            const int x_4 = taken4[other_21];
+            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at5[other_21] < own_at))) ? 1 : 0);
+        }
+        ordered6[rank] = own;
+        ordered_at7[rank] = own_at;
+    }
+    __syncthreads();
+    const float top = __int_as_float(((ordered6[min(at_3, 63)] - (int)((ordered_at7[min(at_3, 63)] & 1u))) ^ (((ordered6[min(at_3, 63)] - (int)((ordered_at7[min(at_3, 63)] & 1u))) >> 31) & 2147483647)));
+    const unsigned int top_index = ordered_at7[min(at_3, 63)] >> 1u;
     float greatest = -TW_INFINITY;
     greatest = tw_max(greatest, top);
     greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 1));
@@ -180,13 +244,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 8));
     greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial2[(int)(threadIdx.x >> 5)] = greatest;
+        partial8[(int)(threadIdx.x >> 5)] = greatest;
     }
     __syncthreads();
     greatest = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest = tw_max(greatest, partial2[((int)(threadIdx.x >> 5) & 30) + i]);
+        greatest = tw_max(greatest, partial8[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const float abs_x = fabsf(greatest);
     const bool test_2 = abs_x < TW_INFINITY;
@@ -211,19 +275,19 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total = total + __shfl_xor_sync(0xffffffffu, total, 8);
     total = total + __shfl_xor_sync(0xffffffffu, total, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial3[(int)(threadIdx.x >> 5)] = total;
+        partial9[(int)(threadIdx.x >> 5)] = total;
     }
     __syncthreads();
     total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total = total + partial3[((int)(threadIdx.x >> 5) & 24) + i];
+        total = total + partial9[((int)(threadIdx.x >> 5) & 24) + i];
     }
     const bool test_4 = top_k_in > 0;
     const bool test_5 = top_k_in <= 64;
     const bool and_ = test_4 && test_5;
     const bool not_x = !and_;
-    const bool test_6 = at_4 < top_k_in;
+    const bool test_6 = at_3 < top_k_in;
     const bool or_ = not_x || test_6;
     const float difference_2 = top - chosen_2;
     const bool test_7 = difference_2 > (-TW_INFINITY);
@@ -239,51 +303,51 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial4[(int)(threadIdx.x >> 5)] = total_2;
+        partial10[(int)(threadIdx.x >> 5)] = total_2;
     }
     __syncthreads();
     total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_2 = total_2 + partial4[((int)(threadIdx.x >> 5) & 30) + i];
+        total_2 = total_2 + partial10[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const float chosen_6 = and_ ? total_2 : total;
     float running;
     float carry = 0.0f;
     float sum = 0.0f;
-    const float x_4 = chosen_5;
+    const float x_5 = chosen_5;
     running = sum;
-    sum = sum + x_4;
+    sum = sum + x_5;
     const int lane_ = (int)(threadIdx.x & 31) & 31;
     float running_2 = sum;
-    const float other_26 = __shfl_up_sync(0xffffffffu, running_2, 1);
-    running_2 = (lane_ >= 1) ? (other_26 + running_2) : running_2;
-    const float other_27 = __shfl_up_sync(0xffffffffu, running_2, 2);
-    running_2 = (lane_ >= 2) ? (other_27 + running_2) : running_2;
-    const float other_28 = __shfl_up_sync(0xffffffffu, running_2, 4);
-    running_2 = (lane_ >= 4) ? (other_28 + running_2) : running_2;
-    const float other_29 = __shfl_up_sync(0xffffffffu, running_2, 8);
-    running_2 = (lane_ >= 8) ? (other_29 + running_2) : running_2;
-    const float other_30 = __shfl_up_sync(0xffffffffu, running_2, 16);
-    running_2 = (lane_ >= 16) ? (other_30 + running_2) : running_2;
-    const float other_31 = __shfl_up_sync(0xffffffffu, running_2, 1);
-    const float below = (lane_ >= 1) ? other_31 : 0.0f;
+    const float other_37 = __shfl_up_sync(0xffffffffu, running_2, 1);
+    running_2 = (lane_ >= 1) ? (other_37 + running_2) : running_2;
+    const float other_38 = __shfl_up_sync(0xffffffffu, running_2, 2);
+    running_2 = (lane_ >= 2) ? (other_38 + running_2) : running_2;
+    const float other_39 = __shfl_up_sync(0xffffffffu, running_2, 4);
+    running_2 = (lane_ >= 4) ? (other_39 + running_2) : running_2;
+    const float other_40 = __shfl_up_sync(0xffffffffu, running_2, 8);
+    running_2 = (lane_ >= 8) ? (other_40 + running_2) : running_2;
+    const float other_41 = __shfl_up_sync(0xffffffffu, running_2, 16);
+    running_2 = (lane_ >= 16) ? (other_41 + running_2) : running_2;
+    const float other_42 = __shfl_up_sync(0xffffffffu, running_2, 1);
+    const float below = (lane_ >= 1) ? other_42 : 0.0f;
     const float total_3 = __shfl_sync(0xffffffffu, running_2, (threadIdx.x & 31) | 31);
     __syncthreads();
     if (((int)threadIdx.x & 991) == 0) {
-        total5[(int)(threadIdx.x >> 5) & 1] = total_3;
+        total11[(int)(threadIdx.x >> 5) & 1] = total_3;
     }
     __syncthreads();
     float base = 0.0f;
-    float all_ = 0.0f;
+    float all_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float part = total5[i];
+        const float part = total11[i];
         base = (i < ((int)(threadIdx.x >> 5) & 1)) ? (base + part) : base;
-        all_ = all_ + part;
+        all_2 = all_2 + part;
     }
     running = (carry + (base + below)) + running;
-    carry = carry + all_;
+    carry = carry + all_2;
     const bool test_8 = top_p_in >= 1.0f;
     const float product_4 = top_p_in * chosen_6;
     const bool test_9 = running < product_4;
@@ -304,13 +368,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 8);
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial6[(int)(threadIdx.x >> 5)] = total_4;
+        partial12[(int)(threadIdx.x >> 5)] = total_4;
     }
     __syncthreads();
     total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_4 = total_4 + partial6[((int)(threadIdx.x >> 5) & 30) + i];
+        total_4 = total_4 + partial12[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const float product_6 = product_5 * total_4;
     float running_3;
@@ -320,34 +384,34 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_3 = sum_2;
     const int lane_2 = (int)(threadIdx.x & 31) & 31;
     float running_4 = sum_2;
-    const float other_37 = __shfl_up_sync(0xffffffffu, running_4, 1);
-    running_4 = (lane_2 >= 1) ? (other_37 + running_4) : running_4;
-    const float other_38 = __shfl_up_sync(0xffffffffu, running_4, 2);
-    running_4 = (lane_2 >= 2) ? (other_38 + running_4) : running_4;
-    const float other_39 = __shfl_up_sync(0xffffffffu, running_4, 4);
-    running_4 = (lane_2 >= 4) ? (other_39 + running_4) : running_4;
-    const float other_40 = __shfl_up_sync(0xffffffffu, running_4, 8);
-    running_4 = (lane_2 >= 8) ? (other_40 + running_4) : running_4;
-    const float other_41 = __shfl_up_sync(0xffffffffu, running_4, 16);
-    running_4 = (lane_2 >= 16) ? (other_41 + running_4) : running_4;
-    const float other_42 = __shfl_up_sync(0xffffffffu, running_4, 1);
-    const float below_2 = (lane_2 >= 1) ? other_42 : 0.0f;
+    const float other_48 = __shfl_up_sync(0xffffffffu, running_4, 1);
+    running_4 = (lane_2 >= 1) ? (other_48 + running_4) : running_4;
+    const float other_49 = __shfl_up_sync(0xffffffffu, running_4, 2);
+    running_4 = (lane_2 >= 2) ? (other_49 + running_4) : running_4;
+    const float other_50 = __shfl_up_sync(0xffffffffu, running_4, 4);
+    running_4 = (lane_2 >= 4) ? (other_50 + running_4) : running_4;
+    const float other_51 = __shfl_up_sync(0xffffffffu, running_4, 8);
+    running_4 = (lane_2 >= 8) ? (other_51 + running_4) : running_4;
+    const float other_52 = __shfl_up_sync(0xffffffffu, running_4, 16);
+    running_4 = (lane_2 >= 16) ? (other_52 + running_4) : running_4;
+    const float other_53 = __shfl_up_sync(0xffffffffu, running_4, 1);
+    const float below_2 = (lane_2 >= 1) ? other_53 : 0.0f;
     const float total_5 = __shfl_sync(0xffffffffu, running_4, (threadIdx.x & 31) | 31);
     __syncthreads();
     if (((int)threadIdx.x & 991) == 0) {
-        total7[(int)(threadIdx.x >> 5) & 1] = total_5;
+        total13[(int)(threadIdx.x >> 5) & 1] = total_5;
     }
     __syncthreads();
     float base_2 = 0.0f;
-    float all_2 = 0.0f;
+    float all_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float part_2 = total7[i];
+        const float part_2 = total13[i];
         base_2 = (i < ((int)(threadIdx.x >> 5) & 1)) ? (base_2 + part_2) : base_2;
-        all_2 = all_2 + part_2;
+        all_3 = all_3 + part_2;
     }
     running_3 = (carry_2 + (base_2 + below_2)) + running_3;
-    carry_2 = carry_2 + all_2;
+    carry_2 = carry_2 + all_3;
     const bool test_11 = running_3 > product_6;
     const bool test_12 = chosen_7 > 0.0f;
     const bool and_3 = test_11 && test_12;
@@ -360,37 +424,37 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 8));
     greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial8[(int)(threadIdx.x >> 5)] = greatest_2;
+        partial14[(int)(threadIdx.x >> 5)] = greatest_2;
     }
     __syncthreads();
     greatest_2 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest_2 = tw_max(greatest_2, partial8[((int)(threadIdx.x >> 5) & 30) + i]);
+        greatest_2 = tw_max(greatest_2, partial14[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const bool test_13 = chosen_8 == greatest_2;
     const bool is_nan_x = chosen_8 != chosen_8;
     const bool or_3 = test_13 || is_nan_x;
-    const unsigned int rounded_3 = (unsigned int)(at_4);
+    const unsigned int rounded_3 = (unsigned int)(at_3);
     const unsigned int chosen_9 = or_3 ? rounded_3 : 4294967295u;
-    unsigned int least = 4294967295u;
-    least = min(least, chosen_9);
-    least = min(least, __shfl_xor_sync(0xffffffffu, least, 1));
-    least = min(least, __shfl_xor_sync(0xffffffffu, least, 2));
-    least = min(least, __shfl_xor_sync(0xffffffffu, least, 4));
-    least = min(least, __shfl_xor_sync(0xffffffffu, least, 8));
-    least = min(least, __shfl_xor_sync(0xffffffffu, least, 16));
+    unsigned int least_2 = 4294967295u;
+    least_2 = min(least_2, chosen_9);
+    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 1));
+    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 2));
+    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 4));
+    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 8));
+    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial9[(int)(threadIdx.x >> 5)] = least;
+        partial15[(int)(threadIdx.x >> 5)] = least_2;
     }
     __syncthreads();
-    least = 4294967295u;
+    least_2 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least = min(least, partial9[((int)(threadIdx.x >> 5) & 30) + i]);
+        least_2 = min(least_2, partial15[((int)(threadIdx.x >> 5) & 30) + i]);
     }
-    const int rounded_4 = (int)min(least, 2147483647u);
-    const bool test_14 = at_4 == rounded_4;
+    const int rounded_4 = (int)min(least_2, 2147483647u);
+    const bool test_14 = at_3 == rounded_4;
     const int rounded_5 = (int)min(top_index, 2147483647u);
     const int chosen_10 = test_14 ? rounded_5 : 0;
     int total_6 = 0;
@@ -401,38 +465,38 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 8);
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial10[(int)(threadIdx.x >> 5)] = total_6;
+        partial16[(int)(threadIdx.x >> 5)] = total_6;
     }
     __syncthreads();
     total_6 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_6 = total_6 + partial10[((int)(threadIdx.x >> 5) & 30) + i];
+        total_6 = total_6 + partial16[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const int index = tw_checked(total_6, (64 * arguments.parts), faults, 0);
     const unsigned int tokens_in = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index)];
-    const bool test_15 = at_4 >= 63;
+    const bool test_15 = at_3 >= 63;
     const bool and_4 = test_15 && test_12;
     bool reduced = false;
     reduced = reduced || and_4;
-    const bool other_58 = __shfl_xor_sync(0xffffffffu, (int)reduced, 1);
-    reduced = reduced || other_58;
-    const bool other_59 = __shfl_xor_sync(0xffffffffu, (int)reduced, 2);
-    reduced = reduced || other_59;
-    const bool other_60 = __shfl_xor_sync(0xffffffffu, (int)reduced, 4);
-    reduced = reduced || other_60;
-    const bool other_61 = __shfl_xor_sync(0xffffffffu, (int)reduced, 8);
-    reduced = reduced || other_61;
-    const bool other_62 = __shfl_xor_sync(0xffffffffu, (int)reduced, 16);
-    reduced = reduced || other_62;
+    const bool other_69 = __shfl_xor_sync(0xffffffffu, (int)reduced, 1);
+    reduced = reduced || other_69;
+    const bool other_70 = __shfl_xor_sync(0xffffffffu, (int)reduced, 2);
+    reduced = reduced || other_70;
+    const bool other_71 = __shfl_xor_sync(0xffffffffu, (int)reduced, 4);
+    reduced = reduced || other_71;
+    const bool other_72 = __shfl_xor_sync(0xffffffffu, (int)reduced, 8);
+    reduced = reduced || other_72;
+    const bool other_73 = __shfl_xor_sync(0xffffffffu, (int)reduced, 16);
+    reduced = reduced || other_73;
     if ((int)(threadIdx.x & 31) == 0) {
-        partial11[(int)(threadIdx.x >> 5)] = reduced;
+        partial17[(int)(threadIdx.x >> 5)] = reduced;
     }
     __syncthreads();
     reduced = false;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        reduced = reduced || (partial11[((int)(threadIdx.x >> 5) & 30) + i] != 0);
+        reduced = reduced || (partial17[((int)(threadIdx.x >> 5) & 30) + i] != 0);
     }
     const bool and_5 = reduced && not_x;
     const bool test_16 = top_k_in > 64;
@@ -489,12 +553,12 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             for (int j_3 = 0; j_3 < arguments.parts; j_3 += 1) {
                 const int product_8 = j_3 * 1024;
                 float logits_in = -TW_INFINITY;
-                if ((product_8 + at_6) < arguments.vocabulary) {
-                    logits_in = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_8 + at_6))];
+                if ((product_8 + at_4) < arguments.vocabulary) {
+                    logits_in = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_8 + at_4))];
                 }
                 unsigned char seen_in = 0;
-                if ((product_8 + at_6) < arguments.vocabulary) {
-                    seen_in = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_8 + at_6))];
+                if ((product_8 + at_4) < arguments.vocabulary) {
+                    seen_in = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_8 + at_4))];
                 }
                 const float penalty_in = penalty[(long long)((int)blockIdx.x)];
                 const int rounded_6 = (int)(seen_in);
@@ -536,13 +600,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial12[(int)(threadIdx.x >> 5)] = total_7;
+                partial18[(int)(threadIdx.x >> 5)] = total_7;
             }
             __syncthreads();
             total_7 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_7 = total_7 + partial12[i];
+                total_7 = total_7 + partial18[i];
             }
             const float tile_12 = v_10;
             float total_8 = 0.0f;
@@ -554,13 +618,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial13[(int)(threadIdx.x >> 5)] = total_8;
+                partial19[(int)(threadIdx.x >> 5)] = total_8;
             }
             __syncthreads();
             total_8 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_8 = total_8 + partial13[i];
+                total_8 = total_8 + partial19[i];
             }
             const float tile_13 = v_11;
             float total_9 = 0.0f;
@@ -572,13 +636,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial14[(int)(threadIdx.x >> 5)] = total_9;
+                partial20[(int)(threadIdx.x >> 5)] = total_9;
             }
             __syncthreads();
             total_9 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_9 = total_9 + partial14[i];
+                total_9 = total_9 + partial20[i];
             }
             const bool test_30 = total_7 >= chosen_14;
             const bool test_31 = total_8 >= chosen_14;
@@ -606,12 +670,12 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         for (int j_4 = 0; j_4 < chosen_33; j_4 += 1) {
             const int product_11 = j_4 * 1024;
             float logits_in_2 = -TW_INFINITY;
-            if ((product_11 + at_6) < arguments.vocabulary) {
-                logits_in_2 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_11 + at_6))];
+            if ((product_11 + at_4) < arguments.vocabulary) {
+                logits_in_2 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_11 + at_4))];
             }
             unsigned char seen_in_2 = 0;
-            if ((product_11 + at_6) < arguments.vocabulary) {
-                seen_in_2 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_11 + at_6))];
+            if ((product_11 + at_4) < arguments.vocabulary) {
+                seen_in_2 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_11 + at_4))];
             }
             const float penalty_in_2 = penalty[(long long)((int)blockIdx.x)];
             const int rounded_7 = (int)(seen_in_2);
@@ -644,13 +708,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial15[(int)(threadIdx.x >> 5)] = total_10;
+                partial21[(int)(threadIdx.x >> 5)] = total_10;
             }
             __syncthreads();
             total_10 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_10 = total_10 + partial15[i];
+                total_10 = total_10 + partial21[i];
             }
             const float added_10 = tile_20 + total_10;
             v_12 = added_10;
@@ -712,12 +776,12 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         for (int j_6 = 0; j_6 < arguments.parts; j_6 += 1) {
             const int product_16 = j_6 * 1024;
             float logits_in_3 = -TW_INFINITY;
-            if ((product_16 + at_6) < arguments.vocabulary) {
-                logits_in_3 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_16 + at_6))];
+            if ((product_16 + at_4) < arguments.vocabulary) {
+                logits_in_3 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_16 + at_4))];
             }
             unsigned char seen_in_3 = 0;
-            if ((product_16 + at_6) < arguments.vocabulary) {
-                seen_in_3 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_16 + at_6))];
+            if ((product_16 + at_4) < arguments.vocabulary) {
+                seen_in_3 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((product_16 + at_4))];
             }
             const float penalty_in_3 = penalty[(long long)((int)blockIdx.x)];
             const int rounded_8 = (int)(seen_in_3);
@@ -754,13 +818,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial16[(int)(threadIdx.x >> 5)] = total_11;
+                partial22[(int)(threadIdx.x >> 5)] = total_11;
             }
             __syncthreads();
             total_11 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_11 = total_11 + partial16[i];
+                total_11 = total_11 + partial22[i];
             }
             float total_12 = 0.0f;
             total_12 = total_12 + chosen_58;
@@ -771,13 +835,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial17[(int)(threadIdx.x >> 5)] = total_12;
+                partial23[(int)(threadIdx.x >> 5)] = total_12;
             }
             __syncthreads();
             total_12 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_12 = total_12 + partial17[i];
+                total_12 = total_12 + partial23[i];
             }
             const float tile_35 = v_17;
             const float tile_36 = v_18;
@@ -829,34 +893,34 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_5 = sum_3;
     const int lane_3 = (int)(threadIdx.x & 31) & 31;
     float running_6 = sum_3;
-    const float other_93 = __shfl_up_sync(0xffffffffu, running_6, 1);
-    running_6 = (lane_3 >= 1) ? (other_93 + running_6) : running_6;
-    const float other_94 = __shfl_up_sync(0xffffffffu, running_6, 2);
-    running_6 = (lane_3 >= 2) ? (other_94 + running_6) : running_6;
-    const float other_95 = __shfl_up_sync(0xffffffffu, running_6, 4);
-    running_6 = (lane_3 >= 4) ? (other_95 + running_6) : running_6;
-    const float other_96 = __shfl_up_sync(0xffffffffu, running_6, 8);
-    running_6 = (lane_3 >= 8) ? (other_96 + running_6) : running_6;
-    const float other_97 = __shfl_up_sync(0xffffffffu, running_6, 16);
-    running_6 = (lane_3 >= 16) ? (other_97 + running_6) : running_6;
-    const float other_98 = __shfl_up_sync(0xffffffffu, running_6, 1);
-    const float below_3 = (lane_3 >= 1) ? other_98 : 0.0f;
+    const float other_104 = __shfl_up_sync(0xffffffffu, running_6, 1);
+    running_6 = (lane_3 >= 1) ? (other_104 + running_6) : running_6;
+    const float other_105 = __shfl_up_sync(0xffffffffu, running_6, 2);
+    running_6 = (lane_3 >= 2) ? (other_105 + running_6) : running_6;
+    const float other_106 = __shfl_up_sync(0xffffffffu, running_6, 4);
+    running_6 = (lane_3 >= 4) ? (other_106 + running_6) : running_6;
+    const float other_107 = __shfl_up_sync(0xffffffffu, running_6, 8);
+    running_6 = (lane_3 >= 8) ? (other_107 + running_6) : running_6;
+    const float other_108 = __shfl_up_sync(0xffffffffu, running_6, 16);
+    running_6 = (lane_3 >= 16) ? (other_108 + running_6) : running_6;
+    const float other_109 = __shfl_up_sync(0xffffffffu, running_6, 1);
+    const float below_3 = (lane_3 >= 1) ? other_109 : 0.0f;
     const float total_13 = __shfl_sync(0xffffffffu, running_6, (threadIdx.x & 31) | 31);
     __syncthreads();
     if (((int)threadIdx.x & 799) == 0) {
-        total18[(int)(threadIdx.x >> 5) & 7] = total_13;
+        total24[(int)(threadIdx.x >> 5) & 7] = total_13;
     }
     __syncthreads();
     float base_3 = 0.0f;
-    float all_3 = 0.0f;
+    float all_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float part_3 = total18[i];
+        const float part_3 = total24[i];
         base_3 = (i < ((int)(threadIdx.x >> 5) & 7)) ? (base_3 + part_3) : base_3;
-        all_3 = all_3 + part_3;
+        all_4 = all_4 + part_3;
     }
     running_5 = (carry_3 + (base_3 + below_3)) + running_5;
-    carry_3 = carry_3 + all_3;
+    carry_3 = carry_3 + all_4;
     const bool test_58 = running_5 > product_23;
     const bool test_59 = product_2 > 0.0f;
     const bool and_22 = test_58 && test_59;
@@ -871,39 +935,39 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest_3 = tw_max(greatest_3, __shfl_xor_sync(0xffffffffu, greatest_3, 8));
     greatest_3 = tw_max(greatest_3, __shfl_xor_sync(0xffffffffu, greatest_3, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial19[(int)(threadIdx.x >> 5)] = greatest_3;
+        partial25[(int)(threadIdx.x >> 5)] = greatest_3;
     }
     __syncthreads();
     greatest_3 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        greatest_3 = tw_max(greatest_3, partial19[((int)(threadIdx.x >> 5) & 24) + i]);
+        greatest_3 = tw_max(greatest_3, partial25[((int)(threadIdx.x >> 5) & 24) + i]);
     }
     const bool test_60 = chosen_65 == greatest_3;
     const bool is_nan_x_2 = chosen_65 != chosen_65;
     const bool or_5 = test_60 || is_nan_x_2;
     const unsigned int rounded_9 = (unsigned int)(at_2);
     const unsigned int chosen_66 = or_5 ? rounded_9 : 4294967295u;
-    unsigned int least_2 = 4294967295u;
+    unsigned int least_3 = 4294967295u;
     if (at_2 < arguments.parts) {
-        least_2 = min(least_2, chosen_66);
+        least_3 = min(least_3, chosen_66);
     }
-    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 1));
-    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 2));
-    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 4));
-    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 8));
-    least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 16));
+    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 1));
+    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 2));
+    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 4));
+    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 8));
+    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial20[(int)(threadIdx.x >> 5)] = least_2;
+        partial26[(int)(threadIdx.x >> 5)] = least_3;
     }
     __syncthreads();
-    least_2 = 4294967295u;
+    least_3 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        least_2 = min(least_2, partial20[((int)(threadIdx.x >> 5) & 24) + i]);
+        least_3 = min(least_3, partial26[((int)(threadIdx.x >> 5) & 24) + i]);
     }
-    const bool test_61 = least_2 == 4294967295u;
-    const unsigned int chosen_67 = test_61 ? 0u : least_2;
+    const bool test_61 = least_3 == 4294967295u;
+    const unsigned int chosen_67 = test_61 ? 0u : least_3;
     const int rounded_10 = (int)min(chosen_67, 2147483647u);
     const bool test_62 = at_2 < rounded_10;
     const float chosen_68 = test_62 ? product_2 : 0.0f;
@@ -917,13 +981,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_14 = total_14 + __shfl_xor_sync(0xffffffffu, total_14, 8);
     total_14 = total_14 + __shfl_xor_sync(0xffffffffu, total_14, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial21[(int)(threadIdx.x >> 5)] = total_14;
+        partial27[(int)(threadIdx.x >> 5)] = total_14;
     }
     __syncthreads();
     total_14 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total_14 = total_14 + partial21[((int)(threadIdx.x >> 5) & 24) + i];
+        total_14 = total_14 + partial27[((int)(threadIdx.x >> 5) & 24) + i];
     }
     const float difference_11 = product_23 - total_14;
     const int larger_3 = max(tile_50, 0);
@@ -931,12 +995,12 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const float chosen_70 = and_10 ? tile_51 : difference_11;
     const int product_24 = chosen_69 * 1024;
     float logits_in_4 = -TW_INFINITY;
-    if (((min(product_24, arguments.vocabulary) + at_6) >= 0) && ((min(product_24, arguments.vocabulary) + at_6) < arguments.vocabulary)) {
-        logits_in_4 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((min(product_24, arguments.vocabulary) + at_6))];
+    if (((min(product_24, arguments.vocabulary) + at_4) >= 0) && ((min(product_24, arguments.vocabulary) + at_4) < arguments.vocabulary)) {
+        logits_in_4 = logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((min(product_24, arguments.vocabulary) + at_4))];
     }
     unsigned char seen_in_4 = 0;
-    if (((min(product_24, arguments.vocabulary) + at_6) >= 0) && ((min(product_24, arguments.vocabulary) + at_6) < arguments.vocabulary)) {
-        seen_in_4 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((min(product_24, arguments.vocabulary) + at_6))];
+    if (((min(product_24, arguments.vocabulary) + at_4) >= 0) && ((min(product_24, arguments.vocabulary) + at_4) < arguments.vocabulary)) {
+        seen_in_4 = seen[((long long)((int)blockIdx.x) * arguments.seen_stride0) + (long long)((min(product_24, arguments.vocabulary) + at_4))];
     }
     const int rounded_11 = (int)(seen_in_4);
     const bool test_63 = rounded_11 > 0;
@@ -961,39 +1025,39 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     float running_7;
     float carry_4 = 0.0f;
     float sum_4 = 0.0f;
-    const float x_7 = chosen_76;
+    const float x_8 = chosen_76;
     running_7 = sum_4;
-    sum_4 = sum_4 + x_7;
+    sum_4 = sum_4 + x_8;
     const int lane_4 = (int)(threadIdx.x & 31) & 31;
     float running_8 = sum_4;
-    const float other_114 = __shfl_up_sync(0xffffffffu, running_8, 1);
-    running_8 = (lane_4 >= 1) ? (other_114 + running_8) : running_8;
-    const float other_115 = __shfl_up_sync(0xffffffffu, running_8, 2);
-    running_8 = (lane_4 >= 2) ? (other_115 + running_8) : running_8;
-    const float other_116 = __shfl_up_sync(0xffffffffu, running_8, 4);
-    running_8 = (lane_4 >= 4) ? (other_116 + running_8) : running_8;
-    const float other_117 = __shfl_up_sync(0xffffffffu, running_8, 8);
-    running_8 = (lane_4 >= 8) ? (other_117 + running_8) : running_8;
-    const float other_118 = __shfl_up_sync(0xffffffffu, running_8, 16);
-    running_8 = (lane_4 >= 16) ? (other_118 + running_8) : running_8;
-    const float other_119 = __shfl_up_sync(0xffffffffu, running_8, 1);
-    const float below_4 = (lane_4 >= 1) ? other_119 : 0.0f;
+    const float other_125 = __shfl_up_sync(0xffffffffu, running_8, 1);
+    running_8 = (lane_4 >= 1) ? (other_125 + running_8) : running_8;
+    const float other_126 = __shfl_up_sync(0xffffffffu, running_8, 2);
+    running_8 = (lane_4 >= 2) ? (other_126 + running_8) : running_8;
+    const float other_127 = __shfl_up_sync(0xffffffffu, running_8, 4);
+    running_8 = (lane_4 >= 4) ? (other_127 + running_8) : running_8;
+    const float other_128 = __shfl_up_sync(0xffffffffu, running_8, 8);
+    running_8 = (lane_4 >= 8) ? (other_128 + running_8) : running_8;
+    const float other_129 = __shfl_up_sync(0xffffffffu, running_8, 16);
+    running_8 = (lane_4 >= 16) ? (other_129 + running_8) : running_8;
+    const float other_130 = __shfl_up_sync(0xffffffffu, running_8, 1);
+    const float below_4 = (lane_4 >= 1) ? other_130 : 0.0f;
     const float total_15 = __shfl_sync(0xffffffffu, running_8, (threadIdx.x & 31) | 31);
     __syncthreads();
     if ((int)(threadIdx.x & 31) == 0) {
-        total22[(int)(threadIdx.x >> 5)] = total_15;
+        total28[(int)(threadIdx.x >> 5)] = total_15;
     }
     __syncthreads();
     float base_4 = 0.0f;
-    float all_4 = 0.0f;
+    float all_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float part_4 = total22[i];
+        const float part_4 = total28[i];
         base_4 = (i < (int)(threadIdx.x >> 5)) ? (base_4 + part_4) : base_4;
-        all_4 = all_4 + part_4;
+        all_5 = all_5 + part_4;
     }
     running_7 = (carry_4 + (base_4 + below_4)) + running_7;
-    carry_4 = carry_4 + all_4;
+    carry_4 = carry_4 + all_5;
     const bool test_69 = chosen_75 > larger_2;
     const bool test_70 = running_7 < tile_52;
     const bool and_23 = test_68 && test_70;
@@ -1008,34 +1072,34 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_9 = sum_5;
     const int lane_5 = (int)(threadIdx.x & 31) & 31;
     float running_10 = sum_5;
-    const float other_120 = __shfl_up_sync(0xffffffffu, running_10, 1);
-    running_10 = (lane_5 >= 1) ? (other_120 + running_10) : running_10;
-    const float other_121 = __shfl_up_sync(0xffffffffu, running_10, 2);
-    running_10 = (lane_5 >= 2) ? (other_121 + running_10) : running_10;
-    const float other_122 = __shfl_up_sync(0xffffffffu, running_10, 4);
-    running_10 = (lane_5 >= 4) ? (other_122 + running_10) : running_10;
-    const float other_123 = __shfl_up_sync(0xffffffffu, running_10, 8);
-    running_10 = (lane_5 >= 8) ? (other_123 + running_10) : running_10;
-    const float other_124 = __shfl_up_sync(0xffffffffu, running_10, 16);
-    running_10 = (lane_5 >= 16) ? (other_124 + running_10) : running_10;
-    const float other_125 = __shfl_up_sync(0xffffffffu, running_10, 1);
-    const float below_5 = (lane_5 >= 1) ? other_125 : 0.0f;
+    const float other_131 = __shfl_up_sync(0xffffffffu, running_10, 1);
+    running_10 = (lane_5 >= 1) ? (other_131 + running_10) : running_10;
+    const float other_132 = __shfl_up_sync(0xffffffffu, running_10, 2);
+    running_10 = (lane_5 >= 2) ? (other_132 + running_10) : running_10;
+    const float other_133 = __shfl_up_sync(0xffffffffu, running_10, 4);
+    running_10 = (lane_5 >= 4) ? (other_133 + running_10) : running_10;
+    const float other_134 = __shfl_up_sync(0xffffffffu, running_10, 8);
+    running_10 = (lane_5 >= 8) ? (other_134 + running_10) : running_10;
+    const float other_135 = __shfl_up_sync(0xffffffffu, running_10, 16);
+    running_10 = (lane_5 >= 16) ? (other_135 + running_10) : running_10;
+    const float other_136 = __shfl_up_sync(0xffffffffu, running_10, 1);
+    const float below_5 = (lane_5 >= 1) ? other_136 : 0.0f;
     const float total_16 = __shfl_sync(0xffffffffu, running_10, (threadIdx.x & 31) | 31);
     __syncthreads();
     if ((int)(threadIdx.x & 31) == 0) {
-        total23[(int)(threadIdx.x >> 5)] = total_16;
+        total29[(int)(threadIdx.x >> 5)] = total_16;
     }
     __syncthreads();
     float base_5 = 0.0f;
-    float all_5 = 0.0f;
+    float all_6 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float part_5 = total23[i];
+        const float part_5 = total29[i];
         base_5 = (i < (int)(threadIdx.x >> 5)) ? (base_5 + part_5) : base_5;
-        all_5 = all_5 + part_5;
+        all_6 = all_6 + part_5;
     }
     running_9 = (carry_5 + (base_5 + below_5)) + running_9;
-    carry_5 = carry_5 + all_5;
+    carry_5 = carry_5 + all_6;
     const bool test_72 = running_9 > chosen_70;
     const bool test_73 = chosen_77 > 0.0f;
     const bool and_25 = test_72 && test_73;
@@ -1048,55 +1112,55 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest_4 = tw_max(greatest_4, __shfl_xor_sync(0xffffffffu, greatest_4, 8));
     greatest_4 = tw_max(greatest_4, __shfl_xor_sync(0xffffffffu, greatest_4, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial24[(int)(threadIdx.x >> 5)] = greatest_4;
+        partial30[(int)(threadIdx.x >> 5)] = greatest_4;
     }
     __syncthreads();
     greatest_4 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_4 = tw_max(greatest_4, partial24[i]);
+        greatest_4 = tw_max(greatest_4, partial30[i]);
     }
     const bool test_74 = chosen_78 == greatest_4;
     const bool is_nan_x_3 = chosen_78 != chosen_78;
     const bool or_7 = test_74 || is_nan_x_3;
-    const unsigned int rounded_12 = (unsigned int)(at_6);
+    const unsigned int rounded_12 = (unsigned int)(at_4);
     const unsigned int chosen_79 = or_7 ? rounded_12 : 4294967295u;
-    unsigned int least_3 = 4294967295u;
-    least_3 = min(least_3, chosen_79);
-    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 1));
-    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 2));
-    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 4));
-    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 8));
-    least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 16));
+    unsigned int least_4 = 4294967295u;
+    least_4 = min(least_4, chosen_79);
+    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 1));
+    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 2));
+    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 4));
+    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 8));
+    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial25[(int)(threadIdx.x >> 5)] = least_3;
+        partial31[(int)(threadIdx.x >> 5)] = least_4;
     }
     __syncthreads();
-    least_3 = 4294967295u;
+    least_4 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        least_3 = min(least_3, partial25[i]);
+        least_4 = min(least_4, partial31[i]);
     }
     bool reduced_2 = false;
     reduced_2 = reduced_2 || and_25;
-    const bool other_136 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 1);
-    reduced_2 = reduced_2 || other_136;
-    const bool other_137 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 2);
-    reduced_2 = reduced_2 || other_137;
-    const bool other_138 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 4);
-    reduced_2 = reduced_2 || other_138;
-    const bool other_139 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 8);
-    reduced_2 = reduced_2 || other_139;
-    const bool other_140 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 16);
-    reduced_2 = reduced_2 || other_140;
+    const bool other_147 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 1);
+    reduced_2 = reduced_2 || other_147;
+    const bool other_148 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 2);
+    reduced_2 = reduced_2 || other_148;
+    const bool other_149 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 4);
+    reduced_2 = reduced_2 || other_149;
+    const bool other_150 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 8);
+    reduced_2 = reduced_2 || other_150;
+    const bool other_151 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 16);
+    reduced_2 = reduced_2 || other_151;
     if ((int)(threadIdx.x & 31) == 0) {
-        partial26[(int)(threadIdx.x >> 5)] = reduced_2;
+        partial32[(int)(threadIdx.x >> 5)] = reduced_2;
     }
     __syncthreads();
     reduced_2 = false;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        reduced_2 = reduced_2 || (partial26[i] != 0);
+        reduced_2 = reduced_2 || (partial32[i] != 0);
     }
     float greatest_5 = -TW_INFINITY;
     greatest_5 = tw_max(greatest_5, chosen_72);
@@ -1106,54 +1170,54 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest_5 = tw_max(greatest_5, __shfl_xor_sync(0xffffffffu, greatest_5, 8));
     greatest_5 = tw_max(greatest_5, __shfl_xor_sync(0xffffffffu, greatest_5, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial27[(int)(threadIdx.x >> 5)] = greatest_5;
+        partial33[(int)(threadIdx.x >> 5)] = greatest_5;
     }
     __syncthreads();
     greatest_5 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_5 = tw_max(greatest_5, partial27[i]);
+        greatest_5 = tw_max(greatest_5, partial33[i]);
     }
     const bool test_75 = chosen_72 == greatest_5;
     const bool is_nan_x_4 = chosen_72 != chosen_72;
     const bool or_8 = test_75 || is_nan_x_4;
     const unsigned int chosen_80 = or_8 ? rounded_12 : 4294967295u;
-    unsigned int least_4 = 4294967295u;
-    least_4 = min(least_4, chosen_80);
-    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 1));
-    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 2));
-    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 4));
-    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 8));
-    least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 16));
-    if ((int)(threadIdx.x & 31) == 0) {
-        partial28[(int)(threadIdx.x >> 5)] = least_4;
-    }
-    __syncthreads();
-    least_4 = 4294967295u;
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        least_4 = min(least_4, partial28[i]);
-    }
-    const unsigned int chosen_81 = reduced_2 ? least_3 : least_4;
-    const int smaller_11 = min(((int)min(chosen_81, 2147483647u) + product_24), (arguments.vocabulary - 1));
-    const unsigned int rounded_14 = (unsigned int)max(smaller_11, 0);
-    int least_5 = 2147483647;
-    least_5 = min(least_5, at_4);
+    unsigned int least_5 = 4294967295u;
+    least_5 = min(least_5, chosen_80);
     least_5 = min(least_5, __shfl_xor_sync(0xffffffffu, least_5, 1));
     least_5 = min(least_5, __shfl_xor_sync(0xffffffffu, least_5, 2));
     least_5 = min(least_5, __shfl_xor_sync(0xffffffffu, least_5, 4));
     least_5 = min(least_5, __shfl_xor_sync(0xffffffffu, least_5, 8));
     least_5 = min(least_5, __shfl_xor_sync(0xffffffffu, least_5, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial29[(int)(threadIdx.x >> 5)] = least_5;
+        partial34[(int)(threadIdx.x >> 5)] = least_5;
     }
     __syncthreads();
-    least_5 = 2147483647;
+    least_5 = 4294967295u;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        least_5 = min(least_5, partial34[i]);
+    }
+    const unsigned int chosen_81 = reduced_2 ? least_4 : least_5;
+    const int smaller_11 = min(((int)min(chosen_81, 2147483647u) + product_24), (arguments.vocabulary - 1));
+    const unsigned int rounded_14 = (unsigned int)max(smaller_11, 0);
+    int least_6 = 2147483647;
+    least_6 = min(least_6, at_3);
+    least_6 = min(least_6, __shfl_xor_sync(0xffffffffu, least_6, 1));
+    least_6 = min(least_6, __shfl_xor_sync(0xffffffffu, least_6, 2));
+    least_6 = min(least_6, __shfl_xor_sync(0xffffffffu, least_6, 4));
+    least_6 = min(least_6, __shfl_xor_sync(0xffffffffu, least_6, 8));
+    least_6 = min(least_6, __shfl_xor_sync(0xffffffffu, least_6, 16));
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial35[(int)(threadIdx.x >> 5)] = least_6;
+    }
+    __syncthreads();
+    least_6 = 2147483647;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least_5 = min(least_5, partial29[((int)(threadIdx.x >> 5) & 30) + i]);
+        least_6 = min(least_6, partial35[((int)(threadIdx.x >> 5) & 30) + i]);
     }
-    const bool test_76 = at_4 == least_5;
+    const bool test_76 = at_3 == least_6;
     const int chosen_82 = test_76 ? rounded_5 : 0;
     int total_17 = 0;
     total_17 = total_17 + chosen_82;
@@ -1163,13 +1227,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_17 = total_17 + __shfl_xor_sync(0xffffffffu, total_17, 8);
     total_17 = total_17 + __shfl_xor_sync(0xffffffffu, total_17, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial30[(int)(threadIdx.x >> 5)] = total_17;
+        partial36[(int)(threadIdx.x >> 5)] = total_17;
     }
     __syncthreads();
     total_17 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_17 = total_17 + partial30[((int)(threadIdx.x >> 5) & 30) + i];
+        total_17 = total_17 + partial36[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const int index_2 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
     const unsigned int tokens_in_2 = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index_2)];

@@ -25,11 +25,16 @@ void tw_kernel_sample_candidates(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    threadgroup int taken0[256];
+    threadgroup uint taken_at1[256];
+    threadgroup int ordered2[256];
+    threadgroup uint ordered_at3[256];
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
+    const int team = (int)thread_index_in_threadgroup >> 5;
+    const int program = ((int)threadgroup_position_in_grid.x * 4) + team;
     const int program_2 = min(program, (arguments.parts + (-1)));
     const int at = thread_2 * 4;
-    const int at_3 = thread_2 * 2;
+    const int at_2 = thread_2 * 2;
     const int product = program_2 * 1024;
     float logits_in[32];
     uchar seen_in[32];
@@ -66,12 +71,6 @@ void tw_kernel_sample_candidates(
     float top[2];
     uint top_index[2];
     int key[32];
-    int own;
-    uint own_at;
-    int won;
-    uint won_at;
-    own = -2147483647 - 1;
-    own_at = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         const int rounded = (int)(seen_in[i]);
@@ -82,40 +81,115 @@ void tw_kernel_sample_candidates(
         const float chosen = test_2 ? quotient : product_2;
         chosen_2[i] = test ? chosen : logits_in[i];
         const float x = chosen_2[i];
-        key[i] = (x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647));
-        const int x_2 = (key[i] == (-1)) ? 0 : key[i];
-        const uint at_2 = ((uint)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key[i] == (-1)) ? 1u : 0u);
-        if (x_2 > own) {
-            own = x_2;
-            own_at = at_2;
-        }
+        key[i] = (((x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647))) == (-1)) ? 0 : ((x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647)));
     }
-    for (int round = 0; round < 64; round += 1) {
-        won = own;
-        won_at = own_at;
-        won = simd_max(won);
-        won_at = (own == won) ? own_at : 4294967295u;
-        won_at = simd_min(won_at);
-        _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
-            if ((at_3 + (i & 1)) == round) {
-                top[i] = as_type<float>(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
-                top_index[i] = won_at >> 1u;
-            }
-        }
-        if (own_at == won_at) {
-            own = -2147483647 - 1;
-            own_at = 4294967295u;
+    int held = 2147483647;
+    int least = -2147483647 - 1;
+    for (int bit = 0; bit < 32; bit += 1) {
+        const int with_bit = least ^ (1 << ((31 - bit) & 31));
+        if (!(held <= 64)) {
+            int count = 0;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                const int x_3 = (key[i] == (-1)) ? 0 : key[i];
-                const uint at_4 = ((uint)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key[i] == (-1)) ? 1u : 0u);
-                if ((x_3 > own) && ((won > x_3) || ((won == x_3) && (won_at < at_4)))) {
-                    own = x_3;
-                    own_at = at_4;
-                }
+                count = count + ((key[i] >= with_bit) ? 1 : 0);
+            }
+            count = count + simd_shuffle_xor(count, 1);
+            count = count + simd_shuffle_xor(count, 2);
+            count = count + simd_shuffle_xor(count, 4);
+            count = count + simd_shuffle_xor(count, 8);
+            count = count + simd_shuffle_xor(count, 16);
+            if (count >= 64) {
+                least = with_bit;
+                held = count;
             }
         }
+    }
+    int end = 2147483647;
+    if (!(held <= 64)) {
+        int count_2 = 0;
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+        }
+        count_2 = count_2 + simd_shuffle_xor(count_2, 1);
+        count_2 = count_2 + simd_shuffle_xor(count_2, 2);
+        count_2 = count_2 + simd_shuffle_xor(count_2, 4);
+        count_2 = count_2 + simd_shuffle_xor(count_2, 8);
+        count_2 = count_2 + simd_shuffle_xor(count_2, 16);
+        const int missing = 64 - count_2;
+        int position = 0;
+        for (int bit_2 = 0; bit_2 < 10; bit_2 += 1) {
+            const int with_bit_2 = position ^ (1 << ((9 - bit_2) & 31));
+            int count_3 = 0;
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                count_3 = count_3 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < with_bit_2)) ? 1 : 0);
+            }
+            count_3 = count_3 + simd_shuffle_xor(count_3, 1);
+            count_3 = count_3 + simd_shuffle_xor(count_3, 2);
+            count_3 = count_3 + simd_shuffle_xor(count_3, 4);
+            count_3 = count_3 + simd_shuffle_xor(count_3, 8);
+            count_3 = count_3 + simd_shuffle_xor(count_3, 16);
+            if (count_3 < missing) {
+                position = with_bit_2;
+            }
+        }
+        end = position;
+    }
+    int count_4 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count_4 = count_4 + (((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) <= end))) ? 1 : 0);
+    }
+    int place = count_4;
+    const int other_16 = simd_shuffle_up(place, 1);
+    if ((int)thread_index_in_simdgroup >= 1) {
+        place = place + other_16;
+    }
+    const int other_17 = simd_shuffle_up(place, 2);
+    if ((int)thread_index_in_simdgroup >= 2) {
+        place = place + other_17;
+    }
+    const int other_18 = simd_shuffle_up(place, 4);
+    if ((int)thread_index_in_simdgroup >= 4) {
+        place = place + other_18;
+    }
+    const int other_19 = simd_shuffle_up(place, 8);
+    if ((int)thread_index_in_simdgroup >= 8) {
+        place = place + other_19;
+    }
+    const int other_20 = simd_shuffle_up(place, 16);
+    if ((int)thread_index_in_simdgroup >= 16) {
+        place = place + other_20;
+    }
+    place = place - count_4;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        if ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) <= end))) {
+            const float x_2 = chosen_2[i];
+            const int x_3 = (x_2 != x_2) ? 2147483647 : (as_type<int>(x_2) ^ ((as_type<int>(x_2) >> 31) & 2147483647));
+            taken0[(team * 64) + place] = (x_3 == (-1)) ? 0 : x_3;
+            taken_at1[(team * 64) + place] = ((uint)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (uint)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((x_3 == (-1)) ? 1u : 0u);
+            place = place + 1;
+        }
+    }
+    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    for (int n = thread_2; n < 64; n += 32) {
+        const int own = taken0[(team * 64) + n];
+        const uint own_at = taken_at1[(team * 64) + n];
+        int rank = 0;
+        for (int other_21 = 0; other_21 < 64; other_21 += 1) {
+            const int x_4 = taken0[(team * 64) + other_21];
+            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at1[(team * 64) + other_21] < own_at))) ? 1 : 0);
+        }
+        ordered2[(team * 64) + rank] = own;
+        ordered_at3[(team * 64) + rank] = own_at;
+    }
+    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        top[i] = as_type<float>(((ordered2[(team * 64) + min((at_2 + (i & 1)), 63)] - (int)((ordered_at3[(team * 64) + min((at_2 + (i & 1)), 63)] & 1u))) ^ (((ordered2[(team * 64) + min((at_2 + (i & 1)), 63)] - (int)((ordered_at3[(team * 64) + min((at_2 + (i & 1)), 63)] & 1u))) >> 31) & 2147483647)));
+        top_index[i] = ordered_at3[(team * 64) + min((at_2 + (i & 1)), 63)] >> 1u;
     }
     float greatest = -INFINITY;
     _Pragma("unroll")
@@ -149,12 +223,12 @@ void tw_kernel_sample_candidates(
     total = total + simd_shuffle_xor(total, 16);
     const int product_4 = program_2 * 64;
     if (program < arguments.parts) {
-        if ((product_4 + at_3) < (64 * arguments.parts)) {
+        if ((product_4 + at_2) < (64 * arguments.parts)) {
             {
                 union { uint2 all; float lane[2]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 2; l++) vector.lane[l] = top[l];
-                *(device uint2*)(values + (((long)((int)threadgroup_position_in_grid.y) * arguments.values_stride0) + (long)((product_4 + at_3)))) = vector.all;
+                *(device uint2*)(values + (((long)((int)threadgroup_position_in_grid.y) * arguments.values_stride0) + (long)((product_4 + at_2)))) = vector.all;
             }
         }
     }
@@ -165,12 +239,12 @@ void tw_kernel_sample_candidates(
         added[i] = top_index[i] + rounded_2;
     }
     if (program < arguments.parts) {
-        if ((product_4 + at_3) < (64 * arguments.parts)) {
+        if ((product_4 + at_2) < (64 * arguments.parts)) {
             {
                 union { uint2 all; uint lane[2]; } vector;
                 _Pragma("unroll")
                 for (int l = 0; l < 2; l++) vector.lane[l] = added[l];
-                *(device uint2*)(tokens + (((long)((int)threadgroup_position_in_grid.y) * arguments.tokens_stride0) + (long)((product_4 + at_3)))) = vector.all;
+                *(device uint2*)(tokens + (((long)((int)threadgroup_position_in_grid.y) * arguments.tokens_stride0) + (long)((product_4 + at_2)))) = vector.all;
             }
         }
     }

@@ -36,42 +36,48 @@ void tw_kernel_sample_token(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    threadgroup uint4 shared_memory[24];
+    threadgroup uint4 shared_memory[64];
     threadgroup int* partial0 = (decltype(partial0))(shared_memory + 0);
-    threadgroup uint* partial1 = (decltype(partial1))(shared_memory + 8);
-    threadgroup float* partial2 = (decltype(partial2))(shared_memory + 16);
-    threadgroup float* partial3 = (decltype(partial3))(shared_memory + 0);
-    threadgroup float* partial4 = (decltype(partial4))(shared_memory + 8);
-    threadgroup float* total5 = (decltype(total5))(shared_memory + 0);
-    threadgroup float* partial6 = (decltype(partial6))(shared_memory + 1);
-    threadgroup float* total7 = (decltype(total7))(shared_memory + 0);
-    threadgroup float* partial8 = (decltype(partial8))(shared_memory + 1);
-    threadgroup uint* partial9 = (decltype(partial9))(shared_memory + 9);
-    threadgroup int* partial10 = (decltype(partial10))(shared_memory + 0);
-    threadgroup uchar* partial11 = (decltype(partial11))(shared_memory + 8);
-    threadgroup float* partial12 = (decltype(partial12))(shared_memory + 0);
-    threadgroup float* partial13 = (decltype(partial13))(shared_memory + 0);
-    threadgroup float* partial14 = (decltype(partial14))(shared_memory + 0);
-    threadgroup float* partial15 = (decltype(partial15))(shared_memory + 0);
-    threadgroup float* partial16 = (decltype(partial16))(shared_memory + 0);
-    threadgroup float* partial17 = (decltype(partial17))(shared_memory + 0);
-    threadgroup float* total18 = (decltype(total18))(shared_memory + 0);
-    threadgroup float* partial19 = (decltype(partial19))(shared_memory + 2);
-    threadgroup uint* partial20 = (decltype(partial20))(shared_memory + 10);
+    threadgroup int* partial1 = (decltype(partial1))(shared_memory + 8);
+    threadgroup int* partial2 = (decltype(partial2))(shared_memory + 16);
+    threadgroup int* counts3 = (decltype(counts3))(shared_memory + 24);
+    threadgroup int* taken4 = (decltype(taken4))(shared_memory + 0);
+    threadgroup uint* taken_at5 = (decltype(taken_at5))(shared_memory + 32);
+    threadgroup int* ordered6 = (decltype(ordered6))(shared_memory + 16);
+    threadgroup uint* ordered_at7 = (decltype(ordered_at7))(shared_memory + 48);
+    threadgroup float* partial8 = (decltype(partial8))(shared_memory + 0);
+    threadgroup float* partial9 = (decltype(partial9))(shared_memory + 8);
+    threadgroup float* partial10 = (decltype(partial10))(shared_memory + 0);
+    threadgroup float* total11 = (decltype(total11))(shared_memory + 0);
+    threadgroup float* partial12 = (decltype(partial12))(shared_memory + 1);
+    threadgroup float* total13 = (decltype(total13))(shared_memory + 0);
+    threadgroup float* partial14 = (decltype(partial14))(shared_memory + 1);
+    threadgroup uint* partial15 = (decltype(partial15))(shared_memory + 9);
+    threadgroup int* partial16 = (decltype(partial16))(shared_memory + 0);
+    threadgroup uchar* partial17 = (decltype(partial17))(shared_memory + 8);
+    threadgroup float* partial18 = (decltype(partial18))(shared_memory + 0);
+    threadgroup float* partial19 = (decltype(partial19))(shared_memory + 0);
+    threadgroup float* partial20 = (decltype(partial20))(shared_memory + 0);
     threadgroup float* partial21 = (decltype(partial21))(shared_memory + 0);
-    threadgroup float* total22 = (decltype(total22))(shared_memory + 0);
-    threadgroup float* total23 = (decltype(total23))(shared_memory + 0);
-    threadgroup float* partial24 = (decltype(partial24))(shared_memory + 8);
-    threadgroup uint* partial25 = (decltype(partial25))(shared_memory + 0);
-    threadgroup uchar* partial26 = (decltype(partial26))(shared_memory + 8);
+    threadgroup float* partial22 = (decltype(partial22))(shared_memory + 0);
+    threadgroup float* partial23 = (decltype(partial23))(shared_memory + 0);
+    threadgroup float* total24 = (decltype(total24))(shared_memory + 0);
+    threadgroup float* partial25 = (decltype(partial25))(shared_memory + 2);
+    threadgroup uint* partial26 = (decltype(partial26))(shared_memory + 10);
     threadgroup float* partial27 = (decltype(partial27))(shared_memory + 0);
-    threadgroup uint* partial28 = (decltype(partial28))(shared_memory + 8);
-    threadgroup int* partial29 = (decltype(partial29))(shared_memory + 0);
-    threadgroup int* partial30 = (decltype(partial30))(shared_memory + 8);
+    threadgroup float* total28 = (decltype(total28))(shared_memory + 0);
+    threadgroup float* total29 = (decltype(total29))(shared_memory + 0);
+    threadgroup float* partial30 = (decltype(partial30))(shared_memory + 8);
+    threadgroup uint* partial31 = (decltype(partial31))(shared_memory + 0);
+    threadgroup uchar* partial32 = (decltype(partial32))(shared_memory + 8);
+    threadgroup float* partial33 = (decltype(partial33))(shared_memory + 0);
+    threadgroup uint* partial34 = (decltype(partial34))(shared_memory + 8);
+    threadgroup int* partial35 = (decltype(partial35))(shared_memory + 0);
+    threadgroup int* partial36 = (decltype(partial36))(shared_memory + 8);
     const int at = (int)thread_index_in_threadgroup * 4;
     const int at_2 = (int)thread_index_in_threadgroup & 255;
-    const int at_4 = (int)thread_index_in_threadgroup & 63;
-    const int at_6 = (int)thread_index_in_threadgroup;
+    const int at_3 = (int)thread_index_in_threadgroup & 63;
+    const int at_4 = (int)thread_index_in_threadgroup;
     const int lens_in = lens[(long)((int)threadgroup_position_in_grid.x)];
     const int positions_in = positions[(long)((int)threadgroup_position_in_grid.x)];
     const float temperature_in = temperature[(long)((int)threadgroup_position_in_grid.x)];
@@ -102,98 +108,156 @@ void tw_kernel_sample_token(
         masses_in = masses[((long)((int)threadgroup_position_in_grid.x) * arguments.masses_stride0) + (long)(at_2)];
     }
     const uint seed_in = seed[(long)((int)threadgroup_position_in_grid.x)];
-    float top;
-    uint top_index;
     int key[16];
-    int own;
-    uint own_at;
-    int won;
-    uint won_at;
-    own = -2147483647 - 1;
-    own_at = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         const float x = values_in[i];
-        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647))) : (-2147483647 - 1);
-        const int x_2 = (key[i] == (-1)) ? 0 : key[i];
-        const uint at_3 = ((uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((key[i] == (-1)) ? 1u : 0u);
-        if (x_2 > own) {
-            own = x_2;
-            own_at = at_3;
-        }
+        key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((((x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647))) == (-1)) ? 0 : ((x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647)))) : (-2147483647 - 1);
     }
-    for (int round = 0; round < 64; round += 1) {
-        won = own;
-        won_at = own_at;
-        const int other = simd_shuffle_xor(won, 1);
-        const uint other_2 = simd_shuffle_xor(won_at, 1);
-        const bool better = (other > won) || ((other == won) && (other_2 < won_at));
-        const int value = better ? other : won;
-        const uint position = better ? other_2 : won_at;
-        won = value;
-        won_at = position;
-        const int other_3 = simd_shuffle_xor(won, 2);
-        const uint other_4 = simd_shuffle_xor(won_at, 2);
-        const bool better_2 = (other_3 > won) || ((other_3 == won) && (other_4 < won_at));
-        const int value_2 = better_2 ? other_3 : won;
-        const uint position_2 = better_2 ? other_4 : won_at;
-        won = value_2;
-        won_at = position_2;
-        const int other_5 = simd_shuffle_xor(won, 4);
-        const uint other_6 = simd_shuffle_xor(won_at, 4);
-        const bool better_3 = (other_5 > won) || ((other_5 == won) && (other_6 < won_at));
-        const int value_3 = better_3 ? other_5 : won;
-        const uint position_3 = better_3 ? other_6 : won_at;
-        won = value_3;
-        won_at = position_3;
-        const int other_7 = simd_shuffle_xor(won, 8);
-        const uint other_8 = simd_shuffle_xor(won_at, 8);
-        const bool better_4 = (other_7 > won) || ((other_7 == won) && (other_8 < won_at));
-        const int value_4 = better_4 ? other_7 : won;
-        const uint position_4 = better_4 ? other_8 : won_at;
-        won = value_4;
-        won_at = position_4;
-        const int other_9 = simd_shuffle_xor(won, 16);
-        const uint other_10 = simd_shuffle_xor(won_at, 16);
-        const bool better_5 = (other_9 > won) || ((other_9 == won) && (other_10 < won_at));
-        const int value_5 = better_5 ? other_9 : won;
-        const uint position_5 = better_5 ? other_10 : won_at;
-        won = value_5;
-        won_at = position_5;
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            partial0[(int)simdgroup_index_in_threadgroup] = won;
-            partial1[(int)simdgroup_index_in_threadgroup] = won_at;
-        }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        won = -2147483647 - 1;
-        won_at = 4294967295u;
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            const bool better_6 = (partial0[i] > won) || ((partial0[i] == won) && (partial1[i] < won_at));
-            const int value_6 = better_6 ? partial0[i] : won;
-            const uint position_6 = better_6 ? partial1[i] : won_at;
-            won = value_6;
-            won_at = position_6;
-        }
-        if (at_4 == round) {
-            top = as_type<float>(((won - (int)((won_at & 1u))) ^ (((won - (int)((won_at & 1u))) >> 31) & 2147483647)));
-            top_index = won_at >> 1u;
-        }
-        if (own_at == won_at) {
-            own = -2147483647 - 1;
-            own_at = 4294967295u;
+    int held = 2147483647;
+    int least = -2147483647 - 1;
+    for (int bit = 0; bit < 32; bit += 1) {
+        const int with_bit = least ^ (1 << ((31 - bit) & 31));
+        if (!(held <= 64)) {
+            int count = 0;
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                const int x_3 = (key[i] == (-1)) ? 0 : key[i];
-                const uint at_5 = ((uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((key[i] == (-1)) ? 1u : 0u);
-                if ((x_3 > own) && ((won > x_3) || ((won == x_3) && (won_at < at_5)))) {
-                    own = x_3;
-                    own_at = at_5;
-                }
+                count = count + ((key[i] >= with_bit) ? 1 : 0);
+            }
+            count = count + simd_shuffle_xor(count, 1);
+            count = count + simd_shuffle_xor(count, 2);
+            count = count + simd_shuffle_xor(count, 4);
+            count = count + simd_shuffle_xor(count, 8);
+            count = count + simd_shuffle_xor(count, 16);
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            if ((int)thread_index_in_simdgroup == 0) {
+                partial0[(int)simdgroup_index_in_threadgroup] = count;
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            count = 0;
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                count = count + partial0[i];
+            }
+            if (count >= 64) {
+                least = with_bit;
+                held = count;
             }
         }
     }
+    int end = 2147483647;
+    if (!(held <= 64)) {
+        int count_2 = 0;
+        _Pragma("unroll")
+        for (int i = 0; i < 16; i++) {
+            count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+        }
+        count_2 = count_2 + simd_shuffle_xor(count_2, 1);
+        count_2 = count_2 + simd_shuffle_xor(count_2, 2);
+        count_2 = count_2 + simd_shuffle_xor(count_2, 4);
+        count_2 = count_2 + simd_shuffle_xor(count_2, 8);
+        count_2 = count_2 + simd_shuffle_xor(count_2, 16);
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        if ((int)thread_index_in_simdgroup == 0) {
+            partial1[(int)simdgroup_index_in_threadgroup] = count_2;
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        count_2 = 0;
+        _Pragma("unroll")
+        for (int i = 0; i < 32; i++) {
+            count_2 = count_2 + partial1[i];
+        }
+        const int missing = 64 - count_2;
+        int position = 0;
+        for (int bit_2 = 0; bit_2 < 14; bit_2 += 1) {
+            const int with_bit_2 = position ^ (1 << ((13 - bit_2) & 31));
+            int count_3 = 0;
+            _Pragma("unroll")
+            for (int i = 0; i < 16; i++) {
+                count_3 = count_3 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < with_bit_2)) ? 1 : 0);
+            }
+            count_3 = count_3 + simd_shuffle_xor(count_3, 1);
+            count_3 = count_3 + simd_shuffle_xor(count_3, 2);
+            count_3 = count_3 + simd_shuffle_xor(count_3, 4);
+            count_3 = count_3 + simd_shuffle_xor(count_3, 8);
+            count_3 = count_3 + simd_shuffle_xor(count_3, 16);
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            if ((int)thread_index_in_simdgroup == 0) {
+                partial2[(int)simdgroup_index_in_threadgroup] = count_3;
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            count_3 = 0;
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                count_3 = count_3 + partial2[i];
+            }
+            if (count_3 < missing) {
+                position = with_bit_2;
+            }
+        }
+        end = position;
+    }
+    int count_4 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        count_4 = count_4 + ((((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) ? 1 : 0);
+    }
+    int place = count_4;
+    const int other_16 = simd_shuffle_up(place, 1);
+    if ((int)thread_index_in_simdgroup >= 1) {
+        place = place + other_16;
+    }
+    const int other_17 = simd_shuffle_up(place, 2);
+    if ((int)thread_index_in_simdgroup >= 2) {
+        place = place + other_17;
+    }
+    const int other_18 = simd_shuffle_up(place, 4);
+    if ((int)thread_index_in_simdgroup >= 4) {
+        place = place + other_18;
+    }
+    const int other_19 = simd_shuffle_up(place, 8);
+    if ((int)thread_index_in_simdgroup >= 8) {
+        place = place + other_19;
+    }
+    const int other_20 = simd_shuffle_up(place, 16);
+    if ((int)thread_index_in_simdgroup >= 16) {
+        place = place + other_20;
+    }
+    const int all_ = simd_shuffle(place, thread_index_in_simdgroup | 31);
+    if ((int)thread_index_in_simdgroup == 0) {
+        counts3[(int)simdgroup_index_in_threadgroup] = all_;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        place = place + ((i < (int)simdgroup_index_in_threadgroup) ? counts3[i] : 0);
+    }
+    place = place - count_4;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        if (((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) {
+            const float x_2 = values_in[i];
+            const int x_3 = (x_2 != x_2) ? 2147483647 : (as_type<int>(x_2) ^ ((as_type<int>(x_2) >> 31) & 2147483647));
+            taken4[place] = (x_3 == (-1)) ? 0 : x_3;
+            taken_at5[place] = ((uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((x_3 == (-1)) ? 1u : 0u);
+            place = place + 1;
+        }
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    for (int n = (int)thread_index_in_threadgroup; n < 64; n += 1024) {
+        const int own = taken4[n];
+        const uint own_at = taken_at5[n];
+        int rank = 0;
+        for (int other_21 = 0; other_21 < 64; other_21 += 1) {
+            const int x_4 = taken4[other_21];
+            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at5[other_21] < own_at))) ? 1 : 0);
+        }
+        ordered6[rank] = own;
+        ordered_at7[rank] = own_at;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    const float top = as_type<float>(((ordered6[min(at_3, 63)] - (int)((ordered_at7[min(at_3, 63)] & 1u))) ^ (((ordered6[min(at_3, 63)] - (int)((ordered_at7[min(at_3, 63)] & 1u))) >> 31) & 2147483647)));
+    const uint top_index = ordered_at7[min(at_3, 63)] >> 1u;
     float greatest = -INFINITY;
     greatest = tw_max(greatest, top);
     greatest = tw_max(greatest, simd_shuffle_xor(greatest, 1));
@@ -202,13 +266,13 @@ void tw_kernel_sample_token(
     greatest = tw_max(greatest, simd_shuffle_xor(greatest, 8));
     greatest = tw_max(greatest, simd_shuffle_xor(greatest, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial2[(int)simdgroup_index_in_threadgroup] = greatest;
+        partial8[(int)simdgroup_index_in_threadgroup] = greatest;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest = tw_max(greatest, partial2[((int)simdgroup_index_in_threadgroup & 30) + i]);
+        greatest = tw_max(greatest, partial8[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const float abs_x = fabs(greatest);
     const bool test_2 = abs_x < INFINITY;
@@ -233,19 +297,19 @@ void tw_kernel_sample_token(
     total = total + simd_shuffle_xor(total, 8);
     total = total + simd_shuffle_xor(total, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial3[(int)simdgroup_index_in_threadgroup] = total;
+        partial9[(int)simdgroup_index_in_threadgroup] = total;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total = total + partial3[((int)simdgroup_index_in_threadgroup & 24) + i];
+        total = total + partial9[((int)simdgroup_index_in_threadgroup & 24) + i];
     }
     const bool test_4 = top_k_in > 0;
     const bool test_5 = top_k_in <= 64;
     const bool and_ = test_4 && test_5;
     const bool not_x = !and_;
-    const bool test_6 = at_4 < top_k_in;
+    const bool test_6 = at_3 < top_k_in;
     const bool or_ = not_x || test_6;
     const float difference_2 = top - chosen_2;
     const bool test_7 = difference_2 > (-INFINITY);
@@ -261,51 +325,51 @@ void tw_kernel_sample_token(
     total_2 = total_2 + simd_shuffle_xor(total_2, 8);
     total_2 = total_2 + simd_shuffle_xor(total_2, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial4[(int)simdgroup_index_in_threadgroup] = total_2;
+        partial10[(int)simdgroup_index_in_threadgroup] = total_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_2 = total_2 + partial4[((int)simdgroup_index_in_threadgroup & 30) + i];
+        total_2 = total_2 + partial10[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const float chosen_6 = and_ ? total_2 : total;
     float running;
     float carry = 0.0f;
     float sum = 0.0f;
-    const float x_4 = chosen_5;
+    const float x_5 = chosen_5;
     running = sum;
-    sum = sum + x_4;
+    sum = sum + x_5;
     const int lane_ = (int)thread_index_in_simdgroup & 31;
     float running_2 = sum;
-    const float other_26 = simd_shuffle_up(running_2, 1);
-    running_2 = (lane_ >= 1) ? (other_26 + running_2) : running_2;
-    const float other_27 = simd_shuffle_up(running_2, 2);
-    running_2 = (lane_ >= 2) ? (other_27 + running_2) : running_2;
-    const float other_28 = simd_shuffle_up(running_2, 4);
-    running_2 = (lane_ >= 4) ? (other_28 + running_2) : running_2;
-    const float other_29 = simd_shuffle_up(running_2, 8);
-    running_2 = (lane_ >= 8) ? (other_29 + running_2) : running_2;
-    const float other_30 = simd_shuffle_up(running_2, 16);
-    running_2 = (lane_ >= 16) ? (other_30 + running_2) : running_2;
-    const float other_31 = simd_shuffle_up(running_2, 1);
-    const float below = (lane_ >= 1) ? other_31 : 0.0f;
+    const float other_37 = simd_shuffle_up(running_2, 1);
+    running_2 = (lane_ >= 1) ? (other_37 + running_2) : running_2;
+    const float other_38 = simd_shuffle_up(running_2, 2);
+    running_2 = (lane_ >= 2) ? (other_38 + running_2) : running_2;
+    const float other_39 = simd_shuffle_up(running_2, 4);
+    running_2 = (lane_ >= 4) ? (other_39 + running_2) : running_2;
+    const float other_40 = simd_shuffle_up(running_2, 8);
+    running_2 = (lane_ >= 8) ? (other_40 + running_2) : running_2;
+    const float other_41 = simd_shuffle_up(running_2, 16);
+    running_2 = (lane_ >= 16) ? (other_41 + running_2) : running_2;
+    const float other_42 = simd_shuffle_up(running_2, 1);
+    const float below = (lane_ >= 1) ? other_42 : 0.0f;
     const float total_3 = simd_shuffle(running_2, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (((int)thread_index_in_threadgroup & 991) == 0) {
-        total5[(int)simdgroup_index_in_threadgroup & 1] = total_3;
+        total11[(int)simdgroup_index_in_threadgroup & 1] = total_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base = 0.0f;
-    float all_ = 0.0f;
+    float all_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float part = total5[i];
+        const float part = total11[i];
         base = (i < ((int)simdgroup_index_in_threadgroup & 1)) ? (base + part) : base;
-        all_ = all_ + part;
+        all_2 = all_2 + part;
     }
     running = (carry + (base + below)) + running;
-    carry = carry + all_;
+    carry = carry + all_2;
     const bool test_8 = top_p_in >= 1.0f;
     const float product_4 = top_p_in * chosen_6;
     const bool test_9 = running < product_4;
@@ -326,13 +390,13 @@ void tw_kernel_sample_token(
     total_4 = total_4 + simd_shuffle_xor(total_4, 8);
     total_4 = total_4 + simd_shuffle_xor(total_4, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial6[(int)simdgroup_index_in_threadgroup] = total_4;
+        partial12[(int)simdgroup_index_in_threadgroup] = total_4;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_4 = total_4 + partial6[((int)simdgroup_index_in_threadgroup & 30) + i];
+        total_4 = total_4 + partial12[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const float product_6 = product_5 * total_4;
     float running_3;
@@ -342,34 +406,34 @@ void tw_kernel_sample_token(
     running_3 = sum_2;
     const int lane_2 = (int)thread_index_in_simdgroup & 31;
     float running_4 = sum_2;
-    const float other_37 = simd_shuffle_up(running_4, 1);
-    running_4 = (lane_2 >= 1) ? (other_37 + running_4) : running_4;
-    const float other_38 = simd_shuffle_up(running_4, 2);
-    running_4 = (lane_2 >= 2) ? (other_38 + running_4) : running_4;
-    const float other_39 = simd_shuffle_up(running_4, 4);
-    running_4 = (lane_2 >= 4) ? (other_39 + running_4) : running_4;
-    const float other_40 = simd_shuffle_up(running_4, 8);
-    running_4 = (lane_2 >= 8) ? (other_40 + running_4) : running_4;
-    const float other_41 = simd_shuffle_up(running_4, 16);
-    running_4 = (lane_2 >= 16) ? (other_41 + running_4) : running_4;
-    const float other_42 = simd_shuffle_up(running_4, 1);
-    const float below_2 = (lane_2 >= 1) ? other_42 : 0.0f;
+    const float other_48 = simd_shuffle_up(running_4, 1);
+    running_4 = (lane_2 >= 1) ? (other_48 + running_4) : running_4;
+    const float other_49 = simd_shuffle_up(running_4, 2);
+    running_4 = (lane_2 >= 2) ? (other_49 + running_4) : running_4;
+    const float other_50 = simd_shuffle_up(running_4, 4);
+    running_4 = (lane_2 >= 4) ? (other_50 + running_4) : running_4;
+    const float other_51 = simd_shuffle_up(running_4, 8);
+    running_4 = (lane_2 >= 8) ? (other_51 + running_4) : running_4;
+    const float other_52 = simd_shuffle_up(running_4, 16);
+    running_4 = (lane_2 >= 16) ? (other_52 + running_4) : running_4;
+    const float other_53 = simd_shuffle_up(running_4, 1);
+    const float below_2 = (lane_2 >= 1) ? other_53 : 0.0f;
     const float total_5 = simd_shuffle(running_4, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (((int)thread_index_in_threadgroup & 991) == 0) {
-        total7[(int)simdgroup_index_in_threadgroup & 1] = total_5;
+        total13[(int)simdgroup_index_in_threadgroup & 1] = total_5;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_2 = 0.0f;
-    float all_2 = 0.0f;
+    float all_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float part_2 = total7[i];
+        const float part_2 = total13[i];
         base_2 = (i < ((int)simdgroup_index_in_threadgroup & 1)) ? (base_2 + part_2) : base_2;
-        all_2 = all_2 + part_2;
+        all_3 = all_3 + part_2;
     }
     running_3 = (carry_2 + (base_2 + below_2)) + running_3;
-    carry_2 = carry_2 + all_2;
+    carry_2 = carry_2 + all_3;
     const bool test_11 = running_3 > product_6;
     const bool test_12 = chosen_7 > 0.0f;
     const bool and_3 = test_11 && test_12;
@@ -382,37 +446,37 @@ void tw_kernel_sample_token(
     greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 8));
     greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial8[(int)simdgroup_index_in_threadgroup] = greatest_2;
+        partial14[(int)simdgroup_index_in_threadgroup] = greatest_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_2 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest_2 = tw_max(greatest_2, partial8[((int)simdgroup_index_in_threadgroup & 30) + i]);
+        greatest_2 = tw_max(greatest_2, partial14[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const bool test_13 = chosen_8 == greatest_2;
     const bool is_nan_x = chosen_8 != chosen_8;
     const bool or_3 = test_13 || is_nan_x;
-    const uint rounded_3 = (uint)(at_4);
+    const uint rounded_3 = (uint)(at_3);
     const uint chosen_9 = or_3 ? rounded_3 : 4294967295u;
-    uint least = 4294967295u;
-    least = min(least, chosen_9);
-    least = min(least, simd_shuffle_xor(least, 1));
-    least = min(least, simd_shuffle_xor(least, 2));
-    least = min(least, simd_shuffle_xor(least, 4));
-    least = min(least, simd_shuffle_xor(least, 8));
-    least = min(least, simd_shuffle_xor(least, 16));
+    uint least_2 = 4294967295u;
+    least_2 = min(least_2, chosen_9);
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 1));
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 2));
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 4));
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 8));
+    least_2 = min(least_2, simd_shuffle_xor(least_2, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial9[(int)simdgroup_index_in_threadgroup] = least;
+        partial15[(int)simdgroup_index_in_threadgroup] = least_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    least = 4294967295u;
+    least_2 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least = min(least, partial9[((int)simdgroup_index_in_threadgroup & 30) + i]);
+        least_2 = min(least_2, partial15[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
-    const int rounded_4 = (int)min(least, 2147483647u);
-    const bool test_14 = at_4 == rounded_4;
+    const int rounded_4 = (int)min(least_2, 2147483647u);
+    const bool test_14 = at_3 == rounded_4;
     const int rounded_5 = (int)min(top_index, 2147483647u);
     const int chosen_10 = test_14 ? rounded_5 : 0;
     int total_6 = 0;
@@ -423,38 +487,38 @@ void tw_kernel_sample_token(
     total_6 = total_6 + simd_shuffle_xor(total_6, 8);
     total_6 = total_6 + simd_shuffle_xor(total_6, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial10[(int)simdgroup_index_in_threadgroup] = total_6;
+        partial16[(int)simdgroup_index_in_threadgroup] = total_6;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_6 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_6 = total_6 + partial10[((int)simdgroup_index_in_threadgroup & 30) + i];
+        total_6 = total_6 + partial16[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const int index = tw_checked(total_6, (64 * arguments.parts), faults, 0);
     const uint tokens_in = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index)];
-    const bool test_15 = at_4 >= 63;
+    const bool test_15 = at_3 >= 63;
     const bool and_4 = test_15 && test_12;
     bool reduced = false;
     reduced = reduced || and_4;
-    const bool other_58 = simd_shuffle_xor((int)(reduced), 1);
-    reduced = reduced || other_58;
-    const bool other_59 = simd_shuffle_xor((int)(reduced), 2);
-    reduced = reduced || other_59;
-    const bool other_60 = simd_shuffle_xor((int)(reduced), 4);
-    reduced = reduced || other_60;
-    const bool other_61 = simd_shuffle_xor((int)(reduced), 8);
-    reduced = reduced || other_61;
-    const bool other_62 = simd_shuffle_xor((int)(reduced), 16);
-    reduced = reduced || other_62;
+    const bool other_69 = simd_shuffle_xor((int)(reduced), 1);
+    reduced = reduced || other_69;
+    const bool other_70 = simd_shuffle_xor((int)(reduced), 2);
+    reduced = reduced || other_70;
+    const bool other_71 = simd_shuffle_xor((int)(reduced), 4);
+    reduced = reduced || other_71;
+    const bool other_72 = simd_shuffle_xor((int)(reduced), 8);
+    reduced = reduced || other_72;
+    const bool other_73 = simd_shuffle_xor((int)(reduced), 16);
+    reduced = reduced || other_73;
     if ((int)thread_index_in_simdgroup == 0) {
-        partial11[(int)simdgroup_index_in_threadgroup] = reduced;
+        partial17[(int)simdgroup_index_in_threadgroup] = reduced;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     reduced = false;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        reduced = reduced || (partial11[((int)simdgroup_index_in_threadgroup & 30) + i] != 0);
+        reduced = reduced || (partial17[((int)simdgroup_index_in_threadgroup & 30) + i] != 0);
     }
     const bool and_5 = reduced && not_x;
     const bool test_16 = top_k_in > 64;
@@ -511,12 +575,12 @@ void tw_kernel_sample_token(
             for (int j_3 = 0; j_3 < arguments.parts; j_3 += 1) {
                 const int product_8 = j_3 * 1024;
                 float logits_in = -INFINITY;
-                if ((product_8 + at_6) < arguments.vocabulary) {
-                    logits_in = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_8 + at_6))];
+                if ((product_8 + at_4) < arguments.vocabulary) {
+                    logits_in = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_8 + at_4))];
                 }
                 uchar seen_in = 0;
-                if ((product_8 + at_6) < arguments.vocabulary) {
-                    seen_in = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_8 + at_6))];
+                if ((product_8 + at_4) < arguments.vocabulary) {
+                    seen_in = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_8 + at_4))];
                 }
                 const float penalty_in = penalty[(long)((int)threadgroup_position_in_grid.x)];
                 const int rounded_6 = (int)(seen_in);
@@ -558,13 +622,13 @@ void tw_kernel_sample_token(
             total_7 = total_7 + simd_shuffle_xor(total_7, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial12[(int)simdgroup_index_in_threadgroup] = total_7;
+                partial18[(int)simdgroup_index_in_threadgroup] = total_7;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_7 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_7 = total_7 + partial12[i];
+                total_7 = total_7 + partial18[i];
             }
             const float tile_12 = v_10;
             float total_8 = 0.0f;
@@ -576,13 +640,13 @@ void tw_kernel_sample_token(
             total_8 = total_8 + simd_shuffle_xor(total_8, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial13[(int)simdgroup_index_in_threadgroup] = total_8;
+                partial19[(int)simdgroup_index_in_threadgroup] = total_8;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_8 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_8 = total_8 + partial13[i];
+                total_8 = total_8 + partial19[i];
             }
             const float tile_13 = v_11;
             float total_9 = 0.0f;
@@ -594,13 +658,13 @@ void tw_kernel_sample_token(
             total_9 = total_9 + simd_shuffle_xor(total_9, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial14[(int)simdgroup_index_in_threadgroup] = total_9;
+                partial20[(int)simdgroup_index_in_threadgroup] = total_9;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_9 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_9 = total_9 + partial14[i];
+                total_9 = total_9 + partial20[i];
             }
             const bool test_30 = total_7 >= chosen_14;
             const bool test_31 = total_8 >= chosen_14;
@@ -628,12 +692,12 @@ void tw_kernel_sample_token(
         for (int j_4 = 0; j_4 < chosen_33; j_4 += 1) {
             const int product_11 = j_4 * 1024;
             float logits_in_2 = -INFINITY;
-            if ((product_11 + at_6) < arguments.vocabulary) {
-                logits_in_2 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_11 + at_6))];
+            if ((product_11 + at_4) < arguments.vocabulary) {
+                logits_in_2 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_11 + at_4))];
             }
             uchar seen_in_2 = 0;
-            if ((product_11 + at_6) < arguments.vocabulary) {
-                seen_in_2 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_11 + at_6))];
+            if ((product_11 + at_4) < arguments.vocabulary) {
+                seen_in_2 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_11 + at_4))];
             }
             const float penalty_in_2 = penalty[(long)((int)threadgroup_position_in_grid.x)];
             const int rounded_7 = (int)(seen_in_2);
@@ -666,13 +730,13 @@ void tw_kernel_sample_token(
             total_10 = total_10 + simd_shuffle_xor(total_10, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial15[(int)simdgroup_index_in_threadgroup] = total_10;
+                partial21[(int)simdgroup_index_in_threadgroup] = total_10;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_10 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_10 = total_10 + partial15[i];
+                total_10 = total_10 + partial21[i];
             }
             const float added_10 = tile_20 + total_10;
             v_12 = added_10;
@@ -734,12 +798,12 @@ void tw_kernel_sample_token(
         for (int j_6 = 0; j_6 < arguments.parts; j_6 += 1) {
             const int product_16 = j_6 * 1024;
             float logits_in_3 = -INFINITY;
-            if ((product_16 + at_6) < arguments.vocabulary) {
-                logits_in_3 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_16 + at_6))];
+            if ((product_16 + at_4) < arguments.vocabulary) {
+                logits_in_3 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_16 + at_4))];
             }
             uchar seen_in_3 = 0;
-            if ((product_16 + at_6) < arguments.vocabulary) {
-                seen_in_3 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_16 + at_6))];
+            if ((product_16 + at_4) < arguments.vocabulary) {
+                seen_in_3 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((product_16 + at_4))];
             }
             const float penalty_in_3 = penalty[(long)((int)threadgroup_position_in_grid.x)];
             const int rounded_8 = (int)(seen_in_3);
@@ -776,13 +840,13 @@ void tw_kernel_sample_token(
             total_11 = total_11 + simd_shuffle_xor(total_11, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial16[(int)simdgroup_index_in_threadgroup] = total_11;
+                partial22[(int)simdgroup_index_in_threadgroup] = total_11;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_11 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_11 = total_11 + partial16[i];
+                total_11 = total_11 + partial22[i];
             }
             float total_12 = 0.0f;
             total_12 = total_12 + chosen_58;
@@ -793,13 +857,13 @@ void tw_kernel_sample_token(
             total_12 = total_12 + simd_shuffle_xor(total_12, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial17[(int)simdgroup_index_in_threadgroup] = total_12;
+                partial23[(int)simdgroup_index_in_threadgroup] = total_12;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_12 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_12 = total_12 + partial17[i];
+                total_12 = total_12 + partial23[i];
             }
             const float tile_35 = v_17;
             const float tile_36 = v_18;
@@ -851,34 +915,34 @@ void tw_kernel_sample_token(
     running_5 = sum_3;
     const int lane_3 = (int)thread_index_in_simdgroup & 31;
     float running_6 = sum_3;
-    const float other_93 = simd_shuffle_up(running_6, 1);
-    running_6 = (lane_3 >= 1) ? (other_93 + running_6) : running_6;
-    const float other_94 = simd_shuffle_up(running_6, 2);
-    running_6 = (lane_3 >= 2) ? (other_94 + running_6) : running_6;
-    const float other_95 = simd_shuffle_up(running_6, 4);
-    running_6 = (lane_3 >= 4) ? (other_95 + running_6) : running_6;
-    const float other_96 = simd_shuffle_up(running_6, 8);
-    running_6 = (lane_3 >= 8) ? (other_96 + running_6) : running_6;
-    const float other_97 = simd_shuffle_up(running_6, 16);
-    running_6 = (lane_3 >= 16) ? (other_97 + running_6) : running_6;
-    const float other_98 = simd_shuffle_up(running_6, 1);
-    const float below_3 = (lane_3 >= 1) ? other_98 : 0.0f;
+    const float other_104 = simd_shuffle_up(running_6, 1);
+    running_6 = (lane_3 >= 1) ? (other_104 + running_6) : running_6;
+    const float other_105 = simd_shuffle_up(running_6, 2);
+    running_6 = (lane_3 >= 2) ? (other_105 + running_6) : running_6;
+    const float other_106 = simd_shuffle_up(running_6, 4);
+    running_6 = (lane_3 >= 4) ? (other_106 + running_6) : running_6;
+    const float other_107 = simd_shuffle_up(running_6, 8);
+    running_6 = (lane_3 >= 8) ? (other_107 + running_6) : running_6;
+    const float other_108 = simd_shuffle_up(running_6, 16);
+    running_6 = (lane_3 >= 16) ? (other_108 + running_6) : running_6;
+    const float other_109 = simd_shuffle_up(running_6, 1);
+    const float below_3 = (lane_3 >= 1) ? other_109 : 0.0f;
     const float total_13 = simd_shuffle(running_6, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (((int)thread_index_in_threadgroup & 799) == 0) {
-        total18[(int)simdgroup_index_in_threadgroup & 7] = total_13;
+        total24[(int)simdgroup_index_in_threadgroup & 7] = total_13;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_3 = 0.0f;
-    float all_3 = 0.0f;
+    float all_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float part_3 = total18[i];
+        const float part_3 = total24[i];
         base_3 = (i < ((int)simdgroup_index_in_threadgroup & 7)) ? (base_3 + part_3) : base_3;
-        all_3 = all_3 + part_3;
+        all_4 = all_4 + part_3;
     }
     running_5 = (carry_3 + (base_3 + below_3)) + running_5;
-    carry_3 = carry_3 + all_3;
+    carry_3 = carry_3 + all_4;
     const bool test_58 = running_5 > product_23;
     const bool test_59 = product_2 > 0.0f;
     const bool and_22 = test_58 && test_59;
@@ -893,39 +957,39 @@ void tw_kernel_sample_token(
     greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 8));
     greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial19[(int)simdgroup_index_in_threadgroup] = greatest_3;
+        partial25[(int)simdgroup_index_in_threadgroup] = greatest_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_3 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        greatest_3 = tw_max(greatest_3, partial19[((int)simdgroup_index_in_threadgroup & 24) + i]);
+        greatest_3 = tw_max(greatest_3, partial25[((int)simdgroup_index_in_threadgroup & 24) + i]);
     }
     const bool test_60 = chosen_65 == greatest_3;
     const bool is_nan_x_2 = chosen_65 != chosen_65;
     const bool or_5 = test_60 || is_nan_x_2;
     const uint rounded_9 = (uint)(at_2);
     const uint chosen_66 = or_5 ? rounded_9 : 4294967295u;
-    uint least_2 = 4294967295u;
+    uint least_3 = 4294967295u;
     if (at_2 < arguments.parts) {
-        least_2 = min(least_2, chosen_66);
+        least_3 = min(least_3, chosen_66);
     }
-    least_2 = min(least_2, simd_shuffle_xor(least_2, 1));
-    least_2 = min(least_2, simd_shuffle_xor(least_2, 2));
-    least_2 = min(least_2, simd_shuffle_xor(least_2, 4));
-    least_2 = min(least_2, simd_shuffle_xor(least_2, 8));
-    least_2 = min(least_2, simd_shuffle_xor(least_2, 16));
+    least_3 = min(least_3, simd_shuffle_xor(least_3, 1));
+    least_3 = min(least_3, simd_shuffle_xor(least_3, 2));
+    least_3 = min(least_3, simd_shuffle_xor(least_3, 4));
+    least_3 = min(least_3, simd_shuffle_xor(least_3, 8));
+    least_3 = min(least_3, simd_shuffle_xor(least_3, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial20[(int)simdgroup_index_in_threadgroup] = least_2;
+        partial26[(int)simdgroup_index_in_threadgroup] = least_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    least_2 = 4294967295u;
+    least_3 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        least_2 = min(least_2, partial20[((int)simdgroup_index_in_threadgroup & 24) + i]);
+        least_3 = min(least_3, partial26[((int)simdgroup_index_in_threadgroup & 24) + i]);
     }
-    const bool test_61 = least_2 == 4294967295u;
-    const uint chosen_67 = test_61 ? 0u : least_2;
+    const bool test_61 = least_3 == 4294967295u;
+    const uint chosen_67 = test_61 ? 0u : least_3;
     const int rounded_10 = (int)min(chosen_67, 2147483647u);
     const bool test_62 = at_2 < rounded_10;
     const float chosen_68 = test_62 ? product_2 : 0.0f;
@@ -939,13 +1003,13 @@ void tw_kernel_sample_token(
     total_14 = total_14 + simd_shuffle_xor(total_14, 8);
     total_14 = total_14 + simd_shuffle_xor(total_14, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial21[(int)simdgroup_index_in_threadgroup] = total_14;
+        partial27[(int)simdgroup_index_in_threadgroup] = total_14;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_14 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total_14 = total_14 + partial21[((int)simdgroup_index_in_threadgroup & 24) + i];
+        total_14 = total_14 + partial27[((int)simdgroup_index_in_threadgroup & 24) + i];
     }
     const float difference_11 = product_23 - total_14;
     const int larger_3 = max(tile_50, 0);
@@ -953,12 +1017,12 @@ void tw_kernel_sample_token(
     const float chosen_70 = and_10 ? tile_51 : difference_11;
     const int product_24 = chosen_69 * 1024;
     float logits_in_4 = -INFINITY;
-    if (((min(product_24, arguments.vocabulary) + at_6) >= 0) && ((min(product_24, arguments.vocabulary) + at_6) < arguments.vocabulary)) {
-        logits_in_4 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((min(product_24, arguments.vocabulary) + at_6))];
+    if (((min(product_24, arguments.vocabulary) + at_4) >= 0) && ((min(product_24, arguments.vocabulary) + at_4) < arguments.vocabulary)) {
+        logits_in_4 = logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((min(product_24, arguments.vocabulary) + at_4))];
     }
     uchar seen_in_4 = 0;
-    if (((min(product_24, arguments.vocabulary) + at_6) >= 0) && ((min(product_24, arguments.vocabulary) + at_6) < arguments.vocabulary)) {
-        seen_in_4 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((min(product_24, arguments.vocabulary) + at_6))];
+    if (((min(product_24, arguments.vocabulary) + at_4) >= 0) && ((min(product_24, arguments.vocabulary) + at_4) < arguments.vocabulary)) {
+        seen_in_4 = seen[((long)((int)threadgroup_position_in_grid.x) * arguments.seen_stride0) + (long)((min(product_24, arguments.vocabulary) + at_4))];
     }
     const int rounded_11 = (int)(seen_in_4);
     const bool test_63 = rounded_11 > 0;
@@ -983,39 +1047,39 @@ void tw_kernel_sample_token(
     float running_7;
     float carry_4 = 0.0f;
     float sum_4 = 0.0f;
-    const float x_7 = chosen_76;
+    const float x_8 = chosen_76;
     running_7 = sum_4;
-    sum_4 = sum_4 + x_7;
+    sum_4 = sum_4 + x_8;
     const int lane_4 = (int)thread_index_in_simdgroup & 31;
     float running_8 = sum_4;
-    const float other_114 = simd_shuffle_up(running_8, 1);
-    running_8 = (lane_4 >= 1) ? (other_114 + running_8) : running_8;
-    const float other_115 = simd_shuffle_up(running_8, 2);
-    running_8 = (lane_4 >= 2) ? (other_115 + running_8) : running_8;
-    const float other_116 = simd_shuffle_up(running_8, 4);
-    running_8 = (lane_4 >= 4) ? (other_116 + running_8) : running_8;
-    const float other_117 = simd_shuffle_up(running_8, 8);
-    running_8 = (lane_4 >= 8) ? (other_117 + running_8) : running_8;
-    const float other_118 = simd_shuffle_up(running_8, 16);
-    running_8 = (lane_4 >= 16) ? (other_118 + running_8) : running_8;
-    const float other_119 = simd_shuffle_up(running_8, 1);
-    const float below_4 = (lane_4 >= 1) ? other_119 : 0.0f;
+    const float other_125 = simd_shuffle_up(running_8, 1);
+    running_8 = (lane_4 >= 1) ? (other_125 + running_8) : running_8;
+    const float other_126 = simd_shuffle_up(running_8, 2);
+    running_8 = (lane_4 >= 2) ? (other_126 + running_8) : running_8;
+    const float other_127 = simd_shuffle_up(running_8, 4);
+    running_8 = (lane_4 >= 4) ? (other_127 + running_8) : running_8;
+    const float other_128 = simd_shuffle_up(running_8, 8);
+    running_8 = (lane_4 >= 8) ? (other_128 + running_8) : running_8;
+    const float other_129 = simd_shuffle_up(running_8, 16);
+    running_8 = (lane_4 >= 16) ? (other_129 + running_8) : running_8;
+    const float other_130 = simd_shuffle_up(running_8, 1);
+    const float below_4 = (lane_4 >= 1) ? other_130 : 0.0f;
     const float total_15 = simd_shuffle(running_8, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if ((int)thread_index_in_simdgroup == 0) {
-        total22[(int)simdgroup_index_in_threadgroup] = total_15;
+        total28[(int)simdgroup_index_in_threadgroup] = total_15;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_4 = 0.0f;
-    float all_4 = 0.0f;
+    float all_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float part_4 = total22[i];
+        const float part_4 = total28[i];
         base_4 = (i < (int)simdgroup_index_in_threadgroup) ? (base_4 + part_4) : base_4;
-        all_4 = all_4 + part_4;
+        all_5 = all_5 + part_4;
     }
     running_7 = (carry_4 + (base_4 + below_4)) + running_7;
-    carry_4 = carry_4 + all_4;
+    carry_4 = carry_4 + all_5;
     const bool test_69 = chosen_75 > larger_2;
     const bool test_70 = running_7 < tile_52;
     const bool and_23 = test_68 && test_70;
@@ -1030,34 +1094,34 @@ void tw_kernel_sample_token(
     running_9 = sum_5;
     const int lane_5 = (int)thread_index_in_simdgroup & 31;
     float running_10 = sum_5;
-    const float other_120 = simd_shuffle_up(running_10, 1);
-    running_10 = (lane_5 >= 1) ? (other_120 + running_10) : running_10;
-    const float other_121 = simd_shuffle_up(running_10, 2);
-    running_10 = (lane_5 >= 2) ? (other_121 + running_10) : running_10;
-    const float other_122 = simd_shuffle_up(running_10, 4);
-    running_10 = (lane_5 >= 4) ? (other_122 + running_10) : running_10;
-    const float other_123 = simd_shuffle_up(running_10, 8);
-    running_10 = (lane_5 >= 8) ? (other_123 + running_10) : running_10;
-    const float other_124 = simd_shuffle_up(running_10, 16);
-    running_10 = (lane_5 >= 16) ? (other_124 + running_10) : running_10;
-    const float other_125 = simd_shuffle_up(running_10, 1);
-    const float below_5 = (lane_5 >= 1) ? other_125 : 0.0f;
+    const float other_131 = simd_shuffle_up(running_10, 1);
+    running_10 = (lane_5 >= 1) ? (other_131 + running_10) : running_10;
+    const float other_132 = simd_shuffle_up(running_10, 2);
+    running_10 = (lane_5 >= 2) ? (other_132 + running_10) : running_10;
+    const float other_133 = simd_shuffle_up(running_10, 4);
+    running_10 = (lane_5 >= 4) ? (other_133 + running_10) : running_10;
+    const float other_134 = simd_shuffle_up(running_10, 8);
+    running_10 = (lane_5 >= 8) ? (other_134 + running_10) : running_10;
+    const float other_135 = simd_shuffle_up(running_10, 16);
+    running_10 = (lane_5 >= 16) ? (other_135 + running_10) : running_10;
+    const float other_136 = simd_shuffle_up(running_10, 1);
+    const float below_5 = (lane_5 >= 1) ? other_136 : 0.0f;
     const float total_16 = simd_shuffle(running_10, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if ((int)thread_index_in_simdgroup == 0) {
-        total23[(int)simdgroup_index_in_threadgroup] = total_16;
+        total29[(int)simdgroup_index_in_threadgroup] = total_16;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_5 = 0.0f;
-    float all_5 = 0.0f;
+    float all_6 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float part_5 = total23[i];
+        const float part_5 = total29[i];
         base_5 = (i < (int)simdgroup_index_in_threadgroup) ? (base_5 + part_5) : base_5;
-        all_5 = all_5 + part_5;
+        all_6 = all_6 + part_5;
     }
     running_9 = (carry_5 + (base_5 + below_5)) + running_9;
-    carry_5 = carry_5 + all_5;
+    carry_5 = carry_5 + all_6;
     const bool test_72 = running_9 > chosen_70;
     const bool test_73 = chosen_77 > 0.0f;
     const bool and_25 = test_72 && test_73;
@@ -1070,55 +1134,55 @@ void tw_kernel_sample_token(
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 8));
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial24[(int)simdgroup_index_in_threadgroup] = greatest_4;
+        partial30[(int)simdgroup_index_in_threadgroup] = greatest_4;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_4 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_4 = tw_max(greatest_4, partial24[i]);
+        greatest_4 = tw_max(greatest_4, partial30[i]);
     }
     const bool test_74 = chosen_78 == greatest_4;
     const bool is_nan_x_3 = chosen_78 != chosen_78;
     const bool or_7 = test_74 || is_nan_x_3;
-    const uint rounded_12 = (uint)(at_6);
+    const uint rounded_12 = (uint)(at_4);
     const uint chosen_79 = or_7 ? rounded_12 : 4294967295u;
-    uint least_3 = 4294967295u;
-    least_3 = min(least_3, chosen_79);
-    least_3 = min(least_3, simd_shuffle_xor(least_3, 1));
-    least_3 = min(least_3, simd_shuffle_xor(least_3, 2));
-    least_3 = min(least_3, simd_shuffle_xor(least_3, 4));
-    least_3 = min(least_3, simd_shuffle_xor(least_3, 8));
-    least_3 = min(least_3, simd_shuffle_xor(least_3, 16));
+    uint least_4 = 4294967295u;
+    least_4 = min(least_4, chosen_79);
+    least_4 = min(least_4, simd_shuffle_xor(least_4, 1));
+    least_4 = min(least_4, simd_shuffle_xor(least_4, 2));
+    least_4 = min(least_4, simd_shuffle_xor(least_4, 4));
+    least_4 = min(least_4, simd_shuffle_xor(least_4, 8));
+    least_4 = min(least_4, simd_shuffle_xor(least_4, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial25[(int)simdgroup_index_in_threadgroup] = least_3;
+        partial31[(int)simdgroup_index_in_threadgroup] = least_4;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    least_3 = 4294967295u;
+    least_4 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        least_3 = min(least_3, partial25[i]);
+        least_4 = min(least_4, partial31[i]);
     }
     bool reduced_2 = false;
     reduced_2 = reduced_2 || and_25;
-    const bool other_136 = simd_shuffle_xor((int)(reduced_2), 1);
-    reduced_2 = reduced_2 || other_136;
-    const bool other_137 = simd_shuffle_xor((int)(reduced_2), 2);
-    reduced_2 = reduced_2 || other_137;
-    const bool other_138 = simd_shuffle_xor((int)(reduced_2), 4);
-    reduced_2 = reduced_2 || other_138;
-    const bool other_139 = simd_shuffle_xor((int)(reduced_2), 8);
-    reduced_2 = reduced_2 || other_139;
-    const bool other_140 = simd_shuffle_xor((int)(reduced_2), 16);
-    reduced_2 = reduced_2 || other_140;
+    const bool other_147 = simd_shuffle_xor((int)(reduced_2), 1);
+    reduced_2 = reduced_2 || other_147;
+    const bool other_148 = simd_shuffle_xor((int)(reduced_2), 2);
+    reduced_2 = reduced_2 || other_148;
+    const bool other_149 = simd_shuffle_xor((int)(reduced_2), 4);
+    reduced_2 = reduced_2 || other_149;
+    const bool other_150 = simd_shuffle_xor((int)(reduced_2), 8);
+    reduced_2 = reduced_2 || other_150;
+    const bool other_151 = simd_shuffle_xor((int)(reduced_2), 16);
+    reduced_2 = reduced_2 || other_151;
     if ((int)thread_index_in_simdgroup == 0) {
-        partial26[(int)simdgroup_index_in_threadgroup] = reduced_2;
+        partial32[(int)simdgroup_index_in_threadgroup] = reduced_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     reduced_2 = false;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        reduced_2 = reduced_2 || (partial26[i] != 0);
+        reduced_2 = reduced_2 || (partial32[i] != 0);
     }
     float greatest_5 = -INFINITY;
     greatest_5 = tw_max(greatest_5, chosen_72);
@@ -1128,54 +1192,54 @@ void tw_kernel_sample_token(
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 8));
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial27[(int)simdgroup_index_in_threadgroup] = greatest_5;
+        partial33[(int)simdgroup_index_in_threadgroup] = greatest_5;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_5 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_5 = tw_max(greatest_5, partial27[i]);
+        greatest_5 = tw_max(greatest_5, partial33[i]);
     }
     const bool test_75 = chosen_72 == greatest_5;
     const bool is_nan_x_4 = chosen_72 != chosen_72;
     const bool or_8 = test_75 || is_nan_x_4;
     const uint chosen_80 = or_8 ? rounded_12 : 4294967295u;
-    uint least_4 = 4294967295u;
-    least_4 = min(least_4, chosen_80);
-    least_4 = min(least_4, simd_shuffle_xor(least_4, 1));
-    least_4 = min(least_4, simd_shuffle_xor(least_4, 2));
-    least_4 = min(least_4, simd_shuffle_xor(least_4, 4));
-    least_4 = min(least_4, simd_shuffle_xor(least_4, 8));
-    least_4 = min(least_4, simd_shuffle_xor(least_4, 16));
-    if ((int)thread_index_in_simdgroup == 0) {
-        partial28[(int)simdgroup_index_in_threadgroup] = least_4;
-    }
-    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    least_4 = 4294967295u;
-    _Pragma("unroll")
-    for (int i = 0; i < 32; i++) {
-        least_4 = min(least_4, partial28[i]);
-    }
-    const uint chosen_81 = reduced_2 ? least_3 : least_4;
-    const int smaller_11 = min(((int)min(chosen_81, 2147483647u) + product_24), (arguments.vocabulary - 1));
-    const uint rounded_14 = (unsigned int)max(smaller_11, 0);
-    int least_5 = 2147483647;
-    least_5 = min(least_5, at_4);
+    uint least_5 = 4294967295u;
+    least_5 = min(least_5, chosen_80);
     least_5 = min(least_5, simd_shuffle_xor(least_5, 1));
     least_5 = min(least_5, simd_shuffle_xor(least_5, 2));
     least_5 = min(least_5, simd_shuffle_xor(least_5, 4));
     least_5 = min(least_5, simd_shuffle_xor(least_5, 8));
     least_5 = min(least_5, simd_shuffle_xor(least_5, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial29[(int)simdgroup_index_in_threadgroup] = least_5;
+        partial34[(int)simdgroup_index_in_threadgroup] = least_5;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    least_5 = 2147483647;
+    least_5 = 4294967295u;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        least_5 = min(least_5, partial34[i]);
+    }
+    const uint chosen_81 = reduced_2 ? least_4 : least_5;
+    const int smaller_11 = min(((int)min(chosen_81, 2147483647u) + product_24), (arguments.vocabulary - 1));
+    const uint rounded_14 = (unsigned int)max(smaller_11, 0);
+    int least_6 = 2147483647;
+    least_6 = min(least_6, at_3);
+    least_6 = min(least_6, simd_shuffle_xor(least_6, 1));
+    least_6 = min(least_6, simd_shuffle_xor(least_6, 2));
+    least_6 = min(least_6, simd_shuffle_xor(least_6, 4));
+    least_6 = min(least_6, simd_shuffle_xor(least_6, 8));
+    least_6 = min(least_6, simd_shuffle_xor(least_6, 16));
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial35[(int)simdgroup_index_in_threadgroup] = least_6;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    least_6 = 2147483647;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least_5 = min(least_5, partial29[((int)simdgroup_index_in_threadgroup & 30) + i]);
+        least_6 = min(least_6, partial35[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
-    const bool test_76 = at_4 == least_5;
+    const bool test_76 = at_3 == least_6;
     const int chosen_82 = test_76 ? rounded_5 : 0;
     int total_17 = 0;
     total_17 = total_17 + chosen_82;
@@ -1185,13 +1249,13 @@ void tw_kernel_sample_token(
     total_17 = total_17 + simd_shuffle_xor(total_17, 8);
     total_17 = total_17 + simd_shuffle_xor(total_17, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial30[(int)simdgroup_index_in_threadgroup] = total_17;
+        partial36[(int)simdgroup_index_in_threadgroup] = total_17;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_17 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_17 = total_17 + partial30[((int)simdgroup_index_in_threadgroup & 30) + i];
+        total_17 = total_17 + partial36[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const int index_2 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
     const uint tokens_in_2 = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index_2)];

@@ -304,6 +304,8 @@ pub(super) struct Scattered {
 enum Position {
     /// The whole axis.
     All,
+    /// The number of the program along this axis of the forward grid.
+    Own(usize),
     /// One position, from a tensor `[programs..]`.
     At(String),
     /// A range whose start is in a tensor `[programs..]`.
@@ -330,12 +332,19 @@ impl Scattered {
             name
         };
         let values = keep(out, format!("scattered_{name}"), value, &tile);
+        let own = |out: &Emitter, id: ExprId| {
+            let is_it = |p: &ExprId| *p == id || is_one_program(out, [*p, id]);
+            programs.iter().position(is_it)
+        };
         let mut axes = Vec::new();
         for (number, axis) in place.axes.iter().enumerate() {
             let at = format!("scattered_{name}_at_{number}");
             axes.push(match *axis {
                 Axis::All => Position::All,
-                Axis::At(id) => Position::At(keep(out, at, id, &[])),
+                Axis::At(id) => match own(out, id) {
+                    Some(axis) => Position::Own(axis),
+                    None => Position::At(keep(out, at, id, &[])),
+                },
                 Axis::Range { start, len, step } => {
                     Position::Range { start: keep(out, at, start, &[]), len, step }
                 }
@@ -382,6 +391,7 @@ impl Scattered {
                     to.push(Axis::All);
                     from.push(Axis::All);
                 }
+                Position::Own(axis) => to.push(programs[*axis]),
                 Position::At(name) => {
                     let param = find(out, name)?;
                     let index = out.load(Place { param, axes: programs.clone() });
@@ -418,6 +428,11 @@ impl Scattered {
         }
         Ok(())
     }
+}
+
+/// True for two that are the program's number along one axis of the grid.
+fn is_one_program(out: &Emitter, [a, b]: [ExprId; 2]) -> bool {
+    matches!((out.kind(a), out.kind(b)), (ExprKind::Program(a), ExprKind::Program(b)) if a == b)
 }
 
 /// Keeps a `tile` of each of so many programs for a later program: the name of the temporary, or input, that has them,

@@ -37,9 +37,11 @@ mod spread;
 mod squares;
 mod statement;
 mod stored;
+mod threshold;
 mod tidy;
 mod top;
 mod typical;
+mod walked;
 
 use crate::dead::remove_dead;
 use crate::lines;
@@ -84,6 +86,11 @@ pub static PASSES: &[crate::Pass] = &[
         name: "chunk",
         doc: "cuts the line of a map that changes shapes into chunks, one a program",
         run: chunk::chunk,
+    },
+    crate::Pass {
+        name: "walk",
+        doc: "gives each turn of a loop round sums to a program of its own, where it adds to elements of its own",
+        run: walked::walk,
     },
     crate::Pass {
         name: "apart",

@@ -44,6 +44,7 @@ impl Lowering<'_> {
         let top =
             TopK { of, dtype: ty.dtype, shape: &shape, layout: &layout, k, out, result: &result };
         match self.has_few_candidates(&top) {
+            false if self.has_threshold(&top) => self.above_threshold(&top)?,
             false => self.search_in_rounds(&top)?,
             true => {
                 let many = self.few_candidates(&top)?;
