@@ -123,22 +123,23 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
         }
     }
     if (!(candidates <= 32)) {
-        int key_2[32];
         int own_2;
         unsigned int own_at_2;
         int won_2;
         unsigned int won_at_2;
         own_2 = -2147483647 - 1;
         own_at_2 = 4294967295u;
-        _Pragma("unroll")
-        for (int i = 0; i < 32; i++) {
-            const float x_4 = x_in[i];
-            key_2[i] = (x_4 != x_4) ? 2147483647 : (__float_as_int(x_4) ^ ((__float_as_int(x_4) >> 31) & 2147483647));
-            const int x_5 = (key_2[i] == (-1)) ? 0 : key_2[i];
-            const unsigned int at_4 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
-            if (x_5 > own_2) {
-                own_2 = x_5;
-                own_at_2 = at_4;
+        for (int k = 0; k < 4; k += 1) {
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                const float x_4 = x[((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((k * 8) + i) & 3) + (((((k * 8) + i) >> 2) & 7) * 128))))];
+                const int key_2 = (x_4 != x_4) ? 2147483647 : (__float_as_int(x_4) ^ ((__float_as_int(x_4) >> 31) & 2147483647));
+                const int x_5 = (key_2 == (-1)) ? 0 : key_2;
+                const unsigned int at_4 = ((unsigned int)((at + ((((k * 8) + i) & 3) + (((((k * 8) + i) >> 2) & 7) * 128)))) + (unsigned int)((at + ((((k * 8) + i) & 3) + (((((k * 8) + i) >> 2) & 7) * 128))))) | ((key_2 == (-1)) ? 1u : 0u);
+                if (x_5 > own_2) {
+                    own_2 = x_5;
+                    own_at_2 = at_4;
+                }
             }
         }
         for (int round_3 = 0; round_3 < 8; round_3 += 1) {
@@ -154,13 +155,17 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_topk(const float* __
             if (own_at_2 == won_at_2) {
                 own_2 = -2147483647 - 1;
                 own_at_2 = 4294967295u;
-                _Pragma("unroll")
-                for (int i = 0; i < 32; i++) {
-                    const int x_6 = (key_2[i] == (-1)) ? 0 : key_2[i];
-                    const unsigned int at_5 = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 7) * 128))))) | ((key_2[i] == (-1)) ? 1u : 0u);
-                    if ((x_6 > own_2) && ((won_2 > x_6) || ((won_2 == x_6) && (won_at_2 < at_5)))) {
-                        own_2 = x_6;
-                        own_at_2 = at_5;
+                for (int k_2 = 0; k_2 < 4; k_2 += 1) {
+                    _Pragma("unroll")
+                    for (int i = 0; i < 8; i++) {
+                        const float x_6 = x[((long long)(program_2) * arguments.x_stride0) + (long long)((at + ((((k_2 * 8) + i) & 3) + (((((k_2 * 8) + i) >> 2) & 7) * 128))))];
+                        const int key_3 = (x_6 != x_6) ? 2147483647 : (__float_as_int(x_6) ^ ((__float_as_int(x_6) >> 31) & 2147483647));
+                        const int x_7 = (key_3 == (-1)) ? 0 : key_3;
+                        const unsigned int at_5 = ((unsigned int)((at + ((((k_2 * 8) + i) & 3) + (((((k_2 * 8) + i) >> 2) & 7) * 128)))) + (unsigned int)((at + ((((k_2 * 8) + i) & 3) + (((((k_2 * 8) + i) >> 2) & 7) * 128))))) | ((key_3 == (-1)) ? 1u : 0u);
+                        if ((x_7 > own_2) && ((won_2 > x_7) || ((won_2 == x_7) && (won_at_2 < at_5)))) {
+                            own_2 = x_7;
+                            own_at_2 = at_5;
+                        }
                     }
                 }
             }

@@ -143,7 +143,7 @@ impl Lowering<'_> {
     }
 
     /// True for a row whose elements a thread can read once more.
-    fn is_read(&self, row: ExprId) -> bool {
+    pub(super) fn is_read(&self, row: ExprId) -> bool {
         match self.program.expr(row).kind {
             ExprKind::Load { .. } => self.settled.contains(&row),
             ExprKind::Cast(of) => self.is_read(of),

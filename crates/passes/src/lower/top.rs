@@ -8,13 +8,16 @@
 
 use super::candidates::TopK;
 use super::collective::{Joiner, wins};
+use super::layout::Layout;
 use super::map::{aligned, both};
-use super::{Held, LowerError, Lowering, SUBGROUP, binary, int};
+use super::{Held, LowerError, Lowering, SUBGROUP, add, binary, int, shift_left};
 use tilewright_ir::thread::{Code, RegisterId, Value};
 use tilewright_ir::{BinaryOp, DType, ExprId, Extent, Literal, TernaryOp, UnaryOp};
 
 /// The key that no element has but the least integer.
 pub(super) const LEAST: i64 = i32::MIN as i64;
+/// How many elements a thread asks for at once where it reads a row again.
+const READ_AT_ONCE: usize = 8;
 /// The position of no element.
 pub(super) const NOWHERE: i64 = u32::MAX as i64;
 
@@ -45,10 +48,11 @@ impl Lowering<'_> {
             TopK { of, dtype: ty.dtype, shape: &shape, layout: &layout, k, out, result: &result };
         match self.has_few_candidates(&top) {
             false if self.has_threshold(&top) => self.above_threshold(&top)?,
-            false => self.search_in_rounds(&top)?,
+            false => self.search_in_rounds(&top, false)?,
             true => {
                 let many = self.few_candidates(&top)?;
-                let (body, searched) = self.nested(|l| l.search_in_rounds(&top));
+                let again = self.is_read(of);
+                let (body, searched) = self.nested(|l| l.search_in_rounds(&top, again));
                 searched?;
                 self.code(Code::If(many, body));
             }
@@ -61,24 +65,16 @@ impl Lowering<'_> {
     }
 
     /// Looks for the greatest element k times: each thread keeps the best of its own, the team finds the best of those,
-    /// and its owner looks for its next.
-    fn search_in_rounds(&mut self, top: &TopK<'_>) -> Result<(), LowerError> {
+    /// and its owner looks for its next. `again` reads the row for every look instead of holding its keys: where few rows
+    /// need this, the registers would be missed by all.
+    fn search_in_rounds(&mut self, top: &TopK<'_>, again: bool) -> Result<(), LowerError> {
         let TopK { of, dtype, shape, layout, k, out, result } = *top;
         let last = shape.len() - 1;
         let registers = layout.registers();
-        let keys = self.register("key", DType::I32, Some(registers));
-        self.code(Code::Declare(keys));
-        self.unroll(registers, |l, i| {
-            let value = l.element(of, layout, &i)?;
-            let value = l.let_value("x", dtype, value);
-            let key = signed_key(value, dtype);
-            let key = match l.valid(layout, shape, &i) {
-                None => key,
-                Some(valid) => select(DType::I32, valid, key, int(LEAST)),
-            };
-            l.code(Code::SetElement(keys, i, key));
-            Ok::<(), LowerError>(())
-        })?;
+        let keys = match again {
+            true => None,
+            false => Some(self.keys(top)?),
+        };
         let pair = |l: &mut Self, names: [&str; 2]| {
             let made =
                 [l.register(names[0], DType::I32, None), l.register(names[1], DType::U32, None)];
@@ -91,10 +87,13 @@ impl Lowering<'_> {
         let search = |l: &mut Self, after: Option<[RegisterId; 2]>| {
             l.code(Code::Set(own[0], int(LEAST)));
             l.code(Code::Set(own[1], Value::Const(Literal::Int(NOWHERE), DType::U32)));
-            l.unroll(registers, |l, i| {
+            let look = |l: &mut Self, i: Value| {
+                let x = match keys {
+                    Some(keys) => Value::Element(keys, Box::new(i.clone())),
+                    None => l.key_again(of, layout, &i)?,
+                };
                 let at = l.position(layout, last, &i);
                 let at = Value::Cast { from: DType::I32, to: DType::U32, of: Box::new(at) };
-                let x = Value::Element(keys, Box::new(i.clone()));
                 let (x, at) = signed_place(x, at, dtype);
                 let x = if dtype.is_float() { l.let_value("x", DType::I32, x) } else { x };
                 let at = l.let_value("at", DType::U32, at);
@@ -114,15 +113,37 @@ impl Lowering<'_> {
                     better = both(l.valid(layout, shape, &i), Some(better)).unwrap_or(int(1));
                 }
                 l.code(Code::If(better, vec![Code::Set(own[0], x), Code::Set(own[1], at)]));
+                Ok::<(), LowerError>(())
+            };
+            if keys.is_some() {
+                return l.unroll(registers, look);
+            }
+            let some = registers.min(READ_AT_ONCE);
+            let counter = l.register("k", DType::I32, None);
+            let (body, result) = l.nested(|l| {
+                l.unroll(some, |l, i| {
+                    let start = shift_left(Value::Get(counter), some.trailing_zeros());
+                    let i = add(start, i);
+                    let valid = l.valid(layout, shape, &i);
+                    let (body, result) = l.nested(|l| look(l, i));
+                    match valid {
+                        None => body.into_iter().for_each(|c| l.code(c)),
+                        Some(valid) => l.code(Code::If(valid, body)),
+                    }
+                    result
+                })
             });
+            let (start, end, step) = (int(0), int((registers / some) as i64), int(1));
+            l.code(Code::For { counter, start, end, step, body });
+            result
         };
-        search(self, None);
+        search(self, None)?;
         let joiner = Joiner::Arg { max: true, dtype: DType::I32 };
         let identity = [int(LEAST), Value::Const(Literal::Int(NOWHERE), DType::U32)];
         let (narrow, bits) = (layout.without(last), layout.thread_bits(last));
         let round = self.register("round", DType::I32, None);
         self.loops += 1;
-        let (body, ()) = self.nested(|l| {
+        let (body, searched) = self.nested(|l| {
             for (&w, &o) in won.iter().zip(&own) {
                 l.code(Code::Set(w, Value::Get(o)));
             }
@@ -147,14 +168,52 @@ impl Lowering<'_> {
                 ];
                 l.code(Code::If(turn, sets));
             });
-            let (next, ()) = l.nested(|l| search(l, Some(won)));
+            let (next, searched) = l.nested(|l| search(l, Some(won)));
             let mine = compare(BinaryOp::Eq, DType::U32, Value::Get(own[1]), Value::Get(won[1]));
             l.code(Code::If(mine, next));
+            searched
         });
         self.loops -= 1;
         let (start, end, step) = (int(0), int(k as i64), int(1));
         self.code(Code::For { counter: round, start, end, step, body });
-        Ok(())
+        searched
+    }
+
+    /// The keys of a thread's elements, the least where there is none.
+    fn keys(&mut self, top: &TopK<'_>) -> Result<RegisterId, LowerError> {
+        let TopK { of, dtype, shape, layout, .. } = *top;
+        let keys = self.register("key", DType::I32, Some(layout.registers()));
+        self.code(Code::Declare(keys));
+        self.unroll(layout.registers(), |l, i| {
+            let value = l.element(of, layout, &i)?;
+            let value = l.let_value("x", dtype, value);
+            let key = signed_key(value, dtype);
+            let key = match l.valid(layout, shape, &i) {
+                None => key,
+                Some(valid) => select(DType::I32, valid, key, int(LEAST)),
+            };
+            l.code(Code::SetElement(keys, i, key));
+            Ok::<(), LowerError>(())
+        })?;
+        Ok(keys)
+    }
+
+    /// The key of an element that this thread reads again.
+    fn key_again(
+        &mut self,
+        of: ExprId,
+        layout: &Layout,
+        register: &Value,
+    ) -> Result<Value, LowerError> {
+        let (program, all) = (self.program, layout.capacity.len());
+        let expr = program.expr(of);
+        let rank = expr.ty.shape.len();
+        let at: Vec<Value> =
+            (all - rank..all).map(|axis| self.position(layout, axis, register)).collect();
+        let lost = || LowerError(format!("{}: %{} is lost", program.name, of.0));
+        let value = self.value_at(of, &at).ok_or_else(lost)?;
+        let value = self.let_value("x", expr.ty.dtype, value);
+        Ok(self.let_value("key", DType::I32, signed_key(value, expr.ty.dtype)))
     }
 }
 
