@@ -28,17 +28,17 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_expert_counts(co
         unsigned int indices_in[8];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            indices_in[i * 4] = 0u;
-            indices_in[(i * 4) + 1] = 0u;
-            indices_in[(i * 4) + 2] = 0u;
-            indices_in[(i * 4) + 3] = 0u;
-            if ((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.slots) {
-                {
-                    union { uint4 all; unsigned int lane[4]; } vector;
-                    vector.all = *(const uint4*)(indices + (long long)((product + (at + ((((i * 4) >> 2) & 1) * 4096)))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) indices_in[(i * 4) + l] = vector.lane[l];
-                }
+            {
+                union { uint4 all; unsigned int lane[4]; } vector;
+                vector.all = *(const uint4*)(indices + (long long)((product + min((at + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.slots + (-4)) - product)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) indices_in[(i * 4) + l] = vector.lane[l];
+            }
+            if (!((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.slots)) {
+                indices_in[i * 4] = 0u;
+                indices_in[(i * 4) + 1] = 0u;
+                indices_in[(i * 4) + 2] = 0u;
+                indices_in[(i * 4) + 3] = 0u;
             }
         }
         _Pragma("unroll")

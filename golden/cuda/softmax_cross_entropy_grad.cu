@@ -37,17 +37,17 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
         float logits_in[8];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            logits_in[i * 4] = 0.0f;
-            logits_in[(i * 4) + 1] = 0.0f;
-            logits_in[(i * 4) + 2] = 0.0f;
-            logits_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = tw_read_passing((const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096)))))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
-                }
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = tw_read_passing((const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product + min((at_2 + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.classes + (-4)) - product)))))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
+            }
+            if (!((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes)) {
+                logits_in[i * 4] = 0.0f;
+                logits_in[(i * 4) + 1] = 0.0f;
+                logits_in[(i * 4) + 2] = 0.0f;
+                logits_in[(i * 4) + 3] = 0.0f;
             }
         }
         float chosen[8];
@@ -76,13 +76,13 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
             const bool test_3 = abs_x < TW_INFINITY;
             chosen_2[i] = test_3 ? larger : 0.0f;
             const float product_2 = (tile_3[i] - chosen_2[i]) * 1.442695f;
-            exp2_x[i] = exp2f(product_2);
+            exp2_x[i] = tw_flushed_exp2(product_2);
         }
         float exp2_x_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             const float product_3 = (chosen[i] - chosen_2[(i >> 2) & 1]) * 1.442695f;
-            exp2_x_2[i] = exp2f(product_3);
+            exp2_x_2[i] = tw_flushed_exp2(product_3);
         }
         float tile_4[2];
         float total_2[2];
@@ -162,17 +162,17 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
         float logits_in_3[8];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            logits_in_3[i * 4] = 0.0f;
-            logits_in_3[(i * 4) + 1] = 0.0f;
-            logits_in_3[(i * 4) + 2] = 0.0f;
-            logits_in_3[(i * 4) + 3] = 0.0f;
-            if ((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = __ldcs((const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096)))))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
-                }
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = __ldcs((const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((min(product_5, arguments.classes) + min((at_2 + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.classes + (-4)) - min(product_5, arguments.classes))))))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
+            }
+            if (!((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes)) {
+                logits_in_3[i * 4] = 0.0f;
+                logits_in_3[(i * 4) + 1] = 0.0f;
+                logits_in_3[(i * 4) + 2] = 0.0f;
+                logits_in_3[(i * 4) + 3] = 0.0f;
             }
         }
         float chosen_7[8];

@@ -35,17 +35,17 @@ void tw_kernel_expert_counts(
         uint indices_in[8];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            indices_in[i * 4] = 0u;
-            indices_in[(i * 4) + 1] = 0u;
-            indices_in[(i * 4) + 2] = 0u;
-            indices_in[(i * 4) + 3] = 0u;
-            if ((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.slots) {
-                {
-                    union { uint4 all; uint lane[4]; } vector;
-                    vector.all = *(const device uint4*)(indices + (long)((product + (at + ((((i * 4) >> 2) & 1) * 4096)))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) indices_in[(i * 4) + l] = vector.lane[l];
-                }
+            {
+                union { uint4 all; uint lane[4]; } vector;
+                vector.all = *(const device uint4*)(indices + (long)((product + min((at + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.slots + (-4)) - product)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) indices_in[(i * 4) + l] = vector.lane[l];
+            }
+            if (!((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.slots)) {
+                indices_in[i * 4] = 0u;
+                indices_in[(i * 4) + 1] = 0u;
+                indices_in[(i * 4) + 2] = 0u;
+                indices_in[(i * 4) + 3] = 0u;
             }
         }
         _Pragma("unroll")

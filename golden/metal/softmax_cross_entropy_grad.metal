@@ -47,17 +47,17 @@ void tw_kernel_softmax_cross_entropy_grad(
         float logits_in[8];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            logits_in[i * 4] = 0.0f;
-            logits_in[(i * 4) + 1] = 0.0f;
-            logits_in[(i * 4) + 2] = 0.0f;
-            logits_in[(i * 4) + 3] = 0.0f;
-            if ((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
-                }
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + min((at_2 + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.classes + (-4)) - product))))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
+            }
+            if (!((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes)) {
+                logits_in[i * 4] = 0.0f;
+                logits_in[(i * 4) + 1] = 0.0f;
+                logits_in[(i * 4) + 2] = 0.0f;
+                logits_in[(i * 4) + 3] = 0.0f;
             }
         }
         float chosen[8];
@@ -172,17 +172,17 @@ void tw_kernel_softmax_cross_entropy_grad(
         float logits_in_3[8];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
-            logits_in_3[i * 4] = 0.0f;
-            logits_in_3[(i * 4) + 1] = 0.0f;
-            logits_in_3[(i * 4) + 2] = 0.0f;
-            logits_in_3[(i * 4) + 3] = 0.0f;
-            if ((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes) {
-                {
-                    union { uint4 all; float lane[4]; } vector;
-                    vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096))))));
-                    _Pragma("unroll")
-                    for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
-                }
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((min(product_5, arguments.classes) + min((at_2 + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.classes + (-4)) - min(product_5, arguments.classes)))))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) logits_in_3[(i * 4) + l] = vector.lane[l];
+            }
+            if (!((min(product_5, arguments.classes) + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes)) {
+                logits_in_3[i * 4] = 0.0f;
+                logits_in_3[(i * 4) + 1] = 0.0f;
+                logits_in_3[(i * 4) + 2] = 0.0f;
+                logits_in_3[(i * 4) + 3] = 0.0f;
             }
         }
         float chosen_7[8];

@@ -146,6 +146,8 @@ pub enum Value {
     Pack(DType, Box<[Value; 2]>),
     /// The same, where an error of a few units in the last place of an f32 is lost in a later rounding to 16 bits.
     Rough(Box<Value>),
+    /// A power of two of an f32 that may be 0 where it is below all normal numbers, for sums in which so little is nothing.
+    Flushed(Box<Value>),
     /// An i32 index, if it passes that one of [`ThreadProgram::checks`]; else 0, and the fault is noted for the host.
     Checked(usize, Box<Value>),
 }

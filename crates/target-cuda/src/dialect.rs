@@ -203,6 +203,10 @@ impl Dialect for CudaC {
         Some(format!("{name}({a})"))
     }
 
+    fn flushed_exp2(&self, a: &str) -> Option<String> {
+        Some(format!("tw_flushed_exp2({a})"))
+    }
+
     fn fast_quotient(&self, a: &str, b: &str) -> Option<String> {
         Some(format!("tw_fast_quotient({a}, {b})"))
     }

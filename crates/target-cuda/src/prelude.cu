@@ -45,6 +45,12 @@ __device__ __forceinline__ float tw_fast_exp2(float x) {
     asm("ex2.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
+// As exact as exp2f, but for results below all normal numbers, which are 0.
+__device__ __forceinline__ float tw_flushed_exp2(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
 __device__ __forceinline__ float tw_fast_exp(float x) { return tw_fast_exp2(x * 1.4426950408889634f); }
 __device__ __forceinline__ float tw_fast_sigmoid(float x) {
     const float e = tw_fast_exp(-fabsf(x));

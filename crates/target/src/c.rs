@@ -49,6 +49,10 @@ pub trait Dialect {
     fn fast_unary(&self, _op: UnaryOp, _value: &str) -> Option<String> {
         None
     }
+    /// A power of two of an f32, 0 where it is below all normal numbers; `None` where that is no faster.
+    fn flushed_exp2(&self, _value: &str) -> Option<String> {
+        None
+    }
     /// A quotient of f32 values, faster, with an error of a few units in the last place; `None` where there is no such
     /// form.
     fn fast_quotient(&self, _a: &str, _b: &str) -> Option<String> {

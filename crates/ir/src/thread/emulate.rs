@@ -499,7 +499,7 @@ impl Machine<'_> {
                 Argument::Tensor(tensor) => Lanes::Same(tensor.strides[*axis] as f64),
                 Argument::Scalar(_) => return Err("a number has no strides".into()),
             },
-            Value::Wide(a) | Value::Rough(a) => self.value(a, active)?,
+            Value::Wide(a) | Value::Rough(a) | Value::Flushed(a) => self.value(a, active)?,
             Value::Checked(check, of) => {
                 let index = self.value(of, active)?;
                 let check = &self.program.checks[*check];

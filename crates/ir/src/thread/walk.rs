@@ -10,6 +10,7 @@ impl Value {
             | Value::Unary(_, _, a)
             | Value::Wide(a)
             | Value::Rough(a)
+            | Value::Flushed(a)
             | Value::Shared(_, a)
             | Value::Shuffle(_, _, a)
             | Value::Extreme { of: a, .. }
@@ -39,6 +40,7 @@ impl Value {
             | Value::Unary(_, _, a)
             | Value::Wide(a)
             | Value::Rough(a)
+            | Value::Flushed(a)
             | Value::Shared(_, a)
             | Value::Shuffle(_, _, a)
             | Value::Extreme { of: a, .. }

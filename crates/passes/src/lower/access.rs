@@ -6,6 +6,7 @@ use crate::lower::layout::Layout;
 use tilewright_ir::thread::{Check, Code, Reuse, Value};
 use tilewright_ir::{
     Access, Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Literal, ParamKind, Place, StoreMode,
+    UnaryOp,
 };
 
 impl Lowering<'_> {
@@ -75,7 +76,7 @@ impl Lowering<'_> {
     }
 
     /// Checks an index of a place, unless it cannot leave its axis.
-    fn check(&mut self, place: &Place, axis: usize, id: ExprId, of: Value) -> Value {
+    pub(super) fn check(&mut self, place: &Place, axis: usize, id: ExprId, of: Value) -> Value {
         let ParamKind::Tensor { shape, .. } = &self.program.param(place.param).kind else {
             return of;
         };
@@ -336,7 +337,12 @@ impl Lowering<'_> {
             let shape = aligned(&ty.shape, &layout);
             let valid = l.valid(&layout, &shape, &first);
             let valid = both(valid, l.inside(place, &positions));
-            let offset = l.offset(place, &positions).ok_or_else(missing)?;
+            let within = match lanes > 1 && valid.is_some() && !l.kept.has(id) {
+                true => l.clamped(place, &positions, lanes),
+                false => None,
+            };
+            let at = within.as_deref().unwrap_or(&positions);
+            let offset = l.offset(place, at).ok_or_else(missing)?;
             let read = match lanes {
                 1 => {
                     let value = Value::Load { param: place.param, offset: Box::new(offset) };
@@ -358,6 +364,15 @@ impl Lowering<'_> {
             };
             match valid {
                 None => l.code(read),
+                Some(valid) if within.is_some() => {
+                    l.code(read);
+                    let fills = (0..lanes).map(|lane| {
+                        let at = add(first.clone(), int(lane as i64));
+                        Code::SetElement(register, at, Value::Const(fill, ty.dtype))
+                    });
+                    let beyond = Value::Unary(UnaryOp::Not, DType::Bool, Box::new(valid));
+                    l.code(Code::If(beyond, fills.collect()));
+                }
                 Some(valid) => {
                     for lane in 0..lanes {
                         let at = add(first.clone(), int(lane as i64));
@@ -373,6 +388,32 @@ impl Lowering<'_> {
         self.shared_indices.clear();
         self.hold(id, Held { register, layout });
         Ok(())
+    }
+
+    /// Positions for a vector of a block of a long row that may lie past the row's end: those of the last vector then. A load
+    /// without a condition is asked for before its turn of the loop, as far as there are registers.
+    fn clamped(&mut self, place: &Place, positions: &[Value], lanes: usize) -> Option<Vec<Value>> {
+        let ParamKind::Tensor { shape, access: Access::In, .. } =
+            &self.program.param(place.param).kind
+        else {
+            return None;
+        };
+        let (Axis::Range { start, step: 1, .. }, before) = place.axes.split_last()? else {
+            return None;
+        };
+        let single = before.iter().all(|axis| matches!(axis, Axis::At(_)));
+        // In a turn of a loop over a row there is at least one vector.
+        if !self.is_blocked || self.loops != 1 || !single {
+            return None;
+        }
+        let (extent, axis) = (*shape.last()?, shape.len() - 1);
+        let start = self.checked_index(place, axis, *start)?;
+        let last = add(Value::Size(extent), int(-(lanes as i64)));
+        let last = binary(BinaryOp::Sub, last, start);
+        let (position, others) = positions.split_last()?;
+        let mut positions = others.to_vec();
+        positions.push(binary(BinaryOp::Min, position.clone(), last));
+        Some(positions)
     }
 
     /// What becomes of what a load reads.

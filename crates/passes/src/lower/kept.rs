@@ -19,7 +19,7 @@ use tilewright_ir::{
 };
 
 /// Bytes of shared memory that are left for what threads exchange.
-const EXCHANGED: usize = 2 << 10;
+pub(super) const EXCHANGED: usize = 2 << 10;
 
 /// What is kept.
 #[derive(Default)]
@@ -34,6 +34,13 @@ pub(super) struct KeptRows {
     blocks: usize,
     /// log2 of the elements of a block.
     block: u32,
+}
+
+impl KeptRows {
+    /// True for a load that finds some of its row there.
+    pub(super) fn has(&self, load: ExprId) -> bool {
+        self.at.contains_key(&load)
+    }
 }
 
 /// The loads of rows in the body of a pass.
@@ -156,7 +163,7 @@ impl Lowering<'_> {
     }
 
     /// The elements that one copy of a load moves, if it can be one that runs beside the thread.
-    fn copied(&self, id: ExprId, place: &Place) -> Option<usize> {
+    pub(super) fn copied(&self, id: ExprId, place: &Place) -> Option<usize> {
         let ty = &self.program.expr(id).ty;
         let lanes = 1usize << self.vector(place, &self.layout(&ty.shape), ty.dtype);
         let bytes = lanes * ty.dtype.size();

@@ -6,6 +6,7 @@
 
 mod access;
 mod ahead;
+mod asked;
 mod blocks;
 mod candidates;
 mod choice;
@@ -146,11 +147,13 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     let program = &program;
     let mut lowering = Lowering::new(program, schedule);
     lowering.resident = cluster::resident_groups(schedule);
+    lowering.is_blocked = is_blocked;
     if is_blocked {
         lowering.resident = blocks::resident_groups(program);
         lowering.last_pass = blocks::last_pass(program);
         lowering.keep_rows();
     }
+    lowering.find_asked();
     lowering.prologue();
     if in_cluster {
         // No group may write to one that has not begun.
@@ -225,6 +228,10 @@ struct Lowering<'a> {
     steps: HashMap<ExprId, (ExprId, ExprId, usize)>,
     /// Expressions that may be computed fast.
     rough: HashSet<ExprId>,
+    /// Powers of two that may be 0 below all normal numbers.
+    flushed: HashSet<ExprId>,
+    /// Two factors for quotients of a tile by one number.
+    reciprocals: HashMap<ExprId, [Value; 2]>,
     /// See [`ThreadProgram::resident`].
     resident: usize,
     /// Counters of the loops around the current statement, and their steps.
@@ -233,9 +240,13 @@ struct Lowering<'a> {
     meeting: Option<Vec<collective::Exchange>>,
     /// Depth of run-time loops around the current statement.
     loops: usize,
+    /// The program's long rows come in blocks, see [`blocks`].
+    is_blocked: bool,
     /// The index of the last loop over a row that is read several times, and whether that is being lowered.
     last_pass: Option<ExprId>,
     in_last_pass: bool,
+    /// Rows of later turns in shared memory.
+    asked: asked::AskedRows,
     /// Rows that stay in shared memory, see [`kept`].
     kept: kept::KeptRows,
     /// Loads that may be repeated later, see [`order::settled`].
@@ -290,12 +301,16 @@ impl<'a> Lowering<'a> {
             steps: HashMap::default(),
             only_stored: stored::only_stored(program),
             rough: rough::rough(program),
+            flushed: rough::flushed(program),
+            reciprocals: HashMap::default(),
             resident: 0,
             turns: Vec::new(),
             meeting: None,
             loops: 0,
+            is_blocked: false,
             last_pass: None,
             in_last_pass: false,
+            asked: asked::AskedRows::default(),
             kept: kept::KeptRows::default(),
             settled: order::settled(program),
             names: names::Names::new(program),

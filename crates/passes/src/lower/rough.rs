@@ -47,6 +47,36 @@ pub(super) fn rough(program: &Program) -> HashSet<ExprId> {
     rough
 }
 
+/// Powers of two beside one that is 1, with which they are summed: of the distances from the greatest element so far, where that
+/// is finite. One that is below all normal numbers changes no such sum.
+pub(super) fn flushed(program: &Program) -> HashSet<ExprId> {
+    let kind = |id: ExprId| &program.expr(id).kind;
+    let is_reference = |id: ExprId| match *kind(id) {
+        ExprKind::Ternary(TernaryOp::Select, [finite, greatest, other]) => match *kind(finite) {
+            ExprKind::Binary(BinaryOp::Lt, size, end) => {
+                *kind(size) == ExprKind::Unary(UnaryOp::Abs, greatest)
+                    && program.constant(end) == Some(f64::INFINITY)
+                    && program.constant(other) == Some(0.0)
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    let flushes = |id: &ExprId| match *kind(*id) {
+        ExprKind::Unary(UnaryOp::Exp2, exponent) => match *kind(exponent) {
+            ExprKind::Binary(BinaryOp::Mul, distance, factor) => match *kind(distance) {
+                ExprKind::Binary(BinaryOp::Sub, _, reference) => {
+                    program.constant(factor).is_some() && is_reference(reference)
+                }
+                _ => false,
+            },
+            _ => false,
+        },
+        _ => false,
+    };
+    (0..program.exprs.len() as u32).map(ExprId).filter(flushes).collect()
+}
+
 /// What is made longer, itself or by way of ops on as many elements: a row of a tile of rows has one of it.
 fn spread(program: &Program) -> HashSet<ExprId> {
     let is_one = |extent: Option<&Extent>| extent.is_none_or(|e| *e == Extent::Const(1));
@@ -213,6 +243,23 @@ mod tests {
         assert_eq!(of(&source("1")), [3]);
         // Near 0 the function is as small as its operand.
         assert!(of(&source("0.5")).is_empty());
+    }
+
+    #[test]
+    fn powers_of_two_of_distances_from_the_greatest_may_be_flushed() {
+        let source = |other: &str| {
+            format!(
+                "kernel t(x: in f32[n], y: out f32[1])\n%0: f32[n] = load x[:]\n\
+                 %1: f32[1] = reduce_max %0 axis 0\n%2: f32[1] = abs %1\n%3: f32 = const inf\n\
+                 %4: bool[1] = lt %2, %3\n%5: f32 = const {other}\n\
+                 %6: f32[1] = select %4, %1, %5\n%7: f32[n] = sub %0, %6\n\
+                 %8: f32 = const 1.442695\n%9: f32[n] = mul %7, %8\n%10: f32[n] = exp2 %9\n\
+                 %11: f32[1] = reduce_sum %10 axis 0\nstore y[:] = %11\n"
+            )
+        };
+        let of = |source: String| flushed(&text::parse(&source).unwrap());
+        assert_eq!(of(source("0.0")).into_iter().collect::<Vec<_>>(), [ExprId(10)]);
+        assert!(of(source("1.0")).is_empty());
     }
 
     #[test]

@@ -53,6 +53,13 @@ impl Printer<'_> {
                 format!("arguments.{}_stride{axis}", self.param(*param).0)
             }
             Value::Wide(a) => format!("({})({})", d.offset_type(), self.value(a)),
+            Value::Flushed(of) => {
+                let fast = match of.as_ref() {
+                    Value::Unary(UnaryOp::Exp2, DType::F32, a) => d.flushed_exp2(&self.bare(a)),
+                    _ => None,
+                };
+                fast.unwrap_or_else(|| self.value(of))
+            }
             Value::Rough(of) => {
                 let fast = match of.as_ref() {
                     Value::Unary(op, DType::F32, a) => d.fast_unary(*op, &self.bare(a)),
