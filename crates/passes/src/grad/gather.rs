@@ -4,8 +4,8 @@ use super::stage::declare;
 use crate::emit::Emitter;
 use tilewright_ir::infer::place_type;
 use tilewright_ir::{
-    Access, Axis, BinaryOp, DType, ExprId, ExprKind, Extent, GridAxis, ParamId, ParamKind, Place,
-    Program, ReduceOp, Shape,
+    Access, Axis, BinaryOp, DType, Dim, DimId, DimRule, ExprId, ExprKind, Extent, GridAxis,
+    ParamId, ParamKind, Place, Program, ReduceOp, Shape,
 };
 
 /// Columns of a gradient that one program of a later stage sums. A multiple of what a GPU's programs and a CPU's
@@ -18,12 +18,6 @@ const SUMMED_COLUMNS: usize = 32;
 
 /// Partial results that are added side by side before these are added up: as many loads are in flight at once.
 const SIDE_BY_SIDE: usize = 256;
-
-/// The same where several axes lead, of which the last counts the chunks of a single sequence or image: they are few, and a
-/// place beside them that holds none costs as much as one that does. Of [`COLUMNS`] columns each, since the partial results of
-/// a column lie far apart. On two threads of a Zen 4 those of `causal_conv1d`, 8 x 32 x 4 x 2048, took 7.8 ms with 256 of 32
-/// columns, and 0.5 so.
-const SIDE_BY_SIDE_WITHIN: usize = 32;
 
 /// The same for matrices of weights, whose size is not known beforehand: their elements are work enough for a device,
 /// there are few partial results of something so large, and a place beside them that holds none costs as much as one that
@@ -178,9 +172,8 @@ impl Target {
 /// A program that adds partial results along their first `lead` axes, in an order that the sizes alone decide. The
 /// gradients have one shape; each comes with its partial results.
 ///
-/// Along the last of these axes [`SIDE_BY_SIDE`] partial results (or [`SIDE_BY_SIDE_WITHIN`], of matrices
-/// [`FEW_SIDE_BY_SIDE`]) are added side by side, one loop for all, and their sums at the end: a loop over single ones
-/// would wait for memory at each.
+/// Several such axes count as one. Along it [`SIDE_BY_SIDE`] partial results (of matrices [`FEW_SIDE_BY_SIDE`]) are added
+/// side by side, one loop for all, and their sums at the end: a loop over single ones would wait for memory at each.
 pub(super) fn sum_partials(
     stage: &Program,
     gradients: &[(&Target, ParamId)],
@@ -193,7 +186,7 @@ pub(super) fn sum_partials(
         ParamKind::Tensor { shape, .. } => shape[..lead].to_vec(),
         ParamKind::Scalar { .. } => Vec::new(),
     };
-    let Some((&side, outer)) = counts.split_last() else {
+    let Some(&side) = counts.last() else {
         return Err("partial sums along no axis".into());
     };
     let rank = target.shape.len();
@@ -203,8 +196,7 @@ pub(super) fn sum_partials(
     let matrix = !target.leading && rank > 1 && target.shape[first..rank - 1].iter().any(unknown);
     let (side_by_side, columns) = match matrix {
         true => (FEW_SIDE_BY_SIDE, COLUMNS),
-        false if outer.is_empty() => (SIDE_BY_SIDE, SUMMED_COLUMNS),
-        false => (SIDE_BY_SIDE_WITHIN, COLUMNS),
+        false => (SIDE_BY_SIDE, SUMMED_COLUMNS),
     };
     let block = |axis| if axis + 1 == rank { columns } else { 1 };
     let grid =
@@ -222,6 +214,10 @@ pub(super) fn sum_partials(
         };
     }
     let start = out.index(0);
+    let side = match lead {
+        1 => side,
+        _ => as_one_axis(&mut out.program, stage, gradients, lead),
+    };
     let few = side.constant().is_some_and(|n| n <= side_by_side);
     let mut sums = Vec::new();
     for (target, partial) in gradients {
@@ -237,36 +233,27 @@ pub(super) fn sum_partials(
         let partial = out.program.find_param(name).ok_or_else(|| format!("`{name}` is lost"))?;
         sums.push((sum, partial, place));
     }
-    let mut loops = Vec::new();
-    let mut lead_axes = Vec::new();
-    for &count in outer {
-        let end = out.size(count);
+    let chunk = (!few).then(|| {
+        let (length, last) = (out.index(side_by_side), out.index(side_by_side - 1));
+        let size = out.size(side);
+        let rounded = out.add(size, last);
+        let end = out.binary(BinaryOp::Div, rounded, length);
         let index = out.begin_loop("chunk");
-        loops.push((index, end));
-        lead_axes.push(Axis::At(index));
-    }
-    match few {
-        true => lead_axes.push(Axis::All),
-        false => {
-            let (length, last) = (out.index(side_by_side), out.index(side_by_side - 1));
-            let size = out.size(side);
-            let rounded = out.add(size, last);
-            let end = out.binary(BinaryOp::Div, rounded, length);
-            let index = out.begin_loop("chunk");
-            loops.push((index, end));
-            let from = out.mul(index, length);
-            // What lies beyond the end adds nothing.
-            lead_axes.push(Axis::Range { start: from, len: Extent::Const(side_by_side), step: 1 });
-        }
-    }
+        (index, end, out.mul(index, length))
+    });
+    let lead_axis = match chunk {
+        None => Axis::All,
+        // What lies beyond the end adds nothing.
+        Some((.., start)) => Axis::Range { start, len: Extent::Const(side_by_side), step: 1 },
+    };
     for (sum, partial, _) in &sums {
-        let axes = lead_axes.iter().chain(&axes).copied().collect();
+        let axes = std::iter::once(lead_axis).chain(axes.iter().copied()).collect();
         let part = out.load(Place { param: *partial, axes });
         let before = out.get(*sum);
         let after = out.add(before, part);
         out.set(*sum, after);
     }
-    for (index, end) in loops.into_iter().rev() {
+    if let Some((index, end, _)) = chunk {
         out.end_loop(index, start, end);
     }
     for (sum, _, place) in sums {
@@ -277,6 +264,30 @@ pub(super) fn sum_partials(
         out.store(place, value);
     }
     out.finish()
+}
+
+/// Makes the first `lead` axes of all partial results one, and gives its extent: a size of its own, which they tell.
+fn as_one_axis(
+    program: &mut Program,
+    stage: &Program,
+    gradients: &[(&Target, ParamId)],
+    lead: usize,
+) -> Extent {
+    let mut name = String::from("partials");
+    while program.dims.iter().any(|dim| dim.name == name) {
+        name.push('_');
+    }
+    let extent = Extent::Dim { dim: DimId(program.dims.len() as u32), times: 1 };
+    program.dims.push(Dim { name, rule: DimRule::Free });
+    for (_, partial) in gradients {
+        let Some(param) = program.find_param(&stage.param(*partial).name) else { continue };
+        let kind = &mut program.params[param.index()].kind;
+        if let ParamKind::Tensor { shape, leading, .. } = kind {
+            shape.splice(..lead, [extent]);
+            *leading = true;
+        }
+    }
+    extent
 }
 
 /// Block `index` of `columns` positions of an axis.

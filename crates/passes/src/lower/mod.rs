@@ -34,6 +34,7 @@ mod routine;
 mod rows;
 mod scan;
 pub mod schedule;
+mod shares;
 mod spread;
 mod squares;
 mod statement;
@@ -92,6 +93,11 @@ pub static PASSES: &[crate::Pass] = &[
         name: "walk",
         doc: "gives each turn of a loop round sums to a program of its own, where it adds to elements of its own",
         run: walked::walk,
+    },
+    crate::Pass {
+        name: "share",
+        doc: "shares the rows of a sum out among programs, where indices say what is added to which",
+        run: shares::share,
     },
     crate::Pass {
         name: "apart",
