@@ -10,9 +10,9 @@ struct apply_rope_arguments {
     int length;
 };
 
-extern "C" __global__ void __launch_bounds__(128) tw_kernel_apply_rope(const float* __restrict__ x, const float* __restrict__ cos, const float* __restrict__ sin, float* y, const apply_rope_arguments arguments, uint4* faults) {
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_apply_rope(const float* __restrict__ x, const float* __restrict__ cos, const float* __restrict__ sin, float* y, const apply_rope_arguments arguments, uint4* faults) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
+    const int program = ((int)blockIdx.x * 8) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 2;
     const int rem = arguments.length == 0 ? 0 : program_2 % arguments.length;

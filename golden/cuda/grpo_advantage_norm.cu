@@ -8,9 +8,9 @@ struct grpo_advantage_norm_arguments {
     float eps;
 };
 
-extern "C" __global__ void __launch_bounds__(128) tw_kernel_grpo_advantage_norm(const float* __restrict__ rewards, float* y, const grpo_advantage_norm_arguments arguments) {
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_grpo_advantage_norm(const float* __restrict__ rewards, float* y, const grpo_advantage_norm_arguments arguments) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
+    const int program = ((int)blockIdx.x * 8) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.groups + (-1)));
     const int at = thread_2 & 15;
     const float rewards_in = rewards[((long long)(program_2) * arguments.rewards_stride0) + (long long)(at)];

@@ -13,9 +13,9 @@ struct merge_heads_arguments {
     int head_dim;
 };
 
-extern "C" __global__ void __launch_bounds__(128) tw_kernel_merge_heads(const float* __restrict__ x, float* y, const merge_heads_arguments arguments) {
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_merge_heads(const float* __restrict__ x, float* y, const merge_heads_arguments arguments) {
     const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 4) + ((int)threadIdx.x >> 5);
+    const int program = ((int)blockIdx.x * 8) + ((int)threadIdx.x >> 5);
     const int program_2 = min(program, (arguments.heads + (-1)));
     const int at = thread_2 * 4;
     float x_in[4];

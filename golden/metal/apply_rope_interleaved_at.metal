@@ -10,7 +10,7 @@ struct apply_rope_interleaved_at_arguments {
     int length;
 };
 
-[[kernel, max_total_threads_per_threadgroup(128)]]
+[[kernel, max_total_threads_per_threadgroup(256)]]
 void tw_kernel_apply_rope_interleaved_at(
     const device float* x [[buffer(0)]],
     const device int* positions [[buffer(1)]],
@@ -24,7 +24,7 @@ void tw_kernel_apply_rope_interleaved_at(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
+    const int program = ((int)threadgroup_position_in_grid.x * 8) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.rows + (-1)));
     const int at = thread_2 * 2;
     const int positions_in = positions[(long)(program_2)];

@@ -8,7 +8,7 @@ struct grpo_advantage_norm_arguments {
     float eps;
 };
 
-[[kernel, max_total_threads_per_threadgroup(128)]]
+[[kernel, max_total_threads_per_threadgroup(256)]]
 void tw_kernel_grpo_advantage_norm(
     const device float* rewards [[buffer(0)]],
     device float* y [[buffer(1)]],
@@ -18,7 +18,7 @@ void tw_kernel_grpo_advantage_norm(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
+    const int program = ((int)threadgroup_position_in_grid.x * 8) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.groups + (-1)));
     const int at = thread_2 & 15;
     const float rewards_in = rewards[((long)(program_2) * arguments.rewards_stride0) + (long)(at)];

@@ -13,7 +13,7 @@ struct merge_heads_arguments {
     int head_dim;
 };
 
-[[kernel, max_total_threads_per_threadgroup(128)]]
+[[kernel, max_total_threads_per_threadgroup(256)]]
 void tw_kernel_merge_heads(
     const device float* x [[buffer(0)]],
     device float* y [[buffer(1)]],
@@ -23,7 +23,7 @@ void tw_kernel_merge_heads(
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 4) + ((int)thread_index_in_threadgroup >> 5);
+    const int program = ((int)threadgroup_position_in_grid.x * 8) + ((int)thread_index_in_threadgroup >> 5);
     const int program_2 = min(program, (arguments.heads + (-1)));
     const int at = thread_2 * 4;
     float x_in[4];

@@ -136,6 +136,19 @@ fn is_elementwise(kind: &ExprKind) -> bool {
     )
 }
 
+/// True for programs of which each element of a row is a program of its own, loops and variables among them.
+pub(super) fn is_row_of_maps(program: &Program) -> bool {
+    let long = |shape: &[Extent]| shape.iter().filter(|e| **e != Extent::Const(1)).count();
+    program.exprs.iter().all(|expr| {
+        let own = match expr.kind {
+            ExprKind::Get(_) | ExprKind::LoopIndex => true,
+            ExprKind::Reshape(of) => long(&expr.ty.shape) == long(&program.expr(of).ty.shape),
+            ref kind => is_elementwise(kind),
+        };
+        own && long(&expr.ty.shape) <= 1
+    })
+}
+
 /// The axis that groups split, if no other is longer than 1 and it is long or all there is.
 pub(super) fn split_axis(program: &Program, capacity: impl Fn(Extent) -> u32) -> Option<Extent> {
     let whole = whole_shape(program)?;
