@@ -326,7 +326,7 @@ impl Assembler {
         self.masks(0x44, to, 0, a, false);
     }
 
-    /// Sets the carry flag where the mask holds in all lanes.
+    /// Sets the carry flag where the mask holds in all lanes, the zero flag where it does in none.
     pub fn mask_all(&mut self, a: Mask) {
         self.masks(0x98, a, 0, a, false);
     }

@@ -59,6 +59,14 @@ pub const TRUNCATE_TO_WORDS: Encoding = op(2, 2, 0x33);
 pub const TRUNCATE_TO_BYTES: Encoding = op(2, 2, 0x31);
 /// Single precision to half, ties to even; the destination comes last.
 pub const NARROW: Encoding = op_with(3, 1, 0x1d, 0);
+/// AVX512-BF16: single precision to bf16, ties to even; denormals become 0.
+pub const TO_BRAIN: Encoding = op(2, 2, 0x72);
+/// The lower half of a register to memory; the destination comes last.
+pub const STORE_LOWER: Encoding = op_with(3, 1, 0x1b, 0);
+/// The words of a register to memory.
+pub const STORE_WORDS: Encoding = Encoding { wide: true, ..op(1, 3, 0x7f) };
+/// True for denormals.
+pub const IS_DENORMAL: Encoding = op_with(3, 1, 0x66, 0x20);
 /// A register or memory to a register.
 pub const MOVE: Encoding = op(1, 0, 0x10);
 /// A register to memory.

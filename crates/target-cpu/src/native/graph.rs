@@ -28,7 +28,7 @@ pub enum Format {
     Word,
     /// f16.
     Half,
-    /// bf16; what is stored has been rounded to the low 16 bits.
+    /// bf16; what is stored has been rounded to the low 16 bits, or is [rounded by storing](Graph::brain).
     Brain,
     /// u8, and truth values.
     Byte,
@@ -154,6 +154,8 @@ pub struct Node {
 pub struct Graph {
     /// The code is for AVX2: truth values are lanes of ones or zeros.
     pub narrow: bool,
+    /// Storing bf16 rounds: the CPU has an instruction for it.
+    pub brain: bool,
     /// For a CPU that [follows streams](Level::follows_streams) by itself.
     pub follows: bool,
     /// The values.
@@ -274,7 +276,8 @@ impl Chain {
     /// An empty chain for a level that has native code.
     pub fn new(level: Level) -> Self {
         let (narrow, follows) = (level == Level::Avx2, level.follows_streams());
-        let graph = Graph { narrow, follows, ..Graph::default() };
+        let brain = level == Level::Avx512 && has_bf16();
+        let graph = Graph { narrow, brain, follows, ..Graph::default() };
         Chain { graph: RefCell::new(graph), ..Chain::default() }
     }
 
@@ -292,4 +295,12 @@ impl Chain {
     pub fn recorder(&self) -> Recorder<'_> {
         Recorder(&self.graph)
     }
+}
+
+/// True where the CPU has AVX512-BF16.
+fn has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }

@@ -108,10 +108,44 @@ impl Run<'_> {
             Format::Word => (STORE, width),
             Format::Half => (NARROW, width / 2),
             _ if self.out.narrow => return self.store_packed(at, from, to.format),
+            Format::Brain if self.graph.brain => return self.store_brain(at, from, rest),
             Format::Brain => (TRUNCATE_TO_WORDS, width / 2),
             Format::Byte | Format::SignedByte => (TRUNCATE_TO_BYTES, width / 4),
         };
         self.out.vector(encoding, from, 0, Source::Whole(at), bytes, masked);
+        Ok(())
+    }
+
+    /// AVX512-BF16: lanes to memory, rounded.
+    fn store_brain(&mut self, at: Memory, from: Vector, rest: bool) -> Result<(), Full> {
+        let (plain, part) = (Masked::default(), Masked { mask: REST, zero: false });
+        let masked = if rest { part } else { plain };
+        let (to, denormal) = (self.vector()?, self.mask()?);
+        let source = Source::Register(from);
+        self.out.vector(TO_BRAIN, to, 0, source, 64, plain);
+        match rest {
+            true => self.out.vector(STORE_WORDS, to, 0, Source::Whole(at), 64, part),
+            false => self.out.vector(STORE_LOWER, to, 0, Source::Whole(at), 32, plain),
+        }
+        // The instruction takes denormals for zeros. Those that there are go over them, by integers.
+        self.out.vector(IS_DENORMAL, denormal, 0, source, 64, masked);
+        self.out.mask_all(denormal);
+        let end = self.out.jump(When::Equal);
+        let shifted = |run: &mut Self, source: Source| {
+            let (encoding, digit) = super::assemble::shift(Shift::Right, 16);
+            run.out.vector(encoding, digit, to, source, 64, plain);
+        };
+        let [one, half] = [1, 0x7fff].map(|bits| Source::Broadcast(self.out.constant(&[bits])));
+        shifted(self, source);
+        self.out.vector(AND, to, to, one, 64, plain);
+        self.out.vector(INT_ADD, to, to, half, 64, plain);
+        self.out.vector(INT_ADD, to, to, source, 64, plain);
+        shifted(self, Source::Register(to));
+        let masked = Masked { mask: denormal, zero: false };
+        self.out.vector(TRUNCATE_TO_WORDS, to, 0, Source::Whole(at), 32, masked);
+        self.out.land(end);
+        self.vectors |= 1 << to;
+        self.masks |= 1 << denormal;
         Ok(())
     }
 

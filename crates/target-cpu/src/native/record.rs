@@ -6,8 +6,10 @@ use super::graph::{Fold, Graph, Node, Op, Plain, Value};
 use crate::simd::call::Folding;
 use crate::simd::lanes::{self, LANES, Lanes};
 use crate::simd::math;
+use crate::simd::ops::to_bf16;
 use crate::simd::wide::{self, Wide};
 use std::cell::RefCell;
+use tilewright_ir::DType;
 
 /// Lane arithmetic that is recorded instead of done.
 #[derive(Clone, Copy)]
@@ -70,6 +72,36 @@ impl<'a> Recorder<'a> {
         let uniform = |value: Value| self.0.borrow().uniform[value.index()];
         let whole_row = uniform(m) && !(uniform(usual) && uniform(other));
         self.three(if whole_row { Op::Either } else { Op::Select }, m, usual, other)
+    }
+
+    /// What is written for a value to memory of a dtype. Storing rounds to 16 bits, so it need not be done before.
+    pub fn stored(self, value: Value, dtype: DType) -> Value {
+        let Node { op, of: [of, ..] } = self.node(value);
+        match dtype {
+            DType::BF16 => {
+                let rounded = if op == Op::ShiftLeft(16) { of } else { Value::NONE };
+                let exact = self.rounded_to_bf16(rounded).unwrap_or(value);
+                if self.0.borrow().brain { exact } else { to_bf16(self, exact) }
+            }
+            DType::F16 if op == Op::Widen => match self.node(of) {
+                Node { op: Op::Narrow, of: [exact, ..] } => exact,
+                _ => value,
+            },
+            _ => value,
+        }
+    }
+
+    /// What a value is the bf16 of, if it was recorded as one.
+    fn rounded_to_bf16(self, value: Value) -> Option<Value> {
+        if value == Value::NONE {
+            return None;
+        }
+        // Its choice for NaN names what was rounded; recording that again finds the same value.
+        let Node { op: Op::Select, of: [nan, ..] } = self.node(value) else { return None };
+        let Node { op: Op::CompareFloats(_), of: [exact, ..] } = self.node(nan) else {
+            return None;
+        };
+        (to_bf16(self, exact) == value).then_some(exact)
     }
 
     /// Records a fold of `x` (and `y` for pairs) over the row; its result.

@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn mask(&mut self) -> Result<Mask, Full> {
+    pub(super) fn mask(&mut self) -> Result<Mask, Full> {
         if self.masks == 0 {
             return Err(Full);
         }

@@ -4,7 +4,7 @@ use super::lower::Compiled;
 use super::*;
 use crate::simd::call::{Call, Meaning, Operand as Row, Primitive};
 use crate::simd::reduce::{FIRST, LAST};
-use crate::simd::{Level, divide, ops, reduce};
+use crate::simd::{Level, divide, memory, ops, reduce};
 use tilewright_ir::{BinaryOp, DType, ReduceOp, TernaryOp, UnaryOp};
 
 const WORD: Operand = Operand {
@@ -376,10 +376,7 @@ fn formats_come_and_go_unchanged() {
                 let mut chain = Chain::new(level);
                 let operand = Operand { format, ..WORD };
                 let s = chain.recorder();
-                let mut value = s.leaf(Op::Load(0));
-                if dtype == DType::BF16 {
-                    value = ops::to_bf16(s, value);
-                }
+                let value = s.stored(s.leaf(Op::Load(0)), dtype);
                 chain.operands = vec![operand, operand];
                 chain.sinks.push(Sink { operand: 1, value, after: value });
                 let code = Code::new(&compile(&chain).expect("a copy fits").code).expect("memory");
@@ -398,6 +395,57 @@ fn formats_come_and_go_unchanged() {
                     to[from.len()..].iter().all(|&x| x == 0xee),
                     "{dtype} [{len}] on {level:?}"
                 );
+            }
+        }
+    }
+}
+
+/// Storing rounds to 16 bits as a cast does, also what a cast has rounded before.
+#[test]
+fn what_is_stored_is_rounded_once() {
+    let mut noise = Noise(11);
+    for level in levels() {
+        for (dtype, brain) in [(DType::F16, true), (DType::BF16, true), (DType::BF16, false)] {
+            for rounded in [false, true] {
+                for len in [1, 15, 16, 37, 64, 1000] {
+                    let mut chain = Chain::new(level);
+                    chain.graph.get_mut().brain &= brain;
+                    let [cast] = ops::cast(DType::F32, dtype, level)[..] else { unreachable!() };
+                    let Meaning::Map { record, .. } = cast.meaning else { unreachable!() };
+                    let s = chain.recorder();
+                    let loaded = s.leaf(Op::Load(0));
+                    let exact = if rounded {
+                        record(s, [loaded, Value::NONE, Value::NONE])
+                    } else {
+                        loaded
+                    };
+                    let value = s.stored(exact, dtype);
+                    let format = if dtype == DType::F16 { Format::Half } else { Format::Brain };
+                    chain.operands = vec![WORD, Operand { format, ..WORD }];
+                    chain.sinks.push(Sink { operand: 1, value, after: value });
+                    let code = Code::new(&compile(&chain).expect("it fits").code).expect("memory");
+                    // Denormals of f32 too, alone and several in a vector.
+                    let from: Vec<f32> = (0..len)
+                        .map(|k| match k % 5 {
+                            0 => f32::from_bits(noise.next() & 0x80ff_ffff),
+                            _ => noise.float(),
+                        })
+                        .collect();
+                    let mut to = vec![0xeeeeu16; len + 32];
+                    let mut arguments = Arguments::new(1, len, 0);
+                    arguments.operands[0].write(Row { at: from.as_ptr() as *mut u8, row: 0 });
+                    arguments.operands[1].write(Row { at: to.as_mut_ptr().cast(), row: 0 });
+                    // SAFETY: both have a row of `len` elements.
+                    unsafe { code.run(&mut arguments) };
+                    let mut expected = vec![0xeeeeu16; len + 32];
+                    let mut call = Call::new(1, len);
+                    call.inputs[0] = Row { at: from.as_ptr() as *mut u8, row: 0 };
+                    call.out = Row { at: expected.as_mut_ptr().cast(), row: 0 };
+                    call.extra[0] = 2;
+                    // SAFETY: as before.
+                    unsafe { memory::store(dtype, level).call(&call) };
+                    assert_eq!(to, expected, "{dtype} [{len}] on {level:?}");
+                }
             }
         }
     }

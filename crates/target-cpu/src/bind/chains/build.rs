@@ -239,11 +239,9 @@ impl<'a> Builder<'a> {
             Meaning::Store(dtype) => {
                 let to = out(self, call.extra[0] as isize, format(dtype))?;
                 let from = place(self, 0, false, 4, Format::Word)?;
-                let mut value = self.read(from)?;
+                let value = self.read(from)?;
                 self.writable(to)?;
-                if dtype == DType::BF16 {
-                    value = ops::to_bf16(self.recorder(), value);
-                }
+                let value = self.recorder().stored(value, dtype);
                 self.write(to, value, call.stream);
             }
             Meaning::Iota => {
