@@ -71,86 +71,92 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
         const float x = chosen_2[i];
         key[i] = (((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647))) == (-1)) ? 0 : ((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647)));
     }
-    int held = 2147483647;
     int least = -2147483647 - 1;
     for (int bit = 0; bit < 32; bit += 1) {
         const int with_bit = least ^ (1 << ((31 - bit) & 31));
-        if (!(held <= 64)) {
-            int count = 0;
-            _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                count = count + ((key[i] >= with_bit) ? 1 : 0);
-            }
-            count = count + __shfl_xor_sync(0xffffffffu, count, 1);
-            count = count + __shfl_xor_sync(0xffffffffu, count, 2);
-            count = count + __shfl_xor_sync(0xffffffffu, count, 4);
-            count = count + __shfl_xor_sync(0xffffffffu, count, 8);
-            count = count + __shfl_xor_sync(0xffffffffu, count, 16);
-            if (count >= 64) {
-                least = with_bit;
-                held = count;
-            }
-        }
-    }
-    int end = 2147483647;
-    if (!(held <= 64)) {
-        int count_2 = 0;
+        int count = 0;
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+            count = count + ((key[i] >= with_bit) ? 1 : 0);
         }
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 1);
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 2);
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 4);
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 8);
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 16);
-        const int missing = 64 - count_2;
+        count = count + __shfl_xor_sync(0xffffffffu, count, 1);
+        count = count + __shfl_xor_sync(0xffffffffu, count, 2);
+        count = count + __shfl_xor_sync(0xffffffffu, count, 4);
+        count = count + __shfl_xor_sync(0xffffffffu, count, 8);
+        count = count + __shfl_xor_sync(0xffffffffu, count, 16);
+        if (count >= 64) {
+            least = with_bit;
+        }
+    }
+    int count_2 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+    }
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 1);
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 2);
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 4);
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 8);
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 16);
+    const int missing = 64 - count_2;
+    int count_3 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count_3 = count_3 + ((key[i] == least) ? 1 : 0);
+    }
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 1);
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 2);
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 4);
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 8);
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 16);
+    int end = 2147483647;
+    if (count_3 > missing) {
         int position = 0;
         for (int bit_2 = 0; bit_2 < 10; bit_2 += 1) {
             const int with_bit_2 = position ^ (1 << ((9 - bit_2) & 31));
-            int count_3 = 0;
+            int count_4 = 0;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                count_3 = count_3 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < with_bit_2)) ? 1 : 0);
+                count_4 = count_4 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) < with_bit_2)) ? 1 : 0);
             }
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 1);
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 2);
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 4);
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 8);
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 16);
-            if (count_3 < missing) {
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 1);
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 2);
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 4);
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 8);
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 16);
+            if (count_4 < missing) {
                 position = with_bit_2;
             }
         }
         end = position;
     }
-    int count_4 = 0;
+    int count_5 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        count_4 = count_4 + (((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) <= end))) ? 1 : 0);
+        count_5 = count_5 + (((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) <= end))) ? 1 : 0);
     }
-    int place = count_4;
-    const int other_16 = __shfl_up_sync(0xffffffffu, place, 1);
+    int place = count_5;
+    const int other_21 = __shfl_up_sync(0xffffffffu, place, 1);
     if ((int)(threadIdx.x & 31) >= 1) {
-        place = place + other_16;
+        place = place + other_21;
     }
-    const int other_17 = __shfl_up_sync(0xffffffffu, place, 2);
+    const int other_22 = __shfl_up_sync(0xffffffffu, place, 2);
     if ((int)(threadIdx.x & 31) >= 2) {
-        place = place + other_17;
+        place = place + other_22;
     }
-    const int other_18 = __shfl_up_sync(0xffffffffu, place, 4);
+    const int other_23 = __shfl_up_sync(0xffffffffu, place, 4);
     if ((int)(threadIdx.x & 31) >= 4) {
-        place = place + other_18;
+        place = place + other_23;
     }
-    const int other_19 = __shfl_up_sync(0xffffffffu, place, 8);
+    const int other_24 = __shfl_up_sync(0xffffffffu, place, 8);
     if ((int)(threadIdx.x & 31) >= 8) {
-        place = place + other_19;
+        place = place + other_24;
     }
-    const int other_20 = __shfl_up_sync(0xffffffffu, place, 16);
+    const int other_25 = __shfl_up_sync(0xffffffffu, place, 16);
     if ((int)(threadIdx.x & 31) >= 16) {
-        place = place + other_20;
+        place = place + other_25;
     }
-    place = place - count_4;
+    place = place - count_5;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
         if ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 7) * 128))) <= end))) {
@@ -166,9 +172,9 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_sample_candidates(co
         const int own = taken0[(team * 64) + n];
         const unsigned int own_at = taken_at1[(team * 64) + n];
         int rank = 0;
-        for (int other_21 = 0; other_21 < 64; other_21 += 1) {
-            const int x_4 = taken0[(team * 64) + other_21];
-            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at1[(team * 64) + other_21] < own_at))) ? 1 : 0);
+        for (int other_26 = 0; other_26 < 64; other_26 += 1) {
+            const int x_4 = taken0[(team * 64) + other_26];
+            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at1[(team * 64) + other_26] < own_at))) ? 1 : 0);
         }
         ordered2[(team * 64) + rank] = own;
         ordered_at3[(team * 64) + rank] = own_at;

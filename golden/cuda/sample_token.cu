@@ -14,44 +14,45 @@ struct sample_token_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const float* __restrict__ logits, const float* __restrict__ values, const unsigned int* __restrict__ tokens, const float* __restrict__ masses, const float* __restrict__ temperature, const int* __restrict__ top_k, const float* __restrict__ top_p, const float* __restrict__ min_p, const float* __restrict__ penalty, const unsigned int* __restrict__ seed, unsigned char* seen, unsigned int* history, unsigned int* ids, int* positions, int* lens, const sample_token_arguments arguments, uint4* faults) {
-    __shared__ __align__(16) char shared_memory[1024];
+    __shared__ __align__(16) char shared_memory[1152];
     int* partial0 = (int*)(shared_memory + 0);
-    int* partial1 = (int*)(shared_memory + 128);
-    int* partial2 = (int*)(shared_memory + 256);
-    int* counts3 = (int*)(shared_memory + 384);
-    int* taken4 = (int*)(shared_memory + 0);
-    unsigned int* taken_at5 = (unsigned int*)(shared_memory + 512);
-    int* ordered6 = (int*)(shared_memory + 256);
-    unsigned int* ordered_at7 = (unsigned int*)(shared_memory + 768);
-    float* partial8 = (float*)(shared_memory + 0);
-    float* partial9 = (float*)(shared_memory + 128);
-    float* partial10 = (float*)(shared_memory + 0);
-    float* total11 = (float*)(shared_memory + 0);
-    float* partial12 = (float*)(shared_memory + 16);
-    float* total13 = (float*)(shared_memory + 0);
-    float* partial14 = (float*)(shared_memory + 16);
-    unsigned int* partial15 = (unsigned int*)(shared_memory + 144);
-    int* partial16 = (int*)(shared_memory + 0);
-    unsigned char* partial17 = (unsigned char*)(shared_memory + 128);
-    float* partial18 = (float*)(shared_memory + 0);
+    int* partial1 = (int*)(shared_memory + 0);
+    int* partial2 = (int*)(shared_memory + 0);
+    int* partial3 = (int*)(shared_memory + 128);
+    int* counts4 = (int*)(shared_memory + 256);
+    int* taken5 = (int*)(shared_memory + 0);
+    unsigned int* taken_at6 = (unsigned int*)(shared_memory + 384);
+    int* ordered7 = (int*)(shared_memory + 640);
+    unsigned int* ordered_at8 = (unsigned int*)(shared_memory + 896);
+    float* partial9 = (float*)(shared_memory + 0);
+    float* partial10 = (float*)(shared_memory + 128);
+    float* partial11 = (float*)(shared_memory + 0);
+    float* total12 = (float*)(shared_memory + 0);
+    float* partial13 = (float*)(shared_memory + 16);
+    float* total14 = (float*)(shared_memory + 0);
+    float* partial15 = (float*)(shared_memory + 16);
+    unsigned int* partial16 = (unsigned int*)(shared_memory + 144);
+    int* partial17 = (int*)(shared_memory + 0);
+    unsigned char* partial18 = (unsigned char*)(shared_memory + 128);
     float* partial19 = (float*)(shared_memory + 0);
     float* partial20 = (float*)(shared_memory + 0);
     float* partial21 = (float*)(shared_memory + 0);
     float* partial22 = (float*)(shared_memory + 0);
     float* partial23 = (float*)(shared_memory + 0);
-    float* total24 = (float*)(shared_memory + 0);
-    float* partial25 = (float*)(shared_memory + 32);
-    unsigned int* partial26 = (unsigned int*)(shared_memory + 160);
-    float* partial27 = (float*)(shared_memory + 0);
-    float* total28 = (float*)(shared_memory + 0);
+    float* partial24 = (float*)(shared_memory + 0);
+    float* total25 = (float*)(shared_memory + 0);
+    float* partial26 = (float*)(shared_memory + 32);
+    unsigned int* partial27 = (unsigned int*)(shared_memory + 160);
+    float* partial28 = (float*)(shared_memory + 0);
     float* total29 = (float*)(shared_memory + 0);
-    float* partial30 = (float*)(shared_memory + 128);
-    unsigned int* partial31 = (unsigned int*)(shared_memory + 0);
-    unsigned char* partial32 = (unsigned char*)(shared_memory + 128);
-    float* partial33 = (float*)(shared_memory + 0);
-    unsigned int* partial34 = (unsigned int*)(shared_memory + 128);
-    int* partial35 = (int*)(shared_memory + 0);
-    int* partial36 = (int*)(shared_memory + 128);
+    float* total30 = (float*)(shared_memory + 0);
+    float* partial31 = (float*)(shared_memory + 128);
+    unsigned int* partial32 = (unsigned int*)(shared_memory + 0);
+    unsigned char* partial33 = (unsigned char*)(shared_memory + 128);
+    float* partial34 = (float*)(shared_memory + 0);
+    unsigned int* partial35 = (unsigned int*)(shared_memory + 128);
+    int* partial36 = (int*)(shared_memory + 0);
+    int* partial37 = (int*)(shared_memory + 128);
     const int at = (int)threadIdx.x * 4;
     const int at_2 = (int)threadIdx.x & 255;
     const int at_3 = (int)threadIdx.x & 63;
@@ -92,150 +93,166 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
         const float x = values_in[i];
         key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647))) == (-1)) ? 0 : ((x != x) ? 2147483647 : (__float_as_int(x) ^ ((__float_as_int(x) >> 31) & 2147483647)))) : (-2147483647 - 1);
     }
-    int held = 2147483647;
     int least = -2147483647 - 1;
     for (int bit = 0; bit < 32; bit += 1) {
         const int with_bit = least ^ (1 << ((31 - bit) & 31));
-        if (!(held <= 64)) {
-            int count = 0;
-            _Pragma("unroll")
-            for (int i = 0; i < 16; i++) {
-                count = count + ((key[i] >= with_bit) ? 1 : 0);
-            }
-            count = count + __shfl_xor_sync(0xffffffffu, count, 1);
-            count = count + __shfl_xor_sync(0xffffffffu, count, 2);
-            count = count + __shfl_xor_sync(0xffffffffu, count, 4);
-            count = count + __shfl_xor_sync(0xffffffffu, count, 8);
-            count = count + __shfl_xor_sync(0xffffffffu, count, 16);
-            __syncthreads();
-            if ((int)(threadIdx.x & 31) == 0) {
-                partial0[(int)(threadIdx.x >> 5)] = count;
-            }
-            __syncthreads();
-            count = 0;
-            _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                count = count + partial0[i];
-            }
-            if (count >= 64) {
-                least = with_bit;
-                held = count;
-            }
-        }
-    }
-    int end = 2147483647;
-    if (!(held <= 64)) {
-        int count_2 = 0;
+        int count = 0;
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+            count = count + ((key[i] >= with_bit) ? 1 : 0);
         }
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 1);
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 2);
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 4);
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 8);
-        count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 16);
+        count = count + __shfl_xor_sync(0xffffffffu, count, 1);
+        count = count + __shfl_xor_sync(0xffffffffu, count, 2);
+        count = count + __shfl_xor_sync(0xffffffffu, count, 4);
+        count = count + __shfl_xor_sync(0xffffffffu, count, 8);
+        count = count + __shfl_xor_sync(0xffffffffu, count, 16);
         __syncthreads();
         if ((int)(threadIdx.x & 31) == 0) {
-            partial1[(int)(threadIdx.x >> 5)] = count_2;
+            partial0[(int)(threadIdx.x >> 5)] = count;
         }
         __syncthreads();
-        count_2 = 0;
+        count = 0;
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            count_2 = count_2 + partial1[i];
+            count = count + partial0[i];
         }
-        const int missing = 64 - count_2;
+        if (count >= 64) {
+            least = with_bit;
+        }
+    }
+    int count_2 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+    }
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 1);
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 2);
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 4);
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 8);
+    count_2 = count_2 + __shfl_xor_sync(0xffffffffu, count_2, 16);
+    __syncthreads();
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial1[(int)(threadIdx.x >> 5)] = count_2;
+    }
+    __syncthreads();
+    count_2 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count_2 = count_2 + partial1[i];
+    }
+    const int missing = 64 - count_2;
+    int count_3 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        count_3 = count_3 + ((key[i] == least) ? 1 : 0);
+    }
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 1);
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 2);
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 4);
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 8);
+    count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 16);
+    __syncthreads();
+    if ((int)(threadIdx.x & 31) == 0) {
+        partial2[(int)(threadIdx.x >> 5)] = count_3;
+    }
+    __syncthreads();
+    count_3 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count_3 = count_3 + partial2[i];
+    }
+    int end = 2147483647;
+    if (count_3 > missing) {
         int position = 0;
         for (int bit_2 = 0; bit_2 < 14; bit_2 += 1) {
             const int with_bit_2 = position ^ (1 << ((13 - bit_2) & 31));
-            int count_3 = 0;
+            int count_4 = 0;
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                count_3 = count_3 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < with_bit_2)) ? 1 : 0);
+                count_4 = count_4 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < with_bit_2)) ? 1 : 0);
             }
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 1);
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 2);
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 4);
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 8);
-            count_3 = count_3 + __shfl_xor_sync(0xffffffffu, count_3, 16);
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 1);
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 2);
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 4);
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 8);
+            count_4 = count_4 + __shfl_xor_sync(0xffffffffu, count_4, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial2[(int)(threadIdx.x >> 5)] = count_3;
+                partial3[(int)(threadIdx.x >> 5)] = count_4;
             }
             __syncthreads();
-            count_3 = 0;
+            count_4 = 0;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                count_3 = count_3 + partial2[i];
+                count_4 = count_4 + partial3[i];
             }
-            if (count_3 < missing) {
+            if (count_4 < missing) {
                 position = with_bit_2;
             }
         }
         end = position;
     }
-    int count_4 = 0;
+    int count_5 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        count_4 = count_4 + ((((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) ? 1 : 0);
+        count_5 = count_5 + ((((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) ? 1 : 0);
     }
-    int place = count_4;
-    const int other_16 = __shfl_up_sync(0xffffffffu, place, 1);
+    int place = count_5;
+    const int other_21 = __shfl_up_sync(0xffffffffu, place, 1);
     if ((int)(threadIdx.x & 31) >= 1) {
-        place = place + other_16;
+        place = place + other_21;
     }
-    const int other_17 = __shfl_up_sync(0xffffffffu, place, 2);
+    const int other_22 = __shfl_up_sync(0xffffffffu, place, 2);
     if ((int)(threadIdx.x & 31) >= 2) {
-        place = place + other_17;
+        place = place + other_22;
     }
-    const int other_18 = __shfl_up_sync(0xffffffffu, place, 4);
+    const int other_23 = __shfl_up_sync(0xffffffffu, place, 4);
     if ((int)(threadIdx.x & 31) >= 4) {
-        place = place + other_18;
+        place = place + other_23;
     }
-    const int other_19 = __shfl_up_sync(0xffffffffu, place, 8);
+    const int other_24 = __shfl_up_sync(0xffffffffu, place, 8);
     if ((int)(threadIdx.x & 31) >= 8) {
-        place = place + other_19;
+        place = place + other_24;
     }
-    const int other_20 = __shfl_up_sync(0xffffffffu, place, 16);
+    const int other_25 = __shfl_up_sync(0xffffffffu, place, 16);
     if ((int)(threadIdx.x & 31) >= 16) {
-        place = place + other_20;
+        place = place + other_25;
     }
     const int all_ = __shfl_sync(0xffffffffu, place, (threadIdx.x & 31) | 31);
     if ((int)(threadIdx.x & 31) == 0) {
-        counts3[(int)(threadIdx.x >> 5)] = all_;
+        counts4[(int)(threadIdx.x >> 5)] = all_;
     }
     __syncthreads();
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        place = place + ((i < (int)(threadIdx.x >> 5)) ? counts3[i] : 0);
+        place = place + ((i < (int)(threadIdx.x >> 5)) ? counts4[i] : 0);
     }
-    place = place - count_4;
+    place = place - count_5;
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         if (((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) {
             const float x_2 = values_in[i];
             const int x_3 = (x_2 != x_2) ? 2147483647 : (__float_as_int(x_2) ^ ((__float_as_int(x_2) >> 31) & 2147483647));
-            taken4[place] = (x_3 == (-1)) ? 0 : x_3;
-            taken_at5[place] = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((x_3 == (-1)) ? 1u : 0u);
+            taken5[place] = (x_3 == (-1)) ? 0 : x_3;
+            taken_at6[place] = ((unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (unsigned int)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((x_3 == (-1)) ? 1u : 0u);
             place = place + 1;
         }
     }
     __syncthreads();
     for (int n = (int)threadIdx.x; n < 64; n += 1024) {
-        const int own = taken4[n];
-        const unsigned int own_at = taken_at5[n];
+        const int own = taken5[n];
+        const unsigned int own_at = taken_at6[n];
         int rank = 0;
-        for (int other_21 = 0; other_21 < 64; other_21 += 1) {
-            const int x_4 = taken4[other_21];
-            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at5[other_21] < own_at))) ? 1 : 0);
+        for (int other_26 = 0; other_26 < 64; other_26 += 1) {
+            const int x_4 = taken5[other_26];
+            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at6[other_26] < own_at))) ? 1 : 0);
         }
-        ordered6[rank] = own;
-        ordered_at7[rank] = own_at;
+        ordered7[rank] = own;
+        ordered_at8[rank] = own_at;
     }
     __syncthreads();
-    const float top = __int_as_float(((ordered6[min(at_3, 63)] - (int)((ordered_at7[min(at_3, 63)] & 1u))) ^ (((ordered6[min(at_3, 63)] - (int)((ordered_at7[min(at_3, 63)] & 1u))) >> 31) & 2147483647)));
-    const unsigned int top_index = ordered_at7[min(at_3, 63)] >> 1u;
+    const float top = __int_as_float(((ordered7[min(at_3, 63)] - (int)((ordered_at8[min(at_3, 63)] & 1u))) ^ (((ordered7[min(at_3, 63)] - (int)((ordered_at8[min(at_3, 63)] & 1u))) >> 31) & 2147483647)));
+    const unsigned int top_index = ordered_at8[min(at_3, 63)] >> 1u;
     float greatest = -TW_INFINITY;
     greatest = tw_max(greatest, top);
     greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 1));
@@ -244,13 +261,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 8));
     greatest = tw_max(greatest, __shfl_xor_sync(0xffffffffu, greatest, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial8[(int)(threadIdx.x >> 5)] = greatest;
+        partial9[(int)(threadIdx.x >> 5)] = greatest;
     }
     __syncthreads();
     greatest = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest = tw_max(greatest, partial8[((int)(threadIdx.x >> 5) & 30) + i]);
+        greatest = tw_max(greatest, partial9[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const float abs_x = fabsf(greatest);
     const bool test_2 = abs_x < TW_INFINITY;
@@ -275,13 +292,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total = total + __shfl_xor_sync(0xffffffffu, total, 8);
     total = total + __shfl_xor_sync(0xffffffffu, total, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial9[(int)(threadIdx.x >> 5)] = total;
+        partial10[(int)(threadIdx.x >> 5)] = total;
     }
     __syncthreads();
     total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total = total + partial9[((int)(threadIdx.x >> 5) & 24) + i];
+        total = total + partial10[((int)(threadIdx.x >> 5) & 24) + i];
     }
     const bool test_4 = top_k_in > 0;
     const bool test_5 = top_k_in <= 64;
@@ -303,13 +320,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 8);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial10[(int)(threadIdx.x >> 5)] = total_2;
+        partial11[(int)(threadIdx.x >> 5)] = total_2;
     }
     __syncthreads();
     total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_2 = total_2 + partial10[((int)(threadIdx.x >> 5) & 30) + i];
+        total_2 = total_2 + partial11[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const float chosen_6 = and_ ? total_2 : total;
     float running;
@@ -320,29 +337,29 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     sum = sum + x_5;
     const int lane_ = (int)(threadIdx.x & 31) & 31;
     float running_2 = sum;
-    const float other_37 = __shfl_up_sync(0xffffffffu, running_2, 1);
-    running_2 = (lane_ >= 1) ? (other_37 + running_2) : running_2;
-    const float other_38 = __shfl_up_sync(0xffffffffu, running_2, 2);
-    running_2 = (lane_ >= 2) ? (other_38 + running_2) : running_2;
-    const float other_39 = __shfl_up_sync(0xffffffffu, running_2, 4);
-    running_2 = (lane_ >= 4) ? (other_39 + running_2) : running_2;
-    const float other_40 = __shfl_up_sync(0xffffffffu, running_2, 8);
-    running_2 = (lane_ >= 8) ? (other_40 + running_2) : running_2;
-    const float other_41 = __shfl_up_sync(0xffffffffu, running_2, 16);
-    running_2 = (lane_ >= 16) ? (other_41 + running_2) : running_2;
     const float other_42 = __shfl_up_sync(0xffffffffu, running_2, 1);
-    const float below = (lane_ >= 1) ? other_42 : 0.0f;
+    running_2 = (lane_ >= 1) ? (other_42 + running_2) : running_2;
+    const float other_43 = __shfl_up_sync(0xffffffffu, running_2, 2);
+    running_2 = (lane_ >= 2) ? (other_43 + running_2) : running_2;
+    const float other_44 = __shfl_up_sync(0xffffffffu, running_2, 4);
+    running_2 = (lane_ >= 4) ? (other_44 + running_2) : running_2;
+    const float other_45 = __shfl_up_sync(0xffffffffu, running_2, 8);
+    running_2 = (lane_ >= 8) ? (other_45 + running_2) : running_2;
+    const float other_46 = __shfl_up_sync(0xffffffffu, running_2, 16);
+    running_2 = (lane_ >= 16) ? (other_46 + running_2) : running_2;
+    const float other_47 = __shfl_up_sync(0xffffffffu, running_2, 1);
+    const float below = (lane_ >= 1) ? other_47 : 0.0f;
     const float total_3 = __shfl_sync(0xffffffffu, running_2, (threadIdx.x & 31) | 31);
     __syncthreads();
     if (((int)threadIdx.x & 991) == 0) {
-        total11[(int)(threadIdx.x >> 5) & 1] = total_3;
+        total12[(int)(threadIdx.x >> 5) & 1] = total_3;
     }
     __syncthreads();
     float base = 0.0f;
     float all_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float part = total11[i];
+        const float part = total12[i];
         base = (i < ((int)(threadIdx.x >> 5) & 1)) ? (base + part) : base;
         all_2 = all_2 + part;
     }
@@ -368,13 +385,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 8);
     total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial12[(int)(threadIdx.x >> 5)] = total_4;
+        partial13[(int)(threadIdx.x >> 5)] = total_4;
     }
     __syncthreads();
     total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_4 = total_4 + partial12[((int)(threadIdx.x >> 5) & 30) + i];
+        total_4 = total_4 + partial13[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const float product_6 = product_5 * total_4;
     float running_3;
@@ -384,29 +401,29 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_3 = sum_2;
     const int lane_2 = (int)(threadIdx.x & 31) & 31;
     float running_4 = sum_2;
-    const float other_48 = __shfl_up_sync(0xffffffffu, running_4, 1);
-    running_4 = (lane_2 >= 1) ? (other_48 + running_4) : running_4;
-    const float other_49 = __shfl_up_sync(0xffffffffu, running_4, 2);
-    running_4 = (lane_2 >= 2) ? (other_49 + running_4) : running_4;
-    const float other_50 = __shfl_up_sync(0xffffffffu, running_4, 4);
-    running_4 = (lane_2 >= 4) ? (other_50 + running_4) : running_4;
-    const float other_51 = __shfl_up_sync(0xffffffffu, running_4, 8);
-    running_4 = (lane_2 >= 8) ? (other_51 + running_4) : running_4;
-    const float other_52 = __shfl_up_sync(0xffffffffu, running_4, 16);
-    running_4 = (lane_2 >= 16) ? (other_52 + running_4) : running_4;
     const float other_53 = __shfl_up_sync(0xffffffffu, running_4, 1);
-    const float below_2 = (lane_2 >= 1) ? other_53 : 0.0f;
+    running_4 = (lane_2 >= 1) ? (other_53 + running_4) : running_4;
+    const float other_54 = __shfl_up_sync(0xffffffffu, running_4, 2);
+    running_4 = (lane_2 >= 2) ? (other_54 + running_4) : running_4;
+    const float other_55 = __shfl_up_sync(0xffffffffu, running_4, 4);
+    running_4 = (lane_2 >= 4) ? (other_55 + running_4) : running_4;
+    const float other_56 = __shfl_up_sync(0xffffffffu, running_4, 8);
+    running_4 = (lane_2 >= 8) ? (other_56 + running_4) : running_4;
+    const float other_57 = __shfl_up_sync(0xffffffffu, running_4, 16);
+    running_4 = (lane_2 >= 16) ? (other_57 + running_4) : running_4;
+    const float other_58 = __shfl_up_sync(0xffffffffu, running_4, 1);
+    const float below_2 = (lane_2 >= 1) ? other_58 : 0.0f;
     const float total_5 = __shfl_sync(0xffffffffu, running_4, (threadIdx.x & 31) | 31);
     __syncthreads();
     if (((int)threadIdx.x & 991) == 0) {
-        total13[(int)(threadIdx.x >> 5) & 1] = total_5;
+        total14[(int)(threadIdx.x >> 5) & 1] = total_5;
     }
     __syncthreads();
     float base_2 = 0.0f;
     float all_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float part_2 = total13[i];
+        const float part_2 = total14[i];
         base_2 = (i < ((int)(threadIdx.x >> 5) & 1)) ? (base_2 + part_2) : base_2;
         all_3 = all_3 + part_2;
     }
@@ -424,13 +441,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 8));
     greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial14[(int)(threadIdx.x >> 5)] = greatest_2;
+        partial15[(int)(threadIdx.x >> 5)] = greatest_2;
     }
     __syncthreads();
     greatest_2 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest_2 = tw_max(greatest_2, partial14[((int)(threadIdx.x >> 5) & 30) + i]);
+        greatest_2 = tw_max(greatest_2, partial15[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const bool test_13 = chosen_8 == greatest_2;
     const bool is_nan_x = chosen_8 != chosen_8;
@@ -445,13 +462,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 8));
     least_2 = min(least_2, __shfl_xor_sync(0xffffffffu, least_2, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial15[(int)(threadIdx.x >> 5)] = least_2;
+        partial16[(int)(threadIdx.x >> 5)] = least_2;
     }
     __syncthreads();
     least_2 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least_2 = min(least_2, partial15[((int)(threadIdx.x >> 5) & 30) + i]);
+        least_2 = min(least_2, partial16[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const int rounded_4 = (int)min(least_2, 2147483647u);
     const bool test_14 = at_3 == rounded_4;
@@ -465,13 +482,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 8);
     total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial16[(int)(threadIdx.x >> 5)] = total_6;
+        partial17[(int)(threadIdx.x >> 5)] = total_6;
     }
     __syncthreads();
     total_6 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_6 = total_6 + partial16[((int)(threadIdx.x >> 5) & 30) + i];
+        total_6 = total_6 + partial17[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const int index = tw_checked(total_6, (64 * arguments.parts), faults, 0);
     const unsigned int tokens_in = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index)];
@@ -479,24 +496,24 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const bool and_4 = test_15 && test_12;
     bool reduced = false;
     reduced = reduced || and_4;
-    const bool other_69 = __shfl_xor_sync(0xffffffffu, (int)reduced, 1);
-    reduced = reduced || other_69;
-    const bool other_70 = __shfl_xor_sync(0xffffffffu, (int)reduced, 2);
-    reduced = reduced || other_70;
-    const bool other_71 = __shfl_xor_sync(0xffffffffu, (int)reduced, 4);
-    reduced = reduced || other_71;
-    const bool other_72 = __shfl_xor_sync(0xffffffffu, (int)reduced, 8);
-    reduced = reduced || other_72;
-    const bool other_73 = __shfl_xor_sync(0xffffffffu, (int)reduced, 16);
-    reduced = reduced || other_73;
+    const bool other_74 = __shfl_xor_sync(0xffffffffu, (int)reduced, 1);
+    reduced = reduced || other_74;
+    const bool other_75 = __shfl_xor_sync(0xffffffffu, (int)reduced, 2);
+    reduced = reduced || other_75;
+    const bool other_76 = __shfl_xor_sync(0xffffffffu, (int)reduced, 4);
+    reduced = reduced || other_76;
+    const bool other_77 = __shfl_xor_sync(0xffffffffu, (int)reduced, 8);
+    reduced = reduced || other_77;
+    const bool other_78 = __shfl_xor_sync(0xffffffffu, (int)reduced, 16);
+    reduced = reduced || other_78;
     if ((int)(threadIdx.x & 31) == 0) {
-        partial17[(int)(threadIdx.x >> 5)] = reduced;
+        partial18[(int)(threadIdx.x >> 5)] = reduced;
     }
     __syncthreads();
     reduced = false;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        reduced = reduced || (partial17[((int)(threadIdx.x >> 5) & 30) + i] != 0);
+        reduced = reduced || (partial18[((int)(threadIdx.x >> 5) & 30) + i] != 0);
     }
     const bool and_5 = reduced && not_x;
     const bool test_16 = top_k_in > 64;
@@ -600,13 +617,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial18[(int)(threadIdx.x >> 5)] = total_7;
+                partial19[(int)(threadIdx.x >> 5)] = total_7;
             }
             __syncthreads();
             total_7 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_7 = total_7 + partial18[i];
+                total_7 = total_7 + partial19[i];
             }
             const float tile_12 = v_10;
             float total_8 = 0.0f;
@@ -618,13 +635,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial19[(int)(threadIdx.x >> 5)] = total_8;
+                partial20[(int)(threadIdx.x >> 5)] = total_8;
             }
             __syncthreads();
             total_8 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_8 = total_8 + partial19[i];
+                total_8 = total_8 + partial20[i];
             }
             const float tile_13 = v_11;
             float total_9 = 0.0f;
@@ -636,13 +653,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial20[(int)(threadIdx.x >> 5)] = total_9;
+                partial21[(int)(threadIdx.x >> 5)] = total_9;
             }
             __syncthreads();
             total_9 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_9 = total_9 + partial20[i];
+                total_9 = total_9 + partial21[i];
             }
             const bool test_30 = total_7 >= chosen_14;
             const bool test_31 = total_8 >= chosen_14;
@@ -708,13 +725,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial21[(int)(threadIdx.x >> 5)] = total_10;
+                partial22[(int)(threadIdx.x >> 5)] = total_10;
             }
             __syncthreads();
             total_10 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_10 = total_10 + partial21[i];
+                total_10 = total_10 + partial22[i];
             }
             const float added_10 = tile_20 + total_10;
             v_12 = added_10;
@@ -818,13 +835,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial22[(int)(threadIdx.x >> 5)] = total_11;
+                partial23[(int)(threadIdx.x >> 5)] = total_11;
             }
             __syncthreads();
             total_11 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_11 = total_11 + partial22[i];
+                total_11 = total_11 + partial23[i];
             }
             float total_12 = 0.0f;
             total_12 = total_12 + chosen_58;
@@ -835,13 +852,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial23[(int)(threadIdx.x >> 5)] = total_12;
+                partial24[(int)(threadIdx.x >> 5)] = total_12;
             }
             __syncthreads();
             total_12 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_12 = total_12 + partial23[i];
+                total_12 = total_12 + partial24[i];
             }
             const float tile_35 = v_17;
             const float tile_36 = v_18;
@@ -893,29 +910,29 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_5 = sum_3;
     const int lane_3 = (int)(threadIdx.x & 31) & 31;
     float running_6 = sum_3;
-    const float other_104 = __shfl_up_sync(0xffffffffu, running_6, 1);
-    running_6 = (lane_3 >= 1) ? (other_104 + running_6) : running_6;
-    const float other_105 = __shfl_up_sync(0xffffffffu, running_6, 2);
-    running_6 = (lane_3 >= 2) ? (other_105 + running_6) : running_6;
-    const float other_106 = __shfl_up_sync(0xffffffffu, running_6, 4);
-    running_6 = (lane_3 >= 4) ? (other_106 + running_6) : running_6;
-    const float other_107 = __shfl_up_sync(0xffffffffu, running_6, 8);
-    running_6 = (lane_3 >= 8) ? (other_107 + running_6) : running_6;
-    const float other_108 = __shfl_up_sync(0xffffffffu, running_6, 16);
-    running_6 = (lane_3 >= 16) ? (other_108 + running_6) : running_6;
     const float other_109 = __shfl_up_sync(0xffffffffu, running_6, 1);
-    const float below_3 = (lane_3 >= 1) ? other_109 : 0.0f;
+    running_6 = (lane_3 >= 1) ? (other_109 + running_6) : running_6;
+    const float other_110 = __shfl_up_sync(0xffffffffu, running_6, 2);
+    running_6 = (lane_3 >= 2) ? (other_110 + running_6) : running_6;
+    const float other_111 = __shfl_up_sync(0xffffffffu, running_6, 4);
+    running_6 = (lane_3 >= 4) ? (other_111 + running_6) : running_6;
+    const float other_112 = __shfl_up_sync(0xffffffffu, running_6, 8);
+    running_6 = (lane_3 >= 8) ? (other_112 + running_6) : running_6;
+    const float other_113 = __shfl_up_sync(0xffffffffu, running_6, 16);
+    running_6 = (lane_3 >= 16) ? (other_113 + running_6) : running_6;
+    const float other_114 = __shfl_up_sync(0xffffffffu, running_6, 1);
+    const float below_3 = (lane_3 >= 1) ? other_114 : 0.0f;
     const float total_13 = __shfl_sync(0xffffffffu, running_6, (threadIdx.x & 31) | 31);
     __syncthreads();
     if (((int)threadIdx.x & 799) == 0) {
-        total24[(int)(threadIdx.x >> 5) & 7] = total_13;
+        total25[(int)(threadIdx.x >> 5) & 7] = total_13;
     }
     __syncthreads();
     float base_3 = 0.0f;
     float all_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float part_3 = total24[i];
+        const float part_3 = total25[i];
         base_3 = (i < ((int)(threadIdx.x >> 5) & 7)) ? (base_3 + part_3) : base_3;
         all_4 = all_4 + part_3;
     }
@@ -935,13 +952,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest_3 = tw_max(greatest_3, __shfl_xor_sync(0xffffffffu, greatest_3, 8));
     greatest_3 = tw_max(greatest_3, __shfl_xor_sync(0xffffffffu, greatest_3, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial25[(int)(threadIdx.x >> 5)] = greatest_3;
+        partial26[(int)(threadIdx.x >> 5)] = greatest_3;
     }
     __syncthreads();
     greatest_3 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        greatest_3 = tw_max(greatest_3, partial25[((int)(threadIdx.x >> 5) & 24) + i]);
+        greatest_3 = tw_max(greatest_3, partial26[((int)(threadIdx.x >> 5) & 24) + i]);
     }
     const bool test_60 = chosen_65 == greatest_3;
     const bool is_nan_x_2 = chosen_65 != chosen_65;
@@ -958,13 +975,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 8));
     least_3 = min(least_3, __shfl_xor_sync(0xffffffffu, least_3, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial26[(int)(threadIdx.x >> 5)] = least_3;
+        partial27[(int)(threadIdx.x >> 5)] = least_3;
     }
     __syncthreads();
     least_3 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        least_3 = min(least_3, partial26[((int)(threadIdx.x >> 5) & 24) + i]);
+        least_3 = min(least_3, partial27[((int)(threadIdx.x >> 5) & 24) + i]);
     }
     const bool test_61 = least_3 == 4294967295u;
     const unsigned int chosen_67 = test_61 ? 0u : least_3;
@@ -981,13 +998,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_14 = total_14 + __shfl_xor_sync(0xffffffffu, total_14, 8);
     total_14 = total_14 + __shfl_xor_sync(0xffffffffu, total_14, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial27[(int)(threadIdx.x >> 5)] = total_14;
+        partial28[(int)(threadIdx.x >> 5)] = total_14;
     }
     __syncthreads();
     total_14 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total_14 = total_14 + partial27[((int)(threadIdx.x >> 5) & 24) + i];
+        total_14 = total_14 + partial28[((int)(threadIdx.x >> 5) & 24) + i];
     }
     const float difference_11 = product_23 - total_14;
     const int larger_3 = max(tile_50, 0);
@@ -1030,29 +1047,29 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     sum_4 = sum_4 + x_8;
     const int lane_4 = (int)(threadIdx.x & 31) & 31;
     float running_8 = sum_4;
-    const float other_125 = __shfl_up_sync(0xffffffffu, running_8, 1);
-    running_8 = (lane_4 >= 1) ? (other_125 + running_8) : running_8;
-    const float other_126 = __shfl_up_sync(0xffffffffu, running_8, 2);
-    running_8 = (lane_4 >= 2) ? (other_126 + running_8) : running_8;
-    const float other_127 = __shfl_up_sync(0xffffffffu, running_8, 4);
-    running_8 = (lane_4 >= 4) ? (other_127 + running_8) : running_8;
-    const float other_128 = __shfl_up_sync(0xffffffffu, running_8, 8);
-    running_8 = (lane_4 >= 8) ? (other_128 + running_8) : running_8;
-    const float other_129 = __shfl_up_sync(0xffffffffu, running_8, 16);
-    running_8 = (lane_4 >= 16) ? (other_129 + running_8) : running_8;
     const float other_130 = __shfl_up_sync(0xffffffffu, running_8, 1);
-    const float below_4 = (lane_4 >= 1) ? other_130 : 0.0f;
+    running_8 = (lane_4 >= 1) ? (other_130 + running_8) : running_8;
+    const float other_131 = __shfl_up_sync(0xffffffffu, running_8, 2);
+    running_8 = (lane_4 >= 2) ? (other_131 + running_8) : running_8;
+    const float other_132 = __shfl_up_sync(0xffffffffu, running_8, 4);
+    running_8 = (lane_4 >= 4) ? (other_132 + running_8) : running_8;
+    const float other_133 = __shfl_up_sync(0xffffffffu, running_8, 8);
+    running_8 = (lane_4 >= 8) ? (other_133 + running_8) : running_8;
+    const float other_134 = __shfl_up_sync(0xffffffffu, running_8, 16);
+    running_8 = (lane_4 >= 16) ? (other_134 + running_8) : running_8;
+    const float other_135 = __shfl_up_sync(0xffffffffu, running_8, 1);
+    const float below_4 = (lane_4 >= 1) ? other_135 : 0.0f;
     const float total_15 = __shfl_sync(0xffffffffu, running_8, (threadIdx.x & 31) | 31);
     __syncthreads();
     if ((int)(threadIdx.x & 31) == 0) {
-        total28[(int)(threadIdx.x >> 5)] = total_15;
+        total29[(int)(threadIdx.x >> 5)] = total_15;
     }
     __syncthreads();
     float base_4 = 0.0f;
     float all_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float part_4 = total28[i];
+        const float part_4 = total29[i];
         base_4 = (i < (int)(threadIdx.x >> 5)) ? (base_4 + part_4) : base_4;
         all_5 = all_5 + part_4;
     }
@@ -1072,29 +1089,29 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_9 = sum_5;
     const int lane_5 = (int)(threadIdx.x & 31) & 31;
     float running_10 = sum_5;
-    const float other_131 = __shfl_up_sync(0xffffffffu, running_10, 1);
-    running_10 = (lane_5 >= 1) ? (other_131 + running_10) : running_10;
-    const float other_132 = __shfl_up_sync(0xffffffffu, running_10, 2);
-    running_10 = (lane_5 >= 2) ? (other_132 + running_10) : running_10;
-    const float other_133 = __shfl_up_sync(0xffffffffu, running_10, 4);
-    running_10 = (lane_5 >= 4) ? (other_133 + running_10) : running_10;
-    const float other_134 = __shfl_up_sync(0xffffffffu, running_10, 8);
-    running_10 = (lane_5 >= 8) ? (other_134 + running_10) : running_10;
-    const float other_135 = __shfl_up_sync(0xffffffffu, running_10, 16);
-    running_10 = (lane_5 >= 16) ? (other_135 + running_10) : running_10;
     const float other_136 = __shfl_up_sync(0xffffffffu, running_10, 1);
-    const float below_5 = (lane_5 >= 1) ? other_136 : 0.0f;
+    running_10 = (lane_5 >= 1) ? (other_136 + running_10) : running_10;
+    const float other_137 = __shfl_up_sync(0xffffffffu, running_10, 2);
+    running_10 = (lane_5 >= 2) ? (other_137 + running_10) : running_10;
+    const float other_138 = __shfl_up_sync(0xffffffffu, running_10, 4);
+    running_10 = (lane_5 >= 4) ? (other_138 + running_10) : running_10;
+    const float other_139 = __shfl_up_sync(0xffffffffu, running_10, 8);
+    running_10 = (lane_5 >= 8) ? (other_139 + running_10) : running_10;
+    const float other_140 = __shfl_up_sync(0xffffffffu, running_10, 16);
+    running_10 = (lane_5 >= 16) ? (other_140 + running_10) : running_10;
+    const float other_141 = __shfl_up_sync(0xffffffffu, running_10, 1);
+    const float below_5 = (lane_5 >= 1) ? other_141 : 0.0f;
     const float total_16 = __shfl_sync(0xffffffffu, running_10, (threadIdx.x & 31) | 31);
     __syncthreads();
     if ((int)(threadIdx.x & 31) == 0) {
-        total29[(int)(threadIdx.x >> 5)] = total_16;
+        total30[(int)(threadIdx.x >> 5)] = total_16;
     }
     __syncthreads();
     float base_5 = 0.0f;
     float all_6 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float part_5 = total29[i];
+        const float part_5 = total30[i];
         base_5 = (i < (int)(threadIdx.x >> 5)) ? (base_5 + part_5) : base_5;
         all_6 = all_6 + part_5;
     }
@@ -1112,13 +1129,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest_4 = tw_max(greatest_4, __shfl_xor_sync(0xffffffffu, greatest_4, 8));
     greatest_4 = tw_max(greatest_4, __shfl_xor_sync(0xffffffffu, greatest_4, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial30[(int)(threadIdx.x >> 5)] = greatest_4;
+        partial31[(int)(threadIdx.x >> 5)] = greatest_4;
     }
     __syncthreads();
     greatest_4 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_4 = tw_max(greatest_4, partial30[i]);
+        greatest_4 = tw_max(greatest_4, partial31[i]);
     }
     const bool test_74 = chosen_78 == greatest_4;
     const bool is_nan_x_3 = chosen_78 != chosen_78;
@@ -1133,34 +1150,34 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 8));
     least_4 = min(least_4, __shfl_xor_sync(0xffffffffu, least_4, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial31[(int)(threadIdx.x >> 5)] = least_4;
+        partial32[(int)(threadIdx.x >> 5)] = least_4;
     }
     __syncthreads();
     least_4 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        least_4 = min(least_4, partial31[i]);
+        least_4 = min(least_4, partial32[i]);
     }
     bool reduced_2 = false;
     reduced_2 = reduced_2 || and_25;
-    const bool other_147 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 1);
-    reduced_2 = reduced_2 || other_147;
-    const bool other_148 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 2);
-    reduced_2 = reduced_2 || other_148;
-    const bool other_149 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 4);
-    reduced_2 = reduced_2 || other_149;
-    const bool other_150 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 8);
-    reduced_2 = reduced_2 || other_150;
-    const bool other_151 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 16);
-    reduced_2 = reduced_2 || other_151;
+    const bool other_152 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 1);
+    reduced_2 = reduced_2 || other_152;
+    const bool other_153 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 2);
+    reduced_2 = reduced_2 || other_153;
+    const bool other_154 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 4);
+    reduced_2 = reduced_2 || other_154;
+    const bool other_155 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 8);
+    reduced_2 = reduced_2 || other_155;
+    const bool other_156 = __shfl_xor_sync(0xffffffffu, (int)reduced_2, 16);
+    reduced_2 = reduced_2 || other_156;
     if ((int)(threadIdx.x & 31) == 0) {
-        partial32[(int)(threadIdx.x >> 5)] = reduced_2;
+        partial33[(int)(threadIdx.x >> 5)] = reduced_2;
     }
     __syncthreads();
     reduced_2 = false;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        reduced_2 = reduced_2 || (partial32[i] != 0);
+        reduced_2 = reduced_2 || (partial33[i] != 0);
     }
     float greatest_5 = -TW_INFINITY;
     greatest_5 = tw_max(greatest_5, chosen_72);
@@ -1170,13 +1187,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     greatest_5 = tw_max(greatest_5, __shfl_xor_sync(0xffffffffu, greatest_5, 8));
     greatest_5 = tw_max(greatest_5, __shfl_xor_sync(0xffffffffu, greatest_5, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial33[(int)(threadIdx.x >> 5)] = greatest_5;
+        partial34[(int)(threadIdx.x >> 5)] = greatest_5;
     }
     __syncthreads();
     greatest_5 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_5 = tw_max(greatest_5, partial33[i]);
+        greatest_5 = tw_max(greatest_5, partial34[i]);
     }
     const bool test_75 = chosen_72 == greatest_5;
     const bool is_nan_x_4 = chosen_72 != chosen_72;
@@ -1190,13 +1207,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     least_5 = min(least_5, __shfl_xor_sync(0xffffffffu, least_5, 8));
     least_5 = min(least_5, __shfl_xor_sync(0xffffffffu, least_5, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial34[(int)(threadIdx.x >> 5)] = least_5;
+        partial35[(int)(threadIdx.x >> 5)] = least_5;
     }
     __syncthreads();
     least_5 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        least_5 = min(least_5, partial34[i]);
+        least_5 = min(least_5, partial35[i]);
     }
     const unsigned int chosen_81 = reduced_2 ? least_4 : least_5;
     const int smaller_11 = min(((int)min(chosen_81, 2147483647u) + product_24), (arguments.vocabulary - 1));
@@ -1209,13 +1226,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     least_6 = min(least_6, __shfl_xor_sync(0xffffffffu, least_6, 8));
     least_6 = min(least_6, __shfl_xor_sync(0xffffffffu, least_6, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial35[(int)(threadIdx.x >> 5)] = least_6;
+        partial36[(int)(threadIdx.x >> 5)] = least_6;
     }
     __syncthreads();
     least_6 = 2147483647;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least_6 = min(least_6, partial35[((int)(threadIdx.x >> 5) & 30) + i]);
+        least_6 = min(least_6, partial36[((int)(threadIdx.x >> 5) & 30) + i]);
     }
     const bool test_76 = at_3 == least_6;
     const int chosen_82 = test_76 ? rounded_5 : 0;
@@ -1227,13 +1244,13 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     total_17 = total_17 + __shfl_xor_sync(0xffffffffu, total_17, 8);
     total_17 = total_17 + __shfl_xor_sync(0xffffffffu, total_17, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial36[(int)(threadIdx.x >> 5)] = total_17;
+        partial37[(int)(threadIdx.x >> 5)] = total_17;
     }
     __syncthreads();
     total_17 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_17 = total_17 + partial36[((int)(threadIdx.x >> 5) & 30) + i];
+        total_17 = total_17 + partial37[((int)(threadIdx.x >> 5) & 30) + i];
     }
     const int index_2 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
     const unsigned int tokens_in_2 = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index_2)];

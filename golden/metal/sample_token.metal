@@ -36,44 +36,45 @@ void tw_kernel_sample_token(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    threadgroup uint4 shared_memory[64];
+    threadgroup uint4 shared_memory[72];
     threadgroup int* partial0 = (decltype(partial0))(shared_memory + 0);
-    threadgroup int* partial1 = (decltype(partial1))(shared_memory + 8);
-    threadgroup int* partial2 = (decltype(partial2))(shared_memory + 16);
-    threadgroup int* counts3 = (decltype(counts3))(shared_memory + 24);
-    threadgroup int* taken4 = (decltype(taken4))(shared_memory + 0);
-    threadgroup uint* taken_at5 = (decltype(taken_at5))(shared_memory + 32);
-    threadgroup int* ordered6 = (decltype(ordered6))(shared_memory + 16);
-    threadgroup uint* ordered_at7 = (decltype(ordered_at7))(shared_memory + 48);
-    threadgroup float* partial8 = (decltype(partial8))(shared_memory + 0);
-    threadgroup float* partial9 = (decltype(partial9))(shared_memory + 8);
-    threadgroup float* partial10 = (decltype(partial10))(shared_memory + 0);
-    threadgroup float* total11 = (decltype(total11))(shared_memory + 0);
-    threadgroup float* partial12 = (decltype(partial12))(shared_memory + 1);
-    threadgroup float* total13 = (decltype(total13))(shared_memory + 0);
-    threadgroup float* partial14 = (decltype(partial14))(shared_memory + 1);
-    threadgroup uint* partial15 = (decltype(partial15))(shared_memory + 9);
-    threadgroup int* partial16 = (decltype(partial16))(shared_memory + 0);
-    threadgroup uchar* partial17 = (decltype(partial17))(shared_memory + 8);
-    threadgroup float* partial18 = (decltype(partial18))(shared_memory + 0);
+    threadgroup int* partial1 = (decltype(partial1))(shared_memory + 0);
+    threadgroup int* partial2 = (decltype(partial2))(shared_memory + 0);
+    threadgroup int* partial3 = (decltype(partial3))(shared_memory + 8);
+    threadgroup int* counts4 = (decltype(counts4))(shared_memory + 16);
+    threadgroup int* taken5 = (decltype(taken5))(shared_memory + 0);
+    threadgroup uint* taken_at6 = (decltype(taken_at6))(shared_memory + 24);
+    threadgroup int* ordered7 = (decltype(ordered7))(shared_memory + 40);
+    threadgroup uint* ordered_at8 = (decltype(ordered_at8))(shared_memory + 56);
+    threadgroup float* partial9 = (decltype(partial9))(shared_memory + 0);
+    threadgroup float* partial10 = (decltype(partial10))(shared_memory + 8);
+    threadgroup float* partial11 = (decltype(partial11))(shared_memory + 0);
+    threadgroup float* total12 = (decltype(total12))(shared_memory + 0);
+    threadgroup float* partial13 = (decltype(partial13))(shared_memory + 1);
+    threadgroup float* total14 = (decltype(total14))(shared_memory + 0);
+    threadgroup float* partial15 = (decltype(partial15))(shared_memory + 1);
+    threadgroup uint* partial16 = (decltype(partial16))(shared_memory + 9);
+    threadgroup int* partial17 = (decltype(partial17))(shared_memory + 0);
+    threadgroup uchar* partial18 = (decltype(partial18))(shared_memory + 8);
     threadgroup float* partial19 = (decltype(partial19))(shared_memory + 0);
     threadgroup float* partial20 = (decltype(partial20))(shared_memory + 0);
     threadgroup float* partial21 = (decltype(partial21))(shared_memory + 0);
     threadgroup float* partial22 = (decltype(partial22))(shared_memory + 0);
     threadgroup float* partial23 = (decltype(partial23))(shared_memory + 0);
-    threadgroup float* total24 = (decltype(total24))(shared_memory + 0);
-    threadgroup float* partial25 = (decltype(partial25))(shared_memory + 2);
-    threadgroup uint* partial26 = (decltype(partial26))(shared_memory + 10);
-    threadgroup float* partial27 = (decltype(partial27))(shared_memory + 0);
-    threadgroup float* total28 = (decltype(total28))(shared_memory + 0);
+    threadgroup float* partial24 = (decltype(partial24))(shared_memory + 0);
+    threadgroup float* total25 = (decltype(total25))(shared_memory + 0);
+    threadgroup float* partial26 = (decltype(partial26))(shared_memory + 2);
+    threadgroup uint* partial27 = (decltype(partial27))(shared_memory + 10);
+    threadgroup float* partial28 = (decltype(partial28))(shared_memory + 0);
     threadgroup float* total29 = (decltype(total29))(shared_memory + 0);
-    threadgroup float* partial30 = (decltype(partial30))(shared_memory + 8);
-    threadgroup uint* partial31 = (decltype(partial31))(shared_memory + 0);
-    threadgroup uchar* partial32 = (decltype(partial32))(shared_memory + 8);
-    threadgroup float* partial33 = (decltype(partial33))(shared_memory + 0);
-    threadgroup uint* partial34 = (decltype(partial34))(shared_memory + 8);
-    threadgroup int* partial35 = (decltype(partial35))(shared_memory + 0);
-    threadgroup int* partial36 = (decltype(partial36))(shared_memory + 8);
+    threadgroup float* total30 = (decltype(total30))(shared_memory + 0);
+    threadgroup float* partial31 = (decltype(partial31))(shared_memory + 8);
+    threadgroup uint* partial32 = (decltype(partial32))(shared_memory + 0);
+    threadgroup uchar* partial33 = (decltype(partial33))(shared_memory + 8);
+    threadgroup float* partial34 = (decltype(partial34))(shared_memory + 0);
+    threadgroup uint* partial35 = (decltype(partial35))(shared_memory + 8);
+    threadgroup int* partial36 = (decltype(partial36))(shared_memory + 0);
+    threadgroup int* partial37 = (decltype(partial37))(shared_memory + 8);
     const int at = (int)thread_index_in_threadgroup * 4;
     const int at_2 = (int)thread_index_in_threadgroup & 255;
     const int at_3 = (int)thread_index_in_threadgroup & 63;
@@ -114,150 +115,166 @@ void tw_kernel_sample_token(
         const float x = values_in[i];
         key[i] = ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) ? ((((x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647))) == (-1)) ? 0 : ((x != x) ? 2147483647 : (as_type<int>(x) ^ ((as_type<int>(x) >> 31) & 2147483647)))) : (-2147483647 - 1);
     }
-    int held = 2147483647;
     int least = -2147483647 - 1;
     for (int bit = 0; bit < 32; bit += 1) {
         const int with_bit = least ^ (1 << ((31 - bit) & 31));
-        if (!(held <= 64)) {
-            int count = 0;
-            _Pragma("unroll")
-            for (int i = 0; i < 16; i++) {
-                count = count + ((key[i] >= with_bit) ? 1 : 0);
-            }
-            count = count + simd_shuffle_xor(count, 1);
-            count = count + simd_shuffle_xor(count, 2);
-            count = count + simd_shuffle_xor(count, 4);
-            count = count + simd_shuffle_xor(count, 8);
-            count = count + simd_shuffle_xor(count, 16);
-            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-            if ((int)thread_index_in_simdgroup == 0) {
-                partial0[(int)simdgroup_index_in_threadgroup] = count;
-            }
-            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-            count = 0;
-            _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                count = count + partial0[i];
-            }
-            if (count >= 64) {
-                least = with_bit;
-                held = count;
-            }
-        }
-    }
-    int end = 2147483647;
-    if (!(held <= 64)) {
-        int count_2 = 0;
+        int count = 0;
         _Pragma("unroll")
         for (int i = 0; i < 16; i++) {
-            count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+            count = count + ((key[i] >= with_bit) ? 1 : 0);
         }
-        count_2 = count_2 + simd_shuffle_xor(count_2, 1);
-        count_2 = count_2 + simd_shuffle_xor(count_2, 2);
-        count_2 = count_2 + simd_shuffle_xor(count_2, 4);
-        count_2 = count_2 + simd_shuffle_xor(count_2, 8);
-        count_2 = count_2 + simd_shuffle_xor(count_2, 16);
+        count = count + simd_shuffle_xor(count, 1);
+        count = count + simd_shuffle_xor(count, 2);
+        count = count + simd_shuffle_xor(count, 4);
+        count = count + simd_shuffle_xor(count, 8);
+        count = count + simd_shuffle_xor(count, 16);
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if ((int)thread_index_in_simdgroup == 0) {
-            partial1[(int)simdgroup_index_in_threadgroup] = count_2;
+            partial0[(int)simdgroup_index_in_threadgroup] = count;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        count_2 = 0;
+        count = 0;
         _Pragma("unroll")
         for (int i = 0; i < 32; i++) {
-            count_2 = count_2 + partial1[i];
+            count = count + partial0[i];
         }
-        const int missing = 64 - count_2;
+        if (count >= 64) {
+            least = with_bit;
+        }
+    }
+    int count_2 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        count_2 = count_2 + ((key[i] > least) ? 1 : 0);
+    }
+    count_2 = count_2 + simd_shuffle_xor(count_2, 1);
+    count_2 = count_2 + simd_shuffle_xor(count_2, 2);
+    count_2 = count_2 + simd_shuffle_xor(count_2, 4);
+    count_2 = count_2 + simd_shuffle_xor(count_2, 8);
+    count_2 = count_2 + simd_shuffle_xor(count_2, 16);
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial1[(int)simdgroup_index_in_threadgroup] = count_2;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    count_2 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count_2 = count_2 + partial1[i];
+    }
+    const int missing = 64 - count_2;
+    int count_3 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 16; i++) {
+        count_3 = count_3 + ((key[i] == least) ? 1 : 0);
+    }
+    count_3 = count_3 + simd_shuffle_xor(count_3, 1);
+    count_3 = count_3 + simd_shuffle_xor(count_3, 2);
+    count_3 = count_3 + simd_shuffle_xor(count_3, 4);
+    count_3 = count_3 + simd_shuffle_xor(count_3, 8);
+    count_3 = count_3 + simd_shuffle_xor(count_3, 16);
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    if ((int)thread_index_in_simdgroup == 0) {
+        partial2[(int)simdgroup_index_in_threadgroup] = count_3;
+    }
+    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+    count_3 = 0;
+    _Pragma("unroll")
+    for (int i = 0; i < 32; i++) {
+        count_3 = count_3 + partial2[i];
+    }
+    int end = 2147483647;
+    if (count_3 > missing) {
         int position = 0;
         for (int bit_2 = 0; bit_2 < 14; bit_2 += 1) {
             const int with_bit_2 = position ^ (1 << ((13 - bit_2) & 31));
-            int count_3 = 0;
+            int count_4 = 0;
             _Pragma("unroll")
             for (int i = 0; i < 16; i++) {
-                count_3 = count_3 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < with_bit_2)) ? 1 : 0);
+                count_4 = count_4 + (((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < with_bit_2)) ? 1 : 0);
             }
-            count_3 = count_3 + simd_shuffle_xor(count_3, 1);
-            count_3 = count_3 + simd_shuffle_xor(count_3, 2);
-            count_3 = count_3 + simd_shuffle_xor(count_3, 4);
-            count_3 = count_3 + simd_shuffle_xor(count_3, 8);
-            count_3 = count_3 + simd_shuffle_xor(count_3, 16);
+            count_4 = count_4 + simd_shuffle_xor(count_4, 1);
+            count_4 = count_4 + simd_shuffle_xor(count_4, 2);
+            count_4 = count_4 + simd_shuffle_xor(count_4, 4);
+            count_4 = count_4 + simd_shuffle_xor(count_4, 8);
+            count_4 = count_4 + simd_shuffle_xor(count_4, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial2[(int)simdgroup_index_in_threadgroup] = count_3;
+                partial3[(int)simdgroup_index_in_threadgroup] = count_4;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-            count_3 = 0;
+            count_4 = 0;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                count_3 = count_3 + partial2[i];
+                count_4 = count_4 + partial3[i];
             }
-            if (count_3 < missing) {
+            if (count_4 < missing) {
                 position = with_bit_2;
             }
         }
         end = position;
     }
-    int count_4 = 0;
+    int count_5 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
-        count_4 = count_4 + ((((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) ? 1 : 0);
+        count_5 = count_5 + ((((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) ? 1 : 0);
     }
-    int place = count_4;
-    const int other_16 = simd_shuffle_up(place, 1);
+    int place = count_5;
+    const int other_21 = simd_shuffle_up(place, 1);
     if ((int)thread_index_in_simdgroup >= 1) {
-        place = place + other_16;
+        place = place + other_21;
     }
-    const int other_17 = simd_shuffle_up(place, 2);
+    const int other_22 = simd_shuffle_up(place, 2);
     if ((int)thread_index_in_simdgroup >= 2) {
-        place = place + other_17;
+        place = place + other_22;
     }
-    const int other_18 = simd_shuffle_up(place, 4);
+    const int other_23 = simd_shuffle_up(place, 4);
     if ((int)thread_index_in_simdgroup >= 4) {
-        place = place + other_18;
+        place = place + other_23;
     }
-    const int other_19 = simd_shuffle_up(place, 8);
+    const int other_24 = simd_shuffle_up(place, 8);
     if ((int)thread_index_in_simdgroup >= 8) {
-        place = place + other_19;
+        place = place + other_24;
     }
-    const int other_20 = simd_shuffle_up(place, 16);
+    const int other_25 = simd_shuffle_up(place, 16);
     if ((int)thread_index_in_simdgroup >= 16) {
-        place = place + other_20;
+        place = place + other_25;
     }
     const int all_ = simd_shuffle(place, thread_index_in_simdgroup | 31);
     if ((int)thread_index_in_simdgroup == 0) {
-        counts3[(int)simdgroup_index_in_threadgroup] = all_;
+        counts4[(int)simdgroup_index_in_threadgroup] = all_;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        place = place + ((i < (int)simdgroup_index_in_threadgroup) ? counts3[i] : 0);
+        place = place + ((i < (int)simdgroup_index_in_threadgroup) ? counts4[i] : 0);
     }
-    place = place - count_4;
+    place = place - count_5;
     _Pragma("unroll")
     for (int i = 0; i < 16; i++) {
         if (((at + ((i & 3) + (((i >> 2) & 3) * 4096))) < (64 * arguments.parts)) && ((key[i] > least) || ((key[i] == least) && ((at + ((i & 3) + (((i >> 2) & 3) * 4096))) <= end)))) {
             const float x_2 = values_in[i];
             const int x_3 = (x_2 != x_2) ? 2147483647 : (as_type<int>(x_2) ^ ((as_type<int>(x_2) >> 31) & 2147483647));
-            taken4[place] = (x_3 == (-1)) ? 0 : x_3;
-            taken_at5[place] = ((uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((x_3 == (-1)) ? 1u : 0u);
+            taken5[place] = (x_3 == (-1)) ? 0 : x_3;
+            taken_at6[place] = ((uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096)))) + (uint)((at + ((i & 3) + (((i >> 2) & 3) * 4096))))) | ((x_3 == (-1)) ? 1u : 0u);
             place = place + 1;
         }
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     for (int n = (int)thread_index_in_threadgroup; n < 64; n += 1024) {
-        const int own = taken4[n];
-        const uint own_at = taken_at5[n];
+        const int own = taken5[n];
+        const uint own_at = taken_at6[n];
         int rank = 0;
-        for (int other_21 = 0; other_21 < 64; other_21 += 1) {
-            const int x_4 = taken4[other_21];
-            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at5[other_21] < own_at))) ? 1 : 0);
+        for (int other_26 = 0; other_26 < 64; other_26 += 1) {
+            const int x_4 = taken5[other_26];
+            rank = rank + (((x_4 > own) || ((x_4 == own) && (taken_at6[other_26] < own_at))) ? 1 : 0);
         }
-        ordered6[rank] = own;
-        ordered_at7[rank] = own_at;
+        ordered7[rank] = own;
+        ordered_at8[rank] = own_at;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    const float top = as_type<float>(((ordered6[min(at_3, 63)] - (int)((ordered_at7[min(at_3, 63)] & 1u))) ^ (((ordered6[min(at_3, 63)] - (int)((ordered_at7[min(at_3, 63)] & 1u))) >> 31) & 2147483647)));
-    const uint top_index = ordered_at7[min(at_3, 63)] >> 1u;
+    const float top = as_type<float>(((ordered7[min(at_3, 63)] - (int)((ordered_at8[min(at_3, 63)] & 1u))) ^ (((ordered7[min(at_3, 63)] - (int)((ordered_at8[min(at_3, 63)] & 1u))) >> 31) & 2147483647)));
+    const uint top_index = ordered_at8[min(at_3, 63)] >> 1u;
     float greatest = -INFINITY;
     greatest = tw_max(greatest, top);
     greatest = tw_max(greatest, simd_shuffle_xor(greatest, 1));
@@ -266,13 +283,13 @@ void tw_kernel_sample_token(
     greatest = tw_max(greatest, simd_shuffle_xor(greatest, 8));
     greatest = tw_max(greatest, simd_shuffle_xor(greatest, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial8[(int)simdgroup_index_in_threadgroup] = greatest;
+        partial9[(int)simdgroup_index_in_threadgroup] = greatest;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest = tw_max(greatest, partial8[((int)simdgroup_index_in_threadgroup & 30) + i]);
+        greatest = tw_max(greatest, partial9[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const float abs_x = fabs(greatest);
     const bool test_2 = abs_x < INFINITY;
@@ -297,13 +314,13 @@ void tw_kernel_sample_token(
     total = total + simd_shuffle_xor(total, 8);
     total = total + simd_shuffle_xor(total, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial9[(int)simdgroup_index_in_threadgroup] = total;
+        partial10[(int)simdgroup_index_in_threadgroup] = total;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total = total + partial9[((int)simdgroup_index_in_threadgroup & 24) + i];
+        total = total + partial10[((int)simdgroup_index_in_threadgroup & 24) + i];
     }
     const bool test_4 = top_k_in > 0;
     const bool test_5 = top_k_in <= 64;
@@ -325,13 +342,13 @@ void tw_kernel_sample_token(
     total_2 = total_2 + simd_shuffle_xor(total_2, 8);
     total_2 = total_2 + simd_shuffle_xor(total_2, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial10[(int)simdgroup_index_in_threadgroup] = total_2;
+        partial11[(int)simdgroup_index_in_threadgroup] = total_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_2 = total_2 + partial10[((int)simdgroup_index_in_threadgroup & 30) + i];
+        total_2 = total_2 + partial11[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const float chosen_6 = and_ ? total_2 : total;
     float running;
@@ -342,29 +359,29 @@ void tw_kernel_sample_token(
     sum = sum + x_5;
     const int lane_ = (int)thread_index_in_simdgroup & 31;
     float running_2 = sum;
-    const float other_37 = simd_shuffle_up(running_2, 1);
-    running_2 = (lane_ >= 1) ? (other_37 + running_2) : running_2;
-    const float other_38 = simd_shuffle_up(running_2, 2);
-    running_2 = (lane_ >= 2) ? (other_38 + running_2) : running_2;
-    const float other_39 = simd_shuffle_up(running_2, 4);
-    running_2 = (lane_ >= 4) ? (other_39 + running_2) : running_2;
-    const float other_40 = simd_shuffle_up(running_2, 8);
-    running_2 = (lane_ >= 8) ? (other_40 + running_2) : running_2;
-    const float other_41 = simd_shuffle_up(running_2, 16);
-    running_2 = (lane_ >= 16) ? (other_41 + running_2) : running_2;
     const float other_42 = simd_shuffle_up(running_2, 1);
-    const float below = (lane_ >= 1) ? other_42 : 0.0f;
+    running_2 = (lane_ >= 1) ? (other_42 + running_2) : running_2;
+    const float other_43 = simd_shuffle_up(running_2, 2);
+    running_2 = (lane_ >= 2) ? (other_43 + running_2) : running_2;
+    const float other_44 = simd_shuffle_up(running_2, 4);
+    running_2 = (lane_ >= 4) ? (other_44 + running_2) : running_2;
+    const float other_45 = simd_shuffle_up(running_2, 8);
+    running_2 = (lane_ >= 8) ? (other_45 + running_2) : running_2;
+    const float other_46 = simd_shuffle_up(running_2, 16);
+    running_2 = (lane_ >= 16) ? (other_46 + running_2) : running_2;
+    const float other_47 = simd_shuffle_up(running_2, 1);
+    const float below = (lane_ >= 1) ? other_47 : 0.0f;
     const float total_3 = simd_shuffle(running_2, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (((int)thread_index_in_threadgroup & 991) == 0) {
-        total11[(int)simdgroup_index_in_threadgroup & 1] = total_3;
+        total12[(int)simdgroup_index_in_threadgroup & 1] = total_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base = 0.0f;
     float all_2 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float part = total11[i];
+        const float part = total12[i];
         base = (i < ((int)simdgroup_index_in_threadgroup & 1)) ? (base + part) : base;
         all_2 = all_2 + part;
     }
@@ -390,13 +407,13 @@ void tw_kernel_sample_token(
     total_4 = total_4 + simd_shuffle_xor(total_4, 8);
     total_4 = total_4 + simd_shuffle_xor(total_4, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial12[(int)simdgroup_index_in_threadgroup] = total_4;
+        partial13[(int)simdgroup_index_in_threadgroup] = total_4;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_4 = total_4 + partial12[((int)simdgroup_index_in_threadgroup & 30) + i];
+        total_4 = total_4 + partial13[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const float product_6 = product_5 * total_4;
     float running_3;
@@ -406,29 +423,29 @@ void tw_kernel_sample_token(
     running_3 = sum_2;
     const int lane_2 = (int)thread_index_in_simdgroup & 31;
     float running_4 = sum_2;
-    const float other_48 = simd_shuffle_up(running_4, 1);
-    running_4 = (lane_2 >= 1) ? (other_48 + running_4) : running_4;
-    const float other_49 = simd_shuffle_up(running_4, 2);
-    running_4 = (lane_2 >= 2) ? (other_49 + running_4) : running_4;
-    const float other_50 = simd_shuffle_up(running_4, 4);
-    running_4 = (lane_2 >= 4) ? (other_50 + running_4) : running_4;
-    const float other_51 = simd_shuffle_up(running_4, 8);
-    running_4 = (lane_2 >= 8) ? (other_51 + running_4) : running_4;
-    const float other_52 = simd_shuffle_up(running_4, 16);
-    running_4 = (lane_2 >= 16) ? (other_52 + running_4) : running_4;
     const float other_53 = simd_shuffle_up(running_4, 1);
-    const float below_2 = (lane_2 >= 1) ? other_53 : 0.0f;
+    running_4 = (lane_2 >= 1) ? (other_53 + running_4) : running_4;
+    const float other_54 = simd_shuffle_up(running_4, 2);
+    running_4 = (lane_2 >= 2) ? (other_54 + running_4) : running_4;
+    const float other_55 = simd_shuffle_up(running_4, 4);
+    running_4 = (lane_2 >= 4) ? (other_55 + running_4) : running_4;
+    const float other_56 = simd_shuffle_up(running_4, 8);
+    running_4 = (lane_2 >= 8) ? (other_56 + running_4) : running_4;
+    const float other_57 = simd_shuffle_up(running_4, 16);
+    running_4 = (lane_2 >= 16) ? (other_57 + running_4) : running_4;
+    const float other_58 = simd_shuffle_up(running_4, 1);
+    const float below_2 = (lane_2 >= 1) ? other_58 : 0.0f;
     const float total_5 = simd_shuffle(running_4, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (((int)thread_index_in_threadgroup & 991) == 0) {
-        total13[(int)simdgroup_index_in_threadgroup & 1] = total_5;
+        total14[(int)simdgroup_index_in_threadgroup & 1] = total_5;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_2 = 0.0f;
     float all_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float part_2 = total13[i];
+        const float part_2 = total14[i];
         base_2 = (i < ((int)simdgroup_index_in_threadgroup & 1)) ? (base_2 + part_2) : base_2;
         all_3 = all_3 + part_2;
     }
@@ -446,13 +463,13 @@ void tw_kernel_sample_token(
     greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 8));
     greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial14[(int)simdgroup_index_in_threadgroup] = greatest_2;
+        partial15[(int)simdgroup_index_in_threadgroup] = greatest_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_2 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest_2 = tw_max(greatest_2, partial14[((int)simdgroup_index_in_threadgroup & 30) + i]);
+        greatest_2 = tw_max(greatest_2, partial15[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const bool test_13 = chosen_8 == greatest_2;
     const bool is_nan_x = chosen_8 != chosen_8;
@@ -467,13 +484,13 @@ void tw_kernel_sample_token(
     least_2 = min(least_2, simd_shuffle_xor(least_2, 8));
     least_2 = min(least_2, simd_shuffle_xor(least_2, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial15[(int)simdgroup_index_in_threadgroup] = least_2;
+        partial16[(int)simdgroup_index_in_threadgroup] = least_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_2 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least_2 = min(least_2, partial15[((int)simdgroup_index_in_threadgroup & 30) + i]);
+        least_2 = min(least_2, partial16[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const int rounded_4 = (int)min(least_2, 2147483647u);
     const bool test_14 = at_3 == rounded_4;
@@ -487,13 +504,13 @@ void tw_kernel_sample_token(
     total_6 = total_6 + simd_shuffle_xor(total_6, 8);
     total_6 = total_6 + simd_shuffle_xor(total_6, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial16[(int)simdgroup_index_in_threadgroup] = total_6;
+        partial17[(int)simdgroup_index_in_threadgroup] = total_6;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_6 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_6 = total_6 + partial16[((int)simdgroup_index_in_threadgroup & 30) + i];
+        total_6 = total_6 + partial17[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const int index = tw_checked(total_6, (64 * arguments.parts), faults, 0);
     const uint tokens_in = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index)];
@@ -501,24 +518,24 @@ void tw_kernel_sample_token(
     const bool and_4 = test_15 && test_12;
     bool reduced = false;
     reduced = reduced || and_4;
-    const bool other_69 = simd_shuffle_xor((int)(reduced), 1);
-    reduced = reduced || other_69;
-    const bool other_70 = simd_shuffle_xor((int)(reduced), 2);
-    reduced = reduced || other_70;
-    const bool other_71 = simd_shuffle_xor((int)(reduced), 4);
-    reduced = reduced || other_71;
-    const bool other_72 = simd_shuffle_xor((int)(reduced), 8);
-    reduced = reduced || other_72;
-    const bool other_73 = simd_shuffle_xor((int)(reduced), 16);
-    reduced = reduced || other_73;
+    const bool other_74 = simd_shuffle_xor((int)(reduced), 1);
+    reduced = reduced || other_74;
+    const bool other_75 = simd_shuffle_xor((int)(reduced), 2);
+    reduced = reduced || other_75;
+    const bool other_76 = simd_shuffle_xor((int)(reduced), 4);
+    reduced = reduced || other_76;
+    const bool other_77 = simd_shuffle_xor((int)(reduced), 8);
+    reduced = reduced || other_77;
+    const bool other_78 = simd_shuffle_xor((int)(reduced), 16);
+    reduced = reduced || other_78;
     if ((int)thread_index_in_simdgroup == 0) {
-        partial17[(int)simdgroup_index_in_threadgroup] = reduced;
+        partial18[(int)simdgroup_index_in_threadgroup] = reduced;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     reduced = false;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        reduced = reduced || (partial17[((int)simdgroup_index_in_threadgroup & 30) + i] != 0);
+        reduced = reduced || (partial18[((int)simdgroup_index_in_threadgroup & 30) + i] != 0);
     }
     const bool and_5 = reduced && not_x;
     const bool test_16 = top_k_in > 64;
@@ -622,13 +639,13 @@ void tw_kernel_sample_token(
             total_7 = total_7 + simd_shuffle_xor(total_7, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial18[(int)simdgroup_index_in_threadgroup] = total_7;
+                partial19[(int)simdgroup_index_in_threadgroup] = total_7;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_7 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_7 = total_7 + partial18[i];
+                total_7 = total_7 + partial19[i];
             }
             const float tile_12 = v_10;
             float total_8 = 0.0f;
@@ -640,13 +657,13 @@ void tw_kernel_sample_token(
             total_8 = total_8 + simd_shuffle_xor(total_8, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial19[(int)simdgroup_index_in_threadgroup] = total_8;
+                partial20[(int)simdgroup_index_in_threadgroup] = total_8;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_8 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_8 = total_8 + partial19[i];
+                total_8 = total_8 + partial20[i];
             }
             const float tile_13 = v_11;
             float total_9 = 0.0f;
@@ -658,13 +675,13 @@ void tw_kernel_sample_token(
             total_9 = total_9 + simd_shuffle_xor(total_9, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial20[(int)simdgroup_index_in_threadgroup] = total_9;
+                partial21[(int)simdgroup_index_in_threadgroup] = total_9;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_9 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_9 = total_9 + partial20[i];
+                total_9 = total_9 + partial21[i];
             }
             const bool test_30 = total_7 >= chosen_14;
             const bool test_31 = total_8 >= chosen_14;
@@ -730,13 +747,13 @@ void tw_kernel_sample_token(
             total_10 = total_10 + simd_shuffle_xor(total_10, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial21[(int)simdgroup_index_in_threadgroup] = total_10;
+                partial22[(int)simdgroup_index_in_threadgroup] = total_10;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_10 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_10 = total_10 + partial21[i];
+                total_10 = total_10 + partial22[i];
             }
             const float added_10 = tile_20 + total_10;
             v_12 = added_10;
@@ -840,13 +857,13 @@ void tw_kernel_sample_token(
             total_11 = total_11 + simd_shuffle_xor(total_11, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial22[(int)simdgroup_index_in_threadgroup] = total_11;
+                partial23[(int)simdgroup_index_in_threadgroup] = total_11;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_11 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_11 = total_11 + partial22[i];
+                total_11 = total_11 + partial23[i];
             }
             float total_12 = 0.0f;
             total_12 = total_12 + chosen_58;
@@ -857,13 +874,13 @@ void tw_kernel_sample_token(
             total_12 = total_12 + simd_shuffle_xor(total_12, 16);
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             if ((int)thread_index_in_simdgroup == 0) {
-                partial23[(int)simdgroup_index_in_threadgroup] = total_12;
+                partial24[(int)simdgroup_index_in_threadgroup] = total_12;
             }
             threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
             total_12 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_12 = total_12 + partial23[i];
+                total_12 = total_12 + partial24[i];
             }
             const float tile_35 = v_17;
             const float tile_36 = v_18;
@@ -915,29 +932,29 @@ void tw_kernel_sample_token(
     running_5 = sum_3;
     const int lane_3 = (int)thread_index_in_simdgroup & 31;
     float running_6 = sum_3;
-    const float other_104 = simd_shuffle_up(running_6, 1);
-    running_6 = (lane_3 >= 1) ? (other_104 + running_6) : running_6;
-    const float other_105 = simd_shuffle_up(running_6, 2);
-    running_6 = (lane_3 >= 2) ? (other_105 + running_6) : running_6;
-    const float other_106 = simd_shuffle_up(running_6, 4);
-    running_6 = (lane_3 >= 4) ? (other_106 + running_6) : running_6;
-    const float other_107 = simd_shuffle_up(running_6, 8);
-    running_6 = (lane_3 >= 8) ? (other_107 + running_6) : running_6;
-    const float other_108 = simd_shuffle_up(running_6, 16);
-    running_6 = (lane_3 >= 16) ? (other_108 + running_6) : running_6;
     const float other_109 = simd_shuffle_up(running_6, 1);
-    const float below_3 = (lane_3 >= 1) ? other_109 : 0.0f;
+    running_6 = (lane_3 >= 1) ? (other_109 + running_6) : running_6;
+    const float other_110 = simd_shuffle_up(running_6, 2);
+    running_6 = (lane_3 >= 2) ? (other_110 + running_6) : running_6;
+    const float other_111 = simd_shuffle_up(running_6, 4);
+    running_6 = (lane_3 >= 4) ? (other_111 + running_6) : running_6;
+    const float other_112 = simd_shuffle_up(running_6, 8);
+    running_6 = (lane_3 >= 8) ? (other_112 + running_6) : running_6;
+    const float other_113 = simd_shuffle_up(running_6, 16);
+    running_6 = (lane_3 >= 16) ? (other_113 + running_6) : running_6;
+    const float other_114 = simd_shuffle_up(running_6, 1);
+    const float below_3 = (lane_3 >= 1) ? other_114 : 0.0f;
     const float total_13 = simd_shuffle(running_6, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (((int)thread_index_in_threadgroup & 799) == 0) {
-        total24[(int)simdgroup_index_in_threadgroup & 7] = total_13;
+        total25[(int)simdgroup_index_in_threadgroup & 7] = total_13;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_3 = 0.0f;
     float all_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        const float part_3 = total24[i];
+        const float part_3 = total25[i];
         base_3 = (i < ((int)simdgroup_index_in_threadgroup & 7)) ? (base_3 + part_3) : base_3;
         all_4 = all_4 + part_3;
     }
@@ -957,13 +974,13 @@ void tw_kernel_sample_token(
     greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 8));
     greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial25[(int)simdgroup_index_in_threadgroup] = greatest_3;
+        partial26[(int)simdgroup_index_in_threadgroup] = greatest_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_3 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        greatest_3 = tw_max(greatest_3, partial25[((int)simdgroup_index_in_threadgroup & 24) + i]);
+        greatest_3 = tw_max(greatest_3, partial26[((int)simdgroup_index_in_threadgroup & 24) + i]);
     }
     const bool test_60 = chosen_65 == greatest_3;
     const bool is_nan_x_2 = chosen_65 != chosen_65;
@@ -980,13 +997,13 @@ void tw_kernel_sample_token(
     least_3 = min(least_3, simd_shuffle_xor(least_3, 8));
     least_3 = min(least_3, simd_shuffle_xor(least_3, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial26[(int)simdgroup_index_in_threadgroup] = least_3;
+        partial27[(int)simdgroup_index_in_threadgroup] = least_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_3 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        least_3 = min(least_3, partial26[((int)simdgroup_index_in_threadgroup & 24) + i]);
+        least_3 = min(least_3, partial27[((int)simdgroup_index_in_threadgroup & 24) + i]);
     }
     const bool test_61 = least_3 == 4294967295u;
     const uint chosen_67 = test_61 ? 0u : least_3;
@@ -1003,13 +1020,13 @@ void tw_kernel_sample_token(
     total_14 = total_14 + simd_shuffle_xor(total_14, 8);
     total_14 = total_14 + simd_shuffle_xor(total_14, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial27[(int)simdgroup_index_in_threadgroup] = total_14;
+        partial28[(int)simdgroup_index_in_threadgroup] = total_14;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_14 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total_14 = total_14 + partial27[((int)simdgroup_index_in_threadgroup & 24) + i];
+        total_14 = total_14 + partial28[((int)simdgroup_index_in_threadgroup & 24) + i];
     }
     const float difference_11 = product_23 - total_14;
     const int larger_3 = max(tile_50, 0);
@@ -1052,29 +1069,29 @@ void tw_kernel_sample_token(
     sum_4 = sum_4 + x_8;
     const int lane_4 = (int)thread_index_in_simdgroup & 31;
     float running_8 = sum_4;
-    const float other_125 = simd_shuffle_up(running_8, 1);
-    running_8 = (lane_4 >= 1) ? (other_125 + running_8) : running_8;
-    const float other_126 = simd_shuffle_up(running_8, 2);
-    running_8 = (lane_4 >= 2) ? (other_126 + running_8) : running_8;
-    const float other_127 = simd_shuffle_up(running_8, 4);
-    running_8 = (lane_4 >= 4) ? (other_127 + running_8) : running_8;
-    const float other_128 = simd_shuffle_up(running_8, 8);
-    running_8 = (lane_4 >= 8) ? (other_128 + running_8) : running_8;
-    const float other_129 = simd_shuffle_up(running_8, 16);
-    running_8 = (lane_4 >= 16) ? (other_129 + running_8) : running_8;
     const float other_130 = simd_shuffle_up(running_8, 1);
-    const float below_4 = (lane_4 >= 1) ? other_130 : 0.0f;
+    running_8 = (lane_4 >= 1) ? (other_130 + running_8) : running_8;
+    const float other_131 = simd_shuffle_up(running_8, 2);
+    running_8 = (lane_4 >= 2) ? (other_131 + running_8) : running_8;
+    const float other_132 = simd_shuffle_up(running_8, 4);
+    running_8 = (lane_4 >= 4) ? (other_132 + running_8) : running_8;
+    const float other_133 = simd_shuffle_up(running_8, 8);
+    running_8 = (lane_4 >= 8) ? (other_133 + running_8) : running_8;
+    const float other_134 = simd_shuffle_up(running_8, 16);
+    running_8 = (lane_4 >= 16) ? (other_134 + running_8) : running_8;
+    const float other_135 = simd_shuffle_up(running_8, 1);
+    const float below_4 = (lane_4 >= 1) ? other_135 : 0.0f;
     const float total_15 = simd_shuffle(running_8, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if ((int)thread_index_in_simdgroup == 0) {
-        total28[(int)simdgroup_index_in_threadgroup] = total_15;
+        total29[(int)simdgroup_index_in_threadgroup] = total_15;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_4 = 0.0f;
     float all_5 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float part_4 = total28[i];
+        const float part_4 = total29[i];
         base_4 = (i < (int)simdgroup_index_in_threadgroup) ? (base_4 + part_4) : base_4;
         all_5 = all_5 + part_4;
     }
@@ -1094,29 +1111,29 @@ void tw_kernel_sample_token(
     running_9 = sum_5;
     const int lane_5 = (int)thread_index_in_simdgroup & 31;
     float running_10 = sum_5;
-    const float other_131 = simd_shuffle_up(running_10, 1);
-    running_10 = (lane_5 >= 1) ? (other_131 + running_10) : running_10;
-    const float other_132 = simd_shuffle_up(running_10, 2);
-    running_10 = (lane_5 >= 2) ? (other_132 + running_10) : running_10;
-    const float other_133 = simd_shuffle_up(running_10, 4);
-    running_10 = (lane_5 >= 4) ? (other_133 + running_10) : running_10;
-    const float other_134 = simd_shuffle_up(running_10, 8);
-    running_10 = (lane_5 >= 8) ? (other_134 + running_10) : running_10;
-    const float other_135 = simd_shuffle_up(running_10, 16);
-    running_10 = (lane_5 >= 16) ? (other_135 + running_10) : running_10;
     const float other_136 = simd_shuffle_up(running_10, 1);
-    const float below_5 = (lane_5 >= 1) ? other_136 : 0.0f;
+    running_10 = (lane_5 >= 1) ? (other_136 + running_10) : running_10;
+    const float other_137 = simd_shuffle_up(running_10, 2);
+    running_10 = (lane_5 >= 2) ? (other_137 + running_10) : running_10;
+    const float other_138 = simd_shuffle_up(running_10, 4);
+    running_10 = (lane_5 >= 4) ? (other_138 + running_10) : running_10;
+    const float other_139 = simd_shuffle_up(running_10, 8);
+    running_10 = (lane_5 >= 8) ? (other_139 + running_10) : running_10;
+    const float other_140 = simd_shuffle_up(running_10, 16);
+    running_10 = (lane_5 >= 16) ? (other_140 + running_10) : running_10;
+    const float other_141 = simd_shuffle_up(running_10, 1);
+    const float below_5 = (lane_5 >= 1) ? other_141 : 0.0f;
     const float total_16 = simd_shuffle(running_10, thread_index_in_simdgroup | 31);
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if ((int)thread_index_in_simdgroup == 0) {
-        total29[(int)simdgroup_index_in_threadgroup] = total_16;
+        total30[(int)simdgroup_index_in_threadgroup] = total_16;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     float base_5 = 0.0f;
     float all_6 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        const float part_5 = total29[i];
+        const float part_5 = total30[i];
         base_5 = (i < (int)simdgroup_index_in_threadgroup) ? (base_5 + part_5) : base_5;
         all_6 = all_6 + part_5;
     }
@@ -1134,13 +1151,13 @@ void tw_kernel_sample_token(
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 8));
     greatest_4 = tw_max(greatest_4, simd_shuffle_xor(greatest_4, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial30[(int)simdgroup_index_in_threadgroup] = greatest_4;
+        partial31[(int)simdgroup_index_in_threadgroup] = greatest_4;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_4 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_4 = tw_max(greatest_4, partial30[i]);
+        greatest_4 = tw_max(greatest_4, partial31[i]);
     }
     const bool test_74 = chosen_78 == greatest_4;
     const bool is_nan_x_3 = chosen_78 != chosen_78;
@@ -1155,34 +1172,34 @@ void tw_kernel_sample_token(
     least_4 = min(least_4, simd_shuffle_xor(least_4, 8));
     least_4 = min(least_4, simd_shuffle_xor(least_4, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial31[(int)simdgroup_index_in_threadgroup] = least_4;
+        partial32[(int)simdgroup_index_in_threadgroup] = least_4;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_4 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        least_4 = min(least_4, partial31[i]);
+        least_4 = min(least_4, partial32[i]);
     }
     bool reduced_2 = false;
     reduced_2 = reduced_2 || and_25;
-    const bool other_147 = simd_shuffle_xor((int)(reduced_2), 1);
-    reduced_2 = reduced_2 || other_147;
-    const bool other_148 = simd_shuffle_xor((int)(reduced_2), 2);
-    reduced_2 = reduced_2 || other_148;
-    const bool other_149 = simd_shuffle_xor((int)(reduced_2), 4);
-    reduced_2 = reduced_2 || other_149;
-    const bool other_150 = simd_shuffle_xor((int)(reduced_2), 8);
-    reduced_2 = reduced_2 || other_150;
-    const bool other_151 = simd_shuffle_xor((int)(reduced_2), 16);
-    reduced_2 = reduced_2 || other_151;
+    const bool other_152 = simd_shuffle_xor((int)(reduced_2), 1);
+    reduced_2 = reduced_2 || other_152;
+    const bool other_153 = simd_shuffle_xor((int)(reduced_2), 2);
+    reduced_2 = reduced_2 || other_153;
+    const bool other_154 = simd_shuffle_xor((int)(reduced_2), 4);
+    reduced_2 = reduced_2 || other_154;
+    const bool other_155 = simd_shuffle_xor((int)(reduced_2), 8);
+    reduced_2 = reduced_2 || other_155;
+    const bool other_156 = simd_shuffle_xor((int)(reduced_2), 16);
+    reduced_2 = reduced_2 || other_156;
     if ((int)thread_index_in_simdgroup == 0) {
-        partial32[(int)simdgroup_index_in_threadgroup] = reduced_2;
+        partial33[(int)simdgroup_index_in_threadgroup] = reduced_2;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     reduced_2 = false;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        reduced_2 = reduced_2 || (partial32[i] != 0);
+        reduced_2 = reduced_2 || (partial33[i] != 0);
     }
     float greatest_5 = -INFINITY;
     greatest_5 = tw_max(greatest_5, chosen_72);
@@ -1192,13 +1209,13 @@ void tw_kernel_sample_token(
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 8));
     greatest_5 = tw_max(greatest_5, simd_shuffle_xor(greatest_5, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial33[(int)simdgroup_index_in_threadgroup] = greatest_5;
+        partial34[(int)simdgroup_index_in_threadgroup] = greatest_5;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     greatest_5 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_5 = tw_max(greatest_5, partial33[i]);
+        greatest_5 = tw_max(greatest_5, partial34[i]);
     }
     const bool test_75 = chosen_72 == greatest_5;
     const bool is_nan_x_4 = chosen_72 != chosen_72;
@@ -1212,13 +1229,13 @@ void tw_kernel_sample_token(
     least_5 = min(least_5, simd_shuffle_xor(least_5, 8));
     least_5 = min(least_5, simd_shuffle_xor(least_5, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial34[(int)simdgroup_index_in_threadgroup] = least_5;
+        partial35[(int)simdgroup_index_in_threadgroup] = least_5;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_5 = 4294967295u;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        least_5 = min(least_5, partial34[i]);
+        least_5 = min(least_5, partial35[i]);
     }
     const uint chosen_81 = reduced_2 ? least_4 : least_5;
     const int smaller_11 = min(((int)min(chosen_81, 2147483647u) + product_24), (arguments.vocabulary - 1));
@@ -1231,13 +1248,13 @@ void tw_kernel_sample_token(
     least_6 = min(least_6, simd_shuffle_xor(least_6, 8));
     least_6 = min(least_6, simd_shuffle_xor(least_6, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial35[(int)simdgroup_index_in_threadgroup] = least_6;
+        partial36[(int)simdgroup_index_in_threadgroup] = least_6;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     least_6 = 2147483647;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        least_6 = min(least_6, partial35[((int)simdgroup_index_in_threadgroup & 30) + i]);
+        least_6 = min(least_6, partial36[((int)simdgroup_index_in_threadgroup & 30) + i]);
     }
     const bool test_76 = at_3 == least_6;
     const int chosen_82 = test_76 ? rounded_5 : 0;
@@ -1249,13 +1266,13 @@ void tw_kernel_sample_token(
     total_17 = total_17 + simd_shuffle_xor(total_17, 8);
     total_17 = total_17 + simd_shuffle_xor(total_17, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial36[(int)simdgroup_index_in_threadgroup] = total_17;
+        partial37[(int)simdgroup_index_in_threadgroup] = total_17;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     total_17 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_17 = total_17 + partial36[((int)simdgroup_index_in_threadgroup & 30) + i];
+        total_17 = total_17 + partial37[((int)simdgroup_index_in_threadgroup & 30) + i];
     }
     const int index_2 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
     const uint tokens_in_2 = tokens[((long)((int)threadgroup_position_in_grid.x) * arguments.tokens_stride0) + (long)(index_2)];

@@ -73,60 +73,6 @@ fn what_fits_of_a_row_that_two_passes_read_stays_in_shared_memory() {
     }
 }
 
-/// Rows without their mean, divided by what is left of their length, and the sum of them all.
-fn summed(dtype: &str) -> Program {
-    let source = format!(
-        "kernel t(x: in {dtype}[rows, cols], y: out f32[rows, cols], total: out f32[cols])\n\
-         grid 1\nvar $0: f32[cols]\n%0: i32 = const 0\n%1: i32 = size rows\n\
-         %10: f32 = const 0.0\n%11: f32[cols] = broadcast %10\nset $0 = %11\n\
-         for %2 row in %0..%1 {{\n  %20: {dtype}[cols] = load x[%2, :]\n\
-         \x20 %3: f32[cols] = cast %20\n\
-         \x20 %4: f32[1] = reduce_sum %3 axis 0\n  %5: f32[cols] = mul %3, %3\n\
-         \x20 %6: f32[1] = reduce_sum %5 axis 0\n  %7: f32[1] = add %4, %6\n\
-         \x20 %8: f32[cols] = div %3, %7\n  %9: f32[1] = reduce_max %8 axis 0\n\
-         \x20 %12: f32[cols] = sub %8, %9\n  store y[%2, :] = %12\n\
-         \x20 %13: f32[cols] = get $0\n  %14: f32[cols] = add %13, %12\n  set $0 = %14\n}}\n\
-         %15: f32[cols] = get $0\nstore total[:] = %15\n"
-    );
-    tilewright_ir::text::parse(&source).unwrap()
-}
-
-#[test]
-fn rows_come_two_turns_ahead_where_there_is_shared_memory() {
-    for (dtype, of) in [("bf16", DType::BF16), ("f16", DType::F16)] {
-        for (rows, cols) in [(0, 64), (1, 2048), (2, 2048), (5, 1000), (4, 264), (3, 4096)] {
-            let mut program = summed(dtype);
-            pipeline::run(&mut program, PASSES, |_, _| {});
-            let mut schedule = Schedule::default_for(&program, &[rows, cols], Units::Half);
-            let run = |schedule: &Schedule| {
-                let threads = lower(&program, schedule).unwrap();
-                let mut copies = 0;
-                let copy = &mut |code: &Code| {
-                    copies += usize::from(matches!(code, Code::CopyAsync { .. }));
-                };
-                threads.body.iter().for_each(|code| code.visit(copy));
-                let values: Vec<f64> = (0..rows * cols).map(|i| (i % 13) as f64 - 5.0).collect();
-                let tensor = |dtype, shape: &[usize], values: &[f64]| {
-                    Argument::Tensor(Tensor::from_values(dtype, shape, values))
-                };
-                let mut arguments = [
-                    tensor(of, &[rows, cols], &values),
-                    tensor(DType::F32, &[rows, cols], &vec![77.0; values.len()]),
-                    tensor(DType::F32, &[cols], &vec![77.0; cols]),
-                ];
-                emulate(&threads, &[rows, cols], &mut arguments).unwrap();
-                let results = arguments[1..].iter().filter_map(Argument::tensor);
-                (copies, results.map(Tensor::values).collect::<Vec<_>>())
-            };
-            let (none, right) = run(&schedule);
-            schedule.keep = 200_000;
-            let (copies, found) = run(&schedule);
-            assert_eq!((none, found), (0, right), "{dtype}, {rows} x {cols}");
-            assert_eq!(copies, 3, "{dtype}, {rows} x {cols}");
-        }
-    }
-}
-
 #[test]
 fn sums_of_exponentials_of_long_rows_meet_what_is_not_finite() {
     let source = "kernel t(x: in f32[rows, cols], y: out f32[rows, cols])\ngrid rows\n\

@@ -76,7 +76,7 @@ impl Lowering<'_> {
     }
 
     /// Checks an index of a place, unless it cannot leave its axis.
-    pub(super) fn check(&mut self, place: &Place, axis: usize, id: ExprId, of: Value) -> Value {
+    fn check(&mut self, place: &Place, axis: usize, id: ExprId, of: Value) -> Value {
         let ParamKind::Tensor { shape, .. } = &self.program.param(place.param).kind else {
             return of;
         };

@@ -19,7 +19,7 @@ use tilewright_ir::{
 };
 
 /// Bytes of shared memory that are left for what threads exchange.
-pub(super) const EXCHANGED: usize = 2 << 10;
+const EXCHANGED: usize = 2 << 10;
 
 /// What is kept.
 #[derive(Default)]
@@ -163,7 +163,7 @@ impl Lowering<'_> {
     }
 
     /// The elements that one copy of a load moves, if it can be one that runs beside the thread.
-    pub(super) fn copied(&self, id: ExprId, place: &Place) -> Option<usize> {
+    fn copied(&self, id: ExprId, place: &Place) -> Option<usize> {
         let ty = &self.program.expr(id).ty;
         let lanes = 1usize << self.vector(place, &self.layout(&ty.shape), ty.dtype);
         let bytes = lanes * ty.dtype.size();

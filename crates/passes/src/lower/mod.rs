@@ -6,7 +6,6 @@
 
 mod access;
 mod ahead;
-mod asked;
 mod blocks;
 mod candidates;
 mod choice;
@@ -159,7 +158,6 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
         lowering.last_pass = blocks::last_pass(program);
         lowering.keep_rows();
     }
-    lowering.find_asked();
     lowering.prologue();
     if in_cluster {
         // No group may write to one that has not begun.
@@ -251,8 +249,6 @@ struct Lowering<'a> {
     /// The index of the last loop over a row that is read several times, and whether that is being lowered.
     last_pass: Option<ExprId>,
     in_last_pass: bool,
-    /// Rows of later turns in shared memory.
-    asked: asked::AskedRows,
     /// Rows that stay in shared memory, see [`kept`].
     kept: kept::KeptRows,
     /// Loads that may be repeated later, see [`order::settled`].
@@ -316,7 +312,6 @@ impl<'a> Lowering<'a> {
             is_blocked: false,
             last_pass: None,
             in_last_pass: false,
-            asked: asked::AskedRows::default(),
             kept: kept::KeptRows::default(),
             settled: order::settled(program),
             names: names::Names::new(program),

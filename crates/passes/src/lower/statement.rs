@@ -68,7 +68,6 @@ impl Lowering<'_> {
                 let layout = self.layout(&[]);
                 self.hold(*index, Held { register: counter, layout });
                 let asked = self.ask_for_kept(*index)?;
-                self.await_asked(*index);
                 self.loops += 1;
                 self.turns.push((counter, *step));
                 let before = self.in_last_pass;
@@ -87,7 +86,6 @@ impl Lowering<'_> {
                 self.in_last_pass = before;
                 let step = int(*step as i64);
                 self.code(Code::For { counter, start, end, step, body });
-                self.await_asked(*index);
                 result
             }
             Stmt::When { condition, body } => {
@@ -110,9 +108,6 @@ impl Lowering<'_> {
     }
 
     pub(super) fn set(&mut self, var: VarId, value: ExprId) -> Result<(), LowerError> {
-        if self.is_asked(var, value) {
-            return Ok(());
-        }
         let held = match self.vars.get(&var) {
             Some(held) => held.clone(),
             None => {
@@ -150,7 +145,7 @@ impl Lowering<'_> {
         if self.plan.consumed.contains(&id) {
             return if self.plan.staged.contains(&id) { self.stage(id) } else { Ok(()) };
         }
-        if self.bind_sum(id, &name)? || self.asks(id)? {
+        if self.bind_sum(id, &name)? {
             return Ok(());
         }
         match &expr.kind {
@@ -160,7 +155,6 @@ impl Lowering<'_> {
             }
             ExprKind::Program(_) => Ok(()),
             ExprKind::Cast(_) if self.only_stored.contains(&id) => Ok(()),
-            ExprKind::Get(var) if self.takes_asked(id, *var, &name) => Ok(()),
             ExprKind::Load { place, fill } => self.load(id, &name, place, *fill),
             kind if is_collective(kind) => self.collective(id, &name),
             kind => {

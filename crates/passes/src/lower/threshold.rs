@@ -3,9 +3,10 @@
 //! and goes to that place. Where elements are equal, so that no key does, of the equal ones the first that are missing are
 //! handed in.
 //!
-//! At most 32 counts do, whatever k is, where rounds take k searches. On an H200 the 64 greatest of 9,536 by 1024 threads took
-//! 120 us in rounds; of 65536 rows of 2048 the 32 greatest take longer so, 2.4 instead of 1.7 ms. Tried: up to 2 k elements
-//! handed in, for which a dozen counts do: putting them in order took longer than that saved.
+//! That takes 32 counts whatever k is, where rounds take k searches. On an H200 the 64 greatest of 9,536 by 1024 threads, in ms:
+//! 0.127 in rounds, 0.044 so; of 16384 rows of 1024 0.45 and 0.24; of 65536 rows of 2048 the 32 greatest 1.71 and 2.44, so there
+//! rounds stay. Tried: no more counts once k elements are left (0.033, but 0.39 for the rows of 1024), and up to 2 k elements
+//! handed in, for which a dozen counts do (0.034 and 0.98).
 
 use super::candidates::TopK;
 use super::collective::Joiner;
@@ -13,7 +14,7 @@ use super::map::both;
 use super::top::{LEAST, compare, select, signed_key, signed_place, winner};
 use super::{LowerError, Lowering, SUBGROUP, add, binary, cluster, int};
 use tilewright_ir::thread::{Builtin, Code, RegisterId, SharedId, Shuffle, Value};
-use tilewright_ir::{BinaryOp, DType, Literal, ReduceOp, UnaryOp};
+use tilewright_ir::{BinaryOp, DType, Literal, ReduceOp};
 
 /// The least k that is worth it.
 const LEAST_K: usize = 32;
@@ -63,44 +64,34 @@ impl Lowering<'_> {
         })?;
         let key = |i: &Value| Value::Element(keys, Box::new(i.clone()));
         self.loops += 1;
-        // A key that `held` elements are not below.
-        let held = self.register("held", DType::I32, None);
-        self.code(Code::Declare(held));
-        self.code(Code::Set(held, int(i32::MAX.into())));
-        let is_done = || binary(BinaryOp::Le, Value::Get(held), int(top.k as i64));
-        let not = |test: Value| Value::Unary(UnaryOp::Not, DType::Bool, Box::new(test));
-        let least = self.by_bits("least", KEY_BITS, int(LEAST), |l, found, with_bit| {
-            let (step, ()) = l.nested(|l| {
-                let count = l.count(top, |_, i| binary(BinaryOp::Ge, key(&i), with_bit.clone()));
-                let enough = binary(BinaryOp::Ge, count.clone(), int(top.k as i64));
-                let take = vec![Code::Set(found, with_bit.clone()), Code::Set(held, count)];
-                l.code(Code::If(enough, take));
-            });
-            l.code(Code::If(not(is_done()), step));
+        // The greatest key that k elements are not below.
+        let least = self.by_bits("least", KEY_BITS, int(LEAST), |l, with_bit| {
+            let count = l.count(top, |_, i| binary(BinaryOp::Ge, key(&i), with_bit.clone()));
+            binary(BinaryOp::Ge, count, int(top.k as i64))
         });
         let least = || Value::Get(least);
-        // The position of the last of the equal ones that are taken.
+        let above = self.count(top, |_, i| binary(BinaryOp::Gt, key(&i), least()));
+        let missing = binary(BinaryOp::Sub, int(top.k as i64), above);
+        let missing = self.let_value("missing", DType::I32, missing);
+        let equal = self.count(top, |_, i| binary(BinaryOp::Eq, key(&i), least()));
+        // The position of the last of the equal ones that are taken; all are where as many are missing.
         let end = self.register("end", DType::I32, None);
         self.code(Code::Declare(end));
         self.code(Code::Set(end, int(i32::MAX.into())));
         let (search, ()) = self.nested(|l| {
-            let above = l.count(top, |_, i| binary(BinaryOp::Gt, key(&i), least()));
-            let missing = binary(BinaryOp::Sub, int(top.k as i64), above);
-            let missing = l.let_value("missing", DType::I32, missing);
             let bits = registers.trailing_zeros() + l.schedule.team;
-            let position = l.by_bits("position", bits, int(0), |l, found, with_bit| {
+            let found = l.by_bits("position", bits, int(0), |l, with_bit| {
                 let before = l.count(top, |l, i| {
                     let at = l.position(top.layout, last, &i);
                     let is_equal = binary(BinaryOp::Eq, key(&i), least());
                     let is_before = binary(BinaryOp::Lt, at, with_bit.clone());
                     compare(BinaryOp::And, DType::Bool, is_equal, is_before)
                 });
-                let fewer = binary(BinaryOp::Lt, before, missing.clone());
-                l.code(Code::If(fewer, vec![Code::Set(found, with_bit.clone())]));
+                binary(BinaryOp::Lt, before, missing.clone())
             });
-            l.code(Code::Set(end, Value::Get(position)));
+            l.code(Code::Set(end, Value::Get(found)));
         });
-        self.code(Code::If(not(is_done()), search));
+        self.code(Code::If(binary(BinaryOp::Gt, equal, missing), search));
         self.loops -= 1;
         let taken = |l: &mut Self, i: &Value| {
             let at = l.position(top.layout, last, i);
@@ -146,14 +137,14 @@ impl Lowering<'_> {
         Ok(signed_key(value, top.dtype))
     }
 
-    /// An integer of so many bits, from the greatest bit on, which is turned as that of keys with a sign is; no bit stands for
-    /// `zero`. `step` gets what is found so far and the same with one more bit, and takes it or leaves it.
+    /// The greatest integer of so many bits for which `holds`, from the greatest bit on, which is turned as that of keys with a sign
+    /// is; no bit stands for `zero`, and if it holds for one it does for those before.
     fn by_bits(
         &mut self,
         name: &str,
         bits: u32,
         zero: Value,
-        step: impl FnOnce(&mut Self, RegisterId, &Value),
+        holds: impl FnOnce(&mut Self, &Value) -> Value,
     ) -> RegisterId {
         let found = self.register(name, DType::I32, None);
         self.code(Code::Declare(found));
@@ -164,7 +155,8 @@ impl Lowering<'_> {
             let bit = binary(BinaryOp::Shl, int(1), place);
             let with_bit = binary(BinaryOp::Xor, Value::Get(found), bit);
             let with_bit = l.let_value("with_bit", DType::I32, with_bit);
-            step(l, found, &with_bit);
+            let holds = holds(l, &with_bit);
+            l.code(Code::If(holds, vec![Code::Set(found, with_bit)]));
         });
         let (start, end, step) = (int(0), int(bits.into()), int(1));
         self.code(Code::For { counter, start, end, step, body });
