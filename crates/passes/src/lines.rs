@@ -29,7 +29,7 @@ pub const LONG_LINE: u32 = 7;
 pub(crate) const RESIDENT: u32 = 14;
 
 /// The most axes of a grid that lines become one of: as many as a GPU's has.
-const MOST_GRID_AXES: usize = 3;
+pub(crate) const MOST_GRID_AXES: usize = 3;
 
 /// The most lines that become text, where a loop cannot hold them.
 const AS_TEXT: usize = 64;

@@ -6,6 +6,7 @@
 //! programs, a block of columns each, waited for one row after the other; that of `gather`, 16384 rows of 1024 in f32, 0.106 for
 //! 8.21, and that of `resize_bilinear`, which one program did alone, 0.771 for 325.
 
+use crate::lines::MOST_GRID_AXES;
 use tilewright_ir::validate::validate_rewritten;
 use tilewright_ir::{
     Access, Axis, BinaryOp, DType, ExprId, ExprKind, Extent, GridAxis, Literal, ParamId, ParamKind,
@@ -19,17 +20,13 @@ const SHARES: usize = 256;
 /// Indices that a program looks through at a time.
 const AT_ONCE: usize = 256;
 
-/// The most axes of a grid.
-const MOST_GRID_AXES: usize = 3;
-
 /// Shares the rows of a sum out among programs. Other programs stay as they are.
 pub fn share(program: &mut Program) {
-    let mut shared = program.clone();
-    while shared.grid.len() + 1 < MOST_GRID_AXES && spread(&mut shared).is_some() {}
-    if shared.grid.len() >= MOST_GRID_AXES {
+    if program.grid.len() >= MOST_GRID_AXES {
         return;
     }
-    let Some((sum, axis)) = shared_axis(&shared) else { return };
+    let Some((sum, axis)) = shared_axis(program) else { return };
+    let mut shared = program.clone();
     let mut body = Vec::new();
     let own = Own::new(&mut shared, (sum, axis), &mut body);
     let statements = std::mem::take(&mut shared.body);
@@ -155,31 +152,6 @@ fn shared_axis(program: &Program) -> Option<(ParamId, usize)> {
             && chosen().any(|chosen| matches!(chosen, Some(Chosen::Loaded(..))))
     })?;
     Some((sum, axis))
-}
-
-/// Gives each turn of the outermost loops a program of its own, where their index is a position in the sum.
-fn spread(program: &mut Program) -> Option<()> {
-    let (sum, nests) = nests(program)?;
-    let (_, shape) = program.tensor(sum)?;
-    let outer = |nest: &Nest<'_>, axis: usize| {
-        let (index, count, _) = &nest.loops[0];
-        nest.loops.len() > 1 && nest.place.axes[axis] == Axis::At(*index) && shape[axis] == *count
-    };
-    let axis = (0..shape.len()).find(|&axis| nests.iter().all(|nest| outer(nest, axis)))?;
-    let extent = shape[axis];
-    let grid = program.grid.len();
-    program.grid.push(GridAxis { extent, block: 1 });
-    for statement in std::mem::take(&mut program.body) {
-        match statement {
-            Stmt::For { index, body, .. } => {
-                program.exprs[index.index()].kind = ExprKind::Program(grid);
-                program.body.push(Stmt::Let(index));
-                program.body.extend(body);
-            }
-            statement => program.body.push(statement),
-        }
-    }
-    Some(())
 }
 
 /// The rows of a program.
@@ -347,6 +319,7 @@ fn reduced(program: &mut Program, op: ReduceOp, of: ExprId, out: &mut Vec<Stmt>)
 
 #[cfg(test)]
 mod tests {
+    use super::super::walked::walk;
     use super::*;
     use tilewright_ir::interpret::{Tensor, bind_arguments};
     use tilewright_ir::{Argument, interpret, text::parse};
@@ -413,6 +386,7 @@ mod tests {
     fn check(text: &str, tensors: impl Fn(usize) -> Vec<Tensor>, axes: usize) {
         let whole = parse(text).unwrap();
         let mut shared = whole.clone();
+        walk(&mut shared);
         share(&mut shared);
         assert_eq!(shared.grid.len(), whole.grid.len() + axes, "{shared}");
         for many in [0, 1, 7, 300, 600] {

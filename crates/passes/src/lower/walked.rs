@@ -4,17 +4,16 @@
 //! Gradients of what is gathered are such: of an expert's weights those of each column are added by themselves. On an H200
 //! one program that walked along the 768 columns of 8 experts, 2 x 6144 rows of 32, took 4.3 ms.
 
+use crate::lines::MOST_GRID_AXES;
 use tilewright_ir::validate::validate_rewritten;
 use tilewright_ir::{
     Access, Axis, ExprId, ExprKind, Extent, GridAxis, ParamKind, Place, Program, Stmt, StoreMode,
 };
 
-/// The most axes of a grid.
-const MOST_GRID_AXES: usize = 3;
-
-/// Gives the turns of loops that walk along the sum to programs. Other programs stay as they are.
+/// Gives the turns of loops that walk along the sum to programs. Other programs stay as they are. An axis of the grid is left
+/// for [`share`](super::shares::share).
 pub fn walk(program: &mut Program) {
-    while program.grid.len() < MOST_GRID_AXES
+    while program.grid.len() + 1 < MOST_GRID_AXES
         && let Some(walked) = walked(program)
     {
         *program = walked;
