@@ -30,8 +30,8 @@ impl Emitted {
         list.split(", ").map(|name| name.trim_matches('"').to_string()).collect()
     }
 
-    /// The threads along the first axis, of a product of sizes and of quotients that are rounded up.
-    fn threads(&self, sizes: &[(&str, usize)]) -> usize {
+    /// The threads along each axis, each a product of sizes and of quotients that are rounded up.
+    fn threads(&self, sizes: &[(&str, usize)]) -> [usize; 3] {
         let number = |word: &str| {
             let size = sizes.iter().find(|(name, _)| *name == word).map(|(_, size)| *size);
             size.unwrap_or_else(|| word.parse().unwrap())
@@ -43,7 +43,9 @@ impl Emitted {
             }
             None => number(factor),
         };
-        self.between("grid=(", ", 1, 1)").split(" * ").map(factor).product()
+        let axes = self.between("grid=(", "),\n").split(", ");
+        let axes: Vec<usize> = axes.map(|axis| axis.split(" * ").map(factor).product()).collect();
+        axes.try_into().unwrap()
     }
 
     /// Runs it; `None` without a C++ compiler.
@@ -71,7 +73,7 @@ impl Emitted {
         let zeros = self.between("output_dtypes=", "return").contains("init_value=0");
         let call = SourceCall {
             template: &[],
-            grid: [self.threads(sizes), 1, 1],
+            grid: self.threads(sizes),
             threadgroup: [group, 1, 1],
             outputs,
             init_value: zeros.then_some(0.0),
