@@ -72,18 +72,7 @@ impl Lowering<'_> {
             }
         };
         // Where each lane's candidates go: after those of the lanes before.
-        let place = self.register("place", DType::I32, None);
-        self.code(Code::Declare(place));
-        self.code(Code::Set(place, Value::Get(count)));
-        for step in 0..SUBGROUP {
-            let by = 1usize << step;
-            let other = Value::Shuffle(Shuffle::Up(by), DType::I32, Box::new(Value::Get(place)));
-            let other = self.let_value("other", DType::I32, other);
-            let lane = Value::Builtin(Builtin::Lane);
-            let has = binary(BinaryOp::Ge, lane, int(by as i64));
-            let sum = super::add(Value::Get(place), other);
-            self.code(Code::If(has, vec![Code::Set(place, sum)]));
-        }
+        let place = self.running_count(count);
         let all = Value::Shuffle(Shuffle::Last(SUBGROUP), DType::I32, Box::new(Value::Get(place)));
         let all = self.let_value("candidates", DType::I32, all);
         let before = binary(BinaryOp::Sub, Value::Get(place), Value::Get(count));
@@ -140,6 +129,21 @@ impl Lowering<'_> {
         result?;
         self.code(Code::If(fits.clone(), body));
         Ok(Value::Unary(UnaryOp::Not, DType::Bool, Box::new(fits)))
+    }
+
+    /// The sum of a number of each lane over those of its subgroup up to it.
+    pub(super) fn running_count(&mut self, own: RegisterId) -> RegisterId {
+        let sum = self.register("place", DType::I32, None);
+        self.code(Code::Declare(sum));
+        self.code(Code::Set(sum, Value::Get(own)));
+        for step in 0..SUBGROUP {
+            let by = 1usize << step;
+            let other = Value::Shuffle(Shuffle::Up(by), DType::I32, Box::new(Value::Get(sum)));
+            let other = self.let_value("other", DType::I32, other);
+            let has = binary(BinaryOp::Ge, Value::Builtin(Builtin::Lane), int(by as i64));
+            self.code(Code::If(has, vec![Code::Set(sum, super::add(Value::Get(sum), other))]));
+        }
+        sum
     }
 
     /// True for a row whose elements a thread can read once more.

@@ -42,11 +42,13 @@ pub fn share(program: &mut Program) {
     }
 }
 
-/// Loops in one another, in the innermost of which a row is stored.
-struct Nest<'a> {
+/// Loops from 0 on in one another, in the innermost of which one place is stored, and perhaps read, but no other of its tensor.
+pub(super) struct Nest<'a> {
     /// Their indices, how often they run and what is evaluated in each before the next, from the outermost in.
-    loops: Vec<(ExprId, Extent, Vec<ExprId>)>,
-    place: &'a Place,
+    pub loops: Vec<(ExprId, Extent, Vec<ExprId>)>,
+    pub place: &'a Place,
+    /// Not all of the place is stored.
+    masked: bool,
 }
 
 /// How a loop chooses a row.
@@ -64,7 +66,11 @@ fn nest<'a>(program: &'a Program, mut statement: &'a Stmt) -> Option<Nest<'a>> {
         match statement {
             Stmt::For { index, start, end, step: 1, body } => {
                 (program.constant(*start)? == 0.0).then_some(())?;
-                let &ExprKind::Size(count) = &program.expr(*end).kind else { return None };
+                let count = match program.expr(*end).kind {
+                    ExprKind::Size(count) => count,
+                    ExprKind::Const(count) => Extent::Const(count.value() as usize),
+                    _ => return None,
+                };
                 let (last, before) = body.split_last()?;
                 let lets = before.iter().map(|statement| match statement {
                     Stmt::Let(id) => Some(*id),
@@ -73,7 +79,7 @@ fn nest<'a>(program: &'a Program, mut statement: &'a Stmt) -> Option<Nest<'a>> {
                 loops.push((*index, count, lets.collect::<Option<Vec<_>>>()?));
                 statement = last;
             }
-            Stmt::Store { place, mask: None, mode: StoreMode::Set, .. } if !loops.is_empty() => {
+            Stmt::Store { place, mask, mode: StoreMode::Set, .. } if !loops.is_empty() => {
                 let mut read = loops.iter().flat_map(|(.., lets)| lets);
                 // Nothing that is added to is read but where it is added to.
                 let own = read.all(|id| match &program.expr(*id).kind {
@@ -82,7 +88,7 @@ fn nest<'a>(program: &'a Program, mut statement: &'a Stmt) -> Option<Nest<'a>> {
                     }
                     _ => true,
                 });
-                return own.then_some(Nest { loops, place });
+                return own.then_some(Nest { loops, place, masked: mask.is_some() });
             }
             _ => return None,
         }
@@ -123,7 +129,7 @@ impl Nest<'_> {
 }
 
 /// All nests of a program that is nothing else, and the tensor that they store to.
-fn nests(program: &Program) -> Option<(ParamId, Vec<Nest<'_>>)> {
+pub(super) fn nests(program: &Program) -> Option<(ParamId, Vec<Nest<'_>>)> {
     let mut nests: Vec<Nest<'_>> = Vec::new();
     let mut read = Vec::new();
     for statement in &program.body {
@@ -145,6 +151,11 @@ fn nests(program: &Program) -> Option<(ParamId, Vec<Nest<'_>>)> {
 /// The sum, and an axis of it along which positions are loaded, or all gone through, by a loop of each nest.
 fn shared_axis(program: &Program) -> Option<(ParamId, usize)> {
     let (sum, nests) = nests(program)?;
+    // Loops of a known length are few turns, which is not worth it.
+    let long = |nest: &Nest<'_>| nest.loops.iter().all(|(_, count, _)| count.constant().is_none());
+    if nests.iter().any(|nest| nest.masked || !long(nest)) {
+        return None;
+    }
     let (_, shape) = program.tensor(sum)?;
     let axis = (0..shape.len()).find(|&axis| {
         let chosen = || nests.iter().map(|nest| nest.chosen(program, axis));

@@ -193,16 +193,7 @@ impl Lowering<'_> {
     /// Where each thread's elements of those `taken` go: after those of the threads before.
     fn places(&mut self, top: &TopK<'_>, taken: &dyn Fn(&mut Self, &Value) -> Value) -> RegisterId {
         let own = self.own_count(top, |l, i| taken(l, &i));
-        let place = self.register("place", DType::I32, None);
-        self.code(Code::Declare(place));
-        self.code(Code::Set(place, Value::Get(own)));
-        for step in 0..SUBGROUP {
-            let by = 1usize << step;
-            let other = Value::Shuffle(Shuffle::Up(by), DType::I32, Box::new(Value::Get(place)));
-            let other = self.let_value("other", DType::I32, other);
-            let has = binary(BinaryOp::Ge, Value::Builtin(Builtin::Lane), int(by as i64));
-            self.code(Code::If(has, vec![Code::Set(place, add(Value::Get(place), other))]));
-        }
+        let place = self.running_count(own);
         let subgroups = 1usize << (self.schedule.team - SUBGROUP);
         if subgroups > 1 {
             let of = Box::new(Value::Get(place));

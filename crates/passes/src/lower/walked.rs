@@ -4,11 +4,10 @@
 //! Gradients of what is gathered are such: of an expert's weights those of each column are added by themselves. On an H200
 //! one program that walked along the 768 columns of 8 experts, 2 x 6144 rows of 32, took 4.3 ms.
 
+use super::shares::{Nest, nests};
 use crate::lines::MOST_GRID_AXES;
 use tilewright_ir::validate::validate_rewritten;
-use tilewright_ir::{
-    Access, Axis, ExprId, ExprKind, Extent, GridAxis, ParamKind, Place, Program, Stmt, StoreMode,
-};
+use tilewright_ir::{Access, Axis, ExprId, ExprKind, Extent, GridAxis, ParamKind, Program, Stmt};
 
 /// Gives the turns of loops that walk along the sum to programs. Other programs stay as they are. An axis of the grid is left
 /// for [`share`](super::shares::share).
@@ -20,29 +19,15 @@ pub fn walk(program: &mut Program) {
     }
 }
 
-/// The loops round the only store of a statement, from the outermost in.
-struct Nest<'a> {
-    loops: Vec<(ExprId, Extent)>,
-    place: &'a Place,
-}
-
 /// `program` with one loop less in each nest.
 fn walked(program: &Program) -> Option<Program> {
-    let mut nests = Vec::new();
-    for statement in &program.body {
-        match statement {
-            Stmt::Let(id) => (!is_load(program, *id)).then_some(())?,
-            Stmt::For { .. } => nests.push(nest(program, statement)?),
-            Stmt::Set(..) | Stmt::Store { .. } | Stmt::When { .. } => return None,
-        }
-    }
-    let first = nests.first()?.place;
-    if nests.iter().any(|nest| nest.place.param != first.param) || writes(program) != 1 {
+    let (sum, nests) = nests(program)?;
+    if writes(program) != 1 {
         return None;
     }
-    let (_, shape) = program.tensor(first.param)?;
+    let (_, shape) = program.tensor(sum)?;
     let (extent, own) = shape.iter().enumerate().find_map(|(axis, &extent)| {
-        let own: Option<Vec<ExprId>> = nests.iter().map(|nest| nest.along(axis, extent)).collect();
+        let own: Option<Vec<ExprId>> = nests.iter().map(|nest| along(nest, axis, extent)).collect();
         Some((extent, own?))
     })?;
     let mut walked = program.clone();
@@ -56,50 +41,10 @@ fn walked(program: &Program) -> Option<Program> {
     validate_rewritten(&walked).is_ok().then_some(walked)
 }
 
-impl Nest<'_> {
-    /// The index of the loop that is the position along an axis of the sum, of that extent.
-    fn along(&self, axis: usize, extent: Extent) -> Option<ExprId> {
-        let Axis::At(id) = *self.place.axes.get(axis)? else { return None };
-        self.loops.contains(&(id, extent)).then_some(id)
-    }
-}
-
-/// A statement as loops from 0 on, in the innermost of which one place is stored, and perhaps read, but no other of its
-/// tensor.
-fn nest<'a>(program: &Program, mut statement: &'a Stmt) -> Option<Nest<'a>> {
-    let (mut loops, mut loads) = (Vec::new(), Vec::new());
-    loop {
-        let &Stmt::For { index, start, end, step: 1, ref body } = statement else { return None };
-        (program.constant(start) == Some(0.0)).then_some(())?;
-        let extent = match program.expr(end).kind {
-            ExprKind::Size(extent) => extent,
-            ExprKind::Const(literal) => Extent::Const(literal.value() as usize),
-            _ => return None,
-        };
-        loops.push((index, extent));
-        let (last, before) = body.split_last()?;
-        for statement in before {
-            let Stmt::Let(id) = statement else { return None };
-            loads.push(*id);
-        }
-        match last {
-            Stmt::For { .. } => statement = last,
-            Stmt::Store { place, mode: StoreMode::Set, .. } => {
-                let own = loads.iter().all(|id| match &program.expr(*id).kind {
-                    ExprKind::Load { place: read, .. } => {
-                        read.param != place.param || read == place
-                    }
-                    _ => true,
-                });
-                return own.then_some(Nest { loops, place });
-            }
-            _ => return None,
-        }
-    }
-}
-
-fn is_load(program: &Program, id: ExprId) -> bool {
-    matches!(program.expr(id).kind, ExprKind::Load { .. })
+/// The index of the loop that is the position along an axis of the sum, of that extent.
+fn along(nest: &Nest<'_>, axis: usize, extent: Extent) -> Option<ExprId> {
+    let Axis::At(id) = *nest.place.axes.get(axis)? else { return None };
+    nest.loops.iter().any(|(index, count, _)| (*index, *count) == (id, extent)).then_some(id)
 }
 
 /// Tensors that the program may write.
