@@ -103,12 +103,18 @@ def gradient(job, words, arguments):
             parts = dim.rsplit("_", 1)
             if dim not in sizes and parts[-1].isdigit() and parts[0] in sizes:
                 sizes[dim] = -(-sizes[parts[0]] // int(parts[1]))
-    programs = {}
+    # What a program makes is what a later one gets, which may take several of its axes as one.
+    programs, made = {}, {}
     for name, parameters in re.findall(r"^kernel (\w+)\((.*)\)$", listed, re.M)[1:]:
         own = dict(sizes)
         for parameter, access, dtype, shape in re.findall(r"(\w+): (in|out|inout|scalar) (\w+)(?:\[([^\]]*)\])?", parameters):
-            axes = [extent(axis.lstrip("*"), sizes) for axis in shape.split(", ") if axis]
-            own[parameter] = arguments.get(parameter, 1) if access == "scalar" else Array(axes, SPELLED[dtype])
+            if access == "scalar":
+                own[parameter] = arguments.get(parameter, 1)
+            elif parameter in made:
+                own[parameter] = made[parameter]
+            else:
+                axes = [extent(axis.lstrip("*"), sizes) for axis in shape.split(", ") if axis]
+                made[parameter] = own[parameter] = Array(axes, SPELLED[dtype])
         programs[name] = own
     return programs
 
