@@ -5,9 +5,9 @@
 
 use tilewright_formats::{Affine, Config, FormatError};
 use tilewright_nn::{
-    Attention, AttentionShape, Block, CacheShape, ExpertNames, Gate, GatedMlp, Kernels, Model,
-    ModelShape, Module, Moe, MoeShape, PackedGatedMlp, Part, Projections, Result, Rope, Slot,
-    Weights,
+    Attention, AttentionShape, Block, Branch, CacheShape, ExpertNames, Gate, GatedMlp, Kernels,
+    Model, ModelShape, Module, Moe, MoeShape, PackedGatedMlp, Part, Projections, QueryKeyNorms,
+    Result, Rope, Slot, Weights,
 };
 
 /// A decoder, described.
@@ -33,6 +33,10 @@ pub struct Decoder {
     pub turned_by: Vec<usize>,
     /// What embeddings are multiplied with.
     pub embedding_scale: Option<f64>,
+    /// What a branch of a layer is multiplied with before it is added.
+    pub branch_factor: Option<f64>,
+    /// What the logits are multiplied with.
+    pub logit_factor: Option<f64>,
     /// The bound of the logits.
     pub softcap: Option<f64>,
     /// The head's weight is the embedding's.
@@ -56,10 +60,21 @@ pub struct AttentionStyle {
     pub bias: bool,
     /// So has the projection back.
     pub output_bias: bool,
-    /// Each head of queries and keys is normed.
-    pub head_norms: bool,
+    /// Queries and keys are normed.
+    pub norms: Option<Normed>,
+    /// The features of a head that turn with each other are stored side by side, instead of half a head apart.
+    pub interleaved: bool,
     /// Queries, keys and values come out of one projection, `qkv_proj`.
     pub fused: bool,
+}
+
+/// What of queries and keys is normed as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normed {
+    /// Each head.
+    Heads,
+    /// All heads of a token.
+    Rows,
 }
 
 /// The feed-forward part of a layer.
@@ -108,8 +123,24 @@ pub struct Norms {
     pub eps: f64,
     /// What is added to the stored weight.
     pub offset: f64,
-    /// Branches are normed on their way out as well.
-    pub sandwich: bool,
+    /// Their names before and after attention, and before and after the feed-forward part.
+    pub places: [Option<&'static str>; 4],
+}
+
+impl Norms {
+    /// Before each branch, as in Llama.
+    pub const BEFORE: [Option<&'static str>; 4] =
+        [Some("input_layernorm"), None, Some("post_attention_layernorm"), None];
+    /// After each branch, as in OLMo 2.
+    pub const AFTER: [Option<&'static str>; 4] =
+        [None, Some("post_attention_layernorm"), None, Some("post_feedforward_layernorm")];
+    /// On both ends of each branch, as in Gemma 2.
+    pub const AROUND: [Option<&'static str>; 4] = [
+        Some("input_layernorm"),
+        Some("post_attention_layernorm"),
+        Some("pre_feedforward_layernorm"),
+        Some("post_feedforward_layernorm"),
+    ];
 }
 
 impl Decoder {
@@ -177,6 +208,7 @@ impl Decoder {
             context: self.context,
             layers: vec![CacheShape { kv_heads, head_dim }; self.feed_forward.len()],
             ropes: self.ropes.clone(),
+            logit_factor: self.logit_factor,
             softcap: self.softcap,
             dtype: weights.dtype(),
             mixture: self.feed_forward.iter().any(|part| matches!(part, FeedForward::Experts(_))),
@@ -207,20 +239,26 @@ impl Decoder {
 
     fn block(&self, weights: &Weights<'_>, layer: usize) -> Result<Slot> {
         let at = |name: &str| format!("model.layers.{layer}.{name}");
-        let norm = |name: &str| self.norm(weights, &at(name), self.hidden);
         let attention = self.attention(weights, layer, &at("self_attn"))?;
         let mlp = self.feed_forward(weights, &self.feed_forward[layer], &at(""))?;
-        let (first, second) = (norm("input_layernorm")?, norm("post_attention_layernorm")?);
-        let kernels = weights.kernels();
-        let block = match self.norms.sandwich {
-            false => Block::plain(kernels, [first, attention, second, mlp])?,
-            true => {
-                let (third, fourth) =
-                    (norm("pre_feedforward_layernorm")?, norm("post_feedforward_layernorm")?);
-                Block::sandwich(kernels, [first, attention, second, third, mlp, fourth])?
+        let branch = |[before, after]: [Option<&'static str>; 2], name, module| -> Result<Branch> {
+            let norm = |name: &str| self.norm(weights, &at(name), self.hidden);
+            let mut branch = Branch::new();
+            if let Some(before) = before {
+                branch.push((before, norm(before)?));
             }
+            branch.push((name, module));
+            if let Some(after) = after {
+                branch.push((after, norm(after)?));
+            }
+            Ok(branch)
         };
-        Ok(Box::new(block))
+        let [before, after, before_mlp, after_mlp] = self.norms.places;
+        let branches = [
+            branch([before, after], "self_attn", attention)?,
+            branch([before_mlp, after_mlp], "mlp", mlp)?,
+        ];
+        Ok(Box::new(Block::new(weights.kernels(), branches, self.branch_factor)?))
     }
 
     fn norm(&self, weights: &Weights<'_>, path: &str, features: usize) -> Result<Slot> {
@@ -232,18 +270,31 @@ impl Decoder {
         let project = |name: &str, heads: usize| {
             weights.linear(&format!("{path}.{name}"), [heads * head_dim, self.hidden], bias)
         };
+        let turned = |name: &str, heads: usize| match self.attention.interleaved {
+            true => {
+                let (path, shape) = (format!("{path}.{name}"), [heads * head_dim, self.hidden]);
+                weights.linear_ordered(&path, shape, bias, &self.halves(heads))
+            }
+            false => project(name, heads),
+        };
         let projections = match self.attention.fused {
             true => Projections::Fused(project("qkv_proj", heads + 2 * kv_heads)?),
             false => Projections::Split([
-                project("q_proj", heads)?,
-                project("k_proj", kv_heads)?,
+                turned("q_proj", heads)?,
+                turned("k_proj", kv_heads)?,
                 project("v_proj", kv_heads)?,
             ]),
         };
-        let norm = |name: &str| self.norm(weights, &format!("{path}.{name}"), head_dim);
-        let norms = match self.attention.head_norms {
-            true => Some([norm("q_norm")?, norm("k_norm")?]),
-            false => None,
+        let norm = |name: &str, features| self.norm(weights, &format!("{path}.{name}"), features);
+        let norms = match self.attention.norms {
+            Some(Normed::Heads) => {
+                Some(QueryKeyNorms::Heads([norm("q_norm", head_dim)?, norm("k_norm", head_dim)?]))
+            }
+            Some(Normed::Rows) => Some(QueryKeyNorms::Rows([
+                norm("q_norm", heads * head_dim)?,
+                norm("k_norm", kv_heads * head_dim)?,
+            ])),
+            None => None,
         };
         let back = [self.hidden, heads * head_dim];
         let back = weights.linear(&format!("{path}.o_proj"), back, self.attention.output_bias)?;
@@ -259,6 +310,16 @@ impl Decoder {
             rope: self.turned_by[layer],
         };
         Ok(Box::new(Attention::new(weights.kernels(), shape, projections, norms, back)?))
+    }
+
+    /// The rows of a projection to `heads` heads whose turning features are stored in pairs, in the order in which the
+    /// kernels turn them: the first of each pair, the second of each, what does not turn. Scores do not change when
+    /// queries and keys change places alike.
+    fn halves(&self, heads: usize) -> Vec<usize> {
+        let (head_dim, rotary) = (self.attention.head_dim, self.rotary());
+        let order = (0..rotary).step_by(2).chain((1..rotary).step_by(2)).chain(rotary..head_dim);
+        let order: Vec<usize> = order.collect();
+        (0..heads).flat_map(|head| order.iter().map(move |i| head * head_dim + i)).collect()
     }
 
     /// The feed-forward part of a layer; `prefix` is the layer's path with its last dot.

@@ -2,7 +2,8 @@
 
 use crate::Decoder;
 use crate::family::{
-    gemma, gemma2, gemma3_text, llama, mistral, mixtral, phi3, qwen2, qwen3, qwen3_moe, smollm3,
+    ernie4_5, exaone4, gemma, gemma2, gemma3_text, glm, glm4, granite, helium, llama, mistral,
+    mixtral, olmo2, olmo3, phi3, qwen2, qwen3, qwen3_moe, seed_oss, smollm3,
 };
 use std::sync::Arc;
 use tilewright_formats::{Checkpoint, Config, FormatError};
@@ -21,16 +22,25 @@ pub struct Family {
 
 /// Every family.
 pub static FAMILIES: &[Family] = &[
+    ernie4_5::FAMILY,
+    exaone4::FAMILY,
     gemma::FAMILY,
     gemma2::FAMILY,
     gemma3_text::FAMILY,
+    glm::FAMILY,
+    glm4::FAMILY,
+    granite::FAMILY,
+    helium::FAMILY,
     llama::FAMILY,
     mistral::FAMILY,
     mixtral::FAMILY,
+    olmo2::FAMILY,
+    olmo3::FAMILY,
     phi3::FAMILY,
     qwen2::FAMILY,
     qwen3::FAMILY,
     qwen3_moe::FAMILY,
+    seed_oss::FAMILY,
     smollm3::FAMILY,
 ];
 

@@ -160,6 +160,54 @@ pub static KNOWN: &[Known] = &[
             "num_attention_heads": 32, "num_key_value_heads": 32, "rms_norm_eps": 1e-5, "vocab_size": 32064,
             "rope_theta": 10000.0, "sliding_window": 2047, "max_position_embeddings": 4096}"#,
     },
+    Known {
+        name: "olmo2-1b",
+        source: "allenai/OLMo-2-0425-1B",
+        config: r#"{"model_type": "olmo2", "hidden_size": 2048, "num_hidden_layers": 16, "intermediate_size": 8192,
+            "num_attention_heads": 16, "num_key_value_heads": 16, "rms_norm_eps": 1e-6, "vocab_size": 100352,
+            "rope_theta": 500000.0, "max_position_embeddings": 4096}"#,
+    },
+    Known {
+        name: "granite-2b",
+        source: "ibm-granite/granite-3.3-2b-instruct",
+        config: r#"{"model_type": "granite", "hidden_size": 2048, "num_hidden_layers": 40, "intermediate_size": 8192,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "vocab_size": 49159,
+            "rope_theta": 10000000.0, "tie_word_embeddings": true, "max_position_embeddings": 131072,
+            "embedding_multiplier": 12.0, "attention_multiplier": 0.015625, "residual_multiplier": 0.22,
+            "logits_scaling": 8.0}"#,
+    },
+    Known {
+        name: "glm4-9b",
+        source: "zai-org/GLM-4-9B-0414",
+        config: r#"{"model_type": "glm4", "hidden_size": 4096, "num_hidden_layers": 40, "intermediate_size": 13696,
+            "num_attention_heads": 32, "num_key_value_heads": 2, "head_dim": 128, "rms_norm_eps": 1e-5,
+            "vocab_size": 151552, "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "attention_bias": true,
+            "max_position_embeddings": 32768}"#,
+    },
+    Known {
+        name: "ernie-0.3b",
+        source: "baidu/ERNIE-4.5-0.3B-PT",
+        config: r#"{"model_type": "ernie4_5", "hidden_size": 1024, "num_hidden_layers": 18, "intermediate_size": 3072,
+            "num_attention_heads": 16, "num_key_value_heads": 2, "head_dim": 128, "rms_norm_eps": 1e-5,
+            "vocab_size": 103424, "rope_theta": 500000.0, "tie_word_embeddings": true,
+            "max_position_embeddings": 131072}"#,
+    },
+    Known {
+        name: "exaone4-1.2b",
+        source: "LGAI-EXAONE/EXAONE-4.0-1.2B",
+        config: r#"{"model_type": "exaone4", "hidden_size": 2048, "num_hidden_layers": 30, "intermediate_size": 4096,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 64, "rms_norm_eps": 1e-5,
+            "vocab_size": 102400, "rope_theta": 1000000.0, "tie_word_embeddings": true, "sliding_window": null,
+            "max_position_embeddings": 65536, "rope_scaling": {"rope_type": "llama3", "factor": 16.0,
+            "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}}"#,
+    },
+    Known {
+        name: "seed-oss-36b",
+        source: "ByteDance-Seed/Seed-OSS-36B-Instruct",
+        config: r#"{"model_type": "seed_oss", "hidden_size": 5120, "num_hidden_layers": 64, "intermediate_size": 27648,
+            "num_attention_heads": 80, "num_key_value_heads": 8, "head_dim": 128, "rms_norm_eps": 1e-6,
+            "vocab_size": 155136, "rope_theta": 10000000.0, "max_position_embeddings": 524288}"#,
+    },
 ];
 
 #[cfg(test)]
@@ -204,6 +252,12 @@ mod tests {
             ("gemma-2b", 251),
             ("gemma2-2b", 261),
             ("phi3-mini", 382),
+            ("olmo2-1b", 148),
+            ("granite-2b", 253),
+            ("glm4-9b", 940),
+            ("ernie-0.3b", 36),
+            ("exaone4-1.2b", 128),
+            ("seed-oss-36b", 3615),
         ] {
             let decoder = known(name).unwrap().decoder().unwrap_or_else(|e| panic!("{e}"));
             let found = weights(&decoder) as f64 / 1e7;

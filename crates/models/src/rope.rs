@@ -96,6 +96,35 @@ pub fn rope(config: &Config, features: usize, context: usize) -> Result<Rope, Fo
     }
 }
 
+/// The ropes of layers that see everything and of those that slide: one for each kind since transformers 5; before, only
+/// the former's base and scaling have the usual names, and `local` is the base of the latter.
+///
+/// # Errors
+/// As [`rope`].
+pub fn ropes(
+    config: &Config,
+    features: usize,
+    context: usize,
+    local: f64,
+) -> Result<[Rope; 2], FormatError> {
+    let plain = config.clone().without("rope_parameters").without("rope_scaling");
+    let of_kind = |kind: &str, otherwise: Config| {
+        let told = match config.object("rope_parameters")? {
+            Some(kinds) => kinds.value(kind).cloned(),
+            None => None,
+        };
+        let config = match told {
+            Some(told) => otherwise.with("rope_parameters", told),
+            None => otherwise,
+        };
+        rope(&config, features, context)
+    };
+    Ok([
+        of_kind("full_attention", config.clone())?,
+        of_kind("sliding_attention", plain.with("rope_theta", local.into()))?,
+    ])
+}
+
 /// A number above 0, or `default` where there is none.
 fn positive(scaling: &Config, field: &str, default: Option<f64>) -> Result<f64, FormatError> {
     match scaling.number(field)?.or(default) {

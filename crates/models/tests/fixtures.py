@@ -56,6 +56,23 @@ MODELS = {
         rope_parameters=dict(full_attention=dict(rope_type="linear", factor=4.0, rope_theta=100000.0),
                              sliding_attention=dict(rope_type="default", rope_theta=1000.0)))),
     "smollm3": ("SmolLM3Config", dict(num_hidden_layers=3, no_rope_layers=[1, 0, 1], tie_word_embeddings=True)),
+    "olmo2": ("Olmo2Config", dict(num_key_value_heads=4)),
+    "olmo3": ("Olmo3Config", dict(
+        num_hidden_layers=3, sliding_window=6,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        rope_parameters=dict(sliding_attention=dict(rope_type="default", rope_theta=50000.0),
+                             full_attention=dict(rope_type="yarn", factor=4.0, rope_theta=50000.0,
+                                                 original_max_position_embeddings=64)))),
+    "exaone4": ("Exaone4Config", dict(
+        num_hidden_layers=3, sliding_window=6, sliding_window_pattern=3,
+        layer_types=["sliding_attention", "sliding_attention", "full_attention"])),
+    "granite": ("GraniteConfig", dict(embedding_multiplier=6.0, attention_multiplier=0.2, residual_multiplier=0.6,
+                                      logits_scaling=4.0, tie_word_embeddings=True)),
+    "glm": ("GlmConfig", dict(attention_bias=True, head_dim=16)),
+    "glm4": ("Glm4Config", dict(attention_bias=True, head_dim=16)),
+    "ernie4_5": ("Ernie4_5Config", dict(use_bias=True)),
+    "helium": ("HeliumConfig", dict()),
+    "seed_oss": ("SeedOssConfig", dict(attention_bias=True, attention_out_bias=False, head_dim=16)),
     "phi3": ("Phi3Config", dict(original_max_position_embeddings=16, rope_parameters=LONG)),
     "phi3-partial": ("Phi3Config", dict(
         partial_rotary_factor=0.5, sliding_window=8,
@@ -63,7 +80,8 @@ MODELS = {
 }
 
 # The seed of each is its place: the first came in the order of the alphabet, later ones after them.
-LATER = ["smollm3", "gemma3_text"]
+LATER = ["smollm3", "gemma3_text", "olmo2", "olmo3", "exaone4", "granite", "glm", "glm4", "ernie4_5", "helium",
+         "seed_oss"]
 SEEDS = {name: 1 + place for place, name in enumerate([*sorted(MODELS.keys() - LATER), *LATER])}
 
 # Name, and the model that it is, its experts stored as transformers holds them: gates and ups of all in one tensor.
@@ -83,6 +101,10 @@ QUANTIZED = {
     "gemma-8bit": ("gemma", dict(q_bits=8, q_group_size=32), dict(hidden_act="gelu", hidden_activation="gelu")),
     "gemma3_text-4bit": ("gemma3_text", dict(q_bits=4, q_group_size=32), {}),
     "smollm3-4bit": ("smollm3", dict(q_bits=4, q_group_size=32), {}),
+    "olmo2-4bit": ("olmo2", dict(q_bits=4, q_group_size=32), {}),
+    "granite-4bit": ("granite", dict(q_bits=4, q_group_size=32), {}),
+    "glm4-4bit": ("glm4", dict(q_bits=4, q_group_size=32), {}),
+    "helium-4bit": ("helium", dict(q_bits=4, q_group_size=32), {}),
     "phi3-4bit": ("phi3", dict(q_bits=4, q_group_size=32), {}),
     # mlx-lm attends to everything in these families, so that a window is wider than the text.
     "mistral-4bit": ("mistral", dict(q_bits=4, q_group_size=32), dict(sliding_window=512)),
@@ -218,11 +240,18 @@ def older(folder):
     rope = config.pop("rope_parameters")
     if local := rope.get("sliding_attention"):
         rope = rope["full_attention"]
-        config["rope_local_base_freq"] = local["rope_theta"]
-        config["sliding_window_pattern"] = 1 + config.pop("layer_types").index("full_attention")
+        if config["model_type"] == "gemma3_text":
+            config["rope_local_base_freq"] = local["rope_theta"]
+            config["sliding_window_pattern"] = 1 + config.pop("layer_types").index("full_attention")
     config["rope_theta"] = rope.pop("rope_theta")
+    if (share := rope.pop("partial_rotary_factor", None)) is not None:
+        config["partial_rotary_factor"] = share
     if rope["rope_type"] != "default":
         config["rope_scaling"] = rope | dict(type=rope["rope_type"])
+    elif config["model_type"] == "exaone4":
+        letters = dict(sliding_attention="L", full_attention="G")
+        config["sliding_window_pattern"] = "".join(letters[kind] for kind in config["layer_types"])
+        config["rope_scaling"] = None
     if config["model_type"] == "qwen3_moe":
         config["num_experts"] = config.pop("num_local_experts")
     path.write_text(json.dumps(config))

@@ -159,4 +159,9 @@ architectures! {
     gemma3: "gemma3-1b", PACKED;
     phi3: "phi3-mini", PACKED;
     smollm3: "smollm3-3b", PACKED;
+    olmo2: "olmo2-1b", PACKED;
+    exaone4: "exaone4-1.2b", PACKED;
+    granite: "granite-2b", PACKED;
+    glm4: "glm4-9b", PACKED;
+    ernie4_5: "ernie-0.3b", PACKED;
 }

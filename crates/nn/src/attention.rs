@@ -41,12 +41,49 @@ pub enum Projections {
     Fused(Slot),
 }
 
+/// Norms of queries and of keys, before they turn.
+pub enum QueryKeyNorms {
+    /// Of each head by itself, as in Qwen 3.
+    Heads([Slot; 2]),
+    /// Of all heads of a token as one row, as in OLMo 2.
+    Rows([Slot; 2]),
+}
+
+impl QueryKeyNorms {
+    fn slots(&self) -> [&Slot; 2] {
+        let (QueryKeyNorms::Heads(slots) | QueryKeyNorms::Rows(slots)) = self;
+        slots.each_ref()
+    }
+
+    fn slots_mut(&mut self) -> [&mut Slot; 2] {
+        let (QueryKeyNorms::Heads(slots) | QueryKeyNorms::Rows(slots)) = self;
+        slots.each_mut()
+    }
+
+    /// Of queries and keys `[tokens, heads, head_dim]` each.
+    fn of(&self, heads: [Tensor; 2], step: &mut Step<'_>) -> Result<[Tensor; 2]> {
+        let [q, k] = heads;
+        match self {
+            QueryKeyNorms::Heads([q_norm, k_norm]) => {
+                Ok([q_norm.forward(&q, step)?, k_norm.forward(&k, step)?])
+            }
+            QueryKeyNorms::Rows([q_norm, k_norm]) => {
+                let mut of = |norm: &Slot, x: Tensor| {
+                    let shape = x.shape().to_vec();
+                    let rows = x.reshape(&[shape[0], shape[1] * shape[2]])?;
+                    norm.forward(&rows, step)?.reshape(&shape)
+                };
+                Ok([of(q_norm, q)?, of(k_norm, k)?])
+            }
+        }
+    }
+}
+
 /// Attention with grouped heads (Ainslie et al., 2023).
 pub struct Attention {
     pub(crate) shape: AttentionShape,
     pub(crate) projections: Projections,
-    /// Norms of each query head and each key head.
-    pub(crate) norms: Option<[Slot; 2]>,
+    pub(crate) norms: Option<QueryKeyNorms>,
     /// The softmax-weighted sum.
     pub(crate) attend: Slot,
     pub(crate) o_proj: Slot,
@@ -63,7 +100,7 @@ impl Attention {
         kernels: &Kernels,
         shape: AttentionShape,
         projections: Projections,
-        norms: Option<[Slot; 2]>,
+        norms: Option<QueryKeyNorms>,
         o_proj: Slot,
     ) -> Result<Attention> {
         let AttentionShape { head_dim, rotary, .. } = shape;
@@ -128,8 +165,8 @@ impl Module for Attention {
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let [mut q, mut k, v] = self.project(x, step)?;
-        if let Some([q_norm, k_norm]) = &self.norms {
-            (q, k) = (q_norm.forward(&q, step)?, k_norm.forward(&k, step)?);
+        if let Some(norms) = &self.norms {
+            [q, k] = norms.of([q, k], step)?;
         }
         let [cos, sin] = &step.cache.ropes[self.shape.rope];
         let turned = |heads: &Tensor| self.rope.call(&[heads, &step.positions, cos, sin]);
@@ -150,7 +187,7 @@ impl Module for Attention {
             Projections::Split([q, k, v]) => vec![("q_proj", q), ("k_proj", k), ("v_proj", v)],
             Projections::Fused(qkv) => vec![("qkv_proj", qkv)],
         };
-        if let Some([q, k]) = &self.norms {
+        if let Some([q, k]) = self.norms.as_ref().map(QueryKeyNorms::slots) {
             all.extend([("q_norm", q), ("k_norm", k)]);
         }
         all.extend([("attend", &self.attend), ("o_proj", &self.o_proj)]);
@@ -162,7 +199,7 @@ impl Module for Attention {
             Projections::Split([q, k, v]) => vec![("q_proj", q), ("k_proj", k), ("v_proj", v)],
             Projections::Fused(qkv) => vec![("qkv_proj", qkv)],
         };
-        if let Some([q, k]) = &mut self.norms {
+        if let Some([q, k]) = self.norms.as_mut().map(QueryKeyNorms::slots_mut) {
             all.extend([("q_norm", q), ("k_norm", k)]);
         }
         all.extend([("attend", &mut self.attend), ("o_proj", &mut self.o_proj)]);

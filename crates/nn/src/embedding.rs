@@ -1,5 +1,6 @@
 //! The embedding: rows of a table by token ids.
 
+use crate::scaling::Scaling;
 use crate::{Kernels, Module, Result, Step, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
@@ -12,8 +13,8 @@ pub struct Embedding {
     gather: Callable,
     /// In the kernel's order, before the ids.
     table: Vec<Tensor>,
-    /// What each vector is multiplied with, and the kernel for it.
-    scale: Option<(f64, Callable)>,
+    /// Of each vector.
+    scale: Option<Scaling>,
 }
 
 impl Embedding {
@@ -23,7 +24,7 @@ impl Embedding {
     /// When a kernel is missing.
     pub fn dense(kernels: &Kernels, table: Tensor, scale: Option<f64>) -> Result<Embedding> {
         let gather = kernels.get("gather", &[])?;
-        Ok(Embedding { gather, table: vec![table], scale: scaled(kernels, scale)? })
+        Ok(Embedding { gather, table: vec![table], scale: Scaling::by(kernels, scale)? })
     }
 
     /// A packed table: words, scales, biases.
@@ -38,12 +39,8 @@ impl Embedding {
     ) -> Result<Embedding> {
         let constants = [("bits", format.bits), ("group", format.group)];
         let gather = kernels.get("gather_dequantize_affine", &constants)?;
-        Ok(Embedding { gather, table: table.into(), scale: scaled(kernels, scale)? })
+        Ok(Embedding { gather, table: table.into(), scale: Scaling::by(kernels, scale)? })
     }
-}
-
-fn scaled(kernels: &Kernels, scale: Option<f64>) -> Result<Option<(f64, Callable)>> {
-    scale.map(|factor| Ok((factor, kernels.get("scale", &[])?))).transpose()
 }
 
 impl Module for Embedding {
@@ -60,9 +57,7 @@ impl Module for Embedding {
         let inputs: Vec<&Tensor> = self.table.iter().chain([x]).collect();
         let y = self.gather.call(&inputs)?;
         match &self.scale {
-            Some((factor, scale)) => {
-                scale.bind().input("x", &y).scalar("factor", *factor).run()?.single()
-            }
+            Some(scale) => scale.of(&y),
             None => Ok(y),
         }
     }

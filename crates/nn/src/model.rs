@@ -1,6 +1,7 @@
 //! The root: token ids in, logits out.
 
 use crate::cache::Pending;
+use crate::scaling::Scaling;
 use crate::{
     Cache, CacheShape, DType, Decoding, Error, Greedy, Kernels, Module, Result, Rope, Slot, Step,
     Tensor,
@@ -20,6 +21,8 @@ pub struct ModelShape {
     pub layers: Vec<CacheShape>,
     /// The ropes that its layers name by their positions here.
     pub ropes: Vec<Rope>,
+    /// What the logits are multiplied with, if it is not 1.
+    pub logit_factor: Option<f64>,
     /// The bound of the logits, where they have one.
     pub softcap: Option<f64>,
     /// The type of the arithmetic between kernels.
@@ -60,6 +63,7 @@ pub struct Model {
     kernels: Arc<Kernels>,
     /// Name and module in the order of the calls.
     slots: Vec<(String, Slot)>,
+    scaling: Option<Scaling>,
     softcap: Callable,
     widen: Callable,
     add: Callable,
@@ -92,8 +96,9 @@ impl Model {
         slots.extend([("model.norm".into(), norm), ("lm_head".into(), head)]);
         let get = |name: &str| kernels.get(name, &[]);
         let (softcap, widen, add) = (get("softcap")?, get("widen")?, get("add")?);
+        let scaling = Scaling::by(&kernels, shape.logit_factor)?;
         let (kernels, state) = (Arc::new(kernels), new_state());
-        Ok(Model { shape, softcap, widen, add, kernels, slots, state })
+        Ok(Model { shape, scaling, softcap, widen, add, kernels, slots, state })
     }
 
     /// Its sizes.
@@ -255,6 +260,9 @@ impl Model {
             x = self.call(module, x, &mut step)?;
         }
         step.finish();
+        if let Some(scaling) = &self.scaling {
+            x = scaling.of(&x)?;
+        }
         if let Some(cap) = self.shape.softcap {
             x = self.softcap.bind().input("x", &x).scalar("cap", cap).run()?.single()?;
         }

@@ -2,12 +2,11 @@
 
 use crate::random::RandomWeights;
 use crate::{
-    DType, DenseLinear, Embedding, Error, ExpertLinear, Kernels, QuantizedLinear, Result, RmsNorm,
-    Runtime, Slot, Tensor,
+    DType, DenseLinear, Embedding, Error, ExpertLinear, ExpertNames, Kernels, Part, PartKind,
+    QuantizedLinear, Result, RmsNorm, Runtime, Slot, Source, Tensor,
 };
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use tilewright_formats::{
@@ -36,75 +35,6 @@ enum Origin<'a> {
     /// The same, checked and listed, but empty: no weight is read.
     Listed(&'a Checkpoint),
     Random(RandomWeights),
-}
-
-/// A module with weights, as it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Its path; that of the stacked experts, however a checkpoint has them.
-    pub path: String,
-    /// What it is.
-    pub kind: PartKind,
-    /// The shape of its weight.
-    pub shape: Vec<usize>,
-    /// True when the tensor `<path>.bias` belongs to it.
-    pub bias: bool,
-    /// What its weight is made of in a checkpoint, one after the other; of packed weights the words.
-    pub sources: Vec<Source>,
-    /// Bytes of all its tensors.
-    pub bytes: usize,
-}
-
-/// A tensor of a checkpoint, or some of its rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Its name.
-    pub tensor: String,
-    /// Which rows, all axes but the last counted as one; all of them when `None`.
-    pub rows: Option<Range<usize>>,
-}
-
-impl Source {
-    fn whole(tensor: String) -> Source {
-        Source { tensor, rows: None }
-    }
-
-    /// What it stands for.
-    ///
-    /// # Errors
-    /// When there is no such tensor, or it has not as many rows.
-    pub fn of(&self, checkpoint: &Checkpoint) -> std::result::Result<StoredTensor, FormatError> {
-        let stored = checkpoint.tensor(&self.tensor)?;
-        let Some(rows) = &self.rows else { return Ok(stored) };
-        stored.rows(rows.clone()).ok_or_else(|| {
-            let what = format!("`{}` has no rows {rows:?}", self.tensor);
-            FormatError::new(checkpoint.directory(), what, "is the checkpoint complete?")
-        })
-    }
-}
-
-/// Where a checkpoint may have one projection of all experts.
-pub struct ExpertNames<'n> {
-    /// The module that holds all of them, as mlx-lm puts them together.
-    pub stacked: &'n str,
-    /// The tensor that holds them and perhaps more, as transformers does in memory: how many rows each expert has there,
-    /// and which is the first of this projection.
-    pub fused: (&'n str, usize, usize),
-    /// The module of each.
-    pub each: &'n dyn Fn(usize) -> String,
-}
-
-/// What a module with weights is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartKind {
-    /// A linear layer.
-    Linear,
-    /// A table of vectors.
-    Embedding,
-    /// The weight of a norm.
-    Norm,
-    /// One projection of all experts, of which a token takes this many.
-    Experts(usize),
 }
 
 impl<'a> Weights<'a> {
@@ -200,7 +130,7 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// When a tensor is missing or has another shape, or the device has no memory for it.
     pub fn linear(&self, path: &str, shape: [usize; 2], bias: bool) -> Result<Slot> {
-        self.linear_at(path, path, shape, bias)
+        self.linear_of(path, path, shape, bias, None)
     }
 
     /// As [`linear`](Self::linear), where the checkpoint has the tensors under another path.
@@ -214,14 +144,40 @@ impl<'a> Weights<'a> {
         shape: [usize; 2],
         bias: bool,
     ) -> Result<Slot> {
+        self.linear_of(path, stored, shape, bias, None)
+    }
+
+    /// As [`linear`](Self::linear), where the columns of the result, rows of the stored weight, come in another `order`:
+    /// column i is row `order[i]`.
+    ///
+    /// # Errors
+    /// As [`linear`](Self::linear).
+    pub fn linear_ordered(
+        &self,
+        path: &str,
+        shape: [usize; 2],
+        bias: bool,
+        order: &[usize],
+    ) -> Result<Slot> {
+        self.linear_of(path, path, shape, bias, Some(order))
+    }
+
+    fn linear_of(
+        &self,
+        path: &str,
+        stored: &str,
+        shape: [usize; 2],
+        bias: bool,
+        order: Option<&[usize]>,
+    ) -> Result<Slot> {
         let own = match bias {
-            true => Some(self.floats(&format!("{stored}.bias"), &shape[..1])?),
+            true => Some(self.floats_in(&format!("{stored}.bias"), &shape[..1], order)?),
             false => None,
         };
         let table = self.table.borrow().as_ref().filter(|(of, _)| of == path).cloned();
         let weight = match table {
             Some((_, weight)) => weight,
-            None => self.weight(stored, &shape)?,
+            None => self.weight(stored, &shape, order)?,
         };
         let bytes = weight.bytes() + own.as_ref().map_or(0, size);
         self.made(path, stored, PartKind::Linear, &shape, bytes);
@@ -241,7 +197,7 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// As [`linear`](Self::linear).
     pub fn embedding(&self, path: &str, shape: [usize; 2], scale: Option<f64>) -> Result<Slot> {
-        let weight = self.weight(path, &shape)?;
+        let weight = self.weight(path, &shape, None)?;
         self.made(path, path, PartKind::Embedding, &shape, weight.bytes());
         *self.table.borrow_mut() = Some((path.to_string(), weight.clone()));
         Ok(Box::new(match weight {
@@ -284,7 +240,7 @@ impl<'a> Weights<'a> {
             || there(format!("{stacked}.scales"))
             || there(format!("{stacked}.weight"));
         let (weight, sources) = if whole {
-            (self.weight(stacked, &shape)?, vec![Source::whole(format!("{stacked}.weight"))])
+            (self.weight(stacked, &shape, None)?, vec![Source::whole(format!("{stacked}.weight"))])
         } else if self.contains(fused.0) {
             self.fused(*fused, shape)?
         } else if there(format!("{}.scales", each(0))) {
@@ -408,39 +364,50 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// As [`linear`](Self::linear).
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.floats_in(name, shape, None)
+    }
+
+    /// The same with its rows in that order.
+    fn floats_in(&self, name: &str, shape: &[usize], order: Option<&[usize]>) -> Result<Tensor> {
         match &self.source {
             Origin::Random(random) => random.floats(self.kernels.runtime(), name, shape),
-            Origin::Checkpoint(_) | Origin::Listed(_) => self.place(&self.stored(name, shape)?),
+            Origin::Checkpoint(_) | Origin::Listed(_) => {
+                self.place(&self.stored(name, shape)?, order)
+            }
         }
     }
 
-    /// The weight of a module, `[.., columns, depth]`, packed where it is.
-    fn weight(&self, path: &str, shape: &[usize]) -> Result<Weight> {
+    /// The weight of a module, `[.., columns, depth]`, packed where it is, with its rows in that order.
+    fn weight(&self, path: &str, shape: &[usize], order: Option<&[usize]>) -> Result<Weight> {
         let packed = match &self.source {
             Origin::Random(random) => random.packed(self.kernels.runtime(), shape)?,
             Origin::Checkpoint(checkpoint) | Origin::Listed(checkpoint) => {
                 match checkpoint.affine(path, shape).map_err(wrong)? {
-                    Some(packed) => Some(self.place_packed(packed)?),
+                    Some(packed) => Some(self.place_packed(packed, order)?),
                     None => None,
                 }
             }
         };
         match packed {
             Some((packed, format)) => Ok(Weight::Packed(packed, format)),
-            None => Ok(Weight::Dense(self.floats(&format!("{path}.weight"), shape)?)),
+            None => Ok(Weight::Dense(self.floats_in(&format!("{path}.weight"), shape, order)?)),
         }
     }
 
     /// The words, scales and biases of a packed weight on the device.
-    fn place_packed(&self, packed: AffineWeight) -> Result<([Tensor; 3], Affine)> {
+    fn place_packed(
+        &self,
+        packed: AffineWeight,
+        order: Option<&[usize]>,
+    ) -> Result<([Tensor; 3], Affine)> {
         let AffineWeight { weight, scales, biases, format } = packed;
         let mut used = self.used.borrow_mut();
         used.extend([&weight, &scales, &biases].map(|tensor| tensor.name.clone()));
         let words = match self.source {
             Origin::Listed(_) => nothing(DType::U32)?,
-            _ => self.tensor(&weight)?.on(self.kernels.runtime())?,
+            _ => self.tensor(&weight, order)?.on(self.kernels.runtime())?,
         };
-        Ok(([words, self.place(&scales)?, self.place(&biases)?], format))
+        Ok(([words, self.place(&scales, order)?, self.place(&biases, order)?], format))
     }
 
     /// A tensor of the checkpoint, its shape and that it holds floats checked.
@@ -461,22 +428,35 @@ impl<'a> Weights<'a> {
         Ok(stored)
     }
 
-    /// A tensor of the checkpoint: over the bytes of its file, or a copy of them where that pays and memory is plenty.
-    fn tensor(&self, stored: &StoredTensor) -> Result<Tensor> {
-        if !self.copied {
+    /// A tensor of the checkpoint: over the bytes of its file, or a copy of them where that pays and memory is plenty, or
+    /// where its rows come in another order.
+    fn tensor(&self, stored: &StoredTensor, order: Option<&[usize]>) -> Result<Tensor> {
+        if !self.copied && order.is_none() {
             return tensor(stored);
         }
-        let runtime = self.kernels.runtime();
-        let dtype = dtype_of(stored.dtype);
-        let mut copied = |_, range| stored.release(range);
-        Tensor::copied_from(Some(runtime), dtype, &stored.shape, &[stored.bytes()], &mut copied)
+        let runtime = self.copied.then(|| &**self.kernels.runtime());
+        let (dtype, shape, bytes) = (dtype_of(stored.dtype), &stored.shape, stored.bytes());
+        let Some(order) = order else {
+            let mut copied = |_, range| stored.release(range);
+            return Tensor::copied_from(runtime, dtype, shape, &[bytes], &mut copied);
+        };
+        let rows: Vec<&[u8]> =
+            bytes.chunks_exact((bytes.len() / order.len().max(1)).max(1)).collect();
+        let rows = order.iter().map(|row| rows.get(*row).copied());
+        let Some(rows) = rows.collect::<Option<Vec<&[u8]>>>() else {
+            let what = format!("`{}` has not the {} rows of its order", stored.name, order.len());
+            return Err(self.fault(what, "is the config.json that of these weights?"));
+        };
+        let ordered = Tensor::copied_from(runtime, dtype, shape, &rows, &mut |_, _| {})?;
+        stored.release(0..bytes.len());
+        Ok(ordered)
     }
 
     /// Floats in the model's type on the device.
-    fn place(&self, stored: &StoredTensor) -> Result<Tensor> {
+    fn place(&self, stored: &StoredTensor, order: Option<&[usize]>) -> Result<Tensor> {
         match self.source {
             Origin::Listed(_) => nothing(self.dtype),
-            _ => self.tensor(stored)?.to(self.dtype)?.on(self.kernels.runtime()),
+            _ => self.tensor(stored, order)?.to(self.dtype)?.on(self.kernels.runtime()),
         }
     }
 

@@ -69,6 +69,7 @@ fn model_of(kernels: Kernels, blocks: impl FnOnce(&Kernels, &mut Numbers) -> Vec
         context: 64,
         layers: vec![CacheShape { kv_heads: 1, head_dim: 2 }],
         ropes: vec![],
+        logit_factor: None,
         softcap: None,
         dtype: DType::F32,
         mixture: false,

@@ -2,7 +2,7 @@
 //! layer, and norms on both ends of each branch.
 
 use super::{gemma, slide, usual_window};
-use crate::{Decoder, Family};
+use crate::{Decoder, Family, Norms};
 use tilewright_formats::{Config, FormatError};
 
 /// The row.
@@ -14,7 +14,7 @@ pub(crate) fn read(config: &Config) -> Result<Decoder, FormatError> {
     let config =
         &config.clone().or("attn_logit_softcapping", 50.0).or("final_logit_softcapping", 30.0);
     let mut decoder = gemma::read(config)?;
-    decoder.norms.sandwich = true;
+    decoder.norms.places = Norms::AROUND;
     decoder.attention.scale = match config.number("query_pre_attn_scalar")? {
         Some(scalar) if scalar > 0.0 => scalar.powf(-0.5),
         Some(scalar) => {

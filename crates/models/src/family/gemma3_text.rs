@@ -2,10 +2,9 @@
 //! place of bounds, a window in five of six layers, and a rope of its own for the layers that slide.
 
 use super::{gemma2, slide_where, sliding, usual_window};
-use crate::rope::rope;
-use crate::{Decoder, Family};
+use crate::rope::ropes;
+use crate::{Decoder, Family, Normed};
 use tilewright_formats::{Config, FormatError};
-use tilewright_nn::Rope;
 
 /// The row.
 pub(crate) const FAMILY: Family = Family { model_type: "gemma3_text", doc: "Gemma 3, text", read };
@@ -27,35 +26,14 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
         .or("final_logit_softcapping", ())
         .or("rope_theta", 1e6);
     let mut decoder = gemma2::read(config)?;
-    decoder.attention.head_norms = true;
+    decoder.attention.norms = Some(Normed::Heads);
     // The configuration has the field, and neither transformers nor mlx-lm bounds by it.
     decoder.attention.softcap = None;
     let every = config.positive_or("sliding_window_pattern", 6)?;
     let slides = sliding(config, decoder.windows.len(), |layer| (layer + 1) % every != 0)?;
     slide_where(&mut decoder, usual_window(config)?, &slides);
-    decoder.ropes = ropes(config, decoder.attention.head_dim, decoder.context)?.into();
+    let local = config.number("rope_local_base_freq")?.unwrap_or(1e4);
+    decoder.ropes = ropes(config, decoder.attention.head_dim, decoder.context, local)?.into();
     decoder.turned_by = slides.into_iter().map(usize::from).collect();
     Ok(decoder)
-}
-
-/// The ropes of layers that see everything and of those that slide: one for each kind since transformers 5; before,
-/// only the former's base and scaling have the usual names.
-fn ropes(config: &Config, features: usize, context: usize) -> Result<[Rope; 2], FormatError> {
-    let plain = config.clone().without("rope_parameters").without("rope_scaling");
-    let local = config.number("rope_local_base_freq")?.unwrap_or(1e4);
-    let of_kind = |kind: &str, otherwise: Config| {
-        let told = match config.object("rope_parameters")? {
-            Some(kinds) => kinds.value(kind).cloned(),
-            None => None,
-        };
-        let config = match told {
-            Some(told) => otherwise.with("rope_parameters", told),
-            None => otherwise,
-        };
-        rope(&config, features, context)
-    };
-    Ok([
-        of_kind("full_attention", config.clone())?,
-        of_kind("sliding_attention", plain.with("rope_theta", local.into()))?,
-    ])
 }

@@ -1,15 +1,24 @@
 //! One file a family, and the fields that most of them share.
 
+pub(crate) mod ernie4_5;
+pub(crate) mod exaone4;
 pub(crate) mod gemma;
 pub(crate) mod gemma2;
 pub(crate) mod gemma3_text;
+pub(crate) mod glm;
+pub(crate) mod glm4;
+pub(crate) mod granite;
+pub(crate) mod helium;
 pub(crate) mod llama;
 pub(crate) mod mistral;
 pub(crate) mod mixtral;
+pub(crate) mod olmo2;
+pub(crate) mod olmo3;
 pub(crate) mod phi3;
 pub(crate) mod qwen2;
 pub(crate) mod qwen3;
 pub(crate) mod qwen3_moe;
+pub(crate) mod seed_oss;
 pub(crate) mod smollm3;
 
 use crate::rope::rope;
@@ -67,18 +76,52 @@ fn llama_like_turning(
             softcap: None,
             bias,
             output_bias: bias,
-            head_norms: false,
+            norms: None,
+            interleaved: false,
             fused: false,
         },
         windows: vec![None; layers],
         feed_forward: vec![part; layers],
-        norms: Norms { eps: eps(config)?, offset: 0.0, sandwich: false },
+        norms: Norms { eps: eps(config)?, offset: 0.0, places: Norms::BEFORE },
         ropes: vec![rope(config, turning, context)?],
         turned_by: vec![0; layers],
         embedding_scale: None,
+        branch_factor: None,
+        logit_factor: None,
         softcap: None,
         tied: config.flag("tie_word_embeddings")?.unwrap_or(false),
     })
+}
+
+/// The number of features of a head that turn; `usual` is their share where a file is silent.
+fn partial(config: &Config, head_dim: usize, usual: f64) -> Result<usize, FormatError> {
+    let field = "partial_rotary_factor";
+    let share = match config.object("rope_parameters")? {
+        Some(parameters) => parameters.number(field)?,
+        None => None,
+    };
+    let share = share.or(config.number(field)?).unwrap_or(usual);
+    if !(share > 0.0 && share <= 1.0) {
+        let next = "it must be above 0 and at most 1";
+        return Err(config.error(field, &format!("is {share}"), next));
+    }
+    // Of an odd number, transformers turns one more and mlx-lm none.
+    match (head_dim as f64 * share) as usize {
+        odd if odd % 2 == 1 => {
+            let what = format!("is {share}, of {head_dim} features of a head {odd}");
+            Err(config.error(field, &what, "features turn in pairs"))
+        }
+        even => Ok(even),
+    }
+}
+
+/// Gate and up projections as one, `mlp.gate_up_proj`, without a bias.
+fn pack_gates(decoder: &mut Decoder) {
+    for part in &mut decoder.feed_forward {
+        if let FeedForward::Gated { intermediate, gate, .. } = *part {
+            *part = FeedForward::Packed { intermediate, gate };
+        }
+    }
 }
 
 /// What is added to the mean square of a norm.
@@ -302,16 +345,48 @@ mod tests {
     }
 
     #[test]
-    fn only_phi_turns_a_part_of_a_head() {
+    fn only_some_turn_a_part_of_a_head() {
         let part = r#", "partial_rotary_factor": 0.5"#;
         assert_eq!(read("llama", part).ropes[0].features(), 16);
         assert_eq!(read("phi3", part).ropes[0].features(), 8);
+        assert_eq!(read("glm", r#", "head_dim": 16"#).ropes[0].features(), 8);
         let text = r#"{"model_type": "phi3", "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 8,
             "num_hidden_layers": 2, "intermediate_size": 32, "max_position_embeddings": 64,
             "partial_rotary_factor": 0.6}"#;
         let odd = Config::parse(Path::new("config.json"), text).unwrap();
         let error = crate::describe(&odd).unwrap_err().to_string();
         assert!(error.contains("is 0.6, of 16 features of a head 9"), "{error}");
+    }
+
+    #[test]
+    fn layers_of_exaone_without_a_window_do_not_turn() {
+        let read = |more: &str| read("exaone4", more);
+        let some = read(r#", "sliding_window": 5, "sliding_window_pattern": 2"#);
+        assert_eq!((some.windows, some.turned_by), (vec![Some(5), None, Some(5)], vec![0, 1, 0]));
+        let letters = read(r#", "sliding_window": 5, "sliding_window_pattern": "GL""#);
+        assert_eq!(
+            (letters.windows, letters.turned_by),
+            (vec![None, Some(5), None], vec![1, 0, 1])
+        );
+        let none = read(r#", "sliding_window": null, "sliding_window_pattern": null"#);
+        assert_eq!((none.windows, none.turned_by), (vec![None; 3], vec![0; 3]));
+        let text = r#"{"model_type": "exaone4", "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 8,
+            "num_hidden_layers": 2, "intermediate_size": 32, "sliding_window_pattern": "LX"}"#;
+        let odd = Config::parse(Path::new("config.json"), text).unwrap();
+        let error = crate::describe(&odd).unwrap_err().to_string();
+        assert!(error.contains("is `LX`"), "{error}");
+    }
+
+    #[test]
+    fn the_factors_of_granite_are_numbers_above_0() {
+        let read = read("granite", r#", "residual_multiplier": 0.22, "logits_scaling": 8"#);
+        assert_eq!((read.branch_factor, read.logit_factor), (Some(0.22), Some(0.125)));
+        assert_eq!((read.attention.scale, read.embedding_scale), (1.0, None));
+        let text = r#"{"model_type": "granite", "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 8,
+            "num_hidden_layers": 2, "intermediate_size": 32, "max_position_embeddings": 64, "logits_scaling": 0}"#;
+        let odd = Config::parse(Path::new("config.json"), text).unwrap();
+        let error = crate::describe(&odd).unwrap_err().to_string();
+        assert!(error.contains("`logits_scaling`") && error.contains("is 0"), "{error}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::llama_like;
 use super::qwen2::late_windows;
-use crate::{Decoder, Family};
+use crate::{Decoder, Family, Normed};
 use tilewright_formats::{Config, FormatError};
 
 /// The row.
@@ -11,7 +11,7 @@ pub(crate) const FAMILY: Family = Family { model_type: "qwen3", doc: "Qwen 3, de
 /// Also the start for the form with experts.
 pub(crate) fn read(config: &Config) -> Result<Decoder, FormatError> {
     let mut decoder = llama_like(config)?;
-    decoder.attention.head_norms = true;
+    decoder.attention.norms = Some(Normed::Heads);
     late_windows(config, &mut decoder)?;
     Ok(decoder)
 }

@@ -63,10 +63,10 @@ impl Replacement for KeptOutput {
     }
 }
 
-/// Blocks that begin each branch with an [`RmsNorm`].
+/// Blocks that begin each branch with an [`RmsNorm`], and add it as it is.
 pub(super) fn residual_matches(module: &dyn Module) -> bool {
-    of_type::<Block>(module).is_some_and(|block| {
-        block.branches().all(|branch| {
+    of_type::<Block>(module).and_then(Block::plain_branches).is_some_and(|branches| {
+        branches.iter().all(|branch| {
             branch.first().is_some_and(|(_, norm)| of_type::<RmsNorm>(norm.as_ref()).is_some())
         })
     })
@@ -137,10 +137,11 @@ impl Replacement for ResidualNorm {
 
     fn forward(&self, original: &dyn Module, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let fault = || Error::failure("the block is not the one that was patched");
-        let block = of_type::<Block>(original).ok_or_else(fault)?;
+        let branches = of_type::<Block>(original).and_then(Block::plain_branches);
+        let branches = branches.ok_or_else(fault)?;
         let leaves = std::mem::take(&mut step.leaves);
         let (mut stream, mut pending) = (x.clone(), step.pending.take());
-        for branch in block.branches() {
+        for branch in branches {
             let Some(((_, norm), rest)) = branch.split_first() else { continue };
             if let (None, [(_, module)], Some(norm)) = (&pending, rest, of_type(norm.as_ref()))
                 && let Some(sum) = module.branch(norm, &stream, step)?

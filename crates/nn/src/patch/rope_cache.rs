@@ -8,17 +8,21 @@ use super::{Replacement, of_type};
 use crate::cache::Tokens;
 use crate::linear::FEW_ROWS;
 use crate::{
-    Attention, AttentionShape, Cache, DType, Error, Kernels, Module, Projections, Result, RmsNorm,
-    Step, Tensor,
+    Attention, AttentionShape, Cache, DType, Error, Kernels, Module, Projections, QueryKeyNorms,
+    Result, RmsNorm, Step, Tensor,
 };
 use tilewright_tensor::{Call, Callable};
 
 /// The norms of query and key heads.
 type Norms<'a> = [&'a RmsNorm; 2];
 
-/// The head norms of a layer, if any, when one kernel can do them: two [`RmsNorm`]s with one eps.
+/// The head norms of a layer, if any, when one kernel can do them: two [`RmsNorm`]s of heads with one eps.
 fn norms(attention: &Attention) -> Option<Option<Norms<'_>>> {
-    let Some([q, k]) = &attention.norms else { return Some(None) };
+    let [q, k] = match &attention.norms {
+        Some(QueryKeyNorms::Heads(norms)) => norms,
+        Some(QueryKeyNorms::Rows(_)) => return None,
+        None => return Some(None),
+    };
     let (q, k) = (of_type::<RmsNorm>(q.as_ref())?, of_type::<RmsNorm>(k.as_ref())?);
     (q.eps == k.eps).then_some(Some([q, k]))
 }
