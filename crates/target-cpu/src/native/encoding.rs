@@ -14,7 +14,7 @@ pub struct Encoding {
     pub(super) wide: bool,
     pub(super) opcode: u8,
     pub(super) immediate: Option<u8>,
-    /// It is of 128 bits in AVX2.
+    /// It is of half as many bits as a register has.
     pub(super) short: bool,
 }
 
@@ -26,7 +26,7 @@ const fn op_with(map: u8, prefix: u8, opcode: u8, immediate: u8) -> Encoding {
     Encoding { map, prefix, wide: false, opcode, immediate: Some(immediate), short: false }
 }
 
-/// The same of 128 bits in AVX2.
+/// The same of half a register.
 const fn short(encoding: Encoding) -> Encoding {
     Encoding { short: true, ..encoding }
 }
@@ -73,6 +73,8 @@ pub const MOVE: Encoding = op(1, 0, 0x10);
 pub const STORE: Encoding = op(1, 0, 0x11);
 /// A register to memory, past the caches.
 pub const STREAM: Encoding = op(1, 0, 0x2b);
+/// The lower half of a register to memory, past the caches.
+pub const STREAM_HALF: Encoding = short(STREAM);
 /// Lane 0 to every lane.
 pub const BROADCAST: Encoding = op(2, 1, 0x18);
 /// A general register to every lane.

@@ -1,6 +1,6 @@
 //! What a sweep fetches ahead of its loads.
 
-use super::assemble::General;
+use super::assemble::{Fetch, General};
 use super::graph::Op;
 use super::lower::Lowering;
 use super::registers::{Do, Pointer};
@@ -17,8 +17,8 @@ pub(super) struct Fetched {
     pub size: usize,
     /// Bytes ahead of the loads.
     pub ahead: i32,
-    /// Into the second cache.
-    pub second: bool,
+    /// Where to.
+    pub to: Fetch,
 }
 
 impl Lowering<'_> {
@@ -43,7 +43,12 @@ impl Lowering<'_> {
             };
             let joined = if self.graph.follows { operand.joined } else { 1 };
             let size = operand.format.size() * joined;
-            Fetched { base, size, ahead, second: self.graph.follows }
+            let to = match self.graph.follows {
+                true => Fetch::Second,
+                false if self.is_written(k) => Fetch::ToWrite,
+                false => Fetch::First,
+            };
+            Fetched { base, size, ahead, to }
         });
         fetched.filter(|fetched| fetched.ahead != 0 && fetched.size != 0).collect()
     }
@@ -64,8 +69,8 @@ impl Lowering<'_> {
             let operand = self.chain.operands[k];
             let size = operand.format.size();
             let near = alone && operand.next.unsigned_abs() <= MOST_NEAR;
-            let second = self.graph.follows && !near;
-            Fetched { base, size, ahead: operand.next, second }
+            let to = if self.graph.follows && !near { Fetch::Second } else { Fetch::First };
+            Fetched { base, size, ahead: operand.next, to }
         });
         fetched.filter(|fetched| fetched.ahead != 0).collect()
     }

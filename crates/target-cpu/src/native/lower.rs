@@ -123,6 +123,11 @@ impl<'a> Lowering<'a> {
         !self.graph.uniform[value.index()] && !is_given(self.graph.node(value).op)
     }
 
+    /// True for a place that is written, too.
+    pub(super) fn is_written(&self, operand: usize) -> bool {
+        self.sinks.iter().any(|sink| sink.operand == operand)
+    }
+
     /// True for what is written once a row.
     fn is_of_row(&self, sink: &Sink) -> bool {
         self.chain.operands[sink.operand].uniform
@@ -531,10 +536,10 @@ impl<'a> Lowering<'a> {
         // Once a line of the caches, which is a vector of AVX-512.
         let fetch = |out: &mut Assembler, vectors: usize| {
             for k in (0..vectors).filter(|k| (k * lanes).is_multiple_of(LANES)) {
-                for &Fetched { base, size, ahead, second } in &fetched {
+                for &Fetched { base, size, ahead, to } in &fetched {
                     for line in (0..LANES * size).step_by(4 * LANES) {
                         let offset = ahead + (k * lanes * size + line) as i32;
-                        out.prefetch(Memory::Element { base, size, offset }, second);
+                        out.prefetch(Memory::Element { base, size, offset }, to);
                     }
                 }
             }

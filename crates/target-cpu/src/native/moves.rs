@@ -106,9 +106,22 @@ impl Run<'_> {
         let (encoding, bytes) = match to.format {
             Format::Word if to.stream && !rest => (STREAM, width),
             Format::Word => (STORE, width),
+            Format::Half | Format::Brain if to.stream && !rest => {
+                return self.stream_half(at, from, to.format);
+            }
             Format::Half => (NARROW, width / 2),
-            _ if self.out.narrow => return self.store_packed(at, from, to.format),
-            Format::Brain if self.graph.brain => return self.store_brain(at, from, rest),
+            _ if self.out.narrow => {
+                let packed = self.packed(from, to.format)?;
+                let (encoding, bytes) = match to.format {
+                    Format::Brain => (STORE_HALF, 16),
+                    _ => (STORE_QUARTER, 8),
+                };
+                let at = Source::Whole(at);
+                self.out.vector(encoding, packed, 0, at, bytes, Masked::default());
+                self.vectors |= 1 << packed;
+                return Ok(());
+            }
+            Format::Brain if self.graph.brain => return self.store_brain(at, from, false, rest),
             Format::Brain => (TRUNCATE_TO_WORDS, width / 2),
             Format::Byte | Format::SignedByte => (TRUNCATE_TO_BYTES, width / 4),
         };
@@ -116,8 +129,32 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Elements of 16 bits past the caches.
+    fn stream_half(&mut self, at: Memory, from: Vector, format: Format) -> Result<(), Full> {
+        let (plain, width) = (Masked::default(), self.out.width());
+        let to = match format {
+            Format::Brain if self.graph.brain => return self.store_brain(at, from, true, false),
+            Format::Brain if self.out.narrow => self.packed(from, format)?,
+            _ => {
+                let to = self.vector()?;
+                let encoding = if format == Format::Half { NARROW } else { TRUNCATE_TO_WORDS };
+                self.out.vector(encoding, from, 0, Source::Register(to), width / 2, plain);
+                to
+            }
+        };
+        self.out.vector(STREAM_HALF, to, 0, Source::Whole(at), width / 2, plain);
+        self.vectors |= 1 << to;
+        Ok(())
+    }
+
     /// AVX512-BF16: lanes to memory, rounded.
-    fn store_brain(&mut self, at: Memory, from: Vector, rest: bool) -> Result<(), Full> {
+    fn store_brain(
+        &mut self,
+        at: Memory,
+        from: Vector,
+        stream: bool,
+        rest: bool,
+    ) -> Result<(), Full> {
         let (plain, part) = (Masked::default(), Masked { mask: REST, zero: false });
         let masked = if rest { part } else { plain };
         let (to, denormal) = (self.vector()?, self.mask()?);
@@ -125,7 +162,10 @@ impl Run<'_> {
         self.out.vector(TO_BRAIN, to, 0, source, 64, plain);
         match rest {
             true => self.out.vector(STORE_WORDS, to, 0, Source::Whole(at), 64, part),
-            false => self.out.vector(STORE_LOWER, to, 0, Source::Whole(at), 32, plain),
+            false => {
+                let encoding = if stream { STREAM_HALF } else { STORE_LOWER };
+                self.out.vector(encoding, to, 0, Source::Whole(at), 32, plain);
+            }
         }
         // The instruction takes denormals for zeros. Those that there are go over them, by integers.
         self.out.vector(IS_DENORMAL, denormal, 0, source, 64, masked);
@@ -149,8 +189,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// AVX2: the low words or bytes of lanes to memory.
-    fn store_packed(&mut self, at: Memory, from: Vector, format: Format) -> Result<(), Full> {
+    /// AVX2: the low words or bytes of lanes, side by side in a register of their own.
+    fn packed(&mut self, from: Vector, format: Format) -> Result<Vector, Full> {
         let plain = Masked::default();
         let (upper, packed) = (self.vector()?, self.vector()?);
         let bits = if format == Format::Brain { 0xffff } else { 0xff };
@@ -158,14 +198,11 @@ impl Run<'_> {
         let cut = self.out.constant(&[bits; 8]);
         self.out.vector(AND, packed, from, Source::Whole(cut), 32, plain);
         self.pack(packed, packed, upper);
-        if format == Format::Brain {
-            self.out.vector(STORE_HALF, packed, 0, Source::Whole(at), 16, plain);
-        } else {
+        if format != Format::Brain {
             self.out.vector(PACK_BYTES, packed, packed, Source::Register(packed), 16, plain);
-            self.out.vector(STORE_QUARTER, packed, 0, Source::Whole(at), 8, plain);
         }
-        self.vectors |= 1 << upper | 1 << packed;
-        Ok(())
+        self.vectors |= 1 << upper;
+        Ok(packed)
     }
 
     pub(super) fn home(&mut self, value: Value, home: Memory) -> Result<(), Full> {

@@ -69,9 +69,14 @@ impl<'a> Recorder<'a> {
         if usual == other {
             return usual;
         }
-        let uniform = |value: Value| self.0.borrow().uniform[value.index()];
-        let whole_row = uniform(m) && !(uniform(usual) && uniform(other));
+        let all = |value: Value| self.is_uniform(value);
+        let whole_row = all(m) && !(all(usual) && all(other));
         self.three(if whole_row { Op::Either } else { Op::Select }, m, usual, other)
+    }
+
+    /// True for a value that is the same in all lanes of a row.
+    pub fn is_uniform(self, value: Value) -> bool {
+        self.0.borrow().uniform[value.index()]
     }
 
     /// What is written for a value to memory of a dtype. Storing rounds to 16 bits, so it need not be done before.

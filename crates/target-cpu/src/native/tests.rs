@@ -406,7 +406,7 @@ fn what_is_stored_is_rounded_once() {
     let mut noise = Noise(11);
     for level in levels() {
         for (dtype, brain) in [(DType::F16, true), (DType::BF16, true), (DType::BF16, false)] {
-            for rounded in [false, true] {
+            for (rounded, stream) in [(false, false), (true, false), (false, true), (true, true)] {
                 for len in [1, 15, 16, 37, 64, 1000] {
                     let mut chain = Chain::new(level);
                     chain.graph.get_mut().brain &= brain;
@@ -421,7 +421,7 @@ fn what_is_stored_is_rounded_once() {
                     };
                     let value = s.stored(exact, dtype);
                     let format = if dtype == DType::F16 { Format::Half } else { Format::Brain };
-                    chain.operands = vec![WORD, Operand { format, ..WORD }];
+                    chain.operands = vec![WORD, Operand { format, stream, ..WORD }];
                     chain.sinks.push(Sink { operand: 1, value, after: value });
                     let code = Code::new(&compile(&chain).expect("it fits").code).expect("memory");
                     // Denormals of f32 too, alone and several in a vector.
@@ -431,7 +431,10 @@ fn what_is_stored_is_rounded_once() {
                             _ => noise.float(),
                         })
                         .collect();
-                    let mut to = vec![0xeeeeu16; len + 32];
+                    // What goes past the caches begins with a line.
+                    let mut room = vec![0xeeeeu16; len + 64];
+                    let line = room.as_ptr().align_offset(64);
+                    let to = &mut room[line..line + len + 32];
                     let mut arguments = Arguments::new(1, len, 0);
                     arguments.operands[0].write(Row { at: from.as_ptr() as *mut u8, row: 0 });
                     arguments.operands[1].write(Row { at: to.as_mut_ptr().cast(), row: 0 });

@@ -4,6 +4,7 @@ use super::Level;
 use super::call::{Call, Meaning, Operand, Primitive, primitive};
 use super::lanes::{Lanes, Simd};
 use super::map::{Lanewise, map_rows};
+use super::math::MOST_WHOLE;
 use super::ops::Div;
 use crate::native::{Recorder, Value};
 
@@ -46,7 +47,7 @@ unsafe fn divide_rows<S: Simd, const PART: bool>(s: S, call: &Call) {
         }
         // SAFETY: row `r` of the operands; the reciprocal is one element.
         unsafe {
-            if d.is_normal() && reciprocal.is_normal() {
+            if d.is_normal() && reciprocal.is_normal() && (!PART || d < MOST_WHOLE) {
                 row.inputs[2] = Operand { at: (&raw mut reciprocal).cast(), row: 0 };
                 match PART {
                     true => map_rows::<S, PartOf>(s, &row, 0b110),
@@ -72,14 +73,21 @@ pub fn parts(level: Level) -> Primitive {
     divide::<true>(level).that(Meaning::Map { record: record_parts, operands: 2, uniform: 0b10 })
 }
 
-/// The same for native code.
+/// The same for native code. Where a vector has several rows, both ways would be gone.
 fn record(s: Recorder<'_>, [n, d, _]: [Value; 3]) -> Value {
+    if !s.is_uniform(d) {
+        return s.div(n, d);
+    }
     let (usual, reciprocal) = reciprocal(s, d);
     s.either(usual, s.div_with(n, d, reciprocal), s.div(n, d))
 }
 
 fn record_parts(s: Recorder<'_>, [n, d, _]: [Value; 3]) -> Value {
+    if !s.is_uniform(d) {
+        return s.div(n, d);
+    }
     let (usual, reciprocal) = reciprocal(s, d);
+    let usual = s.mand(usual, s.lt(d, s.f(MOST_WHOLE)));
     s.either(usual, s.part_of(n, d, reciprocal), s.div(n, d))
 }
 

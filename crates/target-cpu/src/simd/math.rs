@@ -135,7 +135,12 @@ const LOG_TAIL: [f32; 9] = [
 /// e ln 2 + log(1 + f)
 #[inline(always)]
 fn log_parts<S: Lanes>(s: S, e: S::F, f: S::F) -> S::F {
-    let z = s.mul(f, f);
+    log_parts_with(s, e, f, s.mul(f, f))
+}
+
+/// The same, given f^2.
+#[inline(always)]
+fn log_parts_with<S: Lanes>(s: S, e: S::F, f: S::F, z: S::F) -> S::F {
     let y = s.mul(s.mul(f, z), s.poly(f, LOG_TAIL));
     let y = s.fma(e, s.f(LN_2_TAIL), y);
     let y = s.fnma(s.f(0.5), z, y);
@@ -196,15 +201,24 @@ fn log1p_unit<S: Lanes>(s: S, t: S::F) -> S::F {
     let high = s.lt(s.f(0.5), t);
     let f = s.select(high, s.fma(t, s.f(0.5), s.f(-0.5)), t);
     let e = s.select(high, s.f(1.0), s.f(0.0));
-    log_parts(s, e, f)
+    // Below 2^-40 all powers but the first are lost; they would be denormal, or need as long to become 0.
+    let tail = s.select(s.lt(t, s.f(1.0 / (1u64 << 40) as f32)), s.f(0.0), f);
+    log_parts_with(s, e, f, s.mul(tail, tail))
 }
+
+/// Below this, a denominator of [`part_of`] leaves its scaled numerator finite.
+pub const MOST_WHOLE: f32 = (1u64 << 60) as f32;
 
 /// See [`Lanes::part_of`]: how levels do it that have fused multiplication.
 #[inline(always)]
 pub fn part_of<S: Lanes>(s: S, n: S::F, d: S::F, r: S::F) -> S::F {
-    // Markstein: with r = 1 / d correctly rounded, one correction of n r is the correctly rounded quotient.
+    // Markstein: with r = 1 / d correctly rounded, one correction of n r is the correctly rounded quotient. All of it
+    // 2^64 times as large: what is left of an n below 2^-78 may be denormal, and a CPU of Intel takes a microprogram of
+    // 150 cycles for each vector with such a number.
+    let up = (1u128 << 64) as f32;
+    let n = s.mul(n, s.f(up));
     let q = s.mul(n, r);
-    s.fma(s.fnma(q, d, n), r, q)
+    s.mul(s.fma(s.fnma(q, d, n), r, q), s.f(1.0 / up))
 }
 
 /// 1 / (1 + e^-x)

@@ -346,7 +346,8 @@ impl<'a> Builder<'a> {
                     return None;
                 }
                 let operand = self.operand(spot);
-                let stream = stream && spot.format == Format::Word && !spot.uniform;
+                let wide = spot.format.size() > 1;
+                let stream = stream && wide && !spot.uniform;
                 self.chain.operands[operand].stream |= stream;
                 self.chain.sinks.push(Sink { operand, value, after });
             } else if folds && !spot.uniform {
