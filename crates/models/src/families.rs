@@ -3,7 +3,7 @@
 use crate::Decoder;
 use crate::family::{
     ernie4_5, exaone4, gemma, gemma2, gemma3_text, glm, glm4, granite, helium, llama, mistral,
-    mixtral, olmo2, olmo3, phi3, qwen2, qwen3, qwen3_moe, seed_oss, smollm3,
+    mixtral, olmo2, olmo3, olmoe, phi3, qwen2, qwen3, qwen3_moe, seed_oss, smollm3,
 };
 use std::sync::Arc;
 use tilewright_formats::{Checkpoint, Config, FormatError};
@@ -36,6 +36,7 @@ pub static FAMILIES: &[Family] = &[
     mixtral::FAMILY,
     olmo2::FAMILY,
     olmo3::FAMILY,
+    olmoe::FAMILY,
     phi3::FAMILY,
     qwen2::FAMILY,
     qwen3::FAMILY,

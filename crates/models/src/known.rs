@@ -168,6 +168,14 @@ pub static KNOWN: &[Known] = &[
             "rope_theta": 500000.0, "max_position_embeddings": 4096}"#,
     },
     Known {
+        name: "olmoe-1b-7b",
+        source: "allenai/OLMoE-1B-7B-0924",
+        config: r#"{"model_type": "olmoe", "hidden_size": 2048, "num_hidden_layers": 16, "intermediate_size": 1024,
+            "num_attention_heads": 16, "num_key_value_heads": 16, "rms_norm_eps": 1e-5, "vocab_size": 50304,
+            "rope_theta": 10000.0, "max_position_embeddings": 4096, "num_experts": 64, "num_experts_per_tok": 8,
+            "norm_topk_prob": false}"#,
+    },
+    Known {
         name: "granite-2b",
         source: "ibm-granite/granite-3.3-2b-instruct",
         config: r#"{"model_type": "granite", "hidden_size": 2048, "num_hidden_layers": 40, "intermediate_size": 8192,
@@ -253,6 +261,7 @@ mod tests {
             ("gemma2-2b", 261),
             ("phi3-mini", 382),
             ("olmo2-1b", 148),
+            ("olmoe-1b-7b", 692),
             ("granite-2b", 253),
             ("glm4-9b", 940),
             ("ernie-0.3b", 36),

@@ -63,6 +63,7 @@ MODELS = {
         rope_parameters=dict(sliding_attention=dict(rope_type="default", rope_theta=50000.0),
                              full_attention=dict(rope_type="yarn", factor=4.0, rope_theta=50000.0,
                                                  original_max_position_embeddings=64)))),
+    "olmoe": ("OlmoeConfig", dict(num_experts=4, num_experts_per_tok=2)),
     "exaone4": ("Exaone4Config", dict(
         num_hidden_layers=3, sliding_window=6, sliding_window_pattern=3,
         layer_types=["sliding_attention", "sliding_attention", "full_attention"])),
@@ -81,7 +82,7 @@ MODELS = {
 
 # The seed of each is its place: the first came in the order of the alphabet, later ones after them.
 LATER = ["smollm3", "gemma3_text", "olmo2", "olmo3", "exaone4", "granite", "glm", "glm4", "ernie4_5", "helium",
-         "seed_oss"]
+         "seed_oss", "olmoe"]
 SEEDS = {name: 1 + place for place, name in enumerate([*sorted(MODELS.keys() - LATER), *LATER])}
 
 # Name, and the model that it is, its experts stored as transformers holds them: gates and ups of all in one tensor.
@@ -102,6 +103,7 @@ QUANTIZED = {
     "gemma3_text-4bit": ("gemma3_text", dict(q_bits=4, q_group_size=32), {}),
     "smollm3-4bit": ("smollm3", dict(q_bits=4, q_group_size=32), {}),
     "olmo2-4bit": ("olmo2", dict(q_bits=4, q_group_size=32), {}),
+    "olmoe-4bit": ("olmoe", dict(q_bits=4, q_group_size=32), WIDE),
     "granite-4bit": ("granite", dict(q_bits=4, q_group_size=32), {}),
     "glm4-4bit": ("glm4", dict(q_bits=4, q_group_size=32), {}),
     "helium-4bit": ("helium", dict(q_bits=4, q_group_size=32), {}),

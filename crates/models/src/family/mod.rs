@@ -14,6 +14,7 @@ pub(crate) mod mistral;
 pub(crate) mod mixtral;
 pub(crate) mod olmo2;
 pub(crate) mod olmo3;
+pub(crate) mod olmoe;
 pub(crate) mod phi3;
 pub(crate) mod qwen2;
 pub(crate) mod qwen3;
