@@ -25,61 +25,44 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
     }
     const int added = arguments.classes + 8191;
     const int quotient = added / 8192;
-    for (int j = 0; j < quotient; j += 1) {
+    const int blocks = quotient;
+    const int whole = arguments.classes / 8192;
+    for (int j = 0; j < whole; j += 1) {
         const int product = j * 8192;
-        bool test_2[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            test_2[i] = (int)(((unsigned int)((at_2 + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (unsigned int)(product))) < arguments.classes;
-        }
         float logits_in[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product + min((at_2 + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.classes + (-4)) - product))))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
-            }
-            if (!((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes)) {
-                logits_in[i * 4] = 0.0f;
-                logits_in[(i * 4) + 1] = 0.0f;
-                logits_in[(i * 4) + 2] = 0.0f;
-                logits_in[(i * 4) + 3] = 0.0f;
-            }
-        }
-        float chosen[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            chosen[i] = test_2[i] ? logits_in[i] : (-TW_INFINITY);
-        }
         float tile_3[2];
         float greatest[2];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
+            }
             tile_3[i] = total[i];
             greatest[i] = -TW_INFINITY;
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            greatest[(i >> 2) & 1] = tw_max(greatest[(i >> 2) & 1], chosen[i]);
+            greatest[(i >> 2) & 1] = tw_max(greatest[(i >> 2) & 1], logits_in[i]);
         }
-        float chosen_2[2];
+        float chosen[2];
         float exp2_x[2];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             const float larger = tw_max(tile_3[i], greatest[i]);
             total[i] = larger;
             const float abs_x = fabsf(larger);
-            const bool test_3 = abs_x < TW_INFINITY;
-            chosen_2[i] = test_3 ? larger : 0.0f;
-            const float product_2 = (tile_3[i] - chosen_2[i]) * 1.442695f;
+            const bool test_2 = abs_x < TW_INFINITY;
+            chosen[i] = test_2 ? larger : 0.0f;
+            const float product_2 = (tile_3[i] - chosen[i]) * 1.442695f;
             exp2_x[i] = tw_flushed_exp2(product_2);
         }
         float exp2_x_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float product_3 = (chosen[i] - chosen_2[(i >> 2) & 1]) * 1.442695f;
+            const float product_3 = (logits_in[i] - chosen[(i >> 2) & 1]) * 1.442695f;
             exp2_x_2[i] = tw_flushed_exp2(product_3);
         }
         float tile_4[2];
@@ -99,53 +82,114 @@ extern "C" __global__ void __launch_bounds__(1024, 2) tw_kernel_softmax_cross_en
             exponentials[i] = fma_x;
         }
     }
-    float greatest_2 = -TW_INFINITY;
+    for (int j_2 = whole; j_2 < blocks; j_2 += 1) {
+        const int product_4 = j_2 * 8192;
+        float logits_in_2[8];
+        float tile_5[2];
+        float greatest_2[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(logits + (((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)((product_4 + min((at_2 + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.classes + (-4)) - product_4))))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) logits_in_2[(i * 4) + l] = vector.lane[l];
+            }
+            if (!((product_4 + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes)) {
+                logits_in_2[i * 4] = -TW_INFINITY;
+                logits_in_2[(i * 4) + 1] = -TW_INFINITY;
+                logits_in_2[(i * 4) + 2] = -TW_INFINITY;
+                logits_in_2[(i * 4) + 3] = -TW_INFINITY;
+            }
+            tile_5[i] = total[i];
+            greatest_2[i] = -TW_INFINITY;
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            greatest_2[(i >> 2) & 1] = tw_max(greatest_2[(i >> 2) & 1], logits_in_2[i]);
+        }
+        float chosen_2[2];
+        float exp2_x_3[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            const float larger_2 = tw_max(tile_5[i], greatest_2[i]);
+            total[i] = larger_2;
+            const float abs_x_2 = fabsf(larger_2);
+            const bool test_3 = abs_x_2 < TW_INFINITY;
+            chosen_2[i] = test_3 ? larger_2 : 0.0f;
+            const float product_5 = (tile_5[i] - chosen_2[i]) * 1.442695f;
+            exp2_x_3[i] = tw_flushed_exp2(product_5);
+        }
+        float exp2_x_4[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            const float product_6 = (logits_in_2[i] - chosen_2[(i >> 2) & 1]) * 1.442695f;
+            exp2_x_4[i] = tw_flushed_exp2(product_6);
+        }
+        float tile_6[2];
+        float total_3[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            tile_6[i] = exponentials[i];
+            total_3[i] = 0.0f;
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            total_3[(i >> 2) & 1] = total_3[(i >> 2) & 1] + exp2_x_4[i];
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            const float fma_x_2 = fma(tile_6[i], exp2_x_3[i], total_3[i]);
+            exponentials[i] = fma_x_2;
+        }
+    }
+    float greatest_3 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest_2 = tw_max(greatest_2, total[i]);
+        greatest_3 = tw_max(greatest_3, total[i]);
     }
-    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 1));
-    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 2));
-    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 4));
-    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 8));
-    greatest_2 = tw_max(greatest_2, __shfl_xor_sync(0xffffffffu, greatest_2, 16));
+    greatest_3 = tw_max(greatest_3, __shfl_xor_sync(0xffffffffu, greatest_3, 1));
+    greatest_3 = tw_max(greatest_3, __shfl_xor_sync(0xffffffffu, greatest_3, 2));
+    greatest_3 = tw_max(greatest_3, __shfl_xor_sync(0xffffffffu, greatest_3, 4));
+    greatest_3 = tw_max(greatest_3, __shfl_xor_sync(0xffffffffu, greatest_3, 8));
+    greatest_3 = tw_max(greatest_3, __shfl_xor_sync(0xffffffffu, greatest_3, 16));
     if ((int)(threadIdx.x & 31) == 0) {
-        partial0[(int)(threadIdx.x >> 5)] = greatest_2;
+        partial0[(int)(threadIdx.x >> 5)] = greatest_3;
     }
     __syncthreads();
-    greatest_2 = -TW_INFINITY;
+    greatest_3 = -TW_INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_2 = tw_max(greatest_2, partial0[i]);
+        greatest_3 = tw_max(greatest_3, partial0[i]);
     }
-    const float abs_x_2 = fabsf(greatest_2);
-    const bool test_4 = abs_x_2 < TW_INFINITY;
-    const float chosen_3 = test_4 ? greatest_2 : 0.0f;
-    float total_3 = 0.0f;
+    const float abs_x_3 = fabsf(greatest_3);
+    const bool test_4 = abs_x_3 < TW_INFINITY;
+    const float chosen_3 = test_4 ? greatest_3 : 0.0f;
+    float total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float difference_3 = total[i] - chosen_3;
-        const float exp_x = expf(difference_3);
-        total_3 = fma(exponentials[i], exp_x, total_3);
+        const float difference_5 = total[i] - chosen_3;
+        const float exp_x = expf(difference_5);
+        total_4 = fma(exponentials[i], exp_x, total_4);
     }
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
-    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 1);
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 2);
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 4);
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 8);
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial1[(int)(threadIdx.x >> 5)] = total_3;
+        partial1[(int)(threadIdx.x >> 5)] = total_4;
     }
     __syncthreads();
-    total_3 = 0.0f;
+    total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_3 = total_3 + partial1[i];
+        total_4 = total_4 + partial1[i];
     }
-    const float added_3 = logf(total_3) + chosen_3;
+    const float added_2 = logf(total_4) + chosen_3;
     const int chosen_4 = test ? target_in : 0;
-    const float difference_4 = added_3 - logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(tw_checked(chosen_4, arguments.classes, faults, 0))];
-    const float chosen_5 = test ? difference_4 : 0.0f;
+    const float difference_6 = added_2 - logits[((long long)((int)blockIdx.x) * arguments.logits_stride0) + (long long)(tw_checked(chosen_4, arguments.classes, faults, 0))];
+    const float chosen_5 = test ? difference_6 : 0.0f;
     if (((int)threadIdx.x & 1023) == 0) {
         loss[(long long)((int)blockIdx.x)] = chosen_5;
     }

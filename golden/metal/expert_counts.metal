@@ -25,38 +25,62 @@ void tw_kernel_expert_counts(
     }
     const int added = arguments.slots + 8191;
     const int quotient = added / 8192;
-    for (int j = 0; j < quotient; j += 1) {
+    const int blocks = quotient;
+    const int whole = arguments.slots / 8192;
+    for (int j = 0; j < whole; j += 1) {
         const int product = j * 8192;
-        bool test[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            test[i] = (int)(((uint)((at + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (uint)(product))) < arguments.slots;
-        }
         uint indices_in[8];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             {
                 union { uint4 all; uint lane[4]; } vector;
-                vector.all = *(const device uint4*)(indices + (long)((product + min((at + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.slots + (-4)) - product)))));
+                vector.all = *(const device uint4*)(indices + (long)((product + (at + ((((i * 4) >> 2) & 1) * 4096)))));
                 _Pragma("unroll")
                 for (int l = 0; l < 4; l++) indices_in[(i * 4) + l] = vector.lane[l];
-            }
-            if (!((product + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.slots)) {
-                indices_in[i * 4] = 0u;
-                indices_in[(i * 4) + 1] = 0u;
-                indices_in[(i * 4) + 2] = 0u;
-                indices_in[(i * 4) + 3] = 0u;
             }
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
             const int smaller = min((int)min(indices_in[i], 2147483647u), difference);
-            const bool test_2 = smaller == (int)threadgroup_position_in_grid.x;
-            const int rounded_2 = (int)(test_2);
-            const int chosen = test[i] ? rounded_2 : 0;
+            const bool test = smaller == (int)threadgroup_position_in_grid.x;
+            const int rounded_2 = (int)(test);
             const int tile_2 = total[i];
-            const int added_3 = (int)(((uint)(tile_2) + (uint)(chosen)));
+            const int added_3 = (int)(((uint)(tile_2) + (uint)(rounded_2)));
             total[i] = added_3;
+        }
+    }
+    for (int j_2 = whole; j_2 < blocks; j_2 += 1) {
+        const int product_2 = j_2 * 8192;
+        bool test_2[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            test_2[i] = (int)(((uint)((at + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (uint)(product_2))) < arguments.slots;
+        }
+        uint indices_in_2[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; uint lane[4]; } vector;
+                vector.all = *(const device uint4*)(indices + (long)((product_2 + min((at + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.slots + (-4)) - product_2)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) indices_in_2[(i * 4) + l] = vector.lane[l];
+            }
+            if (!((product_2 + (at + ((((i * 4) >> 2) & 1) * 4096))) < arguments.slots)) {
+                indices_in_2[i * 4] = 0u;
+                indices_in_2[(i * 4) + 1] = 0u;
+                indices_in_2[(i * 4) + 2] = 0u;
+                indices_in_2[(i * 4) + 3] = 0u;
+            }
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            const int smaller_2 = min((int)min(indices_in_2[i], 2147483647u), difference);
+            const bool test_3 = smaller_2 == (int)threadgroup_position_in_grid.x;
+            const int rounded_4 = (int)(test_3);
+            const int chosen_2 = test_2[i] ? rounded_4 : 0;
+            const int tile_3 = total[i];
+            const int added_5 = (int)(((uint)(tile_3) + (uint)(chosen_2)));
+            total[i] = added_5;
         }
     }
     int total_2 = 0;
@@ -78,8 +102,8 @@ void tw_kernel_expert_counts(
     for (int i = 0; i < 32; i++) {
         total_2 = total_2 + partial0[i];
     }
-    const uint rounded_3 = (unsigned int)max(total_2, 0);
+    const uint rounded_5 = (unsigned int)max(total_2, 0);
     if (((int)thread_index_in_threadgroup & 1023) == 0) {
-        counts[(long)((int)threadgroup_position_in_grid.x)] = rounded_3;
+        counts[(long)((int)threadgroup_position_in_grid.x)] = rounded_5;
     }
 }

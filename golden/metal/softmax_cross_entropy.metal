@@ -34,61 +34,44 @@ void tw_kernel_softmax_cross_entropy(
     }
     const int added = arguments.classes + 8191;
     const int quotient = added / 8192;
-    for (int j = 0; j < quotient; j += 1) {
+    const int blocks = quotient;
+    const int whole = arguments.classes / 8192;
+    for (int j = 0; j < whole; j += 1) {
         const int product = j * 8192;
-        bool test_2[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            test_2[i] = (int)(((uint)((at_2 + (((((i >> 2) * 4) >> 2) & 1) * 4096))) + (uint)(product))) < arguments.classes;
-        }
         float logits_in[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 2; i++) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + min((at_2 + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.classes + (-4)) - product))))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
-            }
-            if (!((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes)) {
-                logits_in[i * 4] = 0.0f;
-                logits_in[(i * 4) + 1] = 0.0f;
-                logits_in[(i * 4) + 2] = 0.0f;
-                logits_in[(i * 4) + 3] = 0.0f;
-            }
-        }
-        float chosen[8];
-        _Pragma("unroll")
-        for (int i = 0; i < 8; i++) {
-            chosen[i] = test_2[i] ? logits_in[i] : (-INFINITY);
-        }
         float tile_3[2];
         float greatest[2];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product + (at_2 + ((((i * 4) >> 2) & 1) * 4096))))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) logits_in[(i * 4) + l] = vector.lane[l];
+            }
             tile_3[i] = total[i];
             greatest[i] = -INFINITY;
         }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            greatest[(i >> 2) & 1] = tw_max(greatest[(i >> 2) & 1], chosen[i]);
+            greatest[(i >> 2) & 1] = tw_max(greatest[(i >> 2) & 1], logits_in[i]);
         }
-        float chosen_2[2];
+        float chosen[2];
         float exp2_x[2];
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             const float larger = tw_max(tile_3[i], greatest[i]);
             total[i] = larger;
             const float abs_x = fabs(larger);
-            const bool test_3 = abs_x < INFINITY;
-            chosen_2[i] = test_3 ? larger : 0.0f;
-            const float product_2 = (tile_3[i] - chosen_2[i]) * 1.442695f;
+            const bool test_2 = abs_x < INFINITY;
+            chosen[i] = test_2 ? larger : 0.0f;
+            const float product_2 = (tile_3[i] - chosen[i]) * 1.442695f;
             exp2_x[i] = precise::exp2(product_2);
         }
         float exp2_x_2[8];
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float product_3 = (chosen[i] - chosen_2[(i >> 2) & 1]) * 1.442695f;
+            const float product_3 = (logits_in[i] - chosen[(i >> 2) & 1]) * 1.442695f;
             exp2_x_2[i] = precise::exp2(product_3);
         }
         float tile_4[2];
@@ -108,53 +91,114 @@ void tw_kernel_softmax_cross_entropy(
             exponentials[i] = fma_x;
         }
     }
-    float greatest_2 = -INFINITY;
+    for (int j_2 = whole; j_2 < blocks; j_2 += 1) {
+        const int product_4 = j_2 * 8192;
+        float logits_in_2[8];
+        float tile_5[2];
+        float greatest_2[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(logits + (((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)((product_4 + min((at_2 + ((((i * 4) >> 2) & 1) * 4096)), ((arguments.classes + (-4)) - product_4))))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) logits_in_2[(i * 4) + l] = vector.lane[l];
+            }
+            if (!((product_4 + (at_2 + ((((i * 4) >> 2) & 1) * 4096))) < arguments.classes)) {
+                logits_in_2[i * 4] = -INFINITY;
+                logits_in_2[(i * 4) + 1] = -INFINITY;
+                logits_in_2[(i * 4) + 2] = -INFINITY;
+                logits_in_2[(i * 4) + 3] = -INFINITY;
+            }
+            tile_5[i] = total[i];
+            greatest_2[i] = -INFINITY;
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            greatest_2[(i >> 2) & 1] = tw_max(greatest_2[(i >> 2) & 1], logits_in_2[i]);
+        }
+        float chosen_2[2];
+        float exp2_x_3[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            const float larger_2 = tw_max(tile_5[i], greatest_2[i]);
+            total[i] = larger_2;
+            const float abs_x_2 = fabs(larger_2);
+            const bool test_3 = abs_x_2 < INFINITY;
+            chosen_2[i] = test_3 ? larger_2 : 0.0f;
+            const float product_5 = (tile_5[i] - chosen_2[i]) * 1.442695f;
+            exp2_x_3[i] = precise::exp2(product_5);
+        }
+        float exp2_x_4[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            const float product_6 = (logits_in_2[i] - chosen_2[(i >> 2) & 1]) * 1.442695f;
+            exp2_x_4[i] = precise::exp2(product_6);
+        }
+        float tile_6[2];
+        float total_3[2];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            tile_6[i] = exponentials[i];
+            total_3[i] = 0.0f;
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            total_3[(i >> 2) & 1] = total_3[(i >> 2) & 1] + exp2_x_4[i];
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            const float fma_x_2 = fma(tile_6[i], exp2_x_3[i], total_3[i]);
+            exponentials[i] = fma_x_2;
+        }
+    }
+    float greatest_3 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        greatest_2 = tw_max(greatest_2, total[i]);
+        greatest_3 = tw_max(greatest_3, total[i]);
     }
-    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 1));
-    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 2));
-    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 4));
-    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 8));
-    greatest_2 = tw_max(greatest_2, simd_shuffle_xor(greatest_2, 16));
+    greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 1));
+    greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 2));
+    greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 4));
+    greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 8));
+    greatest_3 = tw_max(greatest_3, simd_shuffle_xor(greatest_3, 16));
     if ((int)thread_index_in_simdgroup == 0) {
-        partial0[(int)simdgroup_index_in_threadgroup] = greatest_2;
+        partial0[(int)simdgroup_index_in_threadgroup] = greatest_3;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    greatest_2 = -INFINITY;
+    greatest_3 = -INFINITY;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        greatest_2 = tw_max(greatest_2, partial0[i]);
+        greatest_3 = tw_max(greatest_3, partial0[i]);
     }
-    const float abs_x_2 = fabs(greatest_2);
-    const bool test_4 = abs_x_2 < INFINITY;
-    const float chosen_3 = test_4 ? greatest_2 : 0.0f;
-    float total_3 = 0.0f;
+    const float abs_x_3 = fabs(greatest_3);
+    const bool test_4 = abs_x_3 < INFINITY;
+    const float chosen_3 = test_4 ? greatest_3 : 0.0f;
+    float total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        const float difference_3 = total[i] - chosen_3;
-        const float exp_x = precise::exp(difference_3);
-        total_3 = fma(exponentials[i], exp_x, total_3);
+        const float difference_5 = total[i] - chosen_3;
+        const float exp_x = precise::exp(difference_5);
+        total_4 = fma(exponentials[i], exp_x, total_4);
     }
-    total_3 = total_3 + simd_shuffle_xor(total_3, 1);
-    total_3 = total_3 + simd_shuffle_xor(total_3, 2);
-    total_3 = total_3 + simd_shuffle_xor(total_3, 4);
-    total_3 = total_3 + simd_shuffle_xor(total_3, 8);
-    total_3 = total_3 + simd_shuffle_xor(total_3, 16);
+    total_4 = total_4 + simd_shuffle_xor(total_4, 1);
+    total_4 = total_4 + simd_shuffle_xor(total_4, 2);
+    total_4 = total_4 + simd_shuffle_xor(total_4, 4);
+    total_4 = total_4 + simd_shuffle_xor(total_4, 8);
+    total_4 = total_4 + simd_shuffle_xor(total_4, 16);
     if ((int)thread_index_in_simdgroup == 0) {
-        partial1[(int)simdgroup_index_in_threadgroup] = total_3;
+        partial1[(int)simdgroup_index_in_threadgroup] = total_4;
     }
     threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-    total_3 = 0.0f;
+    total_4 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 32; i++) {
-        total_3 = total_3 + partial1[i];
+        total_4 = total_4 + partial1[i];
     }
-    const float added_3 = precise::log(total_3) + chosen_3;
+    const float added_2 = precise::log(total_4) + chosen_3;
     const int chosen_4 = test ? target_in : 0;
-    const float difference_4 = added_3 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_4, arguments.classes, faults, 0))];
-    const float chosen_5 = test ? difference_4 : 0.0f;
+    const float difference_6 = added_2 - logits[((long)((int)threadgroup_position_in_grid.x) * arguments.logits_stride0) + (long)(tw_checked(chosen_4, arguments.classes, faults, 0))];
+    const float chosen_5 = test ? difference_6 : 0.0f;
     if (((int)thread_index_in_threadgroup & 1023) == 0) {
         loss[(long)((int)threadgroup_position_in_grid.x)] = chosen_5;
     }

@@ -122,9 +122,10 @@ pub fn softmax_cross_entropy_grad(
     let e = (x - shift).exp(); // [classes]
     let sum = e.row_sum();
     loss.row(row).store(kept.select(sum.log() + shift - x_at(x, kept, target), 0.0));
-    let softmax = e / sum; // [classes]
+    // One product an element, of what is computed once a row.
+    let share = e * (scale / sum); // [classes]
     let onehot = k.iota(logits.size(1)).eq(target); // [classes]
-    let dx = onehot.select(softmax - 1.0, softmax) * scale; // [classes]
+    let dx = onehot.select(share - scale, share); // [classes]
     dlogits.row(row).store(kept.select(dx, 0.0));
 }
 

@@ -215,3 +215,60 @@ fn the_gradient_of_a_reduction_by_a_function_fits_the_least_shared_memory() {
         }
     }
 }
+
+/// Losses of long rows in halves, with the row's sum of exponentials and its shares.
+#[test]
+fn whole_blocks_of_long_rows_are_read_without_masks() {
+    let source = "kernel t(x: in bf16[rows, cols], at: in i32[rows], y: out bf16[rows, cols], s: out f32[rows])\n\
+                  grid rows\n%0: i32 = program 0\n%1: bf16[cols] = load x[%0, :]\n\
+                  %2: f32[cols] = cast %1\n%3: f32[1] = reduce_max %2 axis 0\n\
+                  %4: f32[cols] = sub %2, %3\n%5: f32[cols] = exp %4\n\
+                  %6: f32[1] = reduce_sum %5 axis 0\n%16: f32[] = reshape %6\nstore s[%0] = %16\n\
+                  %7: f32[cols] = div %5, %6\n%8: i32[cols] = iota cols\n%9: i32 = load at[%0]\n\
+                  %10: bool[cols] = eq %8, %9\n%11: f32 = const 1\n%12: f32[cols] = sub %7, %11\n\
+                  %13: f32[cols] = select %10, %12, %7\n%14: bf16[cols] = cast %13\nstore y[%0, :] = %14\n";
+    let program = tilewright_ir::text::parse(source).unwrap();
+    // Blocks of 16384: none whole; one, and nothing left; one and a vector; two of seven kept; not in vectors.
+    for (cols, keep) in
+        [(9000, 0), (16_384, 0), (16_392, 0), (90_000, 70_000), (40_000, 70_000), (90_001, 70_000)]
+    {
+        let rows = 2;
+        let mut program = program.clone();
+        pipeline::optimize(&mut program);
+        pipeline::run(&mut program, PASSES, |_, _| {});
+        let mut schedule = Schedule::default_for(&program, &[rows, cols], Units::Half);
+        schedule.keep = keep;
+        let threads = lower(&program, &schedule).unwrap();
+        let values: Vec<f64> =
+            (0..rows * cols).map(|i| -4.0 - ((i * 7919) % 1013) as f64 / 256.0).collect();
+        let sought = [3.0, (cols - 1) as f64];
+        let mut arguments = [
+            Argument::Tensor(Tensor::from_values(DType::BF16, &[rows, cols], &values)),
+            Argument::Tensor(Tensor::from_values(DType::I32, &[rows], &sought)),
+            Argument::Tensor(Tensor::from_values(
+                DType::BF16,
+                &[rows, cols],
+                &vec![77.0; rows * cols],
+            )),
+            Argument::Tensor(Tensor::from_values(DType::F32, &[rows], &[77.0; 2])),
+        ];
+        let x = arguments[0].tensor().map(Tensor::values).unwrap();
+        emulate(&threads, &[rows, cols], &mut arguments).unwrap();
+        let found = |i: usize| arguments[i].tensor().map(Tensor::values).unwrap();
+        let (y, sums) = (found(2), found(3));
+        for row in 0..rows {
+            let x = &x[row * cols..(row + 1) * cols];
+            let greatest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = x.iter().map(|x| (x - greatest).exp()).sum();
+            assert!((sums[row] / sum - 1.0).abs() < 1e-5, "{cols}: {} is not {sum}", sums[row]);
+            for (i, x) in x.iter().enumerate() {
+                let one = if i as f64 == sought[row] { 1.0 } else { 0.0 };
+                let (y, right) = (y[row * cols + i], (x - greatest).exp() / sum - one);
+                assert!(
+                    (y - right).abs() <= 0.005 * right.abs(),
+                    "{cols}, {i}: {y} is not {right}"
+                );
+            }
+        }
+    }
+}

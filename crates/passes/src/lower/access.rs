@@ -199,7 +199,8 @@ impl Lowering<'_> {
                 Axis::Range { start, len, step } => {
                     let position = positions.next()?.clone();
                     let begins = self.stays_inside(*start, extent, true);
-                    let ends = self.range_fits(*start, *len, *step, extent);
+                    let ends = self.range_fits(*start, *len, *step, extent)
+                        || self.is_whole_block(*start, *len, *step, extent);
                     if begins && ends {
                         continue;
                     }
@@ -337,7 +338,7 @@ impl Lowering<'_> {
             let shape = aligned(&ty.shape, &layout);
             let valid = l.valid(&layout, &shape, &first);
             let valid = both(valid, l.inside(place, &positions));
-            let within = match lanes > 1 && valid.is_some() && !l.kept.has(id) {
+            let within = match lanes > 1 && valid.is_some() && !l.reads_kept(id) {
                 true => l.clamped(place, &positions, lanes),
                 false => None,
             };
@@ -357,10 +358,15 @@ impl Lowering<'_> {
                     reuse: l.reuse(place),
                 },
             };
-            let near = l.kept_vector(id, place, &positions, (register, &first));
+            let inside = valid.clone().filter(|_| fill.value() != 0.0);
+            let near = l.kept_vector(id, place, &positions, (register, &first), inside);
             let valid = match &near {
                 None => valid,
-                Some((_, far)) => both(Some(far.clone()), valid),
+                Some((_, Some(far))) => both(Some(far.clone()), valid),
+                Some((read, None)) => {
+                    l.code(read.clone());
+                    return Ok(());
+                }
             };
             match valid {
                 None => l.code(read),
@@ -444,6 +450,7 @@ impl Lowering<'_> {
         mode: StoreMode,
     ) -> Result<(), LowerError> {
         let program = self.program;
+        let mask = mask.filter(|mask| !self.is_true(*mask));
         let stored = program.expr(value).ty.dtype;
         let value = match program.expr(value).kind {
             // Memory rounds.

@@ -6,16 +6,17 @@
 //! so none waits for another. What does not fit is read as before.
 //!
 //! A group that keeps so much is alone on its multiprocessor. H200, 8192 rows of 65536 in f32, rmsnorm: 1.416 ms, so kept
-//! 1.083. Passes that compute exponentials want more threads than that leaves: softmax of 8192 rows of 128256 in bf16
-//! 1.423, so kept 1.484, and the loss with its gradient 1.559 and 1.687; they do not keep rows.
+//! 1.083. 8192 rows of 128256 in bf16: softmax 1.279, so kept 1.171, its logarithm 1.276 and 1.052, the loss with its gradient
+//! 1.291 and 1.182, which is so since whole blocks are computed without masks (see [`whole`](super::whole)): before, the passes
+//! that compute exponentials took more threads than that leaves.
 
 use super::map::{aligned, both};
+use super::whole::Part;
 use super::{LowerError, Lowering, add, binary, int, shift_left};
 use tilewright_ir::table::HashMap;
 use tilewright_ir::thread::{Code, RegisterId, SharedId, Value};
 use tilewright_ir::{
-    Access, Axis, BinaryOp, ExprId, ExprKind, Extent, Literal, ParamKind, Place, Program, Stmt,
-    TernaryOp, UnaryOp,
+    Access, Axis, BinaryOp, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt,
 };
 
 /// Bytes of shared memory that are left for what threads exchange.
@@ -50,12 +51,11 @@ fn loads_of<'a>(
 ) -> impl Iterator<Item = (ExprId, &'a Place)> {
     body.iter().filter_map(|statement| {
         let Stmt::Let(id) = statement else { return None };
-        let ExprKind::Load { place, fill } = &program.expr(*id).kind else { return None };
+        let ExprKind::Load { place, .. } = &program.expr(*id).kind else { return None };
         let ParamKind::Tensor { access: Access::In, .. } = program.param(place.param).kind else {
             return None;
         };
-        let zero = matches!(fill, Literal::Int(0)) || *fill == Literal::Float(0.0);
-        (zero && block_of(place).is_some()).then_some((*id, place))
+        block_of(place).is_some().then_some((*id, place))
     })
 }
 
@@ -70,25 +70,6 @@ fn block_of(place: &Place) -> Option<(ExprId, u32)> {
         }
         _ => None,
     }
-}
-
-/// True for ops that take a processor longer than memory takes to bring what they work on.
-fn is_slow(kind: &ExprKind) -> bool {
-    use UnaryOp::*;
-    match kind {
-        ExprKind::Unary(op, _) => matches!(
-            op,
-            Exp | Exp2 | Expm1 | Log | Log2 | Log1p | Sin | Cos | Tanh | Sigmoid | Softplus | Erf
-        ),
-        ExprKind::Ternary(op, _) => *op == TernaryOp::Philox,
-        ExprKind::Binary(op, ..) => *op == BinaryOp::Pow,
-        _ => false,
-    }
-}
-
-/// True for tiles of more than one element.
-fn is_long(shape: &[Extent]) -> bool {
-    shape.iter().any(|extent| *extent != Extent::Const(1))
 }
 
 /// True for blocks of one row.
@@ -107,9 +88,7 @@ impl Lowering<'_> {
         });
         let passes: Vec<(ExprId, &Vec<Stmt>)> = passes.collect();
         let Some(((first, body), later)) = passes.split_first() else { return };
-        let computes =
-            program.exprs.iter().any(|expr| is_slow(&expr.kind) && is_long(&expr.ty.shape));
-        if self.schedule.teams > 0 || self.schedule.keep <= EXCHANGED || computes {
+        if self.schedule.teams > 0 || self.schedule.keep <= EXCHANGED {
             return;
         }
         let again = |place: &Place| {
@@ -170,10 +149,27 @@ impl Lowering<'_> {
         (lanes > 1 && matches!(bytes, 4 | 8 | 16)).then_some(lanes)
     }
 
-    /// Asks for what is kept before the pass that reads it first; true if this is the one.
-    pub(super) fn ask_for_kept(&mut self, index: ExprId) -> Result<bool, LowerError> {
+    /// True for the pass that reads first what is kept.
+    pub(super) fn is_first_of_kept(&self, index: ExprId) -> bool {
+        self.kept.first == Some(index)
+    }
+
+    /// How many blocks of what a pass reads are kept, if any are.
+    pub(super) fn kept_in(&self, pass: &Stmt) -> Option<usize> {
+        let Stmt::For { body, .. } = pass else { return None };
+        let kept = |s: &Stmt| matches!(s, Stmt::Let(id) if self.kept.has(*id));
+        body.iter().any(kept).then_some(self.kept.blocks)
+    }
+
+    /// True for a load that may find its row in shared memory, in the loop that is being lowered.
+    pub(super) fn reads_kept(&self, load: ExprId) -> bool {
+        self.kept.has(load) && !matches!(self.part_of_pass, Some(Part::Rest))
+    }
+
+    /// Asks for what is kept before the pass that reads it first.
+    pub(super) fn ask_for_kept(&mut self, index: ExprId) -> Result<(), LowerError> {
         if self.kept.first != Some(index) {
-            return Ok(false);
+            return Ok(());
         }
         let (asked, blocks) = (self.kept.asked.clone(), self.kept.blocks);
         let counter = self.register("k", tilewright_ir::DType::I32, None);
@@ -185,7 +181,7 @@ impl Lowering<'_> {
             Ok(())
         });
         self.code(Code::Unroll(counter, blocks, code));
-        result.map(|()| true)
+        result
     }
 
     /// Begins to copy what this thread will read of block `number`.
@@ -219,27 +215,43 @@ impl Lowering<'_> {
     /// Waits, in a turn of the first pass, for what it reads.
     pub(super) fn await_kept(&mut self, turn: RegisterId) {
         let blocks = self.kept.blocks;
+        match self.part_of_pass {
+            Some(Part::Rest) => return,
+            Some(Part::Whole(_)) => {
+                self.code(Code::CopyCommit);
+                self.code(Code::CopyWait(blocks));
+                return;
+            }
+            None => {}
+        }
         let near = binary(BinaryOp::Lt, Value::Get(turn), int(blocks as i64));
         // With an empty group a turn, the block of this turn is always as many groups back.
         self.code(Code::If(near, vec![Code::CopyCommit, Code::CopyWait(blocks)]));
     }
 
-    /// For a load of a row that is kept: the step that reads its vector where it is, and the condition that it is not.
+    /// For a load of a row that is kept: the step that reads its vector where it is, and the condition that it is not. Copies are
+    /// of zeros past the row's end: where these are not what is wanted there, `inside` tells what ends before it.
     pub(super) fn kept_vector(
         &mut self,
         id: ExprId,
         place: &Place,
         positions: &[Value],
         (into, index): (RegisterId, &Value),
-    ) -> Option<(Code, Value)> {
-        let from = *self.kept.at.get(&id)?;
+        inside: Option<Value>,
+    ) -> Option<(Code, Option<Value>)> {
+        let from = *self.kept.at.get(&id).filter(|_| self.reads_kept(id))?;
         let (lanes, (start, _)) = (self.copied(id, place)?, block_of(place)?);
         let start = self.checked_index(place, place.axes.len() - 1, start)?;
         let end = int((self.kept.blocks << self.kept.block) as i64);
+        if self.part_of_pass.is_some() {
+            let at = add(start, positions.last()?.clone());
+            let read = Code::LoadShared { into, index: index.clone(), from, at, lanes };
+            return Some((read, None));
+        }
         let near = binary(BinaryOp::Lt, start.clone(), end.clone());
         let far = binary(BinaryOp::Ge, start.clone(), end);
         let at = add(start, positions.last()?.clone());
         let read = Code::LoadShared { into, index: index.clone(), from, at, lanes };
-        Some((Code::If(near, vec![read]), far))
+        Some((Code::If(both(Some(near), inside)?, vec![read]), Some(far)))
     }
 }

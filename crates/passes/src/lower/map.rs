@@ -210,10 +210,13 @@ impl Lowering<'_> {
 
     /// The value of `id`, marked where it may be computed fast.
     fn at_ease(&self, id: ExprId, value: Value) -> Value {
-        match () {
-            () if self.rough.contains(&id) => Value::Rough(Box::new(value)),
-            () if self.flushed.contains(&id) => Value::Flushed(Box::new(value)),
-            () => value,
+        let value = match self.rough.contains(&id) {
+            true => Value::Rough(Box::new(value)),
+            false => value,
+        };
+        match self.flushed.contains(&id) {
+            true => Value::Flushed(Box::new(value)),
+            false => value,
         }
     }
 
@@ -228,19 +231,29 @@ impl Lowering<'_> {
         let expr = program.expr(id);
         let dtype = expr.ty.dtype;
         let typed = |a: &ExprId| program.expr(*a).ty.dtype;
+        if let Some(of) = self.beside_true(id) {
+            return self.element(of, layout, register);
+        }
         let value = match &expr.kind {
             ExprKind::Unary(op, a) => {
                 Value::Unary(*op, typed(a), Box::new(self.element(*a, layout, register)?))
             }
             ExprKind::Binary(BinaryOp::Div, a, _) if self.reciprocals.contains_key(&id) => {
-                let [scale, reciprocal] = self.reciprocals[&id].clone();
+                let (scale, reciprocal) = self.reciprocals[&id].clone();
                 let x = self.element(*a, layout, register)?;
-                return Ok(float_product(float_product(x, scale), reciprocal));
+                let x = match scale {
+                    Some(scale) => float_product(x, scale),
+                    None => x,
+                };
+                return Ok(float_product(x, reciprocal));
             }
             ExprKind::Binary(op, a, b) => {
                 let of = self.fast_one_and_erf(id);
                 if let Some(of) = of.filter(|of| self.is_held(*of, layout)) {
                     return Ok(one_and_erf(self.element(of, layout, register)?));
+                }
+                if let Some(value) = self.lane_sought(*op, [*a, *b], layout, register) {
+                    return Ok(value);
                 }
                 let y = self.element(*b, layout, register)?;
                 if let Some(x) = self.first_of_vector(*op, [*a, *b], layout, register) {
@@ -279,7 +292,8 @@ impl Lowering<'_> {
     }
 
     /// Where a tile is divided by one number and a small error is lost later, the two numbers that it is multiplied with
-    /// instead. The first is a power of two, 1 but for divisors whose reciprocal would be no normal number.
+    /// instead. The first is a power of two, 1 but for divisors whose reciprocal would be no normal number; none where there are no
+    /// such divisors.
     pub(super) fn find_reciprocal(
         &mut self,
         id: ExprId,
@@ -289,26 +303,34 @@ impl Lowering<'_> {
             return Ok(());
         };
         let single = self.program.expr(divisor).ty.shape.iter().all(|e| *e == Extent::Const(1));
-        if !single || !self.rough.contains(&id) || !self.is_held(divisor, layout) {
+        let known = self.reciprocals.contains_key(&id);
+        if known || !single || !self.rough.contains(&id) || !self.is_held(divisor, layout) {
             return Ok(());
         }
         let number = |x: f64| Value::Const(Literal::Float(x), DType::F32);
         let f32_op = |op, a, b| Value::Binary(op, DType::F32, Box::new(a), Box::new(b));
-        let divisor = self.element(divisor, layout, &int(0))?;
-        let size = Value::Unary(UnaryOp::Abs, DType::F32, Box::new(divisor.clone()));
-        let size = self.let_value("size", DType::F32, size);
-        let choose = |when, yes, no| {
-            Value::Ternary(TernaryOp::Select, DType::F32, Box::new([when, yes, no]))
-        };
-        let great = f32_op(BinaryOp::Gt, size.clone(), number(2f64.powi(120)));
-        let small = f32_op(BinaryOp::Lt, size, number(2f64.powi(-120)));
-        let scale = choose(small, number(2f64.powi(64)), number(1.0));
-        let scale = choose(great, number(2f64.powi(-64)), scale);
-        let scale = self.let_value("scale", DType::F32, scale);
         let one = number(1.0);
-        let quotient = f32_op(BinaryOp::Div, one, float_product(divisor, scale.clone()));
+        let is_great = self.is_blocked && super::rough::is_sum_of_shares(self.program, divisor);
+        let divisor = self.element(divisor, layout, &int(0))?;
+        let (scale, divisor) = match is_great {
+            true => (None, divisor),
+            false => {
+                let size = Value::Unary(UnaryOp::Abs, DType::F32, Box::new(divisor.clone()));
+                let size = self.let_value("size", DType::F32, size);
+                let choose = |when, yes, no| {
+                    Value::Ternary(TernaryOp::Select, DType::F32, Box::new([when, yes, no]))
+                };
+                let great = f32_op(BinaryOp::Gt, size.clone(), number(2f64.powi(120)));
+                let small = f32_op(BinaryOp::Lt, size, number(2f64.powi(-120)));
+                let scale = choose(small, number(2f64.powi(64)), one.clone());
+                let scale = choose(great, number(2f64.powi(-64)), scale);
+                let scale = self.let_value("scale", DType::F32, scale);
+                (Some(scale.clone()), float_product(divisor, scale))
+            }
+        };
+        let quotient = f32_op(BinaryOp::Div, one, divisor);
         let reciprocal = self.let_value("reciprocal", DType::F32, quotient);
-        self.reciprocals.insert(id, [scale, reciprocal]);
+        self.reciprocals.insert(id, (scale, reciprocal));
         Ok(())
     }
 

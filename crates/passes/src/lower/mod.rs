@@ -43,6 +43,7 @@ mod tidy;
 mod top;
 mod typical;
 mod walked;
+mod whole;
 
 use crate::dead::remove_dead;
 use crate::lines;
@@ -232,10 +233,10 @@ struct Lowering<'a> {
     steps: HashMap<ExprId, (ExprId, ExprId, usize)>,
     /// Expressions that may be computed fast.
     rough: HashSet<ExprId>,
-    /// Powers of two that may be 0 below all normal numbers.
+    /// Powers that may be 0 below all normal numbers.
     flushed: HashSet<ExprId>,
     /// Two factors for quotients of a tile by one number.
-    reciprocals: HashMap<ExprId, [Value; 2]>,
+    reciprocals: HashMap<ExprId, (Option<Value>, Value)>,
     /// See [`ThreadProgram::resident`].
     resident: usize,
     /// Counters of the loops around the current statement, and their steps.
@@ -249,6 +250,8 @@ struct Lowering<'a> {
     /// The index of the last loop over a row that is read several times, and whether that is being lowered.
     last_pass: Option<ExprId>,
     in_last_pass: bool,
+    /// Which loop of a pass is being lowered, see [`whole`].
+    part_of_pass: Option<whole::Part>,
     /// Rows that stay in shared memory, see [`kept`].
     kept: kept::KeptRows,
     /// Loads that may be repeated later, see [`order::settled`].
@@ -270,6 +273,7 @@ impl<'a> Lowering<'a> {
             masters.retain(|m| !is_slice(m, &shape));
             masters.push(shape);
         }
+        let rough = rough::rough(program);
         Lowering {
             program,
             schedule,
@@ -302,8 +306,8 @@ impl<'a> Lowering<'a> {
             tiles: HashMap::default(),
             steps: HashMap::default(),
             only_stored: stored::only_stored(program),
-            rough: rough::rough(program),
-            flushed: rough::flushed(program),
+            flushed: rough::flushed(program, &rough),
+            rough,
             reciprocals: HashMap::default(),
             resident: 0,
             turns: Vec::new(),
@@ -312,6 +316,7 @@ impl<'a> Lowering<'a> {
             is_blocked: false,
             last_pass: None,
             in_last_pass: false,
+            part_of_pass: None,
             kept: kept::KeptRows::default(),
             settled: order::settled(program),
             names: names::Names::new(program),

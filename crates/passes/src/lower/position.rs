@@ -3,7 +3,7 @@
 use super::layout::{Layout, Run};
 use super::{Lowering, add, binary, int, padded, run, shift_left, shift_right};
 use tilewright_ir::thread::Value;
-use tilewright_ir::{BinaryOp, DType, Extent, TernaryOp};
+use tilewright_ir::{BinaryOp, DType, ExprId, Extent, TernaryOp};
 
 impl Lowering<'_> {
     /// The position along `axis` that a register of this thread holds, an i32.
@@ -81,5 +81,37 @@ impl Lowering<'_> {
             });
         }
         condition
+    }
+
+    /// Where a comparison for equality is of a vector's positions with one number: the lane that it is about.
+    pub(super) fn lane_sought(
+        &mut self,
+        op: BinaryOp,
+        [position, sought]: [ExprId; 2],
+        layout: &Layout,
+        register: &Value,
+    ) -> Option<Value> {
+        let program = self.program;
+        let bits = layout.vector();
+        let [position_ty, sought_ty] = [position, sought].map(|id| &program.expr(id).ty);
+        let one = sought_ty.shape.iter().all(|e| *e == Extent::Const(1));
+        if !matches!(op, BinaryOp::Eq | BinaryOp::Ne)
+            || bits == 0
+            || !one
+            || position_ty.dtype != DType::I32
+            || sought_ty.dtype != DType::I32
+            || !self.counts_from(position, bits)
+        {
+            return None;
+        }
+        let first = shift_left(shift_right(register.clone(), bits), bits);
+        let rank = layout.capacity.len();
+        let at: Vec<Value> = (0..rank).map(|axis| self.position(layout, axis, &first)).collect();
+        let own = rank - position_ty.shape.len().min(rank);
+        let first = self.value_at(position, &at[own..])?;
+        let sought = self.element(sought, layout, register).ok()?;
+        let distance = super::map::arithmetic(BinaryOp::Sub, position_ty, sought, first);
+        let lane = run(Run { from: 0, count: bits, to: 0 }, register.clone());
+        Some(Value::Binary(op, DType::I32, Box::new(distance), Box::new(lane)))
     }
 }

@@ -47,34 +47,77 @@ pub(super) fn rough(program: &Program) -> HashSet<ExprId> {
     rough
 }
 
-/// Powers of two beside one that is 1, with which they are summed: of the distances from the greatest element so far, where that
-/// is finite. One that is below all normal numbers changes no such sum.
-pub(super) fn flushed(program: &Program) -> HashSet<ExprId> {
+/// Powers that may be 0 below all normal numbers, of distances from the greatest element so far. Powers of two, where that
+/// element is finite: they are summed beside a 1, which such a one does not change. Exponentials, where they are `rough`: shares of
+/// a sum that is not below 1, which 16 bits hold as 0 or, in bf16, as numbers below all normal ones.
+pub(super) fn flushed(program: &Program, rough: &HashSet<ExprId>) -> HashSet<ExprId> {
     let kind = |id: ExprId| &program.expr(id).kind;
-    let is_reference = |id: ExprId| match *kind(id) {
-        ExprKind::Ternary(TernaryOp::Select, [finite, greatest, other]) => match *kind(finite) {
-            ExprKind::Binary(BinaryOp::Lt, size, end) => {
-                *kind(size) == ExprKind::Unary(UnaryOp::Abs, greatest)
-                    && program.constant(end) == Some(f64::INFINITY)
-                    && program.constant(other) == Some(0.0)
+    let flushes = |id: &ExprId| match *kind(*id) {
+        ExprKind::Unary(UnaryOp::Exp2, exponent) => match *kind(exponent) {
+            ExprKind::Binary(BinaryOp::Mul, distance, factor) => {
+                let reference = subtracted(program, distance);
+                program.constant(factor).is_some()
+                    && reference.is_some_and(|id| is_finite_greatest(program, id))
             }
             _ => false,
         },
-        _ => false,
-    };
-    let flushes = |id: &ExprId| match *kind(*id) {
-        ExprKind::Unary(UnaryOp::Exp2, exponent) => match *kind(exponent) {
-            ExprKind::Binary(BinaryOp::Mul, distance, factor) => match *kind(distance) {
-                ExprKind::Binary(BinaryOp::Sub, _, reference) => {
-                    program.constant(factor).is_some() && is_reference(reference)
-                }
-                _ => false,
-            },
-            _ => false,
-        },
+        ExprKind::Unary(UnaryOp::Exp, distance) if rough.contains(id) => {
+            let greatest = |id| matches!(kind(id), ExprKind::Reduce(ReduceOp::Max, ..));
+            subtracted(program, distance)
+                .is_some_and(|id| greatest(id) || is_finite_greatest(program, id))
+        }
         _ => false,
     };
     (0..program.exprs.len() as u32).map(ExprId).filter(flushes).collect()
+}
+
+/// True for the sum of exponentials that the passes over a long row gather beside its greatest element: no less than 1, and no
+/// more than there are elements, as long as all are finite. (In such a program there are no other variables.)
+pub(super) fn is_sum_of_shares(program: &Program, mut id: ExprId) -> bool {
+    let kind = |id: ExprId| &program.expr(id).kind;
+    while let ExprKind::Broadcast(of) | ExprKind::Reshape(of) = *kind(id) {
+        id = of;
+    }
+    let ExprKind::Reduce(ReduceOp::Sum, terms, _) = *kind(id) else { return false };
+    let ExprKind::Binary(BinaryOp::Mul, sums, scale) = *kind(terms) else { return false };
+    let ExprKind::Unary(UnaryOp::Exp, distance) = *kind(scale) else { return false };
+    let ExprKind::Binary(BinaryOp::Sub, maxima, _) = *kind(distance) else { return false };
+    let Some(mut greatest) = subtracted(program, distance) else { return false };
+    if let ExprKind::Ternary(TernaryOp::Select, [_, of, _]) = *kind(greatest)
+        && is_finite_greatest(program, greatest)
+    {
+        greatest = of;
+    }
+    while let ExprKind::Broadcast(of) | ExprKind::Reshape(of) = *kind(greatest) {
+        greatest = of;
+    }
+    let ExprKind::Reduce(ReduceOp::Max, of, _) = *kind(greatest) else { return false };
+    matches!(kind(sums), ExprKind::Get(_))
+        && matches!(kind(maxima), ExprKind::Get(_))
+        && kind(of) == kind(maxima)
+}
+
+/// What is subtracted in a difference, before it is made longer.
+fn subtracted(program: &Program, difference: ExprId) -> Option<ExprId> {
+    let ExprKind::Binary(BinaryOp::Sub, _, mut of) = program.expr(difference).kind else {
+        return None;
+    };
+    while let ExprKind::Broadcast(single) | ExprKind::Reshape(single) = program.expr(of).kind {
+        of = single;
+    }
+    Some(of)
+}
+
+/// True for something that is 0 where it would not be finite.
+fn is_finite_greatest(program: &Program, id: ExprId) -> bool {
+    let kind = |id: ExprId| &program.expr(id).kind;
+    let ExprKind::Ternary(TernaryOp::Select, [finite, greatest, other]) = *kind(id) else {
+        return false;
+    };
+    let ExprKind::Binary(BinaryOp::Lt, size, end) = *kind(finite) else { return false };
+    *kind(size) == ExprKind::Unary(UnaryOp::Abs, greatest)
+        && program.constant(end) == Some(f64::INFINITY)
+        && program.constant(other) == Some(0.0)
 }
 
 /// What is made longer, itself or by way of ops on as many elements: a row of a tile of rows has one of it.
@@ -257,9 +300,28 @@ mod tests {
                  %11: f32[1] = reduce_sum %10 axis 0\nstore y[:] = %11\n"
             )
         };
-        let of = |source: String| flushed(&text::parse(&source).unwrap());
+        let of = |source: String| flushed(&text::parse(&source).unwrap(), &HashSet::default());
         assert_eq!(of(source("0.0")).into_iter().collect::<Vec<_>>(), [ExprId(10)]);
         assert!(of(source("1.0")).is_empty());
+    }
+
+    #[test]
+    fn shares_of_a_row_may_be_flushed_where_16_bits_hold_them() {
+        let source = |dtype: &str| {
+            format!(
+                "kernel t(x: in f32[n], y: out {dtype}[n])\n%0: f32[n] = load x[:]\n\
+                 %1: f32[1] = reduce_max %0 axis 0\n%2: f32[n] = sub %0, %1\n\
+                 %3: f32[n] = exp %2\n%4: f32[1] = reduce_sum %3 axis 0\n\
+                 %5: f32[n] = div %3, %4\n%6: f32[n] = exp %0\n%7: f32[n] = add %5, %6\n\
+                 %8: {dtype}[n] = cast %7\nstore y[:] = %8\n"
+            )
+        };
+        let of = |source: String| {
+            let program = text::parse(&source).unwrap();
+            flushed(&program, &rough(&program)).into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(of(source("bf16")), [ExprId(3)]);
+        assert!(of(source("f32")).is_empty());
     }
 
     #[test]

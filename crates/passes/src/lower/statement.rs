@@ -1,7 +1,7 @@
 //! Statements of the tile program, one after the other, as statements of a thread.
 
 use super::layout::Layout;
-use super::{Held, LowerError, Lowering, cluster, int, names, padded};
+use super::{Held, LowerError, Lowering, cluster, int, names, padded, whole};
 use tilewright_ir::thread::{Code, Value};
 use tilewright_ir::{DType, ExprId, ExprKind, Extent, Stmt, TernaryOp, VarId};
 
@@ -51,7 +51,7 @@ impl Lowering<'_> {
             Stmt::Let(id) => self.bind(*id),
             Stmt::Set(var, value) => self.set(*var, *value),
             Stmt::Store { place, value, mask, mode, .. } => self.store(place, *value, *mask, *mode),
-            Stmt::For { index, start, end, step, body } => {
+            Stmt::For { index, start, end, step, .. } => {
                 self.steps.insert(*index, (*start, *end, *step));
                 let ahead = self.plan.ahead.get(index).cloned();
                 if let Some(loads) = ahead {
@@ -60,33 +60,18 @@ impl Lowering<'_> {
                     }
                     return self.pipelined(statement, &loads);
                 }
-                let counter = self.register("j", DType::I32, None);
                 if self.stays_inside(*start, Extent::Const(0), true) {
                     self.counts_up.push(*index);
                 }
+                self.ask_for_kept(*index)?;
+                if self.is_blocked
+                    && self.loops == 0
+                    && let Some(pass) = whole::Pass::of(self.program, statement)
+                {
+                    return self.two_loops(statement, pass);
+                }
                 let (start, end) = (self.scalar(*start)?, self.scalar(*end)?);
-                let layout = self.layout(&[]);
-                self.hold(*index, Held { register: counter, layout });
-                let asked = self.ask_for_kept(*index)?;
-                self.loops += 1;
-                self.turns.push((counter, *step));
-                let before = self.in_last_pass;
-                self.in_last_pass |= self.last_pass == Some(*index);
-                let (body, result) = self.scope(|l| {
-                    if l.order.carried(l.program, statement) {
-                        l.barrier();
-                    }
-                    if asked {
-                        l.await_kept(counter);
-                    }
-                    l.block(body)
-                });
-                self.loops -= 1;
-                self.turns.pop();
-                self.in_last_pass = before;
-                let step = int(*step as i64);
-                self.code(Code::For { counter, start, end, step, body });
-                result
+                self.run_loop(statement, start, end)
             }
             Stmt::When { condition, body } => {
                 let condition = self.scalar(*condition)?;
@@ -95,6 +80,45 @@ impl Lowering<'_> {
                 result
             }
         }
+    }
+
+    /// Lowers turns of a loop.
+    pub(super) fn run_loop(
+        &mut self,
+        statement: &Stmt,
+        start: Value,
+        end: Value,
+    ) -> Result<(), LowerError> {
+        let Stmt::For { index, step, body, .. } = statement else { return Ok(()) };
+        let counter = self.register("j", DType::I32, None);
+        let layout = self.layout(&[]);
+        self.hold(*index, Held { register: counter, layout });
+        let asked = self.is_first_of_kept(*index);
+        for statement in body {
+            if let Stmt::Let(id) = statement {
+                let layout = self.layout(&self.program.expr(*id).ty.shape);
+                self.find_reciprocal(*id, &layout)?;
+            }
+        }
+        self.loops += 1;
+        self.turns.push((counter, *step));
+        let before = self.in_last_pass;
+        self.in_last_pass |= self.last_pass == Some(*index);
+        let (body, result) = self.scope(|l| {
+            if l.order.carried(l.program, statement) {
+                l.barrier();
+            }
+            if asked {
+                l.await_kept(counter);
+            }
+            l.block(body)
+        });
+        self.loops -= 1;
+        self.turns.pop();
+        self.in_last_pass = before;
+        let step = int(*step as i64);
+        self.code(Code::For { counter, start, end, step, body });
+        result
     }
 
     /// A block that may not run: what it declares ends with it, and its barriers are not relied on after it.
@@ -148,6 +172,9 @@ impl Lowering<'_> {
         if self.bind_sum(id, &name)? {
             return Ok(());
         }
+        if self.is_true(id) {
+            return Ok(());
+        }
         match &expr.kind {
             // Spelled where they are used.
             ExprKind::Const(_) | ExprKind::Scalar(_) | ExprKind::Size(_) | ExprKind::Iota(_) => {
@@ -159,7 +186,10 @@ impl Lowering<'_> {
             kind if is_collective(kind) => self.collective(id, &name),
             kind => {
                 let mut operands = Vec::new();
-                kind.operands(|a| operands.push(a));
+                match self.beside_true(id) {
+                    Some(of) => operands.push(of),
+                    None => kind.operands(|a| operands.push(a)),
+                }
                 let layout = self.layout_like(id, &operands).unwrap_or(layout);
                 operands.into_iter().try_for_each(|a| self.bring_near(a, &layout))?;
                 self.map(id, &name, layout)

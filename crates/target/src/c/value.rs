@@ -54,8 +54,15 @@ impl Printer<'_> {
             }
             Value::Wide(a) => format!("({})({})", d.offset_type(), self.value(a)),
             Value::Flushed(of) => {
-                let fast = match of.as_ref() {
+                let exact = match of.as_ref() {
+                    Value::Rough(of) => of.as_ref(),
+                    of => of,
+                };
+                let fast = match exact {
                     Value::Unary(UnaryOp::Exp2, DType::F32, a) => d.flushed_exp2(&self.bare(a)),
+                    Value::Unary(UnaryOp::Exp, DType::F32, a) => {
+                        d.flushed_exp2(&format!("{} * 1.4426950408889634f", self.value(a)))
+                    }
                     _ => None,
                 };
                 fast.unwrap_or_else(|| self.value(of))

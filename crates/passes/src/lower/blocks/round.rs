@@ -4,7 +4,7 @@ use super::super::extrema::{NOWHERE, first_extremum};
 use super::{Blocks, Sink, is_map};
 use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
-    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, ReduceOp, Shape, Stmt, UnaryOp, VarId,
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, Literal, ReduceOp, Shape, Stmt, UnaryOp, VarId,
 };
 
 /// The body of the loop in the making.
@@ -19,6 +19,8 @@ pub(super) struct Round {
     known: HashMap<ExprId, ExprId>,
     /// The components of those that have several.
     parts: HashMap<ExprId, Vec<ExprId>>,
+    /// What the row has past its end, where the only sink reads it as it is.
+    beyond: Option<f64>,
     /// The variables that the loop carries, made before it.
     pub(super) vars: HashMap<ExprId, Vec<VarId>>,
 }
@@ -67,7 +69,13 @@ impl Blocks<'_> {
         let position = self.out.add(within, start);
         let inside = self.out.binary(BinaryOp::Lt, position, size);
         let (known, parts) = (HashMap::default(), HashMap::default());
-        let mut round = Round { number, start, inside, known, parts, vars };
+        let mut round = Round { number, start, inside, known, parts, beyond: None, vars };
+        if let [Sink::Whole(id)] = sinks[..]
+            && let ExprKind::Reduce(op, of, _) = self.program.expr(id).kind
+            && self.is_loaded(of)
+        {
+            round.beyond = Some(op.identity(DType::F32));
+        }
         for sink in &sinks {
             match sink {
                 Sink::Whole(id) => self.feed(*id, &mut round)?,
@@ -81,6 +89,18 @@ impl Blocks<'_> {
             }
         }
         Some(())
+    }
+
+    /// True for what is read of floats that end with the row, as it is or widened.
+    fn is_loaded(&self, id: ExprId) -> bool {
+        let expr = self.program.expr(id);
+        match &expr.kind {
+            ExprKind::Cast(of) => expr.ty.dtype == DType::F32 && self.is_loaded(*of),
+            ExprKind::Load { place, .. } => {
+                expr.ty.dtype.is_float() && matches!(place.axes.last(), Some(Axis::All))
+            }
+            _ => false,
+        }
     }
 
     /// The scans that the sinks need, and whether they run from the end to the start; `None` if only some do.
@@ -202,7 +222,10 @@ impl Blocks<'_> {
                 let x = self.row(*of, round)?;
                 let dtype = summed_in(*op, expr.ty.dtype);
                 let x = self.out.cast(x, dtype);
-                let x = self.or_identity(x, op.identity(dtype), round);
+                let x = match round.beyond {
+                    Some(_) => x,
+                    None => self.or_identity(x, op.identity(dtype), round),
+                };
                 if let [greatest, sums] = vars[..] {
                     self.gather_exponentials([greatest, sums], x);
                     return Some(());
@@ -390,8 +413,11 @@ impl Blocks<'_> {
         let mut kind = expr.kind.clone();
         let shape = narrowed(&expr.ty.shape, self.block_extent());
         let value = match &mut kind {
-            ExprKind::Load { place, .. } => {
+            ExprKind::Load { place, fill } => {
                 self.place_of_block(place, round)?;
+                if let Some(beyond) = round.beyond {
+                    *fill = Literal::Float(beyond);
+                }
                 self.emit(id, kind, shape)
             }
             ExprKind::Iota(_) => {
