@@ -69,6 +69,8 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let cache = model.cache(work.batch, prompt + decode + 1);
     let mut cache = cache.map_err(|error| Failure::work(error.what(), smaller))?;
     let speeds = time(&model, &mut cache, &work)?;
+    // Before the copy is timed, which has memory of its own.
+    let peak = host_peak();
     let copy = CopyRates::new(&runtime).of(COPY)?;
     let weights = parts.iter().map(|part| part.bytes as f64).sum::<f64>() - tied(&parts);
     let read = read_per_token(&parts, work.batch);
@@ -88,7 +90,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         "weight_bytes": weights, "bytes_read_per_token": read,
         "gigabytes_per_second": rate / 1e9, "copy_gigabytes_per_second": copy / 1e9,
         "share_of_copy": rate / copy, "cache_bytes": cache_bytes(&model, &cache),
-        "host_peak_bytes": host_peak(), "build_seconds": built,
+        "host_peak_bytes": peak, "build_seconds": built,
     });
     if let Some(path) = matches.get_one::<PathBuf>("json") {
         replace_file(path, |file| writeln!(file, "{report:#}"))?;
