@@ -1,11 +1,12 @@
 //! The schedule of a call: how many programs run as a batch, whether rows come in blocks, and how the work is cut for
 //! the threads.
 
-use crate::analysis::{Analysis, Fusion};
-use crate::bind::{Request, Scalars, bind};
+mod rows;
+
+use crate::bind::{Request, bind};
 use crate::simd::LANES;
-use crate::step::{BlockRole, Bound, FRAME, Index, Step, Transfer};
-use tilewright_ir::{Axis, ExprKind, ParamId, Place, Program, Stmt};
+use crate::step::{BlockRole, Bound, FRAME, Step, Transfer};
+use rows::Rows;
 
 /// Lanes of a batch: few enough that the live tiles of a batch stay in the first cache, enough that a step's overhead
 /// is nothing.
@@ -24,12 +25,10 @@ const MOST_PROGRAMS: usize = 1024;
 /// Lanes of a batch that only reads its rows, where they lie: a step's overhead, in which nothing is read, must be little
 /// beside the time that the memory takes for them.
 const READ_LANES: usize = 32 << 10;
-/// How much longer than all that is made of them rows are that a batch counts as only reading.
-const MADE_LITTLE: usize = 8;
-/// Elements of a value of several axes up to which programs run in batches as if it were a row.
-const SHORT_TILE: usize = 512;
 /// Programs of a batch that look a row up: while one is copied, the next is fetched.
 const LOOKING_UP: usize = 4;
+/// Programs of a batch that look for the greatest of short rows: so many are done together (`simd/topk/together.rs`).
+const RANKING: usize = 16;
 /// Programs of a batch that reads rows which its neighbours read, too.
 pub const NEIGHBOURS: usize = 16;
 /// Programs of a batch whose rows lie side by side, so that what a line of the cache holds is used at once; and the frame that
@@ -132,7 +131,11 @@ impl Schedule {
         }
         let batch = match rows.length {
             Some(length) if !request.analysis.control && !request.analysis.atomic => {
-                let least = if rows.looked_up { LOOKING_UP } else { 1 };
+                let least = match rows.ranked {
+                    true => RANKING,
+                    false if rows.looked_up => LOOKING_UP,
+                    false => 1,
+                };
                 let mut lanes = (BATCH_LANES / length.max(1)).clamp(least, MOST_PROGRAMS);
                 if rows.in_place {
                     let even = last / (MANY_BATCHES * threads.max(1));
@@ -196,114 +199,6 @@ impl Schedule {
     }
 }
 
-/// The rows of a program whose every value is a row, a scalar or little more.
-#[derive(Default)]
-struct Rows {
-    /// The longest; `None` when some value is much more than a row.
-    length: Option<usize>,
-    /// Rows are only read, for sums of products with packed weights.
-    packed: bool,
-    /// A row's place depends on what is loaded.
-    looked_up: bool,
-    /// Rows are only read, and lie as lanes; what is made of them is little.
-    in_place: bool,
-    /// A program reads rows that programs beside it read, too.
-    neighbours: bool,
-    /// Rows that are read lie side by side: an element of the next program's row is the neighbour in memory.
-    side_by_side: bool,
-}
-
-impl Rows {
-    fn of(request: &Request<'_>) -> Rows {
-        let (mut length, mut packed, mut only_read, mut looked_up) = (1, false, true, false);
-        let mut made = 0;
-        let mut moving: Vec<(ParamId, Vec<i64>)> = Vec::new();
-        let (mut neighbours, mut side_by_side) = (false, false);
-        let scalars = Scalars::new(request.program, request.dims, request.grid);
-        for id in lets(request.program, request.analysis) {
-            let expr = request.program.expr(id);
-            let extents = expr.ty.shape.iter().map(|extent| extent.value(request.dims));
-            let long: Vec<usize> = extents.filter(|&extent| extent != 1).collect();
-            let lanes = long.iter().fold(1usize, |n, &extent| n.saturating_mul(extent));
-            let first = (!long.is_empty()).then_some(lanes);
-            let alone = matches!(expr.kind, ExprKind::Dot(..));
-            // Values of several axes run in batches like rows of as many elements, where these are short.
-            if alone || long.len() > 1 && lanes > SHORT_TILE {
-                return Rows::default();
-            }
-            let fused = request.analysis.fused[id.index()].as_ref();
-            packed |= matches!(fused, Some((Fusion::PackedSum { .. }, _)));
-            let moved = matches!(
-                expr.kind,
-                ExprKind::Load { .. } | ExprKind::Cast(_) | ExprKind::Reshape(_)
-            );
-            // What the programs share is computed once.
-            only_read &= first.is_none() || moved || !request.analysis.apart[id.index()];
-            if !matches!(expr.kind, ExprKind::Load { .. }) || expr.ty.dtype.size() != 4 {
-                made = made.max(first.unwrap_or(0));
-            }
-            if let ExprKind::Load { place, .. } = &expr.kind
-                && first.is_some()
-            {
-                side_by_side |= lies_beside(request, &scalars, place, expr.ty.dtype.size());
-                let unknown =
-                    |axis: &Axis| matches!(axis, Axis::At(id) if scalars.affine(*id).is_none());
-                looked_up |= place.axes.iter().any(unknown);
-                let starts = place.axes.iter().map(|axis| match axis {
-                    Axis::At(id) | Axis::Range { start: id, .. } => scalars.affine(*id),
-                    Axis::All | Axis::Gather(_) => None,
-                });
-                let starts: Vec<_> = starts.flatten().map(|affine| affine.index()).collect();
-                let along = |index: &Index| match *index {
-                    Index::Affine { constant, grid } => {
-                        (grid[request.grid.len().wrapping_sub(1).min(2)] != 0).then_some(constant)
-                    }
-                    Index::At { .. } => None,
-                };
-                let at: Vec<i64> = starts.iter().filter_map(along).collect();
-                if !at.is_empty() {
-                    neighbours |= moving.iter().any(|(p, other)| *p == place.param && *other != at);
-                    moving.push((place.param, at));
-                }
-            }
-            length = length.max(first.unwrap_or(1));
-        }
-        Rows {
-            length: Some(length),
-            packed: packed && only_read,
-            looked_up,
-            in_place: made.saturating_mul(MADE_LITTLE) <= length && !looked_up && length > 1,
-            neighbours,
-            side_by_side,
-        }
-    }
-}
-
-/// True for a row whose elements lie apart, and beside each those of the next program's row.
-fn lies_beside(request: &Request<'_>, scalars: &Scalars<'_>, place: &Place, size: usize) -> bool {
-    let last = request.grid.len().wrapping_sub(1);
-    let (mut apart, mut next) = (None, 0);
-    for (axis, parts) in place.axes.iter().zip(&request.tensors[place.param.index()]) {
-        let Some(&(extent, stride)) = parts.last() else { continue };
-        let (start, len) = match *axis {
-            Axis::At(id) => (Some(id), 1),
-            Axis::Range { start, len, .. } => (Some(start), len.value(request.dims)),
-            Axis::All if parts.len() == 1 => (None, extent),
-            Axis::All => (None, usize::MAX),
-            Axis::Gather(_) => return false,
-        };
-        if let Some(id) = start {
-            let Some(affine) = scalars.affine(id) else { return false };
-            let Index::Affine { grid, .. } = affine.index() else { return false };
-            next += grid.get(last).map_or(0, |along| *along as isize * stride);
-        }
-        if len != 1 {
-            apart = Some(stride);
-        }
-    }
-    next == size as isize && apart.is_some_and(|apart| apart.unsigned_abs() >= LANES * size)
-}
-
 /// Programs of a batch that multiply one row of `length` with packed weights of their own: a divisor of the number of
 /// programs where there is one, since what remains runs one by one.
 fn sharing_batch(length: usize, programs: usize, threads: usize) -> usize {
@@ -312,17 +207,6 @@ fn sharing_batch(length: usize, programs: usize, threads: usize) -> usize {
     let most = most.clamp(FEW_PROGRAMS, MOST_SHARING).min(programs);
     let whole = (1..=most / LANES).rev().map(|vectors| vectors * LANES);
     whole.into_iter().find(|batch| programs.is_multiple_of(*batch)).unwrap_or(most)
-}
-
-/// The values that are computed at the top level.
-fn lets<'a>(
-    program: &'a Program,
-    analysis: &'a Analysis,
-) -> impl Iterator<Item = tilewright_ir::ExprId> + 'a {
-    program.body.iter().filter_map(|stmt| match stmt {
-        Stmt::Let(id) if !analysis.absorbed[id.index()] => Some(*id),
-        _ => None,
-    })
 }
 
 /// True where all that goes over rows of `length` is native code and what it needs stays in the second cache.
@@ -403,6 +287,7 @@ fn work_of(bound: &Bound) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::Analysis;
     use crate::simd::Level;
 
     #[test]
