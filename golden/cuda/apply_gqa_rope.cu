@@ -74,7 +74,6 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_apply_gqa_rope(const
             *(uint4*)(y + ((((long long)((int)blockIdx.x) * arguments.y_stride0) + ((long long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.y_stride1)) + (long long)((0 + at_2)))) = vector.all;
         }
     }
-    __syncthreads();
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         float out_2[4];

@@ -101,7 +101,6 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
             }
         }
     }
-    __syncthreads();
     _Pragma("unroll")
     for (int i_31 = 0; i_31 < 8; i_31++) {
         if (at < 48) {
@@ -128,7 +127,6 @@ extern "C" __global__ void __launch_bounds__(64) tw_kernel_apply_partial_gqa_rop
             for (int l = 0; l < 4; l++) x_in_3[(i_31 * 4) + l] = vector.lane[l];
         }
     }
-    __syncthreads();
     _Pragma("unroll")
     for (int i_31 = 0; i_31 < 4; i_31++) {
         float out_3[4];

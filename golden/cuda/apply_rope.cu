@@ -64,7 +64,6 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_apply_rope(const flo
             *(uint2*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((0 + at)))) = vector.all;
         }
     }
-    __syncwarp();
     if (program < arguments.rows) {
         {
             union { uint2 all; float lane[2]; } vector;

@@ -129,7 +129,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_rope_and_cache
             }
         }
     }
-    __syncwarp();
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
@@ -172,7 +171,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_paged_rope_and_cache
             *(uint4*)(k_cache + (((((long long)(index_4) * arguments.k_cache_stride0) + ((long long)(index_5) * arguments.k_cache_stride1)) + ((long long)(program_2) * arguments.k_cache_stride2)) + (long long)((0 + at)))) = vector.all;
         }
     }
-    __syncwarp();
     const int index_6 = tw_checked(tables_in, arguments.pages, faults, 3);
     const int index_7 = tw_checked(rem, 16, faults, 4);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {

@@ -248,7 +248,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_qkv_norm_rope_cache(
             }
         }
     }
-    __syncwarp();
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
@@ -334,7 +333,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_qkv_norm_rope_cache(
             *(uint4*)(k_cache + (((((long long)(index_3) * arguments.k_cache_stride0) + ((long long)(program_2) * arguments.k_cache_stride1)) + ((long long)(index_4) * arguments.k_cache_stride2)) + (long long)(at))) = vector.all;
         }
     }
-    __syncwarp();
     const int index_5 = tw_checked(slots_in, arguments.batch, faults, 2);
     const int index_6 = tw_checked(positions_in, arguments.max_len, faults, 3);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {

@@ -126,7 +126,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
             }
         }
     }
-    __syncwarp();
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
@@ -164,7 +163,6 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_rope_and_cache_updat
             *(uint4*)(k_cache + (((((long long)((int)blockIdx.y) * arguments.k_cache_stride0) + ((long long)(program_2) * arguments.k_cache_stride1)) + ((long long)(index_3) * arguments.k_cache_stride2)) + (long long)((0 + at)))) = vector.all;
         }
     }
-    __syncwarp();
     const int index_4 = tw_checked(offsets_in, arguments.max_len, faults, 2);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {
         {

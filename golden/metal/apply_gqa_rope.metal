@@ -85,7 +85,6 @@ void tw_kernel_apply_gqa_rope(
             *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride0) + ((long)((at + ((((i * 4) >> 2) & 1) * 16))) * arguments.y_stride1)) + (long)((0 + at_2)))) = vector.all;
         }
     }
-    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
         float out_2[4];

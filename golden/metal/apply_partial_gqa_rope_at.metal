@@ -113,7 +113,6 @@ void tw_kernel_apply_partial_gqa_rope_at(
             }
         }
     }
-    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     _Pragma("unroll")
     for (int i_31 = 0; i_31 < 8; i_31++) {
         if (at < 48) {
@@ -140,7 +139,6 @@ void tw_kernel_apply_partial_gqa_rope_at(
             for (int l = 0; l < 4; l++) x_in_3[(i_31 * 4) + l] = vector.lane[l];
         }
     }
-    threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     _Pragma("unroll")
     for (int i_31 = 0; i_31 < 4; i_31++) {
         float out_3[4];

@@ -76,7 +76,6 @@ void tw_kernel_apply_rope_at(
             *(device uint2*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((0 + at)))) = vector.all;
         }
     }
-    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (program < arguments.rows) {
         {
             union { uint2 all; float lane[2]; } vector;

@@ -146,7 +146,6 @@ void tw_kernel_paged_rope_and_cache_update(
             }
         }
     }
-    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
@@ -189,7 +188,6 @@ void tw_kernel_paged_rope_and_cache_update(
             *(device uint4*)(k_cache + (((((long)(index_4) * arguments.k_cache_stride0) + ((long)(index_5) * arguments.k_cache_stride1)) + ((long)(program_2) * arguments.k_cache_stride2)) + (long)((0 + at)))) = vector.all;
         }
     }
-    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const int index_6 = tw_checked(tables_in, arguments.pages, faults, 3);
     const int index_7 = tw_checked(rem, 16, faults, 4);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {

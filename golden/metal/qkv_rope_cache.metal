@@ -145,7 +145,6 @@ void tw_kernel_qkv_rope_cache(
             }
         }
     }
-    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
@@ -184,7 +183,6 @@ void tw_kernel_qkv_rope_cache(
             *(device uint4*)(k_cache + (((((long)(index_3) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_4) * arguments.k_cache_stride2)) + (long)(at))) = vector.all;
         }
     }
-    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const int index_5 = tw_checked(slots_in, arguments.batch, faults, 2);
     const int index_6 = tw_checked(positions_in, arguments.max_len, faults, 3);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {

@@ -142,7 +142,6 @@ void tw_kernel_rope_and_cache_update(
             }
         }
     }
-    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     if (program < arguments.kv_heads) {
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
@@ -180,7 +179,6 @@ void tw_kernel_rope_and_cache_update(
             *(device uint4*)(k_cache + (((((long)((int)threadgroup_position_in_grid.y) * arguments.k_cache_stride0) + ((long)(program_2) * arguments.k_cache_stride1)) + ((long)(index_3) * arguments.k_cache_stride2)) + (long)((0 + at)))) = vector.all;
         }
     }
-    simdgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
     const int index_4 = tw_checked(offsets_in, arguments.max_len, faults, 2);
     if ((program < arguments.kv_heads) && ((thread_2 & 16) == 0)) {
         {

@@ -1,7 +1,7 @@
 //! Binding: from the shapes of a caller's tensors to the values of a program's sizes.
 
 use crate::pieces::divisible;
-use crate::{Access, DimRule, ExprKind, Extent, Param, ParamKind, Program, Stmt};
+use crate::{Access, ExprKind, Extent, Param, ParamKind, Program, Stmt};
 
 /// The greatest size: indices inside a kernel are i32. Maps of more elements go in [pieces](crate::pieces).
 pub const MOST: usize = i32::MAX as usize;
@@ -144,10 +144,9 @@ pub fn bind(
     }
     let mut dims = Vec::with_capacity(values.len());
     for (dim, value) in program.dims.iter().zip(values) {
-        match (dim.rule, value) {
-            (DimRule::CeilDiv { dim: of, by }, _) if of.index() < dims.len() => {
-                let whole: usize = dims[of.index()];
-                dims.push(whole.div_ceil(by.max(1)));
+        match (dim.rule.of(), value) {
+            (Some(of), _) if of.index() < dims.len() => {
+                dims.push(dim.rule.value(dims[of.index()]));
             }
             (_, Some(value)) => dims.push(value),
             _ => {

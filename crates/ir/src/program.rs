@@ -90,7 +90,29 @@ pub enum DimRule {
         dim: DimId,
         /// Elements a part.
         by: usize,
+        /// The greatest that it becomes: parts are longer then.
+        most: Option<usize>,
     },
+}
+
+impl DimRule {
+    /// The size that this one follows from, if it does.
+    pub fn of(self) -> Option<DimId> {
+        match self {
+            DimRule::Free => None,
+            DimRule::CeilDiv { dim, .. } => Some(dim),
+        }
+    }
+
+    /// The value that follows from that of the other size; a free one is that.
+    pub fn value(self, whole: usize) -> usize {
+        match self {
+            DimRule::Free => whole,
+            DimRule::CeilDiv { by, most, .. } => {
+                whole.div_ceil(by.max(1)).min(most.unwrap_or(usize::MAX))
+            }
+        }
+    }
 }
 
 /// What a kernel may do with a parameter.
@@ -513,8 +535,8 @@ impl Program {
     /// Sets the sizes that follow from others to what those make them.
     pub fn derive(&self, dims: &mut [usize]) {
         for (number, dim) in self.dims.iter().enumerate() {
-            if let DimRule::CeilDiv { dim: of, by } = dim.rule {
-                dims[number] = dims[of.index()].div_ceil(by.max(1));
+            if let Some(of) = dim.rule.of() {
+                dims[number] = dim.rule.value(dims[of.index()]);
             }
         }
     }

@@ -238,6 +238,10 @@ impl Dialect for CudaC {
         (format!("{} lane[{lanes}]", self.storage_type(dtype)), element)
     }
 
+    fn packs(&self, dtype: DType) -> bool {
+        dtype == DType::BF16
+    }
+
     fn write_storage(&self, dtype: DType, value: &str) -> String {
         match dtype {
             DType::F16 => format!("tw_to_f16({value})"),

@@ -15,6 +15,11 @@ __device__ __forceinline__ unsigned short tw_to_f16(float x) {
 __device__ __forceinline__ float tw_from_bf16(unsigned short x) { return __uint_as_float((unsigned int)x << 16); }
 // The low one of two in a word, or the high one.
 __device__ __forceinline__ float tw_from_bf16_pair(unsigned int x, int high) { return __uint_as_float(high ? x & 0xffff0000u : x << 16); }
+// The low half of a word or the high one, and such a half put into another word.
+__device__ __forceinline__ unsigned int tw_half(unsigned int x, int high) { return high ? x >> 16 : x & 0xffffu; }
+__device__ __forceinline__ void tw_put_half(unsigned int& x, int high, unsigned int half) {
+    x = high ? (x & 0xffffu) | (half << 16) : (x & 0xffff0000u) | half;
+}
 __device__ __forceinline__ unsigned short tw_to_bf16(float x) {
     unsigned short y;
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));

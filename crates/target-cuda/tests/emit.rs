@@ -119,3 +119,19 @@ fn caches_are_told_of_rows_that_pass_in_tensors_larger_than_they_are() {
     // A map of halves has more to compute for each byte.
     assert_eq!(hints("mish", DType::BF16, 65536), [""; 0]);
 }
+
+#[test]
+fn rows_of_the_next_turn_stay_in_words_until_they_are_used() {
+    let text = |dtype| {
+        let entry = tilewright_kernels::find("rmsnorm").unwrap();
+        let program = entry.record(&entry.specialization(dtype, &[])).unwrap();
+        let gradient = tilewright_passes::grad(&program, &Default::default()).unwrap();
+        source(&gradient.programs[0], |_| 2048).unwrap()
+    };
+    let bf16 = text(DType::BF16);
+    assert!(bf16.contains("unsigned int next_x[8];"), "{bf16}");
+    assert!(bf16.contains("x_2[i] = tw_from_bf16_pair(next_x[i >> 1], i & 1);"), "{bf16}");
+    // Halves of the other type are no parts of a float, and a wider row is not held twice.
+    assert!(text(DType::F16).contains("float next_x[16];"));
+    assert!(!text(DType::F32).contains("next_x"));
+}

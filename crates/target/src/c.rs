@@ -3,6 +3,7 @@
 //! A [`Dialect`] holds what the languages spell differently. The signature and the body print separately, because the
 //! body alone also serves frameworks that write the signature themselves.
 
+mod packed;
 mod value;
 
 use std::collections::HashSet;
@@ -73,6 +74,10 @@ pub trait Dialect {
     fn read_lanes(&self, dtype: DType, lanes: usize) -> (String, String) {
         let element = self.read_storage(dtype, "vector.lane[l]");
         (format!("{} lane[{lanes}]", self.storage_type(dtype)), element)
+    }
+    /// True for 16-bit elements that may stay in words of two until they are used, see [`packed`].
+    fn packs(&self, _dtype: DType) -> bool {
+        false
     }
     /// A register value as it is kept in memory.
     fn write_storage(&self, dtype: DType, value: &str) -> String;
@@ -306,7 +311,8 @@ pub fn argument_fields(
 
 /// The statements of a program.
 pub fn body(program: &ThreadProgram, dialect: &dyn Dialect) -> String {
-    let mut printer = Printer { program, dialect, out: String::new(), indent: 1 };
+    let packed = packed::packed(program, dialect);
+    let mut printer = Printer { program, dialect, packed, out: String::new(), indent: 1 };
     for declaration in dialect.shared_arrays(program) {
         printer.line(&declaration);
     }
@@ -317,6 +323,8 @@ pub fn body(program: &ThreadProgram, dialect: &dyn Dialect) -> String {
 struct Printer<'a> {
     program: &'a ThreadProgram,
     dialect: &'a dyn Dialect,
+    /// Registers that hold words of two elements.
+    packed: HashSet<RegisterId>,
     out: String,
     indent: usize,
 }
@@ -398,6 +406,10 @@ impl Printer<'_> {
 
     fn code(&mut self, code: &Code) {
         match code {
+            Code::Declare(register) if self.packed.contains(register) => {
+                let len = self.program.registers[register.0 as usize].len.unwrap_or(0) / 2;
+                self.line(&format!("unsigned int {}[{len}];", self.name(*register)));
+            }
             Code::Declare(register) => {
                 let ty = self.dialect.register_type(self.dtype(*register));
                 let len = self.program.registers[register.0 as usize].len;
@@ -411,6 +423,17 @@ impl Printer<'_> {
             Code::Set(register, value) => {
                 self.line(&format!("{} = {};", self.name(*register), self.bare(value)));
             }
+            Code::SetElement(register, index, value) if self.packed.contains(register) => {
+                let (word, half) = self.word_of(*register, index);
+                let value = match value {
+                    Value::Element(from, at) => {
+                        let (word, half) = self.word_of(*from, at);
+                        format!("tw_half({word}, {half})")
+                    }
+                    _ => "0u".into(),
+                };
+                self.line(&format!("tw_put_half({word}, {half}, {value});"));
+            }
             Code::SetElement(register, index, value) => {
                 let (index, value) = (self.bare(index), self.bare(value));
                 match self.program.registers[register.0 as usize].len {
@@ -422,9 +445,13 @@ impl Printer<'_> {
                 let (name, dtype) = self.param(*param);
                 let space = self.dialect.device_space();
                 let vector = self.dialect.vector_type(dtype.size() * lanes);
-                let (offset, index) = (self.value(offset), self.place(index));
-                let into = self.name(*into);
+                let offset = self.value(offset);
                 let (lane, element) = self.dialect.read_lanes(dtype, *lanes);
+                let (index, element, count) = match self.packed.contains(into) {
+                    true => (self.word_place(index), "vector.word[l]".into(), lanes / 2),
+                    false => (self.place(index), element, *lanes),
+                };
+                let into = self.name(*into);
                 let place = format!("(const {space}{vector}*)({name} + {offset})");
                 let read = self.dialect.read_vector(&place, *reuse, dtype.size() * lanes);
                 let read = read.unwrap_or_else(|| format!("*{place}"));
@@ -432,7 +459,7 @@ impl Printer<'_> {
                     format!("union {{ {vector} all; {lane}; }} vector;"),
                     format!("vector.all = {read};"),
                     "_Pragma(\"unroll\")".into(),
-                    format!("for (int l = 0; l < {lanes}; l++) {into}[{index}] = {element};"),
+                    format!("for (int l = 0; l < {count}; l++) {into}[{index}] = {element};"),
                 ];
                 self.scope(&lines);
             }

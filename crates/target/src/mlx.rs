@@ -269,8 +269,9 @@ impl Call<'_> {
     }
 
     fn dim(&self, dim: DimId) -> String {
-        if let DimRule::CeilDiv { dim: of, by } = self.program.dims[dim.index()].rule {
-            return format!("({} + {}) / {by}", self.dim(of), by.saturating_sub(1));
+        if let DimRule::CeilDiv { dim: of, by, most } = self.program.dims[dim.index()].rule {
+            let parts = format!("({} + {}) / {by}", self.dim(of), by.saturating_sub(1));
+            return most.map_or(parts.clone(), |most| format!("min({parts}, {most})"));
         }
         let Some((param, axis, times)) = self.teller(dim) else {
             return format!("{}[0]", self.size_name(dim));

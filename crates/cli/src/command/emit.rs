@@ -9,7 +9,7 @@ use clap::ArgMatches;
 use std::io::Write;
 use tilewright_ir::bind::show_extent;
 use tilewright_ir::{
-    Access, DType, DimRule, ExprKind, Extent, Literal, ParamKind, Program, Stmt, bind, text,
+    Access, DType, ExprKind, Extent, Literal, ParamKind, Program, Stmt, bind, text,
 };
 use tilewright_kernels::{Entry, Grad};
 use tilewright_lang::Specialization;
@@ -129,9 +129,9 @@ impl Sizes {
     /// Notes what a program computes.
     fn compute(&mut self, program: &Program) {
         for dim in &program.dims {
-            if let DimRule::CeilDiv { dim: of, by } = dim.rule {
+            if let Some(of) = dim.rule.of() {
                 let of = self.aim(&program.dims[of.index()].name);
-                let size = of.size.div_ceil(by.max(1));
+                let size = dim.rule.value(of.size);
                 self.computed.push((dim.name.clone(), Aim { size, ..of }));
             }
         }

@@ -79,7 +79,7 @@ impl Builder<'_> {
             (Extent::Dim { dim, .. }, by) => {
                 let value = self.dims[dim.index()].div_ceil(by);
                 let name = ["row_blocks", "line_blocks"][number];
-                self.dim(name, DimRule::CeilDiv { dim, by }, value)
+                self.dim(name, DimRule::CeilDiv { dim, by, most: None }, value)
             }
             (Extent::Const(n), by) => Extent::Const(n.div_ceil(by)),
         };

@@ -321,7 +321,9 @@ impl<'a> Parser<'a> {
             };
             self.advance()?;
             self.expect("/")?;
-            rule = DimRule::CeilDiv { dim: DimId(of as u32), by: self.integer("divisor")? };
+            let (dim, by) = (DimId(of as u32), self.integer("divisor")?);
+            let most = if self.accept(",")? { Some(self.integer("greatest value")?) } else { None };
+            rule = DimRule::CeilDiv { dim, by, most };
             self.expect(")")?;
         }
         self.program.dims.push(Dim { name: name.into(), rule });

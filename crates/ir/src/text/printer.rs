@@ -113,9 +113,10 @@ impl Printer<'_> {
     fn dim(&self, dim: &crate::Dim) -> String {
         match dim.rule {
             DimRule::Free => dim.name.clone(),
-            DimRule::CeilDiv { dim: of, by } => {
+            DimRule::CeilDiv { dim: of, by, most } => {
                 let of = show_extent(self.program, crate::Extent::Dim { dim: of, times: 1 });
-                format!("{} = ceil({of} / {by})", dim.name)
+                let most = most.map_or(String::new(), |most| format!(", {most}"));
+                format!("{} = ceil({of} / {by}{most})", dim.name)
             }
         }
     }

@@ -98,7 +98,7 @@ impl Checker<'_> {
 
     fn dims(&mut self) {
         for (position, dim) in self.program.dims.iter().enumerate() {
-            let DimRule::CeilDiv { dim: of, by } = dim.rule else { continue };
+            let DimRule::CeilDiv { dim: of, by, most } = dim.rule else { continue };
             if of.index() >= position {
                 self.mistake(format!(
                     "the size `{}` is derived from a size that is not declared before it",
@@ -107,6 +107,9 @@ impl Checker<'_> {
             }
             if by == 0 {
                 self.mistake(format!("the size `{}` is divided by 0", dim.name));
+            }
+            if most == Some(0) {
+                self.mistake(format!("the size `{}` is at most 0", dim.name));
             }
         }
     }

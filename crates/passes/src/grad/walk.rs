@@ -60,7 +60,18 @@ impl Walk<'_> {
     fn open_loop(&self, out: &mut Emitter, axis: usize, map: &mut Map) -> (ExprId, ExprId, ExprId) {
         let chunk = out.program_index(axis);
         out.name(chunk, "chunk");
-        let (length, count) = (out.index(self.grid.chunk), out.size(self.grid.counts[axis]));
+        let count = out.size(self.grid.counts[axis]);
+        let length = match self.grid.chunk {
+            Some(length) => out.index(length),
+            None => {
+                // Rounded up, by sums alone: what is never negative is seen to be so.
+                let (parts, one) = (out.size(out.program.grid[axis].extent), out.index(1));
+                let whole = out.binary(BinaryOp::Div, count, parts);
+                let rest = out.binary(BinaryOp::Rem, count, parts);
+                let rest = out.binary(BinaryOp::Min, rest, one);
+                out.add(whole, rest)
+            }
+        };
         let start = out.mul(chunk, length);
         let end = out.add(start, length);
         let end = out.binary(BinaryOp::Min, end, count);

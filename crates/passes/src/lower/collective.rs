@@ -214,14 +214,12 @@ impl Lowering<'_> {
         }
         let slot =
             if lanes_agree { Value::Builtin(Builtin::Subgroup) } else { self.thread.clone() };
-        let arrays: Vec<_> =
-            dtypes.iter().map(|&d| self.shared("partial", d, registers * slots)).collect();
-        if self.loops > 0 {
-            self.barrier();
-        }
+        let (arrays, place) = self.partials(dtypes, registers * slots);
+        let placed = |at: Value| super::add(place.clone(), at);
         let (write, ()) = self.nested(|l| {
             l.unroll(registers, |l, i| {
                 let at = super::add(shift_left(i.clone(), slots.trailing_zeros()), slot.clone());
+                let at = placed(at);
                 for (&array, &accumulator) in arrays.iter().zip(accumulators) {
                     let value = Value::Element(accumulator, Box::new(i.clone()));
                     l.code(Code::StoreShared(array, at.clone(), value));
@@ -265,7 +263,7 @@ impl Lowering<'_> {
                         .unwrap_or(int(0)),
                 };
                 let row = shift_left(i.clone(), slots.trailing_zeros());
-                let at = super::add(super::add(row, base.clone()), other);
+                let at = placed(super::add(super::add(row, base.clone()), other));
                 let left: Partial =
                     accumulators.iter().map(|&a| Value::Element(a, Box::new(i.clone()))).collect();
                 let right: Partial =
@@ -278,14 +276,40 @@ impl Lowering<'_> {
         });
     }
 
-    /// Joins what the subgroups of a cluster have, several values at one meeting. In the turns of a loop two places take turns:
-    /// a place is written again only after the barrier of the turn between, before which all have read it.
+    /// What tells a turn of a loop from the next by its last bit, where threads meet in every turn. Two places for what they
+    /// exchange then take turns: a place is written again only after the barrier of the turn between, before which all have
+    /// read it, so that no barrier is needed before.
+    fn turn(&self) -> Option<Value> {
+        match (&self.turns[..], self.loops, self.conditions) {
+            ([(counter, step)], 1, 0) if step % 2 == 1 => Some(Value::Get(*counter)),
+            _ => None,
+        }
+    }
+
+    /// Shared arrays for `len` values of each type that threads are to exchange next, and where their places begin.
+    pub(super) fn partials(&mut self, dtypes: &[DType], len: usize) -> (Vec<SharedId>, Value) {
+        let turn = self.turn();
+        let places = if turn.is_some() { 2 } else { 1 };
+        let arrays = dtypes.iter().map(|&d| self.shared("partial", d, places * len)).collect();
+        let place = match turn {
+            None if self.loops > 0 => {
+                self.barrier();
+                int(0)
+            }
+            None => int(0),
+            Some(turn) => {
+                let odd = binary(BinaryOp::And, turn, int(1));
+                let place = binary(BinaryOp::Mul, odd, int(len as i64));
+                self.let_value("place", DType::I32, place)
+            }
+        };
+        (arrays, place)
+    }
+
+    /// Joins what the subgroups of a cluster have, several values at one meeting.
     pub(super) fn exchange(&mut self, exchanges: &[Exchange]) {
         let bits = self.schedule.team - SUBGROUP;
-        let turn = match (&self.turns[..], self.loops) {
-            ([(counter, step)], 1) if step % 2 == 1 => Some(Value::Get(*counter)),
-            _ => None,
-        };
+        let turn = self.turn();
         let places = if turn.is_some() { 2 } else { 1 };
         let arrays: Vec<SharedId> =
             exchanges.iter().map(|e| self.shared("partial", e.dtype, places << bits)).collect();

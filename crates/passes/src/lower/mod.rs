@@ -245,6 +245,8 @@ struct Lowering<'a> {
     meeting: Option<Vec<collective::Exchange>>,
     /// Depth of run-time loops around the current statement.
     loops: usize,
+    /// Depth of conditions around the current statement, which all threads of a team pass or none does.
+    conditions: usize,
     /// The program's long rows come in blocks, see [`blocks`].
     is_blocked: bool,
     /// The index of the last loop over a row that is read several times, and whether that is being lowered.
@@ -313,6 +315,7 @@ impl<'a> Lowering<'a> {
             turns: Vec::new(),
             meeting: None,
             loops: 0,
+            conditions: 0,
             is_blocked: false,
             last_pass: None,
             in_last_pass: false,

@@ -5,7 +5,7 @@ use super::Lowering;
 use super::layout::Layout;
 use tilewright_ir::table::{HashMap, HashSet};
 use tilewright_ir::{
-    Access, Axis, BinaryOp, ExprId, ExprKind, ParamId, ParamKind, Place, Program, Stmt,
+    Access, Axis, BinaryOp, ExprId, ExprKind, Extent, ParamId, ParamKind, Place, Program, Stmt,
 };
 
 /// One way to reach a tensor: which elements, by which threads.
@@ -44,7 +44,9 @@ impl Order {
         let Stmt::For { body, .. } = statement else { return false };
         let (mut read, mut written) = (Vec::new(), Vec::new());
         touched(program, body, &mut read, &mut written);
-        if written.iter().any(|p| read.contains(p)) || repeats(&written) {
+        let mut stores = Vec::new();
+        stored(body, &mut stores);
+        if written.iter().any(|p| read.contains(p)) || overlap(program, &stores) {
             return true;
         }
         let mut turn = Turn { program, inside: HashSet::default(), loops: Vec::new() };
@@ -138,9 +140,47 @@ impl Turn<'_> {
     }
 }
 
-/// True when a tensor is written by several statements.
-fn repeats(written: &[ParamId]) -> bool {
-    written.iter().enumerate().any(|(i, p)| written[..i].contains(p))
+/// True when several statements may write the same element of a tensor.
+fn overlap(program: &Program, stores: &[&Place]) -> bool {
+    stores
+        .iter()
+        .enumerate()
+        .any(|(i, a)| stores[..i].iter().any(|b| a.param == b.param && !disjoint(program, a, b)))
+}
+
+/// The places that `body` stores to.
+fn stored<'a>(body: &'a [Stmt], places: &mut Vec<&'a Place>) {
+    for statement in body {
+        match statement {
+            Stmt::Store { place, .. } => places.push(place),
+            Stmt::For { body, .. } | Stmt::When { body, .. } => stored(body, places),
+            Stmt::Let(_) | Stmt::Set(..) => {}
+        }
+    }
+}
+
+/// True for places of one tensor that have no element in common, whatever the indices are: along one axis the one's range ends
+/// where the other's begins, or before, as the two halves of a row do.
+fn disjoint(program: &Program, a: &Place, b: &Place) -> bool {
+    let range = |axis: &Axis| match *axis {
+        Axis::Range { start, len, step: 1 } => match program.expr(start).kind {
+            ExprKind::Size(start) => Some((start, len)),
+            _ => {
+                let start = program.constant(start).filter(|start| *start >= 0.0)?;
+                Some((Extent::Const(start as usize), len))
+            }
+        },
+        _ => None,
+    };
+    let before = |(start, len): (Extent, Extent), other: Extent| match (start, len, other) {
+        (Extent::Const(start), Extent::Const(len), Extent::Const(other)) => start + len <= other,
+        (Extent::Const(0), len, other) => len == other,
+        _ => false,
+    };
+    a.axes.iter().zip(&b.axes).any(|(a, b)| match (range(a), range(b)) {
+        (Some(a), Some(b)) => before(a, b.0) || before(b, a.0),
+        _ => false,
+    })
 }
 
 /// The tensors that `body` reads and writes.
@@ -227,7 +267,8 @@ impl Lowering<'_> {
     pub(super) fn before_store(&mut self, place: &Place, layout: &Layout) {
         let way = (place.clone(), layout.clone());
         let touched = [self.order.read.get(&place.param), self.order.written.get(&place.param)];
-        if touched.into_iter().flatten().flatten().any(|w| !own(w, &way)) {
+        let met = |w: &Way| !own(w, &way) && !disjoint(self.program, &w.0, place);
+        if touched.into_iter().flatten().flatten().any(met) {
             self.barrier();
         }
         self.order.written.entry(place.param).or_default().push(way);

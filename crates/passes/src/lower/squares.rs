@@ -119,14 +119,13 @@ impl Lowering<'_> {
             });
         } else {
             let (chunks, pairs) = (far + subgroups, BLOCK.saturating_sub(near + lanes));
-            let shared = self.shared("partial", DType::F32, rows << chunks);
-            if self.loops > 0 {
-                self.barrier();
-            }
+            let (shared, place) = self.partials(&[DType::F32], rows << chunks);
+            let shared = shared[0];
             let (write, ()) = self.nested(|l| {
                 l.unroll(rows << far, |l, i| {
                     let subgroup = Value::Builtin(Builtin::Subgroup);
                     let at = add(shift_left(i.clone(), subgroups), subgroup);
+                    let at = add(place.clone(), at);
                     let value = element(sums, shift_left(i, near));
                     l.code(Code::StoreShared(shared, at, value));
                 });
@@ -139,6 +138,7 @@ impl Lowering<'_> {
                 l.code(Code::SetElement(total, i.clone(), zero()));
                 l.unroll(1 << (chunks - pairs), |l, block| {
                     let start = add(shift_left(i.clone(), chunks), shift_left(block, pairs));
+                    let start = add(place.clone(), start);
                     let read = |at: usize| {
                         let at = add(start.clone(), int(at as i64));
                         Value::Shared(shared, Box::new(at))

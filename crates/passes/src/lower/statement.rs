@@ -75,7 +75,9 @@ impl Lowering<'_> {
             }
             Stmt::When { condition, body } => {
                 let condition = self.scalar(*condition)?;
+                self.conditions += 1;
                 let (body, result) = self.scope(|l| l.block(body));
+                self.conditions -= 1;
                 self.code(Code::If(condition, body));
                 result
             }

@@ -10,6 +10,10 @@ impl Printer<'_> {
         match value {
             Value::Const(literal, dtype) => self.literal(*literal, *dtype),
             Value::Get(register) => self.name(*register).into(),
+            Value::Element(register, index) if self.packed.contains(register) => {
+                let (word, half) = self.word_of(*register, index);
+                format!("tw_from_bf16_pair({word}, {half})")
+            }
             Value::Element(register, index) => {
                 match self.program.registers[register.0 as usize].len {
                     Some(_) => format!("{}[{}]", self.name(*register), self.bare(index)),

@@ -182,7 +182,10 @@ impl Python<'_> {
         let inputs = self.call.inputs();
         for (i, dim) in self.call.program.dims.iter().enumerate() {
             let value = match dim.rule {
-                DimRule::CeilDiv { dim: of, by } => format!("-(-{} // {by})", self.dim(of)),
+                DimRule::CeilDiv { dim: of, by, most } => {
+                    let parts = format!("-(-{} // {by})", self.dim(of));
+                    most.map_or(parts.clone(), |most| format!("min({parts}, {most})"))
+                }
                 DimRule::Free => {
                     let Some((param, axis, times)) = self.call.teller(DimId(i as u32)) else {
                         continue;
