@@ -32,8 +32,10 @@ struct Piece {
     chunks: (usize, usize),
     /// Bytes from the part of a chunk to that of the next.
     step: isize,
-    /// Bytes of a part.
+    /// Bytes of each piece of a part.
     bytes: usize,
+    /// The pieces, and bytes from one to the next.
+    pieces: (usize, isize),
 }
 
 /// What a launch reads from memory.
@@ -57,20 +59,28 @@ impl Reads {
     /// Nothing, in so many chunks, of which each of so many runs has its neighbours. A launch is known by the address of its
     /// first tensor.
     pub fn new<T>(first: *const T, chunks: usize, runs: usize) -> Reads {
-        let none = Piece { at: std::ptr::null(), chunks: (0, 0), step: 0, bytes: 0 };
+        let none =
+            Piece { at: std::ptr::null(), chunks: (0, 0), step: 0, bytes: 0, pieces: (1, 0) };
         Reads { key: first as usize, pieces: [none; PIECES], count: 0, chunks, runs: runs.max(1) }
     }
 
     /// Adds a tensor: where the first chunk's part begins, bytes from chunk to chunk, and those of a part.
     pub fn push(&mut self, at: *const u8, step: isize, bytes: usize) {
-        self.push_for(0..self.chunks, at, step, bytes);
+        self.push_for(0..self.chunks, at, step, bytes, (1, 0));
     }
 
-    /// Adds a tensor that only these chunks read.
-    pub fn push_for(&mut self, chunks: Range<usize>, at: *const u8, step: isize, bytes: usize) {
+    /// Adds a tensor that only these chunks read, in so many pieces of so many bytes, and so far apart.
+    pub fn push_for(
+        &mut self,
+        chunks: Range<usize>,
+        at: *const u8,
+        step: isize,
+        bytes: usize,
+        pieces: (usize, isize),
+    ) {
         let chunks = (chunks.start, chunks.end);
         if let Some(piece) = self.pieces.get_mut(self.count) {
-            *piece = Piece { at, chunks, step, bytes };
+            *piece = Piece { at, chunks, step, bytes, pieces };
             self.count += 1;
         }
     }
@@ -161,7 +171,7 @@ impl Fetching {
                 (self.launch, self.chunks) = (self.launch + 1, 0);
                 continue;
             }
-            let Some(&Piece { at, chunks: (from, to), step, bytes }) =
+            let Some(&Piece { at, chunks: (from, to), step, bytes, pieces: (pieces, apart) }) =
                 reads.pieces[..reads.count].get(self.piece)
             else {
                 (self.chunks, self.piece) = (self.chunks + 1, 0);
@@ -169,12 +179,15 @@ impl Fetching {
             };
             let first = start(self.worker % reads.runs, reads.runs, reads.chunks);
             let chunk = (first + self.chunks) % reads.chunks;
-            if self.done >= bytes || !(from..to).contains(&chunk) {
+            if self.done >= bytes * pieces || !(from..to).contains(&chunk) {
                 (self.piece, self.done) = (self.piece + 1, 0);
                 continue;
             }
-            let line = at.wrapping_offset((chunk - from) as isize * step).wrapping_add(self.done);
-            self.done += LINE;
+            let (piece, inside) = (self.done / bytes, self.done % bytes);
+            let part = at.wrapping_offset((chunk - from) as isize * step);
+            let line = part.wrapping_offset(piece as isize * apart).wrapping_add(inside);
+            // The last line of a piece may be part of one.
+            self.done += LINE.min(bytes - inside);
             self.left -= LINE;
             return Some(line);
         }
@@ -242,12 +255,20 @@ mod tests {
         assert_eq!(lines(1, 4 * LINE + 1), [2 * 128, 2 * 128 + 64, 1_000_000 + 8192, 0]);
         // Chunks of different tensors, each with its own.
         let mut apart = Reads::new(std::ptr::null::<u8>(), 3, 1);
-        apart.push_for(0..1, 4096 as *const u8, 64, 64);
-        apart.push_for(1..3, 8192 as *const u8, 128, 64);
+        apart.push_for(0..1, 4096 as *const u8, 64, 64, (1, 0));
+        apart.push_for(1..3, 8192 as *const u8, 128, 64, (1, 0));
         let mut fetching = Fetching::new(Next([Some(apart), None]), 0, 1 << 20);
         let lines: Vec<usize> =
             std::iter::from_fn(|| fetching.line()).map(|at| at as usize).collect();
         assert_eq!(lines, [4096, 8192, 8192 + 128]);
+        // Pieces of two lines, far apart.
+        let mut pieces = Reads::new(std::ptr::null::<u8>(), 2, 1);
+        pieces.push_for(0..2, 4096 as *const u8, 96, 96, (2, 1 << 16));
+        let mut fetching = Fetching::new(Next([Some(pieces), None]), 0, 1 << 20);
+        let lines: Vec<usize> =
+            std::iter::from_fn(|| fetching.line()).map(|at| at as usize).collect();
+        let chunk = |at: usize| [at, at + 64, at + (1 << 16), at + (1 << 16) + 64];
+        assert_eq!(lines, [chunk(4096), chunk(4096 + 96)].as_flattened());
         assert!(!Fetching::new(next, 0, 0).some());
         assert!(!Fetching::new(Next::default(), 0, 1 << 20).some());
     }

@@ -4,6 +4,7 @@ use super::drive::{Resources, Stopped, lock, of_expert, room, run_all, run_apart
 use super::{Factor, Matrix, Problem};
 use crate::ahead::{Next, Reads};
 use crate::simd::call::{Call, Operand};
+use crate::simd::integers::eight;
 use crate::simd::integers::last::{Form, Last};
 use crate::simd::integers::whole::negligible;
 use crate::simd::integers::{ByRows, CHUNK, Part, Prepared};
@@ -182,6 +183,7 @@ pub unsafe fn run(
     let need = (most * COLUMNS + problem.depth + 2 * COLUMNS * groups) * 4;
     let row = problem.depth * bits as usize / 8;
     let width = (WEIGHTS / row.max(1) / 8 * 8).clamp(8, COLUMNS);
+    let (width, streams) = in_streams(problems, width, &code);
     // Where the units of each problem begin.
     let mut begins = Vec::with_capacity(problems.len());
     let mut units = 0;
@@ -194,16 +196,15 @@ pub unsafe fn run(
         let number = begins.partition_point(|begin| *begin <= unit) - 1;
         let (problem, unit) = (problems[number], unit - begins[number]);
         let across = problem.columns.div_ceil(width);
-        let (part, column) = (&parts[unit / across], unit % across * width);
+        let part = &parts[unit / across];
+        let own = Columns::of(problem, unit % across, (width, streams));
         (resources.own)(worker, &mut |block| match room(block, need) {
             // SAFETY: these columns of these rows are this call's, and so is the memory.
-            Ok(at) => unsafe {
-                columns(problem, resources, &rows, part, [column, width], at.cast())
-            },
+            Ok(at) => unsafe { columns(problem, resources, &rows, part, own, at.cast()) },
             Err(_) => failed.store(true, Ordering::Relaxed),
         });
     };
-    let own = reads(problems, resources, parts, (width, &begins, units));
+    let own = reads(problems, resources, parts, (width, streams, &begins, units));
     let next = own.map_or(Next::default(), |own| resources.order.note(&own));
     run_apart(resources.pool, units, alone, next, &work)?;
     if let Some(last) = last {
@@ -218,7 +219,7 @@ fn reads(
     problems: &[&Problem],
     resources: &Resources<'_>,
     parts: &[(usize, Range<usize>)],
-    (width, begins, units): (usize, &[usize], usize),
+    (width, streams, begins, units): (usize, usize, &[usize], usize),
 ) -> Option<Reads> {
     let (Factor::Affine { words: first, .. }, [(0, _)]) = (problems.first()?.factor, parts) else {
         return None;
@@ -228,11 +229,59 @@ fn reads(
         let Factor::Affine { words, scales, biases, .. } = problem.factor else { continue };
         let own = *begin..begin + problem.columns.div_ceil(width);
         for Matrix { at, row, .. } in [words, scales, biases] {
-            let bytes = row.unsigned_abs() * width;
-            reads.push_for(own.clone(), at, row * width as isize, bytes);
+            let Columns { count, apart, .. } = Columns::of(problem, 0, (width, streams));
+            let piece = row * (count / streams) as isize;
+            let pieces = (streams, row * apart as isize);
+            reads.push_for(own.clone(), at, piece, piece.unsigned_abs(), pieces);
         }
     }
     Some(reads)
+}
+
+/// How many columns a unit takes, about so many, and from how many places: as many from each, so that who takes one unit after
+/// the other reads on at each place.
+fn in_streams(problems: &[&Problem], width: usize, code: &ByRows) -> (usize, usize) {
+    if code.streams == 1 {
+        return (width, 1);
+    }
+    let mut widths = (1..=width / 8).rev().map(|eights| 8 * eights).filter(|w| 2 * w > width);
+    let whole = |w: &usize| problems.iter().all(|problem| problem.columns.is_multiple_of(*w));
+    match widths.find(whole) {
+        Some(width) => (width, code.streams),
+        None => (width, 1),
+    }
+}
+
+/// The columns of a unit: as many from each of some places.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// The first column, of the first place.
+    first: usize,
+    /// Columns in all.
+    count: usize,
+    streams: usize,
+    /// Columns from place to place.
+    apart: usize,
+}
+
+impl Columns {
+    /// Those of a unit.
+    fn of(problem: &Problem, unit: usize, (width, streams): (usize, usize)) -> Columns {
+        let first = unit * (width / streams);
+        match streams {
+            1 => {
+                let count = width.min(problem.columns - first);
+                Columns { first, count, streams, apart: count }
+            }
+            _ => Columns { first, count: width, streams, apart: problem.columns / streams },
+        }
+    }
+
+    /// The first column of each place, how many there are, and where their results begin.
+    fn pieces(self) -> impl Iterator<Item = ([usize; 2], usize)> {
+        let piece = self.count / self.streams;
+        (0..self.streams).map(move |k| ([self.first + k * self.apart, piece], k * piece))
+    }
 }
 
 /// # Safety
@@ -242,23 +291,23 @@ unsafe fn columns(
     resources: &Resources<'_>,
     x: &Rows,
     (expert, rows): &(usize, Range<usize>),
-    [column, width]: [usize; 2],
+    which: Columns,
     own: *mut f32,
 ) {
     let Factor::Affine { words, scales, biases, bits, group } = problem.factor else { return };
     let code = ByRows::of(bits, resources.level);
-    let count = width.min(problem.columns - column);
+    let Columns { first, count, streams, apart } = which;
     let [w, s, b] = problem.experts;
     let parts = [of_expert(&words, *expert, w), of_expert(&scales, *expert, s)];
     let parts = [parts[0], parts[1], of_expert(&biases, *expert, b)];
     let mut call = Call::new(count, problem.depth);
     for (input, part) in call.inputs[1..].iter_mut().zip(&parts) {
-        let at = part.at.wrapping_offset(part.row * column as isize);
+        let at = part.at.wrapping_offset(part.row * first as isize);
         *input = Operand { at, row: part.row };
     }
     let (numbers, step) = (scales.dtype, scales.dtype.size() as isize);
     call.extra = quantized::options((bits, group, numbers), [step; 2]);
-    for first in (0..count).step_by(8) {
+    for eight in eight::of_pieces(count, streams, apart) {
         for (k, row) in rows.clone().enumerate() {
             // SAFETY: the caller's promise.
             let Some(chunks) = (unsafe { x.of(problem.rows[row].0) }) else { continue };
@@ -268,7 +317,7 @@ unsafe fn columns(
                 let len = CHUNK.min(problem.depth - at);
                 // SAFETY: the operands are as long as the code asks.
                 unsafe {
-                    (code.columns)(&call, prepared, Part { at, len, group, first, numbers });
+                    (code.columns)(&call, prepared, Part { at, len, group, eight, numbers });
                 }
             }
         }
@@ -276,13 +325,16 @@ unsafe fn columns(
     for (k, row) in rows.clone().enumerate() {
         let (from, to) = problem.rows[row];
         let y = own.wrapping_add(k * COLUMNS);
-        // SAFETY: the caller's promise.
-        unsafe {
-            if x.of(from).is_none() {
-                let room = own.wrapping_add(rows.len() * COLUMNS);
-                as_floats(problem, resources, &parts, from, [column, count], y, room);
+        for (piece, begin) in which.pieces() {
+            let y = y.wrapping_add(begin);
+            // SAFETY: the caller's promise.
+            unsafe {
+                if x.of(from).is_none() {
+                    let room = own.wrapping_add(rows.len() * COLUMNS);
+                    as_floats(problem, resources, &parts, from, piece, y, room);
+                }
+                problem.y.narrow(resources.level, [to as usize, 1], piece, (y, 0));
             }
-            problem.y.narrow(resources.level, [to as usize, 1], [column, count], (y, 0));
         }
     }
 }

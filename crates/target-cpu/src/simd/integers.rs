@@ -16,6 +16,7 @@
 use super::call::{Call, Primitive};
 use super::lanes::Simd;
 use super::{Level, memory, quantized};
+use eight::Eight;
 use last::{Form, Last};
 use std::mem::MaybeUninit;
 use tilewright_ir::DType;
@@ -257,10 +258,12 @@ unsafe fn sum(call: &Call, level: Level) {
             // SAFETY: the caller's promise.
             return unsafe { as_floats(call, bits, level) };
         }
-        for first in (0..call.rows).step_by(8) {
+        // Fewer rows of each place are read before what lies ahead of them has come.
+        let whole = call.rows.is_multiple_of(8) && call.rows >= 8 * code.streams;
+        for eight in eight::all(call.rows, if whole { code.streams } else { 1 }) {
             // SAFETY: the caller's promise; what belongs to these elements is prepared.
             unsafe {
-                (code.columns)(call, &last.prepared, Part { at, len, group, first, numbers })
+                (code.columns)(call, &last.prepared, Part { at, len, group, eight, numbers })
             };
         }
         at += len;
@@ -310,8 +313,8 @@ pub struct Part {
     pub len: usize,
     /// Elements of a group.
     pub group: usize,
-    /// The first of eight rows of weights.
-    pub first: usize,
+    /// The rows of weights.
+    pub eight: Eight,
     /// The type of scales and biases: f32, f16 or bf16.
     pub numbers: DType,
 }
@@ -343,6 +346,7 @@ unsafe fn add_part(out: *mut f32, at: usize, sum: f32) {
 }
 
 mod across;
+pub mod eight;
 pub mod last;
 mod portable;
 pub mod whole;
@@ -370,6 +374,8 @@ pub fn sum_of_products(level: Level) -> Primitive {
 #[derive(Clone, Copy, Debug)]
 pub struct ByRows {
     bits: u32,
+    /// The places at which many rows are best read by turns: 1 where that is one row after the other.
+    pub streams: usize,
     prepare: unsafe fn(&mut Prepared, &[f32], Shape, f64) -> bool,
     /// Computes a part for eight rows of the call, or adds to it where it is not the first; scales and biases lie as far
     /// apart as the call's options say.
@@ -387,7 +393,11 @@ impl ByRows {
             Level::Avx512 | Level::Avx2 => x86::prepare,
             _ => portable::prepare,
         };
-        ByRows { bits, prepare, columns: columns(bits, level) }
+        #[cfg(target_arch = "x86_64")]
+        let streams = if bits == 4 && level == Level::Avx512 { x86::streams() } else { 1 };
+        #[cfg(not(target_arch = "x86_64"))]
+        let streams = 1;
+        ByRows { bits, streams, prepare, columns: columns(bits, level) }
     }
 
     /// Prepares at most [`CHUNK`] elements of x in groups of so many, with what is [`negligible`]; false where integers
@@ -411,6 +421,8 @@ impl ByRows {
 fn columns(bits: u32, level: Level) -> unsafe fn(&Call, &Prepared, Part) {
     fn of<const BITS: u32>(level: Level) -> unsafe fn(&Call, &Prepared, Part) {
         match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 if BITS == 4 && x86::streams() > 1 => x86::part_in_streams,
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 if BITS == 4 && x86::has_vnni() => x86::part_vnni,
             #[cfg(target_arch = "x86_64")]

@@ -7,8 +7,8 @@ use crate::simd::portable::Portable;
 /// As [`ByRows::columns`].
 pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part) {
     let (scale_step, bias_step) = quantized::steps(call);
-    for k in 0..8.min(call.rows - part.first) {
-        let row = part.first + k;
+    for k in 0..part.eight.count {
+        let row = part.eight.row(k);
         let words = call.inputs[1].row::<u32>(row).wrapping_add(part.at * BITS as usize / 32);
         let number = |operand: usize, step: isize, g: usize| {
             let at = call.inputs[operand].row::<u8>(row).wrapping_offset(step * g as isize);
@@ -56,7 +56,7 @@ pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part
             }
         }
         // SAFETY: one element a row, written before if this is not the first part.
-        unsafe { add_part(call.out.row(row), part.at, joined(lanes)) };
+        unsafe { add_part(call.out.row(part.eight.sum(k)), part.at, joined(lanes)) };
     }
 }
 

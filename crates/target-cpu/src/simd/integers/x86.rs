@@ -6,65 +6,22 @@ use super::*;
 use crate::simd::avx2::Avx2;
 use std::arch::x86_64::*;
 
+mod fetch;
 mod nibbles;
 mod prepare;
 #[cfg(test)]
 mod tests;
 mod wide;
 
+pub use fetch::streams;
+use fetch::{Words, fetch};
 use nibbles::Nibbles;
 
-/// The instructions that are used: those of AVX2, or VNNI and AVX-512 too.
+/// The instructions that are used: those of AVX2, or VNNI and AVX-512 too; and that where memory is read at several places
+/// by turns.
 const AVX2: u8 = 0;
 const VNNI: u8 = 1;
-
-/// Packed weights, and how far ahead of those that are multiplied they are fetched, in bytes.
-#[derive(Clone, Copy)]
-struct Words {
-    at: *const u32,
-    ahead: usize,
-}
-
-impl Words {
-    /// See [`fetch`].
-    ///
-    /// What would be fetched beyond the last row is what the call names instead.
-    #[inline(always)]
-    fn of<const KIND: u8>(call: &Call, row: usize) -> Words {
-        let at: *const u32 = call.inputs[1].row(row);
-        let ahead = [3072, 8192][KIND as usize];
-        let left = (call.rows - row) * call.inputs[1].row.unsigned_abs();
-        let next = call.prefetch.at;
-        match next.is_null() || ahead < left {
-            true => Words { at, ahead },
-            false => Words { at, ahead: (next as usize + ahead - left).wrapping_sub(at as usize) },
-        }
-    }
-
-    /// Those so many words on.
-    #[inline(always)]
-    fn after(self, words: usize) -> Words {
-        Words { at: self.at.wrapping_add(words), ..self }
-    }
-}
-
-/// Asks for words that are multiplied later. Two cores of a Zen 4, whose first cache is small, read a tenth more where they
-/// come to the second cache, 8192 to 24576 bytes ahead, than where they come to the first, however far ahead; two of an
-/// Emerald Rapids decode 45 tokens a second with 8192 or 16384, where 12288 to the first cache give 41 to 46 and no fetching 36.
-///
-/// # Safety
-/// SSE; any address may be named.
-#[inline(always)]
-unsafe fn fetch<const KIND: u8>(at: *const u32, ahead: usize) {
-    let at = at.cast::<i8>().wrapping_add(ahead);
-    // SAFETY: the caller's promise.
-    unsafe {
-        match KIND {
-            VNNI => _mm_prefetch::<_MM_HINT_T1>(at),
-            _ => _mm_prefetch::<_MM_HINT_T0>(at),
-        }
-    }
-}
+const STREAMS: u8 = 2;
 
 /// What is multiplied: integers, with what is left where that [`joins`], or that alone.
 const WHOLE: u8 = 0;
@@ -138,15 +95,15 @@ unsafe fn dense_rows<
     prepared: &Prepared,
     part: Part,
 ) {
-    let count = GROUPS.min(call.rows - part.first);
+    let count = part.eight.count;
     let (first, groups) = (part.at / part.group, part.len / part.group);
     let (eights, left_over) = (groups / GROUPS, groups % GROUPS);
     let mut lanes = [[0f32; GROUPS]; 8];
     // SAFETY: the words and the numbers of the groups are inside the rows, and prepared is what belongs to them.
     unsafe {
         for (k, lanes) in lanes[..count].iter_mut().enumerate() {
-            let row = part.first + k;
-            let mut words = Words::of::<KIND>(call, row);
+            let row = part.eight.row(k);
+            let mut words = Words::of::<KIND>(call, &part.eight, k);
             words = words.after(part.at * BITS as usize / 32);
             let mut scales = call.inputs[2].row::<u16>(row).add(first);
             let mut biases = call.inputs[3].row::<u16>(row).add(first);
@@ -174,7 +131,7 @@ unsafe fn dense_rows<
         }
         let sums = all_joined(&lanes);
         for (k, sum) in sums[..count].iter().enumerate() {
-            add_part(call.out.row(part.first + k), part.at, *sum);
+            add_part(call.out.row(part.eight.sum(k)), part.at, *sum);
         }
     }
 }
@@ -282,8 +239,9 @@ unsafe fn any_rows<const BITS: u32, const KIND: u8>(call: &Call, prepared: &Prep
     let (scale_step, bias_step) = quantized::steps(call);
     let size = part.numbers.size() as isize;
     let (first, groups) = (part.at / part.group, part.len / part.group);
-    for row in part.first..call.rows.min(part.first + 8) {
-        let words = Words::of::<KIND>(call, row);
+    for k in 0..part.eight.count {
+        let row = part.eight.row(k);
+        let words = Words::of::<KIND>(call, &part.eight, k);
         let words = words.after(part.at * BITS as usize / 32);
         let numbers = |operand: usize, step: isize| {
             let at = call.inputs[operand].row::<u8>(row).wrapping_offset(step * first as isize);
@@ -320,7 +278,7 @@ unsafe fn any_rows<const BITS: u32, const KIND: u8>(call: &Call, prepared: &Prep
             }
             let mut lanes = [0.0; GROUPS];
             _mm256_storeu_ps(lanes.as_mut_ptr(), total);
-            add_part(call.out.row(row), part.at, joined(lanes));
+            add_part(call.out.row(part.eight.sum(k)), part.at, joined(lanes));
         }
     }
 }
@@ -579,4 +537,14 @@ pub unsafe fn part<const BITS: u32>(call: &Call, prepared: &Prepared, part: Part
 pub unsafe fn part_vnni(call: &Call, prepared: &Prepared, part: Part) {
     // SAFETY: the caller's promise.
     unsafe { columns::<4, VNNI>(call, prepared, part) }
+}
+
+/// [`part_vnni`] of rows that may be read at several places by turns.
+///
+/// # Safety
+/// As there.
+#[target_feature(enable = "avx512vnni,avx512f,avx512bw,avx512vl,avx2,fma,f16c")]
+pub unsafe fn part_in_streams(call: &Call, prepared: &Prepared, part: Part) {
+    // SAFETY: the caller's promise.
+    unsafe { columns::<4, STREAMS>(call, prepared, part) }
 }
