@@ -15,10 +15,8 @@ use tilewright_runtime::{
     Value,
 };
 
-/// Random elements of an input; a longer one repeats them. Timings depend on values little, and drawing them takes
-/// longer than any kernel. Normal numbers are without the outliers of tests, and distinct ones, which are far apart there,
-/// are normal too: so are those of the peers (`measure/peers_ops.py`), and what is exponentially small needs microprograms of
-/// some CPUs.
+/// Random elements of an input; a longer one repeats them, as drawing takes longer than any kernel. Normal and distinct numbers
+/// are plain normal ones, as the peers get (`measure/peers_ops.py`): what is exponentially small takes some CPUs long.
 pub const PERIOD: usize = 1 << 16;
 
 /// Where the outputs of a timed call come from.
