@@ -65,7 +65,10 @@ def peers(ops):
     found = {}
     for engine in A.engines.split(","):
         command = [A.python, str(HERE / "peers_ops.py"), "--engine", engine, "--only", ",".join(ops), "--budget", A.budget]
-        done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+        if done.returncode:  # an engine that is not installed is no slow one
+            last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
+            sys.exit(f"{engine} cannot run: {last}\ninstall it, or leave it out of --engines")
         for line in done.stdout.splitlines():
             row = json.loads(line)
             if "median_ms" in row: found.setdefault(row["op"], {})[engine] = row["median_ms"]
