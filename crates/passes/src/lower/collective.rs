@@ -29,6 +29,10 @@ pub(super) struct Exchange {
     op: ReduceOp,
 }
 
+/// The most bytes that have two places, which take turns: what is more, such as the sums of a tile, would take the room of
+/// another group or more than Metal has, and a barrier more is little beside it.
+const MOST_BY_TURNS: usize = 4096;
+
 impl Lowering<'_> {
     /// Lowers a collective expression.
     pub(super) fn collective(&mut self, id: ExprId, name: &str) -> Result<(), LowerError> {
@@ -288,7 +292,8 @@ impl Lowering<'_> {
 
     /// Shared arrays for `len` values of each type that threads are to exchange next, and where their places begin.
     pub(super) fn partials(&mut self, dtypes: &[DType], len: usize) -> (Vec<SharedId>, Value) {
-        let turn = self.turn();
+        let bytes = dtypes.iter().map(|dtype| dtype.size()).sum::<usize>() * len;
+        let turn = self.turn().filter(|_| bytes <= MOST_BY_TURNS);
         let places = if turn.is_some() { 2 } else { 1 };
         let arrays = dtypes.iter().map(|&d| self.shared("partial", d, places * len)).collect();
         let place = match turn {
