@@ -98,11 +98,11 @@ def gradient(job, words, arguments):
     listed = emit(job, "--grad", *words) or ""
     sizes = {name: value for name, value in arguments.items() if isinstance(value, int)}
     for dims in re.findall(r"^dims (.*)$", listed, re.M):
-        for dim in dims.split(", "):
-            dim = dim.split(" = ")[0]
-            parts = dim.rsplit("_", 1)
-            if dim not in sizes and parts[-1].isdigit() and parts[0] in sizes:
-                sizes[dim] = -(-sizes[parts[0]] // int(parts[1]))
+        for dim in re.split(r", (?!\d)", dims):
+            rule = re.fullmatch(r"(\w+) = ceil\((\w+) / (\d+)(?:, (\d+))?\)", dim)
+            if rule and rule[1] not in sizes and rule[2] in sizes:
+                parts = -(-sizes[rule[2]] // int(rule[3]))
+                sizes[rule[1]] = min(parts, int(rule[4] or parts))
     # What a program makes is what a later one gets, which may take several of its axes as one.
     programs, made = {}, {}
     for name, parameters in re.findall(r"^kernel (\w+)\((.*)\)$", listed, re.M)[1:]:

@@ -104,9 +104,10 @@ def functions_of(text):
 def call(function, outputs, values):
     """Adds what a function gives to the `values` that it takes its arguments from; says whether it met a stray index."""
     def value(parameter):
-        # A number of blocks of an axis, such as rows_64.
+        # A number of blocks of an axis, such as rows_64; rows_parts are those, but at most 512.
         axis, _, block = parameter.rpartition("_")
-        return values[parameter] if parameter in values else -(-values[axis] // int(block))
+        if parameter in values: return values[parameter]
+        return min(-(-values[axis] // 64), 512) if block == "parts" else -(-values[axis] // int(block))
 
     result = function(**{p: value(p) for p in function.__code__.co_varnames[:function.__code__.co_argcount]})
     result = list(result) if isinstance(result, tuple) else [result]
