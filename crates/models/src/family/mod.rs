@@ -23,9 +23,9 @@ pub(crate) mod seed_oss;
 pub(crate) mod smollm3;
 
 use crate::rope::rope;
-use crate::{AttentionStyle, Decoder, FeedForward, Norms};
-use tilewright_formats::{Config, FormatError};
-use tilewright_nn::Gate;
+use crate::{AttentionStyle, Decoder, Experts, FeedForward, Norms};
+use tilewright_formats::{Affine, Config, FormatError};
+use tilewright_nn::{Gate, MoeShape};
 
 /// Layers of a decoder: more than any published one has, few enough to list.
 const MOST_LAYERS: usize = 4096;
@@ -123,6 +123,28 @@ fn pack_gates(decoder: &mut Decoder) {
             *part = FeedForward::Packed { intermediate, gate };
         }
     }
+}
+
+/// `count` experts in `mlp`, each of the projections of a dense layer, `intermediate` features inside; mlx-lm packs their
+/// router in `router`.
+fn mlp_experts(
+    config: &Config,
+    count: usize,
+    intermediate: usize,
+    router: Option<Affine>,
+) -> Result<Experts, FormatError> {
+    Ok(Experts {
+        shape: MoeShape {
+            experts: count,
+            per_token: config.positive("num_experts_per_tok")?,
+            normalize: config.flag("norm_topk_prob")?.unwrap_or(false),
+            gate: gate(config, "hidden_act", Some(Gate::Silu))?,
+        },
+        intermediate,
+        module: "mlp",
+        projections: ["gate_proj", "up_proj", "down_proj"],
+        router,
+    })
 }
 
 /// What is added to the mean square of a norm.

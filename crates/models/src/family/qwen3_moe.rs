@@ -1,10 +1,9 @@
 //! Qwen 3 with experts (<https://arxiv.org/abs/2505.09388>): in every layer, or in each `decoder_sparse_step`-th one that
 //! `mlp_only_layers` does not list.
 
-use super::{gate, qwen3, usual_window};
-use crate::{Decoder, Experts, Family, FeedForward};
+use super::{mlp_experts, qwen3, usual_window};
+use crate::{Decoder, Family, FeedForward};
 use tilewright_formats::{Affine, Config, FormatError};
-use tilewright_nn::{Gate, MoeShape};
 
 /// The row.
 pub(crate) const FAMILY: Family =
@@ -23,18 +22,8 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     if count == 0 {
         return Ok(decoder);
     }
-    let experts = Experts {
-        shape: MoeShape {
-            experts: count,
-            per_token: config.positive("num_experts_per_tok")?,
-            normalize: config.flag("norm_topk_prob")?.unwrap_or(false),
-            gate: gate(config, "hidden_act", Some(Gate::Silu))?,
-        },
-        intermediate: config.positive("moe_intermediate_size")?,
-        module: "mlp",
-        projections: ["gate_proj", "up_proj", "down_proj"],
-        router: Some(Affine { bits: 8, group: 64 }),
-    };
+    let inside = config.positive("moe_intermediate_size")?;
+    let experts = mlp_experts(config, count, inside, Some(Affine { bits: 8, group: 64 }))?;
     let step = config.size("decoder_sparse_step")?.unwrap_or(1).max(1);
     let dense = config.sizes("mlp_only_layers")?.unwrap_or_default();
     for (layer, part) in decoder.feed_forward.iter_mut().enumerate() {

@@ -281,8 +281,8 @@ impl Stage<'_> {
     }
 }
 
-/// What a cast or a broadcast is made of.
-fn root(program: &Program, id: ExprId) -> ExprId {
+/// What was cast, made longer or given another shape to be `id`.
+pub(super) fn root(program: &Program, id: ExprId) -> ExprId {
     match program.expr(id).kind {
         ExprKind::Cast(of) | ExprKind::Broadcast(of) | ExprKind::Reshape(of) => root(program, of),
         _ => id,

@@ -11,7 +11,7 @@
 
 use super::gather::{OWN, Target, keep};
 use super::places::{Linear, Step};
-use super::stage::declare;
+use super::stage::{declare, root};
 use crate::emit::Emitter;
 use tilewright_ir::infer::place_type;
 use tilewright_ir::{
@@ -92,12 +92,7 @@ struct Factor {
 impl Factor {
     /// That of `id`, a value of a program of [`Access::In`] parameters, where it goes along the last axis of a tile alone.
     fn of(out: &Emitter, id: ExprId, tile: &[Extent]) -> Option<Factor> {
-        let mut loaded = id;
-        while let ExprKind::Cast(of) | ExprKind::Broadcast(of) | ExprKind::Reshape(of) =
-            *out.kind(loaded)
-        {
-            loaded = of;
-        }
+        let loaded = root(&out.program, id);
         let ExprKind::Load { place, .. } = out.kind(loaded) else { return None };
         let axes: Option<Vec<Option<f64>>> = (place.axes.iter())
             .map(|axis| match *axis {

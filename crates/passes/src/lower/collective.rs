@@ -314,18 +314,9 @@ impl Lowering<'_> {
     /// Joins what the subgroups of a cluster have, several values at one meeting.
     pub(super) fn exchange(&mut self, exchanges: &[Exchange]) {
         let bits = self.schedule.team - SUBGROUP;
-        let turn = self.turn();
-        let places = if turn.is_some() { 2 } else { 1 };
-        let arrays: Vec<SharedId> =
-            exchanges.iter().map(|e| self.shared("partial", e.dtype, places << bits)).collect();
-        if self.loops > 0 && turn.is_none() {
-            self.barrier();
-        }
-        let first = turn.map(|turn| shift_left(binary(BinaryOp::And, turn, int(1)), bits));
-        let place = |slot: Value| match &first {
-            Some(first) => super::add(first.clone(), slot),
-            None => slot,
-        };
+        let dtypes: Vec<DType> = exchanges.iter().map(|e| e.dtype).collect();
+        let (arrays, first) = self.partials(&dtypes, 1 << bits);
+        let place = |slot: Value| super::add(first.clone(), slot);
         let own = |e: &Exchange| Value::Element(e.accumulator, Box::new(int(0)));
         let to = place(Value::Builtin(Builtin::Subgroup));
         let writes = exchanges.iter().zip(&arrays);

@@ -80,6 +80,24 @@ fn same_row(a: &Place, b: &Place) -> bool {
 }
 
 impl Lowering<'_> {
+    /// True where elements of tiles are exponentials, and others exact quotients: they want more threads than rows that are kept
+    /// leave.
+    fn computes_long(&self) -> bool {
+        let program = self.program;
+        let has = |test: &dyn Fn(ExprId, &ExprKind) -> bool| {
+            let mut exprs = (0..program.exprs.len() as u32).map(ExprId);
+            exprs.any(|id| {
+                let expr = program.expr(id);
+                let long = expr.ty.shape.iter().any(|extent| *extent != Extent::Const(1));
+                long && test(id, &expr.kind)
+            })
+        };
+        has(&|_, kind| matches!(kind, ExprKind::Unary(UnaryOp::Exp, _)))
+            && has(&|id, kind| {
+                matches!(kind, ExprKind::Binary(BinaryOp::Div, ..)) && !self.rough.contains(&id)
+            })
+    }
+
     /// Decides which rows of a program in blocks are kept.
     pub(super) fn keep_rows(&mut self) {
         let program = self.program;
@@ -89,20 +107,7 @@ impl Lowering<'_> {
         });
         let passes: Vec<(ExprId, &Vec<Stmt>)> = passes.collect();
         let Some(((first, body), later)) = passes.split_first() else { return };
-        let is_long = |id: &ExprId| {
-            program.expr(*id).ty.shape.iter().any(|extent| *extent != Extent::Const(1))
-        };
-        let long: Vec<ExprId> =
-            (0..program.exprs.len() as u32).map(ExprId).filter(is_long).collect();
-        let has = |test: &dyn Fn(ExprId) -> bool| long.iter().any(|id| test(*id));
-        let exponentials =
-            has(&|id| matches!(program.expr(id).kind, ExprKind::Unary(UnaryOp::Exp, _)));
-        let quotients = has(&|id| {
-            matches!(program.expr(id).kind, ExprKind::Binary(BinaryOp::Div, ..))
-                && !self.rough.contains(&id)
-        });
-        let slow = exponentials && quotients;
-        if self.schedule.teams > 0 || self.schedule.keep <= EXCHANGED || slow {
+        if self.schedule.teams > 0 || self.schedule.keep <= EXCHANGED || self.computes_long() {
             return;
         }
         let again = |place: &Place| {

@@ -73,12 +73,11 @@ pub(super) fn flushed(program: &Program, rough: &HashSet<ExprId>) -> HashSet<Exp
 
 /// True for the sum of exponentials that the passes over a long row gather beside its greatest element: no less than 1, and no
 /// more than there are elements, as long as all are finite. (In such a program there are no other variables.)
-pub(super) fn is_sum_of_shares(program: &Program, mut id: ExprId) -> bool {
+pub(super) fn is_sum_of_shares(program: &Program, id: ExprId) -> bool {
     let kind = |id: ExprId| &program.expr(id).kind;
-    while let ExprKind::Broadcast(of) | ExprKind::Reshape(of) = *kind(id) {
-        id = of;
-    }
-    let ExprKind::Reduce(ReduceOp::Sum, terms, _) = *kind(id) else { return false };
+    let ExprKind::Reduce(ReduceOp::Sum, terms, _) = *kind(single(program, id)) else {
+        return false;
+    };
     let ExprKind::Binary(BinaryOp::Mul, sums, scale) = *kind(terms) else { return false };
     let ExprKind::Unary(UnaryOp::Exp, distance) = *kind(scale) else { return false };
     let ExprKind::Binary(BinaryOp::Sub, maxima, _) = *kind(distance) else { return false };
@@ -88,10 +87,9 @@ pub(super) fn is_sum_of_shares(program: &Program, mut id: ExprId) -> bool {
     {
         greatest = of;
     }
-    while let ExprKind::Broadcast(of) | ExprKind::Reshape(of) = *kind(greatest) {
-        greatest = of;
-    }
-    let ExprKind::Reduce(ReduceOp::Max, of, _) = *kind(greatest) else { return false };
+    let ExprKind::Reduce(ReduceOp::Max, of, _) = *kind(single(program, greatest)) else {
+        return false;
+    };
     matches!(kind(sums), ExprKind::Get(_))
         && matches!(kind(maxima), ExprKind::Get(_))
         && kind(of) == kind(maxima)
@@ -99,13 +97,18 @@ pub(super) fn is_sum_of_shares(program: &Program, mut id: ExprId) -> bool {
 
 /// What is subtracted in a difference, before it is made longer.
 fn subtracted(program: &Program, difference: ExprId) -> Option<ExprId> {
-    let ExprKind::Binary(BinaryOp::Sub, _, mut of) = program.expr(difference).kind else {
-        return None;
-    };
-    while let ExprKind::Broadcast(single) | ExprKind::Reshape(single) = program.expr(of).kind {
-        of = single;
+    match program.expr(difference).kind {
+        ExprKind::Binary(BinaryOp::Sub, _, of) => Some(single(program, of)),
+        _ => None,
     }
-    Some(of)
+}
+
+/// What was made longer, or given another shape, to be `id`.
+fn single(program: &Program, id: ExprId) -> ExprId {
+    match program.expr(id).kind {
+        ExprKind::Broadcast(of) | ExprKind::Reshape(of) => single(program, of),
+        _ => id,
+    }
 }
 
 /// True for something that is 0 where it would not be finite.
