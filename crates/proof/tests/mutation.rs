@@ -80,8 +80,8 @@ const GRADIENTS: &[Mutant] = &[
     ("only one of the product's terms", "silu", "add %3, %8", "max %3, %3"),
     ("the sum of g y is left out", "softmax", "sub %7, %9", "max %7, %7"),
     ("not multiplied by y", "softmax", "mul %10, %6", "max %10, %10"),
-    ("the mean of squares counts double", "rmsnorm", "mul %27, %18", "add %27, %27"),
-    ("the weight's rows are not added", "rmsnorm", "add %23, %22", "max %22, %22"),
+    ("the mean of squares counts double", "rmsnorm", "mul %36, %18", "add %36, %36"),
+    ("the weight's rows are not added", "rmsnorm", "add %28, %27", "max %27, %27"),
 ];
 
 /// Elements of the largest tensor of a mutant's case.
