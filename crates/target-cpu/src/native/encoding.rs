@@ -45,6 +45,8 @@ pub const FNMA_231: Encoding = op(2, 1, 0xbc);
 pub const FNMA_213: Encoding = op(2, 1, 0xac);
 /// m ? src2 : src1
 pub const BLEND: Encoding = op(2, 1, 0x65);
+/// dst | src1 & src2
+pub const COPY_BITS: Encoding = op_with(3, 1, 0x25, 0b1111_1000);
 /// Half precision to single.
 pub const WIDEN: Encoding = op(2, 1, 0x13);
 /// Words to lanes, zeros above.
@@ -180,6 +182,8 @@ pub fn plain(plain: Plain) -> (Encoding, usize) {
         Plain::Exponent => (op(2, 1, 0x42), 1),
         // In [0.75, 1.5), the sign cleared.
         Plain::Significand => (op_with(3, 1, 0x26, 0b0111), 1),
+        // In [1, 2), NaN below 0.
+        Plain::SignificandOrNan => (op_with(3, 1, 0x26, 0b1000), 1),
         Plain::Round(mode) => (op_with(3, 1, 0x08, mode), 1),
         Plain::RoundToInt => (op(1, 1, 0x5b), 1),
         Plain::TruncToInt => (op(1, 2, 0x5b), 1),

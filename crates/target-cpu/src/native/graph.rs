@@ -92,6 +92,8 @@ pub enum Op {
     Not,
     /// m ? a : b
     Select,
+    /// a, and the bits of b where those of c are set, by (a, b, c)
+    CopyBits,
     /// m ? a 2^floor(n) : +0, by (m, a, n)
     ScaleWhere,
     /// a where m (the same in all lanes) holds, else b; at the choice of the whole row.
@@ -134,6 +136,7 @@ pub enum Plain {
     RoughReciprocal,
     Exponent,
     Significand,
+    SignificandOrNan,
     Round(u8),
     RoundToInt,
     TruncToInt,

@@ -1,8 +1,9 @@
-//! Multiplication with addition: three encodings that differ in which operand they overwrite.
+//! Instructions of three sources, one of which they overwrite: multiplication with addition, whose three encodings differ
+//! in which, and the choice of bits.
 
 use super::assemble::*;
 use super::graph::Value;
-use super::registers::{Full, Run};
+use super::registers::{Full, Place, Run};
 
 impl Run<'_> {
     /// a * b + c (or c - a * b): overwrites an operand that is not needed any more, or a copy.
@@ -64,5 +65,34 @@ impl Run<'_> {
         self.fill(to, addend, plain);
         self.out.vector(last_multiplies, to, first, last, width, plain);
         Ok(to)
+    }
+
+    /// a, and the bits of b where those of c are set: overwrites `a` if it is not needed any more, or a copy.
+    pub(super) fn copy_bits(
+        &mut self,
+        value: Value,
+        [a, b, c]: [Value; 3],
+        into: Option<Vector>,
+    ) -> Result<(), Full> {
+        let (plain, mut temporary) = (Masked::default(), 0);
+        let from = self.register(b, &mut temporary)?;
+        let to = match self.dying(a).filter(|_| a != b && a != c) {
+            Some(to) => {
+                self.places[a.index()] = Place::Nowhere;
+                to
+            }
+            None => {
+                let to = self.vector()?;
+                let source = self.source(a);
+                self.fill(to, source, plain);
+                to
+            }
+        };
+        let (last, width) = (self.source(c), self.out.width());
+        self.out.vector(COPY_BITS, to, from, last, width, plain);
+        self.release(&[a, b, c]);
+        self.vectors |= temporary;
+        self.settle(value, to, into);
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::simd::call::Folding;
 use crate::simd::lanes::{self, LANES, Lanes};
 use crate::simd::math;
 use crate::simd::ops::to_bf16;
+use crate::simd::tables;
 use crate::simd::wide::{self, Wide};
 use std::cell::RefCell;
 use tilewright_ir::DType;
@@ -232,6 +233,31 @@ impl Lanes for Recorder<'_> {
         if self.narrow() { math::exp_from_above(self, a) } else { wide::exp_capped(self, a) }
     }
 
+    fn tanh(self, a: Value) -> Value {
+        if self.narrow() { math::tanh_by_exp(self, a) } else { tables::tanh(self, a) }
+    }
+
+    fn erf(self, a: Value) -> Value {
+        if self.narrow() { math::erf_by_halves(self, a) } else { tables::erf(self, a) }
+    }
+
+    fn log1p_unit(self, a: Value) -> Value {
+        if self.narrow() { math::log1p_by_series(self, a) } else { tables::log1p_unit(self, a) }
+    }
+
+    fn log(self, a: Value) -> Value {
+        if self.narrow() { math::log_by_series(self, a) } else { tables::log(self, a) }
+    }
+
+    fn copy_sign(self, a: Value, b: Value) -> Value {
+        let sign = self.i(0x8000_0000);
+        if self.narrow() {
+            self.or(a, self.and(b, sign))
+        } else {
+            self.three(Op::CopyBits, a, b, sign)
+        }
+    }
+
     fn split(self, a: Value) -> (Value, Value) {
         if self.narrow() { lanes::by_bits(self, a) } else { wide::split(self, a) }
     }
@@ -375,6 +401,7 @@ impl Wide for Recorder<'_> {
     plain! {
         rough_reciprocal(a) = Plain::RoughReciprocal;
         significand(a) = Plain::Significand;
+        significand_or_nan(a) = Plain::SignificandOrNan;
         exponent(a) = Plain::Exponent;
     }
 

@@ -494,6 +494,7 @@ impl<'a> Run<'a> {
                 self.out.vector(BLEND, to, other, source, 64, Masked { mask, zero: false });
                 self.places[value.index()] = Place::Vector { register: to, pinned };
             }
+            Op::CopyBits => self.copy_bits(value, of, into)?,
             Op::ScaleWhere => {
                 let mask = self.mask_of(a, &mut masks)?;
                 let first = self.register(b, &mut vectors)?;
@@ -538,7 +539,7 @@ impl<'a> Run<'a> {
     }
 
     /// Puts a value that was made in `to` where it belongs: there, or in the register of the total that it becomes.
-    fn settle(&mut self, value: Value, to: Vector, into: Option<Vector>) {
+    pub(super) fn settle(&mut self, value: Value, to: Vector, into: Option<Vector>) {
         let register = into.unwrap_or(to);
         if register != to {
             self.fill(register, Source::Register(to), Masked::default());

@@ -1,6 +1,7 @@
 //! AVX-512: one register a vector, mask registers for truth.
 
 use super::lanes::{LANES, Lanes, Simd};
+use super::tables;
 use super::wide::{self, Wide};
 use std::arch::x86_64::*;
 
@@ -141,6 +142,26 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn tanh(self, x: __m512) -> __m512 {
+        tables::tanh(self, x)
+    }
+
+    #[inline(always)]
+    fn erf(self, x: __m512) -> __m512 {
+        tables::erf(self, x)
+    }
+
+    #[inline(always)]
+    fn log1p_unit(self, t: __m512) -> __m512 {
+        tables::log1p_unit(self, t)
+    }
+
+    #[inline(always)]
+    fn log(self, x: __m512) -> __m512 {
+        tables::log(self, x)
+    }
+
+    #[inline(always)]
     fn split(self, a: __m512) -> (__m512, __m512) {
         wide::split(self, a)
     }
@@ -169,6 +190,8 @@ impl Wide for Avx512 {
         rough_reciprocal(a: __m512) -> __m512 = _mm512_rcp14_ps(a);
         significand(a: __m512) -> __m512 =
             _mm512_getmant_ps::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_ZERO>(a);
+        significand_or_nan(a: __m512) -> __m512 =
+            _mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_NAN>(a);
         exponent(a: __m512) -> __m512 = _mm512_getexp_ps(a);
         look_up(table: [f32; LANES], index: __m512i) -> __m512 =
             _mm512_permutexvar_ps(index, std::mem::transmute::<[f32; LANES], __m512>(table));

@@ -96,6 +96,26 @@ pub trait Lanes: Copy {
     fn exp_low(self, a: Self::F) -> Self::F {
         super::math::exp_from_above(self, a)
     }
+    /// tanh a
+    #[inline(always)]
+    fn tanh(self, a: Self::F) -> Self::F {
+        super::math::tanh_by_exp(self, a)
+    }
+    /// The error function.
+    #[inline(always)]
+    fn erf(self, a: Self::F) -> Self::F {
+        super::math::erf_by_halves(self, a)
+    }
+    /// ln(1 + a) for 0 <= a <= 1, or NaN
+    #[inline(always)]
+    fn log1p_unit(self, a: Self::F) -> Self::F {
+        super::math::log1p_by_series(self, a)
+    }
+    /// ln a
+    #[inline(always)]
+    fn log(self, a: Self::F) -> Self::F {
+        super::math::log_by_series(self, a)
+    }
     /// `a` as m * 2^e with m in [0.75, 1.5); for positive finite `a`, denormals included.
     #[inline(always)]
     fn split(self, a: Self::F) -> (Self::F, Self::F) {

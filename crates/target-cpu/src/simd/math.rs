@@ -158,9 +158,9 @@ fn log_special<S: Lanes>(s: S, x: S::F, y: S::F) -> S::F {
     s.select(s.unordered(x, x), x, y)
 }
 
-/// ln x
+/// ln x: how levels do it that have nothing better
 #[inline(always)]
-pub fn log<S: Lanes>(s: S, x: S::F) -> S::F {
+pub fn log_by_series<S: Lanes>(s: S, x: S::F) -> S::F {
     let (m, e) = s.split(x);
     log_special(s, x, log_parts(s, e, s.sub(m, s.f(1.0))))
 }
@@ -194,9 +194,9 @@ pub fn log1p<S: Lanes>(s: S, x: S::F) -> S::F {
     s.select(s.lt(s.abs(x), s.f(1e-8)), x, y)
 }
 
-/// ln(1 + t) for 0 <= t <= 1: what `log1p` is when nothing can go wrong
+/// ln(1 + t) for 0 <= t <= 1, what `log1p` is when nothing can go wrong: how levels do it that have nothing better
 #[inline(always)]
-fn log1p_unit<S: Lanes>(s: S, t: S::F) -> S::F {
+pub fn log1p_by_series<S: Lanes>(s: S, t: S::F) -> S::F {
     // Above 1/2 as ln 2 + ln((1 + t) / 2), exactly halved.
     let high = s.lt(s.f(0.5), t);
     let f = s.select(high, s.fma(t, s.f(0.5), s.f(-0.5)), t);
@@ -246,12 +246,12 @@ pub fn silu<S: Lanes>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub fn softplus<S: Lanes>(s: S, x: S::F) -> S::F {
     let t = exp_low(s, s.neg_abs(x));
-    s.add(s.max_or_b(s.f(0.0), x), log1p_unit(s, t))
+    s.add(s.max_or_b(s.f(0.0), x), s.log1p_unit(t))
 }
 
-/// tanh x
+/// tanh x: how levels do it that have nothing better
 #[inline(always)]
-pub fn tanh<S: Lanes>(s: S, x: S::F) -> S::F {
+pub fn tanh_by_exp<S: Lanes>(s: S, x: S::F) -> S::F {
     // With m = e^(2|x|) - 1, tanh |x| = m / (m + 2); beyond 10 it rounds to 1.
     let a = s.abs(x);
     let capped = s.min_or_b(s.f(10.0), a);
@@ -300,9 +300,9 @@ const ERF_FAR: [f32; 7] = [
     -1.152_699_5e-5,
 ];
 
-/// The error function
+/// The error function: how levels do it that have nothing better
 #[inline(always)]
-pub fn erf<S: Lanes>(s: S, x: S::F) -> S::F {
+pub fn erf_by_halves<S: Lanes>(s: S, x: S::F) -> S::F {
     let t = s.abs(x);
     let z = s.mul(x, x);
     // |x| > 0.9277: 1 - e^(-t + t polynomial)

@@ -20,6 +20,8 @@ pub(crate) mod quantized;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod scan;
+#[allow(clippy::excessive_precision)]
+pub(crate) mod tables;
 pub(crate) mod topk;
 #[allow(clippy::excessive_precision)]
 pub(crate) mod trigonometry;

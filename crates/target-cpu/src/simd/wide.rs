@@ -11,6 +11,8 @@ pub trait Wide: Lanes {
     fn rough_reciprocal(self, a: Self::F) -> Self::F;
     /// The significand in [0.75, 1.5).
     fn significand(self, a: Self::F) -> Self::F;
+    /// The significand in [1, 2), NaN below 0.
+    fn significand_or_nan(self, a: Self::F) -> Self::F;
     /// The exponent of the significand in [1, 2), as a float.
     fn exponent(self, a: Self::F) -> Self::F;
     /// `table[index % 16]`
