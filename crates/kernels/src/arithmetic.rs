@@ -8,10 +8,12 @@
 //! add_bias:       y = x + bias
 //! bias_silu:      y = silu(x + bias)
 //! bias_gelu_tanh: y = gelu_tanh(x + bias)
+//! add_gated:      y = a + sigmoid(gate) b
 //! ```
-//! a, b: of any shape; x: `[*rows, cols]`; bias: `[cols]`. The activations are those of [`crate::activation`].
+//! a, b: of any shape, with a gate `[*rows, cols]`; x: `[*rows, cols]`; bias: `[cols]`; gate: `[*rows]`. The activations are
+//! those of [`crate::activation`].
 
-use crate::activation::{gelu_tanh_f64, silu_f64};
+use crate::activation::{gelu_tanh_f64, sigmoid_f64, silu_f64};
 use crate::cases::{ELEMENTS, ROWS};
 use crate::{Case, Entry, Family, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
@@ -103,6 +105,27 @@ pub static BIAS_GELU_TANH: Entry = arithmetic(
     |a| each_biased(a, gelu_tanh_f64),
 );
 
+/// y = a + sigmoid(gate) b, a number of the gate a row: the layer that every token takes beside its experts in Qwen2-MoE
+/// (<https://arxiv.org/abs/2407.10671>).
+pub static ADD_GATED: Entry = Entry {
+    family: Family::Moe,
+    signature: "a: T[*rows, cols], b: T[*rows, cols], gate: T[*rows] -> y: T[*rows, cols]",
+    ..arithmetic(
+        "add_gated",
+        "sum of two tensors, the second times the sigmoid of a number of its row",
+        "y = a + sigmoid(gate) b",
+        add_gated,
+        |a| {
+            let gate = a.tensor("gate").iter().map(|g| sigmoid_f64(*g));
+            let rows = a.rows("a", a.size("cols")).zip(a.rows("b", a.size("cols"))).zip(gate);
+            vec![
+                rows.flat_map(|((a, b), gate)| a.iter().zip(b).map(move |(a, b)| a + gate * b))
+                    .collect(),
+            ]
+        },
+    )
+};
+
 const fn arithmetic(
     name: &'static str,
     summary: &'static str,
@@ -139,6 +162,14 @@ fn biased(k: &mut Kernel, args: &Args, of: impl FnOnce(Tile) -> Tile) {
     let x = args["x"].row(row).load().to(F32); // [cols]
     let bias = args["bias"].load().to(F32); // [cols]
     args["y"].row(row).store(of(x + bias));
+}
+
+/// One program a row.
+fn add_gated(k: &mut Kernel, args: &Args) {
+    let row = k.program();
+    let (a, b) = (args["a"].row(row).load().to(F32), args["b"].row(row).load().to(F32)); // [cols]
+    let share = args["gate"].at(row).load().to(F32).sigmoid(); // []
+    args["y"].row(row).store(b.fma(share, a));
 }
 
 fn each_pair(a: &Inputs, of: impl Fn(f64, f64) -> f64) -> Vec<Vec<f64>> {

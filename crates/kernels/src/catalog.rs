@@ -92,6 +92,7 @@ pub static CATALOG: &[&Entry] = &[
     &deepseek_router_topk_sigmoid::DEEPSEEK_ROUTER_TOPK_SIGMOID,
     &moe_dispatch::MOE_DISPATCH,
     &moe_combine::MOE_COMBINE,
+    &arithmetic::ADD_GATED,
     &expert_rows::EXPERT_COUNTS,
     &expert_rows::EXPERT_ROWS,
     &moe_rows::MOE_DISPATCH_ROWS,

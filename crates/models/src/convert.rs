@@ -4,7 +4,7 @@
 //! Linear layers, embeddings and experts are packed where their rows divide into groups; norms and biases are not.
 //! Experts that lie one by one are put together. One tensor is in memory at a time, the largest in pieces.
 
-use crate::{Decoder, FeedForward, describe};
+use crate::{Decoder, FeedForward, RouterFormat, describe};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -88,9 +88,14 @@ impl<'a> Conversion<'a> {
         let sources = part.sources.iter().map(|source| source.of(self.checkpoint).map_err(wrong));
         let sources = sources.collect::<Result<Vec<StoredTensor>>>()?;
         let depth = part.shape.last().copied().unwrap_or(1);
-        let own = router_format(decoder, &part.path);
+        let router = router_format(decoder, &part.path);
+        let own = match router {
+            Some(RouterFormat::Own(own)) => Some(own),
+            _ => None,
+        };
         let format = match part.kind {
-            PartKind::Norm => None,
+            PartKind::Norm | PartKind::Vector => None,
+            _ if router == Some(RouterFormat::Floats) => None,
             // mlx-lm asks whether rows divide into the groups of the others, then packs as it packs routers.
             _ if !depth.is_multiple_of(self.format.group) => None,
             _ => own.or(Some(self.format)).filter(|own| depth.is_multiple_of(own.group)),
@@ -103,8 +108,10 @@ impl<'a> Conversion<'a> {
             false => None,
         };
         let (name, shape) = (part.path.clone(), part.shape);
-        let own = sources.first().map_or(ElementType::F32, |source| source.dtype);
-        let dtype = self.dtype.unwrap_or(own);
+        let stored_as = sources.first().map_or(ElementType::F32, |source| source.dtype);
+        let vector = part.kind == PartKind::Vector;
+        let dtype = self.dtype.filter(|_| !vector).unwrap_or(stored_as);
+        let name = if format.is_some() || vector { name } else { format!("{name}.weight") };
         self.targets.push(Target { name, sources, shape, format, dtype });
         if let Some(bias) = bias {
             let (name, shape) = (format!("{}.bias", part.path), bias.shape.clone());
@@ -168,7 +175,7 @@ impl<'a> Conversion<'a> {
                     match target.format {
                         None => {
                             let bytes = target.dtype.bytes(&values).unwrap_or_default();
-                            shards.write(&target.float_name(), &bytes).map_err(wrong)?;
+                            shards.write(&target.name, &bytes).map_err(wrong)?;
                         }
                         Some(format) => {
                             let new = pack(format, &values);
@@ -215,14 +222,7 @@ impl Target {
         let (dtype, shape) = (self.dtype, &self.shape);
         match self.format {
             Some(format) => Outline::packed(&self.name, shape, format, dtype).into(),
-            None => vec![Outline { name: self.float_name(), dtype, shape: shape.clone() }],
-        }
-    }
-
-    fn float_name(&self) -> String {
-        match self.name.ends_with(".bias") {
-            true => self.name.clone(),
-            false => format!("{}.weight", self.name),
+            None => vec![Outline { name: self.name.clone(), dtype, shape: shape.clone() }],
         }
     }
 }
@@ -246,10 +246,10 @@ fn pack(format: Affine, values: &[f32]) -> Packed {
 }
 
 /// How the router at `path` is packed, if it is one that is packed in its own way.
-fn router_format(decoder: &Decoder, path: &str) -> Option<Affine> {
+fn router_format(decoder: &Decoder, path: &str) -> Option<RouterFormat> {
     decoder.feed_forward.iter().find_map(|part| match part {
         FeedForward::Experts(experts) if path.ends_with(&format!(".{}.gate", experts.module)) => {
-            experts.router
+            Some(experts.router)
         }
         _ => None,
     })

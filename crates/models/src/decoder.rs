@@ -7,7 +7,7 @@ use tilewright_formats::{Affine, Config, FormatError};
 use tilewright_nn::{
     Attention, AttentionShape, Block, Branch, CacheShape, ExpertNames, Gate, GatedMlp, Kernels,
     Model, ModelShape, Module, Moe, MoeShape, PackedGatedMlp, Part, Projections, QueryKeyNorms,
-    Result, Rope, Slot, Weights,
+    Result, Rope, Router, Routing, Shared, Slot, Weights,
 };
 
 /// A decoder, described.
@@ -112,8 +112,34 @@ pub struct Experts {
     pub module: &'static str,
     /// What gate, up and down are called in one expert.
     pub projections: [&'static str; 3],
-    /// What mlx-lm packs the router in, whatever the others are packed in; as they are when `None`.
-    pub router: Option<Affine>,
+    /// What mlx-lm calls all of them put together, in `module`.
+    pub stacked: &'static str,
+    /// What mlx-lm packs the router in.
+    pub router: RouterFormat,
+    /// What every token takes beside them.
+    pub shared: Option<SharedExperts>,
+}
+
+/// What mlx-lm packs a router in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouterFormat {
+    /// As other layers.
+    AsOthers,
+    /// In a format of its own, whatever the others are packed in.
+    Own(Affine),
+    /// It stays floats.
+    Floats,
+}
+
+/// A gated layer that every token takes beside its experts.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedExperts {
+    /// Its name beside theirs.
+    pub name: &'static str,
+    /// Features inside.
+    pub intermediate: usize,
+    /// The name of the layer whose sigmoid it is multiplied with.
+    pub gate: Option<&'static str>,
 }
 
 /// The norms of a family.
@@ -178,6 +204,16 @@ impl Decoder {
                 let what = format!("is {} of {} experts", shape.per_token, shape.experts);
                 let next = "a token takes at least one expert, and at most all of them or 64";
                 return Err(config.error("num_experts_per_tok", &what, next));
+            }
+            if let Routing::Sigmoid { groups, top_groups, .. } = shape.routing {
+                let (all, next) = (shape.experts, "experts come in groups of one size");
+                if groups == 0 || !all.is_multiple_of(groups) {
+                    return Err(config.error("n_group", &format!("is {groups} of {all}"), next));
+                }
+                if top_groups == 0 || top_groups > groups {
+                    let (what, next) = (format!("is {top_groups} of {groups}"), "it is 1 to all");
+                    return Err(config.error("topk_group", &what, next));
+                }
             }
         }
         Ok(())
@@ -335,13 +371,7 @@ impl Decoder {
         };
         let module: Box<dyn Module> = match part {
             FeedForward::Gated { intermediate, gate, bias } => {
-                let (into, back) = ([*intermediate, hidden], [hidden, *intermediate]);
-                let projections = [
-                    linear("gate_proj", into, *bias)?,
-                    linear("up_proj", into, *bias)?,
-                    linear("down_proj", back, *bias)?,
-                ];
-                Box::new(GatedMlp::new(kernels, *gate, projections)?)
+                return self.gated(weights, &format!("{prefix}mlp"), *intermediate, *gate, *bias);
             }
             FeedForward::Packed { intermediate, gate } => {
                 let projections = [
@@ -355,8 +385,24 @@ impl Decoder {
         Ok(module)
     }
 
+    /// A gated layer of three projections at `path`.
+    fn gated(
+        &self,
+        weights: &Weights<'_>,
+        path: &str,
+        intermediate: usize,
+        gate: Gate,
+        bias: bool,
+    ) -> Result<Slot> {
+        let linear = |name: &str, shape| weights.linear(&format!("{path}.{name}"), shape, bias);
+        let (into, back) = ([intermediate, self.hidden], [self.hidden, intermediate]);
+        let projections =
+            [linear("gate_proj", into)?, linear("up_proj", into)?, linear("down_proj", back)?];
+        Ok(Box::new(GatedMlp::new(weights.kernels(), gate, projections)?))
+    }
+
     fn experts(&self, weights: &Weights<'_>, experts: &Experts, prefix: &str) -> Result<Slot> {
-        let Experts { shape, intermediate, module, projections, .. } = experts;
+        let Experts { shape, intermediate, module, projections, shared, .. } = experts;
         let path = format!("{prefix}{module}");
         let inner = format!("{prefix}mlp");
         let own = format!("{path}.gate");
@@ -368,6 +414,13 @@ impl Decoder {
             },
         };
         let router = weights.linear_at(&own, &stored, [shape.experts, self.hidden], false)?;
+        let steering = match shape.routing {
+            Routing::Sigmoid { .. } => {
+                Some(weights.vector(&format!("{stored}.e_score_correction_bias"), shape.experts)?)
+            }
+            Routing::Softmax { .. } => None,
+        };
+        let router = Router::new(weights.kernels(), shape, router, steering)?;
         // Where mlx-lm has put the experts together, they have names of its own.
         let project = |stacked: &str,
                        one: &str,
@@ -375,7 +428,7 @@ impl Decoder {
                        [columns, depth]: [usize; 2]| {
             let (tensor, rows, first) = fused;
             let names = ExpertNames {
-                stacked: &format!("{path}.switch_mlp.{stacked}"),
+                stacked: &format!("{path}.{}.{stacked}", experts.stacked),
                 fused: (&format!("{inner}.experts.{tensor}"), rows, first),
                 each: &|expert| format!("{path}.experts.{expert}.{one}"),
             };
@@ -389,6 +442,18 @@ impl Decoder {
             project("up_proj", up, ("gate_up_proj", both, inside), [inside, hidden])?,
             project("down_proj", down, ("down_proj", hidden, 0), [hidden, inside])?,
         ];
-        Ok(Box::new(Moe::new(weights.kernels(), *shape, router, projections)?))
+        let mixture = Moe::new(weights.kernels(), *shape, router, projections)?;
+        let Some(SharedExperts { name, intermediate, gate }) = *shared else {
+            return Ok(Box::new(mixture));
+        };
+        let layer =
+            self.gated(weights, &format!("{path}.{name}"), intermediate, shape.gate, false)?;
+        let gate = match gate {
+            Some(name) => {
+                Some((name, weights.linear(&format!("{path}.{name}"), [1, hidden], false)?))
+            }
+            None => None,
+        };
+        Ok(Box::new(mixture.beside(Shared::new(weights.kernels(), name, layer, gate)?)))
     }
 }

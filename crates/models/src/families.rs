@@ -2,8 +2,9 @@
 
 use crate::Decoder;
 use crate::family::{
-    ernie4_5, exaone4, gemma, gemma2, gemma3_text, glm, glm4, granite, helium, llama, mistral,
-    mixtral, olmo2, olmo3, olmoe, phi3, qwen2, qwen3, qwen3_moe, seed_oss, smollm3,
+    dots1, ernie4_5, exaone4, gemma, gemma2, gemma3_text, glm, glm4, glm4_moe, granite, helium,
+    llama, mistral, mixtral, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen3, qwen3_moe,
+    seed_oss, smollm3,
 };
 use std::sync::Arc;
 use tilewright_formats::{Checkpoint, Config, FormatError};
@@ -22,6 +23,7 @@ pub struct Family {
 
 /// Every family.
 pub static FAMILIES: &[Family] = &[
+    dots1::FAMILY,
     ernie4_5::FAMILY,
     exaone4::FAMILY,
     gemma::FAMILY,
@@ -29,6 +31,7 @@ pub static FAMILIES: &[Family] = &[
     gemma3_text::FAMILY,
     glm::FAMILY,
     glm4::FAMILY,
+    glm4_moe::FAMILY,
     granite::FAMILY,
     helium::FAMILY,
     llama::FAMILY,
@@ -39,6 +42,7 @@ pub static FAMILIES: &[Family] = &[
     olmoe::FAMILY,
     phi3::FAMILY,
     qwen2::FAMILY,
+    qwen2_moe::FAMILY,
     qwen3::FAMILY,
     qwen3_moe::FAMILY,
     seed_oss::FAMILY,

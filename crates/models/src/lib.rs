@@ -12,7 +12,9 @@ mod known;
 mod rope;
 
 pub use convert::Conversion;
-pub use decoder::{AttentionStyle, Decoder, Experts, FeedForward, Normed, Norms};
+pub use decoder::{
+    AttentionStyle, Decoder, Experts, FeedForward, Normed, Norms, RouterFormat, SharedExperts,
+};
 pub use families::{FAMILIES, Family, describe, find, load, load_listed};
 pub use gguf::Import;
 pub use known::{KNOWN, Known, known};

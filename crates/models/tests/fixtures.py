@@ -74,6 +74,13 @@ MODELS = {
     "ernie4_5": ("Ernie4_5Config", dict(use_bias=True)),
     "helium": ("HeliumConfig", dict()),
     "seed_oss": ("SeedOssConfig", dict(attention_bias=True, attention_out_bias=False, head_dim=16)),
+    "qwen2_moe": ("Qwen2MoeConfig", dict(num_experts=4, shared_expert_intermediate_size=64, **EXPERTS)),
+    "glm4_moe": ("Glm4MoeConfig", dict(
+        num_hidden_layers=3, attention_bias=True, use_qk_norm=True, head_dim=16, n_routed_experts=8, n_shared_experts=2,
+        routed_scaling_factor=1.5, first_k_dense_replace=1, num_nextn_predict_layers=0, **EXPERTS)),
+    "dots1": ("Dots1Config", dict(
+        head_dim=16, n_routed_experts=8, n_shared_experts=1, n_group=4, topk_group=2, norm_topk_prob=True,
+        routed_scaling_factor=2.5, first_k_dense_replace=1, **EXPERTS)),
     "phi3": ("Phi3Config", dict(original_max_position_embeddings=16, rope_parameters=LONG)),
     "phi3-partial": ("Phi3Config", dict(
         partial_rotary_factor=0.5, sliding_window=8,
@@ -82,7 +89,7 @@ MODELS = {
 
 # The seed of each is its place: the first came in the order of the alphabet, later ones after them.
 LATER = ["smollm3", "gemma3_text", "olmo2", "olmo3", "exaone4", "granite", "glm", "glm4", "ernie4_5", "helium",
-         "seed_oss", "olmoe"]
+         "seed_oss", "olmoe", "qwen2_moe", "glm4_moe", "dots1"]
 SEEDS = {name: 1 + place for place, name in enumerate([*sorted(MODELS.keys() - LATER), *LATER])}
 
 # Name, and the model that it is, its experts stored as transformers holds them: gates and ups of all in one tensor.
@@ -107,6 +114,8 @@ QUANTIZED = {
     "granite-4bit": ("granite", dict(q_bits=4, q_group_size=32), {}),
     "glm4-4bit": ("glm4", dict(q_bits=4, q_group_size=32), {}),
     "helium-4bit": ("helium", dict(q_bits=4, q_group_size=32), {}),
+    "qwen2_moe-4bit": ("qwen2_moe", dict(q_bits=4, q_group_size=32), {}),
+    "glm4_moe-4bit": ("glm4_moe", dict(q_bits=4, q_group_size=32), {}),
     "phi3-4bit": ("phi3", dict(q_bits=4, q_group_size=32), {}),
     # mlx-lm attends to everything in these families, so that a window is wider than the text.
     "mistral-4bit": ("mistral", dict(q_bits=4, q_group_size=32), dict(sliding_window=512)),
@@ -135,6 +144,9 @@ def randomize(model, seed):
                 spread *= 3
             value = 1.5 * spread * noise
         parameter.data = value.to(torch.bfloat16).to(parameter.dtype)
+    for name, buffer in model.named_buffers():
+        if name.endswith("e_score_correction_bias"):  # what steers the choice of experts
+            buffer.copy_((0.3 * torch.randn(buffer.shape, generator=generator)).to(torch.bfloat16))
 
 
 def make(folder, name, extra):
@@ -254,7 +266,9 @@ def older(folder):
         letters = dict(sliding_attention="L", full_attention="G")
         config["sliding_window_pattern"] = "".join(letters[kind] for kind in config["layer_types"])
         config["rope_scaling"] = None
-    if config["model_type"] == "qwen3_moe":
+    elif config["model_type"] == "glm4_moe":
+        config["rope_scaling"] = None
+    if config["model_type"] in ("qwen2_moe", "qwen3_moe") and "num_local_experts" in config:
         config["num_experts"] = config.pop("num_local_experts")
     path.write_text(json.dumps(config))
 

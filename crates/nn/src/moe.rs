@@ -1,6 +1,7 @@
 //! A sparse mixture of experts: a router chooses k gated layers for each token.
 
 use crate::grouped::{Grouped, Product, Rows};
+use crate::routing::{Router, Routing, Shared};
 use crate::{Gate, Kernels, Module, Result, Slot, Step, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
@@ -90,8 +91,8 @@ pub struct MoeShape {
     pub experts: usize,
     /// Experts that a token takes.
     pub per_token: usize,
-    /// Weights of the chosen experts sum to 1.
-    pub normalize: bool,
+    /// How they are chosen.
+    pub routing: Routing,
     /// The experts' activation.
     pub gate: Gate,
 }
@@ -99,11 +100,11 @@ pub struct MoeShape {
 /// A sparse mixture of gated experts.
 pub struct Moe {
     pub(crate) shape: MoeShape,
-    pub(crate) router: Slot,
+    pub(crate) router: Router,
+    pub(crate) shared: Option<Shared>,
     pub(crate) gate_proj: ExpertLinear,
     pub(crate) up_proj: ExpertLinear,
     pub(crate) down_proj: ExpertLinear,
-    choose: Callable,
     multiply: Callable,
     combine: Callable,
     grouped: Grouped,
@@ -117,34 +118,34 @@ impl Moe {
     pub fn new(
         kernels: &Kernels,
         shape: MoeShape,
-        router: Slot,
+        router: Router,
         [gate_proj, up_proj, down_proj]: [ExpertLinear; 3],
     ) -> Result<Moe> {
-        let routing = [
-            ("experts", shape.experts),
-            ("k", shape.per_token),
-            ("norm_topk_prob", usize::from(shape.normalize)),
-        ];
         let small =
             [&gate_proj, &up_proj, &down_proj].iter().all(|part| part.grouped.takes_small());
         Ok(Moe {
             shape,
             router,
+            shared: None,
             gate_proj,
             up_proj,
             down_proj,
-            choose: kernels.get("topk_gating_softmax", &routing)?,
             multiply: shape.gate.kernel(kernels)?,
             combine: kernels.get("moe_combine", &[("k", shape.per_token)])?,
             grouped: Grouped::new(kernels, shape, small)?,
         })
+    }
+
+    /// The same beside a layer that every token takes.
+    pub fn beside(self, shared: Shared) -> Moe {
+        Moe { shared: Some(shared), ..self }
     }
 }
 
 impl Moe {
     /// The weights and the numbers of each token's experts.
     pub(crate) fn route(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 2]> {
-        self.choose.call_all(&[&self.router.forward(x, step)?])?.pair()
+        self.router.of(x, step)
     }
 
     /// What the gate lets through of each expert of a token, `[tokens, k, intermediate]`.
@@ -160,6 +161,19 @@ impl Moe {
         [weights, indices]: &[Tensor; 2],
     ) -> Result<Tensor> {
         self.combine.call(&[&self.down_proj.each(gated, indices)?, weights])
+    }
+
+    /// `routed` with what every token takes, if there is such a layer.
+    pub(crate) fn with_shared(
+        &self,
+        routed: Tensor,
+        x: &Tensor,
+        step: &mut Step<'_>,
+    ) -> Result<Tensor> {
+        match &self.shared {
+            Some(shared) => shared.beside(&routed, x, step),
+            None => Ok(routed),
+        }
     }
 
     /// The weighted sum of what its experts make of each token, expert by expert.
@@ -184,7 +198,7 @@ impl Module for Moe {
         "Moe"
     }
 
-    /// The projections of all experts, `[experts, columns, ..]` each.
+    /// The projections of all experts, `[experts, columns, ..]` each, and what steers their choice.
     fn parameters(&self) -> Vec<(&'static str, &Tensor)> {
         const NAMES: [[&str; 3]; 3] = [
             ["gate_proj.weight", "gate_proj.scales", "gate_proj.biases"],
@@ -192,22 +206,29 @@ impl Module for Moe {
             ["down_proj.weight", "down_proj.scales", "down_proj.biases"],
         ];
         let parts = NAMES.into_iter().zip([&self.gate_proj, &self.up_proj, &self.down_proj]);
-        parts.flat_map(|(names, part)| names.into_iter().zip(&part.weight)).collect()
+        let steering = self.router.bias.as_ref().map(|bias| ("gate.e_score_correction_bias", bias));
+        parts
+            .flat_map(|(names, part)| names.into_iter().zip(&part.weight))
+            .chain(steering)
+            .collect()
     }
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
         let chosen = self.route(x, step)?;
-        if self.grouped.pays(x.shape()[0]) {
-            return self.by_expert(x, &chosen);
-        }
-        self.combined(&self.gated(x, &chosen[1])?, &chosen)
+        let routed = match self.grouped.pays(x.shape()[0]) {
+            true => self.by_expert(x, &chosen)?,
+            false => self.combined(&self.gated(x, &chosen[1])?, &chosen)?,
+        };
+        self.with_shared(routed, x, step)
     }
 
     fn children(&self) -> Vec<(&str, &Slot)> {
-        vec![("gate", &self.router)]
+        let shared = self.shared.iter().flat_map(Shared::children);
+        std::iter::once(("gate", &self.router.logits)).chain(shared).collect()
     }
 
     fn children_mut(&mut self) -> Vec<(&str, &mut Slot)> {
-        vec![("gate", &mut self.router)]
+        let shared = self.shared.iter_mut().flat_map(Shared::children_mut);
+        std::iter::once(("gate", &mut self.router.logits)).chain(shared).collect()
     }
 }

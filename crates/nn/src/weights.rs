@@ -223,6 +223,21 @@ impl<'a> Weights<'a> {
         Ok(Box::new(RmsNorm::new(&self.kernels, weight, eps)?))
     }
 
+    /// The vector of floats `name` in f32, however its file has them.
+    ///
+    /// # Errors
+    /// As [`linear`](Self::linear).
+    pub fn vector(&self, name: &str, features: usize) -> Result<Tensor> {
+        let vector = match &self.source {
+            Origin::Random(_) => Tensor::zeros(DType::F32, &[features])?,
+            Origin::Checkpoint(_) => self.tensor(&self.stored(name, &[features])?, None)?,
+            Origin::Listed(_) => self.stored(name, &[features]).and(nothing(DType::F32))?,
+        };
+        let vector = vector.to(DType::F32)?.on(self.kernels.runtime())?;
+        self.made(name, name, PartKind::Vector, &[features], size(&vector));
+        Ok(vector)
+    }
+
     /// One projection `[experts, columns, depth]` of all experts, of which each token takes `k`, in whichever way the
     /// checkpoint has it.
     ///
@@ -461,7 +476,8 @@ impl<'a> Weights<'a> {
     }
 
     fn made(&self, path: &str, stored: &str, kind: PartKind, shape: &[usize], bytes: usize) {
-        let sources = vec![Source::whole(format!("{stored}.weight"))];
+        let tensor = if kind == PartKind::Vector { "" } else { ".weight" };
+        let sources = vec![Source::whole(format!("{stored}{tensor}"))];
         let (path, shape) = (path.to_string(), shape.to_vec());
         self.parts.borrow_mut().push(Part { path, kind, shape, bias: false, sources, bytes });
     }

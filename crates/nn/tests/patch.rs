@@ -5,8 +5,8 @@ use tilewright_formats::Affine;
 use tilewright_nn::patch::{Patterns, patch, unpatch};
 use tilewright_nn::{
     CacheShape, DType, DenseLinear, Embedding, ExpertLinear, Gate, GatedMlp, Kernels, LayerNorm,
-    Logits, Model, ModelShape, Moe, MoeShape, QuantizedLinear, RmsNorm, Runtime, Slot, Softmax,
-    Tensor, named_modules, replace,
+    Logits, Model, ModelShape, Moe, MoeShape, QuantizedLinear, RmsNorm, Router, Routing, Runtime,
+    Slot, Softmax, Tensor, named_modules, replace,
 };
 
 const HIDDEN: usize = 64;
@@ -116,12 +116,14 @@ fn moe_block(
 ) -> Vec<Slot> {
     let router = numbers.tensor(&[8, HIDDEN]);
     let router = Box::new(DenseLinear::new(kernels, router, None).unwrap());
-    let shape = MoeShape { experts: 8, per_token: k, normalize, gate };
+    let shape =
+        MoeShape { experts: 8, per_token: k, routing: Routing::Softmax { normalize }, gate };
     let mut experts = |columns, depth| {
         let weight = numbers.packed(&[8, columns, depth]);
         ExpertLinear::quantized(kernels, weight, FORMAT, k).unwrap()
     };
     let projections = [experts(96, HIDDEN), experts(96, HIDDEN), experts(HIDDEN, 96)];
+    let router = Router::new(kernels, &shape, router, None).unwrap();
     vec![Box::new(Moe::new(kernels, shape, router, projections).unwrap())]
 }
 
@@ -161,11 +163,17 @@ fn many_tokens_go_expert_by_expert_to_the_same_sums() {
     unpacks_alike(|kernels, numbers| {
         let router = numbers.tensor(&[3, HIDDEN]);
         let router = Box::new(DenseLinear::new(kernels, router, None).unwrap());
-        let shape = MoeShape { experts: 3, per_token: 2, normalize: true, gate: Gate::GeluTanh };
+        let shape = MoeShape {
+            experts: 3,
+            per_token: 2,
+            routing: Routing::Softmax { normalize: true },
+            gate: Gate::GeluTanh,
+        };
         let mut experts = |columns, depth| {
             ExpertLinear::dense(kernels, numbers.tensor(&[3, columns, depth]), 2).unwrap()
         };
         let projections = [experts(96, HIDDEN), experts(96, HIDDEN), experts(HIDDEN, 96)];
+        let router = Router::new(kernels, &shape, router, None).unwrap();
         vec![Box::new(Moe::new(kernels, shape, router, projections).unwrap())]
     });
 }

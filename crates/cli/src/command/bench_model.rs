@@ -212,7 +212,7 @@ fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure
 fn read_per_token(parts: &[Part], batch: usize) -> f64 {
     let bytes = |part: &Part| match part.kind {
         PartKind::Embedding => 0.0,
-        PartKind::Linear | PartKind::Norm => part.bytes as f64,
+        PartKind::Linear | PartKind::Norm | PartKind::Vector => part.bytes as f64,
         PartKind::Experts(k) => {
             let experts = part.shape.first().copied().unwrap_or(1).max(1);
             part.bytes as f64 * (k * batch).min(experts) as f64 / experts as f64

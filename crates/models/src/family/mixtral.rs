@@ -1,9 +1,9 @@
 //! Mixtral (<https://arxiv.org/abs/2401.04088>): Mistral with experts in every layer, whose weights sum to 1.
 
 use super::{gate, llama_like, window};
-use crate::{Decoder, Experts, Family, FeedForward};
+use crate::{Decoder, Experts, Family, FeedForward, RouterFormat};
 use tilewright_formats::{Config, FormatError};
-use tilewright_nn::{Gate, MoeShape};
+use tilewright_nn::{Gate, MoeShape, Routing};
 
 /// The row.
 pub(crate) const FAMILY: Family =
@@ -17,13 +17,15 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
         shape: MoeShape {
             experts: config.positive("num_local_experts")?,
             per_token: config.positive("num_experts_per_tok")?,
-            normalize: true,
+            routing: Routing::Softmax { normalize: true },
             gate: gate(config, "hidden_act", Some(Gate::Silu))?,
         },
         intermediate: config.positive("intermediate_size")?,
         module: "block_sparse_moe",
         projections: ["w1", "w3", "w2"],
-        router: None,
+        stacked: "switch_mlp",
+        router: RouterFormat::AsOthers,
+        shared: None,
     };
     decoder.feed_forward.fill(FeedForward::Experts(experts));
     Ok(decoder)

@@ -1,5 +1,6 @@
 //! One file a family, and the fields that most of them share.
 
+pub(crate) mod dots1;
 pub(crate) mod ernie4_5;
 pub(crate) mod exaone4;
 pub(crate) mod gemma;
@@ -7,6 +8,7 @@ pub(crate) mod gemma2;
 pub(crate) mod gemma3_text;
 pub(crate) mod glm;
 pub(crate) mod glm4;
+pub(crate) mod glm4_moe;
 pub(crate) mod granite;
 pub(crate) mod helium;
 pub(crate) mod llama;
@@ -17,15 +19,16 @@ pub(crate) mod olmo3;
 pub(crate) mod olmoe;
 pub(crate) mod phi3;
 pub(crate) mod qwen2;
+pub(crate) mod qwen2_moe;
 pub(crate) mod qwen3;
 pub(crate) mod qwen3_moe;
 pub(crate) mod seed_oss;
 pub(crate) mod smollm3;
 
 use crate::rope::rope;
-use crate::{AttentionStyle, Decoder, Experts, FeedForward, Norms};
-use tilewright_formats::{Affine, Config, FormatError};
-use tilewright_nn::{Gate, MoeShape};
+use crate::{AttentionStyle, Decoder, Experts, FeedForward, Norms, RouterFormat, SharedExperts};
+use tilewright_formats::{Config, FormatError};
+use tilewright_nn::{Gate, MoeShape, Routing};
 
 /// Layers of a decoder: more than any published one has, few enough to list.
 const MOST_LAYERS: usize = 4096;
@@ -125,26 +128,92 @@ fn pack_gates(decoder: &mut Decoder) {
     }
 }
 
-/// `count` experts in `mlp`, each of the projections of a dense layer, `intermediate` features inside; mlx-lm packs their
-/// router in `router`.
+/// `count` experts in `mlp`, each of the projections of a dense layer, `intermediate` features inside, chosen by a softmax;
+/// mlx-lm packs their router in `router`.
 fn mlp_experts(
     config: &Config,
     count: usize,
     intermediate: usize,
-    router: Option<Affine>,
+    router: RouterFormat,
 ) -> Result<Experts, FormatError> {
     Ok(Experts {
         shape: MoeShape {
             experts: count,
             per_token: config.positive("num_experts_per_tok")?,
-            normalize: config.flag("norm_topk_prob")?.unwrap_or(false),
+            routing: Routing::Softmax {
+                normalize: config.flag("norm_topk_prob")?.unwrap_or(false),
+            },
             gate: gate(config, "hidden_act", Some(Gate::Silu))?,
         },
         intermediate,
         module: "mlp",
         projections: ["gate_proj", "up_proj", "down_proj"],
+        stacked: "switch_mlp",
         router,
+        shared: None,
     })
+}
+
+/// Experts as in DeepSeek-V3, chosen by sigmoids out of groups, in all layers but the first few, beside layers that every
+/// token takes.
+fn sigmoid_experts(
+    config: &Config,
+    decoder: &mut Decoder,
+    stacked: &'static str,
+) -> Result<(), FormatError> {
+    // Transformers 5 writes the field under Mixtral's name.
+    let Some(count) = first_of(config, ["n_routed_experts", "num_local_experts"])? else {
+        return Err(config.missing("n_routed_experts"));
+    };
+    if config.flag("norm_topk_prob")? == Some(false) {
+        let next = "weights of chosen experts must be made to sum to one number";
+        return Err(config.error("norm_topk_prob", "is false, which is not supported", next));
+    }
+    let inside = config.positive("moe_intermediate_size")?;
+    let sum = config.number("routed_scaling_factor")?.unwrap_or(1.0);
+    if !sum.is_finite() {
+        return Err(config.error("routed_scaling_factor", &format!("is {sum}"), "it is a number"));
+    }
+    let groups = config.positive_or("n_group", 1)?;
+    let top_groups = config.positive_or("topk_group", 1)?;
+    let mut experts = mlp_experts(config, count, inside, RouterFormat::Floats)?;
+    experts.stacked = stacked;
+    experts.shape.routing = Routing::Sigmoid { groups, top_groups, sum };
+    let shared = config.size("n_shared_experts")?.unwrap_or(1);
+    experts.shared = (shared > 0).then_some(SharedExperts {
+        name: "shared_experts",
+        intermediate: shared.saturating_mul(inside),
+        gate: None,
+    });
+    let dense = config.size("first_k_dense_replace")?.unwrap_or(0);
+    for part in decoder.feed_forward.iter_mut().skip(dense) {
+        *part = FeedForward::Experts(experts.clone());
+    }
+    Ok(())
+}
+
+/// The first of these fields that is there.
+fn first_of(config: &Config, fields: [&str; 2]) -> Result<Option<usize>, FormatError> {
+    match config.size(fields[0])? {
+        Some(size) => Ok(Some(size)),
+        None => config.size(fields[1]),
+    }
+}
+
+/// Puts `experts` into each `decoder_sparse_step`-th layer that `mlp_only_layers` does not list, as Qwen does.
+fn sparse_layers(
+    config: &Config,
+    decoder: &mut Decoder,
+    experts: &Experts,
+) -> Result<(), FormatError> {
+    let step = config.size("decoder_sparse_step")?.unwrap_or(1).max(1);
+    let dense = config.sizes("mlp_only_layers")?.unwrap_or_default();
+    for (layer, part) in decoder.feed_forward.iter_mut().enumerate() {
+        if (layer + 1) % step == 0 && !dense.contains(&layer) {
+            *part = FeedForward::Experts(experts.clone());
+        }
+    }
+    Ok(())
 }
 
 /// What is added to the mean square of a norm.

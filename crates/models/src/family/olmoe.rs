@@ -2,7 +2,7 @@
 //! as one row.
 
 use super::{llama_like, mlp_experts};
-use crate::{Decoder, Family, FeedForward, Normed};
+use crate::{Decoder, Family, FeedForward, Normed, RouterFormat};
 use tilewright_formats::{Config, FormatError};
 
 /// The row.
@@ -22,7 +22,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     let mut decoder = llama_like(config)?;
     decoder.attention.norms = Some(Normed::Rows);
     let [count, inside] = ["num_experts", "intermediate_size"].map(|field| config.positive(field));
-    let experts = mlp_experts(config, count?, inside?, None)?;
+    let experts = mlp_experts(config, count?, inside?, RouterFormat::AsOthers)?;
     decoder.feed_forward.fill(FeedForward::Experts(experts));
     Ok(decoder)
 }

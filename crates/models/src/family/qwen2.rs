@@ -8,7 +8,8 @@ use tilewright_formats::{Config, FormatError};
 /// The row.
 pub(crate) const FAMILY: Family = Family { model_type: "qwen2", doc: "Qwen 2 and 2.5", read };
 
-fn read(config: &Config) -> Result<Decoder, FormatError> {
+/// Also the start for the form with experts.
+pub(crate) fn read(config: &Config) -> Result<Decoder, FormatError> {
     let mut decoder = llama_like(config)?;
     decoder.attention.bias = true;
     decoder.attention.output_bias = false;

@@ -1,8 +1,8 @@
 //! Qwen 3 with experts (<https://arxiv.org/abs/2505.09388>): in every layer, or in each `decoder_sparse_step`-th one that
 //! `mlp_only_layers` does not list.
 
-use super::{mlp_experts, qwen3, usual_window};
-use crate::{Decoder, Family, FeedForward};
+use super::{first_of, mlp_experts, qwen3, sparse_layers, usual_window};
+use crate::{Decoder, Family, RouterFormat};
 use tilewright_formats::{Affine, Config, FormatError};
 
 /// The row.
@@ -15,20 +15,14 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     let slides = config.flag("use_sliding_window")? == Some(true);
     decoder.windows.fill(usual_window(config)?.filter(|_| slides));
     // Transformers 5 writes the field under Mixtral's name.
-    let count = match config.size("num_experts")? {
-        Some(count) => count,
-        None => config.size("num_local_experts")?.ok_or_else(|| config.missing("num_experts"))?,
-    };
-    if count == 0 {
-        return Ok(decoder);
-    }
-    let inside = config.positive("moe_intermediate_size")?;
-    let experts = mlp_experts(config, count, inside, Some(Affine { bits: 8, group: 64 }))?;
-    let step = config.size("decoder_sparse_step")?.unwrap_or(1).max(1);
-    let dense = config.sizes("mlp_only_layers")?.unwrap_or_default();
-    for (layer, part) in decoder.feed_forward.iter_mut().enumerate() {
-        if (layer + 1) % step == 0 && !dense.contains(&layer) {
-            *part = FeedForward::Experts(experts.clone());
+    let count = first_of(config, ["num_experts", "num_local_experts"])?;
+    match count.ok_or_else(|| config.missing("num_experts"))? {
+        0 => {}
+        count => {
+            let inside = config.positive("moe_intermediate_size")?;
+            let router = RouterFormat::Own(Affine { bits: 8, group: 64 });
+            let experts = mlp_experts(config, count, inside, router)?;
+            sparse_layers(config, &mut decoder, &experts)?;
         }
     }
     Ok(decoder)

@@ -5,7 +5,7 @@ use super::{Replacement, of_type};
 use crate::linear::FEW_ROWS;
 use crate::{
     DenseLinear, Error, Gate, GatedMlp, Kernels, Module, Moe, PackedGatedMlp, Result, RmsNorm,
-    Step, Tensor,
+    Routing, Step, Tensor,
 };
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
@@ -180,10 +180,17 @@ pub(super) fn fuse_moe(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn
     };
     let format = moe.down_proj.format.ok_or_else(fault)?;
     let combined = kernels.get("gather_qmm_combine_quantized", &constants(format))?;
-    let around = match (packed(moe.router.as_ref()), &gated, moe.gate_proj.format) {
-        (Some(router), Some(_), Some(into)) if kernels.runtime().caps().routines => {
+    let softmax = match moe.shape.routing {
+        Routing::Softmax { normalize } if moe.shared.is_none() => Some(normalize),
+        _ => None,
+    };
+    let router = packed(moe.router.logits.as_ref());
+    let around = match (router, softmax, &gated, moe.gate_proj.format) {
+        (Some(router), Some(normalize), Some(_), Some(into))
+            if kernels.runtime().caps().routines =>
+        {
             let experts = [("experts", moe.shape.experts)];
-            let normalize = [("norm_topk_prob", usize::from(moe.shape.normalize))];
+            let normalize = [("norm_topk_prob", usize::from(normalize))];
             let into = [&constants(into)[..], &experts].concat();
             let out_of = [&constants(format)[..], &experts, &normalize].concat();
             Some(AroundMoe {
@@ -216,8 +223,9 @@ impl Replacement for FusedMoe {
         };
         let down = moe.down_proj.weight.iter();
         let inputs = [&gated].into_iter().chain(down).chain([&weights, &indices]);
-        self.combined.call(&inputs.collect::<Vec<_>>())
+        moe.with_shared(self.combined.call(&inputs.collect::<Vec<_>>())?, x, step)
     }
+
     fn branch(
         &self,
         original: &dyn Module,
