@@ -149,6 +149,8 @@ pub static CATALOG: &[&Entry] = &[
     &paged_attention::PAGED_ATTENTION,
     &cache_update::CACHE_UPDATE,
     &merge_heads::MERGE_HEADS,
+    &latent_heads::LATENT_HEADS,
+    &latent_heads::FIRST_FEATURES,
     &resize_bilinear::RESIZE_BILINEAR,
     &depthwise_conv_3x3::DEPTHWISE_CONV_3X3,
     &causal_conv1d::CAUSAL_CONV1D,

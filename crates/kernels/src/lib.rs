@@ -43,6 +43,7 @@ pub mod geglu;
 pub mod grouped_linear;
 pub mod grouped_quantized_linear;
 pub mod grpo_advantage_norm;
+pub mod latent_heads;
 pub mod layernorm;
 pub mod layernorm_residual;
 pub mod linear;

@@ -6,9 +6,12 @@
 use tilewright_formats::{Affine, Config, FormatError};
 use tilewright_nn::{
     Attention, AttentionShape, Block, Branch, CacheShape, ExpertNames, Gate, GatedMlp, Kernels,
-    Model, ModelShape, Module, Moe, MoeShape, PackedGatedMlp, Part, Projections, QueryKeyNorms,
-    Result, Rope, Router, Routing, Shared, Slot, Weights,
+    Latent, LatentShape, Model, ModelShape, Module, Moe, MoeShape, PackedGatedMlp, Part,
+    Projections, QueryKeyNorms, Result, Rope, Router, Routing, Shared, Slot, Weights,
 };
+
+/// What the norms of shared vectors add to the mean square, whatever a configuration says of others.
+const LATENT_EPS: f64 = 1e-6;
 
 /// A decoder, described.
 #[derive(Clone, Debug)]
@@ -66,6 +69,19 @@ pub struct AttentionStyle {
     pub interleaved: bool,
     /// Queries, keys and values come out of one projection, `qkv_proj`.
     pub fused: bool,
+    /// They come out of vectors that all heads share; of stored heads the features that turn are the last.
+    pub latent: Option<LatentStyle>,
+}
+
+/// The vectors that all heads share, in attention as in DeepSeek-V2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatentStyle {
+    /// Features of that of queries; they have one projection when `None`.
+    pub query_rank: Option<usize>,
+    /// Features of that of keys and values.
+    pub rank: usize,
+    /// Features of a head of values.
+    pub value_dim: usize,
 }
 
 /// What of queries and keys is normed as one.
@@ -205,7 +221,7 @@ impl Decoder {
                 let next = "a token takes at least one expert, and at most all of them or 64";
                 return Err(config.error("num_experts_per_tok", &what, next));
             }
-            if let Routing::Sigmoid { groups, top_groups, .. } = shape.routing {
+            if let Routing::Sigmoid { groups, top_groups } = shape.routing {
                 let (all, next) = (shape.experts, "experts come in groups of one size");
                 if groups == 0 || !all.is_multiple_of(groups) {
                     return Err(config.error("n_group", &format!("is {groups} of {all}"), next));
@@ -313,6 +329,11 @@ impl Decoder {
             }
             false => project(name, heads),
         };
+        if let Some(latent) = self.attention.latent {
+            let projections = self.latent(weights, &latent, path)?;
+            let back = [self.hidden, heads * latent.value_dim];
+            return self.attending(weights, layer, path, projections, None, back);
+        }
         let projections = match self.attention.fused {
             true => Projections::Fused(project("qkv_proj", heads + 2 * kv_heads)?),
             false => Projections::Split([
@@ -332,7 +353,20 @@ impl Decoder {
             ])),
             None => None,
         };
-        let back = [self.hidden, heads * head_dim];
+        self.attending(weights, layer, path, projections, norms, [self.hidden, heads * head_dim])
+    }
+
+    /// Attention behind its projections, with the way back of that shape.
+    fn attending(
+        &self,
+        weights: &Weights<'_>,
+        layer: usize,
+        path: &str,
+        projections: Projections,
+        norms: Option<QueryKeyNorms>,
+        back: [usize; 2],
+    ) -> Result<Slot> {
+        let AttentionStyle { heads, kv_heads, head_dim, .. } = self.attention;
         let back = weights.linear(&format!("{path}.o_proj"), back, self.attention.output_bias)?;
         let shape = AttentionShape {
             heads,
@@ -346,6 +380,49 @@ impl Decoder {
             rope: self.turned_by[layer],
         };
         Ok(Box::new(Attention::new(weights.kernels(), shape, projections, norms, back)?))
+    }
+
+    /// The way in by vectors that all heads share. Features that turn are put before those that do not.
+    fn latent(
+        &self,
+        weights: &Weights<'_>,
+        latent: &LatentStyle,
+        path: &str,
+    ) -> Result<Projections> {
+        let AttentionStyle { heads, head_dim, bias, .. } = self.attention;
+        let (LatentStyle { query_rank, rank, value_dim }, rotary) = (*latent, self.rotary());
+        let at = |name: &str| format!("{path}.{name}");
+        let norm = |name: &str, features| weights.rms_norm(&at(name), features, LATENT_EPS, 0.0);
+        let plain = head_dim - rotary;
+        let turning: Vec<usize> = match self.attention.interleaved {
+            true => (0..rotary).step_by(2).chain((1..rotary).step_by(2)).collect(),
+            false => (0..rotary).collect(),
+        };
+        let of_head = turning.iter().map(|i| plain + i).chain(0..plain);
+        let of_head: Vec<usize> = of_head.collect();
+        let order: Vec<usize> =
+            (0..heads).flat_map(|head| of_head.iter().map(move |i| head * head_dim + i)).collect();
+        let to_queries = |name: &str, depth| {
+            weights.linear_ordered(&at(name), [heads * head_dim, depth], false, &order)
+        };
+        let queries = match query_rank {
+            Some(query_rank) => vec![
+                ("q_a_proj", weights.linear(&at("q_a_proj"), [query_rank, self.hidden], bias)?),
+                ("q_a_layernorm", norm("q_a_layernorm", query_rank)?),
+                ("q_b_proj", to_queries("q_b_proj", query_rank)?),
+            ],
+            None => vec![("q_proj", to_queries("q_proj", self.hidden)?)],
+        };
+        let shared: Vec<usize> = (0..rank).chain(turning.iter().map(|i| rank + i)).collect();
+        let into = [rank + rotary, self.hidden];
+        let out_of = [heads * (plain + value_dim), rank];
+        let both = [
+            weights.linear_ordered(&at("kv_a_proj_with_mqa"), into, bias, &shared)?,
+            norm("kv_a_layernorm", rank)?,
+            weights.linear(&at("kv_b_proj"), out_of, false)?,
+        ];
+        let shape = LatentShape { heads, head_dim, rotary, value_dim, rank };
+        Ok(Projections::Latent(Box::new(Latent::new(weights.kernels(), shape, queries, both)?)))
     }
 
     /// The rows of a projection to `heads` heads whose turning features are stored in pairs, in the order in which the

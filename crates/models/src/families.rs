@@ -2,9 +2,9 @@
 
 use crate::Decoder;
 use crate::family::{
-    dots1, ernie4_5, exaone4, gemma, gemma2, gemma3_text, glm, glm4, glm4_moe, granite, helium,
-    llama, mistral, mixtral, olmo2, olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen3, qwen3_moe,
-    seed_oss, smollm3,
+    deepseek_v2, deepseek_v3, dots1, ernie4_5, exaone4, gemma, gemma2, gemma3_text, glm, glm4,
+    glm4_moe, glm4_moe_lite, granite, helium, llama, mistral, mixtral, olmo2, olmo3, olmoe, phi3,
+    qwen2, qwen2_moe, qwen3, qwen3_moe, seed_oss, smollm3,
 };
 use std::sync::Arc;
 use tilewright_formats::{Checkpoint, Config, FormatError};
@@ -23,6 +23,8 @@ pub struct Family {
 
 /// Every family.
 pub static FAMILIES: &[Family] = &[
+    deepseek_v2::FAMILY,
+    deepseek_v3::FAMILY,
     dots1::FAMILY,
     ernie4_5::FAMILY,
     exaone4::FAMILY,
@@ -32,6 +34,7 @@ pub static FAMILIES: &[Family] = &[
     glm::FAMILY,
     glm4::FAMILY,
     glm4_moe::FAMILY,
+    glm4_moe_lite::FAMILY,
     granite::FAMILY,
     helium::FAMILY,
     llama::FAMILY,

@@ -13,7 +13,8 @@ mod rope;
 
 pub use convert::Conversion;
 pub use decoder::{
-    AttentionStyle, Decoder, Experts, FeedForward, Normed, Norms, RouterFormat, SharedExperts,
+    AttentionStyle, Decoder, Experts, FeedForward, LatentStyle, Normed, Norms, RouterFormat,
+    SharedExperts,
 };
 pub use families::{FAMILIES, Family, describe, find, load, load_listed};
 pub use gguf::Import;

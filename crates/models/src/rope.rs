@@ -96,6 +96,27 @@ pub fn rope(config: &Config, features: usize, context: usize) -> Result<Rope, Fo
     }
 }
 
+/// What yarn multiplies the scores with, beside what its rope does, where a configuration has `mscale_all_dim` as
+/// DeepSeek's do: the square of what it would multiply queries and keys with.
+///
+/// # Errors
+/// When a field is wrong.
+pub fn yarn_scale(config: &Config) -> Result<f64, FormatError> {
+    let scaling = match config.object("rope_parameters")? {
+        Some(parameters) => Some(parameters),
+        None => config.object("rope_scaling")?,
+    };
+    let Some(scaling) = scaling else { return Ok(1.0) };
+    let share = scaling.number("mscale_all_dim")?.unwrap_or(0.0);
+    let factor = positive(&scaling, "factor", Some(1.0))?;
+    let magnitude = if factor > 1.0 { 0.1 * share * factor.ln() + 1.0 } else { 1.0 };
+    if !(magnitude > 0.0 && magnitude <= GREATEST) {
+        let next = "0.1 of it, times the logarithm of `factor`, plus 1 must be above 0";
+        return Err(scaling.error("mscale_all_dim", &format!("is {share}"), next));
+    }
+    Ok(magnitude * magnitude)
+}
+
 /// The ropes of layers that see everything and of those that slide: one for each kind since transformers 5; before, only
 /// the former's base and scaling have the usual names, and `local` is the base of the latter.
 ///

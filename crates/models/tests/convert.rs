@@ -95,6 +95,9 @@ fn floats(model: &str) -> PathBuf {
     tests.join(if model == "qwen3_moe" { "convert" } else { "fixtures" }).join(model)
 }
 
+/// Families that the mlx-lm which wrote the table, 0.29.1, does not know.
+const NOT_IN_MLX_LM: [&str; 1] = ["glm4_moe_lite"];
+
 #[test]
 fn checkpoints_are_packed_as_mlx_lm_packs_them() {
     let lines: Vec<Line> = lines().into_iter().filter(|line| line.model != "numbers").collect();
@@ -128,6 +131,7 @@ fn checkpoints_are_packed_as_mlx_lm_packs_them() {
             assert_eq!(config[field], told, "{model}");
         }
     }
+    families.extend(NOT_IN_MLX_LM.map(String::from));
     families.sort();
     families.dedup();
     let all: Vec<&str> =

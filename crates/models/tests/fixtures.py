@@ -26,6 +26,8 @@ LLAMA3 = dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_facto
               original_max_position_embeddings=32)
 LONG = dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.2, 1.3],
             long_factor=[1.5, 2.0, 3.0, 4.0])
+LATENT = dict(kv_lora_rank=32, qk_rope_head_dim=4, qk_nope_head_dim=8, num_key_value_heads=4, head_dim=4)
+DEEP = dict(rope_type="yarn", rope_theta=10000.0, original_max_position_embeddings=64, beta_fast=32, beta_slow=1)
 EXPERTS = dict(num_experts_per_tok=2, moe_intermediate_size=32)
 
 # Name, class of the configuration, and what it differs in.
@@ -81,6 +83,17 @@ MODELS = {
     "dots1": ("Dots1Config", dict(
         head_dim=16, n_routed_experts=8, n_shared_experts=1, n_group=4, topk_group=2, norm_topk_prob=True,
         routed_scaling_factor=2.5, first_k_dense_replace=1, **EXPERTS)),
+    "deepseek_v2": ("DeepseekV2Config", LATENT | dict(
+        q_lora_rank=None, v_head_dim=12, n_routed_experts=8, n_shared_experts=2, first_k_dense_replace=1,
+        topk_method="greedy", routed_scaling_factor=1.5, rope_parameters=dict(
+            factor=8.0, mscale=0.7, mscale_all_dim=0.7, **DEEP), **EXPERTS)),
+    "deepseek_v3": ("DeepseekV3Config", LATENT | dict(
+        q_lora_rank=32, v_head_dim=8, n_routed_experts=8, n_shared_experts=1, n_group=4, topk_group=2,
+        first_k_dense_replace=1, routed_scaling_factor=2.5, rope_parameters=dict(
+            factor=4.0, mscale=1.0, mscale_all_dim=1.0, **DEEP), **EXPERTS)),
+    "glm4_moe_lite": ("Glm4MoeLiteConfig", LATENT | dict(
+        q_lora_rank=16, v_head_dim=8, n_routed_experts=8, n_shared_experts=1, routed_scaling_factor=1.8,
+        attention_bias=True, **EXPERTS)),
     "phi3": ("Phi3Config", dict(original_max_position_embeddings=16, rope_parameters=LONG)),
     "phi3-partial": ("Phi3Config", dict(
         partial_rotary_factor=0.5, sliding_window=8,
@@ -89,7 +102,8 @@ MODELS = {
 
 # The seed of each is its place: the first came in the order of the alphabet, later ones after them.
 LATER = ["smollm3", "gemma3_text", "olmo2", "olmo3", "exaone4", "granite", "glm", "glm4", "ernie4_5", "helium",
-         "seed_oss", "olmoe", "qwen2_moe", "glm4_moe", "dots1"]
+         "seed_oss", "olmoe", "qwen2_moe", "glm4_moe", "dots1", "deepseek_v2", "deepseek_v3",
+         "glm4_moe_lite"]
 SEEDS = {name: 1 + place for place, name in enumerate([*sorted(MODELS.keys() - LATER), *LATER])}
 
 # Name, and the model that it is, its experts stored as transformers holds them: gates and ups of all in one tensor.
@@ -116,6 +130,8 @@ QUANTIZED = {
     "helium-4bit": ("helium", dict(q_bits=4, q_group_size=32), {}),
     "qwen2_moe-4bit": ("qwen2_moe", dict(q_bits=4, q_group_size=32), {}),
     "glm4_moe-4bit": ("glm4_moe", dict(q_bits=4, q_group_size=32), {}),
+    "deepseek_v2-4bit": ("deepseek_v2", dict(q_bits=4, q_group_size=32), {}),
+    "deepseek_v3-4bit": ("deepseek_v3", dict(q_bits=4, q_group_size=32), {}),
     "phi3-4bit": ("phi3", dict(q_bits=4, q_group_size=32), {}),
     # mlx-lm attends to everything in these families, so that a window is wider than the text.
     "mistral-4bit": ("mistral", dict(q_bits=4, q_group_size=32), dict(sliding_window=512)),

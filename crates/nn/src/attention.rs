@@ -1,6 +1,6 @@
 //! Attention over the cache: projections, norms of heads, rotation, cache, softmax-weighted sum, projection back.
 
-use crate::{Attend, Kernels, Module, Result, Slot, Step, Tensor};
+use crate::{Attend, Kernels, Latent, Module, Result, Slot, Step, Tensor};
 use tilewright_tensor::Callable;
 
 /// What attention layers differ in, besides their weights.
@@ -39,6 +39,26 @@ pub enum Projections {
     Split([Slot; 3]),
     /// All three side by side.
     Fused(Slot),
+    /// Out of vectors that all heads share.
+    Latent(Box<Latent>),
+}
+
+impl Projections {
+    fn children(&self) -> Vec<(&str, &Slot)> {
+        match self {
+            Projections::Split([q, k, v]) => vec![("q_proj", q), ("k_proj", k), ("v_proj", v)],
+            Projections::Fused(qkv) => vec![("qkv_proj", qkv)],
+            Projections::Latent(latent) => latent.children().collect(),
+        }
+    }
+
+    fn children_mut(&mut self) -> Vec<(&str, &mut Slot)> {
+        match self {
+            Projections::Split([q, k, v]) => vec![("q_proj", q), ("k_proj", k), ("v_proj", v)],
+            Projections::Fused(qkv) => vec![("qkv_proj", qkv)],
+            Projections::Latent(latent) => latent.children_mut().collect(),
+        }
+    }
 }
 
 /// Norms of queries and of keys, before they turn.
@@ -129,7 +149,17 @@ impl Attention {
                 self.apart([q.forward(x, step)?, k.forward(x, step)?, v.forward(x, step)?])
             }
             Projections::Fused(qkv) => self.heads(&qkv.forward(x, step)?),
+            Projections::Latent(latent) => latent.project(x, step),
         }
+    }
+
+    /// What the mixtures of values `[tokens, heads * head_dim]` project back to.
+    pub(crate) fn back(&self, mixed: Tensor, step: &mut Step<'_>) -> Result<Tensor> {
+        let mixed = match &self.projections {
+            Projections::Latent(latent) => latent.summed(mixed)?,
+            Projections::Split(_) | Projections::Fused(_) => mixed,
+        };
+        self.o_proj.forward(&mixed, step)
     }
 
     /// Queries, keys and values that are a tensor each, `[tokens, heads, head_dim]` each.
@@ -179,14 +209,11 @@ impl Module for Attention {
         update.output("k_cache", &mut cache.keys).output("v_cache", &mut cache.values).run()?;
         drop((k, v));
         let mixed = self.attend.forward(&q, step)?;
-        self.o_proj.forward(&mixed, step)
+        self.back(mixed, step)
     }
 
     fn children(&self) -> Vec<(&str, &Slot)> {
-        let mut all = match &self.projections {
-            Projections::Split([q, k, v]) => vec![("q_proj", q), ("k_proj", k), ("v_proj", v)],
-            Projections::Fused(qkv) => vec![("qkv_proj", qkv)],
-        };
+        let mut all = self.projections.children();
         if let Some([q, k]) = self.norms.as_ref().map(QueryKeyNorms::slots) {
             all.extend([("q_norm", q), ("k_norm", k)]);
         }
@@ -195,10 +222,7 @@ impl Module for Attention {
     }
 
     fn children_mut(&mut self) -> Vec<(&str, &mut Slot)> {
-        let mut all = match &mut self.projections {
-            Projections::Split([q, k, v]) => vec![("q_proj", q), ("k_proj", k), ("v_proj", v)],
-            Projections::Fused(qkv) => vec![("qkv_proj", qkv)],
-        };
+        let mut all = self.projections.children_mut();
         if let Some([q, k]) = self.norms.as_mut().map(QueryKeyNorms::slots_mut) {
             all.extend([("q_norm", q), ("k_norm", k)]);
         }

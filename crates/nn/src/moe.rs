@@ -93,6 +93,8 @@ pub struct MoeShape {
     pub per_token: usize,
     /// How they are chosen.
     pub routing: Routing,
+    /// What the weights of the chosen experts are multiplied with.
+    pub factor: Option<f64>,
     /// The experts' activation.
     pub gate: Gate,
 }

@@ -12,15 +12,13 @@ pub enum Routing {
         /// Weights of the chosen experts sum to 1.
         normalize: bool,
     },
-    /// The greatest sigmoids, as in DeepSeek-V3 (<https://arxiv.org/abs/2412.19437>, section 2.1.2). A bias may steer the
+    /// The greatest sigmoids, divided by their sum, as in DeepSeek-V3 (<https://arxiv.org/abs/2412.19437>, section 2.1.2). A bias may steer the
     /// choice; it does not count in the weights.
     Sigmoid {
         /// Experts come in so many groups of one size.
         groups: usize,
         /// Only those of so many groups are chosen from.
         top_groups: usize,
-        /// What the weights of the chosen experts sum to.
-        sum: f64,
     },
 }
 
@@ -45,17 +43,17 @@ impl Router {
         logits: Slot,
         bias: Option<Tensor>,
     ) -> Result<Router> {
-        let MoeShape { experts, per_token: k, routing, .. } = *shape;
-        let (choose, bias, scaling) = match routing {
+        let MoeShape { experts, per_token: k, routing, factor, .. } = *shape;
+        let (choose, bias) = match routing {
             Routing::Softmax { .. } if bias.is_some() => {
                 return Err(Error::failure("no bias steers a router of softmaxes"));
             }
             Routing::Softmax { normalize } => {
                 let constants =
                     [("experts", experts), ("k", k), ("norm_topk_prob", usize::from(normalize))];
-                (kernels.get("topk_gating_softmax", &constants)?, None, None)
+                (kernels.get("topk_gating_softmax", &constants)?, None)
             }
-            Routing::Sigmoid { groups, top_groups, sum } => {
+            Routing::Sigmoid { groups, top_groups } => {
                 let constants = [
                     ("experts", experts),
                     ("k", k),
@@ -66,10 +64,10 @@ impl Router {
                     Some(bias) => bias,
                     None => Tensor::zeros(DType::F32, &[experts])?.on(kernels.runtime())?,
                 };
-                let choose = kernels.get("deepseek_router_topk_sigmoid", &constants)?;
-                (choose, Some(bias), Scaling::by(kernels, (sum != 1.0).then_some(sum))?)
+                (kernels.get("deepseek_router_topk_sigmoid", &constants)?, Some(bias))
             }
         };
+        let scaling = Scaling::by(kernels, factor)?;
         Ok(Router { logits, choose, bias, scaling })
     }
 

@@ -116,8 +116,13 @@ fn moe_block(
 ) -> Vec<Slot> {
     let router = numbers.tensor(&[8, HIDDEN]);
     let router = Box::new(DenseLinear::new(kernels, router, None).unwrap());
-    let shape =
-        MoeShape { experts: 8, per_token: k, routing: Routing::Softmax { normalize }, gate };
+    let shape = MoeShape {
+        experts: 8,
+        per_token: k,
+        routing: Routing::Softmax { normalize },
+        factor: None,
+        gate,
+    };
     let mut experts = |columns, depth| {
         let weight = numbers.packed(&[8, columns, depth]);
         ExpertLinear::quantized(kernels, weight, FORMAT, k).unwrap()
@@ -167,6 +172,7 @@ fn many_tokens_go_expert_by_expert_to_the_same_sums() {
             experts: 3,
             per_token: 2,
             routing: Routing::Softmax { normalize: true },
+            factor: None,
             gate: Gate::GeluTanh,
         };
         let mut experts = |columns, depth| {

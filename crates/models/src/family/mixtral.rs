@@ -18,6 +18,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
             experts: config.positive("num_local_experts")?,
             per_token: config.positive("num_experts_per_tok")?,
             routing: Routing::Softmax { normalize: true },
+            factor: None,
             gate: gate(config, "hidden_act", Some(Gate::Silu))?,
         },
         intermediate: config.positive("intermediate_size")?,

@@ -1,5 +1,7 @@
 //! One file a family, and the fields that most of them share.
 
+pub(crate) mod deepseek_v2;
+pub(crate) mod deepseek_v3;
 pub(crate) mod dots1;
 pub(crate) mod ernie4_5;
 pub(crate) mod exaone4;
@@ -9,6 +11,7 @@ pub(crate) mod gemma3_text;
 pub(crate) mod glm;
 pub(crate) mod glm4;
 pub(crate) mod glm4_moe;
+pub(crate) mod glm4_moe_lite;
 pub(crate) mod granite;
 pub(crate) mod helium;
 pub(crate) mod llama;
@@ -25,8 +28,10 @@ pub(crate) mod qwen3_moe;
 pub(crate) mod seed_oss;
 pub(crate) mod smollm3;
 
-use crate::rope::rope;
-use crate::{AttentionStyle, Decoder, Experts, FeedForward, Norms, RouterFormat, SharedExperts};
+use crate::rope::{rope, yarn_scale};
+use crate::{
+    AttentionStyle, Decoder, Experts, FeedForward, LatentStyle, Norms, RouterFormat, SharedExperts,
+};
 use tilewright_formats::{Config, FormatError};
 use tilewright_nn::{Gate, MoeShape, Routing};
 
@@ -83,6 +88,7 @@ fn llama_like_turning(
             norms: None,
             interleaved: false,
             fused: false,
+            latent: None,
         },
         windows: vec![None; layers],
         feed_forward: vec![part; layers],
@@ -143,6 +149,7 @@ fn mlp_experts(
             routing: Routing::Softmax {
                 normalize: config.flag("norm_topk_prob")?.unwrap_or(false),
             },
+            factor: None,
             gate: gate(config, "hidden_act", Some(Gate::Silu))?,
         },
         intermediate,
@@ -154,42 +161,73 @@ fn mlp_experts(
     })
 }
 
-/// Experts as in DeepSeek-V3, chosen by sigmoids out of groups, in all layers but the first few, beside layers that every
-/// token takes.
-fn sigmoid_experts(
-    config: &Config,
-    decoder: &mut Decoder,
-    stacked: &'static str,
-) -> Result<(), FormatError> {
-    // Transformers 5 writes the field under Mixtral's name.
-    let Some(count) = first_of(config, ["n_routed_experts", "num_local_experts"])? else {
-        return Err(config.missing("n_routed_experts"));
-    };
+/// Experts as in DeepSeek-V3, chosen by sigmoids out of groups: those of [`deepseek_experts`].
+fn sigmoid_experts(config: &Config, stacked: &'static str) -> Result<Experts, FormatError> {
     if config.flag("norm_topk_prob")? == Some(false) {
         let next = "weights of chosen experts must be made to sum to one number";
         return Err(config.error("norm_topk_prob", "is false, which is not supported", next));
     }
-    let inside = config.positive("moe_intermediate_size")?;
-    let sum = config.number("routed_scaling_factor")?.unwrap_or(1.0);
-    if !sum.is_finite() {
-        return Err(config.error("routed_scaling_factor", &format!("is {sum}"), "it is a number"));
-    }
     let groups = config.positive_or("n_group", 1)?;
     let top_groups = config.positive_or("topk_group", 1)?;
+    deepseek_experts(config, Routing::Sigmoid { groups, top_groups }, stacked)
+}
+
+/// Experts beside a layer that every token takes, under the names of DeepSeek's configurations; `stacked` is what mlx-lm
+/// calls them put together.
+fn deepseek_experts(
+    config: &Config,
+    routing: Routing,
+    stacked: &'static str,
+) -> Result<Experts, FormatError> {
+    // Transformers 5 writes the field under Mixtral's name.
+    let count = first_of(config, ["n_routed_experts", "num_local_experts"])?;
+    let count = count.ok_or_else(|| config.missing("n_routed_experts"))?;
+    let inside = config.positive("moe_intermediate_size")?;
+    let factor = config.number("routed_scaling_factor")?.filter(|factor| *factor != 1.0);
     let mut experts = mlp_experts(config, count, inside, RouterFormat::Floats)?;
+    experts.shape.routing = routing;
+    experts.shape.factor = factor;
     experts.stacked = stacked;
-    experts.shape.routing = Routing::Sigmoid { groups, top_groups, sum };
-    let shared = config.size("n_shared_experts")?.unwrap_or(1);
+    let shared = config.size("n_shared_experts")?.unwrap_or(0);
     experts.shared = (shared > 0).then_some(SharedExperts {
         name: "shared_experts",
         intermediate: shared.saturating_mul(inside),
         gate: None,
     });
-    let dense = config.size("first_k_dense_replace")?.unwrap_or(0);
-    for part in decoder.feed_forward.iter_mut().skip(dense) {
+    Ok(experts)
+}
+
+/// Puts `experts` into all layers from `first` on.
+fn sparse_from(decoder: &mut Decoder, first: usize, experts: &Experts) {
+    for part in decoder.feed_forward.iter_mut().skip(first) {
         *part = FeedForward::Experts(experts.clone());
     }
-    Ok(())
+}
+
+/// Attention by vectors that all heads share, as in DeepSeek-V2, in a decoder that is otherwise Llama's.
+fn latent_attention(config: &Config) -> Result<Decoder, FormatError> {
+    let rotary = config.positive("qk_rope_head_dim")?;
+    let plain = config.positive("qk_nope_head_dim")?;
+    let (rank, value_dim) = (config.positive("kv_lora_rank")?, config.positive("v_head_dim")?);
+    let head_dim = plain.saturating_add(rotary);
+    let heads = config.positive("num_attention_heads")?;
+    let config =
+        &config.clone().with("head_dim", head_dim.into()).with("num_key_value_heads", heads.into());
+    if value_dim > head_dim {
+        let what = format!("is {value_dim}, of keys that have {head_dim}");
+        return Err(config.error("v_head_dim", &what, "values have at most the features of keys"));
+    }
+    if rotary % 2 == 1 {
+        let next = "features turn in pairs";
+        return Err(config.error("qk_rope_head_dim", &format!("is {rotary}"), next));
+    }
+    let mut decoder = llama_like_turning(config, |_| Ok(rotary))?;
+    let attention = &mut decoder.attention;
+    attention.interleaved = config.flag("rope_interleave")?.unwrap_or(true);
+    attention.scale *= yarn_scale(config)?;
+    attention.latent =
+        Some(LatentStyle { query_rank: config.size("q_lora_rank")?, rank, value_dim });
+    Ok(decoder)
 }
 
 /// The first of these fields that is there.

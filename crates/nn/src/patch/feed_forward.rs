@@ -181,7 +181,9 @@ pub(super) fn fuse_moe(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn
     let format = moe.down_proj.format.ok_or_else(fault)?;
     let combined = kernels.get("gather_qmm_combine_quantized", &constants(format))?;
     let softmax = match moe.shape.routing {
-        Routing::Softmax { normalize } if moe.shared.is_none() => Some(normalize),
+        Routing::Softmax { normalize } if moe.shared.is_none() && moe.shape.factor.is_none() => {
+            Some(normalize)
+        }
         _ => None,
     };
     let router = packed(moe.router.logits.as_ref());

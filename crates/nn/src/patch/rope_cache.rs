@@ -75,6 +75,7 @@ fn around(
                 parts.iter().map(|part| packed(part.as_ref())).collect();
             parts.map_or(Ok(None), |parts| Packed::joined(kernels, &parts))?
         }
+        Projections::Latent(_) => None,
     };
     let (Some(into), Some(out)) = (into, packed(attention.o_proj.as_ref())) else {
         return Ok(None);
@@ -171,7 +172,7 @@ impl Replacement for FusedRotation {
         let heads = match &self.around {
             Some(around) if x.shape()[0] <= FEW_ROWS && x.dtype() != DType::F32 => {
                 let mixed = self.mixed_of(around, attention, &around.into.of(x)?, step)?;
-                return attention.o_proj.forward(&mixed, step);
+                return attention.back(mixed, step);
             }
             Some(around) if matches!(attention.projections, Projections::Split(_)) => {
                 match around.into.parts_of(x, attention.shape.columns())? {
@@ -182,7 +183,7 @@ impl Replacement for FusedRotation {
             _ => attention.project(x, step)?,
         };
         let mixed = self.mixed(attention, &heads, step)?;
-        attention.o_proj.forward(&mixed, step)
+        attention.back(mixed, step)
     }
 
     fn branch(
