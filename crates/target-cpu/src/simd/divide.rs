@@ -4,7 +4,7 @@ use super::Level;
 use super::call::{Call, Meaning, Operand, Primitive, primitive};
 use super::lanes::{Lanes, Simd};
 use super::map::{Lanewise, map_rows};
-use super::math::MOST_WHOLE;
+use super::math::{MOST_WHOLE, PART_SCALE};
 use super::ops::Div;
 use crate::native::{Recorder, Value};
 
@@ -82,9 +82,14 @@ fn record(s: Recorder<'_>, [n, d, _]: [Value; 3]) -> Value {
     s.either(usual, s.div_with(n, d, reciprocal), s.div(n, d))
 }
 
+/// Where a vector has several rows, divisions as large as where it has one: quotients that are denormal are rounded twice.
 fn record_parts(s: Recorder<'_>, [n, d, _]: [Value; 3]) -> Value {
     if !s.is_uniform(d) {
-        return s.div(n, d);
+        // So is the reciprocal of what is below the most.
+        let usual = s.mand(s.le(s.f(f32::MIN_POSITIVE), d), s.lt(d, s.f(MOST_WHOLE)));
+        let scale = |by: f32| s.select(usual, s.f(by), s.f(1.0));
+        let scaled = s.div(s.mul(n, scale(PART_SCALE)), d);
+        return s.mul(scaled, scale(1.0 / PART_SCALE));
     }
     let (usual, reciprocal) = reciprocal(s, d);
     let usual = s.mand(usual, s.lt(d, s.f(MOST_WHOLE)));

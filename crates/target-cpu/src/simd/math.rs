@@ -209,16 +209,18 @@ pub fn log1p_by_series<S: Lanes>(s: S, t: S::F) -> S::F {
 /// Below this, a denominator of [`part_of`] leaves its scaled numerator finite.
 pub const MOST_WHOLE: f32 = (1u64 << 60) as f32;
 
+/// How many times as large [`part_of`] computes.
+pub const PART_SCALE: f32 = (1u128 << 64) as f32;
+
 /// See [`Lanes::part_of`]: how levels do it that have fused multiplication.
 #[inline(always)]
 pub fn part_of<S: Lanes>(s: S, n: S::F, d: S::F, r: S::F) -> S::F {
     // Markstein: with r = 1 / d correctly rounded, one correction of n r is the correctly rounded quotient. All of it
     // 2^64 times as large: what is left of an n below 2^-78 may be denormal, and a CPU of Intel takes a microprogram of
     // 150 cycles for each vector with such a number.
-    let up = (1u128 << 64) as f32;
-    let n = s.mul(n, s.f(up));
+    let n = s.mul(n, s.f(PART_SCALE));
     let q = s.mul(n, r);
-    s.mul(s.fma(s.fnma(q, d, n), r, q), s.f(1.0 / up))
+    s.mul(s.fma(s.fnma(q, d, n), r, q), s.f(1.0 / PART_SCALE))
 }
 
 /// 1 / (1 + e^-x)
