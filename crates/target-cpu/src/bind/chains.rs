@@ -8,13 +8,16 @@ mod build;
 
 use super::slots::Slots;
 use super::*;
-use crate::native::Format;
+use crate::native::{Chain, Format};
 use crate::simd::LANES;
 use crate::simd::call::Meaning;
 use build::Builder;
 
 /// The most steps of a chain; a longer one is cut.
 const MOST_STEPS: usize = 64;
+
+/// So many instructions of a map wait for one another that a CPU does not see the next vector's early enough.
+const MANY_INSTRUCTIONS: usize = 12;
 
 /// Replaces steps by chains where native code can take them.
 ///
@@ -165,11 +168,16 @@ impl Joiner<'_> {
         None
     }
 
-    /// True for a map that nothing else fetches ahead for: its rows do not follow one another, so the CPU does not.
+    /// True for a map that takes many instructions, several vectors of which native code does at once, and for one that
+    /// nothing else fetches ahead for: its rows do not follow one another, so the CPU does not.
     fn is_worth_alone(&self, step: &Step) -> bool {
         let Step::Invoke(invoke) = step else { return false };
         let Invoke { primitive, call, inputs, .. } = &**invoke;
-        let Meaning::Map { operands, uniform, .. } = primitive.meaning else { return false };
+        let Meaning::Map { record, operands, uniform } = primitive.meaning else { return false };
+        let many = || Chain::new(self.level).instructions(record) >= MANY_INSTRUCTIONS;
+        if self.level == Level::Avx512 && many() {
+            return true;
+        }
         let apart = |k: usize| {
             let (address, row, format) = (inputs[k], call.inputs[k].row, Format::Word);
             self.apart(Spot { address, row, uniform: false, format }, call.len) != 0

@@ -1,5 +1,6 @@
 //! Recorded arithmetic: a graph of instructions, each made once.
 
+use super::Record;
 use super::record::Recorder;
 use crate::simd::Level;
 use crate::simd::call::Folding;
@@ -282,6 +283,14 @@ impl Chain {
         let brain = level == Level::Avx512 && has_bf16();
         let graph = Graph { narrow, brain, follows, ..Graph::default() };
         Chain { graph: RefCell::new(graph), ..Chain::default() }
+    }
+
+    /// How many instructions a map takes for a vector.
+    pub fn instructions(&self, map: Record) -> usize {
+        let recorder = self.recorder();
+        map(recorder, [0, 1, 2].map(|operand| recorder.leaf(Op::Load(operand))));
+        let given = |op| super::registers::is_given(op) || matches!(op, Op::Load(_));
+        self.graph.borrow().nodes.iter().filter(|node| !given(node.op)).count()
     }
 
     /// The value that was recorded last.
