@@ -113,7 +113,7 @@ pub enum FeedForward {
         gate: Gate,
     },
     /// A router and experts.
-    Experts(Experts),
+    Experts(Box<Experts>),
 }
 
 /// A mixture of experts and the names of its tensors.
@@ -215,7 +215,8 @@ impl Decoder {
             ));
         }
         for part in &self.feed_forward {
-            let FeedForward::Experts(Experts { shape, .. }) = part else { continue };
+            let FeedForward::Experts(experts) = part else { continue };
+            let shape = &experts.shape;
             if shape.per_token == 0 || shape.per_token > shape.experts.min(64) {
                 let what = format!("is {} of {} experts", shape.per_token, shape.experts);
                 let next = "a token takes at least one expert, and at most all of them or 64";
@@ -322,10 +323,11 @@ impl Decoder {
         let project = |name: &str, heads: usize| {
             weights.linear(&format!("{path}.{name}"), [heads * head_dim, self.hidden], bias)
         };
+        let halves = self.halves();
         let turned = |name: &str, heads: usize| match self.attention.interleaved {
             true => {
                 let (path, shape) = (format!("{path}.{name}"), [heads * head_dim, self.hidden]);
-                weights.linear_ordered(&path, shape, bias, &self.halves(heads))
+                weights.linear_ordered(&path, shape, bias, &|row| head_rows(&halves, row))
             }
             false => project(name, heads),
         };
@@ -400,8 +402,7 @@ impl Decoder {
         };
         let of_head = turning.iter().map(|i| plain + i).chain(0..plain);
         let of_head: Vec<usize> = of_head.collect();
-        let order: Vec<usize> =
-            (0..heads).flat_map(|head| of_head.iter().map(move |i| head * head_dim + i)).collect();
+        let order = |row: usize| head_rows(&of_head, row);
         let to_queries = |name: &str, depth| {
             weights.linear_ordered(&at(name), [heads * head_dim, depth], false, &order)
         };
@@ -413,26 +414,26 @@ impl Decoder {
             ],
             None => vec![("q_proj", to_queries("q_proj", self.hidden)?)],
         };
-        let shared: Vec<usize> = (0..rank).chain(turning.iter().map(|i| rank + i)).collect();
+        let shared = |row: usize| match row.checked_sub(rank) {
+            Some(turns) => rank + turning.get(turns).copied().unwrap_or(turns),
+            None => row,
+        };
         let into = [rank + rotary, self.hidden];
-        let out_of = [heads * (plain + value_dim), rank];
         let both = [
             weights.linear_ordered(&at("kv_a_proj_with_mqa"), into, bias, &shared)?,
             norm("kv_a_layernorm", rank)?,
-            weights.linear(&at("kv_b_proj"), out_of, false)?,
+            weights.latent_heads(path, heads, [plain, value_dim], rank)?,
         ];
         let shape = LatentShape { heads, head_dim, rotary, value_dim, rank };
         Ok(Projections::Latent(Box::new(Latent::new(weights.kernels(), shape, queries, both)?)))
     }
 
-    /// The rows of a projection to `heads` heads whose turning features are stored in pairs, in the order in which the
-    /// kernels turn them: the first of each pair, the second of each, what does not turn. Scores do not change when
-    /// queries and keys change places alike.
-    fn halves(&self, heads: usize) -> Vec<usize> {
+    /// The rows of a head whose turning features are stored in pairs, in the order in which the kernels turn them: the
+    /// first of each pair, the second of each, what does not turn. Scores do not change when queries and keys change
+    /// places alike.
+    fn halves(&self) -> Vec<usize> {
         let (head_dim, rotary) = (self.attention.head_dim, self.rotary());
-        let order = (0..rotary).step_by(2).chain((1..rotary).step_by(2)).chain(rotary..head_dim);
-        let order: Vec<usize> = order.collect();
-        (0..heads).flat_map(|head| order.iter().map(move |i| head * head_dim + i)).collect()
+        (0..rotary).step_by(2).chain((1..rotary).step_by(2)).chain(rotary..head_dim).collect()
     }
 
     /// The feed-forward part of a layer; `prefix` is the layer's path with its last dot.
@@ -533,4 +534,10 @@ impl Decoder {
         };
         Ok(Box::new(mixture.beside(Shared::new(weights.kernels(), name, layer, gate)?)))
     }
+}
+
+/// The stored row of row `row`, where the rows of each head are `of_head`.
+fn head_rows(of_head: &[usize], row: usize) -> usize {
+    let (head, feature) = (row / of_head.len().max(1), row % of_head.len().max(1));
+    head * of_head.len() + of_head.get(feature).copied().unwrap_or(feature)
 }

@@ -132,6 +132,7 @@ QUANTIZED = {
     "glm4_moe-4bit": ("glm4_moe", dict(q_bits=4, q_group_size=32), {}),
     "deepseek_v2-4bit": ("deepseek_v2", dict(q_bits=4, q_group_size=32), {}),
     "deepseek_v3-4bit": ("deepseek_v3", dict(q_bits=4, q_group_size=32), {}),
+    "glm4_moe_lite-4bit": ("glm4_moe_lite", dict(q_bits=4, q_group_size=32), dict(q_lora_rank=32, qk_nope_head_dim=32)),
     "phi3-4bit": ("phi3", dict(q_bits=4, q_group_size=32), {}),
     # mlx-lm attends to everything in these families, so that a window is wider than the text.
     "mistral-4bit": ("mistral", dict(q_bits=4, q_group_size=32), dict(sliding_window=512)),

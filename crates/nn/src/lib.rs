@@ -56,4 +56,4 @@ pub use routing::{Router, Routing, Shared};
 pub use sampler::Draw;
 pub use tilewright_ir::DType;
 pub use tilewright_tensor::{Error, Recording, Result, Runtime, Tensor};
-pub use weights::{Weights, dtype_of, tensor};
+pub use weights::{Order, Weights, dtype_of, tensor};

@@ -1,5 +1,7 @@
 //! From the tensors of a checkpoint to modules on a device.
 
+mod heads;
+
 use crate::random::RandomWeights;
 use crate::{
     DType, DenseLinear, Embedding, Error, ExpertLinear, ExpertNames, Kernels, Part, PartKind,
@@ -28,6 +30,9 @@ pub struct Weights<'a> {
     /// The embedding and its path: a head that is tied to it has the same weight.
     table: RefCell<Option<(String, Weight)>>,
 }
+
+/// Which row of a stored weight each row of a weight is.
+pub type Order<'o> = &'o dyn Fn(usize) -> usize;
 
 /// Where weights come from.
 enum Origin<'a> {
@@ -148,7 +153,7 @@ impl<'a> Weights<'a> {
     }
 
     /// As [`linear`](Self::linear), where the columns of the result, rows of the stored weight, come in another `order`:
-    /// column i is row `order[i]`.
+    /// column i is row `order(i)`, which must be one of as many.
     ///
     /// # Errors
     /// As [`linear`](Self::linear).
@@ -157,7 +162,7 @@ impl<'a> Weights<'a> {
         path: &str,
         shape: [usize; 2],
         bias: bool,
-        order: &[usize],
+        order: Order<'_>,
     ) -> Result<Slot> {
         self.linear_of(path, path, shape, bias, Some(order))
     }
@@ -168,7 +173,7 @@ impl<'a> Weights<'a> {
         stored: &str,
         shape: [usize; 2],
         bias: bool,
-        order: Option<&[usize]>,
+        order: Option<Order<'_>>,
     ) -> Result<Slot> {
         let own = match bias {
             true => Some(self.floats_in(&format!("{stored}.bias"), &shape[..1], order)?),
@@ -383,7 +388,7 @@ impl<'a> Weights<'a> {
     }
 
     /// The same with its rows in that order.
-    fn floats_in(&self, name: &str, shape: &[usize], order: Option<&[usize]>) -> Result<Tensor> {
+    fn floats_in(&self, name: &str, shape: &[usize], order: Option<Order<'_>>) -> Result<Tensor> {
         match &self.source {
             Origin::Random(random) => random.floats(self.kernels.runtime(), name, shape),
             Origin::Checkpoint(_) | Origin::Listed(_) => {
@@ -393,7 +398,7 @@ impl<'a> Weights<'a> {
     }
 
     /// The weight of a module, `[.., columns, depth]`, packed where it is, with its rows in that order.
-    fn weight(&self, path: &str, shape: &[usize], order: Option<&[usize]>) -> Result<Weight> {
+    fn weight(&self, path: &str, shape: &[usize], order: Option<Order<'_>>) -> Result<Weight> {
         let packed = match &self.source {
             Origin::Random(random) => random.packed(self.kernels.runtime(), shape)?,
             Origin::Checkpoint(checkpoint) | Origin::Listed(checkpoint) => {
@@ -413,7 +418,7 @@ impl<'a> Weights<'a> {
     fn place_packed(
         &self,
         packed: AffineWeight,
-        order: Option<&[usize]>,
+        order: Option<Order<'_>>,
     ) -> Result<([Tensor; 3], Affine)> {
         let AffineWeight { weight, scales, biases, format } = packed;
         let mut used = self.used.borrow_mut();
@@ -445,7 +450,7 @@ impl<'a> Weights<'a> {
 
     /// A tensor of the checkpoint: over the bytes of its file, or a copy of them where that pays and memory is plenty, or
     /// where its rows come in another order.
-    fn tensor(&self, stored: &StoredTensor, order: Option<&[usize]>) -> Result<Tensor> {
+    fn tensor(&self, stored: &StoredTensor, order: Option<Order<'_>>) -> Result<Tensor> {
         if !self.copied && order.is_none() {
             return tensor(stored);
         }
@@ -455,11 +460,11 @@ impl<'a> Weights<'a> {
             let mut copied = |_, range| stored.release(range);
             return Tensor::copied_from(runtime, dtype, shape, &[bytes], &mut copied);
         };
-        let rows: Vec<&[u8]> =
-            bytes.chunks_exact((bytes.len() / order.len().max(1)).max(1)).collect();
-        let rows = order.iter().map(|row| rows.get(*row).copied());
-        let Some(rows) = rows.collect::<Option<Vec<&[u8]>>>() else {
-            let what = format!("`{}` has not the {} rows of its order", stored.name, order.len());
+        let count = shape.first().copied().unwrap_or(0);
+        let rows: Vec<&[u8]> = bytes.chunks_exact((bytes.len() / count.max(1)).max(1)).collect();
+        let ordered = (0..count).map(|row| rows.get(order(row)).copied());
+        let Some(rows) = ordered.collect::<Option<Vec<&[u8]>>>() else {
+            let what = format!("`{}` has not the {count} rows of its order", stored.name);
             return Err(self.fault(what, "is the config.json that of these weights?"));
         };
         let ordered = Tensor::copied_from(runtime, dtype, shape, &rows, &mut |_, _| {})?;
@@ -468,7 +473,7 @@ impl<'a> Weights<'a> {
     }
 
     /// Floats in the model's type on the device.
-    fn place(&self, stored: &StoredTensor, order: Option<&[usize]>) -> Result<Tensor> {
+    fn place(&self, stored: &StoredTensor, order: Option<Order<'_>>) -> Result<Tensor> {
         match self.source {
             Origin::Listed(_) => nothing(self.dtype),
             _ => self.tensor(stored, order)?.to(self.dtype)?.on(self.kernels.runtime()),

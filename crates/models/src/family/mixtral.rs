@@ -28,6 +28,6 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
         router: RouterFormat::AsOthers,
         shared: None,
     };
-    decoder.feed_forward.fill(FeedForward::Experts(experts));
+    decoder.feed_forward.fill(FeedForward::Experts(Box::new(experts)));
     Ok(decoder)
 }

@@ -200,7 +200,7 @@ fn deepseek_experts(
 /// Puts `experts` into all layers from `first` on.
 fn sparse_from(decoder: &mut Decoder, first: usize, experts: &Experts) {
     for part in decoder.feed_forward.iter_mut().skip(first) {
-        *part = FeedForward::Experts(experts.clone());
+        *part = FeedForward::Experts(Box::new(experts.clone()));
     }
 }
 
@@ -248,7 +248,7 @@ fn sparse_layers(
     let dense = config.sizes("mlp_only_layers")?.unwrap_or_default();
     for (layer, part) in decoder.feed_forward.iter_mut().enumerate() {
         if (layer + 1) % step == 0 && !dense.contains(&layer) {
-            *part = FeedForward::Experts(experts.clone());
+            *part = FeedForward::Experts(Box::new(experts.clone()));
         }
     }
     Ok(())

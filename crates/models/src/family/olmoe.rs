@@ -23,6 +23,6 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     decoder.attention.norms = Some(Normed::Rows);
     let [count, inside] = ["num_experts", "intermediate_size"].map(|field| config.positive(field));
     let experts = mlp_experts(config, count?, inside?, RouterFormat::AsOthers)?;
-    decoder.feed_forward.fill(FeedForward::Experts(experts));
+    decoder.feed_forward.fill(FeedForward::Experts(Box::new(experts)));
     Ok(decoder)
 }
