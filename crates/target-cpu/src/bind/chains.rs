@@ -29,19 +29,7 @@ pub(super) fn join(
     turns: HashMap<u32, isize>,
 ) {
     let (overlapping, level, grid) = (request.overlapping, request.level, request.grid.len());
-    let mut visits: HashMap<usize, usize> = HashMap::default();
-    let mut count = |address: &mut Address| {
-        if let Some(slot) = Slots::of(*address) {
-            *visits.entry(slot).or_default() += 1;
-        }
-    };
-    bound.words.iter_mut().for_each(|(address, _)| count(address));
-    let passes = bound.passes.iter_mut();
-    let steps = passes.flat_map(|pass| pass.blocks.iter_mut().chain(&mut pass.after));
-    bound.prologue.iter_mut().chain(steps).for_each(|step| slots::visit(step, &mut count));
-    for register in bound.registers.iter().skip(1).filter(|register| register.param.is_none()) {
-        count(&mut Address { register: FRAME, offset: register.offset });
-    }
+    let visits = slots::visits(bound);
     let words = bound.words.iter().filter_map(|&(address, word)| match word {
         Word::Bits(bits) => Some((address, bits)),
         Word::Scalar(..) => None,

@@ -7,6 +7,7 @@
 mod access;
 mod affine;
 mod ahead;
+mod bits;
 mod blocks;
 mod chains;
 mod early;
@@ -111,6 +112,7 @@ pub fn bind(request: Request<'_>) -> Option<Bound> {
         passes,
         main: request.main.unwrap_or((1, 1)),
     };
+    bits::join(&mut bound, &binder.located, &request);
     if request.native {
         let turns = early::locate_early(&mut bound);
         chains::join(&mut bound, &mut binder.slots, &request, turns);

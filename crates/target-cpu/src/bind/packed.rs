@@ -38,6 +38,9 @@ pub(super) fn stream_of(request: &Request<'_>, id: ExprId) -> Option<usize> {
     (whole && dense).then_some(extent * dtype.size())
 }
 
+/// The name of unpacking a stream.
+pub(super) const UNPACK_STREAM: &str = "unpack_stream";
+
 /// The name of sums of products with packed weights.
 pub(super) const PACKED_SUM: &str = "sum_packed";
 
@@ -56,7 +59,7 @@ impl<'a> Binder<'a> {
         let register = self.register(register, true);
         let out = self.result(id, false);
         self.rows(Rows {
-            name: "unpack",
+            name: UNPACK_STREAM,
             primitive: unpack::unpack_stream(self.level()),
             nest: Vec::new(),
             len: shape.iter().product(),

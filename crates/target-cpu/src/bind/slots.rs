@@ -2,6 +2,7 @@
 //! share bytes.
 
 use crate::step::*;
+use tilewright_ir::table::HashMap;
 
 /// Bits of an address' offset that count bytes inside a slot; those above number the slot.
 const INSIDE: u32 = 36;
@@ -205,4 +206,22 @@ pub fn visit(step: &mut Step, go: &mut impl FnMut(&mut Address)) {
     if let Some((body, _)) = step.body() {
         body.iter_mut().for_each(|step| visit(step, go));
     }
+}
+
+/// How often the whole program names each slot of the frame.
+pub(super) fn visits(bound: &mut Bound) -> HashMap<usize, usize> {
+    let mut visits: HashMap<usize, usize> = HashMap::default();
+    let mut count = |address: &mut Address| {
+        if let Some(slot) = Slots::of(*address) {
+            *visits.entry(slot).or_default() += 1;
+        }
+    };
+    bound.words.iter_mut().for_each(|(address, _)| count(address));
+    let passes = bound.passes.iter_mut();
+    let steps = passes.flat_map(|pass| pass.blocks.iter_mut().chain(&mut pass.after));
+    bound.prologue.iter_mut().chain(steps).for_each(|step| visit(step, &mut count));
+    for register in bound.registers.iter().skip(1).filter(|register| register.param.is_none()) {
+        count(&mut Address { register: FRAME, offset: register.offset });
+    }
+    visits
 }

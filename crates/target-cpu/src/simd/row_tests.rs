@@ -512,3 +512,38 @@ fn bad_indices_are_found() {
         }
     }
 }
+
+#[test]
+fn bits_of_a_stream_become_bytes() {
+    let stream: Vec<u8> = (0..64u32).map(|k| (k * 37 + 11) as u8).collect();
+    for level in Level::all() {
+        for (from, len) in [(0, 0), (0, 1), (8, 63), (0, 64), (16, 65), (24, 200), (0, 512)] {
+            let mut out = vec![7u8; len + 1];
+            let mut call = Call::new(1, len);
+            call.out = operand_mut(&mut out, 0);
+            call.inputs[0] = operand(&stream, 0);
+            call.extra = [from as u64, 1 | (stream.len() as u64) << 8];
+            run(unpack::bits_to_bytes(level), &call);
+            let bit = |at: usize| stream[at / 8] >> (at % 8) & 1;
+            let want: Vec<u8> = (from..from + len).map(bit).chain([7]).collect();
+            assert_eq!(out, want, "{level:?}, {len} from {from}");
+        }
+    }
+}
+
+#[test]
+fn bytes_become_bits() {
+    let bytes: Vec<u8> = (0..800u32).map(|k| if k % 3 == 1 { k as u8 } else { 0 }).collect();
+    for level in Level::all() {
+        for len in [0, 1, 7, 8, 9, 64, 100] {
+            let mut out = vec![7u8; len + 1];
+            let mut call = Call::new(1, len);
+            call.out = operand_mut(&mut out, 0);
+            call.inputs[0] = operand(&bytes, 0);
+            run(unpack::bytes_to_bits(level), &call);
+            let bit = |at: usize, j: usize| ((bytes[8 * at + j] != 0) as u8) << j;
+            let byte = |at: usize| (0..8).map(|j| bit(at, j)).sum();
+            assert_eq!(out, (0..len).map(byte).chain([7]).collect::<Vec<u8>>(), "{level:?}, {len}");
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! Packed integers of fewer than 32 bits to lanes.
 
+use super::Level;
 use super::arg::COUNT;
-use super::call::{Call, primitive};
+use super::call::{Call, Primitive, primitive};
 use super::lanes::{LANES, Simd};
 
 /// # Safety
@@ -192,4 +193,109 @@ primitive! {
 primitive! {
     /// Widens packed sub-byte integers, LSB first.
     pub fn unpack<; > = unpack_rows
+}
+
+/// Single bits of a stream (as for [`unpack_stream`]) to bytes: output, `len` bytes in one row.
+pub fn bits_to_bytes(level: Level) -> Primitive {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn avx512(call: &Call, _: u8) {
+        use std::arch::x86_64::*;
+        let ones = _mm512_set1_epi8(1);
+        let stream = call.stream && (call.out.at as usize).is_multiple_of(64);
+        // SAFETY: the caller's promise; `bytes_of_bits` calls it with 64 bytes of the output.
+        unsafe {
+            bytes_of_bits(call, |bits, out| {
+                let bytes = _mm512_maskz_mov_epi8(bits, ones);
+                match stream {
+                    true => _mm512_stream_si512(out.cast(), bytes),
+                    false => _mm512_storeu_si512(out.cast(), bytes),
+                }
+            })
+        }
+    }
+    unsafe fn plain(call: &Call, _: u8) {
+        let eight = |bits: u8| {
+            // Byte j has bit j, if any; adding 127 moves what there is to the highest one.
+            let apart = (bits as u64 * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+            (apart + 0x7f7f_7f7f_7f7f_7f7f) >> 7 & 0x0101_0101_0101_0101
+        };
+        // SAFETY: the caller's promise; `bytes_of_bits` calls it with 64 bytes of the output.
+        unsafe {
+            bytes_of_bits(call, |bits, out| {
+                for (k, bits) in bits.to_le_bytes().into_iter().enumerate() {
+                    out.add(8 * k).cast::<[u8; 8]>().write_unaligned(eight(bits).to_le_bytes());
+                }
+            })
+        }
+    }
+    Primitive::opaque(match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => avx512,
+        _ => plain,
+    })
+}
+
+/// # Safety
+/// As [`bits_to_bytes`]; `whole` may write 64 bytes.
+#[inline(always)]
+unsafe fn bytes_of_bits(call: &Call, whole: impl Fn(u64, *mut u8)) {
+    let from: *const u8 = call.inputs[0].at.wrapping_add((call.extra[0] / 8) as usize);
+    let out: *mut u8 = call.out.at;
+    // SAFETY: the stream has `len` bits from there on, and the output as many bytes.
+    unsafe {
+        for k in 0..call.len / 64 {
+            let bits = from.add(8 * k).cast::<[u8; 8]>().read_unaligned();
+            whole(u64::from_le_bytes(bits), out.add(64 * k));
+        }
+        for at in call.len / 64 * 64..call.len {
+            *out.add(at) = *from.add(at / 8) >> (at % 8) & 1;
+        }
+    }
+}
+
+/// Whether bytes are zero, as bits: input 0, eight bytes for each byte of the output, `len` of these in one row.
+pub fn bytes_to_bits(level: Level) -> Primitive {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn avx512(call: &Call, _: u8) {
+        use std::arch::x86_64::*;
+        let (from, out): (*const u8, *mut u8) = (call.inputs[0].at, call.out.at);
+        for k in 0..call.len / 8 {
+            // SAFETY: eight bytes of the output, and the 64 of the input that they are made of.
+            unsafe {
+                let bytes = _mm512_loadu_si512(from.add(64 * k).cast());
+                let bits = _mm512_test_epi8_mask(bytes, bytes);
+                out.add(8 * k).cast::<[u8; 8]>().write_unaligned(bits.to_le_bytes());
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { bits_of_bytes(call, call.len / 8 * 8) }
+    }
+    unsafe fn plain(call: &Call, _: u8) {
+        // SAFETY: the caller's promise.
+        unsafe { bits_of_bytes(call, 0) }
+    }
+    Primitive::opaque(match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => avx512,
+        _ => plain,
+    })
+}
+
+/// # Safety
+/// As [`bytes_to_bits`], of the bytes of the output from `at` on.
+#[inline(always)]
+unsafe fn bits_of_bytes(call: &Call, at: usize) {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let (from, out): (*const u8, *mut u8) = (call.inputs[0].at, call.out.at);
+    for k in at..call.len {
+        // SAFETY: a byte of the output, and the eight of the input that it is made of.
+        unsafe {
+            let bytes = u64::from_le_bytes(from.add(8 * k).cast::<[u8; 8]>().read_unaligned());
+            // The highest bit of each byte that is not zero; then byte j's goes to bit 56 + j.
+            let set = (((bytes & LOW) + LOW) | bytes) >> 7 & 0x0101_0101_0101_0101;
+            *out.add(k) = (set.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8;
+        }
+    }
 }
