@@ -21,8 +21,12 @@ use tilewright_target::{
     Argument, Buffer, Caps, Device, DeviceKind, Executable, Region, TargetError,
 };
 
+mod form;
+mod paired;
 mod walk;
 
+use form::{Form, Key};
+use paired::Paired;
 use walk::Walk;
 
 /// How a [`CpuDevice`] is set up.
@@ -137,19 +141,12 @@ impl Device for CpuDevice {
         let program = lined.as_ref().unwrap_or(program);
         let apart = by_program(program);
         let program = apart.as_ref().unwrap_or(program);
-        let analysis = Analysis::of(program);
-        let is_packed =
-            |fused: &Option<(Fusion, _)>| matches!(fused, Some((Fusion::PackedSum { .. }, _)));
         Ok(Arc::new(CpuExecutable {
-            packed: analysis.fused.iter().any(is_packed),
-            analysis,
             product: product::product(program),
             attention: Attention::of(program),
             scatter: scatter::scatter(program),
-            program: program.clone(),
-            engine: self.engine.clone(),
-            schedules: Mutex::default(),
-            layouts: Mutex::default(),
+            pair: Paired::of(program, &self.engine).map(Box::new),
+            ..CpuExecutable::scheduled(program, &self.engine)
         }))
     }
 
@@ -191,6 +188,8 @@ struct CpuExecutable {
     attention: Option<Attention>,
     /// Or this.
     scatter: Option<Scatter>,
+    /// It is two products and what is made of them.
+    pair: Option<Box<Paired>>,
     /// Sums of products with packed weights are part of it.
     packed: bool,
     engine: Arc<Engine>,
@@ -200,54 +199,26 @@ struct CpuExecutable {
     layouts: Mutex<Vec<(Form, Arc<[TensorLayout]>)>>,
 }
 
-/// What a schedule was made for.
-struct Key {
-    dims: Vec<usize>,
-    form: Form,
-    careful: u64,
-    stream: bool,
-}
-
-impl Key {
-    fn fits(
-        &self,
-        bindings: &Bindings,
-        arguments: &[Argument<'_>],
-        careful: u64,
-        stream: bool,
-    ) -> bool {
-        self.dims == bindings.dims
-            && self.careful == careful
-            && self.stream == stream
-            && self.form.fits(bindings, arguments)
-    }
-}
-
-/// The shapes of a call's arguments, and the strides of those that have some.
-struct Form {
-    shapes: Vec<Vec<usize>>,
-    strides: Vec<Option<Vec<isize>>>,
-}
-
-impl Form {
-    fn of(bindings: &Bindings, arguments: &[Argument<'_>]) -> Form {
-        let strides = |argument: &Argument<'_>| match argument {
-            Argument::Tensor(region) => region.strides.map(<[isize]>::to_vec),
-            Argument::Scalar(_) => None,
-        };
-        Form { shapes: bindings.shapes.clone(), strides: arguments.iter().map(strides).collect() }
-    }
-
-    fn fits(&self, bindings: &Bindings, arguments: &[Argument<'_>]) -> bool {
-        self.shapes == bindings.shapes
-            && self.strides.iter().zip(arguments).all(|(own, argument)| match argument {
-                Argument::Tensor(region) => own.as_deref() == region.strides,
-                Argument::Scalar(_) => own.is_none(),
-            })
-    }
-}
-
 impl CpuExecutable {
+    /// A program that runs by schedules alone.
+    fn scheduled(program: &Program, engine: &Arc<Engine>) -> CpuExecutable {
+        let analysis = Analysis::of(program);
+        let is_packed =
+            |fused: &Option<(Fusion, _)>| matches!(fused, Some((Fusion::PackedSum { .. }, _)));
+        CpuExecutable {
+            packed: analysis.fused.iter().any(is_packed),
+            analysis,
+            product: None,
+            attention: None,
+            scatter: None,
+            pair: None,
+            program: program.clone(),
+            engine: engine.clone(),
+            schedules: Mutex::default(),
+            layouts: Mutex::default(),
+        }
+    }
+
     /// Checks a tensor argument; its first element and the range of bytes that it covers.
     fn tensor(
         &self,
@@ -548,6 +519,14 @@ impl Executable for CpuExecutable {
                 return done;
             }
         }
+        if let Some(pair) = self.pair.as_ref().filter(|_| careful == 0) {
+            // SAFETY: as above.
+            let bound = unsafe { pair.bind(self, bindings, arguments, &places) }?;
+            if let Some(bound) = bound {
+                // SAFETY: as above.
+                return unsafe { bound.run(pair) };
+            }
+        }
         let schedule = self.schedule(bindings, arguments, careful, stream);
         // SAFETY: as above; the schedule was made for these shapes and strides.
         unsafe { self.run_by(&schedule, &places) }
@@ -568,6 +547,9 @@ impl Executable for CpuExecutable {
                     _ => "a product",
                 };
                 format!("{}: {what}, as a whole\n", self.program.name)
+            }
+            None if self.pair.is_some() => {
+                format!("{}: two products, and what is made of them\n", self.program.name)
             }
             None => format!("{}: not yet launched", self.program.name),
         }

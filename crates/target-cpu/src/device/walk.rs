@@ -2,7 +2,7 @@
 //! such as queries, keys and values, run as one. A launch of decode costs 2 microseconds less so, and each product that is
 //! no launch of its own 5 more, in which the memory would idle.
 
-use super::{CpuExecutable, Places};
+use super::{CpuExecutable, Places, paired};
 use crate::bind::TensorLayout;
 use crate::product::{self, Problem};
 use crate::schedule::Schedule;
@@ -27,10 +27,12 @@ enum Turn {
     AsOne(usize, Kept, Arc<[TensorLayout]>),
     /// Products, the first of which is that of a step.
     Products(usize, Together),
+    /// A step that is two products and what is made of them.
+    Pair(usize, Box<paired::Bound>),
 }
 
 /// The arguments of a step; see [`Places`].
-struct Kept {
+pub(super) struct Kept {
     tensors: Vec<*mut u8>,
     scalars: Vec<f64>,
     ranges: Vec<(usize, usize)>,
@@ -40,12 +42,17 @@ struct Kept {
 unsafe impl Send for Kept {}
 
 impl Kept {
-    fn new(count: usize) -> Kept {
+    pub fn new(count: usize) -> Kept {
         let (tensors, scalars) = (vec![std::ptr::null_mut(); count], vec![0.0; count]);
         Kept { tensors, scalars, ranges: vec![(0, 0); count] }
     }
 
-    fn places(&self) -> Places<'_> {
+    /// As [`CpuExecutable::resolve`] writes them down.
+    pub fn all_mut(&mut self) -> (&mut [*mut u8], &mut [f64], &mut [(usize, usize)]) {
+        (&mut self.tensors, &mut self.scalars, &mut self.ranges)
+    }
+
+    pub fn places(&self) -> Places<'_> {
         Places { tensors: &self.tensors, scalars: &self.scalars, ranges: &self.ranges }
     }
 }
@@ -120,8 +127,14 @@ impl Turn {
         let Some(own) = executable(step) else { return Ok(Turn::Launch(number)) };
         let (bindings, arguments) = (step.bindings(), step.arguments());
         let mut kept = Kept::new(own.program.params.len());
-        let into = (&mut kept.tensors[..], &mut kept.scalars[..], &mut kept.ranges[..]);
-        let (careful, stream) = own.resolve(bindings, &arguments, into)?;
+        let (careful, stream) = own.resolve(bindings, &arguments, kept.all_mut())?;
+        if let Some(pair) = own.pair.as_ref().filter(|_| careful == 0) {
+            // SAFETY: the arguments were resolved, and none shares memory with what is written.
+            let bound = unsafe { pair.bind(own, bindings, &arguments, &kept.places()) }?;
+            if let Some(bound) = bound {
+                return Ok(Turn::Pair(number, Box::new(bound)));
+            }
+        }
         let fixed = own.product.filter(|product| product.indices.is_none());
         if careful == 0 && own.is_one() {
             let layouts = own.layouts(bindings, &arguments);
@@ -146,7 +159,8 @@ impl Turn {
         let (Turn::Launch(number)
         | Turn::Scheduled(number, ..)
         | Turn::AsOne(number, ..)
-        | Turn::Products(number, ..)) = *self;
+        | Turn::Products(number, ..)
+        | Turn::Pair(number, ..)) = *self;
         let step = &steps[number];
         // SAFETY: the caller's promise.
         let launch = || unsafe { step.launch() };
@@ -160,6 +174,11 @@ impl Turn {
                 let done = unsafe { own.run_as_one(step.bindings(), &kept.places(), layouts) };
                 done.unwrap_or_else(launch)
             }
+            Turn::Pair(_, bound) => match &own.pair {
+                // SAFETY: as above.
+                Some(pair) => unsafe { bound.run(pair) },
+                None => launch(),
+            },
             Turn::Products(_, Together { problems, .. }) => {
                 let all: Vec<&Problem> = problems.iter().collect();
                 let done = own.engine.with_resources(|with| match all[..] {

@@ -9,6 +9,7 @@ mod few;
 mod matrix;
 mod own;
 mod pack;
+mod pair;
 mod recognize;
 mod round;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tiles;
 
 pub use drive::{Resources, Stopped, go_together, room, run, run_all, run_together};
 pub use matrix::Matrix;
+pub use pair::{Pair, pair};
 pub use recognize::{Product, Weight, product};
 
 use crate::bind::TensorLayout;

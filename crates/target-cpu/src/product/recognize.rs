@@ -46,8 +46,8 @@ pub fn product(program: &Program) -> Option<Product> {
 }
 
 #[derive(Clone, Copy)]
-struct Match<'a> {
-    program: &'a Program,
+pub(super) struct Match<'a> {
+    pub program: &'a Program,
 }
 
 /// Affine weights and the places that their floats come from.
@@ -58,7 +58,7 @@ struct Affine<'a> {
 }
 
 impl<'a> Match<'a> {
-    fn kind(self, id: ExprId) -> &'a ExprKind {
+    pub fn kind(self, id: ExprId) -> &'a ExprKind {
         &self.program.expr(id).kind
     }
 
@@ -134,28 +134,18 @@ impl<'a> Match<'a> {
 
     /// The form with a program for each element.
     fn element(self) -> Option<Product> {
-        let grid = self.program.grid.as_slice();
-        let (column_axis, others) = grid.split_last()?;
-        if grid.iter().any(|axis| axis.block != 1) || !matches!(others.len(), 1 | 2) {
-            return None;
-        }
-        let mut stored = None;
-        for statement in &self.program.body {
-            match statement {
-                Stmt::Let(_) => {}
-                Stmt::Store { place, value, mask: None, mode: StoreMode::Set, .. }
-                    if stored.is_none() =>
-                {
-                    stored = Some((place, *value));
-                }
-                _ => return None,
-            }
-        }
-        let (y, value) = stored?;
+        let (y, value) = self.stored()?;
         let mut sum = self.program.under_shapes(value);
         if let ExprKind::Cast(of) = *self.kind(sum) {
             sum = self.program.under_shapes(of);
         }
+        self.fits(self.row_sum(y, sum)?)
+    }
+
+    /// A sum that is the element of `y` of a program, if it is that of a product.
+    pub fn row_sum(self, y: &Place, sum: ExprId) -> Option<Product> {
+        let grid = self.program.grid.as_slice();
+        let (column_axis, others) = grid.split_last()?;
         let ExprKind::Reduce(ReduceOp::Sum, of, 0) = *self.kind(sum) else { return None };
         let ExprKind::Binary(BinaryOp::Mul, a, b) = *self.kind(of) else { return None };
         let both = |x: ExprId, weights: ExprId| Some((self.floats(x)?.0, self.affine(weights)?));
@@ -190,7 +180,28 @@ impl<'a> Match<'a> {
             columns: column_axis.extent,
             by_element: true,
         };
-        rows.then_some(found).and_then(|found| self.fits(found))
+        rows.then_some(found)
+    }
+
+    /// What the only store of a program of single elements writes, and where.
+    pub fn stored(self) -> Option<(&'a Place, ExprId)> {
+        let grid = self.program.grid.as_slice();
+        if grid.iter().any(|axis| axis.block != 1) || !matches!(grid.len(), 2 | 3) {
+            return None;
+        }
+        let mut stored = None;
+        for statement in &self.program.body {
+            match statement {
+                Stmt::Let(_) => {}
+                Stmt::Store { place, value, mask: None, mode: StoreMode::Set, .. }
+                    if stored.is_none() =>
+                {
+                    stored = Some((place, *value));
+                }
+                _ => return None,
+            }
+        }
+        stored
     }
 
     /// The grid axis whose index an axis is.
@@ -217,7 +228,12 @@ impl<'a> Match<'a> {
 
     /// `found`, if its tensors are as long as they should be and there are no others.
     fn fits(self, found: Product) -> Option<Product> {
-        let Product { rows, depth, columns, .. } = found;
+        (self.tensors(&found)? == self.program.params.len()).then_some(found)
+    }
+
+    /// How many tensors a product has, if they are as long as they should be.
+    pub fn tensors(self, found: &Product) -> Option<usize> {
+        let Product { rows, depth, columns, .. } = *found;
         let shape = |param: ParamId| Some(self.program.tensor(param)?.1);
         let slots = found.indices.and_then(shape);
         let y = match slots {
@@ -247,7 +263,7 @@ impl<'a> Match<'a> {
         let float =
             matches!(self.program.tensor(found.y)?.0, DType::F32 | DType::F16 | DType::BF16);
         let fits = shape(found.x)? == [rows, depth] && shape(found.y)? == y && float && weights;
-        (fits && params == self.program.params.len()).then_some(found)
+        fits.then_some(params)
     }
 }
 
