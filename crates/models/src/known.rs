@@ -121,6 +121,36 @@ pub static KNOWN: &[Known] = &[
             "norm_topk_prob": true}"#,
     },
     Known {
+        name: "qwen1.5-moe-a2.7b",
+        source: "Qwen/Qwen1.5-MoE-A2.7B",
+        config: r#"{"model_type": "qwen2_moe", "hidden_size": 2048, "num_hidden_layers": 24, "intermediate_size": 5632,
+            "num_attention_heads": 16, "num_key_value_heads": 16, "rms_norm_eps": 1e-6, "vocab_size": 151936,
+            "rope_theta": 1000000.0, "max_position_embeddings": 8192, "num_experts": 60, "num_experts_per_tok": 4,
+            "moe_intermediate_size": 1408, "shared_expert_intermediate_size": 5632, "norm_topk_prob": false}"#,
+    },
+    Known {
+        name: "deepseek-v2-lite",
+        source: "deepseek-ai/DeepSeek-V2-Lite",
+        config: r#"{"model_type": "deepseek_v2", "hidden_size": 2048, "num_hidden_layers": 27,
+            "intermediate_size": 10944, "num_attention_heads": 16, "num_key_value_heads": 16, "q_lora_rank": null,
+            "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128,
+            "rms_norm_eps": 1e-6, "vocab_size": 102400, "rope_theta": 10000.0, "max_position_embeddings": 163840,
+            "n_routed_experts": 64, "n_shared_experts": 2, "num_experts_per_tok": 6, "moe_intermediate_size": 1408,
+            "first_k_dense_replace": 1, "topk_method": "greedy", "routed_scaling_factor": 1.0,
+            "rope_scaling": {"type": "yarn", "factor": 40, "mscale": 0.707, "mscale_all_dim": 0.707, "beta_fast": 32,
+            "beta_slow": 1, "original_max_position_embeddings": 4096}}"#,
+    },
+    Known {
+        name: "glm-4.7-flash",
+        source: "zai-org/GLM-4.7-Flash",
+        config: r#"{"model_type": "glm4_moe_lite", "hidden_size": 2048, "num_hidden_layers": 47,
+            "intermediate_size": 10240, "num_attention_heads": 20, "num_key_value_heads": 20, "q_lora_rank": 768,
+            "kv_lora_rank": 512, "qk_nope_head_dim": 192, "qk_rope_head_dim": 64, "v_head_dim": 256,
+            "rms_norm_eps": 1e-5, "vocab_size": 154880, "rope_theta": 1000000.0, "max_position_embeddings": 202752,
+            "n_routed_experts": 64, "n_shared_experts": 1, "num_experts_per_tok": 4, "moe_intermediate_size": 1536,
+            "first_k_dense_replace": 1, "routed_scaling_factor": 1.8, "norm_topk_prob": true}"#,
+    },
+    Known {
         name: "gemma-2b",
         source: "google/gemma-2b",
         config: r#"{"model_type": "gemma", "hidden_size": 2048, "num_hidden_layers": 18, "intermediate_size": 16384,
@@ -226,16 +256,30 @@ mod tests {
     /// The weights of matrices, a tied head counted once.
     fn weights(decoder: &Decoder) -> usize {
         let (hidden, attention) = (decoder.hidden, decoder.attention);
-        let heads = 2 * attention.heads + 2 * attention.kv_heads;
+        let (heads, head_dim) = (attention.heads, attention.head_dim);
+        let of_attention = match attention.latent {
+            None => (2 * heads + 2 * attention.kv_heads) * head_dim * hidden,
+            Some(latent) => {
+                let rotary = decoder.ropes[0].features();
+                let queries = match latent.query_rank {
+                    Some(rank) => rank * (hidden + heads * head_dim),
+                    None => hidden * heads * head_dim,
+                };
+                let out_of_shared = heads * (head_dim - rotary + latent.value_dim);
+                let shared = hidden * (latent.rank + rotary) + latent.rank * out_of_shared;
+                queries + shared + heads * latent.value_dim * hidden
+            }
+        };
         let mut all = decoder.vocabulary * hidden * if decoder.tied { 1 } else { 2 };
         for part in &decoder.feed_forward {
-            all += heads * attention.head_dim * hidden;
+            all += of_attention;
             all += match part {
                 FeedForward::Gated { intermediate, .. }
                 | FeedForward::Packed { intermediate, .. } => 3 * intermediate * hidden,
                 FeedForward::Experts(experts) => {
                     let (count, inside) = (experts.shape.experts, experts.intermediate);
-                    (3 * count * inside + count) * hidden
+                    let shared = experts.shared.map_or(0, |shared| shared.intermediate);
+                    (3 * (count * inside + shared) + count) * hidden
                 }
             };
         }
@@ -267,6 +311,9 @@ mod tests {
             ("ernie-0.3b", 36),
             ("exaone4-1.2b", 128),
             ("seed-oss-36b", 3615),
+            ("qwen1.5-moe-a2.7b", 1432),
+            ("deepseek-v2-lite", 1571),
+            ("glm-4.7-flash", 2994),
         ] {
             let decoder = known(name).unwrap().decoder().unwrap_or_else(|e| panic!("{e}"));
             let found = weights(&decoder) as f64 / 1e7;

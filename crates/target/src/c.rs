@@ -75,7 +75,7 @@ pub trait Dialect {
         let element = self.read_storage(dtype, "vector.lane[l]");
         (format!("{} lane[{lanes}]", self.storage_type(dtype)), element)
     }
-    /// True for 16-bit elements that may stay in words of two until they are used, see [`packed`].
+    /// True for 16-bit elements that may stay in words of two until they are used.
     fn packs(&self, _dtype: DType) -> bool {
         false
     }

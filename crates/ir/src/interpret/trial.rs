@@ -16,7 +16,7 @@ pub struct Trial {
     /// Where the numbers come from by which they are off.
     pub random: Random,
     /// Stops where there is no slope: at a pole, where a quotient or a logarithm of finite numbers is infinite; at an
-    /// infinity that fills what lies past a tensor's end; at equal elements that are ordered.
+    /// infinity that fills what lies past a tensor's end; at equal elements that are ordered; at the square root of 0.
     pub smooth: bool,
 }
 
@@ -106,6 +106,8 @@ impl Machine<'_> {
                 return tile.data().contains(&fill.value());
             }
             ExprKind::TopK { of, k } => return self.ties(of, k),
+            // It is upright there.
+            ExprKind::Unary(UnaryOp::Sqrt, _) => return tile.data().contains(&0.0),
             _ => {}
         }
         let has_poles = matches!(
