@@ -10,6 +10,9 @@ const BUSY: usize = 10;
 /// Bytes of a row that the first cache has room for beside the one that is gone over.
 const MOST_NEAR: u32 = 8 << 10;
 
+/// Bytes of a line of the caches.
+const LINE: usize = 64;
+
 /// A place that goes along with the loads.
 pub(super) struct Fetched {
     pub base: General,
@@ -55,7 +58,29 @@ impl Lowering<'_> {
 
     /// Places of the next row that are fetched meanwhile: what the sweep before this one was the first to load, which has
     /// left its place and has time until it comes to the next row. So no sweep has to fetch all.
+    ///
+    /// A CPU that follows streams writes a row past the caches as fast as it reads another meanwhile; one that does not
+    /// has both to do at once, so that the sweep in which the memory had nothing to do takes half of a long row. (Emerald
+    /// Rapids, 32000 elements, in C: cross-entropy and its gradient 39 ms instead of 45; a quarter of it during the first
+    /// sweep 39, all of it during the last 46.)
     pub(super) fn next_row(&self, sweep: usize) -> Vec<Fetched> {
+        if !self.graph.follows && self.sweeps > 2 && [1, 2].contains(&sweep) {
+            let loads = self.first_loads(0, &self.steps(0, true));
+            let halves = |&(k, _): &(usize, General)| {
+                let operand = self.chain.operands[k];
+                operand.next.unsigned_abs() > MOST_NEAR && operand.format.size() > 1
+            };
+            if !loads.is_empty() && loads.iter().all(halves) {
+                let fetched = loads.into_iter().map(|(k, base)| {
+                    let operand = self.chain.operands[k];
+                    let half = self.chain.len * operand.format.size() / 2 / LINE * LINE;
+                    let ahead = operand.next + if sweep == 1 { 0 } else { half as i32 };
+                    let size = operand.format.size() / 2;
+                    Fetched { base, size, ahead, to: Fetch::Second }
+                });
+                return fetched.collect();
+            }
+        }
         if sweep == 0 || sweep > 1 && !self.graph.follows {
             return Vec::new();
         }

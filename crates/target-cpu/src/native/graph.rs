@@ -218,6 +218,8 @@ pub struct Sink {
 pub struct Chain {
     /// The arithmetic.
     pub graph: RefCell<Graph>,
+    /// Elements of a row.
+    pub len: usize,
     /// The places.
     pub operands: Vec<Operand>,
     /// What is written.

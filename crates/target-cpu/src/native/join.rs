@@ -3,7 +3,7 @@
 use super::assemble::*;
 use super::graph::{Chain, Op, Value};
 use super::lower::Lowering;
-use super::registers::{Full, Place, Run};
+use super::registers::{Do, Full, Place, Run};
 use crate::simd::Level;
 
 impl Lowering<'_> {
@@ -63,6 +63,37 @@ impl Lowering<'_> {
         }
         run.out.vector(store, total, 0, Source::Whole(home), 4, Masked::default());
         Ok(())
+    }
+}
+
+impl Run<'_> {
+    /// Emits arithmetic of two registers, recorded with [`Op::Side`]s; the result's register.
+    pub fn join(&mut self, a: Vector, b: Vector) -> Result<Vector, Full> {
+        let sides = self.graph.nodes.iter().enumerate().filter_map(|(k, node)| match node.op {
+            Op::Side(second) => Some((k, second)),
+            _ => None,
+        });
+        for (k, second) in sides.collect::<Vec<_>>() {
+            self.places[k] = Place::Vector { register: if second { b } else { a }, pinned: true };
+        }
+        let steps: Vec<Do> = (0..self.graph.nodes.len())
+            .filter(|&k| matches!(self.places[k], Place::Nowhere))
+            .map(|k| Do::Compute(Value(k as u32)))
+            .collect();
+        // The result is the last value; it has no use here, so it keeps its register.
+        self.last.fill(usize::MAX);
+        self.steps(&steps, false)?;
+        match self.graph.nodes.len().checked_sub(1).map(|k| self.places[k]) {
+            Some(Place::Vector { register, .. }) => {
+                for step in &steps {
+                    if let Do::Compute(value) = step {
+                        self.places[value.index()] = Place::Nowhere;
+                    }
+                }
+                Ok(register)
+            }
+            _ => Err(Full),
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 //! *home*), and brought into registers for the sweep as long as there are some left. A later sweep that needs a value
 //! of an earlier one computes it again if that is cheap, and else reads it from where the earlier one has put it.
 
+mod keep;
+
 use super::assemble::*;
 use super::code::{Arguments, HOME_WORDS, MOST_OPERANDS};
 use super::fetch::Fetched;
@@ -17,8 +19,6 @@ use tilewright_ir::table::{HashMap, HashSet};
 
 /// Lanes that a fold keeps apart; see [`simd::reduce`](crate::simd::reduce).
 const TOTALS: usize = crate::simd::reduce::STATE;
-/// Instructions that may be done again rather than kept from sweep to sweep.
-const CHEAP: usize = 3;
 
 const fn argument(offset: usize) -> Memory {
     Memory::At(ARGUMENTS, offset as i32)
@@ -140,53 +140,6 @@ impl<'a> Lowering<'a> {
         stored.chain(folded).filter(|value| self.sweep[value.index()] == sweep).collect()
     }
 
-    /// Decides which values are kept from sweep to sweep: those that an earlier sweep computes anyway, that have a
-    /// place, and that are not cheap.
-    fn keep(&mut self) {
-        let mut computed = HashSet::default();
-        for sweep in 0..self.sweeps {
-            let mut seen = HashSet::default();
-            let mut open = self.roots(sweep);
-            while let Some(value) = open.pop() {
-                if !self.varies(value) || !seen.insert(value) {
-                    continue;
-                }
-                if self.sweep[value.index()] < sweep {
-                    if self.kept.contains_key(&value) {
-                        continue;
-                    }
-                    if let Some(&spot) = self.chain.spots.get(&value)
-                        && computed.contains(&value)
-                        && self.cost(value) > CHEAP
-                    {
-                        self.kept.insert(value, spot);
-                        let written = |sink: &Sink| sink.operand == spot && sink.value == value;
-                        if !self.sinks.iter().any(written) {
-                            self.sinks.push(Sink { operand: spot, value, after: value });
-                        }
-                        continue;
-                    }
-                }
-                open.extend(operands(&self.graph.node(value)));
-            }
-            computed.extend(seen.into_iter().filter(|v| self.sweep[v.index()] == sweep));
-        }
-        self.sinks.sort_by_key(|sink| sink.after);
-    }
-
-    /// Instructions that computing a value of the row again takes.
-    fn cost(&self, value: Value) -> usize {
-        let mut seen = HashSet::default();
-        let mut open = vec![value];
-        while let Some(value) = open.pop() {
-            let kept = self.kept.contains_key(&value);
-            if self.varies(value) && seen.insert(value) && !kept {
-                open.extend(operands(&self.graph.node(value)));
-            }
-        }
-        seen.len()
-    }
-
     /// True when no sweep reads from memory what an earlier one has written there for another reason.
     fn readable(&self) -> bool {
         (1..self.sweeps).all(|sweep| {
@@ -205,16 +158,15 @@ impl<'a> Lowering<'a> {
         let mut wanted = HashSet::default();
         let mut reloads = Vec::new();
         let mut open = self.roots(sweep);
-        while let Some(value) = open.pop() {
-            let value = Run::resolve(self.graph, usual, value);
+        while let Some(raw) = open.pop() {
+            let value = Run::resolve(self.graph, usual, raw);
             if !self.varies(value) || !wanted.insert(value) {
                 continue;
             }
-            if self.sweep[value.index()] < sweep && self.kept.contains_key(&value) {
-                reloads.push(value);
-                continue;
+            match self.kept_for(sweep, usual, raw) {
+                Some(spot) => reloads.push((value, spot)),
+                None => open.extend(operands(&self.graph.node(value))),
             }
-            open.extend(operands(&self.graph.node(value)));
         }
         let mut order: Vec<Value> = wanted.into_iter().collect();
         order.sort_unstable();
@@ -235,16 +187,16 @@ impl<'a> Lowering<'a> {
             while let Some(sink) = sinks.next_if(|sink| sink.after < value) {
                 steps.push(Do::Store(sink.value, sink.operand));
             }
-            match reloads.contains(&value) {
-                true => steps.push(Do::Reload(value, self.kept[&value])),
-                false => steps.push(Do::Compute(value)),
+            match reloads.iter().find(|(reloaded, _)| *reloaded == value) {
+                Some(&(value, spot)) => steps.push(Do::Reload(value, spot)),
+                None => steps.push(Do::Compute(value)),
             }
             for &(total, next) in totals.iter().filter(|(_, next)| *next == value) {
                 steps.push(Do::Total(total, next));
             }
         }
         steps.extend(sinks.map(|sink| Do::Store(sink.value, sink.operand)));
-        steps
+        super::masked::together(self.graph, usual, steps)
     }
 
     pub(super) fn home(&mut self) -> Result<Memory, Full> {
@@ -436,6 +388,10 @@ impl<'a> Lowering<'a> {
             };
             match *step {
                 Do::Compute(value) => operands(&self.graph.node(value)).for_each(note),
+                Do::Masked(choice, chosen) => {
+                    operands(&self.graph.node(chosen)).for_each(&mut note);
+                    note(self.graph.node(choice).of[2]);
+                }
                 Do::Store(value, _) | Do::Total(_, value) => note(value),
                 Do::Reload(..) | Do::Home(..) => {}
             }
@@ -537,8 +493,9 @@ impl<'a> Lowering<'a> {
         let fetch = |out: &mut Assembler, vectors: usize| {
             for k in (0..vectors).filter(|k| (k * lanes).is_multiple_of(LANES)) {
                 for &Fetched { base, size, ahead, to } in &fetched {
-                    for line in (0..LANES * size).step_by(4 * LANES) {
-                        let offset = ahead + (k * lanes * size + line) as i32;
+                    let lines = (0..LANES * size).map(|byte| k * lanes * size + byte);
+                    for line in lines.filter(|byte| byte.is_multiple_of(4 * LANES)) {
+                        let offset = ahead + line as i32;
                         out.prefetch(Memory::Element { base, size, offset }, to);
                     }
                 }

@@ -15,6 +15,7 @@ mod fetch;
 mod graph;
 mod join;
 mod lower;
+mod masked;
 mod moves;
 mod multiply;
 mod record;

@@ -279,9 +279,15 @@ impl Lanes for Recorder<'_> {
     }
 
     fn select(self, m: Value, a: Value, b: Value) -> Value {
-        match self.opposite(m) {
-            Some(m) => self.three(Op::Select, m, b, a),
-            None => self.three(Op::Select, m, a, b),
+        let (m, a, b) = match self.opposite(m) {
+            Some(m) => (m, b, a),
+            None => (m, a, b),
+        };
+        let choice = self.three(Op::Select, m, a, b);
+        // A row that is chosen as a whole is computed without the other, which is a number or what a row seldom is.
+        match self.is_uniform(m) && self.is_uniform(b) && !self.is_uniform(a) {
+            true => self.either(m, a, choice),
+            false => choice,
         }
     }
 

@@ -34,6 +34,8 @@ pub enum Place {
 pub enum Do {
     /// Compute a value.
     Compute(Value),
+    /// Compute a choice together with what it chooses where its mask is true; see [`super::masked`].
+    Masked(Value, Value),
     /// Load a value that an earlier sweep has kept.
     Reload(Value, usize),
     /// Write a value to an operand.
@@ -72,7 +74,7 @@ pub struct Run<'a> {
     /// What the present step needs where it is.
     locked: [Value; 3],
     /// By value: the number of the step of its last use.
-    last: Vec<usize>,
+    pub(super) last: Vec<usize>,
     now: usize,
 }
 
@@ -114,7 +116,7 @@ impl<'a> Run<'a> {
         value
     }
 
-    fn resolved(&self, value: Value) -> Value {
+    pub(super) fn resolved(&self, value: Value) -> Value {
         Self::resolve(self.graph, self.usual, value)
     }
 
@@ -145,6 +147,10 @@ impl<'a> Run<'a> {
             };
             match *step {
                 Do::Compute(value) => operands(&graph.node(value)).for_each(used),
+                Do::Masked(choice, chosen) => {
+                    operands(&graph.node(chosen)).for_each(&mut used);
+                    operands(&graph.node(choice)).for_each(used);
+                }
                 Do::Reload(..) => {}
                 Do::Store(value, _) | Do::Home(value, _) => used(value),
                 Do::Total(total, next) => {
@@ -158,6 +164,11 @@ impl<'a> Run<'a> {
             self.now = number;
             let needed = match *step {
                 Do::Compute(value) => graph.node(value).of,
+                // Its mask is no vector.
+                Do::Masked(choice, chosen) => {
+                    let [first, second, _] = graph.node(chosen).of;
+                    [first, second, graph.node(choice).of[2]]
+                }
                 Do::Reload(..) => [Value::NONE; 3],
                 Do::Store(value, _) | Do::Home(value, _) | Do::Total(_, value) => {
                     [value, Value::NONE, Value::NONE]
@@ -175,6 +186,7 @@ impl<'a> Run<'a> {
                         let becomes = becomes[value.index()].filter(|_| !rest);
                         self.compute(value, rest, shift, becomes)
                     }
+                    Do::Masked(choice, chosen) => self.masked(choice, chosen),
                     Do::Reload(value, operand) => self.load(value, operand, rest, shift),
                     Do::Store(value, operand) => self.store(value, operand, rest, shift),
                     Do::Home(value, home) => self.home(value, home),
@@ -546,35 +558,6 @@ impl<'a> Run<'a> {
             self.vectors |= 1 << to;
         }
         self.places[value.index()] = Place::Vector { register, pinned: into.is_some() };
-    }
-
-    /// Emits arithmetic of two registers, recorded with [`Op::Side`]s; the result's register.
-    pub fn join(&mut self, a: Vector, b: Vector) -> Result<Vector, Full> {
-        let sides = self.graph.nodes.iter().enumerate().filter_map(|(k, node)| match node.op {
-            Op::Side(second) => Some((k, second)),
-            _ => None,
-        });
-        for (k, second) in sides.collect::<Vec<_>>() {
-            self.places[k] = Place::Vector { register: if second { b } else { a }, pinned: true };
-        }
-        let steps: Vec<Do> = (0..self.graph.nodes.len())
-            .filter(|&k| matches!(self.places[k], Place::Nowhere))
-            .map(|k| Do::Compute(Value(k as u32)))
-            .collect();
-        // The result is the last value; it has no use here, so it keeps its register.
-        self.last.fill(usize::MAX);
-        self.steps(&steps, false)?;
-        match self.graph.nodes.len().checked_sub(1).map(|k| self.places[k]) {
-            Some(Place::Vector { register, .. }) => {
-                for step in &steps {
-                    if let Do::Compute(value) = step {
-                        self.places[value.index()] = Place::Nowhere;
-                    }
-                }
-                Ok(register)
-            }
-            _ => Err(Full),
-        }
     }
 }
 

@@ -359,6 +359,7 @@ impl<'a> Builder<'a> {
         }
         self.join_halves();
         let (rows, len) = self.extent();
+        self.chain.len = len;
         for operand in self.chain.operands.iter_mut().filter(|operand| operand.joined == 1) {
             // A short row is over before a line of the next one arrives.
             let row = (len * operand.format.size()).max(1);
