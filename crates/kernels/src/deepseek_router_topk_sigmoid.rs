@@ -2,7 +2,8 @@
 //! only steers the choice, and experts in groups of which the best few are kept.
 //!
 //! affinity = sigmoid(logits); score = affinity + bias; a group's score is the sum of its two best. Scores of groups
-//! beyond the `top_groups` best count as 0, not as -inf. The experts are the k best scores, of equal ones the lower
+//! beyond the `top_groups` best count as 0, as mlx-lm has it, or with `exclude` 1 as -inf, as DeepSeek's own code and
+//! transformers do: then no bias below the sigmoids makes one of them chosen. The experts are the k best scores, of equal ones the lower
 //! index first; their weights are their affinities, without the bias, divided by the sum of these.
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
@@ -21,7 +22,7 @@ pub static DEEPSEEK_ROUTER_TOPK_SIGMOID: Entry = Entry {
     reference: router_f64,
     grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
-    constants: &[("experts", 256), ("k", 8), ("groups", 8), ("top_groups", 4)],
+    constants: &[("experts", 256), ("k", 8), ("groups", 8), ("top_groups", 4), ("exclude", 0)],
     fills: &[("x", Fill::Uniform(-3.0, 3.0)), ("bias", Fill::Uniform(-0.5, 0.5))],
     cases: &[
         Case::of(&[("tokens", 1)]).with(&[
@@ -35,6 +36,13 @@ pub static DEEPSEEK_ROUTER_TOPK_SIGMOID: Entry = Entry {
             ("k", 4),
             ("groups", 5),
             ("top_groups", 2),
+        ]),
+        Case::of(&[("tokens", 5)]).with(&[
+            ("experts", 12),
+            ("k", 5),
+            ("groups", 3),
+            ("top_groups", 2),
+            ("exclude", 1),
         ]),
         Case::of(&[("tokens", 4)]).with(&[("experts", 384), ("groups", 1), ("top_groups", 1)]),
         Case::of(&[("tokens", 0)]),
@@ -66,7 +74,7 @@ fn router_f64(a: &Inputs) -> Vec<Vec<f64>> {
         let kept = best(&totals, a.size("top_groups"));
         for (group, scores) in scores.chunks_mut(size).enumerate() {
             if !kept.contains(&group) {
-                scores.fill(0.0);
+                scores.fill(if a.size("exclude") == 1 { f64::NEG_INFINITY } else { 0.0 });
             }
         }
         let chosen = best(&scores, a.size("k"));
@@ -90,7 +98,8 @@ pub fn deepseek_router_topk_sigmoid(k: &mut Kernel, a: &Args) {
         let totals = grouped.top_k(size.min(2)).0.row_sum(); // [groups, 1]
         let (_, kept) = totals.reshape(&[groups.into()]).top_k(top_groups); // [top_groups]
         let keep = k.iota(groups).to(U32).column().eq(kept).row_any(); // [groups, 1]
-        scores = keep.select(grouped, 0.0).reshape(&[experts.into()]);
+        let dropped = if a.constant("exclude") == 1 { f64::NEG_INFINITY } else { 0.0 };
+        scores = keep.select(grouped, dropped).reshape(&[experts.into()]);
     }
     let (_, chosen) = scores.top_k(top); // [k]
     let weights = affinity.pick(chosen);

@@ -59,6 +59,7 @@ impl Router {
                     ("k", k),
                     ("groups", groups),
                     ("top_groups", top_groups),
+                    ("exclude", 1),
                 ];
                 let bias = match bias {
                     Some(bias) => bias,
