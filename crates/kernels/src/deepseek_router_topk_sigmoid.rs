@@ -3,8 +3,8 @@
 //!
 //! affinity = sigmoid(logits); score = affinity + bias; a group's score is the sum of its two best. Scores of groups
 //! beyond the `top_groups` best count as 0, as mlx-lm has it, or with `exclude` 1 as -inf, as DeepSeek's own code and
-//! transformers do: then no bias below the sigmoids makes one of them chosen. The experts are the k best scores, of equal ones the lower
-//! index first; their weights are their affinities, without the bias, divided by the sum of these.
+//! transformers do: then no bias below the sigmoids makes one of them chosen. The experts are the k best scores, of equal
+//! ones the lower index first; their weights are their affinities, without the bias, divided by the sum of these.
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, U32};

@@ -319,57 +319,14 @@ impl Decoder {
     }
 
     fn attention(&self, weights: &Weights<'_>, layer: usize, path: &str) -> Result<Slot> {
-        let AttentionStyle { heads, kv_heads, head_dim, bias, .. } = self.attention;
-        let project = |name: &str, heads: usize| {
-            weights.linear(&format!("{path}.{name}"), [heads * head_dim, self.hidden], bias)
+        let AttentionStyle { heads, kv_heads, head_dim, latent, output_bias, .. } = self.attention;
+        let (projections, norms) = match &latent {
+            Some(latent) => (self.latent(weights, latent, path)?, None),
+            None => (self.projections(weights, path)?, self.query_key_norms(weights, path)?),
         };
-        let halves = self.halves();
-        let turned = |name: &str, heads: usize| match self.attention.interleaved {
-            true => {
-                let (path, shape) = (format!("{path}.{name}"), [heads * head_dim, self.hidden]);
-                weights.linear_ordered(&path, shape, bias, &|row| head_rows(&halves, row))
-            }
-            false => project(name, heads),
-        };
-        if let Some(latent) = self.attention.latent {
-            let projections = self.latent(weights, &latent, path)?;
-            let back = [self.hidden, heads * latent.value_dim];
-            return self.attending(weights, layer, path, projections, None, back);
-        }
-        let projections = match self.attention.fused {
-            true => Projections::Fused(project("qkv_proj", heads + 2 * kv_heads)?),
-            false => Projections::Split([
-                turned("q_proj", heads)?,
-                turned("k_proj", kv_heads)?,
-                project("v_proj", kv_heads)?,
-            ]),
-        };
-        let norm = |name: &str, features| self.norm(weights, &format!("{path}.{name}"), features);
-        let norms = match self.attention.norms {
-            Some(Normed::Heads) => {
-                Some(QueryKeyNorms::Heads([norm("q_norm", head_dim)?, norm("k_norm", head_dim)?]))
-            }
-            Some(Normed::Rows) => Some(QueryKeyNorms::Rows([
-                norm("q_norm", heads * head_dim)?,
-                norm("k_norm", kv_heads * head_dim)?,
-            ])),
-            None => None,
-        };
-        self.attending(weights, layer, path, projections, norms, [self.hidden, heads * head_dim])
-    }
-
-    /// Attention behind its projections, with the way back of that shape.
-    fn attending(
-        &self,
-        weights: &Weights<'_>,
-        layer: usize,
-        path: &str,
-        projections: Projections,
-        norms: Option<QueryKeyNorms>,
-        back: [usize; 2],
-    ) -> Result<Slot> {
-        let AttentionStyle { heads, kv_heads, head_dim, .. } = self.attention;
-        let back = weights.linear(&format!("{path}.o_proj"), back, self.attention.output_bias)?;
+        let value_dim = latent.map_or(head_dim, |latent| latent.value_dim);
+        let back = [self.hidden, heads * value_dim];
+        let back = weights.linear(&format!("{path}.o_proj"), back, output_bias)?;
         let shape = AttentionShape {
             heads,
             kv_heads,
@@ -384,6 +341,47 @@ impl Decoder {
         Ok(Box::new(Attention::new(weights.kernels(), shape, projections, norms, back)?))
     }
 
+    /// The way in by projections to queries, keys and values.
+    fn projections(&self, weights: &Weights<'_>, path: &str) -> Result<Projections> {
+        let AttentionStyle { heads, kv_heads, head_dim, bias, .. } = self.attention;
+        let project = |name: &str, heads: usize| {
+            weights.linear(&format!("{path}.{name}"), [heads * head_dim, self.hidden], bias)
+        };
+        // Scores do not change when queries and keys change places alike.
+        let of_head: Vec<usize> =
+            self.turning().into_iter().chain(self.rotary()..head_dim).collect();
+        let turned = |name: &str, heads: usize| match self.attention.interleaved {
+            true => {
+                let (path, shape) = (format!("{path}.{name}"), [heads * head_dim, self.hidden]);
+                weights.linear_ordered(&path, shape, bias, &|row| head_rows(&of_head, row))
+            }
+            false => project(name, heads),
+        };
+        Ok(match self.attention.fused {
+            true => Projections::Fused(project("qkv_proj", heads + 2 * kv_heads)?),
+            false => Projections::Split([
+                turned("q_proj", heads)?,
+                turned("k_proj", kv_heads)?,
+                project("v_proj", kv_heads)?,
+            ]),
+        })
+    }
+
+    fn query_key_norms(&self, weights: &Weights<'_>, path: &str) -> Result<Option<QueryKeyNorms>> {
+        let AttentionStyle { heads, kv_heads, head_dim, norms, .. } = self.attention;
+        let norm = |name: &str, features| self.norm(weights, &format!("{path}.{name}"), features);
+        Ok(match norms {
+            Some(Normed::Heads) => {
+                Some(QueryKeyNorms::Heads([norm("q_norm", head_dim)?, norm("k_norm", head_dim)?]))
+            }
+            Some(Normed::Rows) => Some(QueryKeyNorms::Rows([
+                norm("q_norm", heads * head_dim)?,
+                norm("k_norm", kv_heads * head_dim)?,
+            ])),
+            None => None,
+        })
+    }
+
     /// The way in by vectors that all heads share. Features that turn are put before those that do not.
     fn latent(
         &self,
@@ -396,12 +394,8 @@ impl Decoder {
         let at = |name: &str| format!("{path}.{name}");
         let norm = |name: &str, features| weights.rms_norm(&at(name), features, LATENT_EPS, 0.0);
         let plain = head_dim - rotary;
-        let turning: Vec<usize> = match self.attention.interleaved {
-            true => (0..rotary).step_by(2).chain((1..rotary).step_by(2)).collect(),
-            false => (0..rotary).collect(),
-        };
-        let of_head = turning.iter().map(|i| plain + i).chain(0..plain);
-        let of_head: Vec<usize> = of_head.collect();
+        let turning = self.turning();
+        let of_head: Vec<usize> = turning.iter().map(|i| plain + i).chain(0..plain).collect();
         let order = |row: usize| head_rows(&of_head, row);
         let to_queries = |name: &str, depth| {
             weights.linear_ordered(&at(name), [heads * head_dim, depth], false, &order)
@@ -428,12 +422,14 @@ impl Decoder {
         Ok(Projections::Latent(Box::new(Latent::new(weights.kernels(), shape, queries, both)?)))
     }
 
-    /// The rows of a head whose turning features are stored in pairs, in the order in which the kernels turn them: the
-    /// first of each pair, the second of each, what does not turn. Scores do not change when queries and keys change
-    /// places alike.
-    fn halves(&self) -> Vec<usize> {
-        let (head_dim, rotary) = (self.attention.head_dim, self.rotary());
-        (0..rotary).step_by(2).chain((1..rotary).step_by(2)).chain(rotary..head_dim).collect()
+    /// The features that turn, in the order in which the kernels turn them: where they are stored in pairs, the first of
+    /// each pair, then the second of each.
+    fn turning(&self) -> Vec<usize> {
+        let rotary = self.rotary();
+        match self.attention.interleaved {
+            true => (0..rotary).step_by(2).chain((1..rotary).step_by(2)).collect(),
+            false => (0..rotary).collect(),
+        }
     }
 
     /// The feed-forward part of a layer; `prefix` is the layer's path with its last dot.

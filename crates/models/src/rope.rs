@@ -11,10 +11,7 @@ const GREATEST: f64 = 1e12;
 /// # Errors
 /// When a field is missing or wrong, or the kind of scaling is not known.
 pub fn rope(config: &Config, features: usize, context: usize) -> Result<Rope, FormatError> {
-    let (field, scaling) = match config.object("rope_parameters")? {
-        Some(parameters) => ("rope_parameters", Some(parameters)),
-        None => ("rope_scaling", config.object("rope_scaling")?),
-    };
+    let (field, scaling) = told(config)?;
     let own_base = match &scaling {
         Some(scaling) => scaling.number("rope_theta")?,
         None => None,
@@ -74,16 +71,16 @@ pub fn rope(config: &Config, features: usize, context: usize) -> Result<Rope, Fo
             let fast = positive(&scaling, "beta_fast", Some(32.0))?;
             let slow = positive(&scaling, "beta_slow", Some(1.0))?;
             let whole = scaling.flag("truncate")?.unwrap_or(true);
-            let by_factor = |share: f64| 0.1 * share * factor.max(1.0).ln() + 1.0;
+            let by_factor = |share: f64| magnitude(share, factor);
             let share = |field| Ok(scaling.number(field)?.filter(|share| *share != 0.0));
-            let magnitude = match scaling.number("attention_factor")? {
+            let by = match scaling.number("attention_factor")? {
                 Some(told) => told,
                 None => match (share("mscale")?, share("mscale_all_dim")?) {
                     (Some(share), Some(of_all)) => by_factor(share) / by_factor(of_all),
                     _ => by_factor(1.0),
                 },
             };
-            Ok(plain.yarn(base, factor, [fast, slow], original, whole, magnitude))
+            Ok(plain.yarn(base, factor, [fast, slow], original, whole, by))
         }
         other => {
             let next = "ropes are default, dynamic, linear, llama3, longrope and yarn";
@@ -102,19 +99,16 @@ pub fn rope(config: &Config, features: usize, context: usize) -> Result<Rope, Fo
 /// # Errors
 /// When a field is wrong.
 pub fn yarn_scale(config: &Config) -> Result<f64, FormatError> {
-    let scaling = match config.object("rope_parameters")? {
-        Some(parameters) => Some(parameters),
-        None => config.object("rope_scaling")?,
-    };
+    let (_, scaling) = told(config)?;
     let Some(scaling) = scaling else { return Ok(1.0) };
     let share = scaling.number("mscale_all_dim")?.unwrap_or(0.0);
     let factor = positive(&scaling, "factor", Some(1.0))?;
-    let magnitude = if factor > 1.0 { 0.1 * share * factor.ln() + 1.0 } else { 1.0 };
-    if !(magnitude > 0.0 && magnitude <= GREATEST) {
+    let by = magnitude(share, factor);
+    if !(by > 0.0 && by <= GREATEST) {
         let next = "0.1 of it, times the logarithm of `factor`, plus 1 must be above 0";
         return Err(scaling.error("mscale_all_dim", &format!("is {share}"), next));
     }
-    Ok(magnitude * magnitude)
+    Ok(by * by)
 }
 
 /// The ropes of layers that see everything and of those that slide: one for each kind since transformers 5; before, only
@@ -144,6 +138,19 @@ pub fn ropes(
         of_kind("full_attention", config.clone())?,
         of_kind("sliding_attention", plain.with("rope_theta", local.into()))?,
     ])
+}
+
+/// The object that describes scaling, if there is one, and its field.
+fn told(config: &Config) -> Result<(&'static str, Option<Config>), FormatError> {
+    Ok(match config.object("rope_parameters")? {
+        Some(parameters) => ("rope_parameters", Some(parameters)),
+        None => ("rope_scaling", config.object("rope_scaling")?),
+    })
+}
+
+/// What yarn multiplies with for a context `factor` times as long, by that share of the logarithm.
+fn magnitude(share: f64, factor: f64) -> f64 {
+    0.1 * share * factor.max(1.0).ln() + 1.0
 }
 
 /// A number above 0, or `default` where there is none.

@@ -145,11 +145,6 @@ impl Moe {
 }
 
 impl Moe {
-    /// The weights and the numbers of each token's experts.
-    pub(crate) fn route(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 2]> {
-        self.router.of(x, step)
-    }
-
     /// What the gate lets through of each expert of a token, `[tokens, k, intermediate]`.
     pub(crate) fn gated(&self, x: &Tensor, indices: &Tensor) -> Result<Tensor> {
         let gate = self.gate_proj.spread(x, indices)?;
@@ -216,7 +211,7 @@ impl Module for Moe {
     }
 
     fn forward(&self, x: &Tensor, step: &mut Step<'_>) -> Result<Tensor> {
-        let chosen = self.route(x, step)?;
+        let chosen = self.router.of(x, step)?;
         let routed = match self.grouped.pays(x.shape()[0]) {
             true => self.by_expert(x, &chosen)?,
             false => self.combined(&self.gated(x, &chosen[1])?, &chosen)?,

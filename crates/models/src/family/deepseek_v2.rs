@@ -1,7 +1,7 @@
 //! DeepSeek-V2-Lite (<https://arxiv.org/abs/2405.04434>): attention by vectors that all heads share, and experts chosen by a
 //! softmax behind the first layers.
 
-use super::{deepseek_experts, latent_attention, sparse_from};
+use super::{deepseek_experts, latent_attention, sparse_behind};
 use crate::{Decoder, Family};
 use tilewright_formats::{Config, FormatError};
 use tilewright_nn::Routing;
@@ -24,6 +24,6 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     }
     let softmax = Routing::Softmax { normalize: false };
     let experts = deepseek_experts(config, softmax, "switch_mlp")?;
-    sparse_from(&mut decoder, config.size("first_k_dense_replace")?.unwrap_or(0), &experts);
+    sparse_behind(config, &mut decoder, &experts)?;
     Ok(decoder)
 }

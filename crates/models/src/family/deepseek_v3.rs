@@ -1,7 +1,7 @@
 //! DeepSeek-V3 (<https://arxiv.org/abs/2412.19437>): attention by vectors that all heads share, and experts chosen by
 //! sigmoids behind the first layers.
 
-use super::{latent_attention, sigmoid_experts, sparse_from};
+use super::{latent_attention, sigmoid_experts, sparse_behind};
 use crate::{Decoder, Family};
 use tilewright_formats::{Config, FormatError};
 
@@ -18,6 +18,6 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
         let next = "every layer behind the first has experts";
         return Err(config.error("moe_layer_freq", &format!("is {step}"), next));
     }
-    sparse_from(&mut decoder, config.size("first_k_dense_replace")?.unwrap_or(0), &experts);
+    sparse_behind(config, &mut decoder, &experts)?;
     Ok(decoder)
 }

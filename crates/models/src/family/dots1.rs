@@ -1,7 +1,7 @@
 //! dots.llm1 (<https://arxiv.org/abs/2506.05767>): Qwen 3's attention, and experts chosen as in DeepSeek-V3 behind the first
 //! layers.
 
-use super::{qwen3, sigmoid_experts, slide, sparse_from, window};
+use super::{qwen3, sigmoid_experts, slide, sparse_behind, window};
 use crate::{Decoder, Family};
 use tilewright_formats::{Config, FormatError};
 
@@ -14,6 +14,6 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     let first = config.size("max_window_layers")?.unwrap_or(usize::MAX);
     slide(config, &mut decoder, window(config)?, |layer| layer >= first)?;
     let experts = sigmoid_experts(config, "experts")?;
-    sparse_from(&mut decoder, config.size("first_k_dense_replace")?.unwrap_or(0), &experts);
+    sparse_behind(config, &mut decoder, &experts)?;
     Ok(decoder)
 }

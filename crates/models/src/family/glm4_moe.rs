@@ -1,7 +1,7 @@
 //! GLM-4.5 to 4.7 (<https://arxiv.org/abs/2508.06471>): experts chosen as in DeepSeek-V3 behind the first layers, half of a
 //! head's features turning, and norms on queries and keys where the configuration asks for them.
 
-use super::{llama_like_turning, partial, sigmoid_experts, sparse_from};
+use super::{llama_like_turning, partial, sigmoid_experts, sparse_behind};
 use crate::{Decoder, Family, Normed};
 use tilewright_formats::{Config, FormatError};
 
@@ -19,6 +19,6 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
     decoder.attention.output_bias = false;
     decoder.attention.norms = config.flag("use_qk_norm")?.unwrap_or(false).then_some(Normed::Heads);
     let experts = sigmoid_experts(config, "switch_mlp")?;
-    sparse_from(&mut decoder, config.size("first_k_dense_replace")?.unwrap_or(0), &experts);
+    sparse_behind(config, &mut decoder, &experts)?;
     Ok(decoder)
 }

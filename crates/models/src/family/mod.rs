@@ -197,6 +197,16 @@ fn deepseek_experts(
     Ok(experts)
 }
 
+/// Puts `experts` into all layers behind the first `first_k_dense_replace`.
+fn sparse_behind(
+    config: &Config,
+    decoder: &mut Decoder,
+    experts: &Experts,
+) -> Result<(), FormatError> {
+    sparse_from(decoder, config.size("first_k_dense_replace")?.unwrap_or(0), experts);
+    Ok(())
+}
+
 /// Puts `experts` into all layers from `first` on.
 fn sparse_from(decoder: &mut Decoder, first: usize, experts: &Experts) {
     for part in decoder.feed_forward.iter_mut().skip(first) {

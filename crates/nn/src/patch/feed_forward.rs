@@ -215,7 +215,7 @@ impl Replacement for FusedMoe {
         // Many tokens share their experts' weights only in products of their own.
         let few = of_type::<Moe>(original).filter(|_| x.shape()[0] <= FEW_ROWS);
         let Some(moe) = few else { return original.forward(x, step) };
-        let [weights, indices] = moe.route(x, step)?;
+        let [weights, indices] = moe.router.of(x, step)?;
         let gated = match &self.gated {
             Some(fused) => {
                 let weights = moe.gate_proj.weight.iter().chain(&moe.up_proj.weight);

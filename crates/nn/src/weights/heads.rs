@@ -30,7 +30,8 @@ impl Weights<'_> {
             _ => {
                 let (keys, values) = (keys.to_vec::<f32>()?, values.to_vec::<f32>()?);
                 let mut rows: Vec<f32> = Vec::with_capacity(columns * rank);
-                let of_heads = keys.chunks(rank * plain).zip(values.chunks(value * rank));
+                let of_heads =
+                    keys.chunks((rank * plain).max(1)).zip(values.chunks((value * rank).max(1)));
                 for (keys, values) in of_heads {
                     for feature in 0..plain {
                         rows.extend(keys.iter().skip(feature).step_by(plain));
