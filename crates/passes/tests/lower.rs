@@ -298,6 +298,21 @@ fn the_gradient_of_a_reduction_by_a_function_fits_the_least_shared_memory() {
     }
 }
 
+#[test]
+fn gradients_of_many_lines_scanned_fit_shared_memory_in_every_dtype() {
+    let kernel = &tilewright_kernels::selective_scan::SELECTIVE_SCAN;
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        let specialization = Specialization::of(dtype).with("states", 16);
+        let program = kernel.record(&specialization).unwrap();
+        let backward = tilewright_passes::grad(&program, &Default::default()).unwrap();
+        for program in &backward.programs {
+            let dims = program.dims.iter().map(|d| if d.name == "batch" { 2 } else { 2048 });
+            let bytes = lowered(program, &dims.collect::<Vec<_>>()).shared_bytes();
+            assert!(bytes <= 49_152, "{bytes} bytes of {} for {dtype}", program.name);
+        }
+    }
+}
+
 /// Losses of long rows in halves, with the row's sum of exponentials and its shares.
 #[test]
 fn whole_blocks_of_long_rows_are_read_without_masks() {
