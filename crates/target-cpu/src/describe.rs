@@ -74,11 +74,12 @@ fn steps(text: &mut String, list: &[Step], depth: usize, title: &str) {
                 let places: Vec<String> =
                     native.operands.iter().map(|(address, _)| place(*address)).collect();
                 let stream = if native.streaming.is_some() { " past the caches" } else { "" };
+                let stagger = if native.staggered { " side by side" } else { "" };
                 let (names, places) = (native.names.join(", "), places.join(", "));
                 let size = (native.rows, native.len);
                 writeln!(
                     text,
-                    "{indent}  native on {places} [{} x {}]{stream}: {names}",
+                    "{indent}  native on {places} [{} x {}]{stagger}{stream}: {names}",
                     size.0, size.1
                 )
             }

@@ -45,6 +45,10 @@ const LONG_BLOCK: usize = 32 << 10;
 /// Bytes of the frame and of the rows that are read up to which longer rows are whole nevertheless, where each sweep over
 /// them is native code: they stay in the second cache.
 const WHOLE_BYTES: usize = 400 << 10;
+/// Programs of a batch whose long rows are gone over side by side: the first and the last of them are alone for a while.
+const STAGGERED: usize = 32;
+/// The fewest of them.
+const FEW_STAGGERED: usize = 8;
 /// A single program with rows from this length on is cut into blocks for the threads.
 const WORTH_SHARING: usize = 8 << 10;
 /// Lanes of work that are worth sharing with another thread, awake or not: one that waits fetches weights meanwhile, so that
@@ -105,9 +109,18 @@ impl Schedule {
             && let Some(bound) = bind(one)
             && sweeps_natively(&bound, length)
         {
-            let work = work_of(&bound).saturating_mul(programs);
-            let (grid, cut) = (request.grid.to_vec(), Cut::Programs);
-            return Schedule { bound, single: None, grid, cut, work };
+            let (work, grid) = (work_of(&bound).saturating_mul(programs), request.grid.to_vec());
+            let batch = (last / (MANY_BATCHES * threads.max(1))).min(STAGGERED);
+            let fit = !request.analysis.control && !request.analysis.atomic;
+            let several = (fit && batch >= FEW_STAGGERED)
+                .then(|| bind(Request { batch, ..one }))
+                .flatten()
+                .filter(staggers);
+            let (bound, single) = match several {
+                Some(several) => (several, (last % batch != 0).then_some(bound)),
+                None => (bound, None),
+            };
+            return Schedule { bound, single, grid, cut: Cut::Programs, work };
         }
         if let Some(length) = rows.length
             && !rows.packed
@@ -226,6 +239,12 @@ fn sweeps_natively(bound: &Bound, length: usize) -> bool {
         }
     }
     read > 0 && bound.frame + read <= WHOLE_BYTES
+}
+
+/// True where native code goes over the rows of a batch side by side.
+fn staggers(bound: &Bound) -> bool {
+    let staggered = |step: &Step| matches!(step, Step::Native(native) if native.staggered);
+    bound.passes.iter().any(|pass| pass.blocks.iter().any(staggered))
 }
 
 /// True where rows are read and written by native code alone, which goes through them in strips.

@@ -107,6 +107,8 @@ pub struct Native {
     /// By operand: bytes from element to element, 0 for one value a row; empty where rows are folded, so that they must not be
     /// cut.
     pub steps: Vec<usize>,
+    /// Sweeps of several rows go on side by side.
+    pub staggered: bool,
     /// Lanes that the primitives would have worked on.
     pub lanes: usize,
     /// The primitives, for people.

@@ -35,12 +35,28 @@ pub(super) fn join(
         Word::Scalar(..) => None,
     });
     let words = words.map(|(address, bits)| ((address.register, address.offset), bits)).collect();
+    let counts = bound.prologue.iter().filter_map(counted).collect();
     let (registers, batch) = (&bound.registers, request.batch);
-    let joiner = Joiner { level, registers, grid, batch, overlapping, words, visits, turns };
+    let joiner =
+        Joiner { level, registers, grid, batch, overlapping, words, counts, visits, turns };
     for pass in &mut bound.passes {
         joiner.list(&mut pass.blocks, slots);
         joiner.list(&mut pass.after, slots);
     }
+    let visits = slots::visits(bound);
+    bound.prologue.retain(|step| match (counted(step), step) {
+        (Some(_), Step::Invoke(invoke)) => visits.get(&slot(invoke.out)) != Some(&1),
+        _ => true,
+    });
+}
+
+/// Where a step counts the elements of one row, how many they are, and the first.
+fn counted(step: &Step) -> Option<((u32, isize), (usize, u32))> {
+    let Step::Invoke(invoke) = step else { return None };
+    let Invoke { primitive, call, out, .. } = &**invoke;
+    let plain = invoke.outer.is_empty() && call.rows == 1 && out.register == FRAME;
+    let counts = matches!(primitive.meaning, Meaning::Iota) && plain && call.extra[1] == 0;
+    counts.then(|| ((out.register, out.offset), (call.len, call.extra[0] as u32)))
 }
 
 /// What is known of the program while its chains are looked for.
@@ -57,6 +73,8 @@ struct Joiner<'a> {
     overlapping: &'a [bool],
     /// Constants in the frame.
     words: HashMap<(u32, isize), u32>,
+    /// Rows in the frame whose elements count: their length, and the first element.
+    counts: HashMap<(u32, isize), (usize, u32)>,
     /// How often all steps name each slot.
     visits: HashMap<usize, usize>,
 }
@@ -87,10 +105,12 @@ impl Joiner<'_> {
         let mut at = 0;
         while at < old.len() {
             match self.chain(&mut old[at..]) {
-                Some((native, taken)) => {
+                Some((native, kept, taken)) => {
                     for (address, _) in &native.operands {
                         slots.disinherit(*address);
                     }
+                    // What rows keep for themselves has room for one.
+                    kept.iter().for_each(|address| slots.shrink(*address, 4 * native.len));
                     steps.push(Step::Native(Box::new(native)));
                     at += taken;
                 }
@@ -106,8 +126,9 @@ impl Joiner<'_> {
         }
     }
 
-    /// The longest chain that the steps start with, and how many they are.
-    fn chain(&self, steps: &mut [Step]) -> Option<(Native, usize)> {
+    /// The longest chain that the steps start with, where it keeps what only a row itself needs, and how many steps they
+    /// are.
+    fn chain(&self, steps: &mut [Step]) -> Option<(Native, Vec<Address>, usize)> {
         let most = steps.len().min(MOST_STEPS);
         let known = |step: &Step| {
             matches!(step, Step::Invoke(invoke) if invoke.outer.is_empty()
@@ -147,8 +168,8 @@ impl Joiner<'_> {
                 if taken < least {
                     break;
                 }
-                if let Some(native) = builder.finish(&mut steps[..taken]) {
-                    return Some((native, taken));
+                if let Some((native, kept)) = builder.finish(&mut steps[..taken]) {
+                    return Some((native, kept, taken));
                 }
                 limit = taken / 2;
             }

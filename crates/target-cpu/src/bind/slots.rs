@@ -26,6 +26,13 @@ impl Slots {
         Address { register: FRAME, offset: ((self.sizes.len() - 1) as isize) << INSIDE }
     }
 
+    /// Leaves the slot of an address no more than so many bytes.
+    pub fn shrink(&mut self, address: Address, bytes: usize) {
+        if let Some(slot) = Self::of(address) {
+            self.sizes[slot] = self.sizes[slot].min(bytes.next_multiple_of(64).max(64));
+        }
+    }
+
     /// Keeps the slot of an address from taking over bytes and from handing them over.
     pub fn disinherit(&mut self, address: Address) {
         let Some(slot) = Self::of(address) else { return };

@@ -1,5 +1,7 @@
 //! What rows of certain kernels are made of, and that it gives what it should.
 
+mod long_rows;
+
 use crate::{CpuDevice, CpuOptions};
 use tilewright_ir::{Program, bind::bind, meaning, text::parse};
 use tilewright_target::{Argument, Buffer, Device, Region, TargetError};

@@ -86,6 +86,8 @@ pub enum When {
     Equal = 0x84,
     /// Not equal, not zero.
     NotEqual = 0x85,
+    /// Signed less.
+    Less = 0x8c,
 }
 
 /// Options of a vector instruction: a mask register, and zeros where it is false.
@@ -386,6 +388,21 @@ impl Assembler {
     /// Adds a general register to memory.
     pub fn add_to(&mut self, from: General, to: Memory) {
         self.wide_general(0x01, from, to);
+    }
+
+    /// Subtracts memory from a general register.
+    pub fn subtract(&mut self, from: General, what: Memory) {
+        self.wide_general(0x2b, from, what);
+    }
+
+    /// Adds a constant to the scratch register.
+    pub fn add(&mut self, by: i8) {
+        self.bytes(&[0x48, 0x83, 0xc0 | SCRATCH, by as u8]);
+    }
+
+    /// Compares the scratch register with memory.
+    pub fn compare_scratch(&mut self, with: Memory) {
+        self.wide_general(0x3b, SCRATCH, with);
     }
 
     /// The 32 bits at an address, into the scratch register and from there to memory.

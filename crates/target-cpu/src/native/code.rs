@@ -21,6 +21,8 @@ pub struct Arguments {
     pub len: usize,
     /// Elements in whole vectors; the code's own.
     pub limit: usize,
+    /// Turns that are done, where several rows are worked on side by side; the code's own.
+    pub turn: usize,
     /// The number of the first element in the row.
     pub position: u32,
     /// Where the operands lie.
@@ -40,6 +42,7 @@ impl Arguments {
             rows,
             len,
             limit: 0,
+            turn: 0,
             position,
             operands: [const { MaybeUninit::uninit() }; MOST_OPERANDS],
             rest: [const { MaybeUninit::uninit() }; LANES],

@@ -218,6 +218,8 @@ pub struct Sink {
 pub struct Chain {
     /// The arithmetic.
     pub graph: RefCell<Graph>,
+    /// Rows, where that is known.
+    pub rows: usize,
     /// Elements of a row.
     pub len: usize,
     /// The places.

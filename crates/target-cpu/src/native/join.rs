@@ -7,8 +7,14 @@ use super::registers::{Do, Full, Place, Run};
 use crate::simd::Level;
 
 impl Lowering<'_> {
-    /// Joins the totals of a fold, and puts the result into its home.
-    pub(super) fn join(&mut self, fold: usize, totals: &[Vector], busy: u32) -> Result<(), Full> {
+    /// Joins the totals of a fold of a [row](Self::row_of), and puts the result into its home.
+    pub(super) fn join(
+        &mut self,
+        row: usize,
+        fold: usize,
+        totals: &[Vector],
+        busy: u32,
+    ) -> Result<(), Full> {
         let narrow = self.graph.narrow;
         let chain = Chain::new(if narrow { Level::Avx2 } else { Level::Avx512 });
         let recorder = chain.recorder();
@@ -18,11 +24,11 @@ impl Lowering<'_> {
         let joining = chain.graph.borrow();
         let result = self.graph.nodes.iter().position(|node| node.op == Op::Folded(fold));
         let Some(result) = result else { return Ok(()) };
-        let home = match self.given[result] {
+        let home = match self.given[row][result] {
             Place::Word(home) | Place::Lanes(home) => home,
             _ => self.home()?,
         };
-        self.given[result] = self.place_of_home(home);
+        self.given[row][result] = self.place_of_home(home);
         let mut places = vec![Place::Nowhere; joining.nodes.len()];
         for (place, node) in places.iter_mut().zip(&joining.nodes) {
             if let Op::Const(bits) = node.op {

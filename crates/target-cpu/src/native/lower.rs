@@ -4,8 +4,12 @@
 //! the same for the whole row; they are computed as vectors whose lanes agree, kept in memory as one word each (their
 //! *home*), and brought into registers for the sweep as long as there are some left. A later sweep that needs a value
 //! of an earlier one computes it again if that is cheap, and else reads it from where the earlier one has put it.
+//!
+//! The sweeps of a row follow one another, or those of several long rows go on side by side ([`stagger`]).
 
 mod keep;
+mod loops;
+mod stagger;
 
 use super::assemble::*;
 use super::code::{Arguments, HOME_WORDS, MOST_OPERANDS};
@@ -39,9 +43,14 @@ pub fn compile(chain: &Chain) -> Option<Compiled> {
         return None;
     }
     let graph = chain.graph.borrow();
-    let lowering = Lowering::new(chain, &graph)?;
+    let lowering = Lowering::new(chain, &graph, false)?;
     let needed = lowering.needed();
-    Some(Compiled { code: lowering.emit().ok()?, needed })
+    let side_by_side = lowering.worth_staggering().then(|| Lowering::new(chain, &graph, true));
+    let staggered = side_by_side.flatten().and_then(|lowering| lowering.stagger().ok());
+    Some(match staggered {
+        Some(code) => Compiled { code, needed, staggered: true },
+        None => Compiled { code: lowering.emit().ok()?, needed, staggered: false },
+    })
 }
 
 /// What [`compile`] makes of a chain.
@@ -50,6 +59,8 @@ pub struct Compiled {
     pub code: Vec<u8>,
     /// By operand: they read or write it.
     pub needed: Vec<bool>,
+    /// Sweeps of several rows go on side by side.
+    pub staggered: bool,
 }
 
 pub(super) struct Lowering<'a> {
@@ -59,10 +70,13 @@ pub(super) struct Lowering<'a> {
     sweep: Vec<usize>,
     pub(super) sweeps: usize,
     pub(super) out: Assembler,
-    /// By value: where it is if it is the same for the whole row or constant.
-    pub(super) given: Vec<Place>,
+    /// Each sweep is at a row of its own, one behind that of the sweep before.
+    pub(super) staggered: bool,
+    /// By [row](Self::row_of) and value: where it is if it is the same for the whole row or constant.
+    pub(super) given: Vec<Vec<Place>>,
     homes: usize,
-    pub(super) pointers: Vec<Pointer>,
+    /// By row and operand.
+    pub(super) pointers: Vec<Vec<Pointer>>,
     /// Values that later sweeps read from an operand.
     kept: HashMap<Value, usize>,
     /// What is written by sweep, in order.
@@ -70,27 +84,41 @@ pub(super) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    fn new(chain: &'a Chain, graph: &'a Graph) -> Option<Self> {
+    fn new(chain: &'a Chain, graph: &'a Graph, staggered: bool) -> Option<Self> {
         let mut sweep = vec![0; graph.nodes.len()];
         for (k, node) in graph.nodes.iter().enumerate() {
             let later = operands(node).map(|of| sweep[of.index()]).max().unwrap_or(0);
             sweep[k] = later + matches!(node.op, Op::Folded(_)) as usize;
         }
+        let sweeps = sweep.iter().max().map_or(1, |last| last + 1);
+        let rows = if staggered { sweeps } else { 1 };
         let mut lowering = Lowering {
             chain,
             graph,
-            sweeps: sweep.iter().max().map_or(1, |last| last + 1),
+            sweeps,
             sweep,
             out: Assembler::new(graph.narrow),
-            given: vec![Place::Nowhere; graph.nodes.len()],
+            staggered,
+            given: vec![vec![Place::Nowhere; graph.nodes.len()]; rows],
             homes: 0,
             pointers: Vec::new(),
             kept: HashMap::default(),
             sinks: chain.sinks.clone(),
         };
         lowering.keep();
-        lowering.point();
-        lowering.readable().then_some(lowering)
+        let pointed = match staggered {
+            true => lowering.point_behind(),
+            false => {
+                lowering.point();
+                true
+            }
+        };
+        (pointed && lowering.readable()).then_some(lowering)
+    }
+
+    /// The number of the row that a sweep is at, among those that are worked on.
+    pub(super) fn row_of(&self, sweep: usize) -> usize {
+        if self.staggered { sweep } else { 0 }
     }
 
     /// By operand: it is read or written. Not all places are that a value might be kept in.
@@ -109,13 +137,15 @@ impl<'a> Lowering<'a> {
     fn point(&mut self) {
         let free = |register: &General| !self.graph.narrow || ![PART, COUNT].contains(register);
         let mut registers = POINTERS.into_iter().filter(free);
+        let mut pointers = Vec::new();
         for (operand, needed) in self.chain.operands.iter().zip(self.needed()) {
             let register = if operand.uniform || !needed { None } else { registers.next() };
-            self.pointers.push(match register {
+            pointers.push(match register {
                 Some(register) => Pointer::Register(register),
-                None => Pointer::Memory(operand_at(self.pointers.len())),
+                None => Pointer::Memory(operand_at(pointers.len())),
             });
         }
+        self.pointers.push(pointers);
     }
 
     /// Values of the row, that is, neither constants nor the same for all its elements.
@@ -235,7 +265,37 @@ impl<'a> Lowering<'a> {
     }
 
     fn emit(mut self) -> Result<Vec<u8>, Full> {
-        let used = self.pointers.iter().filter(|p| matches!(p, Pointer::Register(_))).count();
+        let saved = self.begin()?;
+        let row = self.out.here();
+        for k in 0..self.pointers[0].len() {
+            if let Pointer::Register(register) = self.pointers[0][k] {
+                self.out.load(register, operand_at(k));
+            }
+        }
+        for k in 0..self.graph.nodes.len() {
+            if let Op::Uniform(operand) = self.graph.nodes[k].op {
+                self.out.load(SCRATCH, operand_at(operand));
+                self.given[0][k] = self.spread(Memory::At(SCRATCH, 0))?;
+            }
+        }
+        for sweep in 0..self.sweeps {
+            self.of_row(sweep)?;
+            self.sweep(sweep)?;
+        }
+        self.next_rows();
+        self.out.count_down(argument(offset_of!(Arguments, rows)));
+        self.out.back(When::NotEqual, row);
+        Ok(self.end(&saved))
+    }
+
+    /// Saves registers, and finds the places of constants; what has to be restored at the end.
+    fn begin(&mut self) -> Result<Vec<General>, Full> {
+        let pointers = self.pointers.iter().flatten();
+        let used = pointers.filter_map(|pointer| match pointer {
+            Pointer::Register(register) => POINTERS.iter().position(|other| other == register),
+            _ => None,
+        });
+        let used = used.max().map_or(0, |last| last + 1);
         let mut saved: Vec<General> = POINTERS[UNSAVED..used.max(UNSAVED)].to_vec();
         if self.graph.narrow {
             saved.extend([PART, COUNT]);
@@ -246,44 +306,35 @@ impl<'a> Lowering<'a> {
         self.out.load(LENGTH, argument(offset_of!(Arguments, len)));
         let graph = self.graph;
         for (k, node) in graph.nodes.iter().enumerate() {
-            self.given[k] = match node.op {
+            let place = match node.op {
                 Op::Const(bits) => self.constant(bits),
                 Op::Table(number) => Place::Lanes(self.out.constant(&graph.tables[number])),
                 Op::Position => self.spread(argument(offset_of!(Arguments, position)))?,
                 _ => Place::Nowhere,
             };
+            self.given.iter_mut().for_each(|given| given[k] = place);
         }
-        let row = self.out.here();
-        for k in 0..self.pointers.len() {
-            if let Pointer::Register(register) = self.pointers[k] {
-                self.out.load(register, operand_at(k));
-            }
-        }
-        for k in 0..self.graph.nodes.len() {
-            if let Op::Uniform(operand) = self.graph.nodes[k].op {
-                self.out.load(SCRATCH, operand_at(operand));
-                self.given[k] = self.spread(Memory::At(SCRATCH, 0))?;
-            }
-        }
-        for sweep in 0..self.sweeps {
-            self.of_row(sweep)?;
-            self.sweep(sweep)?;
-        }
-        for k in 0..self.pointers.len() {
+        Ok(saved)
+    }
+
+    /// Lets all operands go on to their next rows.
+    fn next_rows(&mut self) {
+        for k in 0..self.chain.operands.len() {
             self.out.load(SCRATCH, operand_row(k));
             self.out.add_to(SCRATCH, operand_at(k));
         }
-        self.out.count_down(argument(offset_of!(Arguments, rows)));
-        self.out.back(When::NotEqual, row);
+    }
+
+    fn end(mut self, saved: &[General]) -> Vec<u8> {
         for &register in saved.iter().rev() {
             self.out.pop(register);
         }
         self.out.ret();
-        Ok(self.out.finish())
+        self.out.finish()
     }
 
-    /// Computes what is the same for the whole row once a sweep's folds are known.
-    fn of_row(&mut self, sweep: usize) -> Result<(), Full> {
+    /// What is computed once a row when a sweep's folds are known, in order.
+    fn computed_once(&self, sweep: usize) -> Vec<Value> {
         let mut wanted = HashSet::default();
         let stored = self.sinks.iter().map(|sink| sink.value);
         let mut open: Vec<Value> = stored.chain(self.graph.folds.iter().map(|f| f.next)).collect();
@@ -301,10 +352,21 @@ impl<'a> Lowering<'a> {
             })
             .collect();
         order.sort_unstable();
+        order
+    }
+
+    /// Computes what is the same for the whole row once a sweep's folds are known.
+    fn of_row(&mut self, sweep: usize) -> Result<(), Full> {
+        let row = self.row_of(sweep);
+        let order = self.computed_once(sweep);
+        let mut places = self.given[row].clone();
         let mut steps = Vec::new();
         let mut homes = Vec::new();
         for &value in &order {
-            let home = self.home()?;
+            let home = match std::mem::replace(&mut places[value.index()], Place::Nowhere) {
+                Place::Word(home) | Place::Lanes(home) | Place::Bits(home) => home,
+                _ => self.home()?,
+            };
             steps.extend([Do::Compute(value), Do::Home(value, home)]);
             homes.push((value, home));
         }
@@ -314,29 +376,24 @@ impl<'a> Lowering<'a> {
             }
         }
         if !steps.is_empty() {
-            let places = self.given.clone();
-            let mut run = self.run(places, true);
+            let (operands, pointers) = (&self.chain.operands, &self.pointers[row]);
+            let mut run = Run::new(self.graph, places, &mut self.out, operands, pointers, true);
             run.spilling = true;
             run.steps(&steps, false)?;
         }
         for (value, home) in homes {
-            let mask = self.graph.is_mask(value);
-            self.given[value.index()] =
-                if mask { Place::Bits(home) } else { self.place_of_home(home) };
+            self.given[row][value.index()] = self.place_of_value(value, home);
         }
         Ok(())
     }
 
-    fn run(&mut self, places: Vec<Place>, usual: bool) -> Run<'_> {
-        Run::new(self.graph, places, &mut self.out, &self.chain.operands, &self.pointers, usual)
+    /// The place of a value that is the same for the whole row, or of a truth value.
+    fn place_of_value(&self, value: Value, home: Memory) -> Place {
+        if self.graph.is_mask(value) { Place::Bits(home) } else { self.place_of_home(home) }
     }
 
-    /// The loops of a sweep: for a row as it usually is, and for one that is not.
-    fn sweep(&mut self, sweep: usize) -> Result<(), Full> {
-        let steps = self.steps(sweep, true);
-        if steps.is_empty() {
-            return Ok(());
-        }
+    /// Values of the row whose truth makes a row one that is as usual for a sweep.
+    fn conditions(&self, sweep: usize) -> HashSet<Value> {
         let mut conditions = HashSet::default();
         let mut open: Vec<Value> = self.roots(sweep);
         let mut seen = HashSet::default();
@@ -351,9 +408,14 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
+        conditions
+    }
+
+    /// Jumps that are taken where a row is not as usual for a sweep.
+    fn jump_if_unusual(&mut self, sweep: usize) -> Result<Vec<Jump>, Full> {
         let mut unusual = Vec::new();
-        for condition in conditions {
-            unusual.push(match self.given[condition.index()] {
+        for condition in self.conditions(sweep) {
+            unusual.push(match self.given[self.row_of(sweep)][condition.index()] {
                 Place::Bits(memory) => {
                     self.out.load_mask(REST, memory);
                     self.out.mask_all(REST);
@@ -363,181 +425,25 @@ impl<'a> Lowering<'a> {
                 _ => return Err(Full),
             });
         }
-        self.loops(sweep, &steps, true)?;
+        Ok(unusual)
+    }
+
+    /// The loops of a sweep: for a row as it usually is, and for one that is not.
+    fn sweep(&mut self, sweep: usize) -> Result<(), Full> {
+        let steps = self.steps(sweep, true);
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let unusual = self.jump_if_unusual(sweep)?;
+        self.loops(&[(sweep, steps)], true)?;
         if !unusual.is_empty() {
             let end = self.out.jump(When::Always);
             for jump in unusual {
                 self.out.land(jump);
             }
             let steps = self.steps(sweep, false);
-            self.loops(sweep, &steps, false)?;
+            self.loops(&[(sweep, steps)], false)?;
             self.out.land(end);
-        }
-        Ok(())
-    }
-
-    /// The loops of a sweep, with as many constants in registers as there is room for.
-    fn loops(&mut self, sweep: usize, steps: &[Do], usual: bool) -> Result<(), Full> {
-        let mut uses: HashMap<Value, usize> = HashMap::default();
-        for step in steps {
-            let mut note = |value: Value| {
-                let value = Run::resolve(self.graph, usual, value);
-                if matches!(self.given[value.index()], Place::Word(_) | Place::Lanes(_)) {
-                    *uses.entry(value).or_default() += 1;
-                }
-            };
-            match *step {
-                Do::Compute(value) => operands(&self.graph.node(value)).for_each(note),
-                Do::Masked(choice, chosen) => {
-                    operands(&self.graph.node(chosen)).for_each(&mut note);
-                    note(self.graph.node(choice).of[2]);
-                }
-                Do::Store(value, _) | Do::Total(_, value) => note(value),
-                Do::Reload(..) | Do::Home(..) => {}
-            }
-        }
-        let mut often: Vec<(Value, usize)> = uses.into_iter().collect();
-        // Tables first: they cannot be spread from one word.
-        often.sort_by_key(|&(value, count)| {
-            let table = matches!(self.given[value.index()], Place::Lanes(_));
-            (!table, std::cmp::Reverse(count), value)
-        });
-        for vectors in [4, 2, 1] {
-            let mut most = often.len().min(28);
-            loop {
-                let mark = self.out.mark();
-                let held: Vec<Value> = often[..most].iter().map(|&(value, _)| value).collect();
-                match self.loops_with(sweep, steps, usual, vectors, &held, false) {
-                    Ok(()) => return Ok(()),
-                    Err(Full) => self.out.rewind(mark),
-                }
-                if most == 0 {
-                    break;
-                }
-                most = most * 2 / 3;
-            }
-        }
-        self.loops_with(sweep, steps, usual, 1, &[], true)
-    }
-
-    fn loops_with(
-        &mut self,
-        sweep: usize,
-        steps: &[Do],
-        usual: bool,
-        together: usize,
-        held: &[Value],
-        spilling: bool,
-    ) -> Result<(), Full> {
-        let mut places = self.given.clone();
-        let graph = self.graph;
-        let folds: Vec<(usize, Value)> = (graph.folds.iter().enumerate())
-            .filter(|(_, fold)| self.sweep[fold.next.index()] == sweep)
-            .filter_map(|(k, _)| {
-                let total = graph.nodes.iter().position(|node| node.op == Op::Total(k))?;
-                Some((k, Value(total as u32)))
-            })
-            .collect();
-        // Nothing is begun that cannot be finished: constants and totals stay in registers for the whole loop.
-        let lanes = self.out.lanes();
-        let kept = TOTALS / lanes;
-        if held.len() + folds.len() * kept > self.out.vectors() {
-            return Err(Full);
-        }
-        let mut fetched = self.ahead(sweep, steps);
-        fetched.extend(self.next_row(sweep));
-        let mut run = self.run(Vec::new(), usual);
-        run.spilling = spilling;
-        for &value in held {
-            let register = run.vector()?;
-            let (encoding, source, bytes) = match places[value.index()] {
-                Place::Word(memory) => (BROADCAST, memory, 4),
-                Place::Lanes(memory) => (MOVE, memory, run.out.width()),
-                _ => return Err(Full),
-            };
-            run.out.vector(encoding, register, 0, Source::Whole(source), bytes, Masked::default());
-            places[value.index()] = Place::Vector { register, pinned: true };
-        }
-        let mut totals: Vec<Vec<Vector>> = Vec::new();
-        for &(fold, _) in &folds {
-            let mut registers = Vec::new();
-            for _ in 0..kept {
-                let register = run.vector()?;
-                fill(run.out, register, graph.folds[fold].folding.identity);
-                registers.push(register);
-            }
-            totals.push(registers);
-        }
-        // A vector's places: those of all vectors, and the total that it goes to.
-        let places_of = |k: usize| {
-            let mut places = places.clone();
-            for (&(_, total), registers) in folds.iter().zip(&totals) {
-                let register = registers[k % kept];
-                places[total.index()] = Place::Vector { register, pinned: true };
-            }
-            places
-        };
-        let vectors = if folds.is_empty() { together } else { kept };
-        let limit = argument(offset_of!(Arguments, limit));
-        run.out.clear(AT);
-        run.out.whole_groups(vectors * lanes, limit);
-        run.out.compare(limit);
-        let past = run.out.jump(When::NotBelow);
-        let top = run.out.here();
-        for first in (0..vectors).step_by(together) {
-            let mut places: Vec<Vec<Place>> = (first..first + together).map(places_of).collect();
-            run.spilled = 0;
-            run.interleaved(steps, false, first, &mut places)?;
-        }
-        // Once a line of the caches, which is a vector of AVX-512.
-        let fetch = |out: &mut Assembler, vectors: usize| {
-            for k in (0..vectors).filter(|k| (k * lanes).is_multiple_of(LANES)) {
-                for &Fetched { base, size, ahead, to } in &fetched {
-                    let lines = (0..LANES * size).map(|byte| k * lanes * size + byte);
-                    for line in lines.filter(|byte| byte.is_multiple_of(4 * LANES)) {
-                        let offset = ahead + line as i32;
-                        out.prefetch(Memory::Element { base, size, offset }, to);
-                    }
-                }
-            }
-        };
-        fetch(run.out, vectors);
-        run.out.advance((vectors * lanes) as i8);
-        run.out.compare(limit);
-        run.out.back(When::Below, top);
-        run.out.land(past);
-        // Whole vectors that are too few for a group need no mask, under which nothing can be written past the caches.
-        if folds.is_empty() && vectors > 1 {
-            run.out.whole_groups(lanes, limit);
-            run.out.compare(limit);
-            let past = run.out.jump(When::NotBelow);
-            let top = run.out.here();
-            run.places = places_of(0);
-            run.steps(steps, false)?;
-            fetch(run.out, 1);
-            run.out.advance(lanes as i8);
-            run.out.compare(limit);
-            run.out.back(When::Below, top);
-            run.out.land(past);
-        }
-        // The rest of the row, vector by vector under a mask. Each goes to a total of its own.
-        let mut ends = Vec::new();
-        for k in 0..if folds.is_empty() { 1 } else { kept } {
-            run.out.compare_length();
-            ends.push(run.out.jump(When::NotBelow));
-            if !run.out.narrow {
-                run.out.mask_of_rest(REST);
-            }
-            run.places = places_of(k);
-            run.steps(steps, true)?;
-            run.out.advance(lanes as i8);
-        }
-        for end in ends {
-            run.out.land(end);
-        }
-        let busy = totals.iter().flatten().fold(0, |busy, register| busy | 1u32 << register);
-        for (&(fold, _), registers) in folds.iter().zip(totals) {
-            self.join(fold, &registers, busy)?;
         }
         Ok(())
     }

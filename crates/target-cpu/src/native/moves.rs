@@ -8,15 +8,22 @@ use super::graph::{Format, Operand, Value};
 use super::registers::{Full, Place, Pointer, REST, Run};
 
 impl Run<'_> {
+    /// A register that holds where an operand's row starts.
+    fn base(&mut self, operand: usize) -> General {
+        match self.pointers[operand] {
+            Pointer::Register(register) => return register,
+            Pointer::Memory(at) => self.out.load(SCRATCH, at),
+            Pointer::Behind { at, row, rows } => {
+                self.out.load(SCRATCH, at);
+                (0..rows).for_each(|_| self.out.subtract(SCRATCH, row));
+            }
+        }
+        SCRATCH
+    }
+
     /// The address of an operand's elements, `shift` past the counter.
     fn element(&mut self, operand: usize, shift: usize) -> Memory {
-        let base = match self.pointers[operand] {
-            Pointer::Register(register) => register,
-            Pointer::Memory(memory) => {
-                self.out.load(SCRATCH, memory);
-                SCRATCH
-            }
-        };
+        let base = self.base(operand);
         let size = self.operands[operand].format.size();
         Memory::Element { base, size, offset: (shift * size) as i32 }
     }
@@ -76,9 +83,7 @@ impl Run<'_> {
         let from = self.register(value, &mut temporary)?;
         let to = self.operands[operand];
         if to.uniform {
-            let Pointer::Memory(memory) = self.pointers[operand] else { return Err(Full) };
-            self.out.load(SCRATCH, memory);
-            let at = Source::Whole(Memory::At(SCRATCH, 0));
+            let at = Source::Whole(Memory::At(self.base(operand), 0));
             self.out.vector(STORE_ONE, from, 0, at, 4, Masked::default());
         } else {
             let at = self.element(operand, shift);

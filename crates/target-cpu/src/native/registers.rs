@@ -53,6 +53,8 @@ pub enum Pointer {
     Register(General),
     /// In memory.
     Memory(Memory),
+    /// So many rows before the place in memory, whose rows are `row` bytes apart.
+    Behind { at: Memory, row: Memory, rows: usize },
 }
 
 /// Emits runs.

@@ -159,6 +159,20 @@ impl<'a> Builder<'a> {
         if let (true, 0, Some(&bits)) = (spot.uniform, spot.row, self.joiner.words.get(&key)) {
             return Ok(self.recorder().i(bits));
         }
+        if let Some(&(len, first)) = self.joiner.counts.get(&key)
+            && (spot.uniform, spot.row, spot.format) == (false, 0, Format::Word)
+            && len == self.len
+            && self.block == Some(BlockRole::Fixed)
+            && !self.packed
+        {
+            let s = self.recorder();
+            // Rows that are folded are never cut.
+            let index = match self.chain.has_folds() {
+                true => s.leaf(Op::Index),
+                false => s.iadd(s.leaf(Op::Index), s.leaf(Op::Position)),
+            };
+            return Ok(if first == 0 { index } else { s.iadd(index, s.i(first)) });
+        }
         // A value a row would have to be spread over its part of a vector.
         if self.packed && spot.uniform && spot.row != 0 {
             return Err(Refused);
@@ -317,8 +331,9 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The step that stands for `steps`, all of them recorded; `None` when there is no code for it.
-    pub(super) fn finish(mut self, steps: &mut [Step]) -> Option<Native> {
+    /// The step that stands for `steps`, all of them recorded, and where it keeps what only a row itself needs; `None`
+    /// when there is no code for it.
+    pub(super) fn finish(mut self, steps: &mut [Step]) -> Option<(Native, Vec<Address>)> {
         let mut own: HashMap<usize, usize> = HashMap::default();
         let names = steps.iter().filter_map(|step| match step {
             Step::Invoke(invoke) => Some(invoke.name),
@@ -359,7 +374,7 @@ impl<'a> Builder<'a> {
         }
         self.join_halves();
         let (rows, len) = self.extent();
-        self.chain.len = len;
+        (self.chain.rows, self.chain.len) = (rows, len);
         for operand in self.chain.operands.iter_mut().filter(|operand| operand.joined == 1) {
             // A short row is over before a line of the next one arrives.
             let row = (len * operand.format.size()).max(1);
@@ -381,6 +396,7 @@ impl<'a> Builder<'a> {
                 spot.address = NOWHERE;
             }
         }
+        let kept = self.chain.spots.values().map(|&operand| self.spots[operand].address).collect();
         let (rows, len) = self.extent();
         let loaded = self.spots.iter().map(|spot| !spot.uniform && self.read.contains(spot));
         let step = |spot: &Spot| if spot.uniform { 0 } else { spot.format.size() };
@@ -388,7 +404,7 @@ impl<'a> Builder<'a> {
             true => Vec::new(),
             false => self.spots.iter().map(step).collect(),
         };
-        Some(Native {
+        let native = Native {
             code,
             streaming,
             streamed,
@@ -398,9 +414,11 @@ impl<'a> Builder<'a> {
             operands: self.spots.iter().map(|spot| (spot.address, spot.row)).collect(),
             loaded: loaded.collect(),
             steps,
+            staggered: compiled.staggered,
             lanes: self.lanes,
             names,
-        })
+        };
+        Some((native, kept))
     }
 }
 
