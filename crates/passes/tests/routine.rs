@@ -119,6 +119,13 @@ fn rows_and_columns_past_the_blocks_come_out_right() {
         let found = blocks(name, [1, columns, 16], Some([3, 232_448, 48]));
         assert_eq!(found, (wide, true), "{name} of {columns}");
     }
+    // More subgroups make long rows ready.
+    for (groups, makers) in [(16, 8), (144, 12)] {
+        let threads = right_on_the_emulator(one, [1, 48, groups], Some([3, 232_448, 48]));
+        let routine = products_of(&threads).unwrap();
+        let ring = routine.ring.as_ref().unwrap();
+        assert_eq!((ring.makers, threads.threads), (makers, (makers + 8) * 32), "{groups} groups");
+    }
     // Not where a third has nothing to do, where rows are several or do not lie at multiples of 16 bytes, without room, or
     // with too few columns or weights of each.
     for (rows, columns, groups, shared, least) in [

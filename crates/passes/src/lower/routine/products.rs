@@ -235,9 +235,9 @@ fn around(
     let mut shares_of = match (&staying, choice) {
         (Some(s), _) => Shares {
             wide: s.wide,
-            subgroups: Staying::MAKERS + Staying::SUBGROUPS,
+            subgroups: s.makers + Staying::SUBGROUPS,
             steps: Staying::STEPS,
-            beside: Staying::MAKERS + Staying::SUBGROUPS,
+            beside: s.makers + Staying::SUBGROUPS,
         },
         // Its weights are asked for after a wait: all at once.
         (None, Some(_)) if rows == 1 => Shares { wide: 1, subgroups: 8, steps: 4, beside: 24 },
@@ -279,7 +279,7 @@ fn around(
     let ring = staying.as_ref().map(|staying| Ring {
         room: l.shared("ring", DType::U32, staying.words),
         slots: staying.slots,
-        makers: Staying::MAKERS,
+        makers: staying.makers,
     });
     let result = l.shared("result", DType::F32, result_len);
     let units = |depth: usize| depth.div_ceil(AffineProducts::UNIT);
