@@ -2,11 +2,13 @@
 //!
 //! Values that reach memory only through such a rounding, by arithmetic that keeps relative errors small, need not be as
 //! exact as f32. An exponential, a quotient or a normal distribution among them may take the device's fast one, which errs by a few units of f32,
-//! where the rounding to come errs by thousands.
+//! where the rounding to come errs by thousands. Partial sums of the gradients of 16-bit tensors are such values too: the
+//! program that adds them up rounds.
 
 use tilewright_ir::table::HashSet;
 use tilewright_ir::{
-    BinaryOp, DType, ExprId, ExprKind, Extent, Program, ReduceOp, Stmt, TernaryOp, UnaryOp,
+    Access, BinaryOp, DType, DimRule, ExprId, ExprKind, Extent, ParamId, ParamKind, Program,
+    ReduceOp, Stmt, TernaryOp, UnaryOp,
 };
 
 /// The expressions of `program` that may be computed fast.
@@ -14,7 +16,7 @@ pub(super) fn rough(program: &Program) -> HashSet<ExprId> {
     let ids = (0..program.exprs.len() as u32).map(ExprId);
     let mut rough: HashSet<ExprId> =
         ids.filter(|id| program.expr(*id).ty.dtype == DType::F32).collect();
-    stored(&program.body, &mut rough);
+    stored(program, &program.body, &mut rough);
     // What is used where it must be exact is exact, and so is all that leads to it.
     loop {
         let before = rough.len();
@@ -197,17 +199,37 @@ fn forgives(program: &Program, user: ExprId, operand: ExprId, is_rough: bool) ->
     }
 }
 
+/// True for partial sums of a gradient, one of each chunk of rows, where all that it can be the gradient of has 16 bits.
+fn is_partial(program: &Program, param: ParamId) -> bool {
+    let ParamKind::Tensor { dtype: DType::F32, access: Access::Out, shape, .. } =
+        &program.param(param).kind
+    else {
+        return false;
+    };
+    let Some(Extent::Dim { dim, times: 1 }) = shape.first() else { return false };
+    let chunks = matches!(program.dims[dim.index()].rule, DimRule::CeilDiv { .. });
+    let exact = |kind: &ParamKind| match kind {
+        ParamKind::Tensor { dtype, access, .. } => {
+            *access != Access::Out && matches!(dtype, DType::F32 | DType::F64)
+        }
+        ParamKind::Scalar { .. } => false,
+    };
+    chunks && !program.params.iter().any(|param| exact(&param.kind))
+}
+
 /// Removes what is stored as it is.
-fn stored(body: &[Stmt], rough: &mut HashSet<ExprId>) {
+fn stored(program: &Program, body: &[Stmt], rough: &mut HashSet<ExprId>) {
     for statement in body {
         match statement {
-            Stmt::Store { value, mask, .. } => {
-                rough.remove(value);
+            Stmt::Store { place, value, mask, .. } => {
+                if !is_partial(program, place.param) {
+                    rough.remove(value);
+                }
                 if let Some(mask) = mask {
                     rough.remove(mask);
                 }
             }
-            Stmt::For { body, .. } | Stmt::When { body, .. } => stored(body, rough),
+            Stmt::For { body, .. } | Stmt::When { body, .. } => stored(program, body, rough),
             Stmt::Let(_) | Stmt::Set(..) => {}
         }
     }
@@ -335,6 +357,22 @@ mod tests {
                       %2: f32 = const 8\n%3: f32[n, 1] = div %1, %2\n\
                       %4: f32[n, 8] = div %0, %3\n%5: bf16[n, 8] = cast %4\nstore y[:, :] = %5\n";
         assert_eq!(of(source), [4]);
+    }
+
+    #[test]
+    fn terms_of_partial_sums_for_16_bits_are_fast() {
+        let source = |chunks: &str, dtype: &str| {
+            format!(
+                "dims rows, n, {chunks}\nkernel t(x: in {dtype}[rows, n], partial: out f32[chunks, n])\n\
+                 grid chunks\nvar $0 sum: f32[n]\n%0: i32 = program 0\n%1: {dtype}[n] = load x[%0, :]\n\
+                 %2: f32[n] = cast %1\n%3: f32[n] = exp %2\nset $0 = %3\n%4: f32[n] = get $0\n\
+                 store partial[%0, :] = %4\n"
+            )
+        };
+        let (sums, others) = ("chunks = ceil(rows / 64)", "chunks");
+        assert_eq!(of(&source(sums, "bf16")), [3]);
+        assert!(of(&source(sums, "f32")).is_empty());
+        assert!(of(&source(others, "bf16")).is_empty());
     }
 
     #[test]
