@@ -17,32 +17,35 @@ struct selective_scan_arguments {
     int time;
 };
 
-extern "C" __global__ void __launch_bounds__(512) tw_kernel_selective_scan(const float* __restrict__ x, const float* __restrict__ delta, const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ c, const float* __restrict__ d, const float* __restrict__ bias, float* y, const selective_scan_arguments arguments) {
-    __shared__ __align__(16) char shared_memory[128];
+extern "C" __global__ void __launch_bounds__(256) tw_kernel_selective_scan(const float* __restrict__ x, const float* __restrict__ delta, const float* __restrict__ a, const float* __restrict__ b, const float* __restrict__ c, const float* __restrict__ d, const float* __restrict__ bias, float* y, const selective_scan_arguments arguments) {
+    __shared__ __align__(16) char shared_memory[64];
     float* total0 = (float*)(shared_memory + 0);
-    float* total1 = (float*)(shared_memory + 64);
-    const int at = (int)threadIdx.x * 4;
-    float x_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)((int)blockIdx.x) * arguments.x_stride1)) + (long long)(at)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
-    }
-    float delta_in[4];
-    {
-        union { uint4 all; float lane[4]; } vector;
-        vector.all = *(const uint4*)(delta + ((((long long)((int)blockIdx.y) * arguments.delta_stride0) + ((long long)((int)blockIdx.x) * arguments.delta_stride1)) + (long long)(at)));
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) delta_in[l] = vector.lane[l];
+    float* total1 = (float*)(shared_memory + 32);
+    const int at = (int)threadIdx.x * 8;
+    float x_in[8];
+    float delta_in[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(x + ((((long long)((int)blockIdx.y) * arguments.x_stride0) + ((long long)((int)blockIdx.x) * arguments.x_stride1)) + (long long)((at + ((i * 4) & 7)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) x_in[(i * 4) + l] = vector.lane[l];
+        }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const uint4*)(delta + ((((long long)((int)blockIdx.y) * arguments.delta_stride0) + ((long long)((int)blockIdx.x) * arguments.delta_stride1)) + (long long)((at + ((i * 4) & 7)))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) delta_in[(i * 4) + l] = vector.lane[l];
+        }
     }
     const float bias_in = bias[(long long)((int)blockIdx.x)];
     const float d_in = d[(long long)((int)blockIdx.x)];
-    float softplus_x[4];
-    float product[4];
-    float total[4];
+    float softplus_x[8];
+    float product[8];
+    float total[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 8; i++) {
         const float added = delta_in[i] + bias_in;
         softplus_x[i] = tw_softplus(added);
         product[i] = softplus_x[i] * x_in[i];
@@ -51,30 +54,33 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_selective_scan(const
     }
     for (int j = 0; j < 16; j += 1) {
         const float a_in = a[((long long)((int)blockIdx.x) * arguments.a_stride0) + (long long)(j)];
-        float b_in[4];
-        {
-            union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(b + ((((long long)((int)blockIdx.y) * arguments.b_stride0) + ((long long)(j) * arguments.b_stride1)) + (long long)(at)));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) b_in[l] = vector.lane[l];
-        }
-        float c_in[4];
-        {
-            union { uint4 all; float lane[4]; } vector;
-            vector.all = *(const uint4*)(c + ((((long long)((int)blockIdx.y) * arguments.c_stride0) + ((long long)(j) * arguments.c_stride1)) + (long long)(at)));
-            _Pragma("unroll")
-            for (int l = 0; l < 4; l++) c_in[l] = vector.lane[l];
-        }
-        float exp_x[4];
-        float product_3[4];
+        float b_in[8];
+        float c_in[8];
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(b + ((((long long)((int)blockIdx.y) * arguments.b_stride0) + ((long long)(j) * arguments.b_stride1)) + (long long)((at + ((i * 4) & 7)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) b_in[(i * 4) + l] = vector.lane[l];
+            }
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const uint4*)(c + ((((long long)((int)blockIdx.y) * arguments.c_stride0) + ((long long)(j) * arguments.c_stride1)) + (long long)((at + ((i * 4) & 7)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) c_in[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        float exp_x[8];
+        float product_3[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
             const float product_2 = a_in * softplus_x[i];
             exp_x[i] = expf(product_2);
             product_3[i] = b_in[i] * product[i];
         }
-        float running[4];
-        float running_2[4];
+        float running[8];
+        float running_2[8];
         float sum;
         float sum_2;
         const float next = exp_x[0];
@@ -84,7 +90,7 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_selective_scan(const
         running[0] = sum;
         running_2[0] = sum_2;
         _Pragma("unroll")
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < 7; i++) {
             const float c_2 = sum * exp_x[i + 1];
             const float c_4 = (sum_2 * exp_x[i + 1]) + product_3[i + 1];
             const float next_3 = c_2;
@@ -151,75 +157,71 @@ extern "C" __global__ void __launch_bounds__(512) tw_kernel_selective_scan(const
             total1[(int)(threadIdx.x >> 5)] = total_3;
         }
         __syncthreads();
-        const int k = (lane_ & 15) - (16 - (int)(threadIdx.x >> 5));
-        const float part = total0[max(k, 0)];
-        const float part_2 = total1[max(k, 0)];
+        const float part = total0[0];
+        const float part_2 = total1[0];
         float base;
         float base_2;
         const float next_17 = part;
         const float next_18 = part_2;
         base = next_17;
         base_2 = next_18;
-        const float other_11 = __shfl_up_sync(0xffffffffu, base, 1);
-        const float other_12 = __shfl_up_sync(0xffffffffu, base_2, 1);
-        const float c_20 = other_11 * base;
-        const float c_22 = (other_12 * base) + base_2;
-        const float next_19 = (k >= 1) ? c_20 : base;
-        const float next_20 = (k >= 1) ? c_22 : base_2;
-        base = next_19;
-        base_2 = next_20;
-        const float other_13 = __shfl_up_sync(0xffffffffu, base, 2);
-        const float other_14 = __shfl_up_sync(0xffffffffu, base_2, 2);
-        const float c_23 = other_13 * base;
-        const float c_25 = (other_14 * base) + base_2;
-        const float next_21 = (k >= 2) ? c_23 : base;
-        const float next_22 = (k >= 2) ? c_25 : base_2;
-        base = next_21;
-        base_2 = next_22;
-        const float other_15 = __shfl_up_sync(0xffffffffu, base, 4);
-        const float other_16 = __shfl_up_sync(0xffffffffu, base_2, 4);
-        const float c_26 = other_15 * base;
-        const float c_28 = (other_16 * base) + base_2;
-        const float next_23 = (k >= 4) ? c_26 : base;
-        const float next_24 = (k >= 4) ? c_28 : base_2;
-        base = next_23;
-        base_2 = next_24;
-        const float other_17 = __shfl_up_sync(0xffffffffu, base, 8);
-        const float other_18 = __shfl_up_sync(0xffffffffu, base_2, 8);
-        const float c_29 = other_17 * base;
-        const float c_31 = (other_18 * base) + base_2;
-        const float next_25 = (k >= 8) ? c_29 : base;
-        const float next_26 = (k >= 8) ? c_31 : base_2;
-        base = next_25;
-        base_2 = next_26;
-        const float base_3 = __shfl_sync(0xffffffffu, base, (threadIdx.x & 31) | 15);
-        const float base_4 = __shfl_sync(0xffffffffu, base_2, (threadIdx.x & 31) | 15);
-        const float c_32 = base_3 * below;
-        const float c_34 = (base_4 * below) + below_2;
-        const float before = ((int)(threadIdx.x >> 5) > 0) ? ((lane_ >= 1) ? c_32 : base_3) : below;
-        const float before_2 = ((int)(threadIdx.x >> 5) > 0) ? ((lane_ >= 1) ? c_34 : base_4) : below_2;
+        float all_;
+        float all_2;
+        const float next_19 = part;
+        const float next_20 = part_2;
+        all_ = next_19;
+        all_2 = next_20;
         _Pragma("unroll")
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 7; i++) {
+            const float part_3 = total0[i + 1];
+            const float part_4 = total1[i + 1];
+            const float c_20 = base * part_3;
+            const float c_22 = (base_2 * part_3) + part_4;
+            const float next_21 = ((i + 1) < (int)(threadIdx.x >> 5)) ? c_20 : base;
+            const float next_22 = ((i + 1) < (int)(threadIdx.x >> 5)) ? c_22 : base_2;
+            base = next_21;
+            base_2 = next_22;
+            const float c_23 = all_ * part_3;
+            const float c_25 = (all_2 * part_3) + part_4;
+            const float next_23 = c_23;
+            const float next_24 = c_25;
+            all_ = next_23;
+            all_2 = next_24;
+        }
+        const float c_26 = base * below;
+        const float c_28 = (base_2 * below) + below_2;
+        const float before = ((int)(threadIdx.x >> 5) > 0) ? ((lane_ >= 1) ? c_26 : base) : below;
+        const float before_2 = ((int)(threadIdx.x >> 5) > 0) ? ((lane_ >= 1) ? c_28 : base_2) : below_2;
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
             const float own = running[i];
             const float own_2 = running_2[i];
-            const float c_35 = before * own;
-            const float c_37 = (before_2 * own) + own_2;
-            running[i] = ((lane_ >= 1) || ((int)(threadIdx.x >> 5) > 0)) ? c_35 : own;
-            running_2[i] = ((lane_ >= 1) || ((int)(threadIdx.x >> 5) > 0)) ? c_37 : own_2;
+            const float c_29 = before * own;
+            const float c_31 = (before_2 * own) + own_2;
+            running[i] = ((lane_ >= 1) || ((int)(threadIdx.x >> 5) > 0)) ? c_29 : own;
+            running_2[i] = ((lane_ >= 1) || ((int)(threadIdx.x >> 5) > 0)) ? c_31 : own_2;
             const float tile_2 = total[i];
             const float fma_x = fma(running_2[i], c_in[i], tile_2);
             total[i] = fma_x;
         }
     }
-    float fma_x_2[4];
+    float fma_x_2[8];
     _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 8; i++) {
         fma_x_2[i] = fma(x_in[i], d_in, total[i]);
     }
-    {
-        union { uint4 all; float lane[4]; } vector;
-        _Pragma("unroll")
-        for (int l = 0; l < 4; l++) vector.lane[l] = fma_x_2[l];
-        *(uint4*)(y + ((((long long)((int)blockIdx.y) * arguments.y_stride0) + ((long long)((int)blockIdx.x) * arguments.y_stride1)) + (long long)(at))) = vector.all;
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        float out[4];
+        out[0] = fma_x_2[i * 4];
+        out[1] = fma_x_2[(i * 4) + 1];
+        out[2] = fma_x_2[(i * 4) + 2];
+        out[3] = fma_x_2[(i * 4) + 3];
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+            *(uint4*)(y + ((((long long)((int)blockIdx.y) * arguments.y_stride0) + ((long long)((int)blockIdx.x) * arguments.y_stride1)) + (long long)((at + ((i * 4) & 7))))) = vector.all;
+        }
     }
 }

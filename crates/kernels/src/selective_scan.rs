@@ -37,6 +37,7 @@ pub static SELECTIVE_SCAN: Entry = Entry {
         Case::of(&[("batch", 2), ("channels", 3), ("time", 17)]).with(&[("states", 4)]),
         Case::of(&[("batch", 1), ("channels", 2), ("time", 131)]).with(&[("states", 3)]),
         Case::of(&[("batch", 1), ("channels", 5), ("time", 8)]),
+        Case::of(&[("batch", 1), ("channels", 2), ("time", 96)]).with(&[("states", 3)]),
         Case::of(&[("batch", 2), ("channels", 3), ("time", 0)]).with(&[("states", 2)]),
         Case::of(&[("batch", 1), ("channels", 2048), ("time", 2048)]).bench(),
     ],

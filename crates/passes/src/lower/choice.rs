@@ -61,7 +61,7 @@ impl Schedule {
             && !(split && teams > 0)
             // How dots are spread over matrix units follows from the team.
             && (self.matrix.is_none() || choice == self.choice())
-            && vector <= widest_vector(program);
+            && vector <= self.vector.max(widest_vector(program));
         let divides = dims.iter().map(|d| d % (1 << vector) == 0).collect();
         fits.then(|| Schedule { team, teams, vector, divides, ..self.clone() })
     }
