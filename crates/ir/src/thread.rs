@@ -260,6 +260,25 @@ pub enum Code {
         /// Counter's third word.
         stream: Value,
     },
+    /// Makes a scalar f32 register the greatest element of a whole array of 16-bit floats, NaN if one is.
+    GreatestHalf {
+        /// The scalar.
+        into: RegisterId,
+        /// The array, of an even length.
+        of: RegisterId,
+    },
+    /// Makes a scalar i32 register a mark for each of 32 elements of an array of 16-bit floats: bits 0 to 15 for those at even
+    /// places, bits 16 to 31 for those at odd places, 1 where the element is not below the bound (NaN is not).
+    MarkHalves {
+        /// The scalar.
+        into: RegisterId,
+        /// The array.
+        of: RegisterId,
+        /// First element of it, even; fewer than 32 may follow.
+        from: usize,
+        /// An f32, of which the upper 16 bits count.
+        bound: Value,
+    },
     /// Writes one element.
     Store {
         /// The tensor.

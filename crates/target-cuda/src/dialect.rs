@@ -1,7 +1,9 @@
 //! What CUDA C spells its own way.
 
 use crate::routine;
-use tilewright_ir::thread::{Builtin, MatrixShape, Reuse, Routine, Shuffle, ThreadProgram, Value};
+use tilewright_ir::thread::{
+    Builtin, Code, MatrixShape, Reuse, Routine, Shuffle, ThreadProgram, Value,
+};
 use tilewright_ir::{BinaryOp, DType, ParamKind, StoreMode, UnaryOp};
 use tilewright_target::c::{Dialect, is_written, kernel_name};
 
@@ -355,6 +357,9 @@ impl Dialect for CudaC {
         if program.cluster > 1 {
             text.push_str(include_str!("cluster.cu"));
         }
+        if compares_halves(program) {
+            text.push_str(include_str!("halves.cu"));
+        }
         text
     }
 
@@ -402,4 +407,14 @@ impl Dialect for CudaC {
     fn special(&self) -> (&'static str, &'static str) {
         ("TW_INFINITY", "TW_NAN")
     }
+}
+
+/// True where arrays of 16-bit floats are compared in words.
+fn compares_halves(program: &ThreadProgram) -> bool {
+    let mut compares = false;
+    let mut find = |code: &Code| {
+        compares |= matches!(code, Code::GreatestHalf { .. } | Code::MarkHalves { .. });
+    };
+    program.body.iter().for_each(|code| code.visit(&mut find));
+    compares
 }

@@ -5,6 +5,7 @@
 //! with no barrier between them, barriers and shuffles that some threads do not reach, vectors that are not aligned,
 //! and elements outside their tensor. It is the oracle for lowering; no GPU is needed.
 
+mod halves;
 mod matrix;
 mod memory;
 mod routine;
@@ -211,6 +212,7 @@ impl Machine<'_> {
                 let copy = matrix::AsyncCopy { to, index, param, offset, lanes, valid };
                 self.copy_async(&copy, active)?;
             }
+            Code::GreatestHalf { .. } | Code::MarkHalves { .. } => self.halves(code, active)?,
             Code::CopyCommit => self.copy_commit(active),
             Code::CopyWait(left) => self.copy_wait(*left, active)?,
             Code::LoadMatrix { into, index, from, at, transposed } => {

@@ -11,7 +11,7 @@ use super::collective::literal;
 use super::layout::Layout;
 use super::map::both;
 use super::top::{LEAST, NOWHERE, compare, of_key, select, signed_key, signed_place, winner};
-use super::{LowerError, Lowering, SUBGROUP, binary, int};
+use super::{LowerError, Lowering, SUBGROUP, binary, int, shift_left};
 use tilewright_ir::thread::{Builtin, Code, RegisterId, Shuffle, Value};
 use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, Literal, UnaryOp};
 
@@ -146,6 +146,22 @@ impl Lowering<'_> {
         sum
     }
 
+    /// The registers of a row that is compared two elements at a time, in words as they were read, where devices have routines:
+    /// half as many instructions, and registers.
+    fn in_pairs(&mut self, top: &TopK<'_>) -> Option<RegisterId> {
+        let row = match self.program.expr(top.of).kind {
+            ExprKind::Cast(of) => of,
+            _ => top.of,
+        };
+        let read = self.program.expr(row);
+        let halves = matches!(read.kind, ExprKind::Load { .. }) && read.ty.dtype == DType::BF16;
+        let whole = self.valid(top.layout, top.shape, &int(0)).is_none();
+        if !self.schedule.routines || !halves || !whole || !self.is_read(row) {
+            return None;
+        }
+        self.held_in(row, top.layout)
+    }
+
     /// True for a row whose elements a thread can read once more.
     pub(super) fn is_read(&self, row: ExprId) -> bool {
         match self.program.expr(row).kind {
@@ -169,15 +185,20 @@ impl Lowering<'_> {
         for word in 0..registers / of_word {
             let mark = self.register("marks", DType::I32, None);
             self.code(Code::Declare(mark));
-            self.code(Code::Set(mark, int(0)));
-            self.unroll(of_word, |l, i| {
-                let register = super::add(i.clone(), int((word * WORD) as i64));
-                let open = l.is_candidate(top, &register, bound)?;
-                let bit = binary(BinaryOp::Shl, int(1), i);
-                let marked = binary(BinaryOp::Or, Value::Get(mark), bit);
-                l.code(Code::If(open, vec![Code::Set(mark, marked)]));
-                Ok::<(), LowerError>(())
-            })?;
+            if let Some(of) = self.in_pairs(top) {
+                let (into, from, bound) = (mark, word * WORD, bound.clone());
+                self.code(Code::MarkHalves { into, of, from, bound });
+            } else {
+                self.code(Code::Set(mark, int(0)));
+                self.unroll(of_word, |l, i| {
+                    let register = super::add(i.clone(), int((word * WORD) as i64));
+                    let open = l.is_candidate(top, &register, bound)?;
+                    let bit = binary(BinaryOp::Shl, int(1), i);
+                    let marked = binary(BinaryOp::Or, Value::Get(mark), bit);
+                    l.code(Code::If(open, vec![Code::Set(mark, marked)]));
+                    Ok::<(), LowerError>(())
+                })?;
+            }
             let ones = self.ones(Value::Get(mark));
             self.code(Code::Set(count, super::add(Value::Get(count), ones)));
             marks.push(mark);
@@ -234,7 +255,14 @@ impl Lowering<'_> {
             let power = bits(DType::I32, DType::U32, lowest.clone());
             let power = Value::Cast { from: DType::U32, to: DType::F32, of: Box::new(power) };
             let exponent = binary(BinaryOp::Shr, bits(DType::F32, DType::I32, power), int(23));
-            let register = super::add(first.clone(), super::add(exponent, int(-127)));
+            let mut bit = super::add(exponent, int(-127));
+            if l.in_pairs(top).is_some() {
+                // Of a pair: which, and which of its two.
+                bit = l.let_value("bit", DType::I32, bit);
+                let pair = binary(BinaryOp::And, bit.clone(), int(15));
+                bit = super::add(shift_left(pair, 1), binary(BinaryOp::Shr, bit, int(4)));
+            }
+            let register = super::add(first.clone(), bit);
             let register = l.let_value("register", DType::I32, register);
             for (number, &mark) in marks.iter().enumerate() {
                 let cleared = binary(BinaryOp::Xor, Value::Get(mark), lowest.clone());
@@ -270,22 +298,22 @@ impl Lowering<'_> {
         let least = literal(f64::NEG_INFINITY, DType::F32);
         let greatest = self.register("greatest", DType::F32, None);
         self.code(Code::Declare(greatest));
-        self.code(Code::Set(greatest, least.clone()));
-        self.unroll(top.layout.registers(), |l, i| {
-            let value = l.plain_value(top, &i)?;
-            let value = match l.valid(top.layout, top.shape, &i) {
-                None => value,
-                Some(valid) => select(DType::F32, valid, value, least.clone()),
-            };
-            let larger = Value::Binary(
-                BinaryOp::Max,
-                DType::F32,
-                Box::new(Value::Get(greatest)),
-                Box::new(value),
-            );
-            l.code(Code::Set(greatest, larger));
-            Ok::<(), LowerError>(())
-        })?;
+        if let Some(of) = self.in_pairs(top) {
+            self.code(Code::GreatestHalf { into: greatest, of });
+        } else {
+            self.code(Code::Set(greatest, least.clone()));
+            self.unroll(top.layout.registers(), |l, i| {
+                let value = l.plain_value(top, &i)?;
+                let value = match l.valid(top.layout, top.shape, &i) {
+                    None => value,
+                    Some(valid) => select(DType::F32, valid, value, least.clone()),
+                };
+                let own = Box::new(Value::Get(greatest));
+                let larger = Value::Binary(BinaryOp::Max, DType::F32, own, Box::new(value));
+                l.code(Code::Set(greatest, larger));
+                Ok::<(), LowerError>(())
+            })?;
+        }
         // The last bits tell lanes with equal maxima apart; without them the bound is only lower.
         let rough = binary(BinaryOp::And, signed_key(Value::Get(greatest), DType::F32), int(!31));
         let mine = self.register("mine", DType::I32, None);

@@ -3,7 +3,7 @@
 use super::access::as_i32;
 use super::{Held, LowerError, Lowering, int, padded};
 use crate::lower::layout::{Layout, Run};
-use tilewright_ir::thread::{Builtin, Check, Value};
+use tilewright_ir::thread::{Builtin, Check, RegisterId, Value};
 use tilewright_ir::{BinaryOp, DType, ExprId, ExprKind, Extent, Literal, TernaryOp, UnaryOp};
 
 impl Lowering<'_> {
@@ -41,6 +41,12 @@ impl Lowering<'_> {
     /// The registers of `id`, if their layout is `layout` or `layout` without some axes.
     fn held_as(&self, id: ExprId, layout: &Layout) -> Option<Held> {
         self.held.get(&id)?.iter().find(|h| projects(layout, &h.layout)).cloned()
+    }
+
+    /// The registers of `id`, where their layout is that one.
+    pub(super) fn held_in(&self, id: ExprId, layout: &Layout) -> Option<RegisterId> {
+        let held = self.held.get(&id)?.iter().find(|held| held.layout == *layout);
+        held.map(|held| held.register)
     }
 
     /// True when a register of each thread holds `id` for `layout`, or it is the same number everywhere.

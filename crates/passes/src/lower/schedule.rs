@@ -3,7 +3,7 @@
 use super::matrix::{self, Matrix, Units};
 use super::spread::{is_row_of_maps, is_whole, split_axis};
 use tilewright_ir::{
-    Access, DType, ExprKind, Extent, ParamKind, Place, Program, Stmt, TernaryOp, infer,
+    Access, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt, TernaryOp, infer,
 };
 
 /// How a program is spread over the threads of a GPU.
@@ -400,11 +400,22 @@ fn row_sizes(program: &Program, body: &[Stmt], depth: usize, found: &mut Vec<(us
                     note(place, found);
                 }
             }
+            // The few that are chosen of a row are no row to go by.
+            Stmt::Store { value, .. } if is_chosen(program, *value) => {}
             Stmt::Store { place, .. } => note(place, found),
             Stmt::For { body, .. } => row_sizes(program, body, depth + 1, found),
             Stmt::When { body, .. } => row_sizes(program, body, depth, found),
             Stmt::Set(..) => {}
         }
+    }
+}
+
+/// True for some elements that top-k has chosen.
+fn is_chosen(program: &Program, value: ExprId) -> bool {
+    match program.expr(value).kind {
+        ExprKind::TopK { .. } => true,
+        ExprKind::Part(of, _) | ExprKind::Cast(of) => is_chosen(program, of),
+        _ => false,
     }
 }
 

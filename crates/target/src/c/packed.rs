@@ -22,9 +22,12 @@ struct Uses {
     plain: HashSet<RegisterId>,
     /// Scalars that are 0.
     zeros: HashSet<RegisterId>,
+    /// Those that are compared as words.
+    compared: HashSet<RegisterId>,
 }
 
-/// The registers that hold words: those that a loop carries, which only loads and copies of such write, and those they copy.
+/// The registers that hold words: those that a loop carries or that are compared whole, which only loads and copies of such
+/// write, and those they copy.
 pub(super) fn packed(program: &ThreadProgram, dialect: &dyn Dialect) -> HashSet<RegisterId> {
     let can = |register: &RegisterId| {
         let register = &program.registers[register.0 as usize];
@@ -45,7 +48,8 @@ pub(super) fn packed(program: &ThreadProgram, dialect: &dyn Dialect) -> HashSet<
             break;
         }
     }
-    let carried = uses.carried.iter().filter(|r| can(r) && !uses.plain.contains(r));
+    let carried =
+        uses.carried.iter().chain(&uses.compared).filter(|r| can(r) && !uses.plain.contains(r));
     let mut packed: HashSet<RegisterId> = carried.copied().collect();
     let mut open: Vec<RegisterId> = packed.iter().copied().collect();
     while let Some(register) = open.pop() {
@@ -90,6 +94,10 @@ impl Uses {
                 | Code::Philox { into: register, .. } => {
                     self.plain.insert(*register);
                 }
+                Code::GreatestHalf { into, of } | Code::MarkHalves { into, of, .. } => {
+                    self.plain.insert(*into);
+                    self.compared.insert(*of);
+                }
                 Code::For { body, .. } => self.block(program, body, loops + 1),
                 Code::Unroll(_, _, body) | Code::If(_, body) => self.block(program, body, loops),
                 code => self.plain.extend(code.taken()),
@@ -103,6 +111,31 @@ fn is_zero(value: &Value) -> bool {
 }
 
 impl Printer<'_> {
+    /// A step on a whole array, by words where it is kept in words.
+    pub(super) fn halves(&mut self, code: &Code) {
+        match code {
+            Code::GreatestHalf { into, of } => {
+                let (into, of, count) = (self.name(*into), self.name(*of), self.elements(*of));
+                self.line(&format!("{into} = tw_greatest_half<{count}>({of});"));
+            }
+            Code::MarkHalves { into, of, from, bound } => {
+                let count = self.elements(*of).saturating_sub(*from).min(32);
+                let place = from / if self.packed.contains(of) { 2 } else { 1 };
+                let of = match place {
+                    0 => self.name(*of).to_string(),
+                    place => format!("{} + {place}", self.name(*of)),
+                };
+                let (into, bound) = (self.name(*into), self.bare(bound));
+                self.line(&format!("{into} = tw_mark_halves<{count}>({of}, {bound});"));
+            }
+            _ => {}
+        }
+    }
+
+    fn elements(&self, register: RegisterId) -> usize {
+        self.program.registers[register.0 as usize].len.unwrap_or(0)
+    }
+
     /// The word that holds an element, and which half of it does.
     pub(super) fn word_of(&self, register: RegisterId, index: &Value) -> (String, String) {
         let name = self.name(register);

@@ -1,0 +1,37 @@
+//! What is found of whole arrays of 16-bit floats.
+
+use super::{Lanes, Machine, Step};
+use crate::thread::Code;
+
+impl Machine<'_> {
+    /// A step that looks at the elements of an array of 16-bit floats.
+    pub(super) fn halves(&mut self, code: &Code, active: &[bool]) -> Step<()> {
+        match code {
+            Code::GreatestHalf { into, of } => {
+                let elements = &self.registers[of.0 as usize];
+                let greater = |a: f64, b: f64| if a.is_nan() || a > b { a } else { b };
+                let greatest = |t: usize| {
+                    elements.iter().map(|e| e.at(t)).fold(f64::NEG_INFINITY, |a, b| greater(b, a))
+                };
+                let greatest = Lanes::Each((0..active.len()).map(greatest).collect());
+                self.assign(*into, &Lanes::Same(0.0), greatest, active)
+            }
+            Code::MarkHalves { into, of, from, bound } => {
+                let bound = self.value(bound, active)?;
+                let elements = self.registers[of.0 as usize].iter().skip(*from).take(32);
+                let elements: Vec<&Lanes> = elements.collect();
+                let marks = |t: usize| {
+                    let bound = f32::from_bits((bound.at(t) as f32).to_bits() & 0xffff_0000);
+                    let below = |e: &Lanes| e.at(t) < f64::from(bound);
+                    let marked = elements.iter().enumerate().filter(|(_, e)| !below(e));
+                    let marks =
+                        marked.fold(0u32, |marks, (at, _)| marks | 1 << (at / 2 + at % 2 * 16));
+                    f64::from(marks as i32)
+                };
+                let marks = Lanes::Each((0..active.len()).map(marks).collect());
+                self.assign(*into, &Lanes::Same(0.0), marks, active)
+            }
+            _ => Ok(()),
+        }
+    }
+}
