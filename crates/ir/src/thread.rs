@@ -189,6 +189,8 @@ pub enum Reuse {
     Unknown,
     /// They pass, of more than caches hold, while as much is written.
     Passing,
+    /// They pass, and nobody reads them again; next to nothing is written.
+    Once,
     /// No thread reads them again after it has read them several times, so they need not stay in a cache.
     Last,
 }

@@ -277,6 +277,7 @@ impl Dialect for CudaC {
     fn read_vector(&self, place: &str, reuse: Reuse, bytes: usize) -> Option<String> {
         match (reuse, bytes) {
             (Reuse::Passing, 16) => Some(format!("tw_read_passing({place})")),
+            (Reuse::Once, 16) => Some(format!("tw_read_once({place})")),
             (Reuse::Last, _) => Some(format!("__ldcs({place})")),
             _ => None,
         }

@@ -98,6 +98,13 @@ __device__ __forceinline__ uint4 tw_read_passing(const uint4* from) {
     return *from;
 #endif
 }
+// A vector that is read once: past the first-level cache.
+__device__ __forceinline__ uint4 tw_read_once(const uint4* from) {
+    uint4 v;
+    asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+        : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(from));
+    return v;
+}
 // Integers from floats: toward zero, saturating, NaN to 0.
 __device__ __forceinline__ int tw_to_i32(float x) { return x != x ? 0 : __float2int_rz(x); }
 __device__ __forceinline__ unsigned int tw_to_u32(float x) { return x != x ? 0u : __float2uint_rz(x); }

@@ -88,7 +88,7 @@ fn a_normal_distribution_is_one_exponential_in_halves_and_exact_in_f32() {
 
 #[test]
 fn caches_are_told_of_rows_that_pass_in_tensors_larger_than_they_are() {
-    let hints = |name: &str, dtype: DType, rows: usize| {
+    let reads = |how: &str, name: &str, dtype: DType, rows: usize| {
         let entry = tilewright_kernels::find(name).unwrap();
         let program = entry.record(&entry.specialization(dtype, &[])).unwrap();
         let size = |size: &str| match size {
@@ -98,18 +98,26 @@ fn caches_are_told_of_rows_that_pass_in_tensors_larger_than_they_are() {
         };
         let text = source(&program, size).unwrap();
         let kernel = text.split_once(&format!("tw_kernel_{name}(")).unwrap().1;
-        let told = |param: &str| {
-            kernel.matches(&format!("tw_read_passing((const uint4*)({param} ")).count()
-        };
+        let told = |param: &str| kernel.matches(&format!("{how}((const uint4*)({param} ")).count();
         let params = ["x", "weight", "source", "residual", "other"];
         params.into_iter().filter(|param| told(param) > 0).collect::<Vec<_>>()
     };
+    let hints = |name: &str, dtype, rows| reads("tw_read_passing", name, dtype, rows);
     for dtype in [DType::F32, DType::BF16] {
         // The row, not the weight, which all programs read.
         assert_eq!(hints("rmsnorm", dtype, 65536), ["x"]);
         assert_eq!(hints("rmsnorm_residual", dtype, 65536), ["x", "residual"]);
         // Next to nothing is written.
         assert_eq!(hints("sum", dtype, 65536), [""; 0]);
+        for (name, rows, once) in [
+            ("sum", 65536, true),
+            ("sum", 2048, false),
+            ("topk", 65536, false),
+            ("logsumexp", 65536, false),
+        ] {
+            let found = reads("tw_read_once", name, dtype, rows);
+            assert_eq!(found == ["x"], once && dtype == DType::BF16, "{name} {dtype}");
+        }
         // The next kernel may find these.
         assert_eq!(hints("rmsnorm", dtype, 2048), [""; 0]);
         assert_eq!(hints("mish", dtype, 2048), [""; 0]);

@@ -432,6 +432,7 @@ impl Lowering<'_> {
         match () {
             () if self.is_last(place) => Reuse::Last,
             () if self.schedule.passing && is_input && passes => Reuse::Passing,
+            () if self.schedule.once && is_input && passes => Reuse::Once,
             () => Reuse::Unknown,
         }
     }

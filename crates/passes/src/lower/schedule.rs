@@ -3,7 +3,8 @@
 use super::matrix::{self, Matrix, Units};
 use super::spread::{is_row_of_maps, is_whole, split_axis};
 use tilewright_ir::{
-    Access, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt, TernaryOp, infer,
+    Access, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt, TernaryOp, UnaryOp,
+    infer,
 };
 
 /// How a program is spread over the threads of a GPU.
@@ -42,6 +43,8 @@ pub struct Schedule {
     pub keep: usize,
     /// What is read and written is more than caches hold, and they can be told so.
     pub passing: bool,
+    /// What is read is more than caches hold, and read once.
+    pub once: bool,
 }
 
 /// Multiprocessors on which groups of packed products may stay.
@@ -184,6 +187,7 @@ impl Schedule {
             clusters: false,
             keep: 0,
             passing: units == Units::Half && passes(program, dims),
+            once: units == Units::Half && once(program, dims),
         };
         let lined = super::lined(program, &schedule);
         let program = lined.as_ref().unwrap_or(program);
@@ -249,7 +253,8 @@ impl Schedule {
 /// lie across.
 ///
 /// On an H200, 2048 lines of 2048 for each of 16 states (`selective_scan`), 16, 32 and 64 bytes a thread: f32 0.138, 0.116 and
-/// 0.114 ms, its gradient 0.702, 0.495 and 0.532; bf16, 8, 16, 32 and 64: 0.134, 0.090, 0.071 and 0.079.
+/// 0.114 ms, its gradient 0.702, 0.495 and 0.532; bf16, 8, 16, 32 and 64: 0.134, 0.090, 0.071 and 0.079, its gradient 0.453 by 32 instead
+/// of 0.562 by 16.
 fn scanned_vector(program: &Program, dims: &[usize]) -> Option<u32> {
     let mut scanned = None;
     for expr in &program.exprs {
@@ -314,6 +319,32 @@ fn elements_a_thread(program: &Program, vector: u32) -> u32 {
 /// (a sum in f32 0.1296 instead of 0.1268). Reads that are to leave a cache first take longer than untold ones, 0.273,
 /// writes that are to leave first change nothing; a row that is read again instead of held in registers takes 0.2542.
 fn passes(program: &Program, dims: &[usize]) -> bool {
+    let (all, written) = bytes_of_tensors(program, dims);
+    let mut rows = Vec::new();
+    row_sizes(program, &program.body, 0, &mut rows);
+    let wide = rows.iter().all(|(_, bytes)| *bytes >= 4);
+    let large = all >= PASSING && written >= all / WRITTEN;
+    large && is_straight(program) && (wide || !is_whole(program))
+}
+
+/// True where as much is read, in halves, and next to nothing written: rows go past the first-level cache. Not where some of a row
+/// is read again, as what top-k chooses, nor where threads compute exponentials of it.
+///
+/// On an H200, rows of 1024, 2048 and 4096 in bf16: sums 0.0697, 0.0702 and 0.0700 ms instead of 0.0707, 0.0708 and 0.0707, argmax
+/// 0.0715, 0.0718 and 0.0695 instead of 0.0734, 0.0718 and 0.0714; of 2048, std 0.0689 instead of 0.0710. In f32 they take longer
+/// so, 0.130 instead of 0.128; top-k, 0.085 instead of 0.075, and logsumexp, 0.080 instead of 0.077.
+fn once(program: &Program, dims: &[usize]) -> bool {
+    let (all, written) = bytes_of_tensors(program, dims);
+    let other = program.exprs.iter().any(|e| {
+        let exponential = matches!(e.kind, ExprKind::Unary(UnaryOp::Exp | UnaryOp::Exp2, _));
+        exponential || matches!(e.kind, ExprKind::TopK { .. })
+    });
+    let large = all >= PASSING && written < all / WRITTEN;
+    large && is_straight(program) && reads_halves(program) && !other
+}
+
+/// Bytes of all tensors, and of those that are written.
+fn bytes_of_tensors(program: &Program, dims: &[usize]) -> (usize, usize) {
     let (mut all, mut written) = (0usize, 0usize);
     for param in &program.params {
         let ParamKind::Tensor { dtype, shape, access, .. } = &param.kind else { continue };
@@ -324,15 +355,14 @@ fn passes(program: &Program, dims: &[usize]) -> bool {
             written = written.saturating_add(bytes);
         }
     }
-    let (mut rows, mut straight) = (Vec::new(), true);
-    row_sizes(program, &program.body, 0, &mut rows);
-    for statement in &program.body {
-        straight &= matches!(statement, Stmt::Let(_) | Stmt::Store { .. });
-    }
-    let wide = rows.iter().all(|(_, bytes)| *bytes >= 4);
+    (all, written)
+}
+
+/// True for a program without loops and products.
+fn is_straight(program: &Program) -> bool {
+    let plain = |s: &Stmt| matches!(s, Stmt::Let(_) | Stmt::Store { .. });
     let multiplies = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Dot(..)));
-    let large = all >= PASSING && written >= all / WRITTEN;
-    large && straight && !multiplies && (wide || !is_whole(program))
+    program.body.iter().all(plain) && !multiplies
 }
 
 /// True where random words are drawn. Their rounds, one after the other, take longer than halves take to come: a thread of
