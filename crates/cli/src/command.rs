@@ -43,6 +43,13 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     for name in ["json", "report"] {
         let of_command = matches.subcommand().map(|(_, m)| m.try_get_one::<PathBuf>(name));
         if let Some(Ok(Some(path))) = of_command {
+            if let Some(entry) = path.to_str().and_then(tilewright_kernels::find) {
+                let kernel = entry.name;
+                return Err(Failure::usage(
+                    format!("--{name} takes the file to write, and was given the kernel {kernel}"),
+                    format!("name both: `--{name} {kernel}.json {kernel}`"),
+                ));
+            }
             can_replace(path)?;
         }
     }

@@ -5,6 +5,14 @@ mod support;
 use support::{directory, tilewright, tilewright_in};
 
 #[test]
+fn a_kernel_is_not_taken_for_the_file_of_a_report() {
+    let here = directory("bench-kernel-for-file");
+    let fault = "--json takes the file to write, and was given the kernel relu";
+    tilewright_in(&here, &["bench", "--json", "relu"]).fails(2, fault);
+    assert!(!here.join("relu").exists());
+}
+
+#[test]
 fn a_kernel_is_timed_and_reported() {
     let here = directory("bench-report");
     let table = tilewright_in(&here, &["bench", "topk_gating_softmax", "--json", "out.json"]).ok();
