@@ -54,6 +54,11 @@ pub enum Fusion {
 }
 
 impl Analysis {
+    /// True where all programs do the same steps, each for itself.
+    pub fn is_plain(&self) -> bool {
+        !self.control && !self.atomic
+    }
+
     /// Analyzes a valid program.
     pub fn of(program: &Program) -> Self {
         let count = program.exprs.len();

@@ -87,7 +87,7 @@ impl Schedule {
         let rows = Rows::of(&request);
         let last = request.grid.last().copied().unwrap_or(1);
         let one = Request { batch: 1, main: None, ..request };
-        if rows.side_by_side && !request.analysis.control && !request.analysis.atomic {
+        if rows.side_by_side && request.analysis.is_plain() {
             let widths = [SIDE_BY_SIDE, LANES].into_iter().filter(|width| *width <= last);
             let bound = widths.filter_map(|batch| bind(Request { batch, ..one }));
             let small = bound.filter(|bound| bound.frame <= SIDE_BY_SIDE_FRAME);
@@ -111,8 +111,7 @@ impl Schedule {
         {
             let (work, grid) = (work_of(&bound).saturating_mul(programs), request.grid.to_vec());
             let batch = (last / (MANY_BATCHES * threads.max(1))).min(STAGGERED);
-            let fit = !request.analysis.control && !request.analysis.atomic;
-            let several = (fit && batch >= FEW_STAGGERED)
+            let several = (request.analysis.is_plain() && batch >= FEW_STAGGERED)
                 .then(|| bind(Request { batch, ..one }))
                 .flatten()
                 .filter(staggers);
@@ -143,7 +142,7 @@ impl Schedule {
             return Schedule { bound, single: None, grid: request.grid.to_vec(), cut, work };
         }
         let batch = match rows.length {
-            Some(length) if !request.analysis.control && !request.analysis.atomic => {
+            Some(length) if request.analysis.is_plain() => {
                 let least = match rows.ranked {
                     true => RANKING,
                     false if rows.looked_up => LOOKING_UP,

@@ -27,7 +27,7 @@ impl BlockPlan {
     pub(super) fn of(request: &Request<'_>, total: usize) -> Option<BlockPlan> {
         let program = request.program;
         let analysis = request.analysis;
-        if analysis.control || analysis.atomic || request.batch != 1 {
+        if !analysis.is_plain() || request.batch != 1 {
             return None;
         }
         let count = program.exprs.len();

@@ -3,8 +3,39 @@
 mod long_rows;
 
 use crate::{CpuDevice, CpuOptions};
-use tilewright_ir::{Program, bind::bind, meaning, text::parse};
+use tilewright_ir::bind::{Bindings, bind};
+use tilewright_ir::{Program, meaning, text::parse};
 use tilewright_target::{Argument, Buffer, Device, Region, TargetError};
+
+/// A launch: bytes of each tensor in, bytes of each tensor and the schedule out.
+fn launch_bytes(
+    program: &Program,
+    bindings: &Bindings,
+    contents: &[Vec<u8>],
+    scalars: &[f64],
+    options: CpuOptions,
+) -> Result<(Vec<Vec<u8>>, String), TargetError> {
+    let device = CpuDevice::with(options);
+    let mut buffers: Vec<Box<dyn Buffer>> = Vec::new();
+    for content in contents {
+        let mut buffer = device.allocate(content.len())?;
+        buffer.write(0, content)?;
+        buffers.push(buffer);
+    }
+    let whole = buffers.iter().map(|buffer| Region::whole(&**buffer));
+    let mut arguments: Vec<Argument<'_>> = whole.map(Argument::Tensor).collect();
+    arguments.extend(scalars.iter().map(|&scalar| Argument::Scalar(scalar)));
+    let executable = device.compile(program)?;
+    // SAFETY: the buffers are this function's.
+    unsafe { executable.launch(bindings, &arguments) }?;
+    let mut found = Vec::new();
+    for buffer in &buffers {
+        let mut content = vec![0; buffer.size()];
+        buffer.read(0, &mut content)?;
+        found.push(content);
+    }
+    Ok((found, executable.describe()))
+}
 
 /// A launch on 2 threads: words of each tensor in, words of each tensor and the schedule out.
 fn launch(
@@ -12,30 +43,20 @@ fn launch(
     tensors: &[(&[usize], Vec<u32>)],
     scalars: &[f64],
 ) -> Result<(Vec<Vec<u32>>, String), TargetError> {
-    let device = CpuDevice::with(CpuOptions { threads: 2, ..CpuOptions::default() });
     let mut shapes: Vec<Option<Vec<usize>>> = Vec::new();
-    let mut buffers: Vec<Box<dyn Buffer>> = Vec::new();
+    let mut contents: Vec<Vec<u8>> = Vec::new();
     for (shape, words) in tensors {
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        let mut buffer = device.allocate(bytes.len())?;
-        buffer.write(0, &bytes)?;
-        buffers.push(buffer);
+        contents.push(words.iter().flat_map(|word| word.to_le_bytes()).collect());
         shapes.push(Some(shape.to_vec()));
     }
     shapes.extend(scalars.iter().map(|_| None));
     let bindings = bind(program, &shapes, &[]).unwrap();
-    let whole = buffers.iter().map(|buffer| Region { buffer: &**buffer, offset: 0, strides: None });
-    let mut arguments: Vec<Argument<'_>> = whole.map(Argument::Tensor).collect();
-    arguments.extend(scalars.iter().map(|&scalar| Argument::Scalar(scalar)));
-    let executable = device.compile(program)?;
-    // SAFETY: the buffers are this function's.
-    unsafe { executable.launch(&bindings, &arguments) }?;
-    let words = buffers.iter().map(|buffer| {
-        let mut bytes = vec![0; buffer.size()];
-        buffer.read(0, &mut bytes).unwrap();
+    let options = CpuOptions { threads: 2, ..CpuOptions::default() };
+    let (found, schedule) = launch_bytes(program, &bindings, &contents, scalars, options)?;
+    let words = found.iter().map(|bytes| {
         bytes.chunks_exact(4).map(|four| u32::from_le_bytes(four.try_into().unwrap())).collect()
     });
-    Ok((words.collect(), executable.describe()))
+    Ok((words.collect(), schedule))
 }
 
 fn floats(count: usize) -> Vec<u32> {

@@ -2,6 +2,7 @@
 
 use super::{Lanes, Machine, Step};
 use crate::thread::Code;
+use crate::{BinaryOp, DType, meaning};
 
 impl Machine<'_> {
     /// A step that looks at the elements of an array of 16-bit floats.
@@ -9,10 +10,9 @@ impl Machine<'_> {
         match code {
             Code::GreatestHalf { into, of } => {
                 let elements = &self.registers[of.0 as usize];
-                let greater = |a: f64, b: f64| if a.is_nan() || a > b { a } else { b };
-                let greatest = |t: usize| {
-                    elements.iter().map(|e| e.at(t)).fold(f64::NEG_INFINITY, |a, b| greater(b, a))
-                };
+                let greater = |a, b| meaning::binary(BinaryOp::Max, DType::F32, a, b);
+                let greatest =
+                    |t: usize| elements.iter().map(|e| e.at(t)).fold(f64::NEG_INFINITY, greater);
                 let greatest = Lanes::Each((0..active.len()).map(greatest).collect());
                 self.assign(*into, &Lanes::Same(0.0), greatest, active)
             }

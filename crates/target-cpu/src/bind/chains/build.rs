@@ -397,7 +397,6 @@ impl<'a> Builder<'a> {
             }
         }
         let kept = self.chain.spots.values().map(|&operand| self.spots[operand].address).collect();
-        let (rows, len) = self.extent();
         let loaded = self.spots.iter().map(|spot| !spot.uniform && self.read.contains(spot));
         let step = |spot: &Spot| if spot.uniform { 0 } else { spot.format.size() };
         let steps = match folds || self.packed {

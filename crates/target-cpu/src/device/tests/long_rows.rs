@@ -1,8 +1,9 @@
 //! Long rows whose sweeps go on side by side give the bits of the primitives, on any number of threads.
 
-use crate::{CpuDevice, CpuOptions, Level};
+use super::launch_bytes;
+use crate::{CpuOptions, Level};
 use tilewright_ir::{DType, ParamKind, Program, bind::bind, text::parse};
-use tilewright_target::{Argument, Buffer, Device, Region, TargetError};
+use tilewright_target::TargetError;
 
 const SOFTMAX: &str = "kernel softmax(x: in f32[rows, n], y: out f32[rows, n])
     grid rows
@@ -98,26 +99,17 @@ fn number(row: usize, k: usize, noise: u32) -> f64 {
     }
 }
 
-/// The bytes of all tensors after a launch, and the schedule.
-fn launch(program: &Program, n: usize, rows: usize, options: CpuOptions) -> (Vec<Vec<u8>>, String) {
-    let (result, bytes, schedule) = try_launch(program, n, rows, options, &[]);
-    result.unwrap();
-    (bytes, schedule)
-}
-
-/// What a launch says, the bytes of all tensors after it, and the schedule. The integers of rows that are `astray` lie
-/// outside of the row.
-fn try_launch(
+/// The bytes of all tensors after a launch, and the schedule. The integers of rows that are `astray` are given.
+fn launch(
     program: &Program,
     n: usize,
     rows: usize,
     options: CpuOptions,
     astray: &[(usize, usize)],
-) -> (Result<(), TargetError>, Vec<Vec<u8>>, String) {
-    let device = CpuDevice::with(options);
+) -> Result<(Vec<Vec<u8>>, String), TargetError> {
     let shapes = vec![None; program.params.len()];
     let bindings = bind(program, &shapes, &[("rows", rows), ("n", n)]).unwrap();
-    let mut buffers: Vec<Box<dyn Buffer>> = Vec::new();
+    let mut contents: Vec<Vec<u8>> = Vec::new();
     for (param, shape) in program.params.iter().zip(&bindings.shapes) {
         let ParamKind::Tensor { dtype, .. } = param.kind else { unreachable!() };
         let mut content = vec![0u8; shape.iter().product::<usize>() * dtype.size()];
@@ -134,22 +126,9 @@ fn try_launch(
             };
             dtype.write(value, element);
         }
-        let mut buffer = device.allocate(content.len()).unwrap();
-        buffer.write(0, &content).unwrap();
-        buffers.push(buffer);
-    }
-    let arguments: Vec<Argument<'_>> =
-        buffers.iter().map(|buffer| Argument::Tensor(Region::whole(&**buffer))).collect();
-    let executable = device.compile(program).unwrap();
-    // SAFETY: the buffers are this function's.
-    let result = unsafe { executable.launch(&bindings, &arguments) };
-    let mut contents = Vec::new();
-    for buffer in &buffers {
-        let mut content = vec![0; buffer.size()];
-        buffer.read(0, &mut content).unwrap();
         contents.push(content);
     }
-    (result, contents, executable.describe())
+    launch_bytes(program, &bindings, &contents, &[], options)
 }
 
 /// True for the same bits of floats of so many bytes, NaN for NaN.
@@ -175,10 +154,11 @@ fn sweeps_side_by_side_give_the_bits_of_the_primitives() {
             let program = parse(text).unwrap();
             let name = &program.name;
             let usual = CpuOptions { threads: 1, ..CpuOptions::default() };
-            let (expected, _) = launch(&program, n, rows, CpuOptions { native: false, ..usual });
+            let primitives = CpuOptions { native: false, ..usual };
+            let (expected, _) = launch(&program, n, rows, primitives, &[]).unwrap();
             for (threads, stream_from) in [(1, None), (2, Some(0))] {
                 let options = CpuOptions { threads, stream_from, ..usual };
-                let (found, schedule) = launch(&program, n, rows, options);
+                let (found, schedule) = launch(&program, n, rows, options, &[]).unwrap();
                 for (k, (found, expected)) in found.iter().zip(&expected).enumerate() {
                     let right = same(found, expected, size);
                     assert!(right, "{name}: tensor {k}, {threads} threads: {schedule}");
@@ -194,7 +174,7 @@ fn a_row_that_fails_is_named_as_it_is_alone() {
     let (program, n, rows) = (parse(CROSS_ENTROPY).unwrap(), 8192 + 64, 150);
     let usual = CpuOptions { threads: 1, ..CpuOptions::default() };
     for astray in [&[(45, n)][..], &[(45, n), (40, n + 7)], &[(0, n + 1)], &[(149, n)]] {
-        let said = |options| try_launch(&program, n, rows, options, astray).0.unwrap_err();
+        let said = |options| launch(&program, n, rows, options, astray).unwrap_err();
         let expected = said(CpuOptions { native: false, ..usual }).to_string();
         for threads in [1, 2] {
             assert_eq!(said(CpuOptions { threads, ..usual }).to_string(), expected);
