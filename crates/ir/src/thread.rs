@@ -262,8 +262,10 @@ pub enum Code {
         /// Counter's third word.
         stream: Value,
     },
-    /// Makes a scalar f32 register the greatest element of a whole array of 16-bit floats, NaN if one is.
-    GreatestHalf {
+    /// Makes a scalar f32 register the greatest or the least element of a whole array of 16-bit floats, NaN if one is.
+    ExtremeHalf {
+        /// The greatest.
+        max: bool,
         /// The scalar.
         into: RegisterId,
         /// The array, of an even length.

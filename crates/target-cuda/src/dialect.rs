@@ -414,7 +414,7 @@ impl Dialect for CudaC {
 fn compares_halves(program: &ThreadProgram) -> bool {
     let mut compares = false;
     let mut find = |code: &Code| {
-        compares |= matches!(code, Code::GreatestHalf { .. } | Code::MarkHalves { .. });
+        compares |= matches!(code, Code::ExtremeHalf { .. } | Code::MarkHalves { .. });
     };
     program.body.iter().for_each(|code| code.visit(&mut find));
     compares

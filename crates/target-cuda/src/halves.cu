@@ -17,6 +17,25 @@ template <int count> __device__ __forceinline__ float tw_greatest_half(const flo
     _Pragma("unroll") for (int i = 1; i < count; i++) y = tw_max(y, x[i]);
     return y;
 }
+// The least likewise.
+template <int count> __device__ __forceinline__ float tw_least_half(const unsigned int* x) {
+    unsigned int y = x[0];
+    _Pragma("unroll") for (int i = 1; i < count / 2; i++) {
+#if __CUDA_ARCH__ >= 800
+        asm("min.NaN.bf16x2 %0, %0, %1;" : "+r"(y) : "r"(x[i]));
+#else
+        const float low = tw_min(tw_from_bf16_pair(y, 0), tw_from_bf16_pair(x[i], 0));
+        const float high = tw_min(tw_from_bf16_pair(y, 1), tw_from_bf16_pair(x[i], 1));
+        y = (__float_as_uint(high) & 0xffff0000u) | __float_as_uint(low) >> 16;
+#endif
+    }
+    return tw_min(tw_from_bf16_pair(y, 0), tw_from_bf16_pair(y, 1));
+}
+template <int count> __device__ __forceinline__ float tw_least_half(const float* x) {
+    float y = x[0];
+    _Pragma("unroll") for (int i = 1; i < count; i++) y = tw_min(y, x[i]);
+    return y;
+}
 // A bit for each that is not below the upper half of a bound: bits 0 to 15 for those at even places, the others for odd ones.
 template <int count> __device__ __forceinline__ int tw_mark_halves(const unsigned int* x, float bound) {
     const unsigned int high = __float_as_uint(bound) & 0xffff0000u, both = high | high >> 16;

@@ -544,7 +544,7 @@ impl Printer<'_> {
                     lines => self.scope(lines),
                 }
             }
-            Code::GreatestHalf { .. } | Code::MarkHalves { .. } => self.halves(code),
+            Code::ExtremeHalf { .. } | Code::MarkHalves { .. } => self.halves(code),
             Code::CopyCommit => {
                 self.dialect.copy_commit().into_iter().for_each(|text| self.line(text))
             }

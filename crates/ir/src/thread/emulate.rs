@@ -212,7 +212,7 @@ impl Machine<'_> {
                 let copy = matrix::AsyncCopy { to, index, param, offset, lanes, valid };
                 self.copy_async(&copy, active)?;
             }
-            Code::GreatestHalf { .. } | Code::MarkHalves { .. } => self.halves(code, active)?,
+            Code::ExtremeHalf { .. } | Code::MarkHalves { .. } => self.halves(code, active)?,
             Code::CopyCommit => self.copy_commit(active),
             Code::CopyWait(left) => self.copy_wait(*left, active)?,
             Code::LoadMatrix { into, index, from, at, transposed } => {

@@ -99,7 +99,7 @@ impl Code {
             Code::Declare(_) | Code::Barrier | Code::SubgroupBarrier | Code::Unroll(..) => {
                 [None; 4]
             }
-            Code::CopyCommit | Code::CopyWait(_) | Code::GreatestHalf { .. } => [None; 4],
+            Code::CopyCommit | Code::CopyWait(_) | Code::ExtremeHalf { .. } => [None; 4],
             Code::MarkHalves { bound, .. } => [Some(bound), None, None, None],
             Code::CopyAsync { index, offset, valid, .. } => {
                 [Some(index), Some(offset), valid.as_ref(), None]
@@ -135,7 +135,7 @@ impl Code {
             Code::Declare(_) | Code::Barrier | Code::SubgroupBarrier | Code::Unroll(..) => {
                 [None, None, None, None]
             }
-            Code::CopyCommit | Code::CopyWait(_) | Code::GreatestHalf { .. } => {
+            Code::CopyCommit | Code::CopyWait(_) | Code::ExtremeHalf { .. } => {
                 [None, None, None, None]
             }
             Code::MarkHalves { bound, .. } => [Some(bound), None, None, None],
@@ -212,7 +212,7 @@ impl Code {
             | Code::MatrixMultiply { into: register, .. }
             | Code::LoadVector { into: register, .. }
             | Code::LoadShared { into: register, .. }
-            | Code::GreatestHalf { into: register, .. }
+            | Code::ExtremeHalf { into: register, .. }
             | Code::MarkHalves { into: register, .. }
             | Code::Philox { into: register, .. } => Some(*register),
             _ => None,
@@ -223,7 +223,7 @@ impl Code {
     pub fn taken(&self) -> impl Iterator<Item = RegisterId> + use<> {
         let found = match self {
             Code::StoreVector { from, .. } => [Some(*from), None, None],
-            Code::GreatestHalf { of, .. } | Code::MarkHalves { of, .. } => [Some(*of), None, None],
+            Code::ExtremeHalf { of, .. } | Code::MarkHalves { of, .. } => [Some(*of), None, None],
             Code::MatrixMultiply { into, a, b, .. } => [Some(*into), Some(a.0), Some(b.0)],
             _ => [None; 3],
         };
@@ -245,7 +245,9 @@ impl Code {
             | Code::Unroll(r, ..)
             | Code::For { counter: r, .. } => vec![r],
             Code::MatrixMultiply { into, a, b, .. } => vec![into, &mut a.0, &mut b.0],
-            Code::GreatestHalf { into, of } | Code::MarkHalves { into, of, .. } => vec![into, of],
+            Code::ExtremeHalf { into, of, .. } | Code::MarkHalves { into, of, .. } => {
+                vec![into, of]
+            }
             Code::Routine(routine) => routine.named_mut(),
             Code::CopyAsync { .. }
             | Code::CopyCommit

@@ -150,17 +150,26 @@ impl Lowering<'_> {
     /// The registers of a row that is compared two elements at a time, in words as they were read, where devices have routines:
     /// half as many instructions, and registers.
     fn in_pairs(&mut self, top: &TopK<'_>) -> Option<RegisterId> {
-        let row = match self.program.expr(top.of).kind {
+        self.is_read(top.of).then(|| self.halves_of(top.of, top.layout, top.shape)).flatten()
+    }
+
+    /// The registers of a row of bf16 as it was read, where devices have routines and no thread has less of it than others.
+    pub(super) fn halves_of(
+        &mut self,
+        row: ExprId,
+        layout: &Layout,
+        shape: &[Extent],
+    ) -> Option<RegisterId> {
+        let row = match self.program.expr(row).kind {
             ExprKind::Cast(of) => of,
-            _ => top.of,
+            _ => row,
         };
         let read = self.program.expr(row);
         let halves = matches!(read.kind, ExprKind::Load { .. }) && read.ty.dtype == DType::BF16;
-        let whole = self.valid(top.layout, top.shape, &int(0)).is_none();
-        if !self.schedule.routines || !halves || !whole || !self.is_read(row) {
+        if !self.schedule.routines || !halves || self.valid(layout, shape, &int(0)).is_some() {
             return None;
         }
-        self.held_in(row, top.layout)
+        self.held_in(row, layout)
     }
 
     /// True for a row whose elements a thread can read once more.
@@ -300,7 +309,7 @@ impl Lowering<'_> {
         let greatest = self.register("greatest", DType::F32, None);
         self.code(Code::Declare(greatest));
         if let Some(of) = self.in_pairs(top) {
-            self.code(Code::GreatestHalf { into: greatest, of });
+            self.code(Code::ExtremeHalf { max: true, into: greatest, of });
         } else {
             self.code(Code::Set(greatest, least.clone()));
             self.unroll(top.layout.registers(), |l, i| {

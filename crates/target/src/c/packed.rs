@@ -94,7 +94,7 @@ impl Uses {
                 | Code::Philox { into: register, .. } => {
                     self.plain.insert(*register);
                 }
-                Code::GreatestHalf { into, of } | Code::MarkHalves { into, of, .. } => {
+                Code::ExtremeHalf { into, of, .. } | Code::MarkHalves { into, of, .. } => {
                     self.plain.insert(*into);
                     self.compared.insert(*of);
                 }
@@ -114,9 +114,10 @@ impl Printer<'_> {
     /// A step on a whole array, by words where it is kept in words.
     pub(super) fn halves(&mut self, code: &Code) {
         match code {
-            Code::GreatestHalf { into, of } => {
+            Code::ExtremeHalf { max, into, of } => {
                 let (into, of, count) = (self.name(*into), self.name(*of), self.elements(*of));
-                self.line(&format!("{into} = tw_greatest_half<{count}>({of});"));
+                let which = if *max { "greatest" } else { "least" };
+                self.line(&format!("{into} = tw_{which}_half<{count}>({of});"));
             }
             Code::MarkHalves { into, of, from, bound } => {
                 let count = self.elements(*of).saturating_sub(*from).min(32);

@@ -8,13 +8,16 @@ impl Machine<'_> {
     /// A step that looks at the elements of an array of 16-bit floats.
     pub(super) fn halves(&mut self, code: &Code, active: &[bool]) -> Step<()> {
         match code {
-            Code::GreatestHalf { into, of } => {
+            Code::ExtremeHalf { max, into, of } => {
                 let elements = &self.registers[of.0 as usize];
-                let greater = |a, b| meaning::binary(BinaryOp::Max, DType::F32, a, b);
-                let greatest =
-                    |t: usize| elements.iter().map(|e| e.at(t)).fold(f64::NEG_INFINITY, greater);
-                let greatest = Lanes::Each((0..active.len()).map(greatest).collect());
-                self.assign(*into, &Lanes::Same(0.0), greatest, active)
+                let (op, none) = match max {
+                    true => (BinaryOp::Max, f64::NEG_INFINITY),
+                    false => (BinaryOp::Min, f64::INFINITY),
+                };
+                let further = |a, b| meaning::binary(op, DType::F32, a, b);
+                let extreme = |t: usize| elements.iter().map(|e| e.at(t)).fold(none, further);
+                let extreme = Lanes::Each((0..active.len()).map(extreme).collect());
+                self.assign(*into, &Lanes::Same(0.0), extreme, active)
             }
             Code::MarkHalves { into, of, from, bound } => {
                 let bound = self.value(bound, active)?;
