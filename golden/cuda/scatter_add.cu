@@ -17,20 +17,19 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
     const int smaller = min(added_2, arguments.entries);
     const int product_2 = (int)blockIdx.y * 256;
     for (int j = product; j < smaller; j += 1) {
-        const int index_2 = tw_checked(j, arguments.entries, faults, 0);
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 float out[4];
                 _Pragma("unroll")
-                for (int i_74 = 0; i_74 < 4; i_74++) {
-                    out[i_74] = 0.0f;
+                for (int i_73 = 0; i_73 < 4; i_73++) {
+                    out[i_73] = 0.0f;
                 }
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(uint4*)(y + (((long long)(index_2) * arguments.y_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
+                    *(uint4*)(y + (((long long)(j) * arguments.y_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
                 }
             }
         }
@@ -89,10 +88,10 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
             least = min(least, __shfl_xor_sync(0xffffffffu, least, 16));
             at_2 = least;
             const int tile_2 = at_2;
-            const int index_3 = tw_checked(tile_2, arguments.count, faults, 1);
-            const unsigned int index_in_2 = index[(long long)(index_3)];
+            const int index_2 = tw_checked(tile_2, arguments.count, faults, 0);
+            const unsigned int index_in_2 = index[(long long)(index_2)];
             const int rounded_3 = (int)min(index_in_2, 2147483647u);
-            const int index_4 = tw_checked(tile_2, arguments.count, faults, 2);
+            const int index_3 = tw_checked(tile_2, arguments.count, faults, 1);
             float updates_in[8];
             _Pragma("unroll")
             for (int i = 0; i < 2; i++) {
@@ -103,13 +102,13 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
                 if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                     {
                         union { uint4 all; float lane[4]; } vector;
-                        vector.all = *(const uint4*)(updates + (((long long)(index_4) * arguments.updates_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))))));
+                        vector.all = *(const uint4*)(updates + (((long long)(index_3) * arguments.updates_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))))));
                         _Pragma("unroll")
                         for (int l = 0; l < 4; l++) updates_in[(i * 4) + l] = vector.lane[l];
                     }
                 }
             }
-            const int index_5 = tw_checked(rounded_3, arguments.entries, faults, 0);
+            const int index_4 = tw_checked(rounded_3, arguments.entries, faults, 2);
             float y_in[8];
             _Pragma("unroll")
             for (int i = 0; i < 2; i++) {
@@ -120,7 +119,7 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
                 if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                     {
                         union { uint4 all; float lane[4]; } vector;
-                        vector.all = *(const uint4*)(y + (((long long)(index_5) * arguments.y_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))))));
+                        vector.all = *(const uint4*)(y + (((long long)(index_4) * arguments.y_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))))));
                         _Pragma("unroll")
                         for (int l = 0; l < 4; l++) y_in[(i * 4) + l] = vector.lane[l];
                     }
@@ -131,7 +130,7 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
             for (int i = 0; i < 8; i++) {
                 added_4[i] = y_in[i] + updates_in[i];
             }
-            const int index_6 = tw_checked(rounded_3, arguments.entries, faults, 0);
+            const int index_5 = tw_checked(rounded_3, arguments.entries, faults, 2);
             _Pragma("unroll")
             for (int i = 0; i < 2; i++) {
                 if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
@@ -144,7 +143,7 @@ extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const uns
                         union { uint4 all; float lane[4]; } vector;
                         _Pragma("unroll")
                         for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                        *(uint4*)(y + (((long long)(index_6) * arguments.y_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
+                        *(uint4*)(y + (((long long)(index_5) * arguments.y_stride0) + (long long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
                     }
                 }
             }

@@ -27,20 +27,19 @@ void tw_kernel_scatter_add(
     const int smaller = min(added_2, arguments.entries);
     const int product_2 = (int)threadgroup_position_in_grid.y * 256;
     for (int j = product; j < smaller; j += 1) {
-        const int index_2 = tw_checked(j, arguments.entries, faults, 0);
         _Pragma("unroll")
         for (int i = 0; i < 2; i++) {
             if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                 float out[4];
                 _Pragma("unroll")
-                for (int i_74 = 0; i_74 < 4; i_74++) {
-                    out[i_74] = 0.0f;
+                for (int i_73 = 0; i_73 < 4; i_73++) {
+                    out[i_73] = 0.0f;
                 }
                 {
                     union { uint4 all; float lane[4]; } vector;
                     _Pragma("unroll")
                     for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
-                    *(device uint4*)(y + (((long)(index_2) * arguments.y_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
+                    *(device uint4*)(y + (((long)(j) * arguments.y_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
                 }
             }
         }
@@ -99,10 +98,10 @@ void tw_kernel_scatter_add(
             least = min(least, simd_shuffle_xor(least, 16));
             at_2 = least;
             const int tile_2 = at_2;
-            const int index_3 = tw_checked(tile_2, arguments.count, faults, 1);
-            const uint index_in_2 = index[(long)(index_3)];
+            const int index_2 = tw_checked(tile_2, arguments.count, faults, 0);
+            const uint index_in_2 = index[(long)(index_2)];
             const int rounded_3 = (int)min(index_in_2, 2147483647u);
-            const int index_4 = tw_checked(tile_2, arguments.count, faults, 2);
+            const int index_3 = tw_checked(tile_2, arguments.count, faults, 1);
             float updates_in[8];
             _Pragma("unroll")
             for (int i = 0; i < 2; i++) {
@@ -113,13 +112,13 @@ void tw_kernel_scatter_add(
                 if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                     {
                         union { uint4 all; float lane[4]; } vector;
-                        vector.all = *(const device uint4*)(updates + (((long)(index_4) * arguments.updates_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))))));
+                        vector.all = *(const device uint4*)(updates + (((long)(index_3) * arguments.updates_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))))));
                         _Pragma("unroll")
                         for (int l = 0; l < 4; l++) updates_in[(i * 4) + l] = vector.lane[l];
                     }
                 }
             }
-            const int index_5 = tw_checked(rounded_3, arguments.entries, faults, 0);
+            const int index_4 = tw_checked(rounded_3, arguments.entries, faults, 2);
             float y_in[8];
             _Pragma("unroll")
             for (int i = 0; i < 2; i++) {
@@ -130,7 +129,7 @@ void tw_kernel_scatter_add(
                 if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
                     {
                         union { uint4 all; float lane[4]; } vector;
-                        vector.all = *(const device uint4*)(y + (((long)(index_5) * arguments.y_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))))));
+                        vector.all = *(const device uint4*)(y + (((long)(index_4) * arguments.y_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))))));
                         _Pragma("unroll")
                         for (int l = 0; l < 4; l++) y_in[(i * 4) + l] = vector.lane[l];
                     }
@@ -141,7 +140,7 @@ void tw_kernel_scatter_add(
             for (int i = 0; i < 8; i++) {
                 added_4[i] = y_in[i] + updates_in[i];
             }
-            const int index_6 = tw_checked(rounded_3, arguments.entries, faults, 0);
+            const int index_5 = tw_checked(rounded_3, arguments.entries, faults, 2);
             _Pragma("unroll")
             for (int i = 0; i < 2; i++) {
                 if ((product_2 + (at + ((((i * 4) >> 2) & 1) * 128))) < arguments.cols) {
@@ -154,7 +153,7 @@ void tw_kernel_scatter_add(
                         union { uint4 all; float lane[4]; } vector;
                         _Pragma("unroll")
                         for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
-                        *(device uint4*)(y + (((long)(index_6) * arguments.y_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
+                        *(device uint4*)(y + (((long)(index_5) * arguments.y_stride0) + (long)((product_2 + (at + ((((i * 4) >> 2) & 1) * 128)))))) = vector.all;
                     }
                 }
             }

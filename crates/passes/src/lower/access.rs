@@ -108,7 +108,13 @@ impl Lowering<'_> {
             }
             ExprKind::Size(_) => open,
             // Loops that start at something not negative only count up.
-            ExprKind::LoopIndex => open && self.counts_up.contains(&id),
+            ExprKind::LoopIndex => {
+                let ends = |(_, end, _): &(_, ExprId, _)| self.is_at_most(*end, extent);
+                self.counts_up.contains(&id) && (open || self.steps.get(&id).is_some_and(ends))
+            }
+            ExprKind::Binary(BinaryOp::Min, next, last) if !open => {
+                self.is_next_turn(*next, *last, extent)
+            }
             ExprKind::Binary(
                 BinaryOp::Add | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem | BinaryOp::Min,
                 a,
@@ -119,6 +125,33 @@ impl Lowering<'_> {
             }
             _ => false,
         }
+    }
+
+    /// True for a number that is surely no greater than an extent.
+    fn is_at_most(&self, id: ExprId, extent: Extent) -> bool {
+        match self.program.expr(id).kind {
+            ExprKind::Size(size) => size == extent,
+            ExprKind::Binary(BinaryOp::Min, a, b) => {
+                self.is_at_most(a, extent) || self.is_at_most(b, extent)
+            }
+            _ => false,
+        }
+    }
+
+    /// True where the lesser of `next` and `last` is the next turn of a loop that stays inside, or in its last turn that turn:
+    /// who is in a turn knows that the last one is not negative.
+    fn is_next_turn(&self, next: ExprId, last: ExprId, extent: Extent) -> bool {
+        let kind = |id: ExprId| &self.program.expr(id).kind;
+        let one = |id: ExprId| matches!(kind(id), ExprKind::Const(Literal::Int(1)));
+        let (
+            ExprKind::Binary(BinaryOp::Add, index, by),
+            ExprKind::Binary(BinaryOp::Sub, end, less),
+        ) = (kind(next), kind(last))
+        else {
+            return false;
+        };
+        let ends = self.steps.get(index).is_some_and(|(_, own, _)| own == end);
+        one(*by) && one(*less) && ends && self.stays_inside(*index, extent, false)
     }
 
     /// True for an index that is surely no greater than sizes are, by far less than would make a tile reach past all
