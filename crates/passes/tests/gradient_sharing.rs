@@ -214,5 +214,5 @@ fn programs_that_add_up_a_tile_each_have_a_partial_sum_each() {
         found.unwrap()
     };
     assert_eq!(partial(true), "f32[h, c]");
-    assert_eq!(partial(false), "f32[h, w_64, c]");
+    assert_eq!(partial(false), "f32[h, w_parts, c]");
 }

@@ -370,9 +370,7 @@ impl Dialect for CudaC {
 
     fn signature(&self, program: &ThreadProgram, arguments: &str) -> String {
         let threads = program.threads / program.cluster;
-        // Fewer threads a group leave more groups room by themselves.
-        let resident = (program.resident > 1 && (threads >= 1024 || program.cluster > 1))
-            .then_some(program.resident);
+        let resident = (program.resident > 1).then_some(program.resident);
         let beside = routine::groups_beside(program).or(resident);
         let beside = beside.map(|groups| format!(", {groups}")).unwrap_or_default();
         let together = match program.cluster {

@@ -57,11 +57,14 @@ __device__ __forceinline__ float tw_flushed_exp2(float x) {
     return y;
 }
 __device__ __forceinline__ float tw_fast_exp(float x) { return tw_fast_exp2(x * 1.4426950408889634f); }
+// The exponential of -x by 2^-24 of it, so that neither it nor the reciprocal leaves the normal numbers where the result is less than
+// the least of them; below 2^-102 it is nothing beside 1.
 __device__ __forceinline__ float tw_fast_sigmoid(float x) {
-    const float e = tw_fast_exp(-fabsf(x));
-    float y;
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(1.0f + e));
-    return (x < 0.0f ? e : 1.0f) * y;
+    const float scale = 5.9604644775390625e-8f;
+    float e, y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(fmaf(x, -1.4426950408889634f, -24.0f)));
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(e + scale));
+    return y * scale;
 }
 // 1 + erf(x), as exact as erff beside 1: erfc(t) is a power of two whose exponent is t times a polynomial, minimax up to
 // t = 3.8, where erfc is lost beside 1; from there on it falls without end.

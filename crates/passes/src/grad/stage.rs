@@ -30,9 +30,17 @@ const MOST_CHUNKS: usize = 512;
 /// The most rows that a program reads in a turn and sums that it carries, for that.
 const MOST_HELD: usize = 5;
 
+/// The most bytes of an element of each row that a map reads, for that.
+const MOST_OF_MAPS: usize = 8;
+
 /// The same of programs that search their rows. On an H200 4096 tokens took 0.16 ms by 64 programs with the gradient of a bias,
 /// 0.009 without.
 const SEARCHED_CHUNK: usize = 16;
+
+/// True for random words.
+fn draws(kind: &ExprKind) -> bool {
+    matches!(kind, ExprKind::Ternary(TernaryOp::Philox, _))
+}
 
 /// One first-stage program in the making.
 pub(super) struct Stage<'a> {
@@ -111,7 +119,8 @@ impl Stage<'_> {
         let mut chunk = self.chunk();
         let mut grid = Grid { counts, chunked: self.group.along.last().copied(), chunk: None };
         if let Some(axis) = grid.chunked {
-            let mut most = (chunk == CHUNK && self.is_norm()).then_some(MOST_CHUNKS);
+            let mut most =
+                (chunk == CHUNK && (self.is_norm() || self.is_map())).then_some(MOST_CHUNKS);
             if let Extent::Dim { times, .. } = forward.grid[axis].extent {
                 chunk *= times;
                 most = most.filter(|_| times == 1);
@@ -128,12 +137,9 @@ impl Stage<'_> {
 
     /// True for programs that reduce their rows and hold one weight and few rows beside them, four groups of which find room on a
     /// multiprocessor. Others are more or fewer, so that [`MOST_CHUNKS`] leave a part of them idle: on an H200, of 65536 rows of
-    /// 2048 in bf16, sandwich_norm took 0.439 ms by 1024 programs and 0.543 by 512, layernorm_residual 0.422 and 0.480, bias_swiglu
-    /// 0.427 and 0.489.
+    /// 2048 in bf16, sandwich_norm took 0.439 ms by 1024 programs and 0.543 by 512, layernorm_residual 0.422 and 0.480.
     fn is_norm(&self) -> bool {
         let program = &self.forward.program;
-        let has = |of: &dyn Fn(&ExprKind) -> bool| program.exprs.iter().any(|e| of(&e.kind));
-        let draws = |kind: &ExprKind| matches!(kind, ExprKind::Ternary(TernaryOp::Philox, _));
         let members = self.group.members.iter();
         let sums = members.filter(|m| matches!(&m.sharing, Sharing::Along(on) if !on.is_empty()));
         let summed: Vec<usize> = sums.map(|member| member.input).collect();
@@ -142,7 +148,7 @@ impl Stage<'_> {
             _ => false,
         };
         let weighs = |input: usize| {
-            has(&|kind| match *kind {
+            self.has(|kind| match *kind {
                 ExprKind::Binary(BinaryOp::Mul, a, b) => loaded(a, input) || loaded(b, input),
                 _ => false,
             })
@@ -158,10 +164,34 @@ impl Stage<'_> {
             }
         }
         let held = rows.len() + self.outputs.len() + summed.len();
-        has(&|kind| matches!(kind, ExprKind::Reduce(..)))
-            && !has(&draws)
+        self.has(|kind| matches!(kind, ExprKind::Reduce(..)))
+            && !self.has(draws)
             && summed.iter().filter(|input| weighs(**input)).count() == 1
             && held <= MOST_HELD
+    }
+
+    /// True for maps of a few rows, of which as many groups find room too: on an H200, of 65536 rows of 2048 in bf16, the gradient
+    /// of bias_silu takes 0.2056 ms by 1024 programs and 0.2035 by 512, bias_gelu_tanh 0.2114 and 0.2099, bias_geglu 0.3504 and
+    /// 0.3477; but in f32 bias_geglu, whose threads hold more, 0.698 and 0.774.
+    fn is_map(&self) -> bool {
+        use ExprKind::*;
+        let meets = |kind: &ExprKind| {
+            matches!(kind, Reduce(..) | ReduceBy { .. } | ArgReduce { .. } | Dot(..))
+                || matches!(kind, Scan { .. } | ScanBy { .. } | TopK { .. })
+        };
+        let program = &self.forward.program;
+        let plain = |s: &Stmt| matches!(s, Stmt::Let(_) | Stmt::Store { .. });
+        let rows = program.exprs.iter().filter(|e| {
+            matches!(e.kind, Load { .. }) && e.ty.shape.iter().any(|e| *e != Extent::Const(1))
+        });
+        let bytes: usize = rows.map(|e| e.ty.dtype.size()).sum();
+        let is_light = bytes <= MOST_OF_MAPS;
+        is_light && program.body.iter().all(plain) && !self.has(meets) && !self.has(draws)
+    }
+
+    /// True where an expression of the forward program is of that kind.
+    fn has(&self, of: impl Fn(&ExprKind) -> bool) -> bool {
+        self.forward.program.exprs.iter().any(|e| of(&e.kind))
     }
 
     /// How many programs of the forward grid are added up by one. Fewer where each adds up a tile for itself: its sum is then a

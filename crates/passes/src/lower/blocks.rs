@@ -28,9 +28,11 @@ const BLOCK: u32 = 13;
 const VECTORS: u32 = super::LARGEST_TEAM + 1;
 
 /// Groups of the largest size that a processor should hold at once: reductions of blocks take few registers, and the
-/// loads of one group on their way are too few. Scans and top-k take more registers than that leaves.
-pub(super) fn resident_groups(program: &Program) -> usize {
-    if meets_elsewise(program) { 0 } else { 2 }
+/// loads of one group on their way are too few. Scans and top-k take more registers than that leaves; fewer threads a group leave
+/// more groups room by themselves.
+pub(super) fn resident_groups(program: &Program, schedule: &Schedule) -> usize {
+    let large = schedule.team + schedule.teams >= super::LARGEST_TEAM;
+    if meets_elsewise(program) || !large { 0 } else { 2 }
 }
 
 /// True where the elements of a block meet otherwise than by a reduction.

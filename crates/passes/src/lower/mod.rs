@@ -152,10 +152,11 @@ pub fn lower(program: &Program, schedule: &Schedule) -> Result<ThreadProgram, Lo
     }
     let program = &program;
     let mut lowering = Lowering::new(program, schedule);
-    lowering.resident = cluster::resident_groups(schedule);
+    lowering.resident =
+        cluster::resident_groups(schedule).max(ahead::resident_groups(program, schedule));
     lowering.is_blocked = is_blocked;
     if is_blocked {
-        lowering.resident = blocks::resident_groups(program);
+        lowering.resident = blocks::resident_groups(program, schedule);
         lowering.last_pass = blocks::last_pass(program);
         lowering.keep_rows();
     }

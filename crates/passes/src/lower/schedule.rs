@@ -3,8 +3,8 @@
 use super::matrix::{self, Matrix, Units};
 use super::spread::{is_row_of_maps, is_whole, split_axis};
 use tilewright_ir::{
-    Access, DType, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt, TernaryOp, UnaryOp,
-    infer,
+    Access, DType, Expr, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt, TernaryOp,
+    UnaryOp, infer,
 };
 
 /// How a program is spread over the threads of a GPU.
@@ -146,6 +146,9 @@ const VECTOR_OF_HALVES: u32 = 3;
 
 /// Bytes of tensors that pass: more than twice the second-level cache of an H100 or H200.
 const PASSING: usize = 1 << 27;
+
+/// The longest row of bf16 that threads hold in words of two.
+const LONGEST_IN_WORDS: usize = 1 << 12;
 
 /// The part of them that has to be written at least, or there is nothing to keep apart from what is read: a product with
 /// large weights is not to drive activations from a cache.
@@ -314,8 +317,9 @@ fn elements_a_thread(program: &Program, vector: u32) -> u32 {
 ///
 /// On an H200, told so: rmsnorm of 65536 rows of 2048 in f32 0.2529 ms instead of 0.2617, layernorm 0.2529 instead of
 /// 0.2615, swiglu 0.369 instead of 0.375, rmsnorm in bf16 0.1288 instead of 0.1307. Not so maps of halves, whose
-/// arithmetic then waits (dropout 0.168 instead of 0.138, mish's gradient 0.212 instead of 0.200), nor loops over rows
-/// (rmsnorm's gradient in f32 0.427 instead of 0.419, layernorm's 0.407 instead of 0.417), nor what writes next to nothing
+/// arithmetic then waits (dropout 0.168 instead of 0.138, mish's gradient 0.212 instead of 0.200), nor loops over rows whose threads
+/// meet (rmsnorm's gradient in f32 0.427 instead of 0.419, layernorm's 0.407 instead of 0.417; but sums of maps, in bf16 bias_geglu's
+/// 0.346 instead of 0.360), nor what writes next to nothing
 /// (a sum in f32 0.1296 instead of 0.1268). Reads that are to leave a cache first take longer than untold ones, 0.273,
 /// writes that are to leave first change nothing; a row that is read again instead of held in registers takes 0.2542.
 fn passes(program: &Program, dims: &[usize]) -> bool {
@@ -324,20 +328,28 @@ fn passes(program: &Program, dims: &[usize]) -> bool {
     row_sizes(program, &program.body, 0, &mut rows);
     let wide = rows.iter().all(|(_, bytes)| *bytes >= 4);
     let large = all >= PASSING && written >= all / WRITTEN;
-    large && is_straight(program) && (wide || !is_whole(program))
+    let sums = super::ahead::sums_maps(program);
+    large && (sums || is_straight(program)) && (wide || !is_whole(program))
 }
 
 /// True where as much is read, in halves, and next to nothing written: rows go past the first-level cache. Not where some of a row
-/// is read again, as what top-k chooses, nor where threads compute exponentials of it.
+/// is read again, as what top-k chooses, nor where threads compute exponentials of what they hold as floats, or of long rows.
 ///
 /// On an H200, rows of 1024, 2048 and 4096 in bf16: sums 0.0697, 0.0702 and 0.0700 ms instead of 0.0707, 0.0708 and 0.0707, argmax
 /// 0.0715, 0.0718 and 0.0695 instead of 0.0734, 0.0718 and 0.0714; of 2048, std 0.0689 instead of 0.0710. In f32 they take longer
-/// so, 0.130 instead of 0.128; top-k, 0.085 instead of 0.075, and logsumexp, 0.080 instead of 0.077.
+/// so, 0.130 instead of 0.128; top-k, 0.085 instead of 0.075, and logsumexp of rows held as floats, 0.080 instead of 0.077, but in
+/// words of two 0.0698 instead of 0.0720, and of 8192 rows of 128256 0.495 instead of 0.489.
 fn once(program: &Program, dims: &[usize]) -> bool {
     let (all, written) = bytes_of_tensors(program, dims);
-    let other = program.exprs.iter().any(|e| {
-        let exponential = matches!(e.kind, ExprKind::Unary(UnaryOp::Exp | UnaryOp::Exp2, _));
-        exponential || matches!(e.kind, ExprKind::TopK { .. })
+    let floats = |e: &Expr| {
+        let long = e.ty.shape.iter().map(|e| e.value(dims)).product::<usize>() > LONGEST_IN_WORDS;
+        matches!(e.kind, ExprKind::Load { .. }) && (long || e.ty.dtype == DType::F16)
+    };
+    let floats = program.exprs.iter().any(floats);
+    let other = program.exprs.iter().any(|e| match e.kind {
+        ExprKind::Unary(UnaryOp::Exp | UnaryOp::Exp2, _) => floats,
+        ExprKind::TopK { .. } => true,
+        _ => false,
     });
     let large = all >= PASSING && written < all / WRITTEN;
     large && is_straight(program) && reads_halves(program) && !other
