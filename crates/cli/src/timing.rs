@@ -2,13 +2,12 @@
 
 use crate::failure::Failure;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tilewright_ir::{Access, DType, ParamKind, interpret};
 use tilewright_kernels::{Case, Entry};
 use tilewright_proof::{
-    BenchRow, Budget, Call as Sample, Outputs, Timing, copy_bandwidth_of, device_copy_bandwidth,
+    Bench, BenchRow, Budget, Call as Sample, HostCopy, Outputs, Timing, device_copy_bandwidth, time,
 };
 use tilewright_runtime::Runtime;
 use tilewright_tensor::{Callable, Tensor, of_entry};
@@ -30,17 +29,23 @@ pub struct Timed {
     pub bytes: u64,
     /// Operations a second in 10^9, where they and not the bytes are the limit.
     pub gigaflops: Option<f64>,
-    /// Bytes a second that a plain copy of as many bytes reaches here.
+    /// Bytes a second that a long copy reaches here.
     pub copy: f64,
 }
 
 impl Timed {
-    /// A row of the clock, beside a copy of as many bytes.
+    /// Times a kernel, beside a copy.
     ///
     /// # Errors
-    /// When the device cannot copy.
-    pub fn of(row: BenchRow, rates: &mut CopyRates) -> Result<Timed, Failure> {
-        Ok(Timed {
+    /// When the kernel does not run or the device cannot copy.
+    pub fn of(clock: &mut Bench, budget: Budget, rates: &mut CopyRates) -> Result<Timed, Failure> {
+        let (timing, copy) = rates.beside(|| clock.time(budget))?;
+        Ok(Timed::beside(clock.row(timing, None), copy))
+    }
+
+    /// A row of the clock, beside a copy's bytes a second.
+    pub fn beside(row: BenchRow, copy: f64) -> Timed {
+        Timed {
             kernel: row.kernel,
             case: row.case,
             dtype: row.dtype,
@@ -48,8 +53,8 @@ impl Timed {
             timing: row.timing,
             bytes: row.bytes,
             gigaflops: row.gigaflops,
-            copy: rates.of(row.bytes)?,
-        })
+            copy,
+        }
     }
 
     /// Bytes a second, in 10^9.
@@ -83,38 +88,73 @@ impl Timed {
     }
 }
 
-/// The copy rates of a device, each measured once.
+/// Copies on the host before what they are held against, and as many behind it.
+const COPIES: usize = 7;
+
+/// The copy of a device that kernels are held against.
 pub struct CopyRates {
     runtime: Arc<Runtime>,
-    by_size: BTreeMap<u64, f64>,
+    /// A copy in the host's memory.
+    copy: Option<HostCopy>,
+    /// Bytes a second of a copy in a GPU's own.
+    device: Option<f64>,
 }
 
 impl CopyRates {
-    /// None yet.
+    /// Measures nothing yet.
     pub fn new(runtime: &Arc<Runtime>) -> CopyRates {
-        CopyRates { runtime: runtime.clone(), by_size: BTreeMap::new() }
+        CopyRates { runtime: runtime.clone(), copy: None, device: None }
     }
 
-    /// Bytes a second of a copy that moves about `bytes` bytes: what fits a cache of the host is copied faster, by kernels
-    /// too. A GPU's kernels are timed with cold caches, so all are held against one long copy.
+    /// What `time` gives, and bytes a second of a long copy. On the host that is the median of copies before and behind it,
+    /// as what else the machine does moves its memory's speed by half from one minute to the next; a GPU's is
+    /// measured once.
+    ///
+    /// # Errors
+    /// Those of `time`, and when the device cannot copy.
+    pub fn beside<T>(
+        &mut self,
+        time: impl FnOnce() -> tilewright_proof::Result<T>,
+    ) -> Result<(T, f64), Failure> {
+        let Some(copy) = self.host()? else { return Ok((time()?, self.device()?)) };
+        let mut rates = copy.rates(COPIES)?;
+        let timed = time()?;
+        rates.extend(copy.rates(COPIES)?);
+        Ok((timed, median(rates)))
+    }
+
+    /// Bytes a second of a long copy.
     ///
     /// # Errors
     /// When the device cannot copy.
-    pub fn of(&mut self, bytes: u64) -> Result<f64, Failure> {
-        let on_host = self.runtime.caps().host_visible;
-        // The arrays are at most 512 MiB together; beyond any cache more bytes change nothing.
-        let bytes = if on_host { bytes.next_power_of_two().clamp(1 << 20, 1 << 29) } else { 0 };
-        if let Some(rate) = self.by_size.get(&bytes) {
-            return Ok(*rate);
+    pub fn alone(&mut self) -> Result<f64, Failure> {
+        match self.host()? {
+            Some(copy) => Ok(median(copy.rates(2 * COPIES)?)),
+            None => self.device(),
         }
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let rate = match on_host {
-            true => copy_bandwidth_of(bytes as usize / 2, threads),
-            false => device_copy_bandwidth(&self.runtime)?,
+    }
+
+    fn device(&mut self) -> Result<f64, Failure> {
+        let rate = match self.device {
+            Some(rate) => rate,
+            None => device_copy_bandwidth(&self.runtime)?,
         };
-        self.by_size.insert(bytes, rate);
+        self.device = Some(rate);
         Ok(rate)
     }
+
+    fn host(&mut self) -> Result<Option<&mut HostCopy>, Failure> {
+        if self.copy.is_none() && self.runtime.caps().host_visible {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            self.copy = Some(HostCopy::new(&self.runtime, threads)?);
+        }
+        Ok(self.copy.as_mut())
+    }
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// A call with its tensors, ready to be repeated with preallocated outputs.
@@ -223,7 +263,7 @@ impl Prepared {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn run(&mut self) -> Result<(), Failure> {
+    pub fn run(&mut self) -> tilewright_proof::Result<()> {
         let mut call = self.callable.bind();
         for (name, tensor) in &self.inputs {
             call = call.input(name, tensor);
@@ -243,15 +283,12 @@ impl Prepared {
     /// # Errors
     /// When the device fails.
     pub fn time(&mut self, budget: Budget, rates: &mut CopyRates) -> Result<Timed, Failure> {
-        self.run()?;
-        let started = Instant::now();
-        let mut runs = Vec::new();
-        while runs.len() < budget.runs.max(1) || started.elapsed() < budget.time {
+        let mut run = || {
             let start = Instant::now();
             self.run()?;
-            runs.push(start.elapsed().as_secs_f64() * 1e3);
-        }
-        let timing = Timing::of(runs);
+            Ok(start.elapsed().as_secs_f64() * 1e3)
+        };
+        let (timing, copy) = rates.beside(|| time(&mut run, budget))?;
         Ok(Timed {
             kernel: self.name.clone(),
             case: self.case.clone(),
@@ -260,7 +297,7 @@ impl Prepared {
             timing,
             bytes: self.bytes,
             gigaflops: None,
-            copy: rates.of(self.bytes)?,
+            copy,
         })
     }
 }

@@ -380,10 +380,10 @@ impl Bench {
     /// # Errors
     /// What a launch reports.
     pub fn time(&mut self, budget: Budget) -> Result<Timing> {
-        Ok(interleave(std::slice::from_mut(self), budget)?[0])
+        time(&mut || self.run(), budget)
     }
 
-    /// The result as data; `copy` is the copy bandwidth in bytes a second, see [`crate::copy_bandwidth`].
+    /// The result as data; `copy` is the copy bandwidth in bytes a second, see [`crate::HostCopy`].
     pub fn row(&self, timing: Timing, copy: Option<f64>) -> BenchRow {
         let per_second = |work: f64| work / (timing.median * 1e-3);
         let bytes = self.least_bytes();
@@ -403,7 +403,7 @@ impl Bench {
     }
 
     /// Inputs read once, outputs written once; what is updated in place, both; temporaries not at all.
-    fn least_bytes(&self) -> u64 {
+    pub fn least_bytes(&self) -> u64 {
         let counted = self.tensors.iter().filter(|slot| !slot.temporary);
         counted
             .map(|slot| {
@@ -501,27 +501,18 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// Times several kernels in turns, so that a slow moment of the machine falls on all of them.
+/// Times what runs once and gives the milliseconds. Its first run does not count.
 ///
 /// # Errors
-/// The first error of a launch.
-pub fn interleave(benches: &mut [Bench], budget: Budget) -> Result<Vec<Timing>> {
-    for bench in benches.iter_mut() {
-        bench.run()?;
-    }
+/// The first error of a run.
+pub fn time(run: &mut dyn FnMut() -> Result<f64>, budget: Budget) -> Result<Timing> {
+    run()?;
     let started = Instant::now();
-    let mut runs = vec![Vec::new(); benches.len()];
-    while runs.first().is_some_and(|r| r.len() < budget.runs.max(1))
-        || started.elapsed() < budget.time
-    {
-        for (bench, runs) in benches.iter_mut().zip(&mut runs) {
-            runs.push(bench.run()?);
-        }
-        if benches.is_empty() {
-            break;
-        }
+    let mut runs = Vec::new();
+    while runs.len() < budget.runs.max(1) || started.elapsed() < budget.time {
+        runs.push(run()?);
     }
-    Ok(runs.into_iter().map(Timing::of).collect())
+    Ok(Timing::of(runs))
 }
 
 fn filled(

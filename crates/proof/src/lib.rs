@@ -6,7 +6,7 @@
 //! suite asserts them, and a mutation test breaks kernels and passes to see that they fail. [`check_random_program`] holds
 //! a device to the interpreter beyond the catalog, and [`check_mutant`] around it.
 //!
-//! [`Bench`] times a kernel with its inputs in place, and [`copy_bandwidth`] is what its bytes are held against;
+//! [`Bench`] times a kernel with its inputs in place, and a [`HostCopy`] before and behind it is what its bytes are held against;
 //! [`time_compilation`] times the way there.
 //!
 //! [`matches()`], [`gradient_matches`], [`side_by_side`] and [`tune_call`] do the same for a callable that no catalog holds.
@@ -32,8 +32,8 @@ mod shake;
 mod tune;
 mod variant;
 
-pub use bandwidth::{copy_bandwidth, copy_bandwidth_of, device_copy_bandwidth};
-pub use bench::{Bench, BenchRow, Budget, Outputs, PERIOD, Timing, interleave};
+pub use bandwidth::{HostCopy, device_copy_bandwidth};
+pub use bench::{Bench, BenchRow, Budget, Outputs, PERIOD, Timing, time};
 pub use call::Call;
 pub use compile::{Compilation, time_compilation};
 pub use execute::{Layout, execute, execute_program};

@@ -45,7 +45,7 @@ const LONG_BLOCK: usize = 32 << 10;
 /// Bytes of the frame and of the rows that are read up to which longer rows are whole nevertheless, where each sweep over
 /// them is native code: they stay in the second cache.
 const WHOLE_BYTES: usize = 400 << 10;
-/// Programs of a batch whose long rows are gone over side by side: the first and the last of them are alone for a while.
+/// Programs of a batch whose rows are gone over side by side: the first and the last of them are alone for a while.
 const STAGGERED: usize = 32;
 /// The fewest of them.
 const FEW_STAGGERED: usize = 8;
@@ -103,23 +103,25 @@ impl Schedule {
         }
         if let Some(length) = rows.length
             && !rows.packed
-            && length > WHOLE_ROW
             && programs >= 2 * threads
             && length.saturating_mul(4) < WHOLE_BYTES
             && let Some(bound) = bind(one)
             && sweeps_natively(&bound, length)
         {
-            let (work, grid) = (work_of(&bound).saturating_mul(programs), request.grid.to_vec());
             let batch = (last / (MANY_BATCHES * threads.max(1))).min(STAGGERED);
             let several = (request.analysis.is_plain() && batch >= FEW_STAGGERED)
                 .then(|| bind(Request { batch, ..one }))
                 .flatten()
                 .filter(staggers);
-            let (bound, single) = match several {
-                Some(several) => (several, (last % batch != 0).then_some(bound)),
-                None => (bound, None),
+            let found = match several {
+                Some(several) => Some((several, (last % batch != 0).then_some(bound))),
+                None => (length > WHOLE_ROW).then_some((bound, None)),
             };
-            return Schedule { bound, single, grid, cut: Cut::Programs, work };
+            if let Some((bound, single)) = found {
+                let work = (work_of(&bound) / bound.batch.max(1)).saturating_mul(programs);
+                let (grid, cut) = (request.grid.to_vec(), Cut::Programs);
+                return Schedule { bound, single, grid, cut, work };
+            }
         }
         if let Some(length) = rows.length
             && !rows.packed

@@ -58,9 +58,9 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if let Some(text) = matches.get_one::<String>("expr") {
         let mut clock = formula::bench(text, matches, &runtime, outputs)?;
         let busy = Busy::with("timing");
-        let timing = clock.time(BUDGET)?;
+        let timed = Timed::of(&mut clock, BUDGET, &mut rates)?;
         drop(busy);
-        rows.push(Timed::of(clock.row(timing, None), &mut rates)?);
+        rows.push(timed);
     } else {
         let (asked, settings) = (dtype(matches)?, settings(matches)?);
         for entry in timed_kernels(matches)? {
@@ -76,11 +76,13 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
         let prepare = if matches.get_flag("grad") { Bench::gradient } else { Bench::new };
         let prepare = || prepare(&runtime, entry, case, *dtype, outputs);
         let timed = match outputs {
-            Outputs::Recorded => Bench::time_recorded(prepare, BUDGET),
-            _ => prepare().and_then(|mut clock| clock.time(BUDGET).map(|timing| (clock, timing))),
+            Outputs::Recorded => recorded(prepare, &mut rates),
+            _ => prepare()
+                .map_err(Failure::from)
+                .and_then(|mut clock| Timed::of(&mut clock, BUDGET, &mut rates)),
         };
         match timed {
-            Ok((clock, timing)) => rows.push(Timed::of(clock.row(timing, None), &mut rates)?),
+            Ok(timed) => rows.push(timed),
             Err(error) => failed.push(error),
         }
         progress.step();
@@ -88,7 +90,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     drop(progress);
     // The figures of the others are not lost with one that does not run.
     if rows.is_empty() && !failed.is_empty() {
-        return Err(failed.swap_remove(0).into());
+        return Err(failed.swap_remove(0));
     }
     if let Some(path) = matches.get_one::<PathBuf>("json") {
         let rows = rows.iter().map(|row| row.to_json(runtime.target())).collect();
@@ -99,7 +101,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(
         out,
         "\nms is the median, SPREAD its quartiles apart. GB/s counts each tensor once. OF COPY compares with a\n\
-         plain copy of as many bytes on all cores. {}.",
+         long copy on all cores, the median of some before and behind. {}.",
         match outputs {
             Outputs::Recorded => "Calls were recorded, and ran one behind the other".into(),
             _ => format!("Outputs are {}", outputs.name()),
@@ -110,7 +112,16 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     if failed.len() > 0 {
         writeln!(out, "\n{} more cases did not run than the first that failed:", failed.len())?;
     }
-    Err(first.into())
+    Err(first)
+}
+
+/// Times recorded calls of what `prepare` makes, beside a copy.
+fn recorded(
+    prepare: impl FnMut() -> tilewright_proof::Result<Bench>,
+    rates: &mut CopyRates,
+) -> Result<Timed, Failure> {
+    let ((clock, timing), copy) = rates.beside(|| Bench::time_recorded(prepare, BUDGET))?;
+    Ok(Timed::beside(clock.row(timing, None), copy))
 }
 
 /// The kernels that were named; if none was, all that have the dtype and the gradient that were asked for.

@@ -17,9 +17,6 @@ use tilewright_formats::{Affine, Checkpoint, replace_file};
 use tilewright_models::{Decoder, known, load_listed};
 use tilewright_nn::{Cache, DType, Logits, Model, Part, PartKind, Runtime, Weights};
 
-/// Bytes of the copy that the memory's speed is measured with: more than any cache holds.
-const COPY: u64 = 1 << 29;
-
 /// What is timed.
 struct Work {
     prompt: usize,
@@ -71,7 +68,7 @@ pub fn run(matches: &ArgMatches, out: &mut dyn Write) -> Result<(), Failure> {
     let speeds = time(&model, &mut cache, &work)?;
     // Before the copy is timed, which has memory of its own.
     let peak = host_peak();
-    let copy = CopyRates::new(&runtime).of(COPY)?;
+    let copy = CopyRates::new(&runtime).alone()?;
     let weights = parts.iter().map(|part| part.bytes as f64).sum::<f64>() - tied(&parts);
     let read = read_per_token(&parts, work.batch);
     let prefill = median(&speeds.prefill);

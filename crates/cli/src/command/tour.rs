@@ -57,7 +57,7 @@ pub fn run(out: &mut dyn Write) -> Result<(), Failure> {
     }
     writeln!(
         out,
-        "\n{}. Times. OF COPY compares with a plain copy of as many bytes.\n",
+        "\n{}. Times. OF COPY compares with a long copy on all cores.\n",
         KERNELS.len() + 2
     )?;
     bench::print(&rows, out)?;

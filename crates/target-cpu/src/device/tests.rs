@@ -1,6 +1,6 @@
 //! What rows of certain kernels are made of, and that it gives what it should.
 
-mod long_rows;
+mod staggered;
 
 use crate::{CpuDevice, CpuOptions};
 use tilewright_ir::bind::{Bindings, bind};

@@ -1,9 +1,10 @@
-//! Long rows whose sweeps go on side by side: while one sweep is at a row, the next one is at the row before.
+//! Rows whose sweeps go on side by side: while one sweep is at a row, the next one is at the row before.
 //!
-//! A row of so many elements that it leaves the first cache is read by its first sweep and written by its last. In
-//! between, the memory has nothing to do, and at both ends the arithmetic waits for it. So one loop does a vector of
-//! every sweep, the last one first, each of a row of its own: memory is read and written all the time, and sweeps that
-//! are bound by different parts of the core fill each other's gaps.
+//! A row is read by its first sweep and written by its last. In between, the memory has nothing to do, and at both ends
+//! the arithmetic waits for it. So one loop does a vector of every sweep, the last one first, each of a row of its own:
+//! memory is read and written all the time, and sweeps that are bound by different parts of the core fill each other's
+//! gaps. (Emerald Rapids, 64 MB of f32, rows of 512 to 8192: softmax takes 0.72 to 0.84 of the time of one sweep after the
+//! other, logsumexp 0.73 to 0.81, rmsnorm 0.83 to 0.97; rows of 256 gain nothing.)
 //!
 //! What is the same for a row is kept once for each sweep, and handed on from the row that has been in a sweep to where
 //! the next sweep finds it. A value that is kept from one sweep for the next lies in one place for all rows: the later
@@ -14,8 +15,8 @@
 
 use super::*;
 
-/// Bytes of a row from which on it is worth it.
-pub(super) const LONG_ROW: usize = 32 << 10;
+/// Bytes of a row from which on it is worth it: what is the same for a row is handed on in each turn.
+const LONG_ROW: usize = 2 << 10;
 
 impl Lowering<'_> {
     /// True where there are several long rows, and sweeps to be done side by side.

@@ -1,4 +1,4 @@
-//! Long rows whose sweeps go on side by side give the bits of the primitives, on any number of threads.
+//! Rows whose sweeps go on side by side give the bits of the primitives, on any number of threads.
 
 use super::launch_bytes;
 use crate::{CpuOptions, Level};
@@ -147,9 +147,9 @@ fn sweeps_side_by_side_give_the_bits_of_the_primitives() {
     let level = Level::best();
     let side_by_side =
         crate::native::runs_here(level) && level == Level::Avx512 && !level.follows_streams();
-    // Lengths with and without a rest, with and without rows that begin with a line of the caches; rows that fill
+    // Long and short, with and without a rest, with and without rows that begin with a line of the caches; rows that fill
     // batches and that do not.
-    for (n, rows) in [(8192 + 64, 150), (8192 + 90, 131)] {
+    for (n, rows) in [(8192 + 64, 150), (8192 + 90, 131), (512, 150), (777, 289)] {
         for (text, size) in [(SOFTMAX, 4), (LOGSUMEXP, 4), (CROSS_ENTROPY, 4), (NORM, 2)] {
             let program = parse(text).unwrap();
             let name = &program.name;
