@@ -245,13 +245,8 @@ impl Lowering<'_> {
                 Value::Unary(*op, typed(a), Box::new(self.element(*a, layout, register)?))
             }
             ExprKind::Binary(BinaryOp::Div, a, _) if self.reciprocals.contains_key(&id) => {
-                let (scale, reciprocal) = self.reciprocals[&id].clone();
                 let x = self.element(*a, layout, register)?;
-                let x = match scale {
-                    Some(scale) => float_product(x, scale),
-                    None => x,
-                };
-                return Ok(float_product(x, reciprocal));
+                return Ok(self.quotient(id, x));
             }
             ExprKind::Binary(op, a, b) => {
                 let of = self.fast_one_and_erf(id);
@@ -295,49 +290,6 @@ impl Lowering<'_> {
             _ => return self.element(id, layout, register),
         };
         Ok(self.at_ease(id, value))
-    }
-
-    /// Where a tile is divided by one number and a small error is lost later, the two numbers that it is multiplied with
-    /// instead. The first is a power of two, 1 but for divisors whose reciprocal would be no normal number; none where there are no
-    /// such divisors.
-    pub(super) fn find_reciprocal(
-        &mut self,
-        id: ExprId,
-        layout: &Layout,
-    ) -> Result<(), LowerError> {
-        let ExprKind::Binary(BinaryOp::Div, _, divisor) = self.program.expr(id).kind else {
-            return Ok(());
-        };
-        let single = self.program.expr(divisor).ty.shape.iter().all(|e| *e == Extent::Const(1));
-        let known = self.reciprocals.contains_key(&id);
-        if known || !single || !self.rough.contains(&id) || !self.is_held(divisor, layout) {
-            return Ok(());
-        }
-        let number = |x: f64| Value::Const(Literal::Float(x), DType::F32);
-        let f32_op = |op, a, b| Value::Binary(op, DType::F32, Box::new(a), Box::new(b));
-        let one = number(1.0);
-        let is_great = self.is_blocked && super::rough::is_sum_of_shares(self.program, divisor);
-        let divisor = self.element(divisor, layout, &int(0))?;
-        let (scale, divisor) = match is_great {
-            true => (None, divisor),
-            false => {
-                let size = Value::Unary(UnaryOp::Abs, DType::F32, Box::new(divisor.clone()));
-                let size = self.let_value("size", DType::F32, size);
-                let choose = |when, yes, no| {
-                    Value::Ternary(TernaryOp::Select, DType::F32, Box::new([when, yes, no]))
-                };
-                let great = f32_op(BinaryOp::Gt, size.clone(), number(2f64.powi(120)));
-                let small = f32_op(BinaryOp::Lt, size, number(2f64.powi(-120)));
-                let scale = choose(small, number(2f64.powi(64)), one.clone());
-                let scale = choose(great, number(2f64.powi(-64)), scale);
-                let scale = self.let_value("scale", DType::F32, scale);
-                (Some(scale.clone()), float_product(divisor, scale))
-            }
-        };
-        let quotient = f32_op(BinaryOp::Div, one, divisor);
-        let reciprocal = self.let_value("reciprocal", DType::F32, quotient);
-        self.reciprocals.insert(id, (scale, reciprocal));
-        Ok(())
     }
 
     /// What `id` adds 1 to the error function of, if that may be fast.
@@ -526,7 +478,7 @@ pub(super) fn arithmetic(op: BinaryOp, ty: &tilewright_ir::Type, a: Value, b: Va
     bits(DType::U32, DType::I32, Value::Binary(op, DType::U32, a, b))
 }
 
-fn float_product(a: Value, b: Value) -> Value {
+pub(super) fn float_product(a: Value, b: Value) -> Value {
     Value::Binary(BinaryOp::Mul, DType::F32, Box::new(a), Box::new(b))
 }
 

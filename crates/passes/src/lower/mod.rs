@@ -26,6 +26,7 @@ mod memory;
 mod names;
 mod order;
 mod position;
+mod quotient;
 mod random;
 mod recompute;
 mod rough;
@@ -236,8 +237,8 @@ struct Lowering<'a> {
     rough: HashSet<ExprId>,
     /// Powers that may be 0 below all normal numbers.
     flushed: HashSet<ExprId>,
-    /// Two factors for quotients of a tile by one number.
-    reciprocals: HashMap<ExprId, (Option<Value>, Value)>,
+    /// What quotients of a tile by one number are made of.
+    reciprocals: HashMap<ExprId, quotient::Reciprocal>,
     /// See [`ThreadProgram::resident`].
     resident: usize,
     /// Counters of the loops around the current statement, and their steps.
