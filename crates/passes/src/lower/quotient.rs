@@ -82,7 +82,7 @@ impl Lowering<'_> {
         let Some(divisor) = exact else { return float_product(x, reciprocal) };
         let fma = |a, b, c| Value::Ternary(TernaryOp::Fma, DType::F32, Box::new([a, b, c]));
         let negative = |x| Value::Unary(UnaryOp::Neg, DType::F32, Box::new(x));
-        let x = self.let_value("x", DType::F32, x);
+        let x = self.let_value("dividend", DType::F32, x);
         let nearly = float_product(x.clone(), reciprocal.clone());
         let nearly = self.let_value("nearly", DType::F32, nearly);
         let left = fma(negative(nearly.clone()), divisor.clone(), x.clone());
