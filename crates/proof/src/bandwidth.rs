@@ -1,11 +1,15 @@
 //! The copy bandwidth of a device: what a kernel that only moves memory can reach.
 
+use crate::bench::repeat;
 use std::sync::Arc;
 use std::time::Instant;
 use tilewright_runtime::{Error, Memory, Result, Runtime};
 
 /// Bytes of each of the two arrays in the host's memory: more than a core's part of any last-level cache.
 const BYTES: usize = 256 << 20;
+
+/// Bytes that an array is filled with at a time.
+const PIECE: usize = 1 << 16;
 
 /// Bytes of each array on a device with memory of its own.
 const DEVICE_BYTES: usize = 1 << 30;
@@ -40,8 +44,8 @@ impl HostCopy {
         runtime.require(2 * bytes as u64)?;
         let (mut from, mut to) = (runtime.allocate(bytes)?, runtime.allocate(bytes)?);
         // Memory that was never written is read from a cache.
-        from.buffer_mut().write(0, &vec![1; bytes])?;
-        to.buffer_mut().write(0, &vec![2; bytes])?;
+        repeat(from.buffer_mut(), bytes, &[1; PIECE])?;
+        repeat(to.buffer_mut(), bytes, &[2; PIECE])?;
         let mut copy = HostCopy { from, to, threads, way: copy_regular };
         let mut took = [f64::INFINITY; 2];
         for _ in 0..ROUNDS {

@@ -403,7 +403,7 @@ impl Bench {
     }
 
     /// Inputs read once, outputs written once; what is updated in place, both; temporaries not at all.
-    pub fn least_bytes(&self) -> u64 {
+    fn least_bytes(&self) -> u64 {
         let counted = self.tensors.iter().filter(|slot| !slot.temporary);
         counted
             .map(|slot| {
@@ -542,7 +542,7 @@ fn filled(
 }
 
 /// Writes `block` as often as makes `len` bytes.
-fn repeat(buffer: &mut dyn Buffer, len: usize, block: &[u8]) -> Result<()> {
+pub(crate) fn repeat(buffer: &mut dyn Buffer, len: usize, block: &[u8]) -> Result<()> {
     for at in (0..len).step_by(block.len().max(1)) {
         buffer.write(at, &block[..block.len().min(len - at)])?;
     }
