@@ -88,13 +88,15 @@ impl Lowering<'_> {
         let left = fma(negative(nearly.clone()), divisor.clone(), x.clone());
         let nearer = fma(left, reciprocal.clone(), nearly.clone());
         let nearer = self.let_value("nearer", DType::F32, nearer);
-        let rest = fma(negative(nearer.clone()), divisor, x);
+        let rest = fma(negative(nearer.clone()), divisor, x.clone());
         let rest = self.let_value("rest", DType::F32, rest);
         let nearest = fma(rest.clone(), reciprocal, nearer);
-        // Where something is infinite or no number, what is left is neither.
+        // Where something is infinite or no number, what is left is neither, and of -0 nothing is left, which is +0.
         let size = Value::Unary(UnaryOp::Abs, DType::F32, Box::new(rest));
         let finite = f32_op(BinaryOp::Lt, size, number(f64::INFINITY));
-        choose(finite, nearest, nearly)
+        let some = f32_op(BinaryOp::Ne, x, number(0.0));
+        let usual = Value::Binary(BinaryOp::And, DType::Bool, Box::new(finite), Box::new(some));
+        choose(usual, nearest, nearly)
     }
 }
 
@@ -156,7 +158,7 @@ mod tests {
         for (at, (x, y)) in values.iter().zip(&found).enumerate() {
             let (x, d, y) = (*x as f32, divisors[at / cols] as f32, *y as f32);
             let right = x / d;
-            let same = right == y || (right.is_nan() && y.is_nan());
+            let same = right.to_bits() == y.to_bits() || (right.is_nan() && y.is_nan());
             // What remains, or the quotient, is below all normal numbers.
             let small = x.abs() < 1e-30 || right.abs() < 1e-30;
             let near = small && (right - y).abs() <= (right.abs() * 2f32.powi(-23)).max(1e-45);
