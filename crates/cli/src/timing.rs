@@ -120,7 +120,7 @@ impl CopyRates {
         let mut rates = copy.rates(COPIES)?;
         let timed = time()?;
         rates.extend(copy.rates(COPIES)?);
-        Ok((timed, median(rates)))
+        Ok((timed, median(&rates)))
     }
 
     /// Bytes a second of a long copy.
@@ -129,7 +129,7 @@ impl CopyRates {
     /// When the device cannot copy.
     pub fn alone(&mut self) -> Result<f64, Failure> {
         match self.host()? {
-            Some(copy) => Ok(median(copy.rates(2 * COPIES)?)),
+            Some(copy) => Ok(median(&copy.rates(2 * COPIES)?)),
             None => self.device(),
         }
     }
@@ -152,9 +152,11 @@ impl CopyRates {
     }
 }
 
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+/// The one in the middle, 0 of none.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// A call with its tensors, ready to be repeated with preallocated outputs.

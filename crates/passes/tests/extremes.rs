@@ -1,9 +1,10 @@
 //! The greatest and the least elements of rows of bf16, two elements at a time, stepped through on the host.
 
+mod stepped;
+
+use stepped::{lowered, prepared};
 use tilewright_ir::thread::{Code, emulate};
 use tilewright_ir::{Argument, DType, Tensor};
-use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
-use tilewright_passes::pipeline;
 
 /// The first extremum, NaN before all: its position and value.
 fn extremum(row: &[f64], max: bool) -> (usize, f64) {
@@ -32,10 +33,7 @@ fn extrema_of_pairs_are_those_of_elements() {
             (DType::BF16, 4096),
             (DType::F16, 2048),
         ] {
-            let entry = tilewright_kernels::find(name).unwrap();
-            let mut program = entry.record(&entry.specialization(dtype, &[])).unwrap();
-            pipeline::optimize(&mut program);
-            pipeline::run(&mut program, PASSES, |_, _| {});
+            let program = prepared(name, dtype);
             let infinity = f64::INFINITY;
             let mixed = move |i: usize| ((i * 7919) % 251) as f64 - 100.0;
             // Without order, ties of neighbours, one at an odd place, infinite, NaN among greater and smaller ones, zeros of both
@@ -54,12 +52,7 @@ fn extrema_of_pairs_are_those_of_elements() {
             let values: Vec<f64> = rows.iter().flat_map(|row| (0..cols).map(row)).collect();
             let x = Tensor::from_values(dtype, &[rows.len(), cols], &values);
             let values = x.values();
-            let dims: Vec<usize> = (program.dims.iter())
-                .map(|dim| if dim.name == "rows" { rows.len() } else { cols })
-                .collect();
-            let mut schedule = Schedule::default_for(&program, &dims, Units::Half);
-            schedule.routines = true;
-            let threads = lower(&program, &schedule).unwrap();
+            let (threads, dims) = lowered(&program, rows.len(), cols);
             let mut pairs = 0;
             let mut count =
                 |code: &Code| pairs += usize::from(matches!(code, Code::ExtremeHalf { .. }));

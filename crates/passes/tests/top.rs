@@ -1,9 +1,10 @@
 //! The greatest elements of rows that a subgroup holds, by their candidates, stepped through on the host.
 
+mod stepped;
+
+use stepped::{lowered, prepared};
 use tilewright_ir::thread::{Code, emulate};
 use tilewright_ir::{Argument, DType, Tensor};
-use tilewright_passes::lower::{PASSES, Schedule, Units, lower};
-use tilewright_passes::pipeline;
 
 const K: usize = 8;
 
@@ -19,11 +20,8 @@ fn greatest(row: &[f64]) -> Vec<f64> {
 
 #[test]
 fn candidates_are_found_wherever_they_lie() {
-    let entry = tilewright_kernels::find("topk").unwrap();
     for dtype in [DType::F32, DType::BF16] {
-        let mut program = entry.record(&entry.specialization(dtype, &[])).unwrap();
-        pipeline::optimize(&mut program);
-        pipeline::run(&mut program, PASSES, |_, _| {});
+        let program = prepared("topk", dtype);
         for cols in [256, 300, 512, 1024, 1500, 2048] {
             let infinity = f64::INFINITY;
             let mixed = move |i: usize| ((i * 7919) % 251) as f64 - 100.0;
@@ -51,12 +49,7 @@ fn candidates_are_found_wherever_they_lie() {
             let values: Vec<f64> = rows.iter().flat_map(|row| (0..cols).map(row)).collect();
             let x = Tensor::from_values(dtype, &[rows.len(), cols], &values);
             let values = x.values();
-            let dims: Vec<usize> = (program.dims.iter())
-                .map(|dim| if dim.name == "rows" { rows.len() } else { cols })
-                .collect();
-            let mut schedule = Schedule::default_for(&program, &dims, Units::Half);
-            schedule.routines = true;
-            let threads = lower(&program, &schedule).unwrap();
+            let (threads, dims) = lowered(&program, rows.len(), cols);
             let mut pairs = 0;
             let marks =
                 &mut |code: &Code| pairs += usize::from(matches!(code, Code::MarkHalves { .. }));

@@ -4,6 +4,7 @@
 mod rows;
 
 use crate::bind::{Request, bind};
+use crate::native::may_stagger;
 use crate::simd::LANES;
 use crate::step::{BlockRole, Bound, FRAME, Step, Transfer};
 use rows::Rows;
@@ -102,19 +103,23 @@ impl Schedule {
                 return Schedule { bound, single, grid, cut, work };
             }
         }
+        let batch = (last / (MANY_BATCHES * threads.max(1))).min(STAGGERED);
+        let beside = |length| {
+            request.analysis.is_plain()
+                && batch >= FEW_STAGGERED
+                && request.native
+                && may_stagger(request.level, length)
+        };
         if let Some(length) = rows.length
             && !rows.packed
             && programs >= 2 * threads
+            && (length > WHOLE_ROW || beside(length))
             && length.saturating_mul(4) < WHOLE_BYTES
             && let Some(bound) = bind(one)
             && sweeps_natively(&bound, length)
         {
-            let batch = (last / (MANY_BATCHES * threads.max(1))).min(STAGGERED);
-            let several = (request.analysis.is_plain() && batch >= FEW_STAGGERED)
-                .then(|| bind(Request { batch, ..one }))
-                .flatten()
-                .filter(staggers);
-            let found = match several {
+            let several = beside(length).then(|| bind(Request { batch, ..one })).flatten();
+            let found = match several.filter(staggers) {
                 Some(several) => Some((several, (last % batch != 0).then_some(bound))),
                 None => (length > WHOLE_ROW).then_some((bound, None)),
             };

@@ -1,39 +1,25 @@
-// Of so many bf16 numbers, two a word or one a float: the greatest, NaN if one is.
-template <int count> __device__ __forceinline__ float tw_greatest_half(const unsigned int* x) {
+// The greatest or the least of two numbers, NaN if one is.
+template <bool greatest> __device__ __forceinline__ float tw_further(float a, float b) {
+    return greatest ? tw_max(a, b) : tw_min(a, b);
+}
+// Of so many bf16 numbers, two a word or one a float: the greatest or the least, NaN if one is.
+template <bool greatest, int count> __device__ __forceinline__ float tw_extreme_half(const unsigned int* x) {
     unsigned int y = x[0];
     _Pragma("unroll") for (int i = 1; i < count / 2; i++) {
 #if __CUDA_ARCH__ >= 800
-        asm("max.NaN.bf16x2 %0, %0, %1;" : "+r"(y) : "r"(x[i]));
+        if (greatest) asm("max.NaN.bf16x2 %0, %0, %1;" : "+r"(y) : "r"(x[i]));
+        else asm("min.NaN.bf16x2 %0, %0, %1;" : "+r"(y) : "r"(x[i]));
 #else
-        const float low = tw_max(tw_from_bf16_pair(y, 0), tw_from_bf16_pair(x[i], 0));
-        const float high = tw_max(tw_from_bf16_pair(y, 1), tw_from_bf16_pair(x[i], 1));
+        const float low = tw_further<greatest>(tw_from_bf16_pair(y, 0), tw_from_bf16_pair(x[i], 0));
+        const float high = tw_further<greatest>(tw_from_bf16_pair(y, 1), tw_from_bf16_pair(x[i], 1));
         y = (__float_as_uint(high) & 0xffff0000u) | __float_as_uint(low) >> 16;
 #endif
     }
-    return tw_max(tw_from_bf16_pair(y, 0), tw_from_bf16_pair(y, 1));
+    return tw_further<greatest>(tw_from_bf16_pair(y, 0), tw_from_bf16_pair(y, 1));
 }
-template <int count> __device__ __forceinline__ float tw_greatest_half(const float* x) {
+template <bool greatest, int count> __device__ __forceinline__ float tw_extreme_half(const float* x) {
     float y = x[0];
-    _Pragma("unroll") for (int i = 1; i < count; i++) y = tw_max(y, x[i]);
-    return y;
-}
-// The least likewise.
-template <int count> __device__ __forceinline__ float tw_least_half(const unsigned int* x) {
-    unsigned int y = x[0];
-    _Pragma("unroll") for (int i = 1; i < count / 2; i++) {
-#if __CUDA_ARCH__ >= 800
-        asm("min.NaN.bf16x2 %0, %0, %1;" : "+r"(y) : "r"(x[i]));
-#else
-        const float low = tw_min(tw_from_bf16_pair(y, 0), tw_from_bf16_pair(x[i], 0));
-        const float high = tw_min(tw_from_bf16_pair(y, 1), tw_from_bf16_pair(x[i], 1));
-        y = (__float_as_uint(high) & 0xffff0000u) | __float_as_uint(low) >> 16;
-#endif
-    }
-    return tw_min(tw_from_bf16_pair(y, 0), tw_from_bf16_pair(y, 1));
-}
-template <int count> __device__ __forceinline__ float tw_least_half(const float* x) {
-    float y = x[0];
-    _Pragma("unroll") for (int i = 1; i < count; i++) y = tw_min(y, x[i]);
+    _Pragma("unroll") for (int i = 1; i < count; i++) y = tw_further<greatest>(y, x[i]);
     return y;
 }
 // A bit for each that is not below the upper half of a bound: bits 0 to 15 for those at even places, the others for odd ones.

@@ -6,7 +6,7 @@ use crate::model::{directory, float};
 use crate::patching::Patching;
 use crate::progress::{Busy, Progress};
 use crate::table::Table;
-use crate::timing::CopyRates;
+use crate::timing::{CopyRates, median};
 use clap::ArgMatches;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -239,12 +239,6 @@ fn host_peak() -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes * 1024)
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
 fn print(report: &Value, out: &mut dyn Write) -> Result<(), Failure> {

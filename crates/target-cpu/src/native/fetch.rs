@@ -59,7 +59,7 @@ impl Lowering<'_> {
             let ahead = match self.graph.follows {
                 true if operand.apart == 0 && busy => operand.ahead,
                 true => operand.apart,
-                false if operand.apart != 0 && operand.ahead != 0 && short => operand.apart,
+                false if operand.apart != 0 && short => operand.apart,
                 false => operand.ahead,
             };
             let joined = if self.graph.follows { operand.joined } else { 1 };

@@ -5,7 +5,7 @@
 //! *home*), and brought into registers for the sweep as long as there are some left. A later sweep that needs a value
 //! of an earlier one computes it again if that is cheap, and else reads it from where the earlier one has put it.
 //!
-//! The sweeps of a row follow one another, or those of several long rows go on side by side ([`stagger`]).
+//! The sweeps of a row follow one another, or those of several rows go on side by side ([`stagger`]).
 
 mod keep;
 mod loops;
@@ -20,6 +20,8 @@ use crate::simd::LANES;
 use crate::simd::call::Operand as Row;
 use std::mem::offset_of;
 use tilewright_ir::table::{HashMap, HashSet};
+
+pub use stagger::may_stagger;
 
 /// Lanes that a fold keeps apart; see [`simd::reduce`](crate::simd::reduce).
 const TOTALS: usize = crate::simd::reduce::STATE;

@@ -23,7 +23,7 @@ mod registers;
 
 pub use code::{Arguments, Code, runs_here};
 pub use graph::{Chain, Format, Op, Operand, Sink, Value};
-pub use lower::compile;
+pub use lower::{compile, may_stagger};
 pub use record::Recorder;
 
 /// A map as native code knows it: records its arithmetic on recorded values.

@@ -116,8 +116,7 @@ impl Printer<'_> {
         match code {
             Code::ExtremeHalf { max, into, of } => {
                 let (into, of, count) = (self.name(*into), self.name(*of), self.elements(*of));
-                let which = if *max { "greatest" } else { "least" };
-                self.line(&format!("{into} = tw_{which}_half<{count}>({of});"));
+                self.line(&format!("{into} = tw_extreme_half<{max}, {count}>({of});"));
             }
             Code::MarkHalves { into, of, from, bound } => {
                 let count = self.elements(*of).saturating_sub(*from).min(32);

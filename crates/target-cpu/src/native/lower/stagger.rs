@@ -14,16 +14,26 @@
 //! after the other.
 
 use super::*;
+use crate::simd::Level;
 
 /// Bytes of a row from which on it is worth it: what is the same for a row is handed on in each turn.
 const LONG_ROW: usize = 2 << 10;
+
+/// True where sweeps over rows of so many elements may be worth it: a schedule then looks whether they are.
+pub fn may_stagger(level: Level, len: usize) -> bool {
+    // A CPU that follows streams by itself was not looked at; AVX2 has too few registers.
+    is_long(len) && level == Level::Avx512 && !level.follows_streams()
+}
+
+fn is_long(len: usize) -> bool {
+    len.saturating_mul(4) >= LONG_ROW
+}
 
 impl Lowering<'_> {
     /// True where there are several long rows, and sweeps to be done side by side.
     pub(super) fn worth_staggering(&self) -> bool {
         let swept = (0..self.sweeps).filter(|&sweep| !self.steps(sweep, true).is_empty()).count();
-        let long = self.chain.rows >= self.sweeps && 4 * self.chain.len >= LONG_ROW;
-        // A CPU that follows streams by itself was not looked at; AVX2 has too few registers.
+        let long = self.chain.rows >= self.sweeps && is_long(self.chain.len);
         long && swept > 1 && !self.graph.narrow && !self.graph.follows && self.handed_on()
     }
 
