@@ -155,6 +155,8 @@ pub static CATALOG: &[&Entry] = &[
     &depthwise_conv_3x3::DEPTHWISE_CONV_3X3,
     &causal_conv1d::CAUSAL_CONV1D,
     &causal_conv1d::CAUSAL_CONV1D_SILU,
+    &short_conv::SHORT_CONV,
+    &short_conv::SHORT_CONV_UPDATE,
     &selective_scan::SELECTIVE_SCAN,
 ];
 

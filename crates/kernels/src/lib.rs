@@ -79,6 +79,7 @@ pub mod sample_candidates;
 pub mod sample_token;
 pub mod scatter_add;
 pub mod selective_scan;
+pub mod short_conv;
 pub mod softcap;
 pub mod softmax;
 pub mod swiglu;

@@ -1,0 +1,620 @@
+// short_conv_update, f32, sequences = 1, time = 4096, channels = 2048, batch = 1, rows = 16
+
+struct short_conv_update_arguments {
+    long bcx_stride0;
+    long bcx_stride1;
+    long w_stride0;
+    long state_stride0;
+    long state_stride1;
+    long y_stride0;
+    long y_stride1;
+    int sequences;
+    int time;
+    int channels;
+    int batch;
+    int rows;
+};
+
+[[kernel, max_total_threads_per_threadgroup(256)]]
+void tw_kernel_short_conv_update(
+    const device float* bcx [[buffer(0)]],
+    const device float* w [[buffer(1)]],
+    const device float* bias [[buffer(2)]],
+    const device int* slots [[buffer(3)]],
+    const device int* positions [[buffer(4)]],
+    device float* state [[buffer(5)]],
+    device float* y [[buffer(6)]],
+    constant short_conv_update_arguments& arguments [[buffer(7)]],
+    device uint* faults [[buffer(8)]],
+    uint3 threadgroup_position_in_grid [[threadgroup_position_in_grid]],
+    uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
+    uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
+    uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
+    const int at = (int)thread_index_in_threadgroup * 4;
+    float bias_in[8];
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(bias + (long)((at + ((((i * 4) >> 2) & 1) * 1024))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bias_in[(i * 4) + l] = vector.lane[l];
+        }
+    }
+    const bool test = (int)threadgroup_position_in_grid.x >= 2;
+    if (test) {
+        const int difference = (int)threadgroup_position_in_grid.x - 2;
+        float bcx_in[8];
+        float bcx_in_2[8];
+        float bcx_in_3[8];
+        float bcx_in_4[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            bcx_in[i * 4] = 0.0f;
+            bcx_in[(i * 4) + 1] = 0.0f;
+            bcx_in[(i * 4) + 2] = 0.0f;
+            bcx_in[(i * 4) + 3] = 0.0f;
+            if ((min(difference, arguments.time) >= 0) && (min(difference, arguments.time) < arguments.time)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference, arguments.time)) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in[(i * 4) + l] = vector.lane[l];
+                }
+            }
+            bcx_in_2[i * 4] = 0.0f;
+            bcx_in_2[(i * 4) + 1] = 0.0f;
+            bcx_in_2[(i * 4) + 2] = 0.0f;
+            bcx_in_2[(i * 4) + 3] = 0.0f;
+            if ((int)threadgroup_position_in_grid.x < arguments.time) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_2[(i * 4) + l] = vector.lane[l];
+                }
+            }
+            bcx_in_3[i * 4] = 0.0f;
+            bcx_in_3[(i * 4) + 1] = 0.0f;
+            bcx_in_3[(i * 4) + 2] = 0.0f;
+            bcx_in_3[(i * 4) + 3] = 0.0f;
+            if ((min(difference, arguments.time) >= 0) && (min(difference, arguments.time) < arguments.time)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference, arguments.time)) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_3[(i * 4) + l] = vector.lane[l];
+                }
+            }
+            bcx_in_4[i * 4] = 0.0f;
+            bcx_in_4[(i * 4) + 1] = 0.0f;
+            bcx_in_4[(i * 4) + 2] = 0.0f;
+            bcx_in_4[(i * 4) + 3] = 0.0f;
+            if ((int)threadgroup_position_in_grid.x < arguments.time) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_4[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        float product[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            product[i] = bcx_in[i] * bcx_in_3[i];
+        }
+        float w_in[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(w + (((long)(0) * arguments.w_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) w_in[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        float fma_x[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            fma_x[i] = fma(product[i], w_in[i], bias_in[i]);
+        }
+        const int difference_2 = (int)threadgroup_position_in_grid.x - 1;
+        float bcx_in_5[8];
+        float bcx_in_6[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            bcx_in_5[i * 4] = 0.0f;
+            bcx_in_5[(i * 4) + 1] = 0.0f;
+            bcx_in_5[(i * 4) + 2] = 0.0f;
+            bcx_in_5[(i * 4) + 3] = 0.0f;
+            if ((min(difference_2, arguments.time) >= 0) && (min(difference_2, arguments.time) < arguments.time)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference_2, arguments.time)) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_5[(i * 4) + l] = vector.lane[l];
+                }
+            }
+            bcx_in_6[i * 4] = 0.0f;
+            bcx_in_6[(i * 4) + 1] = 0.0f;
+            bcx_in_6[(i * 4) + 2] = 0.0f;
+            bcx_in_6[(i * 4) + 3] = 0.0f;
+            if ((min(difference_2, arguments.time) >= 0) && (min(difference_2, arguments.time) < arguments.time)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference_2, arguments.time)) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_6[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        float product_2[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            product_2[i] = bcx_in_5[i] * bcx_in_6[i];
+        }
+        float w_in_2[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(w + (((long)(1) * arguments.w_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) w_in_2[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        float fma_x_2[8];
+        float product_3[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            fma_x_2[i] = fma(product_2[i], w_in_2[i], fma_x[i]);
+            product_3[i] = bcx_in_2[i] * bcx_in_4[i];
+        }
+        float w_in_3[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(w + (((long)(2) * arguments.w_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) w_in_3[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        float fma_x_3[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            fma_x_3[i] = fma(product_3[i], w_in_3[i], fma_x_2[i]);
+        }
+        float bcx_in_7[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            bcx_in_7[i * 4] = 0.0f;
+            bcx_in_7[(i * 4) + 1] = 0.0f;
+            bcx_in_7[(i * 4) + 2] = 0.0f;
+            bcx_in_7[(i * 4) + 3] = 0.0f;
+            if ((int)threadgroup_position_in_grid.x < arguments.time) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.bcx_stride1)) + (long)((arguments.channels + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_7[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        float product_4[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            product_4[i] = bcx_in_7[i] * fma_x_3[i];
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            float out[4];
+            out[0] = product_4[i * 4];
+            out[1] = product_4[(i * 4) + 1];
+            out[2] = product_4[(i * 4) + 2];
+            out[3] = product_4[(i * 4) + 3];
+            {
+                union { uint4 all; float lane[4]; } vector;
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) vector.lane[l] = out[l];
+                *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.y_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
+            }
+        }
+    }
+    const bool test_2 = (int)threadgroup_position_in_grid.x < 1;
+    if (test_2) {
+        const int positions_in = positions[(long)((int)threadgroup_position_in_grid.y)];
+        const int slots_in = slots[(long)((int)threadgroup_position_in_grid.y)];
+        const int difference_3 = positions_in - 1;
+        const bool test_3 = difference_3 < 0;
+        const int rem = arguments.rows == 0 ? 0 : difference_3 % arguments.rows;
+        const int chosen = test_3 ? (-1) : rem;
+        const int index = tw_checked(slots_in, arguments.batch, faults, 0);
+        float state_in[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            state_in[i * 4] = 0.0f;
+            state_in[(i * 4) + 1] = 0.0f;
+            state_in[(i * 4) + 2] = 0.0f;
+            state_in[(i * 4) + 3] = 0.0f;
+            if ((min(chosen, arguments.rows) >= 0) && (min(chosen, arguments.rows) < arguments.rows)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(state + ((((long)(index) * arguments.state_stride0) + ((long)(min(chosen, arguments.rows)) * arguments.state_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) state_in[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        const int difference_4 = positions_in - 2;
+        const bool test_4 = difference_4 < 0;
+        const int rem_2 = arguments.rows == 0 ? 0 : difference_4 % arguments.rows;
+        const int chosen_2 = test_4 ? (-1) : rem_2;
+        const int index_2 = tw_checked(slots_in, arguments.batch, faults, 0);
+        float state_in_2[8];
+        float bcx_in_8[8];
+        float bcx_in_9[8];
+        float bcx_in_10[8];
+        float bcx_in_11[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            state_in_2[i * 4] = 0.0f;
+            state_in_2[(i * 4) + 1] = 0.0f;
+            state_in_2[(i * 4) + 2] = 0.0f;
+            state_in_2[(i * 4) + 3] = 0.0f;
+            if ((min(chosen_2, arguments.rows) >= 0) && (min(chosen_2, arguments.rows) < arguments.rows)) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(state + ((((long)(index_2) * arguments.state_stride0) + ((long)(min(chosen_2, arguments.rows)) * arguments.state_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) state_in_2[(i * 4) + l] = vector.lane[l];
+                }
+            }
+            bcx_in_8[i * 4] = 0.0f;
+            bcx_in_8[(i * 4) + 1] = 0.0f;
+            bcx_in_8[(i * 4) + 2] = 0.0f;
+            bcx_in_8[(i * 4) + 3] = 0.0f;
+            if (0 < arguments.time) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(0) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_8[(i * 4) + l] = vector.lane[l];
+                }
+            }
+            bcx_in_9[i * 4] = 0.0f;
+            bcx_in_9[(i * 4) + 1] = 0.0f;
+            bcx_in_9[(i * 4) + 2] = 0.0f;
+            bcx_in_9[(i * 4) + 3] = 0.0f;
+            if (1 < arguments.time) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(1) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_9[(i * 4) + l] = vector.lane[l];
+                }
+            }
+            bcx_in_10[i * 4] = 0.0f;
+            bcx_in_10[(i * 4) + 1] = 0.0f;
+            bcx_in_10[(i * 4) + 2] = 0.0f;
+            bcx_in_10[(i * 4) + 3] = 0.0f;
+            if (0 < arguments.time) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(0) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_10[(i * 4) + l] = vector.lane[l];
+                }
+            }
+            bcx_in_11[i * 4] = 0.0f;
+            bcx_in_11[(i * 4) + 1] = 0.0f;
+            bcx_in_11[(i * 4) + 2] = 0.0f;
+            bcx_in_11[(i * 4) + 3] = 0.0f;
+            if (1 < arguments.time) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(1) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_11[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        float product_5[8];
+        float product_6[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            product_5[i] = bcx_in_8[i] * bcx_in_10[i];
+            product_6[i] = bcx_in_9[i] * bcx_in_11[i];
+        }
+        float w_in_4[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(w + (((long)(0) * arguments.w_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) w_in_4[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        float fma_x_4[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            fma_x_4[i] = fma(state_in_2[i], w_in_4[i], bias_in[i]);
+        }
+        float w_in_5[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(w + (((long)(1) * arguments.w_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) w_in_5[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        float fma_x_5[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            fma_x_5[i] = fma(state_in[i], w_in_5[i], fma_x_4[i]);
+        }
+        float w_in_6[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            {
+                union { uint4 all; float lane[4]; } vector;
+                vector.all = *(const device uint4*)(w + (((long)(2) * arguments.w_stride0) + (long)((at + ((((i * 4) >> 2) & 1) * 1024)))));
+                _Pragma("unroll")
+                for (int l = 0; l < 4; l++) w_in_6[(i * 4) + l] = vector.lane[l];
+            }
+        }
+        float fma_x_6[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            fma_x_6[i] = fma(product_5[i], w_in_6[i], fma_x_5[i]);
+        }
+        float bcx_in_12[8];
+        float bcx_in_13[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            bcx_in_12[i * 4] = 0.0f;
+            bcx_in_12[(i * 4) + 1] = 0.0f;
+            bcx_in_12[(i * 4) + 2] = 0.0f;
+            bcx_in_12[(i * 4) + 3] = 0.0f;
+            if (0 < arguments.time) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(0) * arguments.bcx_stride1)) + (long)((arguments.channels + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_12[(i * 4) + l] = vector.lane[l];
+                }
+            }
+            bcx_in_13[i * 4] = 0.0f;
+            bcx_in_13[(i * 4) + 1] = 0.0f;
+            bcx_in_13[(i * 4) + 2] = 0.0f;
+            bcx_in_13[(i * 4) + 3] = 0.0f;
+            if (1 < arguments.time) {
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(1) * arguments.bcx_stride1)) + (long)((arguments.channels + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) bcx_in_13[(i * 4) + l] = vector.lane[l];
+                }
+            }
+        }
+        float product_7[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            product_7[i] = bcx_in_12[i] * fma_x_6[i];
+        }
+        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            if (0 < arguments.time) {
+                float out_2[4];
+                out_2[0] = product_7[i * 4];
+                out_2[1] = product_7[(i * 4) + 1];
+                out_2[2] = product_7[(i * 4) + 2];
+                out_2[3] = product_7[(i * 4) + 3];
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) vector.lane[l] = out_2[l];
+                    *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)(0) * arguments.y_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
+                }
+            }
+        }
+        float product_8[8];
+        _Pragma("unroll")
+        for (int i = 0; i < 8; i++) {
+            const float fma_x_7 = fma(state_in[i], w_in_4[i], bias_in[i]);
+            const float fma_x_8 = fma(product_5[i], w_in_5[i], fma_x_7);
+            product_8[i] = bcx_in_13[i] * fma(product_6[i], w_in_6[i], fma_x_8);
+        }
+        _Pragma("unroll")
+        for (int i = 0; i < 2; i++) {
+            if (1 < arguments.time) {
+                float out_3[4];
+                out_3[0] = product_8[i * 4];
+                out_3[1] = product_8[(i * 4) + 1];
+                out_3[2] = product_8[(i * 4) + 2];
+                out_3[3] = product_8[(i * 4) + 3];
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) vector.lane[l] = out_3[l];
+                    *(device uint4*)(y + ((((long)((int)threadgroup_position_in_grid.y) * arguments.y_stride0) + ((long)(1) * arguments.y_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
+                }
+            }
+        }
+        const int difference_5 = arguments.time - 3;
+        const bool test_5 = difference_5 >= 0;
+        if (test_5) {
+            const int added = positions_in + difference_5;
+            const int rem_3 = arguments.rows == 0 ? 0 : added % arguments.rows;
+            float bcx_in_14[8];
+            float bcx_in_15[8];
+            _Pragma("unroll")
+            for (int i = 0; i < 2; i++) {
+                bcx_in_14[i * 4] = 0.0f;
+                bcx_in_14[(i * 4) + 1] = 0.0f;
+                bcx_in_14[(i * 4) + 2] = 0.0f;
+                bcx_in_14[(i * 4) + 3] = 0.0f;
+                if ((min(difference_5, arguments.time) >= 0) && (min(difference_5, arguments.time) < arguments.time)) {
+                    {
+                        union { uint4 all; float lane[4]; } vector;
+                        vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference_5, arguments.time)) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                        _Pragma("unroll")
+                        for (int l = 0; l < 4; l++) bcx_in_14[(i * 4) + l] = vector.lane[l];
+                    }
+                }
+                bcx_in_15[i * 4] = 0.0f;
+                bcx_in_15[(i * 4) + 1] = 0.0f;
+                bcx_in_15[(i * 4) + 2] = 0.0f;
+                bcx_in_15[(i * 4) + 3] = 0.0f;
+                if ((min(difference_5, arguments.time) >= 0) && (min(difference_5, arguments.time) < arguments.time)) {
+                    {
+                        union { uint4 all; float lane[4]; } vector;
+                        vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference_5, arguments.time)) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                        _Pragma("unroll")
+                        for (int l = 0; l < 4; l++) bcx_in_15[(i * 4) + l] = vector.lane[l];
+                    }
+                }
+            }
+            float product_9[8];
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                product_9[i] = bcx_in_14[i] * bcx_in_15[i];
+            }
+            const int index_3 = tw_checked(slots_in, arguments.batch, faults, 0);
+            const int index_4 = tw_checked(rem_3, arguments.rows, faults, 1);
+            _Pragma("unroll")
+            for (int i = 0; i < 2; i++) {
+                float out_4[4];
+                out_4[0] = product_9[i * 4];
+                out_4[1] = product_9[(i * 4) + 1];
+                out_4[2] = product_9[(i * 4) + 2];
+                out_4[3] = product_9[(i * 4) + 3];
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) vector.lane[l] = out_4[l];
+                    *(device uint4*)(state + ((((long)(index_3) * arguments.state_stride0) + ((long)(index_4) * arguments.state_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
+                }
+            }
+        }
+        const int difference_6 = arguments.time - 2;
+        const bool test_6 = difference_6 >= 0;
+        if (test_6) {
+            const int added_2 = positions_in + difference_6;
+            const int rem_4 = arguments.rows == 0 ? 0 : added_2 % arguments.rows;
+            float bcx_in_16[8];
+            float bcx_in_17[8];
+            _Pragma("unroll")
+            for (int i = 0; i < 2; i++) {
+                bcx_in_16[i * 4] = 0.0f;
+                bcx_in_16[(i * 4) + 1] = 0.0f;
+                bcx_in_16[(i * 4) + 2] = 0.0f;
+                bcx_in_16[(i * 4) + 3] = 0.0f;
+                if ((min(difference_6, arguments.time) >= 0) && (min(difference_6, arguments.time) < arguments.time)) {
+                    {
+                        union { uint4 all; float lane[4]; } vector;
+                        vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference_6, arguments.time)) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                        _Pragma("unroll")
+                        for (int l = 0; l < 4; l++) bcx_in_16[(i * 4) + l] = vector.lane[l];
+                    }
+                }
+                bcx_in_17[i * 4] = 0.0f;
+                bcx_in_17[(i * 4) + 1] = 0.0f;
+                bcx_in_17[(i * 4) + 2] = 0.0f;
+                bcx_in_17[(i * 4) + 3] = 0.0f;
+                if ((min(difference_6, arguments.time) >= 0) && (min(difference_6, arguments.time) < arguments.time)) {
+                    {
+                        union { uint4 all; float lane[4]; } vector;
+                        vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference_6, arguments.time)) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                        _Pragma("unroll")
+                        for (int l = 0; l < 4; l++) bcx_in_17[(i * 4) + l] = vector.lane[l];
+                    }
+                }
+            }
+            float product_10[8];
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                product_10[i] = bcx_in_16[i] * bcx_in_17[i];
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            const int index_5 = tw_checked(slots_in, arguments.batch, faults, 0);
+            const int index_6 = tw_checked(rem_4, arguments.rows, faults, 1);
+            _Pragma("unroll")
+            for (int i = 0; i < 2; i++) {
+                float out_5[4];
+                out_5[0] = product_10[i * 4];
+                out_5[1] = product_10[(i * 4) + 1];
+                out_5[2] = product_10[(i * 4) + 2];
+                out_5[3] = product_10[(i * 4) + 3];
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) vector.lane[l] = out_5[l];
+                    *(device uint4*)(state + ((((long)(index_5) * arguments.state_stride0) + ((long)(index_6) * arguments.state_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
+                }
+            }
+        }
+        const int difference_7 = arguments.time - 1;
+        const bool test_7 = difference_7 >= 0;
+        if (test_7) {
+            const int added_3 = positions_in + difference_7;
+            const int rem_5 = arguments.rows == 0 ? 0 : added_3 % arguments.rows;
+            float bcx_in_18[8];
+            float bcx_in_19[8];
+            _Pragma("unroll")
+            for (int i = 0; i < 2; i++) {
+                bcx_in_18[i * 4] = 0.0f;
+                bcx_in_18[(i * 4) + 1] = 0.0f;
+                bcx_in_18[(i * 4) + 2] = 0.0f;
+                bcx_in_18[(i * 4) + 3] = 0.0f;
+                if ((min(difference_7, arguments.time) >= 0) && (min(difference_7, arguments.time) < arguments.time)) {
+                    {
+                        union { uint4 all; float lane[4]; } vector;
+                        vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference_7, arguments.time)) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                        _Pragma("unroll")
+                        for (int l = 0; l < 4; l++) bcx_in_18[(i * 4) + l] = vector.lane[l];
+                    }
+                }
+                bcx_in_19[i * 4] = 0.0f;
+                bcx_in_19[(i * 4) + 1] = 0.0f;
+                bcx_in_19[(i * 4) + 2] = 0.0f;
+                bcx_in_19[(i * 4) + 3] = 0.0f;
+                if ((min(difference_7, arguments.time) >= 0) && (min(difference_7, arguments.time) < arguments.time)) {
+                    {
+                        union { uint4 all; float lane[4]; } vector;
+                        vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)(min(difference_7, arguments.time)) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+                        _Pragma("unroll")
+                        for (int l = 0; l < 4; l++) bcx_in_19[(i * 4) + l] = vector.lane[l];
+                    }
+                }
+            }
+            float product_11[8];
+            _Pragma("unroll")
+            for (int i = 0; i < 8; i++) {
+                product_11[i] = bcx_in_18[i] * bcx_in_19[i];
+            }
+            threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
+            const int index_7 = tw_checked(slots_in, arguments.batch, faults, 0);
+            const int index_8 = tw_checked(rem_5, arguments.rows, faults, 1);
+            _Pragma("unroll")
+            for (int i = 0; i < 2; i++) {
+                float out_6[4];
+                out_6[0] = product_11[i * 4];
+                out_6[1] = product_11[(i * 4) + 1];
+                out_6[2] = product_11[(i * 4) + 2];
+                out_6[3] = product_11[(i * 4) + 3];
+                {
+                    union { uint4 all; float lane[4]; } vector;
+                    _Pragma("unroll")
+                    for (int l = 0; l < 4; l++) vector.lane[l] = out_6[l];
+                    *(device uint4*)(state + ((((long)(index_7) * arguments.state_stride0) + ((long)(index_8) * arguments.state_stride1)) + (long)((at + ((((i * 4) >> 2) & 1) * 1024))))) = vector.all;
+                }
+            }
+        }
+    }
+}
