@@ -5,6 +5,7 @@ struct deepseek_router_topk_sigmoid_arguments {
     long long weights_stride0;
     long long indices_stride0;
     int tokens;
+    float eps;
 };
 
 extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk_sigmoid(const float* __restrict__ x, const float* __restrict__ bias, float* weights, unsigned int* indices, const deepseek_router_topk_sigmoid_arguments arguments, uint4* faults) {
@@ -302,7 +303,8 @@ extern "C" __global__ void __launch_bounds__(128) tw_kernel_deepseek_router_topk
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 1);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 2);
     total_2 = total_2 + __shfl_xor_sync(0xffffffffu, total_2, 4);
-    const float quotient = picked / total_2;
+    const float added_2 = total_2 + arguments.eps;
+    const float quotient = picked / added_2;
     if ((program < arguments.tokens) && ((thread_2 & 24) == 0)) {
         weights[((long long)(program_2) * arguments.weights_stride0) + (long long)(at_7)] = quotient;
     }

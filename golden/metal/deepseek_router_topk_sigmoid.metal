@@ -5,6 +5,7 @@ struct deepseek_router_topk_sigmoid_arguments {
     long weights_stride0;
     long indices_stride0;
     int tokens;
+    float eps;
 };
 
 [[kernel, max_total_threads_per_threadgroup(128)]]
@@ -312,7 +313,8 @@ void tw_kernel_deepseek_router_topk_sigmoid(
     total_2 = total_2 + simd_shuffle_xor(total_2, 1);
     total_2 = total_2 + simd_shuffle_xor(total_2, 2);
     total_2 = total_2 + simd_shuffle_xor(total_2, 4);
-    const float quotient = picked / total_2;
+    const float added_2 = total_2 + arguments.eps;
+    const float quotient = picked / added_2;
     if ((program < arguments.tokens) && ((thread_2 & 24) == 0)) {
         weights[((long)(program_2) * arguments.weights_stride0) + (long)(at_7)] = quotient;
     }

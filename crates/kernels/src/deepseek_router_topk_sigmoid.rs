@@ -4,7 +4,8 @@
 //! affinity = sigmoid(logits); score = affinity + bias; a group's score is the sum of its two best. Scores of groups
 //! beyond the `top_groups` best count as 0, as mlx-lm has it, or with `exclude` 1 as -inf, as DeepSeek's own code and
 //! transformers do: then no bias below the sigmoids makes one of them chosen. The experts are the k best scores, of equal
-//! ones the lower index first; their weights are their affinities, without the bias, divided by the sum of these.
+//! ones the lower index first; their weights are their affinities, without the bias, divided by the sum of these
+//! and `eps`, as LFM2 does (<https://arxiv.org/abs/2511.23404>), or with `normalize` 0 as they are.
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, U32};
@@ -15,14 +16,21 @@ pub static DEEPSEEK_ROUTER_TOPK_SIGMOID: Entry = Entry {
     name: "deepseek_router_topk_sigmoid",
     family: Family::Moe,
     summary: "the router of DeepSeek-V3: sigmoid affinities, bias, groups of experts",
-    formula: "indices = top-k of sigmoid(x) + bias in the best groups; weights = sigmoid(x)[indices] / their sum",
-    signature: "x: T[*tokens, experts], bias: f32[experts] \
+    formula: "indices = top-k of sigmoid(x) + bias in the best groups; weights = sigmoid(x)[indices] / (their sum + eps)",
+    signature: "x: T[*tokens, experts], bias: f32[experts], eps: f32 = 0 \
                 -> weights: f32[*tokens, k], indices: u32[*tokens, k]",
     build: deepseek_router_topk_sigmoid,
     reference: router_f64,
     grad: Grad::Auto,
     dtypes: &[F32, F16, BF16],
-    constants: &[("experts", 256), ("k", 8), ("groups", 8), ("top_groups", 4), ("exclude", 0)],
+    constants: &[
+        ("experts", 256),
+        ("k", 8),
+        ("groups", 8),
+        ("top_groups", 4),
+        ("exclude", 0),
+        ("normalize", 1),
+    ],
     fills: &[("x", Fill::Uniform(-3.0, 3.0)), ("bias", Fill::Uniform(-0.5, 0.5))],
     cases: &[
         Case::of(&[("tokens", 1)]).with(&[
@@ -45,6 +53,16 @@ pub static DEEPSEEK_ROUTER_TOPK_SIGMOID: Entry = Entry {
             ("exclude", 1),
         ]),
         Case::of(&[("tokens", 4)]).with(&[("experts", 384), ("groups", 1), ("top_groups", 1)]),
+        Case::of(&[("tokens", 7)])
+            .with(&[("experts", 32), ("k", 4), ("groups", 1), ("top_groups", 1)])
+            .scalars(&[("eps", 1e-6)]),
+        Case::of(&[("tokens", 3)]).with(&[
+            ("experts", 8),
+            ("k", 3),
+            ("groups", 1),
+            ("top_groups", 1),
+            ("normalize", 0),
+        ]),
         Case::of(&[("tokens", 0)]),
         Case::of(&[("tokens", 16)]),
         Case::of(&[("tokens", 4096)]).bench(),
@@ -79,7 +97,8 @@ fn router_f64(a: &Inputs) -> Vec<Vec<f64>> {
         }
         let chosen = best(&scores, a.size("k"));
         let sum: f64 = chosen.iter().map(|&i| affinity[i]).sum();
-        weights.extend(chosen.iter().map(|&i| affinity[i] / sum));
+        let divisor = if a.size("normalize") == 1 { sum + a.scalar("eps") } else { 1.0 };
+        weights.extend(chosen.iter().map(|&i| affinity[i] / divisor));
         indices.extend(chosen.iter().map(|&i| i as f64));
     }
     vec![weights, indices]
@@ -103,7 +122,11 @@ pub fn deepseek_router_topk_sigmoid(k: &mut Kernel, a: &Args) {
     }
     let (_, chosen) = scores.top_k(top); // [k]
     let weights = affinity.pick(chosen);
-    a["weights"].row(token).store(weights / weights.row_sum());
+    let weights = match a.constant("normalize") {
+        0 => weights,
+        _ => weights / (weights.row_sum() + a.scalar("eps")),
+    };
+    a["weights"].row(token).store(weights);
     a["indices"].row(token).store(chosen);
 }
 
@@ -121,6 +144,7 @@ mod tests {
         bias.iter().for_each(|&(i, value)| values[i] = value);
         let case = Inputs::default().with_size("experts", experts).with_size("k", 8);
         let case = case.with_size("groups", groups).with_size("top_groups", top_groups);
+        let case = case.with_size("normalize", 1).with_scalar("eps", 0.0);
         router_f64(&case.with_tensor("x", &vec![0.0; experts]).with_tensor("bias", &values))
     }
 
