@@ -37,7 +37,9 @@ fn all(model: &Model, requests: &[Request]) -> Vec<Answer> {
 
 #[test]
 fn greedy_answers_are_those_of_the_peers() {
-    for name in ["llama", "gemma2", "gemma3_images", "qwen3_moe-4bit", "smollm3"] {
+    for name in
+        ["llama", "gemma2", "gemma3_images", "qwen3_moe-4bit", "smollm3", "lfm2", "lfm2_moe-4bit"]
+    {
         let [prompt, greedy] = expected(name);
         let answers = all(&model(name), &[request(&prompt, greedy.len())]);
         let expected = Answer { tokens: greedy, finish: Finish::Length };
@@ -47,7 +49,11 @@ fn greedy_answers_are_those_of_the_peers() {
 
 #[test]
 fn unequal_prompts_in_a_batch_give_what_they_give_alone() {
-    let (model, [prompt, greedy]) = (model("mistral"), expected("mistral"));
+    ["mistral", "lfm2"].into_iter().for_each(unequal_prompts);
+}
+
+fn unequal_prompts(name: &str) {
+    let (model, [prompt, greedy]) = (model(name), expected(name));
     let warm = Sampling { temperature: 0.9, top_p: Some(0.95), seed: 5, ..Sampling::GREEDY };
     let mut requests =
         vec![request(&prompt, 20), request(&prompt[..1], 7), request(&prompt[3..9], 0)];
@@ -161,7 +167,11 @@ fn perplexity_is_that_of_the_definition() {
 
 #[test]
 fn a_conversation_answers_as_one_prompt_does_and_reads_nothing_twice() {
-    let (model, [prompt, greedy]) = (model("qwen3"), expected("qwen3"));
+    ["qwen3", "lfm2", "lfm2-bias"].into_iter().for_each(conversation);
+}
+
+fn conversation(name: &str) {
+    let (model, [prompt, greedy]) = (model(name), expected(name));
     let warm = Sampling { temperature: 0.8, min_p: Some(0.05), seed: 3, ..Sampling::GREEDY };
     let mut session = Session::new();
     let mut talk = prompt[..5].to_vec();
@@ -278,6 +288,9 @@ fn steps_on_the_device_give_the_tokens_that_the_host_chooses() {
         ("phi3", true),
         ("qwen3_moe-4bit", true),
         ("mixtral", true),
+        ("lfm2", false),
+        ("lfm2", true),
+        ("lfm2_moe-4bit", true),
     ] {
         let (model, [prompt, greedy]) = (model(name), expected(name));
         let mut cache = model.cache(3, prompt.len() + greedy.len()).unwrap();
@@ -305,7 +318,11 @@ fn steps_on_the_device_give_the_tokens_that_the_host_chooses() {
 
 #[test]
 fn the_launches_of_a_step_are_kept_for_the_next_sequences() {
-    let (mut model, [prompt, greedy]) = (model("qwen3_moe-4bit"), expected("qwen3_moe-4bit"));
+    ["qwen3_moe-4bit", "lfm2-4bit"].into_iter().for_each(launches_kept);
+}
+
+fn launches_kept(name: &str) {
+    let (mut model, [prompt, greedy]) = (model(name), expected(name));
     patch(&mut model, &Patterns::all());
     let mut cache = model.cache(1, 2 * (prompt.len() + greedy.len())).unwrap();
     let last = prompt.len() - 1;

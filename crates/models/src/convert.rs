@@ -94,7 +94,7 @@ impl<'a> Conversion<'a> {
             _ => None,
         };
         let format = match part.kind {
-            PartKind::Norm | PartKind::Vector => None,
+            PartKind::Norm | PartKind::Conv | PartKind::Vector => None,
             _ if router == Some(RouterFormat::Floats) => None,
             // mlx-lm asks whether rows divide into the groups of the others, then packs as it packs routers.
             _ if !depth.is_multiple_of(self.format.group) => None,

@@ -3,11 +3,16 @@
 //! All are decoders with rotary positions, RMSNorm and gated feed-forward layers, so a family is data: sizes, which
 //! projections have a bias, where the norms stand, how a layer's feed-forward part is made and named.
 
-use tilewright_formats::{Affine, Config, FormatError};
+use crate::{
+    AttentionStyle, ConvStyle, Experts, FeedForward, LatentStyle, Names, Normed, Norms,
+    SharedExperts,
+};
+use tilewright_formats::{Config, FormatError};
 use tilewright_nn::{
     Attention, AttentionShape, Block, Branch, CacheShape, ExpertNames, Gate, GatedMlp, Kernels,
-    Latent, LatentShape, Model, ModelShape, Module, Moe, MoeShape, PackedGatedMlp, Part,
-    Projections, QueryKeyNorms, Result, Rope, Router, Routing, Shared, Slot, Weights,
+    Latent, LatentShape, Model, ModelShape, Module, Moe, PackedGatedMlp, Part, Projections,
+    QueryKeyNorms, Result, Rope, Router, Routing, Shared, ShortConv, ShortConvShape, Slot,
+    StateShape, Weights,
 };
 
 /// What the norms of shared vectors add to the mean square, whatever a configuration says of others.
@@ -26,10 +31,14 @@ pub struct Decoder {
     pub attention: AttentionStyle,
     /// How many tokens a token sees in each layer, itself included; all before it when `None`.
     pub windows: Vec<Option<usize>>,
+    /// The convolutions of the layers that mix tokens by one in place of attention; none past the end of the list.
+    pub convolutions: Vec<Option<ConvStyle>>,
     /// The feed-forward part of each layer.
     pub feed_forward: Vec<FeedForward>,
     /// Where the norms stand, and how.
     pub norms: Norms,
+    /// What a checkpoint calls the modules whose names differ between families.
+    pub names: &'static Names,
     /// The ways in which positions turn queries and keys; all of as many features.
     pub ropes: Vec<Rope>,
     /// Which of them turns those of each layer.
@@ -44,145 +53,6 @@ pub struct Decoder {
     pub softcap: Option<f64>,
     /// The head's weight is the embedding's.
     pub tied: bool,
-}
-
-/// The attention of a family.
-#[derive(Clone, Copy, Debug)]
-pub struct AttentionStyle {
-    /// Heads of queries.
-    pub heads: usize,
-    /// Heads of keys and values.
-    pub kv_heads: usize,
-    /// Features of a head.
-    pub head_dim: usize,
-    /// What scores are multiplied with.
-    pub scale: f64,
-    /// The bound of the scores.
-    pub softcap: Option<f64>,
-    /// Queries, keys and values have a bias.
-    pub bias: bool,
-    /// So has the projection back.
-    pub output_bias: bool,
-    /// Queries and keys are normed.
-    pub norms: Option<Normed>,
-    /// The features of a head that turn with each other are stored side by side, instead of half a head apart.
-    pub interleaved: bool,
-    /// Queries, keys and values come out of one projection, `qkv_proj`.
-    pub fused: bool,
-    /// They come out of vectors that all heads share; of stored heads the features that turn are the last.
-    pub latent: Option<LatentStyle>,
-}
-
-/// The vectors that all heads share, in attention as in DeepSeek-V2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LatentStyle {
-    /// Features of that of queries; they have one projection when `None`.
-    pub query_rank: Option<usize>,
-    /// Features of that of keys and values.
-    pub rank: usize,
-    /// Features of a head of values.
-    pub value_dim: usize,
-}
-
-/// What of queries and keys is normed as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Normed {
-    /// Each head.
-    Heads,
-    /// All heads of a token.
-    Rows,
-}
-
-/// The feed-forward part of a layer.
-#[derive(Clone, Debug)]
-pub enum FeedForward {
-    /// `mlp.gate_proj`, `mlp.up_proj`, `mlp.down_proj`.
-    Gated {
-        /// Features inside.
-        intermediate: usize,
-        /// Its activation.
-        gate: Gate,
-        /// Its projections have a bias.
-        bias: bool,
-    },
-    /// `mlp.gate_up_proj`, `mlp.down_proj`.
-    Packed {
-        /// Features inside.
-        intermediate: usize,
-        /// Its activation.
-        gate: Gate,
-    },
-    /// A router and experts.
-    Experts(Box<Experts>),
-}
-
-/// A mixture of experts and the names of its tensors.
-#[derive(Clone, Debug)]
-pub struct Experts {
-    /// How tokens are routed.
-    pub shape: MoeShape,
-    /// Features inside an expert.
-    pub intermediate: usize,
-    /// The module in a layer that holds them. Transformers holds all of them in `mlp`, whatever they are called in the
-    /// files of their authors.
-    pub module: &'static str,
-    /// What gate, up and down are called in one expert.
-    pub projections: [&'static str; 3],
-    /// What mlx-lm calls all of them put together, in `module`.
-    pub stacked: &'static str,
-    /// What mlx-lm packs the router in.
-    pub router: RouterFormat,
-    /// What every token takes beside them.
-    pub shared: Option<SharedExperts>,
-}
-
-/// What mlx-lm packs a router in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RouterFormat {
-    /// As other layers.
-    AsOthers,
-    /// In a format of its own, whatever the others are packed in.
-    Own(Affine),
-    /// It stays floats.
-    Floats,
-}
-
-/// A gated layer that every token takes beside its experts.
-#[derive(Clone, Copy, Debug)]
-pub struct SharedExperts {
-    /// Its name beside theirs.
-    pub name: &'static str,
-    /// Features inside.
-    pub intermediate: usize,
-    /// The name of the layer whose sigmoid it is multiplied with.
-    pub gate: Option<&'static str>,
-}
-
-/// The norms of a family.
-#[derive(Clone, Copy, Debug)]
-pub struct Norms {
-    /// What is added to the mean square.
-    pub eps: f64,
-    /// What is added to the stored weight.
-    pub offset: f64,
-    /// Their names before and after attention, and before and after the feed-forward part.
-    pub places: [Option<&'static str>; 4],
-}
-
-impl Norms {
-    /// Before each branch, as in Llama.
-    pub const BEFORE: [Option<&'static str>; 4] =
-        [Some("input_layernorm"), None, Some("post_attention_layernorm"), None];
-    /// After each branch, as in OLMo 2.
-    pub const AFTER: [Option<&'static str>; 4] =
-        [None, Some("post_attention_layernorm"), None, Some("post_feedforward_layernorm")];
-    /// On both ends of each branch, as in Gemma 2.
-    pub const AROUND: [Option<&'static str>; 4] = [
-        Some("input_layernorm"),
-        Some("post_attention_layernorm"),
-        Some("pre_feedforward_layernorm"),
-        Some("post_feedforward_layernorm"),
-    ];
 }
 
 impl Decoder {
@@ -222,7 +92,7 @@ impl Decoder {
                 let next = "a token takes at least one expert, and at most all of them or 64";
                 return Err(config.error("num_experts_per_tok", &what, next));
             }
-            if let Routing::Sigmoid { groups, top_groups } = shape.routing {
+            if let Routing::Sigmoid { groups, top_groups, .. } = shape.routing {
                 let (all, next) = (shape.experts, "experts come in groups of one size");
                 if groups == 0 || !all.is_multiple_of(groups) {
                     return Err(config.error("n_group", &format!("is {groups} of {all}"), next));
@@ -259,7 +129,11 @@ impl Decoder {
         let shape = ModelShape {
             vocabulary: self.vocabulary,
             context: self.context,
-            layers: vec![CacheShape { kv_heads, head_dim }; self.feed_forward.len()],
+            layers: vec![
+                CacheShape { kv_heads, head_dim };
+                self.attending(self.feed_forward.len())
+            ],
+            states: self.states(),
             ropes: self.ropes.clone(),
             logit_factor: self.logit_factor,
             softcap: self.softcap,
@@ -286,13 +160,32 @@ impl Decoder {
         let blocks = (0..self.feed_forward.len()).map(|layer| self.block(weights, layer));
         let blocks = blocks.collect::<Result<Vec<_>>>()?;
         let head = if self.tied { "model.embed_tokens" } else { "lm_head" };
-        let norm = self.norm(weights, "model.norm", self.hidden)?;
+        let norm = self.norm(weights, self.names.norm, self.hidden)?;
         Ok((embedding, blocks, [norm, weights.linear(head, table, false)?]))
+    }
+
+    /// The convolution of a layer, if it has one.
+    fn convolution(&self, layer: usize) -> Option<ConvStyle> {
+        self.convolutions.get(layer).copied().flatten()
+    }
+
+    /// How many of the first `count` layers attend.
+    fn attending(&self, count: usize) -> usize {
+        (0..count).filter(|layer| self.convolution(*layer).is_none()).count()
+    }
+
+    /// What the layers with convolutions keep.
+    fn states(&self) -> Vec<StateShape> {
+        let layers = (0..self.feed_forward.len()).filter_map(|layer| self.convolution(layer));
+        layers.map(|conv| StateShape { channels: self.hidden, taps: conv.taps }).collect()
     }
 
     fn block(&self, weights: &Weights<'_>, layer: usize) -> Result<Slot> {
         let at = |name: &str| format!("model.layers.{layer}.{name}");
-        let attention = self.attention(weights, layer, &at("self_attn"))?;
+        let (mixer, mixing) = match self.convolution(layer) {
+            Some(conv) => ("conv", self.short_conv(weights, layer, conv, &at("conv"))?),
+            None => ("self_attn", self.attention(weights, layer, &at("self_attn"))?),
+        };
         let mlp = self.feed_forward(weights, &self.feed_forward[layer], &at(""))?;
         let branch = |[before, after]: [Option<&'static str>; 2], name, module| -> Result<Branch> {
             let norm = |name: &str| self.norm(weights, &at(name), self.hidden);
@@ -308,14 +201,31 @@ impl Decoder {
         };
         let [before, after, before_mlp, after_mlp] = self.norms.places;
         let branches = [
-            branch([before, after], "self_attn", attention)?,
-            branch([before_mlp, after_mlp], "mlp", mlp)?,
+            branch([before, after], mixer, mixing)?,
+            branch([before_mlp, after_mlp], self.names.feed_forward, mlp)?,
         ];
         Ok(Box::new(Block::new(weights.kernels(), branches, self.branch_factor)?))
     }
 
     fn norm(&self, weights: &Weights<'_>, path: &str, features: usize) -> Result<Slot> {
         weights.rms_norm(path, features, self.norms.eps, self.norms.offset)
+    }
+
+    fn short_conv(
+        &self,
+        weights: &Weights<'_>,
+        layer: usize,
+        ConvStyle { taps, bias }: ConvStyle,
+        path: &str,
+    ) -> Result<Slot> {
+        let channels = self.hidden;
+        let linear = |name: &str, columns: usize| {
+            weights.linear(&format!("{path}.{name}"), [columns, channels], bias)
+        };
+        let projections = [linear("in_proj", 3 * channels)?, linear("out_proj", channels)?];
+        let conv = weights.short_conv(&format!("{path}.conv"), [taps, channels], bias)?;
+        let shape = ShortConvShape { channels, taps, layer: layer - self.attending(layer) };
+        Ok(Box::new(ShortConv::new(weights.kernels(), shape, projections, conv)?))
     }
 
     fn attention(&self, weights: &Weights<'_>, layer: usize, path: &str) -> Result<Slot> {
@@ -326,7 +236,8 @@ impl Decoder {
         };
         let value_dim = latent.map_or(head_dim, |latent| latent.value_dim);
         let back = [self.hidden, heads * value_dim];
-        let back = weights.linear(&format!("{path}.o_proj"), back, output_bias)?;
+        let [_, _, name] = self.names.attention;
+        let back = weights.linear(&format!("{path}.{name}"), back, output_bias)?;
         let shape = AttentionShape {
             heads,
             kv_heads,
@@ -335,7 +246,7 @@ impl Decoder {
             scale: self.attention.scale,
             softcap: self.attention.softcap,
             window: self.windows[layer],
-            layer,
+            layer: self.attending(layer),
             rope: self.turned_by[layer],
         };
         Ok(Box::new(Attention::new(weights.kernels(), shape, projections, norms, back)?))
@@ -370,13 +281,14 @@ impl Decoder {
     fn query_key_norms(&self, weights: &Weights<'_>, path: &str) -> Result<Option<QueryKeyNorms>> {
         let AttentionStyle { heads, kv_heads, head_dim, norms, .. } = self.attention;
         let norm = |name: &str, features| self.norm(weights, &format!("{path}.{name}"), features);
+        let [q, k, _] = self.names.attention;
         Ok(match norms {
             Some(Normed::Heads) => {
-                Some(QueryKeyNorms::Heads([norm("q_norm", head_dim)?, norm("k_norm", head_dim)?]))
+                Some(QueryKeyNorms::Heads([norm(q, head_dim)?, norm(k, head_dim)?]))
             }
             Some(Normed::Rows) => Some(QueryKeyNorms::Rows([
-                norm("q_norm", heads * head_dim)?,
-                norm("k_norm", kv_heads * head_dim)?,
+                norm(q, heads * head_dim)?,
+                norm(k, kv_heads * head_dim)?,
             ])),
             None => None,
         })
@@ -440,12 +352,13 @@ impl Decoder {
         prefix: &str,
     ) -> Result<Slot> {
         let (hidden, kernels): (usize, &Kernels) = (self.hidden, weights.kernels());
+        let path = format!("{prefix}{}", self.names.feed_forward);
         let linear = |name: &str, shape: [usize; 2], bias: bool| {
-            weights.linear(&format!("{prefix}mlp.{name}"), shape, bias)
+            weights.linear(&format!("{path}.{name}"), shape, bias)
         };
         let module: Box<dyn Module> = match part {
             FeedForward::Gated { intermediate, gate, bias } => {
-                return self.gated(weights, &format!("{prefix}mlp"), *intermediate, *gate, *bias);
+                return self.gated(weights, &path, *intermediate, *gate, *bias);
             }
             FeedForward::Packed { intermediate, gate } => {
                 let projections = [
@@ -468,17 +381,23 @@ impl Decoder {
         gate: Gate,
         bias: bool,
     ) -> Result<Slot> {
-        let linear = |name: &str, shape| weights.linear(&format!("{path}.{name}"), shape, bias);
+        let linear = |[name, other]: [&str; 2], shape| {
+            let [own, other] = [name, other].map(|name| format!("{path}.{name}"));
+            let is_other = weights.contains(&format!("{other}.weight"));
+            let stored = if is_other { &other } else { &own };
+            weights.linear_at(&own, stored, shape, bias)
+        };
         let (into, back) = ([intermediate, self.hidden], [self.hidden, intermediate]);
+        let [gate_proj, up_proj, down_proj] = self.names.gated;
         let projections =
-            [linear("gate_proj", into)?, linear("up_proj", into)?, linear("down_proj", back)?];
+            [linear(gate_proj, into)?, linear(up_proj, into)?, linear(down_proj, back)?];
         Ok(Box::new(GatedMlp::new(weights.kernels(), gate, projections)?))
     }
 
     fn experts(&self, weights: &Weights<'_>, experts: &Experts, prefix: &str) -> Result<Slot> {
         let Experts { shape, intermediate, module, projections, shared, .. } = experts;
         let path = format!("{prefix}{module}");
-        let inner = format!("{prefix}mlp");
+        let inner = format!("{prefix}{}", self.names.feed_forward);
         let own = format!("{path}.gate");
         let stored = match weights.contains(&format!("{own}.weight")) {
             true => own.clone(),
@@ -488,11 +407,10 @@ impl Decoder {
             },
         };
         let router = weights.linear_at(&own, &stored, [shape.experts, self.hidden], false)?;
-        let steering = match shape.routing {
-            Routing::Sigmoid { .. } => {
-                Some(weights.vector(&format!("{stored}.e_score_correction_bias"), shape.experts)?)
-            }
-            Routing::Softmax { .. } => None,
+        let beside = stored.strip_suffix(".gate").unwrap_or(&stored);
+        let steering = match experts.steering {
+            Some(name) => Some((name, weights.vector(&format!("{beside}.{name}"), shape.experts)?)),
+            None => None,
         };
         let router = Router::new(weights.kernels(), shape, router, steering)?;
         // Where mlx-lm has put the experts together, they have names of its own.

@@ -3,8 +3,8 @@
 use crate::Decoder;
 use crate::family::{
     deepseek_v2, deepseek_v3, dots1, ernie4_5, exaone4, gemma, gemma2, gemma3_text, glm, glm4,
-    glm4_moe, glm4_moe_lite, granite, helium, llama, mistral, mixtral, olmo2, olmo3, olmoe, phi3,
-    qwen2, qwen2_moe, qwen3, qwen3_moe, seed_oss, smollm3,
+    glm4_moe, glm4_moe_lite, granite, helium, lfm2, lfm2_moe, llama, mistral, mixtral, olmo2,
+    olmo3, olmoe, phi3, qwen2, qwen2_moe, qwen3, qwen3_moe, seed_oss, smollm3,
 };
 use std::sync::Arc;
 use tilewright_formats::{Checkpoint, Config, FormatError};
@@ -37,6 +37,8 @@ pub static FAMILIES: &[Family] = &[
     glm4_moe_lite::FAMILY,
     granite::FAMILY,
     helium::FAMILY,
+    lfm2::FAMILY,
+    lfm2_moe::FAMILY,
     llama::FAMILY,
     mistral::FAMILY,
     mixtral::FAMILY,

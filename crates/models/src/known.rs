@@ -177,6 +177,34 @@ pub static KNOWN: &[Known] = &[
             "query_pre_attn_scalar": 256, "max_position_embeddings": 32768}"#,
     },
     Known {
+        name: "lfm2-350m",
+        source: "LiquidAI/LFM2-350M",
+        config: r#"{"model_type": "lfm2", "hidden_size": 1024, "num_hidden_layers": 16, "block_ff_dim": 6656,
+            "num_attention_heads": 16, "num_key_value_heads": 8, "norm_eps": 1e-5, "vocab_size": 65536,
+            "rope_theta": 1000000.0, "tie_embedding": true, "max_position_embeddings": 128000, "conv_L_cache": 3,
+            "conv_bias": false, "block_multiple_of": 256, "block_ffn_dim_multiplier": 1.0,
+            "block_auto_adjust_ff_dim": true, "full_attn_idxs": [2, 5, 8, 10, 12, 14]}"#,
+    },
+    Known {
+        name: "lfm2-1.2b",
+        source: "LiquidAI/LFM2-1.2B",
+        config: r#"{"model_type": "lfm2", "hidden_size": 2048, "num_hidden_layers": 16, "block_ff_dim": 12288,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "norm_eps": 1e-5, "vocab_size": 65536,
+            "rope_theta": 1000000.0, "tie_embedding": true, "max_position_embeddings": 128000, "conv_L_cache": 3,
+            "conv_bias": false, "block_multiple_of": 256, "block_ffn_dim_multiplier": 1.0,
+            "block_auto_adjust_ff_dim": true, "full_attn_idxs": [2, 5, 8, 10, 12, 14]}"#,
+    },
+    Known {
+        name: "lfm2-8b-a1b",
+        source: "LiquidAI/LFM2-8B-A1B",
+        config: r#"{"model_type": "lfm2_moe", "hidden_size": 2048, "num_hidden_layers": 24, "intermediate_size": 7168,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "norm_eps": 1e-5, "vocab_size": 65536,
+            "rope_theta": 1000000.0, "tie_embedding": true, "max_position_embeddings": 128000, "conv_L_cache": 3,
+            "conv_bias": false, "full_attn_idxs": [2, 6, 10, 14, 18, 21], "moe_intermediate_size": 1792,
+            "num_experts": 32, "num_experts_per_tok": 4, "num_dense_layers": 2, "norm_topk_prob": true,
+            "use_expert_bias": true, "routed_scaling_factor": 1.0}"#,
+    },
+    Known {
         name: "smollm3-3b",
         source: "HuggingFaceTB/SmolLM3-3B",
         config: r#"{"model_type": "smollm3", "hidden_size": 2048, "num_hidden_layers": 36, "intermediate_size": 11008,
@@ -271,8 +299,11 @@ mod tests {
             }
         };
         let mut all = decoder.vocabulary * hidden * if decoder.tied { 1 } else { 2 };
-        for part in &decoder.feed_forward {
-            all += of_attention;
+        for (layer, part) in decoder.feed_forward.iter().enumerate() {
+            all += match decoder.convolutions.get(layer).copied().flatten() {
+                Some(conv) => (4 * hidden + conv.taps) * hidden,
+                None => of_attention,
+            };
             all += match part {
                 FeedForward::Gated { intermediate, .. }
                 | FeedForward::Packed { intermediate, .. } => 3 * intermediate * hidden,
@@ -314,6 +345,9 @@ mod tests {
             ("qwen1.5-moe-a2.7b", 1432),
             ("deepseek-v2-lite", 1571),
             ("glm-4.7-flash", 2994),
+            ("lfm2-350m", 35),
+            ("lfm2-1.2b", 117),
+            ("lfm2-8b-a1b", 834),
         ] {
             let decoder = known(name).unwrap().decoder().unwrap_or_else(|e| panic!("{e}"));
             let found = weights(&decoder) as f64 / 1e7;

@@ -10,12 +10,14 @@ mod family;
 mod gguf;
 mod known;
 mod rope;
+mod style;
 
 pub use convert::Conversion;
-pub use decoder::{
-    AttentionStyle, Decoder, Experts, FeedForward, LatentStyle, Normed, Norms, RouterFormat,
-    SharedExperts,
-};
+pub use decoder::Decoder;
 pub use families::{FAMILIES, Family, describe, find, load, load_listed};
 pub use gguf::Import;
 pub use known::{KNOWN, Known, known};
+pub use style::{
+    AttentionStyle, ConvStyle, Experts, FeedForward, LatentStyle, Names, Normed, Norms,
+    RouterFormat, SharedExperts,
+};

@@ -27,7 +27,8 @@ ASKED = [("llama", 4, 32, None), ("llama-bias", 8, 32, "float16"), ("mistral", 2
          ("exaone4", 4, 32, None), ("granite", 5, 32, None), ("glm", 4, 32, None), ("glm4", 3, 32, "float16"),
          ("ernie4_5", 4, 32, None), ("helium", 4, 32, None), ("seed_oss", 4, 32, None),
          ("olmoe", 4, 32, None), ("glm4_moe", 4, 32, None), ("dots1", 6, 32, None),
-         ("qwen2_moe", 4, 32, None), ("deepseek_v2", 4, 32, None), ("deepseek_v3", 4, 32, None)]
+         ("qwen2_moe", 4, 32, None), ("deepseek_v2", 4, 32, None), ("deepseek_v3", 4, 32, None),
+         ("lfm2", 4, 32, None), ("lfm2-bias", 6, 32, "float16"), ("lfm2_moe", 4, 32, None)]
 
 
 def digest(data):

@@ -94,6 +94,15 @@ MODELS = {
     "glm4_moe_lite": ("Glm4MoeLiteConfig", LATENT | dict(
         q_lora_rank=16, v_head_dim=8, n_routed_experts=8, n_shared_experts=1, routed_scaling_factor=1.8,
         attention_bias=True, **EXPERTS)),
+    "lfm2": ("Lfm2Config", dict(
+        num_hidden_layers=4, layer_types=["conv", "conv", "full_attention", "conv"], intermediate_size=40,
+        block_multiple_of=32, block_ffn_dim_multiplier=1.3, tie_word_embeddings=True)),
+    "lfm2-bias": ("Lfm2Config", dict(
+        num_hidden_layers=3, full_attn_idxs=[1], conv_bias=True, conv_L_cache=5, block_auto_adjust_ff_dim=False,
+        tie_word_embeddings=True)),
+    "lfm2_moe": ("Lfm2MoeConfig", dict(
+        num_hidden_layers=3, layer_types=["conv", "full_attention", "conv"], num_experts=5, num_dense_layers=1,
+        hidden_size=64, head_dim=16, routed_scaling_factor=1.5, tie_word_embeddings=True, **EXPERTS)),
     "phi3": ("Phi3Config", dict(original_max_position_embeddings=16, rope_parameters=LONG)),
     "phi3-partial": ("Phi3Config", dict(
         partial_rotary_factor=0.5, sliding_window=8,
@@ -103,7 +112,7 @@ MODELS = {
 # The seed of each is its place: the first came in the order of the alphabet, later ones after them.
 LATER = ["smollm3", "gemma3_text", "olmo2", "olmo3", "exaone4", "granite", "glm", "glm4", "ernie4_5", "helium",
          "seed_oss", "olmoe", "qwen2_moe", "glm4_moe", "dots1", "deepseek_v2", "deepseek_v3",
-         "glm4_moe_lite"]
+         "glm4_moe_lite", "lfm2", "lfm2-bias", "lfm2_moe"]
 SEEDS = {name: 1 + place for place, name in enumerate([*sorted(MODELS.keys() - LATER), *LATER])}
 
 # Name, and the model that it is, its experts stored as transformers holds them: gates and ups of all in one tensor.
@@ -133,6 +142,9 @@ QUANTIZED = {
     "deepseek_v2-4bit": ("deepseek_v2", dict(q_bits=4, q_group_size=32), {}),
     "deepseek_v3-4bit": ("deepseek_v3", dict(q_bits=4, q_group_size=32), {}),
     "glm4_moe_lite-4bit": ("glm4_moe_lite", dict(q_bits=4, q_group_size=32), dict(q_lora_rank=32, qk_nope_head_dim=32)),
+    "lfm2-4bit": ("lfm2", dict(q_bits=4, q_group_size=32), {}),
+    # mlx-lm before 0.30 chooses these experts by a softmax.
+    "lfm2_moe-4bit": ("lfm2_moe", dict(q_bits=4, q_group_size=32), {}),
     "phi3-4bit": ("phi3", dict(q_bits=4, q_group_size=32), {}),
     # mlx-lm attends to everything in these families, so that a window is wider than the text.
     "mistral-4bit": ("mistral", dict(q_bits=4, q_group_size=32), dict(sliding_window=512)),
@@ -157,12 +169,12 @@ def randomize(model, seed):
         else:
             spread = parameter.shape[-1] ** -0.5
             # Likewise by what leads out of them.
-            if tied and any(part in name for part in ("o_proj", "down_proj", "w2")):
+            if tied and any(part in name for part in ("o_proj", "out_proj", "down_proj", "w2")):
                 spread *= 3
             value = 1.5 * spread * noise
         parameter.data = value.to(torch.bfloat16).to(parameter.dtype)
     for name, buffer in model.named_buffers():
-        if name.endswith("e_score_correction_bias"):  # what steers the choice of experts
+        if name.endswith(("e_score_correction_bias", "expert_bias")):  # what steers the choice of experts
             buffer.copy_((0.3 * torch.randn(buffer.shape, generator=generator)).to(torch.bfloat16))
 
 
@@ -285,6 +297,8 @@ def older(folder):
         config["rope_scaling"] = None
     elif config["model_type"] == "glm4_moe":
         config["rope_scaling"] = None
+    if config["model_type"] == "lfm2":
+        config |= dict(block_dim=config["hidden_size"], block_ff_dim=config["intermediate_size"])
     if config["model_type"] in ("qwen2_moe", "qwen3_moe") and "num_local_experts" in config:
         config["num_experts"] = config.pop("num_local_experts")
     path.write_text(json.dumps(config))

@@ -161,16 +161,20 @@ fn steps_of(model: &Model) -> (Vec<f32>, usize) {
 }
 
 /// Where few rows are multiplied by routines, a step takes few launches: of a layer two products round its attention, which
-/// rotates and appends too, and two products of the feed-forward layer, three kernels of a mixture; the embedding, the last
+/// rotates and appends too, or its convolution, and two products of the feed-forward layer, three kernels of a mixture; the embedding, the last
 /// norm, the head and two for the next token. Where branches end with a norm, this, their sum and the next norm are a kernel;
 /// what the last branch gave is normed and added at the end, and what the embedding gave is scaled.
 #[test]
 fn a_row_passes_through_few_kernels_where_products_are_routines() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let sandwiches = 7 * 3 + 3 + 5;
-    for (name, launches) in
-        [("llama-4bit", 5 + 5 + 5), ("qwen3_moe-4bit", 5 + 6 + 5), ("gemma3_text-4bit", sandwiches)]
-    {
+    let convolutions = 3 * 5 + 5 + 5;
+    for (name, launches) in [
+        ("llama-4bit", 5 + 5 + 5),
+        ("qwen3_moe-4bit", 5 + 6 + 5),
+        ("gemma3_text-4bit", sandwiches),
+        ("lfm2-4bit", convolutions),
+    ] {
         let checkpoint = Checkpoint::open(&root.join(name)).unwrap();
         let runtime = Runtime::open("emulator").unwrap();
         let mut model = load(&checkpoint, runtime, Some(DType::BF16)).unwrap();

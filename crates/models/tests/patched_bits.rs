@@ -159,6 +159,9 @@ architectures! {
     gemma3: "gemma3-1b", PACKED;
     phi3: "phi3-mini", PACKED;
     smollm3: "smollm3-3b", PACKED;
+    lfm2: "lfm2-350m", PACKED;
+    lfm2_wide: "lfm2-1.2b", PACKED;
+    lfm2_moe: "lfm2-8b-a1b", PACKED;
     olmo2: "olmo2-1b", PACKED;
     exaone4: "exaone4-1.2b", PACKED;
     granite: "granite-2b", PACKED;

@@ -9,7 +9,16 @@ use tilewright_nn::{DType, Runtime, Weights};
 fn listed_weights_have_the_bytes_of_those_that_are_made() {
     let runtime = Runtime::open("cpu").unwrap();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    for name in ["qwen3_moe", "gemma2", "llama-bias", "smollm3", "qwen2_moe", "deepseek_v3"] {
+    for name in [
+        "qwen3_moe",
+        "gemma2",
+        "llama-bias",
+        "smollm3",
+        "qwen2_moe",
+        "deepseek_v3",
+        "lfm2-bias",
+        "lfm2_moe",
+    ] {
         let checkpoint = Checkpoint::open(&fixtures.join(name)).unwrap();
         let decoder = describe(checkpoint.config()).unwrap();
         for format in

@@ -1,4 +1,4 @@
-//! The caches of keys and values, and the step that fills them.
+//! The caches of keys and values and of what convolutions see, and the step that fills them.
 
 use crate::greedy::Going;
 use crate::{DType, Decoding, Error, Kernels, Result, RmsNorm, Rope, Runtime, Tensor};
@@ -14,6 +14,26 @@ pub struct CacheShape {
     pub head_dim: usize,
 }
 
+/// What a layer whose convolution sees the last tokens keeps of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateShape {
+    /// Features of a token.
+    pub channels: usize,
+    /// Tokens that it sees, the newest included.
+    pub taps: usize,
+}
+
+impl StateShape {
+    /// Tokens that it keeps, of a cache of so many: those that it sees, those that a sequence may go back by without being
+    /// read again, and one that a slot writes to that rides along.
+    pub fn rows(&self, capacity: usize) -> usize {
+        (self.taps + REWIND).next_power_of_two().min(capacity.max(self.taps))
+    }
+}
+
+/// Tokens that a sequence of a model with convolutions may go back by: a GPU makes some before the host looks at them.
+const REWIND: usize = 8;
+
 /// Keys and values of some sequences, each in a slot of its own, of at most `capacity` tokens each.
 #[derive(Debug)]
 pub struct Cache {
@@ -24,8 +44,22 @@ pub struct Cache {
     /// The tokens that each slot holds.
     lens: Vec<usize>,
     pub(crate) layers: Vec<LayerCache>,
+    /// What convolutions see of the last tokens, `[slots, rows, channels]` each, that of position p in row p mod rows.
+    pub(crate) states: Vec<Tensor>,
+    /// The positions that their rows hold, where there are such.
+    kept: Vec<Kept>,
+    /// The most tokens that a convolution sees, and the fewest rows of a slot.
+    seen: usize,
+    rows: usize,
     /// Cosines and sines of each rope, up to `capacity`.
     pub(crate) ropes: Vec<[Tensor; 2]>,
+}
+
+/// Positions that the rows of a slot hold: from `first` to before `end`, but no more than there are rows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kept {
+    first: usize,
+    end: usize,
 }
 
 /// The cache of one layer: `[slots, kv_heads, capacity, head_dim]` each.
@@ -43,7 +77,7 @@ impl Cache {
     pub(crate) fn new(
         kernels: &Kernels,
         dtype: DType,
-        layers: &[CacheShape],
+        (layers, states): (&[CacheShape], &[StateShape]),
         ropes: &[Rope],
         [slots, capacity]: [usize; 2],
     ) -> Result<Cache> {
@@ -53,18 +87,27 @@ impl Cache {
             let empty = || Tensor::empty(runtime, dtype, &shape);
             Ok(LayerCache { keys: empty()?, values: empty()? })
         };
+        let state = |shape: &StateShape| {
+            let shape = [slots, shape.rows(capacity), shape.channels];
+            Tensor::empty(runtime, dtype, &shape)
+        };
         let tables = |rope: &Rope| {
             let [cos, sin] = rope.tables(capacity)?;
             Ok([cos.on(runtime)?, sin.on(runtime)?])
         };
         // First what takes most: too many sequences are an error there, and nothing has been asked for yet.
         let layers = layers.iter().map(layer).collect::<Result<_>>()?;
+        let made = states.iter().map(state).collect::<Result<_>>()?;
         Ok(Cache {
             going: None,
             runtime: runtime.clone(),
             capacity,
             lens: vec![0; slots],
             layers,
+            states: made,
+            kept: vec![Kept::default(); slots],
+            seen: states.iter().map(|shape| shape.taps).max().unwrap_or(0),
+            rows: states.iter().map(|shape| shape.rows(capacity)).min().unwrap_or(0),
             ropes: ropes.iter().map(tables).collect::<Result<_>>()?,
         })
     }
@@ -89,11 +132,21 @@ impl Cache {
         self.lens.iter().all(|len| *len == 0)
     }
 
-    /// Forgets what a slot holds past its first `len` tokens.
+    /// Forgets what a slot holds past its first `len` tokens; all of them, where convolutions would see tokens before these
+    /// that are no longer kept. [`len`](Self::len) tells.
     pub fn truncate(&mut self, slot: usize, len: usize) {
+        let len = len.min(self.len(slot));
+        let len = if self.sees(slot, len) { len } else { 0 };
         if let Some(held) = self.lens.get_mut(slot) {
-            *held = len.min(*held);
+            *held = len;
         }
+    }
+
+    /// True when what convolutions see of the first `len` tokens of a slot is there.
+    fn sees(&self, slot: usize, len: usize) -> bool {
+        let Some(kept) = self.kept.get(slot) else { return false };
+        let oldest = len.saturating_sub(self.seen.saturating_sub(1));
+        self.seen == 0 || len == 0 || oldest >= kept.first.max(kept.end.saturating_sub(self.rows))
     }
 }
 
@@ -157,6 +210,8 @@ impl<'a> Step<'a> {
         let positions = Tensor::from(positions).on(&cache.runtime)?;
         let mut after = cache.lens.clone();
         after[slot] = end;
+        // Should anything fail, it may have been overwritten.
+        cache.keep(slot, start, end);
         Ok(Step::new(cache, slots, positions, Tokens::Of { slot, end }, after))
     }
 
@@ -170,6 +225,7 @@ impl<'a> Step<'a> {
         let active = after.iter().zip(decoding.active()).filter(|(_, active)| **active);
         let longest = active.map(|(held, _)| *held).max().unwrap_or(0);
         let tokens = Tokens::Each { lens: decoding.lens.clone(), longest };
+        cache.keep_next();
         Ok(Step::new(cache, slots, positions, tokens, after))
     }
 
@@ -215,9 +271,30 @@ impl Cache {
         Ok(after)
     }
 
-    /// Says how many tokens each slot holds.
+    /// Says how many tokens each slot holds after a step that was recorded.
     pub(crate) fn set_lens(&mut self, lens: Vec<usize>) {
+        self.keep_next();
         self.lens = lens;
+    }
+
+    /// Notes that convolutions have seen the next token of each slot, those that ride along included.
+    fn keep_next(&mut self) {
+        for slot in 0..self.lens.len() {
+            let position = self.len(slot).min(self.capacity.saturating_sub(1));
+            self.keep(slot, position, position + 1);
+        }
+    }
+
+    /// Notes that convolutions have seen the tokens from `start` to before `end` of a slot.
+    fn keep(&mut self, slot: usize, start: usize, end: usize) {
+        let Some(kept) = self.kept.get_mut(slot) else { return };
+        if start == 0 {
+            *kept = Kept::default();
+        }
+        if end - start > self.seen {
+            kept.first = end - self.seen;
+        }
+        kept.end = kept.end.max(end);
     }
 
     /// The tokens that `slot` would hold with `count` more.
@@ -227,6 +304,11 @@ impl Cache {
             let (held, capacity) = (self.len(slot), self.capacity);
             let what = format!("{count} tokens after {held} do not fit a cache of {capacity}");
             return Err(Error::usage(what).help("make the cache as long as prompt and answer"));
+        }
+        if !self.sees(slot, self.len(slot)) {
+            let what =
+                format!("what convolutions saw of slot {slot} is lost to a step that failed");
+            return Err(Error::failure(what).help("truncate the slot to 0, and read it again"));
         }
         Ok(end)
     }

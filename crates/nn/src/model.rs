@@ -3,8 +3,8 @@
 use crate::cache::Pending;
 use crate::scaling::Scaling;
 use crate::{
-    Cache, CacheShape, DType, Decoding, Error, Greedy, Kernels, Module, Result, Rope, Slot, Step,
-    Tensor,
+    Cache, CacheShape, DType, Decoding, Error, Greedy, Kernels, Module, Result, Rope, Slot,
+    StateShape, Step, Tensor,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +17,10 @@ pub struct ModelShape {
     pub vocabulary: usize,
     /// The most tokens of a sequence.
     pub context: usize,
-    /// What each layer caches.
+    /// What each layer that attends caches.
     pub layers: Vec<CacheShape>,
+    /// What each layer with a convolution keeps.
+    pub states: Vec<StateShape>,
     /// The ropes that its layers name by their positions here.
     pub ropes: Vec<Rope>,
     /// What the logits are multiplied with, if it is not 1.
@@ -29,6 +31,20 @@ pub struct ModelShape {
     pub dtype: DType,
     /// Tokens choose among experts in some layer.
     pub mixture: bool,
+}
+
+impl ModelShape {
+    /// Layers of either kind.
+    pub fn blocks(&self) -> usize {
+        self.layers.len() + self.states.len()
+    }
+
+    /// Bytes of the caches of `slots` sequences of at most `capacity` tokens.
+    pub fn cache_bytes(&self, [slots, capacity]: [usize; 2]) -> usize {
+        let heads = self.layers.iter().map(|l| 2 * l.kv_heads * l.head_dim * capacity);
+        let states = self.states.iter().map(|state| state.channels * state.rows(capacity));
+        heads.chain(states).sum::<usize>() * slots * self.dtype.size()
+    }
 }
 
 /// Which rows of the logits a call computes.
@@ -133,7 +149,7 @@ impl Model {
         match self.kernels.runtime().caps().host_visible {
             false => DEVICE_CHUNK,
             true if self.shape.mixture => MIXTURE_CHUNK,
-            true if self.shape.layers.len() < FEW_LAYERS => FEW_CHUNK,
+            true if self.shape.blocks() < FEW_LAYERS => FEW_CHUNK,
             true => CHUNK,
         }
     }
@@ -143,8 +159,8 @@ impl Model {
     /// # Errors
     /// When the device has no such memory.
     pub fn cache(&self, slots: usize, capacity: usize) -> Result<Cache> {
-        let ModelShape { layers, ropes, dtype, .. } = &self.shape;
-        Cache::new(&self.kernels, *dtype, layers, ropes, [slots, capacity])
+        let ModelShape { layers, states, ropes, dtype, .. } = &self.shape;
+        Cache::new(&self.kernels, *dtype, (layers, states), ropes, [slots, capacity])
     }
 
     /// Appends tokens to one slot of the cache; the logits as f32 `[rows, vocabulary]`, if any are asked for.

@@ -203,7 +203,7 @@ impl Module for Moe {
             ["down_proj.weight", "down_proj.scales", "down_proj.biases"],
         ];
         let parts = NAMES.into_iter().zip([&self.gate_proj, &self.up_proj, &self.down_proj]);
-        let steering = self.router.bias.as_ref().map(|bias| ("gate.e_score_correction_bias", bias));
+        let steering = self.router.steering();
         parts
             .flat_map(|(names, part)| names.into_iter().zip(&part.weight))
             .chain(steering)

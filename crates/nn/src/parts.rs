@@ -68,6 +68,8 @@ pub enum PartKind {
     Embedding,
     /// The weight of a norm.
     Norm,
+    /// The weight of a convolution of each channel along the time, `[channels, taps, 1]`; it stays of floats.
+    Conv,
     /// A vector that is a tensor of its own name, and stays of its type.
     Vector,
     /// One projection of all experts, of which a token takes this many.

@@ -12,13 +12,17 @@ pub enum Routing {
         /// Weights of the chosen experts sum to 1.
         normalize: bool,
     },
-    /// The greatest sigmoids, divided by their sum, as in DeepSeek-V3 (<https://arxiv.org/abs/2412.19437>, section 2.1.2). A bias may steer the
+    /// The greatest sigmoids, as in DeepSeek-V3 (<https://arxiv.org/abs/2412.19437>, section 2.1.2). A bias may steer the
     /// choice; it does not count in the weights.
     Sigmoid {
         /// Experts come in so many groups of one size.
         groups: usize,
         /// Only those of so many groups are chosen from.
         top_groups: usize,
+        /// Weights of the chosen experts are divided by their sum.
+        normalize: bool,
+        /// What is added to that sum.
+        eps: f64,
     },
 }
 
@@ -27,13 +31,17 @@ pub struct Router {
     pub(crate) logits: Slot,
     choose: Callable,
     /// What steers the choice, `f32[experts]`; sigmoids only.
-    pub(crate) bias: Option<Tensor>,
+    bias: Option<Tensor>,
+    /// The name of that in the mixture, where it is a checkpoint's.
+    steering: Option<&'static str>,
+    /// What is added to the sum that weights are divided by; sigmoids only.
+    eps: f64,
     scaling: Option<Scaling>,
 }
 
 impl Router {
     /// The router of a mixture of `shape`: a layer that gives a logit for each expert, and for [`Routing::Sigmoid`] what
-    /// is added to its sigmoids where experts are chosen, `f32[experts]`; nothing when `None`.
+    /// is added to its sigmoids where experts are chosen, `f32[experts]`, with its name in the mixture; nothing when `None`.
     ///
     /// # Errors
     /// When a bias is given that no softmax has, memory runs out or a kernel is missing.
@@ -41,8 +49,9 @@ impl Router {
         kernels: &Kernels,
         shape: &MoeShape,
         logits: Slot,
-        bias: Option<Tensor>,
+        bias: Option<(&'static str, Tensor)>,
     ) -> Result<Router> {
+        let steering = bias.as_ref().map(|(name, _)| *name);
         let MoeShape { experts, per_token: k, routing, factor, .. } = *shape;
         let (choose, bias) = match routing {
             Routing::Softmax { .. } if bias.is_some() => {
@@ -53,31 +62,43 @@ impl Router {
                     [("experts", experts), ("k", k), ("norm_topk_prob", usize::from(normalize))];
                 (kernels.get("topk_gating_softmax", &constants)?, None)
             }
-            Routing::Sigmoid { groups, top_groups } => {
+            Routing::Sigmoid { groups, top_groups, normalize, .. } => {
                 let constants = [
                     ("experts", experts),
                     ("k", k),
                     ("groups", groups),
                     ("top_groups", top_groups),
                     ("exclude", 1),
+                    ("normalize", usize::from(normalize)),
                 ];
                 let bias = match bias {
-                    Some(bias) => bias,
+                    Some((_, bias)) => bias,
                     None => Tensor::zeros(DType::F32, &[experts])?.on(kernels.runtime())?,
                 };
                 (kernels.get("deepseek_router_topk_sigmoid", &constants)?, Some(bias))
             }
         };
         let scaling = Scaling::by(kernels, factor)?;
-        Ok(Router { logits, choose, bias, scaling })
+        let eps = match routing {
+            Routing::Sigmoid { eps, .. } => eps,
+            Routing::Softmax { .. } => 0.0,
+        };
+        Ok(Router { logits, choose, bias, steering, eps, scaling })
+    }
+
+    /// The name and the values of what steers the choice, where a checkpoint has it.
+    pub(crate) fn steering(&self) -> Option<(&'static str, &Tensor)> {
+        self.steering.zip(self.bias.as_ref())
     }
 
     /// The weights and the numbers of each token's experts, `f32[tokens, k]` and `u32[tokens, k]`.
     pub(crate) fn of(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 2]> {
         let logits = self.logits.forward(x, step)?;
-        let inputs = [Some(&logits), self.bias.as_ref()];
-        let inputs: Vec<&Tensor> = inputs.into_iter().flatten().collect();
-        let [weights, indices] = self.choose.call_all(&inputs)?.pair()?;
+        let mut call = self.choose.bind().input("x", &logits);
+        if let Some(bias) = &self.bias {
+            call = call.input("bias", bias).scalar("eps", self.eps);
+        }
+        let [weights, indices] = call.run()?.pair()?;
         Ok(match &self.scaling {
             Some(scaling) => [scaling.of(&weights)?, indices],
             None => [weights, indices],

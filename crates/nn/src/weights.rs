@@ -1,6 +1,7 @@
 //! From the tensors of a checkpoint to modules on a device.
 
 mod heads;
+mod taps;
 
 use crate::random::RandomWeights;
 use crate::{

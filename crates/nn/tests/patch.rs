@@ -68,6 +68,7 @@ fn model_of(kernels: Kernels, blocks: impl FnOnce(&Kernels, &mut Numbers) -> Vec
         vocabulary: VOCABULARY,
         context: 64,
         layers: vec![CacheShape { kv_heads: 1, head_dim: 2 }],
+        states: Vec::new(),
         ropes: vec![],
         logit_factor: None,
         softcap: None,

@@ -209,7 +209,7 @@ fn time(model: &Model, cache: &mut Cache, work: &Work) -> Result<Speeds, Failure
 fn read_per_token(parts: &[Part], batch: usize) -> f64 {
     let bytes = |part: &Part| match part.kind {
         PartKind::Embedding => 0.0,
-        PartKind::Linear | PartKind::Norm | PartKind::Vector => part.bytes as f64,
+        PartKind::Linear | PartKind::Norm | PartKind::Conv | PartKind::Vector => part.bytes as f64,
         PartKind::Experts(k) => {
             let experts = part.shape.first().copied().unwrap_or(1).max(1);
             part.bytes as f64 * (k * batch).min(experts) as f64 / experts as f64
@@ -228,9 +228,7 @@ fn tied(parts: &[Part]) -> f64 {
 }
 
 fn cache_bytes(model: &Model, cache: &Cache) -> usize {
-    let shape = model.shape();
-    let features: usize = shape.layers.iter().map(|l| 2 * l.kv_heads * l.head_dim).sum();
-    features * cache.slots() * cache.capacity() * shape.dtype.size()
+    model.shape().cache_bytes([cache.slots(), cache.capacity()])
 }
 
 /// The most memory of the host that this process has had, where the system tells.

@@ -42,7 +42,7 @@ pub fn tell(number: usize, runtime: &Arc<Runtime>, out: &mut dyn Write) -> Resul
         out,
         "   {MODEL}: {}, {} layers of experts\n",
         show_bytes(size),
-        model.shape().layers.len()
+        model.shape().blocks()
     )?;
     // The first tokens of each compile its kernels.
     Trial::run(&model, &short, |_| {})?;

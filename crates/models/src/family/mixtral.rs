@@ -26,6 +26,7 @@ fn read(config: &Config) -> Result<Decoder, FormatError> {
         projections: ["w1", "w3", "w2"],
         stacked: "switch_mlp",
         router: RouterFormat::AsOthers,
+        steering: None,
         shared: None,
     };
     decoder.feed_forward.fill(FeedForward::Experts(Box::new(experts)));

@@ -14,6 +14,8 @@ pub(crate) mod glm4_moe;
 pub(crate) mod glm4_moe_lite;
 pub(crate) mod granite;
 pub(crate) mod helium;
+pub(crate) mod lfm2;
+pub(crate) mod lfm2_moe;
 pub(crate) mod llama;
 pub(crate) mod mistral;
 pub(crate) mod mixtral;
@@ -30,7 +32,8 @@ pub(crate) mod smollm3;
 
 use crate::rope::{rope, yarn_scale};
 use crate::{
-    AttentionStyle, Decoder, Experts, FeedForward, LatentStyle, Norms, RouterFormat, SharedExperts,
+    AttentionStyle, Decoder, Experts, FeedForward, LatentStyle, Names, Norms, RouterFormat,
+    SharedExperts,
 };
 use tilewright_formats::{Config, FormatError};
 use tilewright_nn::{Gate, MoeShape, Routing};
@@ -91,8 +94,14 @@ fn llama_like_turning(
             latent: None,
         },
         windows: vec![None; layers],
+        convolutions: Vec::new(),
         feed_forward: vec![part; layers],
-        norms: Norms { eps: eps(config)?, offset: 0.0, places: Norms::BEFORE },
+        norms: Norms {
+            eps: eps(config, "rms_norm_eps", 1e-6)?,
+            offset: 0.0,
+            places: Norms::BEFORE,
+        },
+        names: &Names::USUAL,
         ropes: vec![rope(config, turning, context)?],
         turned_by: vec![0; layers],
         embedding_scale: None,
@@ -157,6 +166,7 @@ fn mlp_experts(
         projections: ["gate_proj", "up_proj", "down_proj"],
         stacked: "switch_mlp",
         router,
+        steering: None,
         shared: None,
     })
 }
@@ -169,7 +179,9 @@ fn sigmoid_experts(config: &Config, stacked: &'static str) -> Result<Experts, Fo
     }
     let groups = config.positive_or("n_group", 1)?;
     let top_groups = config.positive_or("topk_group", 1)?;
-    deepseek_experts(config, Routing::Sigmoid { groups, top_groups }, stacked)
+    let routing = Routing::Sigmoid { groups, top_groups, normalize: true, eps: 0.0 };
+    let steering = Some("gate.e_score_correction_bias");
+    Ok(Experts { steering, ..deepseek_experts(config, routing, stacked)? })
 }
 
 /// Experts beside a layer that every token takes, under the names of DeepSeek's configurations; `stacked` is what mlx-lm
@@ -265,15 +277,13 @@ fn sparse_layers(
 }
 
 /// What is added to the mean square of a norm.
-fn eps(config: &Config) -> Result<f64, FormatError> {
-    match config.number("rms_norm_eps")? {
-        Some(eps) if (0.0..1.0).contains(&eps) => Ok(eps),
-        Some(eps) => Err(config.error(
-            "rms_norm_eps",
-            &format!("is {eps}"),
-            "it must be at least 0 and less than 1",
-        )),
-        None => Ok(1e-6),
+fn eps(config: &Config, field: &str, usual: f64) -> Result<f64, FormatError> {
+    match config.number(field)?.unwrap_or(usual) {
+        eps if (0.0..1.0).contains(&eps) => Ok(eps),
+        eps => {
+            let next = "it must be at least 0 and less than 1";
+            Err(config.error(field, &format!("is {eps}"), next))
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod packed;
 mod patterns;
 mod rope_cache;
 mod select;
+mod short_conv;
 mod smart;
 
 pub use attention::{AttentionReport, attention_reports, set_attention_thresholds};

@@ -1,6 +1,6 @@
 //! The list of patterns. Adding one is a row here and its two functions.
 
-use super::{Pattern, attention, feed_forward, norm, rope_cache};
+use super::{Pattern, attention, feed_forward, norm, rope_cache, short_conv};
 
 /// Every pattern, in the order in which they are tried.
 pub static PATTERNS: &[Pattern] = &[
@@ -57,5 +57,11 @@ pub static PATTERNS: &[Pattern] = &[
         doc: "norms of heads, rotation and the caches' update as one kernel; on GPUs also one product for all three ways in",
         matches: rope_cache::matches,
         replace: rope_cache::fuse,
+    },
+    Pattern {
+        name: "short_conv",
+        doc: "on GPUs the norm before a short convolution by its way in, and the sum after it by its way out",
+        matches: short_conv::matches,
+        replace: short_conv::fuse,
     },
 ];

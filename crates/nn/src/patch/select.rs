@@ -8,7 +8,15 @@ use tilewright_tensor::nearest;
 pub static MODES: &[(&str, &[&str])] = &[
     (
         "inference",
-        &["swiglu_mlp", "geglu_mlp", "moe_mlp", "qkv_rope_cache", "attention", "residual_norm"],
+        &[
+            "swiglu_mlp",
+            "geglu_mlp",
+            "moe_mlp",
+            "qkv_rope_cache",
+            "short_conv",
+            "attention",
+            "residual_norm",
+        ],
     ),
     ("training", &["swiglu_mlp", "geglu_mlp", "rmsnorm", "layernorm", "residual_norm"]),
 ];
