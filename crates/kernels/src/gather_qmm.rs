@@ -6,6 +6,7 @@
 //! Meant for decoding: only the rows of the chosen experts are read. An index beyond the experts is an error.
 
 use crate::dequantize_affine::{Affine, affine, affine_f64};
+use crate::rmsnorm::{rms_normed, rms_normed_f64};
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32, I32};
 use tilewright_lang::{Args, Kernel, Tile};
@@ -66,6 +67,29 @@ pub static GATHER_QMM_SWIGLU: Entry = Entry {
     ],
     cases: CASES,
     flops: None,
+};
+
+/// The catalog's row of the gated form of a token's norm.
+pub static NORM_GATHER_QMM_SWIGLU: Entry = Entry {
+    name: "norm_gather_qmm_swiglu",
+    summary: "silu(n gateᵀ) (n upᵀ) of each token's norm n with the MLX affine weights of its experts",
+    formula: "n = x / sqrt(mean x² + eps) norm; y[t, j] = silu(n[t] gate[e]ᵀ) (n[t] up[e]ᵀ), e = indices[t, j]",
+    signature: "x: T[*tokens, group*groups], norm: T[group*groups], indices: u32[*tokens, k], \
+                gate: u32[experts, columns, bits*group/32*groups], \
+                gate_scales: T[experts, columns, groups], gate_biases: T[experts, columns, groups], \
+                up: u32[experts, columns, bits*group/32*groups], \
+                up_scales: T[experts, columns, groups], up_biases: T[experts, columns, groups], \
+                eps: f32 = 1e-6 -> y: T[*tokens, k, columns]",
+    build: |k, a| {
+        let normed = |x| rms_normed(x, a["norm"], a.scalar("eps"));
+        gated(k, a, normed, |token, slot| listed(a, token, slot));
+    },
+    reference: |a| {
+        let normed = rms_normed_f64(a, a.size("group") * a.size("groups"));
+        (GATHER_QMM_SWIGLU.reference)(&a.clone().with_tensor("x", &normed))
+    },
+    grad: Grad::None("decoding only"),
+    ..GATHER_QMM_SWIGLU
 };
 
 /// One expert, more experts than tokens, more tokens than experts, no tokens; and one token of Qwen3-30B-A3B.

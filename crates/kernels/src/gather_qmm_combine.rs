@@ -79,6 +79,24 @@ pub static GATHER_QMM_COMBINE_QUANTIZED: Entry = Entry {
     flops: None,
 };
 
+/// The catalog's row for MLX affine weights, added to what was there.
+pub static GATHER_QMM_COMBINE_RESIDUAL: Entry = Entry {
+    name: "gather_qmm_combine_residual",
+    summary: "expert products and their weighted sum, MLX affine weights, added to what was there",
+    formula: "y[t] = residual[t] + Σ_j gate[t, j] act[t, j] w[indices[t, j]]ᵀ",
+    signature: "act: T[*tokens, k, group*groups], w: u32[experts, columns, bits*group/32*groups], \
+                scales: T[experts, columns, groups], biases: T[experts, columns, groups], \
+                gate: f32[*tokens, k], indices: u32[*tokens, k], residual: T[*tokens, columns] \
+                -> y: T[*tokens, columns]",
+    build: gather_qmm_combine_residual,
+    reference: |a| {
+        let sum = (GATHER_QMM_COMBINE_QUANTIZED.reference)(a).remove(0);
+        vec![sum.iter().zip(a.tensor("residual")).map(|(y, r)| y + r).collect()]
+    },
+    grad: Grad::None("decoding only"),
+    ..GATHER_QMM_COMBINE_QUANTIZED
+};
+
 /// The weighted sum in f64, with the element (expert, depth, column) of the weights as a function.
 fn combined_f64(
     a: &Inputs,
@@ -127,6 +145,15 @@ pub fn gather_qmm_combine_quantized(k: &mut Kernel, a: &Args) {
         |j| expert(a, token, j),
         |j| weight(a, token, j),
     ));
+}
+
+/// One program an element of y. The weighted sum is rounded to the storage type before it is added, as a kernel of its
+/// own rounds it.
+pub fn gather_qmm_combine_residual(k: &mut Kernel, a: &Args) {
+    let (token, column) = (k.program(), k.programs(a["w"].size(1)));
+    let sum = combined(a, token, column, |j| expert(a, token, j), |j| weight(a, token, j));
+    let sum = sum.to(a["y"].dtype()).to(F32);
+    a["y"].row(token).at(column).store(a["residual"].row(token).at(column).load().to(F32) + sum);
 }
 
 /// Expert j of a token.

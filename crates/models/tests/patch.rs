@@ -169,11 +169,14 @@ fn a_row_passes_through_few_kernels_where_products_are_routines() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let sandwiches = 7 * 3 + 3 + 5;
     let convolutions = 3 * 5 + 5 + 5;
+    // Sigmoids choose experts by a kernel of their own, and one more multiplies their weights.
+    let sigmoids = 5 + 2 * (3 + 5) + 5;
     for (name, launches) in [
         ("llama-4bit", 5 + 5 + 5),
         ("qwen3_moe-4bit", 5 + 6 + 5),
         ("gemma3_text-4bit", sandwiches),
         ("lfm2-4bit", convolutions),
+        ("lfm2_moe-4bit", sigmoids),
     ] {
         let checkpoint = Checkpoint::open(&root.join(name)).unwrap();
         let runtime = Runtime::open("emulator").unwrap();

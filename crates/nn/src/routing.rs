@@ -93,8 +93,12 @@ impl Router {
 
     /// The weights and the numbers of each token's experts, `f32[tokens, k]` and `u32[tokens, k]`.
     pub(crate) fn of(&self, x: &Tensor, step: &mut Step<'_>) -> Result<[Tensor; 2]> {
-        let logits = self.logits.forward(x, step)?;
-        let mut call = self.choose.bind().input("x", &logits);
+        self.choose(&self.logits.forward(x, step)?)
+    }
+
+    /// The same of logits that are there.
+    pub(crate) fn choose(&self, logits: &Tensor) -> Result<[Tensor; 2]> {
+        let mut call = self.choose.bind().input("x", logits);
         if let Some(bias) = &self.bias {
             call = call.input("bias", bias).scalar("eps", self.eps);
         }

@@ -159,11 +159,13 @@ struct FusedMoe {
     around: Option<AroundMoe>,
 }
 
-/// The kernels of a mixture with the norm before it and the sum after it; the last two look for the experts themselves.
+/// The kernels of a mixture with the norm before it and the sum after it.
 struct AroundMoe {
     router: NormedProduct,
     gated: Callable,
     combined: Callable,
+    /// The last two look for the experts themselves; otherwise the router's own kernel does.
+    looks: bool,
 }
 
 pub(super) fn fuse_moe(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn Replacement>> {
@@ -180,25 +182,28 @@ pub(super) fn fuse_moe(module: &dyn Module, kernels: &Kernels) -> Result<Box<dyn
     };
     let format = moe.down_proj.format.ok_or_else(fault)?;
     let combined = kernels.get("gather_qmm_combine_quantized", &constants(format))?;
-    let softmax = match moe.shape.routing {
-        Routing::Softmax { normalize } if moe.shared.is_none() && moe.shape.factor.is_none() => {
-            Some(normalize)
-        }
-        _ => None,
-    };
     let router = packed(moe.router.logits.as_ref());
-    let around = match (router, softmax, &gated, moe.gate_proj.format) {
-        (Some(router), Some(normalize), Some(_), Some(into))
-            if kernels.runtime().caps().routines =>
+    let around = match (router, &gated, moe.gate_proj.format) {
+        (Some(router), Some(_), Some(into))
+            if kernels.runtime().caps().routines && moe.shared.is_none() =>
         {
-            let experts = [("experts", moe.shape.experts)];
-            let normalize = [("norm_topk_prob", usize::from(normalize))];
-            let into = [&constants(into)[..], &experts].concat();
-            let out_of = [&constants(format)[..], &experts, &normalize].concat();
-            Some(AroundMoe {
-                router: NormedProduct::new(kernels, router)?,
-                gated: kernels.get("norm_routed_qmm_swiglu", &into)?,
-                combined: kernels.get("routed_qmm_combine_residual", &out_of)?,
+            let router = NormedProduct::new(kernels, router)?;
+            let (into, out_of) = (constants(into), constants(format));
+            Some(match moe.shape.routing {
+                Routing::Softmax { normalize } if moe.shape.factor.is_none() => {
+                    let experts = [("experts", moe.shape.experts)];
+                    let normalize = [("norm_topk_prob", usize::from(normalize))];
+                    let into = [&into[..], &experts].concat();
+                    let out_of = [&out_of[..], &experts, &normalize].concat();
+                    let gated = kernels.get("norm_routed_qmm_swiglu", &into)?;
+                    let combined = kernels.get("routed_qmm_combine_residual", &out_of)?;
+                    AroundMoe { router, gated, combined, looks: true }
+                }
+                _ => {
+                    let gated = kernels.get("norm_gather_qmm_swiglu", &into)?;
+                    let combined = kernels.get("gather_qmm_combine_residual", &out_of)?;
+                    AroundMoe { router, gated, combined, looks: false }
+                }
             })
         }
         _ => None,
@@ -239,14 +244,26 @@ impl Replacement for FusedMoe {
         let Some(moe) = of_type::<Moe>(original) else { return Ok(None) };
         let logits = around.router.of_norm(norm, x)?;
         let mut call = around.gated.bind().input("x", x).input("norm", &norm.weight);
-        call = call.input("logits", &logits);
+        let chosen = match around.looks {
+            true => None,
+            false => Some(moe.router.choose(&logits)?),
+        };
+        call = match &chosen {
+            Some([_, indices]) => call.input("indices", indices),
+            None => call.input("logits", &logits),
+        };
         let into = moe.gate_proj.weight.iter().chain(&moe.up_proj.weight);
         for (name, tensor) in GATED.iter().zip(into) {
             call = call.input(name, tensor);
         }
         let gated = call.scalar("eps", norm.eps).run()?.single()?;
         let down = moe.down_proj.weight.iter();
-        let inputs = [&gated].into_iter().chain(down).chain([&logits, x]);
-        around.combined.call(&inputs.collect::<Vec<_>>()).map(Some)
+        let mut inputs: Vec<&Tensor> = [&gated].into_iter().chain(down).collect();
+        match &chosen {
+            Some([weights, indices]) => inputs.extend([weights, indices]),
+            None => inputs.push(&logits),
+        }
+        inputs.push(x);
+        around.combined.call(&inputs).map(Some)
     }
 }

@@ -130,6 +130,10 @@ pub(super) fn routed(bench: &mut Bench) {
                     let name = "norm_routed_qmm_swiglu";
                     let fused = bench.call(name, &into, &[&around, &gate, &up]);
                     bench.same(&format!("{name} {text}"), &fused, &plain);
+                    let listed = [around[0].clone(), around[1].clone(), chosen_ones[1].clone()];
+                    let name = "norm_gather_qmm_swiglu";
+                    let fused = bench.call(name, &chosen, &[&listed, &gate, &up]);
+                    bench.same(&format!("{name} {text}"), &fused, &plain);
                     let act = bench.rows(&[1, k], inner, format.group, kind);
                     let residual = match kind {
                         Rows::Plain => bench.tensor(&[1, hidden], [-1.0, 1.0]),
@@ -140,7 +144,13 @@ pub(super) fn routed(bench: &mut Bench) {
                     let sum = bench.combined(format, &act, &down, &chosen_ones);
                     let plain = bench.call("add", &[], &[&[residual.clone(), sum]]);
                     let name = "routed_qmm_combine_residual";
-                    let fused = bench.call(name, &out, &[&[act], &down, &[logits, residual]]);
+                    let last = [logits, residual.clone()];
+                    let fused = bench.call(name, &out, &[std::slice::from_ref(&act), &down, &last]);
+                    bench.same(&format!("{name} {text}"), &fused, &plain);
+                    let [weights, indices] = chosen_ones;
+                    let name = "gather_qmm_combine_residual";
+                    let last = [weights, indices, residual];
+                    let fused = bench.call(name, &chosen, &[&[act], &down, &last]);
                     bench.same(&format!("{name} {text}"), &fused, &plain);
                 }
             }
