@@ -330,7 +330,11 @@ impl Target {
         match self.affine() {
             Some(affine) => Outline::packed(&self.module, &self.shape, affine, self.float).into(),
             None => {
-                let (name, shape) = (self.float_name(), self.shape.clone());
+                let (name, mut shape) = (self.float_name(), self.shape.clone());
+                // Convolutions have an axis more, as MLX holds them.
+                if self.module.ends_with(".conv.conv") {
+                    shape.push(1);
+                }
                 vec![Outline { name, dtype: self.float, shape }]
             }
         }

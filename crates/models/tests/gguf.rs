@@ -140,9 +140,22 @@ fn gguf(name: &str, ways: Ways) -> Vec<u8> {
         ("expert_used_count", "num_experts_per_tok"),
         ("attention.sliding_window", "sliding_window"),
     ] {
-        if let Some(value) = size(ours) {
+        let own = ["attention.head_count_kv", "feed_forward_length"].contains(&theirs);
+        if let Some(value) = size(ours).filter(|_| arch != "lfm2" || !own) {
             whole(&mut writer, theirs, value);
         }
+    }
+    if arch == "lfm2" {
+        let kinds = config.texts("layer_types").unwrap().unwrap();
+        let kv_heads = size("num_key_value_heads").unwrap() as u32;
+        let mut list = [5u32.to_le_bytes().to_vec(), (kinds.len() as u64).to_le_bytes().to_vec()];
+        let heads = kinds.iter().map(|kind| if kind == "conv" { 0 } else { kv_heads });
+        list[1].extend(heads.flat_map(u32::to_le_bytes));
+        writer.field("lfm2.attention.head_count_kv", 9, list.concat());
+        whole(&mut writer, "shortconv.l_cache", size("conv_L_cache").unwrap());
+        // Of which config.json says what it is adjusted from.
+        whole(&mut writer, "feed_forward_length", 64);
+        real(&mut writer, "attention.layer_norm_rms_epsilon", number("norm_eps").unwrap());
     }
     let heads = size("num_attention_heads").unwrap();
     let head_dim = size("head_dim").unwrap();
@@ -231,8 +244,12 @@ fn gguf(name: &str, ways: Ways) -> Vec<u8> {
         } else if ways.fused && (name.contains("k_proj") || name.contains("v_proj")) {
             continue;
         }
-        // What chooses experts is kept as floats there.
-        let stored = if place.contains("gate_inp") { Stored::Floats } else { ways.stored };
+        if place.contains("shortconv.conv") {
+            shape.remove(1);
+        }
+        // What chooses experts is kept as floats there, as are convolutions.
+        let floats = ["gate_inp", "shortconv.conv"].iter().any(|part| place.contains(part));
+        let stored = if floats { Stored::Floats } else { ways.stored };
         writer.tensor(&place, &shape, &values, stored);
     }
     writer.finish()
@@ -274,6 +291,15 @@ fn theirs(family: &str, name: &str) -> String {
     }
     for (ours, theirs) in [
         ("model.embed_tokens", "token_embd"),
+        ("model.embedding_norm", "token_embd_norm"),
+        ("operator_norm", "attn_norm"),
+        ("self_attn.q_layernorm", "attn_q_norm"),
+        ("self_attn.k_layernorm", "attn_k_norm"),
+        ("self_attn.out_proj", "attn_output"),
+        ("feed_forward.w1", "ffn_gate"),
+        ("feed_forward.w3", "ffn_up"),
+        ("feed_forward.w2", "ffn_down"),
+        (".conv.", ".shortconv."),
         ("model.norm", "output_norm"),
         ("lm_head", "output"),
         ("self_attn.q_norm", "attn_q_norm"),
@@ -340,6 +366,7 @@ fn imported_floats_give_the_logits_of_the_peers() {
         "phi3",
         "phi3-partial",
         "mixtral",
+        "lfm2",
     ] {
         let apart = difference(imported(name, Ways::of(Stored::Floats)));
         // Weights of bf16 are f16 without rounding, but for those so small that they matter to nothing.
@@ -388,7 +415,7 @@ fn models_are_computed_in_what_holds_their_sums_or_in_what_they_were() {
 #[test]
 fn files_of_bf16_are_the_checkpoint_again() {
     // But for gemma2, whose queries the test changes.
-    for name in ["llama", "gemma", "phi3", "mixtral"] {
+    for name in ["llama", "gemma", "phi3", "mixtral", "lfm2"] {
         let apart = difference(imported(name, Ways::of(Stored::BF16)));
         assert!(apart < 1e-5, "{name}: logits differ by {apart:.2e}");
     }
@@ -449,6 +476,19 @@ fn what_has_no_place_is_named() {
     let packed =
         with("qwen2", &|w| w.tensor("blk.0.attn_q.bias", &[1, 32], &[0.0; 32], Stored::Q8_0));
     assert!(packed.contains("`blk.0.attn_q.bias` has no place"), "{packed}");
+    for (heads, told) in [
+        ([2u32, 0, 1].as_slice(), "holds 1 and 2"),
+        (&[0, 2], "has 2 numbers for 1 layers"),
+        (&[2], "`lfm2.shortconv.l_cache` is missing"),
+    ] {
+        let odd = with("lfm2", &|w| {
+            let mut list =
+                [5u32.to_le_bytes().to_vec(), (heads.len() as u64).to_le_bytes().to_vec()];
+            list[1].extend(heads.iter().flat_map(|count| count.to_le_bytes()));
+            w.field("lfm2.attention.head_count_kv", 9, list.concat());
+        });
+        assert!(odd.contains(told), "{odd}");
+    }
     let wide = with("qwen2", &tensor("blk.0.attn_qkv.weight"));
     assert!(wide.contains("`blk.0.attn_qkv.weight` has no place"), "{wide}");
 }

@@ -79,8 +79,13 @@ pub(super) fn config(file: &Gguf, architecture: &Architecture) -> Result<Config,
         .with("rope_theta", json!(told.number(&of("rope.freq_base"))?.unwrap_or(10000.0)))
         .with("vocab_size", vocabulary.into())
         .with("tie_word_embeddings", file.tensor("output.weight").is_none().into());
-    let kv_heads = told.size(&of("attention.head_count_kv"))?.unwrap_or(heads);
-    config = config.with("num_key_value_heads", kv_heads.into());
+    config = match family {
+        "lfm2" => lfm2(told, config)?,
+        _ => {
+            let kv_heads = told.size(&of("attention.head_count_kv"))?.unwrap_or(heads);
+            config.with("num_key_value_heads", kv_heads.into())
+        }
+    };
     if told.size(&of("attention.value_length"))?.is_some_and(|length| length != head_dim) {
         let what = format!("is not the {head_dim} of keys");
         let next = "values of another length than keys are not supported";
@@ -132,6 +137,47 @@ fn gemma2(told: &Config, config: Config) -> Result<Config, FormatError> {
         .with("final_logit_softcapping", number("final_logit_softcapping", 30.0)?)
         .with("query_pre_attn_scalar", scalar.into())
         .with("sliding_window", window.into()))
+}
+
+/// Which layers of LFM2 attend, those with heads of keys, and what the others convolve over.
+fn lfm2(told: &Config, config: Config) -> Result<Config, FormatError> {
+    let field = "lfm2.attention.head_count_kv";
+    let heads = told.sizes(field)?.ok_or_else(|| told.missing(field))?;
+    let most = heads.iter().copied().max().unwrap_or(0);
+    if let Some(other) = heads.iter().find(|count| **count != 0 && **count != most) {
+        let what = format!("holds {other} and {most}");
+        return Err(told.error(field, &what, "all layers that attend have as many heads"));
+    }
+    let layers = config.positive("num_hidden_layers")?;
+    // One number stands for all layers.
+    let attends = |layer: usize| if heads.len() == 1 { most > 0 } else { heads[layer] > 0 };
+    if heads.len() > 1 && heads.len() != layers {
+        let what = format!("has {} numbers for {layers} layers", heads.len());
+        return Err(told.error(field, &what, "it must have one for each layer"));
+    }
+    for (field, other) in [
+        ("lfm2.attention.causal", told.flag("lfm2.attention.causal")? == Some(false)),
+        (
+            "lfm2.attention.sliding_window",
+            told.size("lfm2.attention.sliding_window")?.is_some_and(|window| window > 0),
+        ),
+    ] {
+        if other {
+            let next = "models that see all tokens before one, and none after it, are read";
+            return Err(told.error(field, "is that of another kind of model", next));
+        }
+    }
+    // A short list where there are too many layers to be a model's.
+    let kinds = (0..layers.min(4096))
+        .map(|layer| if attends(layer) { "full_attention" } else { "conv" })
+        .collect::<Vec<_>>();
+    let eps = config.number("rms_norm_eps")?;
+    Ok(config
+        .with("num_key_value_heads", most.max(1).into())
+        .with("layer_types", json!(kinds))
+        .with("conv_L_cache", told.positive("lfm2.shortconv.l_cache")?.into())
+        .with("norm_eps", json!(eps))
+        .with("block_auto_adjust_ff_dim", false.into()))
 }
 
 /// How positions turn queries and keys.

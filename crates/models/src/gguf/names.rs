@@ -13,7 +13,7 @@ pub(super) struct Architecture {
     pub in_norms: f32,
 }
 
-pub(super) const ARCHITECTURES: [Architecture; 7] = [
+pub(super) const ARCHITECTURES: [Architecture; 8] = [
     Architecture { name: "llama", family: "llama", reordered: true, in_norms: 0.0 },
     Architecture { name: "qwen2", family: "qwen2", reordered: false, in_norms: 0.0 },
     Architecture { name: "qwen3", family: "qwen3", reordered: false, in_norms: 0.0 },
@@ -21,6 +21,7 @@ pub(super) const ARCHITECTURES: [Architecture; 7] = [
     Architecture { name: "gemma", family: "gemma", reordered: false, in_norms: 1.0 },
     Architecture { name: "gemma2", family: "gemma2", reordered: false, in_norms: 1.0 },
     Architecture { name: "phi3", family: "phi3", reordered: false, in_norms: 0.0 },
+    Architecture { name: "lfm2", family: "lfm2", reordered: false, in_norms: 0.0 },
 ];
 
 /// Divisors of a rope's frequencies: Llama 3.1's and later, for every length; and LongRoPE's, for short caches and long.
@@ -43,7 +44,18 @@ const LAYER: [(&str, &str); 11] = [
 ];
 
 /// Names of a family that differ, or that only it has.
-const OWN: [(&str, &str, &str); 5] = [
+const OWN: [(&str, &str, &str); 16] = [
+    ("lfm2", "attn_norm", "operator_norm"),
+    ("lfm2", "attn_output", "self_attn.out_proj"),
+    ("lfm2", "attn_q_norm", "self_attn.q_layernorm"),
+    ("lfm2", "attn_k_norm", "self_attn.k_layernorm"),
+    ("lfm2", "ffn_norm", "ffn_norm"),
+    ("lfm2", "ffn_gate", "feed_forward.w1"),
+    ("lfm2", "ffn_up", "feed_forward.w3"),
+    ("lfm2", "ffn_down", "feed_forward.w2"),
+    ("lfm2", "shortconv.conv", "conv.conv"),
+    ("lfm2", "shortconv.in_proj", "conv.in_proj"),
+    ("lfm2", "shortconv.out_proj", "conv.out_proj"),
     ("gemma2", "post_attention_norm", "post_attention_layernorm"),
     ("gemma2", "ffn_norm", "pre_feedforward_layernorm"),
     ("gemma2", "post_ffw_norm", "post_feedforward_layernorm"),
@@ -74,6 +86,9 @@ pub(super) fn place(family: &str, name: &str) -> Option<Place> {
     let module = |path: &str| Some(Place::Module(path.into()));
     match name {
         "token_embd" => return module("model.embed_tokens"),
+        "token_embd_norm" | "output_norm" if family == "lfm2" => {
+            return module("model.embedding_norm");
+        }
         "output_norm" => return module("model.norm"),
         "output" => return module("lm_head"),
         _ => {}
@@ -136,6 +151,10 @@ mod tests {
             ("qwen3_moe", "blk.3.ffn_gate_inp", module(&format!("{layer}mlp.gate"))),
             ("llama", "blk.3.ffn_up_exps", None),
             ("llama", "blk.3.ffn_gate_inp", None),
+            ("lfm2", "token_embd_norm", module("model.embedding_norm")),
+            ("lfm2", "blk.3.shortconv.in_proj", module(&format!("{layer}conv.in_proj"))),
+            ("llama", "token_embd_norm", None),
+            ("llama", "blk.3.shortconv.in_proj", None),
             ("llama", "blk.3.ssm_in", None),
             ("llama", "blk.x.ffn_up", None),
         ] {
