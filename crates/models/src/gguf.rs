@@ -10,7 +10,7 @@ mod config;
 mod names;
 
 use crate::{Decoder, FeedForward, describe};
-use names::{Architecture, Place, ROPE_FACTORS, place};
+use names::{Architecture, Place, ROPE_FACTORS, STEERING, place};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use tilewright_formats::{
@@ -255,7 +255,8 @@ impl Planner<'_> {
         shape: Vec<usize>,
     ) -> Result<Target, FormatError> {
         let is = |ends: &[&str]| ends.iter().any(|end| module.ends_with(end));
-        if is_bias && !self.has_bias(is) {
+        let steers = is(&[STEERING]);
+        if is_bias && !steers && !self.has_bias(is) {
             let what = format!("tensor `{name}` is a bias that models of this architecture lack");
             return Err(FormatError::new(self.file.path(), what, "is the file of a newer kind?"));
         }
@@ -264,7 +265,7 @@ impl Planner<'_> {
             head: (self.architecture.reordered && is(&["q_proj", "k_proj"]))
                 .then_some(self.decoder.attention.head_dim),
             less: if is_norm { self.architecture.in_norms } else { 0.0 },
-            float: self.float,
+            float: if steers { ElementType::F32 } else { self.float },
             module,
             is_bias,
             parts,
@@ -323,7 +324,11 @@ impl Target {
     }
 
     fn float_name(&self) -> String {
-        format!("{}.{}", self.module, if self.is_bias { "bias" } else { "weight" })
+        match self.is_bias {
+            true if self.module.ends_with(STEERING) => self.module.clone(),
+            true => format!("{}.bias", self.module),
+            false => format!("{}.weight", self.module),
+        }
     }
 
     fn outlines(&self) -> Vec<Outline> {

@@ -118,7 +118,14 @@ fn gguf(name: &str, ways: Ways) -> Vec<u8> {
     let folder = fixture(name);
     let config = Config::open(&folder.join("config.json")).unwrap();
     let family = config.text("model_type").unwrap().unwrap().to_string();
-    let arch = if family == "mixtral" { "llama" } else { &family };
+    let arch = match family.as_str() {
+        "mixtral" => "llama",
+        "lfm2_moe" => "lfm2moe",
+        other => other,
+    };
+    let is_lfm2 = family.starts_with("lfm2");
+    let experts =
+        || config.size("num_local_experts").unwrap().or(config.size("num_experts").unwrap());
     let size = |field: &str| config.size(field).unwrap();
     let number = |field: &str| config.number(field).unwrap();
     let mut writer = Writer::default();
@@ -141,20 +148,31 @@ fn gguf(name: &str, ways: Ways) -> Vec<u8> {
         ("attention.sliding_window", "sliding_window"),
     ] {
         let own = ["attention.head_count_kv", "feed_forward_length"].contains(&theirs);
-        if let Some(value) = size(ours).filter(|_| arch != "lfm2" || !own) {
+        if let Some(value) = size(ours).filter(|_| !is_lfm2 || !own) {
             whole(&mut writer, theirs, value);
         }
     }
-    if arch == "lfm2" {
+    if is_lfm2 {
         let kinds = config.texts("layer_types").unwrap().unwrap();
         let kv_heads = size("num_key_value_heads").unwrap() as u32;
         let mut list = [5u32.to_le_bytes().to_vec(), (kinds.len() as u64).to_le_bytes().to_vec()];
         let heads = kinds.iter().map(|kind| if kind == "conv" { 0 } else { kv_heads });
         list[1].extend(heads.flat_map(u32::to_le_bytes));
-        writer.field("lfm2.attention.head_count_kv", 9, list.concat());
+        writer.field(&format!("{arch}.attention.head_count_kv"), 9, list.concat());
         whole(&mut writer, "shortconv.l_cache", size("conv_L_cache").unwrap());
-        // Of which config.json says what it is adjusted from.
-        whole(&mut writer, "feed_forward_length", 64);
+        // Of which the config.json of the dense form says what it is adjusted from.
+        whole(&mut writer, "feed_forward_length", if arch == "lfm2" { 64 } else { 32 });
+        if arch == "lfm2moe" {
+            whole(&mut writer, "expert_count", size("num_experts").unwrap());
+            whole(
+                &mut writer,
+                "expert_feed_forward_length",
+                size("moe_intermediate_size").unwrap(),
+            );
+            whole(&mut writer, "leading_dense_block_count", size("num_dense_layers").unwrap());
+            whole(&mut writer, "expert_gating_func", 2);
+            real(&mut writer, "expert_weights_scale", number("routed_scaling_factor").unwrap());
+        }
         real(&mut writer, "attention.layer_norm_rms_epsilon", number("norm_eps").unwrap());
     }
     let heads = size("num_attention_heads").unwrap();
@@ -225,7 +243,7 @@ fn gguf(name: &str, ways: Ways) -> Vec<u8> {
             if !name.contains(".experts.0.") {
                 continue;
             }
-            let experts = size("num_local_experts").unwrap();
+            let experts = experts().unwrap();
             for expert in 1..experts {
                 let one = name.replace(".experts.0.", &format!(".experts.{expert}."));
                 values.extend(read(&one).1);
@@ -275,7 +293,11 @@ fn llama3(told: &dyn Fn(&str) -> f64, head_dim: usize) -> Vec<f32> {
 /// llama.cpp's name of a tensor.
 fn theirs(family: &str, name: &str) -> String {
     let mut name = name.replace("model.layers.", "blk.");
-    if let Some((layer, rest)) = name.split_once(".block_sparse_moe.experts.") {
+    if let Some(layer) = name.strip_suffix(".feed_forward.expert_bias") {
+        return format!("{layer}.exp_probs_b.bias");
+    }
+    let moved = name.replace(".feed_forward.experts.", ".block_sparse_moe.experts.");
+    if let Some((layer, rest)) = moved.split_once(".block_sparse_moe.experts.") {
         let [expert, part, ..] = rest.split('.').collect::<Vec<_>>()[..] else { panic!("{name}") };
         let part = ["ffn_gate", "ffn_down", "ffn_up"][part[1..].parse::<usize>().unwrap() - 1];
         return format!("{layer}.{part}.{expert}.weight");
@@ -316,6 +338,7 @@ fn theirs(family: &str, name: &str) -> String {
         ("mlp.up_proj", "ffn_up"),
         ("mlp.down_proj", "ffn_down"),
         ("block_sparse_moe.gate", "ffn_gate_inp"),
+        ("feed_forward.gate", "ffn_gate_inp"),
     ] {
         name = name.replace(ours, theirs);
     }
@@ -367,6 +390,7 @@ fn imported_floats_give_the_logits_of_the_peers() {
         "phi3-partial",
         "mixtral",
         "lfm2",
+        "lfm2_moe",
     ] {
         let apart = difference(imported(name, Ways::of(Stored::Floats)));
         // Weights of bf16 are f16 without rounding, but for those so small that they matter to nothing.
@@ -415,7 +439,7 @@ fn models_are_computed_in_what_holds_their_sums_or_in_what_they_were() {
 #[test]
 fn files_of_bf16_are_the_checkpoint_again() {
     // But for gemma2, whose queries the test changes.
-    for name in ["llama", "gemma", "phi3", "mixtral", "lfm2"] {
+    for name in ["llama", "gemma", "phi3", "mixtral", "lfm2", "lfm2_moe"] {
         let apart = difference(imported(name, Ways::of(Stored::BF16)));
         assert!(apart < 1e-5, "{name}: logits differ by {apart:.2e}");
     }

@@ -210,7 +210,7 @@ fn convert() -> Command {
                 .help("The type of scales and of what stays floats [default: the checkpoint's]"),
         )
         .after_help(
-            "Of a GGUF file (llama, mixtral, qwen2, qwen3, qwen3moe, gemma, gemma2, phi3, lfm2) the weights in Q4_0, Q4_1, \
+            "Of a GGUF file (llama, mixtral, qwen2, qwen3, qwen3moe, gemma, gemma2, phi3, lfm2, lfm2moe) the weights in Q4_0, Q4_1, \
              Q5_0, Q5_1, Q8_0, Q4_K and Q5_K keep their integers, as 4, 5 or 8 bits in groups of 32. Floats and the \
              scales of Q4_K and Q5_K round to f16, which Q2_K, Q3_K, Q6_K, IQ4_NL and IQ4_XS become as well; of gemma \
              and gemma2 all of these become f32. A file of bf16 stays bf16.\n\n\

@@ -4,6 +4,9 @@ use super::names::{ARCHITECTURES, Architecture, ROPE_FACTORS};
 use serde_json::{Value, json};
 use tilewright_formats::{Block, Config, ElementType, FormatError, Gguf};
 
+/// llama.cpp's number of routers of sigmoids.
+const SIGMOID: usize = 2;
+
 /// What a file declares to be; llama with experts is mixtral, and llama whose queries alone have a bias is qwen2.
 pub(super) fn architecture(file: &Gguf) -> Result<Architecture, FormatError> {
     let told = file.metadata();
@@ -22,9 +25,13 @@ pub(super) fn architecture(file: &Gguf) -> Result<Architecture, FormatError> {
         "llama" if has_bias(file, "attn_q") && !has_bias(file, "attn_output") => {
             known.family = "qwen2";
         }
-        "qwen3_moe" => {}
+        "qwen3_moe" | "lfm2_moe" => {}
         _ if experts => {
-            return Err(told.error(&of, "is above 0", "of mixtures, llama and qwen3moe are read"));
+            return Err(told.error(
+                &of,
+                "is above 0",
+                "of mixtures, llama, qwen3moe and lfm2moe are read",
+            ));
         }
         _ => {}
     }
@@ -80,7 +87,7 @@ pub(super) fn config(file: &Gguf, architecture: &Architecture) -> Result<Config,
         .with("vocab_size", vocabulary.into())
         .with("tie_word_embeddings", file.tensor("output.weight").is_none().into());
     config = match family {
-        "lfm2" => lfm2(told, config)?,
+        "lfm2" | "lfm2_moe" => lfm2(told, name, config)?,
         _ => {
             let kv_heads = told.size(&of("attention.head_count_kv"))?.unwrap_or(heads);
             config.with("num_key_value_heads", kv_heads.into())
@@ -106,6 +113,23 @@ pub(super) fn config(file: &Gguf, architecture: &Architecture) -> Result<Config,
             .with("num_experts_per_tok", size("expert_used_count")?.into())
             .with("moe_intermediate_size", size("expert_feed_forward_length")?.into())
             .with("norm_topk_prob", true.into()),
+        "lfm2_moe" => {
+            let field = of("expert_gating_func");
+            if told.size(&field)?.is_some_and(|kind| kind != SIGMOID) {
+                let next = "experts of this architecture are chosen by sigmoids";
+                return Err(told.error(&field, "is that of another router", next));
+            }
+            let scale = told.number(&of("expert_weights_scale"))?.filter(|scale| *scale != 0.0);
+            config
+                .with("num_experts", size("expert_count")?.into())
+                .with("num_experts_per_tok", size("expert_used_count")?.into())
+                .with("moe_intermediate_size", size("expert_feed_forward_length")?.into())
+                .with("routed_scaling_factor", json!(scale.unwrap_or(1.0)))
+                .with(
+                    "num_dense_layers",
+                    told.size(&of("leading_dense_block_count"))?.unwrap_or(0).into(),
+                )
+        }
         "gemma" => config.with("hidden_activation", "gelu_pytorch_tanh".into()),
         "gemma2" => gemma2(told, config)?,
         _ => config,
@@ -140,8 +164,9 @@ fn gemma2(told: &Config, config: Config) -> Result<Config, FormatError> {
 }
 
 /// Which layers of LFM2 attend, those with heads of keys, and what the others convolve over.
-fn lfm2(told: &Config, config: Config) -> Result<Config, FormatError> {
-    let field = "lfm2.attention.head_count_kv";
+fn lfm2(told: &Config, name: &str, config: Config) -> Result<Config, FormatError> {
+    let of = |field: &str| format!("{name}.{field}");
+    let field = &of("attention.head_count_kv");
     let heads = told.sizes(field)?.ok_or_else(|| told.missing(field))?;
     let most = heads.iter().copied().max().unwrap_or(0);
     if let Some(other) = heads.iter().find(|count| **count != 0 && **count != most) {
@@ -155,17 +180,12 @@ fn lfm2(told: &Config, config: Config) -> Result<Config, FormatError> {
         let what = format!("has {} numbers for {layers} layers", heads.len());
         return Err(told.error(field, &what, "it must have one for each layer"));
     }
-    for (field, other) in [
-        ("lfm2.attention.causal", told.flag("lfm2.attention.causal")? == Some(false)),
-        (
-            "lfm2.attention.sliding_window",
-            told.size("lfm2.attention.sliding_window")?.is_some_and(|window| window > 0),
-        ),
-    ] {
-        if other {
-            let next = "models that see all tokens before one, and none after it, are read";
-            return Err(told.error(field, "is that of another kind of model", next));
-        }
+    let [causal, window] = ["attention.causal", "attention.sliding_window"].map(of);
+    let is_other =
+        [told.flag(&causal)? == Some(false), told.size(&window)?.is_some_and(|window| window > 0)];
+    if let Some((field, _)) = [causal, window].iter().zip(is_other).find(|(_, other)| *other) {
+        let next = "models that see all tokens before one, and none after it, are read";
+        return Err(told.error(field, "is that of another kind of model", next));
     }
     // A short list where there are too many layers to be a model's.
     let kinds = (0..layers.min(4096))
@@ -175,7 +195,7 @@ fn lfm2(told: &Config, config: Config) -> Result<Config, FormatError> {
     Ok(config
         .with("num_key_value_heads", most.max(1).into())
         .with("layer_types", json!(kinds))
-        .with("conv_L_cache", told.positive("lfm2.shortconv.l_cache")?.into())
+        .with("conv_L_cache", told.positive(&of("shortconv.l_cache"))?.into())
         .with("norm_eps", json!(eps))
         .with("block_auto_adjust_ff_dim", false.into()))
 }

@@ -13,7 +13,7 @@ pub(super) struct Architecture {
     pub in_norms: f32,
 }
 
-pub(super) const ARCHITECTURES: [Architecture; 8] = [
+pub(super) const ARCHITECTURES: [Architecture; 9] = [
     Architecture { name: "llama", family: "llama", reordered: true, in_norms: 0.0 },
     Architecture { name: "qwen2", family: "qwen2", reordered: false, in_norms: 0.0 },
     Architecture { name: "qwen3", family: "qwen3", reordered: false, in_norms: 0.0 },
@@ -22,6 +22,7 @@ pub(super) const ARCHITECTURES: [Architecture; 8] = [
     Architecture { name: "gemma2", family: "gemma2", reordered: false, in_norms: 1.0 },
     Architecture { name: "phi3", family: "phi3", reordered: false, in_norms: 0.0 },
     Architecture { name: "lfm2", family: "lfm2", reordered: false, in_norms: 0.0 },
+    Architecture { name: "lfm2moe", family: "lfm2_moe", reordered: false, in_norms: 0.0 },
 ];
 
 /// Divisors of a rope's frequencies: Llama 3.1's and later, for every length; and LongRoPE's, for short caches and long.
@@ -66,6 +67,9 @@ const OWN: [(&str, &str, &str); 16] = [
 /// Below the module that holds the experts.
 const ROUTER: &str = "gate";
 
+/// What steers the choice of experts, a vector that is no module's bias here.
+pub(super) const STEERING: &str = "expert_bias";
+
 /// The projections of all experts; in older files each has tensors of its own, with its number at the end.
 const EXPERTS: [(&str, &str); 3] =
     [("ffn_gate", "gate_proj"), ("ffn_up", "up_proj"), ("ffn_down", "down_proj")];
@@ -84,9 +88,11 @@ pub(super) enum Place {
 /// The place of the tensor that is called `name` there, without its `.weight` or `.bias`.
 pub(super) fn place(family: &str, name: &str) -> Option<Place> {
     let module = |path: &str| Some(Place::Module(path.into()));
+    // With experts, names are those of the form without and some more.
+    let plain = if family == "lfm2_moe" { "lfm2" } else { family };
     match name {
         "token_embd" => return module("model.embed_tokens"),
-        "token_embd_norm" | "output_norm" if family == "lfm2" => {
+        "token_embd_norm" | "output_norm" if plain == "lfm2" => {
             return module("model.embedding_norm");
         }
         "output_norm" => return module("model.norm"),
@@ -96,12 +102,13 @@ pub(super) fn place(family: &str, name: &str) -> Option<Place> {
     let (layer, name) = name.strip_prefix("blk.")?.split_once('.')?;
     let layer: usize = layer.parse().ok()?;
     let path = |ours: &str| format!("model.layers.{layer}.{ours}");
-    if let Some((.., ours)) = OWN.iter().find(|(of, theirs, _)| *of == family && *theirs == name) {
+    if let Some((.., ours)) = OWN.iter().find(|(of, theirs, _)| *of == plain && *theirs == name) {
         return Some(Place::Module(path(ours)));
     }
     let mixture = match family {
         "mixtral" => Some("block_sparse_moe"),
         "qwen3_moe" => Some("mlp"),
+        "lfm2_moe" => Some("feed_forward"),
         _ => None,
     };
     let stacked = |theirs: &str| {
@@ -116,6 +123,9 @@ pub(super) fn place(family: &str, name: &str) -> Option<Place> {
     }
     match name {
         "attn_qkv" => Some(Place::Fused(path("self_attn."))),
+        "exp_probs_b" if family == "lfm2_moe" => {
+            Some(Place::Module(path(&format!("feed_forward.{STEERING}"))))
+        }
         "ffn_gate_inp" => Some(Place::Module(path(&format!("{}.{ROUTER}", mixture?)))),
         _ => {
             let (_, ours) = LAYER.iter().find(|(theirs, _)| *theirs == name)?;
