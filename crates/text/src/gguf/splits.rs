@@ -33,7 +33,7 @@ pub(super) static SPLITTINGS: &[Splitting] = &[
     Splitting {
         whole: true,
         begins: true,
-        ..of(&["llama-bpe", "llama3", "llama-v3"], &[At(LLAMA)])
+        ..of(&["llama-bpe", "llama3", "llama-v3", "lfm2"], &[At(LLAMA)])
     },
     of(&["smaug-bpe", "dbrx", "chatglm-bpe"], &[At(LLAMA)]),
     Splitting { whole: true, ..of(&["glm4"], &[At(LLAMA)]) },
