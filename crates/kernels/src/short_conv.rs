@@ -14,8 +14,8 @@
 //! `taps`. A row more than the convolution reads lets a sequence go back by a token, and a slot that rides along in a step
 //! of others write to the place after its last token without harm; rows are at least as many.
 //!
-//! Tried and slower or wrong: a program a token that reads and keeps by itself writes rows that another still reads,
-//! as new tokens may be any number; so the first program of a sequence does both.
+//! New tokens may be any number, so that rows which the first of them read are those which the last of them write: the
+//! first program of a sequence does both, and one launch is enough.
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};

@@ -174,6 +174,29 @@ fn a_sequence_in_a_batch_is_the_same_as_alone() {
 }
 
 #[test]
+fn a_sequence_that_goes_back_goes_on_as_it_did() {
+    for fixture in fixtures() {
+        let (mut cache, tokens) = (fixture.cache(1), &fixture.tokens);
+        fixture.prefill(&mut cache, 0, &tokens[..18]);
+        for token in &tokens[18..] {
+            fixture.model.decode(&mut cache, &[Some(*token)]).unwrap();
+        }
+        let forgets = !fixture.model.shape().states.is_empty();
+        for back in [tokens.len() - 5, 3] {
+            cache.truncate(0, back);
+            // What convolutions saw of the first tokens is no longer there.
+            let held = if forgets && back == 3 { 0 } else { back };
+            assert_eq!(cache.len(0), held, "{}", fixture.name);
+            let found = fixture.prefill(&mut cache, 0, &tokens[held..]);
+            let first = held * fixture.model.shape().vocabulary;
+            close(&fixture.name, &found, &fixture.logits[first..]);
+        }
+        let over = fixture.model.prefill(&mut cache, 0, &[1; 80], Logits::None).unwrap_err();
+        assert!(over.to_string().contains("do not fit a cache"), "{over}");
+    }
+}
+
+#[test]
 fn half_precision_stays_near() {
     for folder in folders() {
         let checkpoint = Checkpoint::open(&folder).unwrap();
