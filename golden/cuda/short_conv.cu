@@ -39,17 +39,11 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_short_conv(const flo
                 for (int l = 0; l < 4; l++) bcx_in[(i * 4) + l] = vector.lane[l];
             }
         }
-        bcx_in_2[i * 4] = 0.0f;
-        bcx_in_2[(i * 4) + 1] = 0.0f;
-        bcx_in_2[(i * 4) + 2] = 0.0f;
-        bcx_in_2[(i * 4) + 3] = 0.0f;
-        if ((int)blockIdx.x < arguments.time) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = tw_read_passing((const uint4*)(bcx + ((((long long)((int)blockIdx.y) * arguments.bcx_stride0) + ((long long)((int)blockIdx.x) * arguments.bcx_stride1)) + (long long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024)))))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) bcx_in_2[(i * 4) + l] = vector.lane[l];
-            }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = tw_read_passing((const uint4*)(bcx + ((((long long)((int)blockIdx.y) * arguments.bcx_stride0) + ((long long)((int)blockIdx.x) * arguments.bcx_stride1)) + (long long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024)))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bcx_in_2[(i * 4) + l] = vector.lane[l];
         }
         bcx_in_3[i * 4] = 0.0f;
         bcx_in_3[(i * 4) + 1] = 0.0f;
@@ -63,17 +57,11 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_short_conv(const flo
                 for (int l = 0; l < 4; l++) bcx_in_3[(i * 4) + l] = vector.lane[l];
             }
         }
-        bcx_in_4[i * 4] = 0.0f;
-        bcx_in_4[(i * 4) + 1] = 0.0f;
-        bcx_in_4[(i * 4) + 2] = 0.0f;
-        bcx_in_4[(i * 4) + 3] = 0.0f;
-        if ((int)blockIdx.x < arguments.time) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = tw_read_passing((const uint4*)(bcx + ((((long long)((int)blockIdx.y) * arguments.bcx_stride0) + ((long long)((int)blockIdx.x) * arguments.bcx_stride1)) + (long long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024)))))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) bcx_in_4[(i * 4) + l] = vector.lane[l];
-            }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = tw_read_passing((const uint4*)(bcx + ((((long long)((int)blockIdx.y) * arguments.bcx_stride0) + ((long long)((int)blockIdx.x) * arguments.bcx_stride1)) + (long long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024)))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bcx_in_4[(i * 4) + l] = vector.lane[l];
         }
     }
     float product[8];
@@ -166,17 +154,11 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_short_conv(const flo
     float bcx_in_7[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        bcx_in_7[i * 4] = 0.0f;
-        bcx_in_7[(i * 4) + 1] = 0.0f;
-        bcx_in_7[(i * 4) + 2] = 0.0f;
-        bcx_in_7[(i * 4) + 3] = 0.0f;
-        if ((int)blockIdx.x < arguments.time) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = tw_read_passing((const uint4*)(bcx + ((((long long)((int)blockIdx.y) * arguments.bcx_stride0) + ((long long)((int)blockIdx.x) * arguments.bcx_stride1)) + (long long)((arguments.channels + (at + ((((i * 4) >> 2) & 1) * 1024)))))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) bcx_in_7[(i * 4) + l] = vector.lane[l];
-            }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = tw_read_passing((const uint4*)(bcx + ((((long long)((int)blockIdx.y) * arguments.bcx_stride0) + ((long long)((int)blockIdx.x) * arguments.bcx_stride1)) + (long long)((arguments.channels + (at + ((((i * 4) >> 2) & 1) * 1024)))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bcx_in_7[(i * 4) + l] = vector.lane[l];
         }
     }
     float product_4[8];

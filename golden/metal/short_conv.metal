@@ -49,17 +49,11 @@ void tw_kernel_short_conv(
                 for (int l = 0; l < 4; l++) bcx_in[(i * 4) + l] = vector.lane[l];
             }
         }
-        bcx_in_2[i * 4] = 0.0f;
-        bcx_in_2[(i * 4) + 1] = 0.0f;
-        bcx_in_2[(i * 4) + 2] = 0.0f;
-        bcx_in_2[(i * 4) + 3] = 0.0f;
-        if ((int)threadgroup_position_in_grid.x < arguments.time) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) bcx_in_2[(i * 4) + l] = vector.lane[l];
-            }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.bcx_stride1)) + (long)((0 + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bcx_in_2[(i * 4) + l] = vector.lane[l];
         }
         bcx_in_3[i * 4] = 0.0f;
         bcx_in_3[(i * 4) + 1] = 0.0f;
@@ -73,17 +67,11 @@ void tw_kernel_short_conv(
                 for (int l = 0; l < 4; l++) bcx_in_3[(i * 4) + l] = vector.lane[l];
             }
         }
-        bcx_in_4[i * 4] = 0.0f;
-        bcx_in_4[(i * 4) + 1] = 0.0f;
-        bcx_in_4[(i * 4) + 2] = 0.0f;
-        bcx_in_4[(i * 4) + 3] = 0.0f;
-        if ((int)threadgroup_position_in_grid.x < arguments.time) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) bcx_in_4[(i * 4) + l] = vector.lane[l];
-            }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.bcx_stride1)) + (long)(((2 * arguments.channels) + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bcx_in_4[(i * 4) + l] = vector.lane[l];
         }
     }
     float product[8];
@@ -176,17 +164,11 @@ void tw_kernel_short_conv(
     float bcx_in_7[8];
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        bcx_in_7[i * 4] = 0.0f;
-        bcx_in_7[(i * 4) + 1] = 0.0f;
-        bcx_in_7[(i * 4) + 2] = 0.0f;
-        bcx_in_7[(i * 4) + 3] = 0.0f;
-        if ((int)threadgroup_position_in_grid.x < arguments.time) {
-            {
-                union { uint4 all; float lane[4]; } vector;
-                vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.bcx_stride1)) + (long)((arguments.channels + (at + ((((i * 4) >> 2) & 1) * 1024))))));
-                _Pragma("unroll")
-                for (int l = 0; l < 4; l++) bcx_in_7[(i * 4) + l] = vector.lane[l];
-            }
+        {
+            union { uint4 all; float lane[4]; } vector;
+            vector.all = *(const device uint4*)(bcx + ((((long)((int)threadgroup_position_in_grid.y) * arguments.bcx_stride0) + ((long)((int)threadgroup_position_in_grid.x) * arguments.bcx_stride1)) + (long)((arguments.channels + (at + ((((i * 4) >> 2) & 1) * 1024))))));
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) bcx_in_7[(i * 4) + l] = vector.lane[l];
         }
     }
     float product_4[8];

@@ -19,7 +19,7 @@
 
 use crate::{Case, Entry, Family, Fill, Grad, Inputs};
 use tilewright_ir::DType::{BF16, F16, F32};
-use tilewright_lang::{Args, Kernel, Operand, Size, Tile, View};
+use tilewright_lang::{Args, Kernel, Size, Tile, View};
 
 /// The catalog's row of whole sequences.
 pub static SHORT_CONV: Entry = Entry {
@@ -158,23 +158,23 @@ impl Tokens {
         }
     }
 
-    /// Part `which` of token `t`, `[channels]`; 0 of those that are none.
-    fn part(&self, t: impl Operand, which: usize) -> Tile {
-        self.bcx.rows(t, 1).part(which, 3).load().reshape(&[self.channels]).to(F32)
+    /// Part `which` of a token, `[channels]`.
+    fn part(&self, token: View, which: usize) -> Tile {
+        token.part(which, 3).load().reshape(&[self.channels]).to(F32)
     }
 
-    /// What the convolution reads of token `t`.
-    fn u(&self, t: impl Operand) -> Tile {
-        self.part(t, 0) * self.part(t, 2)
+    /// What the convolution reads of a token.
+    fn u(&self, token: View) -> Tile {
+        self.part(token, 0) * self.part(token, 2)
     }
 
-    /// The result of token `t`, of which the convolution reads `u(j)` of the token `j` before.
-    fn y(&self, t: impl Operand, u: impl Fn(usize) -> Tile) -> Tile {
+    /// The result of a token, for which the convolution reads `u(j)` of the token `j` before.
+    fn y(&self, token: View, u: impl Fn(usize) -> Tile) -> Tile {
         let mut sum = self.bias;
         for i in 0..self.taps {
             sum = sum + u(self.taps - 1 - i) * self.w.row(i).load().to(F32);
         }
-        self.part(t, 1) * sum
+        self.part(token, 1) * sum
     }
 }
 
@@ -182,7 +182,12 @@ impl Tokens {
 pub fn short_conv(k: &mut Kernel, a: &Args) {
     let (batch, t) = (k.program(), k.programs(a["bcx"].size(1)));
     let tokens = Tokens::of(a, batch);
-    a["y"].row(batch).row(t).store(tokens.y(t, |j| tokens.u(t - j as i32)));
+    // What lies before the first token reads as 0.
+    let before = |j: usize| match j {
+        0 => tokens.bcx.row(t),
+        _ => tokens.bcx.rows(t - j as i32, 1),
+    };
+    a["y"].row(batch).row(t).store(tokens.y(before(0), |j| tokens.u(before(j))));
 }
 
 /// One program a token, but for those that see what came before: they are the first program's, which alone reads and writes
@@ -192,12 +197,12 @@ pub fn short_conv_update(k: &mut Kernel, a: &Args) {
     let (sequence, t) = (k.program(), k.programs(time));
     let tokens = Tokens::of(a, sequence);
     let (taps, dtype) = (tokens.taps, a["state"].dtype());
-    let y = a["y"].row(sequence);
+    let (bcx, y) = (tokens.bcx, a["y"].row(sequence));
     // As the state has it, so that tokens see the same however they come.
-    let seen = |u: Tile| u.to(dtype).to(F32);
+    let seen = |token: View| tokens.u(token).to(dtype).to(F32);
     let seeing = taps.saturating_sub(1).max(1);
     k.when(t.ge(seeing as i32), || {
-        y.row(t).store(tokens.y(t, |j| seen(tokens.u(t - j as i32))));
+        y.row(t).store(tokens.y(bcx.row(t), |j| seen(bcx.row(t - j as i32))));
     });
     k.when(t.lt(1), || {
         let start = a["positions"].at(sequence).load();
@@ -209,14 +214,18 @@ pub fn short_conv_update(k: &mut Kernel, a: &Args) {
             state.rows(row, 1).load().reshape(&[tokens.channels]).to(F32)
         };
         let past: Vec<Tile> = (1..taps).map(past).collect();
-        let new: Vec<Tile> = (0..seeing).map(|t| seen(tokens.u(t as i32))).collect();
+        let before = |t: usize, j: usize| match j.checked_sub(t + 1) {
+            Some(back) => past[back],
+            None => seen(bcx.row((t - j) as i32)),
+        };
         for t in 0..seeing {
-            let before = |j: usize| if j <= t { new[t - j] } else { past[j - t - 1] };
-            y.rows(t as i32, 1).store(tokens.y(t as i32, before));
+            k.when(time.tile().gt(t as i32), || {
+                y.row(t as i32).store(tokens.y(bcx.row(t as i32), |j| before(t, j)));
+            });
         }
         for back in (1..=taps as i32).rev() {
             let token = time.tile() - back;
-            k.when(token.ge(0), || state.row(row(start + token)).store(tokens.u(token)));
+            k.when(token.ge(0), || state.row(row(start + token)).store(tokens.u(bcx.row(token))));
         }
     });
 }
