@@ -37,10 +37,13 @@ __device__ __forceinline__ float tw_min(float a, float b) {
     return y;
 }
 __device__ __forceinline__ float tw_sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
-// By the exponential that does not overflow, so that small results are not lost.
+// By the exponential that does not overflow, so that small results are not lost. The divisor is between 1 and 2, and its reciprocal
+// corrected once; a division looks for special cases, which takes longer than all else.
 __device__ __forceinline__ float tw_sigmoid(float x) {
-    const float e = expf(-fabsf(x));
-    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+    const float e = expf(-fabsf(x)), d = 1.0f + e;
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(d));
+    return (x < 0.0f ? e : 1.0f) * fmaf(fmaf(-d, y, 1.0f), y, y);
 }
 __device__ __forceinline__ float tw_softplus(float x) { return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x))) + (x != x ? x : 0.0f); }
 // Fast forms, for values that are rounded to 16 bits later: they err by a few units of f32. Subnormals stay: a product
