@@ -18,6 +18,7 @@
 
 mod adjoint;
 mod gather;
+mod kept;
 mod places;
 mod recurrence;
 mod rules;
@@ -33,7 +34,7 @@ use places::{Reads, Sharing};
 use stage::Stage;
 use straight::Straight;
 use tilewright_ir::validate::validate;
-use tilewright_ir::{ExprKind, Location, ParamKind, Place, Program, StoreMode};
+use tilewright_ir::{Access, ExprKind, Location, ParamKind, Place, Program, StoreMode};
 
 /// What to differentiate.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,6 +84,16 @@ impl Backward {
         gradients.retain(|name| made.contains(name));
         let temporaries = made.into_iter().filter(|name| !gradients.contains(name)).collect();
         Backward { programs, cotangents, gradients, temporaries }
+    }
+
+    /// True where a program reads a temporary of that name.
+    fn reads(&self, name: &str) -> bool {
+        self.programs.iter().any(|program| {
+            program.find_param(name).is_some_and(|param| {
+                let kind = &program.param(param).kind;
+                matches!(kind, ParamKind::Tensor { access: Access::In, .. })
+            })
+        })
     }
 
     /// The same for the gradients `d_<input>` in `wanted` alone: without the programs that only make others.
@@ -206,13 +217,25 @@ pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradEr
         first.members.splice(0..0, own);
         first.members.sort_by_key(|m| m.input);
     }
-    for (number, group) in groups.iter().enumerate() {
-        let stage = Stage { forward: &forward, outputs: &outputs, group, number };
-        stage.emit(&mut backward)?;
-    }
-    for made in &mut backward.programs {
-        crate::optimize(made);
-        trim::trim(made);
+    let mut kept = if groups.len() > 1 { kept::candidates(&forward) } else { Vec::new() };
+    let mut backward = loop {
+        let mut made = backward.clone();
+        for (number, group) in groups.iter().enumerate() {
+            let stage = Stage { forward: &forward, outputs: &outputs, group, number, kept: &kept };
+            stage.emit(&mut made)?;
+        }
+        for made in &mut made.programs {
+            crate::optimize(made);
+            trim::trim(made);
+        }
+        // What no later stage needs is not kept.
+        let before = kept.len();
+        kept.retain(|kept| made.reads(&kept.target.name));
+        if kept.len() == before {
+            break made;
+        }
+    };
+    for made in &backward.programs {
         validate(made).map_err(|mistakes| {
             let texts: Vec<String> = mistakes.iter().map(|m| m.to_string()).collect();
             GradError::new(program, format!("this form ({})", texts.join("; ")), None)
@@ -299,7 +322,7 @@ fn cotangent_name(program: &Program, param: usize) -> String {
 fn gradient_name(program: &Program, param: usize) -> String {
     let Some(found) = program.params.get(param) else { return String::new() };
     match found.kind {
-        ParamKind::Tensor { access: tilewright_ir::Access::InOut, .. } => {
+        ParamKind::Tensor { access: Access::InOut, .. } => {
             format!("d_{}_before", found.name)
         }
         _ => format!("d_{}", found.name),
@@ -310,9 +333,7 @@ fn wanted_inputs(forward: &Straight, options: &GradOptions) -> Result<Vec<usize>
     let program = &forward.program;
     let reads = forward.reads();
     let float = |i: usize| match program.params[i].kind {
-        ParamKind::Tensor { dtype, access, .. } => {
-            dtype.is_float() && access != tilewright_ir::Access::Out
-        }
+        ParamKind::Tensor { dtype, access, .. } => dtype.is_float() && access != Access::Out,
         ParamKind::Scalar { .. } => false,
     };
     let Some(names) = &options.inputs else {

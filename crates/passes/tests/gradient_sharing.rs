@@ -2,9 +2,9 @@
 
 mod finite;
 
-use finite::{checked, inputs, recorded};
-use tilewright_ir::ReduceOp;
+use finite::{checked, count, inputs, recorded};
 use tilewright_ir::interpret::{Argument, Tensor};
+use tilewright_ir::{ExprKind, Program, ReduceOp, UnaryOp};
 use tilewright_lang::DType::*;
 use tilewright_passes::check::run_backward;
 use tilewright_passes::{GradOptions, grad};
@@ -215,4 +215,27 @@ fn programs_that_add_up_a_tile_each_have_a_partial_sum_each() {
     };
     assert_eq!(partial(true), "f32[h, c]");
     assert_eq!(partial(false), "f32[h, w_parts, c]");
+}
+
+#[test]
+fn what_takes_long_is_computed_once_for_both_stages() {
+    let signature = "x: f32[batch, channels, time], bias: f32[channels], b: f32[batch, 3, time] -> y: f32[batch, channels, time]";
+    let program = recorded(signature, |k, a| {
+        let (batch, channel) = (k.program(), k.programs(a["x"].size(1)));
+        let x = a["x"].row(batch).row(channel).load() + a["bias"].at(channel).load();
+        let each = a["b"].row(batch).load() * x.softplus();
+        let y = each.tanh().reduce(ReduceOp::Sum, 0).reshape(&[a["x"].size(2)]);
+        a["y"].row(batch).row(channel).store(y);
+    });
+    for sizes in
+        [[("batch", 1), ("channels", 1), ("time", 1)], [("batch", 2), ("channels", 5), ("time", 3)]]
+    {
+        checked(&program, &sizes);
+    }
+    let backward = grad(&program, &GradOptions::default()).unwrap();
+    let softplus =
+        |program: &Program| count(program, |k| matches!(k, ExprKind::Unary(UnaryOp::Softplus, _)));
+    let counts: Vec<usize> = backward.programs.iter().map(softplus).collect();
+    assert_eq!(counts.iter().sum::<usize>(), 1, "{counts:?}");
+    assert_eq!(backward.temporaries.iter().filter(|name| *name == "kept_0").count(), 1);
 }

@@ -56,7 +56,7 @@ impl Sweep<'_> {
                 let value = self.plain(g);
                 let indices = self.recomputed(indices);
                 let target = self.shape(of);
-                let value = self.scatter(value, indices, &target)?;
+                let value = self.scatter(value, indices, &target, false)?;
                 self.send_value(of, value, &target);
             }
             ExprKind::TopK { of, .. } => {
@@ -64,7 +64,7 @@ impl Sweep<'_> {
                 let top = self.recomputed(id);
                 let indices = self.out.emit(ExprKind::Part(top, 1), None);
                 let target = self.shape(of);
-                let value = self.scatter(value, indices, &target)?;
+                let value = self.scatter(value, indices, &target, true)?;
                 self.send_value(of, value, &target);
             }
             ExprKind::Reduce(op, a, axis) => self.reduce(op, id, a, axis, g)?,
@@ -464,12 +464,14 @@ impl Sweep<'_> {
 
     /// A tile of shape `target` that holds at each position along the last axis the sum of those elements of
     /// `value` whose index it is: the adjoint of picking. A few indices are compared in line; many go through a
-    /// loop, which repeats the comparison for each but keeps one row in memory.
+    /// loop, which repeats the comparison for each but keeps one row in memory. Where they are `distinct` there is one such
+    /// element at most, and nothing is added.
     fn scatter(
         &mut self,
         value: ExprId,
         indices: ExprId,
         target: &[Extent],
+        distinct: bool,
     ) -> Result<ExprId, String> {
         let picked = self.out.shape(indices).to_vec();
         let value = self.full(value, &picked);
@@ -478,12 +480,19 @@ impl Sweep<'_> {
         let positions = self.out.positions(target[last], last, target.len());
         let mut one = picked.clone();
         one[last] = Extent::Const(1);
-        let place = |sweep: &mut Self, indices: ExprId, value: ExprId| {
+        let place = |sweep: &mut Self, indices: ExprId, value: ExprId, before: Option<ExprId>| {
             let here = sweep.out.binary(BinaryOp::Eq, positions, indices);
-            sweep.out.keep_where(here, value)
+            match before {
+                Some(before) if distinct => sweep.out.select(here, value, before),
+                Some(before) => {
+                    let value = sweep.out.keep_where(here, value);
+                    sweep.out.add(before, value)
+                }
+                None => sweep.out.keep_where(here, value),
+            }
         };
         match picked[last] {
-            Extent::Const(1) => Ok(place(self, indices, value)),
+            Extent::Const(1) => Ok(place(self, indices, value, None)),
             Extent::Const(count) if (1..=IN_LINE).contains(&count) => {
                 let mut sum: Option<ExprId> = None;
                 for start in 0..count {
@@ -492,11 +501,7 @@ impl Sweep<'_> {
                         let start = Extent::Const(start);
                         self.out.emit(ExprKind::Slice { of, axis: last, start }, Some(ty))
                     });
-                    let term = place(self, index, element);
-                    sum = Some(match sum {
-                        Some(sum) => self.out.add(sum, term),
-                        None => term,
-                    });
+                    sum = Some(place(self, index, element, sum));
                 }
                 sum.ok_or_else(|| "a pick of nothing".into())
             }
@@ -509,9 +514,8 @@ impl Sweep<'_> {
                 let at = self.out.broadcast(j, &one);
                 let [index, element] = [indices, value]
                     .map(|of| self.out.emit(ExprKind::Pick { of, indices: at }, None));
-                let term = place(self, index, element);
                 let before = self.out.get(sum);
-                let after = self.out.add(before, term);
+                let after = place(self, index, element, Some(before));
                 self.out.set(sum, after);
                 self.out.end_loop(j, start, end);
                 Ok(self.out.get(sum))

@@ -6,6 +6,7 @@
 
 use super::adjoint::Sweep;
 use super::gather::{Scattered, Target, sum_partials};
+use super::kept::Kept;
 use super::straight::Straight;
 use super::walk::Walk;
 use super::windows::Windowed;
@@ -50,6 +51,8 @@ pub(super) struct Stage<'a> {
     pub group: &'a Group,
     /// Which of the first-stage programs this is.
     pub number: usize,
+    /// What the first of them stores for the others.
+    pub kept: &'a [Kept],
 }
 
 /// How the adjoints of one input leave the first stage.
@@ -93,7 +96,16 @@ impl Stage<'_> {
         for (member, target) in self.group.members.iter().zip(&targets) {
             sinks.push(self.sink(&mut out, member, target, &grid, backward));
         }
-        let walk = Walk { stage: self, grid: &grid, cotangents: &cotangents };
+        let access = if self.number == 0 { Access::Out } else { Access::In };
+        let mut kept = Vec::new();
+        for value in self.kept {
+            let name = value.target.name.clone();
+            kept.push(declare(&mut out.program, name.clone(), value.target.kind(access)));
+            if self.number == 0 {
+                backward.temporaries.push(name);
+            }
+        }
+        let walk = Walk { stage: self, grid: &grid, cotangents: &cotangents, kept: &kept };
         backward.temporaries.extend(walk.emit(&mut out, &mut sinks)?);
         let program = out.finish().map_err(fail)?;
         let stage = program.clone();

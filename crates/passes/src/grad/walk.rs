@@ -7,7 +7,9 @@ use super::windows::Windowed;
 use super::{GradError, Sharing, gradient_name, shift};
 use crate::emit::{Emitter, Merge};
 use tilewright_ir::infer::place_type;
-use tilewright_ir::{Axis, BinaryOp, ExprId, ExprKind, Extent, ParamId, Place, Program, StoreMode};
+use tilewright_ir::{
+    Axis, BinaryOp, ExprId, ExprKind, Extent, Literal, ParamId, Place, Program, StoreMode,
+};
 
 /// The inside of a first stage.
 pub(super) struct Walk<'a> {
@@ -15,6 +17,8 @@ pub(super) struct Walk<'a> {
     pub grid: &'a Grid,
     /// The cotangent of each parameter that has one.
     pub cotangents: &'a [Option<ParamId>],
+    /// Where what is kept lies.
+    pub kept: &'a [ParamId],
 }
 
 /// What each expression of the forward program became.
@@ -99,8 +103,17 @@ impl Walk<'_> {
     /// Emits a forward expression into the gradient.
     fn recompute(&self, out: &mut Emitter, id: ExprId, map: &mut Map) {
         let expr = self.program().expr(id);
-        let mut kind = expr.kind.clone();
-        kind.map_operands(|operand| map[operand.index()].unwrap_or(operand));
+        let kept = self.kept_place(id, map);
+        let mut kind = match &kept {
+            Some(place) if self.stage.number > 0 => {
+                ExprKind::Load { place: place.clone(), fill: Literal::Float(0.0) }
+            }
+            _ => {
+                let mut kind = expr.kind.clone();
+                kind.map_operands(|operand| map[operand.index()].unwrap_or(operand));
+                kind
+            }
+        };
         if let ExprKind::ReduceBy { combine, .. } | ExprKind::ScanBy { combine, .. } = &mut kind {
             *combine = out
                 .copy_combine(self.program(), combine, |outer| map[outer.index()].unwrap_or(outer));
@@ -116,6 +129,17 @@ impl Walk<'_> {
             _ => {}
         }
         map[id.index()] = Some(new);
+        if let Some(place) = kept.filter(|_| self.stage.number == 0) {
+            out.store(place, new);
+        }
+    }
+
+    /// Where a value is kept, if it is.
+    fn kept_place(&self, id: ExprId, map: &Map) -> Option<Place> {
+        let number = self.stage.kept.iter().position(|kept| kept.value == id)?;
+        let mut place = self.stage.kept[number].place.clone();
+        place.map_operands(|operand| map[operand.index()].unwrap_or(operand));
+        Some(Place { param: self.kept[number], ..place })
     }
 
     /// The loads of a parameter, in order, the first of each place: loads may differ in what they give past the end of a

@@ -215,6 +215,7 @@ impl Target {
             return Ok(self.zeros(stage, &self.name, self.dtype));
         }
         let mut grid = self.rows();
+        grid.truncate(self.tiled_from(windowed));
         let own = grid.len();
         let block = (self.shape.len() == 1).then_some(BLOCK);
         grid.extend(block.map(|block| GridAxis { extent: self.shape[0], block }));
@@ -247,6 +248,22 @@ impl Target {
         let sum = out.cast(sum, self.dtype);
         out.store(place, sum);
         out.finish()
+    }
+}
+
+impl Target {
+    /// How many axes the programs of a window share out: where each of the forward ones read a tile of rows, as those of a row of an
+    /// image, a tile is taken here as well, and positions are told once for many elements. On an H200 that of `depthwise_conv_3x3`,
+    /// 64 channels of 4 x 112 x 112, took 27 us by one program a pixel.
+    fn tiled_from(&self, windowed: &[Windowed]) -> usize {
+        let last = self.shape.len().saturating_sub(1);
+        let shifted = |axis: usize| {
+            let tile =
+                |w: &Windowed| matches!(w.windows[axis], Window::Tile { .. } | Window::Whole);
+            let moves = |w: &Windowed| matches!(w.windows[axis], Window::Tile { .. });
+            windowed.iter().all(tile) && windowed.iter().any(moves)
+        };
+        (1..last).find(|&axis| shifted(axis)).unwrap_or(last)
     }
 }
 
@@ -292,17 +309,23 @@ impl Windowed {
     ) -> Option<ExprId> {
         let mut tile = stored.len() - self.windows.iter().filter(|w| w.has_tile()).count();
         let mut all = None;
-        for ((window, part), extent) in self.windows.iter().zip(parts).zip(shape) {
+        for (number, ((window, part), extent)) in
+            self.windows.iter().zip(parts).zip(shape).enumerate()
+        {
             let (axis, shift) = match *window {
                 Window::Whole => (tile, 0),
                 Window::Tile { shift } => (tile, shift),
                 Window::Program { grid, shift } => (grid, shift),
             };
             tile += usize::from(window.has_tile());
-            let Part::One(at) = *part else { continue };
             if shift == 0 && stored[axis] == *extent {
                 continue;
             }
+            let at = match *part {
+                Part::One(at) => at,
+                Part::Whole(extent) => out.positions(extent, 0, shape.len() - number),
+                Part::Block(..) => continue,
+            };
             let (moved, zero) = (out.constant(DType::I32, -shift as f64), out.index(0));
             let (at, end) = (out.add(at, moved), out.size(stored[axis]));
             let from = out.binary(BinaryOp::Ge, at, zero);
