@@ -93,10 +93,9 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_expert_rows(const un
         running_2 = (lane_ >= 16) ? (other_15 + running_2) : running_2;
         const int other_16 = __shfl_up_sync(0xffffffffu, running_2, 1);
         const int below = (lane_ >= 1) ? other_16 : 0;
-        const int total_3 = __shfl_sync(0xffffffffu, running_2, (threadIdx.x & 31) | 31);
         __syncthreads();
-        if ((int)(threadIdx.x & 31) == 0) {
-            total2[(int)(threadIdx.x >> 5)] = total_3;
+        if ((int)(threadIdx.x & 31) == 31) {
+            total2[(int)(threadIdx.x >> 5)] = running_2;
         }
         __syncthreads();
         int base = 0;

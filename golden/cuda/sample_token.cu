@@ -349,10 +349,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_2 = (lane_ >= 16) ? (other_46 + running_2) : running_2;
     const float other_47 = __shfl_up_sync(0xffffffffu, running_2, 1);
     const float below = (lane_ >= 1) ? other_47 : 0.0f;
-    const float total_3 = __shfl_sync(0xffffffffu, running_2, (threadIdx.x & 31) | 31);
     __syncthreads();
-    if (((int)threadIdx.x & 991) == 0) {
-        total12[(int)(threadIdx.x >> 5) & 1] = total_3;
+    if (((int)threadIdx.x & 991) == 31) {
+        total12[(int)(threadIdx.x >> 5) & 1] = running_2;
     }
     __syncthreads();
     float base = 0.0f;
@@ -377,23 +376,23 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const unsigned int random = tw_philox(rounded, seed_in, rounded_2);
     const unsigned int shr = random >> 8u;
     const float product_5 = (float)(shr) * 5.9604645e-8f;
-    float total_4 = 0.0f;
-    total_4 = total_4 + chosen_7;
-    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 1);
-    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 2);
-    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 4);
-    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 8);
-    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 16);
+    float total_3 = 0.0f;
+    total_3 = total_3 + chosen_7;
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 1);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 2);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 4);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 8);
+    total_3 = total_3 + __shfl_xor_sync(0xffffffffu, total_3, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial13[(int)(threadIdx.x >> 5)] = total_4;
+        partial13[(int)(threadIdx.x >> 5)] = total_3;
     }
     __syncthreads();
-    total_4 = 0.0f;
+    total_3 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_4 = total_4 + partial13[((int)(threadIdx.x >> 5) & 30) + i];
+        total_3 = total_3 + partial13[((int)(threadIdx.x >> 5) & 30) + i];
     }
-    const float product_6 = product_5 * total_4;
+    const float product_6 = product_5 * total_3;
     float running_3;
     float carry_2 = 0.0f;
     float sum_2 = 0.0f;
@@ -413,10 +412,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_4 = (lane_2 >= 16) ? (other_57 + running_4) : running_4;
     const float other_58 = __shfl_up_sync(0xffffffffu, running_4, 1);
     const float below_2 = (lane_2 >= 1) ? other_58 : 0.0f;
-    const float total_5 = __shfl_sync(0xffffffffu, running_4, (threadIdx.x & 31) | 31);
     __syncthreads();
-    if (((int)threadIdx.x & 991) == 0) {
-        total14[(int)(threadIdx.x >> 5) & 1] = total_5;
+    if (((int)threadIdx.x & 991) == 31) {
+        total14[(int)(threadIdx.x >> 5) & 1] = running_4;
     }
     __syncthreads();
     float base_2 = 0.0f;
@@ -474,23 +472,23 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const bool test_14 = at_3 == rounded_4;
     const int rounded_5 = (int)min(top_index, 2147483647u);
     const int chosen_10 = test_14 ? rounded_5 : 0;
-    int total_6 = 0;
-    total_6 = total_6 + chosen_10;
-    total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 1);
-    total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 2);
-    total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 4);
-    total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 8);
-    total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 16);
+    int total_4 = 0;
+    total_4 = total_4 + chosen_10;
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 1);
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 2);
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 4);
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 8);
+    total_4 = total_4 + __shfl_xor_sync(0xffffffffu, total_4, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial17[(int)(threadIdx.x >> 5)] = total_6;
+        partial17[(int)(threadIdx.x >> 5)] = total_4;
     }
     __syncthreads();
-    total_6 = 0;
+    total_4 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_6 = total_6 + partial17[((int)(threadIdx.x >> 5) & 30) + i];
+        total_4 = total_4 + partial17[((int)(threadIdx.x >> 5) & 30) + i];
     }
-    const int index = tw_checked(total_6, (64 * arguments.parts), faults, 0);
+    const int index = tw_checked(total_4, (64 * arguments.parts), faults, 0);
     const unsigned int tokens_in = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index)];
     const bool test_15 = at_3 >= 63;
     const bool and_4 = test_15 && test_12;
@@ -608,8 +606,44 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
                 v_11 = added_9;
             }
             const float tile_11 = v_9;
+            float total_5 = 0.0f;
+            total_5 = total_5 + tile_11;
+            total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 1);
+            total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 2);
+            total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 4);
+            total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 8);
+            total_5 = total_5 + __shfl_xor_sync(0xffffffffu, total_5, 16);
+            __syncthreads();
+            if ((int)(threadIdx.x & 31) == 0) {
+                partial19[(int)(threadIdx.x >> 5)] = total_5;
+            }
+            __syncthreads();
+            total_5 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                total_5 = total_5 + partial19[i];
+            }
+            const float tile_12 = v_10;
+            float total_6 = 0.0f;
+            total_6 = total_6 + tile_12;
+            total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 1);
+            total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 2);
+            total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 4);
+            total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 8);
+            total_6 = total_6 + __shfl_xor_sync(0xffffffffu, total_6, 16);
+            __syncthreads();
+            if ((int)(threadIdx.x & 31) == 0) {
+                partial20[(int)(threadIdx.x >> 5)] = total_6;
+            }
+            __syncthreads();
+            total_6 = 0.0f;
+            _Pragma("unroll")
+            for (int i = 0; i < 32; i++) {
+                total_6 = total_6 + partial20[i];
+            }
+            const float tile_13 = v_11;
             float total_7 = 0.0f;
-            total_7 = total_7 + tile_11;
+            total_7 = total_7 + tile_13;
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 1);
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 2);
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 4);
@@ -617,56 +651,20 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             total_7 = total_7 + __shfl_xor_sync(0xffffffffu, total_7, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial19[(int)(threadIdx.x >> 5)] = total_7;
+                partial21[(int)(threadIdx.x >> 5)] = total_7;
             }
             __syncthreads();
             total_7 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_7 = total_7 + partial19[i];
+                total_7 = total_7 + partial21[i];
             }
-            const float tile_12 = v_10;
-            float total_8 = 0.0f;
-            total_8 = total_8 + tile_12;
-            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 1);
-            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 2);
-            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 4);
-            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 8);
-            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 16);
-            __syncthreads();
-            if ((int)(threadIdx.x & 31) == 0) {
-                partial20[(int)(threadIdx.x >> 5)] = total_8;
-            }
-            __syncthreads();
-            total_8 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                total_8 = total_8 + partial20[i];
-            }
-            const float tile_13 = v_11;
-            float total_9 = 0.0f;
-            total_9 = total_9 + tile_13;
-            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 1);
-            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 2);
-            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 4);
-            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 8);
-            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 16);
-            __syncthreads();
-            if ((int)(threadIdx.x & 31) == 0) {
-                partial21[(int)(threadIdx.x >> 5)] = total_9;
-            }
-            __syncthreads();
-            total_9 = 0.0f;
-            _Pragma("unroll")
-            for (int i = 0; i < 32; i++) {
-                total_9 = total_9 + partial21[i];
-            }
-            const bool test_30 = total_7 >= chosen_14;
-            const bool test_31 = total_8 >= chosen_14;
-            const bool test_32 = total_9 >= chosen_14;
+            const bool test_30 = total_5 >= chosen_14;
+            const bool test_31 = total_6 >= chosen_14;
+            const bool test_32 = total_7 >= chosen_14;
             const float tile_14 = v_8;
-            const float chosen_24 = test_30 ? total_8 : total_7;
-            const float chosen_25 = test_31 ? total_9 : chosen_24;
+            const float chosen_24 = test_30 ? total_6 : total_5;
+            const float chosen_25 = test_31 ? total_7 : chosen_24;
             const float chosen_26 = test_32 ? tile_14 : chosen_25;
             const int tile_15 = v_7;
             const int chosen_27 = test_30 ? added_2 : added_4;
@@ -716,24 +714,24 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             const bool test_38 = chosen_38 > tile_17;
             const float chosen_39 = test_38 ? chosen_36 : 0.0f;
             const float tile_20 = v_12;
-            float total_10 = 0.0f;
-            total_10 = total_10 + chosen_39;
-            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 1);
-            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 2);
-            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 4);
-            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 8);
-            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 16);
+            float total_8 = 0.0f;
+            total_8 = total_8 + chosen_39;
+            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 1);
+            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 2);
+            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 4);
+            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 8);
+            total_8 = total_8 + __shfl_xor_sync(0xffffffffu, total_8, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial22[(int)(threadIdx.x >> 5)] = total_10;
+                partial22[(int)(threadIdx.x >> 5)] = total_8;
             }
             __syncthreads();
-            total_10 = 0.0f;
+            total_8 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_10 = total_10 + partial22[i];
+                total_8 = total_8 + partial22[i];
             }
-            const float added_10 = tile_20 + total_10;
+            const float added_10 = tile_20 + total_8;
             v_12 = added_10;
         }
         const float difference_5 = chosen_14 - tile_18;
@@ -826,47 +824,47 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             const bool test_52 = chosen_56 == larger_2;
             const bool and_20 = test_52 && test_50;
             const float chosen_58 = and_20 ? 1.0f : 0.0f;
-            float total_11 = 0.0f;
-            total_11 = total_11 + chosen_57;
-            total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 1);
-            total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 2);
-            total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 4);
-            total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 8);
-            total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 16);
+            float total_9 = 0.0f;
+            total_9 = total_9 + chosen_57;
+            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 1);
+            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 2);
+            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 4);
+            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 8);
+            total_9 = total_9 + __shfl_xor_sync(0xffffffffu, total_9, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial23[(int)(threadIdx.x >> 5)] = total_11;
+                partial23[(int)(threadIdx.x >> 5)] = total_9;
             }
             __syncthreads();
-            total_11 = 0.0f;
+            total_9 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_11 = total_11 + partial23[i];
+                total_9 = total_9 + partial23[i];
             }
-            float total_12 = 0.0f;
-            total_12 = total_12 + chosen_58;
-            total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 1);
-            total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 2);
-            total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 4);
-            total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 8);
-            total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 16);
+            float total_10 = 0.0f;
+            total_10 = total_10 + chosen_58;
+            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 1);
+            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 2);
+            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 4);
+            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 8);
+            total_10 = total_10 + __shfl_xor_sync(0xffffffffu, total_10, 16);
             __syncthreads();
             if ((int)(threadIdx.x & 31) == 0) {
-                partial24[(int)(threadIdx.x >> 5)] = total_12;
+                partial24[(int)(threadIdx.x >> 5)] = total_10;
             }
             __syncthreads();
-            total_12 = 0.0f;
+            total_10 = 0.0f;
             _Pragma("unroll")
             for (int i = 0; i < 32; i++) {
-                total_12 = total_12 + partial24[i];
+                total_10 = total_10 + partial24[i];
             }
             const float tile_35 = v_17;
             const float tile_36 = v_18;
             const bool test_53 = tile_36 > 0.0f;
             const float product_19 = tw_min(tile_36, chosen_47) * chosen_50;
             const float added_11 = tile_35 + (test_53 ? product_19 : 0.0f);
-            const float added_12 = v_17 + total_11;
-            const float added_13 = v_18 + total_12;
+            const float added_12 = v_17 + total_9;
+            const float added_13 = v_18 + total_10;
             const bool test_54 = added_13 > 0.0f;
             const float product_20 = tw_min(added_13, chosen_47) * chosen_50;
             const float added_14 = added_12 + (test_54 ? product_20 : 0.0f);
@@ -886,9 +884,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
             const int tile_45 = v_13;
             const int chosen_63 = and_21 ? j_6 : tile_45;
             v_13 = chosen_63;
-            const float added_15 = v_17 + total_11;
+            const float added_15 = v_17 + total_9;
             v_17 = added_15;
-            const float added_16 = v_18 + total_12;
+            const float added_16 = v_18 + total_10;
             v_18 = added_16;
         }
         const float tile_48 = v_17;
@@ -922,10 +920,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_6 = (lane_3 >= 16) ? (other_113 + running_6) : running_6;
     const float other_114 = __shfl_up_sync(0xffffffffu, running_6, 1);
     const float below_3 = (lane_3 >= 1) ? other_114 : 0.0f;
-    const float total_13 = __shfl_sync(0xffffffffu, running_6, (threadIdx.x & 31) | 31);
     __syncthreads();
-    if (((int)threadIdx.x & 799) == 0) {
-        total25[(int)(threadIdx.x >> 5) & 7] = total_13;
+    if (((int)threadIdx.x & 799) == 31) {
+        total25[(int)(threadIdx.x >> 5) & 7] = running_6;
     }
     __syncthreads();
     float base_3 = 0.0f;
@@ -988,25 +985,25 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     const int rounded_10 = (int)min(chosen_67, 2147483647u);
     const bool test_62 = at_2 < rounded_10;
     const float chosen_68 = test_62 ? product_2 : 0.0f;
-    float total_14 = 0.0f;
+    float total_11 = 0.0f;
     if (at_2 < arguments.parts) {
-        total_14 = total_14 + chosen_68;
+        total_11 = total_11 + chosen_68;
     }
-    total_14 = total_14 + __shfl_xor_sync(0xffffffffu, total_14, 1);
-    total_14 = total_14 + __shfl_xor_sync(0xffffffffu, total_14, 2);
-    total_14 = total_14 + __shfl_xor_sync(0xffffffffu, total_14, 4);
-    total_14 = total_14 + __shfl_xor_sync(0xffffffffu, total_14, 8);
-    total_14 = total_14 + __shfl_xor_sync(0xffffffffu, total_14, 16);
+    total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 1);
+    total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 2);
+    total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 4);
+    total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 8);
+    total_11 = total_11 + __shfl_xor_sync(0xffffffffu, total_11, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial28[(int)(threadIdx.x >> 5)] = total_14;
+        partial28[(int)(threadIdx.x >> 5)] = total_11;
     }
     __syncthreads();
-    total_14 = 0.0f;
+    total_11 = 0.0f;
     _Pragma("unroll")
     for (int i = 0; i < 8; i++) {
-        total_14 = total_14 + partial28[((int)(threadIdx.x >> 5) & 24) + i];
+        total_11 = total_11 + partial28[((int)(threadIdx.x >> 5) & 24) + i];
     }
-    const float difference_11 = product_23 - total_14;
+    const float difference_11 = product_23 - total_11;
     const int larger_3 = max(tile_50, 0);
     const int chosen_69 = and_10 ? larger_3 : rounded_10;
     const float chosen_70 = and_10 ? tile_51 : difference_11;
@@ -1059,10 +1056,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_8 = (lane_4 >= 16) ? (other_134 + running_8) : running_8;
     const float other_135 = __shfl_up_sync(0xffffffffu, running_8, 1);
     const float below_4 = (lane_4 >= 1) ? other_135 : 0.0f;
-    const float total_15 = __shfl_sync(0xffffffffu, running_8, (threadIdx.x & 31) | 31);
     __syncthreads();
-    if ((int)(threadIdx.x & 31) == 0) {
-        total29[(int)(threadIdx.x >> 5)] = total_15;
+    if ((int)(threadIdx.x & 31) == 31) {
+        total29[(int)(threadIdx.x >> 5)] = running_8;
     }
     __syncthreads();
     float base_4 = 0.0f;
@@ -1101,10 +1097,9 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     running_10 = (lane_5 >= 16) ? (other_140 + running_10) : running_10;
     const float other_141 = __shfl_up_sync(0xffffffffu, running_10, 1);
     const float below_5 = (lane_5 >= 1) ? other_141 : 0.0f;
-    const float total_16 = __shfl_sync(0xffffffffu, running_10, (threadIdx.x & 31) | 31);
     __syncthreads();
-    if ((int)(threadIdx.x & 31) == 0) {
-        total30[(int)(threadIdx.x >> 5)] = total_16;
+    if ((int)(threadIdx.x & 31) == 31) {
+        total30[(int)(threadIdx.x >> 5)] = running_10;
     }
     __syncthreads();
     float base_5 = 0.0f;
@@ -1236,23 +1231,23 @@ extern "C" __global__ void __launch_bounds__(1024) tw_kernel_sample_token(const 
     }
     const bool test_76 = at_3 == least_6;
     const int chosen_82 = test_76 ? rounded_5 : 0;
-    int total_17 = 0;
-    total_17 = total_17 + chosen_82;
-    total_17 = total_17 + __shfl_xor_sync(0xffffffffu, total_17, 1);
-    total_17 = total_17 + __shfl_xor_sync(0xffffffffu, total_17, 2);
-    total_17 = total_17 + __shfl_xor_sync(0xffffffffu, total_17, 4);
-    total_17 = total_17 + __shfl_xor_sync(0xffffffffu, total_17, 8);
-    total_17 = total_17 + __shfl_xor_sync(0xffffffffu, total_17, 16);
+    int total_12 = 0;
+    total_12 = total_12 + chosen_82;
+    total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 1);
+    total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 2);
+    total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 4);
+    total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 8);
+    total_12 = total_12 + __shfl_xor_sync(0xffffffffu, total_12, 16);
     if ((int)(threadIdx.x & 31) == 0) {
-        partial37[(int)(threadIdx.x >> 5)] = total_17;
+        partial37[(int)(threadIdx.x >> 5)] = total_12;
     }
     __syncthreads();
-    total_17 = 0;
+    total_12 = 0;
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
-        total_17 = total_17 + partial37[((int)(threadIdx.x >> 5) & 30) + i];
+        total_12 = total_12 + partial37[((int)(threadIdx.x >> 5) & 30) + i];
     }
-    const int index_2 = tw_checked(total_17, (64 * arguments.parts), faults, 0);
+    const int index_2 = tw_checked(total_12, (64 * arguments.parts), faults, 0);
     const unsigned int tokens_in_2 = tokens[((long long)((int)blockIdx.x) * arguments.tokens_stride0) + (long long)(index_2)];
     const bool test_77 = tile_50 < 0;
     const bool and_26 = and_10 && test_77;

@@ -79,7 +79,6 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_selective_scan(const
             exp_x[i] = expf(product_2);
             product_3[i] = b_in[i] * product[i];
         }
-        float running[8];
         float running_2[8];
         float sum;
         float sum_2;
@@ -87,8 +86,6 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_selective_scan(const
         const float next_2 = product_3[0];
         sum = next;
         sum_2 = next_2;
-        running[0] = sum;
-        running_2[0] = sum_2;
         _Pragma("unroll")
         for (int i = 0; i < 7; i++) {
             const float c_2 = sum * exp_x[i + 1];
@@ -97,8 +94,6 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_selective_scan(const
             const float next_4 = c_4;
             sum = next_3;
             sum_2 = next_4;
-            running[i + 1] = sum;
-            running_2[i + 1] = sum_2;
         }
         const int lane_ = (int)(threadIdx.x & 31) & 31;
         float running_3;
@@ -149,12 +144,10 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_selective_scan(const
         running_4 = next_16;
         const float below = __shfl_up_sync(0xffffffffu, running_3, 1);
         const float below_2 = __shfl_up_sync(0xffffffffu, running_4, 1);
-        const float total_2 = __shfl_sync(0xffffffffu, running_3, (threadIdx.x & 31) | 31);
-        const float total_3 = __shfl_sync(0xffffffffu, running_4, (threadIdx.x & 31) | 31);
         __syncthreads();
-        if ((int)(threadIdx.x & 31) == 0) {
-            total0[(int)(threadIdx.x >> 5)] = total_2;
-            total1[(int)(threadIdx.x >> 5)] = total_3;
+        if ((int)(threadIdx.x & 31) == 31) {
+            total0[(int)(threadIdx.x >> 5)] = running_3;
+            total1[(int)(threadIdx.x >> 5)] = running_4;
         }
         __syncthreads();
         const float part = total0[0];
@@ -192,14 +185,27 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_selective_scan(const
         const float c_28 = (base_2 * below) + below_2;
         const float before = ((int)(threadIdx.x >> 5) > 0) ? ((lane_ >= 1) ? c_26 : base) : below;
         const float before_2 = ((int)(threadIdx.x >> 5) > 0) ? ((lane_ >= 1) ? c_28 : base_2) : below_2;
+        const float own = exp_x[0];
+        const float own_2 = product_3[0];
+        const float c_29 = before * own;
+        const float c_31 = (before_2 * own) + own_2;
+        const float next_25 = ((lane_ >= 1) || ((int)(threadIdx.x >> 5) > 0)) ? c_29 : own;
+        const float next_26 = ((lane_ >= 1) || ((int)(threadIdx.x >> 5) > 0)) ? c_31 : own_2;
+        sum = next_25;
+        sum_2 = next_26;
+        running_2[0] = sum_2;
+        _Pragma("unroll")
+        for (int i = 0; i < 7; i++) {
+            const float c_32 = sum * exp_x[i + 1];
+            const float c_34 = (sum_2 * exp_x[i + 1]) + product_3[i + 1];
+            const float next_27 = c_32;
+            const float next_28 = c_34;
+            sum = next_27;
+            sum_2 = next_28;
+            running_2[i + 1] = sum_2;
+        }
         _Pragma("unroll")
         for (int i = 0; i < 8; i++) {
-            const float own = running[i];
-            const float own_2 = running_2[i];
-            const float c_29 = before * own;
-            const float c_31 = (before_2 * own) + own_2;
-            running[i] = ((lane_ >= 1) || ((int)(threadIdx.x >> 5) > 0)) ? c_29 : own;
-            running_2[i] = ((lane_ >= 1) || ((int)(threadIdx.x >> 5) > 0)) ? c_31 : own_2;
             const float tile_2 = total[i];
             const float fma_x = fma(running_2[i], c_in[i], tile_2);
             total[i] = fma_x;

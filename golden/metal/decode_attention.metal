@@ -30,14 +30,14 @@ void tw_kernel_decode_attention(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    threadgroup uint4 shared_memory[128];
+    threadgroup uint4 shared_memory[192];
     threadgroup float* tile0 = (decltype(tile0))(shared_memory + 0);
-    threadgroup float* partial1 = (decltype(partial1))(shared_memory + 0);
+    threadgroup float* partial1 = (decltype(partial1))(shared_memory + 128);
     threadgroup float* tile2 = (decltype(tile2))(shared_memory + 0);
-    threadgroup float* tile3 = (decltype(tile3))(shared_memory + 0);
-    threadgroup float* partial4 = (decltype(partial4))(shared_memory + 0);
+    threadgroup float* tile3 = (decltype(tile3))(shared_memory + 1);
+    threadgroup float* partial4 = (decltype(partial4))(shared_memory + 2);
     threadgroup float* tile5 = (decltype(tile5))(shared_memory + 0);
-    threadgroup float* tile6 = (decltype(tile6))(shared_memory + 0);
+    threadgroup float* tile6 = (decltype(tile6))(shared_memory + 128);
     const int at = (int)thread_index_in_threadgroup >> 7;
     const int at_2 = (int)thread_index_in_threadgroup & 127;
     const int at_7 = ((int)thread_index_in_threadgroup >> 6) & 3;
@@ -58,7 +58,6 @@ void tw_kernel_decode_attention(
     const int larger = max((smaller - arguments.window), 0);
     const int product_3 = (larger / 64) * 64;
     for (int j = product_3; j < smaller; j += 64) {
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         tile0[(at * 128) + at_2] = product_2;
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         float products = 0.0f;
@@ -74,7 +73,6 @@ void tw_kernel_decode_attention(
         greatest = tw_max(greatest, simd_shuffle_xor(greatest, 4));
         greatest = tw_max(greatest, simd_shuffle_xor(greatest, 8));
         greatest = tw_max(greatest, simd_shuffle_xor(greatest, 16));
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if ((int)thread_index_in_simdgroup == 0) {
             partial1[(int)simdgroup_index_in_threadgroup] = greatest;
         }
@@ -84,7 +82,6 @@ void tw_kernel_decode_attention(
         for (int i_10 = 0; i_10 < 2; i_10++) {
             greatest = tw_max(greatest, partial1[((int)simdgroup_index_in_threadgroup & 14) + i_10]);
         }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 319) == 0) {
             tile2[at_7] = greatest;
         }
@@ -94,7 +91,6 @@ void tw_kernel_decode_attention(
         const float chosen_3 = test_3 ? 0.0f : larger_2;
         const float difference_2 = tile_6 - chosen_3;
         const float exp_x = precise::exp(difference_2);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 127) == 0) {
             tile3[at] = chosen_3;
         }
@@ -109,7 +105,6 @@ void tw_kernel_decode_attention(
         total = total + simd_shuffle_xor(total, 4);
         total = total + simd_shuffle_xor(total, 8);
         total = total + simd_shuffle_xor(total, 16);
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if ((int)thread_index_in_simdgroup == 0) {
             partial4[(int)simdgroup_index_in_threadgroup] = total;
         }
@@ -119,7 +114,6 @@ void tw_kernel_decode_attention(
         for (int i_10 = 0; i_10 < 2; i_10++) {
             total = total + partial4[((int)simdgroup_index_in_threadgroup & 14) + i_10];
         }
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 319) == 0) {
             tile5[at_7] = total;
         }
@@ -128,7 +122,6 @@ void tw_kernel_decode_attention(
         const float fma_x = fma(tile_7, exp_x, total_2);
         v_2 = fma_x;
         const float product_4 = v_3 * exp_x;
-        threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         if (((int)thread_index_in_threadgroup & 256) == 0) {
             tile6[(at_7 * 64) + at_8] = exp_x_2;
         }

@@ -103,10 +103,9 @@ void tw_kernel_expert_rows(
         running_2 = (lane_ >= 16) ? (other_15 + running_2) : running_2;
         const int other_16 = simd_shuffle_up(running_2, 1);
         const int below = (lane_ >= 1) ? other_16 : 0;
-        const int total_3 = simd_shuffle(running_2, thread_index_in_simdgroup | 31);
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            total2[(int)simdgroup_index_in_threadgroup] = total_3;
+        if ((int)thread_index_in_simdgroup == 31) {
+            total2[(int)simdgroup_index_in_threadgroup] = running_2;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         int base = 0;

@@ -86,7 +86,6 @@ void tw_kernel_selective_scan(
             exp_x[i] = precise::exp(product_2);
             product_3[i] = b_in[i] * product[i];
         }
-        float running[4];
         float running_2[4];
         float sum;
         float sum_2;
@@ -94,8 +93,6 @@ void tw_kernel_selective_scan(
         const float next_2 = product_3[0];
         sum = next;
         sum_2 = next_2;
-        running[0] = sum;
-        running_2[0] = sum_2;
         _Pragma("unroll")
         for (int i = 0; i < 3; i++) {
             const float c_2 = sum * exp_x[i + 1];
@@ -104,8 +101,6 @@ void tw_kernel_selective_scan(
             const float next_4 = c_4;
             sum = next_3;
             sum_2 = next_4;
-            running[i + 1] = sum;
-            running_2[i + 1] = sum_2;
         }
         const int lane_ = (int)thread_index_in_simdgroup & 31;
         float running_3;
@@ -156,12 +151,10 @@ void tw_kernel_selective_scan(
         running_4 = next_16;
         const float below = simd_shuffle_up(running_3, 1);
         const float below_2 = simd_shuffle_up(running_4, 1);
-        const float total_2 = simd_shuffle(running_3, thread_index_in_simdgroup | 31);
-        const float total_3 = simd_shuffle(running_4, thread_index_in_simdgroup | 31);
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
-        if ((int)thread_index_in_simdgroup == 0) {
-            total0[(int)simdgroup_index_in_threadgroup] = total_2;
-            total1[(int)simdgroup_index_in_threadgroup] = total_3;
+        if ((int)thread_index_in_simdgroup == 31) {
+            total0[(int)simdgroup_index_in_threadgroup] = running_3;
+            total1[(int)simdgroup_index_in_threadgroup] = running_4;
         }
         threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
         const int k = (lane_ & 15) - (16 - (int)simdgroup_index_in_threadgroup);
@@ -211,14 +204,27 @@ void tw_kernel_selective_scan(
         const float c_34 = (base_4 * below) + below_2;
         const float before = ((int)simdgroup_index_in_threadgroup > 0) ? ((lane_ >= 1) ? c_32 : base_3) : below;
         const float before_2 = ((int)simdgroup_index_in_threadgroup > 0) ? ((lane_ >= 1) ? c_34 : base_4) : below_2;
+        const float own = exp_x[0];
+        const float own_2 = product_3[0];
+        const float c_35 = before * own;
+        const float c_37 = (before_2 * own) + own_2;
+        const float next_27 = ((lane_ >= 1) || ((int)simdgroup_index_in_threadgroup > 0)) ? c_35 : own;
+        const float next_28 = ((lane_ >= 1) || ((int)simdgroup_index_in_threadgroup > 0)) ? c_37 : own_2;
+        sum = next_27;
+        sum_2 = next_28;
+        running_2[0] = sum_2;
+        _Pragma("unroll")
+        for (int i = 0; i < 3; i++) {
+            const float c_38 = sum * exp_x[i + 1];
+            const float c_40 = (sum_2 * exp_x[i + 1]) + product_3[i + 1];
+            const float next_29 = c_38;
+            const float next_30 = c_40;
+            sum = next_29;
+            sum_2 = next_30;
+            running_2[i + 1] = sum_2;
+        }
         _Pragma("unroll")
         for (int i = 0; i < 4; i++) {
-            const float own = running[i];
-            const float own_2 = running_2[i];
-            const float c_35 = before * own;
-            const float c_37 = (before_2 * own) + own_2;
-            running[i] = ((lane_ >= 1) || ((int)simdgroup_index_in_threadgroup > 0)) ? c_35 : own;
-            running_2[i] = ((lane_ >= 1) || ((int)simdgroup_index_in_threadgroup > 0)) ? c_37 : own_2;
             const float tile_2 = total[i];
             const float fma_x = fma(running_2[i], c_in[i], tile_2);
             total[i] = fma_x;

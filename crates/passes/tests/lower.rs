@@ -369,3 +369,88 @@ fn whole_blocks_of_long_rows_are_read_without_masks() {
         }
     }
 }
+
+/// What `program` makes of numbers, by its threads and by the interpreter: the last parameter.
+fn both(program: &Program, dims: &[usize], shapes: &[&[usize]]) -> [Vec<f64>; 2] {
+    let number = |i: usize| (i * 7 % 13) as f64 / 16.0 - 0.25;
+    let arguments: Vec<Argument> = (shapes.iter())
+        .map(|shape| {
+            let values: Vec<f64> = (0..shape.iter().product()).map(number).collect();
+            Argument::Tensor(Tensor::from_values(DType::F32, shape, &values))
+        })
+        .collect();
+    let mut found = arguments.clone();
+    emulate(&lowered(program, dims), dims, &mut found).unwrap();
+    let shapes: Vec<_> = shapes.iter().map(|shape| Some(shape.to_vec())).collect();
+    let bindings = tilewright_ir::bind(program, &shapes, &[]).unwrap();
+    let mut right = arguments;
+    tilewright_ir::interpret(program, &mut right, &bindings).unwrap();
+    [found, right].map(|all| all.last().and_then(Argument::tensor).unwrap().values())
+}
+
+fn assert_near([found, right]: [Vec<f64>; 2]) {
+    for (found, right) in found.iter().zip(&right) {
+        assert!((found - right).abs() <= 1e-4 * right.abs().max(1.0), "{found} is not {right}");
+    }
+}
+
+#[test]
+fn a_sum_that_a_loop_carries_is_joined_behind_it() {
+    let source = "kernel t(x: in f32[rows, 256, 64], y: out f32[64])\ngrid 1\nvar $0: f32[64]\n\
+                  %0: i32 = const 0\n%1: i32 = size rows\n%2: f32 = const 0.0\n\
+                  %3: f32[64] = broadcast %2\nset $0 = %3\nfor %4 row in %0..%1 {\n\
+                  %5: f32[256, 64] = load x[%4, :, :]\n%6: f32[1, 64] = reduce_sum %5 axis 0\n\
+                  %7: f32[64] = reshape %6\n%8: f32[64] = get $0\n%9: f32[64] = add %8, %7\n\
+                  set $0 = %9\n}\n%10: f32[64] = get $0\nstore y[:] = %10\n";
+    for (source, turns) in [(source.to_string(), 0), (source.replace("0.0", "1.0"), 2)] {
+        let program = tilewright_ir::text::parse(&source).unwrap();
+        for rows in [0, 1, 5] {
+            let threads = lowered(&program, &[rows]);
+            assert_eq!(barriers(&threads), turns, "what begins at 1 is no sum of all threads");
+            assert_near(both(&program, &[rows], &[&[rows, 256, 64], &[64]]));
+        }
+    }
+}
+
+#[test]
+fn scans_of_different_places_have_one_barrier_each() {
+    let scan = |id: usize, of: usize, reverse: &str| {
+        format!(
+            "%{id}: f32[n] = scan_by %{of}, %{of} axis 0{reverse} (%{}: f32, %{}: f32; %{}: f32, \
+             %{}: f32) {{\n%{}: f32 = mul %{}, %{}\n%{}: f32 = mul %{}, %{}\n%{}: f32 = add %{}, %{}\n\
+             yield %{}, %{}\n}}\n%{}: f32[n] = part %{id} number 1\n",
+            id + 1,
+            id + 2,
+            id + 3,
+            id + 4,
+            id + 5,
+            id + 1,
+            id + 3,
+            id + 6,
+            id + 2,
+            id + 3,
+            id + 7,
+            id + 6,
+            id + 4,
+            id + 5,
+            id + 7,
+            id + 8,
+        )
+    };
+    let source = format!(
+        "kernel t(x: in f32[rows, n], y: out f32[rows, n])\ngrid 1\n%0: i32 = const 0\n\
+         %1: i32 = size rows\nfor %2 row in %0..%1 {{\n%3: f32[n] = load x[%2, :]\n{}{}\
+         store y[%2, :] = %28\n}}\n",
+        scan(10, 3, ""),
+        scan(20, 18, " reverse"),
+    );
+    let program = tilewright_ir::text::parse(&source).unwrap();
+    for (rows, n) in [(3, 2048), (2, 1500)] {
+        let threads = lowered(&program, &[rows, n]);
+        let mut found = 0;
+        let mut count = |code: &Code| found += usize::from(matches!(code, Code::Barrier));
+        threads.body.iter().for_each(|code| code.visit(&mut count));
+        assert_eq!(found, 2);
+        assert_near(both(&program, &[rows, n], &[&[rows, n], &[rows, n]]));
+    }
+}

@@ -36,7 +36,8 @@ fn block(program: &mut Program, body: Vec<Stmt>) -> Vec<Stmt> {
                 let loads = rows_of_turn(program, index, &body);
                 let whole = !reads_parts(program, &body);
                 let waits = meets(program, &body) || (whole && adds_up(program, index, &body));
-                let body = match step == 1 && waits && !loads.is_empty() {
+                let once = has_one_turn(program, start, end);
+                let body = match step == 1 && waits && !once && !loads.is_empty() {
                     true => one_turn_ahead(program, [index, start, end], &loads, body, &mut out),
                     false => body,
                 };
@@ -50,6 +51,21 @@ fn block(program: &mut Program, body: Vec<Stmt>) -> Vec<Stmt> {
         }
     }
     out
+}
+
+/// True for loops from a number to the next, at most.
+fn has_one_turn(program: &Program, start: ExprId, end: ExprId) -> bool {
+    let is_next = |id: ExprId| match program.expr(id).kind {
+        ExprKind::Binary(BinaryOp::Add, a, b) => {
+            let one = |id: ExprId| program.constant(id) == Some(1.0);
+            (a == start && one(b)) || (b == start && one(a))
+        }
+        _ => false,
+    };
+    match program.expr(end).kind {
+        ExprKind::Binary(BinaryOp::Min, a, b) => is_next(a) || is_next(b),
+        _ => is_next(end),
+    }
 }
 
 /// True when threads meet in each turn over what it reads, and nothing runs inside it again.

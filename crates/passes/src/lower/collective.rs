@@ -44,15 +44,18 @@ impl Lowering<'_> {
         match &expr.kind {
             ExprKind::Reduce(op, of, axis) => {
                 let dtype = expr.ty.dtype;
+                let is_late = self.late.iter().any(|sum| sum.reduction == id);
                 if *op == ReduceOp::Sum
+                    && !is_late
                     && let Some(total) = self.sum_of_squares(*of, *axis, name)?
                 {
                     self.hold(id, total);
                     return Ok(());
                 }
                 let identity = vec![literal(op.identity(dtype), dtype)];
+                let joiner = Joiner::Op(*op, dtype);
                 let results =
-                    self.reduce(&[*of], *axis, &[dtype], identity, &Joiner::Op(*op, dtype), name)?;
+                    self.reduce((&[*of], *axis), &[dtype], identity, &joiner, name, is_late)?;
                 self.hold(id, results[0].clone());
             }
             ExprKind::ReduceBy { of, axis, combine, identity } => {
@@ -60,7 +63,7 @@ impl Lowering<'_> {
                 let identity =
                     identity.iter().map(|&i| self.scalar(i)).collect::<Result<Vec<_>, _>>()?;
                 let results =
-                    self.reduce(of, *axis, &dtypes, identity, &Joiner::By(combine), name)?;
+                    self.reduce((of, *axis), &dtypes, identity, &Joiner::By(combine), name, false)?;
                 self.hold(id, results[0].clone());
                 self.parts.insert(id, results);
             }
@@ -93,16 +96,16 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// Reduces the components `of` together along `axis`: first over the registers of a thread, then over the lanes of a
-    /// subgroup, then over the subgroups of the team. The order is fixed, so results repeat bit for bit.
+    /// Reduces the components `of` together along an axis: first over the registers of a thread, then, unless that `is_late`,
+    /// over the lanes of a subgroup and over the subgroups of the team. The order is fixed, so results repeat bit for bit.
     fn reduce(
         &mut self,
-        of: &[ExprId],
-        axis: usize,
+        (of, axis): (&[ExprId], usize),
         dtypes: &[DType],
         identity: Partial,
         joiner: &Joiner,
         name: &str,
+        is_late: bool,
     ) -> Result<Vec<Held>, LowerError> {
         let shape = self.program.expr(of[0]).ty.shape.clone();
         let layout = self.layout(&shape);
@@ -126,14 +129,10 @@ impl Lowering<'_> {
             Some(extreme) => self.code(extreme),
             None => self.reduce_registers(of, axis, &layout, &accumulators, &identity, joiner)?,
         }
-        self.reduce_threads(
-            &accumulators,
-            dtypes,
-            &narrow,
-            &layout.thread_bits(axis),
-            joiner,
-            &identity,
-        );
+        if !is_late {
+            let bits = layout.thread_bits(axis);
+            self.reduce_threads(&accumulators, dtypes, &narrow, &bits, joiner, &identity);
+        }
         let held = |register| Held { register, layout: narrow.clone() };
         Ok(accumulators.into_iter().map(held).collect())
     }
@@ -266,6 +265,9 @@ impl Lowering<'_> {
         }
         let slot =
             if lanes_agree { Value::Builtin(Builtin::Subgroup) } else { self.thread.clone() };
+        if self.reduce_columns(accumulators, dtypes, narrow, &subgroups, joiner) {
+            return;
+        }
         let (arrays, place) = self.partials(dtypes, registers * slots);
         let placed = |at: Value| super::add(place.clone(), at);
         let (write, ()) = self.nested(|l| {

@@ -1,8 +1,13 @@
 //! Loads before arithmetic: a load waits for memory for as long as hundreds of steps take, so all that a program will
 //! need is asked for before it computes, and the waits overlap. What every program reads alike (a weight) is in a cache
-//! by the second one; its load stays where it is, so that no register holds it meanwhile.
+//! by the second one; its load stays where it is, so that no register holds it meanwhile. Nor are there registers for all that a
+//! block reads where that is much: it is then read where it is used.
 
 use tilewright_ir::{Access, Axis, ExprId, ExprKind, ParamKind, Place, Program, Stmt};
+
+/// So many tiles of a block are much. On an H200, the gradient of `depthwise_conv_3x3` reads nine windows of an image in each turn,
+/// 144 registers of each of 512 threads.
+const MANY: usize = 8;
 
 /// Moves loads of inputs up to where their indices are known, inside their block. Matrix products have ways of their own.
 pub fn fetch(program: &mut Program) {
@@ -15,6 +20,19 @@ pub fn fetch(program: &mut Program) {
 }
 
 fn block(program: &Program, body: &mut Vec<Stmt>) {
+    let is_tile = |statement: &&Stmt| match statement {
+        Stmt::Let(id) => program.expr(*id).ty.shape.len() > 1 && moves(program, *id),
+        _ => false,
+    };
+    if body.iter().filter(is_tile).count() >= MANY {
+        for statement in body.iter_mut() {
+            if let Stmt::For { body, .. } | Stmt::When { body, .. } = statement {
+                block(program, body);
+            }
+        }
+        sink(program, body);
+        return;
+    }
     let mut out: Vec<Stmt> = Vec::with_capacity(body.len());
     for mut statement in body.drain(..) {
         match &mut statement {
@@ -29,6 +47,37 @@ fn block(program: &Program, body: &mut Vec<Stmt>) {
         out.push(statement);
     }
     *body = out;
+}
+
+/// Moves loads of inputs, and what only gives them another form, down to where they are used first.
+fn sink(program: &Program, body: &mut Vec<Stmt>) {
+    for at in (0..body.len()).rev() {
+        let Stmt::Let(id) = body[at] else { continue };
+        let sinks = match program.expr(id).kind {
+            ExprKind::Reshape(_) | ExprKind::Cast(_) => true,
+            _ => moves(program, id),
+        };
+        let used = body[at + 1..].iter().position(|statement| uses(program, statement, id));
+        if let Some(distance) = used.filter(|distance| sinks && *distance > 0) {
+            let statement = body.remove(at);
+            body.insert(at + distance, statement);
+        }
+    }
+}
+
+/// True where a statement may need a value.
+fn uses(program: &Program, statement: &Stmt, id: ExprId) -> bool {
+    let mut found = false;
+    match statement {
+        Stmt::Let(of) => program.expr(*of).kind.operands(|a| found |= a == id),
+        Stmt::Set(_, value) => found = *value == id,
+        Stmt::Store { place, value, mask, .. } => {
+            place.operands(&mut |a| found |= a == id);
+            found |= *value == id || *mask == Some(id);
+        }
+        Stmt::For { .. } | Stmt::When { .. } => found = true,
+    }
+    found
 }
 
 /// The first place in `before` where everything that a load needs is known, behind the loads that are there.

@@ -6,12 +6,14 @@
 
 mod access;
 mod ahead;
+mod barriers;
 mod blocks;
 mod candidates;
 mod choice;
 mod chunk;
 mod cluster;
 mod collective;
+mod columns;
 mod contract;
 mod draws;
 mod exchange;
@@ -19,6 +21,7 @@ mod extrema;
 mod fetch;
 mod index;
 mod kept;
+mod late;
 pub mod layout;
 mod map;
 mod matrix;
@@ -217,6 +220,8 @@ struct Lowering<'a> {
     part: Value,
     /// What was read and written since the last barrier.
     order: order::Order,
+    /// Threads meet somewhere for that alone.
+    ordered: bool,
     /// Indices of the load or store being lowered that were checked once.
     checked_indices: HashMap<(ParamId, usize), (ExprId, Value)>,
     /// The positions of the place at hand that no thread can compute for itself.
@@ -245,6 +250,8 @@ struct Lowering<'a> {
     turns: Vec<(RegisterId, usize)>,
     /// What a cluster is about to exchange.
     meeting: Option<Vec<collective::Exchange>>,
+    /// Sums of which each thread carries a part round the loop at hand.
+    late: Vec<late::LateSum>,
     /// Depth of run-time loops around the current statement.
     loops: usize,
     /// Depth of conditions around the current statement, which all threads of a team pass or none does.
@@ -299,6 +306,7 @@ impl<'a> Lowering<'a> {
                 .map(|axis| (axis, schedule.team + schedule.vector + schedule.vectors)),
             part: Value::Builtin(Builtin::Group(0)),
             order: order::Order::default(),
+            ordered: false,
             checked_indices: HashMap::default(),
             shared_indices: HashMap::default(),
             checks: Vec::new(),
@@ -316,6 +324,7 @@ impl<'a> Lowering<'a> {
             resident: 0,
             turns: Vec::new(),
             meeting: None,
+            late: Vec::new(),
             loops: 0,
             conditions: 0,
             is_blocked: false,
@@ -382,8 +391,13 @@ impl<'a> Lowering<'a> {
         body.append(&mut self.blocks.pop().unwrap_or_default());
         let threads = 1 << (self.schedule.team + self.schedule.teams);
         let overlap = self.schedule.teams == 0;
+        let apart =
+            !self.ordered && !self.is_blocked && barriers::keeps_tensors_apart(self.program);
         let mut program = self.threads_of(threads, None, body);
         tidy::tidy(&mut program);
+        if apart {
+            barriers::drop_needless(&mut program);
+        }
         // Teams keep to their own part of an array, which another array's parts would cross.
         memory::place(&mut program.shared, &program.body, overlap);
         Ok(program)

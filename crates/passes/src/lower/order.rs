@@ -258,6 +258,7 @@ impl Lowering<'_> {
         let written = self.order.written.get(&place.param);
         let repeated = self.settled.contains(&id);
         if written.is_some_and(|ways| repeated || !ways.iter().all(|w| own(w, &way))) {
+            self.ordered = true;
             self.barrier();
         }
         self.order.read.entry(place.param).or_default().push(way);
@@ -269,6 +270,7 @@ impl Lowering<'_> {
         let touched = [self.order.read.get(&place.param), self.order.written.get(&place.param)];
         let met = |w: &Way| !own(w, &way) && !disjoint(self.program, &w.0, place);
         if touched.into_iter().flatten().flatten().any(met) {
+            self.ordered = true;
             self.barrier();
         }
         self.order.written.entry(place.param).or_default().push(way);

@@ -172,24 +172,16 @@ impl Lowering<'_> {
             let values = |l: &mut Self, at: &Value| {
                 of.iter().map(|&of| l.element(of, &layout, at)).collect::<Result<Partial, _>>()
             };
+            // All that a thread has; what it joins on the way is joined once more when it is known what comes before.
             let own = values(l, &start)?;
             l.assign(&sums, own);
-            if first.is_none() {
-                l.assign_elements(&outs, &start, gets(&sums));
-            }
             l.unroll(vector - 1, |l, j| {
                 let at = place(add(j, int(1)));
                 let own = values(l, &at)?;
-                if first.is_some() {
-                    l.assign_elements(&outs, &at, gets(&sums));
-                }
                 let joined = l.join(&joiner, gets(&sums), own.clone());
                 let has_next = has_next(l, &at);
                 let joined = l.select_parts(&dtypes, has_next, joined, own);
                 l.assign(&sums, joined);
-                if first.is_none() {
-                    l.assign_elements(&outs, &at, gets(&sums));
-                }
                 Ok::<(), LowerError>(())
             })?;
             let holding = ends.then(|| {
@@ -214,26 +206,35 @@ impl Lowering<'_> {
                 }
             };
             let before = l.let_values("before", &dtypes, before);
+            let own = values(l, &start)?;
+            let own = l.let_values("own", &dtypes, own);
             if let Some(first) = &first {
-                let own = l.select_parts(&dtypes, any.clone(), before.clone(), first.clone());
-                l.assign_elements(&outs, &start, own);
+                let out = l.select_parts(&dtypes, any.clone(), before.clone(), first.clone());
+                l.assign_elements(&outs, &start, out);
             }
-            l.unroll(vector - usize::from(first.is_some()), |l, j| {
-                let at = match first {
-                    None => add(registers.clone(), j),
-                    Some(_) => place(add(j, int(1))),
-                };
-                let own: Partial =
-                    outs.iter().map(|&out| Value::Element(out, Box::new(at.clone()))).collect();
-                let own = l.let_values("own", &dtypes, own);
-                let joined = l.join(&joiner, before.clone(), own.clone());
-                let mut joined = l.select_parts(&dtypes, any.clone(), joined, own);
+            let joined = l.join(&joiner, before, own.clone());
+            let joined = l.select_parts(&dtypes, any, joined, own);
+            l.assign(&sums, joined);
+            if first.is_none() {
+                l.assign_elements(&outs, &start, gets(&sums));
+            }
+            l.unroll(vector - 1, |l, j| {
+                let at = place(add(j, int(1)));
+                let own = values(l, &at)?;
+                let has_next = has_next(l, &at);
                 if let Some(first) = &first {
-                    let has_next = has_next(l, &at);
-                    joined = l.select_parts(&dtypes, has_next, joined, first.clone());
+                    let (sums, first) = (gets(&sums), first.clone());
+                    let out = l.select_parts(&dtypes, has_next.clone(), sums, first);
+                    l.assign_elements(&outs, &at, out);
                 }
-                l.assign_elements(&outs, &at, joined);
-            });
+                let joined = l.join(&joiner, gets(&sums), own.clone());
+                let joined = l.select_parts(&dtypes, has_next, joined, own);
+                l.assign(&sums, joined);
+                if first.is_none() {
+                    l.assign_elements(&outs, &at, gets(&sums));
+                }
+                Ok::<(), LowerError>(())
+            })?;
             if rest > 0 {
                 let total = match is_first {
                     true => total,

@@ -71,7 +71,11 @@ impl Lowering<'_> {
                     return self.two_loops(statement, pass);
                 }
                 let (start, end) = (self.scalar(*start)?, self.scalar(*end)?);
-                self.run_loop(statement, start, end)
+                let late = self.late_sums(statement);
+                self.late.extend(&late);
+                self.run_loop(statement, start, end)?;
+                self.join_late(&late);
+                Ok(())
             }
             Stmt::When { condition, body } => {
                 let condition = self.scalar(*condition)?;
@@ -108,6 +112,7 @@ impl Lowering<'_> {
         self.in_last_pass |= self.last_pass == Some(*index);
         let (body, result) = self.scope(|l| {
             if l.order.carried(l.program, statement) {
+                l.ordered = true;
                 l.barrier();
             }
             if asked {

@@ -57,7 +57,7 @@ impl Lowering<'_> {
         let end = way.holding.clone().map(|holding| {
             let own = match bits > SUBGROUP {
                 true => {
-                    let before = shift_left(self.subgroup_of_row(bits).0, SUBGROUP);
+                    let before = shift_left(self.subgroup_of_row(bits, reverse).0, SUBGROUP);
                     binary(BinaryOp::Sub, holding, before)
                 }
                 false => holding,
@@ -86,19 +86,22 @@ impl Lowering<'_> {
             }
             None => self.shuffled("below", dtypes, shuffle(1), gets(&running)),
         };
-        let last = if reverse { Shuffle::First(lanes) } else { Shuffle::Last(lanes) };
-        let total = self.shuffled("total", dtypes, last, gets(&running));
         let any = way.identity.is_none().then(|| has(1));
         if bits <= SUBGROUP {
+            let last = if reverse { Shuffle::First(lanes) } else { Shuffle::Last(lanes) };
+            let total = match goes_on {
+                true => self.shuffled("total", dtypes, last, gets(&running)),
+                false => Partial::new(),
+            };
             return ((before, any), total);
         }
         let subgroups = 1usize << (bits - SUBGROUP);
         let arrays: Vec<_> = dtypes.iter().map(|&d| self.shared("total", d, subgroups)).collect();
         self.barrier();
-        let (slot, first) = self.subgroup_of_row(bits);
-        let stores = arrays.iter().zip(total);
+        let (slot, has_total) = self.subgroup_of_row(bits, reverse);
+        let stores = arrays.iter().zip(gets(&running));
         let stores = stores.map(|(&array, v)| Code::StoreShared(array, slot.clone(), v)).collect();
-        self.code(Code::If(first, stores));
+        self.code(Code::If(has_total, stores));
         self.barrier();
         let totals = Totals { arrays, subgroups, holding: self.subgroups_holding(way, subgroups) };
         let end = totals.holding.clone().unwrap_or(int(subgroups as i64));
@@ -136,19 +139,20 @@ impl Lowering<'_> {
     }
 
     /// Which of the subgroups that hold a row of `bits` low bits of the thread index this one is, and the condition that a
-    /// thread is the one that speaks for it.
-    fn subgroup_of_row(&self, bits: u32) -> (Value, Value) {
+    /// thread has joined all that its subgroup has: its last lane, or the first where it goes in `reverse`.
+    fn subgroup_of_row(&self, bits: u32, reverse: bool) -> (Value, Value) {
         let own = Value::Builtin(Builtin::Subgroup);
+        let lane = if reverse { 0 } else { (1i64 << SUBGROUP) - 1 };
         if self.schedule.team == bits {
-            return (own, binary(BinaryOp::Eq, Value::Builtin(Builtin::Lane), int(0)));
+            return (own, binary(BinaryOp::Eq, Value::Builtin(Builtin::Lane), int(lane)));
         }
         // Where the row does not need all subgroups, the others hold copies.
         let subgroups = 1i64 << (bits - SUBGROUP);
         let above = !((1i64 << bits) - 1) | ((1i64 << SUBGROUP) - 1);
         let above = above & ((1i64 << self.schedule.team) - 1);
         let first = binary(BinaryOp::And, self.thread.clone(), int(above));
-        let first = binary(BinaryOp::Eq, first, int(0));
-        (binary(BinaryOp::And, own, int(subgroups - 1)), first)
+        let has_total = binary(BinaryOp::Eq, first, int(lane));
+        (binary(BinaryOp::And, own, int(subgroups - 1)), has_total)
     }
 
     /// The join of the subgroups' totals before that of `slot`, and that of all, one after the other by each thread.
@@ -226,7 +230,7 @@ impl Lowering<'_> {
         self.let_values("part", dtypes, parts)
     }
 
-    fn declared(&mut self, name: &str, dtypes: &[DType]) -> Vec<RegisterId> {
+    pub(in crate::lower) fn declared(&mut self, name: &str, dtypes: &[DType]) -> Vec<RegisterId> {
         let registers: Vec<_> = dtypes.iter().map(|&d| self.register(name, d, None)).collect();
         registers.iter().for_each(|&register| self.code(Code::Declare(register)));
         registers
@@ -259,7 +263,7 @@ impl Lowering<'_> {
     }
 
     /// Sets registers, all values read before any is set.
-    pub(super) fn assign(&mut self, registers: &[RegisterId], values: Partial) {
+    pub(in crate::lower) fn assign(&mut self, registers: &[RegisterId], values: Partial) {
         let dtypes: Vec<DType> =
             registers.iter().map(|r| self.registers[r.0 as usize].dtype).collect();
         let values = match registers.len() {
