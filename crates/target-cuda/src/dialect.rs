@@ -199,6 +199,10 @@ impl Dialect for CudaC {
             UnaryOp::Exp => "tw_fast_exp",
             UnaryOp::Exp2 => "tw_fast_exp2",
             UnaryOp::Sigmoid => "tw_fast_sigmoid",
+            UnaryOp::Softplus => "tw_fast_softplus",
+            UnaryOp::Log => "tw_fast_log",
+            UnaryOp::Expm1 => "tw_fast_expm1",
+            UnaryOp::Tanh => "tw_fast_tanh",
             UnaryOp::Recip => return Some(format!("tw_fast_quotient(1.0f, {a})")),
             _ => return None,
         };

@@ -69,6 +69,56 @@ __device__ __forceinline__ float tw_fast_sigmoid(float x) {
     asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(e + scale));
     return y * scale;
 }
+// log(1 + e^x): the logarithm of 1 and a number up to 1 is that number times a polynomial, minimax over all of these.
+__device__ __forceinline__ float tw_fast_softplus(float x) {
+    float e;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(fmaf(fabsf(x), -1.4426950408889634f, 24.0f)));
+    e *= 5.9604644775390625e-8f;
+    float p = fmaf(-8.5391989e-3f, e, 4.40895967e-2f);
+    p = fmaf(p, e, -1.07681662e-1f);
+    p = fmaf(p, e, 1.77452385e-1f);
+    p = fmaf(p, e, -2.44954616e-1f);
+    p = fmaf(p, e, 3.32754791e-1f);
+    p = fmaf(p, e, -4.99974042e-1f);
+    p = fmaf(p, e, 9.99999821e-1f);
+    return fmaf(e, p, fmaxf(x, 0.0f));
+}
+// Beside 1, where the logarithm to base 2 is exact beside 1 only, the distance from there times a polynomial.
+__device__ __forceinline__ float tw_fast_log(float x) {
+    const float d = x - 1.0f;
+    float y;
+    asm("lg2.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+    float p = fmaf(1.57574236e-1f, d, -1.81272581e-1f);
+    p = fmaf(p, d, 1.99423835e-1f);
+    p = fmaf(p, d, -2.49533549e-1f);
+    p = fmaf(p, d, 3.33340377e-1f);
+    p = fmaf(p, d, -5.00003695e-1f);
+    p = fmaf(p, d, 1.0f);
+    return fabsf(d) < 0.25f ? d * p : y * 0.69314718055994531f;
+}
+// e^x - 1, near 0 by a polynomial.
+__device__ __forceinline__ float tw_fast_expm1(float x) {
+    float e;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(x * 1.4426950408889634f));
+    float p = fmaf(1.38888194e-3f, x, 8.40768311e-3f);
+    p = fmaf(p, x, 4.16687019e-2f);
+    p = fmaf(p, x, 1.66659743e-1f);
+    p = fmaf(p, x, 4.99999821e-1f);
+    p = fmaf(p, x, 1.00000012f);
+    return fabsf(x) < 0.5f ? x * p : e - 1.0f;
+}
+// 1 - 2 / (1 + e^2x), near 0 by a polynomial.
+__device__ __forceinline__ float tw_fast_tanh(float x) {
+    const float s = x * x;
+    float e, r;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(fabsf(x) * 2.8853900817779268f));
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(e + 1.0f));
+    float p = fmaf(1.54754268e-2f, s, -5.2101478e-2f);
+    p = fmaf(p, s, 1.33101732e-1f);
+    p = fmaf(p, s, -3.33323091e-1f);
+    p = fmaf(p, s, 9.9999994e-1f);
+    return fabsf(x) < 0.6f ? x * p : copysignf(fmaf(-2.0f, r, 1.0f), x);
+}
 // 1 + erf(x), as exact as erff beside 1: erfc(t) is a power of two whose exponent is t times a polynomial, minimax up to
 // t = 3.8, where erfc is lost beside 1; from there on it falls without end.
 __device__ __forceinline__ float tw_fast_one_and_erf(float x) {

@@ -1,7 +1,7 @@
 //! What rounding to 16 bits allows.
 //!
 //! Values that reach memory only through such a rounding, by arithmetic that keeps relative errors small, need not be as
-//! exact as f32. An exponential, a quotient or a normal distribution among them may take the device's fast one, which errs by a few units of f32,
+//! exact as f32. An exponential, a logarithm, a quotient or a normal distribution among them may take the device's fast one, which errs by a few units of f32,
 //! where the rounding to come errs by thousands. Partial sums of the gradients of 16-bit tensors are such values too: the
 //! program that adds them up rounds.
 
@@ -163,6 +163,7 @@ fn gains(program: &Program, id: ExprId) -> bool {
     let fast = matches!(
         expr.kind,
         ExprKind::Unary(UnaryOp::Exp | UnaryOp::Exp2 | UnaryOp::Recip, _)
+            | ExprKind::Unary(UnaryOp::Expm1 | UnaryOp::Log | UnaryOp::Softplus | UnaryOp::Tanh, _)
             | ExprKind::Binary(BinaryOp::Div, ..)
     );
     fast && expr.ty.shape.iter().any(|e| *e != Extent::Const(1))
@@ -185,7 +186,8 @@ fn forgives(program: &Program, user: ExprId, operand: ExprId, is_rough: bool) ->
     let expr = program.expr(user);
     match &expr.kind {
         Cast(_) => matches!(expr.ty.dtype, DType::F16 | DType::BF16),
-        Unary(UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Sqrt, _)
+        // The hyperbolic tangent makes no relative error greater.
+        Unary(UnaryOp::Neg | UnaryOp::Abs | UnaryOp::Sqrt | UnaryOp::Tanh, _)
         | Unary(UnaryOp::Rsqrt | UnaryOp::Recip, _)
         | Binary(BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul, ..)
         | Binary(BinaryOp::Div | BinaryOp::Max | BinaryOp::Min, ..)
@@ -297,6 +299,21 @@ mod tests {
         };
         assert_eq!(of(&source("n", ":")), [2, 3]);
         assert_eq!(of(&source("", "%0")), [2]);
+    }
+
+    #[test]
+    fn a_capped_quotient_is_fast_and_what_a_logarithm_is_of_is_not() {
+        let source = |op: &str| {
+            format!(
+                "kernel t(x: in f32[n], c: in f32[n], y: out bf16[n])\n%0: f32[n] = load x[:]\n\
+                 %1: f32[n] = load c[:]\n%2: f32[n] = div %0, %1\n%3: f32[n] = {op} %2\n\
+                 %4: bf16[n] = cast %3\nstore y[:] = %4\n"
+            )
+        };
+        assert_eq!(of(&source("tanh")), [2, 3]);
+        for op in ["log", "softplus", "expm1"] {
+            assert_eq!(of(&source(op)), [3], "{op}");
+        }
     }
 
     #[test]
