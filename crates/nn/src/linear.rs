@@ -1,7 +1,7 @@
 //! Linear layers: y = x wᵀ + bias, with the weight as floats or packed.
 
 use crate::unpacked::Unpacked;
-use crate::{Kernels, Module, Result, Step, Tensor};
+use crate::{DType, Kernels, Module, Result, Step, Tensor};
 use tilewright_formats::Affine;
 use tilewright_tensor::Callable;
 
@@ -98,10 +98,12 @@ impl QuantizedLinear {
     /// When a kernel is missing.
     pub fn new(
         kernels: &Kernels,
-        [weight, scales, biases]: [Tensor; 3],
+        mut packed: [Tensor; 3],
         format: Affine,
         bias: Option<Tensor>,
     ) -> Result<QuantizedLinear> {
+        settle(&mut packed, format);
+        let [weight, scales, biases] = packed;
         let constants = [("bits", format.bits), ("group", format.group)];
         Ok(QuantizedLinear {
             weight,
@@ -114,6 +116,16 @@ impl QuantizedLinear {
             many: kernels.get("quantized_matmul", &constants)?,
             most: Unpacked::new(kernels, format)?,
         })
+    }
+}
+
+/// Tells the device of a packed weight `[columns, words]`, its scales and biases, that products read them.
+pub(crate) fn settle(packed: &mut [Tensor; 3], format: Affine) {
+    let halves = packed[1..].iter().all(|of| matches!(of.dtype(), DType::BF16 | DType::F16));
+    // There is code for no others that lie otherwise.
+    if format.bits == 4 && matches!(format.group, 32 | 64) && halves {
+        let [weight, scales, biases] = packed;
+        Tensor::settle(&mut [weight, scales, biases]);
     }
 }
 

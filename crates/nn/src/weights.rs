@@ -3,6 +3,7 @@
 mod heads;
 mod taps;
 
+use crate::linear::settle;
 use crate::random::RandomWeights;
 use crate::{
     DType, DenseLinear, Embedding, Error, ExpertLinear, ExpertNames, Kernels, Part, PartKind,
@@ -203,7 +204,11 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// As [`linear`](Self::linear).
     pub fn embedding(&self, path: &str, shape: [usize; 2], scale: Option<f64>) -> Result<Slot> {
-        let weight = self.weight(path, &shape, None)?;
+        let mut weight = self.weight(path, &shape, None)?;
+        // Products that share the table read more of it.
+        if let Weight::Packed(packed, format) = &mut weight {
+            settle(packed, *format);
+        }
         self.made(path, path, PartKind::Embedding, &shape, weight.bytes());
         *self.table.borrow_mut() = Some((path.to_string(), weight.clone()));
         Ok(Box::new(match weight {

@@ -170,7 +170,8 @@ impl Pool {
         }
     }
 
-    fn take_back(&self, class: usize, buffer: Box<dyn Buffer>) {
+    fn take_back(&self, class: usize, mut buffer: Box<dyn Buffer>) {
+        buffer.forget();
         let mut lists = self.lock();
         let free = lists.own();
         if free.bytes + buffer.size() <= KEEP {

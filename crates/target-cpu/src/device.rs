@@ -10,8 +10,8 @@ use crate::pool::Pool;
 use crate::product::{self, Problem, Product};
 use crate::scatter::{self, Scatter};
 use crate::schedule::Schedule;
-use crate::simd::Level;
 use crate::simd::amx::Amx;
+use crate::simd::{Level, integers};
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 use tilewright_ir::{Access, Bindings, DType, Extent, ParamKind, Program};
@@ -23,10 +23,12 @@ use tilewright_target::{
 
 mod form;
 mod paired;
+mod settled;
 mod walk;
 
 use form::{Form, Key};
 use paired::Paired;
+use settled::{READ_ONLY, laid};
 use walk::Walk;
 
 /// How a [`CpuDevice`] is set up.
@@ -151,7 +153,9 @@ impl Device for CpuDevice {
     }
 
     fn allocate(&self, bytes: usize) -> Result<Box<dyn Buffer>, TargetError> {
-        Ok(Box::new(CpuBuffer::new(bytes)?))
+        let buffer = CpuBuffer::new(bytes)?;
+        let settles = self.engine.level == Level::Avx512 && integers::reads_sixteens();
+        Ok(Box::new(if settles { buffer.settling() } else { buffer }))
     }
 
     fn record(&self, steps: Vec<Step>) -> Result<Box<dyn Recording>, TargetError> {
@@ -231,15 +235,12 @@ impl CpuExecutable {
         region
             .check(shape, dtype.size())
             .map_err(|what| TargetError::argument(&self.program, param, what))?;
-        let Some(host) = region.buffer.host() else {
+        let settled = laid(region.buffer).map(|(start, _)| start);
+        let Some(host) = region.buffer.host().or(settled) else {
             return Err(TargetError::argument(&self.program, param, "is not in host memory"));
         };
         if access != Access::In && !region.buffer.writable() {
-            return Err(TargetError::argument(
-                &self.program,
-                param,
-                "is written, but its memory may only be read",
-            ));
+            return Err(TargetError::argument(&self.program, param, READ_ONLY));
         }
         let size = dtype.size();
         if !(host.as_ptr() as usize).is_multiple_of(size) {
@@ -338,14 +339,17 @@ impl CpuExecutable {
         let strides = region.strides.unwrap_or(&contiguous);
         // Only a tensor without elements has strides this long, and they are not used.
         let bytes = |(&extent, &stride): (&usize, &isize)| (extent, stride.saturating_mul(size));
-        let mut axes: Vec<(usize, isize)> = shape.iter().zip(strides).map(bytes).collect();
+        let single = |axis: (usize, isize)| vec![axis];
+        let mut axes: TensorLayout = shape.iter().zip(strides).map(bytes).map(single).collect();
+        if let Some((_, laid)) = laid(region.buffer) {
+            laid.split(&mut axes);
+        }
         // Leading axes stand for the kernel's first; there may also be none.
         let inner = axes.split_off((axes.len() + 1).saturating_sub(kernel.len()).min(axes.len()));
-        let single = |axis: (usize, isize)| vec![axis];
         match kernel.len() {
             0 => Vec::new(),
-            rank if inner.len() == rank => inner.into_iter().map(single).collect(),
-            _ => std::iter::once(join(&axes)).chain(inner.into_iter().map(single)).collect(),
+            rank if inner.len() == rank => inner,
+            _ => std::iter::once(join(&axes.concat())).chain(inner).collect(),
         }
     }
 }
@@ -498,6 +502,10 @@ impl Executable for CpuExecutable {
         bindings: &Bindings,
         arguments: &[Argument<'_>],
     ) -> Result<(), TargetError> {
+        if self.lies_amid_sixteens(bindings, arguments) {
+            // SAFETY: the caller's promise.
+            return unsafe { self.launch_with_copies(bindings, arguments) };
+        }
         let count = self.program.params.len();
         let mut inline = ([std::ptr::null_mut(); INLINE], [0.0; INLINE], [(0, 0); INLINE]);
         let mut heap = (Vec::new(), Vec::new(), Vec::new());

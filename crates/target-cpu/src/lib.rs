@@ -25,6 +25,7 @@ mod product;
 mod scatter;
 mod schedule;
 mod simd;
+mod sixteens;
 mod step;
 
 pub use device::{CpuDevice, CpuOptions};

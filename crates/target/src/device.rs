@@ -65,9 +65,9 @@ pub struct Caps {
 /// Memory of a device.
 ///
 /// # Safety
-/// [`host`](Buffer::host) gives the same address for as long as the buffer lives, with [`size`](Buffer::size) initialized
-/// bytes behind it, which may be written where [`writable`](Buffer::writable) says so: devices follow that address
-/// without asking again.
+/// [`host`](Buffer::host) gives the same address until [`settle`](Buffer::settle), [`write`](Buffer::write) or the drop, with
+/// [`size`](Buffer::size) initialized bytes behind it, which may be written where [`writable`](Buffer::writable) says so:
+/// devices follow that address without asking again.
 pub unsafe trait Buffer: Send + Sync {
     /// Bytes.
     fn size(&self) -> usize;
@@ -86,6 +86,13 @@ pub unsafe trait Buffer: Send + Sync {
     /// # Errors
     /// When the range leaves the buffer or the device fails.
     fn write(&mut self, offset: usize, from: &[u8]) -> Result<(), TargetError>;
+
+    /// Told that it holds a factor of products, so many rows of so many elements of so many bytes each, which stays as it
+    /// is: the device may lay it out as its products read it best. What is read and launched with is the same.
+    fn settle(&mut self, _rows: [usize; 2], _element: usize) {}
+
+    /// Told that what it holds is of no use any more.
+    fn forget(&mut self) {}
 
     /// False for memory that may only be read, such as a borrowed shared slice.
     fn writable(&self) -> bool {

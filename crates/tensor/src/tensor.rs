@@ -404,6 +404,26 @@ impl Tensor {
         self.copied(runtime)
     }
 
+    /// Tells the device that these are factors of products, the last two axes rows and their elements, and stay as they
+    /// are: it may lay them out as its products read them best. Nothing else about them changes. Of memory that another
+    /// tensor shares nothing is told, and of all or none.
+    pub fn settle(all: &mut [&mut Tensor]) {
+        let own = |tensor: &mut &mut Tensor| {
+            let whole = tensor.offset == 0 && tensor.is_contiguous() && tensor.rank() > 1;
+            whole && Arc::get_mut(&mut tensor.memory).is_some()
+        };
+        if !all.iter_mut().all(own) {
+            return;
+        }
+        for tensor in all {
+            let row = tensor.shape.last().copied().unwrap_or(1);
+            let (rows, size) = (tensor.len() / row.max(1), tensor.dtype.size());
+            if let Some(memory) = Arc::get_mut(&mut tensor.memory) {
+                memory.buffer_mut().settle([rows, row], size);
+            }
+        }
+    }
+
     /// Takes the elements of `values`, of the same type and shape, in the memory that it has.
     ///
     /// # Errors

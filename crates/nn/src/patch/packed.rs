@@ -2,6 +2,7 @@
 //! routines for such products.
 
 use super::of_type;
+use crate::linear::settle;
 use crate::unpacked::Unpacked;
 use crate::{DType, Error, Kernels, Module, QuantizedLinear, Result, RmsNorm, Tensor};
 use tilewright_formats::Affine;
@@ -43,7 +44,8 @@ impl Packed {
             let shape = [columns, of.shape()[1]];
             Tensor::from_bytes(of.dtype(), &shape, &bytes)?.own(kernels.runtime())
         };
-        let tensors = [join(0)?, join(1)?, join(2)?];
+        let mut tensors = [join(0)?, join(1)?, join(2)?];
+        settle(&mut tensors, first.format);
         Ok(Some(Packed { tensors, format: first.format }))
     }
 

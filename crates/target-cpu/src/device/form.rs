@@ -1,5 +1,6 @@
 //! What schedules and layouts are remembered by.
 
+use super::laid;
 use tilewright_ir::Bindings;
 use tilewright_target::Argument;
 
@@ -26,10 +27,16 @@ impl Key {
     }
 }
 
-/// The shapes of a call's arguments, and the strides of those that have some.
+/// The shapes of a call's arguments, the strides of those that have some, and those whose rows lie by sixteens.
 pub(super) struct Form {
     shapes: Vec<Vec<usize>>,
     strides: Vec<Option<Vec<isize>>>,
+    laid: Vec<bool>,
+}
+
+/// Rows that lie by sixteens are told from others.
+fn is_laid(argument: &Argument<'_>) -> bool {
+    matches!(argument, Argument::Tensor(region) if laid(region.buffer).is_some())
 }
 
 impl Form {
@@ -38,7 +45,11 @@ impl Form {
             Argument::Tensor(region) => region.strides.map(<[isize]>::to_vec),
             Argument::Scalar(_) => None,
         };
-        Form { shapes: bindings.shapes.clone(), strides: arguments.iter().map(strides).collect() }
+        Form {
+            shapes: bindings.shapes.clone(),
+            strides: arguments.iter().map(strides).collect(),
+            laid: arguments.iter().map(is_laid).collect(),
+        }
     }
 
     pub fn fits(&self, bindings: &Bindings, arguments: &[Argument<'_>]) -> bool {
@@ -47,5 +58,6 @@ impl Form {
                 Argument::Tensor(region) => own.as_deref() == region.strides,
                 Argument::Scalar(_) => own.is_none(),
             })
+            && self.laid.iter().zip(arguments).all(|(own, argument)| *own == is_laid(argument))
     }
 }

@@ -126,6 +126,9 @@ impl Turn {
     fn of(number: usize, step: &Step) -> Result<Turn, TargetError> {
         let Some(own) = executable(step) else { return Ok(Turn::Launch(number)) };
         let (bindings, arguments) = (step.bindings(), step.arguments());
+        if own.lies_amid_sixteens(bindings, &arguments) {
+            return Ok(Turn::Launch(number));
+        }
         let mut kept = Kept::new(own.program.params.len());
         let (careful, stream) = own.resolve(bindings, &arguments, kept.all_mut())?;
         if let Some(pair) = own.pair.as_ref().filter(|_| careful == 0) {

@@ -9,6 +9,7 @@ use crate::simd::integers::last::{Form, Last};
 use crate::simd::integers::whole::negligible;
 use crate::simd::integers::{ByRows, CHUNK, Part, Prepared};
 use crate::simd::{Level, integers, quantized};
+use crate::sixteens::SIDE_BY_SIDE;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -132,7 +133,7 @@ unsafe fn widened<'a>(
 /// True for products of the same rows with weights that are packed alike, so that they can be computed together.
 pub fn alike(a: &Problem, b: &Problem) -> bool {
     let kind = |problem: &Problem| match problem.factor {
-        Factor::Affine { bits, group, .. } => Some((bits, group)),
+        Factor::Affine { bits, group, .. } => Some((bits, group, problem.by_sixteens)),
         Factor::Floats(_) => None,
     };
     a.x == b.x && a.depth == b.depth && a.rows == b.rows && kind(a) == kind(b) && kind(a).is_some()
@@ -183,7 +184,10 @@ pub unsafe fn run(
     let need = (most * COLUMNS + problem.depth + 2 * COLUMNS * groups) * 4;
     let row = problem.depth * bits as usize / 8;
     let width = (WEIGHTS / row.max(1) / 8 * 8).clamp(8, COLUMNS);
-    let (width, streams) = in_streams(problems, width, &code);
+    let (width, streams) = match problem.by_sixteens {
+        true => in_streams_of_sixteens(problems, width),
+        false => in_streams(problems, width, &code),
+    };
     // Where the units of each problem begin.
     let mut begins = Vec::with_capacity(problems.len());
     let mut units = 0;
@@ -252,6 +256,20 @@ fn in_streams(problems: &[&Problem], width: usize, code: &ByRows) -> (usize, usi
     }
 }
 
+/// The same of columns that lie by [sixteens](crate::sixteens).
+fn in_streams_of_sixteens(problems: &[&Problem], width: usize) -> (usize, usize) {
+    const STREAMS: usize = 4;
+    let mut widths = [COLUMNS, STREAMS * SIDE_BY_SIDE].into_iter();
+    let fits = |w: &usize| {
+        *w <= width.max(STREAMS * SIDE_BY_SIDE)
+            && problems.iter().all(|problem| problem.columns.is_multiple_of(*w))
+    };
+    match widths.find(fits) {
+        Some(width) => (width, STREAMS),
+        None => (width.next_multiple_of(SIDE_BY_SIDE).min(COLUMNS), 1),
+    }
+}
+
 /// The columns of a unit: as many from each of some places.
 #[derive(Clone, Copy)]
 struct Columns {
@@ -307,20 +325,43 @@ unsafe fn columns(
     }
     let (numbers, step) = (scales.dtype, scales.dtype.size() as isize);
     call.extra = quantized::options((bits, group, numbers), [step; 2]);
-    for eight in eight::of_pieces(count, streams, apart) {
+    // What a row's chunks are multiplied to, with rows of weights that are read together.
+    let multiply = |call: &mut Call, together: &dyn Fn(&Call, &Prepared, usize, usize)| {
         for (k, row) in rows.clone().enumerate() {
             // SAFETY: the caller's promise.
             let Some(chunks) = (unsafe { x.of(problem.rows[row].0) }) else { continue };
             call.out = Operand { at: own.wrapping_add(k * COLUMNS).cast(), row: 4 };
             for (chunk, prepared) in chunks.iter().enumerate() {
                 let at = chunk * CHUNK;
-                let len = CHUNK.min(problem.depth - at);
-                // SAFETY: the operands are as long as the code asks.
-                unsafe {
-                    (code.columns)(&call, prepared, Part { at, len, group, eight, numbers });
-                }
+                together(call, prepared, at, CHUNK.min(problem.depth - at));
             }
         }
+    };
+    match problem.by_sixteens {
+        false => {
+            for eight in eight::of_pieces(count, streams, apart) {
+                multiply(&mut call, &|call, prepared, at, len| {
+                    let part = Part { at, len, group, eight, numbers };
+                    // SAFETY: the operands are as long as the code asks.
+                    unsafe { (code.columns)(call, prepared, part) };
+                });
+            }
+        }
+        #[cfg(target_arch = "x86_64")]
+        true => {
+            let (piece, apart) = (count / streams, if streams == 1 { 0 } else { apart });
+            for first in (0..piece).step_by(SIDE_BY_SIDE) {
+                let rows = integers::Rows { first, apart, sums: [first, piece] };
+                multiply(&mut call, &|call, prepared, at, len| {
+                    // SAFETY: as above, and the CPU is one that rows are laid so for.
+                    unsafe {
+                        integers::sixteens(call, prepared, [at, len], (group, numbers), rows)
+                    };
+                });
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        true => {}
     }
     for (k, row) in rows.clone().enumerate() {
         let (from, to) = problem.rows[row];
@@ -361,9 +402,26 @@ unsafe fn as_floats(
             // SAFETY: the caller's promise.
             unsafe {
                 let to = std::slice::from_raw_parts_mut(to.add(k * groups), groups);
-                matrix.widen(resources.level, column + k, 0, to);
+                matrix.row(column + k, problem.by_sixteens).widen(resources.level, 0, 0, to);
             }
         }
+    }
+    let own_words: Vec<u32>;
+    let mut words = *words;
+    let mut column = column;
+    if problem.by_sixteens {
+        let len = problem.depth * bits as usize / 32;
+        let all = (column..column + count).flat_map(|k| {
+            let row = words.row(k, true);
+            // SAFETY: the caller's promise.
+            let word = move |w: usize| unsafe {
+                row.at.wrapping_offset(row.element * w as isize).cast::<u32>().read()
+            };
+            (0..len).map(word)
+        });
+        own_words = all.collect();
+        words.at = own_words.as_ptr().cast_mut().cast();
+        column = 0;
     }
     let operand = |at: *mut f32, row: usize| Operand { at: at.cast(), row: row as isize };
     let mut call = Call::new(count, problem.depth);

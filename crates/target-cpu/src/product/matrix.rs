@@ -2,6 +2,7 @@
 
 use crate::simd::call::{Call, Operand};
 use crate::simd::{Level, memory};
+use crate::sixteens::SIDE_BY_SIDE;
 use tilewright_ir::DType;
 
 /// A matrix in memory.
@@ -23,6 +24,23 @@ unsafe impl Send for Matrix {}
 unsafe impl Sync for Matrix {}
 
 impl Matrix {
+    /// A row by itself, of rows that lie by [sixteens](crate::sixteens) or not.
+    pub fn row(&self, row: usize, by_sixteens: bool) -> Matrix {
+        let at = self.at.wrapping_offset(self.row * row as isize);
+        if !by_sixteens {
+            return Matrix { at, row: 0, ..*self };
+        }
+        let lane = row % SIDE_BY_SIDE;
+        let at = at.wrapping_offset((self.element - self.row) * lane as isize);
+        Matrix { at, row: 0, element: self.element * SIDE_BY_SIDE as isize, ..*self }
+    }
+
+    /// The sixteen rows from `row` on, of rows that lie by [sixteens](crate::sixteens), as columns.
+    pub fn sixteen(&self, row: usize) -> Matrix {
+        let at = self.at.wrapping_offset(self.row * row as isize);
+        Matrix { at, row: self.element * SIDE_BY_SIDE as isize, ..*self }
+    }
+
     /// Elements from `row` and `column` on.
     fn part(&self, row: usize, column: usize) -> Operand {
         let at = self.at.wrapping_offset(self.row * row as isize);

@@ -23,6 +23,8 @@ pub use pair::{Pair, pair};
 pub use recognize::{Product, Weight, product};
 
 use crate::bind::TensorLayout;
+use crate::simd::integers;
+use crate::sixteens::Sixteens;
 use tilewright_ir::{ParamId, ParamKind, Program};
 
 /// Rows from which a program an element gives way to blocks.
@@ -47,6 +49,8 @@ pub struct Problem {
     pub rows: Vec<(u32, u32)>,
     /// Experts, and where their rows end.
     pub ends: Vec<(usize, usize)>,
+    /// Columns of the packed factor lie by [sixteens](crate::sixteens).
+    pub by_sixteens: bool,
 }
 
 /// The factor of a [`Problem`].
@@ -79,19 +83,28 @@ impl Product {
         let dtype = |param: ParamId| match program.param(param).kind {
             ParamKind::Tensor { dtype, .. } | ParamKind::Scalar { dtype, .. } => dtype,
         };
+        let stride = |parts: &[(usize, isize)]| match *parts {
+            [(_, stride)] => Some(stride),
+            _ => None,
+        };
         // The last two axes as a matrix, and bytes along the axis before them.
         let matrix = |param: ParamId| {
-            let layout = &layouts[param.index()];
-            let mut strides = layout.iter().rev().map(|parts| match parts[..] {
-                [(_, stride)] => Some(stride),
-                _ => None,
-            });
-            let (element, row) = (strides.next()??, strides.next()??);
-            let before = strides.next().unwrap_or(Some(0))?;
+            let [before @ .., rows, row] = &layouts[param.index()][..] else { return None };
+            let before = before.last().map_or(Some(0), |parts| stride(parts))?;
             let (at, dtype) = (tensors[param.index()], dtype(param));
-            Some((Matrix { at, row, element, dtype }, before))
+            Some((Matrix { at, row: stride(rows)?, element: stride(row)?, dtype }, before))
+        };
+        // The same of rows that lie by sixteens.
+        let by_sixteens = |param: ParamId| {
+            let [before @ .., rows, row] = &layouts[param.index()][..] else { return None };
+            let before = before.last().map_or(Some(0), |parts| stride(parts))?;
+            let (at, dtype) = (tensors[param.index()], dtype(param));
+            let (bytes, element) = (Sixteens::row_of(rows, row, dtype.size())?, dtype.size());
+            Some((Matrix { at, row: bytes, element: element as isize, dtype }, before))
         };
         let dense = |(matrix, _): &(Matrix, isize)| matrix.element == matrix.dtype.size() as isize;
+        let x = matrix(self.x).filter(dense)?.0;
+        let mut lies_by_sixteens = false;
         let (factor, experts) = match self.weight {
             Weight::Floats { w, turned } => {
                 let (w, _) = matrix(w)?;
@@ -99,14 +112,23 @@ impl Product {
                 (Factor::Floats(w), [0; 3])
             }
             Weight::Affine { w, scales, biases, bits, group } => {
-                let parts = [matrix(w)?, matrix(scales)?, matrix(biases)?];
+                let all = [w, scales, biases];
+                let [w, s, b] = all.map(by_sixteens);
+                let parts = if let (Some(w), Some(s), Some(b)) = (w, s, b) {
+                    let types = [x.dtype, s.0.dtype];
+                    integers::takes_sixteens((bits, group), types, depth).then_some(())?;
+                    lies_by_sixteens = true;
+                    [w, s, b]
+                } else {
+                    let [w, s, b] = all.map(matrix);
+                    [w?, s?, b?]
+                };
                 parts.iter().all(dense).then_some(())?;
                 let [words, scales, biases] = parts.map(|part| part.0);
                 let factor = Factor::Affine { words, scales, biases, bits, group };
                 (factor, parts.map(|part| part.1))
             }
         };
-        let x = matrix(self.x).filter(dense)?.0;
         // What is computed with integers is as exact either way.
         if self.by_element && rows < MANY_ROWS && !few::fits(&x, &factor, depth) {
             return None;
@@ -116,7 +138,9 @@ impl Product {
             let numbers = 0..u32::try_from(rows).ok()?;
             let rows: Vec<(u32, u32)> = numbers.map(|row| (row, row)).collect();
             let ends = vec![(0, rows.len())];
-            return Some(Problem { x, y, factor, experts, depth, columns, rows, ends });
+            let by_sixteens = lies_by_sixteens;
+            let found = Problem { x, y, factor, experts, depth, columns, rows, ends, by_sixteens };
+            return Some(found);
         };
         // Rows of y are counted through tokens and slots.
         let layout = &layouts[indices.index()];
@@ -158,6 +182,7 @@ impl Product {
             some
         });
         let ends = used.collect();
-        Some(Problem { x, y, factor, experts, depth, columns, rows: sorted, ends })
+        let (rows, by_sixteens) = (sorted, lies_by_sixteens);
+        Some(Problem { x, y, factor, experts, depth, columns, rows, ends, by_sixteens })
     }
 }

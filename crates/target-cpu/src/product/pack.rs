@@ -128,12 +128,13 @@ pub unsafe fn dequantize(
     first: usize,
     out: &mut [f32],
 ) {
-    let at = words.at.wrapping_offset(words.row * row as isize).cast::<u32>();
+    let at = words.at.wrapping_offset(words.row * row as isize);
+    let word_at = |word: usize| at.wrapping_offset(words.element * word as isize).cast::<u32>();
     let of_group = bits as usize * group / 32;
     let mask = (1u64 << bits) - 1;
     for (g, out) in out.chunks_exact_mut(group).enumerate() {
         let (mut scale, mut bias) = ([0.0], [0.0]);
-        let at = at.wrapping_add((first + g) * of_group);
+        let before = (first + g) * of_group;
         // SAFETY: the caller's promise.
         unsafe {
             scales.widen(level, row, first + g, &mut scale);
@@ -142,10 +143,10 @@ pub unsafe fn dequantize(
         for (i, to) in out.iter_mut().enumerate() {
             let (word, shift) = (i * bits as usize / 32, i * bits as usize % 32);
             // SAFETY: as above; a group is whole words.
-            let low = u64::from(unsafe { *at.add(word) });
+            let low = u64::from(unsafe { *word_at(before + word) });
             let high = match shift + bits as usize > 32 {
                 // SAFETY: as above.
-                true => u64::from(unsafe { *at.add(word + 1) }) << 32,
+                true => u64::from(unsafe { *word_at(before + word + 1) }) << 32,
                 false => 0,
             };
             let q = ((low | high) >> shift & mask) as f32;

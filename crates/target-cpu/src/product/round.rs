@@ -5,7 +5,8 @@ use super::own::Own;
 use super::pack::{dequantize, float_panel};
 use super::{Factor, Matrix, Problem};
 use crate::simd::blocks::{COLUMNS, Kernels};
-use crate::simd::integers::distance;
+use crate::simd::integers::{self, distance};
+use crate::sixteens::SIDE_BY_SIDE;
 
 /// Scales and biases of columns, and a word ahead of time of those beside them, which are next.
 ///
@@ -26,6 +27,23 @@ pub(super) unsafe fn numbers_of(
         [(&scales, problem.experts[1], own.scales), (&biases, problem.experts[2], own.biases)]
     {
         let matrix = of_expert(matrix, expert, stride);
+        if problem.by_sixteens {
+            // Past the end the last are repeated.
+            for k in (0..kernels.columns).step_by(SIDE_BY_SIDE) {
+                let first = (column + k).min(problem.columns - SIDE_BY_SIDE);
+                let (all, to) = ([0, groups], to.wrapping_add(k));
+                // SAFETY: the caller's promise; there is room for the numbers of so many columns.
+                unsafe {
+                    matrix.sixteen(first).widen_rows(
+                        kernels.level,
+                        all,
+                        [0, SIDE_BY_SIDE],
+                        (to, kernels.columns),
+                    );
+                }
+            }
+            continue;
+        }
         for next in column..column + count {
             prefetch(matrix.at.wrapping_offset(matrix.row * (next + COLUMNS) as isize));
         }
@@ -68,6 +86,24 @@ pub(super) unsafe fn integers_of(
         true => 4 * (groups * of_group) as isize,
         false => words.row * COLUMNS as isize - 4 * (first * of_group) as isize,
     };
+    #[cfg(target_arch = "x86_64")]
+    if problem.by_sixteens {
+        for k in (0..kernels.columns).step_by(SIDE_BY_SIDE) {
+            // Past the end the last are repeated.
+            let of = words.sixteen((column + k).min(problem.columns - SIDE_BY_SIDE));
+            let at = of.at.cast::<u32>().wrapping_add(first * of_group * SIDE_BY_SIDE);
+            let next = match from + len < problem.depth {
+                true => at.wrapping_add(groups * of_group * SIDE_BY_SIDE),
+                false => of.at.cast::<u32>().wrapping_byte_offset(words.row * COLUMNS as isize),
+            };
+            let to = own.panel.wrapping_add(k);
+            // SAFETY: the caller's promise, and the CPU is one that lays rows so.
+            unsafe {
+                integers::pairs_of_sixteen([at, next], groups * of_group, (to, kernels.columns));
+            }
+        }
+        return (group / 2, groups, first);
+    }
     let mut rows = [std::ptr::null::<u32>(); 64];
     for (k, to) in rows[..kernels.columns].iter_mut().enumerate() {
         // Columns past the end repeat the last.
@@ -137,7 +173,8 @@ pub(super) unsafe fn floats_of(
                                 &of_expert(biases, expert, b),
                             ];
                             let (format, row) = ((*bits, *group), &mut row[..len]);
-                            dequantize(level, parts, format, column + k, from / group, row);
+                            let parts = parts.map(|part| part.row(column + k, problem.by_sixteens));
+                            dequantize(level, parts.each_ref(), format, 0, from / group, row);
                         }
                     }
                     float_panel(k, width, &row[..len], panel);

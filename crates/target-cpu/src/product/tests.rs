@@ -10,6 +10,8 @@ use crate::simd::amx::Amx;
 use std::sync::Mutex;
 use tilewright_ir::{DType, text::parse};
 
+mod sixteens;
+
 struct Random(u32);
 
 impl Random {
@@ -160,6 +162,7 @@ fn floats_in_either_layout() {
                 columns,
                 rows: list,
                 ends,
+                by_sixteens: false,
             };
             for level in levels() {
                 let y = results(problem.clone(), rows, level, 2);
@@ -227,6 +230,7 @@ fn packed_weights_of_experts_in_every_width() {
                 columns,
                 rows: list,
                 ends,
+                by_sixteens: false,
             };
             let mut found = Vec::new();
             for level in levels() {
@@ -284,6 +288,7 @@ fn what_is_not_finite_stays_so() {
         columns: 1,
         rows,
         ends,
+        by_sixteens: false,
     };
     for level in levels() {
         let y = results(problem.clone(), 2, level, 1);
@@ -327,6 +332,7 @@ fn what_tiles_do_not_hold_is_computed_without_them() {
             columns,
             rows: list,
             ends,
+            by_sixteens: false,
         };
         let found = [None, Some(tiles)]
             .map(|tiles| results(problem.clone(), rows, (Level::best(), tiles), 2));

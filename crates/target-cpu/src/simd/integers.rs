@@ -360,6 +360,24 @@ pub fn fits(bits: u32, group: usize, len: usize) -> bool {
     whole && matches!(group, 32 | 64 | 128) && cfg!(target_endian = "little")
 }
 
+/// True where rows that lie by [sixteens](crate::sixteens) are multiplied faster than others.
+pub fn reads_sixteens() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return x86::streams() > 1;
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+/// True for weights, x of that type and such scales and biases that may lie by sixteens: halves are multiplied by
+/// [`sixteens`], or by blocks as all f32 are.
+pub fn takes_sixteens((bits, group): (u32, usize), [x, numbers]: [DType; 2], len: usize) -> bool {
+    let half = matches!(numbers, DType::BF16 | DType::F16);
+    bits == 4 && group < 128 && fits(bits, group, len) && (x == DType::F32 || half)
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use x86::{Rows, pairs_of_sixteen, sixteens};
+
 /// [`quantized::sum_of_products`] for x that are bf16 or f16 widened to f32.
 pub fn sum_of_products(level: Level) -> Primitive {
     // SAFETY: each is reached through its level only; the rest is the caller's promise.

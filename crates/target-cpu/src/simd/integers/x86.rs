@@ -9,6 +9,7 @@ use std::arch::x86_64::*;
 mod fetch;
 mod nibbles;
 mod prepare;
+mod sixteens;
 #[cfg(test)]
 mod tests;
 mod wide;
@@ -16,6 +17,7 @@ mod wide;
 pub use fetch::streams;
 use fetch::{Words, fetch};
 use nibbles::Nibbles;
+pub use sixteens::{Rows, pairs_of_sixteen, sixteens};
 
 /// The instructions that are used: those of AVX2, or VNNI and AVX-512 too; and that where memory is read at several places
 /// by turns.
