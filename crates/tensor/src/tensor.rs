@@ -405,7 +405,7 @@ impl Tensor {
     }
 
     /// Tells the device that these are factors of products, the last two axes rows and their elements, and stay as they
-    /// are: it may lay them out as its products read them best. Nothing else about them changes. Of memory that another
+    /// are: it may lay them out as its products read them best, and they can no longer be overwritten. Of memory that another
     /// tensor shares nothing is told, and of all or none.
     pub fn settle(all: &mut [&mut Tensor]) {
         let own = |tensor: &mut &mut Tensor| {
