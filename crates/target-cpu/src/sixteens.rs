@@ -100,19 +100,29 @@ impl Sixteens {
 
     /// Lays rows that lie one after the other by sixteens, or back.
     pub fn lay(&self, memory: &mut [u8], by_sixteens: bool) {
-        let element = self.element;
         let block = SIDE_BY_SIDE * self.row_bytes();
+        let sizes = match by_sixteens {
+            true => [SIDE_BY_SIDE, self.row],
+            false => [self.row, SIDE_BY_SIDE],
+        };
         let mut was = vec![0; block];
         for memory in memory[..self.bytes()].chunks_exact_mut(block) {
             was.copy_from_slice(memory);
-            for row in 0..SIDE_BY_SIDE {
-                for k in 0..self.row {
-                    let plain = (row * self.row + k) * element;
-                    let crossed = (k * SIDE_BY_SIDE + row) * element;
-                    let (to, from) = if by_sixteens { (crossed, plain) } else { (plain, crossed) };
-                    memory[to..to + element].copy_from_slice(&was[from..from + element]);
-                }
+            match self.element {
+                2 => turn::<2>(&was, memory, sizes),
+                _ => turn::<4>(&was, memory, sizes),
             }
+        }
+    }
+}
+
+/// Rows of elements of `SIZE` bytes as columns.
+fn turn<const SIZE: usize>(from: &[u8], to: &mut [u8], [rows, columns]: [usize; 2]) {
+    let (from, _) = from.as_chunks::<SIZE>();
+    let (to, _) = to.as_chunks_mut::<SIZE>();
+    for (column, to) in to.chunks_exact_mut(rows).enumerate() {
+        for (to, from) in to.iter_mut().zip(from[column..].iter().step_by(columns)) {
+            *to = *from;
         }
     }
 }
