@@ -1,9 +1,10 @@
 //! Barriers between what threads exchange in a loop: one lies before each exchange, as the place may still be read, and one behind what
 //! is written. With several exchanges in a turn, each by a place of its own, the barriers of the others stand between as well.
 
+use super::order::stored;
 use tilewright_ir::table::HashSet;
 use tilewright_ir::thread::{Code, SharedId, ThreadProgram, Value};
-use tilewright_ir::{Expr, ExprKind, Literal, ParamId, Program, Stmt};
+use tilewright_ir::{Expr, ExprKind, Literal, ParamId, Program};
 
 /// The most bytes of shared memory of such a program: places of their own take the room of other groups.
 const MOST_BYTES: usize = 4096;
@@ -34,25 +35,15 @@ pub(super) fn drop_needless(program: &mut ThreadProgram) {
 
 /// True where barriers have nothing to do with tensors: each that is written is written at one place of the text and never read.
 pub(super) fn keeps_tensors_apart(program: &Program) -> bool {
-    let mut stored = Vec::new();
-    stores(&program.body, &mut stored);
+    let mut places = Vec::new();
+    stored(&program.body, &mut places);
+    let stored: Vec<ParamId> = places.iter().map(|place| place.param).collect();
     let twice = |(at, param): (usize, &ParamId)| stored[..at].contains(param);
     let read = |expr: &Expr| match &expr.kind {
         ExprKind::Load { place, .. } => stored.contains(&place.param),
         _ => false,
     };
     !stored.iter().enumerate().any(twice) && !program.exprs.iter().any(read)
-}
-
-/// The tensors that statements store to, each as often.
-fn stores(body: &[Stmt], stored: &mut Vec<ParamId>) {
-    for statement in body {
-        match statement {
-            Stmt::Store { place, .. } => stored.push(place.param),
-            Stmt::For { body, .. } | Stmt::When { body, .. } => stores(body, stored),
-            Stmt::Let(_) | Stmt::Set(..) => {}
-        }
-    }
 }
 
 /// True for code whose use of shared memory is known here.

@@ -149,7 +149,7 @@ fn overlap(program: &Program, stores: &[&Place]) -> bool {
 }
 
 /// The places that `body` stores to.
-fn stored<'a>(body: &'a [Stmt], places: &mut Vec<&'a Place>) {
+pub(super) fn stored<'a>(body: &'a [Stmt], places: &mut Vec<&'a Place>) {
     for statement in body {
         match statement {
             Stmt::Store { place, .. } => places.push(place),

@@ -6,7 +6,7 @@ use crate::memory::CpuBuffer;
 use crate::sixteens::Sixteens;
 use std::ptr::NonNull;
 use tilewright_ir::{Access, Bindings, ParamKind};
-use tilewright_target::{Argument, Buffer, Executable, TargetError};
+use tilewright_target::{Argument, Buffer, Executable, TargetError, contiguous_strides};
 
 /// What is wrong with an argument that is not [`Buffer::writable`].
 pub const READ_ONLY: &str = "is written, but its memory may only be read";
@@ -23,8 +23,8 @@ impl CpuExecutable {
         arguments.iter().zip(&bindings.shapes).any(|(argument, shape)| {
             let Argument::Tensor(region) = argument else { return false };
             laid(region.buffer).is_some_and(|(_, laid)| {
-                let rows = tilewright_target::contiguous_strides(shape);
-                let dense = region.strides.is_none_or(|strides| strides == rows);
+                let dense =
+                    region.strides.is_none_or(|strides| strides == contiguous_strides(shape));
                 !dense || !laid.holds(region.offset, shape)
             })
         })

@@ -116,7 +116,7 @@ fn in_steps_apart<const APART: usize>(x: &[u16], steps: &mut [u32], [row, width]
     }
 }
 
-/// Packed weights of a row as floats, q scale + bias: those from group `first` on.
+/// Packed weights of a row, the first of the matrices, as floats, q scale + bias: those from group `first` on.
 ///
 /// # Safety
 /// The row's words, scales and biases exist, and the CPU has the level's features.
@@ -124,12 +124,11 @@ pub unsafe fn dequantize(
     level: Level,
     [words, scales, biases]: [&Matrix; 3],
     (bits, group): (u32, usize),
-    row: usize,
     first: usize,
     out: &mut [f32],
 ) {
-    let at = words.at.wrapping_offset(words.row * row as isize);
-    let word_at = |word: usize| at.wrapping_offset(words.element * word as isize).cast::<u32>();
+    let word_at =
+        |word: usize| words.at.wrapping_offset(words.element * word as isize).cast::<u32>();
     let of_group = bits as usize * group / 32;
     let mask = (1u64 << bits) - 1;
     for (g, out) in out.chunks_exact_mut(group).enumerate() {
@@ -137,8 +136,8 @@ pub unsafe fn dequantize(
         let before = (first + g) * of_group;
         // SAFETY: the caller's promise.
         unsafe {
-            scales.widen(level, row, first + g, &mut scale);
-            biases.widen(level, row, first + g, &mut bias);
+            scales.widen(level, 0, first + g, &mut scale);
+            biases.widen(level, 0, first + g, &mut bias);
         }
         for (i, to) in out.iter_mut().enumerate() {
             let (word, shift) = (i * bits as usize / 32, i * bits as usize % 32);

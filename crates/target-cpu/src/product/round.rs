@@ -174,7 +174,7 @@ pub(super) unsafe fn floats_of(
                             ];
                             let (format, row) = ((*bits, *group), &mut row[..len]);
                             let parts = parts.map(|part| part.row(column + k, problem.by_sixteens));
-                            dequantize(level, parts.each_ref(), format, 0, from / group, row);
+                            dequantize(level, parts.each_ref(), format, from / group, row);
                         }
                     }
                     float_panel(k, width, &row[..len], panel);
