@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tilewright_formats::{Checkpoint, Config, Gguf, TensorFile};
 use tilewright_models::{Import, load};
 use tilewright_nn::{DType, Logits, Runtime};
@@ -347,9 +348,10 @@ fn theirs(family: &str, name: &str) -> String {
 
 /// The logits of an imported fixture, and those that its peer gives.
 fn imported(name: &str, ways: Ways) -> [Vec<f32>; 2] {
-    let Ways { stored, apart, fused } = ways;
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("gguf-{name}-{}-{apart}-{fused}", stored as u8));
+    // Of this call alone: tests that run side by side import the same fixtures.
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("gguf-{call}"));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     let file = Gguf::parse(Path::new("fixture.gguf"), gguf(name, ways)).unwrap();
@@ -357,7 +359,7 @@ fn imported(name: &str, ways: Ways) -> [Vec<f32>; 2] {
     import.write(&folder, |_| ControlFlow::Continue(())).unwrap_or_else(|e| panic!("{name}: {e}"));
     std::fs::write(folder.join("config.json"), import.config()).unwrap();
     let checkpoint = Checkpoint::open(&folder).unwrap_or_else(|e| panic!("{name}: {e}"));
-    assert_eq!(checkpoint.quantization().is_some(), stored == Stored::Q8_0);
+    assert_eq!(checkpoint.quantization().is_some(), ways.stored == Stored::Q8_0);
     let model = load(&checkpoint, Runtime::open("cpu").unwrap(), Some(DType::F32));
     let model = model.unwrap_or_else(|e| panic!("{name}: {e}"));
     let expected = TensorFile::open(&fixture(name).join("expected.safetensors")).unwrap();
