@@ -26,6 +26,11 @@ const FAR: i32 = 8 << 10;
 /// 3.9 so; geglu 6.6 and 4.4.)
 const SHORT_ROW: usize = 8 << 10;
 
+/// Bytes ahead of the loads that are asked for into the first cache by a map that computes much, on a CPU that follows streams.
+/// (Zen 4, silu, mish and their gradients: 0.91 to 1.02 of the time with 2 KiB into the second cache. Parts of one row
+/// take 1.1 to 1.3 of it so: the next row's place goes into the second.)
+const SOON: i32 = 1 << 10;
+
 /// Bytes of a line of the caches.
 const LINE: usize = 64;
 
@@ -63,19 +68,15 @@ impl Lowering<'_> {
         let fetched = loads.into_iter().map(|(k, base)| {
             let operand = self.chain.operands[k];
             let short = self.chain.len * operand.format.size() <= SHORT_ROW;
-            let ahead = match self.graph.follows {
-                true if operand.apart == 0 && busy => operand.ahead,
-                true => operand.apart,
-                false if operand.apart != 0 && short => operand.apart,
-                false => operand.ahead,
+            let led = if self.is_written(k) { Fetch::ToWrite } else { Fetch::First };
+            let (ahead, to) = match self.graph.follows {
+                true if operand.apart == 0 && busy => (operand.ahead.min(SOON), Fetch::First),
+                true => (operand.apart, Fetch::Second),
+                false if operand.apart != 0 && short => (operand.apart, led),
+                false => (operand.ahead, led),
             };
             let joined = if self.graph.follows { operand.joined } else { 1 };
             let size = operand.format.size() * joined;
-            let to = match self.graph.follows {
-                true => Fetch::Second,
-                false if self.is_written(k) => Fetch::ToWrite,
-                false => Fetch::First,
-            };
             Fetched { base, size, ahead, to }
         });
         fetched.filter(|fetched| fetched.ahead != 0 && fetched.size != 0).collect()

@@ -134,6 +134,18 @@ pub fn prefetch(at: *const u8) {
     let _ = at;
 }
 
+/// The same, into the second cache.
+#[inline(always)]
+pub fn prefetch_far(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint; never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast())
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// Lanes that the portable level works on at a time.
 const STRIP: usize = 256;
 
