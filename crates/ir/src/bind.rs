@@ -144,11 +144,10 @@ pub fn bind(
     }
     let mut dims = Vec::with_capacity(values.len());
     for (dim, value) in program.dims.iter().zip(values) {
-        match (dim.rule.of(), value) {
-            (Some(of), _) if of.index() < dims.len() => {
-                dims.push(dim.rule.value(dims[of.index()]));
-            }
-            (_, Some(value)) => dims.push(value),
+        let known = dim.rule.of().all(|of| of.index() < dims.len());
+        let follows = if known { dim.rule.value(|of| dims[of.index()]) } else { None };
+        match follows.or(value) {
+            Some(value) => dims.push(value),
             _ => {
                 return fail(format!(
                     "the size `{}` is not told by any input; pass it by name",

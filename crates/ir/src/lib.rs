@@ -8,6 +8,7 @@
 //! block and the blocks nested in it; a value that must survive a loop is carried by a [`Variable`].
 
 pub mod bind;
+mod dim;
 pub mod dtype;
 pub mod error;
 pub mod infer;

@@ -1,5 +1,6 @@
 //! A recorded kernel: parameters, expression arena, statement tree.
 
+pub use crate::dim::{Dim, DimRule};
 use crate::{BinaryOp, DType, ReduceOp, TernaryOp, UnaryOp};
 use std::borrow::Cow;
 
@@ -68,51 +69,6 @@ pub struct Type {
     pub dtype: DType,
     /// Axes, outermost first.
     pub shape: Shape,
-}
-
-/// A named size that is bound at launch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dim {
-    /// Its name in signatures and messages.
-    pub name: String,
-    /// How it gets its value.
-    pub rule: DimRule,
-}
-
-/// How a [`Dim`] gets its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DimRule {
-    /// From the shapes of the arguments, or by name.
-    Free,
-    /// `ceil(dim / by)`, so that a partition of rows depends on their number alone.
-    CeilDiv {
-        /// The divided size.
-        dim: DimId,
-        /// Elements a part.
-        by: usize,
-        /// The greatest that it becomes: parts are longer then.
-        most: Option<usize>,
-    },
-}
-
-impl DimRule {
-    /// The size that this one follows from, if it does.
-    pub fn of(self) -> Option<DimId> {
-        match self {
-            DimRule::Free => None,
-            DimRule::CeilDiv { dim, .. } => Some(dim),
-        }
-    }
-
-    /// The value that follows from that of the other size; a free one is that.
-    pub fn value(self, whole: usize) -> usize {
-        match self {
-            DimRule::Free => whole,
-            DimRule::CeilDiv { by, most, .. } => {
-                whole.div_ceil(by.max(1)).min(most.unwrap_or(usize::MAX))
-            }
-        }
-    }
 }
 
 /// What a kernel may do with a parameter.
@@ -535,8 +491,8 @@ impl Program {
     /// Sets the sizes that follow from others to what those make them.
     pub fn derive(&self, dims: &mut [usize]) {
         for (number, dim) in self.dims.iter().enumerate() {
-            if let Some(of) = dim.rule.of() {
-                dims[number] = dim.rule.value(dims[of.index()]);
+            if let Some(value) = dim.rule.value(|of| dims[of.index()]) {
+                dims[number] = value;
             }
         }
     }

@@ -17,7 +17,7 @@
 //! indentation mean nothing, `#` starts a comment. Besides expressions there are
 //!
 //! ```text
-//! dims rows, cols, parts = ceil(rows / 64)     before `kernel`, where the parameters alone do not tell; ceil(rows / 64, 512) is at most 512
+//! dims rows, cols, parts = ceil(rows / 64)     before `kernel`, where the parameters alone do not tell; ceil(rows / 64, 512) is at most 512, ceil(rows / cols) is 0 where cols is
 //! var $0 acc: f32[64]                          before the body
 //! set $0 = %4
 //! store y[%0, %1..+64 step 2, gather %3] = %4 if %5

@@ -4,7 +4,7 @@ use tilewright_ir::text::{parse, parse_file, print};
 use tilewright_ir::validate;
 
 /// Every construct of the language.
-const EVERYTHING: &str = r#"dims rows, cols, parts = ceil(rows / 64)
+const EVERYTHING: &str = r#"dims rows, cols, parts = ceil(rows / 64), turns = ceil(parts / cols)
 kernel everything(x: in f32[*rows, cols], w: in u8[2*cols], y: out f16[*rows, cols], z: inout f32[cols], ids: in i32[rows], eps: scalar f32 = 1e-5, seed: scalar u32)
 grid rows, cols / 64, parts
 var $0 acc: f32[cols]

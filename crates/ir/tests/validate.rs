@@ -196,6 +196,12 @@ fn declarations_are_checked() {
     one("kernel k(x: in f32[n]) grid n / 0", "the block of grid axis 0 is 0");
     one("kernel k(s: scalar i32 = 0.5)", "default of `s`: the literal 0.5 is no i32");
     one("dims n, p = ceil(n / 0) kernel k(x: in f32[n])", "divided by 0");
+    let text = "dims n, m, p = ceil(n / m) kernel k(x: in f32[n, m], y: in f32[p])";
+    let mut late = tilewright_ir::text::parse(text).unwrap();
+    late.dims.swap(1, 2);
+    let found = validate(&late).unwrap_err();
+    let expected = "derived from a size that is not declared before it";
+    assert!(found.iter().any(|mistake| mistake.to_string().contains(expected)), "{found:?}");
 }
 
 #[test]

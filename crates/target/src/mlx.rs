@@ -269,9 +269,16 @@ impl Call<'_> {
     }
 
     fn dim(&self, dim: DimId) -> String {
-        if let DimRule::CeilDiv { dim: of, by, most } = self.program.dims[dim.index()].rule {
-            let parts = format!("({} + {}) / {by}", self.dim(of), by.saturating_sub(1));
-            return most.map_or(parts.clone(), |most| format!("min({parts}, {most})"));
+        match self.program.dims[dim.index()].rule {
+            DimRule::CeilDiv { dim: of, by, most } => {
+                let parts = format!("({} + {}) / {by}", self.dim(of), by.saturating_sub(1));
+                return most.map_or(parts.clone(), |most| format!("min({parts}, {most})"));
+            }
+            DimRule::Quotient { dim: of, by } => {
+                let (of, by) = (self.dim(of), self.dim(by));
+                return format!("({by} ? (({of}) + ({by}) - 1) / ({by}) : 0)");
+            }
+            DimRule::Free => {}
         }
         let Some((param, axis, times)) = self.teller(dim) else {
             return format!("{}[0]", self.size_name(dim));

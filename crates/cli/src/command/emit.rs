@@ -9,7 +9,7 @@ use clap::ArgMatches;
 use std::io::Write;
 use tilewright_ir::bind::show_extent;
 use tilewright_ir::{
-    Access, DType, ExprKind, Extent, Literal, ParamKind, Program, Stmt, bind, text,
+    Access, DType, DimId, ExprKind, Extent, Literal, ParamKind, Program, Stmt, bind, text,
 };
 use tilewright_kernels::{Entry, Grad};
 use tilewright_lang::Specialization;
@@ -129,10 +129,10 @@ impl Sizes {
     /// Notes what a program computes.
     fn compute(&mut self, program: &Program) {
         for dim in &program.dims {
-            if let Some(of) = dim.rule.of() {
-                let of = self.aim(&program.dims[of.index()].name);
-                let size = dim.rule.value(of.size);
-                self.computed.push((dim.name.clone(), Aim { size, ..of }));
+            let aim = |of: DimId| self.aim(&program.dims[of.index()].name);
+            if let Some(size) = dim.rule.value(|of| aim(of).size) {
+                let others = dim.rule.of().any(|of| aim(of).others);
+                self.computed.push((dim.name.clone(), Aim { size, others }));
             }
         }
     }

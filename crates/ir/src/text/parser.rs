@@ -315,19 +315,29 @@ impl<'a> Parser<'a> {
         if self.accept("=")? {
             self.expect("ceil")?;
             self.expect("(")?;
-            let Token::Word(of) = self.token else { return Err(self.unexpected("a size")) };
-            let Some(of) = self.program.dims.iter().position(|dim| dim.name == of) else {
-                return Err(self.error(format!("there is no size named `{of}` before this one")));
-            };
-            self.advance()?;
+            let dim = self.earlier_dim()?;
             self.expect("/")?;
-            let (dim, by) = (DimId(of as u32), self.integer("divisor")?);
-            let most = if self.accept(",")? { Some(self.integer("greatest value")?) } else { None };
-            rule = DimRule::CeilDiv { dim, by, most };
+            if let Token::Word(_) = self.token {
+                rule = DimRule::Quotient { dim, by: self.earlier_dim()? };
+            } else {
+                let by = self.integer("divisor")?;
+                let most = self.accept(",")?.then(|| self.integer("greatest value")).transpose()?;
+                rule = DimRule::CeilDiv { dim, by, most };
+            }
             self.expect(")")?;
         }
         self.program.dims.push(Dim { name: name.into(), rule });
         Ok(())
+    }
+
+    /// The name of a size that is declared already.
+    fn earlier_dim(&mut self) -> Result<DimId> {
+        let Token::Word(of) = self.token else { return Err(self.unexpected("a size")) };
+        let Some(of) = self.program.dims.iter().position(|dim| dim.name == of) else {
+            return Err(self.error(format!("there is no size named `{of}` before this one")));
+        };
+        self.advance()?;
+        Ok(DimId(of as u32))
     }
 
     fn declared_param(&mut self) -> Result<()> {

@@ -118,6 +118,10 @@ impl Printer<'_> {
                 let most = most.map_or(String::new(), |most| format!(", {most}"));
                 format!("{} = ceil({of} / {by}{most})", dim.name)
             }
+            DimRule::Quotient { dim: of, by } => {
+                let size = |dim| show_extent(self.program, crate::Extent::Dim { dim, times: 1 });
+                format!("{} = ceil({} / {})", dim.name, size(of), size(by))
+            }
         }
     }
 

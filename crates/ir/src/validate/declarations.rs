@@ -98,13 +98,13 @@ impl Checker<'_> {
 
     fn dims(&mut self) {
         for (position, dim) in self.program.dims.iter().enumerate() {
-            let DimRule::CeilDiv { dim: of, by, most } = dim.rule else { continue };
-            if of.index() >= position {
+            if dim.rule.of().any(|of| of.index() >= position) {
                 self.mistake(format!(
                     "the size `{}` is derived from a size that is not declared before it",
                     dim.name
                 ));
             }
+            let DimRule::CeilDiv { by, most, .. } = dim.rule else { continue };
             if by == 0 {
                 self.mistake(format!("the size `{}` is divided by 0", dim.name));
             }

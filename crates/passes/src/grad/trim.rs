@@ -99,7 +99,9 @@ fn tell_sizes(program: &mut Program, params: &mut [bool], dims: &mut [bool]) {
         }
         match program.dims[i].rule {
             // Rules refer to earlier sizes, which this loop has still to reach.
-            DimRule::CeilDiv { dim, .. } => dims[dim.index()] = true,
+            rule @ (DimRule::CeilDiv { .. } | DimRule::Quotient { .. }) => {
+                rule.of().for_each(|of| dims[of.index()] = true);
+            }
             DimRule::Free => {
                 if let Some(found) = program.params.iter().position(mentions) {
                     params[found] = true;
@@ -145,8 +147,11 @@ fn renumber(program: &mut Program, params: &[bool], dims: &[bool]) {
         }
     }
     for dim in &mut program.dims {
-        if let DimRule::CeilDiv { dim, .. } = &mut dim.rule {
-            *dim = DimId(dim_ids[dim.index()]);
+        let new = |dim: &mut DimId| *dim = DimId(dim_ids[dim.index()]);
+        match &mut dim.rule {
+            DimRule::Free => {}
+            DimRule::CeilDiv { dim, .. } => new(dim),
+            DimRule::Quotient { dim, by } => [dim, by].into_iter().for_each(new),
         }
     }
     renumber_stores(&mut program.body, &param, &extent);

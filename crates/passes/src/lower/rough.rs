@@ -209,7 +209,7 @@ fn is_partial(program: &Program, param: ParamId) -> bool {
         return false;
     };
     let Some(Extent::Dim { dim, times: 1 }) = shape.first() else { return false };
-    let chunks = matches!(program.dims[dim.index()].rule, DimRule::CeilDiv { .. });
+    let chunks = program.dims[dim.index()].rule != DimRule::Free;
     let exact = |kind: &ParamKind| match kind {
         ParamKind::Tensor { dtype, access, .. } => {
             *access != Access::Out && matches!(dtype, DType::F32 | DType::F64)

@@ -59,7 +59,7 @@ pub fn lower_with<A: Into<Aim>>(
     pipeline::run(&mut program, PASSES, |_, _| {});
     let told = program.dims.iter().map(|dim| match dim.rule {
         DimRule::Free => size(&dim.name).into(),
-        DimRule::CeilDiv { .. } => Aim::from(1),
+        DimRule::CeilDiv { .. } | DimRule::Quotient { .. } => Aim::from(1),
     });
     let told: Vec<Aim> = told.collect();
     let mut dims: Vec<usize> = told.iter().map(|aim| aim.size).collect();

@@ -186,6 +186,10 @@ impl Python<'_> {
                     let parts = format!("-(-{} // {by})", self.dim(of));
                     most.map_or(parts.clone(), |most| format!("min({parts}, {most})"))
                 }
+                DimRule::Quotient { dim: of, by } => {
+                    let (of, by) = (self.dim(of), self.dim(by));
+                    format!("-(-{of} // max({by}, 1)) if {by} else 0")
+                }
                 DimRule::Free => {
                     let Some((param, axis, times)) = self.call.teller(DimId(i as u32)) else {
                         continue;
