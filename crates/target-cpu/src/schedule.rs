@@ -3,7 +3,7 @@
 
 mod rows;
 
-use crate::bind::{Request, bind};
+use crate::bind::{Request, bind, loops_alike};
 use crate::native::may_stagger;
 use crate::simd::LANES;
 use crate::step::{BlockRole, Bound, FRAME, Step, Transfer};
@@ -150,7 +150,7 @@ impl Schedule {
             return Schedule { bound, single: None, grid: request.grid.to_vec(), cut, work };
         }
         let batch = match rows.length {
-            Some(length) if request.analysis.is_plain() => {
+            Some(length) if request.analysis.is_plain() || loops_alike(&request) => {
                 let least = match rows.ranked {
                     true => RANKING,
                     false if rows.looked_up => LOOKING_UP,

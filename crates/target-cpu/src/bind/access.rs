@@ -19,7 +19,7 @@ struct Access {
     /// Depends on the program.
     varies: bool,
     main: bool,
-    /// The axis along which turns that run together follow one another.
+    /// The axis along which turns that run together follow one another, or programs in a loop.
     turns: Option<usize>,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Binder<'a> {
             let single = parts.len() == 1;
             let stride = parts.last().map_or(0, |part| part.1);
             let turns = match *axis {
-                Axis::At(id) => self.run_of_turns(id),
+                Axis::At(id) => self.run_of_turns(id).or_else(|| self.run_of_programs(id)),
                 _ => None,
             };
             if let Some(positions) = turns {
@@ -149,8 +149,12 @@ impl<'a> Binder<'a> {
                     Positions::List { .. } => return None,
                 };
                 let [(_, stride)] = axis.parts[..] else { return None };
+                let step = match axis.positions {
+                    Positions::Run { step, .. } => step as isize,
+                    _ => 1,
+                };
                 match start {
-                    _ if access.turns == Some(number) => batch += stride,
+                    _ if access.turns == Some(number) => batch += stride * step,
                     Index::Affine { grid, .. } => {
                         batch += grid.get(last).map_or(0, |along| *along as isize) * stride;
                     }

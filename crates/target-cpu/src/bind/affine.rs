@@ -106,6 +106,12 @@ impl<'a> Scalars<'a> {
                         (Some(factor), _) => b.times(factor),
                         _ => return None,
                     },
+                    BinaryOp::Div | BinaryOp::Rem => match (a.fixed(), b.fixed()) {
+                        (Some(a), Some(b)) if a >= 0 && b > 0 => {
+                            Affine::constant(if *op == BinaryOp::Div { a / b } else { a % b })
+                        }
+                        _ => return None,
+                    },
                     _ => return None,
                 }
             }
@@ -113,6 +119,45 @@ impl<'a> Scalars<'a> {
         };
         let (least, most) = self.range(found);
         (least >= ANY.0 && most <= ANY.1).then_some(found)
+    }
+
+    /// The value where it is one number for all programs.
+    pub fn constant(&self, id: ExprId) -> Option<i64> {
+        self.affine(id)?.fixed()
+    }
+
+    /// By how much the value grows from one program to the next along the last axis of the grid, in the same turn of every loop
+    /// around; `None` where that is not the same for all of them.
+    pub fn step(&self, id: ExprId) -> Option<i64> {
+        if let Some(affine) = self.affine(id) {
+            return Some(affine.grid[self.grid.len().checked_sub(1)?]);
+        }
+        match self.program.expr(id).kind {
+            ExprKind::LoopIndex => Some(0),
+            ExprKind::Cast(a) => self.step(a).filter(|&step| step == 0),
+            ExprKind::Binary(op, a, b) => {
+                if op == BinaryOp::Lt {
+                    // All programs find the same where the least of one is beyond the greatest of the other.
+                    let (a, b) = (self.interval(a), self.interval(b));
+                    if a.0 >= b.1 || a.1 < b.0 {
+                        return Some(0);
+                    }
+                }
+                let (first, second) = (self.step(a)?, self.step(b)?);
+                match op {
+                    _ if first == 0 && second == 0 => Some(0),
+                    BinaryOp::Add => first.checked_add(second),
+                    BinaryOp::Sub => first.checked_sub(second),
+                    BinaryOp::Mul => match (self.constant(a), self.constant(b)) {
+                        (_, Some(factor)) => first.checked_mul(factor),
+                        (Some(factor), _) => second.checked_mul(factor),
+                        _ => None,
+                    },
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
 
     fn range(&self, affine: Affine) -> Interval {

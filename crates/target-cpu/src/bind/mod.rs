@@ -7,6 +7,7 @@
 mod access;
 mod affine;
 mod ahead;
+mod alike;
 mod bits;
 mod blocks;
 mod chains;
@@ -22,6 +23,7 @@ mod slots;
 mod tile;
 mod turns;
 
+pub use alike::loops_alike;
 pub use tile::Tile;
 
 use crate::analysis::{Analysis, Fusion};
@@ -245,14 +247,18 @@ impl<'a> Binder<'a> {
                 self.store(place, *value, *mask, *mode);
             }
             Stmt::For { index, start, end, step, body } => {
-                let (start, end) = (self.value(*start).at, self.value(*end).at);
                 let together = match step {
-                    1 => self.turns_together(*index, [start, end], body),
+                    1 => self.turns_together(*index, [*start, *end], body),
                     _ => None,
                 };
+                let (start, end) = (self.value(*start).at, self.value(*end).at);
                 let start = together.unwrap_or(start);
                 let tile = self.new_tile(DType::I32, &[], false, false);
-                self.values[index.index()] = vec![tile.clone()];
+                // All programs of a batch are in the same turn.
+                self.values[index.index()] = vec![match self.request.batch {
+                    1 => tile.clone(),
+                    batch => tile.view(vec![batch], vec![0]),
+                }];
                 let body = self.block(body);
                 let step = Step::For { index: tile.at, start, end, step: *step, turns: 1, body };
                 self.push(step, false);

@@ -47,16 +47,18 @@ impl<'a> Binder<'a> {
     pub(super) fn turns_together(
         &mut self,
         index: ExprId,
-        bounds: [Address; 2],
+        [start, end]: [ExprId; 2],
         body: &'a [Stmt],
     ) -> Option<Address> {
+        let longest = self.most_turns(start, end);
+        let bounds = [start, end].map(|bound| self.value(bound).at);
         let sums = self.apart_but_for_sums(index, body)?;
         let lanes = body.iter().filter_map(|stmt| match stmt {
             Stmt::Let(id) => Some(self.shape(*id).0.iter().product::<usize>()),
             _ => None,
         });
         let row = lanes.max()?.max(1);
-        let turns = (LANES_TOGETHER / row).min(MOST_TURNS);
+        let turns = (LANES_TOGETHER / row).min(MOST_TURNS).min(longest);
         let waits = body.iter().any(|stmt| match stmt {
             Stmt::Let(id) => waits(&self.request.program.expr(*id).kind),
             _ => false,
@@ -87,11 +89,49 @@ impl<'a> Binder<'a> {
         Some(word.at)
     }
 
-    /// The positions of all turns that run together, if an index is that of their loop.
+    /// The most turns that a loop can have: what is added to its start for its end, where that is how it is told.
+    fn most_turns(&self, start: ExprId, end: ExprId) -> usize {
+        let program = self.request.program;
+        let added = |id: ExprId| match program.expr(id).kind {
+            ExprKind::Binary(BinaryOp::Add, a, b) if a == start => self.scalars.constant(b),
+            ExprKind::Binary(BinaryOp::Add, a, b) if b == start => self.scalars.constant(a),
+            _ => None,
+        };
+        let most = match program.expr(end).kind {
+            ExprKind::Binary(BinaryOp::Min, a, b) => added(a).or_else(|| added(b)),
+            _ => added(end),
+        };
+        most.map_or(usize::MAX, |most| most.max(0) as usize)
+    }
+
+    /// The positions of all turns that run together, if an index is that of their loop, or goes along with it.
     pub(super) fn run_of_turns(&self, id: ExprId) -> Option<Positions> {
-        let together = self.together.as_ref().filter(|together| together.index == id)?;
-        let start = Index::At { at: together.word, batch: 0 };
-        Some(Positions::Run { start, len: together.turns, step: 1 })
+        let together = self.together.as_ref()?;
+        let step = self.step_of(together.index, id)?;
+        let at = if id == together.index { together.word } else { self.value(id).at };
+        Some(Positions::Run { start: Index::At { at, batch: 0 }, len: together.turns, step })
+    }
+
+    /// By how much `id` grows from turn to turn, where it is a multiple of the loop's index and what the program's place in the
+    /// grid tells.
+    fn step_of(&self, index: ExprId, id: ExprId) -> Option<usize> {
+        if id == index {
+            return Some(1);
+        }
+        let either = |a, b, with: &dyn Fn(usize, ExprId) -> Option<usize>| {
+            let one = |a, b| self.step_of(index, a).and_then(|step| with(step, b));
+            one(a, b).or_else(|| one(b, a))
+        };
+        match self.request.program.expr(id).kind {
+            ExprKind::Binary(BinaryOp::Add, a, b) => {
+                either(a, b, &|step, other| self.scalars.affine(other).map(|_| step))
+            }
+            ExprKind::Binary(BinaryOp::Mul, a, b) => either(a, b, &|step, other| {
+                let factor = self.scalars.constant(other).filter(|&factor| factor > 0)?;
+                step.checked_mul(usize::try_from(factor).ok()?)
+            }),
+            _ => None,
+        }
     }
 
     /// The index of each turn, or that of the first where only accesses need it.
@@ -186,9 +226,14 @@ impl<'a> Binder<'a> {
                 },
                 Stmt::Store { place, mask: None, mode: StoreMode::Set, .. } => {
                     let param = place.param.index();
-                    let alone = analysis.stores[param] == 1 && !careful[param];
-                    (alone && !overlapping[param] && self.is_apart(index, place, true))
-                        .then_some(())?;
+                    // Parts of a row are stored one after the other in each turn.
+                    let here = body.iter().filter(|stmt| match stmt {
+                        Stmt::Store { place: other, .. } => self.same_row(index, place, other),
+                        _ => false,
+                    });
+                    let alone = here.count() == analysis.stores[param] as usize;
+                    (alone && !careful[param] && !overlapping[param]).then_some(())?;
+                    self.is_apart(index, place, true).then_some(())?;
                 }
                 Stmt::Set(var, value) => sets.push((*var, *value)),
                 _ => return None,
@@ -211,6 +256,16 @@ impl<'a> Binder<'a> {
         (sums.len() == gets.len() && !sums.is_empty()).then_some(sums)
     }
 
+    /// True for places in one row of one tensor, that of the turn.
+    fn same_row(&self, index: ExprId, a: &Place, b: &Place) -> bool {
+        let mut axes = a.axes.iter().zip(&b.axes);
+        let of_turn = |a: &Axis, b: &Axis| match (a, b) {
+            (Axis::At(a), Axis::At(b)) => a == b && self.step_of(index, *a).is_some(),
+            _ => false,
+        };
+        a.param == b.param && axes.any(|(a, b)| of_turn(a, b))
+    }
+
     /// True for a place inside its tensor that is a row of the turn's own, or, unless it is `own`, the same for all turns and
     /// programs.
     fn is_apart(&self, index: ExprId, place: &Place, own: bool) -> bool {
@@ -227,6 +282,11 @@ impl<'a> Binder<'a> {
                     rows += 1;
                     let (least, most) = self.scalars.interval(id);
                     least >= 0 && most < extent
+                }
+                // It is checked when it is located.
+                Axis::At(id) if self.step_of(index, id).is_some() => {
+                    rows += 1;
+                    true
                 }
                 Axis::At(id) => constant(id, 0),
                 Axis::Range { start, len, step } => {
@@ -248,7 +308,7 @@ fn waits(kind: &ExprKind) -> bool {
 }
 
 /// True for values whose steps take a batch, and of which each turn's depends on its own operands alone.
-fn side_by_side(kind: &ExprKind) -> bool {
+pub(super) fn side_by_side(kind: &ExprKind) -> bool {
     matches!(
         kind,
         ExprKind::Const(_)

@@ -292,6 +292,75 @@ fn turns_of_a_loop_that_add_up_run_together() {
 }
 
 #[test]
+fn programs_whose_loops_are_alike_are_a_batch() {
+    // Rows that leave the same remainder are added up, and stored in two parts.
+    let text = "dims rows, n, period, rows_16 = ceil(rows / 16), chunks = ceil(rows_16 / period)
+        kernel summed(x: in f32[rows, n], y: out f32[rows, 2*n], total: out f32[chunks, period, n])
+        grid chunks, period
+        var $0 sum: f32[n]
+        %0: f32 = const 0.0
+        %1: f32[n] = broadcast %0
+        set $0 = %1
+        %2: i32 = program 0
+        %3: i32 = program 1
+        %4: i32 = const 16
+        %5: i32 = size rows
+        %6: i32 = size period
+        %7: i32 = div %5, %6
+        %8: i32 = rem %5, %6
+        %9: bool = lt %3, %8
+        %10: i32 = cast %9
+        %11: i32 = add %7, %10
+        %12: i32 = mul %2, %4
+        %13: i32 = add %12, %4
+        %14: i32 = min %13, %11
+        %15: i32 = const 0
+        %16: i32 = size n
+        for %17 turn in %12..%14 {
+          %18: i32 = mul %17, %6
+          %19: i32 = add %18, %3
+          %20: f32[n] = load x[%19, :]
+          %21: f32[n] = neg %20
+          store y[%19, %15..+n] = %20
+          store y[%19, %16..+n] = %21
+          %22: f32[n] = get $0
+          %23: f32[n] = add %22, %20
+          set $0 = %23
+        }
+        %24: f32[n] = get $0
+        store total[%2, %3, :] = %24";
+    let program = parse(text).unwrap();
+    for (rows, period, n) in [(640usize, 32, 24), (96, 3, 5), (70, 3, 5), (700, 32, 24), (5, 9, 4)]
+    {
+        let chunks = rows.div_ceil(16).div_ceil(period);
+        let small = (0..rows * n).map(|i| ((i * 7 % 11) as f32 - 5.0).to_bits()).collect();
+        let tensors: [(&[usize], Vec<u32>); 3] = [
+            (&[rows, n], small),
+            (&[rows, 2 * n], vec![!0; rows * 2 * n]),
+            (&[chunks, period, n], vec![!0; chunks * period * n]),
+        ];
+        let (found, schedule) = launch(&program, &tensors, &[]).unwrap();
+        let x = |row: usize, k: usize| float(found[0][row * n + k]);
+        for (row, k) in (0..rows).flat_map(|row| (0..n).map(move |k| (row, k))) {
+            assert_eq!(float(found[1][row * 2 * n + k]), x(row, k));
+            assert_eq!(float(found[1][row * 2 * n + n + k]), -x(row, k));
+        }
+        for chunk in 0..chunks {
+            for (first, k) in (0..period).flat_map(|first| (0..n).map(move |k| (first, k))) {
+                let own = (16 * chunk..16 * chunk + 16).map(|turn| turn * period + first);
+                let sum: f32 = own.filter(|&row| row < rows).map(|row| x(row, k)).sum();
+                let at = (chunk * period + first) * n + k;
+                assert_eq!(float(found[2][at]), sum, "{k} of {first}, {rows} by {period}");
+            }
+        }
+        // Where some have a turn more than others, each takes turns of its own together.
+        let alike = rows.is_multiple_of(period);
+        assert_eq!(!schedule.contains("batches of 1,"), alike, "{rows} by {period}: {schedule}");
+        assert_eq!(schedule.contains("for, by 16"), !alike, "{rows} by {period}: {schedule}");
+    }
+}
+
+#[test]
 fn a_long_row_that_one_step_updates_comes_in_long_blocks() {
     let text = |body: &str| {
         format!(
