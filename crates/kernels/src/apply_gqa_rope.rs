@@ -23,6 +23,8 @@ pub static APPLY_GQA_ROPE: Entry = Entry {
     cases: &[
         Case::of(&[("tokens", 1), ("heads", 1), ("length", 1), ("half", 1)]),
         Case::of(&[("tokens", 14), ("heads", 3), ("length", 7), ("half", 5)]),
+        Case::of(&[("tokens", 17), ("heads", 3), ("length", 7), ("half", 5)]),
+        Case::of(&[("tokens", 3), ("heads", 2), ("length", 7), ("half", 4)]),
         Case::of(&[("tokens", 0), ("heads", 3), ("length", 7), ("half", 4)]),
         Case::of(&[("tokens", 2048), ("heads", 32), ("length", 2048), ("half", 64)]).bench(),
     ],

@@ -51,6 +51,8 @@ pub static APPLY_ROPE_AT: Entry = Entry {
 pub(crate) const REPEATING_CASES: &[Case] = &[
     Case::of(&[("rows", 1), ("length", 1), ("half", 1)]),
     Case::of(&[("rows", 21), ("length", 7), ("half", 5)]),
+    Case::of(&[("rows", 300), ("length", 7), ("half", 5)]),
+    Case::of(&[("rows", 3), ("length", 8), ("half", 4)]),
     Case::of(&[("rows", 34), ("length", 17), ("half", 64)]),
     Case::of(&[("rows", 0), ("length", 4), ("half", 8)]),
     Case::of(&[("rows", 65536), ("length", 2048), ("half", 64)]).bench(),

@@ -5,6 +5,7 @@
 //! reverse and stores `d_<input>` where every program owns what it reads. An input that many programs read, such as
 //! a norm's weight, is summed in two stages, so that the result does not depend on the order in which programs run:
 //! the first stage sums a fixed number of rows each and stores the partial sums, the second adds those in order.
+//! So is a table whose rows repeat over the programs, by those programs that read the same row.
 //! Where programs read windows that overlap, each element gets what was stored for it at the same shifts back.
 //! Rows that are picked by data, as from an embedding, are added one after the other by a program of their own.
 //!
@@ -30,7 +31,7 @@ mod walk;
 mod windows;
 
 use gather::Target;
-use places::{Reads, Sharing};
+use places::{Reads, Residue, Sharing};
 use stage::Stage;
 use straight::Straight;
 use tilewright_ir::validate::validate;
@@ -198,16 +199,30 @@ pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradEr
             continue;
         }
         let reads = Reads { program: &forward.program, places };
-        let sharing = reads.sharing();
-        match &sharing {
-            Sharing::Along(axes) if !axes.is_empty() => {
-                let member = Member { input, sharing: sharing.clone(), covered: reads.cover() };
-                match groups.iter_mut().find(|g| g.along == *axes) {
-                    Some(group) => group.members.push(member),
-                    None => groups.push(Group { along: axes.clone(), members: vec![member] }),
-                }
-            }
-            _ => own.push(Member { input, sharing: sharing.clone(), covered: reads.cover() }),
+        let mut sharing = reads.sharing();
+        // A program that adds up many elements for each of a table's stores what is little beside what it reads.
+        if let Sharing::Residues(..) = sharing
+            && stage::chunk_of(&forward.program, |param| param == input) == 1
+        {
+            sharing = Sharing::Scattered;
+        }
+        let covered = match sharing {
+            Sharing::Residues(..) => reads.residues_cover(),
+            _ => reads.cover(),
+        };
+        let (along, residue) = match &sharing {
+            Sharing::Along(axes) => (axes.clone(), None),
+            Sharing::Residues(axes, residue) => (axes.clone(), Some(*residue)),
+            Sharing::Windows | Sharing::Scattered => (Vec::new(), None),
+        };
+        let member = Member { input, sharing, covered };
+        if along.is_empty() {
+            own.push(member);
+            continue;
+        }
+        match groups.iter_mut().find(|g| g.along == along && g.residue == residue) {
+            Some(group) => group.members.push(member),
+            None => groups.push(Group { along, residue, members: vec![member] }),
         }
     }
     if groups.is_empty() && !own.is_empty() {
@@ -252,6 +267,8 @@ pub fn grad(program: &Program, options: &GradOptions) -> Result<Backward, GradEr
 struct Group {
     /// The grid axes that the shared members are summed along; empty when there are none.
     along: Vec<usize>,
+    /// Of one of these axes only programs whose numbers leave the same remainder are summed.
+    residue: Option<Residue>,
     members: Vec<Member>,
 }
 
@@ -263,6 +280,16 @@ struct Member {
     sharing: Sharing,
     /// The programs read every element of it.
     covered: bool,
+}
+
+impl Member {
+    /// True where several programs read an element of it, and what they say is summed in two stages.
+    fn is_summed(&self) -> bool {
+        match &self.sharing {
+            Sharing::Along(axes) | Sharing::Residues(axes, _) => !axes.is_empty(),
+            Sharing::Windows | Sharing::Scattered => false,
+        }
+    }
 }
 
 /// Checks that what is updated in place is replaced whole, so that its value before is one thing and its value after

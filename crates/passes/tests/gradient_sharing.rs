@@ -114,6 +114,77 @@ fn rows_picked_by_data_are_added_up() {
     checked(&program, &[("n", 4), ("m", 9)]);
 }
 
+/// The names of the programs of a gradient, without that of the kernel.
+fn programs(program: &Program) -> Vec<String> {
+    let backward = grad(program, &GradOptions::default()).unwrap();
+    let name = |p: &Program| p.name.strip_prefix("test_grad").unwrap_or(&p.name).to_string();
+    backward.programs.iter().map(name).collect()
+}
+
+#[test]
+fn rows_of_a_table_that_repeats_are_summed_by_programs_of_their_own() {
+    // Fewer rows than the table has, as many, more, not a multiple, and several chunks.
+    let sizes = [(0usize, 3usize), (2, 5), (5, 5), (11, 4), (40, 2), (50, 1)];
+    let signature = "x: f32[*rows, cols], w: f32[cols], t: f32[period, cols], u: f32[long, cols] \
+                     -> y: f32[*rows, cols]";
+    let program = recorded(signature, |k, a| {
+        let row = k.program();
+        let (x, place) = (a["x"].row(row).load(), row % a["t"].size(0));
+        let (t, u) = (a["t"].row(place).load(), a["u"].row(row % 3).load());
+        a["y"].row(row).store((x * t).tanh() * u.exp() * a["w"].load());
+    });
+    for (rows, period) in sizes {
+        // What the table has beyond its period nobody reads.
+        checked(&program, &[("rows", rows), ("period", period), ("long", 4), ("cols", 3)]);
+    }
+    let program = recorded("x: f32[*rows, cols], t: f32[period, cols] -> y: f32[*rows, cols]", {
+        |k, a| {
+            let row = k.program();
+            let t = a["t"].row(row % a["t"].size(0)).load();
+            a["y"].row(row).store(a["x"].row(row).load() * t);
+        }
+    });
+    assert_eq!(programs(&program), ["", "_sum"]);
+    for (rows, period) in sizes {
+        checked(&program, &[("rows", rows), ("period", period), ("cols", 3)]);
+    }
+    // Many elements for each of the table's: the sums of single programs are summed.
+    let signature = "x: f32[*rows, m, cols], t: f32[period, cols] -> y: f32[*rows, m, cols]";
+    let program = recorded(signature, |k, a| {
+        let row = k.program();
+        let t = a["t"].row(row % a["t"].size(0)).load();
+        a["y"].row(row).store(a["x"].row(row).load() * (t * t));
+    });
+    assert_eq!(programs(&program), ["", "_sum_d_t"]);
+    for (rows, period) in sizes {
+        checked(&program, &[("rows", rows), ("period", period), ("m", 2), ("cols", 3)]);
+    }
+    // Along another axis of the grid besides, and beside a remainder that is none of the program's number.
+    let signature = "x: f32[rows, m, cols], t: f32[period, cols], u: f32[period, cols] \
+                     -> y: f32[rows, m, cols]";
+    let program = recorded(signature, |k, a| {
+        let (row, column) = (k.program(), k.program());
+        let period = a["t"].size(0);
+        let t = a["t"].row(row % period).load();
+        let u = a["u"].row((row + 1) % period).load();
+        a["y"].row(row).row(column).store(a["x"].row(row).row(column).load() * t * u);
+    });
+    for (rows, period) in sizes {
+        checked(&program, &[("rows", rows), ("period", period), ("m", 2), ("cols", 3)]);
+    }
+}
+
+#[test]
+fn what_is_stored_where_a_remainder_says_does_not_replace_all() {
+    let signature = "x: f32[*rows, cols], y: &f32[period, cols]";
+    let program = recorded(signature, |k, a| {
+        let row = k.program();
+        let place = row % a["y"].size(0);
+        a["y"].row(place).store(a["x"].row(row).load() + a["y"].row(place).load());
+    });
+    assert!(grad(&program, &GradOptions::default()).is_err());
+}
+
 #[test]
 fn the_gradient_of_an_embedding_copies_nothing() {
     let signature = "table: f16[entries, cols], i: u32[*rows] -> y: f16[*rows, cols]";

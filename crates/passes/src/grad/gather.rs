@@ -1,5 +1,6 @@
 //! The programs around the first stage: zeros before it, sums of partial results and of scattered rows after it.
 
+use super::places::Residue;
 use super::stage::declare;
 use crate::emit::Emitter;
 use tilewright_ir::infer::place_type;
@@ -116,6 +117,9 @@ impl Target {
         stage: &Program,
         scattered: &[Scattered],
     ) -> Result<(Vec<Program>, Vec<String>), String> {
+        if let Some(program) = self.sum_residues(stage, scattered)? {
+            return Ok((vec![program], Vec::new()));
+        }
         let wide = super::adjoint::Sweep::dtype(self.dtype);
         // Sums are kept in the wide type: narrow ones would round at every step.
         let sum = match self.dtype == wide {
@@ -150,6 +154,51 @@ impl Target {
         }
         programs.push(self.convert(stage, &sum, wide)?);
         Ok((programs, vec![sum]))
+    }
+
+    /// A program that gives each row the sum of the adjoints of the programs whose numbers leave it as their remainder; `None` where
+    /// not all of them are of such programs, each for a whole row.
+    fn sum_residues(
+        &self,
+        stage: &Program,
+        scattered: &[Scattered],
+    ) -> Result<Option<Program>, String> {
+        let rows = |one: &Scattered| match &one.axes[..] {
+            [Position::Residue(residue), rest @ ..] if !rest.is_empty() => {
+                let whole = rest.iter().all(|position| matches!(position, Position::All));
+                (whole && one.counts.len() == 1 && residue.period == self.shape[0])
+                    .then_some((*residue, one.counts[0]))
+            }
+            _ => None,
+        };
+        let rows: Option<Vec<(Residue, Extent)>> = scattered.iter().map(rows).collect();
+        let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { return Ok(None) };
+        let mut out = self.program(stage, &format!("sum_{}", self.name), self.rows());
+        let param = declare(&mut out.program, self.name.clone(), self.kind(Access::Out));
+        let place = Place { param, axes: self.row_axes(&mut out) };
+        let tile = place_type(&out.program, &place)?.shape;
+        let zero = out.constant(super::adjoint::Sweep::dtype(self.dtype), 0.0);
+        let zeros = out.broadcast(zero, &tile);
+        let sum = out.variable(self.name.clone(), zeros);
+        let (first, start) = (out.program_index(0), out.index(0));
+        for (one, (residue, count)) in scattered.iter().zip(rows) {
+            let values = out.program.find_param(&one.values);
+            let values = values.ok_or_else(|| format!("`{}` is lost", one.values))?;
+            let count = out.size(count);
+            let end = residue.turns(&mut out, first, count);
+            let turn = out.begin_loop("turn");
+            let mut axes = place.axes.clone();
+            axes[0] = Axis::At(residue.number(&mut out, first, turn));
+            let value = out.load(Place { param: values, axes });
+            let before = out.get(sum);
+            let value = out.cast(value, out.ty(before).dtype);
+            let after = out.add(before, value);
+            out.set(sum, after);
+            out.end_loop(turn, start, end);
+        }
+        let total = out.get(sum);
+        out.store(place, total);
+        out.finish().map(Some)
     }
 
     /// A program that converts a sum in the wide type to the gradient's.
@@ -267,6 +316,53 @@ pub(super) fn sum_partials(
     out.finish()
 }
 
+/// As [`sum_partials`], where what is summed is a table of which few partial results each were made: a program a row adds those
+/// of its row one after the other.
+pub(super) fn sum_tables(
+    stage: &Program,
+    gradients: &[(&Target, ParamId)],
+    lead: usize,
+) -> Result<Program, String> {
+    let Some((target, first_partial)) = gradients.first() else {
+        return Err("there are no partial sums".into());
+    };
+    let mut out = target.program(stage, "sum", target.rows());
+    let names: Vec<&String> = gradients.iter().map(|(target, _)| &target.name).collect();
+    out.program.params.retain(|p| !names.contains(&&p.name));
+    let axes = target.row_axes(&mut out);
+    let side = match (lead, &stage.param(*first_partial).kind) {
+        (1, ParamKind::Tensor { shape, .. }) => shape[0],
+        _ => as_one_axis(&mut out.program, stage, gradients, lead),
+    };
+    let mut sums = Vec::new();
+    for (target, partial) in gradients {
+        let param = declare(&mut out.program, target.name.clone(), target.kind(Access::Out));
+        let place = Place { param, axes: axes.clone() };
+        let tile = place_type(&out.program, &place)?.shape;
+        let zero = out.constant(super::adjoint::Sweep::dtype(target.dtype), 0.0);
+        let zeros = out.broadcast(zero, &tile);
+        let sum = out.variable(target.name.clone(), zeros);
+        let name = &stage.param(*partial).name;
+        let partial = out.program.find_param(name).ok_or_else(|| format!("`{name}` is lost"))?;
+        sums.push((sum, partial, place));
+    }
+    let (start, end) = (out.index(0), out.size(side));
+    let chunk = out.begin_loop("chunk");
+    for (sum, partial, place) in &sums {
+        let axes = std::iter::once(Axis::At(chunk)).chain(place.axes.iter().copied()).collect();
+        let part = out.load(Place { param: *partial, axes });
+        let before = out.get(*sum);
+        let after = out.add(before, part);
+        out.set(*sum, after);
+    }
+    out.end_loop(chunk, start, end);
+    for (sum, _, place) in sums {
+        let value = out.get(sum);
+        out.store(place, value);
+    }
+    out.finish()
+}
+
 /// Makes the first `lead` axes of all partial results one, and gives its extent: a size of its own, which they tell.
 fn as_one_axis(
     program: &mut Program,
@@ -318,6 +414,8 @@ enum Position {
     All,
     /// The number of the program along this axis of the forward grid.
     Own(usize),
+    /// The remainder of that number.
+    Residue(Residue),
     /// One position, from a tensor `[programs..]`.
     At(String),
     /// A range whose start is in a tensor `[programs..]`.
@@ -348,6 +446,8 @@ impl Scattered {
             let is_it = |p: &ExprId| *p == id || is_one_program(out, [*p, id]);
             programs.iter().position(is_it)
         };
+        // The numbers of the forward programs are those of these.
+        let own_grid = programs.iter().all(|p| matches!(out.kind(*p), ExprKind::Program(_)));
         let mut axes = Vec::new();
         for (number, axis) in place.axes.iter().enumerate() {
             let at = format!("scattered_{name}_at_{number}");
@@ -355,7 +455,10 @@ impl Scattered {
                 Axis::All => Position::All,
                 Axis::At(id) => match own(out, id) {
                     Some(axis) => Position::Own(axis),
-                    None => Position::At(keep(out, at, id, &[])),
+                    None => match Residue::of(&out.program, id) {
+                        Some(residue) if own_grid => Position::Residue(residue),
+                        _ => Position::At(keep(out, at, id, &[])),
+                    },
                 },
                 Axis::Range { start, len, step } => {
                     Position::Range { start: keep(out, at, start, &[]), len, step }
@@ -404,6 +507,11 @@ impl Scattered {
                     from.push(Axis::All);
                 }
                 Position::Own(axis) => to.push(programs[*axis]),
+                Position::Residue(residue) => {
+                    let (number, _) = loops[residue.grid];
+                    let period = out.size(residue.period);
+                    to.push(Axis::At(out.binary(BinaryOp::Rem, number, period)));
+                }
                 Position::At(name) => {
                     let param = find(out, name)?;
                     let index = out.load(Place { param, axes: programs.clone() });

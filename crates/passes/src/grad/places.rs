@@ -3,15 +3,19 @@
 //! - *Own*: no two programs read one element, so each stores the adjoint of what it read.
 //! - *Shared*: some grid axes do not occur in the place, so all programs along them read the same elements (a
 //!   norm's weight); their adjoints are summed.
+//! - *Residues*: programs whose numbers leave the same remainder read the same elements (a table of positions that repeat
+//!   over the rows); their adjoints are summed, each remainder's by programs of its own.
 //! - *Windows*: programs beside each other read elements beside each other, or one program reads its row in shifted windows
 //!   (a convolution's taps), so an element's adjoints are where the shift says.
 //! - *Scattered*: which elements a program reads depends on data or on the program in a way that is not followed
 //!   here (an embedding's rows), so adjoints are added where they belong, one after the other.
 
 use super::windows::all_windows;
+use crate::emit::Emitter;
 use crate::extent;
+use crate::lines::MOST_GRID_AXES;
 use tilewright_ir::{
-    Axis, BinaryOp, ExprId, ExprKind, Extent, GridAxis, ParamKind, Place, Program,
+    Axis, BinaryOp, DType, ExprId, ExprKind, Extent, GridAxis, ParamKind, Place, Program,
 };
 
 /// How the programs of a grid share the elements of one input.
@@ -19,10 +23,63 @@ use tilewright_ir::{
 pub(super) enum Sharing {
     /// Programs along these grid axes read the same elements; none: every program has its own.
     Along(Vec<usize>),
+    /// As along these axes, of which one is the residue's: along it programs read the same elements where their numbers leave
+    /// the same remainder.
+    Residues(Vec<usize>, Residue),
     /// An element is read by programs that lie a shift apart, each a load of its own.
     Windows,
     /// Elements are read by programs that cannot be told.
     Scattered,
+}
+
+/// The remainder of a program's number along a grid axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Residue {
+    pub grid: usize,
+    /// What it is divided by.
+    pub period: Extent,
+}
+
+impl Residue {
+    /// That which `id` is, if it is one.
+    pub fn of(program: &Program, id: ExprId) -> Option<Residue> {
+        let ExprKind::Binary(BinaryOp::Rem, number, period) = program.expr(id).kind else {
+            return None;
+        };
+        let ExprKind::Program(grid) = program.expr(number).kind else { return None };
+        let period = match program.expr(period).kind {
+            ExprKind::Size(period) => period,
+            ExprKind::Const(period) => Extent::Const(period.value() as usize),
+            _ => return None,
+        };
+        let own = program.grid[grid];
+        let told = matches!(own.extent, Extent::Dim { times: 1, .. }) && own.block == 1;
+        // The programs of the gradient have an axis more.
+        let room = program.grid.len() < MOST_GRID_AXES && period != Extent::Const(0);
+        (told && room).then_some(Residue { grid, period })
+    }
+
+    /// How many of `count` programs leave the remainder `first`.
+    pub fn turns(self, out: &mut Emitter, first: ExprId, count: ExprId) -> ExprId {
+        let period = out.size(self.period);
+        let whole = out.binary(BinaryOp::Div, count, period);
+        let rest = out.binary(BinaryOp::Rem, count, period);
+        let more = out.binary(BinaryOp::Lt, first, rest);
+        let more = out.cast(more, DType::I32);
+        out.add(whole, more)
+    }
+
+    /// The number of that one of them which comes after `turn` others.
+    pub fn number(self, out: &mut Emitter, first: ExprId, turn: ExprId) -> ExprId {
+        let period = out.size(self.period);
+        let before = out.mul(turn, period);
+        out.add(before, first)
+    }
+
+    /// True where `id` is this.
+    pub fn is(self, program: &Program, id: ExprId) -> bool {
+        Residue::of(program, id) == Some(self)
+    }
 }
 
 /// How one axis of a place depends on the program.
@@ -32,6 +89,8 @@ enum Dependence {
     Fixed,
     /// Each program along this grid axis has positions of its own.
     Own(usize),
+    /// The position is the remainder of a program's number.
+    Residue(Residue),
     /// In a way that is not followed.
     Unknown,
 }
@@ -146,35 +205,46 @@ impl Reads<'_> {
     /// How the grid's programs share the elements.
     pub fn sharing(&self) -> Sharing {
         match self.own() {
-            Some(along) => Sharing::Along(along),
+            Some((along, None)) => Sharing::Along(along),
+            Some((along, Some(residue))) => Sharing::Residues(along, residue),
             None if all_windows(self.program, &self.places) => Sharing::Windows,
             None => Sharing::Scattered,
         }
     }
 
-    /// The grid axes along which programs read the same elements, where the others have their own.
-    fn own(&self) -> Option<Vec<usize>> {
-        let mut own: Option<Vec<usize>> = None;
+    /// The grid axes along which programs read the same elements, where the others have their own; and the axis of these
+    /// along which only those of one remainder do.
+    fn own(&self) -> Option<(Vec<usize>, Option<Residue>)> {
+        let mut own: Option<(Vec<usize>, Option<Residue>)> = None;
         for place in &self.places {
-            let mut axes = Vec::new();
+            let (mut axes, mut residue) = (Vec::new(), None);
             for axis in &place.axes {
                 match self.dependence(*axis) {
                     Dependence::Fixed => {}
                     Dependence::Own(grid) => axes.push(grid),
+                    Dependence::Residue(found) => {
+                        if *residue.get_or_insert(found) != found {
+                            return None;
+                        }
+                    }
                     Dependence::Unknown => return None,
                 }
             }
             axes.sort_unstable();
             axes.dedup();
-            if own.get_or_insert(axes.clone()) != &axes {
+            // Who has a number of its own has its remainder with it.
+            residue = residue.filter(|residue| !axes.contains(&residue.grid));
+            let found = (axes, residue);
+            if *own.get_or_insert_with(|| found.clone()) != found {
                 return None;
             }
         }
         if !self.are_disjoint() {
             return None;
         }
-        let own = own.unwrap_or_default();
-        Some((0..self.program.grid.len()).filter(|axis| !own.contains(axis)).collect())
+        let (own, residue) = own.unwrap_or_default();
+        let along = (0..self.program.grid.len()).filter(|axis| !own.contains(axis)).collect();
+        Some((along, residue))
     }
 
     fn dependence(&self, axis: Axis) -> Dependence {
@@ -197,6 +267,10 @@ impl Reads<'_> {
                 true => Dependence::Unknown,
                 false => Dependence::Fixed,
             };
+        }
+        if let (Axis::At(id), Some(residue)) = (axis, Residue::of(self.program, position)) {
+            debug_assert_eq!(id, position);
+            return Dependence::Residue(residue);
         }
         let linear = Linear::of(self.program, position);
         match (linear.and_then(|l| l.program()), reach) {
@@ -271,6 +345,15 @@ impl Reads<'_> {
 
     /// True when the places of all programs together are every element of the input.
     pub fn cover(&self) -> bool {
+        self.cover_with(false)
+    }
+
+    /// The same where there are programs for every remainder, whether or not there is a number that leaves it.
+    pub fn residues_cover(&self) -> bool {
+        self.cover_with(true)
+    }
+
+    fn cover_with(&self, residues: bool) -> bool {
         let Some(first) = self.places.first() else { return false };
         let ParamKind::Tensor { shape, .. } = &self.program.param(first.param).kind else {
             return false;
@@ -284,7 +367,10 @@ impl Reads<'_> {
         }
         shape.iter().enumerate().all(|(i, &extent)| match varies == Some(i) {
             true => self.parts_cover(i, extent),
-            false => self.covers(first.axes[i], extent),
+            false => match self.dependence(first.axes[i]) {
+                Dependence::Residue(residue) => residues && residue.period == extent,
+                _ => self.covers(first.axes[i], extent),
+            },
         })
     }
 

@@ -5,12 +5,12 @@
 //! inputs get, while everything else is stored as it comes, so that every input is read once.
 
 use super::adjoint::Sweep;
-use super::gather::{Scattered, Target, sum_partials};
+use super::gather::{Scattered, Target, sum_partials, sum_tables};
 use super::kept::Kept;
 use super::straight::Straight;
 use super::walk::Walk;
 use super::windows::Windowed;
-use super::{Backward, GradError, Group, Member, Sharing, cotangent_name};
+use super::{Backward, GradError, Group, Member, Residue, Sharing, cotangent_name};
 use crate::emit::Emitter;
 use tilewright_ir::{
     Access, BinaryOp, Dim, DimId, DimRule, ExprId, ExprKind, Extent, GridAxis, Param, ParamId,
@@ -27,6 +27,11 @@ const CHUNK: usize = 64;
 /// adds up more, so that partial sums stay a small part of what is read and written. On an H200, gradients of 65536 rows of 2048
 /// in bf16 with 1024 and with 512: rmsnorm 0.218 and 0.215 ms, layernorm 0.224 and 0.216, add_layernorm 0.368 and 0.346.
 const MOST_CHUNKS: usize = 512;
+
+/// The most programs of one remainder that one program adds up: few enough that a table of some thousand rows occupies a device,
+/// so many that the row of partial sums that each chunk stores is little beside the rows that it reads. On an H200 the gradient of
+/// apply_rope, 65536 rows of 128 in f32 at 2048 positions, takes 0.032 ms, and took 0.464 by a search through all positions.
+const RESIDUE_CHUNK: usize = 16;
 
 /// The most rows that a program reads in a turn and sums that it carries, for that.
 const MOST_HELD: usize = 5;
@@ -130,7 +135,16 @@ impl Stage<'_> {
         })?;
         let mut chunk = self.chunk();
         let mut grid = Grid { counts, chunked: self.group.along.last().copied(), chunk: None };
-        if let Some(axis) = grid.chunked {
+        if let Some(Residue { grid: axis, period }) = self.group.residue {
+            let turns = chunk.min(RESIDUE_CHUNK);
+            let chunks = turns_in_chunks(program, grid.counts[axis], period, turns);
+            let chunks = chunks.ok_or_else(|| {
+                GradError::new(forward, "a grid axis that cannot be divided into chunks", None)
+            })?;
+            program.grid[axis] = GridAxis { extent: chunks, block: 1 };
+            program.grid.push(GridAxis { extent: period, block: 1 });
+            (grid.chunked, grid.chunk) = (Some(axis), Some(turns));
+        } else if let Some(axis) = grid.chunked {
             let mut most =
                 (chunk == CHUNK && (self.is_norm() || self.is_map())).then_some(MOST_CHUNKS);
             if let Extent::Dim { times, .. } = forward.grid[axis].extent {
@@ -153,7 +167,7 @@ impl Stage<'_> {
     fn is_norm(&self) -> bool {
         let program = &self.forward.program;
         let members = self.group.members.iter();
-        let sums = members.filter(|m| matches!(&m.sharing, Sharing::Along(on) if !on.is_empty()));
+        let sums = members.filter(|member| member.is_summed());
         let summed: Vec<usize> = sums.map(|member| member.input).collect();
         let loaded = |id: ExprId, input: usize| match &program.expr(root(program, id)).kind {
             ExprKind::Load { place, .. } => place.param.index() == input,
@@ -206,40 +220,11 @@ impl Stage<'_> {
         self.forward.program.exprs.iter().any(|e| of(&e.kind))
     }
 
-    /// How many programs of the forward grid are added up by one. Fewer where each adds up a tile for itself: its sum is then a
-    /// small part of what it reads, and there are few programs. On an H200, depthwise_conv_3x3 of 4 x 112 x 112 x 64 in f32
-    /// took 0.995 ms by 8 programs of 64 rows each, and takes 0.142 by one a row. Fewer too where each row is searched for its
-    /// greatest elements, which takes long beside reading it.
+    /// How many programs of the forward grid are added up by one.
     fn chunk(&self) -> usize {
-        let program = &self.forward.program;
-        if program.exprs.iter().any(|e| matches!(e.kind, ExprKind::TopK { .. })) {
-            return SEARCHED_CHUNK;
-        }
-        let has_dots = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Dot(..)));
-        let shared = |param: ParamId| {
-            let mut members = self.group.members.iter();
-            members.any(|m| {
-                m.input == param.index()
-                    && matches!(&m.sharing, Sharing::Along(axes) if !axes.is_empty())
-            })
-        };
-        let long = |shape: &[Extent]| -> Vec<Extent> {
-            shape.iter().copied().filter(|e| *e != Extent::Const(1)).collect()
-        };
-        let widest = program.exprs.iter().map(|e| long(&e.ty.shape)).max_by_key(Vec::len);
-        let loads = program.exprs.iter().filter_map(|e| match &e.kind {
-            ExprKind::Load { place, .. } if shared(place.param) => Some(long(&e.ty.shape)),
-            _ => None,
-        });
-        let loaded = loads.max_by_key(Vec::len);
-        let (Some(widest), Some(loaded), false) = (widest, loaded, has_dots) else { return CHUNK };
-        if !widest.ends_with(&loaded) {
-            return CHUNK;
-        }
-        // What is not known is taken to be long.
-        let added = &widest[..widest.len() - loaded.len()];
-        let added = added.iter().map(|e| e.constant().unwrap_or(CHUNK));
-        (CHUNK / added.product::<usize>().clamp(1, CHUNK)).max(1)
+        let members = || self.group.members.iter();
+        let shared = |input: usize| members().any(|m| m.input == input && m.is_summed());
+        chunk_of(&self.forward.program, shared)
     }
 
     /// Declares what the first stage stores for one input, zeroed before it where it does not store every element.
@@ -252,7 +237,7 @@ impl Stage<'_> {
         backward: &mut Backward,
     ) -> Sink {
         let axes = match &member.sharing {
-            Sharing::Along(axes) => axes,
+            Sharing::Along(axes) | Sharing::Residues(axes, _) => axes,
             Sharing::Windows => return Sink::Windows(Vec::new()),
             Sharing::Scattered => return Sink::Scattered(Vec::new()),
         };
@@ -313,7 +298,11 @@ impl Stage<'_> {
         while let Some(&(first, _)) = partials.first() {
             let (alike, rest) = partials.into_iter().partition(|(t, _)| t.shape == first.shape);
             partials = rest;
-            let mut program = sum_partials(stage, &alike, self.group.along.len())?;
+            let lead = self.group.along.len();
+            let mut program = match self.group.residue {
+                Some(_) => sum_tables(stage, &alike, lead)?,
+                None => sum_partials(stage, &alike, lead)?,
+            };
             if !partials.is_empty() || self.number > 0 {
                 program.name = format!("{}_{}", program.name, first.name);
             }
@@ -321,6 +310,34 @@ impl Stage<'_> {
         }
         Ok(())
     }
+}
+
+/// How many programs of the forward grid are added up by one for the `shared` inputs. Fewer where each adds up a tile for itself:
+/// its sum is then a small part of what it reads, and there are few programs. On an H200, depthwise_conv_3x3 of 4 x 112 x 112 x 64
+/// in f32 took 0.995 ms by 8 programs of 64 rows each, and takes 0.142 by one a row. Fewer too where each row is searched for its
+/// greatest elements, which takes long beside reading it.
+pub(super) fn chunk_of(program: &Program, shared: impl Fn(usize) -> bool) -> usize {
+    if program.exprs.iter().any(|e| matches!(e.kind, ExprKind::TopK { .. })) {
+        return SEARCHED_CHUNK;
+    }
+    let has_dots = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Dot(..)));
+    let long = |shape: &[Extent]| -> Vec<Extent> {
+        shape.iter().copied().filter(|e| *e != Extent::Const(1)).collect()
+    };
+    let widest = program.exprs.iter().map(|e| long(&e.ty.shape)).max_by_key(Vec::len);
+    let loads = program.exprs.iter().filter_map(|e| match &e.kind {
+        ExprKind::Load { place, .. } if shared(place.param.index()) => Some(long(&e.ty.shape)),
+        _ => None,
+    });
+    let loaded = loads.max_by_key(Vec::len);
+    let (Some(widest), Some(loaded), false) = (widest, loaded, has_dots) else { return CHUNK };
+    if !widest.ends_with(&loaded) {
+        return CHUNK;
+    }
+    // What is not known is taken to be long.
+    let added = &widest[..widest.len() - loaded.len()];
+    let added = added.iter().map(|e| e.constant().unwrap_or(CHUNK));
+    (CHUNK / added.product::<usize>().clamp(1, CHUNK)).max(1)
 }
 
 /// What was cast, made longer or given another shape to be `id`.
@@ -376,6 +393,36 @@ pub(super) fn declare(program: &mut Program, name: String, kind: ParamKind) -> P
     ParamId(program.params.len() as u32 - 1)
 }
 
+/// How many chunks of `turns` programs each there are of those of one remainder: `ceil(extent / (period * turns))`.
+fn turns_in_chunks(
+    program: &mut Program,
+    extent: Extent,
+    period: Extent,
+    turns: usize,
+) -> Option<Extent> {
+    let (by, times) = match period {
+        Extent::Const(n) => return quotient(program, extent, n.checked_mul(turns)?, None),
+        Extent::Dim { dim, times } => (dim, times),
+    };
+    let Extent::Dim { dim, times: 1 } = quotient(program, extent, times.checked_mul(turns)?, None)?
+    else {
+        return None;
+    };
+    let rule = DimRule::Quotient { dim, by };
+    let names = [dim, by].map(|dim| program.dims[dim.index()].name.clone());
+    Some(derived(program, rule, names.join("_")))
+}
+
+/// The size that follows by this rule: a new one of that name where there is none yet.
+fn derived(program: &mut Program, rule: DimRule, name: String) -> Extent {
+    let known = program.dims.iter().position(|dim| dim.rule == rule);
+    let dim = known.unwrap_or_else(|| {
+        program.dims.push(Dim { name, rule });
+        program.dims.len() - 1
+    });
+    Extent::Dim { dim: DimId(dim as u32), times: 1 }
+}
+
 /// `ceil(extent / by)`, but at most `most`, as a new size where it is neither known nor the extent.
 fn quotient(
     program: &mut Program,
@@ -389,12 +436,7 @@ fn quotient(
         Extent::Dim { times, .. } if times == 0 || !by.is_multiple_of(times) => return None,
         Extent::Dim { dim, times } => (dim, by / times),
     };
-    let rule = DimRule::CeilDiv { dim, by, most };
-    if let Some(known) = program.dims.iter().position(|d| d.rule == rule) {
-        return Some(Extent::Dim { dim: DimId(known as u32), times: 1 });
-    }
     let what = most.map_or_else(|| by.to_string(), |_| "parts".into());
     let name = format!("{}_{what}", program.dims[dim.index()].name);
-    program.dims.push(Dim { name, rule });
-    Some(Extent::Dim { dim: DimId(program.dims.len() as u32 - 1), times: 1 })
+    Some(derived(program, DimRule::CeilDiv { dim, by, most }, name))
 }

@@ -21,6 +21,15 @@ pub(super) struct Walk<'a> {
     pub kept: &'a [ParamId],
 }
 
+/// The loop over the programs of a chunk.
+struct Looped {
+    index: ExprId,
+    start: ExprId,
+    end: ExprId,
+    /// The number of the program of the forward grid, which is the index unless only those of one remainder are added up.
+    number: ExprId,
+}
+
 /// What each expression of the forward program became.
 type Map = Vec<Option<ExprId>>;
 
@@ -32,9 +41,12 @@ impl Walk<'_> {
         let looped = match self.grid.chunked {
             Some(axis) => {
                 // What does not change round the loop stands before it.
+                self.give_residue(out, &mut map);
                 let varies = self.varying(axis);
                 for &id in order.iter().filter(|id| !varies[id.index()]) {
-                    self.recompute(out, id, &mut map);
+                    if map[id.index()].is_none() {
+                        self.recompute(out, id, &mut map);
+                    }
                 }
                 self.declare_sums(out, sinks);
                 Some(self.open_loop(out, axis, &mut map))
@@ -46,9 +58,9 @@ impl Walk<'_> {
                 self.recompute(out, id, &mut map);
             }
         }
-        let index = looped.map(|(index, ..)| index);
-        let temporaries = self.reverse(out, &map, index, sinks)?;
-        if let Some((index, start, end)) = looped {
+        let number = looped.as_ref().map(|looped| looped.number);
+        let temporaries = self.reverse(out, &map, number, sinks)?;
+        if let Some(Looped { index, start, end, .. }) = looped {
             out.at = None;
             out.end_loop(index, start, end);
         }
@@ -60,11 +72,30 @@ impl Walk<'_> {
         &self.stage.forward.program
     }
 
-    /// Opens the loop over the programs of a chunk. Gives its index, start and end.
-    fn open_loop(&self, out: &mut Emitter, axis: usize, map: &mut Map) -> (ExprId, ExprId, ExprId) {
+    /// The remainder of the programs that this one adds up: its number along the last axis of the grid.
+    fn residue_index(&self, out: &mut Emitter) -> ExprId {
+        out.program_index(out.program.grid.len() - 1)
+    }
+
+    /// Makes the remainders of the forward program that of the programs which are added up.
+    fn give_residue(&self, out: &mut Emitter, map: &mut Map) {
+        let Some(residue) = self.stage.group.residue else { return };
+        for &id in &self.stage.forward.order {
+            if residue.is(self.program(), id) {
+                map[id.index()] = Some(self.residue_index(out));
+            }
+        }
+    }
+
+    /// Opens the loop over the programs of a chunk.
+    fn open_loop(&self, out: &mut Emitter, axis: usize, map: &mut Map) -> Looped {
         let chunk = out.program_index(axis);
         out.name(chunk, "chunk");
-        let count = out.size(self.grid.counts[axis]);
+        let mut count = out.size(self.grid.counts[axis]);
+        if let Some(residue) = self.stage.group.residue {
+            let first = self.residue_index(out);
+            count = residue.turns(out, first, count);
+        }
         let length = match self.grid.chunk {
             Some(length) => out.index(length),
             None => {
@@ -79,22 +110,37 @@ impl Walk<'_> {
         let start = out.mul(chunk, length);
         let end = out.add(start, length);
         let end = out.binary(BinaryOp::Min, end, count);
-        let index = out.begin_loop(&loop_name(self.program(), axis));
+        let name = loop_name(self.program(), axis);
+        let (index, number) = match self.stage.group.residue {
+            None => {
+                let index = out.begin_loop(&name);
+                (index, index)
+            }
+            Some(residue) => {
+                let first = self.residue_index(out);
+                let index = out.begin_loop("turn");
+                let number = residue.number(out, first, index);
+                out.name(number, name);
+                (index, number)
+            }
+        };
         for &id in &self.stage.forward.order {
             if self.program().expr(id).kind == ExprKind::Program(axis) {
-                map[id.index()] = Some(index);
+                map[id.index()] = Some(number);
             }
         }
-        (index, start, end)
+        Looped { index, start, end, number }
     }
 
     /// The expressions that depend on the program's index along `axis`.
     fn varying(&self, axis: usize) -> Vec<bool> {
+        let residue = self.stage.group.residue;
         let mut varies = vec![false; self.program().exprs.len()];
         for &id in &self.stage.forward.order {
             let kind = &self.program().expr(id).kind;
             let mut found = *kind == ExprKind::Program(axis);
             kind.operands(|operand| found |= varies[operand.index()]);
+            found &= !residue.is_some_and(|residue| residue.is(self.program(), id));
             varies[id.index()] = found;
         }
         varies
@@ -174,7 +220,8 @@ impl Walk<'_> {
     /// Stores the sums to the partial results.
     fn store_sums(&self, out: &mut Emitter, map: &Map, sinks: &[Sink]) {
         for (member, sink) in self.stage.group.members.iter().zip(sinks) {
-            let (Sink::Shared { partial, sums }, Sharing::Along(axes)) = (sink, &member.sharing)
+            let (Sink::Shared { partial, sums }, Sharing::Along(axes) | Sharing::Residues(axes, _)) =
+                (sink, &member.sharing)
             else {
                 continue;
             };
