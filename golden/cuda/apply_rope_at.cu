@@ -11,45 +11,45 @@ struct apply_rope_at_arguments {
 };
 
 extern "C" __global__ void __launch_bounds__(256) tw_kernel_apply_rope_at(const float* __restrict__ x, const int* __restrict__ positions, const float* __restrict__ cos, const float* __restrict__ sin, float* y, const apply_rope_at_arguments arguments, uint4* faults) {
-    const int thread_2 = (int)threadIdx.x & 31;
-    const int program = ((int)blockIdx.x * 8) + ((int)threadIdx.x >> 5);
+    const int thread_2 = (int)threadIdx.x & 15;
+    const int program = ((int)blockIdx.x * 16) + ((int)threadIdx.x >> 4);
     const int program_2 = min(program, (arguments.rows + (-1)));
-    const int at = thread_2 * 2;
+    const int at = thread_2 * 4;
     const int positions_in = positions[(long long)(program_2)];
-    float x_in[2];
+    float x_in[4];
     {
-        union { uint2 all; float lane[2]; } vector;
-        vector.all = *(const uint2*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((0 + at))));
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((0 + at))));
         _Pragma("unroll")
-        for (int l = 0; l < 2; l++) x_in[l] = vector.lane[l];
+        for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
     }
-    float x_in_2[2];
+    float x_in_2[4];
     {
-        union { uint2 all; float lane[2]; } vector;
-        vector.all = *(const uint2*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((arguments.half + at))));
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(x + (((long long)(program_2) * arguments.x_stride0) + (long long)((arguments.half + at))));
         _Pragma("unroll")
-        for (int l = 0; l < 2; l++) x_in_2[l] = vector.lane[l];
+        for (int l = 0; l < 4; l++) x_in_2[l] = vector.lane[l];
     }
     const int index = tw_checked(positions_in, arguments.length, faults, 0);
-    float cos_in[2];
+    float cos_in[4];
     {
-        union { uint2 all; float lane[2]; } vector;
-        vector.all = *(const uint2*)(cos + (((long long)(index) * arguments.cos_stride0) + (long long)(at)));
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(cos + (((long long)(index) * arguments.cos_stride0) + (long long)(at)));
         _Pragma("unroll")
-        for (int l = 0; l < 2; l++) cos_in[l] = vector.lane[l];
+        for (int l = 0; l < 4; l++) cos_in[l] = vector.lane[l];
     }
     const int index_2 = tw_checked(positions_in, arguments.length, faults, 1);
-    float sin_in[2];
+    float sin_in[4];
     {
-        union { uint2 all; float lane[2]; } vector;
-        vector.all = *(const uint2*)(sin + (((long long)(index_2) * arguments.sin_stride0) + (long long)(at)));
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const uint4*)(sin + (((long long)(index_2) * arguments.sin_stride0) + (long long)(at)));
         _Pragma("unroll")
-        for (int l = 0; l < 2; l++) sin_in[l] = vector.lane[l];
+        for (int l = 0; l < 4; l++) sin_in[l] = vector.lane[l];
     }
-    float fma_x[2];
-    float fma_x_2[2];
+    float fma_x[4];
+    float fma_x_2[4];
     _Pragma("unroll")
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         const float product = x_in_2[i] * sin_in[i];
         const float neg_x = -product;
         fma_x[i] = fma(x_in[i], cos_in[i], neg_x);
@@ -58,18 +58,18 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_apply_rope_at(const 
     }
     if (program < arguments.rows) {
         {
-            union { uint2 all; float lane[2]; } vector;
+            union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 2; l++) vector.lane[l] = fma_x[l];
-            *(uint2*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((0 + at)))) = vector.all;
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x[l];
+            *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((0 + at)))) = vector.all;
         }
     }
     if (program < arguments.rows) {
         {
-            union { uint2 all; float lane[2]; } vector;
+            union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 2; l++) vector.lane[l] = fma_x_2[l];
-            *(uint2*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((arguments.half + at)))) = vector.all;
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x_2[l];
+            *(uint4*)(y + (((long long)(program_2) * arguments.y_stride0) + (long long)((arguments.half + at)))) = vector.all;
         }
     }
 }

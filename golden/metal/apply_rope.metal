@@ -22,45 +22,45 @@ void tw_kernel_apply_rope(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 8) + ((int)thread_index_in_threadgroup >> 5);
+    const int thread_2 = (int)thread_index_in_threadgroup & 15;
+    const int program = ((int)threadgroup_position_in_grid.x * 16) + ((int)thread_index_in_threadgroup >> 4);
     const int program_2 = min(program, (arguments.rows + (-1)));
-    const int at = thread_2 * 2;
+    const int at = thread_2 * 4;
     const int rem = arguments.length == 0 ? 0 : program_2 % arguments.length;
-    float x_in[2];
+    float x_in[4];
     {
-        union { uint2 all; float lane[2]; } vector;
-        vector.all = *(const device uint2*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((0 + at))));
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((0 + at))));
         _Pragma("unroll")
-        for (int l = 0; l < 2; l++) x_in[l] = vector.lane[l];
+        for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
     }
-    float x_in_2[2];
+    float x_in_2[4];
     {
-        union { uint2 all; float lane[2]; } vector;
-        vector.all = *(const device uint2*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((arguments.half_ + at))));
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(x + (((long)(program_2) * arguments.x_stride0) + (long)((arguments.half_ + at))));
         _Pragma("unroll")
-        for (int l = 0; l < 2; l++) x_in_2[l] = vector.lane[l];
+        for (int l = 0; l < 4; l++) x_in_2[l] = vector.lane[l];
     }
     const int index = tw_checked(rem, arguments.length, faults, 0);
-    float cos_in[2];
+    float cos_in[4];
     {
-        union { uint2 all; float lane[2]; } vector;
-        vector.all = *(const device uint2*)(cos_ + (((long)(index) * arguments.cos__stride0) + (long)(at)));
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(cos_ + (((long)(index) * arguments.cos__stride0) + (long)(at)));
         _Pragma("unroll")
-        for (int l = 0; l < 2; l++) cos_in[l] = vector.lane[l];
+        for (int l = 0; l < 4; l++) cos_in[l] = vector.lane[l];
     }
     const int index_2 = tw_checked(rem, arguments.length, faults, 1);
-    float sin_in[2];
+    float sin_in[4];
     {
-        union { uint2 all; float lane[2]; } vector;
-        vector.all = *(const device uint2*)(sin_ + (((long)(index_2) * arguments.sin__stride0) + (long)(at)));
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(sin_ + (((long)(index_2) * arguments.sin__stride0) + (long)(at)));
         _Pragma("unroll")
-        for (int l = 0; l < 2; l++) sin_in[l] = vector.lane[l];
+        for (int l = 0; l < 4; l++) sin_in[l] = vector.lane[l];
     }
-    float fma_x[2];
-    float fma_x_2[2];
+    float fma_x[4];
+    float fma_x_2[4];
     _Pragma("unroll")
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         const float product = x_in_2[i] * sin_in[i];
         const float neg_x = -product;
         fma_x[i] = fma(x_in[i], cos_in[i], neg_x);
@@ -69,18 +69,18 @@ void tw_kernel_apply_rope(
     }
     if (program < arguments.rows) {
         {
-            union { uint2 all; float lane[2]; } vector;
+            union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 2; l++) vector.lane[l] = fma_x[l];
-            *(device uint2*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((0 + at)))) = vector.all;
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x[l];
+            *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((0 + at)))) = vector.all;
         }
     }
     if (program < arguments.rows) {
         {
-            union { uint2 all; float lane[2]; } vector;
+            union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 2; l++) vector.lane[l] = fma_x_2[l];
-            *(device uint2*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((arguments.half_ + at)))) = vector.all;
+            for (int l = 0; l < 4; l++) vector.lane[l] = fma_x_2[l];
+            *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)((arguments.half_ + at)))) = vector.all;
         }
     }
 }

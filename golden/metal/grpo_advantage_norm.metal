@@ -17,30 +17,63 @@ void tw_kernel_grpo_advantage_norm(
     uint thread_index_in_threadgroup [[thread_index_in_threadgroup]],
     uint thread_index_in_simdgroup [[thread_index_in_simdgroup]],
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
-    const int thread_2 = (int)thread_index_in_threadgroup & 31;
-    const int program = ((int)threadgroup_position_in_grid.x * 8) + ((int)thread_index_in_threadgroup >> 5);
+    const int thread_2 = (int)thread_index_in_threadgroup & 3;
+    const int program = ((int)threadgroup_position_in_grid.x * 64) + ((int)thread_index_in_threadgroup >> 2);
     const int program_2 = min(program, (arguments.groups + (-1)));
-    const int at = thread_2 & 15;
-    const float rewards_in = rewards[((long)(program_2) * arguments.rewards_stride0) + (long)(at)];
+    const int at = thread_2 * 4;
+    float rewards_in[4];
+    {
+        union { uint4 all; float lane[4]; } vector;
+        vector.all = *(const device uint4*)(rewards + (((long)(program_2) * arguments.rewards_stride0) + (long)(at)));
+        _Pragma("unroll")
+        for (int l = 0; l < 4; l++) rewards_in[l] = vector.lane[l];
+    }
+    float squares[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        squares[i] = rewards_in[i];
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        squares[i * 2] = fma(squares[i * 2], 1.0f, squares[(i * 2) + 1]);
+    }
+    squares[0] = fma(squares[0], 1.0f, squares[2]);
+    squares[0] = fma(squares[0], 1.0f, simd_shuffle_xor(squares[0], 1));
+    squares[0] = fma(squares[0], 1.0f, simd_shuffle_xor(squares[0], 2));
     float total = 0.0f;
-    total = total + rewards_in;
-    total = total + simd_shuffle_xor(total, 1);
-    total = total + simd_shuffle_xor(total, 2);
-    total = total + simd_shuffle_xor(total, 4);
-    total = total + simd_shuffle_xor(total, 8);
+    total = fma(total, 1.0f, squares[0]);
     const float wide = (float)(arguments.members);
-    const float difference = rewards_in - (total / wide);
-    const float product = difference * difference;
-    float squares = product;
-    squares = fma(squares, 1.0f, simd_shuffle_xor(squares, 1));
-    squares = fma(squares, 1.0f, simd_shuffle_xor(squares, 2));
-    squares = fma(squares, 1.0f, simd_shuffle_xor(squares, 4));
-    squares = fma(squares, 1.0f, simd_shuffle_xor(squares, 8));
+    const float quotient = total / wide;
+    float difference[4];
+    float squares_2[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        difference[i] = rewards_in[i] - quotient;
+        const float product = difference[i] * difference[i];
+        squares_2[i] = product;
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        squares_2[i * 2] = fma(squares_2[i * 2], 1.0f, squares_2[(i * 2) + 1]);
+    }
+    squares_2[0] = fma(squares_2[0], 1.0f, squares_2[2]);
+    squares_2[0] = fma(squares_2[0], 1.0f, simd_shuffle_xor(squares_2[0], 1));
+    squares_2[0] = fma(squares_2[0], 1.0f, simd_shuffle_xor(squares_2[0], 2));
     float total_2 = 0.0f;
-    total_2 = fma(total_2, 1.0f, squares);
+    total_2 = fma(total_2, 1.0f, squares_2[0]);
     const float added = (total_2 / wide) + arguments.eps;
-    const float product_2 = difference * precise::rsqrt(added);
-    if ((program < arguments.groups) && ((thread_2 & 16) == 0)) {
-        y[((long)(program_2) * arguments.y_stride0) + (long)(at)] = product_2;
+    const float rsqrt_x = precise::rsqrt(added);
+    float product_2[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        product_2[i] = difference[i] * rsqrt_x;
+    }
+    if (program < arguments.groups) {
+        {
+            union { uint4 all; float lane[4]; } vector;
+            _Pragma("unroll")
+            for (int l = 0; l < 4; l++) vector.lane[l] = product_2[l];
+            *(device uint4*)(y + (((long)(program_2) * arguments.y_stride0) + (long)(at))) = vector.all;
+        }
     }
 }

@@ -208,9 +208,12 @@ fn one_text_serves_a_range_of_lengths() {
 
 #[test]
 fn short_rows_share_a_group_and_spare_teams_store_nothing() {
-    let threads = lowered(&centered(), &[5, 16]);
-    assert_eq!((threads.threads, threads.grid[0].per_group), (128, 4));
-    assert_eq!(run(&threads, 5, 16).unwrap().len(), 80);
+    // By four threads and eight vectors, by two and three, and by a subgroup.
+    for (cols, rows) in [(16, 32), (6, 64), (48, 4)] {
+        let threads = lowered(&centered(), &[5, cols]);
+        assert_eq!((threads.threads, threads.grid[0].per_group), (128, rows), "{cols}");
+        assert_eq!(run(&threads, 5, cols).unwrap().len(), 5 * cols, "{cols}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::schedule::{ceil_log2, teams_fit, widest_vector};
 use super::spread::split_axis;
-use super::{LARGEST_TEAM, SUBGROUP, Schedule, cluster};
+use super::{LARGEST_TEAM, SUBGROUP, Schedule, cluster, short};
 use tilewright_ir::{ParamKind, Program};
 
 /// The part of a schedule that does not follow from the program and its sizes.
@@ -49,14 +49,18 @@ impl Schedule {
     /// The same for another choice, with run-time sizes `dims`; `None` where the program cannot be run so.
     pub fn with(&self, program: &Program, dims: &[usize], choice: Choice) -> Option<Schedule> {
         let Choice { team, teams, vector } = choice;
-        let several = teams == 0
-            || (team <= SUBGROUP && teams <= MOST_TEAMS && !self.linear && teams_fit(program));
+        let several = (teams == 0 && team >= SUBGROUP)
+            || (team <= SUBGROUP
+                && (SUBGROUP..=SUBGROUP + MOST_TEAMS).contains(&(team + teams))
+                && !self.linear
+                && teams_fit(program));
         let split = split_axis(program, |e| self.capacity_of(e)).is_some();
         let largest = match cluster::team(program, self) {
             Some(_) => cluster::LARGEST,
             None => LARGEST_TEAM,
         };
-        let fits = (SUBGROUP..=largest).contains(&team)
+        let least = short::team(program, self).map_or(SUBGROUP, |_| 0);
+        let fits = (least..=largest).contains(&team)
             && several
             && !(split && teams > 0)
             // How dots are spread over matrix units follows from the team.
@@ -77,7 +81,9 @@ impl Schedule {
             }
         };
         for team in own.team.saturating_sub(2)..=own.team + 2 {
-            add(Choice { team, teams: if team > SUBGROUP { 0 } else { own.teams }, ..own });
+            // As many threads of a group.
+            let teams = (own.team + own.teams).saturating_sub(team);
+            add(Choice { team, teams: if team > SUBGROUP { 0 } else { teams }, ..own });
         }
         for teams in 0..=MOST_TEAMS {
             add(Choice { team: SUBGROUP, teams, ..own });

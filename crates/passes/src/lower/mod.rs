@@ -38,6 +38,7 @@ mod rows;
 mod scan;
 pub mod schedule;
 mod shares;
+mod short;
 mod spread;
 mod squares;
 mod statement;

@@ -2,6 +2,7 @@
 
 use super::matrix::{self, Matrix, Units};
 use super::spread::{is_row_of_maps, is_whole, split_axis};
+use super::{SUBGROUP, short};
 use tilewright_ir::{
     Access, DType, Expr, ExprId, ExprKind, Extent, ParamKind, Place, Program, Stmt, TernaryOp,
     UnaryOp, infer,
@@ -204,15 +205,16 @@ impl Schedule {
             .map(|e| e.ty.shape.iter().map(|&x| schedule.capacity_of(x)).sum::<u32>())
             .max()
             .unwrap_or(0);
-        schedule.team =
-            longest.saturating_sub(elements_a_thread(program, vector)).clamp(5, LARGEST_TEAM);
+        let usual = || longest.saturating_sub(elements_a_thread(program, vector));
+        schedule.team = short::team(program, &schedule)
+            .unwrap_or_else(|| usual().clamp(SUBGROUP, LARGEST_TEAM));
         if split {
             schedule.team = 8;
             schedule.vectors = u32::from(draws(program) && vector >= VECTOR_OF_HALVES);
-        } else if schedule.team == 5 && !schedule.linear && teams_fit(program) {
+        } else if schedule.team <= SUBGROUP && !schedule.linear && teams_fit(program) {
             let programs: usize = program.grid.iter().map(|axis| axis.programs(dims)).product();
             let short = longest <= SHORT_ROW && programs >= MANY_PROGRAMS;
-            schedule.teams = if short { 3 } else { 2 };
+            schedule.teams = SUBGROUP - schedule.team + if short { 3 } else { 2 };
         }
         if let Some((matrix, team)) = matrix::choose(program, dims, units) {
             (schedule.team, schedule.teams, schedule.matrix) = (team, 0, Some(matrix));
@@ -375,7 +377,7 @@ fn bytes_of_tensors(program: &Program, dims: &[usize]) -> (usize, usize) {
 }
 
 /// True for a program without loops and products.
-fn is_straight(program: &Program) -> bool {
+pub(super) fn is_straight(program: &Program) -> bool {
     let plain = |s: &Stmt| matches!(s, Stmt::Let(_) | Stmt::Store { .. });
     let multiplies = program.exprs.iter().any(|e| matches!(e.kind, ExprKind::Dot(..)));
     program.body.iter().all(plain) && !multiplies

@@ -117,7 +117,7 @@ fn axes_align(program: &Program) -> bool {
 }
 
 /// Ops whose elements depend on those at the same position alone.
-fn is_elementwise(kind: &ExprKind) -> bool {
+pub(super) fn is_elementwise(kind: &ExprKind) -> bool {
     use ExprKind::*;
     matches!(
         kind,

@@ -62,7 +62,9 @@ impl Lowering<'_> {
         name: &str,
     ) -> Result<Option<Held>, LowerError> {
         let expr = self.program.expr(of);
-        let is_square = matches!(expr.kind, ExprKind::Binary(BinaryOp::Mul, a, b) if a == b);
+        // Short rows are joined so, in the order of the threads of a subgroup that had one element each.
+        let is_square = matches!(expr.kind, ExprKind::Binary(BinaryOp::Mul, a, b) if a == b)
+            || self.schedule.team < SUBGROUP;
         // A cluster has its own order: no kernel beside holds such rows in another way.
         let in_cluster = super::cluster::groups_of(self.schedule.team) > 0;
         if !is_square || expr.ty.dtype != DType::F32 || in_cluster {
