@@ -13,6 +13,7 @@ ARCHITECTURES = {
     "qwen3-0.6b": dict(arch="qwen3", layers=28, width=1024, ff=3072, heads=16, kv=8, head=128, vocab=151936, tied=True, theta=1e6),
     "llama-1b": dict(arch="llama", layers=16, width=2048, ff=8192, heads=32, kv=8, head=64, vocab=128256, tied=True, theta=5e5),
     "qwen3-8b": dict(arch="qwen3", layers=36, width=4096, ff=12288, heads=32, kv=8, head=128, vocab=151936, tied=False, theta=1e6),
+    "qwen3-moe-small": dict(arch="qwen3moe", layers=12, width=1024, ff=3072, heads=16, kv=8, head=128, vocab=151936, tied=True, theta=1e6, experts=64, used=8, expert_ff=384),
     "qwen3-30b-a3b": dict(arch="qwen3moe", layers=48, width=2048, ff=6144, heads=32, kv=4, head=128, vocab=151936, tied=False, theta=1e6, experts=128, used=8, expert_ff=768),
 }
 BLOCK_BYTES, BLOCK = 18, 32
