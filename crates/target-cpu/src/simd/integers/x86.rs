@@ -123,8 +123,18 @@ unsafe fn dense_rows<
             if LEFT {
                 let (at, integers) = ((eights, left_over), [x.cast(), rest.cast()]);
                 let mut own = [[0u16; GROUPS]; 2];
-                std::ptr::copy_nonoverlapping(scales, own[0].as_mut_ptr(), left_over);
-                std::ptr::copy_nonoverlapping(biases, own[1].as_mut_ptr(), left_over);
+                for (own, numbers) in own.iter_mut().zip([scales, biases]) {
+                    match const { KIND != AVX2 } {
+                        true => {
+                            let mask = ((1u32 << left_over) - 1) as __mmask8;
+                            let all = _mm_maskz_loadu_epi16(mask, numbers.cast());
+                            _mm_storeu_si128(own.as_mut_ptr().cast(), all);
+                        }
+                        false => {
+                            std::ptr::copy_nonoverlapping(numbers, own.as_mut_ptr(), left_over)
+                        }
+                    }
+                }
                 let numbers = [own[0].as_ptr(), own[1].as_ptr()];
                 total =
                     round::<BITS, KIND, GROUP, BF16>(words, integers, numbers, prepared, at, total);
@@ -338,10 +348,9 @@ unsafe fn sums<const BITS: u32, const KIND: u8, const WHAT: u8>(
     // SAFETY: the caller's promise.
     let sums = unsafe {
         match const { width(BITS) > LEAST_GROUP } {
-            true if const { KIND != AVX2 && BITS == 4 } && count == GROUPS => match group {
-                32 => wide::four_a_register::<KIND, WHAT>(words, x),
-                64 => wide::two_a_register::<KIND, WHAT>(words, x),
-                _ => wide::one_a_register::<KIND, WHAT>(words, x),
+            true if const { KIND != AVX2 && BITS == 4 } => match count {
+                GROUPS => in_registers::<KIND, WHAT, false>(words, x, (group, count)),
+                _ => in_registers::<KIND, WHAT, true>(words, x, (group, count)),
             },
             true if group < width(BITS) => half_groups::<BITS, KIND, WHAT>(words, x, count / 2),
             _ => match (group / width(BITS), count) {
@@ -353,6 +362,27 @@ unsafe fn sums<const BITS: u32, const KIND: u8, const WHAT: u8>(
     };
     // SAFETY: AVX2 is the caller's promise.
     unsafe { _mm256_cvtepi32_ps(sums) }
+}
+
+/// The sums of up to eight groups of nibbles by AVX-512.
+///
+/// # Safety
+/// As [`sums`], with AVX-512 and VNNI; integers of eight groups are there.
+#[inline(always)]
+unsafe fn in_registers<const KIND: u8, const WHAT: u8, const PART: bool>(
+    words: Words,
+    x: [*const u32; 2],
+    (group, count): (usize, usize),
+) -> __m256i {
+    let words = wide::Held::<PART> { words, count: count * group * 4 / 32 };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match group {
+            32 => wide::four_a_register::<KIND, WHAT, PART>(words, x),
+            64 => wide::two_a_register::<KIND, WHAT, PART>(words, x),
+            _ => wide::one_a_register::<KIND, WHAT, PART>(words, x),
+        }
+    }
 }
 
 /// The sums of eight groups of `PER` vectors. (No closures here: they are no part of the function whose instructions they
@@ -511,14 +541,29 @@ unsafe fn of_four(sums: &[__m256i; 4]) -> __m256i {
 /// As [`ByRows::prepare`], with AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub unsafe fn prepare(to: &mut Prepared, x: &[f32], shape: Shape, negligible: f64) -> bool {
-    let eights = |group: usize| shape == (4, group) && x.len().is_multiple_of(GROUPS * group);
-    // SAFETY: the caller's promise.
+    let (4, group @ (32 | 64 | 128)) = shape else {
+        // SAFETY: the caller's promise.
+        return unsafe { to.fill(Avx2::assume(), x, shape, negligible) };
+    };
+    // Behind the last group come some of zeros: there is nothing that they leave, and sums of less than eight groups may read
+    // the integers of eight.
+    let len = x.len().next_multiple_of(GROUPS * group);
+    let mut eights = [MaybeUninit::<f32>::uninit(); CHUNK];
+    // SAFETY: the caller's promise; a chunk is whole eights of groups.
     unsafe {
-        match shape.1 {
-            32 if eights(32) => prepare::eights::<32>(to, x, negligible),
-            64 if eights(64) => prepare::eights::<64>(to, x, negligible),
-            128 if eights(128) => prepare::eights::<128>(to, x, negligible),
-            _ => to.fill(Avx2::assume(), x, shape, negligible),
+        let x = match len == x.len() {
+            true => x,
+            false => {
+                let at = eights.as_mut_ptr().cast::<f32>();
+                at.copy_from_nonoverlapping(x.as_ptr(), x.len());
+                at.add(x.len()).write_bytes(0, len - x.len());
+                std::slice::from_raw_parts(at, len)
+            }
+        };
+        match group {
+            32 => prepare::eights::<32>(to, x, negligible),
+            64 => prepare::eights::<64>(to, x, negligible),
+            _ => prepare::eights::<128>(to, x, negligible),
         }
     }
 }

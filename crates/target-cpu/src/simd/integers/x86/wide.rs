@@ -8,23 +8,53 @@
 
 use super::*;
 
+/// Words of a line.
+const LINE: usize = 16;
+
+/// Words of which all are there, or at the end of a row only so many, those of less than eight groups.
+#[derive(Clone, Copy)]
+pub(super) struct Held<const PART: bool> {
+    pub words: Words,
+    pub count: usize,
+}
+
+impl<const PART: bool> Held<PART> {
+    /// The `k`-th 64 bytes, of which others than the row's are zeros.
+    ///
+    /// # Safety
+    /// The row's can be read; AVX-512.
+    #[inline(always)]
+    unsafe fn line<const KIND: u8>(self, k: usize) -> __m512i {
+        let at = self.words.after(LINE * k).at;
+        // SAFETY: the caller's promise; a prefetch may name any address.
+        unsafe {
+            fetch::<KIND>(at, self.words.ahead);
+            match PART {
+                true => {
+                    let count = self.count.saturating_sub(LINE * k).min(LINE);
+                    _mm512_maskz_loadu_epi32(((1u32 << count) - 1) as __mmask16, at.cast())
+                }
+                false => _mm512_loadu_si512(at.cast()),
+            }
+        }
+    }
+}
+
 /// A line of words, with what they are multiplied with.
 ///
 /// # Safety
 /// As [`super::sums`], with AVX-512 and VNNI, for the `k`-th 64 bytes of words.
 #[inline(always)]
-unsafe fn products<const KIND: u8, const WHAT: u8>(
-    words: Words,
+unsafe fn products<const KIND: u8, const WHAT: u8, const PART: bool>(
+    words: Held<PART>,
     [x, rest]: [*const u32; 2],
     k: usize,
 ) -> __m512i {
-    let at = words.after(16 * k).at;
     let x: *const __m512i = x.wrapping_add(of_nibbles(TOGETHER * k, 4).0).cast();
     let rest: *const __m512i = rest.wrapping_add(of_nibbles(TOGETHER * k, 2).0).cast();
-    // SAFETY: the caller's promise; a prefetch may name any address.
+    // SAFETY: the caller's promise.
     unsafe {
-        fetch::<KIND>(at, words.ahead);
-        let (q, mask) = (_mm512_loadu_si512(at.cast()), _mm512_set1_epi8(15));
+        let (q, mask) = (words.line::<KIND>(k), _mm512_set1_epi8(15));
         let low = _mm512_and_si512(q, mask);
         let high = _mm512_and_si512(_mm512_srli_epi16::<4>(q), mask);
         let mut sum = _mm512_setzero_si512();
@@ -52,13 +82,14 @@ unsafe fn products<const KIND: u8, const WHAT: u8>(
 /// # Safety
 /// As [`super::sums`], with AVX-512 and VNNI.
 #[inline(always)]
-pub(super) unsafe fn four_a_register<const KIND: u8, const WHAT: u8>(
-    words: Words,
+pub(super) unsafe fn four_a_register<const KIND: u8, const WHAT: u8, const PART: bool>(
+    words: Held<PART>,
     x: [*const u32; 2],
 ) -> __m256i {
     // SAFETY: the caller's promise.
     unsafe {
-        let (a, b) = (products::<KIND, WHAT>(words, x, 0), products::<KIND, WHAT>(words, x, 1));
+        let (a, b) =
+            (products::<KIND, WHAT, PART>(words, x, 0), products::<KIND, WHAT, PART>(words, x, 1));
         let two = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
         let order = [0, 4, 8, 12, 1, 5, 9, 13];
         let other = [2, 6, 10, 14, 3, 7, 11, 15];
@@ -74,22 +105,20 @@ pub(super) unsafe fn four_a_register<const KIND: u8, const WHAT: u8>(
 /// # Safety
 /// As [`products`], for both.
 #[inline(always)]
-unsafe fn two_lines<const KIND: u8, const WHAT: u8>(
-    words: Words,
+unsafe fn two_lines<const KIND: u8, const WHAT: u8, const PART: bool>(
+    words: Held<PART>,
     [x, rest]: [*const u32; 2],
     k: usize,
 ) -> __m512i {
-    // SAFETY: the caller's promise; a prefetch may name any address.
+    // SAFETY: the caller's promise.
     unsafe {
         let zero = _mm512_setzero_si512();
         let (mut h, mut l, mut r) = ([zero; 2], [zero; 2], [zero; 2]);
         for line in 0..2 {
-            let at = words.after(16 * (k + line)).at;
             let x: *const __m512i = x.wrapping_add(of_nibbles(TOGETHER * (k + line), 4).0).cast();
             let rest: *const __m512i =
                 rest.wrapping_add(of_nibbles(TOGETHER * (k + line), 2).0).cast();
-            fetch::<KIND>(at, words.ahead);
-            let (q, mask) = (_mm512_loadu_si512(at.cast()), _mm512_set1_epi8(15));
+            let (q, mask) = (words.line::<KIND>(k + line), _mm512_set1_epi8(15));
             let low = _mm512_and_si512(q, mask);
             let high = _mm512_and_si512(_mm512_srli_epi16::<4>(q), mask);
             if WHAT != REST {
@@ -127,13 +156,16 @@ unsafe fn weighed(sum: __m512i, [a, b]: [__m512i; 2], weight: i16) -> __m512i {
 /// # Safety
 /// As [`super::sums`], with AVX-512 and VNNI.
 #[inline(always)]
-pub(super) unsafe fn two_a_register<const KIND: u8, const WHAT: u8>(
-    words: Words,
+pub(super) unsafe fn two_a_register<const KIND: u8, const WHAT: u8, const PART: bool>(
+    words: Held<PART>,
     x: [*const u32; 2],
 ) -> __m256i {
     // SAFETY: the caller's promise.
     unsafe {
-        let (a, b) = (two_lines::<KIND, WHAT>(words, x, 0), two_lines::<KIND, WHAT>(words, x, 2));
+        let (a, b) = (
+            two_lines::<KIND, WHAT, PART>(words, x, 0),
+            two_lines::<KIND, WHAT, PART>(words, x, 2),
+        );
         let (a, b) = (_mm512_castsi512_ps(a), _mm512_castsi512_ps(b));
         let first = _mm512_castps_si512(_mm512_shuffle_ps::<0b10_00_10_00>(a, b));
         let second = _mm512_castps_si512(_mm512_shuffle_ps::<0b11_01_11_01>(a, b));
@@ -149,15 +181,15 @@ pub(super) unsafe fn two_a_register<const KIND: u8, const WHAT: u8>(
 /// # Safety
 /// As [`super::sums`], with AVX-512 and VNNI.
 #[inline(always)]
-pub(super) unsafe fn one_a_register<const KIND: u8, const WHAT: u8>(
-    words: Words,
+pub(super) unsafe fn one_a_register<const KIND: u8, const WHAT: u8, const PART: bool>(
+    words: Held<PART>,
     x: [*const u32; 2],
 ) -> __m256i {
     // SAFETY: the caller's promise.
     unsafe {
         let mut all = [[_mm512_setzero_si512(); 4]; 2];
         for (k, to) in all.as_flattened_mut().iter_mut().enumerate() {
-            *to = products::<KIND, WHAT>(words, x, k);
+            *to = products::<KIND, WHAT, PART>(words, x, k);
         }
         let (a, b) = (of_four(&all[0]), of_four(&all[1]));
         // Quarters 0 and 1 of both, and 2 and 3.
