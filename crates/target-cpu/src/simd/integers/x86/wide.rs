@@ -19,6 +19,12 @@ pub(super) struct Held<const PART: bool> {
 }
 
 impl<const PART: bool> Held<PART> {
+    /// True for a line that is beyond the row's end.
+    #[inline(always)]
+    fn lacks(self, k: usize) -> bool {
+        PART && self.count <= LINE * k
+    }
+
     /// The `k`-th 64 bytes, of which others than the row's are zeros.
     ///
     /// # Safety
@@ -54,6 +60,9 @@ unsafe fn products<const KIND: u8, const WHAT: u8, const PART: bool>(
     let rest: *const __m512i = rest.wrapping_add(of_nibbles(TOGETHER * k, 2).0).cast();
     // SAFETY: the caller's promise.
     unsafe {
+        if words.lacks(k) {
+            return _mm512_setzero_si512();
+        }
         let (q, mask) = (words.line::<KIND>(k), _mm512_set1_epi8(15));
         let low = _mm512_and_si512(q, mask);
         let high = _mm512_and_si512(_mm512_srli_epi16::<4>(q), mask);
@@ -115,6 +124,9 @@ unsafe fn two_lines<const KIND: u8, const WHAT: u8, const PART: bool>(
         let zero = _mm512_setzero_si512();
         let (mut h, mut l, mut r) = ([zero; 2], [zero; 2], [zero; 2]);
         for line in 0..2 {
+            if words.lacks(k + line) {
+                continue;
+            }
             let x: *const __m512i = x.wrapping_add(of_nibbles(TOGETHER * (k + line), 4).0).cast();
             let rest: *const __m512i =
                 rest.wrapping_add(of_nibbles(TOGETHER * (k + line), 2).0).cast();
