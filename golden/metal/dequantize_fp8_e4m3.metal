@@ -17,8 +17,8 @@ void tw_kernel_dequantize_fp8_e4m3(
     const int at = (int)thread_index_in_threadgroup * 4;
     uchar x_in[4];
     _Pragma("unroll")
-    for (int i_41 = 0; i_41 < 4; i_41++) {
-        x_in[i_41] = 0;
+    for (int i_39 = 0; i_39 < 4; i_39++) {
+        x_in[i_39] = 0;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
@@ -28,32 +28,31 @@ void tw_kernel_dequantize_fp8_e4m3(
             for (int l = 0; l < 4; l++) x_in[l] = vector.lane[l];
         }
     }
-    float product_2[4];
+    float product[4];
     _Pragma("unroll")
-    for (int i_41 = 0; i_41 < 4; i_41++) {
-        const uint rounded = (uint)(x_in[i_41]);
+    for (int i_39 = 0; i_39 < 4; i_39++) {
+        const uint rounded = (uint)(x_in[i_39]);
         const uint and_ = rounded & 127u;
-        const uint shr = and_ >> 3u;
-        const uint and_2 = rounded & 7u;
-        const bool test = and_ == 127u;
-        const uint added = shr + 120u;
-        const uint chosen = test ? 255u : added;
-        const uint shl = chosen << 23u;
-        const uint shl_2 = and_2 << 20u;
-        const uint or_ = shl | shl_2;
-        const float product = (float)(and_2) * 0.001953125f;
-        const bool test_2 = shr == 0u;
-        const float tile = as_type<float>(or_);
-        const float chosen_2 = test_2 ? product : tile;
-        const bool test_3 = rounded >= 128u;
-        const float neg_x = -chosen_2;
-        product_2[i_41] = (test_3 ? neg_x : chosen_2) * arguments.scale;
+        const uint shl = and_ << 20u;
+        const uint added = shl + 1006632960u;
+        const bool test = shl >= 133169152u;
+        const uint or_ = added | 2139095040u;
+        const uint chosen = test ? or_ : added;
+        const uint added_2 = shl + 1015021568u;
+        const float difference = as_type<float>(added_2) - 0.015625f;
+        const bool test_2 = shl < 8388608u;
+        const uint tile_2 = as_type<uint>(difference);
+        const uint chosen_2 = test_2 ? tile_2 : chosen;
+        const uint and_2 = rounded & 128u;
+        const uint shl_2 = and_2 << 24u;
+        const uint or_2 = chosen_2 | shl_2;
+        product[i_39] = as_type<float>(or_2) * arguments.scale;
     }
     if ((((int)threadgroup_position_in_grid.x * 1024) + at) < arguments.n) {
         {
             union { uint4 all; float lane[4]; } vector;
             _Pragma("unroll")
-            for (int l = 0; l < 4; l++) vector.lane[l] = product_2[l];
+            for (int l = 0; l < 4; l++) vector.lane[l] = product[l];
             *(device uint4*)(y + (long)((((int)threadgroup_position_in_grid.x * 1024) + at))) = vector.all;
         }
     }
