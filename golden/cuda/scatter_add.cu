@@ -11,7 +11,7 @@ struct scatter_add_arguments {
 extern "C" __global__ void __launch_bounds__(32) tw_kernel_scatter_add(const unsigned int* __restrict__ index, const float* __restrict__ updates, float* y, const scatter_add_arguments arguments, uint4* faults) {
     const int at = (int)threadIdx.x * 4;
     const int larger = max((arguments.entries - 1), 0);
-    const int added = (larger / 256) + 1;
+    const int added = (larger / 1024) + 1;
     const int product = (int)blockIdx.x * added;
     const int added_2 = product + added;
     const int smaller = min(added_2, arguments.entries);

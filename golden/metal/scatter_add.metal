@@ -21,7 +21,7 @@ void tw_kernel_scatter_add(
     uint simdgroup_index_in_threadgroup [[simdgroup_index_in_threadgroup]]) {
     const int at = (int)thread_index_in_threadgroup * 4;
     const int larger = max((arguments.entries - 1), 0);
-    const int added = (larger / 256) + 1;
+    const int added = (larger / 1024) + 1;
     const int product = (int)threadgroup_position_in_grid.x * added;
     const int added_2 = product + added;
     const int smaller = min(added_2, arguments.entries);

@@ -14,8 +14,10 @@ use tilewright_ir::{
 };
 
 /// Programs that share the rows of a sum: enough for every multiprocessor, with the blocks of columns that there are. Each
-/// goes through all indices, which a fixed number of programs leaves a small part of the work however many there are.
-const SHARES: usize = 256;
+/// goes through all indices, which a fixed number of programs leaves a small part of the work however many there are; while one
+/// waits for a row, others look on. On an H200 by 256 and 1024: the gradient of `apply_rope_at`, 65536 rows of 128 in f32, 0.476 and
+/// 0.275 ms, of `gather` 0.104 and 0.082, of `resize_bilinear` 0.562 and 0.506, of `moe_combine_rows` in bf16 0.064 and 0.067.
+const SHARES: usize = 1024;
 
 /// Indices that a program looks through at a time.
 const AT_ONCE: usize = 256;
