@@ -21,10 +21,20 @@ fn ends_an_answer() -> bool {
 }
 
 /// Ends the program, with nothing half-written left behind and the status that shells give programs that `signal` ended.
+///
+/// Other threads are at work meanwhile: what libraries do when a program ends, such as CUDA's giving its memory back, would
+/// take it from under them, and end it with a status and a message of its own.
 #[cfg(any(unix, windows))]
 fn end(signal: u8) -> ! {
     let _kept = tilewright_formats::abandon();
-    std::process::exit(128 + i32::from(signal));
+    let status = 128 + i32::from(signal);
+    #[cfg(unix)]
+    // SAFETY: ends the process; nothing of it is used again.
+    unsafe {
+        libc::_exit(status)
+    }
+    #[cfg(windows)]
+    std::process::exit(status)
 }
 
 #[cfg(windows)]
