@@ -50,16 +50,17 @@ pub struct Measured {
 /// What a win must exceed beside the spread: a smaller one is not worth another source.
 const LEAST_WIN: f64 = 0.02;
 
-/// Which of the schedules to keep: the fastest, if it wins over the first by more than 2 % and by more than either's
-/// spread; else the first.
+/// Which of the schedules to keep: the fastest, if it wins over the first by more than 2 % and by more time than either's
+/// quartiles are apart; else the first.
 pub fn best(timings: &[Measured]) -> usize {
     let Some(default) = timings.first() else { return 0 };
     let fastest =
         (0..timings.len()).min_by(|&a, &b| timings[a].median.total_cmp(&timings[b].median));
     let fastest = fastest.unwrap_or(0);
-    let win = 1.0 - timings[fastest].median / default.median;
-    let needed = LEAST_WIN.max(default.spread).max(timings[fastest].spread);
-    if win > needed { fastest } else { 0 }
+    // As shares of the first's time: what takes next to none may be spread over several times that.
+    let share = timings[fastest].median / default.median;
+    let needed = LEAST_WIN.max(default.spread).max(timings[fastest].spread * share);
+    if 1.0 - share > needed { fastest } else { 0 }
 }
 
 impl Row {
@@ -200,6 +201,11 @@ mod tests {
         assert_eq!(of(&[(1.0, 0.0), (0.97, 0.0), (0.95, 0.0)]), 2);
         assert_eq!(of(&[(1.0, 0.06), (0.95, 0.0)]), 0, "within the spread of the default");
         assert_eq!(of(&[(1.0, 0.0), (0.95, 0.06)]), 0, "within its own spread");
+        assert_eq!(
+            of(&[(1.0, 0.01), (0.001, 1.02)]),
+            1,
+            "of next to no time, a spread matters little"
+        );
         assert_eq!(of(&[(1.0, 0.0), (1.5, 0.0)]), 0);
         assert_eq!(of(&[]), 0);
     }
