@@ -99,9 +99,10 @@ def gradient(job, words, arguments):
     sizes = {name: value for name, value in arguments.items() if isinstance(value, int)}
     for dims in re.findall(r"^dims (.*)$", listed, re.M):
         for dim in re.split(r", (?!\d)", dims):
-            rule = re.fullmatch(r"(\w+) = ceil\((\w+) / (\d+)(?:, (\d+))?\)", dim)
+            rule = re.fullmatch(r"(\w+) = ceil\((\w+) / (\w+)(?:, (\d+))?\)", dim)
             if rule and rule[1] not in sizes and rule[2] in sizes:
-                parts = -(-sizes[rule[2]] // int(rule[3]))
+                by = sizes[rule[3]] if rule[3] in sizes else int(rule[3])
+                parts = -(-sizes[rule[2]] // by) if by else 0
                 sizes[rule[1]] = min(parts, int(rule[4] or parts))
     # What a program makes is what a later one gets, which may take several of its axes as one.
     programs, made = {}, {}
