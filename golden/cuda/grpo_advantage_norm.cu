@@ -20,10 +20,29 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grpo_advantage_norm(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) rewards_in[l] = vector.lane[l];
     }
+    float sums[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        sums[i] = rewards_in[i];
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        sums[i * 2] = __fadd_rn(sums[i * 2], sums[(i * 2) + 1]);
+    }
+    sums[0] = __fadd_rn(sums[0], sums[2]);
+    sums[0] = __fadd_rn(sums[0], __shfl_xor_sync(0xffffffffu, sums[0], 1));
+    sums[0] = __fadd_rn(sums[0], __shfl_xor_sync(0xffffffffu, sums[0], 2));
+    float total = 0.0f;
+    total = __fadd_rn(total, sums[0]);
+    const float wide = (float)(arguments.members);
+    const float quotient = total / wide;
+    float difference[4];
     float squares[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        squares[i] = rewards_in[i];
+        difference[i] = rewards_in[i] - quotient;
+        const float product = difference[i] * difference[i];
+        squares[i] = product;
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
@@ -32,27 +51,8 @@ extern "C" __global__ void __launch_bounds__(256) tw_kernel_grpo_advantage_norm(
     squares[0] = __fadd_rn(squares[0], squares[2]);
     squares[0] = __fadd_rn(squares[0], __shfl_xor_sync(0xffffffffu, squares[0], 1));
     squares[0] = __fadd_rn(squares[0], __shfl_xor_sync(0xffffffffu, squares[0], 2));
-    float total = 0.0f;
-    total = __fadd_rn(total, squares[0]);
-    const float wide = (float)(arguments.members);
-    const float quotient = total / wide;
-    float difference[4];
-    float squares_2[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        difference[i] = rewards_in[i] - quotient;
-        const float product = difference[i] * difference[i];
-        squares_2[i] = product;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 2; i++) {
-        squares_2[i * 2] = __fadd_rn(squares_2[i * 2], squares_2[(i * 2) + 1]);
-    }
-    squares_2[0] = __fadd_rn(squares_2[0], squares_2[2]);
-    squares_2[0] = __fadd_rn(squares_2[0], __shfl_xor_sync(0xffffffffu, squares_2[0], 1));
-    squares_2[0] = __fadd_rn(squares_2[0], __shfl_xor_sync(0xffffffffu, squares_2[0], 2));
     float total_2 = 0.0f;
-    total_2 = __fadd_rn(total_2, squares_2[0]);
+    total_2 = __fadd_rn(total_2, squares[0]);
     const float added = (total_2 / wide) + arguments.eps;
     const float rsqrt_x = rsqrtf(added);
     float product_2[4];

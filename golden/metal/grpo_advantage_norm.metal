@@ -28,10 +28,29 @@ void tw_kernel_grpo_advantage_norm(
         _Pragma("unroll")
         for (int l = 0; l < 4; l++) rewards_in[l] = vector.lane[l];
     }
+    float sums[4];
+    _Pragma("unroll")
+    for (int i = 0; i < 4; i++) {
+        sums[i] = rewards_in[i];
+    }
+    _Pragma("unroll")
+    for (int i = 0; i < 2; i++) {
+        sums[i * 2] = fma(sums[i * 2], 1.0f, sums[(i * 2) + 1]);
+    }
+    sums[0] = fma(sums[0], 1.0f, sums[2]);
+    sums[0] = fma(sums[0], 1.0f, simd_shuffle_xor(sums[0], 1));
+    sums[0] = fma(sums[0], 1.0f, simd_shuffle_xor(sums[0], 2));
+    float total = 0.0f;
+    total = fma(total, 1.0f, sums[0]);
+    const float wide = (float)(arguments.members);
+    const float quotient = total / wide;
+    float difference[4];
     float squares[4];
     _Pragma("unroll")
     for (int i = 0; i < 4; i++) {
-        squares[i] = rewards_in[i];
+        difference[i] = rewards_in[i] - quotient;
+        const float product = difference[i] * difference[i];
+        squares[i] = product;
     }
     _Pragma("unroll")
     for (int i = 0; i < 2; i++) {
@@ -40,27 +59,8 @@ void tw_kernel_grpo_advantage_norm(
     squares[0] = fma(squares[0], 1.0f, squares[2]);
     squares[0] = fma(squares[0], 1.0f, simd_shuffle_xor(squares[0], 1));
     squares[0] = fma(squares[0], 1.0f, simd_shuffle_xor(squares[0], 2));
-    float total = 0.0f;
-    total = fma(total, 1.0f, squares[0]);
-    const float wide = (float)(arguments.members);
-    const float quotient = total / wide;
-    float difference[4];
-    float squares_2[4];
-    _Pragma("unroll")
-    for (int i = 0; i < 4; i++) {
-        difference[i] = rewards_in[i] - quotient;
-        const float product = difference[i] * difference[i];
-        squares_2[i] = product;
-    }
-    _Pragma("unroll")
-    for (int i = 0; i < 2; i++) {
-        squares_2[i * 2] = fma(squares_2[i * 2], 1.0f, squares_2[(i * 2) + 1]);
-    }
-    squares_2[0] = fma(squares_2[0], 1.0f, squares_2[2]);
-    squares_2[0] = fma(squares_2[0], 1.0f, simd_shuffle_xor(squares_2[0], 1));
-    squares_2[0] = fma(squares_2[0], 1.0f, simd_shuffle_xor(squares_2[0], 2));
     float total_2 = 0.0f;
-    total_2 = fma(total_2, 1.0f, squares_2[0]);
+    total_2 = fma(total_2, 1.0f, squares[0]);
     const float added = (total_2 / wide) + arguments.eps;
     const float rsqrt_x = precise::rsqrt(added);
     float product_2[4];

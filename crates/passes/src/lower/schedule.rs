@@ -165,7 +165,7 @@ impl Schedule {
     /// A good schedule without tuning, for run-time sizes `dims` and aligned rows.
     ///
     /// A thread takes some elements of the longest tile, see `elements_a_thread`, until the team has 1024 threads; teams
-    /// of one subgroup share a group of 128 threads.
+    /// of one subgroup, or of a part of one where rows are short, share a group of 128 threads.
     pub fn default_for(program: &Program, dims: &[usize], units: Units) -> Schedule {
         let capacity: Vec<u32> = dims.iter().map(|&d| ceil_log2(d)).collect();
         let scanned = scanned_vector(program, dims).filter(|_| units == Units::Half);

@@ -54,7 +54,7 @@ impl Spread {
 }
 
 impl Lowering<'_> {
-    /// Sums `of` along `axis`, if it is the square of something and lies in order.
+    /// Sums `of` along `axis`, if it is the square of something, or rows are short, and lies in order.
     pub(super) fn sum_of_squares(
         &mut self,
         of: ExprId,
@@ -62,12 +62,12 @@ impl Lowering<'_> {
         name: &str,
     ) -> Result<Option<Held>, LowerError> {
         let expr = self.program.expr(of);
+        let is_square = matches!(expr.kind, ExprKind::Binary(BinaryOp::Mul, a, b) if a == b);
         // Short rows are joined so, in the order of the threads of a subgroup that had one element each.
-        let is_square = matches!(expr.kind, ExprKind::Binary(BinaryOp::Mul, a, b) if a == b)
-            || self.schedule.team < SUBGROUP;
+        let is_short = self.schedule.team < SUBGROUP;
         // A cluster has its own order: no kernel beside holds such rows in another way.
         let in_cluster = super::cluster::groups_of(self.schedule.team) > 0;
-        if !is_square || expr.ty.dtype != DType::F32 || in_cluster {
+        if !(is_square || is_short) || expr.ty.dtype != DType::F32 || in_cluster {
             return Ok(None);
         }
         let shape = expr.ty.shape.clone();
@@ -76,7 +76,8 @@ impl Lowering<'_> {
         let Some(spread) = Spread::of(&layout, axis) else { return Ok(None) };
         let narrow = layout.without(axis);
         self.bring_near(of, &layout)?;
-        let sums = self.register("squares", DType::F32, Some(layout.registers()));
+        let what = if is_square { "squares" } else { "sums" };
+        let sums = self.register(what, DType::F32, Some(layout.registers()));
         self.code(Code::Declare(sums));
         self.unroll(layout.registers(), |l, i| {
             let value = l.element(of, &layout, &i)?;
