@@ -348,11 +348,11 @@ fn theirs(family: &str, name: &str) -> String {
 
 /// The logits of an imported fixture, and those that its peer gives.
 fn imported(name: &str, ways: Ways) -> [Vec<f32>; 2] {
-    // Of this call alone: tests that run side by side import the same fixtures.
+    // Of this call alone: tests that run side by side, as threads or as processes, import the same fixtures.
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("gguf-{call}"));
-    let _ = std::fs::remove_dir_all(&folder);
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("gguf-{}-{call}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = Gguf::parse(Path::new("fixture.gguf"), gguf(name, ways)).unwrap();
     let import = Import::plan(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -368,6 +368,7 @@ fn imported(name: &str, ways: Ways) -> [Vec<f32>; 2] {
     let tokens: Vec<u32> = words.map(|word| u32::from_le_bytes(*word)).collect();
     let mut cache = model.cache(1, tokens.len()).unwrap();
     let logits = model.prefill(&mut cache, 0, &tokens, Logits::All).unwrap().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
     let peer = expected.tensor("logits").unwrap();
     [logits.to_vec().unwrap(), peer.dtype.floats(&peer.bytes).unwrap()]
 }
