@@ -8,6 +8,7 @@
 //! was fetched while a product is computed, across its end to what comes behind, a lead that two of three blocks keep up;
 //! a thirteenth slower where memory is fast, and no faster where it is slow.
 
+use crate::simd::map::prefetch_far;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -153,7 +154,7 @@ impl Fetching {
     pub fn some(&mut self) -> bool {
         (0..AT_ONCE).all(|_| match self.line() {
             Some(at) => {
-                fetch(at);
+                prefetch_far(at);
                 true
             }
             None => false,
@@ -192,18 +193,6 @@ impl Fetching {
             return Some(line);
         }
     }
-}
-
-/// Asks for a line to be brought to the second cache.
-fn fetch(at: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: SSE is part of x86-64, and a prefetch may name any address.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
 }
 
 /// The first chunk of a run, of so many runs of nearly the same length.

@@ -6,7 +6,7 @@ use crate::emit::Emitter;
 use tilewright_ir::infer::place_type;
 use tilewright_ir::{
     Access, Axis, BinaryOp, DType, Dim, DimId, DimRule, ExprId, ExprKind, Extent, GridAxis,
-    ParamId, ParamKind, Place, Program, ReduceOp, Shape,
+    ParamId, ParamKind, Place, Program, ReduceOp, Shape, VarId,
 };
 
 /// Columns of a gradient that one program of a later stage sums. A multiple of what a GPU's programs and a CPU's
@@ -269,20 +269,8 @@ pub(super) fn sum_partials(
         _ => as_one_axis(&mut out.program, stage, gradients, lead),
     };
     let few = side.constant().is_some_and(|n| n <= side_by_side);
-    let mut sums = Vec::new();
-    for (target, partial) in gradients {
-        let param = declare(&mut out.program, target.name.clone(), target.kind(Access::Out));
-        let place = Place { param, axes: axes.clone() };
-        let tile = place_type(&out.program, &place)?.shape;
-        let beside = if few { side } else { Extent::Const(side_by_side) };
-        let tile: Shape = std::iter::once(beside).chain(tile).collect();
-        let zero = out.constant(super::adjoint::Sweep::dtype(target.dtype), 0.0);
-        let zeros = out.broadcast(zero, &tile);
-        let sum = out.variable(target.name.clone(), zeros);
-        let name = &stage.param(*partial).name;
-        let partial = out.program.find_param(name).ok_or_else(|| format!("`{name}` is lost"))?;
-        sums.push((sum, partial, place));
-    }
+    let beside = if few { side } else { Extent::Const(side_by_side) };
+    let sums = begin_sums(&mut out, stage, gradients, (&axes, Some(beside)))?;
     let chunk = (!few).then(|| {
         let (length, last) = (out.index(side_by_side), out.index(side_by_side - 1));
         let size = out.size(side);
@@ -296,17 +284,11 @@ pub(super) fn sum_partials(
         // What lies beyond the end adds nothing.
         Some((.., start)) => Axis::Range { start, len: Extent::Const(side_by_side), step: 1 },
     };
-    for (sum, partial, _) in &sums {
-        let axes = std::iter::once(lead_axis).chain(axes.iter().copied()).collect();
-        let part = out.load(Place { param: *partial, axes });
-        let before = out.get(*sum);
-        let after = out.add(before, part);
-        out.set(*sum, after);
-    }
+    add_parts(&mut out, &sums, lead_axis);
     if let Some((index, end, _)) = chunk {
         out.end_loop(index, start, end);
     }
-    for (sum, _, place) in sums {
+    for PartialSum { sum, place, .. } in sums {
         let tile = place_type(&out.program, &place)?.shape;
         let beside = out.get(sum);
         let value = out.reduce(ReduceOp::Sum, beside, 0);
@@ -314,6 +296,46 @@ pub(super) fn sum_partials(
         out.store(place, value);
     }
     out.finish()
+}
+
+/// A gradient that is the sum of partial results.
+struct PartialSum {
+    sum: VarId,
+    partial: ParamId,
+    place: Place,
+}
+
+/// Begins the sums of these gradients at `axes` with zeros, of so many partial results side by side, if any are.
+fn begin_sums(
+    out: &mut Emitter,
+    stage: &Program,
+    gradients: &[(&Target, ParamId)],
+    (axes, beside): (&[Axis], Option<Extent>),
+) -> Result<Vec<PartialSum>, String> {
+    let begin = |(target, partial): &(&Target, ParamId)| {
+        let param = declare(&mut out.program, target.name.clone(), target.kind(Access::Out));
+        let place = Place { param, axes: axes.to_vec() };
+        let tile = place_type(&out.program, &place)?.shape;
+        let tile: Shape = beside.into_iter().chain(tile).collect();
+        let zero = out.constant(super::adjoint::Sweep::dtype(target.dtype), 0.0);
+        let zeros = out.broadcast(zero, &tile);
+        let sum = out.variable(target.name.clone(), zeros);
+        let name = &stage.param(*partial).name;
+        let partial = out.program.find_param(name).ok_or_else(|| format!("`{name}` is lost"))?;
+        Ok(PartialSum { sum, partial, place })
+    };
+    gradients.iter().map(begin).collect()
+}
+
+/// Adds to each sum its partial results at `lead`.
+fn add_parts(out: &mut Emitter, sums: &[PartialSum], lead: Axis) {
+    for PartialSum { sum, partial, place } in sums {
+        let axes = std::iter::once(lead).chain(place.axes.iter().copied()).collect();
+        let part = out.load(Place { param: *partial, axes });
+        let before = out.get(*sum);
+        let after = out.add(before, part);
+        out.set(*sum, after);
+    }
 }
 
 /// As [`sum_partials`], where what is summed is a table of which few partial results each were made: a program a row adds those
@@ -334,29 +356,12 @@ pub(super) fn sum_tables(
         (1, ParamKind::Tensor { shape, .. }) => shape[0],
         _ => as_one_axis(&mut out.program, stage, gradients, lead),
     };
-    let mut sums = Vec::new();
-    for (target, partial) in gradients {
-        let param = declare(&mut out.program, target.name.clone(), target.kind(Access::Out));
-        let place = Place { param, axes: axes.clone() };
-        let tile = place_type(&out.program, &place)?.shape;
-        let zero = out.constant(super::adjoint::Sweep::dtype(target.dtype), 0.0);
-        let zeros = out.broadcast(zero, &tile);
-        let sum = out.variable(target.name.clone(), zeros);
-        let name = &stage.param(*partial).name;
-        let partial = out.program.find_param(name).ok_or_else(|| format!("`{name}` is lost"))?;
-        sums.push((sum, partial, place));
-    }
+    let sums = begin_sums(&mut out, stage, gradients, (&axes, None))?;
     let (start, end) = (out.index(0), out.size(side));
     let chunk = out.begin_loop("chunk");
-    for (sum, partial, place) in &sums {
-        let axes = std::iter::once(Axis::At(chunk)).chain(place.axes.iter().copied()).collect();
-        let part = out.load(Place { param: *partial, axes });
-        let before = out.get(*sum);
-        let after = out.add(before, part);
-        out.set(*sum, after);
-    }
+    add_parts(&mut out, &sums, Axis::At(chunk));
     out.end_loop(chunk, start, end);
-    for (sum, _, place) in sums {
+    for PartialSum { sum, place, .. } in sums {
         let value = out.get(sum);
         out.store(place, value);
     }

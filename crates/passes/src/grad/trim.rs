@@ -98,16 +98,14 @@ fn tell_sizes(program: &mut Program, params: &mut [bool], dims: &mut [bool]) {
             continue;
         }
         match program.dims[i].rule {
-            // Rules refer to earlier sizes, which this loop has still to reach.
-            rule @ (DimRule::CeilDiv { .. } | DimRule::Quotient { .. }) => {
-                rule.of().for_each(|of| dims[of.index()] = true);
-            }
             DimRule::Free => {
                 if let Some(found) = program.params.iter().position(mentions) {
                     params[found] = true;
                     shape(&program.params[found]).iter().for_each(|e| mark_extent(*e, dims));
                 }
             }
+            // Rules refer to earlier sizes, which this loop has still to reach.
+            rule => rule.of().for_each(|of| dims[of.index()] = true),
         }
     }
 }

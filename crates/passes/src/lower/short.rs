@@ -6,10 +6,11 @@
 //! in bf16 0.084 and 0.069. Two vectors a thread instead of one take `apply_rope` 0.150, and `grpo_advantage_norm` in f32,
 //! four of them, 0.385; rows of which every second element is taken, so that there are no vectors, 0.440 for 0.178.
 
+use super::order::stored;
 use super::schedule::{Schedule, is_straight, teams_fit, widest_vector};
 use super::spread::is_elementwise;
 use super::{SUBGROUP, stored_shapes};
-use tilewright_ir::{Axis, DType, ExprKind, Extent, Place, Program, Shape, Stmt};
+use tilewright_ir::{Axis, DType, ExprKind, Extent, Place, Program, Shape};
 
 /// log2 of the threads of a row, fewer than a subgroup; `None` where rows are longer, or threads may have to wait for each
 /// other.
@@ -43,13 +44,11 @@ fn lie_side_by_side(program: &Program) -> bool {
         let row = one(last) || matches!(last, Axis::All | Axis::Range { step: 1, .. });
         row && others.iter().all(one)
     };
-    let stores = program.body.iter().all(|statement| match statement {
-        Stmt::Store { place, .. } => dense(place),
-        _ => true,
-    });
-    let loads = program.exprs.iter().all(|expr| match &expr.kind {
-        ExprKind::Load { place, .. } => dense(place),
-        _ => true,
-    });
-    stores && loads
+    let mut places = Vec::new();
+    stored(&program.body, &mut places);
+    places.extend(program.exprs.iter().filter_map(|expr| match &expr.kind {
+        ExprKind::Load { place, .. } => Some(place),
+        _ => None,
+    }));
+    places.into_iter().all(dense)
 }
